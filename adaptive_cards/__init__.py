@@ -1,4 +1,4 @@
-"""What people see: pure functions from data (``views``) to a card, and the texts."""
+"""Adaptive cards: pure functions that turn data (``views``) into a card, and the texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buttons: at most five a card, those in a part that opens counted."""
+"""Buttons of a card: at most five, including those inside a part that opens."""
 
 from __future__ import annotations
 
@@ -8,41 +8,45 @@ from adaptive_cards.texts import text
 
 TITLE_MOST = 31
 ACTIONS_MOST = 5
-"""On one card, parts that open and the buttons in them counted (sketches, "What Webex forced")."""
+"""Maximum number of actions on one card (sketches, "What Webex forced").
+
+Parts that open and the buttons inside them count too.
+"""
 ADDRESS_MOST = 254
 
 
 def submit(title: str, do: str, *, main: bool = False, reads: bool = False, **data: str) -> Element:
-    """A button that sends ``data`` with its verb; ``main`` is the card's one green button.
+    """Return a button that sends its verb and ``data``; ``main`` marks the card's one green button.
 
-    One that ``reads`` the card's inputs cannot be pressed before they are filled in; any other can (:func:`adaptive_cards.card.finished`).
+    A button with ``reads`` reads the card's inputs and needs them to be filled in. Any other button
+    can be pressed at any time (:func:`adaptive_cards.card.finished`).
     """
     return press(title, {"do": do, **data}, main=main) | ({"associatedInputs": "auto"} if reads else {})
 
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
-    """A button that sends ``data`` as it is, and reads no input."""
+    """Return a button that sends ``data`` unchanged and reads no input."""
     return {"type": "Action.Submit", "title": plain(title), **({"style": "positive"} if main else {}), "data": data}
 
 
 def open_url(title: str, url: str, *, main: bool = False) -> Element:
-    """A button that opens a page."""
+    """Return a button that opens a page."""
     return {"type": "Action.OpenUrl", "title": title, "url": url, **({"style": "positive"} if main else {})}
 
 
 def show_card(title: str, body: list[Element], *actions: Element) -> Element:
-    """A button that opens a part at the end of the card."""
+    """Return a button that opens a part at the end of the card."""
     inner: Element = {"type": "AdaptiveCard", "body": body, **({"actions": list(actions)} if actions else {})}
     return {"type": "Action.ShowCard", "title": title, "card": inner}
 
 
 def buttons(*actions: Element, spacing: str = "Medium") -> Element:
-    """A row of buttons inside the card's body."""
+    """Return a row of buttons inside the card's body."""
     return {"type": "ActionSet", "spacing": spacing, "actions": list(actions)}
 
 
 def in_rows(actions: list[Element]) -> list[list[Element]]:
-    """Two buttons a row where their titles fit side by side, else one."""
+    """Return the buttons in rows: two in a row if their titles fit side by side, otherwise one."""
     rows: list[list[Element]] = []
     for action in actions:
         last = rows[-1] if rows else []
@@ -54,17 +58,17 @@ def in_rows(actions: list[Element]) -> list[list[Element]]:
 
 
 def cancel(header_run: str, *, of_run: bool = False, **data: str) -> Element:
-    """Cancel, which every card of a run has while it can be cancelled."""
+    """Return the Cancel button, which every card of a run has while the run can be canceled."""
     return press(text("button.cancel_run" if of_run else "button.cancel"), {"do": "cancel", "run": header_run, **data})
 
 
 def fit_title(key: str, value: str) -> str:
-    """A button's title with a value in it, shortened so that it still fits a row at 320 px."""
+    """Return a button title that contains a value, shortened so that it fits a row at 320 px."""
     room = TITLE_MOST - len(text(key, value=""))
     return text(key, value=shorten(plain(value), room))
 
 
 def text_input(name: str, label: str, *, style: str, error: str) -> Element:
-    """A required Input.Text for one address or URL, at most 254 characters."""
+    """Return a required Input.Text for one address or URL of at most 254 characters."""
     checks = {"isRequired": True, "maxLength": ADDRESS_MOST, "errorMessage": text(error)}
     return {"type": "Input.Text", "id": name, "label": text(label), "style": style, **checks}

@@ -1,4 +1,4 @@
-"""A finished card: what is drawn, and the text that stands for it in a notification or a client without cards."""
+"""Finished card: its contents, and the text for a notification or a client without cards."""
 
 from __future__ import annotations
 
@@ -21,16 +21,21 @@ _STEPS = (600, 300, 160, 100, 60, 40, 24, 12)
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """``content`` is the attachment's content, ``text`` its fallback of at most 1,000 characters."""
+    """Finished card.
+
+    ``content`` is the content of the attachment, ``text`` the fallback of at most 1,000 characters.
+    """
 
     content: dict[str, Any]
     text: str
 
 
 def finished(kicker: Element, band: Band, body: Sequence[Element], actions: Sequence[Element] = (), *, told: int = 1) -> Card:
-    """The four parts put together, no template left in it, and below 15 kB as sent. ``told`` lines of the band go into the fallback.
+    """Return a card made of the four parts, without templates and below 15 kB as sent.
 
-    Beside an input, a button that does not read it says so: else a client lets nobody press Cancel while a required field is empty.
+    ``told`` is the number of lines of the band that go into the fallback text. If the card has an
+    input, every button that does not read it is marked accordingly. Otherwise a client would not
+    let people press Cancel while a required field is empty.
     """
     content: Element = {"$schema": SCHEMA, "type": "AdaptiveCard", "version": VERSION, "body": [kicker, band.element, *body]}
     if actions:
@@ -41,12 +46,12 @@ def finished(kicker: Element, band: Band, body: Sequence[Element], actions: Sequ
 
 
 def size(content: Element) -> int:
-    """Bytes as sent, in ASCII: a glyph counts six."""
+    """Return the size as sent, in bytes of ASCII; a glyph counts as six."""
     return len(json.dumps(content, separators=(",", ":")))
 
 
 def fit(content: Element) -> Element:
-    """The card with its longest texts shortened in the middle, step by step, until it is small enough."""
+    """Return the card with its longest texts shortened in the middle, step by step, until it fits."""
     for most in _STEPS:
         if size(content) <= MOST_BYTES:
             break
@@ -61,7 +66,7 @@ def _has_input(node: Any) -> bool:
 
 
 def _unbound(node: Any) -> Any:
-    """The card whose buttons are bound to no input, but for those that say that they read them."""
+    """Return the card with its buttons detached from the inputs, except those that read them."""
     if isinstance(node, list):
         return [_unbound(item) for item in node]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""The parts that every card is made of: kicker, band, sections, rows, boxes (sketches, "Anatomy")."""
+"""Components of every card: kicker, band, sections, rows and boxes (sketches, "Anatomy")."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STAGES = 7
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The one tinted band: what happened, then whose turn it is."""
+    """Tinted band of a card: what happened, then whose turn it is."""
 
     style: str
     mark: Mark | None
@@ -27,19 +27,19 @@ class Band:
 
     @property
     def element(self) -> Element:
-        """The band as drawn."""
+        """Return the band as an element."""
         words = column("stretch", self.title, *self.lines, spacing="None")
         glyph = [column("24px", sign(self.mark.glyph, **TITLE, **self.mark.look))] if self.mark else []
         return container(self.style, columns(*glyph, words), spacing="Small")
 
 
 def persons_turn(title: Text, *lines: Element) -> Band:
-    """A person has to act."""
+    """Return a band for a request to a person."""
     return Band("accent", glyphs.PERSON, said(title, **TITLE), lines)
 
 
 def kicker(header: Header) -> Element:
-    """Whose run it is, and the stage."""
+    """Return the kicker with the run's mailbox and stage."""
     if header.kind in {RunKind.FIX, RunKind.UNDO}:
         return kicker_of(Text(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
     about = Text("kicker.run", {"mailbox": header.mailbox}) if header.mailbox else Text("kicker.new")
@@ -47,7 +47,10 @@ def kicker(header: Header) -> Element:
 
 
 def kicker_of(left: Text, right: str) -> Element:
-    """What it is about, and where or when; ``right`` is ours and may be empty."""
+    """Return a kicker with the subject and, at the right, a place or time.
+
+    ``right`` must be the bot's own text and may be empty.
+    """
     cells = [column("stretch", said(left, **SMALL))]
     if right:
         cells.append(column("auto", sign(right, **SMALL, horizontalAlignment="Right")))
@@ -55,13 +58,16 @@ def kicker_of(left: Text, right: str) -> Element:
 
 
 def stage(number: int) -> str:
-    """``3 of 7 · Plan``; the nearest stage if the number is out of range."""
+    """Return the stage as ``3 of 7 · Plan``; a number out of range becomes the nearest stage."""
     known = min(max(number, 1), STAGES)
     return text("stage.of", number=str(known), all=str(STAGES), stage=text(f"stage.{known}"))
 
 
 def turn_line(turn: Turn, words: Text, *, direct: bool = False) -> Element:
-    """``Approver's turn: ...``; ``Your turn`` in a 1:1; ``Nobody has to act.`` for time and nobody."""
+    """Return a line such as ``Approver's turn: ...``, or ``Your turn`` in a 1:1 message.
+
+    If the run waits for time or for nobody, it is ``Nobody has to act.``
+    """
     told = render(words)
     if not glyphs.is_person(turn):
         rest = f" {_capital(told)}" if told else ""
@@ -71,18 +77,18 @@ def turn_line(turn: Turn, words: Text, *, direct: bool = False) -> Element:
 
 
 def _capital(told: str) -> str:
-    # An address or a command at the beginning keeps its own letters.
+    # An address or a command at the beginning keeps its case.
     return told[:1].upper() + told[1:] if told.split(maxsplit=1)[0].isalpha() else told
 
 
 def in_error(field: Element, why: Element) -> Element:
-    """A red box with the field that has to be corrected, and the reason below it."""
+    """Return a red box with the field to correct and the reason below it."""
     reason = columns(glyphs.glyph(glyphs.WRONG), column("stretch", why, spacing="None"), spacing="Small")
     return container("attention", field, reason, spacing="Default")
 
 
 def section(key: str, right: str = "") -> Element:
-    """A bold title over rows, with a word for all of them on the right if there is one."""
+    """Return a bold section title, with an optional text at the right that applies to all rows."""
     if not right:
         return own(key, **BOLD, spacing="Medium")
     beside = column("auto", own(right, **SUBTLE, horizontalAlignment="Right"))
@@ -90,7 +96,10 @@ def section(key: str, right: str = "") -> Element:
 
 
 def row(mark: Mark, name: str, title: Element, note: Element | None = None, right: Element | None = None) -> Element:
-    """Glyph, id, what, state: fixed pixels on the left, so that rows of separate ColumnSets align."""
+    """Return a row with glyph, id, title and state.
+
+    The columns on the left have fixed pixel widths, so that rows of separate ColumnSets align.
+    """
     cells = [
         glyphs.glyph(mark),
         column("28px", sign(name, **SUBTLE), spacing="None"),
@@ -102,27 +111,30 @@ def row(mark: Mark, name: str, title: Element, note: Element | None = None, righ
 
 
 def aside(words: Text) -> Element:
-    """The right end of a row: its state as a word."""
+    """Return the right end of a row with its state as a word."""
     return said(words, **SUBTLE, horizontalAlignment="Right")
 
 
 def aside_time(at: datetime) -> Element:
-    """The right end of a row: when it was seen."""
+    """Return the right end of a row with the time of the observation."""
     return sign(seconds(at), **SUBTLE, horizontalAlignment="Right")
 
 
 def note(words: Text) -> Element:
-    """A small line below what it belongs to."""
+    """Return a small line below its element."""
     return said(words, **SMALL, spacing="None")
 
 
 def small_print(words: Text) -> Element:
-    """The last line of the matter."""
+    """Return the small last line of the body."""
     return said(words, **SMALL, spacing="Medium")
 
 
 def problem_box(words: Text | None, code: str = "", at: datetime | None = None, remedy: Text | None = None) -> list[Element]:
-    """What went wrong earlier: when, in words, the whole code, and what to do. Grey, since nothing is broken. Empty without a problem."""
+    """Return a box with an earlier problem: the time, the description, the full code and the remedy.
+
+    It is gray, because nothing is broken. Without a problem the result is empty.
+    """
     if words is None:
         return []
     when = [run(f"{clock(at)}: ", **BOLD)] if at else []
@@ -135,6 +147,6 @@ def problem_box(words: Text | None, code: str = "", at: datetime | None = None, 
 
 
 def box(style: str, mark: Mark, *lines: Element) -> Element:
-    """A tinted box with a glyph, below the band in rank."""
+    """Return a tinted box with a glyph, less prominent than the band."""
     glyph = column("24px", sign(mark.glyph, weight="Bolder", **mark.look))
     return container(style, columns(glyph, column("stretch", *lines, spacing="None")))

@@ -1,6 +1,7 @@
-"""The elements of Adaptive Cards 1.3 that Webex shows well, and the one rule which text goes into which of them.
+"""Elements of Adaptive Cards 1.3 that Webex displays well, and rules for the text in them.
 
-A TextBlock is Markdown and holds the catalogue's words only. What came from outside stands in a TextRun or a Fact.
+A TextBlock is Markdown and contains only texts from the catalog. Text from outside goes into a
+TextRun or a Fact.
 """
 
 from __future__ import annotations
@@ -23,32 +24,35 @@ _OF_THE_BLOCK = ("spacing", "horizontalAlignment")
 
 
 def own(key: str, **look: Look) -> Element:
-    """A TextBlock with one of our own texts, without any value in it."""
+    """Return a TextBlock with a text from the catalog that contains no values."""
     return _text_block(text(key), look)
 
 
 def sign(glyph: str, **look: Look) -> Element:
-    """A TextBlock with a glyph, a row's id or a number: short and ours."""
+    """Return a TextBlock with a glyph, a row's id or a number, which is short and the bot's own text."""
     return _text_block(escape.markdown(glyph), look)
 
 
 def literal(value: str, **look: Look) -> Element:
-    """A value that no line can hold, whole and in monospace: a TextBlock, since only that breaks long words everywhere."""
+    """Return a value that is too long for one line, complete and in monospace.
+
+    It is a TextBlock, because only a TextBlock breaks long words in every client.
+    """
     return _text_block(escape.markdown(escape.plain(value)), {**MONO, **look})
 
 
 def run(value: str, **look: Look) -> Element:
-    """A TextRun: no Markdown, so nobody can plant a link."""
+    """Return a TextRun, which has no Markdown, so that a value cannot inject a link."""
     return {"type": "TextRun", "text": escape.tame(escape.plain(value)), **look}
 
 
 def rich(*runs: Element, **look: Look) -> Element:
-    """A line of TextRuns."""
+    """Return a line of TextRuns."""
     return {"type": "RichTextBlock", **look, "inlines": list(runs)}
 
 
 def said(words: Text, **look: Look) -> Element:
-    """A text by its key: a TextBlock if it is all ours, a TextRun as soon as a value stands in it."""
+    """Return a text by its key: a TextBlock if it contains no values, otherwise a TextRun."""
     if not words.values:
         return own(words.key, **look)
     block = {name: look[name] for name in _OF_THE_BLOCK if name in look}
@@ -56,33 +60,36 @@ def said(words: Text, **look: Look) -> Element:
 
 
 def value_line(value: str) -> Element:
-    """A value to copy, in monospace and never shortened."""
+    """Return a value to copy, in monospace and never shortened."""
     return rich(run(value, **MONO)) if escape.tame(value) == value else literal(value)
 
 
 def column(width: str, *items: Element, spacing: str = "") -> Element:
-    """A Column; widths are ``20px``, ``auto`` or ``stretch``, for Cisco's widget takes no others."""
+    """Return a Column with a width of ``20px``, ``auto`` or ``stretch``.
+
+    Cisco's widget supports only these kinds of width.
+    """
     return {"type": "Column", "width": width, **_spacing(spacing), "items": list(items)}
 
 
 def columns(*cells: Element, spacing: str = "") -> Element:
-    """A ColumnSet."""
+    """Return a ColumnSet."""
     return {"type": "ColumnSet", **_spacing(spacing), "columns": list(cells)}
 
 
 def container(style: str, *items: Element, spacing: str = "Medium") -> Element:
-    """A Container; an empty style leaves it untinted."""
+    """Return a Container; an empty style leaves it without a tint."""
     return {"type": "Container", **({"style": style} if style else {}), "spacing": spacing, "items": list(items)}
 
 
 def facts(pairs: Iterable[tuple[str, str]], spacing: str = "Medium") -> Element:
-    """A FactSet of labels and values; the values may come from outside."""
+    """Return a FactSet of labels and values; the values may come from outside."""
     rows = [{"title": title, "value": escape.fact(value)} for title, value in pairs]
     return {"type": "FactSet", **_spacing(spacing), "facts": rows}
 
 
 def read(element: Element) -> str:
-    """The text of a TextBlock or of a line of TextRuns, as a notification shows it."""
+    """Return the text of a TextBlock or of a line of TextRuns, as a notification shows it."""
     return "".join(piece["text"] for piece in element.get("inlines", [element]))
 
 

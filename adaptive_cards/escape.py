@@ -1,4 +1,8 @@
-"""Text from outside made harmless: no control characters, no Markdown, no templates, nothing too long for its line."""
+"""Escaping of text from outside.
+
+It removes control characters, Markdown and templates, and shortens text that is too long for its
+line.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +22,22 @@ _CUT = re.compile(rf"{ELLIPSIS}([`*\[\]<>~])")
 
 
 def plain(text: str, most: int = TEXT_MOST) -> str:
-    """One line of text: line ends become spaces, control and direction marks go, at most ``most`` characters stay."""
+    """Return one line of text with at most ``most`` characters.
+
+    Line ends become spaces. Control characters and direction marks are removed.
+    """
     line = _DIRECTION.sub("", re.sub(r"[\r\n\t\v\f\u0085\u2028\u2029]+", " ", text))
     shown = "".join(sign for sign in line if unicodedata.category(sign) not in {"Cc", "Cs"})
     return clip(shown, most)
 
 
 def clip(text: str, most: int) -> str:
-    """The beginning of a text, with an ellipsis where something is left out."""
+    """Return the beginning of a text, with an ellipsis if something is cut off."""
     return text if len(text) <= most else text[: most - 1].rstrip() + ELLIPSIS
 
 
 def shorten(text: str, most: int) -> str:
-    """A long value with its middle left out; an email address keeps its domain where that fits."""
+    """Return a long value without its middle; an email address keeps its domain if that fits."""
     if len(text) <= most:
         return text
     local, at, domain = text.rpartition("@")
@@ -41,20 +48,27 @@ def shorten(text: str, most: int) -> str:
 
 
 def tame(text: str, most: int = RUN_MOST) -> str:
-    """A text in which no unbreakable piece is longer than ``most``: one long word would widen the whole card."""
+    """Return the text with every unbreakable piece shortened to at most ``most`` characters.
+
+    One long word would widen the whole card.
+    """
     return _UNBREAKABLE.sub(lambda piece: shorten(piece[0], most), text)
 
 
 def markdown(text: str) -> str:
-    """A value for a TextBlock, which is Markdown: every sign that could be markup gets a backslash.
+    """Return a value for a TextBlock, with a backslash before every Markdown character.
 
-    An underscore inside a word is no markup and keeps its looks, since addresses and scopes are full of them.
+    An underscore inside a word is not markup and stays as it is, because addresses and scopes
+    contain many of them.
     """
     return _MARKDOWN.sub(lambda sign: _backslash(sign[0]), text)
 
 
 def mended(text: str) -> str:
-    """A shortened TextBlock, in which the cut may have parted a sign of Markdown from its backslash."""
+    """Return a shortened TextBlock text whose cut-off escapes are repaired.
+
+    The cut may have separated a Markdown character from its backslash.
+    """
     return _CUT.sub(f"{ELLIPSIS}\\\\\\1", text)
 
 
@@ -63,10 +77,16 @@ def _backslash(sign: str) -> str:
 
 
 def fact(text: str) -> str:
-    """A value for a FactSet, which is Markdown in some clients and plain in others: links are taken apart unseen."""
+    """Return a value for a FactSet, which is Markdown in some clients and plain text in others.
+
+    Links are disabled with an invisible character.
+    """
     return tame(plain(text), FACT_MOST + len("1234-")).replace("](", f"]{WORD_JOINER}(")
 
 
 def no_template(text: str) -> str:
-    """A text whose ``${`` no client expands (sketches, "What Webex forced"): an unseen sign stands between the two."""
+    """Return a text whose ``${`` no client expands (sketches, "What Webex forced").
+
+    An invisible character separates the two characters.
+    """
     return text.replace("${", f"${WORD_JOINER}{{")

@@ -1,4 +1,7 @@
-"""Glyphs: the shape says the state, the colour repeats it (sketches, "Glyphs"). None has an emoji form."""
+"""Glyphs: the shape shows the state, and the color repeats it (sketches, "Glyphs").
+
+None of them has an emoji form.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from jobs.model import State, Turn
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A glyph and its colour; an empty colour is subtle."""
+    """Glyph and its color; an empty color means subtle."""
 
     glyph: str
     color: str = ""
 
     @property
     def look(self) -> dict[str, Look]:
-        """The colour as a TextBlock or TextRun takes it."""
+        """Return the color as properties of a TextBlock or TextRun."""
         return {"color": self.color} if self.color else {"isSubtle": True}
 
 
@@ -43,27 +46,27 @@ _BY_GLYPH = {mark.glyph: mark for mark in (OK, WRONG, WARNING, UNKNOWN, PERSON, 
 
 
 def is_person(turn: Turn | None) -> bool:
-    """Whether a human being is waited for."""
+    """Return whether a person must act."""
     return turn not in {Turn.TIME, Turn.NOBODY, None}
 
 
 def of_state(state: State, waiting_for: Turn | None = None) -> Mark:
-    """The mark of a finding; a waiting one is full for a person and hollow for time."""
+    """Return the mark of a state; for waiting it is filled for a person and hollow for time."""
     if state is State.WAITING:
         return PERSON if is_person(waiting_for) else TIME
     return _BY_STATE[state]
 
 
 def of_glyph(glyph: str) -> Mark:
-    """The mark with this glyph, in its usual colour."""
+    """Return the mark with this glyph, in its usual color."""
     return _BY_GLYPH.get(glyph, Mark(glyph))
 
 
 def marked(mark: Mark, *items: Element, spacing: str = "Small") -> Element:
-    """A glyph of 20 px and what it stands for beside it."""
+    """Return a glyph of 20 px with its content to the right."""
     return columns(glyph(mark), column("stretch", *items, spacing="Small"), spacing=spacing)
 
 
 def glyph(mark: Mark) -> Element:
-    """The column of 20 px that every row begins with."""
+    """Return the 20 px column that every row begins with."""
     return column("20px", sign(mark.glyph, weight="Bolder", **mark.look))

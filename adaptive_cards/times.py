@@ -1,4 +1,4 @@
-"""How times are written: always UTC, always with a word for it, months by name."""
+"""Format of times: always UTC, always labeled, months by name."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ _MINUTES_AS_HOURS = 120
 
 
 def clock(at: datetime) -> str:
-    """``14:32 UTC``."""
+    """Return the time as ``14:32 UTC``."""
     return text("time.clock", clock=_utc(at).strftime("%H:%M"))
 
 
 def clock_seconds(at: datetime) -> str:
-    """``14:32:48 UTC``."""
+    """Return the time as ``14:32:48 UTC``."""
     return text("time.clock", clock=seconds(at))
 
 
 def seconds(at: datetime) -> str:
-    """``14:51:07``, for a column of times."""
+    """Return the time as ``14:51:07``, for a column of times."""
     return _utc(at).strftime("%H:%M:%S")
 
 
 def day(at: datetime) -> str:
-    """``24 Nov 2027``."""
+    """Return the date as ``24 Nov 2027``."""
     return f"{_day_month(at)} {_utc(at).year}"
 
 
 def day_clock(at: datetime) -> str:
-    """``24 Nov 14:20 UTC``."""
+    """Return the date and time as ``24 Nov 14:20 UTC``."""
     return f"{_day_month(at)} {clock(at)}"
 
 
 def lasted(span: timedelta) -> str:
-    """``58 minutes``, or ``3 h 20 min`` from two hours on."""
+    """Return a duration as ``58 minutes``, or from two hours on as ``3 h 20 min``."""
     minutes = max(0, round(span.total_seconds() / 60))
     if minutes == 1:
         return text("time.minutes.one")

@@ -1,4 +1,4 @@
-"""What an incident has done, as far as it is known."""
+"""Data shared by several cards, such as the known damage of an incident."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from jobs.model import Access, Evidence, RunKind, State, Text
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """How many mails did not reach an agent, since the first of them; ``kept`` where all of them are known to lie in the mailbox."""
+    """Number of mails that did not reach an agent, and the time of the first of them.
+
+    ``kept`` means that all of them are known to be in the mailbox.
+    """
 
     mails: int
     since: datetime
@@ -19,9 +22,10 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The kicker: which run it is about, and the stage (1 to 7: details, sign-in, plan, changes, consent, connect, proof).
+    """Data for the kicker: the run and its stage.
 
-    ``kind`` is ``setup``, ``fix`` or ``undo``; only a setup has stages.
+    The stages are 1 to 7: details, sign-in, plan, changes, consent, connect, proof. ``kind`` is
+    ``setup``, ``fix`` or ``undo``. Only a setup has stages.
     """
 
     run: str
@@ -32,7 +36,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Somebody else was to be asked, and cannot be: what was typed, and why not."""
+    """Failed request to ask another person: what was typed, and why it was rejected."""
 
     typed: str
     reason: Text
@@ -49,7 +53,11 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """One finding of a check. ``explained_by`` is the row of its cause where it is a symptom; ``proof`` says what would prove a possible one."""
+    """One finding of a check.
+
+    ``explained_by`` is the row of its cause if it is a symptom. ``proof`` is what would prove a
+    possible cause.
+    """
 
     row: str
     title: Text

@@ -1,4 +1,7 @@
-"""python -m bench [NAME ...]: all benches, or the named ones, one after the other. Exit code 0: every target was met."""
+"""Command ``python -m bench [NAME ...]``: run all benches or the named ones, one after the other.
+
+Exit code 0 means that every target was met.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ BENCHES: dict[str, Callable[[], bool]] = {
 
 
 def main(names: list[str]) -> int:
-    """Run them."""
+    """Run the benches and return the exit code."""
     began = time.monotonic()
     say(machine())
     good = [_run(name) for name in names or BENCHES]
@@ -31,7 +34,7 @@ def main(names: list[str]) -> int:
 
 
 def _run(name: str) -> bool:
-    """One bench; where others keep the cores busy, its times say more about them."""
+    """Run one bench. On busy cores a warning says that its times are longer."""
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > cores / 2:
         say(f"\n  before {name}: load {load:.1f} on {cores} cores, so times are longer than on a quiet machine")

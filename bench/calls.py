@@ -1,7 +1,8 @@
-"""The calls of a span of a run, from the practice cloud's journal, each with the steps that wanted it.
+"""Calls in a span of a run, each with the steps that requested it.
 
-The journal knows when a call was answered and how long the cloud took. Which step it was for stands in the worker's log
-(LOG_LEVEL=DEBUG), under the ``client-request-id`` that both have.
+They come from the practice cloud's journal, which records when a call was answered and how long the
+cloud took. The step is in the worker's log (LOG_LEVEL=DEBUG), under the ``client-request-id`` that
+both contain.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ from typing import Any
 
 Json = dict[str, Any]
 ROUNDING_S = 0.003
-"""The journal's times are whole milliseconds, and its durations are rounded, too."""
+"""Tolerance in seconds, because the journal's times are whole milliseconds and its durations are
+rounded too.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: seconds since the epoch, how long the cloud took, and the steps that waited for its answer."""
+    """One call to a cloud.
+
+    ``start`` is in seconds since the epoch, ``seconds`` is how long the cloud took, and ``steps``
+    are the steps that waited for the answer.
+    """
 
     start: float
     seconds: float
@@ -30,16 +37,16 @@ class Call:
 
     @property
     def end(self) -> float:
-        """When the cloud had answered."""
+        """Return when the cloud had answered, in seconds since the epoch."""
         return self.start + self.seconds
 
     def precedes(self, other: Call) -> bool:
-        """Whether this one was answered before the other one began."""
+        """Return whether this call was answered before the other one began."""
         return self.end <= other.start + ROUNDING_S
 
 
 def read(items: Iterable[Json], *logs: Path) -> list[Call]:
-    """The journal's calls, oldest first."""
+    """Return the journal's calls, oldest first."""
     lines = [line for log in logs for line in _lines(log)]
     wanted: dict[str, set[str]] = {}
     for line in lines:
@@ -61,7 +68,7 @@ def _pairs(items: Iterable[Json], calls: list[Call]) -> list[tuple[Json, Call]]:
 
 
 def _joined(calls: list[Call], by_id: dict[str, Call], lines: list[Json]) -> list[Call]:
-    """A read that was shared belongs to whoever joined it, too."""
+    """Return the calls with the steps that joined a shared read added."""
     reads = [(str(line.get("read")), by_id[str(line["id"])]) for line in lines if line.get("read") and str(line.get("id")) in by_id]
     more: dict[int, set[str]] = {}
     for line in lines:

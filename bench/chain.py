@@ -1,10 +1,10 @@
-"""The longest chain of dependent calls: what no overlapping could make shorter.
+"""Longest chain of dependent calls, which overlapping cannot shorten.
 
 A call depends on another one that was answered before it began, and
-* belongs to the same step (a step's own calls follow from each other),
-* or to a step that its step needs, or is made after (the graph of :mod:`jobs.steps`),
-* or to the head: what led to the work (the press that is fetched, the code that is redeemed).
-The tail, the card, depends on the head and on the steps that it tells of.
+* belongs to the same step (a step's own calls follow each other),
+* or to a step that its step needs or follows (the graph of :mod:`jobs.steps`),
+* or to the head: the calls that led to the work (the fetch of the press, the code's redemption).
+The tail, which is the card, depends on the head and on the steps that it reports.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jobs.engine.step import Step
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a run: the calls before the steps, the steps' calls, the card, and the seconds by the clock."""
+    """Part of a run: the calls before the steps, the steps' calls, the card, and the elapsed seconds."""
 
     head: tuple[Call, ...]
     work: tuple[Call, ...]
@@ -27,13 +27,13 @@ class Span:
     wall: float
 
     def chain(self, steps: dict[str, Step]) -> list[Call]:
-        """The longest one."""
+        """Return the longest chain of dependent calls."""
         nodes = [*self.head, *self.work, self.card]
         return longest(nodes, lambda earlier, later: self._depends(earlier, later, steps))
 
     @property
     def total(self) -> float:
-        """The seconds of all calls: what a script takes that makes them one after the other."""
+        """Return the seconds of all calls, which a script needs that makes them one after the other."""
         return sum(call.seconds for call in (*self.head, *self.work, self.card))
 
     def _depends(self, earlier: Call, later: Call, steps: dict[str, Step]) -> bool:
@@ -46,7 +46,7 @@ class Span:
 
 
 def longest(calls: Sequence[Call], depends: Callable[[Call, Call], bool]) -> list[Call]:
-    """The chain that ends with the last of the calls and has the most seconds."""
+    """Return the chain that ends with the last call and takes the most seconds."""
     best: dict[int, list[Call]] = {}
     for number, call in enumerate(calls):
         before = [best[n] for n, other in enumerate(calls[:number]) if other.precedes(call) and depends(other, call)]

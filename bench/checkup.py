@@ -1,9 +1,11 @@
-"""A signed-in /check beside its slowest single probe, with 200 ms a cloud call; and how soon the first finding shows, with none.
+"""Duration of a signed-in /check against its slowest probe, and the time until the first finding.
 
-A check is as long as its slowest probe where the probes overlap, and one round of token calls longer. A probe by itself takes its own
-calls (in the worker's log, by ``client-request-id``), one after the other, after those of what it needs; one that makes none over HTTP
-(SMTP, DNS) the time from the beginning of the check to its finding. The round of tokens is a look for the endpoint and a token. The
-baseline, in the same run, is every call one by one.
+The signed-in check runs with 200 ms a cloud call, the first finding without delay. If the probes
+overlap, a check takes as long as its slowest probe plus one round of token calls. A probe alone
+takes its own calls (in the worker's log, by ``client-request-id``), one after the other, after
+those of its needs. A probe without HTTP calls (SMTP, DNS) takes the time from the start of the
+check to its finding. The round of tokens is one lookup of the endpoint and one token. The baseline,
+in the same run, is every call one after the other.
 """
 
 from __future__ import annotations
@@ -40,7 +42,11 @@ STEPS = checks_for(Profile.ARTICLE)
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Seconds of one signed-in check: by the clock, of the slowest probe alone, of one round of tokens, of all calls; and who was slowest."""
+    """One signed-in check, in seconds.
+
+    ``wall`` is the elapsed time, ``slowest`` the slowest probe alone, ``tokens`` one round of
+    tokens, and ``total`` all calls. ``name`` is the slowest probe.
+    """
 
     wall: float
     slowest: float
@@ -50,12 +56,12 @@ class Checked:
 
     @property
     def allowed(self) -> float:
-        """What it may take."""
+        """Return the longest allowed time, in seconds."""
         return TARGET * self.slowest + self.tokens
 
 
 class Checkup:
-    """One stack, with a channel that is set up."""
+    """One stack with a channel that is set up."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack, self._seen = stack, list[tuple[float, Json]]()
@@ -64,7 +70,7 @@ class Checkup:
             play()
 
     def signed_in(self) -> Checked:
-        """Ask, sign in, and wait until everything was looked at."""
+        """Start a check, sign in, and wait until it has finished."""
         self.people.control("PUT", "settings", {"latency_ms": LATENCY_MS})
         card = self._until(self._ask(), lambda message: bool(links(message)))
         self.people.control("POST", "calls/reset")
@@ -74,7 +80,10 @@ class Checkup:
         return checked(self._events(), read(self.people.control("GET", "calls")["items"], self._stack.folder / "worker.log"))
 
     def first_finding(self) -> tuple[float, float]:
-        """Milliseconds from the webhook to the card with the first look: when it reached Webex, and when a person had it."""
+        """Return the milliseconds from the webhook to the card with the first finding.
+
+        The first number is when the card reached Webex, the second when a person had it.
+        """
         self.people.control("PUT", "settings", {"latency_ms": 0})
         self.people.control("POST", "calls/reset")
         self._seen.clear()
@@ -96,14 +105,14 @@ class Checkup:
         )
 
     def _events(self) -> list[Event]:
-        """The newest check's."""
+        """Return the events of the newest check."""
         redis: Any = Redis(port=self._stack.ports.redis)
         run = redis.get(f"channel:{MAILBOX}:check").decode()
         return [codec.load(raw, Event) for raw in redis.lrange(f"run:{run}:events", 0, -1)]
 
 
 def checked(events: Iterable[Event], calls: list[Call]) -> Checked:
-    """From the sign-in on: by the clock, and by the calls of each probe alone."""
+    """Measure a check from the sign-in on: elapsed time, and the calls of each probe alone."""
     events = list(events)
     began = next(event.at.timestamp() for event in events if event.kind is Kind.SIGNED_IN)
     ended = next(event.at.timestamp() for event in reversed(events) if event.kind is Kind.CHECKED)
@@ -117,29 +126,32 @@ def checked(events: Iterable[Event], calls: list[Call]) -> Checked:
 
 
 def _with_needs(step: str, alone: dict[str, float]) -> float:
-    """A probe after the slowest of what it needs."""
+    """Return a probe's seconds, including the slowest of its needs."""
     return alone[step] + max((_with_needs(need, alone) for need in STEPS[step].needs if need in alone), default=0.0)
 
 
 def _alone(calls: list[Call]) -> float:
-    """The longest chain of the calls of one probe, each begun when the one before it had answered."""
+    """Return the seconds of one probe's longest chain of calls.
+
+    In a chain each call begins after the previous answer.
+    """
     chains = (longest(calls[: number + 1], lambda *_: True) for number in range(len(calls)))
     return max((sum(call.seconds for call in chain) for chain in chains), default=0.0)
 
 
 def _tokens(calls: list[Call]) -> float:
-    """One look for the endpoint and one token."""
+    """Return the seconds of one endpoint lookup and one token."""
     return sum(max((call.seconds for call in calls if call.path.endswith(kind)), default=0.0) for kind in TOKENS)
 
 
 def _finds(card: Json) -> bool:
-    """Whether it shows more than that it is looking, and more than what was left out."""
+    """Return whether the card shows more than a progress text and skipped findings."""
     told = texts(card)
     return str(catalogue()["access"]["none"]) in told or "ooking" not in told
 
 
 def main() -> bool:
-    """Three signed-in checks and twenty first findings; whether both targets are met."""
+    """Run three signed-in checks and twenty first findings; return whether both targets are met."""
     with Stack(env={"LOG_LEVEL": "DEBUG"}, practice={"replication_s": "0", "customization_s": "0", "trace_delay_s": "0"}) as stack:
         checkup = Checkup(stack)
         try:

@@ -1,7 +1,7 @@
-"""What it costs: the memory of every process, and the calls of a set-up and of a second one.
+"""Cost: the memory of every process, and the calls of a setup and of a second one.
 
-The baseline of the calls is the number of changes that the plan names: a set-up that writes more often than that writes
-something twice, and a second set-up of a channel that is set up writes nothing.
+The baseline for the calls is the number of changes in the plan. A setup with more writes than that
+writes something twice. A second setup of a channel that is set up writes nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TWICE = "outbound_policy is a policy and a rule, smtp_grant a grant for each of 
 
 
 def main() -> bool:
-    """A whole conversation, the same again, and the memory in between."""
+    """Play a whole conversation, measure the memory, and play it again."""
     with Stack() as stack:
         people = stack.people()
         try:
@@ -45,7 +45,7 @@ def main() -> bool:
 
 
 def _again(story: Story, people: People) -> dict[str, Any]:
-    """The same channel looked at anew, up to the plan that has nothing to change."""
+    """Inspect the same channel again, up to the plan without changes, and return the calls."""
     story.answered(f"/setup-email {MAILBOX}")
     people.control("POST", "calls/reset")
     before = people.change
@@ -69,7 +69,7 @@ def _writes(counted: dict[str, Any]) -> int:
 
 
 def _changes(stack: Stack) -> list[str]:
-    """Every change that the first run made, by its step."""
+    """Return the step of every change that the first run made."""
     with Redis(port=stack.ports.redis) as redis:
         keys = [key for key in redis.scan_iter("run:*:events") if isinstance(key, bytes)]
         events = [codec.load(raw, Event) for key in keys for raw in redis.lrange(key, 0, -1)]
@@ -90,7 +90,7 @@ def _service(item: dict[str, Any]) -> str:
 
 
 def _memory(stack: Stack, name: str) -> list[tuple[str, float, float]]:
-    """MiB of each process: all of it, and what it does not share with the process it was forked from."""
+    """Return each process's MiB: its total, and the part not shared with the process that forked it."""
     running = stack.processes[name].running
     pids = sorted(session(running.pid)) if running else []
     return [(f"{name} {number}", *sizes) for number, pid in enumerate(pids, 1) if (sizes := _sizes(pid))]
@@ -100,7 +100,7 @@ def _sizes(pid: int) -> tuple[float, float] | None:
     try:
         lines = (Path("/proc") / str(pid) / "smaps").read_text("utf-8").splitlines()
     except OSError:
-        return None  # a job that has ended meanwhile
+        return None  # a job that has ended in the meantime
     kib = {
         name: sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
         for name in ("Rss", "Private_Dirty", "Private_Clean")

@@ -1,4 +1,7 @@
-"""Many channels that work, and the bot's memory of having set them up: what a look at all of them needs, without hundreds of conversations."""
+"""Many working channels and the bot's records of them.
+
+They allow a check of all channels without hundreds of conversations.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,10 @@ CALLBACK = "https://uk.webexconnect.example/callback"
 
 
 def fill(stack: Stack, people: People, room: str, boxes: Sequence[str], *, bot_reads: bool = True) -> dict[str, str]:
-    """The channels in the space ``room``, each domain a tenant of its own; with ``bot_reads`` every tenant lets the bot read by itself.
+    """Create the channels in the space ``room``, each domain in its own tenant.
 
-    Returns the tenants' ids by their domains.
+    With ``bot_reads`` every tenant grants the bot its own read access. Returns the tenants' ids by
+    domain.
     """
     wanted: dict[str, dict[str, str]] = {}
     for box in boxes:

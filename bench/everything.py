@@ -1,7 +1,9 @@
-"""/check all: calls, seconds and 429s of 50 channels in 5 tenants, 250 in 10 and 500 in 20, through the real processes.
+"""Calls, seconds and 429s of ``/check all`` through the real processes.
 
-The practice cloud keeps Graph's limits for reports (5 in 10 s), conditional access (1 a second) and message traces (100 in 5 min).
-The baseline is the same number of single checks, which would read everything of a tenant once a channel.
+The sizes are 50 channels in 5 tenants, 250 in 10 and 500 in 20. The practice cloud enforces Graph's
+limits for reports (5 in 10 s), Conditional Access (1 a second) and message traces (100 in 5 min).
+The baseline is the same number of single checks, which would read a tenant's data once for each
+channel.
 """
 
 from __future__ import annotations
@@ -58,17 +60,21 @@ class Measured:
 
     @property
     def each(self) -> float:
-        """Calls to Microsoft a channel."""
+        """Return the number of calls to Microsoft per channel."""
         return sum(self.calls.values()) / self.channels
 
     @property
     def once(self) -> dict[str, float]:
-        """How often each of what a tenant has once was read, a tenant."""
+        """Return how often each call in ``ONCE`` was made per tenant."""
         return {name: self.calls[name] / self.tenants for name in ONCE}
 
 
 def main() -> bool:
-    """All sizes on one stack; whether nothing of a tenant was read twice, nothing was refused, and growth is no faster than the channels."""
+    """Run all sizes on one stack, and return whether the targets are met.
+
+    No data of a tenant is read twice, no call is refused, and the cost grows no faster than the
+    number of channels.
+    """
     with Stack(practice=SETTINGS) as stack:
         people = stack.people()
         try:
@@ -106,7 +112,7 @@ def _ended(store: RunStore, redis: Redis, room: str) -> Run:
 
 
 def _names(items: list[dict[str, Any]]) -> Iterator[str]:
-    """What was asked of Microsoft: a cmdlet, a path of Graph, or Entra."""
+    """Yield the name of each call to Microsoft: a cmdlet, a path of Graph, or Entra."""
     for item in items:
         path = str(item["path"])
         if path.startswith("/adminapi/"):

@@ -1,8 +1,9 @@
-"""How long it takes from the webhook to the first card, with a Webex that answers at once.
+"""Time from the webhook to the first card, with a Webex that answers at once.
 
-From the moment that the practice Webex sends the signed webhook to the moment that the card's ``POST /messages`` reaches it. In
-between: the web process, Redis, a worker that forks a process for the job, and the questions to Webex that the card needs.
-The baseline, in the same run, asks the same questions one after the other from a process that is warm and connected.
+It is measured from the moment the practice Webex sends the signed webhook to the moment the card's
+``POST /messages`` reaches it. In between are the web process, Redis, a worker that forks a process
+for the job, and the requests to Webex that the card needs. The baseline, in the same run, makes the
+same requests one after the other from a process that is warm and connected.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ MEDIAN_MS, TAIL_MS = 25.0, 60.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Milliseconds from the webhook to its acceptance, to the job's first question, and to the card."""
+    """Milliseconds from the webhook to its acceptance, to the job's first request, and to the card."""
 
     accepted: float
     asked: float
@@ -35,7 +36,7 @@ class Sample:
 
 
 def main() -> bool:
-    """Thirty commands, each for another mailbox; whether the targets are met."""
+    """Run thirty commands, each for another mailbox, and return whether the targets are met."""
     with Stack() as stack:
         people = stack.people()
         try:
@@ -72,7 +73,7 @@ def _sample(people: People, mailbox: str) -> Sample:
 
 
 def _floor(stack: Stack, people: People) -> list[float]:
-    """The message, the person and the members, one after the other over one connection."""
+    """Time the requests for the message, the person and the members, in order over one connection."""
     said: dict[str, Any] = people.say(REQUESTER, "a message to ask for", SPACE, mention=False)
     env = stack.processes["worker"].env
     context = ssl.create_default_context(cafile=str(stack.ca_path))

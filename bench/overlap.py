@@ -1,8 +1,9 @@
-"""Automated work overlaps: the time between two human steps beside the longest chain of dependent cloud calls.
+"""Overlap of automated work, measured against the longest chain of dependent cloud calls.
 
-Every cloud call takes 200 ms. Two spans of a set-up are looked at, in the real processes of the Procfile: from the sign-in's
-return to the plan card, and from the press on Approve to the consent card. The baseline, in the same run, is a straight-line
-script: the same calls, one after the other.
+Every cloud call takes 200 ms. Two spans between human steps of a setup are measured in the real
+processes of the Procfile: from the return of the sign-in to the plan card, and from the press on
+Approve to the consent card. The baseline, in the same run, is a straight-line script: the same
+calls, one after the other.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ SCENES = 5
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A run up to the consent card: its events, and every call of the cloud."""
+    """A run up to the consent card: its events, and every call to the clouds."""
 
     events: tuple[Event, ...]
     calls: list[Call]
 
     def first(self, kind: Kind, wanted: Callable[[Event], bool] = lambda _: True) -> float:
-        """When that happened first."""
+        """Return when such an event first happened, in seconds since the epoch."""
         return next(event.at.timestamp() for event in self.events if event.kind is kind and wanted(event))
 
 
@@ -57,7 +58,7 @@ def record() -> Recorded:
 
 
 def plan_span(recorded: Recorded) -> Span:
-    """From the browser's way back from Microsoft to the plan card."""
+    """Return the span from the browser's return from Microsoft to the plan card."""
     signed_in, planned = recorded.first(Kind.SIGNED_IN), recorded.first(Kind.PLANNED)
     began = max(call.end for call in recorded.calls if call.path.endswith("/authorize") and call.end < signed_in)
     card = _card(recorded, planned)
@@ -68,7 +69,7 @@ def plan_span(recorded: Recorded) -> Span:
 
 
 def consent_span(recorded: Recorded) -> Span:
-    """From the accepted webhook of the press on Approve to the consent card."""
+    """Return the span from the accepted webhook of the press on Approve to the consent card."""
     approved = recorded.first(Kind.APPROVED)
     waiting = recorded.first(Kind.FOUND, lambda e: e.finding is not None and e.step == "admin_consent" and e.finding.state is State.WAITING)
     notices = [call for call in recorded.calls if call.method == "NOTIFY" and "attachmentActions" in call.path and call.end < approved]
@@ -104,7 +105,7 @@ HEAD = ("span", "run", "wall s", "chain s", "calls in it", "wall/chain", "one by
 
 
 def main() -> bool:
-    """Three runs, their medians, and whether both are within the target."""
+    """Print three runs and their medians, and return whether both are within the target."""
     steps, rows = steps_for(Profile.ARTICLE), []
     for number in range(1, RUNS + 1):
         recorded = record()

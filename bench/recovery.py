@@ -1,8 +1,9 @@
-"""A worker that is killed while a step is under way: the seconds until the run goes on.
+"""Recovery from a worker killed during a step: the seconds until the run continues.
 
-Twice: a worker process and the process of its job are killed (SIGKILL) under a supervisor that lives; and everything of
-``python -m bot worker`` is killed and started again, as a platform does. The baseline is RQ's own default, by which a dead
-worker's job is noticed after 808 s (facts/parts.md B); it is not waited for here.
+Two cases are measured. In the first, a worker process and the process of its job are killed
+(SIGKILL) under a supervisor that stays alive. In the second, everything of ``python -m bot worker``
+is killed and started again, as a platform does. The baseline is RQ's own default, which notices a
+dead worker's job after 808 s (facts/parts.md B); that time is not waited for here.
 """
 
 from __future__ import annotations
@@ -31,14 +32,17 @@ LONGEST_S = 60.0
 
 
 def main() -> bool:
-    """Both ways to die."""
+    """Measure both kinds of death, and return whether the targets are met."""
     rows = [("one worker and its job", _measure(_kill_one), DEFAULT_S), ("all, started again", _measure(_kill_all), DEFAULT_S)]
     table("Recovery after SIGKILL, seconds until the run goes on", ("killed", "seconds", "RQ's default"), rows)
     return all([verdict(f"{name}: {seconds:.1f} s, at most {TARGET_S:.0f}", seconds <= TARGET_S) for name, seconds, _ in rows])  # noqa: C419  every line is printed
 
 
 def _measure(kill: Callable[[Stack], None]) -> float:
-    """Approve with slow cloud calls, kill in the midst of them, and wait for the run to be resumed."""
+    """Approve with slow cloud calls, kill during them, and wait for the run to be resumed.
+
+    Returns the seconds until then.
+    """
     with Stack() as stack:
         people = stack.people()
         try:
@@ -60,7 +64,10 @@ def _measure(kill: Callable[[Stack], None]) -> float:
 
 
 def _kill_one(stack: Stack) -> None:
-    """The process of the job is the only one whose parent is a worker's child."""
+    """Kill one worker and its job's process.
+
+    The job's process is the only one whose parent is a child of the supervisor.
+    """
     supervisor = stack.processes["worker"].running
     if supervisor is None:
         raise RuntimeError("the worker does not run")
@@ -76,7 +83,7 @@ def _kill_all(stack: Stack) -> None:
 
 
 def _happened(stack: Stack, kind: Kind) -> float:
-    """When that happened in the stack's one run, or 0."""
+    """Return when that first happened in the stack's only run, in seconds since the epoch, or 0."""
     with Redis(port=stack.ports.redis) as redis:
         keys = [key for key in redis.scan_iter("run:*:events") if isinstance(key, bytes)]
         events = [codec.load(raw, Event) for key in keys for raw in redis.lrange(key, 0, -1)]

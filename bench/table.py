@@ -1,4 +1,4 @@
-"""What a bench prints: the machine, a title with its baseline, and rows in columns."""
+"""Output of a bench: the machine, a title with its baseline, and rows in columns."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def say(line: str = "") -> None:
 
 
 def machine() -> str:
-    """Versions, cores and load, without which a number says nothing."""
+    """Return versions, cores and load, without which a number means nothing."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}; {packages}"
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A title, a head and rows; numbers stand to the right, with three digits after the point at most."""
+    """Print a title, a head and rows. Numbers are right-aligned with at most three decimals."""
     cells = [[_text(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     say(f"\n{title}")
@@ -34,20 +34,20 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> 
         say("  " + "  ".join(_aligned(text, width, cell, number) for text, width, cell in zip(row, widths, source, strict=True)).rstrip())
 
 
-def verdict(what: str, good: bool) -> bool:  # noqa: FBT001  a line with its mark
-    """A line that says whether a target was met; returns it."""
+def verdict(what: str, good: bool) -> bool:  # noqa: FBT001  a line with its result
+    """Print whether a target was met, and return it."""
     say(f"  {'met' if good else 'NOT MET'}: {what}")
     return good
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which that share of them lies."""
+    """Return the value below which that share of the values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle one."""
+    """Return the median."""
     return statistics.median(values)
 
 

@@ -1,10 +1,11 @@
-"""How long Webex waits for the answer to a webhook: the bot's web process beside a bare route that verifies and enqueues.
+"""Time that Webex waits for the answer to a webhook: the bot's web process against a bare route.
 
     python -m bench webhook
 
-Both have waitress with 8 threads, the same Valkey (append-only file on) and no worker. Signed, unique events, 1,920 a run after
-200 to warm up, with 1, 16 and 64 clients; three repeats in alternating order; the medians are printed. Lost and doubled events
-are counted by reading the queue afterwards.
+The bare route verifies and enqueues. Both have waitress with 8 threads, the same Valkey
+(append-only file on) and no worker. Each run sends 1,920 signed, unique events after 200 to warm
+up, with 1, 16 and 64 clients. There are three repeats in alternating order, and the medians are
+printed. Lost and duplicated events are counted by reading the queue afterwards.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from flask import Flask, Response, abort, request
 from redis import Redis
 from rq import Queue
 from rq.job import Job
-from waitress import serve  # type: ignore[import-untyped]  # waitress brings no types
+from waitress import serve  # type: ignore[import-untyped]  # waitress has no types
 
 from bot.processes import redis_server
 from bot.queue import make_queue
@@ -40,7 +41,7 @@ from bot.queue.events import PendingEvent
 from jobs.storage import codec, keys
 
 ROOT = Path(__file__).resolve().parent.parent
-SECRET = "a-made-up-secret-for-the-bench"  # noqa: S105  made up
+SECRET = "a-made-up-secret-for-the-bench"  # noqa: S105  a placeholder
 REDIS_PORT, BOT_PORT, BARE_PORT = 17399, 17400, 17401
 REDIS_URL = f"redis://127.0.0.1:{REDIS_PORT}/0"
 EVENTS, WARM_UP, REPEATS = 1920, 200, 3
@@ -51,7 +52,7 @@ PADDING = "x" * 300
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run: milliseconds, and what became of the events."""
+    """One run: times in milliseconds, and the numbers of failed, lost and duplicated events."""
 
     p50: float
     p95: float
@@ -64,7 +65,10 @@ class Result:
 
 
 def bare() -> None:
-    """The other side: HMAC over the raw body, and rq's unique enqueue. No duplicates beyond that, no checks, no headers."""
+    """Serve the bare route: HMAC over the raw body, and rq's unique enqueue.
+
+    It has no other protection against duplicates, no checks and no headers.
+    """
     app = Flask(__name__)
     queue = Queue("email-bot", connection=Redis.from_url(REDIS_URL), serializer="json")
 
@@ -82,7 +86,7 @@ def bare() -> None:
 
 
 def bodies(run: str, count: int) -> list[tuple[bytes, str]]:
-    """Signed events as Webex sends them, each with an id of its own."""
+    """Return signed events as Webex sends them, each with its own id."""
     made = []
     for number in range(count):
         data = {"id": f"{run}-{number}", "roomId": "room", "personId": "ann", "created": "2026-11-25T08:00:00.000Z", "padding": PADDING}
@@ -92,7 +96,7 @@ def bodies(run: str, count: int) -> list[tuple[bytes, str]]:
 
 
 def client(port: int, events: list[tuple[bytes, str]], times: list[float], failed: list[int]) -> None:
-    """One client: one connection, one event after the other."""
+    """Run one client: one connection, one event after the other."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for body, signature in events:
         began = time.perf_counter()
@@ -106,7 +110,7 @@ def client(port: int, events: list[tuple[bytes, str]], times: list[float], faile
 
 
 def load(port: int, clients: int, events: list[tuple[bytes, str]]) -> tuple[list[float], int, float]:
-    """All clients at once: the times, the failures, and the seconds that it took."""
+    """Run all clients at once, and return the times in ms, the failures, and the elapsed seconds."""
     times: list[float] = []
     failed: list[int] = []
     threads = [threading.Thread(target=client, args=(port, events[number::clients], times, failed)) for number in range(clients)]
@@ -119,7 +123,7 @@ def load(port: int, clients: int, events: list[tuple[bytes, str]]) -> tuple[list
 
 
 def run(port: int, clients: int, name: str) -> Result:
-    """One run on an empty queue."""
+    """Measure one run on an empty queue."""
     redis = Redis.from_url(REDIS_URL)
     load(port, clients, bodies(f"{name}-warm", WARM_UP))
     redis.flushall()
@@ -140,7 +144,7 @@ def _event(redis: Redis, job: Job) -> str:
 
 
 def measure(clients: int) -> dict[str, list[Result]]:
-    """Three runs of each side, the first one alternating."""
+    """Measure three runs of each side, alternating which goes first."""
     sides = {"bot": BOT_PORT, "bare": BARE_PORT}
     results: dict[str, list[Result]] = {side: [] for side in sides}
     for repeat in range(REPEATS):
@@ -151,7 +155,7 @@ def measure(clients: int) -> dict[str, list[Result]]:
 
 @contextmanager
 def process(*arguments: str) -> Iterator[None]:
-    """A server of this bench, ended when the block ends."""
+    """Start a server of this bench, and stop it when the block ends."""
     env = os.environ | {
         "PYTHONPATH": str(ROOT),
         "PORT": str(BOT_PORT),
@@ -174,7 +178,11 @@ def process(*arguments: str) -> Iterator[None]:
 
 
 def until(true: Callable[[], bool]) -> None:
-    """Wait for a server to listen."""
+    """Wait for a server to listen.
+
+    Raises:
+        TimeoutError: it did not start.
+    """
     for _ in range(200):
         try:
             if true():
@@ -186,7 +194,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def listens(port: int) -> bool:
-    """Whether something answers HTTP there."""
+    """Return whether a server answers HTTP on the port."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     connection.request("GET", "/")
     return connection.getresponse().status > 0
@@ -199,7 +207,7 @@ def say(line: str) -> None:
 
 
 def report(clients: int, results: dict[str, list[Result]]) -> bool:
-    """Print a row for each side; whether nothing was lost and the target was met."""
+    """Print a row for each side, and return whether no event was lost and the target was met."""
     for side, runs in results.items():
         middle = {name: statistics.median(getattr(each, name) for each in runs) for name in ("p50", "p95", "p99", "most", "per_second")}
         failed, lost, doubled = (sum(getattr(each, name) for each in runs) for name in ("failed", "lost", "doubled"))
@@ -210,7 +218,10 @@ def report(clients: int, results: dict[str, list[Result]]) -> bool:
 
 
 def main() -> int:
-    """Start everything, measure, and return 0 if the target was met and no event was lost or doubled."""
+    """Start everything and measure.
+
+    Returns 0 if the target was met and no event was lost or duplicated, otherwise 1.
+    """
     with tempfile.TemporaryDirectory() as folder:
         server = redis_server.start(REDIS_PORT, Path(folder))
         try:

@@ -1,4 +1,7 @@
-"""python -m bot web | worker | doctor | webhooks | audit | redis. The texts services are for whoever runs the bot."""
+"""Command line of the bot: python -m bot web | worker | doctor | webhooks | audit | redis.
+
+The messages that it prints are for the person who operates the bot.
+"""
 
 from __future__ import annotations
 
@@ -31,24 +34,27 @@ Every setting is explained in .env.example."""
 
 
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
-    """Run one command and return its exit code: 0 fine, 1 something is wrong, 2 the settings or the command line are."""
+    """Run one command and return its exit code.
+
+    0 means success, 1 means that something is wrong, 2 means bad settings or a bad command line.
+    """
     options = _parser().parse_args(arguments)
     logs.configure(env.get("LOG_LEVEL", ""))
     if options.command == "redis":
         return redis_server.main(options.port, options.folder)
     if problems := doctor.settings_problems(env):
-        print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  a command line speaks so
+        print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
     return COMMANDS[options.command](BotSettings.from_env(env), Settings.from_env(env))
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
     from bot.web import delivery_receipts, pages, secret_page, sign_in  # noqa: PLC0415  the other commands need no Flask
-    from bot.web.app import DataGate, create_app, serve  # noqa: PLC0415  same
+    from bot.web.app import DataGate, create_app, serve  # noqa: PLC0415  the other commands need no Flask
 
     refused = _data_problem(settings.redis_url)
     if refused:
-        print(refused, file=sys.stderr)  # noqa: T201  a command line speaks so
+        print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
     services = _services(settings, work, connect_for_web(settings.redis_url))
     app = create_app(settings, services.redis, pages=(sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets))
@@ -60,16 +66,16 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
-    from bot.processes import worker  # noqa: PLC0415  same
-    from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  same
+    from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
 
     refused = _data_problem(settings.redis_url)
     if refused:
-        print(refused, file=sys.stderr)  # noqa: T201  a command line speaks so
+        print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    services = _services(settings, work, connect(settings.redis_url))  # connects in the process that uses it
+    services = _services(settings, work, connect(settings.redis_url))  # connect inside the process that uses the connection
     runtime.install(services)
     timers = Timers()
     timers.every(DUE_S, Dispatcher(services).dispatch_due)
@@ -98,7 +104,10 @@ def _doctor(settings: BotSettings, work: Settings) -> int:
 
 
 def _audit(settings: BotSettings, work: Settings) -> int:
-    """Every entry to stdout, as it lies in Redis; what is wrong with the chain to stderr."""
+    """Print every audit entry to stdout as stored in Redis, and any break in the chain to stderr.
+
+    Return 1 if the chain is broken or Redis fails, otherwise 0.
+    """
     trail = Trail(connect(settings.redis_url), work.encryption_keys)
     try:
         sys.stdout.writelines(f"{line.decode(errors='backslashreplace')}\n" for line in trail.entries())
@@ -107,7 +116,7 @@ def _audit(settings: BotSettings, work: Settings) -> int:
         print(error, file=sys.stderr)  # noqa: T201  a command line speaks so
         return 1
     if found.broken_at:
-        print(f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md", file=sys.stderr)  # noqa: T201  same
+        print(f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md", file=sys.stderr)  # noqa: T201  CLI output
     return 1 if found.broken_at else 0
 
 
@@ -120,9 +129,9 @@ def _webhooks(settings: BotSettings, _work: Settings) -> int:
         for hook in subscriptions.own():
             print(f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}")  # noqa: T201  a command line speaks so
     except (WebexError, RedisError) as error:
-        print(error, file=sys.stderr)  # noqa: T201  same
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
-    print(f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}")  # noqa: T201  same
+    print(f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}")  # noqa: T201  CLI output
     return 0
 
 

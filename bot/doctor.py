@@ -1,4 +1,8 @@
-"""python -m bot doctor: is everything there that the bot needs, and if not, what to do. For whoever runs the bot, so in plain text."""
+"""Command ``python -m bot doctor``: checks whether everything that the bot needs is available.
+
+If something is missing, it says what to do. The report is plain text for the person who operates
+the bot.
+"""
 
 from __future__ import annotations
 
@@ -27,19 +31,19 @@ DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
 
 
 class WrongError(Exception):
-    """A check failed. The text says what to do."""
+    """Failed check; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the report: what was looked at, and what it says of itself when all is well."""
+    """One line of the report: the name of the check and a function that returns the success message."""
 
     name: str
     look: Callable[[], str]
 
 
 def examine(checks: Iterator[Check], say: Callable[[str], None]) -> int:
-    """Do every check, say a line for each, and return 1 if anything is wrong, else 0."""
+    """Run every check, report a line for each, and return 1 if anything is wrong, else 0."""
     wrong = 0
     for check in checks:
         try:
@@ -51,7 +55,7 @@ def examine(checks: Iterator[Check], say: Callable[[str], None]) -> int:
 
 
 def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
-    """What is looked at, from the inside out."""
+    """Yield the checks, beginning with the bot's own settings and ending with the audit trail."""
     redis = connect_for_web(bot.redis_url)
     webex = Webex(bot.webex_access_token, bot.webex_api_url)
     yield Check("settings", lambda: f"{bot.public_url}, for people of {', '.join(bot.allowed_email_domains)}")
@@ -68,7 +72,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
 
 
 def settings_problems(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Everything that is wrong with the environment, for both halves of the product, each once."""
+    """Return every problem in the environment, for both settings classes, each only once."""
     first, second = _problems(BotSettings, env), _problems(Settings, env)
     said = set(map(_variable, first))
     return (*first, *(line for line in second if _variable(line) not in said))
@@ -84,7 +88,11 @@ def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tup
 
 
 def _test_mail(settings: Settings) -> str:
-    """Half of the pair sends nothing: the bot runs all the same, and a person is asked to send the mail."""
+    """Return who sends the test mail: the bot or a person.
+
+    Both settings of the pair are needed for the bot to send it. With only one, the bot still runs,
+    but a person is asked to send the mail.
+    """
     if settings.sends_probe:
         return f"the bot sends it, as {settings.probe_from}"
     pair = {"PROBE_SMTP_URL": settings.probe_smtp_url, "PROBE_FROM": settings.probe_from}
@@ -95,7 +103,7 @@ def _test_mail(settings: Settings) -> str:
 
 
 def _read_access(redis: Redis, settings: Settings) -> str:
-    """Of every tenant that lets the bot read by itself the tokens are looked into; nothing is forgotten here."""
+    """Check the tokens of every tenant that lets the bot read on its own; no access is dropped here."""
     seen = [(access.tenant, *_looked_into(settings, access)) for access in _granted(redis)]
     _require_access(seen)
     return f"{len(seen)} tenants let the bot read by itself{_surplus(seen)}"
@@ -121,11 +129,11 @@ def _granted(redis: Redis) -> tuple[AppAccess, ...]:
     try:
         return app_access.all_grants(redis)
     except RedisError:
-        return ()  # said above
+        return ()  # reported by an earlier check
 
 
 def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str, ...]]:
-    """Why the access is lost, or the empty string, and what is granted beyond need."""
+    """Return why the access was lost (an empty string if it works) and any surplus permissions."""
     try:
         return "", app_access.prove(settings, access.tenant, access.by).surplus
     except CloudError as error:
@@ -164,13 +172,16 @@ def _webex(webex: Webex) -> str:
 
 
 def _organizations(listed: tuple[str, ...], webex: Webex) -> str:
-    """The UUIDs, as Control Hub shows them; an id of no known form is compared as it is, and lets hardly anybody in."""
+    """Check the organization ids, which should be UUIDs as shown in Control Hub.
+
+    An id of an unknown form would be compared literally and match almost nobody, so it is an error.
+    """
     _require_org_ids(listed)
     known = list(map(normalize, listed))
     try:
         mine = normalize(webex.me().org_id)
     except WebexError:
-        return ", ".join(known)  # what is wrong with Webex is said above
+        return ", ".join(known)  # a problem with Webex is reported by an earlier check
     return f"{', '.join(known)}; the bot's own account is of {mine or 'none'}, which is {'one of them' if mine in known else 'not listed'}"
 
 

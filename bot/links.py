@@ -1,4 +1,7 @@
-"""Links to the bot's own pages: long random names that say nothing, kept as hashes, each for one purpose of one run."""
+"""Links to the bot's own pages.
+
+A link is a long random name without meaning. It is stored as a hash and has one purpose in one run.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ REMEMBERED = timedelta(hours=25)
 
 @dataclass(frozen=True, slots=True)
 class PageToken:
-    """What a link is for."""
+    """Purpose of a link."""
 
     kind: str
     run: str
@@ -33,20 +36,23 @@ class PageToken:
 
     @property
     def is_expired(self) -> bool:
-        """Whether its time is up."""
+        """Return whether the link has expired."""
         return now() > self.until
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to give away, and until when it is good."""
+    """Link to hand out, and the time until which it is valid."""
 
     url: str
     until: datetime
 
 
 def link(services: Services, kind: str, run_id: str) -> Link:
-    """The run's link of that kind; the same until its time is up, so that a card that is drawn again stays as it is."""
+    """Return the run's link of this kind.
+
+    The link stays the same until it expires, so that a redrawn card does not change.
+    """
     token = services.vault.get(Sealed.PAGE_TOKEN.of(kind, run_id))
     ticket = read(services, kind, token) if token else None
     if token is None or ticket is None or ticket.is_expired:
@@ -57,14 +63,14 @@ def link(services: Services, kind: str, run_id: str) -> Link:
 
 
 def read(services: Services, kind: str, token: str) -> PageToken | None:
-    """What a token is for; None where it was never given out, or for something else."""
+    """Return the purpose of a token, or None if it is unknown or has another purpose."""
     raw = services.redis.get(_key(token))
     ticket = codec.load(raw, PageToken) if isinstance(raw, bytes) else None
     return ticket if ticket and ticket.kind == kind else None
 
 
 def drop(services: Services, kind: str, run_id: str) -> None:
-    """The link is used up."""
+    """Invalidate the run's link of this kind after use."""
     services.vault.drop(Sealed.PAGE_TOKEN.of(kind, run_id))
 
 

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr, with everything that looks like a credential taken out."""
+"""Logs: one JSON object per line on stderr, without anything that looks like a credential."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ NOISY = {
     "asyncio": logging.INFO,
     "urllib3": logging.WARNING,
     "webexteamssdk": logging.WARNING,
-    "msal": logging.WARNING,  # at DEBUG it writes down whole token requests, the authorization code among them
-    "waitress.queue": logging.ERROR,  # it warns of every request that waits for a thread
+    "msal": logging.WARNING,  # at DEBUG it logs whole token requests, including the authorization code
+    "waitress.queue": logging.ERROR,  # it warns about every request that waits for a thread
 }
 PATTERNS = (
     (re.compile(r"(?i)\b(xoauth2|oauthbearer)(\s+)[\w.~+/=-]{8,}"), rf"\1\2{GONE}"),
     (re.compile(r"""(?i)(?<![\w-])(secret|sealed)(["']?\s*[=:]\s*["']?)[^\s&"',;}]+"""), rf"\1\2{GONE}"),
-    (re.compile(r"""(?i)(?<![\w-])(code["']\s*:\s*["'])[^\s"']{32,}"""), rf"\1{GONE}"),  # as JSON; error codes are short
+    (re.compile(r"""(?i)(?<![\w-])(code["']\s*:\s*["'])[^\s"']{32,}"""), rf"\1{GONE}"),  # in JSON; error codes are shorter
     (re.compile(r"(?i)(%3F|%26|[?&])(code|state|client_secret|refresh_token)(%3D|=)[^\s&%\"']+"), rf"\1\2\3{GONE}"),
 )
-"""What only a log holds, beside all that :mod:`jobs.redact` knows by its looks or its name."""
+"""Patterns of secrets that occur only in logs; :mod:`jobs.redact` handles all others."""
 SECRET_KEYS = re.compile(r"(?i)sealed|x[-_]spark[-_]signature")
 
 
 def configure(level: str = "INFO") -> None:
-    """Send structlog and the standard library's logging through one formatter to stderr. An unknown level counts as INFO."""
+    """Send structlog and standard library logging to stderr through one formatter.
+
+    An unknown level counts as INFO.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -55,12 +58,16 @@ def configure(level: str = "INFO") -> None:
 
 
 def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """The structlog processor: every text in an event, tracebacks too, goes through ``redacted``."""
+    """Redact every text in an event, tracebacks included (structlog processor)."""
     return {key: _clean(key, value) for key, value in event.items()}
 
 
 def redacted(text: str) -> str:
-    """A text without tokens, client secrets, authorization codes, cookies, keys, XOAUTH2 answers and passwords in addresses."""
+    """Return the text without secrets.
+
+    Tokens, client secrets, authorization codes, cookies, keys, XOAUTH2 answers, and passwords in
+    addresses are removed.
+    """
     text = without_secrets(text)
     for pattern, replacement in PATTERNS:
         text = pattern.sub(replacement, text)

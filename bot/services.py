@@ -62,7 +62,11 @@ class Services(Runtime):
 
     @cached_property
     def me(self) -> WebexPerson:
-        """The bot's own account, asked once an hour: every job is a new process. Another token is another account."""
+        """Return the bot's own account, requested from Webex once an hour.
+
+        The result is cached in Redis, because every job is a new process. It is cached per access
+        token, because another token may be another account.
+        """
         key = keys.bot_account(hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()[:16])
         kept = self.redis.get(key)
         if isinstance(kept, bytes):

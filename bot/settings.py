@@ -1,4 +1,7 @@
-"""What the conversation needs to know from the environment (DESIGN.md, "Configuration"); the work reads its own in :mod:`jobs.settings`."""
+"""Settings of the chat side, read from the environment (DESIGN.md, "Configuration").
+
+The jobs read their own settings in :mod:`jobs.settings`.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,15 @@ SECRET_KINDS = 6
 MOST_SECRETS = 2
 ROWS = ("01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm")
 STEPS = frozenset(step for row in ROWS for one, next_ in pairwise(row) for step in ((one, next_), (next_, one), (one, one)))
-"""Which character follows which where somebody counts, says the alphabet, strokes the keyboard or holds a key, in both directions."""
+"""Pairs of neighboring characters in counting, the alphabet and keyboard rows.
+
+They include both directions and a repeated key.
+"""
 TYPED = 2 / 3
-"""The share of such pairs above which somebody has typed the secret: 300,000 of 16 random characters had fewer."""
+"""Share of such pairs above which the secret counts as typed by a person.
+
+Of 300,000 random secrets of 16 characters none reached this share.
+"""
 LAST_PORT = 65_535
 MICROSOFT = ("MICROSOFT_LOGIN_URL", "MICROSOFT_GRAPH_URL", "EXCHANGE_ADMIN_URL")
 TOKENS_GO_TO = ("WEBEX_API_URL", *MICROSOFT, "CONNECT_API_URL", "CONTACT_CENTER_URL")
@@ -31,7 +40,10 @@ DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9
 
 @dataclass(frozen=True, slots=True)
 class BotSettings:
-    """Who the bot is in Webex, whom it listens to, and where it is reached. Secrets never show in its repr."""
+    """Settings of the bot in Webex: its account, the people it serves, and its address.
+
+    Secrets never appear in the repr.
+    """
 
     webex_access_token: str = field(repr=False)
     webhook_secrets: tuple[str, ...] = field(repr=False)
@@ -46,10 +58,10 @@ class BotSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> BotSettings:
-        """Read the environment. An empty variable counts as not set.
+        """Read the environment; an empty variable counts as not set.
 
         Raises:
-            SettingsError: something required is missing, or a value cannot be right.
+            SettingsError: A required variable is missing, or a value cannot be right.
         """
         values = _set_values(env)
         if problems := tuple(_problems(values)):
@@ -106,7 +118,11 @@ def _is_short(secret: str) -> bool:
 
 
 def _is_guessable(secret: str) -> bool:
-    """Few different characters; one piece again and again, found in its own double before its end; or mostly neighbours of a row."""
+    """Return whether a secret is easy to guess.
+
+    That is so if it has few different characters, if it repeats one piece (found in its own double
+    before the end), or if it consists mostly of neighbors in a row.
+    """
     return _is_typed(secret) or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
 
 
@@ -168,7 +184,10 @@ def _redis_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _list_problems(values: Mapping[str, str]) -> Iterator[str]:
-    """A list that is set and holds nothing is no list: it must not open what it was meant to narrow."""
+    """Yield the problems of the list settings.
+
+    A list that is set but empty is an error, so that it cannot widen what it was meant to restrict.
+    """
     if _is_empty_list(values, "ALLOWED_ORG_IDS"):
         yield "ALLOWED_ORG_IDS holds no id: leave it away, or write ids with commas between them"
     if _is_empty_list(values, "APPROVERS"):
@@ -195,11 +214,14 @@ def _is_web(url: str) -> bool:
 
 
 def _is_bare(url: str) -> bool:
-    """Whether it is a host, perhaps with a port, and nothing else: no user, path, query or fragment."""
+    """Return whether the URL is only a host with an optional port.
+
+    It must have no user, path, query or fragment.
+    """
     parts = parts_of(url)
     return "@" not in url and url.rstrip("/").lower() == f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def _is_readable(url: str) -> bool:
-    """Whether others could read what goes there: plain http beyond this machine."""
+    """Return whether others could read the traffic, that is, plain http beyond this machine."""
     return parts_of(url).scheme != "https" and not is_loopback(parts_of(url).hostname or "")

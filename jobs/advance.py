@@ -1,4 +1,4 @@
-"""RQ entry point: carry a run as far as it goes, then let the worker go."""
+"""RQ entry point: advance a run as far as possible, then free the worker."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ log = structlog.get_logger(__name__)
 
 
 def advance(run_id: str) -> None:
-    """Do everything about the run that can be done now. May run twice, or die anywhere: nothing happens twice.
+    """Do everything about the run that can be done now.
 
-    Where another worker has the run, it is looked at again a moment later.
+    It may run twice, or die anywhere, without doing anything twice. If another worker has the run,
+    it is tried again a moment later.
     """
     runtime = current(Runtime)
     with runtime.store.lease(run_id) as lease:
@@ -49,7 +50,7 @@ def advance(run_id: str) -> None:
         try:
             finish_or_reschedule(runtime, run_id, _work_until_blocked(runtime, lease, run_id))
         except StoppingError:
-            runtime.schedule.add(run_id, now())  # by whichever worker is there next
+            runtime.schedule.add(run_id, now())  # the next available worker continues
         except LeaseLostError:
             return
         except RunGoneError:
@@ -57,8 +58,8 @@ def advance(run_id: str) -> None:
             runtime.schedule.remove(run_id)
         except RedisError:
             log.warning("Redis is away; the run goes on when it is back", run=run_id)
-            raise  # no mistake of the run's: it stands on the due list
-        except Exception as error:  # noqa: BLE001  a mistake of ours must not hold up the queue
+            raise  # not the run's fault: it stays on the due list
+        except Exception as error:  # noqa: BLE001  a bug of ours must not block the queue
             _unexpected(runtime, run_id, error)
 
 
@@ -71,7 +72,7 @@ def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> in
 
 
 async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
-    """Work on the run, and return the version up to which everything was taken into account."""
+    """Work on the run, and return the version up to which all events were taken into account."""
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
         return run.version
@@ -107,7 +108,7 @@ async def advance_steps(engine: Engine) -> None:
 
 
 def _worth_inspecting_again(run: Run) -> bool:
-    """Whether something that keeps the plan from being approved is due to be looked at again."""
+    """Return whether a step that blocks the approval of the plan is due for another inspection."""
     return not run.has_begun and any(is_due(run.findings[name]) for name in blocking_steps(run))
 
 
@@ -146,7 +147,10 @@ def _schedule_next_look(runtime: Runtime, run: Run) -> None:
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
-    """Say so with a reference, try again a few times, then end the run so that the queue goes on."""
+    """Report the error with a reference, retry a few times, then end the run.
+
+    Ending it lets the queue continue.
+    """
     reference, store = new_reference(), runtime.store
     log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
     store.append(run_id, Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": reference}))

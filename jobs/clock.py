@@ -1,4 +1,4 @@
-"""The one clock, and what others' clocks say: aware, in UTC."""
+"""Time source and time parsing: all times are timezone-aware and in UTC."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """This moment, in UTC."""
+    """Return the present time in UTC."""
     return datetime.now(UTC)
 
 
 def parse(value: object) -> datetime | None:
-    """A moment as somebody wrote it, in UTC, which is also what one without a zone means; None where it is none of the calendar."""
+    """Return a time in UTC, or None if the value is not a valid time.
+
+    A value without a time zone means UTC.
+    """
     try:
         found = datetime.fromisoformat(str(value))
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

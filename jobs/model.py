@@ -1,7 +1,8 @@
-"""The words of this product as frozen data: what a channel is, what was found, what would be changed.
+"""Terms of this product as frozen data: the channel, the findings, and the changes.
 
-Nothing here does anything. Everything here can be written to JSON and read back (see :mod:`jobs.storage.codec`),
-and nothing here may ever hold a secret: findings and changes are shown in cards and kept in the audit trail.
+The classes contain no behavior. All of them can be written to JSON and read back (see
+:mod:`jobs.storage.codec`). None of them may ever hold a secret, because findings and changes are
+shown in cards and kept in the audit trail.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 
 
 class Profile(StrEnum):
-    """Which permissions the email app gets (ARTICLE.md, "What is known today", 1)."""
+    """Set of permissions that the email app gets (ARTICLE.md, "What is known today", 1)."""
 
     ARTICLE = "article"
     LEAST = "least"
@@ -23,7 +24,7 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """The email channel: one mailbox, its tenant, and what Webex Connect made up for it."""
+    """Email channel: one mailbox, its tenant, and the values that Webex Connect generated for it."""
 
     mailbox: str
     callback_url: str = ""
@@ -35,15 +36,16 @@ class Channel:
 
     @property
     def domain(self) -> str:
-        """The part after the last ``@``."""
+        """Return the part of the address after the last ``@``."""
         return self.mailbox.rpartition("@")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text by its key in the catalogue (``adaptive_cards.texts``), with the values that stand in it.
+    """Text as its key in the catalog (``adaptive_cards.texts``), with the values to insert.
 
-    ``Words("verbatim", {"text": ...})`` carries words that somebody else wrote (a cloud, a person).
+    ``Text("verbatim", {"text": ...})`` carries text that somebody else, such as a cloud or a
+    person, wrote.
     """
 
     key: str
@@ -51,7 +53,7 @@ class Text:
 
 
 def verbatim(text: object) -> Text:
-    """Words that somebody else wrote, shown as they are and never as Markdown."""
+    """Return a text written by somebody else, which is shown as it is and never as Markdown."""
     return Text("verbatim", {"text": str(text)})
 
 
@@ -66,7 +68,10 @@ class RunKind(StrEnum):
 
 
 class State(StrEnum):
-    """What inspecting a fact can say. Skipped and unknown are never counted as ok; possible may explain a failure, but need not."""
+    """State that an inspection can report.
+
+    Skipped and unknown never count as OK. A possible finding may explain a failure, but need not.
+    """
 
     OK = "ok"
     WRONG = "wrong"
@@ -78,7 +83,7 @@ class State(StrEnum):
 
 
 class Access(StrEnum):
-    """What it takes to look: nothing, read access that the tenant granted to the bot, or an administrator's sign-in."""
+    """Access needed to inspect: none, read access of the bot's own app, or an administrator's sign-in."""
 
     NONE = "none"
     APP = "app"
@@ -86,7 +91,7 @@ class Access(StrEnum):
 
 
 class Station(StrEnum):
-    """A place on the mail's way, in its order."""
+    """Point on the mail's path, in order."""
 
     SENDER = "sender"
     MAILBOX = "mailbox"
@@ -97,7 +102,7 @@ class Station(StrEnum):
 
 
 class Turn(StrEnum):
-    """Whose turn it is: a role, the clock, or nobody."""
+    """Party that must act next: a role, the clock, or nobody."""
 
     REQUESTER = "requester"
     ADMINISTRATOR = "administrator"
@@ -112,7 +117,7 @@ class Turn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Something a sceptic can look up: an error code with its correlation id, an SMTP reply, a trace row."""
+    """Fact that a reader can verify: an error code with its correlation ID, an SMTP reply, a trace row."""
 
     kind: str
     text: str
@@ -207,7 +212,7 @@ class Finding:
 
 
 class Scope(StrEnum):
-    """How far a change reaches. A tenant-wide change has an approval of its own."""
+    """Reach of a change. A tenant-wide change has an approval of its own."""
 
     APP = "app"
     MAILBOX = "mailbox"
@@ -216,9 +221,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a plan: an object, what it is before and after, how far it reaches, and how to do it by hand.
+    """One line of a plan: an object, its values before and after, its scope, and the manual command.
 
-    Where it ``overwrites``, what was there before is somebody's and is lost: an approval covers just the one that was shown.
+    If it ``overwrites``, a value that belongs to somebody is lost, so an approval covers only the
+    value that was shown.
     """
 
     step: str
@@ -236,7 +242,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody in Webex, as Webex itself names them."""
+    """Person in Webex, as Webex names them."""
 
     id: str
     email: str
@@ -245,7 +251,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody signed in at Microsoft: from a validated ID token, never from a form."""
+    """User signed in at Microsoft, from a validated ID token and never from a form."""
 
     tenant_id: str
     object_id: str

@@ -1,4 +1,7 @@
-"""Whose turn a run is, in one word and one sentence; the same for the progress card, ``/status`` and a pointer to a run."""
+"""Next action of a run, as one word and one sentence.
+
+It is the same for the progress card, ``/status`` and a link to a run.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +29,19 @@ PROMPTS = {
 PREPARATIONS = ("ids", "client_secret", "smtp_grant", "admin_consent")
 """The steps at Microsoft that Webex Connect's form depends on."""
 STUCK = {"test_mail": "look", "agent_answer": "answer_again"}
-"""What is asked for where it is known what stops the mail or its answer."""
+"""Prompts for steps whose mail or answer is stopped by a known cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class NextAction:
-    """The turn, and what is to be done."""
+    """Party that must act, and what it must do."""
 
     turn: Turn
     words: Text
 
 
 def next_action(run: Run) -> NextAction:
-    """Read off the run, the earliest stage first."""
+    """Return the next action of the run, for its earliest open stage."""
     if run.ended:
         return NextAction(Turn.NOBODY, Text(f"turn_words.{_end(run)}", {"reference": _reference(run)}))
     return _before_plan(run) or _approval(run) or _waiting(run) or NextAction(Turn.NOBODY, Text("turn_words.running"))
@@ -53,12 +56,15 @@ def _end(run: Run) -> str:
 
 
 def _reference(run: Run) -> str:
-    """By which the log knows the mistake that ended the run; empty where none did."""
+    """Return the log reference of the error that ended the run, or an empty string."""
     return run.problems["run"].code if "run" in run.problems else ""
 
 
 def stage_of(run: Run) -> int:
-    """1 details, 2 sign-in, 3 plan, 4 changes, 5 consent, 6 Webex Connect, 7 proof."""
+    """Return the stage of the run as a number from 1 to 7.
+
+    1 details, 2 sign-in, 3 plan, 4 changes, 5 consent, 6 Webex Connect, 7 proof.
+    """
     if not run.detailed:
         return 1
     if lacks_sign_in(run):
@@ -174,9 +180,10 @@ def _is_stuck(finding: Finding) -> bool:
 
 
 def keeps_secret(run: Run) -> bool:
-    """Whether Webex Connect keeps the client secret that it has, and wants nothing but a new token. What the fix has done counts.
+    """Return whether Webex Connect keeps its client secret and needs only a new token.
 
-    Where the app itself was wrong its plan holds a secret, too, and the one that is there turns out to be good.
+    Only changes that the fix has made count. The plan of a fix for the app also lists a new secret,
+    although the present one may turn out to be good.
     """
     return run.kind is RunKind.FIX and "client_secret" not in run.changed
 
@@ -203,7 +210,10 @@ def _planned_steps(run: Run) -> set[str]:
 
 
 def blocking_steps(run: Run) -> tuple[str, ...]:
-    """Steps that were looked at, do not hold, and that no approval can mend; what only follows from another step is not named."""
+    """Return the inspected steps that do not hold and that no approval can fix.
+
+    Steps that only follow from another step are not included.
+    """
     return tuple(name for name in unplanned_steps(run) if name in run.findings and _stops(run.findings[name]))
 
 

@@ -1,7 +1,9 @@
-"""Secrets taken out of whatever leaves for somebody else: by their shape, by the name beside them, and those that the bot itself knows.
+"""Removal of secrets from everything that leaves the bot.
 
-A secret that was only wrapped (Base64, percent-encoding, the two together) is found too: what looks wrapped is unwrapped and
-looked at, and where there is a secret inside, the whole wrapping goes (CHECKLIST S5). Addresses of mailboxes and ids stay.
+Secrets are found by their shape, by the name next to them, and because the bot knows them. An
+encoded secret (Base64, percent-encoding, or both) is found too: encoded text is decoded and
+searched, and if it contains a secret, the whole encoded text is removed (CHECKLIST S5). Mailbox
+addresses and IDs stay.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from urllib.parse import unquote, unquote_plus
 GONE = "[removed]"
 SHORTEST_KNOWN = 8
 WRAPPED = 3
-"""How many wrappings inside each other are opened."""
+"""Number of nested encodings that are decoded."""
 OPAQUE = 40
-"""From this many characters on, a word of mixed letters and digits counts as a token, though nothing says so."""
+"""Length from which a word of mixed letters and digits counts as a token, even without a name."""
 
 _NAMES = (
     "client[_ -]?secret|secret[_ -]?(?:value|text)|(?:client[_ -]?)?assertion|code[_ -]?verifier|pass(?:word|wd|phrase)|pwd|"
@@ -38,13 +40,13 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?i)(?<![\w-])((?:code|state|session_state|sig)=)(?!\d{1,8}[.,;)]*(?:[\s&]|$))[^\s&]+", rf"\1{GONE}"),
         (r"(?i)(?<![\w-])((?:(?:[\w-]*-)?(?:ESTSAUTH\w*|ESTSSC|esctx[\w-]{0,64}|buid)|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+", rf"\1{GONE}"),
         (r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]+://[^\s:/@]*):[^\s/@]+@", rf"\1:{GONE}@"),
-        (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", GONE),  # a JSON web token, or the head of one
-        (r"dXNlcj[\w+/-]{8,}={0,2}", GONE),  # "user=" in Base64: the answer to AUTH XOAUTH2
-        (r"\w{2,4}[QRq]~[\w~.-]{20,}", GONE),  # the Value of a client secret (facts/microsoft.md 1.2)
+        (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", GONE),  # a JSON web token, or the beginning of one
+        (r"dXNlcj[\w+/-]{8,}={0,2}", GONE),  # "user=" in Base64: the response to AUTH XOAUTH2
+        (r"\w{2,4}[QRq]~[\w~.-]{20,}", GONE),  # the value of a client secret (facts/microsoft.md 1.2)
     )
 )
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
-# What could begin anywhere in a long word begins at its beginning only, or the time would grow with the square of its length.
+# A pattern in a long word is anchored to its start, or the time would be quadratic in its length.
 _BASE64_LINES = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{16,}[ \t]*\r?\n[ \t>]*)+[A-Za-z0-9+/_-]{2,}={0,2}")
 _PERCENT = re.compile(r"""(?<![^\s"'<>])[^\s"'<>]*%[0-9A-Fa-f]{2}[^\s"'<>]*""")
 _LONG_WORD = re.compile(rf"(?<![A-Za-z0-9_~+/=-])[A-Za-z0-9_~+/=-]{{{OPAQUE},}}(?![A-Za-z0-9_~+/=-])(?!@)")
@@ -54,29 +56,36 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def without_secrets(text: str) -> str:
-    """The text without what looks like a secret or stands beside the name of one. Nothing is unwrapped: a :class:`Redactor` does that."""
+    """Return the text without what looks like a secret or follows the name of one.
+
+    Nothing is decoded here: :class:`Redactor` does that.
+    """
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
 
 
 def names_a_secret(name: str) -> bool:
-    """Whether what stands in a field of this name is a secret, whatever it looks like."""
+    """Return whether a field of this name holds a secret, whatever its value looks like."""
     return _KEYS.fullmatch(name) is not None
 
 
 class Redactor:
-    """Takes secrets out. ``known`` are secrets that go wherever they stand, whatever they look like, from 8 characters on."""
+    """Removal of secrets.
+
+    ``known`` are secrets that are always removed, whatever they look like, if they have at least 8
+    characters.
+    """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._known = sorted({secret for secret in known if len(secret) >= SHORTEST_KNOWN}, key=len, reverse=True)
 
     def text(self, text: str) -> str:
-        """The text without secrets."""
+        """Return the text without secrets."""
         return self._clean(text, WRAPPED, opaque=True)
 
     def data(self, value: Any) -> Any:
-        """What JSON can hold, without secrets: also those that only the name of their field gives away."""
+        """Return JSON data without secrets, including those recognized only by their field's name."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
@@ -97,7 +106,7 @@ class Redactor:
         return _LONG_WORD.sub(_without_tokens, text) if opaque else text
 
     def _unquoted(self, word: str, wrapped: int) -> str:
-        """Percent-encoded: shown decoded, where there was a secret in it."""
+        """Return a percent-encoded word, decoded and redacted if it contains a secret."""
         ways: tuple[Callable[[str], str], ...] = (unquote, unquote_plus)
         for decoded in (decode(word) for decode in ways):
             if (clean := self._clean(decoded, wrapped - 1, opaque=True)) != decoded:
@@ -105,7 +114,10 @@ class Redactor:
         return word
 
     def _opened(self, word: str, shown: str, wrapped: int) -> str:
-        """Base64, from each of its four phases: something may be glued to its beginning."""
+        """Return ``GONE`` if the Base64 word contains a secret, else ``shown``.
+
+        All four phases are tried, because something may precede the Base64 text.
+        """
         for phase in range(4):
             decoded = _decoded(word[phase:])
             if self._clean(decoded, wrapped - 1, opaque=decoded.isascii()) != decoded:
@@ -114,14 +126,17 @@ class Redactor:
 
 
 def _decoded(word: str) -> str:
-    """What Base64, of either alphabet, says as text; UTF-16 without its zeros."""
+    """Return Base64 text of either alphabet, decoded; UTF-16 loses its zeros."""
     body = word.rstrip("=").translate(_URL_SAFE)
     body = body[: len(body) - (len(body) % 4 == 1)]
     return base64.b64decode(body + "=" * (-len(body) % 4)).decode("utf-8", "replace").replace("\x00", "")
 
 
 def _without_tokens(found: re.Match[str]) -> str:
-    """Long, and of capitals, small letters and digits, the ids in it not counted: nobody writes such a word."""
+    """Return ``GONE`` for a long word of upper case, lower case and digits, apart from IDs in it.
+
+    No person writes such a word.
+    """
     rest = _IDS.sub("", found[0])
     mixed = all(re.search(kind, rest) for kind in ("[A-Z]", "[a-z]", "[0-9]"))
     return GONE if mixed and len(rest) >= OPAQUE else found[0]

@@ -62,10 +62,13 @@ def current(kind: type[R]) -> R:
 
 
 class Listener(Protocol):
-    """Whoever wants to show a run. Must return at once and never raise: the run does not wait for it."""
+    """Receiver of run changes, such as the display of a run.
+
+    It must return at once and never raise, because the run does not wait for it.
+    """
 
     def run_changed(self, run_id: str) -> None:
-        """Something about the run is new; read it from the store."""
+        """Report that the run has changed; its data must be read from the store."""
 
 
 class NoListener:

@@ -1,4 +1,4 @@
-"""What the work needs to know from the environment (DESIGN.md, "Configuration")."""
+"""Settings that the jobs need from the environment (DESIGN.md, "Configuration")."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ DEFAULTS = {
 REDIS_URL = "redis://127.0.0.1:6379/0"
 SUBMISSION_PORT = 587
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Names of this machine: a cloud that runs here may call itself by any of them."""
+"""Names of this machine: a cloud that runs locally may use any of them."""
 TOGETHER = (
     ("CONNECT_API_URL", "CONNECT_SERVICE_KEY"),
     ("CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"),
 )
-"""Settings that say nothing one without the other."""
+"""Settings that are useful only together."""
 REQUIRED = {
     "PUBLIC_URL": "the https address at which Webex and browsers reach this bot",
     "MICROSOFT_CLIENT_ID": "the Application (client) ID of the bot's own Entra app",
@@ -35,7 +35,10 @@ REQUIRED = {
 
 
 class SettingsError(ValueError):
-    """The environment lacks something or holds something wrong. The text names every problem at once, and how to solve it."""
+    """Error because the environment is missing a setting or has an invalid value.
+
+    The text names every problem at once, and how to solve it.
+    """
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
@@ -44,7 +47,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the clouds are and how the bot proves itself to them. Secrets never show in its repr."""
+    """Addresses of the clouds, and the credentials of the bot for them.
+
+    Secrets are never shown in the repr.
+    """
 
     public_url: str
     redis_url: str
@@ -66,27 +72,27 @@ class Settings:
 
     @property
     def callback(self) -> str:
-        """The one redirect address at which Microsoft sends people back to the bot."""
+        """Return the bot's only redirect URI at Microsoft."""
         return f"{self.public_url}/microsoft/callback"
 
     @property
     def sends_probe(self) -> bool:
-        """Whether the bot can send the test mail of V1 itself."""
+        """Return whether the bot can send the test mail of V1 itself."""
         return bool(self.probe_smtp_url and self.probe_from)
 
     @property
     def hosts(self) -> frozenset[str]:
-        """The hosts that the bot may ask over HTTP; it is sent to no other (CHECKLIST A7)."""
+        """Return the hosts that the bot may contact over HTTP, and no others (CHECKLIST A7)."""
         urls = (self.login_url, self.graph_url, self.exchange_url, self.status_url, self.connect_url, self.contact_center_url)
         hosts = frozenset(filter(None, (urlsplit(url).hostname for url in urls)))
         return hosts | LOOPBACK if hosts & LOOPBACK else hosts
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
-        """Read the environment.
+        """Return the settings from the environment.
 
         Raises:
-            SettingsError: something required is missing, or a value cannot be right.
+            SettingsError: when something required is missing, or a value cannot be valid.
         """
         values = {**DEFAULTS, **{name: value.strip() for name, value in env.items() if value.strip()}}
         problems = tuple(f"{name} is not set: {how}" for name, how in REQUIRED.items() if not values.get(name))
@@ -115,12 +121,15 @@ class Settings:
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """What stands between the commas of a setting; nothing where there are only commas."""
+    """Return the parts of a setting between its commas, without empty parts."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def parts_of(url: str) -> SplitResult:
-    """An address in its parts, all of them empty where it cannot be one, such as ``https://[bad`` or one with the port 0."""
+    """Return the parts of an address, all empty if it is invalid.
+
+    Invalid are, for example, ``https://[bad`` and an address with port 0.
+    """
     try:
         parts = urlsplit(url)
         return urlsplit("") if parts.port == 0 else parts
@@ -129,7 +138,7 @@ def parts_of(url: str) -> SplitResult:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name is this very machine, by its name alone (nothing is looked up)."""
+    """Return whether a host name is this machine, judged by its name without a lookup."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -137,12 +146,12 @@ def is_loopback(host: str) -> bool:
 
 
 def _base(url: str, below: str) -> str:
-    """The address without what is put below it here, which many documents write along with it."""
+    """Return the address without the path that the bot adds, which many documents include."""
     return url.partition(below)[0].rstrip("/")
 
 
 def _with_port(server: str) -> str:
-    """``host:port``: the port of submission where none is named, and without a scheme."""
+    """Return ``host:port`` without a scheme, with the submission port if none is named."""
     address = urlsplit(f"//{server.rpartition('://')[2]}")
     return address.netloc if address.port is not None else f"{address.netloc.rstrip(':')}:{SUBMISSION_PORT}"
 
@@ -153,7 +162,7 @@ def _bad_server(server: str) -> tuple[str, ...]:
 
 
 def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
-    """Whether the test mail has a server that can be one, and a sender with an address."""
+    """Return the problems of the test mail's server and sender address."""
     server = parts_of(values.get("PROBE_SMTP_URL", "smtp://host"))
     named = server.scheme in {"smtp", "smtps"} and server.hostname
     sent = "@" in parseaddr(values.get("PROBE_FROM", "probe@host"))[1]

@@ -1,4 +1,7 @@
-"""Whether this process is to end soon: then what is under way is ended, and nothing more is begun."""
+"""Shutdown flag of this process.
+
+When it is set, work in progress is finished and no new work is started.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ class Shutdown:
         self._requested = False
 
     def request(self, *_signal: object) -> None:
-        """Have the process stop soon; may be called as a signal's handler."""
+        """Request the process to stop soon; may be used as a signal handler."""
         self._requested = True
 
     def requested(self) -> bool:

@@ -1,4 +1,4 @@
-"""Webex organizations by their UUID: Control Hub shows that, and the APIs give it wrapped up."""
+"""UUIDs of Webex organizations: Control Hub shows them, and the APIs return them encoded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ PATH = re.compile(r"ciscospark://[^/]*/organization/(.+)")
 
 
 def normalize(org_id: str) -> str:
-    """The organization's UUID in lower case, or the id as it is where there is none in it.
+    """Return the organization's UUID in lower case, or the ID unchanged if it contains none.
 
-    An id is the UUID itself (Control Hub), ``ciscospark://us/ORGANIZATION/UUID`` in base64 with or without its padding (the REST APIs),
-    or the UUID alone in base64 (the envelope of a webhook, facts/webex.md 1). The same organization has another prefix in another region.
+    An ID is the UUID itself (Control Hub), ``ciscospark://us/ORGANIZATION/UUID`` in Base64 with or
+    without padding (the REST APIs), or the UUID alone in Base64 (the envelope of a webhook,
+    facts/webex.md 1). The same organization has a different prefix in a different region.
     """
     typed = org_id.strip()
     for text in (typed, _decoded(typed)):
@@ -26,7 +27,7 @@ def normalize(org_id: str) -> str:
 
 
 def is_org_id(org_id: str) -> bool:
-    """Whether there is an organization's UUID in the id."""
+    """Return whether the ID contains an organization's UUID."""
     return UUID.fullmatch(normalize(org_id)) is not None
 
 

@@ -1,7 +1,8 @@
-"""The practice cloud's commands.
+"""Commands of the practice cloud.
 
-``python -m practice serve`` runs it alone, ``... demo`` plays the whole conversation, ``... play`` opens it in a browser, and
-``... diagnose`` tries ``/check`` on everything that can be broken.
+``python -m practice serve`` runs the cloud alone, ``... demo`` plays the whole conversation, ``...
+play`` opens it in a browser, and ``... diagnose`` tries ``/check`` on everything that can be
+broken.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def serve(port: int, folder: Path) -> int:
 
 
 def diagnose(chosen: argparse.Namespace) -> int:
-    """Try /check on what was chosen."""
-    from practice.diagnose import Chosen, run  # noqa: PLC0415 - the others do not need it
+    """Try ``/check`` on the chosen cases and return the exit code."""
+    from practice.diagnose import Chosen, run  # noqa: PLC0415 - the other commands do not need it
 
     return run(Chosen(tuple(chosen.only), chosen.singles, chosen.pairs, chosen.healthy, chosen.seed, chosen.minutes, chosen.cards))
 
@@ -56,7 +57,7 @@ def _killing(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Read the command line."""
+    """Read the command line and run the chosen command."""
     parser = argparse.ArgumentParser(prog="python -m practice", description="The practice cloud and what is played in it.")
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="run the practice cloud alone")
@@ -70,7 +71,7 @@ def main(arguments: list[str]) -> int:
     _killing(commands.add_parser("chaos", help="kill workers at every side effect of a setup"))
     chosen = parser.parse_args(arguments)
     if chosen.command == "chaos":
-        from practice.chaos.command import run as kill  # noqa: PLC0415 - the others do not need it
+        from practice.chaos.command import run as kill  # noqa: PLC0415 - the other commands do not need it
 
         return kill(chosen.kills, chosen.seed, chosen.lanes)
     if chosen.command == "diagnose":
@@ -78,10 +79,10 @@ def main(arguments: list[str]) -> int:
     if chosen.command == "serve":
         return serve(chosen.port, chosen.data)
     if chosen.command == "play":
-        from practice.launch import play  # noqa: PLC0415 - the others do not need it
+        from practice.launch import play  # noqa: PLC0415 - the other commands do not need it
 
         return play(chosen.port, chosen.data.resolve())
-    from practice.demo import run  # noqa: PLC0415 - serving does not need it
+    from practice.demo import run  # noqa: PLC0415 - ``serve`` does not need it
 
     return run()
 

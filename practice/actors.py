@@ -1,4 +1,4 @@
-"""How people act in the demo: what they say, press and open is told, and what must be seen is waited for."""
+"""Actions of people in the demo: each action is printed, and each expected message is waited for."""
 
 from __future__ import annotations
 
@@ -18,37 +18,40 @@ Json = dict[str, Any]
 
 
 class Stage:
-    """The people with their actions; ``tell`` prints who does what."""
+    """People of the demo and their actions; ``tell`` prints each action."""
 
     def __init__(self, people: People, tell: Callable[[str], None]) -> None:
         self.people, self.tell = people, tell
 
     def say(self, text: str) -> Json:
-        """The requester writes to the bot in the space."""
+        """Write to the bot in the space, as the requester."""
         self.tell(f"{REQUESTER} writes in {SPACE}: @Email Bot {text}")
         return self.people.say(REQUESTER, text, SPACE)
 
     def answered(self, text: str) -> None:
-        """The requester writes, and the bot answers in the thread."""
+        """Write to the bot as the requester and wait for its answer in the thread."""
         self.people.look()
         before = self.people.change
         said = self.say(text)
         self.people.wait_for(f"an answer to {text}", lambda message: message["parentId"] == said["id"], 30, after=before)
 
     def card(self, expected: str, *verbs: str, link: bool = False, member: str = "", seconds: float = 20) -> Json:
-        """The newest card with these buttons."""
+        """Return the newest card with these buttons."""
         return self.people.wait_for(expected, has(*verbs, link=link, member=member), seconds)
 
     def press(self, who: str, card: Json, do: str, inputs: Json | None = None) -> None:
-        """Somebody presses a button."""
+        """Press a button as ``who``."""
         typed = "".join(f", {key}: {value}" for key, value in (inputs or {}).items())
         self.tell(f"{who} presses {do}{typed}")
         self.people.press(who, card, do, inputs)
 
     def open(self, who: str, card: Json, decision: Any = "accept", *, gone: bool = False) -> str:
-        """Somebody opens the card's link; returns the last page's text, which is told without secrets.
+        """Open the card's link as ``who`` and return the last page's text.
 
-        Raises NotSeenError where the page is an error, unless it may be ``gone``.
+        The text is printed without secrets.
+
+        Raises:
+            NotSeenError: when the page is an error page, unless ``gone`` allows that.
         """
         self.tell(f"{who} opens the link of the card" + (" and declines" if decision == "decline" else ""))
         page = self.people.open_link(who, links(card)[0], decision)
@@ -58,12 +61,12 @@ class Stage:
         return page.text
 
     def tasks(self) -> list[Json]:
-        """The tasks of the contact center's agent."""
+        """Return the tasks of the contact center's agent."""
         answer = self.people.control("GET", "agent/tasks")
         found: list[Json] = answer["items"] if isinstance(answer, dict) else answer
         return found
 
     def writes(self) -> list[str]:
-        """What has been changed at Microsoft since the counts were reset; signing in is no change."""
+        """Return the changes made at Microsoft since the counts were reset, without sign-ins."""
         counts = self.people.control("GET", "calls")["counts"]
         return [f"{name} ({count})" for name, count in counts.items() if name.startswith(CHANGING)]

@@ -1,4 +1,4 @@
-"""A named person's browser: cookies, redirects, and the forms of Microsoft's sign-in and of the bot's pages."""
+"""Browser of a named person: cookies, redirects, and the forms of the sign-in and bot pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TO_BE_TYPED = ("text", "email", "password", "tel", "url", "number", "search")
 
 @dataclass(slots=True)
 class Form:
-    """A form with its fields; ``buttons`` are those that carry a name."""
+    """Form of a page with its fields; ``buttons`` holds only the buttons that have a name."""
 
     action: str
     method: str
@@ -28,7 +28,7 @@ class Form:
 
 @dataclass(slots=True)
 class Page:
-    """What the browser shows in the end."""
+    """Last page that the browser shows."""
 
     url: str
     status: int
@@ -39,7 +39,7 @@ class Page:
 
 
 class _Reader(HTMLParser):
-    """Finds the forms, links and words of a page."""
+    """Parser that finds the forms, links and words of a page."""
 
     def __init__(self, page: Page) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class _Reader(HTMLParser):
         self._words: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what can be pressed or filled in."""
+        """Note the forms, fields, buttons and links."""
         given = {key: value or "" for key, value in attrs}
         if tag == "form":
             self._form = Form(urljoin(self._page.url, given.get("action", "")), given.get("method", "get").upper())
@@ -61,11 +61,11 @@ class _Reader(HTMLParser):
         self._hidden += tag in {"style", "script"}
 
     def handle_endtag(self, tag: str) -> None:
-        """Words in a script or style are not shown."""
+        """End a script or style, whose words are not shown."""
         self._hidden -= tag in {"style", "script"}
 
     def handle_data(self, data: str) -> None:
-        """Collect the words."""
+        """Collect the visible words."""
         if not self._hidden and data.strip():
             self._say(data)
 
@@ -87,14 +87,21 @@ class _Reader(HTMLParser):
 
 
 class Browser:
-    """Opens links as a person does: chooses the account at Microsoft, accepts or declines, presses the one button of a page."""
+    """Browser that follows links the way a person does.
+
+    It chooses the account at Microsoft, accepts or declines, and presses the only button of a page.
+    """
 
     def __init__(self, account: str, context: ssl.SSLContext) -> None:
         self.account = account
         self._client = httpx.Client(verify=context, follow_redirects=True, trust_env=False, timeout=30)
 
     def open(self, url: str, decision: Literal["accept", "decline"] = "accept") -> Page:
-        """Follow the link to where a person has nothing more to press. Raises ``httpx.HTTPError``."""
+        """Open the link and continue until the person has nothing more to press.
+
+        Raises:
+            httpx.HTTPError: when a request fails.
+        """
         page, done = _page(self._client.get(url)), {url}
         for _ in range(MOST_PAGES):
             step = self._next(page, done, decision)
@@ -105,7 +112,7 @@ class Browser:
         return page
 
     def close(self) -> None:
-        """Forget the cookies and connections."""
+        """Close the connections and forget the cookies."""
         self._client.close()
 
     def _next(self, page: Page, done: set[str], decision: str) -> httpx.Request | None:
@@ -118,7 +125,7 @@ class Browser:
         return self._client.build_request("GET", fresh[0]) if len(page.links) == 1 and fresh else None
 
     def _mine(self, form: Form) -> str:
-        """This person's account; any other name is what Microsoft has for it."""
+        """Return this person's account as the page lists it, or the person's name if it is not listed."""
         matches = [account for account in form.accounts if account.lower() == self.account.lower()]
         return matches[0] if matches else self.account
 

@@ -1,4 +1,4 @@
-"""A card as readable text, and its values by their labels: what the demo prints and what a person would copy."""
+"""Cards as readable text, and card values by label, for the demo and for people who copy values."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MARKS = re.compile(r"(\*\*|__)(.+?)\1")
 
 
 def plain(markdown: str) -> str:
-    """A TextBlock's text as it is shown."""
+    """Return a TextBlock's text as it is shown."""
     return ESCAPED.sub(r"\1", MARKS.sub(r"\2", markdown))
 
 
 def lines(element: Json) -> Iterator[str]:
-    """The element and what is in it, a line each."""
+    """Yield the text of the element and of everything in it, line by line."""
     kind = str(element.get("type", "Column"))
     if kind in {"TextBlock", "RichTextBlock"}:
         yield from _own_text(element).split("\n")
@@ -37,12 +37,16 @@ def lines(element: Json) -> Iterator[str]:
 
 
 def texts(card: Json) -> list[str]:
-    """Every text of the card in reading order."""
+    """Return every text of the card in reading order."""
     return list(_texts(card))
 
 
 def value(card: Json, label: str) -> str:
-    """What stands beside or under a label, or a longer label that names it too; raises ``KeyError``."""
+    """Return the text next to or below ``label``, or a longer label that contains it.
+
+    Raises:
+        KeyError: when the label is not on the card.
+    """
     found = texts(card)
     said = [each.strip().lower() for each in found[:-1]]
     for matches in (lambda each: each == label.lower(), lambda each: label.lower() in each and len(each) <= LONGEST_LABEL):
@@ -74,7 +78,7 @@ def _own_text(element: Json) -> str:
 
 
 def _row(columns: Iterable[Json]) -> Iterator[str]:
-    """Columns side by side, line by line."""
+    """Yield the columns side by side, line by line."""
     cells = [list(lines({**column, "type": "Column"})) for column in columns]
     for number in range(max(map(len, cells), default=0)):
         yield "  ".join(cell[number] if number < len(cell) else " " * len(cell[0] if cell else "") for cell in cells).rstrip()

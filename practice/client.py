@@ -1,4 +1,4 @@
-"""People who use the practice cloud, for the demo and for the journey tests."""
+"""People who use the practice cloud, for the demo and the journey tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POLL_S = 1.0
 
 
 class NotSeenError(AssertionError):
-    """What was waited for did not appear; ``last`` is the last message that did."""
+    """Error for an expected message that did not appear; ``last`` is the last message seen."""
 
     def __init__(self, expected: str, last: Json | None) -> None:
         super().__init__(f"not seen: {expected}")
@@ -28,22 +28,25 @@ class NotSeenError(AssertionError):
 
 
 def actions(message: Json) -> Iterator[Json]:
-    """The buttons of a message's card, those in ShowCards included."""
+    """Yield the buttons of a message's card, including those in ShowCards."""
     return (action for action, _ in buttons(message.get("card") or {}))
 
 
 def does(message: Json) -> set[str]:
-    """The verbs of its submit buttons."""
+    """Return the verbs of the message's submit buttons."""
     return {str(action["data"]["do"]) for action in actions(message) if isinstance(action.get("data"), dict) and "do" in action["data"]}
 
 
 def links(message: Json) -> list[str]:
-    """Where its link buttons lead."""
+    """Return the targets of the message's link buttons."""
     return [str(action["url"]) for action in actions(message) if action.get("type") == "Action.OpenUrl"]
 
 
 def has(*verbs: str, link: bool = False, member: str = "") -> Wanted:
-    """A message with all of these buttons, with a link button, in a room of ``member``."""
+    """Return a predicate for a message with all of these buttons.
+
+    ``link`` requires a link button too, and ``member`` requires a direct room with this person.
+    """
     return lambda message: (
         set(verbs) <= does(message)
         and (not link or bool(links(message)))
@@ -52,7 +55,10 @@ def has(*verbs: str, link: bool = False, member: str = "") -> Wanted:
 
 
 class People:
-    """Everybody at once: each call says who acts. ``on_change`` is told every new or edited message, once."""
+    """All people of the practice cloud; each call names the person who acts.
+
+    ``on_change`` is called once for every new or edited message.
+    """
 
     def __init__(self, url: str, ca_path: Path, on_change: Callable[[Json], None] = lambda _: None) -> None:
         self._context = ssl.create_default_context(cafile=str(ca_path))
@@ -69,21 +75,32 @@ class People:
         self._http.close()
 
     def control(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """A control call; raises ``httpx.HTTPStatusError`` with the answer's words."""
+        """Make a control call and return its answer.
+
+        Raises:
+            httpx.HTTPStatusError: when the answer is an error; it contains the answer's text.
+        """
         answer = self._http.request(method, path, json=body, params=query or None)
         if answer.is_error:
             raise httpx.HTTPStatusError(f"{method} {path}: {answer.status_code} {answer.text}", request=answer.request, response=answer)
         return answer.json()
 
     def say(self, who: str, text: str, room: str = "direct", *, mention: bool | None = None, parent: str = "", **more: Any) -> Json:
-        """Write to the bot, or into a space (with a mention unless told otherwise); ``more`` as in the control API."""
+        """Write to the bot, or write in a space.
+
+        A message in a space mentions the bot unless ``mention`` says otherwise. ``more`` is passed
+        to the control API.
+        """
         mentioned = room != "direct" if mention is None else mention
         body = {"as": who, "room": room, "text": text, "mention": mentioned, "parent": parent, **more}
         said: Json = self.control("POST", "webex/say", body)
         return said
 
     def press(self, who: str, message: Json, do: str = "", inputs: Json | None = None, **more: Any) -> Json:
-        """Press the button with this verb (or ``title=``); ``version=`` and ``force=`` as in the control API."""
+        """Press the button with this verb (or with ``title=``).
+
+        ``version=`` and ``force=`` are passed to the control API.
+        """
         data = {"data": {"do": do}} if do else {}
         body = {"as": who, "message_id": message["id"], **data, "inputs": inputs or {}, **more}
         pressed: Json = self.control("POST", "webex/press", body)
@@ -94,13 +111,13 @@ class People:
         return self.browser(who).open(url, decision)
 
     def browser(self, who: str) -> Browser:
-        """This person's browser, which keeps its cookies."""
+        """Return this person's browser, which keeps its cookies."""
         if who not in self._browsers:
             self._browsers[who] = Browser(who, self._context)
         return self._browsers[who]
 
     def look(self, wait: float = 0.0) -> None:
-        """Take in what has changed; waits up to ``wait`` seconds for something to."""
+        """Fetch the changed messages; wait up to ``wait`` seconds for a change."""
         seen = self.control("GET", "webex/messages", after=self.change, wait=wait)
         for message in seen["items"]:
             self.messages[message["id"]] = message
@@ -108,7 +125,11 @@ class People:
         self.change = max(self.change, *(message["change"] for message in seen["items"]), 0)
 
     def wait_for(self, expected: str, wanted: Wanted, seconds: float = 20.0, after: int = 0) -> Json:
-        """The newest message of the bot, changed after ``after``, that is wanted; raises :class:`NotSeenError`."""
+        """Return the newest matching bot message that changed after ``after``.
+
+        Raises:
+            NotSeenError: when no such message appears within ``seconds``.
+        """
         deadline = time.monotonic() + patient(seconds)
         while True:
             self.look(max(0.0, min(POLL_S, deadline - time.monotonic())))
@@ -120,7 +141,11 @@ class People:
                 raise NotSeenError(expected, newest[0] if newest else None)
 
     def until(self, expected: str, true: Callable[[], Any], seconds: float = 20.0) -> Any:
-        """Whatever ``true`` returns once it is true; messages are taken in meanwhile. Raises :class:`NotSeenError`."""
+        """Return the result of ``true`` once it is truthy; messages are fetched in the meantime.
+
+        Raises:
+            NotSeenError: when it does not happen within ``seconds``.
+        """
         deadline = time.monotonic() + patient(seconds)
         while not (result := true()):
             self.look(0.2)

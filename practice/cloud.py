@@ -1,4 +1,4 @@
-"""The practice cloud as one thing: both halves on one HTTPS server."""
+"""Practice cloud: the Webex half and the Microsoft half on one HTTPS server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ LARGEST_BODY = 16_000_000
 
 
 class PracticeCloud:
-    """Webex, Microsoft, mail, Webex Connect and the contact center on loopback; ``start`` and ``stop`` once each."""
+    """Webex, Microsoft, mail, Webex Connect and the contact center on loopback.
+
+    Call ``start`` and ``stop`` once each.
+    """
 
     def __init__(self, port: int, folder: Path, settings: PracticeSettings) -> None:
         self.settings, self.journal, self.faults = settings, Journal(), Faults()
@@ -38,11 +41,11 @@ class PracticeCloud:
 
     @property
     def url(self) -> str:
-        """Where it listens, without a trailing slash."""
+        """Base URL of the server, without a trailing slash."""
         return f"https://localhost:{self._server.server_port}"
 
     def start(self) -> None:
-        """Serve in threads of this process."""
+        """Start to serve, in threads of this process."""
         self._server.start()
         self.microsoft.start(self.url)
 

@@ -1,4 +1,4 @@
-"""Control routes that belong to both halves: the journal, the calls, faults, and whether everything is up."""
+"""Control routes of both halves: the journal, the calls, the faults and the health check."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ HEARTBEAT_S = 10.0
 
 
 class Control:
-    """Routes under /practice: no token, they are for whoever sits at this machine."""
+    """Routes under /practice; they need no token because they are for the user of this machine."""
 
     def __init__(self, journal: Journal, settings: PracticeSettings, faults: Faults) -> None:
         self._journal, self._settings, self._faults = journal, settings, faults
 
     def blueprint(self) -> flask.Blueprint:
-        """The routes."""
+        """Return the routes."""
         pages = flask.Blueprint("control", __name__, url_prefix="/practice")
         pages.add_url_rule("/health", view_func=self.health)
         pages.add_url_rule("/journal", view_func=self.journal)
@@ -34,25 +34,25 @@ class Control:
         return pages
 
     def health(self) -> flask.Response:
-        """The delays and the ports that are really used."""
+        """Return the delays and the ports in use."""
         return flask.jsonify(self._settings.public())
 
     def journal(self) -> flask.Response:
-        """``?after=N``: the writes, oldest first."""
+        """Return the writes, oldest first; ``?after=N`` leaves out the first N."""
         entries = self._journal.entries(int(flask.request.args.get("after", 0)))
         return flask.jsonify({"items": [dataclasses.asdict(entry) for entry in entries]})
 
     def calls(self) -> flask.Response:
-        """The calls and the counts of writes since the last reset."""
+        """Return the calls, and the counts of writes, since the last reset."""
         return flask.jsonify({"items": [dataclasses.asdict(call) for call in self._journal.calls()], "counts": self._journal.counts()})
 
     def reset_calls(self) -> flask.Response:
-        """Begin to count anew."""
+        """Reset the calls and the counts."""
         self._journal.reset_calls()
         return flask.jsonify({})
 
     def faults(self) -> tuple[flask.Response, int]:
-        """Add a fault (see :class:`practice.hooks.Fault`), list those that are left, or forget them all."""
+        """Add a fault (see :class:`practice.hooks.Fault`), list the remaining faults, or remove them all."""
         if flask.request.method == "DELETE":
             self._faults.clear()
         if flask.request.method == "POST":
@@ -63,7 +63,7 @@ class Control:
         return flask.jsonify({"items": [fault.public() for fault in self._faults.pending()]}), 200
 
     def events(self) -> flask.Response:
-        """The journal as Server-Sent Events; goes on after ``Last-Event-ID``."""
+        """Stream the journal as Server-Sent Events, starting after ``Last-Event-ID``."""
         after = int(flask.request.headers.get("Last-Event-ID") or flask.request.args.get("after") or "0")
         return flask.Response(self._stream(after), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
 

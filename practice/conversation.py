@@ -1,4 +1,4 @@
-"""One mailbox's way through the conversation, step by step, so that a test can leave the road wherever it likes."""
+"""One mailbox's path through the conversation in steps, so that a test can leave it at any point."""
 
 from __future__ import annotations
 
@@ -20,19 +20,25 @@ _numbers = itertools.count(1)
 
 
 def words(message: Json) -> str:
-    """Everything that a message shows, as a person reads it."""
+    """Return all the text that a message shows, as a person reads it."""
     return "\n".join(cardtext.lines(message["card"])) if message["card"] else str(message["text"])
 
 
 def band(message: Json) -> str:
-    """The band of a card: its first coloured box, which says what is the matter and whose turn it is."""
+    """Return the text of the card's band.
+
+    The band is the first colored box. It says what the problem is and whose turn it is.
+    """
     shown = itertools.dropwhile(lambda line: not line.startswith("▌"), words(message).splitlines())
     return "\n".join(line.removeprefix("▌").strip() for line in itertools.takewhile(lambda line: line.startswith("▌"), shown))
 
 
 @dataclass(slots=True)
 class Walk:
-    """Acts for the people of one run. ``room`` is a space's name or ``direct``; cards from before the walk are not seen."""
+    """People's actions in one run.
+
+    ``room`` is a space's name or ``direct``. Cards from before the walk are ignored.
+    """
 
     people: People
     mailbox: str
@@ -46,34 +52,34 @@ class Walk:
     said: Json = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Nothing that was there before is seen."""
+        """Remember the present state, so that everything older is ignored."""
         self.people.look()
         self.since = self.people.change
         self.written = len(self.people.control("GET", "journal")["items"])
         self.worked = len(self._tasks())
 
     def card(self, expected: str, *verbs: str, seconds: float = 20, after: int = 0, **more: Any) -> Json:
-        """The newest card of this walk with these buttons (see :func:`practice.client.has`)."""
+        """Return the newest card of this walk with these buttons (see :func:`practice.client.has`)."""
         return self.wait(expected, has(*verbs, **more), seconds, after)
 
     def wait(self, expected: str, wanted: Wanted, seconds: float = 20, after: int = 0) -> Json:
-        """The newest message of this walk's space, or of a 1:1, that is wanted."""
+        """Return the newest matching message of this walk's space or of a 1:1."""
         mine: Wanted = lambda each: each["room"] in {self.room, DIRECT} and wanted(each)  # noqa: E731  a predicate of two others
         return self.people.wait_for(expected, mine, seconds, max(after, self.since))
 
     def saying(self, text: str, seconds: float = 20, after: int = 0) -> Json:
-        """The newest message that says this somewhere."""
+        """Return the newest message that contains ``text``."""
         return self.wait(f"a card that says {text!r}", lambda each: text in words(each), seconds, after)
 
     def type(self, text: str, who: str = "", room: str = "", **more: Any) -> Json:
-        """Somebody writes to the bot, and the bot answers in the thread; returns the answer."""
+        """Write to the bot and return its answer in the thread."""
         self.people.look()
         before, here = self.people.change, room or self.room
         self.said = self.people.say(who or self.requester, text, here, **more)
         return self.people.wait_for(f"an answer to {text}", lambda each: each["parentId"] == self.said["id"], 20, before)
 
     def press(self, card: Json, do: str, inputs: Json | None = None, who: str = "", **more: Any) -> Json:
-        """Somebody presses a button, and the card changes or something appears in its thread; returns it."""
+        """Press a button and return the message that changed or appeared in the card's thread."""
         self.people.look()
         before = self.people.change
         self.people.press(who or self.requester, card, do, inputs, **more)
@@ -81,47 +87,51 @@ class Walk:
         return self.people.wait_for(f"something after {do}", lambda each: bool(thread & {each["id"], each["parentId"]}), 20, before)
 
     def open(self, card: Json, who: str = "", decision: Literal["accept", "decline"] = "accept") -> Page:
-        """Somebody opens the card's link."""
+        """Open the card's link."""
         return self.people.open_link(who or self.admin, links(card)[0], decision)
 
     def ask(self) -> Json:
-        """/setup-email with the address; returns the first card."""
+        """Send ``/setup-email`` with the address and return the first card."""
         return self.type(f"/setup-email {self.mailbox}")
 
     def right(self, **more: str) -> Json:
-        """What the first card asks for, as Webex Connect shows it."""
+        """Return the values that the first card asks for, as Webex Connect shows them."""
         app = self.people.control("GET", "connect/app")
         return {"callback_url": app["callback_url"], "forwarding_address": app["forwarding_address"], **more}
 
     def details(self, **more: str) -> Json:
-        """The first card, filled in; returns the sign-in card."""
+        """Fill in the first card and return the sign-in card."""
         self.people.press(self.requester, self.card("the first card", "intake"), "intake", self.right(**more))
         return self.card("a sign-in card", "ask_administrator", link=True)
 
     def plan(self, who: str = "", **more: str) -> Json:
-        """From the command to the plan."""
+        """Play from the command to the plan and return the plan card."""
         self.ask()
         self.open(self.details(**more), who)
         return self.card("a plan card", "approve")
 
     def approve(self, plan: Json | None = None) -> None:
-        """Both approvals, where both are asked for."""
+        """Give both approvals, if both are asked for."""
         card = plan or self.card("a plan card", "approve")
         for verb in ("approve", "approve_tenant"):
             if verb in does(card):
                 self.people.press(self.requester, card, verb)
 
     def consent(self, seconds: float = 40) -> Page:
-        """The administrator grants consent."""
+        """Grant consent as the administrator."""
         return self.open(self.card("a consent card", "look_again", link=True, seconds=seconds))
 
     def form(self, seconds: float = 40) -> Json:
-        """The card with Webex Connect's form."""
-        link = not self.revealed  # without its link it could be another run's card, which was edited in the same 1:1
+        """Return the card with the Webex Connect form."""
+        link = not self.revealed  # without its link it could be another run's card that was edited in the same 1:1
         return self.card("the form for Webex Connect", "token_saved", link=link, member=self.requester, seconds=seconds)
 
     def secret(self, card: Json) -> str:
-        """The client secret of the one-time page; raises :class:`practice.client.NotSeenError`."""
+        """Return the client secret from the one-time page.
+
+        Raises:
+            NotSeenError: when the page shows no secret.
+        """
         page = self.open(card, self.requester)
         self.revealed = True
         found = SECRET.search(page.text)
@@ -130,7 +140,11 @@ class Walk:
         return found.group()
 
     def fill_in(self, who: str = "") -> None:
-        """Fill in the form, Generate Token as the mailbox or as ``who``, Save, Register, and say so."""
+        """Fill in and submit the Webex Connect form.
+
+        Generate the token as the mailbox or as ``who``, save, register, and press the matching
+        buttons in the bot.
+        """
         card = self.form()
         secret = self.secret(card)
         fields = {key: cardtext.value(card["card"], label) for label, key in FORM.items()}
@@ -143,53 +157,56 @@ class Walk:
         self.people.press(self.requester, self.card("the button Registered", "registered"), "registered")
 
     def offer(self, seconds: float = 20) -> Json:
-        """The card that offers the rehearsal."""
+        """Return the card that offers the rehearsal."""
         return self.card("an offer to rehearse", "rehearse", seconds=seconds)
 
     def rehearse(self, who: str = "") -> Page:
-        """Somebody signs in as the mailbox."""
+        """Sign in as the mailbox, or as ``who``, for the rehearsal."""
         self.people.press(self.requester, self.offer(), "rehearse")
         return self.open(self.card("a link for the mailbox user", "skip_rehearsal", link=True), who or self.mailbox)
 
     def skip(self, reason: str = "The mailbox user is away") -> None:
-        """Leave the rehearsal out."""
+        """Skip the rehearsal."""
         self.people.press(self.requester, self.offer(), "skip_rehearsal", {"skip_reason": reason})
 
     def task(self, seconds: float = 40) -> Json:
-        """The newest task of the contact center about this mailbox."""
+        """Return the newest contact center task about this mailbox."""
         found: Json = self.people.until("the test mail as a task", lambda: self._tasks()[self.worked :], seconds)[-1]
         return found
 
     def _tasks(self) -> list[Json]:
-        """The tasks about this mailbox; those from before the walk are another's."""
+        """Return the tasks about this mailbox, including those from before the walk."""
         return [each for each in self.people.control("GET", "agent/tasks")["items"] if self.mailbox in str(each)]
 
     def answer(self) -> None:
-        """The agent says that the mail is there, and answers it."""
+        """Confirm as the agent that the mail has arrived, and answer it."""
         subject = str(self.task()["subject"])
         card = self.card("the agent's turn", "agent_has_it", seconds=40)
         self.people.press(AGENT if card["roomType"] == "group" else self.requester, card, "agent_has_it")
         self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
 
     def done(self, seconds: float = 60) -> Json:
-        """The done card."""
+        """Return the done card."""
         return self.wait("the done card", lambda each: does(each) == {"check"}, seconds)
 
     def writes(self) -> list[str]:
-        """What was changed at Microsoft since the walk began, in order."""
+        """Return the changes made at Microsoft since the walk began, in order."""
         entries = self.people.control("GET", "journal", after=self.written)["items"]
         return [name for entry in entries if (name := f"{entry['service']}.{entry['action']}").startswith(CHANGING)]
 
 
 def space(people: People, *more: str) -> str:
-    """A new space with the people of contoso and the bot, and ``more`` people; returns its name."""
+    """Create a space with the people of contoso, the bot and ``more`` people, and return its name."""
     name = f"Space {next(_numbers)}"
     people.control("POST", "webex/space", {"name": name, "members": [*MEMBERS, *more]})
     return name
 
 
 def fresh(people: People, *, dehydrated: bool = False) -> None:
-    """Contoso as it was at the start; with ``dehydrated`` it needs the change to the whole tenant too."""
+    """Reset contoso to its initial state.
+
+    With ``dehydrated`` it also needs the change to the whole tenant.
+    """
     tenant = people.control("GET", "tenants/contoso.com")
     box = {"smtp_auth_disabled": None, "forwarding_address": None, "forwarding_smtp_address": None, "deliver_and_forward": False}
     users = {upn: {"mailbox": box} for upn, user in tenant["users"].items() if user["mailbox"]}
@@ -202,6 +219,6 @@ def fresh(people: People, *, dehydrated: bool = False) -> None:
 
 
 def apps(people: People) -> list[Json]:
-    """The apps of contoso, as an administrator sees them in the portal."""
+    """Return the apps of contoso, as an administrator sees them in the portal."""
     found: list[Json] = people.control("GET", "tenants/contoso.com")["applications"]
     return found

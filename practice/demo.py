@@ -1,4 +1,4 @@
-"""``make demo``: the whole conversation through the real processes, printed as it goes."""
+"""Demo (``make demo``): the whole conversation with the real processes, printed as it happens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TAIL_LINES = 30
 
 
 class Screen:
-    """What the demo prints: scenes with their number and the time, who acts, and every message as readable text."""
+    """Printed output of the demo: numbered scenes with the time, actions, and messages as text."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -33,16 +33,16 @@ class Screen:
         return time.monotonic() - self._started
 
     def scene(self, number: int, of: int, title: str) -> None:
-        """A new scene, with a bar that shows how far the demo is."""
+        """Print the start of a scene, with a progress bar of the demo."""
         bar = "█" * number + "░" * (of - number)
         self._print(f"\n{bar} {number:2}/{of}  {self.elapsed:5.1f} s  {title}", "1")
 
     def act(self, text: str) -> None:
-        """Somebody does something."""
+        """Print an action of a person."""
         self._print(f"  → {text}", "36")
 
     def message(self, message: dict[str, Any]) -> None:
-        """A message as it appears, or appears anew."""
+        """Print a message that appeared or changed."""
         if not message["from"].endswith("@webex.bot") or message["deleted"]:
             return
         where = message["room"] if message["roomType"] == "group" else f"1:1 with {_other(message)}"
@@ -58,7 +58,11 @@ class Screen:
 
 
 def run() -> int:
-    """Play it; 0 if everything was seen, 1 with what was expected, the last card and the logs if not."""
+    """Play the demo and return the exit code.
+
+    The code is 0 if every expected message was seen. Otherwise it is 1, and the expected message,
+    the last card and the logs are printed.
+    """
     screen, stack = Screen(), Stack()
     screen.act(f"starting Redis, the practice cloud and the processes of the Procfile; logs in {stack.folder}")
     try:
@@ -91,7 +95,7 @@ def _play(people: People, screen: Screen) -> None:
 
 
 def _report(error: Exception, people: People, screen: Screen, stack: Stack) -> None:
-    """What was expected, the last card, and the ends of the logs."""
+    """Print what was expected, the last card, and the ends of the logs."""
     expected = error.expected if isinstance(error, NotSeenError) else str(error)
     sys.stdout.flush()
     sys.stderr.write(f"\nFailed after {screen.elapsed:.1f} s. Expected: {expected}\n\nThe last card:\n{screen.last or 'none'}\n")
@@ -103,6 +107,6 @@ def _other(message: dict[str, Any]) -> str:
 
 
 def _folded(text: str) -> list[str]:
-    """Long lines in pieces, so that a terminal does not break the frame."""
+    """Split long lines so that a terminal does not break the frame."""
     indent = " " * (len(text) - len(text.lstrip(" ▌")) + 2)
     return textwrap.wrap(text, WIDTH, subsequent_indent=indent, drop_whitespace=True, replace_whitespace=False) or [""]

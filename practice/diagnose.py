@@ -1,4 +1,7 @@
-"""``make diagnose``: ``/check`` through the real processes on every fault, on pairs of them, and on what is right."""
+"""Diagnosis test (``make diagnose``): ``/check`` with the real processes.
+
+It tries every fault, pairs of faults, and healthy variations.
+"""
 
 from __future__ import annotations
 
@@ -32,20 +35,20 @@ KINDS: Final = ("single", "pair", "healthy", "unseen")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Some faults at once, and under which total they count."""
+    """Faults that are active at the same time, and the total that the case counts under."""
 
     kind: str
     faults: tuple[Fault, ...]
 
     @property
     def name(self) -> str:
-        """The faults' names."""
+        """Names of the faults."""
         return " + ".join(fault.name for fault in self.faults)
 
 
 @dataclass(slots=True)
 class Totals:
-    """How many of each kind were right."""
+    """Number of correct diagnoses of each kind."""
 
     right: dict[str, int] = field(default_factory=dict)
     all: dict[str, int] = field(default_factory=dict)
@@ -58,14 +61,18 @@ class Totals:
         self.seconds += seconds
 
     def good(self) -> bool:
-        """Whether the targets are met: every single fault, 95 of 100 pairs, no false alarm. What nobody can see is not among them."""
+        """Return whether the targets are met.
+
+        The targets are every single fault, 95 of 100 pairs, and no false alarm. Faults that cannot
+        be seen from outside do not count.
+        """
         needed = {"single": 1.0, "pair": PAIRS_RIGHT, "healthy": 1.0}
         return all(self.right.get(kind, 0) >= share * self.all.get(kind, 0) for kind, share in needed.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The command line: which cases, in which minutes at most."""
+    """Options of the command line: the cases to try and the time limit in minutes."""
 
     only: tuple[str, ...] = ()
     singles: bool = False
@@ -77,7 +84,10 @@ class Chosen:
 
 
 def by_channel(every: list[Case]) -> list[tuple[dict[str, str], list[Case]]]:
-    """The cases by what their channel has to be set up with: each such channel is set up once, in processes of its own."""
+    """Group the cases by the answers that their channel must be set up with.
+
+    Each such channel is set up once, in its own processes.
+    """
     found: dict[tuple[tuple[str, str], ...], list[Case]] = {}
     for case in every:
         wanted = {name: value for fault in case.faults for name, value in fault.set_up.items()}
@@ -86,7 +96,7 @@ def by_channel(every: list[Case]) -> list[tuple[dict[str, str], list[Case]]]:
 
 
 def cases(chosen: Chosen) -> list[Case]:
-    """What to try; without any choice everything, with a hundred pairs."""
+    """Return the cases to try; without a choice these are all cases, with a hundred pairs."""
     if chosen.only:
         return [_case(fault) for fault in (*FAULTS, *HEALTHY) if fault.name in chosen.only]
     everything = not (chosen.singles or chosen.healthy or chosen.pairs is not None)
@@ -102,16 +112,19 @@ def _case(fault: Fault) -> Case:
 
 
 class Diagnosis(Story):
-    """Sets the channel up once, then breaks it anew for every case and asks ``/check``."""
+    """Story that sets the channel up once, then breaks it again for every case and asks ``/check``."""
 
     def set_up(self) -> None:
-        """The whole conversation of the setup, and the world remembered."""
+        """Play the whole setup conversation and take a snapshot of the world."""
         for _, play in self.scenes()[:-2]:
             play()
         self.people.control("POST", "snapshot")
 
     def ask_about(self, case: Case, number: int) -> Seen:
-        """A healthy history, the faults, a mail that meets them, and the verdict, as a rule of somebody who signs in."""
+        """Send a mail through the healthy channel, apply the faults, send another mail, and ask ``/check``.
+
+        The verdict is usually that of a check with a signed-in administrator.
+        """
         self.people.control("POST", "restore")
         self._mail(f"Before {number}")
         for fault in case.faults:
@@ -120,13 +133,16 @@ class Diagnosis(Story):
         return verdicts.read(self._check(alone=any(fault.alone for fault in case.faults))["card"])
 
     def _mail(self, subject: str) -> None:
-        """A customer writes, and the agent answers where a task came of it."""
+        """Send a mail as a customer, and answer it as the agent if it became a task."""
         with contextlib.suppress(httpx.HTTPStatusError):
             self.people.control("POST", "mail/customer", {"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"})
             self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
 
     def _check(self, *, alone: bool) -> Json:
-        """The last state of the card; the administrator signs in where a link offers that, unless the check is left ``alone``."""
+        """Return the last state of the card of ``/check``.
+
+        The administrator signs in if a link offers that, unless ``alone`` is true.
+        """
         self.people.look()
         thread = str(self.people.say(REQUESTER, f"/check {MAILBOX}", SPACE)["id"])
         card = self._verdict(thread, PATIENCE_S)
@@ -139,10 +155,10 @@ class Diagnosis(Story):
         try:
             return self._verdict(thread, SIGNED_IN_S, str(verdicts.catalogue()["access"]["admin"]))
         except NotSeenError:
-            return self._verdict(thread, PATIENCE_S)  # the sign-in went wrong, or showed nothing more
+            return self._verdict(thread, PATIENCE_S)  # the sign-in failed, or showed nothing more
 
     def _verdict(self, thread: str, seconds: float, says: str = "") -> Json:
-        """The card with its verdict, when that is the last word, and with ``says`` in it."""
+        """Return the card once its verdict is final and it contains ``says``."""
         return self.people.wait_for(
             "the verdict",
             lambda message: message["parentId"] == thread and "check" in does(message) and says in verdicts.texts(message["card"]),
@@ -151,7 +167,7 @@ class Diagnosis(Story):
 
 
 def run(chosen: Chosen) -> int:
-    """Try them all; 0 if the targets are met."""
+    """Try all cases; return 0 if the targets are met."""
     every, totals, deadline = cases(chosen), Totals(), time.monotonic() + chosen.minutes * 60
     for set_up, some in by_channel(every):
         try:
@@ -166,7 +182,7 @@ def run(chosen: Chosen) -> int:
 
 
 def _with_channel(set_up: dict[str, str], some: list[Case], chosen: Chosen, totals: Totals, deadline: float) -> None:
-    """These cases, on a channel that is set up so in processes of its own."""
+    """Try these cases on a channel with this setup, in its own processes."""
     stack = Stack(practice={"trace_delay_s": "0", "replication_s": "0.1", "customization_s": "0"})
     _say(f"{len(some)} cases; logs in {stack.folder} while it runs")
     with stack:
@@ -201,7 +217,7 @@ def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, 
     return seen, judged
 
 
-def _row(number: int, of: int, case: Case, first: str, judged: Judgement, seconds: float) -> Iterator[str]:  # noqa: PLR0913, PLR0917 - a row has these
+def _row(number: int, of: int, case: Case, first: str, judged: Judgement, seconds: float) -> Iterator[str]:  # noqa: PLR0913, PLR0917 - the parts of a row
     expected = ", ".join(fault.expects[0] if fault.expects else "nothing wrong" for fault in case.faults)
     yield f"{'right' if judged.right else 'WRONG'}  {number:3}/{of}  {seconds:5.1f} s  {case.kind:7}  {case.name}  ({expected})"
     yield f"              {first}"

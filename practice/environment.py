@@ -22,7 +22,7 @@ CLIENT_ID = "2f6e1b7c-0d5a-4b8e-9c3f-7a1d5e8b4c60"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """A free port for each listener."""
+    """Free port for each listener."""
 
     redis: int
     cloud: int
@@ -32,17 +32,17 @@ class Ports:
 
     @property
     def public_url(self) -> str:
-        """Where browsers and Webex reach the product."""
+        """URL under which browsers and Webex reach the product."""
         return f"http://127.0.0.1:{self.web}"
 
     @property
     def cloud_url(self) -> str:
-        """Where the practice cloud listens."""
+        """URL of the practice cloud."""
         return f"https://localhost:{self.cloud}"
 
 
 def free_ports() -> Ports:
-    """Ports of loopback that nobody listens on now."""
+    """Return loopback ports that are not in use now."""
     with contextlib.ExitStack() as held:
         probes = [held.enter_context(socket.socket()) for _ in range(5)]
         for probe in probes:
@@ -51,14 +51,14 @@ def free_ports() -> Ports:
 
 
 def base() -> dict[str, str]:
-    """What every process needs: this Python first on PATH, and the project's modules."""
+    """Return the environment of every process: this Python first on PATH, and the project's modules."""
     passed = _passed(PASSED_ON)
     path = f"{Path(sys.executable).parent}:{passed.get('PATH', '')}"
     return {**passed, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
 def measured() -> dict[str, str]:
-    """What has the processes of the product tell which of their lines were run, where this process was told to."""
+    """Return the variables that make the product's processes record line coverage, if they are set here."""
     return _passed(MEASURED)
 
 
@@ -67,7 +67,7 @@ def _passed(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
-    """The practice cloud's settings, with credentials made up for this start."""
+    """Return the practice cloud's settings, with new credentials for this start."""
     values = {"bot_token": secrets.token_urlsafe(48), "bot_client_id": CLIENT_ID, "bot_client_secret": secrets.token_urlsafe(30)}
     values |= {"connect_key": secrets.token_urlsafe(30), "contact_center_token": secrets.token_urlsafe(30), "contact_center_org": ORG_ID}
     values |= {"smtp_port": str(ports.smtp), "probe_smtp_port": str(ports.probe), **settings}
@@ -75,7 +75,11 @@ def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
 
 
 def product_env(ports: Ports, cloud: dict[str, str], ca_path: Path) -> dict[str, str]:
-    """The environment of the product: the variables of DESIGN.md and those of Webex's other services, leading to the practice cloud."""
+    """Return the environment of the product.
+
+    It has the variables of DESIGN.md and those of the other Webex services, all pointing to the
+    practice cloud.
+    """
     return {
         "WEBEX_ACCESS_TOKEN": cloud["PRACTICE_BOT_TOKEN"],
         "WEBEX_WEBHOOK_SECRET": secrets.token_urlsafe(32),

@@ -1,8 +1,9 @@
-"""Ends what a launcher leaves behind when it is killed without a word (SIGKILL, the OOM killer).
+"""Guard that ends the processes of a launcher that was killed (SIGKILL, the OOM killer).
 
-The guard is a process of its own that reads from a pipe which only the launcher holds: when the pipe ends, the launcher is gone,
-however it went. The kernel's own signal for that (PR_SET_PDEATHSIG) would come too early: it follows the thread that started the
-child, and the practice space starts its processes from threads that end.
+The guard is a separate process that reads from a pipe held only by the launcher. When the pipe
+ends, the launcher is gone. The kernel's signal for this (PR_SET_PDEATHSIG) would come too early: it
+follows the thread that started the child, and the practice space starts its processes from threads
+that end.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ GRACE_S = 10.0
 
 
 class Guard:
-    """The launcher's side: ``watch`` what was started, ``forget`` what was stopped, ``close`` at the end."""
+    """Launcher's side of the guard.
+
+    Call ``watch`` for each started session, ``forget`` for each stopped one, and ``close`` at the
+    end.
+    """
 
     def __init__(self) -> None:
         env = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT)}
@@ -41,15 +46,15 @@ class Guard:
         )
 
     def watch(self, pid: int) -> None:
-        """From now on this session dies with the launcher."""
+        """End this session when the launcher dies."""
         self._tell(f"+{pid}")
 
     def forget(self, pid: int) -> None:
-        """This session has ended; its number may belong to somebody else soon."""
+        """Stop guarding this session, which has ended; its number may be reused soon."""
         self._tell(f"-{pid}")
 
     def close(self) -> None:
-        """Nothing is left to guard; returns when the guard has ended."""
+        """Close the pipe and wait until the guard has ended."""
         if pipe := self._process.stdin:
             with contextlib.suppress(OSError):
                 pipe.close()
@@ -58,13 +63,13 @@ class Guard:
 
     def _tell(self, line: str) -> None:
         if (pipe := self._process.stdin) and not pipe.closed:
-            with contextlib.suppress(OSError):  # a guard that was killed guards nothing, and is no reason to fail
+            with contextlib.suppress(OSError):  # a guard that was killed is no reason to fail
                 pipe.write(f"{line}\n")
                 pipe.flush()
 
 
 def guard(lines: TextIO) -> None:
-    """Read until the launcher is gone, then end what it left: first with a word, then without."""
+    """Read until the launcher is gone, then end its sessions: first with SIGTERM, then with SIGKILL."""
     left: dict[int, None] = {}
     for line in lines:
         pid = int(line[1:])
@@ -86,7 +91,10 @@ def _send(pids: Iterable[int], number: signal.Signals) -> None:
 
 
 def _there(pid: int) -> bool:
-    """Whether it runs; the dead of a container whose first process collects nobody are not there."""
+    """Return whether the process runs.
+
+    A zombie does not count: in some containers the first process does not collect dead processes.
+    """
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
     return False

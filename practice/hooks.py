@@ -1,4 +1,7 @@
-"""Trouble on demand: the next calls to a path answer what a test asks for (429, HTML, garbage, silence)."""
+"""Faults on demand: the next calls to a path get the response that a test asks for.
+
+Examples are a 429, HTML, garbage or no answer.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ KEYS = ("prefix", "method", "cmdlet", "times", "skip", "status", "headers", "bod
 
 @dataclass(slots=True)
 class Fault:
-    """What the next ``times`` calls under ``prefix`` answer, after ``skip`` good ones and ``delay_s`` seconds.
+    """Response to the next ``times`` calls under ``prefix``.
 
-    ``reset`` breaks the connection instead of answering. ``process`` lets the cloud do the work first, so that only the
-    answer is lost. A ``status`` of 0 changes nothing but the delay. ``late_s`` are seconds between the work and its answer;
-    ``cmdlet`` takes one of Exchange's only (the ``X-CmdletName`` of the call).
+    It follows ``skip`` undisturbed calls and comes after ``delay_s`` seconds. ``reset`` breaks the
+    connection instead of answering. ``process`` lets the cloud do the work first, so that only the
+    answer is lost. A ``status`` of 0 changes nothing but the delay. ``late_s`` is the time in
+    seconds between the work and its answer. ``cmdlet`` limits the fault to one Exchange cmdlet (the
+    ``X-CmdletName`` of the call).
     """
 
     prefix: str
@@ -33,12 +38,16 @@ class Fault:
     process: bool = False
 
     def public(self) -> dict[str, Any]:
-        """The fault as JSON."""
+        """Return the fault as JSON."""
         return {"prefix": self.prefix, "method": self.method, "times": self.times, "skip": self.skip, "status": self.status}
 
 
 def from_json(values: dict[str, Any]) -> Fault:
-    """A fault from a control call; raises ``ValueError`` for anything that is none."""
+    """Return the fault described by a control call.
+
+    Raises:
+        ValueError: when a key is unknown or ``prefix`` is not a path.
+    """
     if unknown := set(values) - set(KEYS):
         raise ValueError(f"a fault has no {', '.join(sorted(unknown))}; it has {', '.join(KEYS)}")
     if not str(values.get("prefix", "")).startswith("/"):
@@ -49,29 +58,29 @@ def from_json(values: dict[str, Any]) -> Fault:
 
 
 class Faults:
-    """The faults that still have to happen."""
+    """Pending faults."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Add one to the end."""
+        """Add a fault to the end."""
         with self._lock:
             self._faults.append(fault)
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
     def pending(self) -> list[Fault]:
-        """Those that are left."""
+        """Return the pending faults."""
         with self._lock:
             return list(self._faults)
 
     def take(self, method: str, path: str, cmdlet: str = "") -> Fault | None:
-        """The fault for this call, if any, and count it."""
+        """Return the fault for this call and count its use, or return None."""
         with self._lock:
             for fault in self._faults:
                 wanted = fault.method.upper() in {"", method} and fault.cmdlet.lower() in {"", cmdlet.lower()}

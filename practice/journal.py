@@ -1,4 +1,4 @@
-"""Everything that happened in the practice cloud, in order: who wrote what, and every call."""
+"""Journal of the practice cloud: every write with its author, and every call, in order."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 
 def now() -> str:
-    """The time as Webex and Microsoft write it: UTC, milliseconds, a Z."""
+    """Return the time as Webex and Microsoft write it: UTC, milliseconds, a Z."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One write: who changed which object by which action, and its state before and after (never a secret)."""
+    """Write to an object: its author, its action, and the state before and after (never a secret)."""
 
     number: int
     at: str
@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP call that the cloud answered."""
+    """HTTP call that the cloud answered."""
 
     number: int
     at: str
@@ -45,7 +45,7 @@ class Call:
 
 
 class Journal:
-    """An append-only list of writes and of calls, shared by all threads of the cloud."""
+    """Append-only list of writes and of calls, shared by all threads of the cloud."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -53,7 +53,7 @@ class Journal:
         self._calls: list[Call] = []
         self._counts: Counter[tuple[str, str]] = Counter()
 
-    def write(self, who: str, service: str, action: str, object: str, before: Any = None, after: Any = None) -> Entry:  # noqa: A002, PLR0913, PLR0917 - an entry has this many words
+    def write(self, who: str, service: str, action: str, object: str, before: Any = None, after: Any = None) -> Entry:  # noqa: A002, PLR0913, PLR0917 - the parts of an entry
         """Add one write and count it by (service, action)."""
         with self._changed:
             entry = Entry(len(self._entries) + 1, now(), who, service, action, object, before, after)
@@ -62,34 +62,38 @@ class Journal:
             self._changed.notify_all()
             return entry
 
-    def call(self, who: str, method: str, path: str, status: int, seconds: float, request_id: str = "", cmdlet: str = "") -> None:  # noqa: PLR0913, PLR0917 - a call has this many words
-        """Add one call; ``seconds`` is how long the cloud took for it, ``request_id`` the ``client-request-id`` that came with it."""
+    def call(self, who: str, method: str, path: str, status: int, seconds: float, request_id: str = "", cmdlet: str = "") -> None:  # noqa: PLR0913, PLR0917 - the parts of a call
+        """Add one call.
+
+        ``seconds`` is the time that the cloud took for it. ``request_id`` is the
+        ``client-request-id`` sent with it.
+        """
         with self._changed:
             self._calls.append(Call(len(self._calls) + 1, now(), who, method, path, status, round(seconds, 4), request_id, cmdlet))
 
     def entries(self, after: int = 0) -> tuple[Entry, ...]:
-        """The writes with a number above ``after``, oldest first."""
+        """Return the writes with a number above ``after``, oldest first."""
         with self._changed:
             return tuple(self._entries[after:])
 
     def calls(self) -> tuple[Call, ...]:
-        """The calls since the last reset, oldest first."""
+        """Return the calls since the last reset, oldest first."""
         with self._changed:
             return tuple(self._calls)
 
     def counts(self) -> dict[str, int]:
-        """How many writes there were since the last reset, by ``service.action``."""
+        """Return the number of writes since the last reset, by ``service.action``."""
         with self._changed:
             return {f"{service}.{action}": count for (service, action), count in sorted(self._counts.items())}
 
     def reset_calls(self) -> None:
-        """Forget calls and counts; the writes stay."""
+        """Reset the calls and counts; the writes remain."""
         with self._changed:
             self._calls.clear()
             self._counts.clear()
 
     def wait(self, after: int, seconds: float) -> tuple[Entry, ...]:
-        """The writes above ``after``; waits for the first one up to ``seconds``."""
+        """Return the writes above ``after``; wait up to ``seconds`` for the first one."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while len(self._entries) <= after and (left := deadline - time.monotonic()) > 0:

@@ -1,4 +1,4 @@
-"""``python -m practice play``: the practice space in a browser, until Ctrl-C."""
+"""Practice space in a browser (``python -m practice play``), until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ PACE_S = 0.3
 
 
 class AlreadyRunsError(RuntimeError):
-    """Another practice space runs in this checkout; the text is its address."""
+    """Error for another practice space that runs in this checkout; its text is the other's address."""
 
 
 def play(port: int, folder: Path) -> int:
-    """Start, print the address, wait for Ctrl-C, stop; 0 when all went well, 1 with a clear word when it did not."""
+    """Start the space, print its address, wait for Ctrl-C, and stop it.
+
+    Return 0 after success, or 1 after a failure, with a printed reason.
+    """
     if names := real_settings():
         return _refuse(f"The practice space does not start beside a real installation. Unset these first: {', '.join(names)}")
     try:
@@ -61,13 +64,13 @@ def _run(space: PracticeSpace) -> int:
 
 
 def _start(space: PracticeSpace, stopped: threading.Event) -> None:
-    """Start in a thread, so that Ctrl-C works meanwhile, and say which process is up."""
+    """Start in a thread, so that Ctrl-C works during the start, and print each process that is up."""
     failed: list[Exception] = []
 
     def work() -> None:
         try:
             space.start()
-        except Exception as error:  # noqa: BLE001 - it is raised again below, in the main thread
+        except Exception as error:  # noqa: BLE001 - raised again below, in the main thread
             failed.append(error)
 
     thread = threading.Thread(target=work, name="start")
@@ -99,7 +102,11 @@ def _signals(stopped: threading.Event) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alone(folder: Path, port: int) -> Iterator[None]:
-    """Hold the checkout's lock; raises :class:`AlreadyRunsError` with the address that its holder wrote."""
+    """Hold the checkout's lock.
+
+    Raises:
+        AlreadyRunsError: when another process holds it; its text is the address that the holder wrote.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a+", encoding="utf-8") as held:
         try:

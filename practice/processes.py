@@ -1,4 +1,4 @@
-"""Child processes with their logs: started in a session of their own, and gone to the last one when they are stopped."""
+"""Child processes with logs, each in its own session; a stop ends all processes of the session."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ KILL_S = 5.0
 
 
 class Watcher(Protocol):
-    """Is told of every session that starts and that has ended (:class:`practice.guard.Guard`)."""
+    """Observer of every session that starts or ends (:class:`practice.guard.Guard`)."""
 
     def watch(self, pid: int) -> None:
-        """It has started."""
+        """Note that the session has started."""
 
     def forget(self, pid: int) -> None:
-        """It has ended."""
+        """Note that the session has ended."""
 
 
 @dataclass(slots=True)
 class Process:
-    """One process of the stack: its command line as it stands in the Procfile, and where its output goes."""
+    """Process of the stack, with its command line from the Procfile and the file of its output."""
 
     name: str
     command: str
@@ -43,11 +43,15 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """True if the process runs."""
         return self.running is not None and self.running.poll() is None
 
     def start(self) -> None:
-        """Start it; its output is added to the log."""
+        """Start the process; its output is appended to the log.
+
+        Raises:
+            RuntimeError: when it runs already.
+        """
         if self.alive:
             raise RuntimeError(f"{self.name} runs already")
         with self.log.open("ab") as log:
@@ -73,7 +77,10 @@ class Process:
                 os.kill(pid, number)
 
     def stop(self, seconds: float = STOP_S) -> int | None:
-        """Ask it to end, wait, then kill whatever is left of its session; returns the exit code."""
+        """Stop the process and return its exit code, or None if it was not started.
+
+        It gets SIGTERM and up to ``seconds`` to end. The rest of its session is then killed.
+        """
         if self.running is None:
             return None
         self.kill(signal.SIGTERM)
@@ -88,13 +95,16 @@ class Process:
         return code
 
     def tail(self, lines: int = 40) -> str:
-        """The end of the log; a traceback within a JSON line is unfolded."""
+        """Return the end of the log; a traceback inside a JSON line is shown on separate lines."""
         kept = self.log.read_text("utf-8", "replace").splitlines()[-lines:] if self.log.exists() else []
         return "\n".join(kept).replace("\\n", "\n")
 
 
 def session(leader: int) -> Iterator[int]:
-    """The processes of a session, the leader last: a worker's children have groups of their own but the same session."""
+    """Yield the processes of a session, the leader last.
+
+    A worker's children have their own process groups but the same session.
+    """
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != leader:
             with contextlib.suppress(OSError, IndexError):
@@ -104,17 +114,23 @@ def session(leader: int) -> Iterator[int]:
 
 
 def grandchildren(leader: int) -> list[int]:
-    """The processes of a session whose parent is a child of the leader: of the worker those that do jobs."""
+    """Return the processes of a session whose parent is a child of the leader.
+
+    For the worker these are the processes that run jobs.
+    """
     return [pid for pid in session(leader) if parent(parent(pid)) == leader]
 
 
 def between(leader: int, pids: Iterable[int]) -> set[int]:
-    """The parents of these processes that are children of the leader; of a process that has ended meanwhile there is none."""
+    """Return the parents of these processes that are children of the leader.
+
+    A process that has ended has no parent.
+    """
     return {each for pid in pids if parent(each := parent(pid)) == leader}
 
 
 def parent(pid: int) -> int:
-    """The process's parent, or 0 where there is no such process."""
+    """Return the parent of a process, or 0 if the process does not exist."""
     try:
         return int((Path("/proc") / str(pid) / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
     except (OSError, IndexError):
@@ -122,13 +138,13 @@ def parent(pid: int) -> int:
 
 
 def procfile(path: Path) -> dict[str, str]:
-    """The command lines of a Procfile by their names; comments and empty lines are left out."""
+    """Return the command lines of a Procfile by name, without comments and empty lines."""
     entries = (line.partition(":") for line in path.read_text("utf-8").splitlines() if ":" in line and not line.lstrip().startswith("#"))
     return {name.strip(): command.strip() for name, _, command in entries}
 
 
 def words(*parts: str | Path) -> str:
-    """A command line."""
+    """Join parts to a quoted command line."""
     return shlex.join(map(str, parts))
 
 

@@ -1,4 +1,4 @@
-"""The conversation of a whole setup, scene by scene: who acts, what they press, and what must be seen then."""
+"""Conversation of a whole setup in scenes: the actor, the pressed buttons, and the expected result."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ Json = dict[str, Any]
 
 
 class Story(Stage):
-    """Plays the scenes one after the other; a scene raises :class:`practice.client.NotSeenError` where something is missing.
+    """Story in scenes, played one after another.
 
-    ``details`` is answered on the first card beside the two addresses.
+    ``details`` are the answers on the first card besides the two addresses. A scene raises
+    :class:`practice.client.NotSeenError` if something is missing.
     """
 
-    details: Json = {}  # noqa: RUF012  replaced whole, never written into
+    details: Json = {}  # noqa: RUF012  replaced as a whole, never modified
 
     def scenes(self) -> list[tuple[str, Callable[[], None]]]:
-        """The scenes with their titles."""
+        """Return the scenes with their titles."""
         return [
             ("The requester asks for the channel in the space", self.ask),
             ("The callback URL is wrong first, then right", self.intake),
@@ -52,14 +53,18 @@ class Story(Stage):
         ]
 
     def ask(self) -> None:
-        """/setup-email in the space, answered in the thread by the intake card."""
+        """Send ``/setup-email`` in the space; the intake card answers in the thread."""
         said = self.say(f"/setup-email {MAILBOX}")
         card = self.people.wait_for("an intake card in the thread", has("intake"))
         if card["parentId"] != said["id"]:
             raise NotSeenError("the intake card as a reply to the command", card)
 
     def intake(self) -> None:
-        """A callback URL without a path comes back with the values kept; the right one leads to the sign-in card."""
+        """Enter a callback URL without a path, then the right one.
+
+        The wrong one returns the card with the values kept. The right one leads to the sign-in
+        card.
+        """
         app = self.people.control("GET", "connect/app")
         right = {"callback_url": app["callback_url"], "forwarding_address": app["forwarding_address"], **self.details}
         wrong = right | {"callback_url": right["callback_url"].rpartition("/")[0]}
@@ -72,19 +77,19 @@ class Story(Stage):
         self.card("a sign-in card", "ask_administrator", link=True)
 
     def hand_over(self) -> None:
-        """The administrator gets the sign-in card 1:1."""
+        """Send the sign-in card to the administrator in a 1:1."""
         self.press(REQUESTER, self.card("a sign-in card", "ask_administrator"), "ask_administrator", {"administrator": ADMIN})
         self.card("the sign-in card 1:1 to the administrator", link=True, member=ADMIN)
 
     def sign_in(self) -> None:
-        """Signing in leads to the plan; nothing has been changed yet."""
+        """Sign in, which leads to the plan; nothing has been changed yet."""
         self.open(ADMIN, self.card("the sign-in card", link=True, member=ADMIN))
         self.card("a plan card", "approve")
         if writes := self.writes():
             raise NotSeenError(f"nothing changed before Approve, but: {writes}", None)
 
     def approve(self) -> None:
-        """Approve, and the tenant-wide change by a button of its own where there is one."""
+        """Approve the plan, and the tenant-wide change with a separate button if there is one."""
         card = self.card("a plan card", "approve")
         self.press(REQUESTER, card, "approve")
         if "approve_tenant" in does(card):
@@ -92,7 +97,11 @@ class Story(Stage):
         self.card("a consent card", "look_again", link=True, seconds=40)
 
     def consent(self) -> None:
-        """Declined has its own words and a way on; granted counts when the grants are there."""
+        """Decline the consent, then grant it.
+
+        After a decline the card explains it and offers a way on. The grant counts once the grants
+        exist.
+        """
         before = self.people.change
         self.open(ADMIN, self.card("a consent card", "look_again", link=True), "decline")
         card = self.people.wait_for("what a declined consent means, and a way on", _way_on, after=before)
@@ -103,7 +112,7 @@ class Story(Stage):
         self.card("the form for Webex Connect, 1:1 to the requester", "token_saved", member=REQUESTER, link=True, seconds=40)
 
     def fill_in(self) -> None:
-        """The fields of the card and the secret of the page go into Webex Connect's form."""
+        """Fill in Webex Connect's form with the card's fields and the secret from the one-time page."""
         card = self.card("the form for Webex Connect", "token_saved", member=REQUESTER)
         page = self.open(REQUESTER, card)
         secret = SECRET.search(page)
@@ -115,7 +124,7 @@ class Story(Stage):
             raise NotSeenError("the secret gone from the one-time page", card)
 
     def connect(self) -> None:
-        """Generate Token, Save, Register, each said with a button."""
+        """Press Generate Token, Save and Register, and confirm each with a button."""
         self.tell(f"{MAILBOX} generates the token in Webex Connect and signs in; the requester saves")
         self.people.control("POST", "connect/generate_token", {"as": MAILBOX})
         self.people.control("POST", "connect/save", {})
@@ -125,13 +134,13 @@ class Story(Stage):
         self.press(REQUESTER, self.card("the button Registered", "registered"), "registered")
 
     def rehearse(self) -> None:
-        """The mailbox user signs in at the bot, which logs in by SMTP."""
+        """Sign in at the bot as the mailbox user; the bot then logs in by SMTP."""
         card = self.card("an offer to rehearse", "rehearse")
         self.press(REQUESTER, card, "rehearse")
         self.open(MAILBOX, self.card("a link for the mailbox user", "skip_rehearsal", link=True))
 
     def answer(self) -> None:
-        """The test mail arrives as a task of an agent, who says so and answers."""
+        """Receive the test mail as an agent's task, confirm it, and answer it."""
         tasks = self.people.until("the test mail as a task in the contact center", self.tasks, 40)
         subject = str(tasks[-1]["subject"])
         card = self.card("the agent's turn", "agent_has_it", seconds=40)
@@ -140,15 +149,19 @@ class Story(Stage):
         self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
 
     def done(self) -> None:
-        """The done card, with its evidence."""
+        """Wait for the done card with its evidence."""
         self.people.wait_for("the done card", lambda message: does(message) == {"check"}, 60)
 
     def status(self) -> None:
-        """/status answers in the space."""
+        """Ask for ``/status`` in the space."""
         self.answered("/status")
 
     def again(self) -> None:
-        """The second /setup-email changes nothing, and says so; so does the closer look that its button offers."""
+        """Send ``/setup-email`` a second time.
+
+        It changes nothing and says so. The closer look that its button offers changes nothing
+        either.
+        """
         self.people.control("POST", "calls/reset")
         self.answered(f"/setup-email {MAILBOX}")
         self.card("that it is connected already", "setup_again")
@@ -161,6 +174,6 @@ def _way_on(message: Json) -> bool:
 
 
 def connect_fields(fields: dict[str, str]) -> Json:
-    """Split the fields that stand together on the card."""
+    """Split the fields that are combined on the card."""
     port, _, security = fields.pop("port_security").partition("/")
     return {**fields, "port": port.strip(), "security": security.strip()}

@@ -1,6 +1,7 @@
-"""An HTTPS server with a thread a connection: a slow or silent client holds up nobody else.
+"""HTTPS server with a thread per connection, so that a slow client delays no other.
 
-Connections are kept open between calls, as the real clouds do; without that every call would pay for a TLS handshake.
+Connections stay open between calls, as in the real clouds. Otherwise every call would need a TLS
+handshake.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class _Handler(WSGIRequestHandler):
-    """Reads each request whole, so that the next one on the connection begins where it should; werkzeug's own closes every time.
+    """Handler that reads each request completely, so that the next one on the connection starts correctly.
 
-    Writes nothing to the terminal: every call is in the journal.
+    Werkzeug's own handler closes every connection. This one writes nothing to the terminal, because
+    every call is in the journal.
     """
 
     protocol_version = "HTTP/1.1"
@@ -46,16 +48,16 @@ class _Handler(WSGIRequestHandler):
             self.close_connection = True
 
     def handle_expect_100(self) -> bool:
-        """Ask for the body, which is read before the application sees the request."""
+        """Ask for the body, which is read before the application gets the request."""
         done = super().handle_expect_100()
         self.wfile.flush()
         return done
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing."""
+        """Log no requests."""
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's word
-        """Only what went wrong in the application itself."""
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's name
+        """Log only errors of the application itself."""
         if type == "error" and "SSL" not in message:
             super().log(type, message, *args)
 
@@ -80,10 +82,13 @@ class _Handler(WSGIRequestHandler):
             self._write(told, parts)
         finally:
             with contextlib.suppress(AttributeError):
-                parts.close()  # type: ignore[attr-defined]  # WSGI: call it where it exists
+                parts.close()  # type: ignore[attr-defined]  # WSGI: call it if it exists
 
     def _write(self, told: dict[str, Any], parts: Iterable[bytes]) -> None:
-        """Headers and body in one packet where the length is known; a stream ends with its connection."""
+        """Send the headers and body in one packet if the length is known.
+
+        A stream ends with its connection.
+        """
         code, _, phrase = told["status"].partition(" ")
         self.send_response(int(code), phrase)
         for name, value in told["headers"]:
@@ -100,19 +105,22 @@ class _Handler(WSGIRequestHandler):
 
 
 class Server(ThreadedWSGIServer):
-    """Werkzeug's threaded server; TLS begins in the connection's own thread, not where connections are accepted."""
+    """Werkzeug's threaded server with TLS handshakes in each connection's thread.
+
+    Connections are accepted without waiting for a handshake.
+    """
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 256
 
     def __init__(self, port: int, app: WSGIApplication, tls: Tls) -> None:
-        super().__init__("127.0.0.1", port, app, _Handler)  # its own TLS would shake hands in the accepting thread
+        super().__init__("127.0.0.1", port, app, _Handler)  # its own TLS would do the handshake in the accepting thread
         self._tls = self.ssl_context = tls.server_context()
         self._open: set[socket.socket] = set()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Shake hands, then answer."""
+        """Do the TLS handshake, then answer."""
         request.settimeout(HANDSHAKE_S)
         try:
             wrapped = self._tls.wrap_socket(request, server_side=True)
@@ -128,14 +136,14 @@ class Server(ThreadedWSGIServer):
                 self._open.discard(wrapped)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A broken connection is nobody's business here."""
+        """Ignore broken connections."""
 
     def start(self) -> None:
         """Serve in a thread."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="https", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop, free the port, and hang up on those who only wait."""
+        """Stop serving, free the port, and close idle connections."""
         self.shutdown()
         self.server_close()
         for connection in tuple(self._open):

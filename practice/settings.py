@@ -1,4 +1,4 @@
-"""What can be turned at the practice cloud: its delays and the credentials that both of its halves agree on."""
+"""Settings of the practice cloud: its delays, and the credentials shared by both halves."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ NOT_SHOWN = ("bot_token", "bot_client_secret", "connect_key", "contact_center_to
 class PracticeSettings:
     """Delays and credentials; the delays may be changed while the cloud runs.
 
-    ``latency_ms`` is slept before every cloud call (never before a control call). ``replication_s`` is how long a new
-    directory object stays unknown to other readers, ``customization_s`` how long ``Enable-OrganizationCustomization``
-    takes to have effect, ``trace_delay_s`` how late a message trace shows a mail, all in seconds. Of
-    ``throttle_every`` calls of the APIs one answers 429; 0 means none. With ``limits`` 1 Graph keeps its limits for
-    reports and conditional access, too.
-    A port of 0 means any free port; the half that listens writes the real one back.
+    ``latency_ms`` is the pause in milliseconds before every cloud call (never before a control
+    call). The other delays are in seconds. ``replication_s`` is the time until other readers see a
+    new directory object. ``customization_s`` is the time until ``Enable-OrganizationCustomization``
+    takes effect. ``trace_delay_s`` is the time until a message trace shows a mail. One of every
+    ``throttle_every`` API calls is answered with 429; 0 means none. With ``limits`` set to 1, Graph
+    also enforces its limits for reports and Conditional Access. A port of 0 means any free port;
+    the half that listens writes back the port in use.
     """
 
     latency_ms: float = 0.0
@@ -39,7 +40,11 @@ class PracticeSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read ``PRACTICE_<NAME>`` for every field; raises ``ValueError`` for a number that is none."""
+        """Return settings read from ``PRACTICE_<NAME>`` for every field.
+
+        Raises:
+            ValueError: when a number is malformed.
+        """
         settings = cls()
         for item in dataclasses.fields(cls):
             if text := env.get(f"PRACTICE_{item.name.upper()}"):
@@ -47,11 +52,15 @@ class PracticeSettings:
         return settings
 
     def public(self) -> dict[str, Any]:
-        """Everything but the credentials."""
+        """Return everything but the credentials."""
         return {key: value for key, value in dataclasses.asdict(self).items() if key not in NOT_SHOWN}
 
     def change(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Set the named delays or the throttling; raises ``ValueError`` for anything that is neither."""
+        """Set the named delays or the throttling, and return the settings.
+
+        Raises:
+            ValueError: for any other name or value.
+        """
         delays = {item.name for item in dataclasses.fields(self) if item.name.endswith(("_ms", "_s", "_every"))}
         for key, value in values.items():
             if key not in delays or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:

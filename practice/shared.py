@@ -1,4 +1,7 @@
-"""Where the documents lie that the project was built from: beside it, or where ``SHARED_DOCUMENTS`` leads. They are no part of it."""
+"""Location of the documents from which the project was built; they are not part of it.
+
+They are next to the project, or in the folder that ``SHARED_DOCUMENTS`` names.
+"""
 
 from __future__ import annotations
 
@@ -10,4 +13,4 @@ SHARED: Final = Path(os.environ.get("SHARED_DOCUMENTS") or Path(__file__).parent
 FACTS, SKETCHES, SPECS = SHARED / "facts", SHARED / "sketches", SHARED / "specs"
 CARDS, GRAPH, WEBEX = SPECS / "adaptive-card-1.3.json", SPECS / "graph-openapi-subset.json", SPECS / "webex-messaging.json"
 ABSENT: Final = "the documents that the project was built from are not here (README.md, Where things are)"
-"""Why a test is skipped that needs one of them."""
+"""Reason for skipping a test that needs one of the documents."""

@@ -1,4 +1,7 @@
-"""What happens around every cloud call: latency, faults, and a line in the journal. Control calls pass untouched."""
+"""Layer around every cloud call: latency, faults, and a line in the journal.
+
+Control calls pass unchanged.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ TOO_MANY = b'{"error":{"code":"TooManyRequests","message":"Too many requests"},"
 
 
 class Shell:
-    """A WSGI application around another one."""
+    """Wrapper of a WSGI application."""
 
     def __init__(self, app: WSGIApplication, journal: Journal, settings: PracticeSettings, faults: Faults) -> None:
         self._app, self._journal, self._settings, self._faults = app, journal, settings, faults
@@ -51,7 +54,10 @@ class Shell:
         return [body]
 
     def _throttled(self, path: str) -> Fault | None:
-        """429 for one of so many calls of the APIs, while that is wanted; sign-in pages are never throttled."""
+        """Return a 429 fault for one of every ``throttle_every`` API calls, otherwise None.
+
+        Sign-in pages are never throttled.
+        """
         every = int(self._settings.throttle_every)
         if not every or not path.lower().startswith(THROTTLED) or next(self._throttleable) % every:
             return None
@@ -71,7 +77,7 @@ class Shell:
         return f"{code} {phrase}", list(headers.items()), fault.body
 
     def _real(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
-        """The whole answer of the application, so that its time can be measured and its answer dropped."""
+        """Return the application's whole response, so that it can be timed and dropped."""
         told: dict[str, Any] = {}
 
         def note(status: str, headers: list[tuple[str, str]], _error: object = None) -> Any:
@@ -87,11 +93,15 @@ def _closed(result: Iterable[bytes]) -> Iterator[bytes]:
         yield from result
     finally:
         with contextlib.suppress(AttributeError):
-            result.close()  # type: ignore[attr-defined]  # WSGI: call it where it exists
+            result.close()  # type: ignore[attr-defined]  # WSGI: call it if it exists
 
 
 def _reset(environ: WSGIEnvironment) -> None:
-    """Break off without an answer and without TLS's goodbye."""
+    """Break the connection without a response and without TLS's close message.
+
+    Raises:
+        ConnectionResetError: always.
+    """
     connection: socket.socket = environ["werkzeug.socket"]
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.shutdown(socket.SHUT_RDWR)
@@ -99,7 +109,7 @@ def _reset(environ: WSGIEnvironment) -> None:
 
 
 def _caller(environ: WSGIEnvironment) -> str:
-    """Who calls, from the claims of a bearer token; nothing is proved here."""
+    """Return the caller named in the claims of a bearer token, which is not verified here."""
     _, _, token = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     with contextlib.suppress(ValueError, IndexError):
         claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))

@@ -1,6 +1,6 @@
-"""The Microsoft half of the world, mail and Webex Connect included, as it was at a moment, so that one real setup serves many cases.
+"""Snapshots of the Microsoft half, mail and Webex Connect, so that one real setup serves many cases.
 
-Webex stays as it is: the conversation goes on, and the bot's own memory of it could not be put back.
+Webex stays as it is: the conversation continues, and the bot's own memory of it cannot be restored.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ FORM: Final = (
 
 
 class Snapshots:
-    """Takes one snapshot at a time, and restores it as often as wanted."""
+    """Snapshot of the world: one at a time, restored as often as needed."""
 
     def __init__(self, cloud: Cloud, hooks: Hooks, outside: OutsideWorld) -> None:
         self._cloud, self._hooks, self._outside = cloud, hooks, outside
         self._kept: dict[str, Any] | None = None
 
     def take(self) -> None:
-        """Remember the world."""
+        """Take a snapshot of the world."""
         with self._cloud.world.lock:
             self._kept = copy.deepcopy(self._state())
 
     def restore(self) -> bool:
-        """Put it back; False where there is nothing to put back. Every trouble on demand is forgotten."""
+        """Restore the snapshot and remove all pending faults; return False if there is no snapshot."""
         if self._kept is None:
             return False
         self._hooks.clear()
@@ -76,6 +76,9 @@ class Snapshots:
         }
 
     def _later_tokens(self) -> dict[str, Refresh]:
-        """Tokens given since, as good as new: whoever holds one, the bot above all, does not know that time went back."""
+        """Return the tokens issued since the snapshot, made valid again.
+
+        Their holders, above all the bot, do not know that the world was set back.
+        """
         now = self._cloud.world.now()
         return {text: replace(record, at=now, dead=False) for text, record in self._cloud.vault.refresh.items()}

@@ -1,4 +1,4 @@
-"""The whole product on this machine: embedded Redis, the practice cloud, and the processes of the Procfile."""
+"""Whole product on this machine: embedded Redis, the practice cloud, the Procfile's processes."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ START_S = 30.0
 
 
 class NotStartedError(RuntimeError):
-    """A part of the stack did not become healthy; the text holds the end of its log."""
+    """Error for a part of the stack that did not become healthy; its text has the end of the log."""
 
 
 @dataclass(slots=True)
 class Stack:
-    """A context manager: everything runs inside, and nothing is left outside.
+    """Context manager that runs all processes and leaves none behind.
 
-    ``env`` overrides the product's environment, ``practice`` the practice cloud's settings (by field name).
-    ``restart("worker")``, ``kill("web", SIGKILL)`` and ``start("web")`` act on single processes: redis, cloud, and the
-    names of the Procfile.
+    ``env`` overrides the product's environment, and ``practice`` the practice cloud's settings (by
+    field name). ``restart("worker")``, ``kill("web", SIGKILL)`` and ``start("web")`` act on single
+    processes: redis, cloud, and the names of the Procfile.
     """
 
     env: dict[str, str] = field(default_factory=dict)
@@ -49,7 +49,11 @@ class Stack:
     _guard: Guard | None = field(init=False, default=None)
 
     def __enter__(self) -> Self:
-        """Start everything and wait until it is healthy; raises :class:`NotStartedError`."""
+        """Start everything and wait until it is healthy.
+
+        Raises:
+            NotStartedError: when a part does not become healthy.
+        """
         self.ports, self._guard = free_ports(), Guard()
         try:
             self._start_all()
@@ -59,28 +63,28 @@ class Stack:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop everything; the logs stay only after an error."""
+        """Stop everything; the logs are kept only after an error or with ``keep``."""
         self.stop()
         if not self.keep and error is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def public_url(self) -> str:
-        """Where browsers and Webex reach the product."""
+        """URL under which browsers and Webex reach the product."""
         return self.ports.public_url
 
     @property
     def cloud_url(self) -> str:
-        """Where the practice cloud listens."""
+        """URL of the practice cloud."""
         return self.ports.cloud_url
 
     @property
     def ca_path(self) -> Path:
-        """The practice cloud's authority."""
+        """Certificate file of the practice cloud's authority."""
         return self.folder / "cloud" / "ca.pem"
 
     def people(self, on_change: Callable[[dict[str, object]], None] = lambda _: None) -> People:
-        """A driver for the people of this stack."""
+        """Return a driver for the people of this stack."""
         return People(self.cloud_url, self.ca_path, on_change)
 
     def start(self, name: str) -> None:
@@ -89,7 +93,7 @@ class Stack:
         self._wait(name)
 
     def kill(self, name: str, number: int = signal.SIGKILL, *, whole: bool = False) -> None:
-        """Send a signal to one process, or to all of its session."""
+        """Send a signal to one process, or to its whole session."""
         self.processes[name].kill(number, whole=whole)
 
     def restart(self, name: str) -> None:
@@ -105,7 +109,7 @@ class Stack:
             self._guard.close()
 
     def logs(self, lines: int = 40) -> str:
-        """The ends of all logs."""
+        """Return the ends of all logs."""
         return "\n".join(f"--- {name}: {process.log.name}\n{process.tail(lines)}" for name, process in self.processes.items())
 
     def _start_all(self) -> None:
@@ -151,14 +155,14 @@ class Stack:
         return self._get(url) is not None
 
     def _subscribed(self) -> bool:
-        """The worker registers the webhooks when it starts: three of them, active, and leading here."""
+        """Return whether the worker has registered its three webhooks, active and leading to this stack."""
         answer = self._get(f"{self.cloud_url}/practice/webex/webhooks")
         hooks = answer.json()["items"] if answer else []
         mine = {hook["resource"] for hook in hooks if hook["status"] == "active" and hook["targetUrl"].startswith(self.public_url)}
         return {"messages", "attachmentActions", "memberships"} <= mine
 
     def _context(self) -> ssl.SSLContext:
-        """Trusts the practice cloud, once its authority is written."""
+        """Return a context that trusts the practice cloud, once its authority is written."""
         return ssl.create_default_context(cafile=str(self.ca_path) if self.ca_path.exists() else None)
 
     def _get(self, url: str) -> httpx.Response | None:

@@ -1,4 +1,7 @@
-"""A certificate authority for this machine only, made anew at every start, and a server certificate signed by it."""
+"""Certificate authority for this machine only, and a server certificate signed by it.
+
+Both are new at every start.
+"""
 
 from __future__ import annotations
 
@@ -20,26 +23,26 @@ ADDRESSES = ("127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Where the certificates lie; every TLS server of the practice cloud is made from them."""
+    """Paths of the certificates, from which every TLS server of the practice cloud is made."""
 
     ca_path: Path
     certificate_path: Path
     key_path: Path
 
     def server_context(self) -> ssl.SSLContext:
-        """A new context for a server on localhost."""
+        """Return a new context for a server on localhost."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.certificate_path, self.key_path)
         return context
 
     def client_context(self) -> ssl.SSLContext:
-        """A context for a client that trusts this authority and no other."""
+        """Return a context for a client that trusts only this authority."""
         return ssl.create_default_context(cafile=str(self.ca_path))
 
 
 def make(folder: Path) -> Tls:
-    """Make the authority and the certificate and write them to the folder; the authority's key is thrown away."""
+    """Create the authority and the certificate in the folder; the authority's key is not kept."""
     folder.mkdir(parents=True, exist_ok=True)
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key)

@@ -1,4 +1,7 @@
-"""Reads a verdict from a check's card and compares it with what was broken. The sentences are read from the catalogue as data."""
+"""Reader of the verdict on a check's card, and judge that compares it with the applied faults.
+
+The sentences are read from the catalog as data.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,11 @@ MARKS: Final = " ✓✗✔✘!?•…→⚠·\u2013\u2014\u00a0"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a card says: its first line, how many more causes, which ones by code, whether it lists more that was noticed."""
+    """Content of a card.
+
+    It has the first line, the number of further causes, the codes of the named causes, and whether
+    other observations are listed.
+    """
 
     first: str
     named: frozenset[str]
@@ -32,7 +39,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whether the card was right, and why not."""
+    """Judgment of a card: whether it was right, and the reason if not."""
 
     right: bool
     why: str = ""
@@ -40,7 +47,7 @@ class Judgement:
 
 @cache
 def catalogue() -> Json:
-    """All texts, tables within tables."""
+    """Return all texts as nested tables."""
     found: Json = {}
     for path in sorted(TEXTS.glob("*.toml")):
         for table, values in tomllib.loads(path.read_text(encoding="utf-8")).items():
@@ -51,12 +58,12 @@ def catalogue() -> Json:
 
 @cache
 def sentences() -> dict[str, str]:
-    """The sentence of every cause, without its period, by its code."""
+    """Return the sentence of every cause by code, without its period."""
     return {code: str(words).removesuffix(".") for code, words in catalogue()["cause"].items()}
 
 
 def read(card: Json) -> Seen:
-    """Take the verdict from a card's content."""
+    """Return the verdict from a card's content."""
     lines = [line for line in cardtext.lines(card) if line.strip()]
     band = [line.removeprefix(BAND).strip(MARKS) for line in lines if line.startswith(BAND)]
     first = band[0] if band else ""
@@ -69,12 +76,12 @@ def read(card: Json) -> Seen:
 
 
 def texts(card: Json) -> str:
-    """All texts of a card, a line each."""
+    """Return all texts of a card, one per line."""
     return "\n".join(cardtext.texts(card))
 
 
 def judge(seen: Seen, fault: Fault) -> Judgement:
-    """One fault alone."""
+    """Judge the card for a single fault."""
     if fault.level is Level.CAUSE:
         return _cause(seen, fault)
     wrong = seen.named - set(fault.expects)
@@ -87,7 +94,7 @@ def judge(seen: Seen, fault: Fault) -> Judgement:
 
 
 def judge_pair(seen: Seen, faults: Iterable[Fault]) -> Judgement:
-    """Several at once: each is named, and nothing besides."""
+    """Judge the card for several faults: it must name each of them and nothing else."""
     pair = tuple(faults)
     missed = [fault.name for fault in pair if not seen.named & set(fault.expects)]
     extra = seen.named - {code for fault in pair for code in fault.expects}
@@ -107,7 +114,10 @@ def _cause(seen: Seen, fault: Fault) -> Judgement:
 
 
 def _noted(seen: Seen, fault: Fault) -> Judgement:
-    """Mail flows: it is told, and the first line is no alarm, not even of that very thing."""
+    """Judge a fault with which mail still flows.
+
+    The card must mention it, and the first line must not be an alarm, not even about this fault.
+    """
     if seen.alarm:
         return Judgement(right=False, why=f"false alarm: {seen.first}")
     told = seen.noticed or any(sentences()[code] in seen.text for code in fault.expects)
@@ -115,7 +125,7 @@ def _noted(seen: Seen, fault: Fault) -> Judgement:
 
 
 def _roots(texts: list[str]) -> set[str]:
-    """The texts of the section of root causes."""
+    """Return the texts of the section of root causes."""
     verdict = catalogue()["verdict"]
     heads = {str(verdict[key]) for key in ("root_cause", "root_causes")}
     begins = [place for place, text in enumerate(texts) if text in heads]
@@ -129,7 +139,7 @@ def _roots(texts: list[str]) -> set[str]:
 
 
 def _more(band: list[str]) -> int:
-    """How many more causes the band announces."""
+    """Return the number of further causes that the band announces."""
     others = catalogue()["verdict"]["others"]
     one, many = str(others["one"]), str(others["many"]).partition("{count}")[2]
     for line in band:

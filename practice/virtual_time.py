@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps over every pause, so that what would wait for minutes takes no time in a test."""
+"""Event loop whose clock skips every pause, so that waits of minutes take no time in a test."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 class Jumping(asyncio.SelectorEventLoop):
-    """Where only the clock is waited for, the clock jumps."""
+    """Event loop whose clock jumps ahead whenever it waits only for the clock."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
         super().__init__(_Selector(self))
 
     def time(self) -> float:
-        """The loop's clock."""
+        """Return the loop's time in seconds."""
         return super().time() + self.ahead
 
 
@@ -33,7 +33,7 @@ class _Selector(selectors.DefaultSelector):
 
 
 def carry_out(work: Coroutine[Any, Any, None]) -> float:
-    """To its end, without waiting; returns the seconds that it would have waited."""
+    """Run ``work`` to its end without waiting; return the seconds that it would have waited."""
     loop = Jumping()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(work)

@@ -1,1 +1,1 @@
-"""The tests: `unit` starts no process, `processes` and the folders beside it do."""
+"""Tests: ``unit`` starts no process; ``processes`` and the folders next to it do."""

@@ -38,7 +38,10 @@ settings.load_profile("anywhere")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives real processes is tried once more if it fails: a machine that others use can make it late. Nothing else is."""
+    """Retry tests of real processes once, because a busy machine can make them late.
+
+    No other test is retried.
+    """
     for item in items:
         if item.path.parent.name in REAL_PROCESSES:
             item.add_marker(pytest.mark.flaky(reruns=1))
@@ -65,7 +68,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture(scope="module", autouse=True)
 def measured(request: pytest.FixtureRequest) -> Iterator[None]:
-    """One module measures the coverage of real processes (``MEASURED``): measuring each job's own process takes three times as long."""
+    """Turn off coverage of real processes, except for modules with ``MEASURED``.
+
+    Measuring the process of each job takes three times as long.
+    """
     with pytest.MonkeyPatch.context() as patch:
         if request.path.parent.name in REAL_PROCESSES and not getattr(request.module, "MEASURED", False):
             patch.delenv("COVERAGE_PROCESS_START", raising=False)
@@ -76,7 +82,7 @@ def measured(request: pytest.FixtureRequest) -> Iterator[None]:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Valkey that lives as long as the test run."""
     port = _free_port()
-    # Not redis_server.start: it prepares the child in Python, which Python 3.12 and later warn about where threads run.
+    # Not redis_server.start: it prepares the child in Python; 3.12+ warns about that if threads run.
     server = subprocess.Popen(redis_server.command(port, Path(tmp_path_factory.mktemp("valkey"))))  # noqa: S603  our own command line
     try:
         until(lambda: redis_server.answers(port), "the Valkey of the tests")

@@ -1,4 +1,4 @@
-"""The part of a card that passes it on to somebody else in a 1:1 message."""
+"""Part of a card that forwards the request to another person in a 1:1 message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from adaptive_cards.views import Asked
 
 
 def ask_someone(title: str, do: str, run_id: str, asked: Asked | None, *, hint: str = "") -> tuple[list[Element], list[Element]]:
-    """For the body and for the actions: a part that opens; or the field, open and in red, where an address was typed that is none."""
+    """Return the elements for the body and the actions of the card.
+
+    Normally this is a part that opens. If an invalid address was typed, the field is shown open and
+    in red.
+    """
     field = text_input("administrator", "field.administrator", style="email", error="field.administrator_error")
     field["placeholder"] = text("field.administrator_example")
     send = submit(text("button.send_direct"), do, reads=True, run=run_id)

@@ -1,4 +1,4 @@
-"""What the card of ``/audit`` needs to know."""
+"""Card of ``/audit`` and its data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.model import Text, Turn, verbatim
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One entry of the audit trail: when, what, by whom, about which mailbox and run, and its number."""
+    """Entry of the audit trail: its time, event, person, mailbox, run and number."""
 
     at: datetime
     what: Text
@@ -28,9 +28,11 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """What somebody may see of the audit trail, newest first; ``count`` entries, ``filed`` of them in the file called ``name``.
+    """Audit entries that a person may see, newest first.
 
-    ``mailbox`` is empty for a whole space; ``broken_at`` is the first entry that was tampered with, 0 where the trail is whole.
+    ``count`` is the number of entries, and ``filed`` of them are in the file ``name``. ``mailbox``
+    is empty for a whole space. ``broken_at`` is the first entry that was tampered with; 0 if the
+    trail is intact.
     """
 
     mailbox: str
@@ -46,7 +48,7 @@ _LINES_MOST = 10
 
 
 def audit(view: AuditView) -> Card:
-    """One row an entry, newest first, ten at most."""
+    """Return the card with one row per entry, newest first, ten at most."""
     about = Text("audit.kicker_of", {"mailbox": view.mailbox}) if view.mailbox else Text("audit.kicker")
     rows = [_row(line) for line in view.lines[:_LINES_MOST]]
     body = [section("audit.newest"), *rows, small_print(_file(view))] if rows else []

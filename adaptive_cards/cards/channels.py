@@ -1,4 +1,4 @@
-"""The channels of a space, worst first."""
+"""Card with the channels of a space, worst first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _RIGHT = {State.OK, State.WARNING}
 
 
 def channels(view: ChannelsView) -> Card:
-    """One row a channel with its newest verdict and how old that is; the first twenty, which are the worst."""
+    """Return the card with one row per channel: its newest verdict and the age of the verdict.
+
+    At most twenty channels are shown, the worst ones.
+    """
     lines = sorted(view.channels, key=lambda line: _WORST_FIRST.index(line.state))
     body = [_row(line, view) for line in lines[:_CHANNELS_MOST]]
     if len(lines) > _CHANNELS_MOST:
@@ -78,7 +81,7 @@ def _all(view: ChannelsView) -> str:
 
 
 def _sum(lines: list[ChannelLine]) -> str:
-    """How many there are of each kind, worst first."""
+    """Return the number of channels of each state, worst first."""
     counts = {state: sum(line.state is state for line in lines) for state in _WORST_FIRST}
     return ", ".join(text(f"channels.sum_{state or 'never'}", count=str(count)) for state, count in counts.items() if count)
 
@@ -98,7 +101,7 @@ def _buttons(view: ChannelsView) -> list[Element]:
 
 @dataclass(frozen=True, slots=True)
 class ChannelLine:
-    """One channel in a list: its newest verdict, if it was ever checked."""
+    """Channel in a list, with its newest verdict if it was ever checked."""
 
     mailbox: str
     state: State | None
@@ -108,9 +111,10 @@ class ChannelLine:
 
 @dataclass(frozen=True, slots=True)
 class ChannelsView:
-    """The channels of a space, worst first; ``checking`` counts those whose check still runs.
+    """Channels of a space.
 
-    ``withdrawn`` counts the tenants that were seen to let the bot read by itself no more.
+    The card shows the worst first. ``checking`` is the number of checks still running.
+    ``withdrawn`` is the number of tenants that no longer let the bot read on its own.
     """
 
     channels: tuple[ChannelLine, ...]

@@ -1,4 +1,4 @@
-"""C3 to C7: the form of Webex Connect, field by field in its own order. Goes out 1:1 only."""
+"""Card with the Webex Connect form (C3 to C7), field by field in the form's order; sent 1:1 only."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ _ERROR_MOST = 2000
 
 
 def connect_form(view: ConnectFormView) -> Card:
-    """The values to copy, the secret behind a link that opens once, and the warnings before what cannot be undone."""
+    """Return the card.
+
+    It has the values to copy, a link that shows the secret once, and warnings before irreversible
+    steps.
+    """
     registers = _registers(view)
     body = [*_server(view), *_app(view), *_addresses(view), *_press(view), *([_before(view)] if registers else []), *_confirm_buttons(view)]
     return finished(kicker(view.header), _band(view), body, [_error(view)])
 
 
 def _registers(view: ConnectFormView) -> bool:
-    """An app that a fix is about has been registered, and stays so."""
+    """Return whether the channel must still be registered; for a fix it was registered before."""
     return view.header.kind is not RunKind.FIX
 
 
@@ -83,7 +87,10 @@ def _addresses(view: ConnectFormView) -> list[Element]:
 
 
 def _login(view: ConnectFormView) -> list[Element]:
-    """Who signs in, where that is not the Email ID: Webex Connect has a tick box and a field for it (facts/connect.md 1.2)."""
+    """Return the elements that say who signs in, if that differs from the Email ID.
+
+    Webex Connect has a check box and a field for it (facts/connect.md 1.2).
+    """
     if not view.login_id:
         return [own("connect.tick_boxes", **SUBTLE, spacing="Small")]
     return [own("connect.tick_login", **BOLD, spacing="Small"), *_below("connect.login_id", view.login_id)]
@@ -131,10 +138,12 @@ def _error(view: ConnectFormView) -> Element:
 
 @dataclass(frozen=True, slots=True)
 class ConnectFormView:
-    """C3 to C7: the form of Webex Connect, field by field. Goes out 1:1 only; the secret stands behind ``secret_url``.
+    """Webex Connect form (C3 to C7), field by field; sent 1:1 only.
 
-    ``secret_stays`` says that the form keeps the secret that it has; ``page_url`` is where Webex Connect is, or empty.
-    ``login_id`` is who signs in where that is not the mailbox's address; ``login_open`` says that it is words for a user nobody named.
+    The secret is shown behind ``secret_url``. ``secret_stays`` means that the form keeps its
+    present secret. ``page_url`` is the address of Webex Connect, or empty. ``login_id`` is the user
+    who signs in if that is not the mailbox's address. ``login_open`` means that it is a description
+    of a user who has not been named.
     """
 
     header: Header

@@ -1,4 +1,4 @@
-"""Admin consent: what Microsoft will ask for, and why."""
+"""Card for admin consent: what Microsoft will ask for, and why."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from jobs.model import Text, Turn
 
 
 def consent(view: ConsentView) -> Card:
-    """Every permission with its kind and reason, the risky ones marked, and an earlier refusal above the button."""
+    """Return the card.
+
+    It lists every permission with its kind and reason, and marks the risky ones. An earlier refusal
+    is shown above the button.
+    """
     band = persons_turn(Text("consent.title"), turn_line(Turn.ADMINISTRATOR, Text("consent.turn"), direct=view.direct))
     run_id = view.header.run
     grant = open_url(text("button.grant"), view.url, main=True)
@@ -33,7 +37,7 @@ def consent(view: ConsentView) -> Card:
     return finished(kicker(view.header), band, [*body, *field], [*opens, submit(text("button.already_granted"), "look_again", run=run_id)])
 
 
-def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001 -- the order of the view's tuple
+def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001 -- the order in the view's tuple
     kinds = [run(f", {text(kind)}")] if kind else []
     reason = [note(Text(why))] if why else []
     return marked(glyphs.WARNING if risky else glyphs.OK, rich(run(name, **BOLD), *kinds), *reason)
@@ -50,7 +54,11 @@ def _facts(view: ConsentView) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class ConsentView:
-    """Grant admin consent. ``permissions`` are (name, kind key, why key, risky); ``asked`` as in :class:`SignInView`."""
+    """Request for admin consent.
+
+    ``permissions`` are (name, kind key, why key, risky). ``asked`` is the same as in
+    :class:`SignInView`.
+    """
 
     header: Header
     url: str

@@ -1,4 +1,7 @@
-"""The channel works: every fact with its evidence, when the secret expires, what to type in an incident."""
+"""Card for a channel that works.
+
+It shows every fact with its evidence, when the secret expires, and what to type in an incident.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ _NO_BREAK = "\u00a0"
 
 
 def done(view: DoneView) -> Card:
-    """What is proven, what was not looked at, what to know later. ``already`` says that nothing had to be changed."""
+    """Return the card: what is proven, what was not checked, and what to know later.
+
+    ``already`` means that nothing had to be changed.
+    """
     title = Text(_title(view), {"mailbox": view.header.mailbox})
     told = turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(view.at)}))
     body = [*_proofs(view), *_skipped(view), section("done.to_know"), facts(_to_know(view), "Small"), _incident(view)]
@@ -81,7 +87,10 @@ def _steps(view: DoneView) -> list[Element]:
 
 @dataclass(frozen=True, slots=True)
 class DoneView:
-    """The channel works: every fact with its evidence, when the secret expires, what to type in an incident."""
+    """Data of a channel that works.
+
+    It has every fact with its evidence, when the secret expires, and what to type in an incident.
+    """
 
     header: Header
     at: datetime

@@ -1,4 +1,4 @@
-"""What the bot does here, for the person who asked."""
+"""Card that shows a person what the bot does here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from jobs.model import Text
 
 
 def help_card(view: HelpView) -> Card:
-    """The commands by group, in the registry's order; a command that was not understood is named with the nearest one."""
+    """Return the card with the commands by group, in the registry's order.
+
+    A command that was not understood is shown with the nearest known one.
+    """
     body: list[Element] = []
     for group, entries in groupby(view.entries, key=lambda entry: entry.group):
         body += [section(f"help.group.{group}"), *map(_entry, entries)]
@@ -45,7 +48,7 @@ def _entry(entry: HelpEntry) -> Element:
 
 @dataclass(frozen=True, slots=True)
 class HelpEntry:
-    """One command as its registry describes it; the texts are ``command.<name>`` in the catalogue."""
+    """Command as its registry describes it; its texts are ``command.<name>`` in the catalog."""
 
     name: str
     argument: str
@@ -54,7 +57,10 @@ class HelpEntry:
 
 @dataclass(frozen=True, slots=True)
 class HelpView:
-    """What the bot does here, for the person who asked; ``left_out`` says that there are commands that this person may not run."""
+    """Commands that a person may use here.
+
+    ``left_out`` means that further commands exist that this person may not run.
+    """
 
     entries: tuple[HelpEntry, ...]
     direct: bool = False

@@ -1,4 +1,4 @@
-"""The first card: what only Webex Connect knows, and the requester's choices."""
+"""First card of a run: the details that only Webex Connect knows, and the requester's choices."""
 
 from __future__ import annotations
 
@@ -23,11 +23,17 @@ _PROFILES = ("article", "least")
 
 
 _SWITCHED = {"true": "yes", "false": "no"}
-"""What a client's switch sends, in the choice's own words: it is kept when another field has to be corrected."""
+"""Values of a client's toggle, translated to the choice's own values.
+
+This keeps the choice when another field must be corrected.
+"""
 
 
 def intake(view: IntakeView) -> Card:
-    """Ask for the Call Back URL, the forwarding address and three choices; a field in error stands in a red box with its value kept."""
+    """Return the card that asks for the Call Back URL, the forwarding address and three choices.
+
+    A field with an error is shown in a red box with its value kept.
+    """
     run_id = view.header.run
     actions = [submit(text("button.continue"), "intake", main=True, reads=True, run=run_id), cancel(run_id)]
     body = [*_mailbox(view), *_from_connect(view), *_choices(view), small_print(Text("intake.nothing_yet"))]
@@ -89,7 +95,7 @@ def _choice(view: IntakeView, name: str, values: tuple[str, ...], usual: str) ->
 
 
 def _checked(view: IntakeView, field: Element) -> Element:
-    """The field with what was typed, in a red box with the reason if it is wrong."""
+    """Return the field with the typed value, in a red box with the reason if it is wrong."""
     name = field["id"]
     typed = view.values.get(name, "")
     if typed and field["type"] == "Input.Text":
@@ -101,7 +107,10 @@ def _checked(view: IntakeView, field: Element) -> Element:
 
 @dataclass(frozen=True, slots=True)
 class IntakeView:
-    """The first card: what only Webex Connect knows. ``values`` are the inputs as typed; ``errors`` name a field and why it is wrong."""
+    """First card of a run: the details that only Webex Connect knows.
+
+    ``values`` are the inputs as typed. ``errors`` maps a field to the reason why it is wrong.
+    """
 
     header: Header
     values: dict[str, str] = field(default_factory=dict)

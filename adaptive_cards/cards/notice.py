@@ -1,4 +1,4 @@
-"""A short answer: what happened, whose turn or what next, and a few facts."""
+"""Card for a short answer: what happened, whose turn it is or what is next, and a few facts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EVIDENCE_MOST = 8
 
 
 def notice(view: NoticeView) -> Card:
-    """Refusals, receipts and small failures, all of one shape."""
+    """Return the card; refusals, receipts and small failures all have this form."""
     mark = glyphs.of_glyph(view.glyph) if view.glyph else None
     band = Band(view.tone, mark, said(view.title, **TITLE), (said(view.words, spacing="Small"),))
     body = [facts((text(label), render(words)) for label, words in view.facts)] if view.facts else []
@@ -37,9 +37,11 @@ def _evidence(view: NoticeView) -> list[Element]:
 
 @dataclass(frozen=True, slots=True)
 class NoticeView:
-    """A short answer: what happened (``title``), whose turn or what next (``words``), facts below it.
+    """Short answer: what happened, whose turn it is or what is next, and facts.
 
-    ``facts`` are (label key, value). ``buttons`` are (text key, data); ``tone`` is a container style: emphasis, accent, good, attention.
+    ``title`` is what happened. ``words`` are whose turn it is or what is next. ``facts`` are (label
+    key, value). ``buttons`` are (text key, data). ``tone`` is a container style: emphasis, accent,
+    good or attention.
     """
 
     kicker: Text

@@ -1,4 +1,4 @@
-"""The plan: what would be changed, how far each change reaches, and who approves it."""
+"""Card of the plan: the changes, how far each one reaches, and who approves it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from jobs.model import Change, Profile, RunKind, Scope, Text
 
 
 def plan(view: PlanView) -> Card:
-    """Changes by scope, the tenant-wide ones in a box with an approval of their own. Blocked plans have no approve button."""
+    """Return the card with the changes by scope.
+
+    Tenant-wide changes are in a box with their own approval. A blocked plan has no approve button.
+    """
     body = [
         *_right(view),
         *_warnings(view),
@@ -98,7 +101,10 @@ def _lines(command: str) -> list[tuple[bool, str]]:
 
 
 def _adopt(view: PlanView) -> list[Element]:
-    """In the place of least privilege: a card takes five buttons."""
+    """Return the button to adopt a manually created app, if there is one.
+
+    It replaces the least-privilege button, because a card allows only five buttons.
+    """
     if not view.manually_created or view.approved or view.blocking:
         return []
     return [submit(text("button.adopt"), "adopt", run=view.header.run, plan=view.plan_id, app=view.manually_created)]

@@ -1,4 +1,4 @@
-"""The band of the plan: how much there is to approve, and whose turn it is."""
+"""Band of the plan card: how much there is to approve, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from jobs.model import RunKind, Scope, Text, Turn
 
 
 def band(view: PlanView) -> Band:
-    """What stops the plan, else what is left to approve, else that all of it is approved or right already."""
+    """Return the band.
+
+    It says what blocks the plan, or what is left to approve, or that everything is approved or
+    already right.
+    """
     signed_in = _signed_in(view)
     if view.closed:
         return _closed(view, signed_in)
@@ -38,7 +42,10 @@ def _left(view: PlanView) -> tuple[int, int]:
 
 
 def _closed(view: PlanView, signed_in: list[Element]) -> Band:
-    """Nothing on it can be approved any more: the run has ended, or somebody signs in anew and there will be another plan."""
+    """Return the band of a plan that can no longer be approved.
+
+    Either the run has ended, or a person must sign in again, which leads to another plan.
+    """
     if view.closed == "signed_out":
         return persons_turn(Text("plan.closed_signed_out"), turn_line(Turn.ADMINISTRATOR, Text("turn_words.sign_in")))
     ended = _nothing_left(view, signed_in).title if view.closed == "done" else said(Text(f"plan.closed_{view.closed}"), **TITLE)

@@ -1,4 +1,4 @@
-"""The lines of a plan: an object, what it is before, what it becomes."""
+"""Lines of a plan: an object, its value before, and its value after."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from jobs.model import Change, Scope, Text
 
 
 def of_scope(changes: tuple[Change, ...], scope: Scope) -> tuple[Change, ...]:
-    """The changes that reach as far as ``scope``, in the order given."""
+    """Return the changes of this scope, in the order given."""
     return tuple(change for change in changes if change.scope is scope)
 
 
 def group(title: str, changes: tuple[Change, ...]) -> list[Element]:
-    """A section of changes: "reversible" stands once where it is true of all of them, else on every line."""
+    """Return a section of changes.
+
+    "reversible" appears once if it applies to all of them, otherwise on each line that it applies
+    to.
+    """
     if not changes:
         return []
     whole = all(change.reversible for change in changes)
@@ -24,7 +28,10 @@ def group(title: str, changes: tuple[Change, ...]) -> list[Element]:
 
 
 def changed(change: Change) -> list[Element]:
-    """Before, subtle, and after, plain; long values are shortened in the middle, they stand whole under Commands."""
+    """Return the value before (subtle) and after (plain).
+
+    Long values are shortened in the middle. The Commands part shows them in full.
+    """
     return [run(_short(change.before), **SUBTLE), run(glyphs.ARROW + _short(change.after))]
 
 

@@ -8,10 +8,13 @@ from jobs.model import Change, Profile, Text, Turn
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id); ``closed`` says why it takes no approval.
+    """Data of a plan.
 
-    ``named`` is what a check found a moment ago and no plan mends, and ``turn`` whose that is. Where the run is ``under_way``, some of
-    it was approved or made before.
+    ``right`` is already correct, and ``blocked`` prevents approval. ``by_hand`` is the client id of
+    a manually created app. ``closed`` is the reason why the plan can no longer be approved.
+
+    ``named`` are causes that a recent check found and no plan can fix, and ``turn`` says who must
+    act on them. ``under_way`` means that part of the plan was approved or carried out before.
     """
 
     header: Header

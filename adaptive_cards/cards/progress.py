@@ -1,4 +1,4 @@
-"""A run as one card, edited in place: rows keep their place while states change."""
+"""Card of a run, edited in place; rows keep their place while their states change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jobs.model import State, Text, Turn
 _DONE = {State.OK, State.WARNING}
 
 
-# Where rows would fill the card, only those that somebody looks for keep their notes.
+# If the rows would fill the card, only the rows that need attention keep their notes.
 _ROWS_MOST_BYTES = 13_000
 
 
@@ -30,7 +30,7 @@ _ENDED = {"done": ("good", glyphs.OK), "failed": ("attention", glyphs.WRONG), "c
 
 
 def progress(view: ProgressView) -> Card:
-    """How far the run is, who is waited for, and every step with its state."""
+    """Return the card: how far the run is, who must act, and every step with its state."""
     rows = _groups(view, every_note=True)
     if size({"rows": rows}) > _ROWS_MOST_BYTES:
         rows = _groups(view, every_note=False)
@@ -101,7 +101,10 @@ def _buttons(view: ProgressView) -> list[Element]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the progress card. ``state`` None means not yet; ``running`` wins over it."""
+    """Line of the progress card.
+
+    A ``state`` of None means that the step is still to come. ``running`` overrides it.
+    """
 
     row: str
     title: Text
@@ -119,9 +122,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ProgressView:
-    """The one card that is edited in place. ``groups`` are (title key, rows); ``turn`` and ``turn_words`` fill the band's second line.
+    """Progress of a run, for the card that is edited in place.
 
-    ``buttons`` are the verbs that lead on from here, beside Cancel.
+    ``groups`` are (title key, rows). ``turn`` and ``turn_words`` fill the second line of the band.
+    ``buttons`` are the verbs that lead on from here, in addition to Cancel.
     """
 
     header: Header

@@ -1,4 +1,7 @@
-"""The rehearsal of Generate Token: the mailbox user signs in once at the bot, before anybody does it in Webex Connect."""
+"""Card of the rehearsal of Generate Token.
+
+The mailbox user signs in once at the bot, before anybody does it in Webex Connect.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _REASON_MOST = 500
 
 
 def rehearsal(view: RehearsalView) -> Card:
-    """Offered, ready, failed, done or skipped: each with its one next step."""
+    """Return the card, which is offered, ready, failed, done or skipped, with the one next step."""
     if view.done:
         title, told = Text("rehearsal.done", {"username": view.username}), Text("rehearsal.done_next")
         if view.shared:
@@ -61,7 +64,10 @@ def _failed(view: RehearsalView) -> Card:
 
 
 def _remedy(view: RehearsalView) -> list[Element]:
-    """What to do about it, where the catalogue knows; what settles by itself needs nothing, but a user's rights may be what is missing."""
+    """Return the remedy, if the catalog has one.
+
+    A problem that resolves itself needs none. For a shared mailbox the user may lack permissions.
+    """
     cause = view.problem.key.removeprefix("cause.") if view.problem else ""
     if view.shared and cause == "smtp_token_refused":
         return [own("rehearsal.refused_shared", spacing="Small")]
@@ -104,10 +110,11 @@ def _skip(view: RehearsalView) -> Element:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalView:
-    """The mailbox user signs in once at the bot. ``url`` is empty until the rehearsal was chosen and is ready.
+    """Rehearsal, in which the mailbox user signs in once at the bot.
 
-    ``settling`` says that the problem may pass by itself, and that the bot tries again. For a ``shared`` mailbox another user signs in:
-    ``login`` is who did.
+    ``url`` is empty until the rehearsal was chosen and is ready. ``settling`` means that the
+    problem may resolve itself and that the bot retries. For a ``shared`` mailbox another user signs
+    in, whose name is ``login``.
     """
 
     header: Header

@@ -1,4 +1,4 @@
-"""Sign in at Microsoft, or pass it on."""
+"""Card to sign in at Microsoft, or to forward the request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from jobs.model import Text, Turn
 
 
 def signin(view: SignInView) -> Card:
-    """Who must sign in, what that allows, when it ends. An earlier attempt that did not count is named above the button."""
+    """Return the card: who must sign in, what that allows, and when it expires.
+
+    An earlier failed attempt is described above the button.
+    """
     told = Text("signin.turn_direct" if view.direct else "signin.turn")
     band = persons_turn(Text("signin.title", {"domain": view.domain}), turn_line(Turn.ADMINISTRATOR, told, direct=view.direct))
     body = [
@@ -42,9 +45,10 @@ def _facts(view: SignInView) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class SignInView:
-    """Sign in at Microsoft. ``direct`` is true in a 1:1 message; ``problem`` says why an earlier attempt did not count.
+    """Request to sign in at Microsoft.
 
-    ``asked`` is the last address to pass the card on to, where that was none.
+    ``direct`` is true in a 1:1 message. ``problem`` is why an earlier attempt failed. ``asked`` is
+    the last address typed to forward the card to, if it was invalid.
     """
 
     header: Header

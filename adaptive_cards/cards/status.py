@@ -1,4 +1,4 @@
-"""The runs of a space, and whose turn each of them is."""
+"""Card with the runs of a space, and whose turn it is in each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _ENDED = {"done": glyphs.OK, "failed": glyphs.WRONG, "cancelled": glyphs.SKIPPED
 
 
 def status(view: StatusView) -> Card:
-    """One row a run; the band names whoever is waited for first. At most ten runs are listed."""
+    """Return the card with one row per run, ten at most.
+
+    The band names the person who must act first.
+    """
     body = [_row(line) for line in view.runs[:_RUNS_MOST]]
     if more := view.more + max(len(view.runs) - _RUNS_MOST, 0):
         body.append(small_print(verbatim(plural("status.more", more))))
@@ -65,7 +68,11 @@ def _row(line: RunLine) -> Element:
 
 
 def _mailbox(line: RunLine) -> Element:
-    """A run that was begun without an address has none yet; Webex refuses a card with an empty line."""
+    """Return the mailbox of a run.
+
+    A run that was begun without an address has none yet. Webex rejects a card with an empty line,
+    so a text is shown instead.
+    """
     return rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
 
 
@@ -93,7 +100,10 @@ def _mark(line: RunLine) -> Mark:
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """One run in the list of a space; only a setup has stages, of the others the ``kind`` is said."""
+    """Run in the list of a space.
+
+    Only a setup has stages; for other runs the ``kind`` is shown.
+    """
 
     run: str
     mailbox: str
@@ -107,7 +117,7 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The runs of a space, and how many ``more`` there are."""
+    """Runs of a space, and the number of runs not listed (``more``)."""
 
     runs: tuple[RunLine, ...]
     at: datetime

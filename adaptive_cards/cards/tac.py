@@ -1,4 +1,4 @@
-"""/tac: what to collect in Webex Connect (T1 to T3), and what the file for Cisco TAC holds."""
+"""Cards of /tac: what to collect in Webex Connect (T1 to T3), and what the file for TAC contains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 
 def tac(view: TacView) -> Card:
-    """The guide to the debug console, then three fields and one button."""
+    """Return the guide to the debug console, with three fields and one button."""
     band = persons_turn(Text("tac.title"), turn_line(Turn.REQUESTER, Text("tac.turn"), direct=view.direct))
     body = [*_guide(view), small_print(Text("tac.whole")), section("tac.inputs"), *_fields()]
     make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
@@ -33,7 +33,7 @@ def tac(view: TacView) -> Card:
 
 
 def tac_file(view: TacFileView) -> Card:
-    """What is in the file, what is missing in it, and how the case is opened."""
+    """Return a card that says what the file contains, what is missing, and how to open the case."""
     band = persons_turn(Text("tac.ready", {"name": view.name}), turn_line(Turn.REQUESTER, Text("tac.ready_turn"), direct=view.direct))
     body = [section("tac.inside"), *(_part(name) for name in view.files), *_missing(view), section("tac.case"), *_case(view)]
     return finished(_kicker(view), band, body)
@@ -67,7 +67,7 @@ def _field(name: str, most: int) -> Element:
 
 
 def _part(name: str) -> Element:
-    """A file by its name, and what it is for."""
+    """Return a line for a file: its name and its purpose."""
     stem, _, ending = name.rpartition(".")
     key = f"tac.part.{stem}_{ending}" if has_text(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
     return columns(glyph(glyphs.OK), column("stretch", rich(run(name)), note(Text(key)), spacing="Small"), spacing="Small")
@@ -87,7 +87,10 @@ def _case(view: TacFileView) -> list[Element]:
 
 @dataclass(frozen=True, slots=True)
 class TacView:
-    """The guide to the debug console, with the fields for a case. ``direct`` is true in a 1:1 message, where nobody mentions the bot."""
+    """Guide to the debug console, with the fields for a case.
+
+    ``direct`` is true in a 1:1 message, in which people do not mention the bot.
+    """
 
     mailbox: str
     at: datetime
@@ -96,7 +99,10 @@ class TacView:
 
 @dataclass(frozen=True, slots=True)
 class TacFileView:
-    """The file for Cisco TAC was posted. ``files`` are the names in it; ``checked`` is false where no check ever ran."""
+    """File for Cisco TAC that was posted.
+
+    ``files`` are the names in it. ``checked`` is false if no check was ever run.
+    """
 
     mailbox: str
     name: str

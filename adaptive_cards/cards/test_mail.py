@@ -1,4 +1,7 @@
-"""What the card of the test mail needs to know; beside :mod:`adaptive_cards.views`, which is long enough."""
+"""Card of the test mail, and its data.
+
+The data is not in :mod:`adaptive_cards.views`, because that module is long enough.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,13 @@ from jobs.model import Text, Turn
 
 @dataclass(frozen=True, slots=True)
 class TestMailView:
-    """V1 to V3. ``subject`` is unique; ``sent_by_bot`` is false where a person is asked to send it; each time is when it was seen.
+    """State of the test mail (V1 to V3).
 
-    ``problem`` is what keeps the mail, or with ``of_answer`` the answer, and ``turn`` whose it is; ``late`` says that nothing else is known;
-    ``over`` that the run has come to its end.
+    ``subject`` is unique. ``sent_by_bot`` is false if a person is asked to send the mail. Each time
+    is when the mail was seen.
+
+    ``problem`` is what holds up the mail, or the answer if ``of_answer`` is true. ``turn`` is whose
+    turn it is. ``late`` means that nothing else is known. ``over`` means that the run has ended.
     """
 
     header: Header
@@ -42,7 +48,7 @@ class TestMailView:
 
 
 def test_mail(view: TestMailView) -> Card:
-    """Who sends or answers the mail now, its subject, and when it passed each station."""
+    """Return the card: who must send or answer the mail, its subject, and the times at the stations."""
     subject = columns(
         column("80px", own("mail.subject", **SUBTLE)), column("stretch", value_line(view.subject), spacing="Small"), spacing="Medium"
     )

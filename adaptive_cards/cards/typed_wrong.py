@@ -1,4 +1,7 @@
-"""A command's address that cannot be read: what was typed, why not, and the nearest address if there is one."""
+"""Card for an unreadable address after a command.
+
+It shows the typed text, the reason, and the nearest valid address if there is one.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ from jobs.model import Text, Turn
 
 
 def typed_wrong(view: TypedWrongView) -> Card:
-    """Nothing was started; one press runs the command with the address that was meant, the field takes any other."""
+    """Return the card; nothing was started yet.
+
+    One button runs the command with the suggested address, and the field accepts any other.
+    """
     band = persons_turn(Text("typed.title"), turn_line(Turn.REQUESTER, Text("typed.turn")))
     body = [
         _label_row("typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"),
@@ -52,7 +58,11 @@ def _meant(view: TypedWrongView) -> Element:
 
 @dataclass(frozen=True, slots=True)
 class TypedWrongView:
-    """A command's address that cannot be read: which command (no slash), what was typed, why not, the nearest good value or nothing."""
+    """Unreadable address after a command.
+
+    It has the command (without the slash), the typed text, the reason, and the nearest valid
+    address or an empty string.
+    """
 
     command: str
     value: str

@@ -1,4 +1,7 @@
-"""What the card that ends an undo needs to know; beside :mod:`adaptive_cards.views`, which is long enough."""
+"""Card that ends an undo, and its data.
+
+The data is not in :mod:`adaptive_cards.views`, because that module is long enough.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,11 @@ from jobs.model import Text, Turn
 
 @dataclass(frozen=True, slots=True)
 class UndoneView:
-    """An undo has ended. ``back`` and ``left`` are (row, object, what was seen); ``binned`` says that the app lies in the recycle bin."""
+    """Result of an undo.
+
+    ``back`` and ``left`` are (row, object, what was seen). ``binned`` means that the app is in the
+    recycle bin.
+    """
 
     header: Header
     at: datetime
@@ -34,7 +41,10 @@ Line = tuple[str, Text, Text]
 
 
 def undone(view: UndoneView) -> Card:
-    """Back, left, and what to know. Where nothing was put back the channel is what it was."""
+    """Return the card: what was restored, what was left, and what to know.
+
+    If nothing was restored, the channel is unchanged.
+    """
     title = Text("undone.title" if view.restored else "undone.nothing", {"mailbox": view.header.mailbox})
     told = turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
     band = Band("good" if view.restored else "emphasis", glyphs.OK if view.restored else glyphs.SKIPPED, said(title, **TITLE), (told,))

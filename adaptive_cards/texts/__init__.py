@@ -1,4 +1,7 @@
-"""The catalogue: every text that a person reads in Webex or on the bot's pages, by its key (the ``*.toml`` of this folder)."""
+"""Catalog of every text that people read in Webex or on the bot's pages, by key.
+
+The texts are in the ``*.toml`` files of this folder.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,12 @@ _VERBATIM = "verbatim"
 
 
 def render(words: Text) -> str:
-    """The text of ``words`` with its values in place.
+    """Return the text of ``words`` with its values filled in.
 
-    A value ``key:...`` that names a text is looked up. Raises KeyError for an unknown key or a value that is missing.
+    A value ``key:...`` that names a text is looked up.
+
+    Raises:
+        KeyError: The key is unknown, or a value is missing.
     """
     if words.key == _VERBATIM:
         return words.values["text"]
@@ -30,39 +36,42 @@ def render_if_any(words: Text | None) -> str:
 
 
 def text(key: str, **values: str) -> str:
-    """``say`` for a key and values at hand."""
+    """Return the text for a key and its values (see :func:`render`)."""
     return render(Text(key, values))
 
 
 def plural(key: str, count: int, **values: str) -> str:
-    """The text ``key.one`` or ``key.many``, which may name ``{count}``."""
+    """Return the text ``key.one`` or ``key.many``, which may contain ``{count}``."""
     return text(f"{key}.one" if count == 1 else f"{key}.many", count=str(count), **values)
 
 
 def remedy_within(cause: str) -> str:
-    """The key of what to do about a cause while a run that mends it is under way: another one than "Run /fix"."""
+    """Return the key of the remedy for a cause while a run that fixes it is in progress.
+
+    It may differ from the usual remedy, "Run /fix".
+    """
     return f"remedy_within.{cause}" if has_text(f"remedy_within.{cause}") else f"remedy.{cause}"
 
 
 def has_text(key: str) -> bool:
-    """Whether the catalogue knows the key."""
+    """Return whether the catalog contains the key."""
     return key in _catalogue()
 
 
 def keys() -> frozenset[str]:
-    """All keys, tables joined by dots."""
+    """Return all keys, with table names joined by dots."""
     return frozenset(_catalogue())
 
 
 def _value(value: str) -> str:
-    # What a person typed may begin with "key:" as well: only known keys are looked up, everything else stays as it is.
+    # Typed text may begin with "key:" too, so only known keys are looked up.
     key = value.removeprefix(_NESTED)
     return _catalogue()[key] if value.startswith(_NESTED) and has_text(key) else value
 
 
 @cache
 def _catalogue() -> Mapping[str, str]:
-    """All files of the folder as one; a key that stands in two of them is a mistake."""
+    """Return all files of the folder as one mapping; a key in two files is an error."""
     found: dict[str, str] = {}
     for path in sorted(Path(__file__).parent.glob("*.toml")):
         flat = _flat("", tomllib.loads(path.read_text(encoding="utf-8")))

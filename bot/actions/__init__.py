@@ -1,4 +1,7 @@
-"""What card buttons do: every module here has ``ACTIONS``, from the button's verb to a function."""
+"""Actions of the card buttons.
+
+Every module in this package has a mapping ``ACTIONS`` from a button's verb to a function.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,6 @@ Action = Callable[[ChatContext, dict[str, str]], None]
 
 @cache
 def actions() -> dict[str, Action]:
-    """Every verb."""
+    """Return the function of every verb, collected from all modules of this package."""
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
     return {verb: action for module in modules for verb, action in getattr(module, "ACTIONS", {}).items()}

@@ -1,4 +1,8 @@
-"""What every button of a run checks first: the run is known and goes on, this person takes part; one press on a run at a time."""
+"""Checks that every button of a run makes first.
+
+The run must exist and must not have ended, and the person must be a participant. Only one press on
+a run is carried out at a time.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +21,20 @@ from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 OnRun = Callable[[ChatContext, dict[str, str], Run], None]
 LONGEST_S = 15.0
-"""How long the next press on a run waits for one that is being carried out, in seconds; then its event is tried again."""
+"""Seconds that a press on a run waits for an earlier press; after that its event is retried."""
 
 
 def on_run(answer: OnRun) -> Action:
-    """The answer, for a run that goes on and a person who takes part in it."""
+    """Wrap ``answer`` so that it needs a run that has not ended and a participant of that run."""
     return _checked(answer, lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run))
 
 
 def for_everybody(answer: OnRun) -> Action:
-    """The answer, for whoever the bot serves in the run's own space: an agent, the mailbox user."""
+    """Wrap ``answer`` so that everybody in the run's own space may press the button.
+
+    This includes an agent and the mailbox user. Outside that space the person must be a
+    participant.
+    """
     return _checked(
         answer,
         lambda ctx, run: ctx.room == run.origin.room or AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run),
@@ -41,7 +49,7 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
         except LookupError:
             ctx.refuse(Text("refused.unknown"), title="refused.nothing")
             return
-        # Two presses that come at once would each see the run as it is before the other, and both would count.
+        # Without the lock, two simultaneous presses would both see the old state and both count.
         name = LockName(LockKind.PRESS, run.id)
         with renewed_lock(ctx.services.redis, name, LONGEST_S, wait_s=LONGEST_S + 1) as held:
             if held is None:
@@ -60,6 +68,6 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
 
 
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
-    """Keep what was said, and let the run go on."""
+    """Save the answer to a question and continue the run."""
     data = {"question": question, "value": value}
     ctx.services.record(run.id, Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data))

@@ -1,4 +1,4 @@
-"""Approving a plan, all of it or the tenant-wide part, or asking for less."""
+"""Buttons that approve a plan or its tenant-wide part, or ask for fewer permissions."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ from jobs.runs.run import Event, Kind, Run
 
 @on_run
 def approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """The changes to the app and the mailbox."""
+    """Approve the changes to the app and the mailbox."""
     _approve(ctx, inputs, run, Scope.MAILBOX)
 
 
 @on_run
 def approve_tenant(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """The change to the whole tenant, which has an approval of its own."""
+    """Approve the change to the whole tenant, which needs its own approval."""
     _approve(ctx, inputs, run, Scope.TENANT)
 
 
 @on_run
 def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """The same channel with fewer permissions: a new plan, nothing approved. That may be the way out of one that is stopped."""
+    """Ask for a new plan for the same channel with fewer permissions.
+
+    Nothing is approved in the new plan. The smaller profile can also resolve a plan that is
+    blocked.
+    """
     if run.has_begun or not _in_force(inputs, run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
@@ -39,7 +43,10 @@ def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Take the app that somebody made by hand in place of a new one: a new plan, nothing approved."""
+    """Use an app that was created manually instead of creating a new one.
+
+    This leads to a new plan in which nothing is approved.
+    """
     if not _current(ctx, inputs, run):
         return
     if run.has_begun or inputs.get("app", "") != made_by_hand(run) or not made_by_hand(run):
@@ -63,7 +70,10 @@ def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -
 
 
 def _current(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:
-    """Whether the card shows the plan in force, and that plan can be approved at all."""
+    """Return whether the card shows the current plan and that plan can be approved.
+
+    If not, the press is refused as outdated.
+    """
     current = _in_force(inputs, run) and (run.has_begun or not blocking_steps(run))
     if not current:
         ctx.refuse(Text("refused.old"), title="refused.nothing")

@@ -1,4 +1,4 @@
-"""The buttons of the verdict and of the channel list."""
+"""Buttons of the verdict card and of the channel list."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from jobs.model import Text
 
 
 def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """As if ``/check`` had been typed."""
+    """Do the same as the typed command ``/check``."""
     check.run(ctx, inputs.get("channel", ""))
 
 
 def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """As if ``/fix`` had been typed."""
+    """Do the same as the typed command ``/fix``."""
     fix.run(ctx, inputs.get("channel", ""))
 
 
 def open_tac(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """As if ``/tac`` had been typed: the way on where a check does not help."""
+    """Do the same as the typed command ``/tac``, which is the next step if a check does not help."""
     tac.run(ctx, inputs.get("channel", ""))
 
 
 def connect_test(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """A check that sends one mail through Webex Connect, to the person who asks for it; pressed, and never done by itself."""
+    """Begin a check that sends one mail through Webex Connect to the person who pressed the button.
+
+    This check runs only on request, never automatically.
+    """
     mailbox = inputs.get("channel", "")
     if mailbox not in permissions.visible_channels(ctx):
         ctx.refuse(Text("notice.unknown_channel_words"), title="refused.nothing")

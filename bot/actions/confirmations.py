@@ -1,4 +1,4 @@
-"""Asking somebody else, and saying that something was done outside."""
+"""Buttons that ask another person, or confirm that something was done outside the bot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.storage.vault import Sealed
 
 @on_run
 def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the sign-in card 1:1 to the administrator, while somebody is to sign in."""
+    """Send the sign-in card 1:1 to the administrator, if the run is waiting for a sign-in."""
     if sign_in.waits_for_sign_in(run):
         _ask(ctx, inputs, run, "administrator", "signin-direct")
     else:
@@ -26,7 +26,7 @@ def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> Non
 
 @on_run
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the consent card 1:1 to somebody who may grant it, while consent is waited for."""
+    """Send the consent card 1:1 to a person who may grant consent, if the run is waiting for it."""
     if consent.waits_for_consent(run):
         _ask(ctx, inputs, run, "consent_administrator", "consent-direct")
     else:
@@ -35,7 +35,7 @@ def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Post the card that somebody is waited for anew, further down."""
+    """Post the card that the run is waiting on again, at the end of the thread."""
     for slot in ("consent", f"consent-direct:{_asked(run)}") if run.account else ("signin", f"signin-direct:{_asked(run)}"):
         delivery.repost(ctx.services, run.id, slot)
     ctx.services.record(run.id)
@@ -43,7 +43,7 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Drop the sign-in that does not get on, and post its card anew for somebody else."""
+    """Drop a sign-in that is stuck, and post the sign-in card again for another person."""
     if not sign_in.another_may(run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
@@ -56,20 +56,26 @@ def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Look at once at what did not hold, and read the settings anew where nothing is approved yet."""
+    """Check at once everything that failed.
+
+    If nothing is approved yet, read the settings again as well.
+    """
     ctx.services.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email))
     record(ctx, run, "look_again", now().isoformat())
 
 
 @on_run
 def token_saved(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Generate Token and Save were pressed in Webex Connect."""
+    """Record that Generate Token and Save were pressed in Webex Connect."""
     record(ctx, run, "token_saved", "yes")
 
 
 @on_run
 def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Register To Webex Engage was pressed; nobody registers what is not saved, so that is said with it."""
+    """Record that Register To Webex Engage was pressed.
+
+    A channel must be saved before it is registered, so this also records that the token was saved.
+    """
     if not run.answer("token_saved"):
         record(ctx, run, "token_saved", "yes")
     record(ctx, run, "registered", "yes")
@@ -77,13 +83,13 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @for_everybody
 def test_sent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """The test mail was sent by a person."""
+    """Record that a person sent the test mail."""
     record(ctx, run, "test_sent", "yes")
 
 
 @for_everybody
 def agent_has_it(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """The test mail is on an agent's desktop."""
+    """Record that the test mail arrived on an agent's desktop."""
     record(ctx, run, "agent_has_it", "yes")
 
 
@@ -92,7 +98,10 @@ def _asked(run: Run) -> str:
 
 
 def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, slot: str) -> None:
-    """Have the card sent, once it is sure that somebody gets it; else the cards say why not, beside what was typed."""
+    """Send the card to the typed address once it is known that the recipient can get it.
+
+    If the address is not accepted, the cards show the reason next to the typed text.
+    """
     typed = inputs.get("administrator", "").strip()
     try:
         address = resolve_recipient(ctx, typed)

@@ -1,4 +1,4 @@
-"""The first cards: a corrected address, the details, and buttons that stand for commands."""
+"""Buttons of the first cards: a corrected address, the details, and shortcuts for commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.views import Header
 from bot.actions._guard import on_run
 from bot.chat.context import ChatContext
-from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  the module is named after its command
+from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  the module has the name of its command
 from bot.webex.client import WebexError
 from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.clock import now
@@ -21,33 +21,42 @@ FIELDS = ("mailbox", "callback_url", "forwarding_address", "lifetime", "keep_cop
 
 
 def setup(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """As if ``/setup-email`` had been typed, with the address of the button or of the field."""
+    """Do the same as the typed command ``/setup-email`` with the address of the button or the field."""
     setup_email.run(ctx, (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip())
 
 
 def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """As if the command had been typed again, with the address of the button or of the field; the command itself says who may."""
+    """Run the command again with the address of the button or the field.
+
+    The command itself checks whether the person may use it.
+    """
     command = commands().get(inputs.get("command", ""))
-    if command is None or not command.argument:  # no card of ours sends that
+    if command is None or not command.argument:  # none of the bot's own cards sends this
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     command.run(ctx, (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip())
 
 
 def setup_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """A channel that is connected, looked at anew with the addresses that are known: what holds already stays as it is."""
+    """Check a connected channel again with the addresses that are already known.
+
+    Settings that are already correct stay as they are.
+    """
     _on_connected(ctx, inputs, setup_email.inspect_again)
 
 
 def setup_change(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """A channel that is connected, with the first card again: to give other addresses, another lifetime or profile."""
+    """Show the first card again for a connected channel.
+
+    The person can enter other addresses, another lifetime or another profile.
+    """
     _on_connected(ctx, inputs, setup_email.begin)
 
 
 def _on_connected(ctx: ChatContext, inputs: dict[str, str], act: Callable[[ChatContext, str], None]) -> None:
     try:
         mailbox = read_address(inputs.get("mailbox_meant", ""))
-    except InvalidInputError as wrong:  # no card of ours sends that
+    except InvalidInputError as wrong:  # none of the bot's own cards sends this
         ctx.refuse(wrong.reason, title="refused.nothing")
         return
     act(ctx, mailbox)
@@ -55,7 +64,7 @@ def _on_connected(ctx: ChatContext, inputs: dict[str, str], act: Callable[[ChatC
 
 @on_run
 def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Take the details if they are right, else show the same card with what is wrong."""
+    """Save the details if they are valid; otherwise show the same card with the errors."""
     if run.detailed:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
@@ -73,7 +82,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Stop the run."""
+    """Cancel the run."""
     cancel.cancel(ctx, run)
 
 
@@ -86,7 +95,7 @@ def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:
 
 
 def _instead(ctx: ChatContext, card: Card) -> None:
-    """The same card with other contents; a new one where Webex does not take the edit."""
+    """Replace the contents of the same card, or post a new card if Webex refuses the edit."""
     try:
         ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
     except WebexError:

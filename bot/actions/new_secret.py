@@ -1,4 +1,4 @@
-"""A client secret that was shown and then lost: a new one within the same run."""
+"""Button that replaces a client secret that was shown and then lost, within the same run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from jobs.storage.vault import Sealed
 
 @on_run
 def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Have a new one made. It is approved with the plan in force; where that holds no secret, there is a new plan first."""
+    """Record that the client secret is lost and that a new one must be created.
+
+    If the current plan contains a client secret, its approval covers the new one. Otherwise the run
+    makes a new plan first.
+    """
     key_id = run.fact("key_id")
     if not key_id or ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)) or run.answer("token_saved"):
         ctx.refuse(Text("refused.old"), title="refused.nothing")

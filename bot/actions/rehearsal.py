@@ -1,4 +1,4 @@
-"""Rehearsing Generate Token, skipping it with a reason, and having an error explained."""
+"""Buttons that rehearse Generate Token, skip the rehearsal with a reason, or explain an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_REASON = 200
 
 @for_everybody
 def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Begin, or try again: what an earlier sign-in left is dropped."""
+    """Begin or repeat the rehearsal, and drop the data of an earlier sign-in."""
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
     record(ctx, run, "rehearse", "yes")
@@ -28,7 +28,10 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @for_everybody
 def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Leave it out, with a reason on record, and keep nothing; the step ``unused_secret`` removes the bot's own secret at Microsoft."""
+    """Skip the rehearsal, record the reason, and keep no sign-in data.
+
+    The step ``unused_secret`` removes the bot's own secret at Microsoft.
+    """
     reason = " ".join(inputs.get("skip_reason", "").split())[:LONGEST_REASON]
     if not reason:
         ctx.refuse(Text("notice.reason_needed"), title="refused.nothing")
@@ -40,7 +43,11 @@ def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """What a pasted error means, and what to do; Microsoft's words say more than Webex Connect's code beside them."""
+    """Explain a pasted error and how to fix it.
+
+    Microsoft's error text is more specific than the Webex Connect code next to it, so it comes
+    first.
+    """
     pasted = inputs.get("error_text", "")
     known = [each for each in (*find_causes(pasted), *webex_connect.explain(pasted)) if each.cause]
     kicker = Text("notice.explained_kicker")

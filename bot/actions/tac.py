@@ -1,4 +1,4 @@
-"""The screenshot and the button of ``/tac``: what was collected becomes one file in the thread."""
+"""Screenshot and button of ``/tac``: the collected data becomes one file in the thread."""
 
 from __future__ import annotations
 
@@ -28,19 +28,21 @@ from jobs.tac.bundle import TYPE, bundle
 from jobs.tac.case import Report, RunHistory, Screenshot, TacCase
 
 LARGEST = 5 * 1024 * 1024
-"""The largest screenshot that is taken, in bytes."""
+"""Largest accepted screenshot, in bytes."""
 HEADS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF87a": "gif", b"GIF89a": "gif"}
 FIELDS = ("resource_id", "transaction_id", "seen_text")
 GIVES_NOT_OUT = frozenset({403, 404, 410, 428})
 SCAN = timedelta(seconds=60)
-"""For how long after it was sent a file is waited for that Webex scans for malware (423)."""
+"""How long after sending to wait for a file that Webex still scans for malware (status 423)."""
 
 
 def keep_screenshot(ctx: ChatContext, message: Message) -> None:
-    """Keep the first file, sealed and for an hour, if who typed ``/tac`` sent it and it is an image of at most 5 MB.
+    """Keep the first file of the message, encrypted, for one hour.
+
+    The sender must be the person who typed ``/tac``, and the file an image of at most 5 MB.
 
     Raises:
-        WebexError: Webex is away, or still scans the file: the event is tried again.
+        WebexError: Webex is unavailable or still scans the file. The event is retried.
     """
     case = _mine(ctx)
     if case is None:
@@ -54,7 +56,7 @@ def keep_screenshot(ctx: ChatContext, message: Message) -> None:
 
 
 def _why_not(error: Exception, message: Message) -> str:
-    """Why a file was not taken; raises the error where another try may bring it."""
+    """Return the reason why a file was not accepted, or raise the error if a retry may succeed."""
     if isinstance(error, FileTooLargeError):
         return "large"
     if isinstance(error, WebexAnswerError) and error.status == LOCKED and is_older_than(message.created, SCAN):
@@ -65,7 +67,7 @@ def _why_not(error: Exception, message: Message) -> str:
 
 
 def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Make the file of what is known and what was typed, post it, and say what is in it."""
+    """Create the file from the known and the typed data, post it, and list its contents."""
     case = _mine(ctx)
     if case is None:
         return
@@ -90,7 +92,7 @@ def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
 
 
 def _mine(ctx: ChatContext) -> Case | None:
-    """The case of this thread, for who opened it; anybody else is refused."""
+    """Return the case of this thread if this person opened it; otherwise refuse and return None."""
     case = asked(ctx)
     if case is not None and case.person == ctx.person.id:
         return case
@@ -99,7 +101,10 @@ def _mine(ctx: ChatContext) -> Case | None:
 
 
 def _keep(ctx: ChatContext, case: Case, content: bytes) -> None:
-    """By its first bytes, not by its name or by what the sender calls it."""
+    """Save the screenshot if its first bytes are those of an image.
+
+    The file name and the content type from the sender are not trusted.
+    """
     ending = next((ending for head, ending in HEADS.items() if content.startswith(head)), "")
     if not ending:
         ctx.refuse(Text("tac.refused.no_image"), title="refused.nothing")
@@ -136,7 +141,7 @@ def _past(ctx: ChatContext, run_id: str) -> RunHistory | None:
 
 
 def _spoken(words: Text) -> str:
-    """A text by its key; nothing for a key that an older or newer version of the bot wrote."""
+    """Return the rendered text, or an empty string for a key of an older or newer bot version."""
     try:
         return render(words)
     except KeyError:
@@ -144,7 +149,7 @@ def _spoken(words: Text) -> str:
 
 
 def _known_secrets(services: Services, mailbox: str) -> list[str]:
-    """Everything secret that this bot holds and that could stand in a text about this channel."""
+    """Return every secret that the bot holds and that could appear in a text about this channel."""
     urls = (services.settings.probe_smtp_url, services.settings.redis_url)
     running = services.channels.running(mailbox)
     names = (
@@ -167,7 +172,7 @@ def _known_secrets(services: Services, mailbox: str) -> list[str]:
 
 
 def _tokens(cache: str) -> list[str]:
-    """The tokens in one of msal's caches."""
+    """Return the tokens in an MSAL cache."""
     entries = [entry for kind in json.loads(cache or "{}").values() if isinstance(kind, dict) for entry in kind.values()]
     return [str(entry["secret"]) for entry in entries if isinstance(entry, dict) and "secret" in entry]
 

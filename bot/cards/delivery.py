@@ -1,6 +1,8 @@
-"""The cards of a run in Webex: posted once, edited in place while Webex takes edits, posted anew where it does not.
+"""Delivery of a run's cards to Webex.
 
-A message takes ten edits (facts/webex.md 2), so the last one is kept for the end, and small news waits for more of it.
+A card is posted once and edited in place. If Webex refuses the edit, the card is posted again. A
+message takes ten edits (facts/webex.md 2), so the last edit is reserved for the end, and minor
+updates are combined.
 """
 
 from __future__ import annotations
@@ -22,13 +24,19 @@ from jobs.storage import codec, keys
 
 MIN_EDIT_INTERVAL = timedelta(seconds=2)
 EDIT_REFUSED = frozenset({400, 403, 404, 405, 409, 410, 415, 422})
-"""How Webex may say that it does not take an edit: the documents name 400, and say that cards cannot be edited at all."""
+"""Status codes with which Webex may refuse an edit.
+
+The documentation names 400, and also says that cards cannot be edited at all.
+"""
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class UnconfirmedPost:
-    """A card that may stand in Webex, where nobody has said so: after how many posts, and when the last one was made."""
+    """Card that Webex may have posted without confirming it.
+
+    ``posts`` is the number of attempts, ``at`` the time of the last one.
+    """
 
     posts: int
     at: datetime
@@ -71,19 +79,23 @@ def _most_edits(wanted: DesiredCard) -> int:
 
 
 def mark_posted(services: Services, run_id: str, slot: str) -> None:
-    """Webex has taken a card that is not drawn again, but was the answer to a command."""
+    """Record that Webex accepted a card that is never redrawn because it answered a command."""
     services.redis.hset(keys.cards(run_id), slot, "")
 
 
 def repost(services: Services, run_id: str, slot: str) -> None:
-    """Have the card posted anew, further down, at the next draw."""
+    """Have the card posted again, at the end of the conversation, at the next draw."""
     services.redis.hdel(keys.cards(run_id), slot, _unconfirmed_field(slot))
 
 
 def _post(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard | None = None) -> float:
-    """Post the card where it belongs, ``shown`` being the one that it follows. The room of a 1:1 message is known by the answer alone.
+    """Post the card; return the seconds until the next try, or 0.
 
-    A post is not undone by being lost: where the last one may stand in Webex already, the next has to wait, and longer each time.
+    ``shown`` is the earlier card that this one replaces. Only Webex's answer says which room a 1:1
+    message is in.
+
+    A post may have succeeded even if its answer was lost. In that case the next post is delayed,
+    and longer after each attempt.
     """
     doubt = _unconfirmed(services, run.id, wanted.slot)
     if doubt and (wait := doubt.wait_s) > 0:
@@ -120,7 +132,10 @@ def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedC
 
 
 def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
-    """The message and its room. Whoever asked is written to by their id: addresses change (facts/webex.md 1)."""
+    """Send the card and return the ids of the message and its room.
+
+    The requester is addressed by person id, because email addresses change (facts/webex.md 1).
+    """
     content, text = wanted.card.content, wanted.card.text
     if wanted.to == "thread":
         room = run.origin.room
@@ -139,7 +154,11 @@ def _send_direct(services: Services, run: Run, wanted: DesiredCard) -> tuple[str
 
 
 def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
-    """Edit the card in place. Where Webex does not take that, it takes none of its later edits either, and only news is posted anew."""
+    """Edit the card in place; return the seconds until the next try, or 0.
+
+    If Webex refuses the edit, it will refuse later edits too. From then on only urgent updates are
+    posted, as new cards.
+    """
     try:
         room = _room(services, shown)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
@@ -159,7 +178,7 @@ def _room(services: Services, shown: PostedCard) -> str:
 
 def _post_instead(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexAnswerError) -> float:
     """Post the card if it was deleted, or if it is news; write down that Webex takes no edit of it."""
-    if isinstance(error, WebexNotFoundError):  # somebody has deleted it
+    if isinstance(error, WebexNotFoundError):  # a person deleted the message
         return 0 if wanted.retires else _post(services, run, wanted)
     refused = replace(shown, edits=EDITS if shown.edits else NO_EDITS)
     _save(services, run.id, wanted.slot, refused)
@@ -172,14 +191,18 @@ def _post_news(services: Services, run: Run, wanted: DesiredCard, shown: PostedC
 
 
 def _skip_update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
-    """The card stays as it is. That nobody is asked any more is remembered."""
+    """Leave the card as it is, but record if it no longer asks a person for anything."""
     if shown.prompt and wanted.prompt == "":
         _save(services, run.id, wanted.slot, replace(shown, prompt=""))
     return 0
 
 
 def _must_not_wait(wanted: DesiredCard, shown: PostedCard) -> bool:
-    """Whether it must not wait. Where the card was never edited, each piece of news is a message: only what asks for a person is."""
+    """Return whether this update is urgent.
+
+    In a room that does not allow edits every update is a new message, so only updates that ask
+    somebody to act are urgent.
+    """
     if wanted.retires:
         return False
     if shown.never_edited and wanted.prompt is not None:
@@ -197,7 +220,7 @@ def _unconfirmed(services: Services, run_id: str, slot: str) -> UnconfirmedPost 
 
 
 def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
-    """How the card stands now, without a doubt."""
+    """Save the state of the card as confirmed, and clear its unconfirmed and refused markers."""
     with services.redis.pipeline() as pipe:
         pipe.hset(keys.cards(run_id), slot, codec.dump(shown))
         pipe.hdel(keys.cards(run_id), _unconfirmed_field(slot))

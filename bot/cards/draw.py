@@ -1,4 +1,7 @@
-"""RQ entry point: show the run as it is now. Every draw shows the newest state, so a late one or a lost one does no harm."""
+"""RQ entry point that draws the cards of a run in its current state.
+
+Every draw shows the newest state, so a late or lost draw does no harm.
+"""
 
 from __future__ import annotations
 
@@ -23,22 +26,29 @@ from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PRESENTERS = tuple(module.cards for module in (sign_in, plan, steps, consent, connect_form, rehearsal, proof, undo, ended))
-"""In the order of drawing."""
+"""Presenters in the order of drawing."""
 LOOKS = {RunKind.CHECK: (verdict.cards,), RunKind.BULK_CHECK: (bulk_check.cards,)}
 RETRY_S = 5.0
 SAID_NO_S = 300.0
 LONGEST_S = 3600.0
 BUSY_S = 1.0
 OF_THE_ACCOUNT = frozenset({TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE})
-"""What Webex says of the bot and not of one message: its requests are counted together (facts/webex.md 4)."""
+"""Status codes that concern the whole bot account and not one message.
+
+Webex counts all requests of the bot together (facts/webex.md 4).
+"""
 LOCK_S = 15.0
-"""For how long a draw has the run's cards without renewing, in seconds: that long one killed on another machine keeps the next waiting."""
+"""Seconds that a draw holds the lock on the run's cards without renewing it.
+
+If a draw is killed on another machine, the next one waits this long.
+"""
 
 
 def draw(run_id: str) -> None:
-    """Draw every card of the run that has news; one draw of a run at a time. Where Webex is away, again a little later.
+    """Draw every card of the run that has an update; retry a little later if Webex is unavailable.
 
-    A second draw does not wait for the first, which may wait for Webex: the first sees that there is news, and has it drawn.
+    Only one draw of a run happens at a time. A second draw does not wait for the first, because the
+    first may be waiting for Webex. The first notices the update and has it drawn.
     """
     services = current(Services)
     due = services.cards.begin(run_id)
@@ -47,7 +57,7 @@ def draw(run_id: str) -> None:
             services.cards.schedule(run_id, now() + timedelta(seconds=BUSY_S))
             return
         wait = _drawn(services, run_id, held)
-        if (news := services.cards.due(run_id)) != due:  # drawn here and now: another job would begin a process later
+        if (news := services.cards.due(run_id)) != due:  # draw in this job: another job would have to start a process first
             due, wait = news, _drawn(services, run_id, held)
     _schedule_next(services, run_id, due, wait)
 
@@ -63,7 +73,10 @@ def _schedule_next(services: Services, run_id: str, due: float, wait: float) -> 
 
 
 def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
-    """The seconds after which something has to be drawn again, or 0. Of a run that is gone nothing can be shown."""
+    """Draw the cards; return the seconds until something must be drawn again, or 0.
+
+    A run that no longer exists has nothing to show.
+    """
     try:
         run = services.store.load(run_id)
     except RunGoneError:
@@ -81,7 +94,11 @@ def _cards(services: Services, run: Run) -> list[DesiredCard]:
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:
-    """What can be done at the same time: every edit, and for each place the new cards, one after the other in their order."""
+    """Return the groups of cards that can be delivered at the same time.
+
+    Each edit is a group of its own. The new cards for one place are a group and are posted in
+    order.
+    """
     new: dict[str, list[DesiredCard]] = {}
     edits: list[list[DesiredCard]] = []
     for card in cards:
@@ -97,9 +114,10 @@ def _shown(services: Services, run: Run, held: RenewedLock, cards: list[DesiredC
 
 
 def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) -> float:
-    """The seconds after which the card is tried again, or 0. Without the lock another draw may be posting it: nothing is shown then.
+    """Show one card; return the seconds until the next try, or 0.
 
-    Nothing is shown, either, while Webex wants to be left alone, however much news there is meanwhile.
+    Without the lock nothing is shown, because another draw may be posting the card. While Webex
+    asks for a pause nothing is shown either, no matter how many updates arrive.
     """
     if not held.renew():
         return BUSY_S
@@ -122,10 +140,13 @@ def _leave_alone(services: Services, error: WebexError, own: str) -> None:
 
 
 def _left_alone_s(services: Services, whose: str) -> float:
-    """For how many seconds more Webex has asked to be left alone, with everything or with one card."""
+    """Return the seconds left of the pause that Webex asked for, for all requests or one card."""
     return max(services.redis.pttl(keys.webex_wait(whose)), 0) / 1000
 
 
 def again_s(error: WebexError) -> float:
-    """After how many seconds a card is worth another try: never sooner than Webex asked for, and seldom where it said no."""
+    """Return the seconds until a card is retried.
+
+    The result is never less than Webex asked for. After a refusal the pause is long.
+    """
     return max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S)) if passes(error) else SAID_NO_S

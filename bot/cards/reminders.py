@@ -1,7 +1,8 @@
-"""Tells a channel's space that Webex Connect's client secret ends: 60, 30, 14, 7 and 1 days before, once each.
+"""Reminders in a channel's space that the client secret of Webex Connect expires.
 
-Nothing is asked of a cloud: the end is the one that the newest finished run wrote down. What was told is kept in Redis, so a restart
-tells nothing twice. A channel that was undone is no channel any more, and is told of nothing.
+They are posted 60, 30, 14, 7 and 1 days before, once each. No cloud is asked: the expiry date is
+the one that the newest finished run recorded. Redis records what was posted, so a restart posts
+nothing twice. A channel that was undone is no longer a channel and gets no reminders.
 """
 
 from __future__ import annotations
@@ -27,22 +28,25 @@ from jobs.storage import keys
 from jobs.storage.keys import Key
 
 EVERY_S = 3600
-"""How often it is looked, in seconds; each channel has its turn once a day."""
+"""Seconds between two rounds of checks; each channel is checked once a day."""
 BEFORE_DAYS = (1, 7, 14, 30, 60)
 KEPT = timedelta(days=2)
-"""How long beyond the secret's end, or beyond the day, it is known what was told."""
+"""Time after the secret's expiry, or after the day, for which posted reminders are remembered."""
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The secret of a channel: when it was made and when it ends."""
+    """Secret of a channel: when it was made and when it expires."""
 
     made: datetime
     end: datetime
 
     def due(self, at: datetime) -> int:
-        """The least of the days in :data:`BEFORE_DAYS` that have come; 0 before the first, after the end, and for one that is new."""
+        """Return the smallest number of days in :data:`BEFORE_DAYS` that is due, or 0.
+
+        It is 0 before the first reminder, after the expiry, and for a new secret.
+        """
         life, left = self.end - self.made, self.end - at
         if left <= timedelta(0):
             return 0
@@ -50,12 +54,15 @@ class Ending:
 
     @property
     def renewable(self) -> datetime:
-        """From when on a fix makes another one (:mod:`jobs.steps.client_secret`)."""
+        """Return the time from which a fix creates a new secret (:mod:`jobs.steps.client_secret`)."""
         return self.end - min(ENOUGH, (self.end - self.made) / 3)
 
 
 def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
-    """Look at every proven channel that was not looked at today, and tell what is due. Where Webex is away, again at the next look."""
+    """Check every proven channel not yet checked today, and post the reminders that are due.
+
+    If Webex is unavailable, the reminder is retried at the next check.
+    """
     at = clock()
     for record in services.channels.connected():
         if _first(services, keys.reminder_look(record.channel.mailbox, f"{at:%Y-%m-%d}"), KEPT):
@@ -70,7 +77,11 @@ def _look_at(services: Services, record: Record, at: datetime) -> None:
 
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:
-    """What the newest run that came to its end knows of the secret; one that was not proven has replaced nothing yet."""
+    """Return when the secret was made and expires, according to the newest finished run.
+
+    A run that was not proven is ignored, because it has not replaced a secret yet. The result is
+    None if no run knows a secret.
+    """
     over = [run for run in store.runs_of_mailbox(mailbox) if _knows_end(run)]
     if not over:
         return None
@@ -85,7 +96,10 @@ def _knows_end(run: Run) -> bool:
 
 
 def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime) -> None:
-    """In the space where the channel was set up; with an outsider in it, nothing is told there (:mod:`bot.chat.audience`)."""
+    """Post the reminder in the space in which the channel was set up.
+
+    Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
+    """
     told = keys.reminder_given(run.channel.mailbox, f"{ending.end:%Y-%m-%d}", days)
     if not _first(services, told, ending.end - at + KEPT):
         return
@@ -102,7 +116,11 @@ def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime)
 
 
 def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
-    """What ends when, and the next click; before a fix would renew it, from when on it will."""
+    """Return the card that says what expires when, and what to do next.
+
+    Until a fix can renew the secret, it names the date from which a fix can. After that it offers
+    the fix.
+    """
     left = max((ending.end.date() - at.date()).days, 0)
     titles = {0: Text("reminder.today", {"mailbox": mailbox}), 1: Text("reminder.tomorrow", {"mailbox": mailbox})}
     title = titles.get(left) or Text("reminder.days", {"mailbox": mailbox, "days": str(left)})

@@ -1,4 +1,4 @@
-"""The address that was typed after a command, and the card that has it corrected."""
+"""Address that was typed after a command, and the card for correcting it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from jobs.clock import now
 
 
 def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
-    """The address; where it cannot be read, that is said, and there is none. The card's buttons run the same command."""
+    """Return the address; if it is invalid, post a correction card and return an empty string.
+
+    The buttons of the card run the same command.
+    """
     try:
         return read_address(argument)
     except InvalidInputError as wrong:

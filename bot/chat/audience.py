@@ -1,7 +1,9 @@
-"""Who reads along: a card is drawn later than it was asked for, and somebody of another organisation may have joined meanwhile.
+"""Check for outsiders in a space before a card is posted there.
 
-Then its cards in the space stay as they are, and those in 1:1 messages go on. A space that was looked at a moment ago is not looked
-at again, unless somebody has joined since (Webex tells the bot).
+A card is drawn later than it was requested, and a person from another organization may have joined
+in the meantime. The run's cards in the space then stay as they are, and those in 1:1 messages
+continue. A space that was checked a moment ago is not checked again, unless a person has joined
+since (Webex notifies the bot).
 """
 
 from __future__ import annotations
@@ -18,11 +20,14 @@ from jobs.storage import keys
 CHECKED_FOR_S = 30
 TOLD_S = 3600
 HELD_S = 60.0
-"""After how many seconds a card that was held back is tried again."""
+"""Seconds until a card that was held back is retried."""
 
 
 def may_read(services: Services, run: Run) -> bool:
-    """Whether everybody in the run's space may read of the channel; if not, the space is told once an hour."""
+    """Return whether everybody in the run's space may read about the channel.
+
+    If not, the bot says so in the space, at most once an hour.
+    """
     room = run.origin.room
     if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
         return True
@@ -34,12 +39,12 @@ def may_read(services: Services, run: Run) -> bool:
 
 
 def mark_members_checked(services: Services, room: str) -> None:
-    """Nobody in the space is an outsider now."""
+    """Record that no member of the space is an outsider at present."""
     services.redis.set(keys.space_members_checked(room), "1", ex=CHECKED_FOR_S)
 
 
 def members_changed(services: Services, room: str) -> None:
-    """Somebody has joined the space."""
+    """Discard the result of the last check, because a person has joined the space."""
     services.redis.delete(keys.space_members_checked(room))
 
 

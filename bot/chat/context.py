@@ -1,4 +1,4 @@
-"""One thing that somebody said or pressed, and how to answer it."""
+"""One message or button press, and the means to answer it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ChatContext:
-    """Who, where, in which thread. ``message`` is the message with the command, or the card that was pressed; then ``press`` is the press."""
+    """Person, room and thread of one message or button press.
+
+    ``message`` is the message with the command, or the card whose button was pressed. In the latter
+    case ``action_id`` is the id of the press.
+    """
 
     services: Services
     person: WebexPerson
@@ -33,24 +37,34 @@ class ChatContext:
 
     @property
     def origin(self) -> Origin:
-        """Where a run that begins here shows itself, and by which message or press: one card may be pressed for many mailboxes."""
+        """Return the place of a run that begins here, and the message or press that began it.
+
+        The press has its own id, because one card may be pressed for many mailboxes.
+        """
         return Origin(self.room, self.thread, direct=self.direct, message=self.action_id or self.message)
 
     @property
     def asker(self) -> Person:
-        """Who, as a run keeps it."""
+        """Return the person in the form that a run stores."""
         return Person(self.person.id, self.person.email, self.person.org_id)
 
     def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
-        """Post a card in the thread; ``shows`` names the run's card that it is. What Webex has not taken yet has no id."""
+        """Post a card in the thread and return the message.
+
+        ``shows`` names the card of the run that this card is. The message has no id if Webex has
+        not accepted it yet.
+        """
         return self.services.messenger.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows)
 
     def notify(self, view: NoticeView) -> None:
-        """A short answer."""
+        """Post a short answer."""
         self.say(notice(view))
 
     def refuse(self, words: Text, *, title: str = "refused.message") -> None:
-        """Say that nothing was carried out, and why; a stranger also gets a reference, which the log knows, and what to do next."""
+        """Say that nothing was done, and why.
+
+        A person without access also gets a reference, which is in the log, and the next step.
+        """
         stranger = title != "refused.nothing"
         reference = new_reference()
         log.info("refused", reference=reference, person=self.person.id, room=self.room, why=words.key)

@@ -1,4 +1,4 @@
-"""What was typed: the mention stripped, the command found exactly, or the nearest one named."""
+"""Parser of typed messages: removes the mention, and finds the exact or the nearest command."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ NEAR = 0.6
 LONGEST = 2000
 AFTER_NAME = ("", " ", ":", ",", "/")
 INITIAL = re.compile(r"^ [^\W\d_]\.(?=[ :,/]|$)")
-"""What may be left of a last name: the Messages API's own example writes "Mike C."."""
+"""Remainder of a last name after the first name; an example in the Messages API has "Mike C."."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedCommand:
-    """A command's name (without the slash) and its argument. ``name`` is empty where no command was typed."""
+    """Name of a command (without the slash) and its argument.
+
+    ``name`` is empty if no command was typed.
+    """
 
     name: str
     argument: str
 
 
 def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
-    """The message as a command. Only a text that begins with a slash is one, a mention of the bot left out."""
+    """Return the message as a command.
+
+    Only a text that begins with a slash is a command. A mention of the bot before it is ignored.
+    """
     text = _without_name(_one_line(_text(message.html, me) if message.html else message.text), me)[:LONGEST]
     if not text.startswith("/"):
         return ParsedCommand("", "")
@@ -36,13 +42,16 @@ def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """The known command that looks most like what was typed, or the empty string."""
+    """Return the known command most similar to the typed one, or an empty string."""
     starts = [command for command in known if name.startswith(command)]
     return max(starts, key=len, default="") or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=NEAR)), "")
 
 
 def _text(html: str, me: WebexPerson) -> str:
-    """By the markup where there is some: names change and repeat, ``<spark-mention>`` does not (facts/webex.md 1)."""
+    """Return the text of the HTML version of a message.
+
+    Names change and repeat, but ``<spark-mention>`` is reliable (facts/webex.md 1).
+    """
     reader = _Reader(me.id)
     reader.feed(html)
     reader.close()
@@ -50,14 +59,18 @@ def _text(html: str, me: WebexPerson) -> str:
 
 
 def _one_line(text: str) -> str:
-    """The text in one line, without what nobody typed on purpose: signs without any width, and spaces of other kinds."""
+    """Return the text in one line.
+
+    Zero-width characters and unusual spaces, which people do not type on purpose, are removed.
+    """
     return " ".join("".join(sign for sign in text if unicodedata.category(sign) != "Cf").split())
 
 
 def _without_name(text: str, me: WebexPerson) -> str:
-    """Not every client marks a mention up: then the text begins with the bot's address, its name or the first word of it.
+    """Return the text without the bot's name at its start.
 
-    In a 1:1 people type it, too.
+    Some clients do not mark up a mention. The text then begins with the bot's address, its name or
+    the first word of its name. People also type the name in a 1:1 space.
     """
     text = text.removeprefix("@").lstrip()
     first = me.display_name.partition(" ")[0]
@@ -69,7 +82,7 @@ def _without_name(text: str, me: WebexPerson) -> str:
 
 
 class _Reader(HTMLParser):
-    """The text of a message, without the mentions in front of it, and without those of the bot wherever they stand."""
+    """Text of a message without the mentions at its start and without any mention of the bot."""
 
     def __init__(self, me: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -78,7 +91,7 @@ class _Reader(HTMLParser):
         self._mentions: list[bool] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A mention begins, or a line."""
+        """Handle the start of a mention or of a line."""
         if tag == "spark-mention":
             self._mentions.append(dict(attrs).get("data-object-id") == self._me)
             self._parts.append(" ")
@@ -86,15 +99,15 @@ class _Reader(HTMLParser):
             self._parts.append(" ")
 
     def handle_endtag(self, tag: str) -> None:
-        """A mention ends."""
+        """Handle the end of a mention."""
         if tag == "spark-mention" and self._mentions:
             self._mentions.pop()
 
     def handle_data(self, data: str) -> None:
-        """Text: kept, unless it is a mention of the bot, or any mention before everything else."""
+        """Keep the text, unless it is a mention of the bot or a mention before all other text."""
         if not any(self._mentions) and (not self._mentions or _one_line(self.text())):
             self._parts.append(data)
 
     def text(self) -> str:
-        """What was read."""
+        """Return the text read so far."""
         return _one_line("".join(self._parts)).lstrip(" :,")

@@ -1,4 +1,8 @@
-"""Which entries of the audit trail somebody may see: those of this space's channels, or in a 1:1 their own; an approver sees all there."""
+"""Rules about who may use the bot, approve changes and see channels or audit entries.
+
+A person sees the audit entries of this space's channels, or in a 1:1 space their own. An approver
+sees all entries in a 1:1 space.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,17 @@ from jobs.webex_org_id import normalize
 
 
 def may_read_audit(ctx: ChatContext) -> bool:
-    """Approvers are named in the settings; where none are, everybody whom the bot serves may see what is theirs."""
+    """Return whether this person may read the audit trail.
+
+    Only the approvers in the settings may. If none are set, everybody that the bot serves may see
+    their own entries.
+    """
     approvers = ctx.services.bot.approvers
     return not approvers or not set(approvers).isdisjoint(ctx.person.emails)
 
 
 def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
-    """What this person may see here."""
+    """Return the audit entries that this person may see here."""
     if ctx.direct and ctx.services.bot.approvers:
         return list(facts)
     known_here = set(visible_channels(ctx))
@@ -34,7 +42,10 @@ def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[Audit
 
 
 def entries_of_mailbox(mailbox: str, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
-    """What is about one mailbox; the beginning of a run that learnt its mailbox later is part of it."""
+    """Return the audit entries about one mailbox.
+
+    They include the beginning of a run that learned its mailbox later.
+    """
     return _with_their_runs(facts, lambda each: each.get("mailbox") == mailbox)
 
 
@@ -47,32 +58,40 @@ BOTS = ("@webex.bot", "@sparkbot.io")
 
 
 PEOPLE = frozenset({"person", ""})
-"""The types of account that are people; Webex leaves the type away where it does not tell it."""
+"""Account types that are people; the type is empty if Webex does not report it."""
 
 
 def is_bot(person: WebexPerson) -> bool:
-    """Whether this is another bot, by its type or, where Webex does not tell that, by an address that only bots have."""
+    """Return whether this account is another bot.
+
+    The account type decides. If Webex does not report it, an address that only bots have decides.
+    """
     return person.type == "bot" or any(email.endswith(BOTS) for email in person.emails)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """The allow-list: deny by default, compared exactly."""
+    """Allow-list of people: access is denied by default, and values are compared exactly."""
 
     settings: BotSettings
     webex: Webex
 
     def denial(self, person: WebexPerson) -> Text | None:
-        """Why this person is not served, or None. Guests and bots never are, nor any kind of account that Webex has yet to invent.
+        """Return why this person is not served, or None if the person is served.
 
-        Of several addresses the first counts, as in a space, whose memberships tell no other.
+        Guests and bots are never served, and neither is any account type that Webex adds later. If
+        a person has several addresses, the first one decides, because a space's memberships show
+        only that one.
         """
         if person.type not in PEOPLE or is_bot(person):
             return Text("refused.not_a_person")
         return None if self._ours(person.email, person.org_id) else Text("refused.organisation")
 
     def external_members(self, members: Iterable[Membership], bot_id: str) -> tuple[Membership, ...]:
-        """Members of a space whom the bot would not answer, bots apart: with one of them in it, no channel is spoken of."""
+        """Return the members of a space that the bot would not answer, other than bots.
+
+        While one of them is in the space, the bot does not mention any channel there.
+        """
         return tuple(
             member
             for member in members
@@ -82,13 +101,20 @@ class AccessPolicy:
         )
 
     def may_approve(self, person: WebexPerson, run: Run) -> bool:
-        """Approvers are named in the settings; where none are, whoever asked approves."""
+        """Return whether this person may approve the run's plan.
+
+        Only the approvers in the settings may. If none are set, the requester may.
+        """
         if not self.settings.approvers:
             return person.id == run.requester.id
         return not set(self.settings.approvers).isdisjoint(person.emails)
 
     def is_participant(self, person: WebexPerson, run: Run) -> bool:
-        """Whether this person has anything to say about the run: who asked, an approver, or who was asked 1:1 to sign in or to consent."""
+        """Return whether this person takes part in the run.
+
+        Participants are the requester, the approvers, and the people asked 1:1 to sign in or to
+        consent.
+        """
         asked = {run.answer("administrator"), run.answer("consent_administrator")} - {""}
         return person.id == run.requester.id or self.may_approve(person, run) or not asked.isdisjoint(person.emails)
 
@@ -99,5 +125,8 @@ class AccessPolicy:
 
 
 def visible_channels(ctx: ChatContext) -> tuple[str, ...]:
-    """The channels that this person may ask about here: those of the space, and in a 1:1 also the person's own."""
+    """Return the channels that this person may ask about here.
+
+    They are the channels of the space and, in a 1:1 space, also the person's own.
+    """
     return ctx.services.channels.of_space(ctx.room, ctx.person.id if ctx.direct else "")

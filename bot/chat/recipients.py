@@ -1,4 +1,4 @@
-"""Whether somebody can be written to 1:1, and may be: asked of Webex before a card about a channel goes to them."""
+"""Check with Webex that a person can and may get a 1:1 message about a channel."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ WHY = {"refused.organisation": "typed.outside", "refused.not_a_person": "typed.n
 
 
 def resolve_recipient(ctx: ChatContext, typed: str) -> str:
-    """The Webex address of the person whose address was typed.
+    """Return the Webex address of the person whose address was typed.
 
-    A bot sees nobody beyond its own organization by their address (GET /people in Webex's specification). Who is not found gets a line
-    without any detail first: whether that arrives, and in whose organization, says what the look-up does not.
+    A bot cannot find people outside its own organization by address (GET /people in Webex's
+    specification). A person who is not found first gets a message without any details. Whether it
+    arrives, and in which organization, shows what the look-up does not.
 
     Raises:
-        TypedWrongError: it is no address, nobody has it, or it is of somebody whom the bot does not serve.
+        InvalidInputError: The address is invalid, has no owner, or belongs to a person whom the bot
+            does not serve.
         WebexError: Webex does not answer.
     """
     address = read_address(typed)
@@ -50,7 +52,7 @@ def _greet(ctx: ChatContext, address: str) -> None:
         room = ctx.services.messenger.send(to_email=address, text=text("notice.asked_hello")).room_id
     except (WebexBadRequestError, WebexNotFoundError):
         raise InvalidInputError(Text("typed.nobody_in_webex")) from None
-    if not room:  # it waits to be posted: nothing is begun, and the press is tried again
+    if not room:  # the message is not posted yet: nothing is started, and the press is retried
         raise WebexUnreachableError("no answer from Webex about a 1:1 message")
     if AccessPolicy(ctx.services.bot, webex).external_members(webex.members(room, fresh=True), ctx.services.me.id):
         raise InvalidInputError(Text("typed.outside"))

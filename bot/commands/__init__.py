@@ -1,4 +1,7 @@
-"""The slash commands, one module each, found by themselves: the registry, ``/help`` and the list of who may what come from here."""
+"""Slash commands, one module each, discovered automatically.
+
+The registry, ``/help`` and the permission checks are based on them.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,17 @@ GROUPS = ("setup", "trouble", "runs", "more")
 
 
 def everybody(_talk: ChatContext) -> bool:
-    """Whomever the bot serves."""
+    """Allow everybody that the bot serves."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as a value. Its text is ``command.NAME`` in the catalogue; ``argument`` is how help writes it.
+    """Command as a value.
 
-    ``may`` says whether somebody may run it at all: help leaves out what they may not, and the command itself refuses it.
+    Its text is ``command.NAME`` in the catalog. ``argument`` is the argument as help shows it.
+    ``may`` returns whether a person may run the command at all. Help omits the commands that a
+    person may not run, and the command itself refuses them.
     """
 
     name: str
@@ -34,7 +39,7 @@ class Command:
 
 @cache
 def commands() -> dict[str, Command]:
-    """Every command by its name, in help's order."""
+    """Return every command by its name, in the order of help."""
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
     found = [module.COMMAND for module in modules]
     return {

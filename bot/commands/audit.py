@@ -1,4 +1,7 @@
-"""/audit: who asked, who approved, who signed in and what was changed, with the proof that nothing was altered since."""
+"""Command /audit: who asked, approved and signed in, and what was changed.
+
+It includes the proof that nothing was altered since.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,16 @@ from jobs.runs.audit import AuditEntry, canonical, read
 from jobs.runs.audit_entries import About, entry
 
 FILE_MOST = 20_000
-"""So many entries are in the file at most, the newest."""
+"""Maximum number of entries in the file; the newest are kept."""
 SHOWN = 10
 TYPE = "application/jsonl"
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """The trail of this space, or of all that the person may see; of one channel where its address is given."""
+    """Show the audit entries of this space, or everything that the person may see.
+
+    If an address is given, only the entries of that channel are shown.
+    """
     if not may_read_audit(ctx):
         ctx.refuse(Text("audit.not_yours"))
         return
@@ -43,7 +49,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
-    """Post the file, then the card. That it was taken out is recorded first."""
+    """Post the file and then the card; the export itself is recorded first."""
     checked, at = ctx.services.store.audit.verify(), now()
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
@@ -57,7 +63,11 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
 
 
 def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
-    """The lines as they are chained. What looks like a secret was taken out when they were written; those that this bot holds go here."""
+    """Return the entries as they are chained, one a line.
+
+    Anything that looks like a secret was removed when the entries were written. The secrets that
+    this bot holds are removed here.
+    """
     content = b"".join(line + b"\n" for line in map(canonical, facts))
     bot, work = ctx.services.bot, ctx.services.settings
     for secret in (bot.webex_access_token, *bot.webhook_secrets, work.microsoft_client_secret, *work.encryption_keys):

@@ -1,4 +1,4 @@
-"""/cancel: stop a run. What is done stays, and is listed."""
+"""Command /cancel: stop a run; completed changes stay and are listed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.storage.vault import Sealed
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Cancel the one run of this space, or the one of the mailbox, or the run that is named."""
+    """Cancel the only run of this space, the run of the mailbox, or the run with the given id."""
     open_runs = [each for each in ctx.services.store.runs_in_space(ctx.room) if not each.ended]
     wanted = [each for each in open_runs if not argument or argument.lower() in {each.channel.mailbox, each.id.lower()}]
     if len(wanted) == 1:
@@ -27,7 +27,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def cancel(ctx: ChatContext, run: Run) -> None:
-    """End the run, if this person takes part in it."""
+    """End the run if this person is a participant."""
     services = ctx.services
     if not AccessPolicy(services.bot, services.webex).is_participant(ctx.person, run):
         ctx.refuse(Text("refused.not_part"))

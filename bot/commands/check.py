@@ -1,4 +1,4 @@
-"""/check: what is broken, who can mend it, and how."""
+"""Command /check: what is broken, who can fix it, and how."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BULK_CHECK_S = 3600
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """One channel by its address, ``all`` of them, or the list of this space."""
+    """Check one channel by its address or ``all`` of them, or list the channels of this space."""
     if not argument:
         listed(ctx)
     elif argument.lower() == "all" and visible_channels(ctx):
@@ -85,7 +85,7 @@ def _under_way(ctx: ChatContext, key: Key) -> str:
 
 
 def listed(ctx: ChatContext) -> None:
-    """The channels of this space with their newest verdicts, in the card's order: worst first."""
+    """List the channels of this space with their newest verdicts, worst first."""
     ctx.say(
         channels(ChannelsView(tuple(line_of(mailbox, ctx.services.store.last_check(mailbox)) for mailbox in visible_channels(ctx)), now()))
     )

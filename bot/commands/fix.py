@@ -1,4 +1,4 @@
-"""/fix: mend just what is wrong, after approval, and prove it."""
+"""Command /fix: repair only what is wrong, after approval, and prove it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from jobs.runs.origin import Brief, FixBrief
 from jobs.runs.run_store import RunStore
 
 RECENT = timedelta(days=1)
-"""For so long a fix repeats what a check has found; after that it only points to the command."""
+"""Maximum age of check results that a fix repeats; after that it only refers to the command."""
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Open a run that plans only what does not hold; it goes on by sign-in and approval, as a setup does."""
+    """Open a run that plans only what is wrong; it continues with sign-in and approval like a setup."""
     mailbox = read_mailbox(ctx, "fix", argument)
     if not mailbox:
         return
@@ -44,7 +44,7 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
 
 
 def unknown(ctx: ChatContext, mailbox: str) -> None:
-    """Nothing is known of the mailbox here, whether it is known elsewhere or not."""
+    """Answer that nothing is known of the mailbox here, even if it is known elsewhere."""
     title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
     ctx.notify(NoticeView(Text("notice.check_kicker"), title, Text("notice.unknown_channel_words"), at=now()))
 

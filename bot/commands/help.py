@@ -1,4 +1,4 @@
-"""/help: what the bot does here, built from the registry."""
+"""Command /help: what the bot does here, built from the registry."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bot.commands import Command
 
 
 def run(ctx: ChatContext, _argument: str) -> None:
-    """Show what this person may run."""
+    """Show the commands that this person may run."""
     show(ctx)
 
 
 def show(ctx: ChatContext, *, typed: str = "", nearest: str = "") -> None:
-    """Show what this person may run; after an unknown command, with the nearest known one first."""
+    """Show the commands that this person may run; after an unknown command, the nearest one first."""
     every = commands.commands().values()
     entries = tuple(HelpEntry(each.name, each.argument, each.group) for each in every if each.may(ctx))
     told = {"nearest": nearest and f"/{nearest}", "typed": typed and f"/{typed}"}

@@ -1,4 +1,4 @@
-"""/setup-email: connect a mailbox to Webex Contact Center."""
+"""Command /setup-email: connect a mailbox to Webex Contact Center."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind, Run
 
 FIRST = "intake"
-"""The card that a run begins with: an answer to the command, and never edited."""
+"""Slot of the card that a run begins with; it answers the command and is never edited."""
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Begin with the first card; a channel that is connected, or being connected, is pointed to instead."""
+    """Begin with the first card, or refer to the channel if it is connected or being connected."""
     if not argument:
         begin(ctx, "")
         return
@@ -36,7 +36,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def setup(ctx: ChatContext, mailbox: str) -> None:
-    """Set a mailbox up, unless it is."""
+    """Set up a mailbox, unless it is connected already."""
     record = ctx.services.channels.record(mailbox)
     if record is not None and not ctx.services.channels.running(mailbox):
         already(ctx, mailbox, record)
@@ -45,7 +45,10 @@ def setup(ctx: ChatContext, mailbox: str) -> None:
 
 
 def inspect_again(ctx: ChatContext, mailbox: str) -> None:
-    """A connected channel, looked at anew with the addresses that are known; nothing of it is used where it is not known."""
+    """Check a connected channel again with the known addresses.
+
+    If the channel is not known here, none of its data is used, and a new setup begins.
+    """
     record = ctx.services.channels.record(mailbox)
     if record is None or mailbox not in permissions.visible_channels(ctx):
         begin(ctx, mailbox)
@@ -69,7 +72,10 @@ def begin_known(ctx: ChatContext, channel: Channel, kind: RunKind, *events: Even
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
-    """Open a run, and ask for what only Webex Connect knows. The same message or press opens one run, however often it is delivered."""
+    """Open a run and ask for the details that only Webex Connect knows.
+
+    The same message or press opens only one run, however often it is delivered.
+    """
     opened = _opened(ctx, mailbox)
     if opened is not None:
         card = intake(IntakeView(Header(opened.id, mailbox, 1), _known(ctx, mailbox), ask_mailbox=not mailbox))
@@ -78,9 +84,11 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
 
 
 def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
-    """The run whose first card is shown; None where it is at work already, and was pointed to.
+    """Return the run whose first card is to be shown.
 
-    Where Webex has never taken the first card, who asks again gets it, or elsewhere a run of that place, and the one before ends.
+    If a run is already in progress, refer to it and return None. If Webex never accepted the first
+    card, a person who asks again in the same space gets that card. From another space, the earlier
+    run is canceled and a new one begins there.
     """
     try:
         return ctx.services.store.open(Channel(mailbox), ctx.asker, ctx.origin)
@@ -99,7 +107,7 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
 
 
 def already(ctx: ChatContext, mailbox: str, record: Record) -> None:
-    """It is connected: say since when, and change nothing."""
+    """Say since when the mailbox has been connected, and change nothing."""
     words = Text("notice.done_words", {"day": f"{record.at:%d %b %Y}", "run": record.run})
     buttons = tuple((f"button.{do}", {"do": do, "mailbox_meant": mailbox}) for do in ("setup_again", "setup_change"))
     title = Text("notice.done_title", {"mailbox": mailbox})
@@ -107,7 +115,10 @@ def already(ctx: ChatContext, mailbox: str, record: Record) -> None:
 
 
 def point_to(ctx: ChatContext, other: Run) -> None:
-    """It is at work already: say by which run and what that does, where that shows itself, and whose turn it is there."""
+    """Refer to the run that is already in progress.
+
+    The card names the run, its kind, its place and whose turn it is.
+    """
     turn = next_action(other)
     of_kind = f"notice.running_title_{other.kind}"
     title = Text(of_kind if has_text(of_kind) else "notice.running_title", {"mailbox": other.channel.mailbox, "run": other.id})
@@ -117,19 +128,25 @@ def point_to(ctx: ChatContext, other: Run) -> None:
 
 
 def _where(ctx: ChatContext, other: Run) -> Text:
-    """Where the run's newest card is. Webex documents no link to a space: it is named, to who is in it."""
+    """Return where the run's newest card is.
+
+    Webex documents no link to a space. The space is named, but only to its members.
+    """
     room = other.origin.room
     title = ""
     if room != ctx.room and not other.origin.direct:
         try:
             title = ctx.services.webex.room_title(room) if ctx.services.webex.membership(room, ctx.person.id) else ""
-        except WebexAnswerError:  # the bot is not in that space any more
+        except WebexAnswerError:  # the bot is no longer in that space
             title = ""
     return Text("notice.running_words_space", {"space": title}) if title else Text("notice.running_words")
 
 
 def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
-    """What an earlier run of the channel was told, so that nobody types it twice; nothing where the channel is not known to this person."""
+    """Return the details from an earlier run of the channel, so that they need not be typed again.
+
+    The result is empty if this person may not see the channel.
+    """
     record = ctx.services.channels.record(mailbox) if mailbox and mailbox in permissions.visible_channels(ctx) else None
     if record is None:
         return {}

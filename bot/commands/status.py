@@ -1,4 +1,4 @@
-"""/status: the runs of this space, and whose turn it is."""
+"""Command /status: the runs of this space, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.runs.run import Run
 
 
 def run(ctx: ChatContext, _argument: str) -> None:
-    """List them, open ones first, newest first; the others are counted."""
+    """List the runs, open ones first and the newest first; runs beyond the limit are only counted."""
     runs = tuple(_run_line(each) for each in ctx.services.store.runs_in_space(ctx.room))
     ctx.say(status(StatusView(runs, now(), max(ctx.services.store.count_in_space(ctx.room) - len(runs), 0))))
 

@@ -1,4 +1,4 @@
-"""/tac: collect what Cisco TAC asks for, and make one file of it."""
+"""Command /tac: collect the data that Cisco TAC asks for in one file."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, VaultName
 
 KEPT_S = 3600
-"""How long a case is open, and its screenshot kept, in seconds."""
+"""Seconds that a case stays open and its screenshot is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a thread, or a 1:1 conversation, collects: for which mailbox, and who asked for it."""
+    """Case of a thread or a 1:1 space: the mailbox it is about and the person who opened it."""
 
     mailbox: str
     person: str
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the guide to the debug console, and wait for its answers in this thread; a channel unknown here is not spoken of."""
+    """Show the guide to the debug console and wait for the answers in this thread.
+
+    If the channel is not known here, the answer reveals nothing about it.
+    """
     mailbox = read_mailbox(ctx, "tac", argument)
     if not mailbox:
         return
@@ -43,18 +46,21 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def asked(ctx: ChatContext) -> Case | None:
-    """The case that this thread collects for, or None."""
+    """Return the open case of this thread, or None."""
     raw = ctx.services.redis.get(keys.tac_case(_where(ctx)))
     return codec.load(raw, Case) if isinstance(raw, bytes) else None
 
 
 def screenshot_name(ctx: ChatContext) -> VaultName:
-    """Under which name the vault keeps the thread's screenshot."""
+    """Return the name under which the vault keeps the thread's screenshot."""
     return Sealed.TAC_SCREENSHOT.of(_where(ctx))
 
 
 def _where(ctx: ChatContext) -> str:
-    """A 1:1 conversation as a whole: nobody replies in threads there."""
+    """Return the room for a 1:1 space, otherwise the thread.
+
+    A 1:1 space counts as a whole, because people do not reply in threads there.
+    """
     return ctx.room if ctx.direct else ctx.thread
 
 

@@ -1,4 +1,4 @@
-"""/undo: put back what the runs of a channel have changed, after approval."""
+"""Command /undo: restore what the runs of a channel have changed, after approval."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jobs.steps import all_steps
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Open a run that plans the way back. A setup that was cancelled halfway can be undone, too."""
+    """Open a run that plans the undo; a setup that was canceled halfway can be undone too."""
     mailbox = read_mailbox(ctx, "undo", argument)
     if not mailbox:
         return
@@ -37,12 +37,12 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _here(ctx: ChatContext, run: Run) -> bool:
-    """Whether the run was asked for in this space, or by this person who asks 1:1 now."""
+    """Return whether the run was requested in this space, or by this person in a 1:1 space."""
     return run.origin.room == ctx.room or (ctx.direct and run.requester.id == ctx.person.id)
 
 
 def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:
-    """As the newest run that changed something knew it, bound to the tenant where that was."""
+    """Return the channel of the newest run that changed something, bound to the tenant of the change."""
     newest = next(each for each in reversed(runs) if each.changed)
     record = ctx.services.channels.record(newest.channel.mailbox)
     tenant = (record.channel.tenant_id if record else "") or newest.channel.tenant_id or newest.tenant

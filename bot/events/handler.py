@@ -1,6 +1,8 @@
-"""Worker side of a webhook: fetch what it only pointed to, authorise the person, understand, and hand on.
+"""Worker side of a webhook.
 
-Fetching proves that the event is real (facts/webex.md 1); nothing in the payload is believed.
+It fetches the object that the event refers to, authorizes the person, parses the text and calls the
+command or action. Fetching proves that the event is real (facts/webex.md 1). Nothing in the payload
+is trusted.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from bot.chat import audience
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest, parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
-from bot.commands import commands, help, tac  # noqa: A004  the module is named after its command
+from bot.commands import commands, help, tac  # noqa: A004  the module has the name of its command
 from bot.events import retry
 from bot.events.outbox import Handler, run_once
 from bot.events.prefetch import Prefetch, prefetch
@@ -35,11 +37,11 @@ log = structlog.get_logger(__name__)
 
 
 class _TooOldError(Exception):
-    """It was said or pressed more than ten minutes ago, whatever the event says."""
+    """Event about a message or press of more than ten minutes ago, whatever the event says."""
 
 
 class _NotThereError(Exception):
-    """What the event is about is not there: not yet, or not any more."""
+    """Event about an object that does not exist yet, or no longer exists."""
 
     def __init__(self, error: WebexNotFoundError) -> None:
         super().__init__(str(error))
@@ -82,7 +84,7 @@ def _require_fresh(created: str) -> None:
 
 
 def _fetched(fetch: Callable[[], T]) -> T:
-    """What the event is about."""
+    """Return the object of the event, or raise ``_NotThereError`` if it does not exist."""
     try:
         return fetch()
     except WebexNotFoundError as error:
@@ -106,7 +108,10 @@ def _message(services: Services, message_id: str, actor: str, room: str) -> None
 
 
 def _direct(services: Services, message: Message) -> bool:
-    """Whether this is a 1:1 conversation. No field of a message is promised: where it does not say so, Webex is asked."""
+    """Return whether the message is in a 1:1 space.
+
+    No field of a message is guaranteed. If the room type is missing, Webex is asked.
+    """
     return message.is_direct if message.room_type else services.webex.room_type(message.room_id) == "direct"
 
 
@@ -139,10 +144,11 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
 
 
 def _membership(services: Services, membership_id: str, _actor: str, room: str) -> None:
-    """The bot was added to a space: say what it does, if everybody there may know. Anybody else's joining is not its business.
+    """Greet a space that the bot was added to, if everybody there may read the greeting.
 
-    A 1:1 begins with a message, of the person's or of the bot's own, which says what is needed. Not every membership says in what kind
-    of room it is (facts/webex.md 1); then Webex is asked.
+    Other people's memberships are ignored here. A 1:1 space begins with a message of the person or
+    the bot, which says what is needed. Not every membership names the type of its room
+    (facts/webex.md 1). If it is missing, Webex is asked.
     """
     audience.members_changed(services, room)
     mine = _fetched(lambda: _own(services, room))
@@ -165,7 +171,10 @@ def _own(services: Services, room: str) -> Membership:
 
 
 def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
-    """How this person, in this space, is refused: without a word about any channel, and another bot not even that. None: is answered."""
+    """Return how to refuse this person in this space, or None if the person is answered.
+
+    The refusal does not mention any channel. Another bot gets no answer at all.
+    """
     gate = AccessPolicy(ctx.services.bot, ctx.services.webex)
     if (why := gate.denial(ctx.person)) is not None:
         return _ignore if is_bot(ctx.person) else lambda speaking: speaking.refuse(why, title=title)
@@ -177,4 +186,4 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
 
 
 def _ignore(_talk: ChatContext) -> None:
-    """Two bots would talk for ever."""
+    """Do nothing, because two bots would otherwise answer each other endlessly."""

@@ -1,7 +1,8 @@
-"""What an event is answered, kept until Webex takes it: an event that is tried again carries no command out twice.
+"""Outbox for the answers to an event, kept until Webex accepts them.
 
-Whatever a command posts goes through here. Where Webex is away the command does not notice: it goes on to its end, and the event's
-next try only posts what is left.
+This way a retried event does not run a command twice. Everything that a command posts goes through
+the outbox. If Webex is unavailable, the command does not notice and runs to its end. The next try
+of the event posts only the remaining messages.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from jobs.storage import codec
 from jobs.storage.vault import Sealed
 
 KEPT_S = 1800
-"""How long it is known what was carried out, in seconds: longer than an event is tried again."""
+"""Seconds for which a handled event is remembered; this is longer than an event is retried."""
 SKEW = timedelta(seconds=10)
-"""How far Webex's clock may be behind ours."""
+"""How far Webex's clock may be behind the bot's clock."""
 Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,11 @@ class Outbox(Messenger):
     """
 
     def __init__(self, services: Services, one_to_one: str) -> None:
-        """``one_to_one`` is the room where the bot may look what stands there; empty in a space."""
+        """Create an outbox.
+
+        ``one_to_one`` is the 1:1 room in which the bot may read the posted messages. It is empty
+        for a group space.
+        """
         self._services = services
         self._webex = services.webex
         self._one_to_one = one_to_one
@@ -56,10 +61,10 @@ class Outbox(Messenger):
         self.trouble: WebexError | None = None
 
     def post(self, post: Post) -> Message:
-        """Post it, or keep it; what is kept has no id yet.
+        """Post the message or keep it for later; a kept message has no id yet.
 
         Raises:
-            WebexError: Webex said no, which it would do again.
+            WebexError: Webex refused the message and would refuse it again.
         """
         if self.trouble is None:
             began = now()
@@ -79,7 +84,10 @@ class Outbox(Messenger):
         self._webex.edit(message_id, room_id, text, card)
 
     def post_all(self, posts: Iterable[Post]) -> None:
-        """Post what was kept. A run's card that an asker got meanwhile by asking again is there."""
+        """Post the kept messages.
+
+        A card of a run is skipped if the requester has already got it by asking again.
+        """
         for each in posts:
             if each.shows and was_posted(self._services, *each.shows):
                 continue
@@ -87,17 +95,17 @@ class Outbox(Messenger):
                 delivery.mark_posted(self._services, *each.shows)
 
     def _found(self, post: Post) -> Message | None:
-        """A message that may stand there, where the bot may look and sees it.
+        """Return the message if the bot may read the room and finds it already posted, otherwise None.
 
         Raises:
-            WebexError: Webex is away, and nothing was posted.
+            WebexError: Webex is unavailable, and nothing was posted.
         """
         if not post.doubts or post.since is None or post.fields.get("roomId") != self._one_to_one:
             return None
         try:
             newest = self._webex.latest_messages(self._one_to_one)
         except WebexError as error:
-            if not passes(error):  # the bot may not look
+            if not passes(error):  # the bot may not read the room
                 return None
             error.accepted = False
             raise
@@ -109,7 +117,10 @@ class Outbox(Messenger):
 
 
 def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
-    """What is still to be posted after the trouble, and not before its time."""
+    """Return what is still to be posted after the error.
+
+    If Webex may have posted the message, the retry delay in ``error`` is extended.
+    """
     if not error.accepted:
         return (post,)
     if post.file or post.doubts >= len(UNCONFIRMED.seconds):
@@ -120,11 +131,13 @@ def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ..
 
 
 def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
-    """Carry out a part of an event (``part`` names both), once however often the event is tried.
+    """Carry out a part of an event only once, however often the event is retried.
+
+    ``part`` names the event and the part.
 
     Raises:
-        WebexError: Webex is away: what is missing is done by the event's next try.
-        redis.RedisError: Redis is away.
+        WebexError: Webex is unavailable. The next try of the event does the rest.
+        redis.RedisError: Redis is unavailable.
     """
     vault, name = ctx.services.vault, Sealed.ANSWERED.of(part)
     outbox = Outbox(ctx.services, ctx.room if ctx.direct else "")
@@ -140,7 +153,11 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
 
 
 def _run_safely(ctx: ChatContext, act: Handler) -> None:
-    """Do it. A mistake of ours is said with a reference; a card that Webex does not take (400) is one, as it would be refused again."""
+    """Run ``act`` and report an error in the bot's code with a reference.
+
+    A card that Webex rejects (400) is such an error, because it would be rejected again. Other
+    errors of Webex and Redis are raised.
+    """
     try:
         act(ctx)
     except Exception as error:
@@ -160,7 +177,10 @@ def _report_failure(ctx: ChatContext, reference: str) -> None:
 
 
 def _report_failure_in_person(ctx: ChatContext, error: WebexError) -> None:
-    """The bot may not write in the space: only moderators may, or nobody. Who asked is told 1:1 that there is no answer, and why."""
+    """Tell the person 1:1 that there is no answer, and why.
+
+    The bot may not write in the space, because only moderators may or because posting is disabled.
+    """
     log.warning("the bot may not write in the space", room=ctx.room, tracking_id=error.tracking_id)
     kicker, title, words = (Text(f"notice.unposted_{part}") for part in ("kicker", "title", "words"))
     card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))

@@ -1,6 +1,7 @@
-"""What an event will need from Webex, asked for while its subject is fetched: one round trip instead of three.
+"""Requests to Webex for data that an event will need, made while its subject is fetched.
 
-The event only says what to ask for. What is fetched says what was needed; an answer to another question is not used.
+This takes one round trip instead of three. The event only suggests the requests. The fetched
+subject decides what is needed, and an answer to a different request is not used.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from bot.webex.client import Membership, Webex, WebexPerson
 
 @dataclass(frozen=True, slots=True)
 class Prefetch:
-    """Two questions under way: who the actor is, and who is in the room."""
+    """Two pending requests: the person who acted, and the members of the room."""
 
     webex: Webex
     actor: str
@@ -24,17 +25,17 @@ class Prefetch:
     asked_members: Future[tuple[Membership, ...]] | None
 
     def person(self, person_id: str) -> WebexPerson:
-        """Somebody by id."""
+        """Return a person by id."""
         return self.asked_person.result() if self.asked_person and person_id == self.actor else self.webex.person(person_id)
 
     def members(self, room_id: str) -> tuple[Membership, ...]:
-        """Everybody in a space."""
+        """Return all members of a space."""
         return self.asked_members.result() if self.asked_members and room_id == self.room else self.webex.members(room_id)
 
 
 @contextmanager
 def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Prefetch]:
-    """Ask within; what is not needed after all is left alone."""
+    """Start the requests for the duration of the context; results that are not needed are discarded."""
     with_threads = ThreadPoolExecutor(2, "ahead")
     try:
         person = with_threads.submit(webex.person, actor) if actor else None

@@ -1,4 +1,4 @@
-"""When an event is tried again because Webex did not answer, and when it is too old to be meant."""
+"""Rules for retrying an event when Webex did not answer, and for ignoring one that is too old."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs.clock import now
 from jobs.clouds.retry import Pauses
 
 API_LAG = timedelta(seconds=60)
-"""For how long something may not be there yet although its event is (facts/webex.md 1)."""
+"""Time for which an object may be missing although its event has arrived (facts/webex.md 1)."""
 
 
 BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))

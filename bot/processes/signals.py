@@ -1,4 +1,7 @@
-"""Processes and signals: a child that does not outlive its parent, and waiting for a signal without polling."""
+"""Helpers for processes and signals.
+
+A child does not outlive its parent, and a process waits for a signal without polling.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,24 @@ STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 def die_with_parent(parent: int, sig: signal.Signals) -> None:
-    """Called in a new child: when the process ``parent`` dies, the kernel sends ``sig``. Does nothing where there is no Linux."""
+    """Have the kernel send ``sig`` to this process when the process ``parent`` dies.
+
+    It is called in a new child. On systems other than Linux the kernel is not asked.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, sig)
-    if os.getppid() != parent:  # it died before we asked
+    if os.getppid() != parent:  # the parent died before the request
         signal.raise_signal(sig)
 
 
 def dying_with_me(sig: signal.Signals) -> partial[None]:
-    """``die_with_parent`` for ``subprocess``: called here, run in the child."""
+    """Return ``die_with_parent`` for ``subprocess``: called in the parent, run in the child."""
     return partial(die_with_parent, os.getpid(), sig)
 
 
 @contextmanager
 def signals_blocked(signals: frozenset[signal.Signals]) -> Iterator[None]:
-    """Within, these signals and the alarm wait until :func:`wait_for` fetches them."""
+    """Block these signals and the alarm within the context, so that :func:`wait_for` receives them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals | {signal.SIGALRM})
     try:
         yield
@@ -38,7 +44,10 @@ def signals_blocked(signals: frozenset[signal.Signals]) -> Iterator[None]:
 
 
 def wait_for(signals: frozenset[signal.Signals], seconds: float | None = None) -> signal.Signals:
-    """Wait for one of the signals, which are blocked. SIGALRM is the answer when the seconds are over, and now and then before."""
+    """Wait for one of the signals, which must be blocked, and return it.
+
+    The result is SIGALRM once ``seconds`` have passed, and occasionally earlier.
+    """
     if seconds is not None:
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
     try:

@@ -1,4 +1,7 @@
-"""One process that keeps others alive: a dead child is started again, and SIGTERM lets everybody finish."""
+"""Process that keeps other processes alive.
+
+A dead child is started again. SIGTERM lets all children finish.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from bot.processes.signals import STOPS, die_with_parent, signals_blocked, wait_
 
 CHILD = frozenset({signal.SIGCHLD})
 PATIENCE_S = {False: (18.0, 3.0, 2.0), True: (3.0, 1.0, 1.0)}
-"""After SIGTERM, a second SIGTERM and SIGKILL, in seconds; what is stopped last has less. Together they are less than 30."""
+"""Seconds to wait after SIGTERM, a second SIGTERM and SIGKILL, keyed by ``Role.last``.
+
+Roles that are stopped last have less time. The total is less than 30 seconds.
+"""
 SHORT_LIFE_S = 5.0
 PAUSE_S = 1.0
 REFUSED = 2
@@ -24,7 +30,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A child process. ``last`` ones are stopped after the others: the others need them to finish."""
+    """Child process.
+
+    Roles with ``last`` are stopped after the others, which need them to finish.
+    """
 
     name: str
     run: Callable[[], int]
@@ -32,10 +41,10 @@ class Role:
 
 
 class Supervisor:
-    """Runs every role in a process of its own until SIGTERM or Ctrl+C."""
+    """Runner of every role in its own process until SIGTERM or Ctrl+C."""
 
     def __init__(self, roles: tuple[Role, ...]) -> None:
-        self._roles = sorted(roles, key=lambda role: not role.stops_last)  # what is stopped last is started first
+        self._roles = sorted(roles, key=lambda role: not role.stops_last)  # roles that are stopped last are started first
         self._children: dict[int, tuple[Role, float]] = {}
 
     def run(self) -> int:
@@ -64,7 +73,7 @@ class Supervisor:
                 return REFUSED
             log.warning("child died", role=role.name)
             if time.monotonic() - born < SHORT_LIFE_S:
-                time.sleep(PAUSE_S)  # whatever is broken, it is not broken at full speed
+                time.sleep(PAUSE_S)  # avoid a busy loop of restarts
             self._start(role)
         return 0
 
@@ -78,7 +87,10 @@ class Supervisor:
         return dead
 
     def _stop(self, *, last: bool) -> None:
-        """Ask, ask again (RQ then ends the job, too), and end. A job that was cut off starts again with the next worker."""
+        """Send SIGTERM, then SIGTERM again (RQ then stops the job as well), then SIGKILL.
+
+        An interrupted job starts again with the next worker.
+        """
         for sig, patience in zip((signal.SIGTERM, signal.SIGTERM, signal.SIGKILL), PATIENCE_S[last], strict=True):
             for pid in self._alive(last=last):
                 os.kill(pid, sig)
@@ -95,7 +107,7 @@ class Supervisor:
 
 
 def _run(role: Role, supervisor: int) -> int:
-    """The child's whole life: its exit code."""
+    """Run the child from start to end and return its exit code."""
     try:
         for sig in STOPS:
             signal.signal(sig, signal.SIG_DFL)
@@ -104,6 +116,6 @@ def _run(role: Role, supervisor: int) -> int:
         return role.run()
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else 0
-    except BaseException:  # nothing may go on in the parent's code
+    except BaseException:  # the child must not continue in the parent's code
         log.exception("child failed", role=role.name)
         return 1

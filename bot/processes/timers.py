@@ -1,4 +1,4 @@
-"""Things to do every so often, in one process, one after the other."""
+"""Periodic tasks that run in one process, one after the other."""
 
 from __future__ import annotations
 
@@ -23,24 +23,28 @@ class _Timer:
 
 
 class Timers:
-    """The list of what is done every so often. The first time is at once."""
+    """List of periodic tasks; each runs for the first time at once."""
 
     def __init__(self) -> None:
         self._timers: list[_Timer] = []
 
     def every(self, seconds: float, function: Callable[[], None]) -> None:
-        """Add a function. One that fails is logged, and tried again after 30 seconds or its own time, whichever is shorter."""
+        """Add a function that runs every ``seconds``.
+
+        If it fails, the error is logged. It is retried after 30 seconds or its own interval,
+        whichever is shorter.
+        """
         self._timers.append(_Timer(seconds, function))
 
     def run(self) -> int:
-        """Until SIGTERM, which lets a function finish first. Returns 0."""
+        """Run the tasks until SIGTERM and return 0; a running task may finish first."""
         with signals_blocked(STOPS):
             while wait_for(STOPS, self.tick()) == signal.SIGALRM:
                 pass
         return 0
 
     def tick(self) -> float:
-        """Do what is due and return the seconds until the next is."""
+        """Run the tasks that are due and return the seconds until the next one is due."""
         for timer in self._timers:
             if timer.due <= time.monotonic():
                 timer.due = time.monotonic() + self._do(timer)

@@ -46,7 +46,7 @@ from jobs.runs.run import Event
 from jobs.shutdown import Shutdown
 
 WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
-"""The queues of each worker, the first one first."""
+"""Queues of each worker, in order of priority."""
 
 
 WORKER_TTL_S = 20
@@ -57,7 +57,7 @@ REDIS_PAUSE_S = 0.25
 
 
 STOP_SOON = signal.SIGUSR1
-"""The worker's word to its job's process."""
+"""Signal from the worker to the process of its job."""
 
 
 log = structlog.get_logger(__name__)
@@ -77,18 +77,21 @@ class BotWorker(Worker):
         self._stopping = shutdown or Shutdown()
 
     def _install_signal_handlers(self) -> None:
-        """A job's process inherits the handler, so it is told from its first moment on."""
-        super()._install_signal_handlers()  # type: ignore[no-untyped-call]  # RQ left it untyped
+        """Install the handlers; a job's process inherits them, so it is reachable from its start."""
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]  # untyped in RQ
         signal.signal(STOP_SOON, self._stopping.request)
 
     def handle_warm_shutdown_request(self) -> None:
-        """SIGTERM: have the job's process begin nothing more. It is killed only where that takes too long (:mod:`bot.processes.supervisor`)."""
+        """Handle SIGTERM: tell the job's process to start nothing more.
+
+        The process is killed only if that takes too long (:mod:`bot.processes.supervisor`).
+        """
         with suppress(ProcessLookupError):
             if self.horse_pid:
                 os.kill(self.horse_pid, STOP_SOON)
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
-        """A job whose process was started as SIGTERM came begins nothing either."""
+        """Run the job; if its process was started as SIGTERM arrived, it starts nothing either."""
         if self._shutdown_requested_date is not None:
             self._stopping.request()
         super().main_work_horse(job, queue)
@@ -102,10 +105,12 @@ class BotWorker(Worker):
 def main(
     settings: BotSettings, shutdown: Shutdown, timers: Timers | None = None, slow: Mapping[Callable[[], None], float] | None = None
 ) -> int:
-    """Run until SIGTERM; then every worker ends what it is at (30 seconds at most, Redis included) and 0 is returned.
+    """Run until SIGTERM; then let every worker finish its job, and return 0.
 
-    What is ``slow``, with its seconds, may wait for Webex: it has a process of its own, with the watch over the webhooks.
-    Without REDIS_URL, and where nothing answers at the usual port, the embedded Redis is one more child.
+    Stopping takes at most 30 seconds, Redis included. ``slow`` maps functions that may wait for
+    Webex to their interval in seconds. They run in a separate process together with the monitoring
+    of the webhooks. If REDIS_URL is not set and nothing answers at the usual port, the embedded
+    Redis is one more child.
     """
     preload()
     watch = Timers()
@@ -115,14 +120,14 @@ def main(
     url = settings.redis_url
     roles = [Role(f"worker {number}", partial(work, url, queues, shutdown)) for number, queues in enumerate(WORKERS, 1)]
     roles.append(Role("timers", partial(_tick, url, timers or Timers())))
-    roles.append(Role("webhooks", partial(_tick, url, watch)))  # waits for Webex, and nothing waits for it
+    roles.append(Role("webhooks", partial(_tick, url, watch)))  # it may wait for Webex, and nothing waits for it
     if settings.embedded_redis and not redis_server.answers():
         roles.append(Role("redis", redis_server.main, stops_last=True))
     return Supervisor(tuple(roles)).run()
 
 
 def work(redis_url: str, queues: tuple[str, ...] = (NAME, RUNS, CARDS), shutdown: Shutdown | None = None, *, burst: bool = False) -> int:
-    """Be one RQ worker until SIGTERM, or in a burst until its queues are empty."""
+    """Run one RQ worker until SIGTERM, or with ``burst`` until its queues are empty."""
     redis = wait_for_redis(redis_url)
     worker = BotWorker(
         [make_queue(redis, name) for name in queues],
@@ -173,14 +178,14 @@ def _tick(redis_url: str, timers: Timers) -> int:
 
 
 class _Webhooks:
-    """Registers them the first time, and then watches them."""
+    """Task that registers the webhooks the first time and then monitors them."""
 
     def __init__(self, settings: BotSettings) -> None:
         self._settings = settings
         self._registered = False
 
     def __call__(self) -> None:
-        webex = Webex(self._settings.webex_access_token, self._settings.webex_api_url, HURRIED)  # SIGTERM waits for it
+        webex = Webex(self._settings.webex_access_token, self._settings.webex_api_url, HURRIED)  # SIGTERM waits for this request
         subscriptions = WebhookRegistrar(webex, Redis.from_url(self._settings.redis_url), self._settings)
         if self._registered:
             subscriptions.watch()
@@ -190,9 +195,10 @@ class _Webhooks:
 
 
 def preload() -> None:
-    """Read code, texts and certificates: a job then starts within 9 ms instead of 182 (facts/parts.md B).
+    """Load code, texts and certificates, so that a job starts within 9 ms instead of 182.
 
-    Three libraries do a part of their work at the first use only: httpx and anyio import, msgspec looks at the types.
+    See facts/parts.md B. Three libraries do part of their work only at first use: httpx and anyio
+    import modules, and msgspec inspects the types.
     """
     for function in sorted(ALLOWED):
         importlib.import_module(function.rpartition(".")[0])
@@ -203,4 +209,4 @@ def preload() -> None:
     for kind in (Event, Record, PendingEvent, PostedCard, PageToken, WebexPerson):
         msgspec.json.Decoder(kind)
     gc.collect()
-    gc.freeze()  # what the jobs share with the worker stays shared: their garbage collection does not touch it
+    gc.freeze()  # keeps the memory shared with the jobs shared: their garbage collection does not touch it

@@ -25,7 +25,7 @@ from rq.job import Job
 HANDLE, ADVANCE, DRAW = "bot.events.handler.receive", "jobs.advance.advance", "bot.cards.draw.draw"
 ALLOWED = frozenset({HANDLE, ADVANCE, DRAW})
 NAME = "email-bot"
-"""The queue of events."""
+"""Name of the queue of events."""
 RUNS = "email-bot-runs"
 CARDS = "email-bot-cards"
 SERIALIZER = "json"
@@ -37,19 +37,19 @@ DRIVER = DriverInfo()
 
 
 class NotAllowedError(PermissionError):
-    """A job names a function that is not on the list, or brings a callback. It is not run."""
+    """Job with a function that is not on the allow-list, or with a callback; it is not run."""
 
 
 class SafeJob(Job):
-    """A job that runs nothing but the functions in ``ALLOWED``, and no callbacks.
+    """Job that runs only the functions in ``ALLOWED``, and no callbacks.
 
     Raises:
-        NotAllowedError: by ``func`` and the callbacks, so the worker fails the job.
+        NotAllowedError: When ``func`` or a callback is read, so that the worker fails the job.
     """
 
     @property
     def func(self) -> Callable[..., Any] | None:
-        """The function to run."""
+        """Return the function to run."""
         if self.func_name not in ALLOWED:
             raise NotAllowedError(f"job function {self.func_name!r} is not on the list")
         function: Callable[..., Any] | None = super().func
@@ -57,7 +57,7 @@ class SafeJob(Job):
 
     @property
     def success_callback(self) -> None:
-        """Never one: a callback is a function by name, too."""
+        """Return None, or raise if a callback is set, because a callback is also a function by name."""
         self._refuse(self._success_callback_name)
 
     @property
@@ -88,12 +88,16 @@ class Doorbell:
 
 
 def make_queue(connection: Redis, name: str = NAME) -> Queue:
-    """A queue, by a connection that does not decode answers (RQ reads bytes)."""
+    """Return a queue; ``connection`` must not decode answers, because RQ reads bytes."""
     return Queue(name, connection=connection, default_timeout=JOB_TIMEOUT_S, job_class=SafeJob, serializer=SERIALIZER)
 
 
 def connect(url: str) -> Redis:
-    """A connection for the worker. Every job connects anew, so redis-py's own version is looked up once here (4 ms), not each time."""
+    """Return a connection for the worker.
+
+    Every job makes a new connection. redis-py would look up its own version each time (4 ms), so it
+    is looked up once here.
+    """
     return Redis.from_url(url, driver_info=DRIVER)
 
 

@@ -13,7 +13,7 @@ from jobs.storage import keys
 from jobs.storage.due_list import DueList
 
 QUEUED_S = 4
-"""How long a draw counts as queued, in seconds. A second one does no harm."""
+"""Seconds that a draw counts as queued; a second draw does no harm."""
 
 
 class CardQueue:
@@ -41,7 +41,7 @@ class CardQueue:
         return self.due(run_id)
 
     def schedule(self, run_id: str, when: datetime) -> None:
-        """Have the run's cards drawn at that time."""
+        """Have the run's cards drawn at the given time."""
         self._due.schedule(run_id, when)
 
     def retry(self, run_id: str) -> None:
@@ -50,11 +50,11 @@ class CardQueue:
         self.schedule(run_id, now())
 
     def due(self, run_id: str) -> float:
-        """When the run's cards are due: a number that differs after the next change."""
+        """Return when the run's cards are due, as a number that differs after the next change."""
         return self._due.due(run_id)
 
     def settle(self, run_id: str, due: float) -> None:
-        """The cards are as they should be, unless something has changed since they were due then."""
+        """Record that the cards are up to date, unless something has changed since ``due``."""
         self._due.settle(run_id, due)
 
     def claim_due(self) -> tuple[str, ...]:

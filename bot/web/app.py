@@ -1,4 +1,7 @@
-"""The web process: a Flask application, and waitress in front of it, which stalled clients cannot hold up (facts/parts.md G)."""
+"""Web process: a Flask application behind waitress.
+
+Stalled clients cannot block waitress (facts/parts.md G).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import structlog
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from redis import Redis
 from redis.exceptions import RedisError
-from waitress.server import create_server  # type: ignore[import-untyped]  # waitress brings no types
+from waitress.server import create_server  # type: ignore[import-untyped]  # waitress has no types
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from bot.queue.events import EventQueue
@@ -23,9 +26,12 @@ from jobs.runs import schema
 
 THREADS = 8
 CLIENTS = 800
-"""So many may be connected at once: a process has 1024 files, unless it was given more."""
+"""Maximum number of connected clients; a process has 1024 files unless the limit was raised."""
 IDLE_S = 20
-"""So long one that sends nothing is kept; the default, two minutes, lets few take every place."""
+"""Seconds after which an idle client is disconnected.
+
+With the default of two minutes, a few clients could take every slot.
+"""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -41,7 +47,7 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] = ()) -> Flask:
-    """The application: the webhook, /healthz, and the pages that people open in a browser."""
+    """Return the application: the webhook, /healthz, and the pages that people open in a browser."""
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=webhooks.LARGEST_BODY,
@@ -59,7 +65,7 @@ def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] =
 
 
 def healthz() -> tuple[Response, int]:
-    """200 while Redis answers, 503 while it does not."""
+    """Return 200 while Redis answers, 503 while it does not."""
     redis: Redis = current_app.config["REDIS"]
     try:
         redis.ping()
@@ -93,7 +99,10 @@ class DataGate:
 
 
 def on_error(error: Exception) -> Response:
-    """A plain page with HTTP's own words for the status; the cause goes to the log and nowhere else. Webhooks get no body."""
+    """Return a plain page with the standard text for the status.
+
+    The cause goes only to the log. Webhooks get no body.
+    """
     if isinstance(error, HTTPException) and error.code and error.code < HTTPStatus.INTERNAL_SERVER_ERROR:
         response = Response(status=error.code, headers=_without_type(error))
     else:
@@ -105,21 +114,21 @@ def on_error(error: Exception) -> Response:
 
 
 def add_headers(response: Response) -> Response:
-    """Security headers on every answer; a page may set its own, stricter or wider."""
+    """Add the security headers to every response; a page may set its own values."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
-def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  the platform's router stands in front
-    """Serve until SIGTERM or Ctrl+C, then finish what is being answered (5 seconds at most)."""
+def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  the platform's router is in front of it
+    """Serve until SIGTERM or Ctrl+C, then finish the current requests (5 seconds at most)."""
     limits = {"connection_limit": CLIENTS, "channel_timeout": IDLE_S, "cleanup_interval": IDLE_S // 4, "asyncore_use_poll": True}
     largest = 2 * webhooks.LARGEST_BODY
     server = create_server(app, host=host, port=port, threads=THREADS, ident="", max_request_body_size=largest, **limits)
     signal.signal(signal.SIGTERM, _stop)
     log.info("listening", port=port)
     try:
-        server.run()  # ends by SystemExit, and waits for its threads
+        server.run()  # ends with SystemExit after waiting for its threads
     finally:
         server.close()
     log.info("stopped")

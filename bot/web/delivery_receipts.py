@@ -1,4 +1,7 @@
-"""Where Webex Connect posts what became of a test mail (facts/connect.md 2.2): an address that it alone was given, good for an hour."""
+"""Address to which Webex Connect posts the delivery status of a test mail (facts/connect.md 2.2).
+
+Only Webex Connect gets this address. It is valid for an hour.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,17 @@ hooks = Blueprint("receipts", __name__)
 
 @hooks.post(f"{delivery_receipts.PATH}<token>")
 def receive(token: str) -> Response:
-    """Keep the code, and nothing else of it; 404 for an address that nobody was given. Webex Connect wants exactly 200 (facts/connect.md 2.3)."""
+    """Save only the status code of the receipt, and return 404 for an unknown address.
+
+    Webex Connect requires exactly 200 (facts/connect.md 2.3).
+    """
     redis: Redis = current_app.config["REDIS"]
     known = delivery_receipts.receive(redis, token, _posted())
     return Response(status=HTTPStatus.OK if known else HTTPStatus.NOT_FOUND)
 
 
 def _posted() -> Any:
-    """The JSON of the request, or None; what is nested without end is none."""
+    """Return the JSON of the request, or None; JSON that is nested too deeply counts as none."""
     try:
         return request.get_json(silent=True, force=True)
     except RecursionError:

@@ -1,4 +1,8 @@
-"""The journeys to Microsoft: an administrator's sign-in, admin consent for the email app or for the bot's own, the mailbox user's rehearsal."""
+"""OAuth flows with Microsoft.
+
+They are an administrator's sign-in, admin consent for the email app or for the bot's own app, and
+the mailbox user's rehearsal.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,10 @@ JUST_GRANTED = frozenset({"app_roles_missing", "app_not_found", "consent_missing
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """Where the person goes, what the page says, and what has to be kept until they are back."""
+    """Authorization request: the URL, the values that the page shows, and the flow's data.
+
+    The data is kept until the callback.
+    """
 
     url: str
     values: dict[str, str]
@@ -44,7 +51,10 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True, slots=True)
 class CallbackResult:
-    """What came of it: the event, and the account that the page names; or the journey that has to follow at once."""
+    """Result of a callback: the event and the account that the page names, or the flow that follows.
+
+    ``then`` is the kind of the next flow, or an empty string.
+    """
 
     event: Event | None = None
     account: str = ""
@@ -52,44 +62,64 @@ class CallbackResult:
 
 
 class OAuthFlow(Protocol):
-    """``question`` names the problem where it fails, ``arrived`` the page where it does not."""
+    """Interface of an OAuth flow.
+
+    ``question`` names the problem if the flow fails. ``arrived`` names the page if it succeeds.
+    """
 
     question: str
     arrived: str
 
     def is_complete(self, run: Run) -> bool:
-        """Whether nobody has to travel any more."""
+        """Return whether the flow is no longer needed."""
         ...
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """Begin. Raises CloudError where Microsoft cannot be reached."""
+        """Build the authorization request.
+
+        Raises:
+            CloudError: Microsoft cannot be reached.
+        """
         ...
 
     def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
-        """End with what the browser brought back. Raises CloudError for everything that does not count."""
+        """Finish the flow with the query that the browser brought back.
+
+        Raises:
+            CloudError: The answer is not valid.
+        """
         ...
 
 
 class AdminSignIn:
-    """An administrator, by the bot's own app, for Graph. Exchange's token follows by the same refresh token (facts/microsoft.md 6.2)."""
+    """Sign-in of an administrator with the bot's own app, for Graph.
+
+    The same refresh token then gets a token for Exchange (facts/microsoft.md 6.2).
+    """
 
     question = "sign_in"
     arrived = "signed_in"
     then = "signin_exchange"
 
     def is_complete(self, run: Run) -> bool:
-        """Somebody is signed in; to a check somebody with more roles may sign in after them."""
+        """Return whether a person is signed in.
+
+        A check may still accept a later sign-in of a person with more roles.
+        """
         return run.account is not None and not (run.kind is RunKind.CHECK and check.may_sign_in(run))
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """Ask for the first resource's permissions; one journey can ask for one resource only."""
+        """Build a request for the first resource's permissions; one flow can ask for only one resource."""
         with sync_client(services.settings) as http:
             flow = _bot(services, http).begin(self.first(services, run), services.settings.callback, state)
         values = {"mailbox": run.channel.mailbox, "requester": run.requester.email}
         return AuthorizationRequest(flow["auth_uri"], values, json.dumps(flow))
 
     def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
-        """Validate, prove that the sign-in is good for the other resource too, and seal it. A run stays in the tenant that its plan was approved for."""
+        """Validate the sign-in, prove that it works for the other resource too, and encrypt it.
+
+        A run stays in the tenant that its plan was approved for.
+        """
         with sync_client(services.settings) as http:
             signed_in = _bot(services, http).finish(flow.msal, query, run.required_tenant)
             account = signed_in.account
@@ -103,28 +133,29 @@ class AdminSignIn:
         return CallbackResult(Event(Kind.SIGNED_IN, now(), by=account.upn, account=account), account.upn)
 
     def first(self, services: Services, run: Run) -> list[str]:
-        """The resource that is asked for in the browser."""
+        """Return the scopes of the resource that is requested in the browser."""
         return _graph(services, run)
 
     def second(self, services: Services, run: Run) -> list[str]:
-        """The resource whose token is had without asking, if consent to it exists."""
+        """Return the scopes of the resource whose token needs no prompt if consent exists."""
         return [exchange_scope(services.settings.exchange_url)]
 
 
 class SignInExchange(AdminSignIn):
-    """The second half, where nobody in the tenant has consented to Exchange yet, or Exchange asks for more than Graph, a second factor say.
+    """Second part of the sign-in, in which the browser goes to Microsoft once more.
 
-    The browser goes to Microsoft once more.
+    It is needed if the tenant has no consent for Exchange yet, or if Exchange requires more than
+    Graph does, for example a second factor.
     """
 
     then = ""
 
     def first(self, services: Services, run: Run) -> list[str]:
-        """Exchange."""
+        """Return the scopes of Exchange."""
         return [exchange_scope(services.settings.exchange_url)]
 
     def second(self, services: Services, run: Run) -> list[str]:
-        """Graph, to which the first half got consent."""
+        """Return the scopes of Graph, which got consent in the first part."""
         return _graph(services, run)
 
 
@@ -135,11 +166,15 @@ class Consent:
     arrived = "consented"
 
     def is_complete(self, run: Run) -> bool:
-        """The grants were read back."""
+        """Return whether the grants were read back."""
         return run.settled("admin_consent")
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """``.default`` is all that the app declares, and the only way to application permissions (facts/microsoft.md 1.6)."""
+        """Build the authorization request for ``.default``.
+
+        ``.default`` means everything that the app declares. It is the only way to get application
+        permissions (facts/microsoft.md 1.6).
+        """
         scopes = [exchange_scope(services.settings.exchange_url)]
         url = admin_consent_url(
             services.settings.login_url, run.tenant or "organizations", run.fact("client_id"), scopes, services.settings.callback, state
@@ -147,7 +182,7 @@ class Consent:
         return AuthorizationRequest(url, {"app": run.fact("app_name")})
 
     def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
-        """A word only: the step reads whether the grants are there."""
+        """Record only that consent was reported; the step checks whether the grants exist."""
         granted = read_consent_answer(query)
         if run.tenant and granted.tenant and granted.tenant.lower() != run.tenant.lower():
             raise Rejected("wrong_tenant", CloudReply("entra", code=granted.tenant))
@@ -156,9 +191,10 @@ class Consent:
 
 @dataclass(slots=True)
 class AppAccessConsent:
-    """Admin consent for the bot's own app: application permissions to read, for ``/check`` without a sign-in (facts/microsoft.md 1.6, 6.2 b).
+    """Admin consent for the bot's own app: application permissions to read.
 
-    ``settles_s`` are the pauses between tries, in seconds, while Entra may not have spread yet what was granted (facts 7).
+    With them ``/check`` works without a sign-in (facts/microsoft.md 1.6, 6.2 b). ``settles_s`` are
+    the pauses between tries, in seconds, during Entra's replication delay (facts 7).
     """
 
     settles_s: tuple[float, ...] = (0.5, 1, 2, 3)
@@ -166,18 +202,21 @@ class AppAccessConsent:
     arrived: str = "readable"
 
     def is_complete(self, run: Run) -> bool:
-        """The tokens were seen to carry the permissions."""
+        """Return whether tokens with the permissions were seen."""
         return bool(run.answer("app_access"))
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """To the channel's own tenant, for all that the bot's app declares; the state is bound to who asked, tenant and channel."""
+        """Build the request in the channel's tenant, for everything that the bot's app declares.
+
+        The state is bound to the requester, the tenant and the channel.
+        """
         settings = services.settings
         scopes = [graph_default(settings.graph_url)]
         url = admin_consent_url(settings.login_url, run.channel.tenant_id, settings.microsoft_client_id, scopes, settings.callback, state)
         return AuthorizationRequest(url, {"mailbox": run.channel.mailbox, "requester": run.requester.email}, _required_tenant(run))
 
     def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
-        """Believe the tokens of the channel's tenant, and nothing that came with the browser; then remember the tenant."""
+        """Trust only the tokens of the channel's tenant, not the browser's query, and save the tenant."""
         if flow.flow != _required_tenant(run):
             raise Rejected("state_mismatch", CloudReply("entra"))
         granted = _granted(query)
@@ -200,20 +239,21 @@ class AppAccessConsent:
 
 
 class RehearsalSignIn:
-    """The mailbox user, by the email app with the bot's own secret: what Webex Connect's Generate Token does.
+    """Sign-in of the mailbox user with the email app and the bot's own secret.
 
-    For a shared mailbox another user of the tenant signs in; whether that one may log in for it is for the mail server to say.
+    This is what Generate Token in Webex Connect does. For a shared mailbox another user of the
+    tenant signs in. The mail server decides whether that user may log in for it.
     """
 
     question = "mailbox_sign_in"
     arrived = "rehearsed"
 
     def is_complete(self, run: Run) -> bool:
-        """The login was rehearsed or skipped."""
+        """Return whether the login was rehearsed or skipped."""
         return run.settled("rehearsal")
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """The scope of the form, and nothing else (CHECKLIST O4)."""
+        """Build a request for the scope of the form only (CHECKLIST O4)."""
         scope = smtp_scope(services.settings.exchange_url)
         with sync_client(services.settings) as http:
             hint = "" if run.fact("shared") else run.fact("upn")
@@ -221,7 +261,10 @@ class RehearsalSignIn:
         return AuthorizationRequest(flow["auth_uri"], {"upn": run.fact("upn"), "mailbox": run.channel.mailbox}, json.dumps(flow))
 
     def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
-        """Only who signs in for the mailbox counts; token and sign-in are sealed for the step that logs in, which alone keeps the sign-in."""
+        """Accept only the user of the mailbox, and encrypt the token and the sign-in.
+
+        The step that logs in uses them. Only that step keeps the sign-in.
+        """
         with sync_client(services.settings) as http:
             signed_in = _retry_until_known(run, lambda: self._identity(services, run, http).finish(flow.msal, query, run.tenant))
         if not run.fact("shared") and signed_in.account.object_id.lower() != run.fact("user_id").lower():
@@ -243,7 +286,7 @@ def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") 
 
 
 def _graph(services: Services, run: Run) -> list[str]:
-    """A check asks for permissions to read, and for nothing else."""
+    """Return the Graph scopes; a check asks only for permissions to read."""
     return graph_scopes(services.settings.graph_url, GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES)
 
 
@@ -252,7 +295,11 @@ def _required_tenant(run: Run) -> str:
 
 
 def _granted(query: Mapping[str, str]) -> Granted:
-    """What the browser brought back; Graph's application permissions take a higher role than others (facts/microsoft.md 1.5)."""
+    """Return the browser's consent answer.
+
+    A refusal gets its own cause, because Graph's application permissions require a higher role than
+    others (facts/microsoft.md 1.5).
+    """
     try:
         return read_consent_answer(query)
     except Forbidden as error:
@@ -260,9 +307,10 @@ def _granted(query: Mapping[str, str]) -> Granted:
 
 
 def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
-    """Try again while Entra may not know yet what the run wrote a moment ago: a secret, an app, a grant (facts/microsoft.md 1.2, CHECKLIST J7).
+    """Call ``finish`` again while Entra may not know yet what the run has just written.
 
-    Where the first try has used the code up, what it was refused for is the error.
+    This can be a secret, an app or a grant (facts/microsoft.md 1.2, CHECKLIST J7). If the first try
+    has used up the code, the error of the first try is raised.
     """
     first: CloudError | None = None
     for pause in SETTLE_S:

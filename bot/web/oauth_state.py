@@ -1,4 +1,8 @@
-"""Journeys to Microsoft and back: each has a state of 256 random bits, sealed with all it needs, used once, over in ten minutes."""
+"""State of an OAuth flow.
+
+A state is 256 random bits, is stored encrypted with everything the flow needs, is used only once,
+and expires after ten minutes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,10 @@ LIFE_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What a state stands for: the kind of journey, the run, and msal's flow as JSON (it holds the PKCE verifier and the nonce)."""
+    """Meaning of a state: the kind of flow, the run, and MSAL's flow as JSON.
+
+    MSAL's flow contains the PKCE verifier and the nonce.
+    """
 
     kind: str
     run: str
@@ -24,22 +31,25 @@ class Flow:
 
     @property
     def msal(self) -> dict[str, Any]:
-        """Msal's own dictionary."""
+        """Return MSAL's own dictionary."""
         loaded: dict[str, Any] = json.loads(self.flow)
         return loaded
 
 
 def new_state() -> str:
-    """An unguessable state (CHECKLIST O1)."""
+    """Return a state that cannot be guessed (CHECKLIST O1)."""
     return secrets.token_urlsafe(32)
 
 
 def save(services: Services, state: str, flow: Flow) -> None:
-    """Seal the journey under its state."""
+    """Encrypt the flow and save it under its state."""
     services.vault.put(Sealed.OAUTH_FLOW.of(state), codec.dump(flow).decode(), LIFE_S)
 
 
 def pop(services: Services, state: str) -> Flow | None:
-    """The journey, for the one who comes back first; None afterwards, and for a state that was never given out."""
+    """Return the flow for the first callback.
+
+    The result is None for a second callback and for an unknown state.
+    """
     sealed = services.vault.take(Sealed.OAUTH_FLOW.of(state)) if state else None
     return codec.load(sealed, Flow) if sealed else None

@@ -1,4 +1,4 @@
-"""The bot's own pages: one plain template, texts from the catalogue, nothing from elsewhere."""
+"""Web pages of the bot: one plain template, texts from the catalog, no external resources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ assets = Blueprint("assets", __name__, url_prefix="/pages")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page shows. ``link`` leads elsewhere, ``post`` submits a form without fields; ``fields`` are (label, value) to copy."""
+    """Content of a page.
+
+    ``link`` leads to another page, ``post`` submits a form without fields, and ``fields`` are
+    (label, value) pairs to copy.
+    """
 
     title: Text
     words: Text
@@ -35,7 +39,7 @@ class Page:
 
 
 def respond(page: Page) -> Response:
-    """The page as an answer."""
+    """Return the page as a response."""
     html = _template().render(
         title=render(page.title),
         words=render(page.words),
@@ -51,25 +55,25 @@ def respond(page: Page) -> Response:
 
 
 def plain(key: str, *, status: int = HTTPStatus.OK, code: str = "", **values: str) -> Response:
-    """A page that only says something: ``page.KEY_title`` and ``page.KEY_words``."""
+    """Return a page with text only: ``page.KEY_title`` and ``page.KEY_words``."""
     return respond(Page(Text(f"page.{key}_title", values), Text(f"page.{key}_words", values), code=code, status=status))
 
 
 def web_services() -> Services:
-    """The web process's desk."""
+    """Return the container of the web process."""
     services: Services = current_app.config["SERVICES"]
     return services
 
 
 @assets.get("/page.css")
 def style() -> Response:
-    """The one style sheet."""
+    """Return the only style sheet."""
     return Response((FOLDER / "page.css").read_text(encoding="utf-8"), mimetype="text/css")
 
 
 @assets.get("/copy.js")
 def script() -> Response:
-    """The one script: it copies a field."""
+    """Return the only script, which copies a field."""
     return Response((FOLDER / "copy.js").read_text(encoding="utf-8"), mimetype="text/javascript")
 
 

@@ -1,4 +1,7 @@
-"""The one-time page for the client secret: a look at the link burns nothing, a press on the button shows it to exactly one reader."""
+"""One-time page for the client secret.
+
+Opening the link does not use it up. Pressing the button shows the secret to exactly one reader.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ pages = Blueprint("handover", __name__, url_prefix="/handover")
 
 @pages.get("/<token>")
 def landing_page(token: str) -> Response:
-    """A page with a button, so that link previews and mail scanners see nothing and use nothing up."""
+    """Return a page with a button.
+
+    Link previews and mail scanners see no secret and use nothing up.
+    """
     services = web_services()
     ticket = links.read(services, "handover", token)
     if ticket is None:
@@ -35,7 +41,7 @@ def landing_page(token: str) -> Response:
 
 @pages.post("/<token>")
 def reveal(token: str) -> Response:
-    """Show it, once: of many readers at the same moment one gets it (GETDEL)."""
+    """Show the secret once; of several readers at the same time only one gets it (GETDEL)."""
     services = web_services()
     ticket = links.read(services, "handover", token)
     if ticket is None or ticket.is_expired:
@@ -47,14 +53,14 @@ def reveal(token: str) -> Response:
     services.store.record_secret_shown(services.vault.get(Sealed.CLIENT_SECRET_ID.of(run.id)) or run.fact("key_id"), run.id)
     links.drop(services, "handover", run.id)
     if run.answer("new_secret"):
-        services.runs.ring(run.id)  # the lost secret, in whose place this one is, goes now
+        services.runs.ring(run.id)  # the lost secret that this one replaces is removed now
     services.cards.request(run.id)
     return respond(Page(Text("page.shown_title"), Text("page.shown_words"), run.channel.mailbox, fields=_fields(run, secret)))
 
 
 @pages.post("/<token>/renew")
 def renew(token: str) -> Response:
-    """Post the card with a new link to who asked for the run, 1:1, and nowhere else."""
+    """Post the card with a new link 1:1 to the requester of the run, and nowhere else."""
     services = web_services()
     ticket = links.read(services, "handover", token)
     if ticket is None:
@@ -69,7 +75,7 @@ def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
 
 
 def _fields(run: Run, secret: str) -> tuple[tuple[str, str], ...]:
-    """Every field of Webex Connect's form that can be copied, in its order."""
+    """Return every field of the Webex Connect form that can be copied, in the form's order."""
     form = connect_form.form(run, web_services())
     values = (
         ("connect.email_id", run.channel.mailbox),

@@ -1,7 +1,7 @@
-"""Microsoft sign-in, admin consent and the rehearsal's sign-in: the pages that lead there, and the one address that leads back.
+"""Pages for Microsoft sign-in, admin consent and the rehearsal's sign-in, and the redirect URI.
 
-Nothing is changed here: an event is appended, a worker goes on. Nothing happens in a tenant before an approver has approved in
-Webex, so a link that travels is worth nothing.
+Nothing is changed here. An event is appended, and a worker continues. Nothing happens in a tenant
+before an approver has approved it in Webex, so a forwarded link is worth nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ SHARED = "_shared"
 
 @pages.get("/<any(signin, access, consent, rehearsal):kind>/<token>")
 def landing_page(kind: str, token: str) -> Response:
-    """The bot's own page before Microsoft's: for what it is, asked for by whom, and a button. A preview uses nothing up."""
+    """Return the bot's own page before Microsoft's page.
+
+    It shows the purpose, the requester and a button. A link preview does not use anything up.
+    """
     services = web_services()
     ticket = links.read(services, kind, token)
     if ticket is None:
@@ -51,13 +54,13 @@ def landing_page(kind: str, token: str) -> Response:
 
 @pages.route("/microsoft/callback", methods=["HEAD"])
 def head_only() -> Response:
-    """Whoever scans links looks at the headers: that uses nothing up."""
+    """Return an empty response for link scanners, which read only the headers and use nothing up."""
     return Response()
 
 
 @pages.get("/microsoft/callback")
 def callback() -> Response:
-    """Where Microsoft sends the browser back to, for every journey. A state is used up by its first use."""
+    """Handle the callback from Microsoft for every OAuth flow; a state is used only once."""
     services = web_services()
     flow = oauth_state.pop(services, request.args.get("state", ""))
     if flow is None:
@@ -65,7 +68,7 @@ def callback() -> Response:
     run, journey = services.store.load(flow.run), FLOWS[flow.kind]
     if run.ended:
         return plain("over", status=HTTPStatus.GONE)
-    if journey.is_complete(run):  # somebody else was back sooner
+    if journey.is_complete(run):  # another person has already finished the flow
         return plain("done")
     try:
         with call_log.record_calls() as made:
@@ -81,7 +84,11 @@ def callback() -> Response:
 
 
 def _for(run: Run, kind: str) -> str:
-    """A check's sign-in says that it only reads, an undo's what it undoes, a shared mailbox's rehearsal who signs in."""
+    """Return the suffix of the page's text for this kind of run.
+
+    The text of a check says that it only reads, and that of an undo says what is undone. For a
+    shared mailbox, the rehearsal says who must sign in.
+    """
     if kind == "rehearsal" and run.fact("shared"):
         return SHARED
     return f"_{run.kind}" if kind == "signin" and run.kind in {RunKind.CHECK, RunKind.UNDO} else ""

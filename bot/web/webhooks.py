@@ -27,7 +27,7 @@ hooks = Blueprint("webhooks", __name__)
 
 @hooks.post(PATH)
 def receive() -> Response:
-    """Take one event. 401, 413, 415, 400 and 503 have empty bodies, too."""
+    """Accept one event; the responses 401, 413, 415, 400 and 503 have empty bodies too."""
     body = _body()
     if not is_signed(body, request.headers.get("X-Spark-Signature", ""), current_app.config["WEBHOOK_SECRETS"]):
         raise Unauthorized
@@ -37,19 +37,22 @@ def receive() -> Response:
 
 
 def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
-    """Whether the signature is the hexadecimal HMAC-SHA1 of the raw body under one of the secrets.
+    """Return whether the signature is the hexadecimal HMAC-SHA1 of the raw body under a secret.
 
-    SHA-1 is what Webex sends (facts/webex.md 1). Every secret is tried, so that the time does not tell which one it was.
+    Webex uses SHA-1 (facts/webex.md 1). Every secret is tried, so that the time does not reveal
+    which one matched.
     """
     given = signature.encode()
-    return any([secret != "" and hmac.compare_digest(_sign(body, secret), given) for secret in secrets])  # noqa: C419  see above
+    return any([secret != "" and hmac.compare_digest(_sign(body, secret), given) for secret in secrets])  # noqa: C419  see the docstring
 
 
 def read(envelope: Mapping[str, Any]) -> WebhookEvent | None:
-    """The event in Webex's envelope, or None where the bot does not care: another resource, another event, or its own post.
+    """Return the event in Webex's payload, or None if it is irrelevant to the bot.
+
+    Other resources, other events and the bot's own posts are irrelevant.
 
     Raises:
-        BadRequest: it is one of the bot's resources, but names nothing.
+        BadRequest: The resource is relevant, but the payload has no id.
     """
     resource = RESOURCES.get(str(envelope.get("resource", "")).lower())
     if resource is None or str(envelope.get("event", "")).lower() != "created":
@@ -59,7 +62,7 @@ def read(envelope: Mapping[str, Any]) -> WebhookEvent | None:
         raise BadRequest
     actor = _text(data, "personId") or _text(envelope, "actorId")
     if resource != "memberships" and actor and actor == _text(envelope, "createdBy"):
-        return None  # the webhook's owner is the bot: this is its own post
+        return None  # the webhook's owner is the bot, so this is its own post
     return WebhookEvent(resource, _text(data, "id"), actor, _text(data, "roomId"), _text(data, "created"))
 
 
@@ -93,6 +96,9 @@ def _add(events: EventQueue, event: WebhookEvent) -> None:
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:
-    """A text of the event; half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a question mark."""
+    """Return a text of the event.
+
+    Half a surrogate pair, which is valid in JSON but not in UTF-8, becomes a question mark.
+    """
     value = data.get(key)
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -1,4 +1,7 @@
-"""The only module that talks to Webex: webexteamssdk 1.6.1 with its own waiting switched off, and typed answers."""
+"""Webex client, the only module that calls Webex.
+
+It uses webexteamssdk 1.6.1 with the SDK's own waiting disabled, and returns typed answers.
+"""
 
 from __future__ import annotations
 
@@ -64,51 +67,68 @@ class Webex(Messenger):
         self._calls = Caller(policy)
 
     def me(self) -> WebexPerson:
-        """The bot itself."""
+        """Return the bot's own account."""
         return WebexPerson.of(self._calls.get(lambda: self._api.people.me().json_data))
 
     def person(self, person_id: str) -> WebexPerson:
-        """Somebody by id."""
+        """Return a person by id."""
         return WebexPerson.of(self._calls.get(lambda: self._api.people.get(_segment(person_id)).json_data))
 
     def people(self, email: str) -> tuple[WebexPerson, ...]:
-        """Who has this address, as far as the bot may see: hardly anybody beyond its own organization."""
+        """Return the people with this address that the bot can see.
+
+        Outside its own organization the bot can see almost nobody.
+        """
         found = self._calls.get(lambda: [item.json_data for item in self._api.people.list(email=email)])
         return tuple(map(WebexPerson.of, found))
 
     def message(self, message_id: str, *, fresh: bool = True) -> Message:
-        """A message. Where it is ``fresh``, a 404 is asked again for 2 seconds: the API may lag behind the webhook (facts/webex.md 1)."""
+        """Return a message.
+
+        With ``fresh``, a 404 is retried for 2 seconds, because the API may lag behind the webhook
+        (facts/webex.md 1).
+        """
         return Message.of(self._calls.get(lambda: self._api.messages.get(_segment(message_id)).json_data, fresh=fresh))
 
     def action(self, action_id: str) -> CardAction:
-        """A card answer that was just notified, so a 404 is asked again for 2 seconds."""
+        """Return a card submission; a 404 is retried for 2 seconds, because the event is new."""
         return CardAction.of(self._calls.get(lambda: self._api.attachment_actions.get(_segment(action_id)).json_data, fresh=True))
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
-        """Somebody's membership of a space; None where there is none (any more)."""
+        """Return a person's membership of a space, or None if there is none."""
         found = self._calls.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, personId=person_id)])
         return next((member for member in map(Membership.of, found) if member.person_id == person_id), None)
 
     def latest_messages(self, room_id: str) -> tuple[Message, ...]:
-        """The newest messages of a 1:1, its own among them. Of a space Webex lists to a bot only what mentions it (facts/webex.md 1)."""
+        """Return the newest messages of a 1:1 space, including the bot's own.
+
+        In a group space Webex shows a bot only the messages that mention it (facts/webex.md 1).
+        """
         found = self._calls.get(lambda: [item.json_data for item in islice(self._api.messages.list(roomId=room_id, max=NEWEST), NEWEST)])
         return tuple(map(Message.of, found))
 
     def room_type(self, room_id: str) -> str:
-        """``group`` or ``direct``."""
+        """Return the type of the room, ``group`` or ``direct``."""
         return self._of_room(room_id, "type").lower()
 
     def room_title(self, room_id: str) -> str:
-        """What people call a space."""
+        """Return the title of the space."""
         return self._of_room(room_id, "title")
 
     def members(self, room_id: str, *, fresh: bool = False) -> tuple[Membership, ...]:
-        """Everybody in a space, all pages. Where it is ``fresh``, made a moment ago, a 404 is asked again for 2 seconds."""
+        """Return all members of a space, from all pages.
+
+        With ``fresh``, a 404 is retried for 2 seconds, because the space was created a moment ago.
+        """
         found = self._calls.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, max=PAGE)], fresh=fresh)
         return tuple(Membership.of(item) for item in found)
 
     def post(self, post: Post) -> Message:
-        """Post in the thread, or below it where Webex does not take the thread: its root is gone, or is none (facts/webex.md 2)."""
+        """Post in the thread, or outside it if Webex does not accept the thread.
+
+        That happens if the root message is deleted or is not the root of a thread (facts/webex.md
+        2).
+        """
         try:
             return Message.of(self._calls.post(lambda: self._posted(post)))
         except (WebexBadRequestError, WebexNotFoundError):
@@ -117,40 +137,42 @@ class Webex(Messenger):
         return Message.of(self._calls.post(lambda: self._posted(post.below_the_thread)))
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
-        """Replace a message, card and all (10 times at most).
+        """Replace a message including its card; Webex allows 10 edits at most.
 
         Raises:
-            WebexBadRequestError: Webex does not take this edit; post a new message.
+            WebexBadRequestError: Webex does not accept this edit. Post a new message instead.
         """
         body = {"roomId": room_id, "text": text} | ({"attachments": attachments(card)} if card else {})
-        # The SDK's own edit() knows no attachments; its session has no public name (facts/webex.md 2).
+        # The SDK's edit() does not support attachments, and its session is private (facts/webex.md 2).
         self._calls.get(lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body))  # noqa: SLF001
 
     def webhooks(self) -> tuple[Webhook, ...]:
-        """The bot's webhooks, all pages."""
+        """Return the bot's webhooks, from all pages."""
         found = self._calls.get(lambda: [hook.json_data for hook in self._api.webhooks.list(max=PAGE)])
         return tuple(Webhook.of(item) for item in found)
 
     def create_webhook(self, *, name: str, target_url: str, resource: str, event: str, secret: str) -> Webhook:
-        """Register one."""
+        """Register a webhook and return it."""
         create = partial(self._create_webhook, name=name, targetUrl=target_url, resource=resource, event=event, secret=secret)
         return Webhook.of(self._calls.post(create))
 
     def update_webhook(self, webhook_id: str, *, name: str, target_url: str, secret: str) -> None:
-        """Give a webhook its name, address and newest secret, and switch it on again."""
+        """Update a webhook's name, address and secret, and enable it again."""
         update = partial(self._api.webhooks.update, _segment(webhook_id), name=name, targetUrl=target_url)
         self._calls.get(lambda: update(secret=secret, status="active").json_data)
 
     def delete_webhook(self, webhook_id: str) -> None:
-        """Remove a registration; one that is gone already is fine."""
+        """Delete a webhook; a webhook that no longer exists is no error."""
         self._calls.gone(lambda: self._api.webhooks.delete(_segment(webhook_id)))
 
     def download(self, url: str, *, largest: int = LARGEST_FILE) -> File:
-        """A file of a message, which must lie at the Webex API: the bot's token goes nowhere else.
+        """Return a file of a message.
+
+        The file must be on the Webex API, because the bot's token is sent nowhere else.
 
         Raises:
-            ValueError: the address is another one.
-            FileTooLargeError: it has more than ``largest`` bytes.
+            ValueError: The file is at another address.
+            FileTooLargeError: The file has more than ``largest`` bytes.
         """
         api_url = self._account.api_url
         address = own_url(url, api_url)
@@ -165,7 +187,7 @@ class Webex(Messenger):
         if post.file is None:
             created = self._api.messages.create(**post.fields).json_data
         else:
-            # The SDK takes files from the disk only; same private session as in edit(), without its JSON content type.
+            # The SDK reads files only from disk: same private session as in edit(), without JSON type.
             send = partial(self._api._session.post, "messages", headers={"Content-Type": None})  # noqa: SLF001
             created = send(data=post.fields, files={"files": (post.file.name, post.file.content, post.file.content_type)})
         if not isinstance(created, dict):
@@ -177,7 +199,7 @@ class Webex(Messenger):
         return created
 
     def _read(self, url: str, largest: int) -> File:
-        # Same private session as in edit(): the SDK has no call for files. It forgets an answer with an error without closing it.
+        # Same private session as in edit(): the SDK has no file call and leaves error responses open.
         with ExitStack() as answers:
             hooks = {"response": lambda answer, **_: answers.push(answer)}
             response = self._api._session.request("GET", url, 200, stream=True, allow_redirects=False, hooks=hooks)  # noqa: SLF001
@@ -193,7 +215,7 @@ class Webex(Messenger):
 
 
 class FileTooLargeError(Exception):
-    """A file is larger than the caller wants to hold."""
+    """File larger than the caller accepts."""
 
 
 def _at_most(largest: int, response: Response) -> bytes:

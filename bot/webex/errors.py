@@ -1,4 +1,4 @@
-"""What can go wrong with Webex, each as an error of ours (facts/webex.md 4 and 5)."""
+"""Errors of calls to Webex, each as an exception class of the bot (facts/webex.md 4 and 5)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ TOO_MANY_REQUESTS = 429
 SERVICE_UNAVAILABLE = 503
 SERVER_ERROR = 500
 REDIRECTS = range(300, 400)
-"""None is followed, and what sends a call elsewhere has not carried it out."""
+"""Statuses of redirects; none is followed, and a redirected call had no effect."""
 
 
 class WebexError(Exception):
-    """Webex said no, or nothing.
+    """Error answer from Webex, or no answer at all.
 
     Attributes:
-        status: the HTTP status; 0 where no answer came.
-        tracking_id: what Webex support asks for; empty where no answer came.
-        retry_after: seconds that Webex asks to wait; None where it does not.
-        accepted: False where it is sure that the request had no effect.
+        status: The HTTP status; 0 if there was no answer.
+        tracking_id: The id that Webex support asks for; empty if there was no answer.
+        retry_after: Seconds that Webex asks to wait; None if it does not ask.
+        accepted: False if it is certain that the request had no effect.
     """
 
     status = 0
@@ -43,11 +43,11 @@ class WebexError(Exception):
 
 
 class WebexUnreachableError(WebexError):
-    """No answer, or half of one. A message that was being sent may or may not stand in the space."""
+    """Missing or incomplete answer; a message that was being sent may or may not be in the space."""
 
 
 class WebexAnswerError(WebexError):
-    """An answer with an error status."""
+    """Answer with an error status."""
 
     def __init__(self, status: int, message: str, tracking_id: str = "", retry_after: float | None = None) -> None:
         super().__init__(f"Webex answered {status}: {message or 'no reason given'} (tracking id {tracking_id or 'none'})")
@@ -58,19 +58,19 @@ class WebexAnswerError(WebexError):
 
 
 class WebexBadRequestError(WebexAnswerError):
-    """400: for an edited card, post a new one instead."""
+    """Status 400; if a card was to be edited, post a new one instead."""
 
 
 class WebexUnauthorizedError(WebexAnswerError):
-    """401: the bot's access token is wrong or was regenerated."""
+    """Status 401: the bot's access token is wrong or was regenerated."""
 
 
 class WebexNotFoundError(WebexAnswerError):
-    """404: gone, not there yet, or not visible to the bot."""
+    """Status 404: the object is deleted, does not exist yet, or is not visible to the bot."""
 
 
 class WebexRateLimitError(WebexAnswerError):
-    """429: ``retry_after`` is always set."""
+    """Status 429 (rate limit); ``retry_after`` is always set."""
 
 
 BY_STATUS: dict[int, type[WebexAnswerError]] = {
@@ -82,7 +82,7 @@ BY_STATUS: dict[int, type[WebexAnswerError]] = {
 
 
 def translate(error: Exception) -> WebexError:
-    """One of the SDK's errors as one of ours."""
+    """Return the bot's exception for an error of the SDK."""
     if isinstance(error, ApiError):
         return _answered(error)
     if isinstance(error, RequestException | JSONDecodeError):
@@ -121,5 +121,9 @@ def retry_after_s(header: str) -> float:
 
 
 def passes(error: WebexError) -> bool:
-    """Whether the trouble may be over later: no answer, a way elsewhere, locked, too many requests, or a mistake of Webex's own."""
+    """Return whether the error may be temporary.
+
+    Temporary errors are a missing answer, a redirect, a locked resource, too many requests, and
+    server errors of Webex.
+    """
     return error.status in {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS} or error.status >= SERVER_ERROR

@@ -42,9 +42,9 @@ class Messenger(Protocol):
         parent_id: str | None = None,
         shows: tuple[str, str] | None = None,
     ) -> Message:
-        """Post to a space or to a person (exactly one of them).
+        """Post a message to a space or to a person (exactly one of them).
 
-        It is tried again only where it is sure that nothing was posted.
+        It is retried only if it is certain that nothing was posted.
         """
         fields: Json = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email, "text": text}
         fields |= {"attachments": attachments(card) if card else None, "parentId": parent_id}
@@ -53,7 +53,7 @@ class Messenger(Protocol):
     def send_file(  # noqa: PLR0913  each is one of the API's own fields
         self, *, room_id: str, text: str, name: str, content_type: str, content: bytes, parent_id: str = ""
     ) -> Message:
-        """Post a file to a space with a text, from memory. It is tried again as :meth:`send` is."""
+        """Post a file from memory with a text to a space; the retries are those of :meth:`send`."""
         thread = {"parentId": parent_id} if parent_id else {}
         return self.post(Post({"roomId": room_id, "text": text, **thread}, File(name, content_type, content)))
 

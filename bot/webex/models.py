@@ -1,4 +1,4 @@
-"""What Webex answers, as frozen data. Unknown keys are ignored, and a missing one is empty."""
+"""Frozen data classes for Webex's answers; unknown keys are ignored, and missing ones are empty."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from jobs.clock import now
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message. ``files`` are addresses that need the bot's token (see :meth:`bot.webex.client.Webex.download`)."""
+    """Message in a space.
+
+    ``files`` are addresses that need the bot's token (see :meth:`bot.webex.client.Webex.download`).
+    """
 
     id: str
     room_id: str
@@ -27,17 +30,20 @@ class Message:
 
     @property
     def thread(self) -> str:
-        """The message to reply to: Webex takes only the root of a thread as parent (facts/webex.md 2)."""
+        """Return the id of the message to reply to.
+
+        Webex accepts only the root of a thread as the parent (facts/webex.md 2).
+        """
         return self.parent_id or self.id
 
     @property
     def is_direct(self) -> bool:
-        """Whether this is a 1:1 conversation."""
+        """Return whether the message is in a 1:1 space."""
         return self.room_type == "direct"
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Message:
-        """From the API's JSON."""
+        """Create a message from the API's JSON."""
         return cls(
             id=text(data, "id"),
             room_id=text(data, "roomId"),
@@ -53,7 +59,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that somebody posted, or that the bot posts."""
+    """File that a person posted, or that the bot posts."""
 
     name: str
     content_type: str
@@ -62,12 +68,12 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A message that is to be posted: the API's own fields, and perhaps a file.
+    """Message to be posted: the fields of the API and optionally a file.
 
     Attributes:
-        doubts: how often it was posted without a word whether it stands there.
-        since: when that was first done.
-        shows: the run and the slot of the run's card that it is.
+        doubts: Number of posts without confirmation that the message arrived.
+        since: Time of the first of these posts.
+        shows: The run and the slot of the run's card that the message is.
     """
 
     fields: dict[str, Any] = field(repr=False)
@@ -78,13 +84,16 @@ class Post:
 
     @property
     def below_the_thread(self) -> Post:
-        """The same in the space itself."""
+        """Return the same post outside the thread, in the space itself."""
         return replace(self, fields={name: value for name, value in self.fields.items() if name != "parentId"})
 
 
 @dataclass(frozen=True, slots=True)
 class CardAction:
-    """A card that was answered. The inputs are whatever somebody sent: every value is text, and none is to be trusted."""
+    """Card submission.
+
+    The inputs come from outside. Every value is text, and none is to be trusted.
+    """
 
     id: str
     message_id: str
@@ -94,7 +103,7 @@ class CardAction:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> CardAction:
-        """From the API's JSON."""
+        """Create a card submission from the API's JSON."""
         inputs = data.get("inputs")
         return cls(
             id=text(data, "id"),
@@ -107,9 +116,10 @@ class CardAction:
 
 @dataclass(frozen=True, slots=True)
 class WebexPerson:
-    """A person. ``type`` is ``person``, ``bot`` or ``appuser`` (a guest).
+    """Person in Webex; ``type`` is ``person``, ``bot`` or ``appuser`` (a guest).
 
-    An account may have several addresses, all its own: ``email`` is the first, by which it is shown and written to.
+    An account may have several addresses. ``email`` is the first, which is displayed and written
+    to.
     """
 
     id: str
@@ -121,19 +131,19 @@ class WebexPerson:
 
     @property
     def emails(self) -> tuple[str, ...]:
-        """Every address."""
+        """Return every address of the person."""
         return tuple(filter(None, (self.email, *self.others)))
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> WebexPerson:
-        """From the API's JSON."""
+        """Create a person from the API's JSON."""
         first, *others = (as_text(each).lower() for each in data.get("emails") or [""])
         return cls(text(data, "id"), first, text(data, "orgId"), text(data, "type").lower(), text(data, "displayName"), tuple(others))
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Somebody in a space, with the organization that owns the account."""
+    """Membership of a person in a space, with the organization that owns the account."""
 
     id: str
     person_id: str
@@ -144,7 +154,7 @@ class Membership:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Membership:
-        """From the API's JSON."""
+        """Create a membership from the API's JSON."""
         keys = ("id", "personId", "personEmail", "personOrgId", "roomType", "created")
         member, person, email, org, kind, created = (text(data, key) for key in keys)
         return cls(member, person, email.lower(), org, kind.lower(), created)
@@ -152,7 +162,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A registration. Its secret is not read back."""
+    """Registered webhook; its secret cannot be read back."""
 
     id: str
     name: str
@@ -164,20 +174,21 @@ class Webhook:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Webhook:
-        """From the API's JSON."""
+        """Create a webhook from the API's JSON."""
         keys = ("id", "name", "targetUrl", "resource", "event", "filter", "status")
         return cls(*(text(data, key) for key in keys))
 
 
 def text(data: Mapping[str, Any], key: str) -> str:
-    """A value as text; missing and null are empty."""
+    """Return a value as text; a missing value and null are empty."""
     return as_text(data.get(key))
 
 
 def as_text(value: Any) -> str:
-    """A JSON value as text: true is ``true``, null is empty, and a list or an object stays JSON.
+    """Return a JSON value as text.
 
-    JSON can hold half a surrogate pair, which nothing after this can write down: it becomes a question mark.
+    true becomes ``true``, null becomes empty, and a list or an object stays JSON. JSON can contain
+    half a surrogate pair, which cannot be encoded later, so it becomes a question mark.
     """
     if value is None:
         return ""
@@ -189,18 +200,21 @@ MAX_EVENT_AGE = timedelta(minutes=10)
 
 
 def is_stale(created: str) -> bool:
-    """Whether something is too old to be meant: a captured webhook can be sent again at any time (CHECKLIST W4)."""
+    """Return whether an event is too old to be handled.
+
+    A captured webhook can be sent again at any time (CHECKLIST W4).
+    """
     return is_older_than(created, MAX_EVENT_AGE)
 
 
 def is_older_than(created: str, age: timedelta) -> bool:
-    """Whether something is older than that. An age that cannot be read is none."""
+    """Return whether a time is longer ago than ``age``; an unreadable time counts as not older."""
     when = _time(created)
     return when is not None and now() - when > age
 
 
 def _time(text: str) -> datetime | None:
-    """A time of Webex's; None where it cannot be read, or names no zone."""
+    """Return a time from Webex, or None if it is unreadable or has no time zone."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How often, and for how long, a call to Webex is tried again before its caller hears of the trouble."""
+"""Retry policies for calls to Webex: how often and how long, before the caller gets the error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.clouds.retry import Pauses, RetryPolicy
 T = TypeVar("T")
 PATIENT = RetryPolicy(attempts=4, shortest_wait_s=0.0, first_pause_s=0.3, jitter_s=1.0)
 HURRIED = replace(PATIENT, total_s=3.0, longest_wait_s=3.0)
-"""For whoever comes back by itself, as cards and events do, and for a browser that waits."""
+"""Policy for callers that come back automatically, such as cards and events, and for a browser."""
 UNCONFIRMED = Pauses((5.0, 60.0, 300.0))
 """The pauses after a post that Webex may have taken without saying so."""
 _FRESH = RetryPolicy(attempts=3, total_s=2.5, longest_wait_s=2.5, first_pause_s=0.6, longest_pause_s=5.0, jitter_s=0.1)
@@ -26,30 +26,33 @@ class Caller:
     policy: RetryPolicy
 
     def get(self, call: Callable[[], T], *, fresh: bool = False) -> T:
-        """The answer of a call that may be made twice: GET, PUT, DELETE. Where it is ``fresh``, a 404 is asked again for 2 seconds.
+        """Return the answer of a call that may be repeated: GET, PUT, DELETE.
+
+        With ``fresh``, a 404 is retried for 2 seconds.
 
         Raises:
-            WebexError: it did not pass in time.
+            WebexError: The call did not succeed in time.
         """
         if fresh:
             return _FRESH.call(lambda: self.get(call), lambda error: isinstance(error, WebexNotFoundError))
         return self.policy.call(lambda: _translated(call), _may_pass)
 
     def post(self, call: Callable[[], T]) -> T:
-        """The answer of a POST, which is tried again only where it is sure that it had no effect (3xx, 423, 429, 503, no connection).
+        """Return the answer of a POST, retried only if it certainly had no effect.
 
-        After a time-out or a 502 the message may stand in the space already, and twice is worse than late.
+        That is so for 3xx, 423, 429, 503 and a failed connection. After a timeout or a 502 the
+        message may already be in the space, and a duplicate is worse than a delay.
 
         Raises:
-            WebexError: it did not pass in time, or may have been accepted.
+            WebexError: The call did not succeed in time, or it may have been accepted.
         """
         return self.policy.call(lambda: _translated(call), _had_no_effect)
 
     def gone(self, call: Callable[[], object]) -> None:
-        """A DELETE; what is gone already is fine.
+        """Make a DELETE call; an object that no longer exists is no error.
 
         Raises:
-            WebexError: it did not pass in time.
+            WebexError: The call did not succeed in time.
         """
         try:
             self.get(call)

@@ -1,6 +1,7 @@
-"""The SDK's HTTP session goes to the Webex API and nowhere else: no redirect is followed, no next page elsewhere (CHECKLIST A7).
+"""HTTP session of the SDK, restricted to the Webex API.
 
-The bot's token stands in a header of every request of that session, wherever it goes.
+No redirect is followed, and no next page elsewhere (CHECKLIST A7). The bot's token is in a header
+of every request of that session, wherever the request goes.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from bot.webex.errors import retry_after_s
 from jobs.settings import LOOPBACK
 
 TIMEOUT_S = 12
-"""The longest pause between two bytes; :mod:`bot.webex.deadline` has the longest time for all of them."""
+"""Longest pause between two bytes, in seconds; :mod:`bot.webex.deadline` limits the total time."""
 PORTS = {"https": 443, "http": 80}
 
 
 class ApiSession:
-    """The bot's account by its token. Safe to make before a fork: the HTTP session is made in the process that uses it."""
+    """Session for the bot's account, safe to create before a fork.
+
+    The HTTP session is created in the process that uses it.
+    """
 
     def __init__(self, access_token: str, api_url: str) -> None:
         self.api_url = api_url
@@ -36,10 +40,10 @@ class ApiSession:
 
     @property
     def api(self) -> WebexTeamsAPI:
-        """The SDK, with its own waiting switched off."""
+        """Return the SDK with its own waiting disabled."""
         if self._made is None or self._made[0] != os.getpid():
             api = WebexTeamsAPI(self._access_token, self.api_url, single_request_timeout=TIMEOUT_S, wait_on_rate_limit=False)
-            session: Session = api._session._req_session  # noqa: SLF001  the SDK's session has no public name
+            session: Session = api._session._req_session  # noqa: SLF001  the SDK offers no public name for the session
             _trust(session)
             restrict_to_origin(session, self.api_url)
             self._made = (os.getpid(), api)
@@ -47,18 +51,19 @@ class ApiSession:
 
 
 class BlockedAdapter(HTTPAdapter):
-    """Sends nothing."""
+    """Adapter that sends nothing."""
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> NoReturn:
-        """Raises InvalidURL, which becomes a :class:`bot.webex.errors.WebexUnreachableError`."""
+        """Raise InvalidURL, which becomes a :class:`bot.webex.errors.WebexUnreachableError`."""
         raise InvalidURL(f"{urlsplit(request.url or '').hostname} is not the Webex API")
 
 
 class ApiAdapter(HTTPAdapter):
-    """The Webex API. Two headers of its answers are put right before the SDK stumbles over them.
+    """Adapter for the Webex API that corrects two response headers that the SDK cannot handle.
 
-    SDK 1.6.1 takes no relative address of a next page, and raises a bare ValueError for a 429 whose Retry-After is no whole number,
-    such as ``rand(30),add(30)`` (facts/webex.md 4).
+    SDK 1.6.1 does not accept a relative address of a next page. It also raises a bare ValueError
+    for a 429 whose Retry-After is not a whole number, such as ``rand(30),add(30)`` (facts/webex.md
+    4).
     """
 
     def __init__(self, api_url: str) -> None:
@@ -83,7 +88,10 @@ class ApiAdapter(HTTPAdapter):
 
 
 def restrict_to_origin(session: Session, api_url: str) -> None:
-    """Let the session reach one origin only; requests takes the adapter with the longest address that fits."""
+    """Restrict the session to one origin.
+
+    requests uses the adapter with the longest matching address.
+    """
     session.max_redirects = 0
     for scheme in ("https://", "http://"):
         session.mount(scheme, BlockedAdapter())
@@ -91,15 +99,15 @@ def restrict_to_origin(session: Session, api_url: str) -> None:
 
 
 def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:
-    """The address with our own origin in front, where it names the API by any of its names; else nothing.
+    """Return the URL with the API's own origin if it refers to the API; otherwise an empty string.
 
-    A cloud on this machine may call itself by another loopback name than we do, and any may write its default port out.
-    A relative address is one beside another, or else beside the API's own.
+    A cloud on this machine may use another loopback name for itself, and any server may include its
+    default port. A relative URL is resolved against ``beside``, or else against the API's URL.
     """
     try:
         ours, theirs = urlsplit(api_url), urlsplit(urljoin(beside or api_url, url))
         same = _place(ours) == _place(theirs)
-    except ValueError:  # no port, or no address at all
+    except ValueError:  # invalid port or address
         return ""
     return theirs._replace(scheme=ours.scheme, netloc=ours.netloc, fragment="").geturl() if same else ""
 
@@ -114,7 +122,10 @@ def _origin(parts: SplitResult) -> str:
 
 
 def _trust(session: Session) -> None:
-    """Trust SSL_CERT_FILE as all our other clients do; requests by itself knows only the other two."""
+    """Trust SSL_CERT_FILE, as all other clients of the bot do.
+
+    requests itself uses only the other two variables.
+    """
     authority = os.environ.get("SSL_CERT_FILE")
     if authority and not any(os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")):
         session.verify = authority

@@ -1,8 +1,11 @@
-"""The bot's own webhooks: exactly one for each resource, switched on, with the right address and the newest secret.
+"""Registration of the bot's own webhooks.
 
-A webhook that Webex has switched off stays off until somebody asks (facts/webex.md 1), and nobody is told. So somebody asks.
+There is exactly one active webhook for each resource, with the right address and the newest secret.
+A webhook that Webex has disabled stays disabled until it is enabled again, and Webex sends no
+notice (facts/webex.md 1). So the bot checks regularly.
 
-One is ours by its name, which holds our address, or by its id, which Redis remembers: after a change of PUBLIC_URL the name fits no more.
+A webhook belongs to this installation if its name contains the bot's address, or if Redis has
+recorded its id. After a change of PUBLIC_URL the name no longer matches.
 """
 
 from __future__ import annotations
@@ -41,7 +44,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done: the resources whose webhook was made or mended, and how many were surplus and are gone."""
+    """Result of a registration.
+
+    It holds the resources whose webhook was created or repaired, and the number of surplus webhooks
+    deleted.
+    """
 
     created: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
@@ -49,9 +56,11 @@ class Outcome:
 
 
 class WebhookRegistrar:
-    """Registers and repairs. Instances at other addresses, and other people's webhooks, are left alone.
+    """Registration and repair of webhooks.
 
-    Both methods raise :class:`bot.webex.client.WebexError` and redis.RedisError; only one process is at it at a time.
+    Webhooks of instances at other addresses, or of other people, are not changed. Both methods
+    raise :class:`bot.webex.errors.WebexError` and redis.RedisError. Only one process works on this
+    at a time.
     """
 
     def __init__(self, webex: Webex, redis: Redis, settings: BotSettings) -> None:
@@ -62,9 +71,10 @@ class WebhookRegistrar:
         self._prefix = f"{PREFIX} {hashlib.sha256(settings.public_url.encode()).hexdigest()[:8]} "
 
     def register(self) -> Outcome:
-        """At start: everything as it should be, and the newest secret in every webhook (Webex does not show which one is there).
+        """Set up all webhooks at start, with the newest secret in every one.
 
-        What this installation has made under another address is taken over, or is surplus.
+        Webex does not show which secret a webhook has. Webhooks that this installation created
+        under another address are taken over or deleted as surplus.
         """
         with self._locked():
             remembered = self._redis.smembers(keys.webhooks_ours())
@@ -72,26 +82,30 @@ class WebhookRegistrar:
             return self._reconcile(mine, all_of_them=True)
 
     def watch(self) -> Outcome:
-        """Every 5 minutes: only what is missing, switched off, doubled or wrong.
+        """Repair only missing, disabled, duplicate or wrong webhooks; called every 5 minutes.
 
-        One that was switched on again less than 5 minutes ago waits: until then a single failure switches it off (facts/webex.md 1).
+        A webhook that was enabled less than 5 minutes ago is left alone, because until then a
+        single failure disables it (facts/webex.md 1).
         """
         with self._locked():
             return self._reconcile(self.own(), all_of_them=False)
 
     def own(self) -> tuple[Webhook, ...]:
-        """The webhooks of this instance at its address."""
+        """Return the webhooks of this instance at its address."""
         return tuple(filter(self._is_named_ours, self._webex.webhooks()))
 
     def _is_named_ours(self, hook: Webhook) -> bool:
         return hook.name.startswith(self._prefix)
 
     def is_good(self, hook: Webhook) -> bool:
-        """Whether a webhook is switched on and calls this instance."""
+        """Return whether a webhook is active and calls this instance."""
         return hook.status.lower() == "active" and hook.target_url == self._target
 
     def _locked(self) -> AbstractContextManager[RenewedLock | None]:
-        """Wait for whoever is at it; one that was killed is not waited for for long (:mod:`jobs.storage.locks`)."""
+        """Hold the lock within the context.
+
+        The lock of a killed process expires soon (:mod:`jobs.storage.locks`).
+        """
         return renewed_lock(self._redis, LockName(LockKind.WEBHOOKS), LOCK_S, wait_s=math.inf)
 
     def _reconcile(self, mine: tuple[Webhook, ...], *, all_of_them: bool) -> Outcome:
@@ -106,7 +120,10 @@ class WebhookRegistrar:
         return _logged(Outcome(missing, updated, len(surplus)))
 
     def _best(self, mine: tuple[Webhook, ...], resource: str) -> Webhook | None:
-        """The one to keep: a good one first. Resource, event and filter cannot be changed, so they must fit."""
+        """Return the webhook to keep, preferably a good one, or None.
+
+        Resource, event and filter cannot be changed, so they must match.
+        """
         fitting = [hook for hook in mine if _listens(hook, resource)]
         return next(iter(sorted(fitting, key=self.is_good, reverse=True)), None)
 

@@ -1,4 +1,4 @@
-"""An administrator's sign-in while a run lasts: sealed, renewed, and gone with the run."""
+"""Sign-in of an administrator during a run: encrypted, renewed, and deleted when the run ends."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ from jobs.runtime import Runtime
 from jobs.storage.vault import Sealed
 
 SESSION_S = 26 * 3600
-"""How long a sign-in is kept at most, in seconds, however often its tokens are renewed: M5 may need 24 hours."""
+"""Longest lifetime of a sign-in, in seconds, however often its tokens are renewed.
+
+Verification step M5 may need 24 hours.
+"""
 
 
 def save(runtime: Runtime, run: Run, cache: str) -> None:
-    """Seal the run's sign-in for what is left of its time.
+    """Encrypt and store the token cache of the run's sign-in for the rest of its lifetime.
 
     Raises:
-        SignInNeeded: its time is over.
+        SignInNeeded: when the lifetime of the sign-in (``SESSION_S``) is over.
     """
     age = now() - run.signed_in if run.signed_in else timedelta(0)
     left = SESSION_S - int(age.total_seconds())
@@ -39,16 +42,16 @@ def save(runtime: Runtime, run: Run, cache: str) -> None:
 
 
 def drop(runtime: Runtime, run_id: str) -> None:
-    """The run has ended, or the sign-in is dead."""
+    """Delete the sign-in of a run that has ended, or a sign-in that no longer works."""
     runtime.vault.drop(Sealed.ADMIN_SESSION.of(run_id))
 
 
 @asynccontextmanager
 async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[StepContext]:
-    """The clouds as the signed-in administrator sees them.
+    """Open the Microsoft clients that act with the signed-in administrator's tokens.
 
     Raises:
-        SignInNeeded: the sign-in is gone.
+        SignInNeeded: when no sign-in is stored for the run.
     """
     cache = runtime.vault.get(Sealed.ADMIN_SESSION.of(run.id))
     if cache is None:

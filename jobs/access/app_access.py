@@ -1,6 +1,8 @@
-"""Read access that a tenant's administrator has granted to the bot's own app: kept by tenant, looked into at every use, forgotten when it ends.
+"""Read access that a tenant's administrator has granted to the bot's own app.
 
-What is kept holds no secret: when it was granted, through whose card, and which roles the token carried (facts/microsoft.md 6.2 b).
+A grant is stored for each tenant, verified at every use, and deleted when it ends. The stored
+record holds no secret: only when it was granted, through whose card, and which roles the token
+carried (facts/microsoft.md 6.2 b).
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ from jobs.storage import codec, keys
 
 @dataclass(frozen=True, slots=True)
 class AppAccess:
-    """One tenant's grant. ``by`` is the address of the person whose card led to it."""
+    """Grant of one tenant.
+
+    ``by`` is the address of the person whose card led to the grant.
+    """
 
     tenant: str
     at: datetime
@@ -33,41 +38,44 @@ class AppAccess:
 
     @property
     def surplus(self) -> tuple[str, ...]:
-        """Roles that the tokens carry and no look of a check uses: a risk, and no fault (CHECKLIST A6)."""
+        """Return the roles that the tokens carry and that no check uses.
+
+        Such roles are a risk, but not an error (CHECKLIST A6).
+        """
         return tuple(sorted({*self.roles} - {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES, *EXCHANGE_APP_ROLES}))
 
 
 def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
-    """What the tenant has granted, as far as is known; None for a tenant that is not known either."""
+    """Return the stored grant of a tenant, or None if it has none or ``tenant`` is empty."""
     raw = redis.hget(keys.app_access(), tenant.lower()) if tenant else None
     return codec.load(raw, AppAccess) if isinstance(raw, bytes) else None
 
 
 def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
-    """All that is known, by tenant."""
+    """Return all stored grants, sorted by tenant."""
     found = (codec.load(raw, AppAccess) for raw in redis.hvals(keys.app_access()) if isinstance(raw, bytes))
     return tuple(sorted(found, key=lambda access: access.tenant))
 
 
 def save(redis: Redis, access: AppAccess) -> None:
-    """Keep it until it ends."""
+    """Store a grant until it is dropped."""
     redis.hset(keys.app_access(), access.tenant.lower(), codec.dump(access))
 
 
 def drop(redis: Redis, access: AppAccess) -> None:
-    """It has ended. One that was granted anew meanwhile stays."""
+    """Delete a grant that has ended, unless a newer grant of the same tenant has replaced it."""
     if grant_for(redis, access.tenant) == access:
         redis.hdel(keys.app_access(), access.tenant.lower())
 
 
 def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
-    """The roles that a token of each resource must carry."""
+    """Return the roles that a token must carry, for each resource's scope."""
     graph = names_in(settings.graph_url, GRAPH_APP_ROLES)
     return {graph_default(settings.graph_url): graph, exchange_scope(settings.exchange_url): EXCHANGE_APP_ROLES}
 
 
 def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> Ask:
-    """Asks Entra for a token of the bot's own app in that tenant."""
+    """Return a function that requests a token of the bot's own app in the given tenant."""
 
     def ask(scope: str) -> str:
         with sync_client(settings) as http:
@@ -77,11 +85,14 @@ def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = No
 
 
 def prove(settings: Settings, tenant: str, by: str, documents: DiscoveryCache | None = None) -> AppAccess:
-    """The grant as the tokens show it; what a browser brought back proves nothing.
+    """Return the grant as the tenant's tokens show it.
+
+    The parameters that the browser brings back from the consent page prove nothing, so they are not
+    used.
 
     Raises:
-        NotAllowed: ``app_roles_missing``, with the names of those that no token carries.
-        CloudError: there is no token at all.
+        Forbidden: ``app_roles_missing``, with the names of the required roles that no token carries.
+        CloudError: when no token can be obtained at all.
     """
     ask = asker(settings, tenant, documents)
     tokens = {scope: ask(scope) for scope in needed(settings)}
@@ -92,5 +103,5 @@ def prove(settings: Settings, tenant: str, by: str, documents: DiscoveryCache | 
 
 
 def tokens_of(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> AppTokens:
-    """Tokens for one check, or for all the channels of one tenant."""
+    """Return the token source for one check, or for all channels of one tenant."""
     return AppTokens(asker(settings, tenant, documents), needed(settings))

@@ -1,7 +1,9 @@
-"""Which rows of Entra's sign-in log are the bot's own: each check renews a token of the email app, as Webex Connect does.
+"""Mailbox logins of the bot, and how to recognize them in Entra's sign-in log.
 
-Kept as long as the log is looked back on. A row is known by the number that the request had. Nothing promises that the log tells that
-number: where it tells none, or knows none of ours, a row is known by its second.
+Each check renews a token of the email app, as Webex Connect does, so the sign-in log shows both.
+The bot's own requests are stored for as long as the log is read back. A log row is recognized by
+the ID of the request. The log is not guaranteed to contain that ID: if it has no IDs, or none of
+the bot's, a row is recognized by its time, to the second.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ KEPT = timedelta(days=8)
 
 
 NEAR = timedelta(seconds=2)
-"""The log tells seconds, and the two clocks may differ."""
+"""Tolerance for comparing times: the log has a resolution of a second, and the clocks may differ."""
 
 
 _ID = re.compile(r"request-id=(\S+)")
@@ -39,13 +41,16 @@ _ID = re.compile(r"request-id=(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class OwnSignIns:
-    """The numbers of our requests, in lower case, and when they were made."""
+    """Request IDs of the bot's sign-ins, in lower case, and the times they were made."""
 
     numbers: frozenset[str]
     moments: tuple[datetime, ...]
 
     def without_own(self, rows: Iterable[SignInRow]) -> list[SignInRow]:
-        """The rows without ours. By the second only what nobody did in person is ours, unless the row has no number at all."""
+        """Return the log rows that are not the bot's own sign-ins.
+
+        A row is matched by time alone only if it is non-interactive, or if it has no request ID.
+        """
         every = list(rows)
         numbered = any(self._numbers(row) & self.numbers for row in every)
         return [
@@ -63,7 +68,10 @@ class OwnSignIns:
 
 
 def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
-    """Remember the calls to Entra, as :func:`jobs.clouds.call_log.noted` tells them."""
+    """Store the request IDs of the calls to Entra.
+
+    ``made`` are the lines that :func:`jobs.clouds.call_log.record_calls` collects.
+    """
     at = now().timestamp()
     numbers = {number.lower(): at for line in made if line.startswith("entra ") for number in _ID.findall(line)}
     if not numbers:
@@ -76,7 +84,7 @@ def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
 
 
 def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
-    """What is remembered of the mailbox's checks."""
+    """Return the stored sign-ins of the mailbox's checks."""
     rows: Any = redis.zrange(keys.own_sign_ins(mailbox), 0, -1, withscores=True)
     return OwnSignIns(
         frozenset(number.decode() for number, _ in rows), tuple(datetime.fromtimestamp(float(score), UTC) for _, score in rows)
@@ -84,12 +92,12 @@ def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
 
 
 SIGN_IN_S = 90 * 24 * 3600
-"""How long a refresh token lives unused, in seconds (facts/microsoft.md 4)."""
+"""Lifetime of an unused refresh token, in seconds (facts/microsoft.md 4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who logs in, by which app, in which tenant."""
+    """User that logs in, the app used, and the tenant."""
 
     tenant: str
     client_id: str
@@ -97,31 +105,35 @@ class Login:
 
 
 def save(vault: Vault, run: Run) -> None:
-    """Keep the secret and the sign-in of a rehearsal that went well for checks: with that sign-in the mailbox user has given their word."""
+    """Keep the secret and the sign-in of a successful rehearsal for later checks.
+
+    By signing in for the rehearsal, the mailbox user agreed to this.
+    """
     if (cache := vault.get(Sealed.REHEARSAL_SESSION.of(run.id))) is not None:
         vault.put(Sealed.CHECK_SESSION.of(run.channel.mailbox), cache, SIGN_IN_S)
     vault.move(Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))
 
 
 def close(vault: Vault, run_id: str) -> None:
-    """Drop what a run has sealed for a rehearsal and not kept: it has ended, or nobody rehearses."""
+    """Delete the rehearsal data of a run: the run has ended, or the rehearsal is not used."""
     for sealed in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION, Sealed.REHEARSAL_SECRET):
         vault.drop(sealed.of(run_id))
 
 
 def drop(vault: Vault, mailbox: str) -> None:
-    """Drop what was kept: it was undone, or nobody wants it kept."""
+    """Delete the stored secret and sign-in of the mailbox: setup was undone, or they are unwanted."""
     for sealed in (Sealed.CHECK_SESSION, Sealed.CHECK_SECRET):
         vault.drop(sealed.of(mailbox))
 
 
 async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
-    """Log in and leave; nothing is sent. None where nobody rehearsed, so that there is nothing to log in with.
+    """Log in to SMTP as the mailbox and disconnect, without sending anything.
 
-    The renewed refresh token replaces the old one, which would die after 90 days.
+    Returns None if no rehearsal was made, because then no secret or sign-in is stored. The renewed
+    refresh token replaces the old one, which would expire after 90 days.
 
     Raises:
-        CloudError: no token can be had.
+        CloudError: when no token can be obtained.
     """
     secret, cache = (ctx.vault.get(sealed.of(ctx.channel.mailbox)) for sealed in (Sealed.CHECK_SECRET, Sealed.CHECK_SESSION))
     if secret is None or cache is None:
@@ -132,12 +144,15 @@ async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
 
 
 def record_success(redis: Redis, mailbox: str) -> None:
-    """The bot has just got a token as the mailbox."""
+    """Record that the bot has just obtained a token as the mailbox."""
     redis.set(keys.own_login(mailbox), now().isoformat(), ex=SIGN_IN_S)
 
 
 def last_success(redis: Redis, mailbox: str) -> datetime | None:
-    """When it last got one; None where that is not known, or so long ago that its sign-in may have died unused."""
+    """Return when the bot last obtained a token as the mailbox.
+
+    Returns None if that is unknown, or so long ago that the sign-in may have expired unused.
+    """
     known: Any = redis.get(keys.own_login(mailbox))
     return datetime.fromisoformat(known.decode()) if known else None
 
@@ -148,6 +163,6 @@ def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
             identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret, documents=ctx.documents)
             token, renewed = identity.token(cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True)
         finally:
-            record_sign_in(ctx.store.redis, ctx.channel.mailbox, made)  # the sign-in log shows it beside Webex Connect's
+            record_sign_in(ctx.store.redis, ctx.channel.mailbox, made)  # the sign-in log shows it next to Webex Connect's sign-ins
     ctx.vault.put(Sealed.CHECK_SESSION.of(ctx.channel.mailbox), renewed, SIGN_IN_S)
     return token

@@ -1,4 +1,8 @@
-"""Which message traces were asked of a tenant lately: a second look within five minutes must not knock where the first has used them up."""
+"""Read-only clients for a tenant, and the message trace calls made to it recently.
+
+The calls are recorded because Microsoft limits them per tenant: a second check within five minutes
+must not ask again if the first has used up the limit.
+"""
 
 from __future__ import annotations
 
@@ -30,24 +34,27 @@ from jobs.storage import keys
 from jobs.storage.keys import Key
 
 KEPT_S = 300
-"""How far back Microsoft counts, in seconds (facts/microsoft.md 2.5)."""
+"""Period in which Microsoft counts message trace calls, in seconds (facts/microsoft.md 2.5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TraceCallHistory:
-    """Calls by their time, shared by all workers (:class:`jobs.clouds.rate_limit.Ledger`)."""
+    """Times of a tenant's message trace calls, shared by all workers.
+
+    Implements :class:`jobs.clouds.rate_limit.CallHistory`.
+    """
 
     redis: Redis
     tenant: str
 
     def ages(self) -> list[float]:
-        """How many seconds ago each call of the last five minutes ended."""
+        """Return how many seconds ago each call of the last five minutes ended."""
         now = time.time()
         rows: Any = self.redis.zrangebyscore(self._key, now - KEPT_S, "+inf", withscores=True)
         return [now - float(score) for _, score in rows]
 
     def record(self) -> None:
-        """One more call has ended."""
+        """Record that one more call has ended."""
         now = time.time()
         with self.redis.pipeline() as together:
             together.zadd(self._key, {new_id() + new_id(): now})
@@ -62,7 +69,10 @@ class TraceCallHistory:
 
 @dataclass(slots=True)
 class TenantReader:
-    """One tenant, to be looked at: every channel that is looked at with the same eyes shares their clients, reads and limits."""
+    """Read-only view of one tenant.
+
+    All channels that are checked with the same reader share its clients, reads and rate limits.
+    """
 
     runtime: Runtime
     graph: ReadingGraph
@@ -74,11 +84,11 @@ class TenantReader:
 
     @property
     def allowed(self) -> Collection[Access]:
-        """The accesses that there are."""
+        """Return the kinds of access that this reader has."""
         return {Access.NONE, Access.APP} if self.granted else {Access.NONE}
 
     def context(self, run: Run, store: RunStore) -> StepContext:
-        """What the steps of a run may use; its events go to ``store``."""
+        """Return the context for the steps of ``run``, whose events go to ``store``."""
         settings, vault = self.runtime.settings, self.runtime.vault
         access = Access.APP if self.granted else Access.NONE
         return StepContext(
@@ -95,7 +105,10 @@ class TenantReader:
         )
 
     def revoked_event(self) -> Event | None:
-        """That the tenant has taken its grant back, if these eyes have seen it; it is forgotten by then."""
+        """Return an event if this reader saw that the tenant revoked its grant, else None.
+
+        The stored grant is deleted at the same time.
+        """
         if self.granted is None or self.tokens is None or self.tokens.ended is None:
             return None
         app_access.drop(self.runtime.store.redis, self.granted)
@@ -107,9 +120,10 @@ class TenantReader:
 async def open_reader(
     runtime: Runtime, tenant: str, reads: tuple[SingleFlight, SingleFlight, SingleFlight] | None = None
 ) -> AsyncIterator[TenantReader]:
-    """Eyes for a tenant, which may be unknown (empty).
+    """Open the read-only clients of a tenant; ``tenant`` is empty if it is not known.
 
-    ``reads`` keep what Graph, Exchange and the world answered for many channels; one channel shares only what is under way.
+    ``reads`` are the caches for answers of Graph, of Exchange and of other services, shared by many
+    channels. Without them only reads that are made at the same time are shared.
     """
     settings = runtime.settings
     granted = app_access.grant_for(runtime.store.redis, tenant)

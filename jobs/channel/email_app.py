@@ -1,4 +1,8 @@
-"""Finding the email app again: by its ``uniqueName``, by the object id that a run wrote down, or among all apps of the tenant."""
+"""Lookup, creation and update of the email app, which is the mailbox's app registration.
+
+The app is found by its ``uniqueName``, by the object ID that a run recorded, or among all apps of
+the tenant.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +29,11 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.graph_requests import promised
 
 ADOPT = "adopt"
-"""The question that is answered with the client id of an app that was made by hand."""
+"""Name of the question that is answered with the client ID of a manually created app."""
 
 
 SECRETS = ("Webex Connect ", "Webex email bot, ")
-"""How the names of the secrets that this bot makes begin."""
+"""Prefixes of the names of client secrets that this bot creates."""
 
 
 Json = dict[str, Any]
@@ -55,14 +59,15 @@ async def _app_by_name(ctx: StepContext) -> Json | None:
 
 
 def known_ids(ctx: StepContext) -> tuple[str, ...]:
-    """The client ids by which the app is known, other than by its name: one that was adopted, and that of an earlier run."""
+    """Return the client IDs of the app that are known: of an adopted app, and from an earlier run."""
     return tuple(filter(None, (ctx.run.answer(ADOPT), ctx.run.brief.client_id)))
 
 
 async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
-    """The client ID that Webex Connect was given, where that app is gone and another one has its place; else the empty string.
+    """Return the client ID given to Webex Connect if its app was deleted and replaced.
 
-    A setup gives out the client ID of the app that it finds; a check and a fix know which one was given out before.
+    Returns an empty string otherwise. A setup gives out the client ID of the app that it finds, so
+    this matters only to a check and a fix, which know the client ID that was given out before.
     """
     given = ctx.run.brief.client_id
     if app is None or not _is_outdated(ctx, given, app):
@@ -76,28 +81,37 @@ def _is_outdated(ctx: StepContext, given: str, app: Json) -> bool:
 
 
 async def present_app(ctx: StepContext) -> Json:
-    """The mailbox's app, which must be there.
+    """Return the mailbox's app, which must exist.
 
     Raises:
-        NotFound: it is not, or this replica does not know it yet.
+        NotFound: when it does not exist, or this replica of the directory does not know it yet.
     """
     return (await find_app(ctx) if known_ids(ctx) else None) or await ctx.graph.application(app_key(ctx))
 
 
 async def app_of_run(ctx: StepContext) -> Json | None:
-    """The very app that the channel's runs worked on, for an undo; None where it is gone, whatever has its name now."""
+    """Return the exact app that the channel's runs worked on, for an undo.
+
+    Returns None if that app no longer exists, even if another app now has its name.
+    """
     object_id = ctx.fact("object_id")
     return await ctx.graph.application_by_id(object_id) if object_id else await find_app(ctx)
 
 
 def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """The mailbox's app under a second name, as it was made while the recycle bin kept the first."""
+    """Return the mailbox's app that has a fallback name, or None.
+
+    The fallback name is used while a deleted app in the recycle bin still holds the first name.
+    """
     begins = f"{unique_name(ctx.channel.mailbox)}-"
     return next((app for app in apps if text_of(app, "uniqueName").startswith(begins)), None)
 
 
 def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """The one app that somebody made in the portal for this Call Back URL; of several none is picked (facts/microsoft.md 1.1)."""
+    """Return the app that was created in the portal for this Call Back URL, or None.
+
+    If there are several such apps, none is chosen (facts/microsoft.md 1.1).
+    """
     found = [app for app in apps if _is_manual(app, ctx.channel.callback_url)]
     return found[0] if len(found) == 1 else None
 
@@ -108,29 +122,40 @@ def _is_manual(app: Json, callback_url: str) -> bool:
 
 
 def app_key(ctx: StepContext) -> str:
-    """The ``uniqueName`` by which the app is found, as far as this run knows."""
+    """Return the ``uniqueName`` of the app, as far as this run knows it."""
     return ctx.fact("unique_name") or unique_name(ctx.channel.mailbox)
 
 
 def fallback_name(ctx: StepContext) -> str:
-    """For an app whose first name is taken by a deleted one: it may stay reserved for 30 days (facts/microsoft.md 1.1)."""
+    """Return the unique name to use if a deleted app still holds the first name.
+
+    A deleted app may reserve its name for 30 days (facts/microsoft.md 1.1).
+    """
     return f"{unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
 
 
 def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
-    """The redirect addresses that the app needs: Webex Connect's, and the bot's own."""
+    """Return the redirect URIs that the app needs: Webex Connect's and the bot's own."""
     return tuple(filter(None, (ctx.channel.callback_url, ctx.settings.callback)))
 
 
 def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:
-    """Exchange's own ``SMTP.Send``, as (resource, id); Graph's where Exchange exposes none, as a foreign id breaks every consent (AADSTS65006)."""
+    """Return the ``SMTP.Send`` permission as (resource, id).
+
+    It is Exchange's own permission, or Graph's if Exchange exposes none. An ID that does not belong
+    to the resource breaks every consent (AADSTS65006).
+    """
     if ctx.fact("exchange_smtp_send"):
         return EXCHANGE_APP_ID, ctx.fact("exchange_smtp_send")
     return GRAPH_APP_ID, ctx.fact("graph_smtp_send")
 
 
 async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str], ...]:
-    """What the app declares for Exchange or Graph that the tenant does not know there, as (resource, id); asked only where it is not ours."""
+    """Return the app's permissions for Exchange or Graph that the tenant does not know.
+
+    Each is a pair (resource, id). The service principals are read only for permissions that are not
+    the bot's own.
+    """
     resources = sorted({resource for resource, _ in _foreign_permissions(ctx, app)} & {EXCHANGE_APP_ID, GRAPH_APP_ID})
     return unknown_to(app, {each: found for each in resources if (found := await ctx.graph.service_principal(each))})
 
@@ -146,7 +171,10 @@ def _own_permissions(ctx: StepContext) -> set[str]:
 
 
 def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
-    """What somebody else has put into an app that the bot made with these redirect addresses, in words; empty where there is nothing."""
+    """Return a description of content that others added to an app created by the bot.
+
+    ``uris`` are the redirect URIs that the bot set. The result is empty if no such content exists.
+    """
     unnamed = {"key:seen.app_permission": _foreign_permissions(ctx, app), "key:seen.app_certificate": app.get("keyCredentials")}
     strange = [
         *(uri for uri in redirect_uris(app) if uri not in uris),
@@ -157,7 +185,7 @@ def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
 
 
 def secrets_of(app: Json | None) -> list[Json]:
-    """The app's client secrets, without their values."""
+    """Return the app's client secrets, without their values."""
     return list((app or {}).get("passwordCredentials") or ())
 
 
@@ -171,18 +199,21 @@ def _secret_name(secret: Json) -> str:
 
 
 OURS = "AzureADMyOrg"
-"""The audience: accounts of this tenant."""
+"""Audience of the app: only accounts of this tenant."""
 
 
 TAKEN_S = (0.0, 1, 2, 4)
-"""Pauses between looks for whoever has the app's name, in seconds: one that was made at the same moment shows within them."""
+"""Pauses between lookups of the app that has the name already, in seconds.
+
+An app that was created at the same moment becomes visible within these pauses.
+"""
 
 
 async def create(ctx: StepContext) -> None:
-    """One upsert by ``uniqueName``: safe to repeat.
+    """Create the app with one upsert by ``uniqueName``, which is safe to repeat.
 
     Raises:
-        CloudError: Graph refused.
+        CloudError: when Graph refuses.
     """
     try:
         await ctx.graph.upsert_application(app_key(ctx), _new(ctx))
@@ -191,7 +222,11 @@ async def create(ctx: StepContext) -> None:
 
 
 async def _taken(ctx: StepContext) -> None:
-    """Somebody has the name, whom a moment ago nobody saw: who shows now is merged into, else a deleted app keeps it (facts 1.1)."""
+    """Handle a ``uniqueName`` that is taken although no app had it a moment ago.
+
+    If the other app becomes visible, it is updated. Otherwise a deleted app holds the name, and the
+    fallback name is used (facts 1.1).
+    """
     for pause in TAKEN_S:
         await asyncio.sleep(pause)
         if app := await ctx.graph.application_by_unique_name(app_key(ctx)):
@@ -201,13 +236,15 @@ async def _taken(ctx: StepContext) -> None:
 
 
 async def update(ctx: StepContext, app: Json) -> None:
-    """By its object id, which makes no second app; what is in it stays, but for permissions that this tenant does not know.
+    """Update the app by its object ID, which cannot create a second app.
 
-    One made by hand gets the name by which every later run finds it. Where Entra refuses the name, or does not keep it, the
-    client id finds the app all the same (:func:`jobs.channel.email_app.known_ids`).
+    Its present content is kept, except for permissions that this tenant does not know. A manually
+    created app gets the unique name by which every later run finds it. If Entra refuses that name
+    or does not store it, the app is still found by its client ID
+    (:func:`jobs.channel.email_app.known_ids`).
 
     Raises:
-        CloudError: Graph refused.
+        CloudError: when Graph refuses.
     """
     object_id, body = promised(app, "id"), _body(ctx, app, await unexposed(ctx, app))
     if app.get("appId") in known_ids(ctx) and not app.get("uniqueName"):
@@ -226,7 +263,10 @@ def _new(ctx: StepContext) -> Json:
 
 
 def _body(ctx: StepContext, app: Json, unknown: Iterable[tuple[str, str]] = ()) -> Json:
-    """What the app must have, merged into what it has: a PATCH replaces each list whole. Its addresses stand under Web alone."""
+    """Return the request body: the required content merged into the app's present content.
+
+    A PATCH replaces each list as a whole. The redirect URIs are listed only under the platform Web.
+    """
     for each in unknown:
         app = {**app, "requiredResourceAccess": without_permission(app, *each)}
     return {

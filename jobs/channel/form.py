@@ -1,4 +1,8 @@
-"""What a person types about a channel, read strictly: a value is right, or there is a word why not and what was probably meant."""
+"""Strict reading of the channel values that a person types.
+
+A value is either valid, or it is reported with an error text that has the reason and the value that
+was probably meant.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from jobs.settings import is_loopback
 
 LIFETIMES = ("6", "12", "24")
 KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
-"""Yes and no as the card sends them, and as a client's switch would."""
+"""Yes and no as the card sends them, and as a client's toggle would send them."""
 _DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes"}
 _CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
     "lifetime": (LIFETIMES, Text("typed.lifetime")),
@@ -26,12 +30,15 @@ _CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
 LONGEST = 254
 LONGEST_URL = 200
 for _name in ("invalid", "local", "localhost", "test"):
-    email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)  # the package's own way to let the names of closed networks through
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)  # the package's documented way to allow the names of closed networks
 _SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 
 
 class InvalidInputError(ValueError):
-    """A value cannot be read. ``why`` says why not, ``meant`` is the nearest good value or empty."""
+    """Value that cannot be read.
+
+    ``why`` is the reason. ``meant`` is the nearest valid value, or empty.
+    """
 
     def __init__(self, reason: Text, suggestion: str = "") -> None:
         super().__init__(reason.key)
@@ -41,17 +48,17 @@ class InvalidInputError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ChannelForm:
-    """What the first card asks for, checked: a channel, or why each wrong field is wrong."""
+    """Checked input of the first card: a channel, or the reason for each invalid field."""
 
     channel: Channel | None
     errors: dict[str, Text]
 
 
 def read_address(text: str) -> str:
-    """The one e-mail address in the text, in lower case.
+    """Return the one email address in the text, in lower case.
 
     Raises:
-        TypedWrongError: there is none, more than one, or it is malformed.
+        InvalidInputError: when the text has no address or more than one, or the address is malformed.
     """
     typed = text.strip().removeprefix("mailto:").strip("<>").strip()
     if not typed:
@@ -64,7 +71,7 @@ def read_address(text: str) -> str:
 
 
 def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
-    """The inputs of the first card; the mailbox too, where the command did not name it."""
+    """Read the inputs of the first card, including the mailbox if the command did not name it."""
     errors: dict[str, Text] = {}
     mailbox = channel.mailbox or _try(lambda: read_address(values.get("mailbox", "")), "mailbox", errors)
     callback = _try(lambda: read_callback(values.get("callback_url", "")), "callback_url", errors)
@@ -86,10 +93,12 @@ def _wrong_choices(chosen: Mapping[str, str]) -> dict[str, Text]:
 
 
 def read_callback(text: str) -> str:
-    """Webex Connect's Call Back URL, to the byte as it was typed: Entra compares it so (facts/connect.md 1.4).
+    """Return Webex Connect's Call Back URL exactly as it was typed.
+
+    Entra compares it byte by byte (facts/connect.md 1.4).
 
     Raises:
-        TypedWrongError: it is no https address, or no callback.
+        InvalidInputError: when it is not an https address, or not a callback.
     """
     typed = text.strip()
     if not typed:
@@ -161,7 +170,11 @@ def _why(typed: str) -> Text:
 
 
 def _meant(typed: str) -> str:
-    """The one word that is an address: as it stands, with its slips put right, or without blanks beside its signs."""
+    """Return the address that was probably meant, or an empty string.
+
+    It is the only word that is an address: as typed, with typical typing errors corrected, or
+    without blanks around ``@`` and dots.
+    """
     right = _without_slips(typed)
     for text in (typed, right, re.sub(r"\s*([@.])\s*", r"\1", right)):
         valid = _addresses_in(text)

@@ -1,4 +1,4 @@
-"""The channel's mailbox as Exchange shows it."""
+"""Channel's mailbox as Exchange reports it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 
 OTHERS_SIGN_IN = ("shared", "room", "equipment")
-"""Kinds of mailbox whose own account is blocked as a rule: users with rights to it sign in for it (facts/microsoft.md 2.1)."""
+"""Mailbox types whose own account is normally blocked.
+
+Users with permissions on such a mailbox sign in for it (facts/microsoft.md 2.1).
+"""
 
 
 async def mailbox_row(ctx: StepContext, cmdlet: str = "Get-Mailbox") -> ExchangeRow:
-    """What the cmdlet says of the channel's mailbox.
+    """Return the row that the cmdlet reports for the channel's mailbox.
 
     Raises:
-        NotFound: there is no such mailbox; an empty list is another way to say so, and no mailbox whose values are all empty.
-        CloudError: Exchange could not be asked.
+        NotFound: when the mailbox does not exist; an empty list means the same, not a mailbox with empty values.
+        CloudError: when Exchange cannot be asked.
     """
     rows = await ctx.exchange.run(cmdlet, {"Identity": ctx.channel.mailbox})
     if not rows:
@@ -27,23 +30,30 @@ async def mailbox_row(ctx: StepContext, cmdlet: str = "Get-Mailbox") -> Exchange
 
 
 def own_addresses(ctx: StepContext) -> frozenset[str]:
-    """The addresses that are the mailbox's own: Webex Connect drops a mail from one of them to another (facts/connect.md 1.7)."""
+    """Return the mailbox's own addresses, in lower case.
+
+    Webex Connect drops mail from one of them to another (facts/connect.md 1.7).
+    """
     return frozenset({ctx.channel.mailbox.lower(), ctx.fact("upn").lower()} - {""})
 
 
 def is_shared(mailbox: ExchangeRow) -> bool:
-    """Whether somebody else signs in for it."""
+    """Return whether another user signs in for this mailbox."""
     kind = lower_of(mailbox, "RecipientTypeDetails")
     return any(word in kind for word in OTHERS_SIGN_IN)
 
 
 def login_name(ctx: StepContext) -> str:
-    """Whose mailbox a login by SMTP opens: a shared one is named by its address, whoever's the token is (facts/microsoft.md 2.1)."""
+    """Return the user name for an SMTP login.
+
+    A shared mailbox is named by its address, regardless of the user that the token belongs to
+    (facts/microsoft.md 2.1).
+    """
     return ctx.channel.mailbox if ctx.fact("shared") else ctx.fact("upn")
 
 
 async def may_be_shared(ctx: StepContext) -> bool:
-    """Whether somebody else may sign in for it; where Exchange does not say, it may be so."""
+    """Return whether another user may sign in for the mailbox; True if Exchange does not answer."""
     try:
         return is_shared(await mailbox_row(ctx))
     except CloudError:

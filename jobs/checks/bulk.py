@@ -34,16 +34,19 @@ from jobs.runtime import NoListener, Runtime
 from jobs.storage import codec, keys
 
 TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4
-"""How many tenants are looked at at the same time, and how many channels of one tenant."""
+"""Number of tenants checked in parallel, and number of channels of one tenant."""
 
 
 SLICE_S, LONGEST_S = 300, 600
-"""After so many seconds no other tenant is begun, and after more no other channel: the worker goes on with what else waits, and then
-with the rest. A tenant that is cut in two is read twice, so that is only done before the job's own time is up."""
+"""Seconds after which no further tenant, and no further channel, is begun.
+
+The worker then does other queued work first and continues the round later. A tenant whose channels
+are split over two turns is read twice, so that is done only to stay within the job's timeout.
+"""
 
 
 NEEDS_OTHER = "skipped.needs_other"
-"""Why a finding was left out that another one has to be seen for first."""
+"""Text key of a finding that was skipped because another finding was not available."""
 
 
 log = structlog.get_logger(__name__)
@@ -61,11 +64,11 @@ class BulkCheck:
     tenants: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TENANTS_AT_ONCE))
 
     def over(self, seconds: float) -> bool:
-        """Whether the worker has been at it for longer than that."""
+        """Return whether the worker has been busy for longer than ``seconds``."""
         return time.monotonic() - self.began > seconds
 
     async def tenant(self, name: str, channels: list[Channel]) -> None:
-        """All channels of one tenant."""
+        """Check all given channels of one tenant."""
         async with self.tenants:
             if self.over(SLICE_S):
                 return
@@ -76,13 +79,16 @@ class BulkCheck:
                 self._tell(replace(ended, data={**ended.data, "question": f"app_access:{name}"}))
 
     async def channel(self, seen: TenantReader, channel: Channel, at_once: asyncio.Semaphore) -> None:
-        """One channel, also after the time for new tenants is up."""
+        """Check one channel, also after the time for starting new tenants is over."""
         async with at_once:
             if not self.over(LONGEST_S):
                 self._tell(Event(Kind.FOUND, now(), step=channel.mailbox, finding=await self._verdict(seen, channel)))
 
     async def _verdict(self, seen: TenantReader, channel: Channel) -> Finding:
-        """One channel; a mistake of ours in one does not keep the others from being looked at."""
+        """Return the finding for one channel.
+
+        An error of the bot in one channel does not stop the check of the others.
+        """
         try:
             return summarize(await self._looked(seen, channel))
         except (LeaseLostError, RedisError):
@@ -108,7 +114,10 @@ class BulkCheck:
 
 
 async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
-    """Every channel that has no verdict yet; the version then, or 0 where some are left for another turn."""
+    """Check every channel that has no verdict yet, and return the version of the run.
+
+    Returns 0 if some channels are left for another turn.
+    """
     if run.checked is not None:
         return run.version
     work = BulkCheck(runtime, run, holds, time.monotonic())
@@ -126,7 +135,7 @@ def mailboxes(run: Run) -> tuple[str, ...]:
 
 
 def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel]]:
-    """The channels by their tenant, which is empty where it is not known."""
+    """Return the channels grouped by tenant ID, which is empty for an unknown tenant."""
     found: dict[str, list[Channel]] = {}
     for mailbox in wanted:
         record = runtime.channels.record(mailbox)
@@ -136,9 +145,10 @@ def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel
 
 
 def summarize(run: Run) -> Finding:
-    """A check in one line: the first cause, or how much is known.
+    """Return the result of a check as one finding: the first cause, or how much is known.
 
-    What was left out, for want of access or of an answer, is not known to be right; and right is only what mail was seen to prove.
+    Checks that were skipped, because access or an answer was missing, do not count as good. The
+    state is OK only if mail was seen to flow.
     """
     steps = steps_of(run)
     found = {name: finding for name, finding in run.findings.items() if name in steps}
@@ -159,14 +169,17 @@ def summarize(run: Run) -> Finding:
 
 
 def _left_out(step: Step, finding: Finding) -> bool:
-    """Whether it could have been looked at and was not: what nobody configured, or what there is nothing to see of, is no gap."""
+    """Return whether a finding could have been determined but was not.
+
+    Features that are not configured, and findings with nothing to read, are not gaps.
+    """
     if finding.state is not State.SKIPPED or finding.seen is None:
         return finding.state is State.UNKNOWN
     return finding.seen.key == NEEDS_OTHER or (finding.seen in GO_WITH_SIGN_IN and app_may_read(step.reads))
 
 
 class CheckBuffer(RunStore):
-    """The store, except for the one run's own events."""
+    """Store that keeps the events of one run in memory and passes all other calls to Redis."""
 
     def __init__(self, store: RunStore, opened: Event) -> None:
         super().__init__(store.redis)
@@ -176,15 +189,15 @@ class CheckBuffer(RunStore):
 
     @property
     def run(self) -> Run:
-        """The check as it stands."""
+        """Return the check in its present state."""
         return fold(self._id, self._events)
 
     def append(self, run_id: str, *events: Event) -> None:
-        """Add to the history, in memory."""
+        """Add the events to the history in memory."""
         self._events += events
 
     def refresh(self, run: Run) -> Run:
-        """The check as it stands; only what happened since is folded."""
+        """Return the check in its present state, folding only the events that ``run`` lacks."""
         return apply_events(run, self._events[run.version :])
 
     def save(self) -> Run:

@@ -1,4 +1,4 @@
-"""Look at a channel: everything at once, with whatever access there is, and change nothing."""
+"""Check of a channel: all facts at once, with the access that is available, without changes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 
 FORWARDS = ("forwarding", "outbound_policy")
-"""Steps whose change decides where copies go."""
+"""Steps whose change decides where copies are sent."""
 
 
 async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
-    """Every fact of the channel, once; again when somebody has signed in, or the tenant has let the bot read by itself. The version then."""
+    """Check every fact of the channel once, and return the version of the run.
+
+    The check runs again after a person has signed in, or after the tenant has granted the bot its
+    own read access.
+    """
     if run.checked is not None:
         return run.version
     if not await _signed_in(runtime, run, holds):
@@ -36,7 +40,7 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
 
 
 async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> bool:
-    """With an administrator's sign-in; False where nobody is signed in, or not any more."""
+    """Check with an administrator's sign-in; return False if no valid sign-in exists."""
     if run.account is None:
         return False
     try:
@@ -51,7 +55,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
 
 
 async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
-    """With what needs no sign-in, and with the bot's own read access where the tenant grants it."""
+    """Check without a sign-in, using the bot's own read access if the tenant grants it."""
     async with tenant_reader.open_reader(runtime, run.channel.tenant_id) as seen:
         await Engine(seen.context(run, runtime.store), steps_of(run), runtime.listener, holds, runtime.shutdown).check(seen.allowed)
     if ended := seen.revoked_event():
@@ -59,19 +63,21 @@ async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> N
 
 
 def steps_of(run: Run) -> dict[str, Step]:
-    """What a check looks at."""
+    """Return the steps that a check of this run inspects."""
     return checks_for(run.channel.profile)
 
 
 def brief_for(store: RunStore, mailbox: str) -> Brief:
-    """What the channel's runs found out and a check needs without a sign-in: ids and times, nothing secret.
+    """Return the facts that the channel's earlier runs found and that a check without a sign-in needs.
 
-    Of each the newest: a fix may have made the app anew, asked for another token, or set the forwarding. ``client_id`` is what Webex
-    Connect got its token with; ``changed_at`` is when the bot last changed where copies go: what arrived before that says nothing about it.
+    They are IDs and times, and never secrets. The newest value is used for each fact, because a fix
+    may have created a new app, requested a new token, or set the forwarding. ``client_id`` is the
+    client ID with which Webex Connect obtained its token. ``changed_at`` is when the bot last
+    changed where copies are sent: mail that arrived earlier says nothing about that change.
     """
     runs = store.runs_of_mailbox(mailbox)
     given = [run for run in runs if "token_saved" in run.answers]
-    shared = bool(_newest(runs, "shared"))  # such a mailbox is named by its address, and who signs in for it may be several
+    shared = bool(_newest(runs, "shared"))  # a shared mailbox is named by its address, and several users may sign in for it
     return Brief(
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
         upn="" if shared else _newest(runs, "upn"),
@@ -92,13 +98,20 @@ def _newest(runs: Sequence[Run], fact: str) -> str:
 
 
 def may_sign_in(run: Run) -> bool:
-    """Whether a sign-in would show more: the first one, or once the check is done that of somebody with more roles."""
+    """Return whether a sign-in would show more.
+
+    That is the case before the first sign-in, or after a finished check if somebody with more roles
+    signs in.
+    """
     if run.account is not None:
         return run.checked is not None and lacks_role(run)
     return any(f.state is State.SKIPPED and f.seen in GO_WITH_SIGN_IN for f in run.findings.values())
 
 
 def may_be_granted(redis: Redis, run: Run) -> bool:
-    """Whether the tenant, which is known, could let the bot look by itself at what it has to leave out now."""
+    """Return whether the tenant could grant the bot access to facts that are skipped now.
+
+    The tenant must be known, and must not have granted access already.
+    """
     tenant = run.channel.tenant_id
     return bool(tenant) and run.account is None and may_sign_in(run) and app_access.grant_for(redis, tenant) is None

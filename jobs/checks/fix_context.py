@@ -1,4 +1,8 @@
-"""What a fix is told before it looks: what the channel's runs know, and what its newest check names that only a new token or a consent mends."""
+"""Facts for a fix that are known before it starts.
+
+They are the facts from the channel's earlier runs, and those causes in the newest check that only a
+new token or a consent resolves.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,10 @@ GENERATE = causes(
     "smtp_token_refused",
     "wrong_mailbox_user",
 )
-"""What a new token ends: the mailbox user presses Generate Token in Webex Connect (facts/microsoft.md 4, 9 rows 4 and 10).
+"""Causes that a new token resolves: the mailbox user clicks Generate Token in Webex Connect.
 
-A token of a single-page application ends by itself, also after its callback was moved to the platform Web.
+Sources: facts/microsoft.md 4, and 9 rows 4 and 10. A token of a single-page application expires on
+its own, even after its callback was moved to the platform Web.
 """
 
 
@@ -48,7 +53,7 @@ def _without_consent(check: Run) -> bool:
 
 
 def verdict_of(check: Run) -> Verdict:
-    """What a check that is done says."""
+    """Return the verdict of a finished check."""
     return judge(steps_of(check), {name: found for name, found in check.findings.items() if name in steps_of(check)})
 
 
@@ -58,5 +63,8 @@ def _dead_token(check: Run) -> str:
 
 
 def _is_news(check: Run, token_at: datetime | None) -> bool:
-    """A token that was generated after the check was made has answered it."""
+    """Return whether the check finished after the newest token was generated.
+
+    A token that was generated later has already resolved the cause.
+    """
     return check.checked is not None and (token_at is None or check.checked > token_at)

@@ -1,4 +1,7 @@
-"""Who can mend the causes of a check, and the one button that leads there: by the cause, whichever finding has seen it."""
+"""Person who can fix the causes of a check, and the one button that leads there.
+
+Both depend on the cause, regardless of the finding that reported it.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,12 @@ FIXED_BY = {
     "service_principal": causes("service_principal_missing", "app_not_found", "app_disabled", "user_not_assigned"),
     "client_secret": causes("client_secret_expired", "client_secret_expires_soon", "client_secret_gone"),
 }
-"""Which steps make a change where one of these is the cause, and they themselves are not known to be right."""
+"""Causes that each step can fix by a change, unless the step itself is known to be right."""
 SEVERAL = causes("app_disabled")
-"""What Entra says alike where a plan mends it and where none does (facts/microsoft.md 5: 7000112): the step itself has to be seen wrong."""
+"""Causes with the same Entra code for problems that a plan fixes and problems that no plan fixes.
+
+For these the step itself must be found wrong (facts/microsoft.md 5: 7000112).
+"""
 TURNS = {
     Turn.MAILBOX_USER: GENERATE
     | causes(
@@ -105,27 +111,36 @@ _WHOSE = {cause: turn for turn, causes in TURNS.items() for cause in causes}
 
 
 def who_acts(cause: str) -> Turn:
-    """Whose turn it is where the bot itself cannot mend it: an administrator's, where the cause does not say otherwise."""
+    """Return the person who must act on a cause that the bot cannot fix itself.
+
+    It is an administrator unless the cause says otherwise.
+    """
     return _WHOSE.get(cause, Turn.ADMINISTRATOR)
 
 
 def whose_turn(verdict: Verdict) -> Turn:
-    """Whose turn the first cause is; the approver's, where a plan of the bot would mend it."""
+    """Return the person who must act on the first cause: the approver if a plan of the bot fixes it."""
     if not verdict.causes:
         return Turn.NOBODY
     return Turn.APPROVER if _fixing_step(verdict, verdict.causes[0]) else who_acts(verdict.weighed[verdict.causes[0]].cause)
 
 
 def for_people(verdict: Verdict) -> tuple[str, ...]:
-    """The causes that no plan of the bot mends, without those that a fix asks a new token for."""
+    """Return the causes that no plan of the bot fixes, without those that a new token resolves.
+
+    A fix asks for that new token itself.
+    """
     causes = (verdict.weighed[name].cause for name, step in _fixing_steps(verdict).items() if not step)
     return tuple(cause for cause in causes if cause not in GENERATE | {""})
 
 
 def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]] | None:
-    """The button: a plan where one would hold a change for any of the causes, else the page on which a person mends the first, or nothing.
+    """Return the text key and data of the fix button, or None for no button.
 
-    Where the check is not ``whole`` a sign-in comes first: a token that is refused may have a cause that only that shows.
+    The button opens a plan if a plan would contain a change for any of the causes. Otherwise it
+    opens the page on which a person fixes the first cause. If the check is not ``whole``, the page
+    is not offered, because a sign-in comes first: a refused token may have a cause that only a
+    sign-in shows.
     """
     if not verdict.causes:
         return None
@@ -141,7 +156,10 @@ def _generate_button(channel: Channel, verdict: Verdict) -> tuple[str, dict[str,
 
 
 def page_of(channel: Channel) -> str:
-    """Webex Connect of the channel: where its Call Back URL leads; empty where that is not known."""
+    """Return the address of the channel's Webex Connect, taken from its Call Back URL.
+
+    The result is empty if the address is not known.
+    """
     page = urlsplit(channel.callback_url)
     return f"https://{page.netloc}" if page.scheme == "https" and page.netloc else ""
 
@@ -152,7 +170,10 @@ def _fixing_steps(verdict: Verdict) -> dict[str, str]:
 
 
 def _fixing_step(verdict: Verdict, name: str) -> str:
-    """The step whose plan would hold a change: one that is wrong itself, or that nobody could look at yet. Empty where there is none."""
+    """Return the step whose plan would contain a change for this finding, or an empty string.
+
+    It is a step that is wrong itself, or that could not be read yet.
+    """
     cause = verdict.weighed[name].cause
     able = [step for step, causes in FIXED_BY.items() if cause in causes]
     unseen = [] if cause in SEVERAL else in_state(able, verdict.weighed, State.SKIPPED, State.UNKNOWN)

@@ -1,4 +1,7 @@
-"""The root cause of a check: the wrong findings that no other wrong finding explains (DESIGN.md, the words)."""
+"""Root cause of a check: the wrong findings that no other wrong finding explains.
+
+The terms are defined in DESIGN.md, "the words".
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,17 @@ from jobs.model import Finding, Signals, State, Station
 MAIL_PATH = tuple(Station)
 PROOFS = ("copies", "answers")
 NOT_READ = "what_stops_mail_not_read"
-"""The cause of a failure without a code where what may be behind it could not be read."""
+"""Cause of a failure without a specific code if its possible explanation could not be read."""
 UNSPECIFIC = causes("mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed") | {""}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Names of findings. ``causes``: the one that stops mail first in front; ``symptoms``: each with the cause that explains it.
+    """Result of a check, as names of findings.
 
-    ``since`` is when the first cause began, or what it brings about. ``counted`` are the findings as they count (:mod:`jobs.checks.weighing`).
+    ``causes`` are ordered, with the one that stops mail earliest first. ``symptoms`` maps each
+    symptom to the cause that explains it. ``since`` is when the first cause, or one of its
+    symptoms, began. ``weighed`` are the findings after weighing (:mod:`jobs.checks.weighing`).
     """
 
     causes: tuple[str, ...]
@@ -38,9 +43,10 @@ class Verdict:
 
 
 def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: bool = True) -> Verdict:
-    """From what was found, and from which fact explains which.
+    """Return the verdict from the findings and from the steps, which say what explains what.
 
-    Before the check is ``done`` a failure is no cause while something that could explain it, or show that it is over, was not looked at.
+    Before the check is ``done``, a failure is not yet a cause if a finding is missing that could
+    explain it or show that it is over.
     """
     count = promote_possible(steps, weigh(steps, findings))
     above = _explained(_wrong(steps, count), steps, count)
@@ -62,26 +68,29 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
 
 
 def mail_flows(findings: Mapping[str, Finding]) -> bool:
-    """Whether mail was seen to flow both ways: copies that reach Webex Connect, and answers that leave."""
+    """Return whether mail was seen to flow both ways: copies reach Webex Connect and answers leave."""
     return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(map(has_overdue_mail, findings.values()))
 
 
 def proves(finding: Finding) -> bool:
-    """Whether mail was seen to pass, and none is waiting that should have passed by now."""
+    """Return whether the finding shows that mail passed and that no mail is overdue."""
     return finding.state is State.OK and not has_overdue_mail(finding)
 
 
 def has_overdue_mail(finding: Finding) -> bool:
-    """Whether mail is waiting that should have passed by now."""
+    """Return whether mail is waiting that should have passed by now."""
     return finding.signals.unanswered is not None or finding.signals.unproven is not None
 
 
 def promote_possible(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
-    """What is only possible is the cause where something is wrong that it expressly explains: an incident of the provider's own.
+    """Return the findings, with possible causes made certain if they explain a wrong finding.
 
-    One that shows elsewhere by its own name is proven by that name alone: a shared mailbox's blocked account by a sign-in that says
-    so. Mail stops then where the first thing that it explains stops it; with the fact ``proven`` it is called what that is called.
-    A failure without a code proves none by name; it is put down to what alone may explain it.
+    A possible cause becomes certain if something is wrong that it explicitly explains, for example
+    an incident of the provider. A possible cause that also appears elsewhere under its own name is
+    proven only by that name, for example a shared mailbox's blocked account by a sign-in that
+    reports it. Mail then stops at the first finding that it explains. With the fact ``proven`` it
+    takes the cause of that finding. A failure without a specific code proves no possible cause by
+    name. It is attributed to the only finding that may explain it.
     """
     wrong, found = _wrong(steps, findings), dict(findings)
     for name in _by(findings, State.POSSIBLE):
@@ -104,7 +113,10 @@ def _blame(able: Collection[str], cause: str, finding: Finding, steps: Mapping[s
 
 
 def _only_explanation(wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
-    """What is possible, and alone may explain a failure without a code: nothing that does is certain, unread or still to be looked at."""
+    """Return the possible findings that alone may explain a failure without a specific code.
+
+    None of the findings that may explain the failure is certain, unread, or still missing.
+    """
     found: dict[str, Finding] = {}
     for name in _root_causes(_explained(wrong, steps, findings)):
         for only in _single_possible(_may_explain(name, steps, findings), findings):
@@ -120,18 +132,21 @@ def _single_possible(able: Collection[str], findings: Mapping[str, Finding]) -> 
 
 
 def _may_explain(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
-    """What may be behind a failure without a code, by what each says that it explains."""
+    """Return the steps that say they explain a failure without a specific code."""
     code = findings[name].cause
     return [each for each in ancestors(name, steps) if code in UNSPECIFIC & steps[each].diagnosis.explains]
 
 
 def _unread(finding: Finding) -> bool:
-    """Whether somebody who may read more would know it."""
+    """Return whether a person with more permissions could read this."""
     return finding.state is State.UNKNOWN or (finding.state is State.SKIPPED and finding.seen in GO_WITH_SIGN_IN)
 
 
 def _not_read(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
-    """A failure without a code is none of its own where what may explain it was not read: that is what it says then."""
+    """Return the causes without a specific code whose possible explanation was not read.
+
+    Each gets the cause ``NOT_READ``, because it cannot be treated as a separate cause.
+    """
     return {name: replace(findings[name], cause=NOT_READ) for name in causes if _has_unread(_may_explain(name, steps, findings), findings)}
 
 
@@ -140,7 +155,10 @@ def _has_unread(names: Iterable[str], findings: Mapping[str, Finding]) -> bool:
 
 
 def _settling(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
-    """A failure by what is right by now is an older one, or the change has not come everywhere yet: it is told so."""
+    """Return the causes whose explanation has been fixed, with the cause for that case.
+
+    Such a failure is older than the fix, or the change has not been replicated everywhere yet.
+    """
     told: dict[str, Finding] = {}
     for name in causes:
         if instead := _name_while_settling(name, steps, findings):
@@ -156,18 +174,18 @@ def _name_while_settling(name: str, steps: Mapping[str, Step], findings: Mapping
 
 
 def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
-    """What is wrong and stops mail, in the order of the mail's way."""
+    """Return the essential findings that are wrong, in the order of the mail's path."""
     wrong = (name for name in _by(findings, State.WRONG) if steps[name].diagnosis.stops_mail)
     return sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
 
 
 def _warnings(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> tuple[str, ...]:
-    """What is noticed: warnings, and what is wrong and does not stop mail."""
+    """Return the warnings, and the wrong findings that do not stop mail."""
     return _by(findings, State.WARNING) + tuple(name for name in _by(findings, State.WRONG) if not steps[name].diagnosis.stops_mail)
 
 
 def _explained(names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, str]:
-    """Each of these with the wrong finding that explains it, or the empty string."""
+    """Return each name with the wrong finding that explains it, or with an empty string."""
     wrong = _wrong(steps, findings)
     return {name: _nearest(name, wrong, steps, findings) for name in names}
 
@@ -190,7 +208,7 @@ def in_state(names: Iterable[str], findings: Mapping[str, Finding], *states: Sta
 
 
 def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> set[str]:
-    """What must be looked at before a failure is certain."""
+    """Return the steps that must be inspected before a failure is certain."""
     return ancestors(name, steps) | pending(name, steps, findings)
 
 
@@ -202,10 +220,11 @@ def _since(causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Mappi
 
 
 def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> str:
-    """The wrong finding that explains this one, the earliest on the mail's way, or the empty string.
+    """Return the wrong finding that explains this one, the earliest on the mail's path, or "" if none.
 
-    It explains only what it can bring about: its own cause seen from elsewhere, one of its ``explains``, or a failure without a code.
-    What is only possible, or may be disproved, is no second cause where the same is certain from anywhere.
+    A finding explains only what it can bring about: its own cause seen from elsewhere, one of its
+    ``explains``, or a failure without a specific code. A possible or disprovable finding is not a
+    second cause if the same cause is certain elsewhere.
     """
     code = findings[name].cause
     able = {each for each in ancestors(name, steps) & set(wrong) if code in _brings_about(each, steps, findings)}
@@ -233,7 +252,10 @@ def _root(name: str, above: Mapping[str, str]) -> str:
 
 
 def ancestors(name: str, steps: Mapping[str, Step]) -> set[str]:
-    """Every fact that explains this one, near or far. What a step merely needs to be looked at explains nothing."""
+    """Return every step that explains this one, directly or indirectly.
+
+    A step that is only a precondition for reading another one explains nothing.
+    """
     return set(_ancestors(name, tuple((n, s.diagnosis.caused_by) for n, s in steps.items())))
 
 
@@ -248,7 +270,7 @@ def _ancestors(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> fro
 
 
 def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[str, ...]:
-    """One cause that two probes saw is one cause: the first place is kept."""
+    """Return the causes without duplicates: a cause that two steps saw is kept at its first position."""
     by_cause: dict[str, str] = {}
     for name in causes:
         by_cause.setdefault(findings[name].cause or name, name)
@@ -256,7 +278,10 @@ def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[s
 
 
 def station(step: Step, finding: Finding) -> Station:
-    """Where mail stops: what was found may say so more exactly than the step (a blocked sign-in stops answers, not arrivals)."""
+    """Return where mail stops.
+
+    A finding may be more exact than its step: a blocked sign-in stops answers, not arrivals.
+    """
     return finding.signals.station or step.diagnosis.station
 
 

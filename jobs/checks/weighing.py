@@ -19,12 +19,18 @@ Findings = Mapping[str, Finding]
 
 
 def weigh(steps: Steps, findings: Findings) -> dict[str, Finding]:
-    """The findings that count, without those that are history, and with what is only possible judged by what disproves it."""
+    """Return the findings that count, without those that are history.
+
+    Possible findings are changed if another finding disproves them.
+    """
     return {name: _reconsider(name, steps, findings) for name in findings if not _superseded(name, steps, findings)}
 
 
 def pending(name: str, steps: Steps, findings: Findings) -> set[str]:
-    """What could still show that this is history, or harmless: before that nothing is certain."""
+    """Return the steps that could still show that this finding is history or harmless.
+
+    Before they are inspected, nothing is certain.
+    """
     return {each for each in (*steps[name].diagnosis.superseded_by, *_disproof(name, steps, findings)) if each in steps}
 
 
@@ -52,7 +58,10 @@ def _is_disproved(name: str, steps: Steps, findings: Findings) -> bool:
 
 
 def _superseded_nearer(name: str, steps: Steps, findings: Findings) -> bool:
-    """Whether the same is history where it is seen from nearer: then it is here, too."""
+    """Return whether a finding with the same cause, nearer to the source, is history.
+
+    Then this finding is history too.
+    """
     seen = (each for each in steps[name].diagnosis.caused_by if each in findings)
     return any(_is_same_failure(findings[each], findings[name]) and _superseded(each, steps, findings) for each in seen)
 
@@ -67,7 +76,7 @@ def _disproof(name: str, steps: Steps, findings: Findings) -> tuple[str, ...]:
 
 
 def _superseded(name: str, steps: Steps, findings: Findings) -> bool:
-    """Whether what failed is known to have gone well since."""
+    """Return whether the failed operation is known to have succeeded since."""
     failed = findings[name].signals.harmless_after or findings[name].signals.since
     later = steps[name].diagnosis.superseded_by if failed else ()
     return _any_succeeded_since(later, name, steps, findings)
@@ -78,9 +87,11 @@ def _any_succeeded_since(healers: Iterable[str], name: str, steps: Steps, findin
 
 
 def _succeeded_since(healer: str, name: str, steps: Steps, findings: Findings) -> bool:
-    """Whether that holds, and late enough: what says no moment was tried at this very look, and is newer than anything.
+    """Return whether ``healer`` succeeded late enough after the failure.
 
-    An answer may still leave by a token that has died since; where the token lives, it proves at once, unless a mail waits for one.
+    A finding without a time was tested in this very check, so it is newer than any other. An answer
+    may still leave with a token that has expired since, so the step's ``lags`` is added. If the
+    token lives, the success proves it at once, unless a mail waits for an answer.
     """
     good = findings.get(healer)
     if good is None or good.state is not State.OK:
@@ -104,7 +115,7 @@ def _shown(good: Finding, failed: Finding) -> datetime | None:
 
 
 def _begun(failed: Finding, findings: Findings) -> datetime | None:
-    """From when on a success tells."""
+    """Return the time after which a success disproves the failure, or None if it is not known."""
     if failed.signals.as_of:
         told = findings.get(failed.signals.as_of)
         return told.signals.elsewhere_since if told else None

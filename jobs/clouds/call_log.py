@@ -1,4 +1,7 @@
-"""Which changing calls a piece of work made, with the ids that Microsoft's support asks for: the audit trail keeps them."""
+"""Log of the changing calls in a piece of work, with the IDs that Microsoft support needs.
+
+The audit trail stores them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ _MADE: ContextVar[list[str] | None] = ContextVar("calls_made", default=None)
 
 @contextmanager
 def record_calls() -> Iterator[list[str]]:
-    """The calls made within, by this task and by those that it starts; one line each, in their order."""
+    """Collect the calls made inside the context, by this task and the tasks that it starts.
+
+    Yields a list with one line for each call, in order.
+    """
     made: list[str] = []
     token = _MADE.set(made)
     try:
@@ -23,7 +29,7 @@ def record_calls() -> Iterator[list[str]]:
 
 
 def record(service: str, what: str, status: int, ids: RequestIds) -> None:
-    """A call was answered; kept where somebody wants to know."""
+    """Record an answered call if a collector is active."""
     made = _MADE.get()
     if made is not None:
         made.append(" ".join((service, what, str(status), *(f"{name}={value}" for name, value in ids.items()))))

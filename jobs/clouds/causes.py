@@ -1,8 +1,9 @@
-"""Which code of which service means what: data only, read by :mod:`jobs.clouds.errors`.
+"""Tables of the services' error codes and their meaning, read by :mod:`jobs.clouds.errors`.
 
-The tables are facts/microsoft.md sections 1, 2.4, 3.5, 4.1, 5 and 7, and for bounces Microsoft's page "Email non-delivery reports and
-SMTP errors in Exchange Online" with those that it leads to. Every cause has a sentence and a remedy in
-``adaptive_cards/texts/causes.en.toml``; a test holds the three together.
+Sources: facts/microsoft.md sections 1, 2.4, 3.5, 4.1, 5 and 7, and for bounces Microsoft's page
+"Email non-delivery reports and SMTP errors in Exchange Online" with the pages that it links. Every
+cause has a sentence and a remedy in ``adaptive_cards/texts/causes.en.toml``. A test checks that the
+three agree.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 
 class ErrorKind(StrEnum):
-    """What a caller can do about an error; each kind is a class in :mod:`jobs.clouds.errors`."""
+    """Reaction that an error calls for; each kind is a class in :mod:`jobs.clouds.errors`."""
 
     TRANSIENT = "transient"
     NOT_REPLICATED = "settling"
@@ -26,14 +27,14 @@ class ErrorKind(StrEnum):
 
 
 class Meaning(NamedTuple):
-    """A cause and its kind."""
+    """Cause and its kind."""
 
     cause: str
     kind: ErrorKind
 
 
 class Phrase(NamedTuple):
-    """Words by which a service's answer is known when its code says too little, and what they mean."""
+    """Words that identify a service's answer if its code is too general, and their meaning."""
 
     pattern: re.Pattern[str]
     meaning: Meaning
@@ -44,7 +45,10 @@ def _phrase(pattern: str, cause: str, kind: ErrorKind = ErrorKind.REJECTED) -> P
 
 
 def _code(*codes: str) -> str:
-    """A pattern for these enhanced codes; the same numbers within an address (10.5.2.2) are none."""
+    """Return a pattern for these enhanced status codes.
+
+    The same numbers inside an address (10.5.2.2) do not match.
+    """
     return rf"(?<![\w.])(?:{'|'.join(map(re.escape, codes))})(?!\w|\.\d)"
 
 
@@ -105,7 +109,7 @@ _ENTRA_ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
 #: AADSTS number -> meaning (facts section 5).
 ENTRA: dict[int, Meaning] = {code: Meaning(cause, kind) for cause, kind, codes in _ENTRA_ROWS for code in codes}
 
-#: OAuth's own ``error`` word, for an answer that carries no AADSTS number.
+#: OAuth's own ``error`` value, for an answer without an AADSTS number.
 OAUTH: dict[str, Meaning] = {
     "access_denied": Meaning("consent_declined", ErrorKind.REJECTED),
     "consent_required": Meaning("consent_missing", ErrorKind.REJECTED),
@@ -119,7 +123,7 @@ OAUTH: dict[str, Meaning] = {
     "temporarily_unavailable": Meaning("entra_busy", ErrorKind.TRANSIENT),
 }
 
-#: Words in answers of Microsoft Graph, most telling first (facts 1.2 to 1.5 and 7).
+#: Words in answers of Microsoft Graph, most specific first (facts 1.2 to 1.5 and 7).
 GRAPH_PHRASES: tuple[Phrase, ...] = (
     _phrase(
         r"Credential type not allowed|CredentialTypeNotAllowed|CredentialInvalidLifetime|as per assigned policy",
@@ -136,7 +140,7 @@ GRAPH_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"InvalidAuthenticationToken", "access_token_refused", ErrorKind.SIGN_IN_NEEDED),
 )
 
-#: Words in answers of Exchange, most telling first (facts 2.4 and 3.5).
+#: Words in answers of Exchange, most specific first (facts 2.4 and 3.5).
 EXCHANGE_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"Organization is already enabled for customization", "already_there", ErrorKind.ALREADY_EXISTS),
     _phrase(
@@ -149,8 +153,8 @@ EXCHANGE_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"Expired or Invalid pagination request", "exchange_answer_cut"),
 )
 
-#: Words of SMTP replies and of bounces, most telling first (facts 4.1 and 2.3). 4.3.2 alone is any trouble of a system, 5.7.1 any refusal,
-#: and 5.2.2 is a sender's limit where the words say so.
+#: Words of SMTP replies and bounces, most specific first (facts 4.1 and 2.3). 4.3.2 is any system error,
+#: 5.7.1 any refusal, and 5.2.2 is a sender's limit only if the words say so.
 SMTP_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"SmtpClientAuthentication is disabled for the Tenant", "smtp_auth_off_for_tenant"),
     _phrase(r"SmtpClientAuthentication is disabled for the Mailbox|smtp_auth_disabled", "smtp_auth_off_for_mailbox"),
@@ -180,7 +184,7 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"\b4\.3\.2\b|\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]", "smtp_busy", ErrorKind.TRANSIENT),
 )
 
-#: What a write of ours can cause for some minutes, and only then: retried inside the window after it, permanent outside (CHECKLIST J7).
+#: Causes that our own write can have for some minutes: retried only in that window (CHECKLIST J7).
 REPLICATION_CAUSES: frozenset[str] = frozenset(
     {
         "app_not_found",

@@ -1,26 +1,27 @@
-"""What can go wrong between us and Microsoft's clouds, as one tree.
+"""Errors between the bot and the clouds, as one tree.
 
 ::
 
     CloudError                 always: cause, service, status, code, message, ids to look up
-     ├── Transient             the same request may work later (429, 5xx, time-outs, resets)
-     ├── Settling              the directory has not yet replicated a write of ours; 120 s to 5 min
-     ├── SignInNeeded          401, or a refresh token that is dead: a person signs in again
-     ├── NotAllowed            403: a role, a permission or a policy is missing
+     ├── Transient             the same request may work later (429, 5xx, timeouts, resets)
+     ├── NotReplicatedYet      the directory has not yet replicated a write of ours; 120 s to 5 min
+     ├── SignInNeeded          401, or a dead refresh token: a person must sign in again
+     ├── Forbidden             403: a role, a permission or a policy is missing
      ├── NotFound              404, or ManagementObjectNotFoundException
-     ├── AlreadyThere          what was to be made exists: success for whoever asked
-     ├── Rejected              anything else that is permanent: the request or the set-up is wrong
-     └── Unreadable            JSON that is not JSON, HTML, NUL bytes
-          └── CutShort         half a body; a repeatable request is sent again
+     ├── AlreadyExists         the object to create exists: a success for the caller
+     ├── Rejected              any other permanent error: the request or the setup is wrong
+     └── MalformedAnswer       invalid JSON, HTML, NUL bytes
+          └── TruncatedAnswer  half a body; a repeatable request is sent again
 
-``error.settles`` is wider than :class:`Settling`: it is true for every cause that one of our own writes can bring
-about for some minutes (a 404 after a create, AADSTS7000215 after addPassword). Outside the window after such a write
-the same error is permanent, and only the caller knows when it wrote.
+``error.settles`` is wider than :class:`NotReplicatedYet`. It is true for every cause that one of
+our own writes can bring about for some minutes (a 404 after a create, AADSTS7000215 after
+addPassword). Outside the window after such a write the same error is permanent, and only the caller
+knows when it wrote.
 """
 
 from __future__ import annotations
 
-# ruff: noqa: N818  the classes are named after what the caller does about them, and the tree says that they are errors
+# ruff: noqa: N818  the classes are named after the reaction, and the tree shows that they are errors
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 
 @dataclass(frozen=True, slots=True)
 class RequestIds:
-    """What Microsoft's support asks for. Empty where the service gave none."""
+    """IDs that Microsoft support asks for; empty if the service gave none."""
 
     request_id: str = ""
     client_request_id: str = ""
@@ -65,7 +66,7 @@ class RequestIds:
     timestamp: str = ""
 
     def items(self) -> Iterator[tuple[str, str]]:
-        """The ids that are there, with their names as Microsoft writes them."""
+        """Return the IDs that are set, with their names as Microsoft writes them."""
         for name in ("request_id", "client_request_id", "correlation_id", "trace_id", "timestamp"):
             value = str(getattr(self, name))
             if value:
@@ -74,10 +75,11 @@ class RequestIds:
 
 @dataclass(frozen=True, slots=True)
 class CloudReply:
-    """What a service answered.
+    """Answer of a service.
 
-    ``service`` is ``graph``, ``exchange``, ``entra`` or ``smtp``; ``status`` the HTTP status or SMTP reply code, 0 if there was
-    no answer; ``code`` the service's own code (``Request_ResourceNotFound``, ``AADSTS50011``, ``5.7.139``); ``message`` its own words.
+    ``service`` is ``graph``, ``exchange``, ``entra`` or ``smtp``. ``status`` is the HTTP status or
+    SMTP reply code, or 0 if there was no answer. ``code`` is the service's own code
+    (``Request_ResourceNotFound``, ``AADSTS50011``, ``5.7.139``). ``message`` is its own text.
     """
 
     service: str
@@ -88,14 +90,14 @@ class CloudReply:
 
 
 class CloudError(Exception):
-    """A cloud said no, said nothing, or said something that cannot be read.
+    """Refusal of a cloud, or an answer that is missing or cannot be read.
 
     Attributes:
-        cause: a cause code, a key under ``[cause]`` in the catalogue, where its sentence and remedy stand.
-        service: who said it, and in ``status``, ``code`` and ``ids`` the rest of :class:`Said`.
-        message: the service's own words, without control characters and what looks like a secret, at most 600 characters.
+        cause: a cause code, which is a key under ``[cause]`` in the catalog of texts, with its sentence and remedy.
+        service: the service that answered; ``status``, ``code`` and ``ids`` are the rest of :class:`CloudReply`.
+        message: the service's own text, without control characters and likely secrets, at most 600 characters.
         retry_after: seconds that the service asked us to wait, or None.
-        unsent: the request cannot have had an effect, so that even a create may be sent again.
+        unsent: True if the request cannot have had an effect, so even a create may be sent again.
     """
 
     kind: ClassVar[ErrorKind] = ErrorKind.REJECTED
@@ -119,78 +121,84 @@ class CloudError(Exception):
 
     @property
     def can_be_replication(self) -> bool:
-        """Whether one of our own writes, minutes ago at most, can be all that is behind it (facts section 7)."""
+        """Return whether a recent write of ours may be the only reason for this error.
+
+        Recent means within some minutes (facts section 7).
+        """
         return self.kind is ErrorKind.NOT_REPLICATED or self.cause in REPLICATION_CAUSES
 
     @property
     def words(self) -> str:
-        """The service's own words with its code, once; what only support reads is in them where nobody has described the code to us."""
+        """Return the service's own text with its code once.
+
+        The IDs for support are removed if the cause is known, and added if it is not.
+        """
         known = any(each.cause for each in find_causes(f"{self.code} {self.message}"))
         message = self.message.partition(" Trace ID:")[0] if known else self.message
         words = message if self.code in message else " ".join(part for part in (self.code, message) if part)
         return words if known or not words else with_ids(words, self.ids.items())
 
     def evidence(self) -> tuple[Evidence, ...]:
-        """Something a sceptic can look up: the service's words with its code once, then each id."""
+        """Return facts that a reader can verify: the service's text with its code, then each ID."""
         code = "" if self.code in self.message else self.code
         words = " ".join(part for part in (str(self.status or ""), code, self.message) if part)
         return (Evidence(self.service, words or self.cause), *(Evidence(name, value) for name, value in self.ids.items()))
 
 
 def with_ids(words: str, ids: Iterable[tuple[str, str]]) -> str:
-    """The words, and in brackets each id that does not stand in them already."""
+    """Return the text, followed in brackets by each ID that it does not contain already."""
     more = ", ".join(f"{name} {value}" for name, value in ids if value not in words)
     return f"{words} ({more})" if more else words
 
 
 class Transient(CloudError):
-    """The same request may work later."""
+    """Error after which the same request may work later."""
 
     kind = ErrorKind.TRANSIENT
 
 
 class NotReplicatedYet(CloudError):
-    """The directory has not replicated a write of ours yet."""
+    """Error because the directory has not replicated a write of ours yet."""
 
     kind = ErrorKind.NOT_REPLICATED
 
 
 class SignInNeeded(CloudError):
-    """No token can be had, or none that counts, until a person signs in again."""
+    """Error because no valid token can be obtained until a person signs in again."""
 
     kind = ErrorKind.SIGN_IN_NEEDED
 
 
 class Forbidden(CloudError):
-    """Who is signed in, or the app, may not do this."""
+    """Error because the signed-in user, or the app, lacks permission."""
 
     kind = ErrorKind.FORBIDDEN
 
 
 class NotFound(CloudError):
-    """There is no such object, or this replica of the directory does not know it yet."""
+    """Error because the object does not exist, or this directory replica does not know it yet."""
 
     kind = ErrorKind.NOT_FOUND
 
 
 class AlreadyExists(CloudError):
-    """What was to be made exists already."""
+    """Error because the object to create exists already."""
 
     kind = ErrorKind.ALREADY_EXISTS
 
 
 class Rejected(CloudError):
-    """The request, or the set-up behind it, is wrong: trying again changes nothing."""
+    """Error because the request or the setup behind it is wrong; a retry changes nothing."""
 
 
 class MalformedAnswer(CloudError):
-    """The answer is not what the documents promise, so nothing is known about the outcome."""
+    """Error because the answer is not in the documented form, so the outcome is unknown."""
 
     kind = ErrorKind.MALFORMED
 
 
 class TruncatedAnswer(MalformedAnswer):
-    """The connection ended inside the answer."""
+    """Error because the connection ended inside the answer."""
 
 
 _CLASSES: dict[ErrorKind, type[CloudError]] = {
@@ -199,13 +207,16 @@ _CLASSES: dict[ErrorKind, type[CloudError]] = {
 
 
 def error_for(meaning: Meaning, said: CloudReply) -> CloudError:
-    """The error of the class that ``meaning`` asks for."""
+    """Return an error of the class that ``meaning`` requires."""
     return _CLASSES[meaning.kind](meaning.cause, said)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownError:
-    """A code that was found in somebody's text, and what it means. ``cause`` is empty for an AADSTS code nobody described to us."""
+    """Code found in a text, and its meaning.
+
+    ``cause`` is empty for an AADSTS code that the tables do not describe.
+    """
 
     cause: str
     code: str
@@ -216,9 +227,10 @@ _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 
 
 def find_causes(text: str) -> list[KnownError]:
-    """Every code and known phrase in a pasted text, in the order of the text, each cause once.
+    """Return every code and known phrase in a pasted text, in order, each cause once.
 
-    Of one SMTP reply only the most telling words count: ``535 5.7.139 ... disabled for the Tenant`` is one finding, not two.
+    In one SMTP reply only the most specific words count: ``535 5.7.139 ... disabled for the
+    Tenant`` is one result, not two.
     """
     text, once = _in_one_line(text), dict[str, KnownError]()
     for each in sorted([*_entra_causes(text), *_phrase_causes(text)], key=lambda each: each.at):
@@ -232,7 +244,10 @@ _PASSING = frozenset(meaning.cause for meaning in _MEANINGS if meaning.kind is E
 
 
 def first_cause(lines: Iterable[str]) -> str:
-    """The first cause in the lines of a trace that says why a mail was given up: no deferral, which passes. Empty if there is none."""
+    """Return the first cause in a message trace that explains why a mail was given up.
+
+    Deferrals do not count, because they pass. The result is empty if none is found.
+    """
     return next((found.cause for line in lines for found in find_causes(line) if found.cause and found.cause not in _PASSING), "")
 
 
@@ -240,7 +255,11 @@ _REPLY_LINE = re.compile(r"\W*(?:S: )?(?P<status>[245]\d\d)(?P<more>[ -])(?P<cod
 
 
 def _in_one_line(text: str) -> str:
-    """The text with each SMTP reply of several lines in one: all its lines begin with its codes, and all but the last say that it goes on."""
+    """Return the text with each multi-line SMTP reply joined into one line.
+
+    Every line of such a reply begins with the same codes, and all but the last have a hyphen after
+    the status.
+    """
     lines: list[str] = []
     begun: re.Match[str] | None = None
     for line in text.splitlines():
@@ -276,6 +295,9 @@ _STATUS_CODE = re.compile(r"\b(?:[245]\d\d[ -])?[245]\.\d{1,3}\.\d{1,3}\b")
 
 
 def _code_near(line: str, match: re.Match[str]) -> str:
-    """The SMTP code of the line if it has one (the words are for the reader, the code is for search), else the words found."""
+    """Return the SMTP code of the line, or else the matched words.
+
+    The code is better for a search, and the words are better for the reader.
+    """
     code = _STATUS_CODE.search(line)
     return code[0] if code else match[0].strip()

@@ -1,4 +1,4 @@
-"""One way out: every request to Graph and Exchange goes through :func:`request`, every connection through these clients."""
+"""HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jobs.clouds.tls import http_context
 from jobs.settings import Settings
 
 log = structlog.get_logger(__name__)
-#: Seconds between two bytes of an answer.
+#: Longest pause between two bytes of an answer, in seconds.
 READ_SECONDS = 30.0
 EXCHANGE_READ_SECONDS = 90.0
 _CONNECT_SECONDS = 5.0
@@ -29,7 +29,10 @@ _REPEATABLE = frozenset({"GET", "HEAD", "PATCH", "PUT", "DELETE"})
 
 
 def async_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """The client for Graph and Exchange: no redirects, the configured hosts only. Close it with ``async with``."""
+    """Return the client for Graph and Exchange, which must be closed using ``async with``.
+
+    It follows no redirects and connects only to the configured hosts.
+    """
     guard = _Guard.of(settings)
 
     async def check(request: httpx.Request) -> None:
@@ -39,7 +42,7 @@ def async_client(settings: Settings, transport: httpx.AsyncBaseTransport | None 
 
 
 def sync_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> httpx.Client:
-    """The same for msal, which is not asynchronous."""
+    """Return a client with the same rules for msal, which is synchronous."""
     return httpx.Client(
         verify=http_context(), timeout=_timeout(READ_SECONDS), transport=transport, event_hooks={"request": [_Guard.of(settings)]}
     )
@@ -51,7 +54,7 @@ def _timeout(read_seconds: float) -> httpx.Timeout:
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """Refuses hosts that are not configured (CHECKLIST A7)."""
+    """Check that refuses hosts that are not configured (CHECKLIST A7)."""
 
     hosts: frozenset[str]
 
@@ -66,7 +69,11 @@ class _Guard:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. ``repeatable`` says that sending it twice does what sending it once does; None leaves it to the method."""
+    """Single request.
+
+    ``repeatable`` says that sending it twice has the same effect as sending it once. If it is None,
+    the method decides.
+    """
 
     service: str
     method: str
@@ -79,38 +86,42 @@ class Call:
 
     @property
     def repeats(self) -> bool:
-        """Whether it may be sent again although the first one may have had its effect."""
+        """Return whether it may be sent again although the first attempt may have had an effect."""
         return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
 
     @property
     def address(self) -> str:
-        """The URL with its query as the documents write it: a space is ``%20``, and ``$`` stays."""
+        """Return the URL with its query written as in the documentation: ``%20`` for a space, ``$`` as is."""
         query = urlencode(self.params, quote_via=quote, safe="$'(),:/@")
         return f"{self.url}?{query}" if query else self.url
 
     @property
     def name(self) -> str:
-        """The cmdlet, or the method and the path."""
+        """Return the cmdlet, or the method and the path."""
         return self.headers.get("X-CmdletName") or f"{self.method} {httpx.URL(self.url).path}"
 
     @property
     def changes(self) -> bool:
-        """Whether it may change something."""
+        """Return whether the request may change something."""
         return not self.name.lower().startswith(("get ", "get-", "head ", "test-"))
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A good answer. ``data`` is its JSON, None if the body is empty; it may hold a secret, so it is not in the repr."""
+    """Successful answer.
+
+    ``data`` is its JSON, or None if the body is empty. It may contain a secret, so it is not shown
+    in the repr.
+    """
 
     status: int
     data: Any = field(repr=False)
     ids: RequestIds
 
 
-#: Turns an answer of 400 and above (or below 200, or 3xx) into an error: each service has its own way to say no.
+#: Turns an answer that is not 2xx into an error; each service reports errors in its own way.
 Judge = Callable[[httpx.Response, RequestIds], CloudError]
-#: What every attempt waits for before it is sent, and tells how it ended.
+#: Context that every attempt waits for before it is sent, and that sees how the attempt ended.
 Slot = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -152,7 +163,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
 
 
 def _note(call: Call, status: int, ids: RequestIds) -> None:
-    """A call that may have changed something, also where its answer was lost (status 0)."""
+    """Log a call that may have changed something, even if its answer was lost (status 0)."""
     if call.changes:
         call_log.record(call.service, call.name, status, ids)
 
@@ -174,7 +185,11 @@ async def _send(client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, 
 
 
 def _timed(error: CloudError, response: httpx.Response) -> CloudError:
-    """The error with the wait that was asked for. Only 429 says that nothing was done: after a 503 whoever creates looks first."""
+    """Return the error with the requested wait in ``retry_after``, in seconds.
+
+    Only a 429 means that nothing was done. After a 503, code that creates an object must first
+    check whether it exists.
+    """
     error.retry_after = parse_retry_after(response.headers.get("retry-after"))
     error.unsent = response.status_code == httpx.codes.TOO_MANY_REQUESTS
     return error

@@ -1,4 +1,7 @@
-"""How fast one tenant is asked, so that Microsoft has no reason to answer 429 (facts/microsoft.md 2.5, 5 and 7)."""
+"""Rate limits for the calls to one tenant, so that Microsoft does not answer 429.
+
+The limits are from facts/microsoft.md 2.5, 5 and 7.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ _TOO_MUCH = frozenset({429, 503})
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many calls in so many seconds, for calls that have ``part`` in their name. One that does not ``wait`` fails at once instead."""
+    """Limit of ``most`` calls in ``seconds``, for calls that have ``part`` in their name.
+
+    If ``waits`` is False, a call over the limit fails at once instead of waiting.
+    """
 
     part: str
     most: int
@@ -32,23 +38,30 @@ LIMITS = (
     Limit("/auditlogs/", 5, 10.0),
     Limit("messagetrace", 90, 300.0, waits=False),
 )
-"""Microsoft's own are 1 a second, 5 in 10 seconds, and 100 in 5 minutes, of which ten are left for whoever asks about one channel meanwhile."""
+"""Rate limits in use.
+
+Microsoft's own limits are 1 per second, 5 in 10 seconds, and 100 in 5 minutes. Of the 100, ten are
+left for somebody who checks a single channel meanwhile.
+"""
 
 
 class CallHistory(Protocol):
-    """Remembers the calls that nobody waits for longer than one look lasts."""
+    """Record of the calls under a limit that does not wait, kept beyond a single check."""
 
     def ages(self) -> list[float]:
-        """How many seconds ago each of them ended."""
+        """Return how many seconds ago each recorded call ended."""
         ...
 
     def record(self) -> None:
-        """One has ended."""
+        """Record that one call has ended."""
         ...
 
 
 class _Window:
-    """The calls of one kind. One under way counts as now, for it is not known when it arrives."""
+    """Calls of one kind.
+
+    A call in progress counts as made now, because it is not known when it arrives.
+    """
 
     def __init__(self, limit: Limit, ledger: CallHistory | None) -> None:
         self._limit = limit
@@ -60,7 +73,11 @@ class _Window:
         self.alone = asyncio.Lock()
 
     def free_in(self, now: float) -> float:
-        """Seconds until one more call is within the limit; one that depends on calls under way is asked again soon."""
+        """Return the seconds until one more call is within the limit.
+
+        If that depends only on calls in progress, it returns a short pause after which to ask
+        again.
+        """
         while self._ended and now - self._ended[0] >= self._limit.seconds:
             self._ended.popleft()
         if now < self.closed_until:
@@ -70,11 +87,11 @@ class _Window:
         return self._ended[0] + self._limit.seconds - now if self._ended else LOOK_AGAIN_S
 
     def begin(self) -> None:
-        """A call is sent."""
+        """Count a call that is being sent."""
         self._under_way += 1
 
     def end(self) -> None:
-        """It was answered, or will never be."""
+        """Record that a call was answered, or will never be."""
         self._under_way -= 1
         self._ended.append(time.monotonic())
         if self._ledger:
@@ -82,9 +99,10 @@ class _Window:
 
 
 class Throttle:
-    """Calls overlap as they like until the cloud says that it is too much; from then on one begins at a time, until it has been quiet.
+    """Throttle for a cloud that publishes no limit and requests no pause (facts/microsoft.md 3.5).
 
-    For a cloud that publishes no limit and asks for no pause (facts/microsoft.md 3.5).
+    Calls may overlap freely until the cloud reports too many requests. From then on they start one
+    at a time, until ``quiet_s`` seconds have passed without such an answer.
     """
 
     def __init__(self, seconds: float = 1.0, quiet_s: float = 60.0) -> None:
@@ -93,7 +111,7 @@ class Throttle:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Wait for a place of one's own, if places are given out; each attempt of a call takes one."""
+        """Wait for a time slot if the cloud is being throttled; each attempt of a call takes one slot."""
         clock = asyncio.get_running_loop().time
         if clock() < self._until:
             place = max(clock(), self._next)
@@ -109,17 +127,19 @@ class Throttle:
 
 
 class RateLimiter:
-    """One tenant's limits, kept by everybody who asks with this object."""
+    """Rate limits of one tenant, shared by all callers that use this object."""
 
     def __init__(self, limits: tuple[Limit, ...], ledger: CallHistory | None = None) -> None:
         self._windows = {limit: _Window(limit, None if limit.waits else ledger) for limit in limits}
 
     @asynccontextmanager
     async def slot(self, name: str) -> AsyncIterator[None]:
-        """Wait for the call's turn. A 429 holds back everybody's calls of that kind, for as long as Microsoft asks.
+        """Wait until the call is within its limit.
+
+        A 429 holds back all calls of that kind, for as long as Microsoft requests.
 
         Raises:
-            Transient: ``trace_limit``, where the calls of five minutes are used up: a person does not wait that long for a verdict.
+            Transient: ``trace_limit``, when the calls of five minutes are used up, because a person does not wait that long.
         """
         limit = next((each for each in self._windows if each.part in name.lower()), None)
         if limit is None:

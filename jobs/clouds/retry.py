@@ -1,4 +1,4 @@
-"""When a request is sent again, and after how long (DESIGN.md, CHECKLIST J6)."""
+"""Rules for retries: when a request is sent again, and after how long (DESIGN.md, CHECKLIST J6)."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def parse_retry_after(header: str | None) -> float | None:
 def _seconds_until(text: str) -> float | None:
     try:
         when = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # no date, or one beyond the calendar
+    except (ValueError, OverflowError):  # not a date, or a date beyond the calendar
         return None
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
     return max(0.0, (aware - datetime.now(UTC)).total_seconds())

@@ -1,4 +1,4 @@
-"""Reads that several steps want at the same moment are made once."""
+"""Sharing of reads: a read that several steps need at the same moment is made once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ log = structlog.get_logger(__name__)
 
 
 class SingleFlight:
-    """The reads under way at one cloud. One that began before a write has ended is not shared with who asks after it."""
+    """Reads in progress at one cloud.
+
+    A read that began before a write ended is not shared with callers that ask after the write.
+    """
 
     def __init__(self) -> None:
         self._under_way: dict[str, asyncio.Task[Any]] = {}
 
     async def read(self, key: str, make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """The answer of the read under way with that key, or of a new one. Its error is everybody's error."""
+        """Return the answer of the read in progress with that key, or start a new read.
+
+        If the read fails, all its callers get the error.
+        """
         task = self._under_way.get(key)
         if task is None:
             with structlog.contextvars.bound_contextvars(read=key):
@@ -31,7 +37,7 @@ class SingleFlight:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
-        """A write: what is read from now on, and again from its end on, is read anew."""
+        """Mark a write: reads that start after it began, or after it ended, are made again."""
         self._under_way.clear()
         try:
             yield
@@ -42,11 +48,14 @@ class SingleFlight:
         if self._under_way.get(key) is done:
             del self._under_way[key]
         if not done.cancelled():
-            done.exception()  # whoever still waits has it; one that nobody waits for any more is no news
+            done.exception()  # waiting callers get the error; if no caller waits, it is not reported
 
 
 class ReadCache(SingleFlight):
-    """Reads that count as long as this object lives: for a look at many channels, which begins and ends within minutes."""
+    """Cache of reads for as long as this object lives.
+
+    It is meant for a check of many channels, which begins and ends within minutes.
+    """
 
     def _forget(self, key: str, done: asyncio.Task[Any]) -> None:
         if done.cancelled() or done.exception() is not None:

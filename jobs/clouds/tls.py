@@ -1,4 +1,4 @@
-"""Which certificates are trusted: the same for HTTP, for msal and for SMTP."""
+"""Trusted certificates: the same for HTTP, msal and SMTP."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import httpx
 
 
 def ssl_context() -> ssl.SSLContext:
-    """A client context of httpx's making (it honours SSL_CERT_FILE), which trusts REQUESTS_CA_BUNDLE as well.
+    """Return a client context from httpx that also trusts ``REQUESTS_CA_BUNDLE``.
 
-    TLS 1.2 is the least that Microsoft accepts (facts section 4).
+    httpx honors ``SSL_CERT_FILE``. TLS 1.2 is the lowest version that Microsoft accepts (facts
+    section 4).
     """
     context = httpx.create_ssl_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -25,7 +26,10 @@ def ssl_context() -> ssl.SSLContext:
 
 
 def http_context() -> ssl.SSLContext:
-    """The one context of all HTTP clients: reading the certificates takes 10 ms. Not for SMTP: httpx makes it offer ``http/1.1``."""
+    """Return the shared context of all HTTP clients, because reading the certificates takes 10 ms.
+
+    It is not for SMTP: httpx makes it offer ``http/1.1``.
+    """
     return _kept(*(os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")))
 
 

@@ -1,4 +1,8 @@
-"""A token that a cloud does not take any more, although it should be good, is renewed once before anybody is asked to sign in again."""
+"""Renewal of refused tokens.
+
+A token that should be valid but is refused is renewed once before a person is asked to sign in
+again.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,18 @@ import httpx
 from jobs.clouds.errors import SignInNeeded
 
 T = TypeVar("T")
-#: Gives a token that is good now; asked before every request.
+#: Returns a token that is valid now; called before every request.
 TokenSource = Callable[[], Awaitable[str]]
 
 
 async def with_token(source: TokenSource, send: Callable[[str], Awaitable[T]]) -> T:
-    """Send with a token, and after a 401 once more with a new one: tokens end early where a policy or a clock says so.
+    """Call ``send`` with a token, and after a 401 once more with a new token.
 
-    A source that can give another one has a method ``spend``, which takes the refused token.
+    Tokens can end early because of a policy or a clock difference. A source that can give another
+    token has a method ``spend``, which takes the refused token.
 
     Raises:
-        CloudError: as ``send``; a 401 of a new token counts.
+        CloudError: as ``send``; also when the new token gets a 401.
     """
     token = await source()
     try:

@@ -1,1 +1,1 @@
-"""Webex's own services that a check may ask beside Microsoft's: the status page, Webex Connect, the contact center."""
+"""Webex services that a check may ask: the status page, Webex Connect and the contact center."""

@@ -1,4 +1,7 @@
-"""One request to a service of Webex: short, and tried again once at most, because a check waits for it."""
+"""Client for a single request to a Webex service.
+
+It is short and retried at most once, because a check waits for it.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +29,20 @@ _AWAY = Meaning("webex_unavailable", ErrorKind.TRANSIENT)
 
 
 async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> Any:
-    """The answer's JSON, None if it has no body.
+    """Return the answer's JSON, or None if it has no body.
 
     Raises:
-        CloudError: what came instead; its words are the service's own.
+        CloudError: when the request fails; the text is the service's own.
     """
     async with async_client(settings) as http:
         return (await request(http, call, lambda response, ids: judge(call.service, response, ids), policy)).data
 
 
 def judge(service: str, response: httpx.Response, ids: RequestIds) -> CloudError:
-    """An answer of 400 and above: by its status, with the code and the words that stand in it."""
+    """Return the error for an answer of 400 and above, chosen by its status.
+
+    It carries the code and the text from the answer.
+    """
     meaning = _BY_STATUS.get(response.status_code) or (_AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED)
     body = _body(response)
     words = value(body, "description", "message", "error")
@@ -44,14 +50,17 @@ def judge(service: str, response: httpx.Response, ids: RequestIds) -> CloudError
 
 
 def value(body: object, *names: str) -> str:
-    """The first of these values, whatever the case of its name (facts/connect.md 2.2: key case is mixed); empty if there is none."""
+    """Return the first non-empty value of these names, ignoring case; empty if none has one.
+
+    The case of the keys varies (facts/connect.md 2.2).
+    """
     plain = with_low_keys(body)
     found = (plain.get(name.lower()) for name in names)
     return next((str(each) for each in found if isinstance(each, str | int) and each != ""), "")
 
 
 def _body(response: httpx.Response) -> object:
-    """The object that says what is wrong, also where it stands within ``error``."""
+    """Return the object that describes the error, even if it is inside ``error``."""
     body = parsed(response.content)
     inner = as_dict(body).get("error")
     return inner if isinstance(inner, dict) else body

@@ -1,4 +1,7 @@
-"""The test mail of one run and its receipt, in Redis for an hour: sent once, and told by an address that only Webex Connect was given."""
+"""Test mail of a run and its receipt, kept in Redis for an hour.
+
+The mail is sent once. Its receipt arrives at an address that only Webex Connect received.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ KEPT_S = 3600
 
 
 def begin(redis: Redis, run: str) -> str:
-    """The secret end of the receipt's address, for the one who sends; empty where the run's mail was sent, or begun, before."""
+    """Return the secret part of the receipt's address to the caller that may send the mail.
+
+    Returns an empty string if the run's mail was sent or begun already.
+    """
     token = secrets.token_urlsafe(32)
     if not redis.set(keys.connect_test(run), "", nx=True, ex=KEPT_S):
         return ""
@@ -25,18 +31,18 @@ def begin(redis: Redis, run: str) -> str:
 
 
 def sent(redis: Redis, run: str, message: str) -> None:
-    """Webex Connect took the mail under this transaction id."""
+    """Record the transaction ID under which Webex Connect accepted the mail."""
     redis.set(keys.connect_test(run), message, ex=KEPT_S)
 
 
 def message(redis: Redis, run: str) -> str:
-    """The transaction id, or the empty string."""
+    """Return the transaction ID, or an empty string."""
     found = redis.get(keys.connect_test(run))
     return found.decode() if isinstance(found, bytes) else ""
 
 
 def receive(redis: Redis, token: str, body: object) -> bool:
-    """Keep a receipt that was posted; False for an address that was never given out, or is over."""
+    """Store a posted receipt; return False if the address was never given out or has expired."""
     run, receipt = redis.get(_address(token)), receipt_of(body)
     if not isinstance(run, bytes):
         return False
@@ -46,12 +52,12 @@ def receive(redis: Redis, token: str, body: object) -> bool:
 
 
 def save(redis: Redis, run: str, receipt: Receipt) -> None:
-    """What became of the run's mail."""
+    """Store the result of the run's mail."""
     redis.set(keys.connect_receipt(run), codec.dump(receipt), ex=KEPT_S)
 
 
 def read(redis: Redis, run: str) -> Receipt | None:
-    """What became of it, if that is known."""
+    """Return the result of the run's mail, or None if it is not known."""
     found = redis.get(keys.connect_receipt(run))
     return codec.load(found, Receipt) if isinstance(found, bytes) else None
 

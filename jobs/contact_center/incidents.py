@@ -1,6 +1,7 @@
-"""What the providers say of themselves: open incidents of Microsoft's service health and of Webex's status page.
+"""Open incidents from Microsoft's service health and Webex's status page.
 
-Microsoft: learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews. Webex: status.webex.com/api.
+Microsoft: learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews. Webex:
+status.webex.com/api.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _QUICK = RetryPolicy(attempts=1, total_s=3.0)
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One open incident: its id and title as the provider gives them, and since when, if that is known."""
+    """Open incident: the provider's ID and title, and when it began if that is known."""
 
     id: str
     title: str
@@ -33,16 +34,20 @@ class Incident:
 
 
 def microsoft_incidents(rows: Iterable[Mapping[str, Any]], services: frozenset[str]) -> tuple[Incident, ...]:
-    """The open incidents of these services (names or ids in lower case), newest first. Advisories are left out: they are always there."""
+    """Return the open incidents of these services, newest first.
+
+    ``services`` are names or IDs in lower case. Advisories are left out, because there are always
+    some.
+    """
     issues = (issue for row in rows if _is_of(row, services) for issue in dicts_in(row.get("issues")))
     return _newest_first([_incident(issue, ("id",), ("title",), "startDateTime") for issue in filter(_open_incident, issues)])
 
 
 async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
-    """The open incidents that concern the contact center or Webex Connect, newest first.
+    """Return the open incidents of the contact center or Webex Connect, newest first.
 
     Raises:
-        CloudError: the status page does not answer, or not with a list of incidents.
+        CloudError: when the status page does not answer, or answers without a list of incidents.
     """
     body = await ask(settings, Call("webex-status", "GET", f"{settings.status_url}/unresolved-incidents.json", read_seconds=3.0), _QUICK)
     rows = as_dict(body).get("incidents")
@@ -63,7 +68,10 @@ def _open_incident(issue: Mapping[str, Any]) -> bool:
 
 
 def _concerns_mail(row: Mapping[str, Any]) -> bool:
-    """By the incident's own title, and by the names of the components that it touches; a government-only one is nobody's here."""
+    """Return whether the incident concerns mail, judged by its title and its components.
+
+    Incidents of the government cloud only are ignored.
+    """
     words = " ".join(lower_of(part, "name") for part in (row, *dicts_in(row.get("components"))))
     return row.get("commercial") is not False and any(word in words for word in _WEBEX_WORDS)
 

@@ -1,4 +1,4 @@
-"""Webex Contact Center: email tasks and email entry points (facts/connect.md 3.1 and 3.2)."""
+"""Email tasks and email entry points of Webex Contact Center (facts/connect.md 3.1 and 3.2)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ _ASSET = "a_"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An email task. ``destination`` is the mailbox, or the id of the app in Webex Connect: the documents do not agree.
+    """Email task.
 
-    Where it is an app, of which nobody knows whose it is, a task is known by who wrote and when (facts/connect.md 3.1).
+    ``destination`` is the mailbox or the ID of the app in Webex Connect: the documentation is
+    inconsistent. If it is an app of an unknown owner, a task is recognized by its sender and time
+    (facts/connect.md 3.1).
     """
 
     id: str
@@ -34,22 +36,25 @@ class Task:
     created: datetime
 
     def is_for(self, mailbox: str, app: str = "") -> bool:
-        """Whether it names this mailbox, or the app that is known to be its own."""
+        """Return whether the destination is this mailbox, or the app known to belong to it."""
         return self.destination.lower() == mailbox or (bool(app) and self.destination.lower() == app.lower())
 
     def came_of(self, sender: str, at: datetime) -> bool:
-        """Whether it may have come of a mail of this sender at that moment: no other mailbox is named in it."""
+        """Return whether the task may result from a mail of ``sender`` at ``at`` or later.
+
+        That requires that the task names no other mailbox.
+        """
         return self.names_nobody and self.created >= at and sender.lower() in self.origin.lower()
 
     @property
     def names_nobody(self) -> bool:
-        """Whether it says no mailbox."""
+        """Return whether the task names no mailbox."""
         return not self.destination or self.destination.lower().startswith(_ASSET)
 
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """Tasks, newest first, and since when all of them are here."""
+    """Tasks, newest first, and the time since which they are complete."""
 
     rows: tuple[Task, ...]
     since: datetime
@@ -57,7 +62,10 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True)
 class EntryPoint:
-    """An entry point of type Email, with the app of Webex Connect that it takes mail from: empty where it has none, None where that is not told."""
+    """Entry point of type Email, with the Webex Connect app that it receives mail from.
+
+    ``asset`` is empty if it has no app, and None if the service does not report it.
+    """
 
     name: str
     asset: str | None
@@ -65,10 +73,12 @@ class EntryPoint:
 
 
 async def email_tasks(settings: Settings, since: datetime) -> Tasks:
-    """The email tasks that were created since then; of very many the newest, from a later moment on.
+    """Return the email tasks created since then.
+
+    If there are very many, only the newest are returned, and ``since`` of the result is later.
 
     Raises:
-        CloudError: the contact center does not answer, or not with tasks.
+        CloudError: when the contact center does not answer, or answers without tasks.
     """
     rows, whole = await _pages(settings, since)
     while not whole and now() - rows[0].created > _SHORTEST:
@@ -78,7 +88,10 @@ async def email_tasks(settings: Settings, since: datetime) -> Tasks:
 
 
 async def _pages(settings: Settings, since: datetime) -> tuple[tuple[Task, ...], bool]:
-    """The tasks of five pages, newest first, and whether these are all: they come oldest first, so it is the newest that are cut off."""
+    """Return the tasks of up to five pages, newest first, and whether these are all.
+
+    The service lists the oldest tasks first, so the newest are cut off.
+    """
     found: dict[str, Task] = {}
     whole = False
     for _ in range(_MOST_PAGES):
@@ -99,7 +112,7 @@ async def _page(settings: Settings, since: datetime) -> list[Task]:
 
 
 async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
-    """The entry points of type Email.
+    """Return the entry points of type Email.
 
     Raises:
         CloudError: as for :func:`email_tasks`.
@@ -111,7 +124,10 @@ async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
 
 
 def _asset(row: dict[str, Any]) -> str | None:
-    """Whether it is told is not sure (facts/connect.md 3.2: marks are unreliable in practice)."""
+    """Return the asset ID, or None if the row does not have that field.
+
+    The markings in the documentation are unreliable in practice (facts/connect.md 3.2).
+    """
     return value(row, "assetId") if "assetid" in {name.lower() for name in row} else None
 
 
@@ -125,7 +141,7 @@ async def _rows(settings: Settings, path: str, params: dict[str, str]) -> list[d
 
 
 def _task(row: dict[str, Any]) -> Task | None:
-    """A task of the email channel, or None for one of another channel or without a time."""
+    """Return a task of the email channel, or None if the channel differs or it has no time."""
     values = as_dict(row.get("attributes"))
     created = _moment(values.get("createdTime"))
     if value(values, "channelType").lower() not in {"email", ""} or created is None:

@@ -1,4 +1,4 @@
-"""Webex Connect's messaging API: send one mail, and learn what became of it (facts/connect.md 1.6 and 2.2)."""
+"""Webex Connect messaging API: sends one mail and reads its result (facts/connect.md 1.6 and 2.2)."""
 
 from __future__ import annotations
 
@@ -26,20 +26,28 @@ _CAUSES = {
     "7104": "connect_sender_unknown",
 }
 OF_THE_RECIPIENT = frozenset({"7241", "7523", "7524", "7535", "7536"})
-"""Receipts about this one mail: unsubscribed, an address that is none, too large, its template (facts/connect.md 1.6)."""
+"""Receipt codes about this one mail.
+
+They mean unsubscribed, an invalid address, too large, and its template (facts/connect.md 1.6).
+"""
 _OTHERS = frozenset({"7000", "7003", "7004", "7005", "7006"})
-"""Requests that Webex Connect does not take: their JSON, their parameters, expired, its own trouble (facts/connect.md 1.6)."""
+"""Codes of requests that Webex Connect does not accept (facts/connect.md 1.6).
+
+They mean invalid JSON, invalid parameters, expired, or an internal error.
+"""
 _CODE = re.compile(r"(?<![\w.:/-])7\d{3}(?!\w|\.\d)")
-"""A code in somebody's words, and no part of an id, of an address or of a number."""
+"""Pattern of a code in a text that is not part of an ID, an address or a number."""
 _STATUS_CODES = {"submitted": SUBMITTED, "delivered": SUBMITTED, "failed": "failed"}
 _NOT_FOR_US = frozenset({400, 401, 403, 404, 405})
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a mail: Webex Connect's code (7501 is good), its words, and the transaction id that its debug console knows.
+    """Result of a mail.
 
-    ``refused`` is the cause where Webex Connect did not even take the mail from the bot.
+    ``code`` is Webex Connect's code (7501 is good), ``words`` its text, and ``transaction`` the
+    transaction ID for the debug console. ``refused`` is the cause if Webex Connect did not even
+    accept the mail from the bot.
     """
 
     code: str
@@ -50,7 +58,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One test mail. ``reference`` is the correlation id; ``notify`` is where its receipt is posted to."""
+    """Single test mail.
+
+    ``reference`` is the correlation ID. ``notify`` is the address to which its receipt is posted.
+    """
 
     sender: str
     recipient: str
@@ -61,12 +72,15 @@ class Mail:
 
 
 def cause_of(code: str, otherwise: str = "") -> str:
-    """The cause behind a code of Webex Connect; a code that nobody described is shown whole."""
+    """Return the cause of a Webex Connect code, or ``otherwise`` if the code is not described.
+
+    Without ``otherwise`` the cause is ``connect_send_failed``.
+    """
     return _CAUSES.get(code, otherwise or "connect_send_failed")
 
 
 def explain(text: str) -> list[KnownError]:
-    """Every code of Webex Connect in a pasted text that the documents name, each cause once."""
+    """Return every documented Webex Connect code in a pasted text, each cause once."""
     once: dict[str, KnownError] = {}
     for match in _CODE.finditer(text):
         if match[0] in _CAUSES or match[0] in OF_THE_RECIPIENT | _OTHERS:
@@ -75,10 +89,12 @@ def explain(text: str) -> list[KnownError]:
 
 
 async def send(settings: Settings, mail: Mail) -> str:
-    """Send it, once, and give its transaction id. Whether it left is told by a receipt, later.
+    """Send the mail once, and return its transaction ID.
+
+    A later receipt says whether it left.
 
     Raises:
-        CloudError: Webex Connect does not take it; its code stands in the error.
+        CloudError: when Webex Connect does not accept it; the error contains its code.
     """
     body = {
         "channel": "email",
@@ -93,7 +109,10 @@ async def send(settings: Settings, mail: Mail) -> str:
 
 
 async def poll(settings: Settings, message: str) -> Receipt | None:
-    """What Webex Connect says of the mail; None where it says nothing yet, or does not offer the question (it is in beta)."""
+    """Return Webex Connect's status of the mail.
+
+    Returns None if it has no status yet, or does not offer this query, which is in beta.
+    """
     url = f"{settings.connect_url}/v2/messages/{quote(message, safe='')}"
     try:
         return receipt_of(await ask(settings, Call("connect", "GET", url, headers=_key(settings))))
@@ -104,7 +123,10 @@ async def poll(settings: Settings, message: str) -> Receipt | None:
 
 
 def receipt_of(body: object) -> Receipt | None:
-    """A receipt as it is posted, or a polled status; None if it is neither, or the mail is still on its way."""
+    """Return the receipt in a posted body or a polled status.
+
+    Returns None if it is neither, or the mail is still in transit.
+    """
     outer = _inner(body, "deliveryInfoNotification")
     info = _inner(outer, "deliveryInfo")
     status = value(info, "deliveryStatus", "status")
@@ -115,7 +137,7 @@ def receipt_of(body: object) -> Receipt | None:
 
 
 def _inner(body: object, name: str) -> Mapping[str, Any]:
-    """The object under a name, whatever the case of the name; the object itself where there is none."""
+    """Return the object under a name, ignoring case, or the object itself if the name is missing."""
     return as_dict(with_low_keys(body).get(name.lower(), body))
 
 

@@ -40,7 +40,7 @@ class StepContext:
 
     @property
     def channel(self) -> Channel:
-        """The channel the run is about."""
+        """Return the channel of the run."""
         return self.run.channel
 
     @property
@@ -50,13 +50,16 @@ class StepContext:
 
     @property
     def many(self) -> bool:
-        """Whether many channels are looked at in one go: what is asked for each of them has to be little."""
+        """Return whether many channels are checked in one round, so each must need few requests."""
         return isinstance(self.reads, ReadCache)
 
     def fact(self, name: str) -> str:
-        """A value that an earlier step found."""
+        """Return a value that an earlier step found, or an empty string."""
         return self.run.fact(name)
 
     def pause(self, step: str, seconds: tuple[float, ...]) -> float:
-        """How long to wait before the next look: the n-th of the pauses, and the last one from then on."""
+        """Return the pause before the next inspection, in seconds.
+
+        It is the n-th of ``seconds``, or the last one when they are used up.
+        """
         return seconds[min(self.run.waits.get(step, 0), len(seconds) - 1)]

@@ -1,4 +1,4 @@
-"""What an error of a cloud means for a step: look again by ourselves, or a person has to act."""
+"""Meaning of a cloud's error for a step: try again automatically, or ask a person to act."""
 
 from __future__ import annotations
 
@@ -14,28 +14,41 @@ from jobs.runs.run import Run
 from jobs.storage.due_list import LONGEST_PAUSE_S
 
 AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
-"""Pauses before a step that a cloud kept from looking is tried again by itself, in seconds; then a person is asked."""
+"""Pauses between automatic retries of a step that a cloud did not answer, in seconds.
+
+After the last retry a person is asked.
+"""
 SETTLES_FOR = timedelta(minutes=5)
-"""How long a read may not show what was written."""
+"""Time in which a read may not show a write."""
 ERRORS_SETTLE_FOR = timedelta(seconds=120)
-"""How long an error may come from what was written (CHECKLIST J7); after that it is one. What the directory itself calls settling has longer."""
+"""Time in which an error may result from a recent write (CHECKLIST J7).
+
+After that it is a real error. Errors that the directory itself reports as replication have longer.
+"""
 ROLE_CAUSES = causes("directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed")
-"""How a role or a consent looks that was given a moment ago and has not arrived everywhere (facts/microsoft.md 3.5 and 7)."""
+"""Causes that also appear while a new role or consent is not replicated everywhere.
+
+Source: facts/microsoft.md 3.5 and 7.
+"""
 NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE = (Text(f"skipped.{why}") for why in ("needs_sign_in", "not_by_itself", "not_at_exchange"))
 GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)
-"""Reasons that a sign-in takes away."""
+"""Reasons for skipping a step that a sign-in removes."""
 
 
 def lacks_role(run: Run) -> bool:
-    """Whether who is signed in was refused something for want of a role or a consent, which somebody else may have."""
+    """Return whether the signed-in user was refused something because of a missing role or consent.
+
+    Another user may have it.
+    """
     return any(f.state is State.UNKNOWN and f.cause in ROLE_CAUSES and not f.until for f in run.findings.values())
 
 
 def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
-    """The step could not be looked at or changed: unknown, with the cloud's own words as evidence.
+    """Return the finding for a step that could not be inspected or changed.
 
-    What may pass by itself is tried again a bounded number of times, never sooner than the cloud asked for, up to an hour: nobody
-    means three years. Everything else waits for the administrator.
+    The state is unknown, with the cloud's own text as evidence. A temporary error is retried a
+    limited number of times, and never earlier than the cloud asked for, up to an hour: a longer
+    value is treated as a mistake. For all other errors the administrator must act.
     """
     waited = run.waits.get(step.name, 0)
     again = isinstance(error, Transient | MalformedAnswer) and waited < len(AGAIN_S)
@@ -55,13 +68,16 @@ def _pause(error: CloudError, waited: int) -> float:
 
 
 def _error_text(error: CloudError) -> Text:
-    """The cloud's own words; where we did not even ask, ours."""
+    """Return the cloud's own text, or ours if no request was made."""
     own = error.message or error.code
     return verbatim(own) if own else Text(f"cause.{error.cause}")
 
 
 def not_readable(step: Step, error: CloudError) -> Finding:
-    """What the bot's own access may not read is left out, with the reason: that the bot may not look says nothing about the channel."""
+    """Return a skipped finding for a step that the bot's own access may not read.
+
+    The reason is included, because the missing permission says nothing about the channel.
+    """
     if error.cause == "app_access_withdrawn":
         return step.skipped(NEEDS_SIGN_IN)
     words = NOT_AT_EXCHANGE if error.service == "exchange" else NOT_BY_ITSELF
@@ -69,11 +85,12 @@ def not_readable(step: Step, error: CloudError) -> Finding:
 
 
 def may_be_replication(error: CloudError, run: Run) -> bool:
-    """Whether the error can come from what was done a moment ago and has not arrived everywhere yet (facts/microsoft.md 7).
+    """Return whether the error may result from a recent change that has not been replicated yet.
 
-    A missing role or consent: for two minutes after the sign-in, for which it may just have been given, or after a change that
-    this run has made. Anything else: for as long after a write of this run, be it one whose answer never came, and for five
-    minutes where the directory itself says so; Exchange does not replicate that way.
+    A missing role or consent may, for two minutes after the sign-in, which may have just granted
+    it, or after a change of this run. Any other error may for the same time after a write of this
+    run, including one whose answer was lost. If the directory itself reports a replication delay,
+    the time is five minutes. Exchange does not replicate that way (facts/microsoft.md 7).
     """
     if not error.can_be_replication:
         return False
@@ -84,10 +101,10 @@ def may_be_replication(error: CloudError, run: Run) -> bool:
 
 
 def wrote_within(run: Run, time: timedelta) -> bool:
-    """Whether the run has written something, or tried to, no longer ago than that."""
+    """Return whether the run wrote something, or tried to, within the given time."""
     return any(now() - change.written < time for change in run.changed.values())
 
 
 def never_effective(step: Step) -> Finding:
-    """What was made some times and was never seen in force is not made for ever."""
+    """Give up on the step: its change was made MAX_UNSEEN_CHANGES times and never took effect."""
     return Finding(step.name, State.UNKNOWN, seen=Text("seen.never_shown"), cause="change_never_shown", waiting_for=Turn.ADMINISTRATOR)

@@ -1,4 +1,4 @@
-"""Whether a step is worth a look, when, and with what."""
+"""Decisions on whether a step can be inspected, when, and with which access."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from jobs.runs.run import Run
 
 NOTHING_YET, NOT_KNOWN = Text("seen.nothing_yet"), Text("seen.not_known")
 NOT_INSPECTABLE = (NOTHING_YET, NOT_KNOWN)
-"""What a look says of a step that it could not look at: it is a part of what is not there, or nobody knows."""
+"""Texts for a step that could not be inspected: its parent is missing, or nothing is known."""
 NOT_THERE = (Text("seen.none"), NOTHING_YET)
 
 
 def retry_key(step: Step, run: Run) -> object:
-    """What has to change before a step that could not go on is worth another try."""
+    """Return a value that must change before a step that could not continue is tried again."""
     settled = tuple(run.settled(name) for name in step.after)
     answered = frozenset((question, answer.at) for question, answer in run.answers.items())
     return settled, answered, frozenset(run.approvals), run.signed_in, run.plan and run.plan.id, step.name in run.demanded
 
 
 def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Text | None:
-    """Why a step cannot be looked at for a plan; None where it can: what it needs holds, or is there, with the facts that lead on.
+    """Return why a step cannot be inspected for a plan, or None if it can.
 
-    A part of what is not there is not there either. That is never said of what is merely not known.
+    It can be inspected if its needs hold, or exist with the facts that lead further. A part of a
+    missing object is missing too, but that is never said of something that is only unknown.
     """
     found = [run.findings.get(need) for need in step.needs if need in steps and not run.settled(need)]
     open_needs = [finding for finding in found if finding is None or not finding.facts]
@@ -41,18 +42,25 @@ def _is_not_there(finding: Finding | None) -> bool:
 
 
 def is_due(finding: Finding) -> bool:
-    """Whether the time has come at which it was to be looked at again."""
+    """Return whether the time to inspect it again has come."""
     return finding.until is not None and finding.until <= now()
 
 
 def must_wait(run: Run, step: str) -> bool:
-    """Whether the step waits until a cloud may be asked again: what wakes the run for another step's sake does not ask it sooner."""
+    """Return whether the step waits until a cloud may be asked again.
+
+    A run that wakes for another step does not ask that cloud earlier.
+    """
     found = run.findings.get(step)
     return found is not None and found.state is State.UNKNOWN and found.until is not None and not is_due(found)
 
 
 def required_access(step: Step, allowed: Collection[Access]) -> Access | None:
-    """With what a step is looked at: nothing where that is enough, else a sign-in, else the bot's own access where that can be enough."""
+    """Return the access with which a step is inspected, or None if none suffices.
+
+    No access is preferred if it is enough, then a sign-in, then the bot's own access if it may be
+    enough.
+    """
     if step.diagnosis.access is Access.NONE:
         return Access.NONE
     if Access.ADMIN in allowed:

@@ -1,4 +1,4 @@
-"""Steps and probes are found by themselves: a new one is a new module in its folder."""
+"""Registry of steps and probes, which are discovered: a new one is a new module in its folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from jobs.engine.step import Step
 
 
 def found_in(package: str, path: Iterable[str]) -> Iterator[Step]:
-    """One of each step that a module of the package defines; names that begin with an underscore are for the others to build upon."""
+    """Yield one instance of each step that a module of the package defines.
+
+    Classes whose names begin with an underscore are base classes for others.
+    """
     for each in pkgutil.iter_modules(path):
         module = importlib.import_module(f"{package}.{each.name}")
         yield from (kind() for kind in vars(module).values() if _is_step(kind, module.__name__))

@@ -1,7 +1,7 @@
-"""What a step is: one fact that must be true about the channel.
+"""Base class of steps: a step is one fact that must be true about the channel.
 
-A new step is one module in :mod:`jobs.steps`, its texts, and its test. The engine, the plan, the progress card, the list of
-permissions and the docs page find it by themselves.
+A new step consists of one module in :mod:`jobs.steps`, its texts, and its test. The engine, the
+plan, the progress card, the list of permissions and the docs page discover it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from jobs.engine.diagnosis import NOT_CHECKED, Diagnosis
 from jobs.model import NO_SIGNALS, Change, Finding, Profile, Scope, Signals, State, Text, Turn
 
 REQUIRED_ELSEWHERE = Text("seen.demanded")
-"""What is there before a change that a cloud asked for, although its step's own look found nothing to do."""
+"""Text for the state before a change that a cloud required.
+
+It is used when the step's own inspection found nothing to do.
+"""
 
 
 class Step(ABC):
@@ -67,18 +70,23 @@ class Step(ABC):
 
     @abstractmethod
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Look at the fact; change nothing.
+        """Inspect the fact without changing anything.
 
         Raises:
-            CloudError: the cloud could not be asked; the engine turns it into a finding.
+            CloudError: when the cloud could not be asked; the engine turns it into a finding.
         """
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """What :meth:`apply` would change, given what was found. Empty: this step cannot mend it, or needs no approval."""
+        """Return the changes that :meth:`apply` would make for this finding.
+
+        The result is empty if this step cannot correct it, or needs no approval.
+        """
         return ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Make the fact true. Safe to repeat: look first, natural keys.
+        """Make the fact true.
+
+        It is idempotent: it looks first, and uses natural keys.
 
         Raises:
             CloudError: as for :meth:`inspect`.
@@ -86,15 +94,18 @@ class Step(ABC):
         raise NotImplementedError
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """What an error of :meth:`apply` means where this step knows better than the engine."""
+        """Return a finding for an error of :meth:`apply` that this step understands better.
+
+        None leaves it to the engine.
+        """
         return None
 
     def change(self, before: Text, after: Text, scope: Scope, command: str) -> Change:
-        """One reversible line of the plan about this step's object."""
+        """Return one reversible plan line about this step's object."""
         return Change(self.name, self.article_row, Text(f"step.{self.name}"), before, after, scope, command)
 
     def ok(self, seen: Text | None = None, *, facts: Mapping[str, str] | None = None, signals: Signals = NO_SIGNALS) -> Finding:
-        """The fact holds."""
+        """Return the finding that the fact holds."""
         return Finding(self.name, State.OK, seen=seen, facts=dict(facts or {}), signals=signals)
 
     def wrong(
@@ -105,12 +116,18 @@ class Step(ABC):
         facts: Mapping[str, str] | None = None,
         signals: Signals = NO_SIGNALS,
     ) -> Finding:
-        """The fact does not hold; what was expected stands in the catalogue under the step's name."""
+        """Return the finding that the fact does not hold.
+
+        The expected state is in the catalog under the step's name.
+        """
         expected = Text(f"expected.{self.name}")
         return Finding(self.name, State.WRONG, seen, expected, cause, facts=dict(facts or {}), signals=signals)
 
     def possible(self, seen: Text, cause: str, *, facts: Mapping[str, str] | None = None, signals: Signals = NO_SIGNALS) -> Finding:
-        """It may explain that mail stops, but need not: no setup is held up by it, and a check looks for what would prove it."""
+        """Return the finding that this may be the reason why mail stops.
+
+        It does not block a setup, and a check looks for proof.
+        """
         return replace(self.wrong(seen, cause=cause, facts=facts, signals=signals), state=State.POSSIBLE)
 
     def waits_for(
@@ -122,13 +139,16 @@ class Step(ABC):
         again_s: float = 0,
         facts: Mapping[str, str] | None = None,
     ) -> Finding:
-        """A person is waited for, or the clock; ``again_s`` is when to look again by ourselves, in seconds."""
+        """Return the finding that the step waits for a person or for time.
+
+        ``again_s`` is when to inspect it again automatically, in seconds from now; 0 means not to.
+        """
         until = now() + timedelta(seconds=again_s) if again_s else None
         known = dict(facts or {})
         return Finding(self.name, State.WAITING, seen=seen, cause=cause, waiting_for=turn, until=until, facts=known)
 
     def skipped(self, reason: Text) -> Finding:
-        """The fact is left out, with a reason; never counted as ok."""
+        """Return the finding that the step was skipped, with a reason; it never counts as OK."""
         return Finding(self.name, State.SKIPPED, seen=reason)
 
     def left_alone(self, seen: Text) -> Finding:
@@ -137,7 +157,7 @@ class Step(ABC):
 
 
 class Probe(Step):
-    """Looked at by ``/check`` alone."""
+    """Step that only ``/check`` inspects."""
 
     group = "probe"
     automatic = False

@@ -1,6 +1,7 @@
-"""Undoing a channel: what its runs changed, each as a fact of its own, "it is as it was before", in reverse order.
+"""Undo of a channel: each change of its runs becomes a fact, "it is as it was before".
 
-So an undo is a run like any other: looked at, planned, approved, changed, read back, resumed after a death.
+The facts are in reverse order. So an undo is a run like any other: inspected, planned, approved,
+changed, read back, and resumed after a crash.
 """
 
 from __future__ import annotations
@@ -30,21 +31,24 @@ class _Past(Step):
 
 
 class Reversal(_Past):
-    """What a step's runs changed is back as it was; what somebody else has changed since stays."""
+    """Step that restores what another step's runs changed, except what somebody else changed since."""
 
     def __init__(self, step: Undoable, past: RecordedChange, after: tuple[str, ...]) -> None:
         super().__init__(step, past, after)
         self.step = step
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Ask the step. An object that is gone (a mailbox, say) has nothing left to put back."""
+        """Inspect through the original step.
+
+        If the object, for example a mailbox, no longer exists, nothing is left to undo.
+        """
         try:
             return await self.step.inspect_undo(ctx, self.past)
         except NotFound:
             return self.left_alone(Text("seen.undo_gone"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """The last run's line, from after to before."""
+        """Return the last run's plan line reversed."""
         line = self.past.change
         back = replace(line, before=finding.seen or line.after, after=self.past.before, warning=False)
         command = self.step.undo_command(ctx, self.past)
@@ -52,7 +56,7 @@ class Reversal(_Past):
         return (replace(back, command=command, note=note, reversible=not self.step.irreversible),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Put it back."""
+        """Undo the change."""
         await self.step.undo(ctx, self.past)
 
 
@@ -65,7 +69,10 @@ class Remains(_Past):
 
 
 def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
-    """An undo's steps: each waits until everything that was built on it is undone or left as it is."""
+    """Return the steps of an undo.
+
+    Each waits until everything that depends on it is undone or left as it is.
+    """
     on_top = {name: {other for other in run.past if name in _below(other, steps)} for name in run.past}
     known = {name: past for name, past in run.past.items() if name in steps}
     return {name: _reversal(steps[name], past, tuple(sorted(on_top[name]))) for name, past in known.items()}
@@ -76,7 +83,7 @@ def _reversal(step: Step, past: RecordedChange, after: tuple[str, ...]) -> Step:
 
 
 def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
-    """Every step that this one needs or comes after, near or far."""
+    """Return every step that this one needs or follows, directly or indirectly."""
     found: set[str] = set()
     todo = [name]
     while todo:
@@ -88,18 +95,25 @@ def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
 
 
 def recall(runs: Sequence[Run], names: Iterable[str]) -> tuple[RecordedChange, ...]:
-    """What the runs of a channel, oldest first, changed and no undo has put back; ``names`` are the steps in their order."""
+    """Return the changes of a channel's runs that no undo has reversed.
+
+    ``runs`` are ordered oldest first, and ``names`` are the steps in their order.
+    """
     return tuple(past for name in names if (past := _past(name, runs)) is not None)
 
 
 def known(runs: Sequence[Run]) -> dict[str, str]:
-    """The ids and names that an undo needs, each as the newest run that knew it has it."""
+    """Return the IDs and names that an undo needs, each from the newest run that had it."""
     found = ((name, run.fact(name)) for run in runs for name in (*IDS, *PERMISSIONS))
     return {name: value for name, value in found if value}
 
 
 def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
-    """From the newest run back, as long as each found what the one before it had left: what somebody else set between two is kept."""
+    """Return the change recorded by the newest runs, going back as long as they are continuous.
+
+    They are continuous while each run found what the previous one had left. A value that somebody
+    else set between two runs is kept.
+    """
     past: RecordedChange | None = None
     for run in takewhile(lambda run: not _was_put_back(run, name), reversed(runs)):
         changed = run.changed.get(name)

@@ -23,9 +23,11 @@ class Undoable(Step):
 
     @abstractmethod
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Whether what the channel's runs changed is back as it was: ok; wrong where :meth:`undo` would put it back.
+        """Return whether the changes of the channel's runs are undone.
 
-        A warning where somebody else has changed it since, skipped where it cannot or must not be put back: both stay as they are.
+        The state is OK if the value is as it was, and wrong if :meth:`undo` would restore it. It is
+        a warning if somebody else has changed it since, and skipped if it cannot or must not be
+        restored: in both cases it stays as it is.
 
         Raises:
             CloudError: as for :meth:`inspect`.
@@ -33,11 +35,13 @@ class Undoable(Step):
 
     @abstractmethod
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """What :meth:`undo` does, in PowerShell or Graph, for the plan."""
+        """Return the PowerShell or Graph command that :meth:`undo` runs, for the plan."""
 
     @abstractmethod
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Put back what was there, or remove what was made. Safe to repeat, as :meth:`apply` is.
+        """Restore the value from before the change, or remove the created object.
+
+        It is idempotent, like :meth:`apply`.
 
         Raises:
             CloudError: as for :meth:`inspect`.

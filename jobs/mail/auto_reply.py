@@ -1,4 +1,7 @@
-"""Which mails of the mailbox nobody wrote: an automatic reply leaves without Webex Connect, and proves nothing of it."""
+"""Recognition of automatic replies in the mailbox's mail.
+
+An automatic reply leaves without Webex Connect, so it says nothing about Webex Connect.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,12 @@ _BEGINS = (
     "自動回覆",
     "out of office",
 )
-"""How Exchange begins the subject of an automatic reply, in the language of the mailbox."""
+"""Prefixes of the subject of Exchange's automatic replies, in the languages of mailboxes."""
 
 
 def automatic(row: TraceRow) -> bool:
-    """Whether the row is an automatic reply, by its subject. One with a subject of the mailbox's own cannot be told from an answer."""
+    """Return whether the row is an automatic reply, judged by its subject.
+
+    A reply with a custom subject cannot be distinguished from an answer.
+    """
     return row.subject.strip().lower().startswith(_BEGINS)

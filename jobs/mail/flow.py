@@ -1,4 +1,4 @@
-"""The mails at one place of the way, read from a message trace: which went on, which failed, which never came by."""
+"""State of mail at one point of its path, from a message trace: passed, failed, or never seen."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from jobs.clock import now
 from jobs.mail.message_trace import TraceRow, TraceStatus
 
 STUCK_AFTER = timedelta(hours=1)
-"""A mail that is under way for so long is not delivered."""
+"""Age at which mail that is still in transit counts as not delivered."""
 COPIED_WITHIN = timedelta(minutes=30)
-"""So long a copy may take, and the trace may be behind (facts/microsoft.md 2.5)."""
+"""Longest delay of a copy, including the delay of the trace (facts/microsoft.md 2.5)."""
 TRACED_WITHIN = timedelta(minutes=5)
-"""So long one mail's copy may be behind it without a word."""
+"""Time for which the copy of a single mail may be late without a report."""
 A_MOMENT = timedelta(minutes=1)
-"""So long the copies of several may."""
+"""Time for which the copies of several mails may be late without a report."""
 ENOUGH = 2
-"""So many mails in a row are no accident."""
+"""Number of late mails in a row that is not a coincidence."""
 LARGEST = 25 * 1024 * 1024
-"""Above this Webex Connect gives a mail back to its sender, in bytes (facts/connect.md 1.7)."""
+"""Largest mail that Webex Connect accepts, in bytes; it returns larger ones (facts/connect.md 1.7)."""
 REPORTS = ("postmaster@", "microsoftexchange", "mailer-daemon@")
-"""How the senders of delivery reports begin: a mailbox does not forward these."""
+"""Prefixes of the senders of delivery reports, which a mailbox does not forward."""
 _WITHHELD = frozenset({TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 _UNDER_WAY = frozenset({TraceStatus.PENDING, TraceStatus.GETTING_STATUS})
 
 
 @dataclass(frozen=True, slots=True)
 class MailFlow:
-    """A failure counts only while nothing newer has gone through; ``failures`` are the newest first.
+    """Result of the mail at one point.
 
-    ``begun`` are those that are under way, newer than any other, and for less than an hour.
+    A failure counts only while no newer mail has passed. ``failures`` are ordered newest first.
+    ``begun`` are the mails that are in transit for less than an hour and newer than any other.
     """
 
     good: TraceRow | None
@@ -41,25 +42,31 @@ class MailFlow:
 
     @classmethod
     def of(cls, rows: Sequence[TraceRow]) -> MailFlow:
-        """From the rows of a trace, newest first; what is under way for less than an hour says nothing yet."""
+        """Return the flow from the rows of a trace, which are newest first.
+
+        Mail that has been in transit for less than an hour says nothing yet.
+        """
         done = list(filter(_is_settled, rows))
         begun = takewhile(_is_begun, rows)
         return cls(next((row for row in done if row.status.went_on), None), tuple(takewhile(stopped, done)), tuple(begun))
 
     @property
     def refused(self) -> tuple[TraceRow, ...]:
-        """The failures without what a filter withholds from one mail: spam is no fault of the way."""
+        """Return the failures without mail that a filter withheld.
+
+        Spam is not a fault of the path.
+        """
         return tuple(row for row in self.failures if not withheld(row))
 
 
 def stopped(row: TraceRow) -> bool:
-    """Whether the mail did not go on, and will not by itself."""
+    """Return whether the mail did not pass and will not pass on its own."""
     stuck = row.status in _UNDER_WAY and now() - row.received > STUCK_AFTER
     return stuck or row.status is TraceStatus.FAILED or withheld(row)
 
 
 def withheld(row: TraceRow) -> bool:
-    """Whether a filter took it for spam or worse."""
+    """Return whether a filter withheld the mail as spam or malware."""
     return row.status in _WITHHELD
 
 
@@ -74,7 +81,10 @@ def _is_begun(row: TraceRow) -> bool:
 
 
 def without_copy(arrived: Sequence[TraceRow], copies: Sequence[TraceRow], mailbox: str, since: datetime | None) -> tuple[TraceRow, ...]:
-    """Mails of others that arrived after the last good copy, and after ``since``, and of which no copy was delivered; newest first."""
+    """Return mails from others of which no copy was delivered, newest first.
+
+    They arrived after the last delivered copy and after ``since``.
+    """
     handed = _ids(_that_went_on(copies))
     last = max(filter(None, (_last_good(copies), since)), default=None)
     lost = (row for row in _that_went_on(arrived) if row.message_id not in handed and _of_others(row, mailbox))
@@ -102,28 +112,35 @@ def _without_row(mails: Sequence[TraceRow], copies: Sequence[TraceRow], patience
 
 
 def never_copied(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
-    """Of those the ones of which there is no row at all, though there should be one by now."""
+    """Return those mails without any row of a copy, although there should be one by now."""
     return _without_row(lost, copies, COPIED_WITHIN)
 
 
 def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
-    """Of those the ones whose copies are late, though none is missing for certain: nothing is proven till they have gone on.
+    """Return those mails whose copies are late but not certainly missing.
 
-    A single copy under way may have been put off by the server out there for once.
+    Nothing is proven until the copies have passed. A single copy in transit may have been deferred
+    once by the destination server.
     """
     late = tuple(row for row in lost if now() - row.received > A_MOMENT)
     return _without_row(late, copies, TRACED_WITHIN) if len(late) < ENOUGH else late
 
 
 def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
-    """The mails handed over since the newest answer left, if the newest of them has none; newest first."""
+    """Return the mails handed over since the newest answer left, newest first.
+
+    The result is empty if the newest of them has an answer.
+    """
     handed = _that_went_on(copies)
     left = [row for row in handed if not _is_answered(row, answers)]
     return tuple(left) if left and left[0] is handed[0] else ()
 
 
 def habit(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> timedelta:
-    """How long a mail of this channel waits for its answer at most; nothing is known from fewer than three."""
+    """Return the longest time a mail of this channel waits for its answer.
+
+    It is zero with fewer than three answered mails, because that is too few to know.
+    """
     waits = [min(found) for row in copies if (found := _waits(row, answers))]
     return max(waits) if len(waits) >= 3 else timedelta(0)  # noqa: PLR2004  the docstring says it
 
@@ -139,7 +156,10 @@ def _of_others(row: TraceRow, mailbox: str) -> bool:
 
 
 def _answers(row: TraceRow, mail: TraceRow) -> bool:
-    """Whether the row answers the mail, by its subject, or is newer than it; traces tell seconds, so equal times tell nothing."""
+    """Return whether the row answers the mail, by its subject, or is newer than it.
+
+    Traces have a resolution of a second, so equal times prove nothing.
+    """
     return row.received > mail.received or _is_about(row, mail)
 
 

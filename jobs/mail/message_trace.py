@@ -1,4 +1,4 @@
-"""Where did a mail go? Message trace, by Graph or by cmdlet (facts 2.5)."""
+"""Message trace through Graph or a cmdlet, which shows where a mail went (facts 2.5)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from jobs.microsoft.exchange import CmdletRunner, ExchangeRow
 from jobs.microsoft.graph import Graph, TraceFilter
 from jobs.microsoft.graph_requests import instant
 
-#: Both backends look at 10 days at most in one request; the minute is for rounding to seconds.
+#: Both backends search at most 10 days per request; the minute allows for rounding to seconds.
 _LONGEST_INTERVAL = timedelta(days=10) - timedelta(minutes=1)
 _PAGE, _MOST_PAGES = 1000, 10
 _SHORTEST = timedelta(minutes=10)
-#: Answers by which Graph says that it does not trace here: not consented, no role, no service principal, not this cloud.
+#: Graph statuses for no trace here: no consent, role or service principal, or another cloud.
 _GRAPH_CANNOT = frozenset({400, 401, 403, 404})
 _GRAPH_NAMES = {
     "id": "id",
@@ -44,7 +44,7 @@ _CMDLET_NAMES = {
 
 
 class TraceStatus(StrEnum):
-    """What became of a message. The words are Microsoft's, in lower case and without spaces."""
+    """Status of a message, in Microsoft's words, lower case and without spaces."""
 
     DELIVERED = "delivered"
     EXPANDED = "expanded"
@@ -59,7 +59,10 @@ class TraceStatus(StrEnum):
 
     @property
     def went_on(self) -> bool:
-        """Whether the message reached this recipient, or whoever the address stands for: a group, or another address (facts 2.5)."""
+        """Return whether the message reached this recipient.
+
+        That includes what the address represents: a group, or another address (facts 2.5).
+        """
         return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
 
     @classmethod
@@ -70,7 +73,10 @@ class TraceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """One message for one recipient, ``size`` in bytes. A forwarded copy is a second row, whose recipient is the forwarding address."""
+    """Message for one recipient, with ``size`` in bytes.
+
+    A forwarded copy is a second row, whose recipient is the forwarding address.
+    """
 
     id: str
     sender: str
@@ -83,19 +89,26 @@ class TraceRow:
 
 
 class Trace(Protocol):
-    """Finds messages and tells what happened to them."""
+    """Search for messages and their history."""
 
     async def find(self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = "") -> tuple[TraceRow, ...]:
-        """The rows since then (10 days at most), newest first. ``subject`` is a part of it; empty parts do not filter."""
+        """Return the rows since then, newest first.
+
+        The time range is at most 10 days. ``subject`` is part of the subject. Empty parameters do
+        not filter.
+        """
         ...
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """What happened to it, a line an event: words to show, and to find codes in (5.7.520)."""
+        """Return the history of a row, one line for each event.
+
+        The lines can be shown, and searched for codes (5.7.520).
+        """
         ...
 
 
 class GraphTrace:
-    """By Graph v1.0, which is the documented way."""
+    """Message trace through Graph v1.0, which is the documented way."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -113,7 +126,11 @@ class GraphTrace:
 
 
 class CmdletTrace:
-    """By Get-MessageTraceV2, which has no pages: it gives a thousand rows, and goes on from the last one's address and time (facts 2.5)."""
+    """Message trace using Get-MessageTraceV2.
+
+    The cmdlet has no pages. It returns a thousand rows, and continues from the last row's address
+    and time (facts 2.5).
+    """
 
     def __init__(self, runner: CmdletRunner) -> None:
         self._runner = runner
@@ -125,9 +142,10 @@ class CmdletTrace:
         return _tidy(_CMDLET_NAMES, await self._all({name: value for name, value in wanted.items() if value}, start, end), subject)
 
     async def _all(self, wanted: dict[str, str], start: datetime, end: datetime) -> list[ExchangeRow]:
-        """Every row of the interval, some of them twice: what comes next begins with the last row itself.
+        """Return every row of the interval, some of them twice.
 
-        Where Exchange warns that rows are missing instead of giving the first thousand, each half is asked for by itself.
+        The next request begins with the last row itself. If Exchange warns that rows are missing
+        instead of returning the first thousand, each half of the interval is requested separately.
         """
         found: list[ExchangeRow] = []
         asked = {**wanted, "StartDate": instant(start), "EndDate": instant(end)}
@@ -152,7 +170,10 @@ class CmdletTrace:
 
 
 class FirstThatCan:
-    """Graph, and the cmdlet from the moment that Graph says it does not trace here. If neither does, Graph's words are raised."""
+    """Message trace through Graph, or through the cmdlet once Graph says that it cannot trace here.
+
+    If neither can, Graph's error is raised.
+    """
 
     def __init__(self, first: Trace, second: Trace) -> None:
         self._first: Trace | None = first
@@ -172,7 +193,10 @@ class FirstThatCan:
         return rows
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """See :meth:`Trace.details`; asked where the row was found. Where details are not given out the row says enough."""
+        """See :meth:`Trace.details`; uses the way that found the row.
+
+        If details are not available, the row is sufficient.
+        """
         try:
             return await (self._first or self._second).details(row)
         except CloudError as cannot:
@@ -188,18 +212,24 @@ class FirstThatCan:
 
 
 def open_trace(graph: Graph, runner: CmdletRunner) -> Trace:
-    """Message trace by whichever way this tenant and this person have."""
+    """Return a message trace that uses the way available to this tenant and this user."""
     return FirstThatCan(GraphTrace(graph), CmdletTrace(runner))
 
 
 def _interval(since: datetime) -> tuple[datetime, datetime]:
-    """From then, or from 10 days ago, until now and the second that has begun."""
+    """Return the interval from ``since``, or from 10 days ago, to now.
+
+    The second that has begun is included.
+    """
     until = now() + timedelta(seconds=1)
     return max(since, until - _LONGEST_INTERVAL), until
 
 
 def _tidy(names: Mapping[str, str], found: Sequence[Mapping[str, Any]], subject: str) -> tuple[TraceRow, ...]:
-    """Each row once, with that subject, newest first. A row without a time is no use; if none has one, nothing can be said."""
+    """Return each row once, with that subject, newest first.
+
+    A row without a time is ignored. If no row has a time, the error is raised.
+    """
     rows = _readable(names, found)
     once = {(row.id, row.recipient.lower()): row for row in rows if subject.lower() in row.subject.lower()}
     return tuple(sorted(once.values(), key=lambda row: row.received, reverse=True))
@@ -222,7 +252,10 @@ def _readable(names: Mapping[str, str], found: Sequence[Mapping[str, Any]]) -> l
 
 
 def _following(last: ExchangeRow) -> dict[str, str]:
-    """Where the next thousand begin: at this row's time, and at its address among those of the same time."""
+    """Return the filter for the next thousand rows.
+
+    They begin at this row's time, and at its address among rows of the same time.
+    """
     return {"StartingRecipientAddress": text_of(last, "RecipientAddress"), "EndDate": instant(_moment(last.get("Received")))}
 
 
@@ -241,7 +274,7 @@ def _row(names: Mapping[str, str], row: Mapping[str, Any]) -> TraceRow:
 
 
 def _moment(text: object) -> datetime:
-    """A moment, in UTC: the cmdlet leaves the zone out."""
+    """Return the time in UTC; the cmdlet omits the zone."""
     found = parse(text)
     if found is None:
         raise MalformedAnswer("answer_unreadable", CloudReply("exchange", message=f"{text!r} is not a time"))

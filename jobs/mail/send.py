@@ -1,4 +1,4 @@
-"""The test mail of V1, sent from somewhere that is not the mailbox (ARTICLE.md, "What is known today", 6)."""
+"""Test mail of V1, sent from outside the mailbox (ARTICLE.md, "What is known today", 6)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
 _NO_LOGIN = Meaning("probe_login_refused", ErrorKind.REJECTED)
 _WANTS_LOGIN = frozenset({"smtp_not_authenticated", "smtp_token_refused"})
-"""How a server says after the login that there was none, or not the one that it wants."""
+"""Causes with which a server rejects the login, or says that there was none."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMail:
-    """One plain mail. Its Message-ID, with its angle brackets, is the sender's own: sent again, it is the same mail."""
+    """Plain test mail.
+
+    The sender chooses its Message-ID, including the angle brackets, so sending it again sends the
+    same mail.
+    """
 
     sender: str
     recipient: str
@@ -34,13 +38,13 @@ class OutgoingMail:
 
 
 async def send_test_mail(url: str, probe: OutgoingMail) -> None:
-    """Send one plain mail by ``PROBE_SMTP_URL``.
+    """Send one plain mail using ``PROBE_SMTP_URL``.
 
-    ``smtp://user:password@host:port`` uses STARTTLS where it is offered, ``?starttls=always`` insists, ``?starttls=never`` does
-    without; ``smtps://`` is TLS from the first byte.
+    ``smtp://user:password@host:port`` uses STARTTLS if it is offered, ``?starttls=always`` requires
+    it, and ``?starttls=never`` avoids it. ``smtps://`` uses TLS from the first byte.
 
     Raises:
-        CloudError: the server cannot be reached, or refused the login, the sender, the recipient or the mail.
+        CloudError: when the server cannot be reached, or refuses the login, the sender, the recipient or the mail.
     """
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = probe.sender, probe.recipient, probe.subject
@@ -86,7 +90,10 @@ def _unquoted(text: str | None) -> str | None:
 
 
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:
-    """A login that is refused here is the operator's own: it says nothing about the mailbox, and nobody's sign-in at Microsoft mends it."""
+    """Return the error for an SMTP reply, in which a refused login is the operator's own.
+
+    It says nothing about the mailbox, and a sign-in at Microsoft does not fix it.
+    """
     meaning = meaning_of(code, words)
     if meaning.kind is not ErrorKind.TRANSIENT and (at_login or meaning.cause in _WANTS_LOGIN):
         meaning = _NO_LOGIN

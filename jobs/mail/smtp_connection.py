@@ -22,7 +22,7 @@ _LONG_WORD = re.compile(r"[A-Za-z0-9+/=._~-]{12,}")
 
 
 class NotSmtpError(Exception):
-    """The other side closed the connection, or does not speak SMTP."""
+    """Error because the server closed the connection, or does not speak SMTP."""
 
 
 class SmtpConnection(SMTPProtocol):
@@ -47,7 +47,11 @@ class SmtpConnection(SMTPProtocol):
         self.ready = False
 
     async def connect(self, port: int) -> None:
-        """Open the connection; OSError if it cannot be."""
+        """Open the connection.
+
+        Raises:
+            OSError: when the connection cannot be opened.
+        """
         await asyncio.get_running_loop().create_connection(lambda: self, self._host, port)
 
     async def command(self, line: str) -> SMTPResponse:
@@ -73,10 +77,10 @@ class SmtpConnection(SMTPProtocol):
         return reply
 
     async def read_response(self, timeout: float | None = None) -> SMTPResponse:  # noqa: ASYNC109  aiosmtplib's signature
-        """Read a reply, all of its lines.
+        """Read a reply with all its lines.
 
         Raises:
-            NotSmtpError: it is not a reply, or it does not end.
+            NotSmtpError: when it is not a reply, or it does not end.
         """
         try:
             reply = await super().read_response(timeout)
@@ -108,7 +112,7 @@ class SmtpConnection(SMTPProtocol):
         super().data_received(data)
 
     async def close(self) -> None:
-        """Close, politely where the other side is still there."""
+        """Close the connection, with QUIT if the server is still connected."""
         if not self.is_connected or self.transport is None:
             return
         super().write(b"QUIT\r\n")
@@ -139,6 +143,6 @@ class SmtpConnection(SMTPProtocol):
         return _LONG_WORD.sub(self._hide_part, line)
 
     def _hide_part(self, word: re.Match[str]) -> str:
-        """A server may give back a part of what it was sent."""
+        """Return a word with any part of a secret removed, because a server may echo what it received."""
         part = word[0].rstrip(".")
         return word[0].replace(part, _UNSAID) if part and any(part in secret for secret in self._secrets) else word[0]

@@ -1,4 +1,4 @@
-"""Can this user log in at the SMTP server with this token? Asked phase by phase (C3 to C6; facts 4)."""
+"""Probe of an SMTP login with a user's token, phase by phase (C3 to C6; facts 4)."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ BUSY = frozenset({"smtp_busy", "smtp_too_many_connections"})
 CUT_OFF = frozenset({"smtp_unreachable", "smtp_tls_failed", "timed_out"})
 _PAUSE_S = 1.0
 _SUBMISSION_PORT = 587
-#: RFC 4954, 4: a longer command line may not carry the initial response.
+#: RFC 4954, 4: a longer command line cannot contain the initial response.
 _LONGEST_COMMAND = 510
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpProbe:
-    """How far a login came.
+    """Result of a login attempt.
 
-    ``failed_phase`` is empty or connect, banner, ehlo, starttls, certificate, ehlo2 or auth, ``reply`` the server's last words;
-    ``transcript`` has every line but the credentials.
+    ``failed_phase`` is empty or one of connect, banner, ehlo, starttls, certificate, ehlo2, auth.
+    ``reply`` is the server's last text. ``transcript`` has every line without the credentials.
     """
 
     ok: bool
@@ -42,24 +42,24 @@ class SmtpProbe:
 
     @property
     def seen(self) -> Text:
-        """The server's words, and where it stopped."""
+        """Return the server's text, and the phase where it failed."""
         if self.ok:
             return Text("seen.verbatim_reply", {"reply": self.reply})
         return Text("seen.smtp_failed", {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply})
 
     @property
     def lines(self) -> tuple[Evidence, ...]:
-        """The transcript as evidence."""
+        """Return the transcript as evidence."""
         return tuple(Evidence("transcript", line) for line in self.transcript)
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """The reply to the login, and the transcript."""
+        """Return the reply to the login and the transcript as evidence."""
         return (Evidence("smtp", self.reply), *self.lines)
 
 
 class _FailedError(Exception):
-    """It ends a phase and never leaves this module."""
+    """Failure of a phase, which never leaves this module."""
 
     def __init__(self, cause: str, reply: str) -> None:
         super().__init__(cause)
@@ -68,22 +68,27 @@ class _FailedError(Exception):
 
 
 async def login_probe(server: str, username: str, access_token: str, seconds: float = 15.0) -> SmtpProbe:
-    """Connect, STARTTLS, log in by XOAUTH2, and leave, in so many seconds. Never raises for what the server does; nothing is sent.
+    """Connect, start TLS, log in using XOAUTH2, and disconnect, within ``seconds`` seconds.
 
-    It proves the login, not the right to send as somebody (5.2.252 comes only after DATA).
+    It never raises because of the server, and sends nothing. It proves the login, but not the right
+    to send as another user (5.2.252 comes only after DATA).
     """
     return await _with_one_retry(lambda: _Login(server, username, access_token), seconds)
 
 
 async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
-    """As :func:`login_probe`, but only asks whether XOAUTH2 is offered: what can be known without anybody's token."""
+    """Check only whether XOAUTH2 is offered, which needs no token.
+
+    Otherwise it is like :func:`login_probe`.
+    """
     return await _with_one_retry(lambda: _Login(server, "", "", logs_in=False), seconds)
 
 
 async def _with_one_retry(begin: Callable[[], _Login], seconds: float) -> SmtpProbe:
-    """A server that is only busy is asked once more: 421, 432, 451 and 454 say nothing about the login (facts 4.1).
+    """Run the probe, and once more if the server was only busy.
 
-    So is one whose connection broke off or took too long: once is an accident.
+    421, 432, 451 and 454 say nothing about the login (facts 4.1). The same applies to a connection
+    that broke off or timed out, which may be a coincidence.
     """
     probe = await _carried_out(begin(), seconds)
     if probe.cause not in BUSY | CUT_OFF:
@@ -104,7 +109,7 @@ async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
 
 
 class _Login:
-    """The phases of one login, in order, and what became of the last."""
+    """Phases of one login, in order, and the result of the last phase."""
 
     def __init__(self, server: str, username: str, access_token: str, *, logs_in: bool = True) -> None:
         self._logs_in = logs_in
@@ -117,7 +122,7 @@ class _Login:
         self.talk = SmtpConnection(self._host, (self._credentials, access_token) if logs_in else ())
 
     async def run(self) -> None:
-        """Every phase until one fails."""
+        """Run the phases in order until one fails."""
         steps: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
             ("connect", self._connect),
             ("banner", self._banner),
@@ -133,11 +138,11 @@ class _Login:
                 return
 
     def leave(self, cause: str, reply: str) -> None:
-        """End the phase; an empty cause is success."""
+        """End the phase; an empty cause means success."""
         self._cause, self._reply = cause, reply
 
     def result(self) -> SmtpProbe:
-        """What is known now."""
+        """Return the result so far."""
         failed = self._name if self._cause else ""
         return SmtpProbe(not self._cause, failed, self._cause, self._reply, tuple(self.talk.transcript))
 
@@ -167,7 +172,7 @@ class _Login:
         return text
 
     async def _offered(self) -> str:
-        """Whether the login that is wanted could begin at all."""
+        """Check that the server offers XOAUTH2."""
         if not any(offer.startswith("AUTH") and "XOAUTH2" in offer.replace("=", " ").split() for offer in self._offers):
             raise _FailedError("smtp_no_oauth", ", ".join(self._offers))
         return "XOAUTH2"
@@ -177,7 +182,7 @@ class _Login:
         reply = await self._send_credentials()
         challenge = reply if reply.code == SMTPStatus.auth_continue else None
         if challenge:
-            reply = await self.talk.command("")  # the error challenge wants an answer, or the real reply never comes
+            reply = await self.talk.command("")  # the error challenge must be answered, or the final reply never comes
         return _good(reply, _challenge_status(challenge))
 
     async def _send_credentials(self) -> SMTPResponse:
@@ -189,7 +194,7 @@ class _Login:
 
 
 async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
-    """The cause, empty if it went well, and the words."""
+    """Return the cause, which is empty on success, and the text."""
     try:
         return "", await step()
     except _FailedError as failed:
@@ -204,18 +209,18 @@ async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
 
 def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
     text = _text(reply)
-    if reply.code // 100 != 2:  # noqa: PLR2004  the class of SMTP's good replies
+    if reply.code // 100 != 2:  # noqa: PLR2004  the class of SMTP's successful replies
         raise _FailedError(meaning_of(reply.code, text, challenge_status).cause, text)
     return text
 
 
 def _text(reply: SMTPResponse) -> str:
-    """Code and words on one line."""
+    """Return the code and the text on one line."""
     return " ".join((str(reply.code), *reply.message.split("\n"))).strip()
 
 
 def _challenge_status(challenge: SMTPResponse | None) -> str:
-    """The ``status`` in a 334 error challenge; Exchange's own challenge has none."""
+    """Return the ``status`` in a 334 error challenge; Exchange's own challenge has none."""
     try:
         text = base64.b64decode(challenge.message.replace("\n", "") if challenge else "")
     except (ValueError, binascii.Error):

@@ -1,4 +1,4 @@
-"""What an SMTP reply means (facts 4.1)."""
+"""Meaning of SMTP replies (facts 4.1)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _PERMANENT = 500
 
 
 def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
-    """The meaning of a reply that is not good news.
+    """Return the meaning of a reply that is not a success.
 
-    ``challenge_status`` is the ``status`` in the JSON of a 334 error challenge, which Exchange does not send. It tells a provider that
-    is down (5xx) and a token without the scope (403) from a token that is refused (facts parts.md E), where the words tell no more.
+    ``challenge_status`` is the ``status`` in the JSON of a 334 error challenge, which Exchange does
+    not send. It distinguishes a provider that is down (5xx) and a token without the scope (403)
+    from a refused token (facts parts.md E), if the text does not.
     """
     known = said(SMTP_PHRASES, f"{status} {_once(text)}")
     if known is not None and known != _TOKEN_REFUSED:
@@ -42,7 +43,10 @@ def _by_code(status: int) -> Meaning:
 
 
 def _once(text: str) -> str:
-    """The words of a reply of several lines: each of these repeats the enhanced code, in the middle of a sentence as it may be."""
+    """Return the text of a multi-line reply with the enhanced code only once.
+
+    Each line repeats the code, possibly in the middle of a sentence.
+    """
     code = enhanced_code(text)
     if not code:
         return text
@@ -51,6 +55,6 @@ def _once(text: str) -> str:
 
 
 def enhanced_code(text: str) -> str:
-    """The enhanced status code in a reply (``5.7.139``), or nothing."""
+    """Return the enhanced status code in a reply (``5.7.139``), or an empty string."""
     found = _ENHANCED.search(text)
     return found[0] if found else ""

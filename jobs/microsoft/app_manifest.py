@@ -1,4 +1,7 @@
-"""The email app's registration as plain data: its name, and merging what we want into what is there (facts/microsoft.md 1.1)."""
+"""The email app's registration as plain data: its name, and merging wanted values into it.
+
+Source: facts/microsoft.md 1.1.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +14,29 @@ from jobs.clouds.json_values import lower_of, text_of
 
 Json = dict[str, Any]
 OTHERS = {"spa": "redirect_uri_is_spa", "publicClient": "public_client_with_secret"}
-"""The platforms beside Web, and what comes of a Call Back URL that is registered there (facts/microsoft.md 4 and 5)."""
+"""Platforms other than Web, with the cause that a Call Back URL registered there leads to
+(facts/microsoft.md 4 and 5).
+"""
 
 
 def unique_name(mailbox: str) -> str:
-    """The ``uniqueName`` of a mailbox's app: the natural key by which every run finds it again."""
+    """Return the ``uniqueName`` of a mailbox's app, the natural key that every run uses to find it."""
     words = re.sub(r"[^a-z0-9]+", "-", mailbox.lower()).strip("-")[:80]
     return f"webexconnect-{words}-{hashlib.sha256(mailbox.encode()).hexdigest()[:6]}"
 
 
 def display_name(mailbox: str) -> str:
-    """What administrators see."""
+    """Return the app's name as administrators see it."""
     return f"Webex Connect email ({mailbox})"
 
 
 def redirect_uris(app: Json | None) -> tuple[str, ...]:
-    """The Web redirect addresses that are registered."""
+    """Return the redirect URIs that are registered under Web."""
     return tuple(_registered(app, "web"))
 
 
 def elsewhere(app: Json | None, uris: Iterable[str]) -> dict[str, list[str]]:
-    """Which of the addresses are registered under another platform than Web, by platform."""
+    """Return, by platform, which of ``uris`` are registered under a platform other than Web."""
     found = {name: _shared(uris, _registered(app, name)) for name in OTHERS}
     return {name: here for name, here in found.items() if here}
 
@@ -42,13 +47,13 @@ def _shared(uris: Iterable[str], registered: list[str]) -> list[str]:
 
 
 def moved_away(app: Json | None, uris: Iterable[str]) -> dict[str, Json]:
-    """Those platforms without the addresses, as they can be written."""
+    """Return the platforms from :func:`elsewhere` without ``uris``, in a form that can be written."""
     away = elsewhere(app, uris)
     return {name: {"redirectUris": [uri for uri in _registered(app, name) if uri not in away[name]]} for name in away}
 
 
 def moved_back(app: Json | None, was: Mapping[str, Iterable[str]]) -> dict[str, Json]:
-    """The platforms with the addresses that were moved away from them."""
+    """Return the platforms with the URIs that were moved away from them (``was``) added back."""
     return {name: {"redirectUris": merged(_registered(app, name), uris)} for name, uris in was.items()}
 
 
@@ -67,23 +72,29 @@ def _list(whole: Json | None, name: str) -> list[Any]:
 
 
 def web(app: Json | None) -> Json:
-    """The Web platform as it can be written back. ``redirectUriSettings`` repeats the addresses, and would contradict new ones."""
+    """Return the Web platform in a form that can be written back.
+
+    ``redirectUriSettings`` is left out: it repeats the addresses and would contradict new ones.
+    """
     return {name: value for name, value in _part(app, "web").items() if value is not None and name != "redirectUriSettings"}
 
 
 def issues_access_tokens(app: Json | None) -> bool:
-    """Whether "Access tokens" is ticked under implicit grant."""
+    """Return whether "Access tokens" is ticked under implicit grant."""
     grants = _part(_part(app, "web"), "implicitGrantSettings")
     return bool(grants.get("enableAccessTokenIssuance"))
 
 
 def declares(app: Json | None, resource: str, permission: str) -> bool:
-    """Whether the app asks for the permission of the resource (an appId) with that id."""
+    """Return whether the app requests the permission id ``permission`` of the appId ``resource``."""
     return (resource.lower(), permission.lower()) in {(each, number) for each, number, _ in declared(app)}
 
 
 def with_permission(app: Json | None, resource: str, permission: str, kind: str) -> list[Json]:
-    """``requiredResourceAccess`` with one more permission; a PATCH replaces the whole list, so everything else stays in."""
+    """Return ``requiredResourceAccess`` with one more permission.
+
+    All other entries are kept, because a PATCH replaces the whole list.
+    """
     entries = [dict(entry) for entry in _list(app, "requiredResourceAccess")]
     if declares(app, resource, permission):
         return entries
@@ -96,7 +107,7 @@ def with_permission(app: Json | None, resource: str, permission: str, kind: str)
 
 
 def without_permission(app: Json | None, resource: str, permission: str) -> list[Json]:
-    """``requiredResourceAccess`` without that permission."""
+    """Return ``requiredResourceAccess`` without that permission."""
     unwanted, kept = (resource.lower(), permission.lower()), []
     for entry in _list(app, "requiredResourceAccess"):
         number = lower_of(entry, "resourceAppId")
@@ -107,16 +118,20 @@ def without_permission(app: Json | None, resource: str, permission: str) -> list
 
 
 def declared(app: Json | None) -> Iterator[tuple[str, str, str]]:
-    """Every permission that the app asks for: resource (an appId), id and kind (``scope`` or ``role``), in lower case."""
+    """Yield every permission that the app requests, as (resource, id, kind) in lower case.
+
+    The resource is an appId. The kind is ``scope`` or ``role``.
+    """
     for entry in _list(app, "requiredResourceAccess"):
         for access in _list(entry, "resourceAccess"):
             yield lower_of(entry, "resourceAppId"), lower_of(access, "id"), lower_of(access, "type")
 
 
 def unknown_to(app: Json | None, principals: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
-    """What the app declares, as (resource, id), that the resource's service principal does not expose: it breaks consent (AADSTS65006).
+    """Return the declared permissions, as (resource, id), that the resource does not expose.
 
-    A principal that does not tell what it exposes is believed in nothing.
+    Such a permission breaks consent (AADSTS65006). A service principal that does not list what it
+    exposes is skipped.
     """
     exposed = {resource: _exposed(principal) for resource, principal in principals.items()}
     return tuple((res, each) for res, each, kind in declared(app) if exposed.get(res) and (each, kind) not in exposed[res])
@@ -128,13 +143,19 @@ def _exposed(principal: Json) -> set[tuple[str, str]]:
 
 
 def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    """All that is there, in its order, then what is missing; compared byte for byte."""
+    """Return all values of ``there`` in order, then the missing ones of ``wanted``.
+
+    Values are compared byte for byte.
+    """
     there = list(there)
     return there + [value for value in wanted if value not in there]
 
 
 def permission_id(principal: Json | None, value: str, *, role: bool = False) -> str:
-    """The id that a tenant's service principal gives a permission, or the empty string; never written down (facts 1.4)."""
+    """Return the id of a permission in the tenant's service principal, or an empty string.
+
+    The ids are read from the tenant and never hard-coded (facts 1.4).
+    """
     entries = _list(principal, "appRoles" if role else "oauth2PermissionScopes")
     ids = (text_of(entry, "id") for entry in entries if _offers(entry, value))
     return next(filter(None, ids), "")

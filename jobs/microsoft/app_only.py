@@ -1,4 +1,4 @@
-"""The bot's own app in a tenant that lets it read by itself: tokens that are looked into before they are used, and clients that cannot write."""
+"""App-only access of the bot's own app: tokens that are inspected before use, read-only clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.graph import Graph
 
 AT_HAND_S = 1200
-"""How long a token is used before another is asked for, in seconds; it lives for an hour at least, and keeps its roles for as long."""
+"""Seconds that a token is used before another is requested. A token is valid for at least an hour and
+keeps its roles that long.
+"""
 _GONE = frozenset({"app_disabled", "app_not_found", "app_roles_missing", "consent_missing"})
 _READS = ("get-", "test-")
 
@@ -25,14 +27,16 @@ Ask = Callable[[str], str]
 
 
 class WriteRefusedError(RuntimeError):
-    """Something was to be changed with an access that is there for reading. A mistake of ours, caught before anything is sent."""
+    """Attempt to write with read-only access: a programming error, caught before anything is sent."""
 
 
 def roles_in(token: str) -> frozenset[str]:
-    """The ``roles`` of an access token that Entra has just handed over (so its signature is not looked at); empty where it has none.
+    """Return the ``roles`` of an access token, or an empty set if it has none.
+
+    The signature is not verified, because Entra has just issued the token to us.
 
     Raises:
-        Unreadable: it is no JSON Web Token.
+        MalformedAnswer: the token is not a JSON Web Token.
     """
     try:
         body = token.split(".")[1]
@@ -44,20 +48,24 @@ def roles_in(token: str) -> frozenset[str]:
 
 
 def missing_in(token: str, needed: Sequence[str]) -> tuple[str, ...]:
-    """The names of the roles that the token lacks; case does not matter."""
+    """Return the names in ``needed`` that the token lacks as roles. Case does not matter."""
     have = {role.lower() for role in roles_in(token)}
     return tuple(name for name in needed if name.lower() not in have)
 
 
 def withdrawn(error: CloudError) -> bool:
-    """Whether the tenant has taken the access back: the app or its consent is gone. Anything else may be right again tomorrow."""
+    """Return whether the tenant has withdrawn the access, because the app or its consent is gone.
+
+    Any other error may be temporary.
+    """
     return error.cause in _GONE
 
 
 class AppTokens:
-    """One tenant's tokens, by resource. ``ended`` is set once the tenant is seen to have taken the access back.
+    """One tenant's app-only tokens, by resource.
 
-    An error counts for all that ask after it: twenty steps do not ask twenty times.
+    ``ended`` is set once the tenant is seen to have withdrawn the access. An error is remembered
+    for all later callers, so twenty steps do not ask Entra twenty times.
     """
 
     def __init__(self, ask: Ask, needed: Mapping[str, Sequence[str]]) -> None:
@@ -69,7 +77,7 @@ class AppTokens:
         self.ended: Forbidden | None = None
 
     def source(self, scope: str) -> TokenSource:
-        """A token source for one resource."""
+        """Return a token source for one resource (``scope``)."""
 
         async def token() -> str:
             async with self._alone[scope]:
@@ -102,7 +110,7 @@ class AppTokens:
 
 
 class ReadingGraph(Graph):
-    """Graph that can only be read."""
+    """Read-only Graph client: any method other than GET raises WriteRefusedError."""
 
     async def _call(self, call: Call) -> Any:
         if call.method != "GET":
@@ -111,10 +119,14 @@ class ReadingGraph(Graph):
 
 
 class ReadingExchange(InvokeCommand):
-    """Exchange where only ``Get-`` and ``Test-`` run."""
+    """Read-only Exchange client: only ``Get-`` and ``Test-`` cmdlets run."""
 
     async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
-        """See :meth:`jobs.microsoft.exchange.CmdletRunner.run`; anything that writes raises WriteRefusedError."""
+        """Run a read-only cmdlet; see :meth:`jobs.microsoft.exchange.CmdletRunner.run`.
+
+        Raises:
+            WriteRefusedError: the cmdlet writes.
+        """
         if not cmdlet.lower().startswith(_READS):
             raise WriteRefusedError(cmdlet)
         return await super().run(cmdlet, parameters, select=select)

@@ -1,4 +1,4 @@
-"""Admin consent in a browser (facts 1.6, the v2 endpoint)."""
+"""Admin consent in a browser, using the v2 endpoint (facts 1.6)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,31 @@ from jobs.microsoft.msal_http import entra_error
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Where the redirect says that something was granted. Never a proof, and ``tenant`` never an authorisation: read the grants."""
+    """Claim of the redirect that consent was granted.
+
+    It is never proof, and ``tenant`` is never an authorization: read the grants.
+    """
 
     tenant: str
 
 
-def admin_consent_url(login_url: str, tenant: str, client_id: str, scopes: Sequence[str], redirect_uri: str, state: str) -> str:  # noqa: PLR0913, PLR0917  the five parameters of the endpoint, and where it is
-    """Where an administrator grants the scopes; ``tenant`` is an id or ``organizations``, never ``common``."""
+def admin_consent_url(login_url: str, tenant: str, client_id: str, scopes: Sequence[str], redirect_uri: str, state: str) -> str:  # noqa: PLR0913, PLR0917  the endpoint's own parameters
+    """Return the URL where an administrator grants the scopes.
+
+    ``tenant`` is an id or ``organizations``, never ``common``.
+    """
     query = {"client_id": client_id, "scope": " ".join(scopes), "redirect_uri": redirect_uri, "state": state}
     return f"{login_url.rstrip('/')}/{quote(tenant, safe='')}/v2.0/adminconsent?{urlencode(query, quote_via=quote)}"
 
 
 def read_consent_answer(query: Mapping[str, str]) -> Granted:
-    """What the redirect said. ``admin_consent=True`` stands in a refusal as well, so ``error`` decides; what is there already is none.
+    """Read the query of the consent redirect.
+
+    A refusal also contains ``admin_consent=True``, so ``error`` decides. An error that says the
+    grant exists already is not a refusal.
 
     Raises:
-        CloudError: the administrator declined, or may not grant it.
+        CloudError: the administrator declined, or is not allowed to grant consent.
     """
     if "error" in query:
         error = entra_error(query)

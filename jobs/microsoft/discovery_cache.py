@@ -1,7 +1,8 @@
-"""Discovery documents and signing keys, kept for an hour: in this process, and sealed in Redis for the others.
+"""Discovery documents and signing keys, cached for an hour in this process and, sealed, in Redis.
 
-Every job is a new process (facts/parts.md B), so without the second place each would ask anew. They are sealed because a client
-secret is sent where a discovery document says: whoever can write to Redis must not be able to change one.
+Every job is a new process (facts/parts.md B), so without Redis each job would request them again.
+They are sealed because a client secret is sent to the address in a discovery document: write access
+to Redis must not be enough to change one.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ LIFE_S = 3600
 
 
 class DiscoveryCache:
-    """JSON documents by their URL. Without a vault they stay in this process."""
+    """JSON documents by URL. Without a vault they stay in this process."""
 
     def __init__(self, vault: Vault | None = None) -> None:
         self._vault = vault
         self._here: dict[str, tuple[float, Json]] = {}
 
     def get(self, url: str) -> Json | None:
-        """The document, or None where it has to be asked for."""
+        """Return the cached document, or None if it has to be requested."""
         kept = self._here.get(url)
         if kept is not None and time.monotonic() - kept[0] < LIFE_S:
             return kept[1]
@@ -32,7 +33,7 @@ class DiscoveryCache:
         return json.loads(sealed) if sealed else None
 
     def put(self, url: str, document: Json) -> None:
-        """Keep it for :data:`LIFE_S` seconds."""
+        """Keep a document for :data:`LIFE_S` seconds."""
         self._here[url] = (time.monotonic(), document)
         if self._vault:
             self._vault.put(_name(url), json.dumps(document), LIFE_S)

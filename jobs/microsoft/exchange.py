@@ -1,7 +1,7 @@
 """Exchange Online cmdlets over HTTP (facts section 3).
 
-The endpoint is the one that Microsoft's own PowerShell module uses and is not documented, so callers know only
-:class:`CmdletRunner`: another backend (pwsh) can take its place.
+The endpoint is the undocumented one that Microsoft's own PowerShell module uses. Callers therefore
+know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource, with_token
 from jobs.microsoft.responses import judge_exchange
 
-#: No figure is published and no Retry-After was ever seen (facts 3.5); six is what a run reads at the same time, until Exchange objects.
+#: Microsoft publishes no limit, and no Retry-After was ever seen (facts 3.5). A run makes six reads at once.
 _AT_ONCE = 6
 
-#: Where Exchange sends the calls of an app that acts for nobody (facts 3.2).
+#: Anchor mailbox that Exchange uses to route app-only calls (facts 3.2).
 _SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 
 
 class ExchangeRow(dict[str, Any]):
-    """An object that a cmdlet gave back. ``get`` and ``[]`` do not mind the case of a property's name."""
+    """Object that a cmdlet returned. ``get`` and ``[]`` ignore the case of property names."""
 
     def __init__(self, properties: Mapping[str, Any]) -> None:
         super().__init__({name: value for name, value in properties.items() if "@" not in name})
@@ -43,26 +43,35 @@ class ExchangeRow(dict[str, Any]):
         return isinstance(name, str) and name.lower() in self._names
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The property, or the default if there is none. A property that is null is None, which is not the default."""
+        """Return the property, or ``default`` if it is absent.
+
+        A null property is None, not the default.
+        """
         return super().get(self._names.get(name.lower(), name), default)
 
 
 class CmdletRunner(Protocol):
-    """Runs an Exchange cmdlet."""
+    """Interface that runs an Exchange cmdlet."""
 
     async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
-        """Run it; an empty list is an empty result, not an error. A None parameter clears a value.
+        """Run a cmdlet and return its rows.
+
+        An empty list is an empty result, not an error. A parameter that is None clears a value.
 
         Raises:
-            CloudError: Exchange refused (``NotFound``, ``AlreadyThere``, ``NotAllowed`` ...) or gave only part of the answer.
+            CloudError: Exchange refused (``NotFound``, ``AlreadyExists``, ``Forbidden`` ...) or
+                returned only part of the answer.
         """
         ...
 
 
 class InvokeCommand:
-    """The HTTP backend, for one tenant and one signed-in administrator, or the app itself where ``anchor_upn`` is empty."""
+    """HTTP backend for one tenant and one signed-in administrator.
 
-    def __init__(  # noqa: PLR0913, PLR0917  who asks where, and what is shared with others who ask
+    An empty ``anchor_upn`` means that the app itself is the caller.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  the caller's identity and the state shared with other callers
         self,
         http: httpx.AsyncClient,
         token_source: TokenSource,
@@ -82,7 +91,10 @@ class InvokeCommand:
         self._spacing = Throttle()
 
     async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
-        """See :meth:`CmdletRunner.run`. Only ``Get-`` and ``Set-`` are sent again after a time-out (facts 7, "Retry safety")."""
+        """Run a cmdlet; see :meth:`CmdletRunner.run`.
+
+        Only ``Get-`` and ``Set-`` cmdlets are retried after a timeout (facts 7, "Retry safety").
+        """
         if cmdlet.lower().startswith("get-"):
             key = json.dumps([cmdlet, dict(parameters), list(select)], default=str)
             rows: list[ExchangeRow] = await self._reads.read(key, lambda: self._sent(cmdlet, parameters, select))
@@ -117,9 +129,11 @@ class InvokeCommand:
 
 
 def _rows(answer: Response, *, reads: bool) -> list[ExchangeRow]:
-    """The rows of a whole answer. Set-cmdlets answer with an empty list, or with nothing, and their warnings are only talk.
+    """Return the rows of a complete answer.
 
-    A warning, or a next link, on something that was read means that rows are missing, and no way to page is reliable (3.4).
+    Set- cmdlets answer with an empty list or no body, and their warnings are ignored. In the answer
+    to a read, a warning or a next link means that rows are missing, and no way of paging is
+    reliable (facts 3.4).
     """
     data = _wrapped(answer.data)
     value = _value(data)
@@ -141,7 +155,10 @@ def _wrapped(data: Any) -> Any:
 
 
 def _value(data: Any) -> Any:
-    """The list of an answer. One object stands for a list of one, in ``value`` or instead of it."""
+    """Return the list in an answer.
+
+    A single object, in ``value`` or instead of it, becomes a list of one.
+    """
     if not isinstance(data, dict):
         return None
     alone = {name: each for name, each in data.items() if "@" not in name}

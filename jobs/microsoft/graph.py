@@ -1,6 +1,7 @@
 """Microsoft Graph v1.0: each method is one documented request of facts sections 1, 2 and 7.
 
-Nothing is decided here. What a cloud answers with JSON stays JSON; every failure is a :class:`jobs.clouds.errors.CloudError`.
+No decisions are made here. JSON answers are returned as JSON, and every failure is a
+:class:`jobs.clouds.errors.CloudError`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from jobs.microsoft.graph_requests import GraphCalls, Json, as_object, instant, 
 
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
-#: The service principal that must be in the tenant before Graph traces messages (facts 2.5).
+#: Service principal that must exist in the tenant before Graph traces messages (facts 2.5).
 MESSAGE_TRACE_APP_ID = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
 
 _USER_FIELDS = "id,accountEnabled,assignedPlans,displayName,mail,proxyAddresses,userPrincipalName,signInSessionsValidFromDateTime"
@@ -24,7 +25,7 @@ _USER_FIELDS = "id,accountEnabled,assignedPlans,displayName,mail,proxyAddresses,
 
 @dataclass(frozen=True, slots=True)
 class NewPassword:
-    """A client secret just made. ``secret`` is shown by Graph this once and never again."""
+    """Newly created client secret. Graph shows ``secret`` this one time only."""
 
     key_id: str
     secret: str = field(repr=False)
@@ -32,7 +33,10 @@ class NewPassword:
 
 @dataclass(frozen=True, slots=True)
 class TraceFilter:
-    """Which messages to trace; empty parts do not filter. The interval is at most 10 days and 90 days back (facts 2.5)."""
+    """Filter for a message trace; empty parts do not filter.
+
+    The interval covers at most 10 days and begins at most 90 days ago (facts 2.5).
+    """
 
     since: datetime
     until: datetime
@@ -41,7 +45,7 @@ class TraceFilter:
     subject: str = ""
 
     def odata(self) -> str:
-        """The ``$filter``, with single quotes doubled."""
+        """Return the ``$filter`` expression, with single quotes doubled."""
         parts = (
             ("recipientAddress eq {}", self.recipient),
             ("senderAddress eq {}", self.sender),
@@ -53,53 +57,62 @@ class TraceFilter:
 
 
 class Graph(GraphCalls):
-    """One tenant's directory, with the permissions that ``token_source``'s token has."""
+    """One tenant's directory, with the permissions of ``token_source``'s token."""
 
     # --- the email app ------------------------------------------------------------------------------------------
 
     async def application_by_unique_name(self, unique_name: str) -> Json | None:
-        """The application with that ``uniqueName``, or None."""
+        """Return the application with that ``uniqueName``, or None."""
         return await self.find(f"/applications(uniqueName={key(unique_name)})")
 
     async def application(self, unique_name: str) -> Json:
-        """The application with that ``uniqueName``, which must be there.
+        """Return the application with that ``uniqueName``, which must exist.
 
         Raises:
-            NotFound: it is not, or this replica does not know it yet.
+            NotFound: it does not exist, or this replica does not know it yet.
         """
         return await self.get(f"/applications(uniqueName={key(unique_name)})")
 
     async def application_by_id(self, object_id: str) -> Json | None:
-        """The application with that object id, or None."""
+        """Return the application with that object id, or None."""
         return await self.find(f"/applications/{segment(object_id)}")
 
     async def applications(self) -> list[Json]:
-        """All applications of the tenant (2,000 at most), with what tells whose they are."""
+        """Return the tenant's applications (2,000 at most).
+
+        They have the fields that show whose they are.
+        """
         return await self.collection("/applications", {"$select": "id,appId,displayName,uniqueName,web"})
 
     async def application_by_app_id(self, app_id: str) -> Json | None:
-        """The application with that Application (client) ID, or None."""
+        """Return the application with that Application (client) ID, or None."""
         return await self.find(f"/applications(appId={key(app_id)})")
 
     async def upsert_application(self, unique_name: str, body: Json) -> Json:
-        """Create it or change it, and return it whole (1.1: an update answers 204 without a body, so it is read again).
+        """Create or update an application, and return it complete.
 
-        ``requiredResourceAccess`` and ``web.redirectUris`` are replaced whole: read, merge, write.
+        An update answers 204 without a body, so the application is read again (facts 1.1).
+        ``requiredResourceAccess`` and ``web.redirectUris`` are replaced as a whole: read, merge,
+        then write.
         """
         path = f"/applications(uniqueName={key(unique_name)})"
         written = await self.send("PATCH", path, body, headers={"Prefer": "create-if-missing"})
         return as_object(written) if written else await self.get(path)
 
     async def update_application(self, object_id: str, body: Json) -> None:
-        """Change an application."""
+        """Update an application."""
         await self.send("PATCH", f"/applications/{segment(object_id)}", body)
 
     async def delete_application(self, object_id: str) -> None:
-        """Delete an application; it stays in the recycle bin for 30 days."""
+        """Delete an application. It stays in the recycle bin for 30 days."""
         await self.remove(f"/applications/{segment(object_id)}")
 
     async def add_password(self, object_id: str, display_name: str, end: datetime) -> NewPassword:
-        """Make a client secret. Each call makes another one, so it is never sent twice here: look first, remove the orphan (1.2)."""
+        """Create a client secret.
+
+        Each call creates another secret, so this request is never retried here. Look for the secret
+        first and remove the orphan (facts 1.2).
+        """
         body = {"passwordCredential": {"displayName": display_name, "endDateTime": instant(end)}}
         made = as_object(await self.send("POST", f"/applications/{segment(object_id)}/addPassword", body))
         secret = made.get("secretText")
@@ -114,35 +127,45 @@ class Graph(GraphCalls):
     # --- service principals, grants, roles ----------------------------------------------------------------------
 
     async def service_principal(self, app_id: str) -> Json | None:
-        """The tenant's service principal of an app, with its ``appRoles`` and ``oauth2PermissionScopes``, or None."""
+        """Return the tenant's service principal of an app, or None.
+
+        It includes ``appRoles`` and ``oauth2PermissionScopes``.
+        """
         return await self.find(f"/servicePrincipals(appId={key(app_id)})")
 
     async def create_service_principal(self, app_id: str) -> Json:
-        """Make the service principal of an app (``POST /applications`` does not, 1.3); a second one cannot come to be.
+        """Create the service principal of an app.
+
+        ``POST /applications`` does not create it (facts 1.3). A retry is safe, because an app
+        cannot have a second one.
 
         Raises:
-            AlreadyThere: there is one.
+            AlreadyExists: the app has a service principal already.
         """
         return as_object(await self.send("POST", "/servicePrincipals", {"appId": app_id}, repeatable=True))
 
     async def update_service_principal(self, sp_id: str, body: Json) -> None:
-        """Change a service principal (1.3): whether it is enabled, whether it is for assigned users only."""
+        """Update a service principal (facts 1.3).
+
+        Used to set whether it is enabled and whether it requires assignment.
+        """
         await self.send("PATCH", f"/servicePrincipals/{segment(sp_id)}", body)
 
     async def delete_service_principal(self, sp_id: str) -> None:
-        """Delete a service principal, and with it what it was granted."""
+        """Delete a service principal together with its grants."""
         await self.remove(f"/servicePrincipals/{segment(sp_id)}")
 
     async def grants(self, client_sp_id: str) -> list[Json]:
-        """The delegated permissions that an app has been granted."""
+        """Return the delegated permissions granted to an app."""
         found = await self.collection("/oauth2PermissionGrants", {"$filter": f"clientId eq {text(client_sp_id)}"})
         return [grant for grant in found if _is_of(grant, "clientId", client_sp_id)]
 
     async def create_grant(self, client_sp_id: str, resource_sp_id: str, scope: str, principal_id: str | None = None) -> Json:
-        """Grant delegated permissions: for one user, or for everybody in the tenant if ``principal_id`` is None.
+        """Grant delegated permissions to one user, or to the whole tenant if ``principal_id`` is None.
 
         Raises:
-            AlreadyThere: there is a grant for this client, resource and principal: merge and :meth:`update_grant`.
+            AlreadyExists: a grant for this client, resource and principal exists. Merge, then call
+                :meth:`update_grant`.
         """
         body = {"clientId": client_sp_id, "consentType": "AllPrincipals", "resourceId": resource_sp_id, "scope": scope}
         if principal_id:
@@ -150,32 +173,35 @@ class Graph(GraphCalls):
         return as_object(await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True))
 
     async def update_grant(self, grant_id: str, scope: str) -> None:
-        """Write a grant's scopes; they are replaced, so merge first."""
+        """Replace a grant's scopes. Merge them first."""
         await self.send("PATCH", f"/oauth2PermissionGrants/{segment(grant_id)}", {"scope": scope})
 
     async def delete_grant(self, grant_id: str) -> None:
-        """Take a grant back."""
+        """Revoke a grant."""
         await self.remove(f"/oauth2PermissionGrants/{segment(grant_id)}")
 
     async def app_role_assignments(self, sp_id: str) -> list[Json]:
-        """The application permissions that an app has been granted."""
+        """Return the application permissions granted to an app."""
         return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignments")
 
     async def app_role_assigned_to(self, sp_id: str) -> list[Json]:
-        """The users, groups and apps that an app is assigned to (1.3)."""
+        """Return the users, groups and apps that are assigned to an app (facts 1.3)."""
         return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignedTo")
 
     # --- the tenant and its people -------------------------------------------------------------------------------
 
     async def user(self, address: str) -> Json | None:
-        """A user by UPN, or by any of the mailbox's addresses if no UPN is like that; None if there is nobody."""
+        """Return a user by UPN, or else by any address of the mailbox.
+
+        None means that no user, or more than one, has that address.
+        """
         found = await self.find(f"/users/{segment(address)}", {"$select": _USER_FIELDS})
         if found is not None:
             return found
         mail = f"mail eq {text(address)}"
         try:
             matches = await self._users(f"proxyAddresses/any(p:p eq {text('smtp:' + address)}) or {mail}")
-        except Rejected:  # such a filter is beyond some directories
+        except Rejected:  # some directories do not support such a filter
             matches = await self._users(mail)
         return matches[0] if len(matches) == 1 else None
 
@@ -183,37 +209,46 @@ class Graph(GraphCalls):
         return await self.collection("/users", {"$filter": wanted, "$select": _USER_FIELDS})
 
     async def organization(self) -> Json:
-        """The tenant: id, displayName, verifiedDomains."""
+        """Return the tenant's id, displayName and verifiedDomains."""
         found = await self.collection("/organization", {"$select": "id,displayName,verifiedDomains"})
         return found[0] if found else {}
 
     async def app_management_policy(self) -> Json:
-        """What the tenant forbids about client secrets (1.2)."""
+        """Return the tenant's policy with its restrictions on client secrets (facts 1.2)."""
         return await self.get("/policies/defaultAppManagementPolicy")
 
     async def authorization_policy(self) -> Json:
-        """What users may consent to (1.7). It is only ever read."""
+        """Return the policy that says what users may consent to (facts 1.7). It is only ever read."""
         return await self.get("/policies/authorizationPolicy", {"$select": "defaultUserRolePermissions"})
 
     async def consent_policy_excludes(self, policy_id: str) -> list[Json]:
-        """What a user-consent policy leaves out (1.7)."""
+        """Return the exclusions of a user-consent policy (facts 1.7)."""
         return await self.collection(f"/policies/permissionGrantPolicies/{segment(policy_id)}/excludes")
 
     async def security_defaults(self) -> bool:
-        """Whether security defaults are on (2.1)."""
+        """Return whether security defaults are on (facts 2.1)."""
         policy = await self.get("/policies/identitySecurityDefaultsEnforcementPolicy")
         return bool(policy.get("isEnabled"))
 
     async def conditional_access_policies(self) -> list[Json]:
-        """The tenant's conditional access policies (2.1); one request a second, without Retry-After (7)."""
+        """Return the tenant's Conditional Access policies (facts 2.1).
+
+        The rate limit is one request a second, without a Retry-After header (facts 7).
+        """
         return await self.collection("/identity/conditionalAccess/policies")
 
     async def sign_ins(self, app_id: str, since: datetime) -> list[Json]:
-        """The interactive sign-ins to an app (5), in no certain order; needs AuditLog.Read.All and an Entra P1 licence."""
+        """Return the interactive sign-ins to an app (facts 5), in no particular order.
+
+        Needs AuditLog.Read.All and an Entra P1 license.
+        """
         return await self._sign_ins(app_id, since)
 
     async def renewals(self, app_id: str, since: datetime) -> list[Json]:
-        """The sign-ins that nobody made in person, as the renewal of a token is: only beta lists these (5)."""
+        """Return the non-interactive sign-ins to an app, such as token renewals.
+
+        Only beta lists them (facts 5).
+        """
         return await self._sign_ins(app_id, since, " and signInEventTypes/any(t:t eq 'nonInteractiveUser')", "beta")
 
     async def _sign_ins(self, app_id: str, since: datetime, more: str = "", version: str = "v1.0") -> list[Json]:
@@ -222,7 +257,7 @@ class Graph(GraphCalls):
         return [row for row in found if _is_of(row, "appId", app_id)]
 
     async def service_health(self) -> list[Json]:
-        """The health of the services that the tenant has, with their issues; needs ServiceHealth.Read.All.
+        """Return the health of the tenant's services with their issues. Needs ServiceHealth.Read.All.
 
         Described at learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
         """
@@ -231,15 +266,22 @@ class Graph(GraphCalls):
     # --- message trace ------------------------------------------------------------------------------------------
 
     async def message_traces(self, wanted: TraceFilter) -> list[Json]:
-        """Trace rows, newest first as Graph gives them; 100 requests in 5 minutes (2.5)."""
+        """Return trace rows, newest first as Graph sorts them.
+
+        The rate limit is 100 requests in 5 minutes (facts 2.5).
+        """
         return await self.collection("/admin/exchange/tracing/messageTraces", {"$filter": wanted.odata()})
 
     async def message_trace_details(self, trace_id: str, recipient: str) -> list[Json]:
-        """The events of one trace row."""
+        """Return the events of one trace row for ``recipient``."""
         path = f"/admin/exchange/tracing/messageTraces/{segment(trace_id)}/getDetailsByRecipient(recipientAddress={key(recipient)})"
         return await self.collection(path)
 
 
 def _is_of(row: Json, name: str, wanted: str) -> bool:
-    """Whether a row is of that one, as far as it says so: a filter that is not heeded must not pass for an answer."""
+    """Return whether a row's ``name`` field equals ``wanted``.
+
+    A row without the field counts as a match. Graph may ignore a filter, so its answer is filtered
+    again here.
+    """
     return str(row.get(name) or wanted).lower() == wanted.lower()

@@ -1,4 +1,4 @@
-"""How requests to Microsoft Graph are made and addressed: OData literals, keys, pages, the token."""
+"""Requests to Microsoft Graph: OData literals, keys, paging and the token."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _MOST_PAGES = 20
 
 
 def text(value: str) -> str:
-    """An OData string literal."""
+    """Return an OData string literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def key(value: str) -> str:
-    """An OData key in a path: a string literal, percent-encoded."""
+    """Return an OData key for a path: a percent-encoded string literal."""
     return f"'{segment(value.replace(chr(39), chr(39) * 2))}'"
 
 
 def segment(value: str) -> str:
-    """A path segment, percent-encoded (``#`` of a guest's UPN included)."""
+    """Return a percent-encoded path segment, including the ``#`` in a guest's UPN."""
     return quote(value, safe="@")
 
 
 def instant(moment: datetime) -> str:
-    """A moment as OData writes it, to the second."""
+    """Return a moment in OData's format, to the second."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class GraphCalls:
-    """Requests below ``/v1.0`` of one Graph, and below ``/beta`` for what only that lists."""
+    """Requests to one Graph below ``/v1.0``, and below ``/beta`` for data that only beta lists."""
 
     def __init__(
         self,
@@ -63,20 +63,20 @@ class GraphCalls:
         self._pace = pace or RateLimiter(())
 
     async def find(self, path: str, params: Mapping[str, str] | None = None) -> Json | None:
-        """The object at a path, or None where Graph answers 404."""
+        """Return the object at a path, or None if Graph answers 404."""
         try:
             return await self.get(path, params)
         except NotFound:
             return None
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
-        """The object at a path."""
+        """Return the object at a path."""
         return as_object(await self._call(Call("graph", "GET", self._base + path, params or {})))
 
     async def collection(
         self, path: str, params: Mapping[str, str] | None = None, *, pages: int = _MOST_PAGES, version: str = "v1.0"
     ) -> list[Json]:
-        """The objects of a collection, over all its pages (20 at most)."""
+        """Return the objects of a collection from all its pages (20 pages at most)."""
         rows: list[Json] = []
         call = Call("graph", "GET", f"{self._root}/{version}{path}", params or {})
         for _ in range(pages):
@@ -88,10 +88,14 @@ class GraphCalls:
         return rows
 
     def _following(self, page: Json, version: str) -> str:
-        """The next page, at this Graph by whatever name it calls itself: a token goes nowhere else. Empty after the last one.
+        """Return the URL of the next page, or an empty string after the last page.
+
+        The URL always points at this Graph, whatever host name the link contains, so that the token
+        goes to no other host.
 
         Raises:
-            Unreadable: the link leads elsewhere. Without the rows behind it nothing can be said to be missing.
+            MalformedAnswer: the link points elsewhere. Without those rows nothing can be
+                reported as missing.
         """
         link = text_of(page, "@odata.nextLink")
         if not link:
@@ -106,11 +110,14 @@ class GraphCalls:
     async def send(
         self, method: str, path: str, body: Json | None = None, *, headers: Mapping[str, str] | None = None, repeatable: bool | None = None
     ) -> Any:
-        """Write something; the answer's JSON, or None if it has no body."""
+        """Send a write request and return the answer's JSON, or None if it has no body."""
         return await self._call(Call("graph", method, self._base + path, headers=headers or {}, body=body, repeatable=repeatable))
 
     async def remove(self, path: str) -> None:
-        """Delete something. What is gone already is success: the answer to an earlier attempt may have been lost."""
+        """Delete an object.
+
+        A 404 is success, because the answer to an earlier attempt may have been lost.
+        """
         with suppress(NotFound):
             await self.send("DELETE", path)
 
@@ -130,19 +137,27 @@ class GraphCalls:
 
 
 def as_object(data: Any) -> Json:
-    """The answer as a JSON object; :class:`Unreadable` if it is something else."""
+    """Return the answer as a JSON object.
+
+    Raises:
+        MalformedAnswer: it is anything else.
+    """
     if not isinstance(data, dict):
         raise MalformedAnswer("answer_unreadable", CloudReply("graph", httpx.codes.OK, message="not a JSON object"))
     return data
 
 
 def promised(row: Json, name: str) -> str:
-    """A value that the documents promise; :class:`Unreadable` where it is not there, which says nothing about the tenant."""
+    """Return a value that the documentation promises.
+
+    Raises:
+        MalformedAnswer: the value is missing, which says nothing about the tenant.
+    """
     if row.get(name) in (None, ""):
         raise MalformedAnswer("answer_unreadable", CloudReply("graph", httpx.codes.OK, message=f"an object without {name}"))
     return str(row[name])
 
 
 def rows_of(page: Json) -> list[Json]:
-    """The objects in a page of a collection."""
+    """Return the objects in a page of a collection."""
     return dicts_in(page.get("value"))

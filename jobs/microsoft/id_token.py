@@ -1,7 +1,7 @@
-"""Is this ID token Microsoft's, for us, for this sign-in, and still good? msal does not ask any more (facts parts.md D).
+"""Validation of ID tokens, which msal no longer does itself (facts/parts.md D).
 
-Checked here before any claim is believed: signature (RS256, the keys of the discovery document), audience, expiry, tenant,
-issuer, nonce.
+Before any claim is used, the signature (RS256, with the keys of the discovery document), audience,
+expiry, tenant, issuer and nonce are checked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jobs.microsoft.msal_http import MsalHttp
 LEEWAY_SECONDS = 300
 SHARED_TENANTS = frozenset({"organizations", "common", "consumers"})
 
-#: What stands for the tenant in the issuer of a document that is every tenant's: a placeholder, or the name by which it was asked for.
+#: Tenant part of the issuer in a multi-tenant document: a placeholder, or the name in the request.
 _ANY_TENANT = re.compile(r"\{\w+\}|(?<=/)(?:organizations|common)(?=/|$)")
 
 _CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
@@ -37,7 +37,7 @@ _CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the token must say. ``tenant`` is empty where any tenant is welcome."""
+    """Values that the token must contain. An empty ``tenant`` accepts any tenant."""
 
     audience: str
     issuer: str
@@ -50,14 +50,17 @@ class Expected:
 
 
 class SigningKeys:
-    """The keys of one discovery document; an unknown key id makes it read them once more, because keys are rolled over."""
+    """Signing keys of one discovery document.
+
+    An unknown key id makes it read them once more, because keys roll over.
+    """
 
     def __init__(self, http: MsalHttp, uri: str) -> None:
         self._http = http
         self._uri = uri
 
     def find(self, key_id: str) -> jwt.PyJWK:
-        """The key with that id."""
+        """Return the key with that id."""
         for fresh in (False, True):
             keys = jwt.PyJWKSet.from_dict(self._http.document(self._uri, fresh=fresh)).keys
             if found := _of_id(keys, key_id) or _only_key(keys, key_id):
@@ -76,10 +79,10 @@ def _only_key(keys: list[jwt.PyJWK], key_id: str) -> jwt.PyJWK | None:
 
 
 def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any]:
-    """The claims of a token that holds in every point.
+    """Return the claims of a token that passes every check.
 
     Raises:
-        Rejected: it does not; the cause says in which point (``id_token_signature``, ``wrong_tenant`` ...).
+        Rejected: a check failed. The cause says which (``id_token_signature``, ``wrong_tenant``).
     """
     try:
         key = keys.find(str(jwt.get_unverified_header(token).get("kid", "")))

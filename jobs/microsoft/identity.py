@@ -1,6 +1,7 @@
-"""Signing in at Microsoft as a confidential app of a tenant: the bot's own app, and in the rehearsal the email app.
+"""Microsoft sign-in as a confidential app of a tenant.
 
-Nothing here is asynchronous, because msal is not: see :mod:`jobs.microsoft.tokens` for tokens inside the engine.
+The app is the bot's own, or in the rehearsal the email app. Nothing here is asynchronous, because
+msal is not. See :mod:`jobs.microsoft.tokens` for tokens inside the engine.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ from jobs.settings import Settings
 
 T = TypeVar("T")
 _PATIENCE = RetryPolicy(attempts=3, jitter_s=1.0)
-#: What msal raises for an answer it cannot make sense of; none of it says more than that.
+#: Exceptions of msal for an answer that it cannot parse. They carry no further detail.
 _MSAL_CONFUSED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A sign-in that was validated. ``cache`` is msal's token cache: seal it, it holds the refresh token."""
+    """Validated sign-in.
+
+    ``cache`` is msal's token cache. Seal it, because it holds the refresh token.
+    """
 
     account: Account
     cache: str = field(repr=False)
@@ -40,7 +44,7 @@ class SignedIn:
 
 
 class Identity:
-    """A confidential app in a tenant, or in ``organizations`` for whatever tenant the person belongs to."""
+    """Confidential app in one tenant, or in ``organizations`` for the person's own tenant."""
 
     def __init__(  # noqa: PLR0913  an app, a tenant, and the way there
         self,
@@ -63,18 +67,20 @@ class Identity:
     def of_bot(
         cls, settings: Settings, http: httpx.Client, tenant: str = "organizations", documents: DiscoveryCache | None = None
     ) -> Identity:
-        """The bot's own app."""
+        """Return the identity of the bot's own app."""
         return cls(settings.login_url, http, tenant, settings.microsoft_client_id, settings.microsoft_client_secret, documents=documents)
 
     def begin(
         self, scopes: Sequence[str], redirect_uri: str, state: str, login_hint: str = "", prompt: str = "select_account"
     ) -> dict[str, Any]:
-        """Start a sign-in (code flow, PKCE S256): send the person to ``flow["auth_uri"]`` and keep the rest sealed.
+        """Start a sign-in (code flow, PKCE S256).
 
-        The flow can be written to JSON. It holds the PKCE verifier and the nonce. msal adds ``openid profile offline_access``.
+        Send the person to ``flow["auth_uri"]`` and keep the rest sealed. The flow can be serialized
+        as JSON. It holds the PKCE verifier and the nonce. msal adds ``openid profile
+        offline_access``.
         """
         app = self._app()
-        with warnings.catch_warnings():  # msal would like form_post; the answer comes by GET, so that SameSite cookies come with it
+        with warnings.catch_warnings():  # msal prefers form_post; GET is used so that SameSite cookies arrive
             warnings.filterwarnings("ignore", message="response_mode=", category=UserWarning)
             flow: dict[str, Any] = app.initiate_auth_code_flow(
                 list(scopes), redirect_uri=redirect_uri, state=state, login_hint=login_hint or None, prompt=prompt
@@ -82,11 +88,11 @@ class Identity:
         return {**flow, "auth_uri": self._http.outside(flow["auth_uri"])}
 
     def finish(self, flow: Mapping[str, Any], query: Mapping[str, str], tenant_id: str = "") -> SignedIn:
-        """End a sign-in with the query that the browser brought back.
+        """Finish a sign-in with the query that the browser brought back.
 
         Raises:
-            CloudError: ``state_mismatch``, the cause of an ``error`` in the query or of the token endpoint, ``wrong_tenant``,
-                or one of the ``id_token_...`` causes.
+            CloudError: ``state_mismatch``, the cause of an ``error`` in the query or of the
+                token endpoint, ``wrong_tenant``, or one of the ``id_token_...`` causes.
         """
         if not hmac.compare_digest(str(query.get("state", "")).encode(), str(flow.get("state", "")).encode()):
             raise Rejected("state_mismatch", CloudReply("entra"))
@@ -98,7 +104,7 @@ class Identity:
         return SignedIn(_account(claims), cache.serialize(), str(result["access_token"]))
 
     def discover(self) -> None:
-        """Read the tenant's discovery document anew.
+        """Read the tenant's discovery document again, bypassing the cache.
 
         Raises:
             CloudError: Entra does not answer, or does not know the tenant.
@@ -106,22 +112,23 @@ class Identity:
         self._http.document(self._discovery, fresh=True)
 
     def token(self, cache: str, scopes: Sequence[str], *, refresh: bool = False) -> tuple[str, str]:
-        """A token for one resource without asking anybody, and the cache to keep instead of the old one.
+        """Return a token for one resource without user interaction, and the new cache.
 
-        With ``refresh`` the refresh token is used even where an access token is still good: what it says is then of this moment.
-
-        Every attempt is a new msal application, which remembers no failure (6.4).
+        The new cache replaces the old one. With ``refresh`` the refresh token is used even if an
+        access token is still valid, so that the answer is current. Every attempt uses a new msal
+        application, which remembers no failure (facts 6.4).
 
         Raises:
-            SignInNeeded: the refresh token is dead or there is none.
+            SignInNeeded: the refresh token is no longer valid, or none exists.
         """
         return _retry_if_busy(lambda: self._silently(cache, list(scopes), refresh=refresh))
 
     def app_token(self, scope: str) -> str:
-        """A token of the app itself, without anybody signed in (client credentials); ``scope`` is a resource's ``.default``.
+        """Return an app-only token (client credentials); ``scope`` is a resource's ``.default``.
 
         Raises:
-            CloudError: the tenant does not know the app any more, or has switched it off, or the bot's own secret is no good.
+            CloudError: the tenant no longer knows the app, or has disabled it, or the bot's own
+                secret is invalid.
         """
         return _retry_if_busy(lambda: self._by_itself(scope))
 
@@ -144,7 +151,7 @@ class Identity:
     def _redeem(self, flow: Mapping[str, Any], query: Mapping[str, str], cache: msal.SerializableTokenCache) -> dict[str, Any]:
         try:
             result: dict[str, Any] = self._app(cache).acquire_token_by_auth_code_flow(dict(flow), dict(query))
-        except RuntimeError:  # msal's word for a wrong nonce; its text holds the whole ID token
+        except RuntimeError:  # msal raises this for a wrong nonce; its text contains the whole ID token
             raise Rejected("id_token_nonce", CloudReply("entra")) from None
         except _MSAL_CONFUSED as error:
             raise Rejected("id_token_invalid", CloudReply("entra", message=type(error).__name__)) from None
@@ -176,7 +183,7 @@ class Identity:
 
 
 def _retry_if_busy(ask: Callable[[], T]) -> T:
-    """The answer, asked for again where Entra was only busy."""
+    """Return the result of ``ask``, with retries while Entra is only busy."""
     return _PATIENCE.call(ask, lambda error: may_repeat(error, repeatable=True))
 
 

@@ -1,7 +1,8 @@
-"""msal's way to the network: our httpx client, and errors told as :class:`CloudError` before msal can garble them.
+"""HTTP client for msal: our httpx client, with errors raised as :class:`CloudError`.
 
-msal runs with plain ``get`` and ``post``. 429 and 5xx are raised here, because msal would play them back from memory (6.4).
-msal insists on https. Where ``MICROSOFT_LOGIN_URL`` is http on a loopback host, msal is told https and this is put right here.
+They are raised before msal can garble them. msal needs only plain ``get`` and ``post``. 429 and 5xx
+are raised here, because msal would replay them from memory (facts 6.4). msal insists on https. If
+``MICROSOFT_LOGIN_URL`` is http on a loopback host, msal sees https and the URL is corrected here.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ from jobs.settings import is_loopback
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning("request_rejected", ErrorKind.REJECTED)
 _PRESENT = Meaning("already_there", ErrorKind.ALREADY_EXISTS)
-"""AADSTS650051 has two senses, which only its words tell apart: not there yet, and there already (facts 1.6)."""
+"""Meaning of AADSTS650051 when the object exists already. The code also means "not there yet"; only
+its text differs (facts 1.6).
+"""
 _CANCELLED = Meaning("consent_cancelled", ErrorKind.REJECTED)
-"""``access_denied`` has two senses, too: without AADSTS65004 it may be that the page was left (facts 1.6)."""
+"""Meaning of ``access_denied`` without AADSTS65004: the person may have left the page (facts 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
 _IN_DESCRIPTION = re.compile(
@@ -42,10 +45,11 @@ _IN_DESCRIPTION = re.compile(
 
 
 def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
-    """The error in a token endpoint's body or in a redirect's query: by AADSTS number first, then by OAuth's word (section 5).
+    """Return the error in a token endpoint's body or a redirect's query.
 
-    OAuth's word says what kind of trouble it is. Beside a number that nobody described to us it says no more than that: the number is
-    shown whole then, with the address at which Microsoft tells of it, and is no other's cause.
+    The AADSTS number decides first, then the OAuth error code (section 5). For an unknown number
+    the OAuth error code decides only the kind of error. The number is then shown in full with
+    Microsoft's page about it, and is not given another error's cause.
     """
     description = text_of(answer, "error_description")
     numbers = _numbers(answer, description)
@@ -79,7 +83,10 @@ def _by_word(answer: Mapping[str, Any]) -> Meaning:
 
 
 def _read_on(answer: Mapping[str, Any]) -> str:
-    """Where to read about a code; a redirect is anybody's word, so that nothing but an address of that form is taken from it."""
+    """Return the address of Microsoft's page about a code, or an empty string.
+
+    Anybody can forge a redirect's query, so only an address of exactly that form is accepted.
+    """
     found = _ERROR_URI.fullmatch(text_of(answer, "error_uri"))
     return found[0] if found else ""
 
@@ -90,7 +97,7 @@ def _cancelled(answer: Mapping[str, Any]) -> bool:
 
 
 def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
-    """The AADSTS numbers: from ``error_codes``, else from the words, else from ``error_uri``, wherever a cloud puts them."""
+    """Return the AADSTS numbers from ``error_codes``, else the description, else ``error_uri``."""
     listed = re.findall(r"\d+", text_of(answer, "error_codes"))
     return listed or _AADSTS.findall(description) or re.findall(r"[?&]code=(\d+)", text_of(answer, "error_uri"))
 
@@ -106,18 +113,21 @@ def _ids(answer: Mapping[str, Any], description: str) -> RequestIds:
 
 @dataclass(frozen=True, slots=True)
 class MsalResponse:
-    """An answer as msal wants it."""
+    """Response in the form that msal expects."""
 
     status_code: int
     text: str = field(repr=False)
     headers: dict[str, str]
 
     def raise_for_status(self) -> None:
-        """Nothing: what should raise has raised already."""
+        """Do nothing, because errors have been raised already."""
 
 
 class MsalHttp:
-    """``http_client`` for msal, and the reader of discovery documents and signing keys, which are kept for an hour."""
+    """``http_client`` for msal, and reader of discovery documents and signing keys.
+
+    The documents and keys are cached for an hour.
+    """
 
     def __init__(self, http: httpx.Client, login_url: str, documents: DiscoveryCache | None = None) -> None:
         address = urlsplit(login_url)
@@ -128,13 +138,13 @@ class MsalHttp:
         self._documents = documents or DiscoveryCache()
 
     def outside(self, url: str) -> str:
-        """The URL as the world knows it: http again where the login URL is http."""
+        """Return the public form of a URL: http again if the login URL is http."""
         parts = urlsplit(url)
         ours = self._plain and parts.scheme == "https" and is_loopback(str(parts.hostname))
         return "http" + url.removeprefix("https") if ours else url
 
     def document(self, url: str, *, fresh: bool = False) -> dict[str, Any]:
-        """A JSON document, as it is served."""
+        """Return a JSON document as it is served, from the cache unless ``fresh``."""
         kept = None if fresh else self._documents.get(url)
         if kept is not None:
             return kept
@@ -146,14 +156,14 @@ class MsalHttp:
         return found
 
     def get(self, url: str, **_: object) -> MsalResponse:
-        """Msal reads nothing but discovery documents; their endpoints must look like https to it."""
+        """Return a discovery document, the only thing msal reads, with endpoints that look like https."""
         text = json.dumps(self.document(url))
         return MsalResponse(httpx.codes.OK, text.replace('"http://', '"https://') if self._plain else text, {})
 
     def post(
         self, url: str, params: Mapping[str, str] | None = None, data: Mapping[str, Any] | None = None, headers: Any = None, **_: object
     ) -> MsalResponse:
-        """A token request."""
+        """Send a token request."""
         form = _without_nulls(data or {})
         reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
         answer: dict[str, Any] = json.loads(reply.text)
@@ -163,7 +173,7 @@ class MsalHttp:
         return MsalResponse(reply.status_code, json.dumps(told), reply.headers)
 
     def close(self) -> None:
-        """Nothing: the client belongs to whoever made it."""
+        """Do nothing, because the client belongs to its creator."""
 
     def _exchange(self, method: str, url: str, **options: Any) -> MsalResponse:
         headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
@@ -191,7 +201,7 @@ class MsalHttp:
 
 
 def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
-    """An answer of 429 or 5xx: what it says is kept, with the ids that support asks for."""
+    """Return the error for an answer of 429 or 5xx, with its text and the ids that support asks for."""
     told = _response_error(response)
     ids = {"request_id": response.headers.get("x-ms-request-id", ""), "client_request_id": number}
     said = CloudReply("entra", response.status_code, told.code, told.message, replace(told.ids, **ids))
@@ -200,20 +210,26 @@ def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
 
 
 def _response_error(response: httpx.Response) -> CloudError:
-    """The error of an answer that may be JSON or a page; of a page only Microsoft's own code and ids are words."""
+    """Return the error of an answer that may be JSON or HTML.
+
+    From an HTML page only Microsoft's own code and ids are taken.
+    """
     body = parsed(response.text)
     return entra_error(body if isinstance(body, dict) else {"error_description": _of_page(response.text)}, response.status_code)
 
 
 def _of_page(page: str) -> str:
-    """Microsoft's words of an HTML page from its code on; empty where it names none."""
+    """Return the text of an HTML page from its AADSTS code on, or an empty string if it has none."""
     text = unescape(re.sub(r"<[^>]+>", " ", page))
     found = _AADSTS.search(text)
     return " ".join(text[found.start() :].split()) if found else ""
 
 
 def _is_token(answer: Mapping[str, Any]) -> bool:
-    """Whether msal can make sense of it: a token, and texts and numbers where it takes them for such. A refusal is left to :func:`entra_error`."""
+    """Return whether msal can parse the answer: a token, with texts and numbers of the right types.
+
+    An error answer also returns True; :func:`entra_error` handles it.
+    """
     return "error" in answer or (is_filled_text(answer.get("access_token")) and _has_texts(answer) and _has_numbers(answer))
 
 
@@ -228,14 +244,15 @@ def _has_numbers(answer: Mapping[str, Any]) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    """In Entra's older answers the numbers are texts."""
+    """Return whether the value is a number. Entra's older answers write numbers as strings."""
     return not isinstance(value, bool) and re.fullmatch(r"\d{1,9}", str(value)) is not None
 
 
 def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:
-    """The answer with ``.default`` among its scopes, if that was asked for.
+    """Return the answer with ``.default`` among its scopes, if it was requested.
 
-    Entra names what it stands for instead, and msal finds a token again only by the scope that was asked for.
+    Entra lists the scopes that ``.default`` expands to, and msal finds a token again only by the
+    requested scope.
     """
     missing = [scope for scope in asked.split() if scope.endswith("/.default")]
     if not missing or "scope" not in answer:
@@ -249,7 +266,10 @@ def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _json_text(response: httpx.Response) -> str:
-    """The body, which must be a JSON object whatever the status is; Microsoft's code is taken from an error page, too."""
+    """Return the body, which must be a JSON object whatever the status is.
+
+    Microsoft's code is also taken from an HTML error page.
+    """
     if isinstance(parsed(response.text), dict):
         return response.text
     if response.is_error and (words := _of_page(response.text)):

@@ -1,4 +1,4 @@
-"""Which outbound spam policy really applies to a sender (facts/microsoft.md 2.3)."""
+"""Outbound spam policies: which one actually applies to a sender (facts/microsoft.md 2.3)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ CARRIED = (
     "BccSuspiciousOutboundMail",
     "BccSuspiciousOutboundAdditionalRecipients",
 )
-"""What a custom policy would silently replace for its senders, so it is copied from the policy that applied before."""
+"""Settings copied from the policy that applied before, because a custom policy would silently replace
+them for its senders.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class EffectivePolicy:
-    """The policy that applies, the rule that brings it (None: the default policy), and rules above it that go by a group.
+    """Policy that applies, the rule that assigns it, and higher rules with group conditions.
 
-    Whether those match cannot be judged here; only those are named that would turn round whether mail is forwarded if they did.
+    ``rule`` is None for the default policy. Group conditions cannot be evaluated here, so
+    ``unsure`` lists only those rules that would reverse whether mail is forwarded if they matched.
     """
 
     policy: ExchangeRow | None
@@ -35,21 +38,24 @@ class EffectivePolicy:
 
     @property
     def forwards(self) -> bool:
-        """Whether automatic forwarding to the outside is allowed. Automatic counts as off (facts 0.4)."""
+        """Return whether automatic external forwarding is allowed.
+
+        ``Automatic`` counts as off (facts 0.4).
+        """
         return self.mode.lower() == "on"
 
     @property
     def mode(self) -> str:
-        """``On``, ``Off`` or ``Automatic``."""
+        """Return ``On``, ``Off`` or ``Automatic``."""
         return text_of(self._settings, "AutoForwardingMode") or "Automatic"
 
     @property
     def name(self) -> str:
-        """The policy's name."""
+        """Return the policy's name, or an empty string if no policy is known."""
         return text_of(self._settings, "Name", "Identity")
 
     def limits(self) -> dict[str, object]:
-        """The limits and notifications of the policy, as parameters for a new one."""
+        """Return the limits and notifications of the policy, as parameters for a new one."""
         values = {name: self._settings.get(name) for name in CARRIED}
         return {name: value for name, value in values.items() if value not in (None, "", [])}
 
@@ -61,16 +67,20 @@ class EffectivePolicy:
 
 EXCEPTIONS = ("ExceptIfFrom", "ExceptIfFromMemberOf", "ExceptIfSenderDomainIs")
 NARROWING = ("FromMemberOf", "SenderDomainIs", *EXCEPTIONS)
-"""What keeps a rule from matching a sender that its ``From`` names: conditions of different kinds are AND, and exceptions win."""
+"""Properties that can keep a rule from matching a sender in its ``From``: different conditions are
+AND, and exceptions win.
+"""
 LONGEST_NAME = 64
 _DASHES = str.maketrans(dict.fromkeys('\\%&*+/=?{}|<>();:[],"', "-"))
 """A dash for each character that Exchange refuses in a name."""
 
 
 def applies_to(senders: Sequence[str], policies: Sequence[ExchangeRow], rules: Sequence[ExchangeRow]) -> EffectivePolicy:
-    """Rules by priority, enabled ones only; the first whose conditions all match wins, else the default policy.
+    """Return the policy that applies to a mailbox.
 
-    ``senders`` are the addresses of one mailbox, first the one that its mail is sent from: a rule may name it by any of them.
+    Enabled rules are tried by priority. The first rule whose conditions all match wins, otherwise
+    the default policy applies. ``senders`` are the addresses of one mailbox, its sending address
+    first, because a rule may name any of them.
     """
     unsure: list[EffectivePolicy] = []
     own = [bare(address) for address in senders]
@@ -95,14 +105,15 @@ def _default(policies: Sequence[ExchangeRow]) -> ExchangeRow | None:
 
 
 def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> EffectivePolicy:
-    """With the rules above that may apply in its place, and to another effect."""
+    """Return ``found`` with the higher rules that may apply instead with the opposite effect."""
     return replace(found, unsure=tuple(each.rule for each in unsure if each.rule and each.forwards is not found.forwards))
 
 
 def policy_name(mailbox: str) -> str:
-    """At most 64 characters and none that Exchange refuses; the same for every run of the mailbox, so it is found again.
+    """Return the policy name of a mailbox, the same in every run so that it is found again.
 
-    Where a mailbox's address does not stand in it whole, a short hash does, so that two mailboxes never share a policy.
+    It has at most 64 characters and none that Exchange refuses. If the address cannot appear in
+    full, a short hash is added so that two mailboxes never share a policy.
     """
     safe = mailbox.translate(_DASHES)
     name = f"Webex Connect forwarding - {safe}"
@@ -113,12 +124,12 @@ def policy_name(mailbox: str) -> str:
 
 
 def bare(address: object) -> str:
-    """An address as addresses are compared: in lower case, without the ``smtp:`` that Exchange puts before some."""
+    """Return an address for comparison: in lower case, without Exchange's ``smtp:`` prefix."""
     return str(address).strip().lower().removeprefix("smtp:")
 
 
 def addresses_of(mailbox: ExchangeRow) -> tuple[str, ...]:
-    """A mailbox's addresses as Get-Mailbox shows them, the one that its mail is sent from first."""
+    """Return a mailbox's addresses as Get-Mailbox shows them, its sending address first."""
     primary_first = sorted(_texts(mailbox, "EmailAddresses"), key=lambda each: not each.startswith("SMTP:"))
     every = (text_of(mailbox, "PrimarySmtpAddress"), *primary_first)
     return tuple(dict.fromkeys(bare(each) for each in every if _is_smtp(each)))
@@ -130,7 +141,11 @@ def _is_smtp(address: str) -> bool:
 
 
 def needs_addresses(rules: Iterable[ExchangeRow], known: Sequence[str]) -> bool:
-    """Whether a rule goes by domain, or names senders that are not among these: another address of the mailbox may be what it means."""
+    """Return whether more of the mailbox's addresses are needed to judge the rules.
+
+    That is so if a rule has a domain condition, or names senders not in ``known``, which may be
+    other addresses of the mailbox.
+    """
     mine = {bare(address) for address in known}
     return any(_names_others(rule, mine) for rule in rules)
 
@@ -143,7 +158,10 @@ def _names_others(rule: ExchangeRow, mine: set[str]) -> bool:
 
 
 def moved_down(rules: Iterable[ExchangeRow], name: str) -> int:
-    """How many rules get the next lower priority where the one of that name, new or not, is put on top."""
+    """Return how many rules move down one priority when one is moved to the top.
+
+    ``name`` is the name of the rule on top, which may be new.
+    """
     others = list(rules)
     own = named(others, name)
     if own is None:
@@ -152,15 +170,17 @@ def moved_down(rules: Iterable[ExchangeRow], name: str) -> int:
 
 
 def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
-    """By what, beside its senders, a rule is narrowed."""
+    """Return the conditions, other than its senders, that narrow a rule."""
     return tuple(name for name in NARROWING if _texts(rule, name))
 
 
 def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict[str, list[str]]:
-    """What has to be set so that the rule covers the mailbox, whose addresses are ``own``; empty is cleared, what is right is left out.
+    """Return the settings that make the rule cover the mailbox, whose addresses are ``own``.
 
-    Whoever else the rule names stays in it: only what keeps the mailbox out goes. What goes by a group cannot be judged, so all of it goes.
-    A rule by domain alone gets no sender, who would keep the rest of the domain out.
+    An empty value clears a setting; correct settings are left out. Other senders stay in the rule,
+    and only the values that exclude the mailbox are removed. Group conditions cannot be evaluated,
+    so all of them are removed. A rule by domain alone gets no sender, because a sender would
+    exclude the rest of the domain.
     """
     there = {name: _texts(rule, name) for name in ("From", *NARROWING)}
     senders = there["From"] if _covers(rule, own) else [*there["From"], mailbox]
@@ -184,12 +204,15 @@ def _exceptions_of_others(rule: ExchangeRow, own: Sequence[str]) -> dict[str, li
 
 
 def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
-    """Whether two rules cover the same senders by the same conditions, however Exchange writes them."""
+    """Return whether two rules cover the same senders by the same conditions.
+
+    Differences in how Exchange writes them do not matter.
+    """
     return all(sorted(_bare(one, name)) == sorted(_bare(other, name)) for name in ("From", *NARROWING))
 
 
 def gone(rule: ExchangeRow, mended: Mapping[str, object]) -> dict[str, list[str]]:
-    """What of a rule is not there any more once that is set."""
+    """Return the values of a rule that disappear once the new settings are applied."""
     return {name: _left_out(rule, name, _listed(mended[name])) for name in NARROWING if name in mended}
 
 
@@ -199,12 +222,16 @@ def _left_out(rule: ExchangeRow, name: str, kept: Sequence[object]) -> list[str]
 
 
 def covers(rule: ExchangeRow) -> list[str]:
-    """Whom a rule names: its senders, else their domains."""
+    """Return the senders that a rule names, or else their domains."""
     return _texts(rule, "From") or _texts(rule, "SenderDomainIs")
 
 
 def _matches(rule: ExchangeRow, own: Sequence[str]) -> bool | None:
-    """Conditions of different kinds are AND, values of one are OR; None where a group, of either kind, would have to be looked up."""
+    """Return whether a rule matches, or None if a group would have to be looked up.
+
+    Conditions of different kinds are AND, values of one kind are OR. Group exceptions also return
+    None.
+    """
     senders, domains = _bare(rule, "From"), _bare(rule, "SenderDomainIs")
     if senders and not _shares(own, rule, "From"):
         return False
@@ -228,12 +255,12 @@ def _shares(own: Sequence[str], rule: ExchangeRow, name: str) -> bool:
 
 
 def _in_domain(own: Sequence[str], domains: Sequence[str]) -> bool:
-    """The domain is that of the address which the mail is sent from."""
+    """Return whether the domain of the sending address (the first of ``own``) is in ``domains``."""
     return bool(own) and own[0].rpartition("@")[2] in domains
 
 
 def enabled(rule: ExchangeRow) -> bool:
-    """Whether the rule is switched on."""
+    """Return whether the rule is enabled."""
     return str(rule.get("State", "Enabled")).lower() == "enabled"
 
 
@@ -245,7 +272,7 @@ def _priority(rule: ExchangeRow) -> int:
 
 
 def named(rows: Iterable[ExchangeRow], name: str) -> ExchangeRow | None:
-    """The row with that name, or None."""
+    """Return the row with that name, or None."""
     wanted = name.lower()
     return next((row for row in rows if wanted in _names(row)), None)
 
@@ -266,7 +293,7 @@ def _bare(row: ExchangeRow, name: str) -> list[str]:
 
 
 def _listed(value: object) -> list[object]:
-    """One value stands for a list of one."""
+    """Return the value as a list; a single value becomes a list of one."""
     return [] if value in (None, "") else list(value) if isinstance(value, list | tuple) else [value]
 
 

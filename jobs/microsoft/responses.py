@@ -1,4 +1,4 @@
-"""How Microsoft's services say no: an HTTP answer becomes a :class:`CloudError` (facts 3.5 and 7)."""
+"""Error answers of Microsoft's services, converted to :class:`CloudError` (facts 3.5 and 7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BY_STATUS: dict[int, Meaning] = {
 }
 _REJECTED = Meaning("request_rejected", ErrorKind.REJECTED)
 _UNAVAILABLE = Meaning("service_unavailable", ErrorKind.TRANSIENT)
-#: Exchange's own reading of two of them: neither grant is 401, the app's grant without a role is 403 (facts 3.3, live).
+#: Exchange's meaning: no grant at all is 401, an app grant without a role is 403 (facts 3.3, live).
 _EXCHANGE_BY_STATUS: dict[int, Meaning] = {
     401: Meaning("exchange_consent_missing", ErrorKind.SIGN_IN_NEEDED),
     403: Meaning("exchange_role_missing", ErrorKind.FORBIDDEN),
@@ -31,25 +31,31 @@ _SERVER_ERRORS = 500
 
 
 def by_status(status: int) -> Meaning:
-    """What a status means when the body says nothing."""
+    """Return the meaning of a status when the body says nothing."""
     return _BY_STATUS.get(status, _UNAVAILABLE if status >= _SERVER_ERRORS else _REJECTED)
 
 
 def error_body(response: httpx.Response) -> dict[str, Any]:
-    """The ``error`` object of an answer; empty if the body is HTML, NUL bytes, or anything else."""
+    """Return the ``error`` object of an answer.
+
+    It is empty if the body is HTML, NUL bytes or anything else.
+    """
     body = as_dict(parsed(response.content))
     error = as_dict(body.get("error") or body.get("odata.error"))
-    words = error.get("message")  # OData's older form has the words in an object of their own
+    words = error.get("message")  # OData's older form nests the message in an object
     return error | {"message": words.get("value")} if isinstance(words, dict) else error
 
 
 def said(phrases: tuple[Phrase, ...], *texts: str) -> Meaning | None:
-    """The meaning of the first phrase that one of the texts contains."""
+    """Return the meaning of the first phrase that one of the texts contains, or None."""
     return next((phrase.meaning for phrase in phrases if any(phrase.pattern.search(text) for text in texts)), None)
 
 
 def judge_graph(response: httpx.Response, ids: RequestIds) -> CloudError:
-    """An error answer of Microsoft Graph. A code or words that we know count before the status, except at 429 and 5xx."""
+    """Return the error for an error answer of Microsoft Graph.
+
+    A known code or phrase takes precedence over the status, except at 429 and 5xx.
+    """
     error = error_body(response)
     code, message = text_of(error, "code"), text_of(error, "message")
     meaning = by_status(response.status_code)
@@ -70,10 +76,11 @@ _EXCEPTION = re.compile(r"^(?:Ex[0-9A-F]+)?\|(?P<type>[\w.]+)\|", re.IGNORECASE)
 
 
 def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
-    """An error answer of InvokeCommand. Its ``message`` is always generic: the words are in ``internalexception`` or ``details``.
+    """Return the error for an error answer of InvokeCommand.
 
-    A cmdlet's own exception counts before the status, because "not found" was captured under a 500's code. A 403 has a body
-    of NUL bytes, for a missing role and for an unknown cmdlet alike.
+    Its ``message`` is always generic; the useful text is in ``internalexception`` or ``details``. A
+    cmdlet's own exception takes precedence over the status, because "not found" was captured under
+    a 500's code. A 403 has a body of NUL bytes, both for a missing role and for an unknown cmdlet.
     """
     error = error_body(response)
     kind, message = _exchange_words(error)
@@ -84,7 +91,7 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
 
 
 def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
-    """The exception's type and words, wherever they stand."""
+    """Return the exception's type and message, wherever the answer has them."""
     internal = as_dict(as_dict(error.get("innererror")).get("internalexception"))
     if internal.get("message"):
         return str(internal.get("type", "")), str(internal["message"])

@@ -1,4 +1,4 @@
-"""The directory roles with which a channel can be set up, by their template ids (facts/microsoft.md 6.2)."""
+"""Directory roles that can set up a channel, by template id (facts/microsoft.md 6.2)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ SETS_UP = {
     "194ae4cb-b126-40b2-bd5b-6091b380977d": "Security Administrator",
     "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
 }
-"""Each lets its holder do a part of it at least."""
+"""Roles that allow at least a part of the setup, by template id."""
 
 
 def lacks_all(account: Account) -> bool:
-    """Whether the sign-in tells the account's roles (``wids``), and none of them does anything here.
+    """Return whether the sign-in lists the account's roles (``wids``) and none is useful here.
 
-    A sign-in that tells none says nothing, and Exchange's own role groups never stand in it: this is a hint, and no proof.
+    A sign-in without roles says nothing, and Exchange's own role groups are never listed, so this
+    is a hint and not proof.
     """
     return bool(account.roles) and not {role.lower() for role in account.roles} & SETS_UP.keys()

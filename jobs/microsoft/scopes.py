@@ -1,10 +1,13 @@
-"""What the bot asks permission for (facts 3.3, 4 and 6.2), in the public and the national clouds."""
+"""Permissions that the bot requests, in the public and the national clouds.
+
+Source: facts 3.3, 4 and 6.2.
+"""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-#: To set up, signed in as an administrator: the least that the steps need.
+#: Setup, signed in as an administrator: the fewest permissions that the steps need.
 GRAPH_SETUP_SCOPES: tuple[str, ...] = (
     "Application.ReadWrite.All",
     "DelegatedPermissionGrant.ReadWrite.All",
@@ -12,7 +15,7 @@ GRAPH_SETUP_SCOPES: tuple[str, ...] = (
     "Policy.Read.All",
     "User.Read.All",
 )
-#: To check, signed in: read-only (6.2 b).
+#: Check, signed in: read-only (6.2 b).
 GRAPH_READ_SCOPES: tuple[str, ...] = (
     "Application.Read.All",
     "AuditLog.Read.All",
@@ -21,7 +24,7 @@ GRAPH_READ_SCOPES: tuple[str, ...] = (
     "Policy.Read.All",
     "User.Read.All",
 )
-#: To check without anybody signed in: app roles of the bot's own app, read-only, exactly those of facts 6.2 b.
+#: Check without a sign-in: read-only app roles of the bot's own app, exactly those of facts 6.2 b.
 GRAPH_APP_ROLES: tuple[str, ...] = (
     "Application.Read.All",
     "Directory.Read.All",
@@ -29,54 +32,70 @@ GRAPH_APP_ROLES: tuple[str, ...] = (
     "Policy.Read.All",
     "User.Read.All",
 )
-#: The sign-in log, which answers only in tenants with Entra ID P1: good to have, not needed. Nothing beyond facts 6.2 b, so
-#: what takes another permission, as the service health does, stays with a sign-in.
+#: Optional: the sign-in log, which answers only with Entra ID P1. Nothing beyond facts 6.2 b is requested, so
+#: anything that needs another permission, such as service health, requires a sign-in.
 OPTIONAL_APP_ROLES: tuple[str, ...] = ("AuditLog.Read.All",)
-#: Lets the app in at Exchange; what it may read there comes from an Entra role on its service principal (facts 3.3).
+#: Gives the app access to Exchange. An Entra role on its service principal lets it read (facts 3.3).
 EXCHANGE_APP_ROLES: tuple[str, ...] = ("Exchange.ManageAsApp",)
 
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
-#: The audience must be Outlook's: a token for Graph's SMTP.Send is refused (facts 4).
+#: The audience must be Outlook: a token for Graph's SMTP.Send is refused (facts 4).
 SMTP_SCOPE = "https://outlook.office.com/SMTP.Send"
 
 _EXCHANGE_HOSTS = frozenset({"outlook.office365.com", "outlook.office365.cn", "outlook.office365.us", "outlook-dod.office365.us"})
 _NATIONAL = (".us", ".cn")
-#: Graph traces messages in the global cloud only (facts 2.5); elsewhere the cmdlet does.
+#: Graph traces messages in the global cloud only (facts 2.5). Other clouds use the cmdlet.
 _GLOBAL_ONLY = frozenset({"ExchangeMessageTrace.Read.All"})
 
 
 def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) -> list[str]:
-    """The scopes by short name, or with the resource before them in a national cloud, where a short name means the public Graph."""
+    """Return the Graph scopes by short name, or with the resource prefix in a national cloud.
+
+    A short name would mean the public Graph there.
+    """
     host = _host(graph_url)
     return [f"https://{host}/{name}" for name in names_in(graph_url, names)] if host.endswith(_NATIONAL) else list(names)
 
 
 def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the permissions that there are in this Graph's cloud."""
+    """Return those permissions of ``names`` that exist in this Graph's cloud."""
     missing = _GLOBAL_ONLY if _host(graph_url).endswith(_NATIONAL) else frozenset()
     return tuple(name for name in names if name not in missing)
 
 
 def smtp_scope(exchange_url: str) -> str:
-    """The one scope of the channel; in a national cloud at that cloud's Outlook, which is where Exchange is."""
+    """Return the channel's only scope.
+
+    In a national cloud it is that of the cloud's Outlook, which hosts Exchange.
+    """
     host = _host(exchange_url)
     return f"https://{host}/SMTP.Send" if host in _EXCHANGE_HOSTS and host.endswith(_NATIONAL) else SMTP_SCOPE
 
 
 def graph_default(graph_url: str) -> str:
-    """The scope for all that the app has been granted at Graph; a host of no national cloud stands for the public one."""
+    """Return the scope for everything that the app is granted at Graph.
+
+    A host outside the national clouds counts as the public cloud.
+    """
     host = _host(graph_url)
     return f"https://{host}/.default" if host.endswith(_NATIONAL) else GRAPH_SCOPE
 
 
 def app_may_read(reads: tuple[str, ...]) -> bool:
-    """Whether the bot's own access can be enough: it has these Graph permissions, and a role in Exchange is the tenant's to give."""
+    """Return whether the bot's own access can be enough for ``reads``.
+
+    The bot must have the Graph permissions among them. Exchange roles are the tenant's to grant, so
+    they always pass.
+    """
     return all("." not in name or name in {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES} for name in reads)
 
 
 def exchange_scope(exchange_url: str) -> str:
-    """The scope for Exchange cmdlets; a host that is none of Microsoft's (a loopback) stands for the public cloud."""
+    """Return the scope for Exchange cmdlets.
+
+    A host that is not Microsoft's (a loopback) counts as the public cloud.
+    """
     host = _host(exchange_url)
     return f"https://{host}/.default" if host in _EXCHANGE_HOSTS else EXCHANGE_SCOPE
 

@@ -1,4 +1,7 @@
-"""What the tenant's app-management policy says about new client secrets of one app (facts/microsoft.md 1.2)."""
+"""Rules of the tenant's app-management policy for new client secrets of one app.
+
+Source: facts/microsoft.md 1.2.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +24,28 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class SecretRules:
-    """Whether the app may get another secret at all, and how long one may live at most; None is as long as one likes."""
+    """Rules for new secrets of an app.
+
+    ``forbidden`` says whether no new secret is allowed. ``longest`` is the longest lifetime; None
+    means unlimited.
+    """
 
     forbidden: bool = False
     longest: timedelta | None = None
 
 
 def rules_for(policy: Json, made: datetime) -> SecretRules:
-    """The restrictions of the policy that are on, and reach an app that was made at that moment."""
+    """Return the policy's restrictions that are enabled and apply to an app created at ``made``."""
     rules = list(_in_force(policy, made))
     limits = (_duration(text_of(rule, "maxLifetime")) for rule in rules if _kind(rule) == "passwordlifetime")
     return SecretRules(any(_kind(rule) == "passwordaddition" for rule in rules), min(filter(None, limits), default=None))
 
 
 def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
-    """So many months after the start, on the same day of the month, cut to the limit less five minutes for clocks that differ."""
+    """Return the moment ``months`` after the start, on the same day of the month.
+
+    It is cut to the limit less five minutes, because clocks differ.
+    """
     year, month = divmod(start.month - 1 + months, 12)
     year, month = start.year + year, month + 1
     end = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]), microsecond=0)
@@ -43,7 +53,11 @@ def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
 
 
 def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
-    """A restriction may spare the apps that were made before a day. Only ``disabled`` is off: null is Graph's word for the usual."""
+    """Yield the restrictions that apply to an app created at ``made``.
+
+    A restriction may exempt apps created before a date. Only ``disabled`` is off; null is Graph's
+    word for the default.
+    """
     if policy.get("isEnabled") is False:
         return
     rules = as_dict(policy.get("applicationRestrictions")).get("passwordCredentials") or ()
@@ -61,9 +75,9 @@ def _kind(rule: Json) -> str:
 
 
 def _duration(text: str) -> timedelta | None:
-    """An ISO 8601 duration, with years of 365 and months of 30 days, which Edm.Duration does not know.
+    """Return an ISO 8601 duration, or None if the text is not one or exceeds the calendar.
 
-    None where it is none, or longer than there are days in a calendar.
+    Years count as 365 days and months as 30 days; Edm.Duration has neither.
     """
     found = _LONG.match(text)
     if found is None:

@@ -1,4 +1,7 @@
-"""Rows of Entra's sign-in log (facts/microsoft.md 5), and which of them say something about the token that is in use."""
+"""Rows of Entra's sign-in log, and which of them say something about the current token.
+
+Source: facts/microsoft.md 5.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,17 @@ from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
 RENEWED = timedelta(hours=2)
-"""Webex Connect renews its token about every hour: one that was renewed so lately works, whatever a person's own attempt came to."""
+"""Time for which a renewal proves that the token works, whatever a person's own attempt resulted in.
+
+Webex Connect renews its token about every hour.
+"""
 EXCHANGE = "exchange online"
-"""What the name of the resource holds for which Webex Connect gets its tokens (facts/microsoft.md 1.4)."""
+"""Part of the name of the resource that Webex Connect gets its tokens for (facts/microsoft.md 1.4)."""
 _UNDESCRIBED = Meaning("request_rejected", ErrorKind.REJECTED)
 _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 50199, 65004})
-"""What stands in the log where a person was asked something on the way: the sign-in goes on in another row, or was given up."""
+"""Codes logged when a person was prompted along the way: the sign-in continues in another row, or was
+abandoned.
+"""
 _OF_THE_FORM = frozenset(
     {
         "app_not_found",
@@ -32,12 +40,18 @@ _OF_THE_FORM = frozenset(
         "tenant_not_found",
     }
 )
-"""What a person's attempt fails for by the fields of Webex Connect's form: the next renewal is made with the same ones."""
+"""Causes that come from the fields of Webex Connect's form, and so fail the next renewal as well as a
+person's attempt.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInRow:
-    """One row; ``code`` is the AADSTS number, 0 where it went well, ``policies`` are those of Conditional Access that it failed for."""
+    """One row of the sign-in log.
+
+    ``code`` is the AADSTS number, 0 for success. ``policies`` are the Conditional Access policies
+    that it failed.
+    """
 
     at: datetime
     code: int
@@ -51,7 +65,7 @@ class SignInRow:
 
     @property
     def good(self) -> bool:
-        """Whether a token was given."""
+        """Return whether a token was issued."""
         return self.code == 0
 
     @property
@@ -61,17 +75,20 @@ class SignInRow:
 
     @property
     def passing(self) -> bool:
-        """Whether it failed as a busy service fails: the next one tells."""
+        """Return whether it failed because the service was busy, so that only the next row says more."""
         return self.meaning.kind is ErrorKind.TRANSIENT
 
     @property
     def personal(self) -> bool:
-        """Whether it is a person's own attempt that failed, for a reason that a renewal does not meet."""
+        """Return whether it is a person's own failed attempt.
+
+        The reason must be one that does not affect a renewal.
+        """
         return self.interactive and not self.good and self.meaning.cause not in _OF_THE_FORM
 
     @property
     def abandoned(self) -> bool:
-        """Whether a person did not get, or not yet, to the end."""
+        """Return whether a person did not finish the sign-in, or has not finished it yet."""
         return self.interactive and self.code in _ABANDONED
 
     @property
@@ -90,9 +107,12 @@ class SignInRow:
 
 
 def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
-    """The rows, newest first, each once; one without a time is no use, and a token for something else than Exchange is not Webex Connect's.
+    """Return the rows, newest first and without duplicates.
 
-    The log tells seconds: within one a failure counts as the later, and so does what a person did, who acts on what was there before.
+    A row without a time is dropped, and so is a token for a resource other than Exchange, because
+    it is not Webex Connect's. The log is accurate to the second. Within one second a failure counts
+    as the later, and so does an interactive sign-in, because a person reacts to what was there
+    before.
     """
     found: dict[object, SignInRow] = {}
     for sign_in in filter(None, map(_read_own, rows)):
@@ -101,9 +121,10 @@ def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
 
 
 def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> list[SignInRow]:
-    """Of rows, newest first, those that say whether the token in use works.
+    """Return the rows, newest first, that say whether the current token works.
 
-    Failures of other people are theirs; a person's own failure says nothing while the token is known to be renewed.
+    Failures of other people are dropped. A person's own failure is dropped while the token is known
+    to be renewed.
     """
     kept = [row for row in rows if row.conclusive and row.concerns(users)]
     renewed = any(row.renewal and now - row.at < RENEWED for row in kept)
@@ -111,7 +132,7 @@ def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> 
 
 
 def _for_another(row: dict[str, Any]) -> bool:
-    """Whether the row names a resource, and that is not Exchange: somebody used the app for something else."""
+    """Return whether the row names a resource other than Exchange, for which the app was used."""
     number, name = lower_of(row, "resourceId"), lower_of(row, "resourceDisplayName")
     return number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
 
@@ -154,6 +175,9 @@ def _is_interactive(row: dict[str, Any]) -> bool:
 
 
 def _refusing(applied: object) -> tuple[str, ...]:
-    """The names of the policies that were not met; who may not read policies gets no list."""
+    """Return the names of the policies that were not satisfied.
+
+    The list is empty if the reader may not read policies.
+    """
     failed = (each for each in dicts_in(applied) if lower_of(each, "result") == "failure")
     return tuple(text_of(each, "displayName", "id") for each in failed)

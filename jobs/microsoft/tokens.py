@@ -1,4 +1,7 @@
-"""One person's tokens for several resources, inside the engine's event loop (two resources are two tokens, facts 6.2)."""
+"""One person's tokens for several resources, inside the engine's event loop.
+
+Two resources need two tokens (facts 6.2).
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,16 @@ from dataclasses import dataclass
 from jobs.microsoft.identity import Identity
 
 AT_HAND_S = 240
-"""How long a token is used without looking, in seconds: msal gives none out that ends within five minutes."""
+"""Seconds that a token is used without asking msal, which never returns one that expires within five
+minutes.
+"""
 
 
 class Tokens:
-    """Gives token sources that share one msal cache. ``save`` gets the cache each time that it has changed: seal and store it."""
+    """Token sources that share one msal cache.
+
+    ``save`` gets the cache each time it changes: seal and store it.
+    """
 
     def __init__(self, identity: Identity, cache: str, save: Callable[[str], None]) -> None:
         self._identity = identity
@@ -25,15 +33,18 @@ class Tokens:
         self._spent: set[tuple[str, ...]] = set()
 
     def source(self, *scopes: str) -> Source:
-        """A token source for one resource's scopes."""
+        """Return a token source for one resource's scopes."""
         return Source(self, scopes)
 
     async def token(self, scopes: tuple[str, ...]) -> str:
-        """A token for these scopes."""
+        """Return a token for these scopes."""
         return self._kept(scopes) or await self._fetched(scopes)
 
     def spend(self, scopes: tuple[str, ...], token: str) -> None:
-        """A cloud did not take this token. Of many that were told so at the same time, one has it renewed."""
+        """Discard a token that a cloud refused.
+
+        If many callers report it at once, it is renewed only once.
+        """
         if self._kept(scopes) == token:
             del self._at_hand[scopes]
             self._spent.add(scopes)
@@ -43,7 +54,7 @@ class Tokens:
         return token if time.monotonic() - looked < AT_HAND_S else ""
 
     async def _fetched(self, scopes: tuple[str, ...]) -> str:
-        async with self._one_at_a_time:  # a refresh token is replaced on use, so two refreshes must not overlap
+        async with self._one_at_a_time:  # use replaces the refresh token, so two refreshes must not overlap
             if token := self._kept(scopes):
                 return token
             token, cache = await asyncio.to_thread(self._identity.token, self._cache, scopes, refresh=scopes in self._spent)
@@ -57,15 +68,15 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The tokens of one resource (:func:`jobs.clouds.token_source.with_token`)."""
+    """Tokens of one resource (:func:`jobs.clouds.token_source.with_token`)."""
 
     tokens: Tokens
     scopes: tuple[str, ...]
 
     async def __call__(self) -> str:
-        """A token that is good now."""
+        """Return a token that is valid now."""
         return await self.tokens.token(self.scopes)
 
     def spend(self, token: str) -> None:
-        """It was refused."""
+        """Discard a token that was refused."""
         self.tokens.spend(self.scopes, token)

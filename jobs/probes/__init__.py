@@ -1,4 +1,7 @@
-"""Facts that can only be looked at: what ``/check`` asks beside the steps of setup. One module each, found by themselves."""
+"""Read-only checks that ``/check`` runs in addition to the setup steps, one module each.
+
+They are discovered automatically.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,11 @@ def all_probes() -> dict[str, Step]:
 
 
 def checks_for(profile: Profile) -> dict[str, Step]:
-    """What ``/check`` looks at: the probes that need no sign-in first, as they answer first, then steps and the other probes."""
+    """Return what ``/check`` inspects, by name.
+
+    Probes that need no sign-in come first, because they answer first. The steps and the other
+    probes follow.
+    """
     steps = {name: step for name, step in steps_for(profile).items() if step.diagnosis.checked}
     by_access = sorted({**all_probes(), **steps}.items(), key=lambda each: each[1].diagnosis.access is not Access.NONE)
     return dict(by_access)

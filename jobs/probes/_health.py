@@ -14,7 +14,7 @@ from jobs.model import Evidence, Finding, Signals, Text
 
 
 def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
-    """The newest incident by its id and title, since when, and how many more there are."""
+    """Return a finding with the newest incident's id, title and start, and the number of others."""
     if not found:
         return step.ok(Text("seen.no_incident"))
     newest, more = found[0], len(found) - 1

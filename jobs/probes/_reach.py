@@ -1,4 +1,7 @@
-"""What it says that the mail server fails the bot: Webex Connect, which is elsewhere, may reach it, and the next connection may go well."""
+"""Meaning of a failed connection to the mail server from the bot.
+
+Webex Connect connects from elsewhere and may reach it, and the next connection may succeed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Signals, Text
 
 FRESH = timedelta(hours=1)
-"""An answer that left within so long shows that the server can be reached, if no other mail waits for one."""
+"""Time within which a sent answer shows that the server can be reached, if no other mail waits for an
+answer.
+"""
 
 
 def finding_of(step: Step, probe: SmtpProbe, good: Text) -> Finding:
@@ -19,10 +24,11 @@ def finding_of(step: Step, probe: SmtpProbe, good: Text) -> Finding:
 
 
 def signals_of(probe: SmtpProbe) -> Signals:
-    """What would show that the failure is no cause: from when on a success counts.
+    """Return the facts that say from when on a success shows the failure to be harmless.
 
-    Where already the connection fails, as it does behind a firewall of our own, an answer that left shows that this is ours alone. What
-    fails later is the server's own word: only what goes well at this very look is newer.
+    If the connection itself fails, for example behind our own firewall, an answer that left shows
+    that only the bot is affected. A later failure is the server's own reply, so only a success from
+    now on is newer.
     """
     if probe.failed_phase != "connect":
         return Signals(harmless_after=now())

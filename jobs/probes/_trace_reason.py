@@ -1,4 +1,7 @@
-"""Why a mail was not delivered, from the trace's own words: a code that is known, or the mail-flow rule that they name."""
+"""Reason why a mail was not delivered, according to the trace.
+
+It is a known code, or the mail-flow rule that the text names.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from jobs.model import Channel, Station
 from jobs.probes._transport_rules import BLOCKS, stopping_rules
 
 _SHORTEST = 4
-"""A shorter name or reason stands in many a sentence by chance."""
+"""Fewest characters of a name or reason to search for. Shorter ones occur in sentences by chance."""
 _ITS_OWN = "5.7.9"
-"""How the codes 5.7.900 to 5.7.999 begin, which only a rule gives; 5.7.1 is anybody's."""
+"""Prefix of the codes 5.7.900 to 5.7.999, which only a rule returns. 5.7.1 has many sources."""
 _MARKS = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
 _BY_A_RULE = re.compile(
     r"TRANSPORT\.RULES\.|\b(?:deleted|redirected|quarantined|rejected) by (?:the |a )?(?:transport|mail.?flow) rule", re.IGNORECASE
@@ -27,14 +30,17 @@ _BY_A_RULE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The words, and the cause that they name; empty if they name none."""
+    """Text of the trace, and the cause that it names (empty if none)."""
 
     words: tuple[str, ...]
     cause: str = ""
 
 
 async def why(ctx: StepContext, row: TraceRow) -> Why:
-    """What the details of a trace row say. That these cannot be read makes no known failure unknown."""
+    """Return the reason in the details of a trace row.
+
+    If the details cannot be read, the result is empty and the failure stays known.
+    """
     try:
         words = await ctx.trace().details(row)
     except CloudError:
@@ -51,13 +57,13 @@ async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
 
 
 def _place(channel: Channel, row: TraceRow) -> Station:
-    """Where on the way the mail of this row is, by whom it is for."""
+    """Return where on its way the mail of this row is, by its recipient."""
     places = {channel.mailbox.lower(): Station.MAILBOX, channel.forwarding_address.lower(): Station.FORWARD}
     return places.get(row.recipient.lower(), Station.ANSWER)
 
 
 async def _by_a_rule(ctx: StepContext, words: str) -> bool:
-    """Whether the words say that a rule did it, or name one that takes mail away."""
+    """Return whether the text says that a rule acted, or names a rule that removes mail."""
     return bool(_BY_A_RULE.search(words)) or names_one(words, await _stopping(ctx))
 
 
@@ -69,7 +75,10 @@ async def _stopping(ctx: StepContext) -> list[ExchangeRow]:
 
 
 def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
-    """Whether the words hold the name, an id, the reason, or a code of its own of one of the rules."""
+    """Return whether the text identifies one of the rules.
+
+    It may contain a rule's name, an id, the reason, or a code of its own.
+    """
     return any(_names(words, mark) for rule in rules for mark in _marks_of(rule))
 
 

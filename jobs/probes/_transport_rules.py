@@ -1,4 +1,7 @@
-"""What a mail-flow rule does and to which mails, as far as its properties say (facts/microsoft.md 2.3)."""
+"""Mail-flow rules: what a rule does and to which mail, as far as its properties say.
+
+Source: facts/microsoft.md 2.3.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ BLOCKS = {
     Station.FORWARD: "transport_rule_blocks",
     Station.ANSWER: "transport_rule_blocks_answers",
 }
-"""What it is called that a rule takes mail away, by where on the way it does, in the way's order."""
+"""Cause codes for a rule that removes mail, by the station where it does, in the order of the mail's
+path.
+"""
 STOPS = (
     "DeleteMessage",
     "RejectMessageReasonText",
@@ -33,7 +38,7 @@ _WHOLE = ("SentTo", "AnyOfToHeader")
 _DOMAINS = ("RecipientDomainIs",)
 _WORDS = ("RecipientAddressContainsWords", "AnyOfRecipientAddressContainsWords")
 _PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns")
-"""Conditions on the recipient, by how they are compared; whether the recipient is in a group is not judged here."""
+"""Conditions on the recipient, grouped by how they are compared. Group membership is not evaluated here."""
 _ON_RECIPIENT = (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS)
 _SAYS_NOTHING = frozenset(
     {
@@ -45,12 +50,14 @@ _SAYS_NOTHING = frozenset(
         *("GenerateIncidentReport", "GenerateNotification", "DlpPolicy", "DlpPolicyId", "RunspaceId", "PSComputerName", "ExchangeObjectId"),
     }
 )
-"""Properties that narrow nothing down. One that is set and not known here may be a condition, so the rule is not certain then."""
+"""Properties that do not narrow a rule. Any other property that is set may be a condition, and makes
+the rule uncertain.
+"""
 _KNOWN = frozenset({*STOPS, *_WHOLE, *_DOMAINS, *_WORDS, "SentToScope", *_SAYS_NOTHING})
 """Properties that leave it certain to which recipients a rule applies."""
 Rule = Mapping[str, object]
 Within = Callable[[str, str], bool]
-"""Whether a domain is one that is named."""
+"""Function that returns whether a domain matches a named domain."""
 
 
 async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
@@ -63,9 +70,10 @@ async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
 
 
 def stops(rule: Rule) -> bool:
-    """Whether the rule is on, enforced, in force today, and takes mail away.
+    """Return whether the rule is enabled, enforced, in force today, and removes mail.
 
-    The condition MessageTypeMatches AutoForward does not match mailbox forwarding, so such a rule is harmless here.
+    The condition MessageTypeMatches AutoForward does not match mailbox forwarding, so such a rule
+    is harmless here.
     """
     autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
     return _is_enforced(rule) and not autoforward and _today(rule) and _sets_any(rule, STOPS)
@@ -77,28 +85,37 @@ def _is_enforced(rule: Rule) -> bool:
 
 
 def inside(rule: Rule) -> bool:
-    """Whether the rule is for mail to the organization itself; the copy goes outside."""
+    """Return whether the rule is for mail to the organization itself. The copy goes outside."""
     return lower_of(rule, "SentToScope") == "inorganization"
 
 
 def names(rule: Rule, address: str) -> bool:
-    """Whether the rule names this recipient, and no condition on the recipient excludes it: values are OR, conditions AND."""
+    """Return whether the rule names this recipient and no recipient condition excludes it.
+
+    Values of one condition are OR, conditions are AND.
+    """
     return _named(rule, address, _domain_is)
 
 
 def may_name(rule: Rule, address: str) -> bool:
-    """As :func:`names`, where a domain may stand for those below it as well, which Microsoft does not say."""
+    """Return the result of :func:`names` with subdomains included, which Microsoft does not specify."""
     return _named(rule, address, lambda domain, value: f".{domain}".endswith(f".{value}"))
 
 
 def may_match(rule: Rule, address: str) -> bool:
-    """Whether the rule could concern this recipient: it may name it, or asks for nothing about the recipient that is judged here."""
+    """Return whether the rule could concern this recipient.
+
+    It may name the recipient, or it has no recipient condition that is evaluated here.
+    """
     open_to_all = not _sets_any(rule, _ON_RECIPIENT)
     return may_name(rule, address) or (open_to_all and not _excepts(rule, address))
 
 
 def only_recipient(rule: Rule) -> bool:
-    """Whether the recipient is certainly all that is asked for; a pattern is Exchange's to read, not ours."""
+    """Return whether recipient conditions that can be evaluated are the rule's only conditions.
+
+    A pattern does not count, because only Exchange can interpret it.
+    """
     return not _sets_any(rule, filterfalse(_is_known, map(str, rule)))
 
 
@@ -113,7 +130,7 @@ def _named(rule: Rule, address: str, within: Within) -> bool:
 
 
 def _excepts(rule: Rule, address: str) -> bool:
-    """Whether an exception certainly names the recipient."""
+    """Return whether an exception certainly names the recipient."""
     return any(_holds(name, _values(rule, f"ExceptIf{name}"), address.lower(), _domain_is) for name in ("SentTo", *_DOMAINS, *_WORDS))
 
 
@@ -137,7 +154,7 @@ def _domain_is(domain: str, value: str) -> bool:
 
 
 def _values(rule: Rule, name: str) -> list[str]:
-    """In lower case; one value stands for a list of one."""
+    """Return a property's values in lower case; a single value becomes a list of one."""
     values = rule.get(name) if _set(rule, name) else []
     return [str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])]
 
@@ -146,7 +163,7 @@ def _matches(pattern: str, address: str) -> bool:
     try:
         return re.search(pattern, address) is not None
     except re.error:
-        return True  # Exchange's own dialect: nobody knows
+        return True  # Exchange's own dialect, so the result is unknown
 
 
 def _today(rule: Rule) -> bool:

@@ -1,4 +1,4 @@
-"""The authentication policy of the mailbox user, or the organisation's default one."""
+"""Authentication policy of the mailbox user, or else the organization's default one."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from jobs.probes._reach import FRESH
 
 
 class AuthenticationPolicy(Probe):
-    """Which one applies. One with ``AllowBasicAuthSmtp`` off is about passwords; whether it stops SMTP AUTH altogether is not settled.
+    """Authentication policy that applies to the mailbox user.
 
-    The documents say both (facts/microsoft.md 2.1), so it only may be the cause: a login decides, either way. Nothing says since when it
-    applies, so that of the answers only one of the last hour shows it harmless.
+    ``AllowBasicAuthSmtp`` off concerns passwords. Whether it also stops SMTP AUTH entirely is open,
+    because the documents say both (facts/microsoft.md 2.1). The policy is therefore only a possible
+    cause, and a login decides. Its start date is unknown, so only an answer within the last hour
+    shows that it is harmless.
     """
 
     name = "authentication_policy"
@@ -33,7 +35,7 @@ class AuthenticationPolicy(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """The user's own policy counts before the organisation's."""
+        """Read the user's own policy, which takes precedence over the organization's."""
         users, organization = await asyncio.gather(
             ctx.exchange.run("Get-User", {"Identity": ctx.channel.mailbox}), ctx.exchange.run("Get-OrganizationConfig", {})
         )

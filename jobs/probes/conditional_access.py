@@ -1,4 +1,4 @@
-"""Conditional access policies that touch the mailbox user's sign-in to Exchange."""
+"""Conditional Access policies that affect the mailbox user's sign-in to Exchange."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Finding, Signals, Text
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
-"""Kinds of client that sign in as Webex Connect does. A policy for legacy ones alone does not touch OAuth (facts/microsoft.md 2.1)."""
+"""Client types that sign in as Webex Connect does.
+
+A policy for legacy clients alone does not affect OAuth (facts/microsoft.md 2.1).
+"""
 EXCHANGE = {"office365", EXCHANGE_APP_ID}
 RESOURCES = EXCHANGE | {"all"}
 BY_ANSWERS = ("answers",)
@@ -23,9 +26,10 @@ BY_ANSWERS = ("answers",)
 
 
 class ConditionalAccess(Probe):
-    """None that is switched on, or those that may stop the token's renewal from Webex Connect's addresses (facts/microsoft.md 2.1).
+    """Enabled policies that may stop the token renewal from Webex Connect's addresses.
 
-    A login that goes well, or an answer from after the newest change of them, shows that they do not.
+    Source: facts/microsoft.md 2.1. A successful login, or an answer later than the newest change to
+    the policies, shows that they do not.
     """
 
     name = "conditional_access"
@@ -38,7 +42,11 @@ class ConditionalAccess(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read and match; places, groups and devices cannot be judged from here, so a match only may be the cause."""
+        """Read and match the policies.
+
+        Locations, groups and devices cannot be evaluated from here, so a match is only a possible
+        cause.
+        """
         policies = await ctx.graph.conditional_access_policies()
         touching = [policy for policy in policies if touches(policy, ctx.fact("user_id"))]
         if not touching:
@@ -48,7 +56,7 @@ class ConditionalAccess(Probe):
 
 
 def touches(policy: dict[str, Any], user_id: str) -> bool:
-    """Whether a policy is on, demands something, and covers this user and Exchange."""
+    """Return whether a policy is enabled, demands something, and covers this user and Exchange."""
     return _is_in_force(policy) and _covers(part_of(policy, "conditions"), user_id.lower())
 
 
@@ -85,9 +93,12 @@ def _covers_exchange(apps: dict[str, Any]) -> bool:
 
 
 def _proof(policies: list[dict[str, Any]]) -> Signals:
-    """From when on an answer counts, if every policy says; where one asks for the place, the bot's own login is made from another.
+    """Return the facts that say which success shows the policies to be harmless.
 
-    ``by_place`` says so then, and ``elsewhere_since`` from when on what goes well for Webex Connect shows that only the bot's place is refused.
+    ``harmless_after`` is the time from which an answer counts, if every policy has a date.
+    ``by_place`` is set if a policy depends on the location, because the bot's login comes from
+    another one. ``elsewhere_since`` is then the time from which a success of Webex Connect shows
+    that only the bot's location is refused.
     """
     newest = _newest_change(policies)
     if not any(part_of(policy, "conditions").get("locations") for policy in policies):
@@ -106,12 +117,15 @@ def _changed_at(policy: dict[str, Any]) -> datetime | None:
 
 
 def _demands(policy: dict[str, Any]) -> bool:
-    """Whether it asks for something at the sign-in, or for a new one after some time (AADSTS70043)."""
+    """Return whether the policy demands something at sign-in.
+
+    A new sign-in after some time also counts (AADSTS70043).
+    """
     frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
     return bool(policy.get("grantControls")) or (bool(frequency) and frequency.get("isEnabled") is not False)
 
 
 def _flows(conditions: dict[str, Any]) -> set[str]:
-    """The ways of signing in that a policy is for alone; empty where it is for all of them."""
+    """Return the authentication flows that a policy is limited to; empty if it covers all of them."""
     named = text_of(part_of(conditions, "authenticationFlows"), "transferMethods")
     return {each.strip().lower() for each in named.split(",")} - {"", "none"}

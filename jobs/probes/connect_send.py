@@ -1,4 +1,4 @@
-"""A mail sent through Webex Connect, where somebody asks for it: a check by itself sends nothing."""
+"""Test mail sent through Webex Connect, only on request: a check by itself sends nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ PAUSE_S = 1.0
 
 
 class ConnectSend(Probe):
-    """7501 Submitted: Webex Connect logged in, and Exchange took the mail (facts/connect.md 1.6); that it arrives is not proven by it."""
+    """7501 Submitted: Webex Connect logged in, and Exchange accepted the mail (facts/connect.md 1.6).
+
+    It does not prove that the mail arrives.
+    """
 
     name = "connect_send"
     article_row = "API"
@@ -47,7 +50,7 @@ class ConnectSend(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Send once, whatever becomes of the worker, and wait for the receipt."""
+        """Send exactly once, even if the worker dies, and wait for the receipt."""
         if not ctx.settings.connect_url:
             return self.skipped(Text("skipped.no_service_key"))
         if not ctx.run.brief.test_recipient:
@@ -58,7 +61,7 @@ class ConnectSend(Probe):
         return self._judge(ctx, receipt) if receipt else Finding(self.name, State.UNKNOWN, seen=Text("seen.no_receipt"))
 
     async def _send(self, ctx: StepContext, token: str) -> None:
-        """A refusal is kept as if it were a receipt, so that a second look tells the same."""
+        """Send the mail. A refusal is stored like a receipt, so that a second look reports the same."""
         subject, recipient = f"Webex email test {ctx.run.id}", ctx.run.brief.test_recipient
         body = f"This mail was sent through Webex Connect to test {ctx.channel.mailbox}. Nobody has to answer it."
         notify = f"{ctx.settings.public_url}{delivery_receipts.PATH}{token}"
@@ -71,7 +74,10 @@ class ConnectSend(Probe):
             delivery_receipts.sent(ctx.store.redis, ctx.run.id, message)
 
     async def _receipt(self, ctx: StepContext) -> Receipt | None:
-        """By the way back to the bot, or by asking, whichever tells first."""
+        """Return the receipt, or None if none arrives in time.
+
+        It comes from the callback to the bot or from polling, whichever is first.
+        """
         clock = asyncio.get_running_loop().time
         deadline = clock() + PATIENCE_S
         while clock() < deadline:
@@ -84,7 +90,7 @@ class ConnectSend(Probe):
         """Return the receipt that came by itself, or ask Webex Connect for it; None if there is none yet."""
         found = delivery_receipts.read(ctx.store.redis, ctx.run.id)
         if found is None and (message := delivery_receipts.message(ctx.store.redis, ctx.run.id)):
-            with suppress(CloudError):  # that one question fails says nothing: the receipt may come by itself, or to the next
+            with suppress(CloudError):  # no result: the receipt may arrive or the next query may work
                 return await poll(ctx.settings, message)
         return found
 
@@ -94,7 +100,7 @@ class ConnectSend(Probe):
         if receipt.code == SUBMITTED:
             return replace(self.ok(Text("seen.connect_submitted", {"recipient": ctx.run.brief.test_recipient})), evidence=evidence)
         words = verbatim(told)
-        if receipt.refused or receipt.code in OF_THE_RECIPIENT:  # the bot's own key, or the tester's address: nothing about the channel
+        if receipt.refused or receipt.code in OF_THE_RECIPIENT:  # key or recipient at fault, not the channel
             cause = cause_of(receipt.code, receipt.refused)
             return Finding(self.name, State.UNKNOWN, seen=words, cause=cause, evidence=evidence)
         return replace(self.wrong(words, cause=cause_of(receipt.code)), evidence=evidence)

@@ -1,4 +1,4 @@
-"""What the contact center has of the mailbox: its email tasks, and the entry points that email comes in by."""
+"""Contact center's view of the mailbox: its email tasks, and the entry points for email."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from jobs.model import Access, Finding, Signals, Station, Text
 from jobs.probes.traces import BACK
 
 SLACK = timedelta(seconds=5)
-"""How far the two clouds' clocks may be apart."""
+"""Largest expected difference between the two clouds' clocks."""
 GRACE = timedelta(minutes=3)
-"""How long a mail may take from Webex Connect to a task before that says anything (facts/connect.md 4.1)."""
+"""Time that a mail may take from Webex Connect to a task before its absence means anything
+(facts/connect.md 4.1).
+"""
 
 
 class AgentTasks(Probe):
@@ -38,7 +40,10 @@ class AgentTasks(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Ask where a token is configured; without a task nothing is known, as nobody may have written."""
+        """Read the tasks if a token is configured.
+
+        The absence of a task says nothing, because perhaps no mail was sent.
+        """
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
         tasks = await _tasks(ctx)
@@ -53,7 +58,8 @@ class AgentTasks(Probe):
 class MailToTask(Probe):
     """The newest mail that was handed to Webex Connect has become a task.
 
-    Mail that makes none by rule is left out: from the mailbox itself, and above 25 MB (facts/connect.md 1.7).
+    Mail that creates no task by design is left out: mail from the mailbox itself, and mail above 25
+    MB (facts/connect.md 1.7).
     """
 
     name = "mail_to_task"
@@ -65,7 +71,10 @@ class MailToTask(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare the trace with the tasks: one from that moment on proves the way, where it names the mailbox or who wrote."""
+        """Compare the trace with the tasks.
+
+        A later task proves the path if it names the mailbox or the mail's sender.
+        """
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
         copies, tasks = await asyncio.gather(ctx.trace().find(now() - BACK, recipient=ctx.channel.forwarding_address), _tasks(ctx))
@@ -86,7 +95,10 @@ class MailToTask(Probe):
 
 
 class EmailEntryPoint(Probe):
-    """There is an active entry point of type Email, with the app of Webex Connect by its ``assetId`` (facts/connect.md 3.2)."""
+    """An active entry point of type Email exists, with the Webex Connect app in its ``assetId``.
+
+    Source: facts/connect.md 3.2.
+    """
 
     name = "entry_point"
     article_row = "EP"
@@ -98,7 +110,7 @@ class EmailEntryPoint(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """An app that tasks name must have its entry point; where they name none, any active one will do."""
+        """Check that an active entry point exists, and report those that are found."""
         if not (ctx.settings.contact_center_url and ctx.settings.contact_center_org):
             return self.skipped(Text("skipped.no_contact_center_org"))
         found = [point for point in await _entry_points(ctx) if point.asset != ""]
@@ -130,7 +142,10 @@ async def _entry_points(ctx: StepContext) -> tuple[EntryPoint, ...]:
 
 
 async def _only_app(ctx: StepContext) -> str:
-    """The app of the one entry point for email, whose tasks can only be this channel's; empty where there are more, or none is told."""
+    """Return the app of the only email entry point, whose tasks can only be this channel's.
+
+    Return an empty string if there are several, or if none can be read.
+    """
     if not ctx.settings.contact_center_org:
         return ""
     try:
@@ -164,7 +179,7 @@ def _makes_a_task(row: TraceRow, mailbox: str) -> bool:
 
 
 def _asset(found: list[EntryPoint]) -> dict[str, str]:
-    """The resource id that Cisco TAC asks for, where there is no doubt which."""
+    """Return the resource id that Cisco TAC asks for, if it is unambiguous."""
     asset = _only_asset(found)
     return {"asset_id": asset} if asset else {}
 

@@ -16,7 +16,7 @@ from jobs.model import Access, Finding, Text, verbatim
 
 
 class Entra(Probe):
-    """The discovery document of the tenant can be read, without which nobody gets a token."""
+    """The tenant's discovery document can be read; without it no token can be issued."""
 
     name = "entra"
     article_row = "ENT"
@@ -29,7 +29,7 @@ class Entra(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Ask for it: that Entra is away is an answer, too."""
+        """Request the discovery document. An unavailable Entra is a finding too."""
         found: Finding = await ctx.reads.read(f"entra {ctx.channel.tenant_id}", lambda: self._seen(ctx))
         return found
 

@@ -1,4 +1,7 @@
-"""Nothing is granted to the email app beyond what the channel needs (CHECKLIST A6): more is no fault of the mail flow, but a risk."""
+"""Grants of the email app beyond what the channel needs (CHECKLIST A6).
+
+Extra grants do not break the mail flow, but they are a risk.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,15 @@ from jobs.engine.step import Probe
 from jobs.model import Finding, Profile, State, Text
 
 NEEDED = frozenset({"smtp.send", "offline_access", "openid", "profile", "email", "user.read"})
-"""Delegated: the form's scope, what a sign-in takes, and what the portal gives every new app."""
+"""Delegated permissions that are expected: the form's scope, those of a sign-in, and those the portal
+gives every new app.
+"""
 DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
 MOST_NAMES = 6
 
 
 class Surplus(Probe):
-    """Delegated grants and application permissions, against those of the profile."""
+    """Delegated grants and application permissions, compared with those of the profile."""
 
     name = "surplus"
     article_row = "E4"
@@ -27,7 +32,7 @@ class Surplus(Probe):
     reads = ("Application.Read.All", "Directory.Read.All")
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read what is granted, not what is declared: only that can be used."""
+        """Read the granted permissions, not the declared ones, because only granted ones can be used."""
         sp_id = ctx.fact("sp_id")
         grants, assignments = await asyncio.gather(ctx.graph.grants(sp_id), ctx.graph.app_role_assignments(sp_id))
         allowed = {DEFAULT_ACCESS} | ({ctx.fact("mail_send").lower()} if ctx.channel.profile is Profile.ARTICLE else set())
@@ -44,7 +49,10 @@ def _scopes(grants: Iterable[dict[str, Any]]) -> set[str]:
 
 
 def _roles(assignments: Iterable[dict[str, Any]], allowed: set[str]) -> set[str]:
-    """Application permissions by the API that they are for, and their id: names are not told here."""
+    """Return the extra application permissions as API name and id.
+
+    Their names are not available here.
+    """
     return {
         f"{each.get('resourceDisplayName') or 'API'} {each.get('appRoleId')}"
         for each in assignments

@@ -1,4 +1,4 @@
-"""What the world's name servers say of the mailbox's domain: where its mail goes, and where its clients look for their settings."""
+"""Public DNS records of the mailbox's domain: where its mail goes, and its autodiscover record."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"
 MICROSOFT = (".mail.protection.outlook.com", ".mx.microsoft", ".mail.protection.office365.us", ".mail.protection.partner.outlook.cn")
 CACHED = timedelta(hours=1)
-"""So long a server out there may still know a record that is gone."""
+"""Time for which other servers may still use a cached record that no longer exists."""
 THROUGH = timedelta(days=2)
-"""Mail that has come through a gateway within so long shows that it lets mail through."""
+"""Time for which mail that came through a gateway shows that the gateway lets mail through."""
 _NOT_THERE = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer)
 
 
 class MailExchanger(Probe):
-    """The domain's MX leads to Exchange Online, or to a gateway in front of it, which only may be what stops mail.
+    """The domain's MX points to Exchange Online, or to a gateway in front of it.
 
-    Mail that arrives shows that it does not. Without autodiscover mail flows all the same.
+    A gateway is only a possible cause, and mail that arrives shows that it is none. Mail flows
+    without autodiscover.
     """
 
     name = "mail_exchanger"
@@ -41,7 +42,7 @@ class MailExchanger(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Ask the resolver of this machine; where there is none, nothing is known."""
+        """Query this machine's resolver. If it has none, the result is unknown."""
         found: Finding = await ctx.reads.read(f"mx {ctx.channel.domain}", lambda: self._seen(ctx.channel.domain))
         return found
 
@@ -63,7 +64,11 @@ class MailExchanger(Probe):
         return self.ok(Text("seen.mx", hosts))
 
     async def _none(self, domain: str) -> Finding:
-        """A resolver that does not know Microsoft either (a closed network's) says nothing about this domain."""
+        """Return the finding for a domain without MX.
+
+        A resolver that does not know Microsoft either, as in a closed network, says nothing about
+        this domain.
+        """
         if not await _exchangers(KNOWN):
             return self.skipped(Text("skipped.no_dns"))
         return self._maybe(Text("seen.no_mx", {"domain": domain}), "mail_exchanger_missing", CACHED)
@@ -73,7 +78,7 @@ class MailExchanger(Probe):
 
 
 async def _exchangers(domain: str) -> list[str] | None:
-    """The hosts, sorted; None where no name server answers."""
+    """Return the sorted MX hosts, or None if no name server answers."""
     try:
         answer = await dns.asyncresolver.resolve(domain, "MX", lifetime=TIMEOUT_S)
     except _NOT_THERE:
@@ -84,13 +89,16 @@ async def _exchangers(domain: str) -> list[str] | None:
 
 
 async def _discoverable(domain: str) -> bool | None:
-    """Whether there is an address for autodiscover, by a CNAME or not, or a service record; None where no name server answers."""
+    """Return whether autodiscover has an address, through a CNAME or not, or a service record.
+
+    None means that no name server answers.
+    """
     try:
         await dns.asyncresolver.resolve(f"autodiscover.{domain}", "A", lifetime=TIMEOUT_S)
     except dns.resolver.NXDOMAIN:
         return await _has_service(domain)
     except dns.resolver.NoAnswer:
-        return True  # the name is there, with an address of another kind
+        return True  # the name exists, with another address type
     except (dns.exception.DNSException, OSError):
         return None
     return True

@@ -1,4 +1,7 @@
-"""The remote domain that covers Webex Connect: where it forbids automatic forwarding, it wins over every policy."""
+"""Remote domain that covers Webex Connect.
+
+If it forbids automatic forwarding, it overrides every policy.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from jobs.model import Finding, Station, Text
 
 
 class RemoteDomain(Probe):
-    """``AutoForwardEnabled`` of the most exact entry, else of ``*`` (facts/microsoft.md 2.3, "the block wins")."""
+    """``AutoForwardEnabled`` of the most specific entry, else of ``*``.
+
+    Source: facts/microsoft.md 2.3, "the block wins".
+    """
 
     name = "remote_domain"
     article_row = "M4"
@@ -25,7 +31,7 @@ class RemoteDomain(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read them all; there are few."""
+        """Read all remote domains, which are few."""
         found = covering(await ctx.exchange.run("Get-RemoteDomain", {}), ctx.channel.forwarding_address.rpartition("@")[2])
         if found is None or str(found.get("AutoForwardEnabled", True)).lower() != "false":
             return self.ok(Text("seen.remote_domain_allows"))
@@ -33,7 +39,7 @@ class RemoteDomain(Probe):
 
 
 def covering(rows: list[ExchangeRow], domain: str) -> ExchangeRow | None:
-    """The entry for the domain: the longest pattern that matches."""
+    """Return the entry for the domain, which is the longest pattern that matches, or None."""
     matching = [row for row in rows if _matches(lower_of(row, "DomainName"), domain.lower())]
     return max(matching, key=lambda row: len(str(row.get("DomainName"))), default=None)
 

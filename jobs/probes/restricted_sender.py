@@ -1,4 +1,7 @@
-"""Whether Exchange holds the mailbox for a sender of spam: then nothing leaves it, no copy and no answer."""
+"""Restriction of the mailbox by Exchange for sending spam.
+
+While it lasts, no copy and no answer leaves the mailbox.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from jobs.model import Evidence, Finding, Station, Text
 
 
 class RestrictedSender(Probe):
-    """Not among the restricted entities (facts/microsoft.md 2.3: 550 5.1.8)."""
+    """The mailbox is not among the restricted entities (facts/microsoft.md 2.3: 550 5.1.8)."""
 
     name = "restricted_sender"
     article_row = "RS"
@@ -28,7 +31,10 @@ class RestrictedSender(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read them all, as one by one Exchange answers "not found" for a good sender; who may not is told so."""
+        """Read all restricted senders. Without permission, the finding says so.
+
+        A query for one sender answers "not found" for a sender in good standing.
+        """
         try:
             rows = await ctx.exchange.run("Get-BlockedSenderAddress", {})
         except (Forbidden, NotFound, Rejected):

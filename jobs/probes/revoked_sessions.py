@@ -1,4 +1,4 @@
-"""Whether the mailbox user's sign-ins were revoked after Webex Connect got its token."""
+"""Revocation of the mailbox user's sign-ins after Webex Connect got its token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from jobs.model import Finding, Signals, Text
 
 
 class Sessions(Probe):
-    """``signInSessionsValidFromDateTime`` is older than the last Generate Token (facts/microsoft.md 9, row 4)."""
+    """``signInSessionsValidFromDateTime`` is older than the last Generate Token.
+
+    Source: facts/microsoft.md 9, row 4.
+    """
 
     name = "sessions"
     article_row = "C6"
@@ -26,7 +29,10 @@ class Sessions(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare two moments; where one is not known, nothing is. For a shared mailbox it is another user who got the token."""
+        """Compare the two moments. If one is unknown, the result is unknown.
+
+        For a shared mailbox another user got the token, so the probe is skipped.
+        """
         if ctx.fact("shared"):
             return self.skipped(Text("skipped.delegate_unknown"))
         user = await _user(ctx)

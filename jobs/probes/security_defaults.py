@@ -1,4 +1,7 @@
-"""Security defaults: whether they stop this login is not settled by the documents, so they only may."""
+"""Security defaults: a possible cause only.
+
+The documents do not settle whether they stop this login.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from jobs.model import Finding, Text
 
 
 class SecurityDefaults(Probe):
-    """Off, or possibly what stops SMTP AUTH (facts/microsoft.md 2.1: contradictory reports): a login decides, either way."""
+    """Off, or a possible cause of a failing SMTP AUTH; a login decides.
+
+    The reports contradict each other (facts/microsoft.md 2.1).
+    """
 
     name = "security_defaults"
     article_row = "SD"

@@ -1,4 +1,7 @@
-"""What Microsoft says of its own services in this tenant: whether it is not us."""
+"""Microsoft's own report on its services in this tenant.
+
+It shows whether the problem is on Microsoft's side.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,11 @@ from jobs.probes._health import health_finding
 
 
 class _Health(Probe):
-    """No open incident in Microsoft's service health.
+    """Microsoft's service health shows no open incident.
 
-    The permission is no part of the sign-in, which would fail whole where a tenant has not agreed to it: Entra puts into a token all
-    that was agreed to, so it counts from the moment that an administrator does (docs/operations.md).
+    The permission is not part of the sign-in, because the whole sign-in would fail in a tenant that
+    has not consented to it. Entra puts every consented permission into a token, so it takes effect
+    when an administrator consents (docs/operations.md).
     """
 
     article_row = "MS"
@@ -27,7 +31,10 @@ class _Health(Probe):
     cause: ClassVar[str]
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read it once for all services; who may not is told so, and where there is none it cannot be asked."""
+        """Read the health once for all services.
+
+        Without permission, or in a cloud without this report, the finding says so.
+        """
         try:
             rows = await ctx.graph.service_health()
         except (Forbidden, NotFound, Rejected):
@@ -36,7 +43,7 @@ class _Health(Probe):
 
 
 class ExchangeHealth(_Health):
-    """Of Exchange Online."""
+    """Health of Exchange Online."""
 
     name = "exchange_health"
     services = frozenset({"exchange online", "exchange"})
@@ -48,7 +55,7 @@ class ExchangeHealth(_Health):
 
 
 class EntraHealth(_Health):
-    """Of the sign-in service, which has had several names."""
+    """Health of the sign-in service, which has had several names."""
 
     name = "entra_health"
     services = frozenset({"microsoft entra", "identity service", "azure active directory", "orgliveid", "microsoft entra id"})

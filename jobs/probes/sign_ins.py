@@ -1,4 +1,7 @@
-"""What Entra says about the email app's newest sign-ins: the error that Webex Connect shows, from the other side."""
+"""Entra's log of the email app's newest sign-ins.
+
+It shows the error that Webex Connect reports, from Entra's side.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,14 @@ from jobs.model import Evidence, Finding, Signals, Text
 
 BACK = timedelta(days=7)
 NO_LOG, NO_SIGN_IN = Text("skipped.sign_in_log"), Text("skipped.no_sign_in")
-"""Why the log tells nothing, whoever signs in."""
+"""Reasons why the log says nothing, regardless of who signs in."""
 
 
 class SignIns(Probe):
-    """The newest sign-in to the app went well (facts/microsoft.md 5; needs Entra P1).
+    """The newest sign-in to the app succeeded (facts/microsoft.md 5; needs Entra P1).
 
-    Webex Connect's renewals are not interactive, and only beta lists those. The bot's own, one a check, are left out: they would hide
-    a failure of Webex Connect's, or look like one.
+    Webex Connect's renewals are not interactive, and only beta lists those. The bot's own sign-ins,
+    one per check, are left out: they would hide a failure of Webex Connect, or look like one.
     """
 
     name = "sign_ins"
@@ -51,7 +54,7 @@ class SignIns(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """The newest row that tells decides; without one, nothing is known."""
+        """Judge by the newest meaningful row. Without one, the result is unknown."""
         try:
             rows = await self._rows(ctx)
         except (Forbidden, NotFound, Rejected):
@@ -59,7 +62,11 @@ class SignIns(Probe):
         return self._judged(ctx, telling(rows, self._users(ctx, rows), now()))
 
     async def _rows(self, ctx: StepContext) -> list[SignInRow]:
-        """Both lists; of many channels the interactive one only where no renewal has just gone well: five requests in ten seconds are few."""
+        """Return the rows of both lists.
+
+        When many channels are checked, the interactive list is read only if no recent renewal
+        succeeded, because only five requests in ten seconds are allowed.
+        """
         client, since = ctx.fact("client_id"), now() - BACK
         if ctx.many:
             lately = _of_others(ctx, await _renewals(ctx, client, since))
@@ -69,7 +76,10 @@ class SignIns(Probe):
         return _of_others(ctx, [*renewed, *signed_in])
 
     def _users(self, ctx: StepContext, rows: Sequence[SignInRow]) -> frozenset[str]:
-        """Whose failures count: the mailbox user's, and those of who holds the token; everybody's where that may be a delegate."""
+        """Return the ids of users whose failures count: the mailbox user and the holder of the token.
+
+        An empty set means all users, because the holder may be a delegate.
+        """
         user = ctx.fact("user_id").lower()
         if not user or ctx.fact("shared"):
             return frozenset()
@@ -88,7 +98,10 @@ class SignIns(Probe):
         return self.ok(Text("seen.sign_in_ok", {"at": _at(newest)}), signals=signals)
 
     def _failed(self, newest: SignInRow, since: datetime | None) -> Finding:
-        """Since when is known only where it went well before."""
+        """Return the finding for a failed sign-in.
+
+        The start of the failure is known only if an earlier sign-in succeeded.
+        """
         code = f"AADSTS{newest.code}"
         cause = _cause_of(code)
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
@@ -98,7 +111,11 @@ class SignIns(Probe):
         return replace(wrong, evidence=evidence)
 
     def _of_another(self, newest: SignInRow) -> Finding:
-        """Who may also have signed in for another reason, such as a consent: an answer that leaves after it, or a renewal, tells."""
+        """Return the finding for a sign-in by another user.
+
+        That user may have signed in for another reason, such as consent. An answer that leaves
+        later, or a renewal, decides.
+        """
         signals = Signals(since=newest.at, token_lives=newest.interactive)
         seen = Text("seen.other_user", {"user": newest.user, "at": _at(newest)})
         return self.wrong(seen, cause="wrong_mailbox_user", signals=signals)
@@ -140,7 +157,10 @@ def _of_others(ctx: StepContext, rows: Sequence[dict[str, Any]]) -> list[SignInR
 
 
 async def _renewals(ctx: StepContext, client: str, since: datetime) -> list[dict[str, Any]]:
-    """None where beta does not answer: the interactive sign-ins tell what they can. Nobody made these in person, whether a row says so or not."""
+    """Return the renewals, marked as non-interactive, or an empty list if beta does not answer.
+
+    The interactive sign-ins then have to be enough. The mark is set here because a row may lack it.
+    """
     try:
         return [row | {"isInteractive": False} for row in await ctx.graph.renewals(client, since)]
     except CloudError:

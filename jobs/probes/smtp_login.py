@@ -1,4 +1,7 @@
-"""The bot's own login as the mailbox: what Webex Connect does, with a secret and a sign-in of its own."""
+"""The bot's own login as the mailbox.
+
+It is the same login as Webex Connect's, with the bot's own secret and sign-in.
+"""
 
 from __future__ import annotations
 
@@ -26,45 +29,64 @@ OWN: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(causes("redirect_uri_is_spa"), ("application",)),
     **dict.fromkeys(causes("account_at_risk", "account_disabled"), ()),
 }
-"""What may be wrong with the bot's own login alone, and which findings show that the channel's own is good."""
+"""Causes that may affect only the bot's own login, and the findings that show that the channel's own
+is good.
+"""
 LOCKED = "account_locked"
-"""An account that is locked has the code of an address that Microsoft holds for malicious, which may be the bot's (facts/microsoft.md 5: 50053):
-what shows that a policy is for the bot's place alone shows it of this, too. A sign-in from before it was locked shows nothing."""
-GRANT = "grant_invalid"
-"""What Entra says of one token, whatever others the same user has (facts/microsoft.md 4, 5: AADSTS70000)."""
-OF_THE_USER = causes("session_revoked", GRANT, "refresh_token_expired")
-"""What ends the bot's token and Webex Connect's alike, as both are the same user's, of the same app (facts/microsoft.md 4, 9 row 4).
+"""Cause with two meanings: a locked account, or an address that Microsoft considers malicious.
 
-Where the bot's was good about when Webex Connect's was generated, or later, nothing but Generate Token anew disproves it: a renewal that
-went well may be older than that end. ``GRANT`` is disproved by a renewal since. One that the bot has not used for 90 days died by
-that alone.
+The address may be the bot's. Both have the code 50053 (facts/microsoft.md 5). The findings that
+show a policy to concern only the bot's location show the same for this cause. A sign-in from before
+the account was locked shows nothing.
+"""
+GRANT = "grant_invalid"
+"""Cause that Entra reports for one token, whatever other tokens the user has (facts/microsoft.md 4, 5:
+AADSTS70000).
+"""
+OF_THE_USER = causes("session_revoked", GRANT, "refresh_token_expired")
+"""Causes that end both the bot's token and Webex Connect's, because the user and the app are the same.
+
+Source: facts/microsoft.md 4, 9 row 4. If the bot's token was valid around the time when Webex
+Connect's was generated, or later, only a new Generate Token disproves them, because a successful
+renewal may be older than that end. ``GRANT`` is disproved by a later renewal. A token that the bot
+has not used for 90 days has expired for that reason alone.
 """
 SAME = timedelta(days=1)
-"""So soon after the rehearsal Generate Token is pressed as a rule, and in between nobody's sign-ins are revoked."""
+"""Time after the rehearsal within which Generate Token is normally pressed. Sign-ins are assumed not
+to be revoked in between.
+"""
 OF_THE_ACCOUNT = causes("account_at_risk", "account_disabled")
-"""What Entra says of the account, from wherever it signs in (facts/microsoft.md 5): of a user's mailbox it is Webex Connect's, too.
+"""Causes that concern the account from any location (facts/microsoft.md 5).
 
-For a shared mailbox, whose own account is blocked as a rule (2.1), Webex Connect may sign in as another delegate. Whether the mailbox was
-made a shared one since the setup, only the directory tells (``mailbox_user``).
+For a user's mailbox they affect Webex Connect too. The own account of a shared mailbox is normally
+blocked (2.1), and Webex Connect may sign in as another delegate. Only the directory shows whether
+the mailbox was made a shared one since the setup (``mailbox_user``).
 """
 OF_THE_PLACE = causes("blocked_by_conditional_access", "device_not_accepted", "mfa_needed", "mfa_registration_needed", "sign_in_frequency")
-"""What a policy for places may refuse to the bot alone, as it signs in from another one than Webex Connect does (facts/microsoft.md 2.1)."""
+"""Causes that a location policy may apply to the bot alone, which signs in from another location
+(facts/microsoft.md 2.1).
+"""
 BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
 """What goes well for Webex Connect, as the sign-in log shows it, or an answer that leaves."""
 POLICIES = "conditional_access"
 """The probe that tells whether a policy depends on the place."""
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 RENEWED = timedelta(minutes=90)
-"""Within so long Webex Connect renews its token (facts/microsoft.md 4): a sign-in that went well since is good still."""
+"""Time within which Webex Connect renews its token (facts/microsoft.md 4). A sign-in that succeeded
+since is still valid.
+"""
 
 
 class LoginDiagnosis(Diagnosis):
     """The bot's own login may fail for a reason that is not the channel's."""
 
     def is_uncertain(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
-        """Certain is what a policy for every place asks for, a token unless the log could tell of Webex Connect's, the account of a user.
+        """Return whether a failure of the bot's login may not affect Webex Connect.
 
-        And whatever keeps the bot out where Webex Connect says that it could not log in either.
+        A failure is certain if a policy for every location demands something, or if it concerns a
+        user's account. A refused token is certain unless a sign-in log may exist that was not read,
+        because that log could show Webex Connect's token. A failure is also certain if Webex
+        Connect reports that it could not log in either.
         """
         if _is_refused_to_connect(findings.get("connect_send")):
             return False
@@ -75,13 +97,16 @@ class LoginDiagnosis(Diagnosis):
         return finding.cause in OF_THE_ACCOUNT and _of_another(finding.cause, findings.get("mailbox_user"))
 
     def disproved(self, finding: Finding) -> Finding:
-        """Left out, as what the bot's own login fails for is no matter of the channel's; Entra's words stay its evidence."""
+        """Skip the finding, because the failure of the bot's own login does not concern the channel.
+
+        Entra's own text stays as evidence.
+        """
         why = "skipped.own_place" if finding.cause in OF_THE_PLACE else "skipped.own_sign_in"
         return replace(super().disproved(finding), seen=Text(why))
 
 
 class SmtpLogin(Probe):
-    """A token by the refresh token of the rehearsal, then AUTH XOAUTH2 (DESIGN.md, decisions)."""
+    """Token from the refresh token of the rehearsal, then AUTH XOAUTH2 (DESIGN.md, decisions)."""
 
     name = "smtp_login"
     article_row = "C6"
@@ -153,30 +178,34 @@ def _is_refused_to_connect(sent: Finding | None) -> bool:
 
 
 def _everywhere(policies: Finding | None) -> bool:
-    """Whether the policies were read, and none that touches the sign-in asks for a place."""
+    """Return whether the policies were read and none that affects the sign-in depends on a location."""
     return policies is not None and policies.state in {State.OK, State.POSSIBLE} and not policies.signals.by_place
 
 
 def _unread(log: Finding | None) -> bool:
-    """Whether there may be a sign-in log, and it was not read."""
+    """Return whether a sign-in log may exist that was not read."""
     return log is None or log.state is State.UNKNOWN or (log.state is State.SKIPPED and log.seen not in (NO_LOG, NO_SIGN_IN))
 
 
 def _of_another(cause: str, user: Finding | None) -> bool:
-    """Whether the directory knows the account of the mailbox otherwise: as a shared mailbox's, or as one that may sign in."""
+    """Return whether the directory contradicts the cause.
+
+    The mailbox is shared, or the account may sign in.
+    """
     return user is not None and ("shared" in user.facts or (cause == "account_disabled" and user.state is State.OK))
 
 
 def _speaks_for_both(ctx: StepContext) -> bool:
-    """Whether what has ended the bot's token is true of Webex Connect's, too: the bot's was good when that was generated, or later.
+    """Return whether the end of the bot's token also applies to Webex Connect's.
 
-    Both are the same user's, but for a shared mailbox, for which several may sign in.
+    It does if the bot's token was valid when Webex Connect's was generated, or later. Both belong
+    to the same user, except for a shared mailbox, for which several users may sign in.
     """
     good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at
     return not ctx.run.brief.shared and good is not None and (token_at is None or token_at <= good + SAME)
 
 
 def _newest(ctx: StepContext) -> datetime:
-    """When the bot's own login or Generate Token last went well, as far as is known."""
+    """Return when the bot's own login or Generate Token last succeeded, as far as is known."""
     known = (last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at)
     return max(filter(None, known), default=BEGINNING)

@@ -1,4 +1,4 @@
-"""The SMTP server, phase by phase, without anybody's token."""
+"""The SMTP server, phase by phase, without a token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from jobs.probes._reach import finding_of
 
 
 class SmtpServer(Probe):
-    """It can be reached, greets, offers STARTTLS with a good certificate, and XOAUTH2 after that (facts/microsoft.md 4)."""
+    """The server is reachable, greets, offers STARTTLS with a valid certificate, and then XOAUTH2.
+
+    Source: facts/microsoft.md 4.
+    """
 
     name = "smtp_server"
     article_row = "TLS"
@@ -35,7 +38,7 @@ class SmtpServer(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Connect, banner, EHLO, STARTTLS, certificate, EHLO."""
+        """Run the phases connect, banner, EHLO, STARTTLS, certificate, EHLO."""
         probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
         answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
         return replace(finding_of(self, probe, answers), evidence=probe.lines)

@@ -1,4 +1,7 @@
-"""The message traces of the last hours: what arrived, what was forwarded, which answers left, and with what words others failed."""
+"""Message traces of the last hours.
+
+They show what arrived, what was forwarded, which answers left, and why others failed.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +24,21 @@ from jobs.probes._transport_rules import BLOCKS
 
 BACK = timedelta(hours=48)
 GRACE = timedelta(hours=4)
-"""How long the newest mail may wait for its answer before that an answer left says little."""
+"""Time that the newest mail may wait for its answer before an earlier sent answer proves little."""
 NO_CHANCE = 3
-"""So many mails in a row, of several senders, are not taken by a filter for what they are."""
+"""Number of mails withheld in a row, from several senders, that a filter is unlikely to have judged
+correctly.
+"""
 MOST_READ = 5
-"""Of so many recipients the details are read: traces are few in five minutes."""
+"""Number of recipients whose details are read, because traces are limited to few in five minutes."""
 OF_THE_MAILBOX = OF_THE_SENDER | {BLOCKS[Station.ANSWER]}
-"""What a failed answer may say of the mailbox itself; anything else that a server out there says is about its own recipient."""
+"""Causes of a failed answer that concern the mailbox itself. Any other reply of a remote server
+concerns its own recipient.
+"""
 
 
 class _Traced(Probe):
-    """Mail goes on at one place of the way."""
+    """Probe for the mail flow at one station."""
 
     reads = ("ExchangeMessageTrace.Read.All",)
 
@@ -41,7 +48,7 @@ class _Traced(Probe):
         return self.ok(Text("seen.traced", {"at": _evidence_text(good.received)}), signals=Signals(at=good.received))
 
     def _failed(self, passage: MailFlow, told: Why) -> Finding:
-        """The newest failure, with the trace's words."""
+        """Return the finding for the newest failure, with the trace's text."""
         seen = Text("seen.trace_failed", {"at": _evidence_text(passage.failures[0].received)})
         finding = self.wrong(seen, cause=told.cause or LOST, signals=_signals(passage))
         return replace(finding, evidence=evidence_of(told.words[-3:]))
@@ -58,7 +65,11 @@ class Arrivals(_Traced):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Mail to the mailbox, from whomever. What a filter withholds, or one mail that fails for a reason of its own, is no failure."""
+        """Trace mail to the mailbox from any sender.
+
+        Mail that a filter withholds is not a failure, and neither is one mail that fails for its
+        own reason.
+        """
         passage = MailFlow.of(await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox))
         if passage.good and not passage.refused:
             return await self._held_back(ctx, passage)
@@ -73,7 +84,11 @@ class Arrivals(_Traced):
         return _warning_unless(self._failed(passage, told), certain=certain)
 
     async def _held_back(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Spam is spam; what is taken from several senders in a row proves nothing any more, and has a cause where their traces name one."""
+        """Return the finding for mail that a filter withheld.
+
+        Single spam mails are normal. If mail of several senders in a row is withheld, nothing is
+        proven any more. The finding has a cause if their traces name the same one.
+        """
         found, held = self._went(passage.good), passage.failures
         if len(_senders(held)) < ENOUGH:
             return found
@@ -105,7 +120,10 @@ class Copies(_Traced):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Mail to the forwarding address, and beside it what arrived and has no copy: the damage, where something stops mail."""
+        """Trace mail to the forwarding address, and arrived mail without a copy.
+
+        The arrived mail without a copy is the damage if something stops mail.
+        """
         trace, since = ctx.trace(), now() - BACK
         arrived, copies = await asyncio.gather(
             trace.find(since, recipient=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
@@ -119,7 +137,11 @@ class Copies(_Traced):
         return replace(finding, signals=finding.signals | damage)
 
     async def _judge(self, ctx: StepContext, passage: MailFlow, lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
-        """A copy that failed says why; one that there should be and is not says only that. What a filter took is one mail's own matter."""
+        """Judge by failed copies, then missing ones, then late ones.
+
+        A failed copy names its reason, a missing one does not. A copy that a filter withheld
+        concerns only that mail.
+        """
         if passage.failures:
             found = await self._stopped(ctx, passage)
             return _warning_unless(found, certain=found.cause != LOST or bool(passage.refused))
@@ -141,7 +163,7 @@ class Copies(_Traced):
         return self._late(good, overdue(lost, copies))
 
     async def _stopped(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """With the cause that the newest one's words name, and where on its way that is."""
+        """Return the finding with the cause and the station that the newest trace names."""
         told = await why(ctx, passage.failures[0])
         told = replace(told, cause=told.cause or cause_of_copy(told.words))
         found = self._failed(passage, told)
@@ -149,7 +171,7 @@ class Copies(_Traced):
         return replace(found, signals=at_connect) if told.cause in AT_CONNECT else found
 
     def _late(self, good: TraceRow | None, late: Sequence[TraceRow]) -> Finding:
-        """Nothing is proven while copies are late."""
+        """Return the finding for late copies. Nothing is proven while copies are late."""
         if not late:
             return self._went(good)
         seen = Text("seen.copies_late", {"count": str(len(late)), "at": _evidence_text(late[-1].received)})
@@ -189,7 +211,10 @@ class Answers(_Traced):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Mail from the mailbox, but for its own copies, what it sends to itself, and what nobody wrote."""
+        """Trace mail from the mailbox.
+
+        Its own copies, mail to itself and automatic mail are left out.
+        """
         trace, since = ctx.trace(), now() - BACK
         sent, copies = await asyncio.gather(
             trace.find(since, sender=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
@@ -201,14 +226,21 @@ class Answers(_Traced):
         return self._went(passage.good) if passage.good is None else self._answered(passage.good, answers, copies)
 
     async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """One recipient's trouble is no fault of the channel; what the words say of the sender is, or several recipients in a row."""
+        """Return the finding for failed answers.
+
+        One recipient's problem is not an error of the channel. A cause that concerns the sender is,
+        and so are failures of several recipients in a row.
+        """
         told = await why(ctx, passage.failures[0])
         ours = told.cause if told.cause in OF_THE_MAILBOX else ""
         found = self._failed(passage, replace(told, cause=ours))
         return _warning_unless(found, certain=bool(ours) or await self._several(ctx, passage))
 
     async def _several(self, ctx: StepContext, passage: MailFlow) -> bool:
-        """Whether answers to several recipients fail; one who does not exist is none of them, however many there are."""
+        """Return whether answers to several recipients fail.
+
+        Recipients that do not exist do not count.
+        """
         newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
         if len(newest) < ENOUGH:
             return False
@@ -216,7 +248,11 @@ class Answers(_Traced):
         return sum(not unknown_recipient(each.words) for each in told) >= ENOUGH
 
     def _answered(self, good: TraceRow, answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
-        """A mail may wait as long as others of this channel do; beyond that nothing is proven, and after some hours it is noticed."""
+        """Return the finding if answers left and mail may be waiting for one.
+
+        A mail may wait as long as others in this channel do. Beyond that nothing is proven, and
+        after some hours it is a warning.
+        """
         found, waiting = self._went(good), unanswered(answers, copies)
         if not waiting:
             return found
@@ -254,7 +290,10 @@ def _warning_unless(found: Finding, *, certain: bool) -> Finding:
 
 
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
-    """Mail went on once; what came since did not, and may yet. Nothing is known to be wrong, and nothing is proven."""
+    """Return a warning: earlier mail passed, later mail has not and still may.
+
+    No error is known, and nothing is proven.
+    """
     signals = found.signals | Signals(unproven=since)
     return replace(found, state=State.WARNING, seen=seen, signals=signals)
 

@@ -20,15 +20,19 @@ class RuleDiagnosis(Diagnosis):
     """What a rule explains depends on where it takes mail away."""
 
     def causes_elsewhere(self, cause: str) -> frozenset[str]:
-        """A rule may stop later mail as well; what stops earlier on the way is another one's doing."""
+        """Return the causes in other steps that ``cause`` explains.
+
+        A rule may also stop mail later on its path. An earlier stop has another cause.
+        """
         codes = list(BLOCKS.values())
         return frozenset({*codes[codes.index(cause) if cause in codes else 0 :], LOST})
 
 
 class TransportRules(Probe):
-    """No enabled rule that rejects, deletes or redirects and could match (facts/microsoft.md 2.3).
+    """Rules that reject, delete or redirect mail: none is enabled and could match.
 
-    One that only may match is the cause where a trace names it; so is one that is for the answers.
+    Source: facts/microsoft.md 2.3. A rule that only may match is the cause if a trace names it. The
+    same applies to a rule for answers.
     """
 
     name = "transport_rules"
@@ -40,7 +44,11 @@ class TransportRules(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """A rule that names the forwarding domain, or the mailbox, and nothing else certainly matches; any other one only may."""
+        """Find the rules that stop mail.
+
+        A rule that names only the forwarding domain or the mailbox certainly matches. Any other
+        rule only may match.
+        """
         stopping = await stopping_rules(ctx)
         for place, named in _naming(ctx.channel, stopping).items():
             if certain := list(filter(only_recipient, named)):

@@ -1,4 +1,4 @@
-"""What Webex says of its own services on its public status page."""
+"""Webex's own report on its services, from its public status page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from jobs.probes._health import health_finding
 
 
 class WebexStatus(Probe):
-    """No open incident of the contact center or of Webex Connect (status.webex.com/api)."""
+    """The status page shows no open incident of the contact center or of Webex Connect.
+
+    The page is status.webex.com/api.
+    """
 
     name = "webex_status"
     article_row = "WX"
@@ -26,7 +29,10 @@ class WebexStatus(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Three seconds at most: a page that cannot be read says nothing about the channel."""
+        """Read the status page, for three seconds at most.
+
+        A page that cannot be read says nothing about the channel.
+        """
         if not urlsplit(ctx.settings.status_url).hostname:
             return self.skipped(Text("skipped.status_off"))
         found: Finding = await ctx.reads.read("webex_status", lambda: self._seen(ctx))

@@ -1,8 +1,10 @@
-"""The audit trail: append-only, each entry chained to the one before it, and the end sealed with a key that is not in Redis.
+"""Audit trail: append-only entries in a hash chain, whose end is sealed with a key outside Redis.
 
-``audit:entries`` is a list of JSON lines. Each holds the SHA-256 of the hash before it and of its own canonical JSON, so none can be
-changed, moved or left out without a break. ``audit:head`` holds their number and the last hash under an HMAC whose key follows from
-ENCRYPTION_KEYS: who can only write to Redis can compute the chain anew, or cut its end off, but cannot seal that. docs/audit.md has more.
+``audit:entries`` is a list of JSON lines. Each line holds the SHA-256 of the previous hash and its
+own canonical JSON, so no entry can be changed, moved or removed without breaking the chain.
+``audit:head`` holds the number of entries and the last hash under an HMAC, whose key is derived
+from ENCRYPTION_KEYS. An attacker with write access to Redis alone can recompute the chain or cut
+off its end, but cannot seal it. docs/audit.md has more.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from jobs.storage import codec, keys
 
 BEGINNING = "0" * 64
 DOUBTED = "audit_doubted"
-"""What an entry says that was written although the end before it was not sealed by the bot."""
+"""Name of the entry written when the previous end was not sealed by the bot."""
 CHAIN = ("prev", "hash")
 log = structlog.get_logger(__name__)
 
@@ -34,7 +36,7 @@ Along = Callable[[Pipeline], object]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the trail: how many entries there are, the last one's hash, and the seal over both."""
+    """End of the trail: the number of entries, the last hash, and the seal over both."""
 
     n: int
     hash: str
@@ -43,9 +45,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What verifying found. ``broken_at`` is the first entry that is not as the bot wrote it, 0 where the trail is whole.
+    """Result of a verification.
 
-    ``why`` is for whoever runs the bot; ``newest_key`` says that the end is sealed with the first of ENCRYPTION_KEYS.
+    ``broken_at`` is the first entry that is not as the bot wrote it, or 0 if the trail is intact.
+    ``why`` is the reason, for the operator. ``newest_key`` says that the end is sealed with the
+    first of ENCRYPTION_KEYS.
     """
 
     entries: int
@@ -63,9 +67,9 @@ class Trail:
         self._keys = tuple(hmac.digest(key.encode(), b"audit trail", "sha256") for key in encryption_keys) or (b"",)
 
     def add(self, *facts: AuditEntry, along: Along = lambda _: None) -> list[object]:
-        """Add an entry for each fact, and do what comes ``along``, all at once; returns what Redis answered to that.
+        """Add an entry for each fact and run ``along`` in one transaction; return its Redis answers.
 
-        Where somebody else writes at the same moment, it is tried again (WATCH).
+        If another writer interferes, the transaction is retried (WATCH).
         """
         written: list[AuditEntry] = []
 
@@ -78,16 +82,16 @@ class Trail:
             along(pipe)
 
         _, _, *answers = self._redis.transaction(attempt, keys.audit_head()) or (None, None)
-        for entry in written:  # a witness outside Redis
+        for entry in written:  # a record outside Redis
             log.info("audit", n=entry["n"], what=entry.get("what"), run=entry.get("run"), hash=entry["hash"])
         return answers
 
     def entries(self) -> tuple[bytes, ...]:
-        """Every line, oldest first."""
+        """Return every line, oldest first."""
         return tuple(map(_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
 
     def verify(self) -> Verified:
-        """Follow the chain from its beginning to the sealed end."""
+        """Verify the chain from the beginning to the sealed end."""
         with self._redis.pipeline() as both:
             both.lrange(keys.audit_entries(), 0, -1)
             both.get(keys.audit_head())
@@ -104,7 +108,10 @@ class Trail:
         return Verified(len(lines), since, at, why, newest_key=key == 0)
 
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
-        """Where to go on. An end that is not sealed by us is gone on from, but never believed: an entry says so for good."""
+        """Return the head to continue from, and an entry that records doubt if it is not sealed by the bot.
+
+        Such an end is continued but never trusted: the entry records that permanently.
+        """
         raw = pipe.get(keys.audit_head())
         head = _head(raw)
         if head is not None and self._key_of(head) is not None:
@@ -119,7 +126,7 @@ class Trail:
         return Head(n, end, self._seal(self._keys[0], n, end))
 
     def _key_of(self, head: Head) -> int | None:
-        """Which of our keys the end is sealed with, or None."""
+        """Return the index of the key that the end is sealed with, or None."""
         fits = (hmac.compare_digest(self._seal(key, head.n, head.hash).encode(), head.seal.encode()) for key in self._keys)
         return next((place for place, fit in enumerate(fits) if fit), None)
 
@@ -128,12 +135,15 @@ class Trail:
 
 
 def canonical(fact: AuditEntry) -> bytes:
-    """The one way to write a fact: sorted names, no spaces, ASCII only. So line ends, escapes and marks of direction are six plain characters."""
+    """Return the canonical JSON of a fact: sorted names, no spaces, ASCII only.
+
+    So line ends, escapes and direction marks are shown as six plain characters.
+    """
     return json.dumps(fact, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def chained_hash(prev: str, fact: AuditEntry) -> str:
-    """SHA-256 over the hash before and the canonical JSON, in hexadecimal."""
+    """Return the SHA-256 of the previous hash and the canonical JSON, in hexadecimal."""
     return hashlib.sha256(prev.encode("utf-8", "surrogatepass") + canonical(fact)).hexdigest()
 
 
@@ -147,7 +157,7 @@ def _chained(head: Head, facts: Iterable[AuditEntry]) -> Iterable[AuditEntry]:
 
 
 def _first_break(lines: Sequence[bytes]) -> tuple[int, str]:
-    """The number of the first entry that does not fit, or 0, and the last hash before that."""
+    """Return the number of the first entry that does not fit, or 0, and the last hash before it."""
     prev = BEGINNING
     for n, line in enumerate(lines, 1):
         entry = read(line)
@@ -175,7 +185,7 @@ def _head(raw: object) -> Head | None:
 
 
 def read(line: bytes) -> AuditEntry:
-    """An entry of the list; empty where somebody wrote something else there."""
+    """Return an entry of the list, or an empty one if the line is not valid JSON."""
     try:
         fact = json.loads(line)
     except (ValueError, RecursionError):
@@ -184,10 +194,10 @@ def read(line: bytes) -> AuditEntry:
 
 
 def _hash_of(line: bytes) -> str:
-    """The hash of a line that is in doubt."""
+    """Return the hash of a doubtful line."""
     return str(read(line).get("hash") or hashlib.sha256(line).hexdigest())
 
 
 def _bytes(raw: bytes | str) -> bytes:
-    """What Redis answered, as it is there; redis-py's types leave it open."""
+    """Return a Redis answer as bytes, because redis-py's types leave the type open."""
     return raw if isinstance(raw, bytes) else raw.encode()

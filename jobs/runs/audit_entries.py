@@ -1,4 +1,4 @@
-"""What of a run goes into the audit trail: every event that somebody could be asked about, whatever kind of run it is."""
+"""Audit entries of a run: every event that somebody could be asked about, for every kind of run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind
 
 NOT_RECORDED = frozenset({Kind.RUNNING, Kind.FOUND, Kind.CHECKED})
-"""What only looks. Every other kind of event is recorded, one that is new among them."""
+"""Kinds of events that only inspect. All other kinds, including new ones, are recorded."""
 BOT = "bot"
 _CHANGE = ("object", "before", "after", "scope", "command", "reversible")
 _REDACTOR = Redactor()
@@ -24,7 +24,7 @@ _REDACTOR = Redactor()
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What each entry of a run says about the run; it grows while the run learns it."""
+    """Description of a run in each of its entries, which grows as more is known."""
 
     run: str
     kind: str = ""
@@ -36,12 +36,12 @@ class About:
 
 
 def recorded(events: Iterable[Event]) -> tuple[Event, ...]:
-    """The events that are recorded."""
+    """Return the events that are recorded."""
     return tuple(event for event in events if event.kind not in NOT_RECORDED)
 
 
 def updated(about: About, event: Event) -> About:
-    """What is known of the run after the event."""
+    """Return the description of the run after the event."""
     if event.kind is Kind.OPENED:
         room = event.origin.room if event.origin else ""
         about = replace(about, kind=str(event.run_kind or RunKind.SETUP), room=room, asked_by=event.by)
@@ -53,7 +53,7 @@ def updated(about: About, event: Event) -> About:
 
 
 def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEntry, About]]:
-    """An entry for each event, and what is known of the run by then."""
+    """Yield an entry for each event, with the description of the run at that point."""
     for event in events:
         about = updated(about, event)
         own = {"step": event.step, "data": event.data, "changes": [_change(each) for each in event.changes]}
@@ -64,7 +64,10 @@ def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEnt
 
 
 def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
-    """One entry: what happened, to what, and more; without what is empty, and without anything that looks like a secret."""
+    """Return one entry: what happened, to which run, and additional data.
+
+    Empty values and everything that looks like a secret are removed.
+    """
     whole = {"at": now().isoformat(), "by": BOT, "what": what, **(msgspec.to_builtins(about) if about else {}), **msgspec.to_builtins(more)}
     clean: AuditEntry = _REDACTOR.data({name: value for name, value in whole.items() if value not in ("", None, [], {})})
     return clean

@@ -18,14 +18,17 @@ from jobs.runs.run import Run
 from jobs.storage import codec, keys
 
 ASKED_S = 24 * 3600
-"""How long it is known which run a message or a press has begun, in seconds: longer than the same event is delivered again."""
+"""Time for which it is known which run a message or a button press has started, in seconds.
+
+It is longer than the time in which the same event may be delivered again.
+"""
 CHECK_KEPT_S = 30 * 24 * 3600
-"""How long a check's history is kept, in seconds."""
+"""Time for which a check's history is kept, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A channel that was proven: which run did it and when."""
+    """Proof of a connected channel: the run that proved it, and when."""
 
     run: str
     at: datetime
@@ -33,7 +36,7 @@ class Record:
 
 
 class AlreadyRunningError(Exception):
-    """Another run is at work on this channel. ``run`` names it."""
+    """Error because another run, ``run``, works on this channel."""
 
     def __init__(self, run: str) -> None:
         super().__init__(run)
@@ -47,10 +50,12 @@ class ChannelIndex:
         self._redis = redis
 
     def claim(self, mailbox: str, run_id: str) -> None:
-        """Make this the one run of the mailbox, or of the message or press. One that died before its first event is no run.
+        """Make this the only run of the mailbox, or of the message or button press.
+
+        A run that died before its first event does not count.
 
         Raises:
-            AlreadyRunningError: another run that has not ended holds it.
+            AlreadyRunningError: when another run that has not ended holds it.
         """
         key = keys.channel_claim(mailbox)
 
@@ -63,30 +68,30 @@ class ChannelIndex:
             if "@" in mailbox:
                 pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
 
-        self._redis.transaction(take, key)  # of two at once the second looks again at who has it
+        self._redis.transaction(take, key)  # if two claim at the same time, the second one checks the holder again
 
     def holder(self, mailbox: str) -> str:
         """Return the run that has claimed the mailbox, ended or not; the empty string where none has."""
         return _text(self._redis.get(keys.channel_claim(mailbox)))
 
     def running(self, mailbox: str) -> str:
-        """The run that has not ended and holds the mailbox, or the empty string."""
+        """Return the ID of the unfinished run that holds the mailbox, or an empty string."""
         holder = self.holder(mailbox)
         return holder if holder and self._is_open(holder) else ""
 
     def record(self, mailbox: str) -> Record | None:
-        """The channel's proof, if it was ever proven."""
+        """Return the channel's proof, or None if it was never proven."""
         raw = self._redis.get(keys.channel_record(mailbox))
         return codec.load(raw, Record) if isinstance(raw, bytes) else None
 
     def connected(self) -> tuple[Record, ...]:
-        """Every channel that was proven and is not undone, by its address."""
+        """Return every channel that was proven and is not undone, ordered by address."""
         spaces = self._redis.scan_iter(keys.every_space_channels())
         mailboxes = {_text(raw) for space in spaces for raw in self._redis.smembers(space)}
         return tuple(found for mailbox in sorted(mailboxes) if (found := self.record(mailbox)) is not None)
 
     def of_space(self, room: str, person: str = "") -> tuple[str, ...]:
-        """The channels that were set up in a space, and by a person, by their address."""
+        """Return the addresses of the channels that were set up in a space or by a person."""
         lists = [keys.space_channels(room), *([keys.person_channels(person)] if person else [])]
         return tuple(sorted(_text(raw) for raw in self._redis.sunion(lists)))
 

@@ -15,10 +15,10 @@ from jobs.runs.run import Changed, Event, Kind, Problem, Reply, Run, RunGoneErro
 
 
 def fold(run_id: str, events: Iterable[Event]) -> Run:
-    """The run that follows from its events.
+    """Return the run that results from its events.
 
     Raises:
-        RunGoneError: there are no events.
+        RunGoneError: when there are no events.
     """
     events = iter(events)
     first = next(events, None)
@@ -37,7 +37,7 @@ def fold(run_id: str, events: Iterable[Event]) -> Run:
 
 
 def apply_events(run: Run, events: Iterable[Event]) -> Run:
-    """The run, with what happened after it was folded."""
+    """Return the run with the events that happened after it was folded."""
     for event in events:
         run = replace(_NEXT[event.kind](run, event), version=run.version + 1)
     return run
@@ -48,7 +48,11 @@ def _details(run: Run, event: Event) -> Run:
 
 
 def _signed_in(run: Run, event: Event) -> Run:
-    """Another person sees other things: what was found before anybody approved counts no more, and no approval counts in another tenant."""
+    """Return the run after a sign-in.
+
+    Findings from before the first approval are discarded, because another user sees other things.
+    Approvals in another tenant do not count.
+    """
     run = replace(run, account=event.account, signed_in=event.at, problems=_without(run.problems, "sign_in"))
     if run.has_begun and run.tenant == run.planned_in:
         return run
@@ -60,7 +64,10 @@ def _signed_out(run: Run, event: Event) -> Run:
 
 
 def _readable(run: Run, event: Event) -> Run:
-    """The tenant lets the bot read by itself: what a check had to leave out is looked at, unless somebody is signed in anyway."""
+    """Return the run after the tenant allowed the bot to read by itself.
+
+    Skipped steps are inspected again, unless somebody is signed in anyway.
+    """
     run = replace(run, problems=_without(run.problems, "app_access"))
     run = replace(run, answers={**run.answers, "app_access": Reply("granted", event.by, event.at)})
     return run if run.account else replace(run, findings={}, waits={}, checked=None)
@@ -72,15 +79,19 @@ def _planned(run: Run, event: Event) -> Run:
 
 
 def _demanded(run: Run, event: Event) -> Run:
-    """A cloud makes no change of one step before another's: that one is open again, and its lines join the plan for an approval of their own."""
+    """Return the run after a cloud required another step's change first.
+
+    That step is open again, and its lines join the plan for an approval of their own.
+    """
     run = replace(run, demanded=run.demanded | {event.step}, findings={n: f for n, f in run.findings.items() if n != event.step})
     return _differs(run, event) if event.changes else run
 
 
 def _differs(run: Run, event: Event) -> Run:
-    """The plan shows something else than what would be changed: these lines take its place, and nothing of their scope is approved any more.
+    """Return the run after its changes differed from the plan.
 
-    What it said to be right already was so when it was made.
+    The new lines replace the old ones, and all approvals of their scope are withdrawn. The steps
+    without lines are kept, because they were right when the plan was made.
     """
     if run.plan is None:
         return run
@@ -115,7 +126,10 @@ def _found(run: Run, event: Event) -> Run:
 
 
 def _read_back(changed: dict[str, Changed], finding: Finding) -> dict[str, Changed]:
-    """The first look that finds a change in force says how it was left; what a later one sees may be somebody else's doing."""
+    """Record the values that the first inspection after the change read back.
+
+    Later inspections may see changes made by somebody else.
+    """
     made = changed.get(finding.step)
     if made is None or finding.state is not State.OK:
         return changed
@@ -149,7 +163,7 @@ def _problem_seen(run: Run, event: Event) -> Run:
 
 
 def _look_again(run: Run, event: Event) -> Run:
-    """Whoever asks has seen to it: what was tried in vain has its time once more."""
+    """Return the run after a person asked to look again, so failed attempts get another chance."""
     kept = {name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}}
     changed = {name: replace(c, since=c.since if c.done else event.at, unseen=0) for name, c in run.changed.items()}
     return replace(run, findings=kept, plan=run.plan if run.has_begun else None, waits={}, changed=changed)

@@ -1,4 +1,4 @@
-"""A plan: what would be changed, as it was shown for approval, and what an approval of it covers."""
+"""Plan of changes, as shown for approval, and the changes that an approval covers."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from jobs.model import Change, Scope
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Its lines. Another plan has another id, so a press on an old card approves nothing."""
+    """Lines of a plan.
+
+    A different plan has a different ID, so a button on an old card approves nothing.
+    """
 
     id: str
     changes: tuple[Change, ...]
     at: datetime
 
     def shows(self, change: Change) -> bool:
-        """Whether the change is one of its lines: the same comes of it, for the same object, as far-reaching, and at nobody's cost who is not named.
+        """Return whether the change is one of the plan's lines.
 
-        The way there, ids and days may have become known since: an app that is merged into instead of made, say. Opening what
-        somebody has shut is another outcome than making it.
+        It is if it has the same result, for the same object and scope, and no unmentioned party
+        loses something. The method, IDs and days may have become known later, for example if an app
+        is updated instead of created. Reopening something that somebody has closed is a different
+        result from creating it.
         """
         return any(_outcome(line) == _outcome(change) and _loses_only(line, change) for line in self.changes)
 
     def with_lines(self, lines: tuple[Change, ...]) -> tuple[Change, ...]:
-        """Its lines, where these take the place of what it shows for the same steps."""
+        """Return the plan's lines, with ``lines`` in place of its lines for the same steps."""
         steps = {line.step for line in lines}
         others = [line for line in self.changes if line.step not in steps]
         place = next((number for number, line in enumerate(self.changes) if line.step in steps), len(others))
@@ -33,7 +38,10 @@ class Plan:
 
 
 def word_for(scope: Scope) -> Scope:
-    """Under which scope a change is approved: the whole tenant has an approval of its own, all else has one together."""
+    """Return the scope under which a change is approved.
+
+    Changes to the whole tenant have an approval of their own. All other changes share one.
+    """
     return Scope.TENANT if scope is Scope.TENANT else Scope.MAILBOX
 
 

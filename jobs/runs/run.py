@@ -19,7 +19,7 @@ from jobs.runs.plan import Plan, word_for
 
 
 class Kind(StrEnum):
-    """What an event says."""
+    """Kind of an event."""
 
     OPENED = "opened"
     DETAILS = "details"
@@ -46,17 +46,18 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
     @classmethod
-    def _missing_(cls, value: object) -> Kind:  # noqa: ARG003  the enum module calls it so
-        """What a newer version wrote and this one does not know: nothing follows from it."""
+    def _missing_(cls, value: object) -> Kind:  # noqa: ARG003  the name is required by the enum module
+        """Return UNKNOWN for a kind that a newer version wrote; it has no effect."""
         return cls.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """What the runs of a channel changed through one step, for an undo.
+    """Change that the channel's runs made through one step, for an undo.
 
-    ``was`` are the step's values (:class:`jobs.model.Finding`) before the first of these runs, ``before`` the same in words;
-    ``left`` are the values that the last of them read back, empty where it ended before that. ``change`` is the last run's line.
+    ``values_before`` are the step's values (:class:`jobs.model.Finding`) before the first of these
+    runs, and ``before`` is the same in words. ``values_after`` are the values that the last run
+    read back, or empty if it ended earlier. ``change`` is the plan line of the last run.
     """
 
     step: str
@@ -92,7 +93,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a person said, and when."""
+    """Answer of a person, and when it was given."""
 
     value: str
     by: str
@@ -101,7 +102,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong where a person was asked to do something: a cause code, and the cloud's own words."""
+    """Problem of a person's action: a cause code, and the cloud's own text."""
 
     cause: str
     code: str
@@ -110,10 +111,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A change that was begun (``done`` None) or made, what inspect had seen before it, and the values that it read back after it.
+    """Change that was begun (``done`` is None) or made.
 
-    ``since`` is the first try of one that never got to its end, where ``begun`` is the last; ``unseen`` is how often it was made
-    without having been seen in force since.
+    It holds what the inspection saw before it, and the values read back after it. ``since`` is the
+    first attempt of a change that was never completed, and ``begun`` is the last one. ``unseen`` is
+    how often it was made without being seen to take effect since.
     """
 
     changes: tuple[Change, ...]
@@ -126,7 +128,7 @@ class Changed:
 
     @property
     def written(self) -> datetime:
-        """When it was written; where no answer ever came, when that was first tried."""
+        """Return when the change was written, or first attempted if no answer ever came."""
         return self.done or self.since or self.begun
 
 
@@ -171,21 +173,27 @@ class Run:
 
     @property
     def required_tenant(self) -> str:
-        """The only tenant that a sign-in may be of; empty as long as nothing was approved in any."""
+        """Return the only tenant that a sign-in may be for.
+
+        It is empty as long as nothing was approved in a tenant.
+        """
         return self.channel.tenant_id or (self.planned_in if self.has_begun else "")
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything was approved or changed yet; before that all may be planned anew."""
+        """Return whether anything was approved or changed; before that, everything may be planned again."""
         return bool(self.approvals or self.changed)
 
     @property
     def tenant(self) -> str:
-        """The tenant that the run is about, whether somebody is signed in now or not; empty as long as nobody was."""
+        """Return the tenant of the run, whether or not a user is signed in now.
+
+        It is empty as long as no user was signed in.
+        """
         return self.account.tenant_id if self.account else self.planned_in or self.channel.tenant_id
 
     def fact(self, name: str) -> str:
-        """A value that some step found (an object id, the UPN), or the empty string."""
+        """Return a value that a step found, such as an object ID or the UPN, or an empty string."""
         return next((f.facts[name] for f in self.findings.values() if f.facts.get(name)), self.known.get(name, ""))
 
     def state_of(self, step: str) -> State | None:
@@ -193,24 +201,27 @@ class Run:
         return self.findings[step].state if step in self.findings else None
 
     def settled(self, step: str) -> bool:
-        """Whether the step needs nothing more: it holds as far as can be told, or it was left out with a reason."""
+        """Return whether the step needs nothing more: it holds, or was skipped with a reason."""
         return self.state_of(step) in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}
 
     def answer(self, question: str) -> str:
-        """What a person answered, or the empty string."""
+        """Return a person's answer, or an empty string."""
         return self.answers[question].value if question in self.answers else ""
 
     def change_applied(self, step: str) -> bool:
-        """Whether this run has made the step's change."""
+        """Return whether this run made the step's change."""
         return step in self.changed and self.changed[step].done is not None
 
     def approved(self, change: Change) -> bool:
-        """Whether the plan in force shows this change and somebody approved its scope."""
+        """Return whether the present plan shows this change and its scope is approved."""
         return self.plan is not None and word_for(change.scope) in self.approvals and self.plan.shows(change)
 
 
 class RunGoneError(LookupError):
-    """There is no such run: there never was, it was deleted, or Redis came back without its data."""
+    """Error because the run does not exist.
+
+    It never existed, was deleted, or Redis came back without its data.
+    """
 
 
 def opening(channel: Channel, requester: Person, kind: RunKind, origin: Origin, brief: Brief | None = None) -> Event:
@@ -228,5 +239,5 @@ def opening(channel: Channel, requester: Person, kind: RunKind, origin: Origin, 
 
 
 def undid(run: Run) -> bool:
-    """Whether an undo has put anything back, so that the channel is no longer what it was."""
+    """Return whether an undo reversed anything, so the channel is no longer as it was."""
     return any(run.findings[name].state is State.OK for name in run.past if name in run.findings)

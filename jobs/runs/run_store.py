@@ -25,7 +25,7 @@ from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 ABOUT_S = 90 * 24 * 3600
-"""How long the audit trail knows what a run is about after the run's last event, in seconds."""
+"""Time for which the audit trail keeps a run's description after its last event, in seconds."""
 
 
 class RunStore:
@@ -63,12 +63,13 @@ class RunStore:
         return self.load(run_id)
 
     def append(self, run_id: str, *events: Event) -> None:
-        """Add to the run's history; the events of one call land together.
+        """Append events to the run's history; the events of one call are written together.
 
-        The run is due a little later, in the same transaction: whoever dies before a worker has it from the queue is made up for.
+        The run also becomes due a little later, in the same transaction. So if the caller dies
+        before a worker gets the job from the queue, it is picked up anyway.
 
         Raises:
-            RunGoneError: there is no such run, and this is not the beginning of one.
+            RunGoneError: when the run does not exist, and this is not its first event.
         """
 
         def along(pipe: Pipeline) -> None:
@@ -79,27 +80,30 @@ class RunStore:
         self._save(run_id, events, along)
 
     def events(self, run_id: str) -> tuple[Event, ...]:
-        """The run's history, oldest first; empty where there is no such run."""
+        """Return the run's history, oldest first; empty if the run does not exist."""
         return tuple(self._read(run_id, 0))
 
     def load(self, run_id: str) -> Run:
-        """Where the run stands.
+        """Return the run in its present state.
 
         Raises:
-            RunGoneError: there is no such run.
+            RunGoneError: when the run does not exist.
         """
         return fold(run_id, self._read(run_id, 0))
 
     def refresh(self, run: Run) -> Run:
-        """The run as it stands now; only what happened since is read."""
+        """Return the run in its present state, reading only the events since ``run`` was folded."""
         return apply_events(run, self._read(run.id, run.version))
 
     def length(self, run_id: str) -> int:
-        """How many events the run has; it only grows, so it is the run's version."""
+        """Return the number of events of the run, which only grows, so it is the run's version."""
         return int(self.redis.llen(keys.run_events(run_id)))
 
     def end(self, run: Run, event: Event) -> None:
-        """Append the last event and give the channel free, all at once. A run ends once; a second end changes nothing."""
+        """Append the last event and release the channel, in one transaction.
+
+        A run ends once; a second call has no effect.
+        """
         mailbox = run.channel.mailbox
         mine = self.channels.holder(mailbox) == run.id
         undone = self.runs_of_mailbox(mailbox) if event.kind is Kind.FINISHED and undid(run) else ()
@@ -134,39 +138,42 @@ class RunStore:
         return self.load(run_id)
 
     def last_check(self, mailbox: str) -> Run | None:
-        """The channel's newest check, if there is one."""
+        """Return the channel's newest check, or None."""
         run_id = self.channels.last_check(mailbox)
         return next(self._known([run_id]), None) if run_id else None
 
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
-        """Every open run of a space, then so many ended ones that there are ``most`` in all; both newest first."""
+        """Return every open run of a space, then ended ones up to ``most`` in all, newest first."""
         still_open = self.channels.open_runs_of_space(room)
         ended = (run_id for run_id in self.channels.runs_of_space(room) if run_id not in still_open)
         first = tuple(self._known(still_open))
         return (*first, *islice(self._known(ended), max(most - len(first), 0)))
 
     def count_in_space(self, room: str) -> int:
-        """How many runs of a space are still known."""
+        """Return how many runs of a space are still known."""
         with self.redis.pipeline(transaction=False) as pipe:
             for run_id in self.channels.runs_of_space(room):
                 pipe.exists(keys.run_events(run_id))
             return sum(pipe.execute())
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
-        """Every run of the mailbox that is still known, oldest first; checks, which change nothing, are not among them."""
+        """Return every known run of the mailbox, oldest first.
+
+        Checks are not included, because they change nothing.
+        """
         return tuple(self._known(self.channels.runs_of_mailbox(mailbox)))
 
     def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
-        """Have it on record that a change did not end well, with the calls that were made all the same."""
+        """Record in the audit trail that a change did not succeed, with the calls that were made."""
         self.audit.add(entry("not_changed", self._about(run_id), step=step, data=why))
 
     def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
-        """Remember that somebody has seen the secret with this key id, on the one-time page of the run."""
+        """Record that somebody saw the secret with this key ID on the run's one-time page."""
         handed = entry("handed_over", self._about(run_id), key_id=key_id)
         self.audit.add(handed, along=lambda pipe: pipe.sadd(keys.secrets_shown(), key_id))
 
     def was_secret_shown(self, key_id: str) -> bool:
-        """Whether somebody has seen the secret with this key id."""
+        """Return whether somebody has seen the secret with this key ID."""
         return bool(self.redis.sismember(keys.secrets_shown(), key_id))
 
     def lease(self, run_id: str) -> AbstractContextManager[RenewedLock | None]:
@@ -190,7 +197,7 @@ class RunStore:
             pipe.execute()
 
     def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
-        """Do what comes along, and put into the audit trail what belongs there, all at once."""
+        """Run ``along`` and write the events that belong in the audit trail, in one transaction."""
         worth_recording = recorded(events)
         if not worth_recording:
             with self.redis.pipeline() as pipe:
@@ -211,17 +218,17 @@ class RunStore:
         return self.audit.add(*(each for each, _ in facts), along=more)
 
     def _about(self, run_id: str) -> About:
-        """What the run's entries in the audit trail say about it."""
+        """Return the description of the run for its entries in the audit trail."""
         raw = self.redis.get(keys.run_about(run_id)) if run_id else None
         return codec.load(raw, About) if isinstance(raw, bytes) else About(run_id)
 
     def _known(self, run_ids: Iterable[str]) -> Iterator[Run]:
-        """Those of the runs that are still there: whoever runs the bot may delete one's history (docs/operations.md)."""
+        """Yield the runs that still exist: an operator may delete a run's history (docs/operations.md)."""
         for run_id in run_ids:
             with suppress(RunGoneError):
                 yield self.load(run_id)
 
 
 def new_id() -> str:
-    """A short id that can be read aloud."""
+    """Return a short ID that can be read aloud."""
     return "".join(secrets.choice(LETTERS) for _ in range(6))

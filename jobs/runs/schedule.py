@@ -22,7 +22,7 @@ class Schedule:
         self._due = DueList(redis, keys.runs_due(), LEASE_S + 1)
 
     def add(self, run_id: str, when: datetime) -> None:
-        """Have the run advanced at that time, by whichever worker is there then."""
+        """Schedule the run to be advanced at that time, by any available worker."""
         self._due.schedule(run_id, when)
 
     def remove(self, run_id: str) -> None:

@@ -1,4 +1,7 @@
-"""The facts of the article, one module each, found by themselves: a new step is a new module here."""
+"""Steps for the article's rows, one module each.
+
+They are discovered automatically: to add a step, add a module here.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,15 @@ from jobs.runs.origin import FixBrief
 from jobs.runs.run import Run
 
 ORDER = ("C1", "C2", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "M1", "M2", "M3", "M4", "M5", "C3", "C4", "C5", "C6", "C7", "V1", "V2", "V3")
-"""The article's rows in its order; every row from C1 to V3 has at least one step."""
+"""Rows of the article in its order. Every row from C1 to V3 has at least one step."""
 FIX_ONLY = frozenset({"own_login"})
-"""What a setup proves otherwise."""
+"""Steps that only a fix uses; a setup proves the same in another way."""
 WHERE_LOST = "lost_secret"
-"""Only where a secret was shown and lost."""
+"""Step used only if a secret was shown and then lost."""
 WHERE_SKIPPED = "unused_secret"
-"""Only where somebody skipped the rehearsal after the bot's own secret was made for it."""
+"""Step used only if the rehearsal was skipped after the bot's own secret was made for it."""
 WHERE_REPLACED = "old_secret"
-"""Only in a fix whose plan holds it."""
+"""Step used only in a fix whose plan contains it."""
 SOMETIMES = FIX_ONLY | {WHERE_LOST, WHERE_SKIPPED, WHERE_REPLACED}
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
 CONSENT = frozenset({"admin_consent"})
@@ -44,14 +47,16 @@ def all_steps() -> dict[str, Step]:
 
 
 def steps_for(profile: Profile) -> dict[str, Step]:
-    """The steps of a permission profile."""
+    """Return the steps of a permission profile."""
     return {name: step for name, step in all_steps().items() if profile in step.profiles and name not in SOMETIMES}
 
 
 def steps_of(run: Run) -> dict[str, Step]:
-    """The steps of a run: all of them for a setup; for a fix what can be mended, the form for a new secret or token, and the proof.
+    """Return the steps of a run, by name.
 
-    For an undo what the channel's runs have changed, whatever its profile is now.
+    A setup has all steps of its profile. A fix has those that can be repaired, the form for a new
+    secret or token, and the proof. An undo has the steps that the channel's runs have changed,
+    whatever its profile is now.
     """
     if run.kind is RunKind.UNDO:
         return reversals(run, all_steps())
@@ -85,14 +90,21 @@ def _secrets_removed(run: Run) -> frozenset[str]:
 
 
 def _unused(run: Run) -> bool:
-    """Whether the bot's own secret was made, or tried to be, and nobody rehearses with it."""
+    """Return whether the bot's own secret was made and the rehearsal was skipped.
+
+    An attempt to make the secret also counts.
+    """
     found = run.findings.get("check_secret")
     made = "check_secret" in run.changed or (found is not None and found.state is State.OK)
     return made and run.answer("rehearse").startswith("skip")
 
 
 def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
-    """What a fix takes beside what it mends: the form for a new secret or a new token, the consent, and the proof of the way that was broken."""
+    """Return the extra steps of a fix.
+
+    These are the form for a new secret or token, the consent, and the proof of the path that was
+    broken.
+    """
     new_token = bool(told.token_cause)
     needed = {
         PROOF: new_token or _carry_answers(changed),

@@ -1,4 +1,4 @@
-"""C2: the two addresses that Webex Connect made up."""
+"""C2: the two addresses that Webex Connect generates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from jobs.model import Finding, Text, Turn
 
 
 class Addresses(Step):
-    """The Call Back URL and the Forwarding Address are known (checked when they were typed, :mod:`jobs.channel.form`)."""
+    """The Call Back URL and the Forwarding Address are known.
+
+    They were validated when they were typed (:mod:`jobs.channel.form`).
+    """
 
     name = "addresses"
     article_row = "C2"
@@ -16,7 +19,7 @@ class Addresses(Step):
     shown_in = "email_app"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Both are there."""
+        """Check that both addresses are known."""
         channel = ctx.channel
         if not (channel.callback_url and channel.forwarding_address):
             return self.waits_for(Turn.REQUESTER)

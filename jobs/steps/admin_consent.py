@@ -1,4 +1,7 @@
-"""E5: admin consent, by a card button to Microsoft's own page. It counts only when the grants are really there."""
+"""E5: admin consent, through a card button to Microsoft's own page.
+
+Only grants that really exist count.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class AdminConsent(Step):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Never believe the redirect: read the assignments. A check waits for nobody."""
+        """Read the assignments; the redirect is never trusted. A check never waits for consent."""
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
         assignments = await ctx.graph.app_role_assignments(ctx.fact("sp_id"))

@@ -16,7 +16,7 @@ PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 
 
 class AgentHasIt(Step):
-    """V2: said by somebody at the desktop, or shown by the answer."""
+    """V2: confirmed by an agent at the desktop, or shown by the answer."""
 
     name = "agent_has_it"
     article_row = "V2"
@@ -26,7 +26,10 @@ class AgentHasIt(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """The answer proves it better than a word, even one that was stopped on its way."""
+        """Look for the answer, which is better proof than the agent's word.
+
+        An answer that was stopped on its way counts too.
+        """
         if _is_answered(ctx.run.findings.get("agent_answer")):
             return self.ok(Text("seen.shown_by_answer"))
         if ctx.run.answer("agent_has_it"):
@@ -35,7 +38,7 @@ class AgentHasIt(Step):
 
 
 class AgentAnswer(Step):
-    """V3: the trace shows a mail from the mailbox with the test's subject, delivered."""
+    """V3: the trace shows a delivered mail from the mailbox with the test's subject."""
 
     name = "agent_answer"
     article_row = "V3"
@@ -45,7 +48,10 @@ class AgentAnswer(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the answer until it leaves. Neither the copy is one, nor a mail that the mailbox has sent to itself."""
+        """Follow the answer until it leaves.
+
+        Neither the forwarded copy nor a mail from the mailbox to itself counts as an answer.
+        """
         rows = await ctx.trace().find(ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx))
         answers = answers_among(ctx, rows)
         delivered = newest_delivered(answers)

@@ -1,4 +1,4 @@
-"""E1: the app registration, with both redirect addresses and ``SMTP.Send`` declared."""
+"""E1: the app registration, with both redirect URIs and ``SMTP.Send`` declared."""
 
 from __future__ import annotations
 
@@ -44,7 +44,11 @@ class AppDiagnosis(Diagnosis):
     """What an app explains depends on what is wrong with it."""
 
     def causes_elsewhere(self, cause: str) -> frozenset[str]:
-        """An app that is gone explains every refusal; an address that is missing, or of another platform, only what that brings."""
+        """Return the causes in other steps that ``cause`` explains.
+
+        A missing app explains every refusal. A redirect URI that is missing or on another platform
+        explains only its own errors.
+        """
         return ADDRESSES if cause in ADDRESSES else self.explains
 
 
@@ -77,7 +81,7 @@ class Application(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Look it up and compare byte for byte what Entra compares byte for byte."""
+        """Find the app, and compare byte for byte the values that Entra compares byte for byte."""
         app = await find_app(ctx)
         apps = await ctx.graph.applications() if app is None and _may_list_apps(ctx) else []
         app = app or fallback_app(ctx, apps)
@@ -94,22 +98,27 @@ class Application(Undoable):
         return self.wrong(seen, cause="app_not_found", facts=found.facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """One upsert by ``uniqueName``, or one change of the app that is there: both are safe to repeat."""
+        """Plan one upsert by ``uniqueName``, or one update of the existing app. Both are idempotent."""
         before = finding.seen or Text("seen.none")
         path = f"/{finding.facts['object_id']}" if finding.facts else f"(uniqueName='{app_key(ctx)}')"
         line = self.change(before, Text("after.application"), Scope.APP, f"Graph PATCH /applications{path}")
         return (_noted(line, finding),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create it or merge into it; everything that is there stays, but for permissions that this tenant does not know.
+        """Create the app or merge into it. Only permissions unknown to this tenant are removed.
 
-        It is looked for once more before anything is written: a stale "not there" must not have the lists of an app replaced.
+        The app is looked up again before the write, because a stale "not found" must not replace
+        the lists of an existing app.
         """
         app = await find_app(ctx) or (await present_app(ctx) if finding.facts else None)
         await (create(ctx) if app is None else update(ctx, app))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Gone, where a run made it and nobody has put anything else into it; otherwise as it was before."""
+        """Check that the app is removed or restored.
+
+        It must be gone if a run created it and no other content was added. Otherwise it must be as
+        it was before.
+        """
         judge = self._restored if past.values_before["object_id"] else self._removed
         return judge(ctx, past, await app_of_run(ctx))
 
@@ -127,12 +136,12 @@ class Application(Undoable):
         return self.left_alone(Text("seen.undo_app_in_use", {"what": strange})) if strange else self.wrong(past.change.after)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """By its object id: what is deleted is what was made."""
+        """Return the command with the object id, so that exactly the created app is deleted."""
         path = f"/applications/{ctx.fact('object_id')}"
         return f"Graph PATCH {path}" if past.values_before["object_id"] else f"Graph DELETE {path}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Delete it, or write back its addresses, its audience and what it declared."""
+        """Delete the app, or restore its redirect URIs, its audience and its declared permissions."""
         app = await app_of_run(ctx)
         if app is None:
             return
@@ -174,7 +183,10 @@ class Application(Undoable):
         return None
 
     def _addresses(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
-        """What is wrong with the redirect addresses, Webex Connect's first: missing under Web, or registered under another platform."""
+        """Return the problem with the redirect URIs, Webex Connect's first, or None.
+
+        A URI is missing under Web, or is registered under another platform.
+        """
         missing = _missing_uris(ctx, app)
         platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
         if _moved_counts_first(ctx.channel.callback_url, moved, missing):
@@ -244,7 +256,7 @@ def _ids(permissions: Iterable[tuple[str, str]]) -> str:
 
 
 def _offered(app: Json | None) -> tuple[Evidence, ...]:
-    """An app made by hand is named, and used only if somebody says so."""
+    """Return a manually created app as evidence. It is used only if a person agrees."""
     return (Evidence(BY_HAND, promised(app, "appId")),) if app else ()
 
 

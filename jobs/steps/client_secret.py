@@ -1,4 +1,4 @@
-"""E3: the client secret that Webex Connect will use, within what the tenant's app-management policy allows."""
+"""E3: the client secret for Webex Connect, within the tenant's app-management policy."""
 
 from __future__ import annotations
 
@@ -25,18 +25,26 @@ from jobs.storage.vault import Sealed
 
 PREFIX = "Webex Connect "
 LOST = "new_secret"
-"""The question that is answered with the key ids, comma-separated, of secrets that were shown and then lost."""
+"""Question whose answer is the comma-separated key ids of secrets that were shown and then lost."""
 SEALED_S = 7 * 24 * 3600
-"""How long the sealed secret waits to be shown, in seconds; the page that shows it has its own, shorter end."""
+"""Seconds that the sealed secret waits to be shown. The page that shows it has its own, shorter limit."""
 ENOUGH = timedelta(days=30)
-"""How long before its end a secret is renewed; where a tenant lets it live for less than three months, a third of that."""
+"""Time before its end at which a secret is renewed. If the tenant allows less than three months, it is
+a third of the lifetime.
+"""
 FORBIDDEN = "secret_forbidden_by_policy"
 LOOKS_S = (0.0, 1, 2, 4)
-"""Pauses between looks for a secret whose answer never came, in seconds: it may have been on its way when its worker was killed."""
+"""Pauses, in seconds, between looks for a secret whose answer never arrived.
+
+The request may have been on its way when its worker was killed.
+"""
 
 
 class ClientSecret(Undoable):
-    """There is a secret that somebody has, or that this run can still show once (facts/microsoft.md 1.2)."""
+    """A secret exists that Webex Connect has, or that this run can still show once.
+
+    Source: facts/microsoft.md 1.2.
+    """
 
     name = "client_secret"
     article_row = "E3"
@@ -44,7 +52,7 @@ class ClientSecret(Undoable):
     carries_answers = True
     irreversible = True
     undo_note = True
-    inspect_unmet = True  # what a policy of the tenant says holds for an app that is still to be made, too
+    inspect_unmet = True  # the tenant's policy also matters for an app that does not exist yet
     needs = ("application",)
     after = ("mail_send", "implicit_grant")
     reads = ("Application.Read.All", "Policy.Read.All")
@@ -56,9 +64,10 @@ class ClientSecret(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """List the app's secrets; one that nobody has put into Webex Connect and nobody can see any more does not count.
+        """List the app's secrets and judge the newest usable one.
 
-        Of an app that has taken the place of the one in Webex Connect none does.
+        A secret that was not entered in Webex Connect and can no longer be shown does not count. If
+        another app has replaced the one in Webex Connect, none of its secrets count.
         """
         app, policy = await asyncio.gather(find_app(ctx), self._policy(ctx))
         newest = None if await gone_client_id(ctx, app) else self._newest(ctx, app)
@@ -102,7 +111,10 @@ class ClientSecret(Undoable):
         return replace(expired, cause=FORBIDDEN) if rules.forbidden else expired
 
     def _still_good(self, ctx: StepContext, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]) -> Finding:
-        """One that holds for now. That no other may be made is a fault only where one is needed."""
+        """Return the finding for a secret that is valid now.
+
+        A policy that forbids another secret is an error only if one is needed.
+        """
         facts = {"key_id": promised(secret, "keyId"), "hint": text_of(secret, "hint"), "expires": _ends(secret)}
         good = self.ok(Text("seen.secret", _day(secret)), facts=facts)
         if rules.forbidden:
@@ -113,12 +125,19 @@ class ClientSecret(Undoable):
         return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind is RunKind.CHECK else soon
 
     def _ends_soon(self, ctx: StepContext, secret: dict[str, Any], new_end: datetime) -> bool:
-        """Whether it is worth another one. The one that this run has made never is: the next would end no later."""
+        """Return whether the secret expires soon enough to replace it.
+
+        The secret of this run is never replaced, because the next one would expire no later.
+        """
         own = secret.get("displayName") == self._label(ctx)
         return not own and _end(secret) < now() + min(ENOUGH, (new_end - now()) / 3)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """One more secret. In a fix the one that it replaces goes, once the new one is proven (``old_secret``); others stay."""
+        """Plan one more secret.
+
+        In a fix, the secret that it replaces is removed once the new one is proven
+        (``old_secret``). Other secrets stay.
+        """
         if finding.cause == FORBIDDEN:
             return ()
         end = _renewed_until(ctx, finding)
@@ -130,33 +149,40 @@ class ClientSecret(Undoable):
         return (made, *_removal(finding))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Make it and seal it at once. addPassword is not safe to repeat: what an interrupted try left behind is removed first."""
+        """Create the secret and seal it at once.
+
+        addPassword is not idempotent, so the secret of an interrupted attempt is removed first.
+        """
         if tries(ctx, self.name) > 1:
             await remove_orphans(ctx, LOOKS_S, lambda secret: self._is_orphan(ctx, secret))
             if (await self.inspect(ctx)).state in {State.OK, State.WARNING}:
-                return  # the earlier try was alive after all
+                return  # the earlier attempt succeeded after all
         end = datetime.fromisoformat(finding.facts["renew_until"])
         made = await ctx.graph.add_password(ctx.fact("object_id"), self._label(ctx), end)
         ctx.vault.put(Sealed.CLIENT_SECRET.of(ctx.run.id), made.secret, SEALED_S)
         ctx.vault.put(Sealed.CLIENT_SECRET_ID.of(ctx.run.id), made.key_id, SEALED_S)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """The secrets that bear the names of the channel's runs are gone."""
+        """Check that the secrets labeled by the channel's runs are gone."""
         left = await labelled(ctx, _labels(past))
         return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """One call for each of them."""
+        """Return the command, which is called once for each secret."""
         return f"Graph POST /applications/{ctx.fact('object_id')}/removePassword"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Remove them, and what may still lie sealed here."""
+        """Remove the secrets, and any that are still sealed in the vault."""
         await remove(ctx, await labelled(ctx, _labels(past)))
         for run in past.runs:
             ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
 
     def _is_orphan(self, ctx: StepContext, secret: dict[str, Any]) -> bool:
-        """One that was shown is none: it stays until its successor was shown (``lost_secret``)."""
+        """Return whether this run made the secret and it can no longer be shown.
+
+        A secret that was shown is not an orphan: it stays until its successor was shown
+        (``lost_secret``).
+        """
         mine = secret.get("displayName") == self._label(ctx) and promised(secret, "keyId") not in lost(ctx)
         return mine and not self._known(ctx, secret)
 
@@ -177,7 +203,10 @@ class ClientSecret(Undoable):
 
 
 def label_of(run_id: str) -> str:
-    """What administrators see: the secret is named after its run, and found again by that."""
+    """Return the secret's name for administrators.
+
+    It contains the run id, so that the secret is found again.
+    """
     return f"{PREFIX}{run_id}"
 
 
@@ -212,24 +241,33 @@ def _was_shown(ctx: StepContext, key_id: str) -> bool:
 
 
 def manually_created(app: dict[str, Any] | None) -> bool:
-    """Whether the app has a valid secret that a person made: Webex Connect may have that one, which no name tells."""
+    """Return whether the app has a valid secret that a person made.
+
+    Webex Connect may have that one; its name does not say.
+    """
     return any(_end(secret) >= now() for secret in foreign_secrets(app))
 
 
 def earlier(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The secrets of the app that earlier runs of this mailbox made; never one that a person made, whatever its name begins with."""
+    """Return the app's secrets that earlier runs of this mailbox made.
+
+    A secret that a person made is never included, whatever its name begins with.
+    """
     labels = {label_of(run.id) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox) if run.id != ctx.run.id}
     return _with_labels(app, labels)
 
 
 def replaced(before: Text) -> Change:
-    """The plan's line for them; nobody can bring a secret back."""
+    """Return the plan's line for the replaced secrets. A removed secret cannot be restored."""
     after, command = Text("after.old_secret"), "Graph POST /applications/{id}/removePassword"
     return Change("old_secret", "E3", Text("step.old_secret"), before, after, Scope.APP, command, reversible=False)
 
 
 def tries(ctx: StepContext, step: str) -> int:
-    """How often this run has begun to make the step's change since it was last asked for, this time included."""
+    """Return how often this run began the step's change since it was last requested.
+
+    The current attempt is included.
+    """
     return sum(event.kind is Kind.CHANGING and event.step == step for event in _events_since_asked(ctx))
 
 
@@ -240,12 +278,15 @@ def _events_since_asked(ctx: StepContext) -> list[Event]:
 
 
 def lost(ctx: StepContext) -> set[str]:
-    """The key ids of secrets of this run that were shown and then lost."""
+    """Return the key ids of this run's secrets that were shown and then lost."""
     return set(filter(None, ctx.run.answer(LOST).split(",")))
 
 
 async def remove_orphans(ctx: StepContext, pauses: tuple[float, ...], is_orphan: Callable[[dict[str, Any]], bool]) -> None:
-    """Remove the secrets that nobody can have any more, as soon as some are seen."""
+    """Remove the secrets that can no longer be used by anybody, as soon as some are found.
+
+    ``pauses`` are the seconds to wait before each look.
+    """
     for pause in pauses:
         await asyncio.sleep(pause)
         orphans = list(filter(is_orphan, secrets_of(await find_app(ctx))))
@@ -255,14 +296,14 @@ async def remove_orphans(ctx: StepContext, pauses: tuple[float, ...], is_orphan:
 
 
 async def remove(ctx: StepContext, secrets: list[dict[str, Any]]) -> None:
-    """Remove these secrets of the app; one that is gone already is as it should be."""
+    """Remove these secrets of the app. One that is already gone counts as removed."""
     for secret in secrets:
         with suppress(NotFound):
             await ctx.graph.remove_password(ctx.fact("object_id"), promised(secret, "keyId"))
 
 
 async def labelled(ctx: StepContext, labels: Collection[str]) -> list[dict[str, Any]]:
-    """The secrets with these names that the app still has."""
+    """Return the app's remaining secrets with these names."""
     return _with_labels(await app_of_run(ctx), labels)
 
 
@@ -271,7 +312,10 @@ def _with_labels(app: dict[str, Any] | None, labels: Collection[str]) -> list[di
 
 
 def _end(secret: dict[str, Any]) -> datetime:
-    """When it ends; an end that cannot be read is no reason to renew it."""
+    """Return the secret's expiry.
+
+    An unreadable expiry counts as the far future, so it causes no renewal.
+    """
     return parse(secret.get("endDateTime")) or datetime.max.replace(tzinfo=UTC)
 
 

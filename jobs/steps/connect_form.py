@@ -1,4 +1,4 @@
-"""C3, C4, C5: the fields of Webex Connect's form. A person fills them in; V1 to V3 prove it."""
+"""C3, C4, C5: the fields of Webex Connect's form. A person fills them in; V1 to V3 prove them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,31 @@ from jobs.engine.step import Step
 from jobs.model import Finding, Text, Turn
 
 FORM = ("ids", "client_secret", "smtp_grant", "admin_consent")
-"""What must be true before the form can be filled in and Generate Token can succeed."""
+"""Steps that must be done before the form can be filled in and Generate Token can succeed."""
 
 
 class _Filled(Step):
-    """The requester says that a part of the form is filled in, by saying that the token was saved (facts/connect.md 1.2)."""
+    """Part of the form, filled in according to the requester.
+
+    The requester confirms it by saying that the token was saved (facts/connect.md 1.2).
+    """
 
     group = "connect"
     needs = FORM
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Webex Connect's asset API is not confirmed (facts/connect.md 2.1), so a person's word counts until the proof."""
+        """Check the requester's confirmation, which counts until the proof.
+
+        Webex Connect's asset API is not confirmed (facts/connect.md 2.1).
+        """
         if not ctx.run.answer("token_saved"):
             return self.waits_for(Turn.REQUESTER, Text("seen.form_open"))
         return self.ok(Text("seen.said_by_requester"))
 
 
 class MailboxFields(_Filled):
-    """C3: Email ID, SMTP server, port, security, username."""
+    """C3: Email ID, SMTP server, port, security and username."""
 
     name = "mailbox_fields"
     article_row = "C3"

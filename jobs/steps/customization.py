@@ -1,4 +1,4 @@
-"""M5: the organisation may be customized, without which M4 cannot be saved."""
+"""M5: the organization can be customized. Without this, M4 cannot be saved."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from jobs.steps.outbound_policy import outbound
 
 
 class Customization(Step):
-    """``Enable-OrganizationCustomization`` has run, or M4 does not need it. Tenant-wide and irreversible: an approval of its own.
+    """``Enable-OrganizationCustomization`` has run, or M4 does not need it.
 
-    ``IsDehydrated`` is no proof: false, where M4 is refused all the same, this step is asked for; true, after the cmdlet has run or has
-    said that it is not required, there is nothing more to run. M4 waits by itself until it has taken effect everywhere
-    (facts/microsoft.md 2.4).
+    The change is tenant-wide and irreversible, so it has its own approval. ``IsDehydrated`` is not
+    proof. If it is false and M4 is refused anyway, this step is required. If it is true after the
+    cmdlet has run, or has said that it is not required, nothing is left to run. M4 itself waits
+    until the change has taken effect everywhere (facts/microsoft.md 2.4).
     """
 
     name = "customization"
@@ -33,7 +34,10 @@ class Customization(Step):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read ``IsDehydrated``, and whether M4 has anything to save at all. A tenant that does not tell is shown by M4."""
+        """Read ``IsDehydrated``, and whether M4 has anything to save at all.
+
+        If the tenant does not reveal it, M4 shows whether customization is needed.
+        """
         if ctx.run.change_applied(self.name):
             return self.ok(Text("seen.customized"))
         if self.name in ctx.run.demanded:
@@ -52,18 +56,18 @@ class Customization(Step):
         return replace(self.wrong(seen, cause="customization_needed"), values={"enabled": "no"})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """The one line that reaches the whole tenant."""
+        """Plan the one change that affects the whole tenant."""
         before = REQUIRED_ELSEWHERE if finding.seen == REQUIRED_ELSEWHERE else Text("seen.not_customized")
         line = self.change(before, Text("after.customization"), Scope.TENANT, "Enable-OrganizationCustomization")
         return (replace(line, reversible=False, note=Text("note.customization"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Running it twice is an error that means success."""
+        """Run the cmdlet. Its error on a second run means success."""
         await ctx.exchange.run("Enable-OrganizationCustomization", {})
 
 
 async def _dehydrated(ctx: StepContext) -> bool | None:
-    """None where the tenant does not tell, or not to whoever asks."""
+    """Return ``IsDehydrated``, or None if the tenant does not reveal it to this caller."""
     try:
         rows = await ctx.exchange.run("Get-OrganizationConfig", {})
     except Forbidden:

@@ -1,4 +1,4 @@
-"""C1: the email app in Webex Connect, which only a person can make."""
+"""C1: the email app in Webex Connect, which only a person can create."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from jobs.model import Finding, Text, Turn
 
 
 class EmailApp(Step):
-    """Webex Connect has an email app with OAuth 2.0: whoever gives its Call Back URL has seen it."""
+    """Webex Connect has an email app with OAuth 2.0.
+
+    A requester who gives its Call Back URL has seen it.
+    """
 
     name = "email_app"
     article_row = "C1"
     group = "connect"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Said by the requester, not proven before V1."""
+        """Check that the requester gave the Call Back URL. The app is not proven before V1."""
         if not ctx.channel.callback_url:
             return self.waits_for(Turn.REQUESTER)
         return self.ok(Text("seen.said_by_requester"))

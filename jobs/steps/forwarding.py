@@ -1,4 +1,4 @@
-"""M3: everything that arrives is forwarded to Webex Connect."""
+"""M3: all incoming mail is forwarded to Webex Connect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from jobs.runs.run import RecordedChange
 
 
 class Forwarding(Undoable):
-    """``ForwardingSmtpAddress`` is the Forwarding Address, nothing overrides it, and the copy is as asked (facts/microsoft.md 2.2)."""
+    """``ForwardingSmtpAddress`` is the Forwarding Address, and nothing overrides it.
+
+    Whether a copy stays in the mailbox is as requested. Source: facts/microsoft.md 2.2.
+    """
 
     name = "forwarding"
     article_row = "M3"
@@ -49,7 +52,7 @@ class Forwarding(Undoable):
         return self.ok(Text("seen.forwarding_keeps" if keeps else "seen.forwarding"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """All three values at once: an internal forwarding address would silently win."""
+        """Plan all three values at once, because an internal forwarding address would silently win."""
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
         after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
         forward = f"-ForwardingAddress $null -ForwardingSmtpAddress {quoted(target)} -DeliverToMailboxAndForward ${str(keep).lower()}"
@@ -58,7 +61,7 @@ class Forwarding(Undoable):
         return (replace(line, overwrites=bool(finding.values.get("smtp") or finding.values.get("internal"))),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Idempotent."""
+        """Set all three values. The call is idempotent."""
         parameters = {
             "Identity": ctx.channel.mailbox,
             "ForwardingAddress": None,
@@ -68,19 +71,19 @@ class Forwarding(Undoable):
         await ctx.exchange.run("Set-Mailbox", parameters)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """All three values, as they belong together."""
+        """Compare all three values with the recorded ones."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
         made = _values(ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy)
         return self.compare_with_recorded(past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none", made)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """As PowerShell would."""
+        """Return the command as PowerShell would run it."""
         smtp, internal = (quoted(past.values_before[name]) if past.values_before[name] else "$null" for name in ("smtp", "internal"))
         where = f"-ForwardingAddress {internal} -ForwardingSmtpAddress {smtp}"
         return f"Set-Mailbox {quoted(ctx.channel.mailbox)} {where} -DeliverToMailboxAndForward ${past.values_before['keeps']}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """The previous three values (facts/microsoft.md 2.2)."""
+        """Restore the previous three values (facts/microsoft.md 2.2)."""
         smtp, internal = past.values_before["smtp"], past.values_before["internal"]
         parameters = {
             "Identity": ctx.channel.mailbox,
@@ -92,7 +95,7 @@ class Forwarding(Undoable):
 
 
 def _overridden(ctx: StepContext, internal: str, smtp: str) -> Text:
-    """The internal address, and the external one where that is overwritten, too."""
+    """Return the text with the internal address, and the external one if that is overwritten too."""
     if smtp in {"", ctx.channel.forwarding_address.lower()}:
         return Text("seen.forwarding_overridden", {"address": internal})
     return Text("seen.forwarding_overridden_two", {"address": internal, "external": smtp})
@@ -103,6 +106,9 @@ def _values(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
 
 
 def forwarding_of(mailbox: ExchangeRow) -> tuple[str, str, bool]:
-    """The external address in lower case without ``smtp:``, the internal one, and whether a copy stays."""
+    """Return the external address, the internal address, and whether a copy stays in the mailbox.
+
+    The external address is in lower case without ``smtp:``. A missing address is an empty string.
+    """
     smtp = str(mailbox.get("ForwardingSmtpAddress") or "").lower().removeprefix("smtp:")
     return smtp, str(mailbox.get("ForwardingAddress") or ""), str(mailbox.get("DeliverToMailboxAndForward")).lower() == "true"

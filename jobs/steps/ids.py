@@ -1,4 +1,4 @@
-"""E6: the two ids that Webex Connect's form asks for."""
+"""E6: the two ids that Webex Connect's form requires."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ class ConnectIds(Step):
     needs = ("application",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Both were read from Microsoft: one from the app, one from who signed in."""
+        """Return both ids as read from Microsoft: one from the app, one from the signed-in account."""
         tenant = ctx.run.account.tenant_id if ctx.run.account else ""
         return self.ok(Text("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}), facts={"tenant_id": tenant})

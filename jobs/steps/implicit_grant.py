@@ -1,4 +1,7 @@
-"""E2: the box "Access tokens", as in the article. The code flow does not need it (facts/microsoft.md 0.2)."""
+"""E2: the "Access tokens" box, as in the article.
+
+The code flow does not need it (facts/microsoft.md 0.2).
+"""
 
 from __future__ import annotations
 
@@ -28,33 +31,37 @@ class ImplicitGrant(Undoable):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the app."""
+        """Read whether the box is ticked in the app."""
         app = await find_app(ctx)
         found = self.ok(Text("seen.implicit_on")) if issues_access_tokens(app) else self.wrong(Text("seen.implicit_off"))
         return replace(found, values=_values(app))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """One property."""
+        """Plan the change of one property."""
         return (self.change(Text("seen.off"), Text("seen.on"), Scope.APP, "web.implicitGrantSettings.enableAccessTokenIssuance = true"),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Write ``web`` whole, with what is there; a stale read must not drop the addresses that a moment ago were written."""
+        """Write ``web`` as a whole, with its existing content.
+
+        The wanted redirect URIs are merged in, because a stale read must not drop URIs that were
+        written a moment ago.
+        """
         app = await present_app(ctx)
         await _write(ctx, {"web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))}}, on=True)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Read the app."""
+        """Compare the app with the recorded value."""
         app = await app_of_run(ctx)
         return self.compare_with_recorded(
             past, _values(app), "key:seen.on" if issues_access_tokens(app) else "key:seen.off", {"access_tokens": "on"}
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """One property."""
+        """Return the change of one property."""
         return "web.implicitGrantSettings.enableAccessTokenIssuance = false"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """The one box, which a run only ever ticks."""
+        """Clear the box, which a run only ever ticks."""
         if app := await app_of_run(ctx):
             await _write(ctx, app, on=False)
 
@@ -66,5 +73,5 @@ async def _write(ctx: StepContext, app: Json, *, on: bool) -> None:
 
 
 def _values(app: Json | None) -> dict[str, str]:
-    """An app that is gone issues nothing."""
+    """Return the recorded value. A deleted app issues no tokens, so it counts as off."""
     return {"access_tokens": "on" if issues_access_tokens(app) else "off"}

@@ -1,4 +1,7 @@
-"""E4: Exchange ``Mail.Send`` as an application permission, as in the article. The mail flow does not use it (facts/microsoft.md 0.1)."""
+"""E4: Exchange ``Mail.Send`` as an application permission, as in the article.
+
+The mail flow does not use it (facts/microsoft.md 0.1).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from jobs.runs.run import RecordedChange
 
 
 class MailSend(Undoable):
-    """The app declares ``Mail.Send`` (Role), in the article profile only; consent to it is E5."""
+    """The app declares ``Mail.Send`` (Role), in the article profile only. Consent to it is E5."""
 
     name = "mail_send"
     article_row = "E4"
@@ -38,18 +41,21 @@ class MailSend(Undoable):
         return replace(found, values=self._values(ctx, app))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Declared here, granted in E5."""
+        """Plan the declaration. The permission is granted in E5."""
         line = self.change(Text("seen.none"), Text("after.mail_send"), Scope.APP, "requiredResourceAccess + Exchange Mail.Send (Role)")
         return (replace(line, note=Text("note.mail_send"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Write the list whole, with what is there; a stale read must not drop ``SMTP.Send``."""
+        """Write the list as a whole, with its existing entries.
+
+        ``SMTP.Send`` is merged in, because a stale read must not drop it.
+        """
         declared = {"requiredResourceAccess": with_permission(await present_app(ctx), *smtp_send_permission(ctx), "Scope")}
         access = with_permission(declared, EXCHANGE_APP_ID, ctx.fact("mail_send"), "Role")
         await ctx.graph.update_application(ctx.fact("object_id"), {"requiredResourceAccess": access})
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Read what the app declares."""
+        """Compare the app's declaration with the recorded one."""
         values = self._values(ctx, await app_of_run(ctx))
         found = self.compare_with_recorded(
             past, values, "key:seen.mail_send" if values["declared"] else "key:seen.none", {"declared": "yes"}
@@ -57,11 +63,14 @@ class MailSend(Undoable):
         return replace(found, seen=Text("seen.mail_send")) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Declared no more; what was granted goes with the app, or in the portal."""
+        """Return the removal of the declaration.
+
+        The grant goes with the app, or is removed in the portal.
+        """
         return "requiredResourceAccess - Exchange Mail.Send (Role)"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Write the list whole, without it."""
+        """Write the list as a whole without ``Mail.Send``."""
         if app := await app_of_run(ctx):
             access = without_permission(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
             await ctx.graph.update_application(str(app["id"]), {"requiredResourceAccess": access})

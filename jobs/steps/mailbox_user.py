@@ -22,10 +22,11 @@ Json = dict[str, Any]
 
 
 class MailboxUser(Step):
-    """A user with a mailbox and an Exchange licence who may sign in; the UPN may differ from the address (facts/microsoft.md 2.1).
+    """User with a mailbox and an Exchange license who may sign in (facts/microsoft.md 2.1).
 
-    The fact ``shared`` is ``yes`` where somebody else signs in for the mailbox, ``blocked`` where its own account may not either, and
-    ``unknown`` where that may be.
+    The UPN may differ from the address. The fact ``shared`` is ``yes`` if another user signs in for
+    the mailbox, ``blocked`` if, in addition, the mailbox's own account may not sign in, and
+    ``unknown`` if the mailbox may be shared.
     """
 
     name = "mailbox_user"
@@ -85,8 +86,8 @@ class MailboxUser(Step):
         return self.wrong(Text("seen.disabled", upn), cause="account_disabled", facts=facts, signals=stopped)
 
     def _by_the_directory(self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]) -> Finding:
-        """Exchange does not show the mailbox to who looks: what the directory says of its user is told, and leads on."""
-        if sign_in_blocked(user) or not licensed(user):  # as the account of a shared mailbox is
+        """Judge by the directory alone, because Exchange does not show the mailbox to this caller."""
+        if sign_in_blocked(user) or not licensed(user):  # true for the account of a shared mailbox
             facts |= {"shared": "unknown"}
         if sign_in_blocked(user):
             return self.possible(Text("seen.disabled", {"upn": facts["upn"]}), "account_disabled", facts=facts)
@@ -94,7 +95,10 @@ class MailboxUser(Step):
         return replace(told, facts=facts)
 
     async def _mailbox(self, ctx: StepContext) -> ExchangeRow | CloudError | None:
-        """The mailbox, None where there is none; in a check also the error that kept it from being seen."""
+        """Return the mailbox, or None if it does not exist.
+
+        In a check, return the error that prevented reading it.
+        """
         try:
             return await mailbox_row(ctx)
         except NotFound:
@@ -105,13 +109,19 @@ class MailboxUser(Step):
             return error
 
     async def _owner(self, ctx: StepContext, mailbox: ExchangeRow) -> Json | None:
-        """Whose the mailbox is, as Exchange says: the directory may not find a user by every address of the mailbox."""
+        """Return the mailbox's owner according to Exchange, or None.
+
+        The directory may not find a user by every address of the mailbox.
+        """
         names = [text_of(mailbox, name) for name in ("UserPrincipalName", "ExternalDirectoryObjectId")]
         owners = [await ctx.graph.user(name) for name in names if name.lower() not in {"", ctx.channel.mailbox}]
         return next(filter(None, owners), None)
 
     async def _why_nobody(self, ctx: StepContext) -> str:
-        """Whether the address is a group's, so that the answer can say so; where that cannot be told, it is missing."""
+        """Return the text key that says whether the address is a group's.
+
+        On an error the general key is used.
+        """
         try:
             rows = await ctx.exchange.run("Get-Recipient", {"Identity": ctx.channel.mailbox})
         except CloudError:
@@ -120,12 +130,15 @@ class MailboxUser(Step):
 
 
 def sign_in_blocked(user: Json) -> bool:
-    """Whether the account may not sign in."""
+    """Return whether the account may not sign in."""
     return user.get("accountEnabled") is False
 
 
 def licensed(user: Json) -> bool:
-    """Whether an Exchange plan is enabled for the user. A directory that does not tell plans forbids nothing."""
+    """Return whether the user has an Exchange plan enabled.
+
+    True if the directory does not show plans.
+    """
     return user.get("assignedPlans") is None or any(map(_is_exchange_plan, user["assignedPlans"]))
 
 
@@ -139,5 +152,8 @@ def _facts(ctx: StepContext, user: Json) -> dict[str, str]:
 
 
 def _refuses_the_bot(ctx: StepContext, error: CloudError) -> bool:
-    """The bot's own access has no role in Exchange, which says nothing about the channel."""
+    """Return whether the bot's own access has no role in Exchange.
+
+    That says nothing about the channel.
+    """
     return ctx.access is Access.APP and isinstance(error, Forbidden | SignInNeeded)

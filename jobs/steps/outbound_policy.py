@@ -1,4 +1,4 @@
-"""M4: automatic forwarding to the outside is allowed for this one sender."""
+"""M4: automatic external forwarding is allowed for this one sender."""
 
 from __future__ import annotations
 
@@ -40,17 +40,25 @@ from jobs.runs.run import RecordedChange
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
-"""Pauses while the organisation's customization takes effect, in seconds; Microsoft says up to 24 hours (facts/microsoft.md 2.4)."""
+"""Pauses, in seconds, while the organization's customization takes effect.
+
+Microsoft says up to 24 hours (facts/microsoft.md 2.4).
+"""
 DAY_TRIES = 32
 MOVED = "rules_moved"
-"""The fact how many other rules a rule on top moves down by one."""
+"""Fact: how many other rules move down by one when a rule is put on top."""
 MENDED, LIMITS = "rule_mended", "policy_limits"
-"""The facts what is set in the channel's own rule beside its place, where that is there, and with which limits its policy is made, where not."""
+"""Facts for the plan: settings to change in the channel's own rule, apart from its priority, if it
+exists; limits for its policy, if that is new.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """What applies to the mailbox, all policies and rules, and the addresses that the mailbox is known by; the one it sends from first."""
+    """Policy that applies to the mailbox, all policies and rules, and the mailbox's addresses.
+
+    ``own`` begins with the sending address.
+    """
 
     applies: EffectivePolicy
     policies: list[ExchangeRow]
@@ -59,7 +67,10 @@ class Outbound:
 
 
 class OutboundPolicy(Undoable):
-    """The policy that really applies says ``On``; ``Automatic`` counts as off. Never the Default policy (facts/microsoft.md 2.3)."""
+    """The policy that actually applies says ``On``; ``Automatic`` counts as off.
+
+    The Default policy is never changed (facts/microsoft.md 2.3).
+    """
 
     name = "outbound_policy"
     article_row = "M4"
@@ -89,14 +100,21 @@ class OutboundPolicy(Undoable):
         return self.ok(seen) if applies.forwards else self.wrong(seen, cause="forwarding_blocked")
 
     def _unsure(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
-        """A rule above goes by a group: it may stop the copy, or let it through; a rule of the mailbox's own on top leaves no doubt."""
+        """Return the finding for a higher rule with a group condition.
+
+        That rule may block the copy or allow it. A rule for this mailbox on top removes the doubt.
+        """
         above = applies.unsure[0]
         values = {"policy": applies.name, "mode": applies.mode, "rule": text_of(above, "Name") or text_of(above, "Identity")}
         seen = Text("seen.outbound_unsure", values)
         return self.possible(seen, "forwarding_blocked") if ctx.run.kind is RunKind.CHECK else self.wrong(seen, cause="forwarding_blocked")
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """A policy and a rule of its own for one sender, on top of the others. Of a rule that is there, whom else it covers and what goes."""
+        """Plan a policy and a rule for this one sender, above the others.
+
+        For an existing rule the plan shows which other senders it covers and which conditions are
+        removed.
+        """
         mended = json.loads(finding.facts.get(MENDED, "{}"))
         command = "; ".join(_commands(ctx.channel.mailbox, finding))
         after = _after(ctx.channel.mailbox, finding.values.get("rule", ""), mended)
@@ -104,11 +122,15 @@ class OutboundPolicy(Undoable):
         return (replace(line, note=_moves(int(finding.facts.get(MOVED, "0")))),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Two steps that are not one: each is looked for by its name first, so a second try completes the first."""
+        """Create or update the policy, then the rule.
+
+        The two writes are not atomic. Each is looked up by name first, so a second attempt
+        completes the first.
+        """
         there = await outbound(ctx)
         name = policy_name(ctx.channel.mailbox)
         if named(there.policies, name) is None:
-            with suppress(AlreadyExists):  # an earlier try of ours has made it, which is not listed yet: its rule may still be missing
+            with suppress(AlreadyExists):  # an earlier attempt made it; its rule may still be missing
                 await ctx.exchange.run(f"New-{POLICY}", {**there.applies.limits(), "Name": name, "AutoForwardingMode": "On"})
         else:
             await _set(ctx, POLICY, name, AutoForwardingMode="On")
@@ -119,14 +141,17 @@ class OutboundPolicy(Undoable):
             await _repair(ctx, there, rule, name)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """The policy and the rule that bear this channel's name."""
+        """Compare the policy and the rule with this channel's name to the recorded ones."""
         there = await outbound(ctx)
         seen = f"{_shown(there.applies)}: {there.applies.mode}"
         values = _values(policy_name(ctx.channel.mailbox), there)
         return self.compare_with_recorded(past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
+        """Return the commands, the rule first.
+
+        A policy without a rule applies to no sender, but a rule without a policy is broken.
+        """
         name = quoted(policy_name(ctx.channel.mailbox))
         rule = f"Set-{RULE} {name}{_policy_text(_rule_before(past))}" if past.values_before["rule"] else f"Remove-{RULE} {name}"
         parts = (
@@ -136,7 +161,11 @@ class OutboundPolicy(Undoable):
         return "; ".join(parts)
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Each is looked for first, so a second try completes the first. A rule's place among the others is left as it is."""
+        """Restore or remove the rule, then the policy.
+
+        Each is looked up first, so a second attempt completes the first. A rule's priority is left
+        as it is.
+        """
         name = policy_name(ctx.channel.mailbox)
         there = await outbound(ctx)
         if named(there.rules, name) is not None:
@@ -145,14 +174,14 @@ class OutboundPolicy(Undoable):
             await (_set(ctx, POLICY, name, AutoForwardingMode=_mode(past)) if past.values_before["policy"] else _remove(ctx, POLICY, name))
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """The organisation is not customized yet, although M5 ran and says so: wait, up to a day."""
+        """Wait, for up to a day, if the organization is not customized yet although M5 reports it is."""
         if error.cause != "customization_needed" or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
             return None
         return self.waits_for(Turn.TIME, Text("seen.customization_takes"), again_s=ctx.pause(self.name, CUSTOMIZATION_S))
 
 
 async def outbound(ctx: StepContext) -> Outbound:
-    """What applies to the mailbox, by whichever of its addresses."""
+    """Return what applies to the mailbox, under any of its addresses."""
     policies, rules = await asyncio.gather(ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {}))
     senders = [ctx.channel.mailbox, *filter(None, [ctx.fact("upn")])]
     if needs_addresses(rules, senders):
@@ -161,7 +190,11 @@ async def outbound(ctx: StepContext) -> Outbound:
 
 
 def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
-    """For the plan: how many rules move, what becomes of the channel's own, and what a new policy takes along."""
+    """Return the facts for the plan.
+
+    They are the number of rules that move, the changes to the channel's own rule, and the limits of
+    a new policy.
+    """
     name = policy_name(mailbox)
     facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
     if rule is not None:
@@ -170,14 +203,17 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
 
 
 def _mended(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, object]:
-    """What is set in our own rule, as somebody has left it: for this mailbox beside whomever else it names, with our policy."""
+    """Return the settings that repair our own rule.
+
+    The rule then covers this mailbox in addition to its other senders, and uses our policy.
+    """
     name = policy_name(mailbox)
     policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
     return {**{what: values or None for what, values in fields_to_cover(rule, own, mailbox).items()}, **policy}
 
 
 def _after(mailbox: str, rule: str, mended: dict[str, object]) -> Text:
-    """Whoever approves hears for whom else the rule is, as somebody has set it, and what of it goes."""
+    """Return the text for the approver: which other senders the rule covers, and which conditions go."""
     before = _row(rule)
     senders = covers(ExchangeRow({**before, **mended}))
     if cleared := _cleared(before, mended):
@@ -201,14 +237,17 @@ def _shown(applies: EffectivePolicy) -> str:
 
 
 def _moves(rules: int) -> Text | None:
-    """Whoever approves hears that a rule on top shifts others (facts/microsoft.md 2.3)."""
+    """Return a note for the approver that a rule on top moves others down, or None.
+
+    Source: facts/microsoft.md 2.3.
+    """
     if not rules:
         return None
     return Text("note.rules_move.one") if rules == 1 else Text("note.rules_move.many", {"count": str(rules)})
 
 
 async def _addresses(ctx: StepContext) -> tuple[str, ...]:
-    """All addresses of the mailbox, the one it sends from first; none where it may not be read."""
+    """Return all addresses of the mailbox, its sending address first; empty if it may not be read."""
     try:
         rows = await ctx.exchange.run("Get-Mailbox", {"Identity": ctx.channel.mailbox})
     except (Forbidden, NotFound):
@@ -217,7 +256,7 @@ async def _addresses(ctx: StepContext) -> tuple[str, ...]:
 
 
 async def _repair(ctx: StepContext, there: Outbound, rule: ExchangeRow, name: str) -> None:
-    """On top, and switched on."""
+    """Move the rule to the top with its repaired settings, and enable it."""
     await _set(ctx, RULE, name, **_mended(rule, there.own, ctx.channel.mailbox), Priority=0)
     if not enabled(rule):
         await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
@@ -239,14 +278,17 @@ async def _remove(ctx: StepContext, what: str, name: str) -> None:
 
 
 def _values(name: str, there: Outbound) -> dict[str, str]:
-    """What the channel's own policy and rule say, as far as they are there; other rules move a rule's place, so that does not count."""
+    """Return the settings of the channel's own policy and rule, as far as they exist.
+
+    The priority is left out, because other rules change it.
+    """
     policy, rule = named(there.policies, name), named(there.rules, name)
     narrowing = narrowed(rule) if rule else ()
     return {"policy": _mode_text(policy, ("AutoForwardingMode", *CARRIED)), "rule": _mode_text(rule, ("From", "State", POLICY, *narrowing))}
 
 
 def _commands(mailbox: str, finding: Finding) -> list[str]:
-    """In PowerShell: what is there is set, what is not is made."""
+    """Return the PowerShell commands: Set- for existing objects, New- for missing ones."""
     name, rule = quoted(policy_name(mailbox)), finding.values.get("rule")
     limits, mended = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, MENDED))
     policy = f"{'Set' if finding.values.get('policy') else 'New'}-{POLICY} {name} -AutoForwardingMode On{_policy_text(limits)}"
@@ -257,7 +299,7 @@ def _commands(mailbox: str, finding: Finding) -> list[str]:
 
 
 def _policy_text(parameters: Mapping[str, object]) -> str:
-    """A cmdlet's parameters as PowerShell has them."""
+    """Return a cmdlet's parameters in PowerShell syntax."""
     return "".join(f" -{name} {_value(value)}" for name, value in parameters.items())
 
 
@@ -273,7 +315,10 @@ def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
 
 
 def _made(mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]) -> dict[str, str]:
-    """What is there now, as far as it says what :meth:`OutboundPolicy.apply` writes; the limits of a new policy are those that applied before."""
+    """Return the current values as far as they match what :meth:`OutboundPolicy.apply` writes.
+
+    The limits of a new policy are those that applied before.
+    """
     limits = json.loads(was["policy"] or now["policy"] or "{}")
     rule, before = _row(now["rule"]), _row(was["rule"])
     whole = _is_ours(rule, mailbox) and alike(rule, ExchangeRow({**before, **fields_to_cover(before, own, mailbox)}))
@@ -290,7 +335,7 @@ def _mode(past: RecordedChange) -> str:
 
 
 def _rule_before(past: RecordedChange) -> dict[str, object]:
-    """A rule's parameters, as they were; its policy only where that was another one."""
+    """Return the rule's earlier parameters, with its policy only if that was a different one."""
     was = json.loads(past.values_before["rule"])
     other = was.get(POLICY) not in {None, _row(past.values_after.get("rule")).get(POLICY)}
     policy = {POLICY: was[POLICY]} if other else {}

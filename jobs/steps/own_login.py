@@ -1,4 +1,7 @@
-"""C6, proven after a fix: the bot logs in as the mailbox once more, with the sign-in that the setup's rehearsal left it."""
+"""C6, proven after a fix: the bot logs in as the mailbox again.
+
+It uses the sign-in that the setup's rehearsal left.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from jobs.steps.rehearsal import PAUSES_S, spreading
 
 
 class OwnLogin(Step):
-    """235, as Webex Connect will get it; left out where the bot has no sign-in of its own, or that one is dead."""
+    """Reply 235, as Webex Connect will get it.
+
+    Skipped if the bot has no sign-in of its own, or that one is no longer valid.
+    """
 
     name = "own_login"
     article_row = "C6"
@@ -26,7 +32,11 @@ class OwnLogin(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Log in and leave. What was changed within the hour may not have reached every server: looked at again then."""
+        """Log in and disconnect.
+
+        A change within the last hour may not have reached every server, so a refusal is then
+        checked again.
+        """
         try:
             probe = await log_in(ctx, Login(_tenant_id(ctx), ctx.fact("client_id"), login_name(ctx)))
         except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret, not the administrator's

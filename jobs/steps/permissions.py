@@ -1,4 +1,4 @@
-"""E4, first half: what the tenant calls the permissions; their ids are read, never written down."""
+"""E4, first half: the tenant's ids of the permissions, which are read and never hard-coded."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ MISSING = "exchange_service_missing"
 
 
 class Permissions(Step):
-    """Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send`` (facts/microsoft.md 1.3 and 1.4).
+    """Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
 
-    A tenant that has the service and not its principal gets it; where the service itself is missing, Graph refuses.
+    A tenant with the service but without its service principal gets one. If the service itself is
+    missing, Graph refuses. Source: facts/microsoft.md 1.3 and 1.4.
     """
 
     name = "permissions"
@@ -50,16 +51,22 @@ class Permissions(Step):
         return self.ok(Text("seen.permissions"), facts=facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Microsoft's own service, without which the app could not even ask for SMTP.Send (AADSTS500011)."""
+        """Plan the service principal of Microsoft's own service.
+
+        Without it the app could not even request SMTP.Send (AADSTS500011).
+        """
         if finding.cause != MISSING:
             return ()
         command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
         return (self.change(Text("seen.no_exchange"), Text("after.permissions"), Scope.APP, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """A second one cannot come to be."""
+        """Create the service principal.
+
+        The call is safe to repeat, because a second one is impossible.
+        """
         await ctx.graph.create_service_principal(EXCHANGE_APP_ID)
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """A refusal means that the tenant does not have Exchange Online at all; Graph's own words are told with it."""
+        """Report a refusal as "no Exchange Online in this tenant", together with Graph's own text."""
         return replace(finding_from_error(self, error, ctx.run), cause=MISSING) if isinstance(error, Rejected | NotFound) else None

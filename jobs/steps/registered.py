@@ -1,4 +1,4 @@
-"""C7: saved and registered to Webex Engage. It cannot be changed afterwards, so the card warns before."""
+"""C7: saved and registered to Webex Engage. This is irreversible, so the card warns first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jobs.model import Finding, Text, Turn
 
 
 class Registered(Step):
-    """The requester says that the asset is registered with a service (facts/connect.md 1.5)."""
+    """The asset is registered with a service, according to the requester (facts/connect.md 1.5)."""
 
     name = "registered"
     article_row = "C7"
@@ -18,7 +18,7 @@ class Registered(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """A person's word, proven by V2."""
+        """Check the requester's confirmation, which V2 proves."""
         if not ctx.run.answer("registered"):
             return self.waits_for(Turn.REQUESTER, Text("seen.not_registered"))
         return self.ok(Text("seen.said_by_requester"))

@@ -1,4 +1,7 @@
-"""C6, rehearsed: the bot does what Webex Connect will do, so that a wrong switch shows before the form is filled in."""
+"""C6, rehearsed: the bot does what Webex Connect will do.
+
+A wrong setting then shows before the form is filled in.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,23 @@ from jobs.storage.vault import Sealed
 
 SPREADS = causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked")
 PASSES = BUSY | causes("smtp_unreachable", "timed_out")
-"""What says nothing about the login and may pass by itself: tried again some times before somebody is asked (facts/microsoft.md 4.1)."""
+"""Causes that say nothing about the login and may pass by themselves.
+
+They are retried several times before anybody is asked (facts/microsoft.md 4.1).
+"""
 SPREADS_FOR = timedelta(hours=1)
-"""A mailbox's SMTP AUTH takes minutes to an hour to reach every server (facts/microsoft.md 2.1, not confirmed)."""
+"""Time for a mailbox's SMTP AUTH to reach every server: minutes to an hour (facts/microsoft.md 2.1,
+not confirmed).
+"""
 PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
 
 
 class Rehearsal(Step):
-    """The mailbox user's token logs in at the SMTP server by XOAUTH2.
+    """The mailbox user's token logs in at the SMTP server using XOAUTH2.
 
-    For a shared mailbox it is the token of the user who signs in for it; which rights that takes is for the server to say. A login does
-    not show the right to send as the mailbox (facts/microsoft.md 4): the agent's answer does.
+    For a shared mailbox it is the token of the user who signs in for it; the server decides which
+    rights that requires. A login does not prove the right to send as the mailbox
+    (facts/microsoft.md 4): the agent's answer does.
     """
 
     name = "rehearsal"
@@ -37,7 +46,10 @@ class Rehearsal(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Log in, phase by phase, and leave without sending; only what has logged in is kept for checks."""
+        """Log in phase by phase and disconnect without sending.
+
+        Only a successful login is kept for checks.
+        """
         answer = ctx.run.answer("rehearse")
         if answer.startswith("skip"):
             return self.skipped(Text("skipped.rehearsal_because", {"reason": answer.partition(":")[2]}))
@@ -64,6 +76,6 @@ class Rehearsal(Step):
 
 
 def spreading(ctx: StepContext, probe: SmtpProbe) -> bool:
-    """Whether the server may not have heard yet that this run has switched SMTP AUTH on."""
+    """Return whether the server may not know yet that this run enabled SMTP AUTH."""
     changed = ctx.run.changed.get("smtp_auth")
     return changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS

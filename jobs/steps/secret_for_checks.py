@@ -1,4 +1,7 @@
-"""C6, rehearsed: the bot's own client secret, kept only with the mailbox user's word. Webex Connect's own secret is never kept."""
+"""C6, rehearsed: the bot's own client secret, kept only with the mailbox user's consent.
+
+Webex Connect's own secret is never kept.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,10 @@ LABEL = "Webex email bot, rehearsal and check"
 
 
 class CheckSecret(Undoable):
-    """A second secret, with which the bot signs the mailbox user in and ``/check`` can log in by SMTP (DESIGN.md, decisions).
+    """Second secret, so that the bot can sign the mailbox user in and ``/check`` can log in by SMTP.
 
-    It is the run's until the mailbox user has signed in and that login went well (:func:`jobs.access.mailbox_login.keep`).
+    See DESIGN.md, decisions. It belongs to the run until the mailbox user has signed in and that
+    login has succeeded (:func:`jobs.access.mailbox_login.keep`).
     """
 
     name = "check_secret"
@@ -37,7 +41,7 @@ class CheckSecret(Undoable):
     required_answer = "rehearse"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """It exists at Microsoft and lies sealed here."""
+        """Check that the secret exists at Microsoft and is sealed here."""
         if ctx.run.answer("rehearse").startswith("skip"):
             return self.skipped(Text("skipped.rehearsal"))
         if any(map(ctx.vault.holds, (Sealed.REHEARSAL_SECRET.of(ctx.run.id), Sealed.CHECK_SECRET.of(ctx.channel.mailbox)))):
@@ -47,12 +51,12 @@ class CheckSecret(Undoable):
         return replace(self.wrong(Text("seen.none")), values={"made": ""})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Shown with the others, made only when somebody rehearses."""
+        """Plan the secret with the other changes. It is created only if a person rehearses."""
         line = self.change(Text("seen.none"), Text("after.check_secret"), Scope.APP, "Graph POST /applications/{id}/addPassword")
         return (replace(line, note=Text("note.check_secret")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove what an interrupted try left behind, then make it and seal it at once."""
+        """Remove the secret of an interrupted attempt, then create a new one and seal it at once."""
         looks = LOOKS_S if tries(ctx, self.name) > 1 else LOOKS_S[:1]
         await remove_orphans(ctx, looks, lambda secret: secret.get("displayName") == LABEL)
         end = expiry(now(), ctx.channel.lifetime_months, None)
@@ -62,16 +66,20 @@ class CheckSecret(Undoable):
         ctx.vault.put(Sealed.REHEARSAL_SECRET.of(ctx.run.id), made.secret, int((end - now() + timedelta(days=1)).total_seconds()))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Neither at Microsoft nor here."""
+        """Check that the secret is neither at Microsoft nor in the vault."""
         if await labelled(ctx, {LABEL}) or ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox)):
             return self.wrong(past.change.after)
         return self.ok(Text("seen.undo_removed"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Here it is forgotten, too."""
+        """Return the command. The secret is also removed from the vault."""
         return f"Graph POST /applications/{ctx.fact('object_id')}/removePassword"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Remove it at Microsoft first: what is sealed here could not be found again without it, and does no harm."""
+        """Remove the secret at Microsoft first, then from the vault.
+
+        Without the sealed copy the secret could not be found again, and the copy alone does no
+        harm.
+        """
         await remove(ctx, await labelled(ctx, {LABEL}))
         mailbox_login.drop(ctx.vault, ctx.channel.mailbox)

@@ -1,4 +1,4 @@
-"""E3: a client secret that was shown and then lost is removed, once its successor was shown."""
+"""E3: a client secret that was shown and then lost is removed once its successor was shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from jobs.steps.client_secret import lost, remove
 
 
 class LostSecret(Step):
-    """Part of a run only where somebody pressed New secret; what it removes nobody has, so it needs no approval of its own."""
+    """Removal of a lost secret, part of a run only if New secret was pressed.
+
+    The removed secret is in no one's possession, so the removal needs no approval of its own.
+    """
 
     name = "lost_secret"
     article_row = "E3"
@@ -26,7 +29,7 @@ class LostSecret(Step):
     unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """It waits for the one-time page: the old secret may turn up again until the new one was seen."""
+        """Wait for the one-time page: the old secret may still be found until the new one was seen."""
         if not await self._remaining(ctx):
             return self.ok(Text("seen.lost_secret_removed"))
         if not ctx.store.was_secret_shown(ctx.fact("key_id")):
@@ -34,7 +37,7 @@ class LostSecret(Step):
         return self.wrong(Text("seen.lost_secret_there"))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove what is still there."""
+        """Remove the lost secrets that still exist."""
         await remove(ctx, await self._remaining(ctx))
 
     async def _remaining(self, ctx: StepContext) -> list[dict[str, Any]]:

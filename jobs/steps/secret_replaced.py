@@ -1,4 +1,7 @@
-"""E3: the secret that a fix has replaced is removed, once an answer has left with the new one (facts/microsoft.md 4, rotation order)."""
+"""E3: the secret that a fix replaced is removed once an answer has left with the new one.
+
+Source: facts/microsoft.md 4, rotation order.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from jobs.steps.client_secret import earlier, remove, replaced
 
 
 class OldSecret(Step):
-    """No secret of an earlier run of this mailbox is left. Part of a fix whose plan showed it; what a person made stays.
+    """Secrets of earlier runs of this mailbox are gone.
 
-    Before Webex Connect has the new secret, removing the old one would stop answers: it comes after everything that proves the new one.
+    This is part of a fix whose plan showed it. Secrets that a person made stay. Removing the old
+    secret before Webex Connect has the new one would stop answers, so this step comes after
+    everything that proves the new one.
     """
 
     name = "old_secret"
@@ -25,14 +30,17 @@ class OldSecret(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """List what is left of earlier runs."""
+        """List the remaining secrets of earlier runs."""
         left = earlier(ctx, await find_app(ctx))
         return self.wrong(Text("seen.old_secret", {"count": str(len(left))})) if left else self.ok(Text("seen.old_secret_removed"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """The line that was shown with the new secret (:meth:`jobs.steps.client_secret.ClientSecret.plan`)."""
+        """Return the line that was shown with the new secret.
+
+        See :meth:`jobs.steps.client_secret.ClientSecret.plan`.
+        """
         return (replaced(finding.seen or Text("seen.none")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove them; one that is gone already is as it should be."""
+        """Remove the old secrets. One that is already gone counts as removed."""
         await remove(ctx, earlier(ctx, await find_app(ctx)))

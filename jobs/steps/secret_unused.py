@@ -1,4 +1,4 @@
-"""C6: the bot's own client secret is removed where somebody skips the rehearsal that it was made for."""
+"""C6: the bot's own client secret is removed if the rehearsal that it was made for is skipped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from jobs.steps.secret_for_checks import LABEL
 
 
 class UnusedSecret(Step):
-    """Part of a run only where the secret may have been made; what it removes nobody has any more, so it needs no approval of its own."""
+    """Removal of the bot's own secret, part of a run only if that secret may have been made.
+
+    The removed secret is no longer in use, so the removal needs no approval of its own.
+    """
 
     name = "unused_secret"
     article_row = "C6"
@@ -23,15 +26,18 @@ class UnusedSecret(Step):
     unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Look for it by its name. One that was made a moment ago may not be listed yet, so it is looked for with patience once."""
+        """Look for the secret by name.
+
+        A secret that was just made may not be listed yet, so one patient look is required.
+        """
         if await labelled(ctx, {LABEL}) or not ctx.run.change_applied(self.name):
             return self.wrong(Text("seen.unused_secret_there"))
         return self.ok(Text("seen.undo_removed"))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove it; what was sealed here was dropped when the rehearsal was skipped."""
+        """Remove the secret. The sealed copy was dropped when the rehearsal was skipped."""
         await remove_orphans(ctx, LOOKS_S, lambda secret: secret.get("displayName") == LABEL)
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """What may not be removed holds up no run: its value is kept nowhere."""
+        """Leave a secret that may not be removed. Its value is stored nowhere, so it holds up no run."""
         return self.left_alone(Text("seen.unused_secret_stays", {"name": LABEL})) if isinstance(error, Forbidden | Rejected) else None

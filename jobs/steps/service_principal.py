@@ -1,4 +1,7 @@
-"""E1, second half: the enterprise application, which Graph does not make by itself as the portal does."""
+"""E1, second half: the enterprise application.
+
+The portal creates it automatically; Graph does not.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,13 @@ from jobs.runs.run import RecordedChange
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
 OPEN = {ENABLED: True, ASSIGNMENT: False}
-"""How Graph makes one."""
+"""Property values of a service principal that Graph creates."""
 BY_MICROSOFT = "disabledByMicrosoftStatus"
 NOT_DISABLED = {"", "notdisabled"}
 
 
 class ServicePrincipal(Undoable):
-    """The app has a service principal that is enabled and lets the mailbox user in (facts/microsoft.md 1.3)."""
+    """The app has an enabled service principal that admits the mailbox user (facts/microsoft.md 1.3)."""
 
     name = "service_principal"
     article_row = "E1"
@@ -42,7 +45,10 @@ class ServicePrincipal(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Look it up by the app's client id; who is assigned is read only where that matters."""
+        """Find the service principal by the app's client id.
+
+        The assignments are read only if assignment is required.
+        """
         principal = await ctx.graph.service_principal(ctx.fact("client_id"))
         if principal is None:
             return replace(self.wrong(Text("seen.none"), cause="service_principal_missing"), values=_values(None))
@@ -53,9 +59,10 @@ class ServicePrincipal(Undoable):
         return replace(self._out_of_reach(principal, judged) or judged, values=_values(principal))
 
     def _out_of_reach(self, principal: Json, judged: Finding) -> Finding | None:
-        """What no change of the enterprise application mends: the app itself is deactivated, or Microsoft has disabled it (5, 7000112).
+        """Return a problem that no change of the enterprise application repairs, or None.
 
-        What else is shut stays in the plan.
+        The app itself is deactivated, or Microsoft has disabled it (5, 7000112). Other blocking
+        properties stay in the plan.
         """
         status = text_of(principal, BY_MICROSOFT)
         if status.lower() not in NOT_DISABLED:
@@ -75,7 +82,7 @@ class ServicePrincipal(Undoable):
         return self.ok(Text("seen.service_principal"), facts={"sp_id": sp_id})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Make it where it is missing; where somebody has shut it, open it: one line for each property."""
+        """Plan to create the service principal, or to reset each blocking property, one line for each."""
         if "sp_id" not in finding.facts:
             return (self.change(Text("seen.none"), Text("after.service_principal"), Scope.APP, "Graph POST /servicePrincipals"),)
         path = f"Graph PATCH /servicePrincipals/{finding.facts['sp_id']}"
@@ -86,14 +93,21 @@ class ServicePrincipal(Undoable):
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Make it, a second one cannot come to be; or open it."""
+        """Create the service principal, or reset its blocking properties.
+
+        Creating is safe to repeat, because an app cannot have a second one.
+        """
         if "sp_id" not in finding.facts:
             await ctx.graph.create_service_principal(ctx.fact("client_id"))
         elif shut := finding.facts.get("shut", "").split():
             await ctx.graph.update_service_principal(finding.facts["sp_id"], {name: OPEN[name] for name in shut})
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """As it was; one that was made is gone, unless somebody else has put something into its app, who needs it then."""
+        """Check that the service principal is removed or restored.
+
+        A created one must be gone, unless other content was added to its app, because then it is
+        still needed.
+        """
         principal, app = await asyncio.gather(ctx.graph.service_principal(ctx.fact("client_id")), app_of_run(ctx))
         if past.values_before["sp_id"]:
             opened = {"sp_id": past.values_before["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
@@ -104,20 +118,23 @@ class ServicePrincipal(Undoable):
 
     def _removed(self, ctx: StepContext, past: RecordedChange, principal: Json | None) -> Finding:
         """Judge one that a run made, by its object id alone."""
-        there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most: where nobody read back which one was made, it is this one
+        there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most, so this is ours
         made = replace(past, values_before={"sp_id": ""}, values_after=_sp_id_of(past.values_after))
         found = self.compare_with_recorded(made, there, _principal_text(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]})
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """By its object id: what is deleted, or shut again, is what was made, or opened."""
+        """Return the command with the object id.
+
+        Exactly the created or changed object is affected.
+        """
         if not past.values_before["sp_id"]:
             return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
         shut = [f"{name} {past.values_before[name]}" for name in OPEN if past.values_before[name] != past.values_after.get(name)]
         return f"Graph PATCH /servicePrincipals/{past.values_before['sp_id']}, {', '.join(shut)}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Shut it again as it was; or delete it, and with it what it was granted."""
+        """Restore the earlier properties, or delete the service principal together with its grants."""
         if past.values_before["sp_id"]:
             await ctx.graph.update_service_principal(
                 past.values_before["sp_id"], {name: past.values_before[name] == "true" for name in OPEN}
@@ -127,7 +144,11 @@ class ServicePrincipal(Undoable):
 
 
 async def _lets_in(ctx: StepContext, sp_id: str) -> State:
-    """Whether an app for assigned users only is for this one. A group may hold the user, and for a shared mailbox another user signs in."""
+    """Return whether an app that requires assignment admits the mailbox user.
+
+    POSSIBLE means that a group may contain the user, or that the mailbox may be shared and another
+    user signs in.
+    """
     assigned = await ctx.graph.app_role_assigned_to(sp_id)
     user_id = ctx.fact("user_id") or text_of(await ctx.graph.user(ctx.channel.mailbox), "id")
     if user_id.lower() in _lower(assigned, "principalId") - {""}:

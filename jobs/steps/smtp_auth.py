@@ -1,4 +1,4 @@
-"""M2: authenticated SMTP for the one mailbox; the organisation's switch is only read."""
+"""M2: authenticated SMTP for the one mailbox. The organization's switch is only read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ PROPERTY = "SmtpClientAuthenticationDisabled"
 
 
 class SmtpAuth(Undoable):
-    """On for the mailbox, or not set there and on in the organisation: the property is tri-state (facts/microsoft.md 2.1)."""
+    """On for the mailbox, or not set there and on in the organization.
+
+    The property has three states (facts/microsoft.md 2.1).
+    """
 
     name = "smtp_auth"
     article_row = "M2"
@@ -35,7 +38,7 @@ class SmtpAuth(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read both switches; that of the organisation counts only where the mailbox's own is not set."""
+        """Read both switches. The organization's counts only if the mailbox's own is not set."""
         mailbox, everybody = await asyncio.gather(mailbox_row(ctx, "Get-CASMailbox"), _organization(ctx))
         own = _off([mailbox])
         if own is None and isinstance(everybody, CloudError):
@@ -51,32 +54,35 @@ class SmtpAuth(Undoable):
         return self.wrong(Text(key), cause="smtp_auth_off_for_mailbox" if own else "smtp_auth_off_for_tenant")
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Microsoft's own recipe: the organisation stays as it is, the one mailbox is switched on."""
+        """Plan Microsoft's own recipe: leave the organization as it is and enable the one mailbox."""
         command = f"Set-CASMailbox {quoted(ctx.channel.mailbox)} -{PROPERTY} $false"
         return (self.change(finding.seen or Text("seen.off"), Text("seen.on"), Scope.MAILBOX, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """One property of one mailbox."""
+        """Set one property of one mailbox."""
         await ctx.exchange.run("Set-CASMailbox", {"Identity": ctx.channel.mailbox, PROPERTY: False})
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Read the mailbox's own switch; the organisation's was never touched."""
+        """Read the mailbox's own switch. The organization's was never changed."""
         own = _off([await mailbox_row(ctx, "Get-CASMailbox")])
         seen = {True: "key:seen.off", False: "key:seen.on", None: "key:seen.not_set"}[own]
         return self.compare_with_recorded(past, _values(off=own), seen, _values(off=False))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Not set is a value, too."""
+        """Return the command. "Not set" is a value too and is restored as ``$null``."""
         return f"Set-CASMailbox {quoted(ctx.channel.mailbox)} -{PROPERTY} ${past.values_before['disabled'] or 'null'}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """The one property, to what it was."""
+        """Restore the property's earlier value."""
         was = {"true": True, "false": False}.get(past.values_before["disabled"])
         await ctx.exchange.run("Set-CASMailbox", {"Identity": ctx.channel.mailbox, PROPERTY: was})
 
 
 async def _organization(ctx: StepContext) -> bool | CloudError | None:
-    """The organisation's switch, or why it cannot be read."""
+    """Return the organization's switch, or the error that prevented reading it.
+
+    True is off, None is not set.
+    """
     try:
         return _off(await ctx.exchange.run("Get-TransportConfig", {}))
     except CloudError as error:

@@ -1,4 +1,7 @@
-"""E5: ``SMTP.Send`` for the one mailbox user, granted before anybody is asked, so that the tenant's user-consent policy does not matter."""
+"""E5: ``SMTP.Send`` for the mailbox user, granted in advance.
+
+The tenant's user-consent policy therefore does not matter.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,15 @@ SMTP = frozenset({"SMTP.Send"})
 SIGN_IN = frozenset({"offline_access", "openid", "profile"})
 RESOURCES = ("exchange", "graph")
 OF_ALL = "of_all"
-"""Among the values: the grants are those for all users of the tenant."""
+"""Mark among the values: the grants are those for all users of the tenant."""
 
 
 class SmtpGrant(Undoable):
-    """A delegated grant (oauth2PermissionGrants), in both profiles: for one user (consentType Principal), the mailbox's (facts/microsoft.md 1.5).
+    """Delegated grant (oauth2PermissionGrants) in both profiles, for the mailbox's user only.
 
-    For a shared mailbox another user signs in, whom nobody names here: there it is for all users (AllPrincipals), with the tenant's
-    own approval. Who may send as the mailbox is up to Exchange in both cases.
+    Its consentType is Principal (facts/microsoft.md 1.5). For a shared mailbox another, unknown
+    user signs in. The grant is then for all users (AllPrincipals), with the tenant's own approval.
+    In both cases Exchange decides who may send as the mailbox.
     """
 
     name = "smtp_grant"
@@ -39,7 +43,7 @@ class SmtpGrant(Undoable):
     diagnosis = Diagnosis(explains=causes("consent_missing", "consent_declined", "admin_consent_required", "smtp_token_refused"))
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the app's grants, for this user or for everybody."""
+        """Read the app's grants for this user or for all users."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = self._missing(ctx, grants)
         granted = Text("seen.smtp_grant_delegate" if ctx.fact("shared") else "seen.smtp_grant", {"user": ctx.fact("upn")})
@@ -47,7 +51,10 @@ class SmtpGrant(Undoable):
         return replace(found, values=self._values(ctx, grants, of_all=bool(ctx.fact("shared"))))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """For one user, so that nobody else can use the app to send; for all where nobody knows which one."""
+        """Plan a grant for one user, so that no other user can send with the app.
+
+        If the user is not known, the grant is for all users.
+        """
         command = "Graph POST /oauth2PermissionGrants, consentType {}, scope SMTP.Send"
         if ctx.fact("shared"):
             line = self.change(Text("seen.none"), Text("after.smtp_grant_shared"), Scope.TENANT, command.format("AllPrincipals"))
@@ -56,13 +63,16 @@ class SmtpGrant(Undoable):
         return (self.change(Text("seen.none"), after, Scope.APP, command.format("Principal")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """One grant per resource; a grant that is there is merged into, as a PATCH replaces its scopes."""
+        """Create one grant per resource, or merge into an existing one.
+
+        A PATCH replaces the scopes, so the existing ones are included.
+        """
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = self._missing(ctx, grants)
         await asyncio.gather(*(self._grant(ctx, grants, resource, scopes) for resource, scopes in missing))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """The grants for the user, or for all, by their scopes."""
+        """Compare the scopes of the grants for the user, or for all users, with the recorded ones."""
         of_all = OF_ALL in past.values_before
         values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=of_all)
         made = {
@@ -73,11 +83,11 @@ class SmtpGrant(Undoable):
         return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | _marked(of_all=of_all))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """A grant that was there before gets its old scopes back."""
+        """Return the command. A grant that existed before gets its old scopes back."""
         return f"Graph {'PATCH' if any(past.values_before[name] for name in RESOURCES) else 'DELETE'} /oauth2PermissionGrants/{{id}}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Each of these grants: to its old scopes, or away."""
+        """Restore each grant's old scopes, or delete the grant."""
         mine = self._mine(ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=OF_ALL in past.values_before)
         for name, grant in mine.items():
             await _put_back(ctx, grant, past.values_before[name])
@@ -91,7 +101,7 @@ class SmtpGrant(Undoable):
         try:
             await ctx.graph.create_grant(ctx.fact("sp_id"), resource, " ".join(sorted(scopes)), user)
         except AlreadyExists:
-            return  # an earlier try of ours, not replicated to where we read: inspect decides
+            return  # an earlier attempt of ours that is not replicated yet: inspect decides
 
     def _mine(self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, dict[str, object]]:
         mine = _with(grants, "principalId", "" if of_all else ctx.fact("user_id"))
@@ -104,7 +114,7 @@ class SmtpGrant(Undoable):
 
     def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
-        if ctx.run.kind is RunKind.CHECK:  # what a sign-in itself needs is normally implied (facts/microsoft.md 1.5)
+        if ctx.run.kind is RunKind.CHECK:  # a sign-in's permissions are normally implied (facts/microsoft.md 1.5)
             wanted = wanted[:1]
         return [(resource, scopes) for resource, scopes in wanted if resource]
 
@@ -117,9 +127,10 @@ class SmtpGrant(Undoable):
         return _plain(scopes) <= _plain(frozenset().union(*(_scopes(grant) for grant in mine)))
 
     def _counts(self, ctx: StepContext, grant: dict[str, object]) -> bool:
-        """One for everybody or for who signs in: for a shared mailbox a delegate, by Webex Connect's "Login ID", whom nobody names here.
+        """Return whether the grant is for all users or for the user who signs in.
 
-        One for an account that cannot sign in is none, where it could be mended.
+        For a shared mailbox a delegate signs in by Webex Connect's "Login ID", and the delegate is
+        unknown here. A grant for an account that cannot sign in does not count, except in a check.
         """
         if not grant.get("principalId"):
             return True
@@ -154,7 +165,7 @@ def _with(grants: list[dict[str, object]], name: str, wanted: str) -> list[dict[
 
 
 def _is(grant: dict[str, object], name: str, wanted: str) -> bool:
-    """Ids are compared without regard to case."""
+    """Return whether a grant's id equals ``wanted``, ignoring case."""
     return lower_of(grant, name) == wanted.lower()
 
 

@@ -11,7 +11,7 @@ from jobs.model import Finding, Station, Text
 
 
 class Tenant(Step):
-    """Whoever signed in belongs to the tenant that the mailbox's domain is verified in."""
+    """The signed-in account belongs to the tenant in which the mailbox's domain is verified."""
 
     name = "tenant"
     article_row = "M1"
@@ -21,7 +21,10 @@ class Tenant(Step):
     diagnosis = Diagnosis(station=Station.MAILBOX)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare with the verified domains; where they may not be read, the mailbox user decides (``mailbox_user``)."""
+        """Compare the domain with the verified domains.
+
+        If those may not be read, the mailbox user decides (``mailbox_user``).
+        """
         account = ctx.run.account
         values = {"domain": ctx.channel.domain, "account": account.upn if account else "key:seen.the_bot"}
         domains = await _domains(ctx)

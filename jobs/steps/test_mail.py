@@ -23,19 +23,24 @@ from jobs.runs.run import Changed
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
 LATE_AFTER = timedelta(minutes=10)
-"""So many looks without the whole way, so long after it was sent, and somebody is asked to see to it."""
+"""Time after sending at which a person is asked to look, if enough looks have not shown the whole path."""
 SPREADS_FOR = timedelta(hours=1)
 RESENDS_AFTER = timedelta(seconds=20)
-"""How long a mail whose sending was cut off is looked for before it is sent again, under the same Message-ID."""
+"""Time to look for a mail whose sending was interrupted before it is sent again, with the same
+Message-ID.
+"""
 CLOCKS = timedelta(seconds=2)
-"""Traces tell whole seconds, and two clocks differ a little."""
+"""Tolerance for trace times, which are in whole seconds, and for two clocks that differ slightly."""
 OVERDUE, FROM_ITSELF = "test_mail_late", "test_mail_from_itself"
 SEND_AGAIN = Text("seen.send_again")
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
 class TestMail(Step):
-    """The message trace shows it twice: for the mailbox, and delivered for the forwarding address (facts/microsoft.md 2.5)."""
+    """The message trace shows the mail twice: for the mailbox, and for the forwarding address.
+
+    The second one must be delivered (facts/microsoft.md 2.5).
+    """
 
     name = "test_mail"
     article_row = "V1"
@@ -46,7 +51,7 @@ class TestMail(Step):
     unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow it, by its subject."""
+        """Follow the test mail by its subject."""
         subject, trace, since = subject_of(ctx), ctx.trace(), ctx.run.opened - timedelta(minutes=5)
         arrived, copies = await asyncio.gather(
             trace.find(since, recipient=ctx.channel.mailbox, subject=subject),
@@ -60,9 +65,11 @@ class TestMail(Step):
         return await self._not_through(ctx, seen)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Send it, from somewhere else: Webex Connect ignores a mail whose sender is its recipient (facts/connect.md 1.7).
+        """Send the test mail from another address.
 
-        One that is sent anew has another Message-ID, since Exchange may drop one that it knows as a double; one that was cut off keeps its own.
+        Webex Connect ignores a mail whose sender is its recipient (facts/connect.md 1.7). A mail
+        that is sent again gets another Message-ID, because Exchange may drop a duplicate. An
+        interrupted mail keeps its own.
         """
         body = f"This mail proves the email channel of {ctx.channel.mailbox}. Run {ctx.run.id}."
         sent = ctx.run.changed.get(self.name)
@@ -72,7 +79,7 @@ class TestMail(Step):
         await send_test_mail(ctx.settings.probe_smtp_url, mail)
 
     async def _not_through(self, ctx: StepContext, seen: _Seen) -> Finding:
-        """What failed is told, until somebody who has seen to it presses Look again: then it is sent once more."""
+        """Report a failure until a person who has dealt with it presses Look again; then send once more."""
         asked, newer = ctx.run.answers.get("look_again"), self._asked_since_sent(ctx)
         again = newer and self._needs_another(ctx, seen)
         if asked is not None and (again or not newer):
@@ -120,7 +127,10 @@ class TestMail(Step):
         return ctx.run.waits.get(self.name, 0) > LATE and (sent is None or now() - sent > LATE_AFTER)
 
     async def _failed(self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]) -> Finding:
-        """A policy changed within the hour may not have reached every server; send again then, else somebody has to look."""
+        """Wait and send again if this run changed the policy within the last hour.
+
+        The change may not have reached every server yet. Otherwise a person has to look.
+        """
         words = await ctx.trace().details(row)
         cause = _cause(ctx, row, words)
         facts = _facts(subject_of(ctx), arrived)
@@ -143,19 +153,29 @@ class TestMail(Step):
         return ctx.settings.sends_probe and ctx.settings.probe_from.lower() not in own_addresses(ctx)
 
     def _last_sent(self, ctx: StepContext) -> datetime | None:
-        """When it was sent last, by the bot or, as they say, by a person."""
+        """Return when the mail was last sent, or None.
+
+        The bot sent it, or a person said so.
+        """
         sent, told = ctx.run.changed.get(self.name), ctx.run.answers.get("test_sent")
         return max([*([sent.begun] if sent else []), *([told.at] if told else [])], default=None)
 
     def _sent(self, ctx: StepContext) -> bool:
-        """Whether it is on its way. Where the sending was cut off it may be, so it is looked for before it is sent again."""
+        """Return whether the mail is on its way.
+
+        If the sending was interrupted it may be on its way, so it is looked for before it is sent
+        again.
+        """
         sent = ctx.run.changed.get(self.name)
         return (sent is not None and not _is_cut_off(sent)) or bool(ctx.run.answer("test_sent"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The rows of the test mail, newest first. What the mailbox sent to itself proves nothing, and counts apart."""
+    """Trace rows of the test mail, newest first.
+
+    Mail from the mailbox to itself proves nothing and is kept apart in ``from_itself``.
+    """
 
     arrived: tuple[TraceRow, ...]
     copies: tuple[TraceRow, ...]
@@ -163,7 +183,11 @@ class _Seen:
 
     @classmethod
     def of(cls, arrived: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]) -> _Seen:
-        """Where the mailbox wrote to itself, a copy is told by its message id: who forwards a mail may stand as the sender of the copy."""
+        """Sort the rows into arrivals, copies and mail from the mailbox to itself.
+
+        If the mailbox wrote to itself, a copy is identified by its message id, because the
+        forwarding mailbox may appear as the sender of the copy.
+        """
         itself = tuple(filter(partial(_is_from, own), arrived))
         others = tuple(filterfalse(partial(_is_from, own), arrived))
         return cls(others, copies if others and not itself else _copies_of(others, copies, own), itself)
@@ -175,11 +199,11 @@ class _Seen:
 
     @property
     def failed(self) -> TraceRow | None:
-        """The newest row that says that it will not come through."""
+        """Return the newest row that says that the mail will not come through, or None."""
         return next((row for row in (*self.copies, *self.arrived) if _has_failed(row, self.arrived)), None)
 
     def since(self, moment: datetime) -> _Seen:
-        """What was received from then on."""
+        """Return the rows received at or after ``moment``."""
         return _Seen(*(tuple(row for row in rows if row.received >= moment) for rows in (self.arrived, self.copies, self.from_itself)))
 
 
@@ -217,17 +241,17 @@ def _policy_spreads(ctx: StepContext) -> bool:
 
 
 def _stuck(finding: Finding | None) -> bool:
-    """Whether the last look said that it has not come through, or had it sent again already."""
+    """Return whether the last look found that the mail did not come through, or had it sent again."""
     return finding is not None and (bool(finding.cause) or finding.seen == SEND_AGAIN)
 
 
 def _is_junk(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
-    """Whether it lies in the mailbox's junk folder: Exchange forwards it all the same, a moment later."""
+    """Return whether the mail is in the junk folder. Exchange forwards it anyway, a moment later."""
     return row in arrived and row.status is TraceStatus.FILTERED_AS_SPAM
 
 
 def subject_of(ctx: StepContext) -> str:
-    """The unique subject of the run's test mail."""
+    """Return the unique subject of the run's test mail."""
     return f"Webex email test {ctx.run.id}"
 
 

@@ -1,4 +1,4 @@
-"""V1 to V3 are followed by the message trace: it can be read, by Graph or by the cmdlet."""
+"""V1 to V3 are followed in the message trace: it can be read, by Graph or by the cmdlet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from jobs.model import Change, Finding, Scope, Text
 
 
 class TraceAccess(Step):
-    """Whoever signed in may trace. Graph needs a service principal of Microsoft's in the tenant; the cmdlet does not (facts/microsoft.md 2.5)."""
+    """The signed-in account may trace messages.
+
+    Graph needs one of Microsoft's service principals in the tenant; the cmdlet does not
+    (facts/microsoft.md 2.5).
+    """
 
     name = "trace_access"
     article_row = "V1"
@@ -25,9 +29,10 @@ class TraceAccess(Step):
     writes = ("Application.ReadWrite.All",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Try it; where neither way works, see whether the service is what is missing.
+        """Try a trace. If neither way works, check whether the service principal is missing.
 
-        Graph may say so by a 401, for which a sign-in would do nothing. Where it is the sign-in that is dead, the look for the service says so.
+        Graph may report that with a 401, and signing in would not help. If the sign-in itself is no
+        longer valid, reading the service principal reports that.
         """
         try:
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
@@ -38,10 +43,13 @@ class TraceAccess(Step):
         return self.ok(Text("seen.trace_readable"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Microsoft's own service, which reads nothing by itself."""
+        """Plan Microsoft's own service principal, which reads nothing by itself."""
         command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
         return (self.change(Text("seen.none"), Text("after.trace_access"), Scope.APP, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """A second one cannot come to be."""
+        """Create the service principal.
+
+        The call is safe to repeat, because a second one is impossible.
+        """
         await ctx.graph.create_service_principal(MESSAGE_TRACE_APP_ID)

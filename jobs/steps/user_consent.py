@@ -1,4 +1,7 @@
-"""E7: whether users may consent to apps. Only ever read: the policy is tenant-wide, and the grant of E5 makes it irrelevant."""
+"""E7: whether users may consent to apps.
+
+The policy is only read: it is tenant-wide, and the grant of E5 makes it irrelevant.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,9 @@ ALLOWS = {
     "microsoft-user-default-low": "classified",
     "microsoft-user-default-allow-consent-apps": "no",
 }
-"""What each of Microsoft's own policies means for SMTP.Send, as its documents say; what the recommended one leaves out may change."""
+"""Meaning of each of Microsoft's own policies for SMTP.Send, as documented. The recommended one's
+exclusions may change.
+"""
 
 
 class UserConsent(Step):
@@ -35,7 +40,7 @@ class UserConsent(Step):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read it; whatever it says, this channel does not depend on it."""
+        """Read the policy. The channel does not depend on it."""
         try:
             mine = assigned(await ctx.graph.authorization_policy())
         except (Forbidden, NotFound, Rejected):
@@ -44,7 +49,10 @@ class UserConsent(Step):
         return self.ok(Text(f"seen.user_consent_{allows(mine - {RECOMMENDED} if left_out else mine)}"))
 
     async def _left_out(self, ctx: StepContext) -> bool:
-        """Whether the policy that Microsoft manages leaves SMTP.Send out by now; no, as documented, where that cannot be read."""
+        """Return whether the policy that Microsoft manages now excludes SMTP.Send.
+
+        False, as documented, if that cannot be read.
+        """
         try:
             return leaves_out(await ctx.graph.consent_policy_excludes(RECOMMENDED), *smtp_send_permission(ctx))
         except (Forbidden, NotFound, Rejected):
@@ -52,20 +60,23 @@ class UserConsent(Step):
 
 
 def assigned(policy: dict[str, Any]) -> frozenset[str]:
-    """The policies by which users consent for themselves; the docs write the prefix in two cases."""
+    """Return the policies for users' own consent. The documents write the prefix in two cases."""
     role = policy.get("defaultUserRolePermissions")
     names = lower_set(role.get("permissionGrantPoliciesAssigned")) if isinstance(role, dict) else set()
     return frozenset(name.removeprefix(OWN) for name in names if name.startswith(OWN))
 
 
 def allows(policies: frozenset[str]) -> str:
-    """``yes``, ``no``, ``classified`` (low-risk permissions only) or ``custom``: the widest of the policies."""
+    """Return the widest of the policies: ``yes``, ``classified``, ``custom`` or ``no``.
+
+    ``classified`` means low-risk permissions only.
+    """
     found = {ALLOWS.get(name, "custom") for name in policies} or {"no"}
     return next(answer for answer in ("yes", "classified", "custom", "no") if answer in found)
 
 
 def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -> bool:
-    """Whether one of a policy's condition sets holds this delegated permission, whatever app asks for it."""
+    """Return whether a condition set contains this delegated permission for every client app."""
     return any(_holds(each, resource.lower(), permission.lower()) for each in sets)
 
 

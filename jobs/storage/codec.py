@@ -1,4 +1,4 @@
-"""JSON in and out of Redis, for every dataclass of the product."""
+"""JSON encoding for Redis, for every dataclass of the product."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ T = TypeVar("T")
 
 
 def dump(value: object) -> bytes:
-    """The value as JSON."""
+    """Return the value as JSON."""
     return msgspec.json.encode(value)
 
 
 def load(data: bytes | str, kind: type[T]) -> T:
-    """The value read back, checked against its type; unknown keys are ignored, so an older worker reads a newer run.
+    """Return the decoded value, checked against its type.
+
+    Unknown keys are ignored, so an older worker can read a newer run.
 
     Raises:
-        msgspec.ValidationError: the data is not of that kind.
+        msgspec.ValidationError: when the data does not match the type.
     """
     return msgspec.json.decode(data, type=kind)

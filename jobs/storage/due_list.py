@@ -11,7 +11,7 @@ from redis.client import Pipeline
 from jobs.clock import now
 
 LONGEST_PAUSE_S = 3600
-"""The longest time for which anything is put off, in seconds."""
+"""Longest time for which anything is postponed, in seconds."""
 SETTLE = "if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) == tonumber(ARGV[2]) then redis.call('zrem', KEYS[1], ARGV[1]) end"
 """Takes a member off the list unless its time has changed since."""
 

@@ -282,7 +282,7 @@ def bot_account(digest: str) -> Key:
 
 
 def webhooks_ours() -> Key:
-    """The ids of the webhooks that this installation has made or taken over."""
+    """Redis key of the ids of webhooks that this installation has created or taken over."""
     return _key("webhooks", "ours")
 
 

@@ -24,7 +24,7 @@ from jobs.storage import keys
 from jobs.storage.keys import Key
 
 RENEWALS = 3
-"""How often a lock is renewed within the time for which it was taken."""
+"""Number of renewals within the lifetime of a lock."""
 PROC = Path("/proc")
 STATE, STARTED = 0, 19
 """The places of the state and the start in ``/proc/PID/stat``, counted behind the name."""
@@ -77,7 +77,10 @@ class LockName:
 
 
 class RenewedLock:
-    """A lock that was taken. Once it could not be renewed somebody else may have it, and it does not come back."""
+    """Lock that is held.
+
+    If it cannot be renewed once, another process may have it, and it is lost for good.
+    """
 
     def __init__(self, lock: Lock, seconds: float, on_renewal: Callable[[], object]) -> None:
         self.lost = False
@@ -88,7 +91,7 @@ class RenewedLock:
         self._thread.start()
 
     def renew(self) -> bool:
-        """Whether it is still held, and now for its whole time again."""
+        """Renew the lock for its full lifetime; return whether it is still held."""
         try:
             if not self.lost:
                 self._lock.reacquire()
@@ -143,7 +146,10 @@ def release_dead(redis: Redis) -> tuple[LockName, ...]:
 
 
 def is_dead(token: str) -> bool:
-    """Whether the process that took a lock with this token is known to be gone. One of another machine is never known to be."""
+    """Return whether the process that took a lock with this token is known to be gone.
+
+    A process of another machine is never known to be gone.
+    """
     place, pid, started, _ = token.split("/")
     return place == _place() != "" and _started(pid) != started
 
@@ -158,7 +164,7 @@ def _acquire(redis: Redis, name: LockName, seconds: float, wait_s: float) -> Loc
 
 
 def _release(redis: Redis, name: LockName, lock: Lock) -> None:
-    """Give it back; one that ran out, and that another may have by now, is left alone."""
+    """Release the lock; do nothing if it has expired, because another process may have it."""
     redis.hdel(keys.locks_held(), name.field)
     with suppress(LockError):
         lock.release()
@@ -181,7 +187,7 @@ def _me() -> str:
 
 @cache
 def _place() -> str:
-    """This boot of this machine and its process namespace; empty where the system does not tell."""
+    """Return the boot ID of this machine and the process namespace, or an empty string if unknown."""
     try:
         boot = (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot} {(PROC / 'self/ns/pid').readlink().name}"
@@ -190,7 +196,7 @@ def _place() -> str:
 
 
 def _started(pid: str) -> str:
-    """When the process was started, in ticks since the boot; empty where there is none, or only its remains."""
+    """Return when the process started, in ticks since boot; empty if it is gone or a zombie."""
     try:
         fields = (PROC / pid / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except OSError:

@@ -1,6 +1,7 @@
-"""Secrets at rest: sealed with Fernet, the keys outside Redis, each with an end.
+"""Encrypted secrets in Redis: sealed using Fernet, with keys outside Redis and an expiry each.
 
-Newest key first: everything is sealed with the first, and opened with any, so keys can be rotated (CHECKLIST S3).
+Keys are ordered newest first. Values are encrypted with the first and decrypted with any of them,
+so keys can be rotated (CHECKLIST S3).
 """
 
 from __future__ import annotations
@@ -41,35 +42,42 @@ class Sealed(StrEnum):
 
 
 class Vault:
-    """Named sealed values in Redis. Names say what a value is for and whose; they are no secret."""
+    """Named encrypted values in Redis.
+
+    A name says what a value is for and whose it is; names are not secret.
+    """
 
     def __init__(self, redis: Redis, encryption_keys: tuple[str, ...]) -> None:
         self._redis = redis
         self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
 
     def put(self, name: VaultName, value: str, seconds: int) -> None:
-        """Seal the value under the name, for so many seconds, replacing what was there."""
+        """Encrypt and store the value under the name for ``seconds`` seconds, replacing an older one."""
         self._redis.set(keys.sealed(name), self._fernet.encrypt(value.encode()), ex=seconds)
 
     def get(self, name: VaultName) -> str | None:
-        """The value, or None: never put, taken, over, or sealed with a key that is gone."""
+        """Return the value, or None.
+
+        It is None if it was never stored, was taken, has expired, or is encrypted with a key that
+        is gone.
+        """
         return self._open(self._redis.get(keys.sealed(name)))
 
     def take(self, name: VaultName) -> str | None:
-        """The value, which nobody can get after this (GETDEL: of many readers exactly one wins)."""
+        """Return the value and delete it, so exactly one reader gets it (GETDEL), or None."""
         return self._open(self._redis.getdel(keys.sealed(name)))
 
     def move(self, name: VaultName, to: VaultName) -> None:
-        """Give the value another name; its end stays. Does nothing where there is none."""
+        """Rename the value, which keeps its expiry; do nothing if it does not exist."""
         with suppress(ResponseError):
             self._redis.rename(keys.sealed(name), keys.sealed(to))
 
     def drop(self, name: VaultName) -> None:
-        """Forget the value."""
+        """Delete the value."""
         self._redis.delete(keys.sealed(name))
 
     def holds(self, name: VaultName) -> bool:
-        """Whether a value is there; it is not opened."""
+        """Return whether a value exists, without decrypting it."""
         return bool(self._redis.exists(keys.sealed(name)))
 
     def _open(self, sealed: object) -> str | None:

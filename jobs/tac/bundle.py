@@ -1,6 +1,7 @@
-"""The one file for Cisco TAC (T3): what is known about a channel, without secrets, as a ZIP archive.
+"""Archive for Cisco TAC (T3): a ZIP file with what is known about a channel, without secrets.
 
-Texts are keys like everywhere in the work: whoever calls brings ``say``, which gives a text or, for an unknown key, nothing.
+Texts are keys, as everywhere in ``jobs``. The caller passes ``say``, which returns a text, or an
+empty string for an unknown key.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TYPE = "application/zip"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The archive, and the names of what is in it."""
+    """Archive, and the names of its files."""
 
     name: str
     files: tuple[str, ...]
@@ -33,7 +34,10 @@ class Bundle:
 
 
 def bundle(matter: TacCase, say: Say, redactor: Redactor) -> Bundle:
-    """Write it. Every text passes the redactor; the screenshot goes in as it is."""
+    """Return the archive.
+
+    Every text passes through the redactor. The screenshot is included as it is.
+    """
     files = {name: text.encode() for name, text in _texts(matter, say, redactor).items()}
     if matter.picture is not None:
         files[f"screenshot.{matter.picture.ending}"] = matter.picture.content

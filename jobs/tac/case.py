@@ -1,4 +1,4 @@
-"""What a case for Cisco TAC is about: the channel, what a person said, and what the bot saw."""
+"""Contents of a case for Cisco TAC: the channel, a person's report, and the bot's findings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from jobs.model import Channel, Person, Text
 from jobs.runs.run import Event, Run
 
 Say = Callable[[Text], str]
-"""Gives a text of the catalogue; nothing for a key that it does not know."""
+"""Function that returns a text of the catalog, or an empty string for an unknown key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Screenshot:
-    """A screenshot as it was posted; ``ending`` is png, jpg or gif."""
+    """Screenshot as it was posted; ``ending`` is png, jpg or gif."""
 
     ending: str
     content: bytes = field(repr=False)
@@ -23,7 +23,7 @@ class Screenshot:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the requester said: ids as Webex Connect shows them, and what was seen there."""
+    """Requester's report: IDs as Webex Connect shows them, and what was seen there."""
 
     by: Person
     resource_id: str = ""
@@ -33,7 +33,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """A run with its history."""
+    """Run with its history."""
 
     run: Run
     events: tuple[Event, ...]
@@ -41,7 +41,11 @@ class RunHistory:
 
 @dataclass(frozen=True, slots=True)
 class TacCase:
-    """Everything that goes in. ``check`` is the newest one, ``setup`` the run that connected the mailbox; None where there is none."""
+    """All data of a case.
+
+    ``check`` is the newest check, and ``setup`` the run that connected the mailbox. Each is None if
+    it does not exist.
+    """
 
     channel: Channel
     reported: Report

@@ -1,4 +1,4 @@
-"""What the bot saw, for Cisco TAC: findings for a person and for a machine, and the SMTP dialogues."""
+"""Pages for Cisco TAC: findings for people and for machines, and the SMTP dialogues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORST_FIRST = (State.WRONG, State.POSSIBLE, State.WARNING, State.UNKNOWN, State.
 
 
 def findings(matter: TacCase, say: Say) -> str:
-    """Every finding of the newest check and of the setup, with its evidence."""
+    """Return every finding of the newest check and of the setup, with its evidence."""
     parts: list[str] = []
     for name in matter.histories:
         run = matter.runs.get(name)
@@ -34,7 +34,7 @@ def _id_and_time(run: Run | None) -> dict[str, str]:
 
 
 def transcripts(matter: TacCase, say: Say) -> str:
-    """The SMTP dialogues, line by line; the bot never kept the credentials in them."""
+    """Return the SMTP dialogues line by line; the bot never kept the credentials in them."""
     blocks = [block for name, run in matter.runs.items() for block in _dialogues(name, run)]
     return "\n\n".join(blocks or [say(Text("tac.file.no_transcript"))]) + "\n"
 
@@ -47,7 +47,7 @@ def _dialogues(name: str, run: Run) -> Iterator[str]:
 
 
 def found(run: Run, say: Say) -> dict[str, Any]:
-    """A run's findings for a machine, with the words for a person beside the keys."""
+    """Return a run's findings for machines, with texts for people next to the keys."""
     items = [
         {
             **msgspec.to_builtins(finding),
@@ -63,18 +63,18 @@ def found(run: Run, say: Say) -> dict[str, Any]:
 
 
 def utc_text(at: datetime) -> str:
-    """A time with its zone: ``2026-11-25 14:05:09 UTC``."""
+    """Return a time with its zone: ``2026-11-25 14:05:09 UTC``."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _findings(run: Run, say: Say) -> list[str]:
-    """The worst first; what was skipped last."""
+    """Return the findings as text, the worst first and the skipped ones last."""
     ordered = sorted(run.findings.values(), key=lambda finding: WORST_FIRST.index(finding.state))
     return ["\n".join(_lines(run, finding, say)) for finding in ordered]
 
 
 def _lines(run: Run, finding: Finding, say: Say) -> Iterator[str]:
-    """One finding; what was not seen or expected is left out."""
+    """Yield the lines of one finding, without empty values."""
     yield f"## {article_row(run, finding)} {title(finding, say)} ({finding.state})"
     yield ""
     told = {
@@ -106,13 +106,13 @@ def _step(run: Run, finding: Finding) -> Step | None:
 
 
 def article_row(run: Run, finding: Finding) -> str:
-    """The article's row that the finding is about."""
+    """Return the article row of the finding, or a hyphen."""
     step = _step(run, finding)
     return step.article_row if step else "-"
 
 
 def title(finding: Finding, say: Say) -> str:
-    """What was looked at."""
+    """Return the name of what was inspected."""
     return say(Text(f"step.{finding.step}")) or finding.step
 
 
@@ -121,5 +121,5 @@ def _text_or_key(words: Text | None, say: Say) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text of any length on one line."""
+    """Return a text on one line."""
     return " ".join(text.split())

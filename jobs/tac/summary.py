@@ -1,4 +1,4 @@
-"""The first page of the file for Cisco TAC: who, which channel, when, what was seen."""
+"""First page of the file for Cisco TAC: who, which channel, when, and what was seen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.webex_org_id import normalize
 
 
 def summary(matter: TacCase, say: Say) -> str:
-    """Who, which channel, when, what was seen: what TAC asks first."""
+    """Return the page: who, which channel, when, and what was seen, which TAC asks first."""
     none = say(Text("tac.file.none"))
     lines = [f"- {say(Text(f'tac.file.{name}'))}: {one_line(value) or none}" for name, value in _values(matter).items()]
     parts = [
@@ -58,7 +58,7 @@ def _moment(at: datetime | None) -> str:
 
 
 def _verdict(past: RunHistory | None, say: Say) -> list[str]:
-    """The causes of the newest check, or why there are none."""
+    """Return the causes of the newest check, or why there are none."""
     if past is None or past.run.checked is None:
         return [say(Text("tac.file.no_check"))]
     lines = [_cause_line(past.run, past.run.findings[name], say) for name in verdict_of(past.run).causes]
@@ -96,6 +96,6 @@ def _client_id(matter: TacCase) -> str:
 
 
 def _organization(org_id: str) -> str:
-    """Webex's own id, and the UUID in it, by which Control Hub and TAC know the organization."""
+    """Return Webex's own organization ID, with the UUID by which Control Hub and TAC know it."""
     found = normalize(org_id)
     return org_id if found == org_id else f"{found} ({org_id})"

@@ -1,1 +1,4 @@
-"""``make chaos``: workers killed before, inside and after every side effect of a setup, and what became of the setup."""
+"""Chaos test (``make chaos``): kills workers around every side effect of a setup.
+
+Workers die before, inside and after each side effect, and the end state of the setup is judged.
+"""

@@ -1,4 +1,4 @@
-"""The command: so many kills on some stacks side by side, a line for every run, and the table."""
+"""Chaos command: makes the kills on parallel stacks, prints a line for each run, then a table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAD: Final = ("side effect", "kills", "recovered", "slowest s", "doubles", "orp
 
 @dataclass(slots=True)
 class Row:
-    """A line of the table."""
+    """Row of the table."""
 
     name: str
     kills: int = 0
@@ -31,7 +31,10 @@ class Row:
     wrong: int = 0
 
     def add(self, seconds: float | None, outcome: Outcome) -> None:
-        """Count a kill of this side effect; what a run with several kills did wrong counts for each of them."""
+        """Count a kill of this side effect.
+
+        An error in a run with several kills counts for each of them.
+        """
         self.kills += 1
         self.recovered += seconds is not None and seconds <= TARGET_S
         self.slowest = max(self.slowest, seconds or 0.0)
@@ -40,18 +43,18 @@ class Row:
 
     @property
     def good(self) -> bool:
-        """Whether nothing was lost."""
+        """Return whether every kill was recovered and nothing was lost."""
         return self.recovered == self.kills and not (self.doubles or self.orphans or self.not_told or self.wrong)
 
     def cells(self) -> tuple[str, ...]:
-        """As it is printed."""
+        """Return the cells as they are printed."""
         numbers = (self.doubles, self.orphans, self.not_told, self.wrong)
         return (self.name, str(self.kills), str(self.recovered), f"{self.slowest:.1f}", *map(str, numbers))
 
 
 @dataclass(slots=True)
 class Score:
-    """What all lanes found."""
+    """Results of all lanes."""
 
     wanted: int
     schedule: Iterator[tuple[Kill, ...]]
@@ -62,16 +65,16 @@ class Score:
 
     @property
     def kills(self) -> int:
-        """How many there were."""
+        """Number of kills so far."""
         return sum(row.kills for row in self.rows.values())
 
     def next(self) -> tuple[Kill, ...] | None:
-        """The kills of the next run, or None where there were enough."""
+        """Return the kills of the next run, or None if enough kills have happened."""
         with self._lock:
             return next(self.schedule) if self.kills < self.wanted else None
 
     def add(self, outcome: Outcome) -> None:
-        """Count a run, and print its line."""
+        """Count a run and print its line."""
         with self._lock:
             self.runs += 1
             for hit in outcome.hits:
@@ -92,7 +95,10 @@ class Score:
 
 
 def run(kills: int, seed: int, lanes: int) -> int:
-    """Kill; 0 where every run ended as it should, within 30 seconds after each kill."""
+    """Run the kills and return the exit code.
+
+    The code is 0 if every run ended correctly, within 30 seconds after each kill.
+    """
     score, failed = Score(kills, runs(seed)), list[BaseException]()
     _say(f"{kills} kills, seed {seed}, on {lanes} stacks")
     threads = [threading.Thread(target=_lane, args=(score, failed), name=f"lane {number}") for number in range(1, lanes + 1)]
@@ -107,7 +113,7 @@ def run(kills: int, seed: int, lanes: int) -> int:
 
 
 def table(score: Score) -> str:
-    """One line for each side effect, and the sum."""
+    """Return the table: a row for each side effect, and the total."""
     total = Row(f"{score.runs} runs")
     for row in score.rows.values():
         for name in ("kills", "recovered", "doubles", "orphans", "not_told", "wrong"):

@@ -1,4 +1,7 @@
-"""What a setup left in the tenant: the same as an undisturbed one, each object made once, no secret that nobody has."""
+"""Judge of the tenant after a setup, compared with an undisturbed setup.
+
+The tenant must be the same, each object must be made once, and every secret must have a holder.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ LABELS: Final = ("Webex Connect", "Webex email bot")
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The tenant and the counts after a run."""
+    """Tenant and counts after a run."""
 
     tenant: Json
     made: Counter[str]
@@ -36,7 +39,7 @@ class Left:
 
 
 def left(people: People, walk: Walk) -> Left:
-    """Look at the tenant, at what was written since the walk began, and at what people were told."""
+    """Return the state of the tenant, the writes since the walk began, and whether people were told."""
     tenant = people.control("GET", "tenants/contoso.com")
     entries = people.control("GET", "journal", after=walk.written)["items"]
     made = Counter(f"{name} {entry['object']}" for entry in entries if (name := f"{entry['service']}.{entry['action']}") in MADE_ONCE)
@@ -46,25 +49,25 @@ def left(people: People, walk: Walk) -> Left:
 
 
 def doubles(found: Left, right: Left) -> int:
-    """How many objects and mails were made more often than without a kill."""
+    """Return how many objects and mails were made more often than without a kill."""
     return (found.made - right.made).total() + max(0, found.mails - right.mails)
 
 
 def orphans(found: Left, right: Left) -> int:
-    """How many client secrets are there that are not there without a kill."""
+    """Return how many client secrets exist that would not exist without a kill."""
     return (found.secrets - right.secrets).total()
 
 
 def differences(found: Left, right: Left) -> list[str]:
-    """The parts of the tenant that are not as they are without a kill."""
+    """Return the parts of the tenant that differ from a run without a kill."""
     names = [name for name in right.tenant if found.tenant[name] != right.tenant[name]]
     missing = [*(right.made - found.made), *(right.secrets - found.secrets)]
-    missing = [each for each in missing if "create_grant" not in each]  # an admin consent that came before it has granted the same
+    missing = [each for each in missing if "create_grant" not in each]  # an earlier admin consent has already granted the same
     return [f"{name}: {found.tenant[name]} instead of {right.tenant[name]}" for name in names] + [f"missing: {each}" for each in missing]
 
 
 def _kept(tenant: Json, mailbox: str) -> Json:
-    """What must be the same after every run: no ids, no moments."""
+    """Return the parts that must be the same after every run: no ids and no times."""
     apps = tenant["applications"]
     ours = {app["appId"] for app in apps}
     principals = [each for each in tenant["service_principals"] if each["appId"] in ours]

@@ -1,4 +1,4 @@
-"""Kills processes of the worker at the moments that were drawn, beside a run that goes on, and takes the time until it does."""
+"""Killer of worker processes at drawn moments during a run; measures the time until work resumes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ POLL_S: Final = 0.05
 NOT_REACHED_S: Final = 60.0
 LONGEST_S: Final = 90.0
 ON_ITS_WAY_S: Final = 0.1
-"""A call that the dead had sent already may begin in the cloud a moment later."""
+"""Seconds during which a call that the killed process had sent may still begin in the cloud."""
 MICROSOFT: Final = ("/graph", "/adminapi")
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A kill that happened. ``seconds`` until the work went on; None where it did not, 0 where nothing was at work or the run had ended."""
+    """Kill that happened.
+
+    ``seconds`` is the time until work resumed. It is None if work did not resume, and 0 if no work
+    was in progress or the run had ended.
+    """
 
     kill: Kill
     seconds: float | None
@@ -34,7 +38,7 @@ class Hit:
 
 @dataclass(slots=True)
 class Killer:
-    """Works in a thread of its own until all kills are done or the run has ended."""
+    """Killer that works in its own thread until all kills are done or the run has ended."""
 
     stack: Stack
     kills: tuple[Kill, ...]
@@ -44,13 +48,13 @@ class Killer:
     _thread: threading.Thread = field(init=False)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._people = self.stack.people()
         self._thread = threading.Thread(target=self._work, name="killer", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """The run has ended: no more kills."""
+        """Stop the kills because the run has ended."""
         self._over.set()
         self._thread.join()
         self._people.control("DELETE", "faults")
@@ -62,7 +66,7 @@ class Killer:
                 self.hits.append(Hit(kill, self._strike(kill)))
 
     def _moment(self, kill: Kill) -> bool:
-        """Wait for the kill's moment; False where the run ended before."""
+        """Wait for the moment of the kill; return False if the run ended first."""
         if kill.effect is None:
             return not self._over.wait(kill.pause)
         self._people.control("POST", "faults", kill.fault())
@@ -70,7 +74,7 @@ class Killer:
         while self._people.control("GET", "faults")["items"]:
             if self._over.wait(POLL_S) or time.monotonic() > until:
                 return False
-        time.sleep(HOLD_S / 5)  # a call whose answer is to be lost is carried out by now
+        time.sleep(HOLD_S / 5)  # a call whose answer will be lost has been carried out by now
         return True
 
     def _strike(self, kill: Kill) -> float | None:
@@ -90,14 +94,17 @@ class Killer:
         return self._until_work(kill, died) if jobs else 0.0
 
     def _until_work(self, kill: Kill, died: float) -> float | None:
-        """The seconds until the first call of the kind that was cut off, or any call where the kill was at any time."""
+        """Return the seconds until the interrupted call begins again, or None if it does not.
+
+        For a kill at any time, any call counts. The result is 0.0 if the run ended first.
+        """
         while time.time() - died < LONGEST_S:
             calls = self._people.control("GET", "calls")["items"]
             begun = [start for call in calls if (start := _start(call)) > died + ON_ITS_WAY_S and _is_work(call, kill)]
             if begun:
                 return min(begun) - died
             if self._over.wait(POLL_S * 2):
-                return 0.0  # how it has ended is judged apart
+                return 0.0  # the end state is judged separately
         return None
 
 

@@ -1,4 +1,4 @@
-"""Which kills there are, and which of them a seed draws: one a run, and five in some."""
+"""Kills that exist, and the order in which a seed draws them: usually one per run, sometimes five."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ AT_ANY_TIME: Final = "at any time"
 
 
 class When(StrEnum):
-    """Where in the call the worker dies: it is never carried out, it is carried out after the death, or its answer is lost."""
+    """Moment of the worker's death in the call.
+
+    The call is never carried out, it is carried out after the death, or its answer is lost.
+    """
 
     BEFORE = "before"
     INSIDE = "inside"
@@ -27,7 +30,11 @@ class When(StrEnum):
 
 
 class Victim(StrEnum):
-    """What is killed: the process of the job, it and its RQ worker, or everything of ``python -m bot worker``."""
+    """Processes that are killed.
+
+    They are the process of the job, that process with its RQ worker, or everything of ``python -m
+    bot worker``.
+    """
 
     JOB = "job"
     WORKER = "worker"
@@ -36,7 +43,7 @@ class Victim(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A side effect of a setup, by its call; ``skip`` of the same calls come before it."""
+    """Side effect of a setup, identified by its call; ``skip`` earlier calls of the same kind are ignored."""
 
     name: str
     method: str
@@ -46,7 +53,7 @@ class Effect:
 
     @property
     def changes(self) -> bool:
-        """Whether it changes something at Microsoft."""
+        """Return whether the call changes something at Microsoft."""
         return self.prefix.startswith(("/graph", "/adminapi"))
 
 
@@ -72,7 +79,7 @@ EFFECTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One kill: at a side effect, or ``pause`` seconds after the one before."""
+    """Kill at a side effect, or ``pause`` seconds after the previous kill."""
 
     victim: Victim
     effect: Effect | None = None
@@ -81,11 +88,15 @@ class Kill:
 
     @property
     def name(self) -> str:
-        """Its row in the table."""
+        """Name of the kill's row in the table."""
         return self.effect.name if self.effect else AT_ANY_TIME
 
     def fault(self) -> Json:
-        """What the practice cloud does with the call, so that the kill hits the moment; only for a side effect."""
+        """Return the fault that makes the practice cloud hold the call until the kill happens.
+
+        Raises:
+            ValueError: when the kill is not at a side effect.
+        """
         if self.effect is None:
             raise ValueError("a kill at any time needs no fault")
         call = {"prefix": self.effect.prefix, "method": self.effect.method, "cmdlet": self.effect.cmdlet, "skip": self.effect.skip}
@@ -94,16 +105,22 @@ class Kill:
 
 
 def sample(seed: int) -> tuple[Kill, ...]:
-    """Three kills of one run, for a test that cannot take long: at the app, at something that needs the app, at a secret."""
-    rng = random.Random(seed)  # noqa: S311 - nothing secret is drawn
+    """Return three kills of one run, for a test that must be short.
+
+    They are at the app, at an object that needs the app, and at a secret.
+    """
+    rng = random.Random(seed)  # noqa: S311 - the draw is not secret
     parts = (("E1 app",), ("service principal", "E2 or E4, the first", "E5 grant, the first"), ("E3 secret",))
     named = {effect.name: effect for effect in EFFECTS}
     return tuple(Kill(rng.choice(list(Victim)), named[rng.choice(part)], rng.choice(list(When))) for part in parts)
 
 
 def runs(seed: int) -> Iterator[tuple[Kill, ...]]:
-    """The kills of one run after the other, without end: every side effect in every way, and now and then five at any time."""
-    rng = random.Random(seed)  # noqa: S311 - nothing secret is drawn
+    """Yield the kills of one run after another, without end.
+
+    Every side effect is killed in every way, and sometimes a run has five kills at random times.
+    """
+    rng = random.Random(seed)  # noqa: S311 - the draw is not secret
     while True:
         ways = list(itertools.product(EFFECTS, When, Victim))
         rng.shuffle(ways)

@@ -1,4 +1,4 @@
-"""One stack on which setups run one after the other, each disturbed by its kills and compared with one that was not."""
+"""Stack that runs disturbed setups one after another and compares each with an undisturbed one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUICK: Final = {"trace_delay_s": "0", "replication_s": "0.3", "customization_s":
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a run: ``trouble`` is empty where it ended as it should."""
+    """Result of a run; ``trouble`` is empty if it ended correctly."""
 
     hits: tuple[Hit, ...]
     doubles: int = 0
@@ -36,30 +36,30 @@ class Outcome:
 
 
 class PatientWalk(Walk):
-    """Waits for every card as long as a recovery may take."""
+    """Walk that waits for every card as long as a recovery may take."""
 
     def wait(self, expected: str, wanted: Wanted, seconds: float = 20, after: int = 0) -> dict[str, Any]:
-        """The newest message of this walk that is wanted."""
+        """Return the newest matching message of this walk."""
         return super().wait(expected, wanted, max(seconds, PATIENCE_S), after)
 
     def task(self, seconds: float = 40) -> dict[str, Any]:
-        """The task of this run's test mail, not of an earlier run's."""
+        """Return the task of this run's test mail, not of an earlier run's."""
         known = {task["id"] for task in self.people.control("GET", "agent/tasks")["items"] if task["status"] != "queued"}
-        fresh_ones = lambda: [task for task in self.people.control("GET", "agent/tasks")["items"] if task["id"] not in known]  # noqa: E731  asked again and again
+        fresh_ones = lambda: [task for task in self.people.control("GET", "agent/tasks")["items"] if task["id"] not in known]  # noqa: E731  called repeatedly
         found: dict[str, Any] = self.people.until("the test mail as a task", fresh_ones, max(seconds, PATIENCE_S))[-1]
         return found
 
 
 @dataclass(slots=True)
 class Lane:
-    """A context manager around a stack; ``run`` plays one setup."""
+    """Context manager around a stack; ``run`` plays one setup."""
 
     stack: Stack = field(default_factory=lambda: Stack(practice=QUICK))
     people: People = field(init=False)
     right: Left = field(init=False)
 
     def __enter__(self) -> Self:
-        """Start everything, and play a setup that nothing disturbs."""
+        """Start everything and play an undisturbed setup."""
         self.stack.__enter__()
         self.people = self.stack.people()
         walk = self._walk()
@@ -73,7 +73,7 @@ class Lane:
         self.stack.__exit__(kind, error, trace)
 
     def run(self, kills: tuple[Kill, ...]) -> Outcome:
-        """One setup with these kills."""
+        """Play one setup with these kills."""
         walk, killer, started = self._walk(), Killer(self.stack, kills), time.monotonic()
         trouble = ""
         try:
@@ -94,7 +94,10 @@ class Lane:
         return Outcome(hits, judge.doubles(found, self.right), judge.orphans(found, self.right), told, trouble, seconds)
 
     def _walk(self) -> Walk:
-        """A tenant as it was at the start, and a bot that has never heard of the mailbox (docs/operations.md, "To forget a channel")."""
+        """Reset the tenant and make the bot forget the mailbox, then return a new walk.
+
+        See docs/operations.md, "To forget a channel".
+        """
         fresh(self.people, dehydrated=True)
         with Redis(port=self.stack.ports.redis) as redis:
             for key in redis.scan_iter(f"*{MAILBOX}*"):
@@ -104,7 +107,7 @@ class Lane:
 
 
 def _play(walk: Walk, killer: Killer | None) -> None:
-    """The whole conversation; the kills begin when the plan is there to be approved."""
+    """Play the whole conversation; the kills start when the plan is ready to approve."""
     plan = walk.plan()
     if killer:
         killer.start()

@@ -1,4 +1,4 @@
-"""Every cause of facts/ as a named fault that can be switched on in the practice cloud."""
+"""Faults: every cause of facts/ under a name, to be switched on in the practice cloud."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ NOT_APPLICABLE: Final = {
 
 
 def find(name: str) -> Fault:
-    """The fault or variation with this name; raises ``KeyError``."""
+    """Return the fault or healthy variation with this name.
+
+    Raises:
+        KeyError: when no fault has this name.
+    """
     for fault in (*FAULTS, *HEALTHY):
         if fault.name == name:
             return fault

@@ -1,4 +1,4 @@
-"""Who may sign in, and under which conditions (facts/microsoft.md 2.1, 5, 9 row 8)."""
+"""Faults of sign-in permissions and conditions (facts/microsoft.md 2.1, 5, 9 row 8)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROW: Final = "microsoft.md 9 row 8, 2.1, 5"
 
 
 def conditional(ground: Ground, name: str, state: str = "enabled", **more: Any) -> Json:
-    """A Conditional Access policy for the mailbox user and Exchange, made now."""
+    """Return a Conditional Access policy for the mailbox user and Exchange, created now."""
     users = {"includeUsers": [ground.user.id], "excludeUsers": [], "includeGroups": [], "excludeGroups": []}
     apps = {"includeApplications": [ids.EXCHANGE_APP], "excludeApplications": []}
     conditions = {"users": users, "applications": apps, "clientAppTypes": ["all"], "locations": None, "platforms": None}
@@ -23,7 +23,7 @@ def conditional(ground: Ground, name: str, state: str = "enabled", **more: Any) 
 
 
 def controls(*names: str) -> Json:
-    """What a policy demands."""
+    """Return the grant controls that a policy requires."""
     return {"operator": "OR", "builtInControls": list(names)}
 
 

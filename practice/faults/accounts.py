@@ -1,4 +1,4 @@
-"""Variations that are right: who signs in, with which secret of which app, in which cloud."""
+"""Healthy variations of accounts: the person who signs in, the secret, the app and the cloud."""
 
 from __future__ import annotations
 
@@ -30,23 +30,32 @@ def right(
     source: str = "microsoft.md 2",
     set_up: Mapping[str, str] | None = None,
 ) -> Fault:
-    """A variation; ``set_up`` is what the channel was set up with, where that matters."""
+    """Return a healthy variation.
+
+    ``set_up`` holds the answers that the channel must be set up with, if they matter.
+    """
     return Fault(f"healthy_{name}", source, what, apply, level=Level.NOTHING, set_up=dict(set_up or {}))
 
 
 def alone(name: str, what: str, apply: Callable[[Ground], None], source: str) -> Fault:
-    """One that is checked with nobody signed in."""
+    """Return a healthy variation that is checked without a sign-in."""
     return replace(right(name, what, apply, source), alone=True)
 
 
 def shared(ground: Ground) -> None:
-    """A shared mailbox whose delegate signed in at Generate Token, by the box for another login."""
+    """Use a shared mailbox whose delegate signed in at Generate Token.
+
+    The delegate chose to use another login.
+    """
     put(ground.box, kind="SharedMailbox", full_access={DELEGATE}, send_as={DELEGATE})
     ground.fill_in(DELEGATE, login_id=DELEGATE)
 
 
 def _blocked(ground: Ground) -> None:
-    """The same as it usually is: its own account is blocked and has no licence of its own, and the grant is the delegate's."""
+    """Use a shared mailbox in its usual state.
+
+    Its own account is blocked and has no license, and the grant belongs to the delegate.
+    """
     delegate = ground.other(DELEGATE).id
     ground.set_grants(lambda grant: grant | {"consentType": "Principal", "principalId": delegate})
     shared(ground)
@@ -54,7 +63,10 @@ def _blocked(ground: Ground) -> None:
 
 
 def _by_hand(ground: Ground, *, alone: bool) -> None:
-    """Somebody made a secret in the portal and put it into Webex Connect; the bot's is still there, or is not."""
+    """Put a secret made in the portal into Webex Connect.
+
+    The bot's own secret remains, or is removed with ``alone``.
+    """
     key, secret = new_id(), "handQ~secret-that-somebody-made-by-hand"
     end = stamp(ground.world.now() + timedelta(days=200))
     made = {"keyId": key, "displayName": "by hand", "hint": secret[:3], "startDateTime": stamp(LONG_AGO), "endDateTime": end}
@@ -66,14 +78,20 @@ def _by_hand(ground: Ground, *, alone: bool) -> None:
 
 
 def _own_removed(ground: Ground) -> None:
-    """Somebody removed the bot's own secret: its login fails and stands so in the log, whose rows have numbers of their own."""
+    """Remove the bot's own secret, so that its login fails.
+
+    The failure is in the sign-in log, whose rows have their own request numbers.
+    """
     put(ground.tenant, log_numbers_itself=True)
     used = ground.connect.fields["client_secret"]
     ground.set_app(passwordCredentials=[item for item in ground.app["passwordCredentials"] if ground.world.secrets[item["keyId"]] == used])
 
 
 def _own_token_dead(ground: Ground) -> None:
-    """Every token of the app but the one that Webex Connect has, and renews with each mail."""
+    """Invalidate every refresh token of the app except the one in Webex Connect.
+
+    Webex Connect renews its token with each mail.
+    """
     tokens, own = ground.cloud.vault.refresh, ground.connect.refresh_token
     mine = {text: record for text, record in tokens.items() if record.client_id == ground.app["appId"] and text != own}
     tokens.update({text: replace(record, dead=True) for text, record in mine.items()})
@@ -97,7 +115,7 @@ def _assigned_group(ground: Ground) -> None:
 
 
 def _only_by_domain(ground: Ground) -> None:
-    """No rule for the mailbox alone: one for its domain allows."""
+    """Allow forwarding with a rule for the mailbox's domain instead of a rule for the mailbox."""
     name = applying(ground)["Name"]
     for rule in ground.exchange.outbound_rules:
         if rule["HostedOutboundSpamFilterPolicy"] == name:

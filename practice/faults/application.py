@@ -1,4 +1,4 @@
-"""The app registration and its service principal (facts/microsoft.md 1.1, 1.3, 9 rows 6 and 9)."""
+"""Faults of the app registration and its service principal (facts/microsoft.md 1.1, 1.3, 9 rows 6 and 9)."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def _foreign_permission(ground: Ground) -> None:
 
 
 def _made_anew(ground: Ground) -> None:
-    """The same name, another client id: somebody deleted the app and made it again."""
+    """Delete the app and create it again: the same name with another client ID."""
     principal, number = ground.principal, new_id()
     ground.set_app(appId=number)
     ground.tenant.principals.seed(principal | {"appId": number, "servicePrincipalNames": [number]})
 
 
 def _shut(ground: Ground, **fields: Any) -> None:
-    """Both of the app's objects tell it."""
+    """Set the fields on both objects of the app."""
     ground.set_principal(**fields)
     ground.set_app(**fields)
 

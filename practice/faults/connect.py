@@ -1,4 +1,7 @@
-"""Webex Connect: its form, its registration, its flow (facts/connect.md 1 and 4.3; facts/microsoft.md 9 rows 6, 9, 10)."""
+"""Faults of Webex Connect's form, registration and flow.
+
+Source: facts/connect.md 1 and 4.3; facts/microsoft.md 9 rows 6, 9, 10.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def _mail(ground: Ground, sender: str, size: int) -> Mail:
 
 
 def _deleted(ground: Ground) -> None:
-    """The old address is nobody's any more, and Webex Connect's mail server says so."""
+    """Replace the forwarding address; Webex Connect's mail server refuses the old one."""
     put(ground.connect, refused={ground.connect.forwarding_address.lower()}, forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io")
 
 
@@ -54,13 +57,16 @@ def _cannot_be_reached(ground: Ground) -> None:
 
 
 def _away(ground: Ground) -> None:
-    """Nothing leaves by Webex Connect, and yet every customer gets a mail at once."""
+    """Break sending from Webex Connect while the mailbox sends an automatic reply to every customer."""
     put(ground.box, automatic_reply=True)
     ground.fill_in(username="agent@contoso.com")
 
 
 def _inside(name: str, source: str, what: str, apply: Callable[[Ground], None], *more: str) -> Fault:
-    """A fault that nothing outside Webex Connect shows; ``more`` is its cause and, unless answers stop, the station."""
+    """Return a fault that only Webex Connect itself shows.
+
+    ``more`` is its cause and, unless answers stop, the station at which mail stops.
+    """
     cause, stops = (*more, "answer")[:2]
     return Fault(name, source, what, apply, (cause,), stops, "form", Level.UNSEEN)
 

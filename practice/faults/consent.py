@@ -1,4 +1,4 @@
-"""Consent and grants (facts/microsoft.md 1.5 to 1.7, 9 row 7)."""
+"""Faults of consent and grants (facts/microsoft.md 1.5 to 1.7, 9 row 7)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _exchange_sp(ground: Ground) -> str:
 
 
 def _without_smtp(ground: Ground, grant: Json) -> Json | None:
-    """What a PATCH leaves that replaced the scopes of the grant."""
+    """Return the grant after a PATCH that replaced its scopes."""
     return grant | {"scope": "IMAP.AccessAsUser.All"} if grant["resourceId"] == _exchange_sp(ground) else grant
 
 

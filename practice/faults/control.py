@@ -1,4 +1,4 @@
-"""Control routes of the faults, under /practice/: what there is, switch one on, remember a world, and put it back."""
+"""Control routes of the faults, under /practice/: list, switch on, take a snapshot and restore it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from practice.webex_services.world import OutsideWorld
 
 
 class FaultControl:
-    """Routes for whoever breaks the practice cloud on purpose."""
+    """Routes for breaking the practice cloud on purpose."""
 
     def __init__(self, cloud: Cloud, hooks: Hooks, outside: OutsideWorld) -> None:
         self._cloud, self._hooks, self._outside = cloud, hooks, outside
         self._snapshots = Snapshots(cloud, hooks, outside)
 
     def blueprint(self) -> Blueprint:
-        """The routes."""
+        """Return the routes."""
         pages = Blueprint("fault_control", __name__, url_prefix="/practice")
         pages.add_url_rule("/faults/names", view_func=self.names)
         pages.add_url_rule("/fault/<name>", view_func=self.fault, methods=["POST"])
@@ -29,11 +29,14 @@ class FaultControl:
         return pages
 
     def names(self) -> ResponseReturnValue:
-        """Every fault, and every variation that is right."""
+        """Return every fault and every healthy variation."""
         return jsonify({"items": [fault.public() for fault in FAULTS], "healthy": [fault.public() for fault in HEALTHY]})
 
     def fault(self, name: str) -> ResponseReturnValue:
-        """Switch one on; ``{"mailbox": ...}`` names another channel than support@contoso.com."""
+        """Switch a fault on.
+
+        ``{"mailbox": ...}`` names another channel than support@contoso.com.
+        """
         body = request.get_json(silent=True, force=True) or {}
         try:
             found = find(name)
@@ -48,12 +51,12 @@ class FaultControl:
         return jsonify(found.public())
 
     def snapshot(self) -> ResponseReturnValue:
-        """Remember the world as it is now."""
+        """Take a snapshot of the world."""
         self._snapshots.take()
         return jsonify({})
 
     def restore(self) -> ResponseReturnValue:
-        """Put the remembered world back and forget all faults."""
+        """Restore the snapshot and remove all faults."""
         if not self._snapshots.restore():
             return jsonify({"error": "no snapshot was taken"}), 409
         self._cloud.world.journal.write("practice", "control", "restore", "everything")

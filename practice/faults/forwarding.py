@@ -1,4 +1,4 @@
-"""The forwarding of the mailbox (facts/microsoft.md 2.2 and 9 row 12)."""
+"""Faults of the mailbox's forwarding (facts/microsoft.md 2.2 and 9 row 12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variations that are right: whoever calls one of them broken raises a false alarm."""
+"""Healthy variations: a diagnosis that calls one of them broken is a false alarm."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def _other_policies(ground: Ground) -> None:
 
 
 def _by_place(ground: Ground) -> None:
-    """The bot is elsewhere, and is refused."""
+    """Allow logins only from Webex Connect's addresses, so that the bot's own login is refused."""
     policy = conditional(ground, "Webex Connect's addresses only", grantControls=controls("block"), createdDateTime=stamp(LONG_AGO))
     places = {"includeLocations": ["All"], "excludeLocations": [ids.WEBEX]}
     ground.policies.conditional_access.append(policy | {"conditions": policy["conditions"] | {"locations": places}})
 
 
 def _default_on(ground: Ground) -> None:
-    """No rule of our own: the Default policy itself allows."""
+    """Allow forwarding in the Default policy, without a separate rule."""
     put(ground.exchange, outbound_rules=[])
     applying(ground)["AutoForwardingMode"] = "On"
 
@@ -90,7 +90,7 @@ def _remote_domains(ground: Ground) -> None:
 
 
 def _exact_remote(ground: Ground) -> None:
-    """Everything else is forbidden; Webex Connect's domain is allowed by an entry of its own."""
+    """Forbid forwarding to all remote domains except Webex Connect's, which has its own entry."""
     for row in ground.exchange.remote_domains:
         row["AutoForwardEnabled"] = False
     own = {"Identity": "Webex", "Name": "Webex", "DomainName": ground.forward_domain, "AutoForwardEnabled": True, "IsInternal": False}

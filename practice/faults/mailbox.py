@@ -1,4 +1,4 @@
-"""The mailbox itself (facts/microsoft.md 2.1)."""
+"""Faults of the mailbox itself (facts/microsoft.md 2.1)."""
 
 from __future__ import annotations
 

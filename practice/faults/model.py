@@ -1,4 +1,4 @@
-"""What a fault is: a cause of the facts as a change of the practice world, and what a check should make of it."""
+"""Model of a fault: a change of the practice world, and the result that a check should give."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from typing import Any, Final
 from practice.faults.fault_context import Ground
 
 TRACED: Final = "trace"
-"""The object of what shows by the trace of a mail alone: nearly everything else keeps it from being seen, so it is no half of a pair."""
+"""Object of faults that only the trace of a mail shows.
+
+Almost every other fault hides them, so they are not used in pairs.
+"""
 NDR: Final = "learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr"
-"""Where the codes of a bounce stand that facts/ does not have: the pages on non-delivery reports in Exchange Online."""
+"""Source of the bounce codes that facts/ lacks: Microsoft's pages on non-delivery reports."""
 
 
 class Level(StrEnum):
-    """What a check can make of it.
+    """Result that a check can give for a fault.
 
-    CAUSE: the first line names it. NOTED: mail flows, or nobody can be certain; the card names it below. UNSEEN: it lies inside
-    Webex Connect where nothing outside shows it; the check must neither call the channel proven nor blame anything else.
-    NOTHING: the channel is right, and the check must not say otherwise.
+    CAUSE: the first line names it. NOTED: mail flows, or the cause is not certain; the card names
+    it below. UNSEEN: it is inside Webex Connect and cannot be seen from outside; the check must
+    neither call the channel proven nor blame anything else. NOTHING: the channel is healthy, and
+    the check must not say otherwise.
     """
 
     CAUSE = "cause"
@@ -31,12 +35,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A cause under a name.
+    """Named cause of broken mail flow, or a healthy variation.
 
-    ``source`` is the place in facts/, ``expects`` the cause codes that are right, the best one first, ``stops`` the station of
-    the mail's way where mail ends (empty: it goes on), ``on`` the object that is broken (see :mod:`practice.faults.pairs`),
-    ``set_up`` what was answered on the first card, where the channel has to be another one for this. ``alone`` says that nobody signs in
-    to the check.
+    ``source`` is the place in facts/. ``expects`` holds the correct cause codes, the best one
+    first. ``stops`` is the station at which mail stops (empty: it continues). ``on`` is the broken
+    object (see :mod:`practice.faults.pairs`). ``set_up`` holds the answers on the first card, if
+    the fault needs a differently configured channel. ``alone`` means that the check runs without a
+    sign-in.
     """
 
     name: str
@@ -51,5 +56,5 @@ class Fault:
     alone: bool = False
 
     def public(self) -> dict[str, Any]:
-        """For the control routes and the docs page."""
+        """Return the fault as JSON for the control routes and the docs page."""
         return {name: value for name, value in asdict(self).items() if name != "apply"}

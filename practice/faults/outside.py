@@ -1,4 +1,7 @@
-"""What the providers say of themselves, and the contact center (facts/connect.md 2.2 and 3.2; learn.microsoft.com; status.webex.com/api)."""
+"""Faults of the providers' status information and of the contact center.
+
+Source: facts/connect.md 2.2 and 3.2; learn.microsoft.com; status.webex.com/api.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ Json = dict[str, Any]
 
 
 def _incident(ground: Ground, service: str, number: str, title: str) -> None:
-    """An open incident, in a tenant whose administrator lets the bot read the service health."""
+    """Add an open incident, and grant the bot permission to read the service health."""
     began = stamp(ground.world.now() - timedelta(hours=1))
     issue = {"startDateTime": began, "endDateTime": None, "title": title, "id": number, "classification": "incident"}
     ground.tenant.service_issues.append(issue | {"status": "serviceDegradation", "service": service, "isResolved": False})

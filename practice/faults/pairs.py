@@ -1,4 +1,4 @@
-"""Two faults at once: which go together, and a seeded choice of them."""
+"""Pairs of faults: the faults that can be combined, and a seeded choice of pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from practice.faults.model import TRACED, Fault, Level
 
-#: What only a login as the mailbox shows, in the order in which it comes to light: each hides those after it.
+#: Objects that only a login as the mailbox checks, in order: a fault in one hides those after it.
 LOGIN: Final = (
     "service",
     "exchange_sp",
@@ -25,7 +25,7 @@ LOGIN: Final = (
     "smtp_auth",
     "reply",
 )
-#: What a broken object hides or explains beside that: a fault there cannot be told from the other, so the two are no pair.
+#: Other objects that a broken object hides or explains: the two faults are indistinguishable, so no pair.
 HIDES: Final = {
     "user": "forwarding copy policy restricted redirect refused",
     "app": "redirect permissions",
@@ -38,12 +38,12 @@ HIDES: Final = {
     "rules": "restricted refused",
     "restricted": "refused",
 }
-#: What is read from a setting, so that no failed login hides it.
+#: Objects that are read from a setting, so that a failed login does not hide them.
 READ: Final = frozenset({"secret", "grant", "app", "principal", "smtp_auth", "smtp_server"})
 
 
 def compatible(one: Fault, other: Fault) -> bool:
-    """Whether both are causes that can be seen beside each other."""
+    """Return whether both are causes that can be seen at the same time."""
     apart = one.on != other.on and TRACED not in {one.on, other.on} and not _hides(one.on, other.on) and not _hides(other.on, one.on)
     return one.level is other.level is Level.CAUSE and apart and not (one.alone or other.alone)
 
@@ -57,6 +57,6 @@ def _hides(one: str, other: str) -> bool:
 
 
 def pairs(faults: Iterable[Fault], count: int, seed: int) -> list[tuple[Fault, Fault]]:
-    """So many pairs, always the same for a seed."""
+    """Return ``count`` pairs, always the same for a seed."""
     every = [pair for pair in combinations(faults, 2) if compatible(*pair)]
     return random.Random(seed).sample(every, min(count, len(every)))  # noqa: S311 - a repeatable choice, no secret

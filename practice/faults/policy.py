@@ -1,4 +1,7 @@
-"""What keeps the copy in the organisation: outbound policies, remote domains, mail-flow rules (facts/microsoft.md 2.3, 9 row 2)."""
+"""Faults that keep the copy in the organization: outbound policies, remote domains, mail-flow rules.
+
+Source: facts/microsoft.md 2.3, 9 row 2.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ BLOCKED: Final = ("forwarding_blocked",)
 
 
 def applying(ground: Ground) -> Json:
-    """The outbound policy that the mailbox gets now."""
+    """Return the outbound policy that applies to the mailbox now."""
     return gates.policy(ground.tenant, ground.user)
 
 
@@ -43,7 +46,7 @@ def _without_policy(ground: Ground) -> None:
 
 
 def higher_rule(ground: Ground, mode: str, **who: list[str]) -> None:
-    """A policy with a rule above all others."""
+    """Add a policy with a rule of the highest priority."""
     default = next(row for row in ground.exchange.outbound_policies if row["IsDefault"])
     name = f"Strict {mode}"
     ground.exchange.outbound_policies.append(
@@ -76,7 +79,7 @@ def _remote(name: str, domain: Callable[[Ground], str]) -> Callable[[Ground], No
 
 
 def rule(ground: Ground, name: str, **fields: Any) -> None:
-    """A mail-flow rule that is on."""
+    """Add an enabled mail-flow rule."""
     row = {"Identity": name, "Name": name, "State": "Enabled", "Mode": "Enforce", "Priority": len(ground.exchange.transport_rules)}
     ground.exchange.transport_rules.append(row | fields)
 

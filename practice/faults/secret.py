@@ -1,4 +1,4 @@
-"""Client secrets (facts/microsoft.md 1.2, 9 rows 3 and 5)."""
+"""Faults of client secrets (facts/microsoft.md 1.2, 9 rows 3 and 5)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def _encoded(ground: Ground) -> None:
 
 
 def _unnumbered(ground: Ground) -> None:
-    """The same in a tenant whose sign-in log does not tell the numbers of the requests: the bot's own renewal stands beside it."""
+    """Use the secret's ID as the secret, in a tenant whose sign-in log has its own request numbers.
+
+    The log then also lists the bot's own renewal, without a request number to identify it.
+    """
     put(ground.tenant, log_numbers_itself=True)
     _secret_id(ground)
 

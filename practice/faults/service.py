@@ -1,4 +1,4 @@
-"""The services themselves, and what only the looking suffers from (facts/microsoft.md 5, 7 and 3.5)."""
+"""Faults of the services themselves and of the check's own reading (facts/microsoft.md 5, 7 and 3.5)."""
 
 from __future__ import annotations
 

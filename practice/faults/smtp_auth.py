@@ -1,4 +1,4 @@
-"""SMTP AUTH and the submission server (facts/microsoft.md 2.1, 4 and 4.1)."""
+"""Faults of SMTP AUTH and the submission server (facts/microsoft.md 2.1, 4 and 4.1)."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def _off_for_tenant(ground: Ground) -> None:
 
 
 def no_basic(ground: Ground) -> None:
-    """The organisation's authentication policy forbids passwords for SMTP."""
+    """Forbid passwords for SMTP in the organization's authentication policy."""
     put(ground.exchange, authentication_policies=[{"Identity": "No basic", "Name": "No basic", "AllowBasicAuthSmtp": False}])
     put(ground.exchange, default_authentication_policy="No basic")
 
 
 def _no_smtp_at_all(ground: Ground) -> None:
-    """The same in a tenant where it stops every login."""
+    """Forbid passwords for SMTP in a tenant where this stops every login."""
     no_basic(ground)
     put(ground.user, login_reply=CRITERIA)
 

@@ -1,4 +1,4 @@
-"""Refresh tokens (facts/microsoft.md 4, 9 rows 4 and 10)."""
+"""Faults of refresh tokens (facts/microsoft.md 4, 9 rows 4 and 10)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def _die(ground: Ground) -> None:
 
 
 def _die_unlogged(ground: Ground) -> None:
-    """Without Entra P1 there is no sign-in log to read."""
+    """Invalidate the tokens in a tenant without Entra P1, so that the sign-in log cannot be read."""
     _die(ground)
     for version in ("v1.0", "beta"):
         ground.answer(f"/graph/{version}/auditLogs", 403, NO_LOG)
 
 
 def _own_is_old(ground: Ground) -> None:
-    """Only Webex Connect's own token is old: it kept the first one it ever got."""
+    """Age only Webex Connect's own token, as if it had kept its first one."""
     tokens, own = ground.cloud.vault.refresh, ground.connect.refresh_token
     tokens[own] = replace(tokens[own], at=tokens[own].at - timedelta(days=91))
 

@@ -1,4 +1,4 @@
-"""Webex Connect and the contact center: takes forwarded mail, makes tasks, sends the agent's answer by SMTP."""
+"""Webex Connect and the contact center: accept forwarded mail, create tasks, send answers by SMTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_BYTES: Final = 25 * 1024 * 1024
 
 @dataclass(slots=True)
 class Task:
-    """A mail that waits for an agent."""
+    """Mail that waits for an agent."""
 
     id: str
     customer: str
@@ -40,21 +40,21 @@ class Task:
     status: str = "queued"
 
     def public(self) -> Json:
-        """For the control API; ``from`` and ``to`` as in a mail."""
+        """Return the task for the control API; ``from`` and ``to`` are named as in a mail."""
         values = asdict(self)
         return values | {"from": values["customer"], "to": values["mailbox"], "at": self.at.isoformat()}
 
 
 @dataclass(slots=True)
 class EntryPoint:
-    """Where email comes into the contact center, from the app of Webex Connect."""
+    """Entry point of the contact center, which receives email from the app of Webex Connect."""
 
     name: str
     active: bool = True
 
 
 class Connect:
-    """The email app with its inbound and outbound ways."""
+    """Email app of Webex Connect with its inbound and outbound paths."""
 
     def __init__(self, world: World, store: MailStore) -> None:
         self._world, self._store = world, store
@@ -65,13 +65,19 @@ class Connect:
         self.context: ssl.SSLContext | None = None
 
     def refusal(self, address: str) -> str:
-        """With what words Webex Connect's mail server refuses an address of its own; empty where it takes the mail."""
+        """Return the text with which Webex Connect's mail server refuses one of its addresses.
+
+        The text is empty if the server takes the mail.
+        """
         if self.app.away and address.lower() == self.app.forwarding_address.lower():
             return AWAY
         return NOBODY if address.lower() in self.app.refused else ""
 
     def receive(self, mail: Mail, forwarder: str) -> bool:
-        """A mail from the internet: True when the address is this app's, whatever becomes of it."""
+        """Receive a mail from the internet.
+
+        Return True if the address belongs to this app, whatever happens to the mail.
+        """
         if mail.recipient.lower() != self.app.forwarding_address.lower():
             return False
         self._store.put(mail, "connect", self.app.app_id)
@@ -87,7 +93,7 @@ class Connect:
         return "received", "A task was created"
 
     def _stops(self, mail: Mail, own: set[str]) -> Iterator[tuple[str, str] | None]:
-        """What keeps a mail from becoming a task, in the order in which it is met."""
+        """Yield the reasons that keep a mail from becoming a task, in the order of the checks."""
         yield None if self.app.saved else ("7007", "The app is not saved: the mail starts nothing")
         yield ("dropped", "Sender and recipient are the same: no flow is started") if mail.sender.lower() in own else None
         yield None if self.app.service else ("7007", "The app is not registered to Webex Engage: no flow is started")
@@ -97,7 +103,11 @@ class Connect:
         yield ("7535", "The attachments are larger than 25 MB: the mail goes back to its sender") if mail.size > MOST_BYTES else None
 
     def answer(self, subject: str, body: str, task_id: str = "") -> Json:
-        """The agent answers a task; the receipt tells 7501, 7553 or 7554. Raises ``LookupError`` without such a task."""
+        """Answer a task as the agent and return the receipt with code 7501, 7553 or 7554.
+
+        Raises:
+            LookupError: when the task does not exist.
+        """
         with self._world.lock:
             task = self._task(subject, task_id)
         code, text = self._send(self._answer_to(task, body), task.customer)
@@ -114,7 +124,7 @@ class Connect:
         raise LookupError(f"no task with the subject {subject!r}")
 
     def send(self, recipient: str, subject: str, body: str) -> tuple[str, str]:
-        """A mail by the messaging API; returns the receipt's code and words."""
+        """Send a mail with the messaging API; return the receipt's code and text."""
         with self._world.lock:
             message = self._message(recipient, subject, body)
         code, text = self._send(message, recipient)
@@ -165,7 +175,13 @@ class Connect:
             client.send_message(message, fields["email_id"], [recipient])
 
     def _address(self, server: str, port: str) -> tuple[str, int]:
-        """Office 365's own name and port mean this cloud's server; any other name is unknown here."""
+        """Return the host and port to connect to.
+
+        The name and port of Office 365 lead to this cloud's server. Any other name is unknown here.
+
+        Raises:
+            OSError: when the server is unknown.
+        """
         host, _, own_port = server.strip().lower().partition(":")
         number = own_port or port
         if host in LOCAL and number.isdecimal():

@@ -1,4 +1,4 @@
-"""The email app of Webex Connect as its form shows it (facts/connect.md section 1)."""
+"""Email app of Webex Connect as its form shows it (facts/connect.md section 1)."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ OAUTH: Final = ("authorization_url", "scope", "access_token_url", "refresh_token
 
 
 class FormError(Exception):
-    """What the form of Webex Connect says in red."""
+    """Error that the form of Webex Connect shows in red."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A line of the debug log: a mail in or out, its code and what the mail server said."""
+    """Line of the debug log: a mail in or out, its code, and the mail server's reply."""
 
     id: str
     at: datetime
@@ -50,9 +50,10 @@ class Transaction:
 
 @dataclass(slots=True)
 class ConnectApp:
-    """One app: generated addresses, the fields, the tokens, and what became of it. Secrets are never shown.
+    """App of Webex Connect: generated addresses, fields, tokens and state. Secrets are never shown.
 
-    ``away`` is whether its mail server can be reached by nobody; ``refused`` are addresses of apps that were deleted, where Webex Connect's mail server knows nobody any more.
+    ``away`` means that its mail server cannot be reached. ``refused`` holds the addresses of
+    deleted apps, which Webex Connect's mail server no longer knows.
     """
 
     callback_url: str = CALLBACK
@@ -70,7 +71,10 @@ class ConnectApp:
     log: list[Transaction] = field(default_factory=list)
 
     def fill_in(self, values: Json) -> None:
-        """Type into the fields; names are read as the form's labels or as ours. The generated ones cannot be typed into."""
+        """Fill in the fields; names may be the form's labels or our own.
+
+        The generated fields cannot be filled in.
+        """
         for name, value in values.items():
             key = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
             if key in FIELDS:
@@ -78,20 +82,32 @@ class ConnectApp:
                 self.saved = False
 
     def need(self, *names: str) -> None:
-        """Raise :class:`FormError` for the first empty field."""
+        """Require that these fields are filled in.
+
+        Raises:
+            FormError: for the first empty field.
+        """
         for name in names:
             if not self.fields.get(name):
                 raise FormError(f"{name} must not be empty")
 
     def save(self) -> None:
-        """Save; the tokens have to be there."""
+        """Save the app.
+
+        Raises:
+            FormError: when a field or the tokens are missing.
+        """
         self.need(*NEEDED, *OAUTH)
         if not self.refresh_token:
             raise FormError("Generate Token first: Access Token and Refresh Token are empty")
         self.saved = True
 
     def register(self, service: str) -> None:
-        """Register To Webex Engage; the service cannot be changed afterwards."""
+        """Register the app to Webex Engage; the service cannot be changed afterwards.
+
+        Raises:
+            FormError: when the app is not saved, the service is missing, or it would change.
+        """
         if not self.saved:
             raise FormError("Save the app first")
         if not service:
@@ -101,7 +117,7 @@ class ConnectApp:
         self.service = service
 
     def public(self) -> Json:
-        """The form as a person sees it: secrets are dots."""
+        """Return the form as a person sees it; secrets are masked."""
         shown = {name: value if name != "client_secret" else "*" * 8 for name, value in self.fields.items()}
         return {
             "app_id": self.app_id,

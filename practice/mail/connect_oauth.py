@@ -1,4 +1,4 @@
-"""Generate Token and the refresh, done as Webex Connect does them: with the filled-in fields, over HTTP."""
+"""Generate Token and the token refresh, as Webex Connect does them: with the form's fields, over HTTP."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ LOGIN: Final = frozenset({"login.microsoftonline.com", "login.microsoftonline.us
 
 
 class ConnectOAuth:
-    """Talks to the sign-in half; Microsoft's own host name means this cloud."""
+    """Client of the sign-in pages; Microsoft's own host name leads to this cloud."""
 
     def __init__(self, http: httpx.Client, base_url: str, clock: Callable[[], datetime]) -> None:
         self._http, self._base, self._clock = http, base_url, clock
 
     def generate(self, app: ConnectApp, account: str, action: str) -> None:
-        """Walk the authorization code flow as the chosen account; raises :class:`FormError` with Microsoft's words."""
+        """Go through the authorization code flow as the chosen account.
+
+        Raises:
+            FormError: when it fails; it contains Microsoft's text.
+        """
         app.need("client_id", "client_secret", *OAUTH)
         state = secrets.token_urlsafe(12)
         code = self._code(app, account, action, state)
@@ -34,7 +38,11 @@ class ConnectOAuth:
         self._redeem(app, app.fields["access_token_url"], form)
 
     def refresh(self, app: ConnectApp) -> None:
-        """Renew the access token; raises :class:`FormError`."""
+        """Renew the access token.
+
+        Raises:
+            FormError: when Microsoft refuses.
+        """
         form = {"grant_type": "refresh_token", "refresh_token": app.refresh_token, "scope": app.fields["scope"]}
         self._redeem(app, app.fields["refresh_token_url"], form)
 
@@ -49,7 +57,7 @@ class ConnectOAuth:
         }
         url = self._here(app.fields["authorization_url"])
         page = self._send("GET", url, params=query)
-        if page.status_code == 200:  # noqa: PLR2004 - the chooser; anything else is an answer already
+        if page.status_code == 200:  # noqa: PLR2004 - the account chooser; any other status is already an answer
             page = self._send("POST", url, params=query, data={"account": account, "action": action})
         location = str(page.headers.get("location", ""))
         if not location.startswith(app.callback_url + "?"):
@@ -84,6 +92,6 @@ class ConnectOAuth:
 
 
 def _words(page: str) -> str:
-    """The words of an error page from Microsoft's code on."""
+    """Return the text of an error page, starting with Microsoft's code; empty without such a code."""
     text = unescape(sub(r"<[^>]+>", " ", page))
     return "AADSTS" + text.partition("AADSTS")[2].strip() if "AADSTS" in text else ""

@@ -20,13 +20,13 @@ Json = dict[str, Any]
 
 
 class MailControl:
-    """What people do outside Microsoft: fill in a form, write a mail, answer one."""
+    """Actions of people outside Microsoft: fill in a form, write a mail, answer one."""
 
     def __init__(self, world: World, connect: Connect, store: MailStore) -> None:
         self._world, self._connect, self._store = world, connect, store
 
     def register(self, pages: Blueprint) -> None:
-        """Put the routes on the pages."""
+        """Add the routes to the blueprint."""
         pages.add_url_rule("/connect/app", "connect_app", self.app, methods=["GET", "POST"])
         pages.add_url_rule("/connect/generate_token", "connect_token", self.generate_token, methods=["POST"])
         pages.add_url_rule("/connect/save", "connect_save", self.save, methods=["POST"])
@@ -38,7 +38,7 @@ class MailControl:
         pages.add_url_rule("/agent/answer", "agent_answer", self.answer, methods=["POST"])
 
     def app(self) -> ResponseReturnValue:
-        """The form; POST types into it (``fields`` or the fields themselves)."""
+        """Return the form; a POST fills it in (``fields``, or the fields themselves)."""
         if request.method == "POST":
             body = _body()
             before = self._connect.app.public()
@@ -47,7 +47,10 @@ class MailControl:
         return jsonify(self._connect.app.public())
 
     def generate_token(self) -> ResponseReturnValue:
-        """``{"as": account}``: Generate Token; ``"action": "decline"`` declines. 409 with Microsoft's words when it fails."""
+        """Press Generate Token as ``{"as": account}``; ``"action": "decline"`` declines.
+
+        Return 409 with Microsoft's text if it fails.
+        """
         body = _body()
         if self._connect.oauth is None:
             return jsonify({"error": "not started"}), 503
@@ -59,11 +62,11 @@ class MailControl:
         return jsonify(self._connect.app.public())
 
     def save(self) -> ResponseReturnValue:
-        """Save."""
+        """Press Save."""
         return self._button("save", self._connect.app.save)
 
     def register_app(self) -> ResponseReturnValue:
-        """``{"service": name}``: Register To Webex Engage."""
+        """Press Register To Webex Engage, with ``{"service": name}``."""
         service = str(_body().get("service", ""))
         return self._button("register", lambda: self._connect.app.register(service))
 
@@ -76,11 +79,11 @@ class MailControl:
         return jsonify(self._connect.app.public())
 
     def log(self) -> ResponseReturnValue:
-        """The debug console."""
+        """Return the debug log."""
         return jsonify({"items": [asdict(item) | {"at": item.at.isoformat()} for item in self._connect.app.log]})
 
     def customer(self) -> ResponseReturnValue:
-        """``{"from", "to", "subject", "body"}``: somebody on the internet writes, by real SMTP."""
+        """Send a mail from the internet over real SMTP: ``{"from", "to", "subject", "body"}``."""
         body = _body()
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = body["from"], body["to"], body.get("subject", "")
@@ -95,15 +98,15 @@ class MailControl:
         return jsonify({"message_id": message["Message-ID"]})
 
     def mail(self) -> ResponseReturnValue:
-        """Every mail and where it is."""
+        """Return every mail and its place."""
         return jsonify({"items": [copy.public() for copy in self._store.all()]})
 
     def tasks(self) -> ResponseReturnValue:
-        """The contact center's tasks, oldest first."""
+        """Return the contact center's tasks, oldest first."""
         return jsonify({"items": [task.public() for task in list(self._connect.tasks)]})
 
     def answer(self) -> ResponseReturnValue:
-        """``{"subject" or "task", "body"}``: the agent answers; the receipt comes back."""
+        """Answer as the agent and return the receipt: ``{"subject" or "task", "body"}``."""
         body = _body()
         try:
             receipt = self._connect.answer(str(body.get("subject", "")), str(body.get("body", "")), str(body.get("task", "")))
@@ -113,7 +116,7 @@ class MailControl:
 
 
 def _who(body: Json) -> str:
-    """Who sits at the form, where the call says it."""
+    """Return the person at the form, or "Webex Connect" if the call names no person."""
     return str(body.get("as") or "Webex Connect")
 
 

@@ -1,4 +1,7 @@
-"""The way of a mail: into a mailbox, on to where the mailbox forwards it, or back as a report (facts/microsoft.md 2.2, 2.5)."""
+"""Path of a mail: into a mailbox, on to a forwarding address, or back as a report.
+
+Source: facts/microsoft.md 2.2, 2.5.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,22 @@ LOOP: Final = 4
 
 
 class Flow:
-    """Moves mails. ``connect`` is offered every forwarded mail and says whether the address was one of its own.
+    """Mail flow between mailboxes, Webex Connect and the internet.
 
-    ``refusal`` are the words with which the server of an address outside refuses it, or nothing.
+    ``connect`` is offered every forwarded mail and returns whether the address was its own.
+    ``refusal`` returns the text with which an outside server refuses an address, or an empty text.
     """
 
     def __init__(self, world: World, store: MailStore, connect: Inbound, refusal: Callable[[str], str]) -> None:
         self._world, self._store, self._connect, self._refusal = world, store, connect, refusal
 
     def known(self, address: str) -> bool:
-        """Whether an address is a mailbox of a tenant."""
+        """Return whether an address is a mailbox of a tenant."""
         found = self._world.find_user(address)
         return found is not None and found[1].mailbox is not None and found[1].licensed and address.lower() in found[1].addresses()
 
     def arrive(self, mail: Mail, trace_id: str = "", hops: int = 0) -> None:
-        """A mail for a mailbox: keep it, forward it, or both."""
+        """Deliver a mail for a mailbox: keep it, forward it, or both."""
         found = self._world.find_user(mail.recipient)
         if found is None or found[1].mailbox is None:
             self._store.put(mail, "nowhere", mail.recipient, "550 5.1.10 Recipient not found")
@@ -52,7 +56,7 @@ class Flow:
         if forwards and hops < LOOP:
             self._forward(tenant, user, box, mail, trace_id, hops)
 
-    def _forward(self, tenant: Tenant, user: User, box: Mailbox, mail: Mail, trace_id: str, hops: int) -> None:  # noqa: PLR0913, PLR0917 - a forward has these
+    def _forward(self, tenant: Tenant, user: User, box: Mailbox, mail: Mail, trace_id: str, hops: int) -> None:  # noqa: PLR0913, PLR0917 - the parts of a forward
         target = box.forwarding_address or (box.forwarding_smtp_address or "").partition(":")[2]
         copy = Mail(mail.message_id, mail.sender, target, mail.subject, mail.body, mail.size, self._world.now())
         if self.known(target):
@@ -68,13 +72,16 @@ class Flow:
             self._store.put(copy, "internet", target)
 
     def _refuse(self, tenant: Tenant, user: User, mail: Mail, trace_id: str, reason: str, place: str) -> None:  # noqa: PLR0913, PLR0917 - as above
-        """It goes no further; ``rejected`` is a forward. What begins with 4 puts it off for as long as the fault lasts."""
+        """Stop a mail; with ``place`` "rejected" it is a forwarded mail.
+
+        A reason that begins with 4 defers the mail for as long as the fault lasts.
+        """
         status, event = ("pending", "Defer") if reason.startswith("4") else ("failed", "Fail")
         self._row(tenant, mail, trace_id, status, (event, f"Reason: [{{LED={reason}}}]"))
         self._store.put(mail, place, user.upn, reason)
 
     def _report(self, user: User, mail: Mail, reason: str) -> None:
-        """The non-delivery report to whoever wrote."""
+        """Send a non-delivery report to the sender."""
         subject, body = f"Undeliverable: {mail.subject}", f"Your message to {user.mail} couldn't be delivered.\n\n{reason}\n"
         number = f"<{new_id()}@practice.example>"
         self._store.put(
@@ -84,7 +91,7 @@ class Flow:
         )
 
     def leave(self, tenant: Tenant, mail: Mail) -> None:
-        """A mail that a mailbox's owner submitted: to another mailbox here, or out."""
+        """Send a mail that a mailbox submitted, to another mailbox here or to the internet."""
         trace_id, author = new_id(), tenant.user(mail.sender)
         if self.known(mail.recipient):
             self.arrive(mail, trace_id)

@@ -1,6 +1,8 @@
-"""What may stop a mail before the mailbox, keep a forwarded one in the organisation (facts/microsoft.md 2.3: the block wins), or an answer.
+"""Checks that may stop a mail: on arrival, as a forward, or as an answer.
 
-The words beyond the facts are those of Microsoft's page "Email non-delivery reports and SMTP errors in Exchange Online" and its details.
+A block wins over a permission (facts/microsoft.md 2.3). Texts that the facts lack are from
+Microsoft's page "Email non-delivery reports and SMTP errors in Exchange Online" and its detail
+pages.
 """
 
 from __future__ import annotations
@@ -23,26 +25,29 @@ REMOTE: Final = "550 5.7.1 Automatic forwarding to the remote domain is not allo
 
 
 def arrival(tenant: Tenant, box: Mailbox, sender: str, target: str, subject: str) -> str | None:
-    """Why a mail does not come into the mailbox; None when it does. Nothing says what Exchange forwards of a mail that finds it full."""
+    """Return the reason that a mail does not arrive in the mailbox; None if it arrives.
+
+    No source says whether Exchange still forwards a mail if the mailbox is full.
+    """
     if box.senders_authenticated and not _inside(tenant, sender):
         return INSIDE_ONLY
     return transport(tenant, sender, target, subject) or (FULL if box.full else None)
 
 
 def answer(tenant: Tenant, author: str, target: str, subject: str) -> str | None:
-    """Why a mail that a mailbox has submitted does not leave; None when it does."""
+    """Return the reason that a mail submitted by a mailbox does not leave; None if it leaves."""
     return _held(tenant, tenant.user(author)) or transport(tenant, author, target, subject)
 
 
 def _held(tenant: Tenant, owner: User | None) -> str | None:
-    """Whom Microsoft lets send nothing."""
+    """Return the reason that Microsoft lets this sender or tenant send nothing; None if it may send."""
     if owner and owner.restricted:
         return RESTRICTED
     return TENANT_BLOCKED if tenant.exchange.sending_blocked else None
 
 
 def block(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | None:
-    """Why a mailbox's forward to an address outside goes nowhere; None when it goes."""
+    """Return the reason that a mailbox's forward to an outside address fails; None if it passes."""
     domain = target.rpartition("@")[2].lower()
     if held := _held(tenant, owner):
         return held
@@ -54,7 +59,7 @@ def block(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | 
 
 
 def policy(tenant: Tenant, owner: User) -> Json:
-    """The outbound policy for a sender: the first enabled rule that matches, else the default one."""
+    """Return the outbound policy for a sender: that of the first enabled matching rule, or the default."""
     policies = tenant.exchange.outbound_policies
     for rule in sorted(tenant.exchange.outbound_rules, key=lambda row: int(row["Priority"])):
         found = next((row for row in policies if row["Name"] == rule["HostedOutboundSpamFilterPolicy"]), None)
@@ -86,7 +91,7 @@ def _domain(_tenant: Tenant, owner: User, value: str) -> bool:
 
 
 def remote_domain(tenant: Tenant, domain: str) -> Json:
-    """The entry for a domain: its own, one with a wildcard, or ``*``."""
+    """Return the entry for a domain: its own, one with a wildcard, or ``*``."""
     rows = {str(row["DomainName"]).lower(): row for row in tenant.exchange.remote_domains}
     parts = domain.split(".")
     names = [domain, *("*." + ".".join(parts[at:]) for at in range(len(parts) - 1)), "*"]
@@ -94,9 +99,10 @@ def remote_domain(tenant: Tenant, domain: str) -> Json:
 
 
 def transport(tenant: Tenant, sender: str, target: str, subject: str = "") -> str | None:
-    """The first mail flow rule that rejects or takes away the mail. The sender of a forward is the mailbox here.
+    """Return the refusal of the first mail-flow rule that rejects or removes the mail, or None.
 
-    A condition on the message type AutoForward never matches the forwarding of a mailbox, only that of inbox rules.
+    The sender of a forwarded mail is the mailbox here. A condition on the message type AutoForward
+    never matches the forwarding of a mailbox, only that of inbox rules.
     """
     for rule in tenant.exchange.transport_rules:
         if not _on(rule) or rule.get("MessageTypeMatches") or not _applies(tenant, rule, sender, target) or not _says(rule, subject):
@@ -133,7 +139,7 @@ def _is_from(tenant: Tenant, sender: str, names: list[Any]) -> bool:
 
 
 def _applies(tenant: Tenant, rule: Json, sender: str, target: str) -> bool:
-    """Whether every condition of the rule that is served here holds."""
+    """Return whether every supported condition of the rule holds."""
     domain = target.rpartition("@")[2].lower()
     names, excepted = ({str(value).lower() for value in rule.get(f"{prefix}RecipientDomainIs") or []} for prefix in ("", "ExceptIf"))
     targets = {str(value).lower() for value in rule.get("SentTo") or []}

@@ -1,4 +1,4 @@
-"""Whether an XOAUTH2 login is good, and the reply's exact text when it is not (facts/microsoft.md 4 and 4.1)."""
+"""Check of an XOAUTH2 login, with the reply's exact text if it fails (facts/microsoft.md 4 and 4.1)."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ SECURITY_DEFAULTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A good login: the mailbox that sends."""
+    """Successful login: the mailbox that sends."""
 
     tenant: Tenant
     mailbox: User
 
 
 def decide(world: World, keys: Keys, response: str) -> Login | str:
-    """A login, or the reply that refuses it."""
+    """Return the login, or the reply that refuses it."""
     name, token = _credentials(response)
     claims = _claims(world, keys, token)
     found = world.find_user(name) if name else None
@@ -62,7 +62,7 @@ def decide(world: World, keys: Keys, response: str) -> Login | str:
 
 
 def _credentials(response: str) -> tuple[str, str]:
-    """User and token from the base64 text; two empty texts for anything malformed."""
+    """Return the user and token from the base64 text; two empty texts if it is malformed."""
     try:
         parts = base64.b64decode(response, validate=True).decode().split("\x01")
     except (binascii.Error, UnicodeDecodeError):
@@ -82,7 +82,7 @@ def _claims(world: World, keys: Keys, token: str) -> dict[str, Any] | None:
 
 
 def _may(tenant: Tenant, mailbox: User, claims: dict[str, Any]) -> bool:
-    """The token's user is the mailbox, or may open it (a shared mailbox)."""
+    """Return whether the token's user is the mailbox or may open it (a shared mailbox)."""
     person = tenant.users.get(claims["oid"])
     if person is None or not person.enabled:
         return False

@@ -1,4 +1,4 @@
-"""Two SMTP servers on loopback: submission (STARTTLS and XOAUTH2) and the mail exchanger that the internet sends to."""
+"""SMTP servers on loopback: submission (STARTTLS and XOAUTH2) and the mail exchanger for the internet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUEUED: Final = "250 2.0.0 OK <practice> [Hostname=PRACTICE01.practice.example]"
 
 
 class Server:
-    """An SMTP server in a thread of its own; ``port`` 0 takes any free one."""
+    """SMTP server in its own thread; ``port`` 0 takes any free port."""
 
     def __init__(self, factory: Callable[[asyncio.AbstractEventLoop], SMTP], port: int) -> None:
         self._factory, self.port = factory, port
@@ -41,7 +41,11 @@ class Server:
         self._trouble: OSError | None = None
 
     def start(self) -> None:
-        """Listen; raises ``OSError`` when the port is taken."""
+        """Start to listen.
+
+        Raises:
+            OSError: when the port is taken.
+        """
         self._thread.start()
         self._ready.wait()
         if self._trouble:
@@ -76,7 +80,10 @@ class Server:
 
 
 class SubmissionSmtp(SMTP):
-    """SMTP with Exchange's way of XOAUTH2: a plain 535, no challenge with a reason. A token makes a long line."""
+    """SMTP with Exchange's form of XOAUTH2: a plain 535, without a challenge that gives a reason.
+
+    The line limit is raised because a token makes a long line.
+    """
 
     line_length_limit = LONGEST_LINE
 
@@ -86,14 +93,14 @@ class SubmissionSmtp(SMTP):
         self.command_size_limits["AUTH"] = LONGEST_LINE
 
     def connection_made(self, transport: Any) -> None:
-        """Greet, or hang up at once."""
+        """Send the greeting, or close the connection at once."""
         if self._world.smtp_mood == HANGS_UP:
             transport.abort()
         else:
             super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Where there was no greeting, there is nothing to end."""
+        """End the session, unless the connection was closed before the greeting."""
         if self.transport is not None:
             super().connection_lost(error)
 
@@ -111,20 +118,20 @@ class SubmissionSmtp(SMTP):
 
 
 class Submission:
-    """What an authenticated mailbox may do: send as itself."""
+    """Submission of mail: an authenticated mailbox may send as itself."""
 
     def __init__(self, world: World, flow: Flow) -> None:
         self._world, self._flow = world, flow
 
     async def handle_MAIL(self, _server: Any, session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802 - aiosmtpd's hook
-        """Nobody sends without a login."""
+        """Refuse a sender that has not logged in."""
         if not isinstance(cast("Any", session.auth_data), Login):
             return f"530 5.7.57 Client not authenticated to send mail. {sasl.SITE}"
         envelope.mail_from = address
         return "250 2.1.0 Sender OK"
 
     async def handle_DATA(self, _server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's hook
-        """Take the mail, when the mailbox may send as its sender."""
+        """Accept the mail if the mailbox may send as its sender."""
         login = cast("Login", session.auth_data)
         with self._world.lock:
             for recipient in envelope.rcpt_tos:
@@ -148,13 +155,13 @@ def _may_send(login: Login, name: str) -> bool:
 
 
 class Exchanger:
-    """The mail exchanger: takes mail for mailboxes of the tenants from anybody."""
+    """Mail exchanger that accepts mail for the tenants' mailboxes from any sender."""
 
     def __init__(self, world: World, flow: Flow) -> None:
         self._world, self._flow = world, flow
 
     async def handle_RCPT(self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802 - aiosmtpd's hook
-        """Only mailboxes that are here."""
+        """Accept only mailboxes of this cloud."""
         if self._world.tenant_of(address) is None:
             return f"550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain {sasl.SITE}"
         if not self._flow.known(address):
@@ -163,7 +170,7 @@ class Exchanger:
         return "250 2.1.5 Recipient OK"
 
     async def handle_DATA(self, _server: Any, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's hook
-        """Take the mail."""
+        """Accept the mail."""
         with self._world.lock:
             for recipient in envelope.rcpt_tos:
                 self._flow.arrive(_read(envelope, recipient, self._world)[0])
@@ -171,7 +178,10 @@ class Exchanger:
 
 
 def submission(world: World, keys: Keys, flow: Flow, context: ssl.SSLContext, strange: ssl.SSLContext) -> Server:
-    """The submission server, as smtp.office365.com:587 is one; ``strange`` has a certificate that nobody trusts."""
+    """Return the submission server, which imitates smtp.office365.com:587.
+
+    ``strange`` has a certificate that no client trusts.
+    """
 
     def make(loop: asyncio.AbstractEventLoop) -> SMTP:
         mood = world.smtp_mood
@@ -193,12 +203,12 @@ def submission(world: World, keys: Keys, flow: Flow, context: ssl.SSLContext, st
 
 
 def _basic(*_args: Any) -> AuthResult:
-    """A login with a password: never."""
+    """Refuse every login with a password."""
     return AuthResult(success=False, handled=False, message=sasl.NO_BASIC)
 
 
 def exchanger(world: World, flow: Flow) -> Server:
-    """The mail exchanger, where the internet's mail comes in."""
+    """Return the mail exchanger, which receives mail from the internet."""
 
     def make(loop: asyncio.AbstractEventLoop) -> SMTP:
         return SMTP(Exchanger(world, flow), hostname="mx.practice.example", data_size_limit=MOST_BYTES, loop=loop)

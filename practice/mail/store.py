@@ -1,4 +1,4 @@
-"""Every mail of the practice cloud and where it is."""
+"""Store of every mail of the practice cloud and its place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One message as it was handed over."""
+    """Message as it was submitted."""
 
     message_id: str
     sender: str
@@ -26,7 +26,10 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy of a message and where it is: a mailbox, Webex Connect, the internet, or why it went no further."""
+    """Copy of a message with its place.
+
+    The place is a mailbox, Webex Connect, the internet, or the reason that it was stopped.
+    """
 
     mail: Mail
     place: str
@@ -34,7 +37,7 @@ class Copy:
     note: str = ""
 
     def public(self) -> dict[str, Any]:
-        """For the control API."""
+        """Return the copy for the control API."""
         return {**asdict(self.mail), "at": self.mail.at.isoformat(), "place": self.place, "owner": self.owner, "note": self.note}
 
 
@@ -45,22 +48,22 @@ class MailStore:
         self._copies: list[Copy] = []
 
     def put(self, mail: Mail, place: str, owner: str, note: str = "") -> None:
-        """Leave a copy somewhere."""
+        """Store a copy at a place."""
         self._copies.append(Copy(mail, place, owner, note))
 
     def replace(self, copies: Iterable[Copy]) -> None:
-        """Have these copies and no others."""
+        """Replace all copies with these."""
         self._copies = list(copies)
 
     def all(self) -> tuple[Copy, ...]:
-        """Every copy."""
+        """Return every copy."""
         return tuple(self._copies)
 
 
 def parse(raw: bytes, sender: str, recipient: str, at: datetime) -> tuple[Mail, EmailMessage]:
-    """Read a message from the wire."""
+    """Parse a message from its raw bytes."""
     message = email.message_from_bytes(raw, policy=email.policy.default)
-    assert isinstance(message, EmailMessage)  # noqa: S101 - what this policy makes
+    assert isinstance(message, EmailMessage)  # noqa: S101 - this policy makes EmailMessage objects
     body = message.get_body(("plain", "html"))
     text = body.get_content() if body else ""
     number = str(message["Message-ID"] or f"<{at.timestamp()}@practice.example>").strip()

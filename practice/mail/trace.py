@@ -1,4 +1,4 @@
-"""The message trace: what happened to each message for each recipient, seen late."""
+"""Message trace: the events of each message for each recipient, visible after a delay."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a row: Receive, Deliver, Fail, Send external and so on."""
+    """Event of a row: Receive, Deliver, Fail, Send external and so on."""
 
     at: datetime
     event: str
@@ -20,7 +20,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One message for one recipient. Copies of a message share its ``trace_id``."""
+    """Trace of one message for one recipient; copies of a message share its ``trace_id``."""
 
     trace_id: str
     tenant_id: str
@@ -43,23 +43,23 @@ class TraceLog:
         self._rows: list[Row] = []
 
     def add(self, row: Row) -> None:
-        """Note a row."""
+        """Add a row."""
         self._rows.append(row)
 
     def seen(self, tenant_id: str) -> Iterator[Row]:
-        """The rows of a tenant that a reader can see now, oldest first."""
+        """Return the rows of a tenant that a reader can see now, oldest first."""
         latest = self._clock() - self._delay()
         return (row for row in list(self._rows) if row.tenant_id == tenant_id and row.at <= latest)
 
     def find(self, tenant_id: str, trace_id: str, recipient: str) -> Row | None:
-        """One row by message and recipient."""
+        """Return the visible row of a message and recipient, or None."""
         wanted = recipient.lower()
         return next((row for row in self.seen(tenant_id) if row.trace_id == trace_id and row.recipient.lower() == wanted), None)
 
     def replace(self, rows: Iterable[Row]) -> None:
-        """Have these rows and no others."""
+        """Replace all rows with these."""
         self._rows = list(rows)
 
     def all(self) -> tuple[Row, ...]:
-        """Every row at once, for the control API."""
+        """Return every row at once, for the control API."""
         return tuple(self._rows)

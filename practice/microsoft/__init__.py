@@ -1,4 +1,4 @@
-"""The practice cloud's Microsoft half: Entra sign-in, Graph, Exchange, and the mail that flows through it."""
+"""Microsoft half of the practice cloud: Entra sign-in, Graph, Exchange, and mail flow."""
 
 from practice.microsoft.cloud import Cloud
 

@@ -1,4 +1,7 @@
-"""The permissions that Microsoft Graph and Exchange Online expose; every id is random per start, so a hard-coded one fails."""
+"""Permissions that Microsoft Graph and Exchange Online expose.
+
+Every ID is random per start, so a hard-coded ID fails.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ OIDC: Final = frozenset({"openid", "profile", "email", "offline_access"})
 
 
 def scope(value: str, kind: str) -> Json:
-    """One delegated permission (permissionScope)."""
+    """Return a delegated permission (permissionScope)."""
     return {
         "id": str(uuid.uuid4()),
         "value": value,
@@ -75,7 +78,7 @@ def scope(value: str, kind: str) -> Json:
 
 
 def role(value: str) -> Json:
-    """One application permission (appRole)."""
+    """Return an application permission (appRole)."""
     return {
         "id": str(uuid.uuid4()),
         "value": value,
@@ -88,7 +91,7 @@ def role(value: str) -> Json:
 
 
 class Catalogue:
-    """The permissions of one start of the cloud: the same in every tenant, as they are in reality."""
+    """Permissions of one start of the cloud, the same in every tenant, as in reality."""
 
     def __init__(self) -> None:
         self.scopes = {
@@ -101,15 +104,23 @@ class Catalogue:
         }
 
     def scope_id(self, app_id: str, value: str) -> str:
-        """The id of a delegated permission; raises ``KeyError`` for an unknown one."""
+        """Return the ID of a delegated permission.
+
+        Raises:
+            KeyError: when the permission is unknown.
+        """
         return {item["value"]: str(item["id"]) for item in self.scopes[app_id]}[value]
 
     def role_id(self, app_id: str, value: str) -> str:
-        """The id of an application permission; raises ``KeyError`` for an unknown one."""
+        """Return the ID of an application permission.
+
+        Raises:
+            KeyError: when the permission is unknown.
+        """
         return {item["value"]: str(item["id"]) for item in self.roles[app_id]}[value]
 
     def declare(self, app_id: str, values: tuple[str, ...], roles: tuple[str, ...] = ()) -> Json:
-        """A requiredResourceAccess entry for delegated permissions, and for application permissions."""
+        """Return a requiredResourceAccess entry for delegated and application permissions."""
         access = [{"id": self.scope_id(app_id, value), "type": "Scope"} for value in values]
         access += [{"id": self.role_id(app_id, value), "type": "Role"} for value in roles]
         return {"resourceAppId": app_id, "resourceAccess": access}

@@ -1,4 +1,4 @@
-"""The Microsoft half as one thing: its web pages, its SMTP servers, its control routes."""
+"""Microsoft half as one object: its web pages, SMTP servers and control routes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from practice.microsoft.world import World
 
 
 class Cloud:
-    """Entra, Graph, Exchange, SMTP, Webex Connect and the agent; ``start`` and ``stop`` once each."""
+    """Entra, Graph, Exchange, SMTP, Webex Connect and the agent; call ``start`` and ``stop`` once each."""
 
     def __init__(self, journal: JournalPort, tls: TlsPort, settings: SettingsPort, clock: Callable[[], datetime] | None = None) -> None:
         self.world = World(journal, settings, clock)
@@ -41,7 +41,7 @@ class Cloud:
         seed.fill(self.world)
 
     def blueprints(self) -> list[Blueprint]:
-        """The pages of the cloud itself."""
+        """Return the pages of the cloud itself."""
         return [
             graph.blueprint(self.world, self.keys),
             exchange.blueprint(self.world, self.keys),
@@ -49,16 +49,16 @@ class Cloud:
         ]
 
     def control(self) -> Blueprint:
-        """The control routes under /practice/."""
+        """Return the control routes under /practice/."""
         pages = Blueprint("microsoft_control", __name__, url_prefix="/practice")
         TenantControl(self.world, self.vault).register(pages)
         MailControl(self.world, self.connect, self.store).register(pages)
         return pages
 
     def start(self, base_url: str, transport: httpx.BaseTransport | None = None) -> None:
-        """Listen for mail and know one's own address; ``transport`` takes the place of the network to it.
+        """Start to listen for mail and set the cloud's own base URL.
 
-        The ports that are really used are written back to the settings.
+        ``transport`` replaces the network to it. The ports in use are written back to the settings.
         """
         self.world.base_url = base_url.rstrip("/")
         context = self._tls.client_context()

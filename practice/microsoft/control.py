@@ -18,13 +18,16 @@ HIDDEN: Final = "_"
 
 
 class TenantControl:
-    """Looks into tenants and sets their state, as an administrator elsewhere or the weather would."""
+    """Routes that read and set the state of tenants.
+
+    They imitate changes made by an administrator elsewhere or by outside events.
+    """
 
     def __init__(self, world: World, vault: Vault) -> None:
         self._world, self._vault = world, vault
 
     def register(self, pages: Blueprint) -> None:
-        """Put the routes on the pages."""
+        """Add the routes to the blueprint."""
         pages.add_url_rule("/tenants/<domain>", "tenant", self.tenant, methods=["GET", "PATCH"])
         pages.add_url_rule("/issued", "issued", self.issued, methods=["GET"])
         pages.add_url_rule("/crowd", "crowd", self.crowd, methods=["POST"])
@@ -32,7 +35,10 @@ class TenantControl:
         pages.add_url_rule("/bot", "bot", self.bot, methods=["PUT"])
 
     def tenant(self, domain: str) -> ResponseReturnValue:
-        """The state without secrets; PATCH sets what it names (see :mod:`practice.microsoft.setters`)."""
+        """Return the state without secrets.
+
+        A PATCH sets the given values (see :mod:`practice.microsoft.setters`).
+        """
         with self._world.lock:
             found = self._world.tenant(domain)
             if found is None:
@@ -45,18 +51,21 @@ class TenantControl:
             return jsonify(shown(found))
 
     def issued(self) -> ResponseReturnValue:
-        """Every client secret, authorization code and refresh token that was ever given out, so that a test can search for them."""
+        """Return every client secret, authorization code and refresh token ever issued.
+
+        A test can search for them.
+        """
         with self._world.lock:
             found = {"client_secrets": self._world.told, "codes": list(self._vault.codes), "refresh_tokens": list(self._vault.refresh)}
             return jsonify(found)
 
     def crowd(self) -> ResponseReturnValue:
-        """Many tenants with channels that work (see :mod:`practice.microsoft.crowd`)."""
+        """Create many tenants with working channels (see :mod:`practice.microsoft.crowd`)."""
         with self._world.lock:
             return jsonify(crowd.make(self._world, request.get_json(force=True)))
 
     def settings(self) -> ResponseReturnValue:
-        """The delays."""
+        """Return the delays; a PUT changes them."""
         if request.method == "PUT":
             try:
                 return jsonify(self._world.settings.change(request.get_json(force=True)))
@@ -65,7 +74,10 @@ class TenantControl:
         return jsonify(self._world.settings.public())
 
     def bot(self) -> ResponseReturnValue:
-        """``{"redirect_uris": [...]}``: register the bot's own addresses; until then any on this machine is taken."""
+        """Register the bot's own redirect URIs: ``{"redirect_uris": [...]}``.
+
+        Until then, any address on this machine is accepted.
+        """
         with self._world.lock:
             found = self._world.application(self._world.settings.bot_client_id)
             if found is None:
@@ -76,7 +88,7 @@ class TenantControl:
 
 
 def shown(tenant: Tenant) -> Json:
-    """The state of a tenant for people; secret texts are not in it."""
+    """Return the state of a tenant for people, without the text of secrets."""
     exchange = tenant.exchange
     return {
         "id": tenant.id,

@@ -1,4 +1,7 @@
-"""Many tenants with many channels that work, made in one call: what a look at all of them needs, without hundreds of conversations."""
+"""Many tenants with many working channels, made in one call.
+
+Tests of the check of all channels need them, without hundreds of conversations.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,15 @@ YEAR: Final = timedelta(days=365)
 
 
 def make(world: World, wanted: Json) -> Json:
-    """``{"tenants": {domain: {mailbox: the app's uniqueName}}, "redirect_uris", "forwarding_address", "bot_reads"}``.
+    """Create tenants with channels and return their IDs.
 
-    Each tenant has an administrator, ``admin@DOMAIN``, who may grant everything.
+    ``wanted`` is ``{"tenants": {domain: {mailbox: the app's uniqueName}}, "redirect_uris",
+    "forwarding_address", "bot_reads"}``.
 
-    Returns ``{domain: {"id": tenant, "channels": {mailbox: {"client_id", "key_id"}}}}``. With ``bot_reads`` the tenants let the
-    bot's own app read, Exchange included.
+    Each tenant has an administrator, ``admin@DOMAIN``, who may grant everything. With ``bot_reads``
+    the tenants let the bot's own app read, including Exchange.
+
+    The result is ``{domain: {"id": tenant, "channels": {mailbox: {"client_id", "key_id"}}}}``.
     """
     made: Json = {}
     for domain, channels in wanted["tenants"].items():

@@ -1,4 +1,7 @@
-"""The well-known ids of Microsoft's side (facts/microsoft.md 1.4 and 6.2); permission ids are made anew at every start instead."""
+"""Well-known IDs of Microsoft (facts/microsoft.md 1.4 and 6.2).
+
+Permission IDs are not among them: they are new at every start.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ TRACE_APP: Final = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
 RESOURCE_NAMES: Final = {GRAPH_APP: "Microsoft Graph", EXCHANGE_APP: "Office 365 Exchange Online"}
 
 PLACE: Final = "X-Practice-Place"
-"""Every request comes from this machine: this header says from where it would come, for policies that ask for the place."""
+"""Header with the place that a request is said to come from, for policies with a location condition.
+
+Every request really comes from this machine.
+"""
 WEBEX: Final = "Webex Connect"
 
 GLOBAL_ADMINISTRATOR: Final = "62e90394-69f5-4237-9190-012177145e10"

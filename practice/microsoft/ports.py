@@ -1,4 +1,4 @@
-"""What the Microsoft half needs from the shell around it, and nothing more."""
+"""Interfaces that the Microsoft half needs from the shell around it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from typing import Any, Protocol
 
 
 class JournalPort(Protocol):
-    """Where every write of the cloud is noted; ``before`` and ``after`` never hold a secret."""
+    """Journal of every write of the cloud; ``before`` and ``after`` never hold a secret."""
 
-    def write(self, who: str, service: str, action: str, object: str, before: Any = None, after: Any = None) -> Any:  # noqa: A002, PLR0913, PLR0917 - the journal's own words
+    def write(self, who: str, service: str, action: str, object: str, before: Any = None, after: Any = None) -> Any:  # noqa: A002, PLR0913, PLR0917 - as the journal names them
         """Note one write."""
 
 
 class TlsPort(Protocol):
-    """The certificates of this start."""
+    """Certificates of this start."""
 
     def server_context(self) -> ssl.SSLContext:
-        """A context for a server on localhost."""
+        """Return a context for a server on localhost."""
 
     def client_context(self) -> ssl.SSLContext:
-        """A context for a client that trusts this cloud's authority."""
+        """Return a context for a client that trusts this cloud's authority."""
 
 
 class SettingsPort(Protocol):
-    """The delays (in seconds), the ports (0 is any free one, written back) and the bot's own credentials."""
+    """Settings: the delays in seconds, the ports, and the bot's own credentials.
+
+    A port of 0 means any free one; the port in use is written back.
+    """
 
     replication_s: float
     customization_s: float
@@ -36,7 +39,11 @@ class SettingsPort(Protocol):
     bot_client_secret: str
 
     def public(self) -> dict[str, Any]:
-        """Everything but the credentials."""
+        """Return everything but the credentials."""
 
     def change(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Set the named delays; raises ``ValueError`` for anything else."""
+        """Set the named delays.
+
+        Raises:
+            ValueError: for any other name or value.
+        """

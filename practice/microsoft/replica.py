@@ -1,4 +1,7 @@
-"""Directory objects as readers see them: late (facts/microsoft.md section 7, eventual consistency)."""
+"""Replicated directory objects: readers see changes late.
+
+Source: facts/microsoft.md section 7, eventual consistency.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Entry:
-    """One object: what was written, when, and what readers still see meanwhile (None: nothing)."""
+    """Object with its written value, its time, and the value that readers still see (None: nothing)."""
 
     written: Json
     at: datetime
@@ -21,7 +24,7 @@ class Entry:
 
 
 class Collection:
-    """Objects by their id. Writers see what was written; readers see it after the delay."""
+    """Objects by ID; writers see the written value at once, readers after the delay."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
@@ -34,20 +37,20 @@ class Collection:
         return value
 
     def seed(self, value: Json) -> Json:
-        """Put an object that has been there for long."""
+        """Store an object as if it had existed for a long time."""
         self._entries[value["id"]] = Entry(value, datetime.min.replace(tzinfo=UTC), value)
         return value
 
     def drop(self, key: str) -> None:
-        """Remove an object for everybody."""
+        """Remove an object at once, for all readers."""
         self._entries.pop(key, None)
 
     def written(self) -> Iterator[Json]:
-        """Copies of all objects as they were written last."""
+        """Return copies of all objects as last written."""
         return (copy.deepcopy(entry.written) for entry in list(self._entries.values()))
 
     def seen(self, at: datetime, delay: timedelta) -> Iterator[Json]:
-        """Copies of all objects as a reader sees them now."""
+        """Return copies of all objects as a reader sees them at ``at``."""
         views = (self._seen(entry, at, delay) for entry in list(self._entries.values()))
         return (copy.deepcopy(view) for view in views if view is not None)
 

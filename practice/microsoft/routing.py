@@ -1,4 +1,4 @@
-"""A small router for paths that Microsoft reads without regard to case, some with OData keys in them."""
+"""Router for paths that are not case-sensitive, some of which contain OData keys."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ KEY = r"(?P<key>/[^/(]+|\([^)]+\))"
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[Handler]):
-    """A handler with the values in its path."""
+    """Handler with the values from its path."""
 
     handler: Handler
     values: dict[str, str]
 
 
 class Router(Generic[Handler]):
-    """Handlers by method and path; ``{name}`` is one segment, ``{key}`` an OData key in either of its forms."""
+    """Handlers by method and path.
+
+    ``{name}`` is one segment. ``{key}`` is an OData key in either of its forms.
+    """
 
     def __init__(self) -> None:
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
@@ -38,12 +41,12 @@ class Router(Generic[Handler]):
         return add
 
     def match(self, method: str, path: str) -> Match[Handler] | None:
-        """The handler for a request; None where the method or the path has none."""
+        """Return the handler for a request, or None if the method and path have none."""
         for known, pattern, handler in self._routes:
             if known == method and (found := pattern.fullmatch(path)):
                 return Match(handler, found.groupdict())
         return None
 
     def knows(self, path: str) -> bool:
-        """Whether any method is served at this path."""
+        """Return whether any method is served at this path."""
         return any(pattern.fullmatch(path) for _, pattern, _ in self._routes)

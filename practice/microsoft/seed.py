@@ -1,4 +1,7 @@
-"""The world at the start: contoso, which needs every change of the article, and fabrikam, a stranger next door."""
+"""World at the start.
+
+Contoso needs every change of the article. Fabrikam is an unrelated second tenant.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ BOT_EXCHANGE_SCOPES: Final = ("Exchange.Manage", "SMTP.Send")
 
 
 def fill(world: World) -> None:
-    """Make the tenants, their people and the bot's own app."""
+    """Create the tenants, their people and the bot's own app."""
     for tenant in (_publisher(), _contoso(), _fabrikam()):
         world.tenants[tenant.id] = tenant
         for app_id, name in ((ids.GRAPH_APP, "Microsoft Graph"), (ids.EXCHANGE_APP, "Office 365 Exchange Online")):
@@ -47,7 +50,7 @@ def fill(world: World) -> None:
 
 
 def resource_principal(world: World, app_id: str, name: str) -> Json:
-    """The service principal of one of Microsoft's own resources."""
+    """Return the service principal of one of Microsoft's own resources."""
     return service_principal(app_id, name) | {
         "appRoles": world.catalogue.roles.get(app_id, []),
         "oauth2PermissionScopes": world.catalogue.scopes.get(app_id, []),
@@ -55,7 +58,7 @@ def resource_principal(world: World, app_id: str, name: str) -> Json:
 
 
 def service_principal(app_id: str, name: str) -> Json:
-    """A service principal with Graph's defaults."""
+    """Return a service principal with Graph's defaults."""
     return {
         "id": new_id(),
         "appId": app_id,
@@ -79,7 +82,7 @@ def service_principal(app_id: str, name: str) -> Json:
 
 
 def organization() -> Organization:
-    """Exchange as Microsoft delivers it."""
+    """Return the Exchange organization with Microsoft's initial settings."""
     names = {"Identity": "Default", "Name": "Default"}
     policy = names | {
         "IsDefault": True,

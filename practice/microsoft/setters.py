@@ -1,4 +1,4 @@
-"""Setting a tenant's state from outside: one small setter a word, used by tests, faults and the curious."""
+"""Setters of a tenant's state from outside, one for each key, for tests, faults and manual use."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ Json = dict[str, Any]
 Setter = Callable[[World, Tenant, Any], None]
 
 
-class Unknown(Exception):  # noqa: N818 - it says what it is
-    """A word that no setter knows, or an object that is not there."""
+class Unknown(Exception):  # noqa: N818 - the name is clear
+    """Error for a key that no setter has, or an object that does not exist."""
 
 
 def change(world: World, tenant: Tenant, values: Json) -> None:
-    """Set everything that is named; raises :class:`Unknown` before anything is set where a word is unknown."""
+    """Set every named value.
+
+    Raises:
+        Unknown: when a key or an object is unknown. An unknown key is found before anything is set.
+    """
     strange = sorted(set(values) - set(SETTERS))
     if strange:
         raise Unknown(f"{', '.join(strange)}: the words are {', '.join(sorted(SETTERS))}")
@@ -46,7 +50,11 @@ def _user(tenant: Tenant, name: str) -> User:
 
 
 def _users(_world: World, tenant: Tenant, value: Json) -> None:
-    """``{upn: {enabled, licensed, mail, roles, authentication_policy, aliases, mailbox: {...}}}``."""
+    """Set the properties of users.
+
+    The value is ``{upn: {enabled, licensed, mail, roles, authentication_policy, aliases, mailbox:
+    {...}}}``.
+    """
     for name, fields in value.items():
         user = _user(tenant, name)
         for key, item in fields.items():
@@ -72,7 +80,7 @@ def _mailbox(user: User, fields: Json | None) -> None:
 
 
 def _role(name: str) -> str:
-    """A role by its display name or its template id."""
+    """Return the ID of a role given by its display name or its template ID."""
     known = {title.lower(): key for key, title in ids.ROLE_NAMES.items()}
     return known.get(name.lower(), name)
 
@@ -88,14 +96,14 @@ def _application(tenant: Tenant, app_id: str) -> Json:
 
 
 def _expire(world: World, tenant: Tenant, value: Any) -> None:
-    """The app id whose secrets have expired."""
+    """Expire the secrets of the app with this ID."""
     app = _application(tenant, str(value))
     past = stamp(world.now() - timedelta(days=1))
     tenant.applications.seed(app | {"passwordCredentials": [item | {"endDateTime": past} for item in app["passwordCredentials"]]})
 
 
 def _application_patch(_world: World, tenant: Tenant, value: Json) -> None:
-    """``{appId: {property: value}}``: as somebody in the portal would."""
+    """Change apps as a person in the portal would: ``{appId: {property: value}}``."""
     for app_id, fields in value.items():
         tenant.applications.seed(_application(tenant, app_id) | fields)
 
@@ -105,7 +113,7 @@ def _delete_application(_world: World, tenant: Tenant, value: Any) -> None:
 
 
 def _principal(_world: World, tenant: Tenant, value: Json) -> None:
-    """``{appId: {property: value} or null}``: change or remove a service principal."""
+    """Change or remove service principals: ``{appId: {property: value} or null}``."""
     for app_id, fields in value.items():
         found = first(tenant.principals.written(), {"appId": app_id})
         if found is None:
@@ -117,7 +125,7 @@ def _principal(_world: World, tenant: Tenant, value: Json) -> None:
 
 
 def _principal_roles(_world: World, tenant: Tenant, value: Json) -> None:
-    """``{appId: [role, ...]}``: directory roles of a service principal."""
+    """Set the directory roles of service principals: ``{appId: [role, ...]}``."""
     for app_id, roles in value.items():
         found = first(tenant.principals.written(), {"appId": app_id})
         if found is None:
@@ -126,7 +134,7 @@ def _principal_roles(_world: World, tenant: Tenant, value: Json) -> None:
 
 
 def _drop_grants(_world: World, tenant: Tenant, value: Any) -> None:
-    """The app id whose delegated grants are gone."""
+    """Remove the delegated grants of the app with this ID."""
     client = first(tenant.principals.written(), {"appId": str(value)}) or {}
     for grant in tenant.grants.written():
         if grant["clientId"] == client.get("id"):
@@ -134,7 +142,10 @@ def _drop_grants(_world: World, tenant: Tenant, value: Any) -> None:
 
 
 def _drop_app_roles(world: World, tenant: Tenant, value: Json) -> None:
-    """``{appId: [permission, ...]}``: application permissions of a client that are taken back; an empty list means all of them."""
+    """Remove application permissions of clients: ``{appId: [permission, ...]}``.
+
+    An empty list removes all of them.
+    """
     names = {role["id"]: role["value"] for roles in world.catalogue.roles.values() for role in roles}
     for app_id, dropped in value.items():
         client = first(tenant.principals.written(), {"appId": app_id}) or {}

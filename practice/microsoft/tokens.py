@@ -21,12 +21,12 @@ SPA_REFRESH: Final = timedelta(hours=24)
 
 
 class BadTokenError(Exception):
-    """An access token that this cloud did not sign, or that is too old."""
+    """Error for an access token that this cloud did not sign or that has expired."""
 
 
 @dataclass(slots=True)
 class Code:
-    """An authorization code: what was asked and agreed to, and whether it was redeemed."""
+    """Authorization code: the request, the consent, and whether the code was redeemed."""
 
     client_id: str
     tenant_id: str
@@ -42,7 +42,10 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """A refresh token's record, with the address that its first code went to; a dead one is as if it had never been issued."""
+    """Record of a refresh token, with the redirect URI of its first code.
+
+    A dead token is treated as if it had never been issued.
+    """
 
     client_id: str
     tenant_id: str
@@ -55,7 +58,7 @@ class Refresh:
 
 @dataclass(slots=True)
 class Vault:
-    """Everything that was issued and can still be redeemed."""
+    """Issued codes and refresh tokens that can still be redeemed."""
 
     codes: dict[str, Code] = field(default_factory=dict)
     refresh: dict[str, Refresh] = field(default_factory=dict)
@@ -74,25 +77,29 @@ class Vault:
 
 
 class Keys:
-    """One RSA key a start; signs and checks RS256 tokens."""
+    """RSA key of this start; signs and checks RS256 tokens."""
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.kid = secrets.token_urlsafe(16)
 
     def jwks(self) -> Json:
-        """The public key as a JSON Web Key Set."""
+        """Return the public key as a JSON Web Key Set."""
         key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
         return {"keys": [key | {"use": "sig", "kid": self.kid, "x5t": self.kid, "alg": "RS256"}]}
 
     def sign(self, claims: Json, at: datetime, life: timedelta = ACCESS) -> str:
-        """A token with these claims, valid from now for its life."""
+        """Return a token with these claims, valid from ``at`` for ``life``."""
         start = int(at.timestamp())
         times = {"iat": start, "nbf": start, "exp": int((at + life).timestamp())}
         return jwt.encode(times | claims, self._key, algorithm="RS256", headers={"kid": self.kid})
 
     def read(self, token: str, at: datetime) -> Json:
-        """The claims of an access token of ours; raises :class:`BadTokenError`. The audience is the reader's business."""
+        """Return the claims of an access token of this cloud; the caller must check the audience.
+
+        Raises:
+            BadTokenError: when the token was not signed here or has expired.
+        """
         try:
             options: Any = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
             claims: Json = jwt.decode(token, self._key.public_key(), algorithms=["RS256"], options=options)
@@ -104,22 +111,22 @@ class Keys:
 
 
 def challenge_of(verifier: str, method: str) -> str:
-    """The PKCE challenge that belongs to a verifier."""
+    """Return the PKCE challenge of a verifier."""
     if method != "S256":
         return verifier
     return b64(hashlib.sha256(verifier.encode()).digest())
 
 
 def b64(data: bytes) -> str:
-    """Base64 for URLs, without padding."""
+    """Return base64 for URLs, without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def client_info(user_id: str, tenant_id: str) -> str:
-    """The value from which MSAL makes an account's id."""
+    """Return the value from which MSAL makes an account's ID."""
     return b64(json.dumps({"uid": user_id, "utid": tenant_id}).encode())
 
 
 def pairwise(user_id: str, client_id: str) -> str:
-    """The subject: another one for every app."""
+    """Return the subject claim, which differs for every app."""
     return b64(hashlib.sha256(f"{user_id}|{client_id}".encode()).digest())

@@ -1,4 +1,4 @@
-"""The state of the practice cloud's Microsoft side: tenants with their people, apps and mail organisation."""
+"""State of the Microsoft half: tenants with their people, apps and Exchange organization."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ LONG_AGO = datetime(2024, 1, 15, 8, 0, tzinfo=UTC)
 
 
 def stamp(moment: datetime) -> str:
-    """A moment as Graph writes it."""
+    """Return a time as Graph writes it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def new_id() -> str:
-    """A new object id."""
+    """Return a new object ID."""
     return str(uuid.uuid4())
 
 
 @dataclass(slots=True)
 class Mailbox:
-    """The mail side of a user. ``smtp_auth_disabled`` has three states: None inherits the organisation's value.
+    """Mailbox of a user.
 
-    ``automatic_reply`` answers every mail from outside at once, as Exchange itself does while somebody is away. ``senders_authenticated``
-    is RequireSenderAuthenticationEnabled: nobody outside may write to it.
+    ``smtp_auth_disabled`` has three states; None inherits the organization's value.
+    ``automatic_reply`` answers every outside mail at once, as Exchange does for an absent user.
+    ``senders_authenticated`` is RequireSenderAuthenticationEnabled: outside senders are refused.
     """
 
     kind: str = "UserMailbox"
@@ -52,10 +53,11 @@ class Mailbox:
 
 @dataclass(slots=True)
 class User:
-    """A person or a shared mailbox account; ``roles`` are role template ids.
+    """Person or shared mailbox account; ``roles`` are role template IDs.
 
-    ``sign_in_error`` is the AADSTS number that every sign-in of the account ends with, ``login_reply`` the reply that ends its
-    login by SMTP; ``restricted`` means that Exchange holds the account for a sender of spam.
+    ``sign_in_error`` is the AADSTS number with which every sign-in of the account fails.
+    ``login_reply`` is the reply that refuses its SMTP login. ``restricted`` means that Exchange has
+    blocked the account for outbound spam.
     """
 
     id: str
@@ -74,19 +76,19 @@ class User:
     restricted: bool = False
 
     def addresses(self) -> set[str]:
-        """Every SMTP address of the mailbox, lower case."""
+        """Return every SMTP address of the mailbox, in lower case."""
         return {address.lower() for address in (self.mail, *self.aliases) if address}
 
     def known_as(self, name: str) -> bool:
-        """Whether the name is this user's object id, UPN or an address."""
+        """Return whether the name is this user's object ID, UPN or an address."""
         return name.lower() in {self.id.lower(), self.upn.lower(), *self.addresses()}
 
 
 @dataclass(slots=True)
 class Organization:
-    """The Exchange organisation of a tenant. Policies and rules keep Microsoft's property names.
+    """Exchange organization of a tenant; policies and rules keep Microsoft's property names.
 
-    ``sending_blocked`` means that Microsoft holds the whole tenant for a sender of spam.
+    ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam.
     """
 
     smtp_auth_disabled: bool = True
@@ -103,7 +105,7 @@ class Organization:
 
 @dataclass(slots=True)
 class Policies:
-    """The directory policies that the documents have a reader look at."""
+    """Directory policies that the documents ask a reader to check."""
 
     consent: list[str] = field(default_factory=lambda: ["ManagePermissionGrantsForSelf.microsoft-user-default-recommended"])
     users_create_apps: bool = True
@@ -115,10 +117,11 @@ class Policies:
 
 @dataclass(slots=True)
 class Tenant:
-    """A directory with its Exchange organisation.
+    """Directory with its Exchange organization.
 
-    ``recycled`` are deleted apps: they keep their ``uniqueName`` (facts/microsoft.md 1.1). With ``log_numbers_itself`` the rows of the
-    sign-in log have numbers of their own, and not those of the requests.
+    ``recycled`` holds deleted apps, which keep their ``uniqueName`` (facts/microsoft.md 1.1). With
+    ``log_numbers_itself`` the rows of the sign-in log have their own numbers instead of the
+    requests' numbers.
     """
 
     id: str
@@ -141,17 +144,17 @@ class Tenant:
     log_numbers_itself: bool = False
 
     def user(self, name: str) -> User | None:
-        """The user with this object id, UPN or address."""
+        """Return the user with this object ID, UPN or address, or None."""
         return next((user for user in self.users.values() if user.known_as(name)), None)
 
     def add(self, user: User) -> User:
-        """Put a user into the directory."""
+        """Add a user to the directory."""
         self.users[user.id] = user
         return user
 
 
 class World:
-    """All tenants behind one lock, with one clock."""
+    """All tenants, with one lock and one clock."""
 
     def __init__(self, journal: JournalPort, settings: SettingsPort, clock: Callable[[], datetime] | None = None) -> None:
         self.lock = threading.RLock()
@@ -167,31 +170,31 @@ class World:
 
     @property
     def delay(self) -> timedelta:
-        """How long readers wait for a new directory object."""
+        """Time until readers see a new directory object."""
         return timedelta(seconds=self.settings.replication_s)
 
     def tenant(self, name: str) -> Tenant | None:
-        """The tenant with this id or verified domain."""
+        """Return the tenant with this ID or verified domain, or None."""
         wanted = name.lower()
         return next((item for item in self.tenants.values() if wanted == item.id or wanted in item.domains), None)
 
     def tenant_of(self, address: str) -> Tenant | None:
-        """The tenant that owns an address's domain."""
+        """Return the tenant that owns the domain of an address, or None."""
         return self.tenant(address.rpartition("@")[2])
 
     def find_user(self, name: str) -> tuple[Tenant, User] | None:
-        """A user anywhere by UPN, address or object id."""
+        """Return a user of any tenant by UPN, address or object ID, or None."""
         for tenant in self.tenants.values():
             if user := tenant.user(name):
                 return tenant, user
         return None
 
     def seen(self, collection: Collection) -> Iterator[Json]:
-        """A collection as a reader sees it now."""
+        """Return a collection as a reader sees it now."""
         return collection.seen(self.now(), self.delay)
 
     def find(self, collection: Collection, **wanted: Any) -> Json | None:
-        """The first object that a reader can see with these values."""
+        """Return the first object with these values that a reader can see, or None."""
         return first(self.seen(collection), wanted)
 
     def put(self, collection: Collection, value: Json) -> Json:
@@ -199,7 +202,10 @@ class World:
         return collection.put(value, self.now(), self.delay)
 
     def application(self, app_id: str, *, settled: bool = True) -> tuple[Tenant, Json] | None:
-        """An app registration in any tenant; ``settled`` asks as a reader who has to wait for replication."""
+        """Return an app registration of any tenant, or None.
+
+        ``settled`` searches as a reader who must wait for replication.
+        """
         for tenant in self.tenants.values():
             objects = self.seen(tenant.applications) if settled else tenant.applications.written()
             if found := first(objects, {"appId": app_id}):
@@ -207,12 +213,12 @@ class World:
         return None
 
     def principal(self, tenant: Tenant, app_id: str) -> Json | None:
-        """The service principal of an app in a tenant, as a reader sees it."""
+        """Return the service principal of an app in a tenant, as a reader sees it, or None."""
         return self.find(tenant.principals, appId=app_id)
 
 
 def first(objects: Iterable[Json], wanted: Json) -> Json | None:
-    """The first object with all these values; texts are compared without regard to case."""
+    """Return the first object with all these values, or None; texts are compared without regard to case."""
     return next((item for item in objects if all(_same(item.get(key), value) for key, value in wanted.items())), None)
 
 

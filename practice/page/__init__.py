@@ -1,1 +1,1 @@
-"""The practice space: one page in a browser, in front of the practice cloud and the real processes of the bot."""
+"""Practice space: a page in a browser, in front of the practice cloud and the bot's real processes."""

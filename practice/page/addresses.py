@@ -1,4 +1,4 @@
-"""Where the practice space and the parts behind it are, and what the page may ask of whoever runs them."""
+"""Addresses of the practice space and its parts, and the interface of the processes' host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Addresses without a trailing slash: the page's own (which is also the bot's PUBLIC_URL), the bot's web process, the cloud."""
+    """Base URLs without a trailing slash: the page (the bot's PUBLIC_URL), the web process, the cloud."""
 
     page: str
     bot: str
@@ -20,18 +20,22 @@ class Places:
 
 
 class Host(Protocol):
-    """Whoever runs the processes; ``places`` is None until the cloud listens."""
+    """Host of the processes; ``places`` is None until the cloud listens."""
 
     @property
     def places(self) -> Places | None:
-        """Where everything is."""
+        """Return all addresses, or None until the cloud listens."""
 
     @property
     def ready(self) -> bool:
-        """Whether everything is healthy."""
+        """Return whether everything is healthy."""
 
     def shown(self) -> list[Json]:
-        """The processes: name, pid and state."""
+        """Return the processes: name, pid and state."""
 
     def kill(self, name: str) -> None:
-        """Kill one process without a word and start it again; raises ``KeyError`` for a name that is none."""
+        """Kill one process with SIGKILL and start it again.
+
+        Raises:
+            KeyError: when no process has this name.
+        """

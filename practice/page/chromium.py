@@ -1,4 +1,4 @@
-"""The browser of the browser tests: one that is there, or Debian's package where it can be installed."""
+"""Browser of the browser tests: an installed one, or Debian's package if it can be installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ ROOT: Final = Path("/")
 
 
 def find(machine: Machine) -> str:
-    """Where Chromium is; installs it where that is allowed. Raises :class:`practice.page.machine.MissingError` with the reason."""
+    """Return the path of Chromium; install it if that is allowed.
+
+    Raises:
+        MissingError: with the reason, when Chromium is not available.
+    """
     return machine.find(*NAMES) or _install(machine)
 
 

@@ -1,4 +1,4 @@
-"""The bot's commands for the text box: the modules there are, with their words from the catalogue, both read as data."""
+"""Commands of the bot for the text box: the modules and their catalog text, both read as data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def known() -> list[dict[str, str]]:
-    """Name and words of every command, in the catalogue's order."""
+    """Return the name and text of every command, in the catalog's order."""
     there = {path.stem.replace("_", "-") for path in (ROOT / "bot" / "commands").glob("[a-z]*.py")}
     return [{"name": name, "words": words} for name, words in _words().items() if name in there]
 

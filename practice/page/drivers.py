@@ -1,6 +1,7 @@
-"""Somebody in front of the practice space, for the browser tests: by mouse, or by keyboard alone.
+"""User of the practice space in the browser tests: with a mouse, or with the keyboard only.
 
-Both use the page through Playwright in the same words, so one story can be told by either.
+Both drive the page through Playwright with the same methods, so each story can be played with
+either.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 PATIENCE_MS = 120_000
 MOST_STOPS = 400
 PAUSE_MS, MOST_PAUSES = 100, 100
-# Where the focus is: on the target, on nothing, before or behind it; whether one sees it, and that it is the focus.
+# Position of the focus: on the target, on nothing, before or behind it; and whether it is visible.
 FOCUS = """target => {
   const node = document.activeElement;
   if (!node || node === document.body) return { lost: true };
@@ -33,20 +34,23 @@ FOCUS = """target => {
 
 
 def button(title: str) -> str:
-    """A card's button by its title: the renderer makes a link of those that open an address."""
+    """Return the selector of a card's button by its title.
+
+    The renderer turns buttons that open a URL into links.
+    """
     return f'.ac-pushButton[aria-label="{title}"]'
 
 
 @dataclass(slots=True)
 class Mouse:
-    """Somebody who points and clicks."""
+    """User with a mouse."""
 
     page: Any
     context: Any
     url: str
 
     def activate(self, target: Any) -> None:
-        """Press a button, follow a link, choose a radio button."""
+        """Press a button, follow a link, or choose a radio button."""
         target.click()
 
     def fill(self, target: Any, text: str) -> None:
@@ -54,7 +58,7 @@ class Mouse:
         target.fill(text)
 
     def be(self, person: str, room: str = "") -> None:
-        """Choose who one is, and the conversation: ``space`` or ``direct``."""
+        """Choose the person, and the conversation: ``space`` or ``direct``."""
         self.page.locator(f"#people [data-person={person}] input").check(force=True)
         self.enter(room)
 
@@ -69,7 +73,7 @@ class Mouse:
         self.page.keyboard.press("Enter")
 
     def card(self, title: str) -> Any:
-        """The newest card with a button of this title."""
+        """Return the newest card with a button of this title."""
         found = self.page.locator("#messages .cardbox").filter(has=self.page.locator(button(title))).last
         found.wait_for(timeout=PATIENCE_MS)
         return found
@@ -79,13 +83,13 @@ class Mouse:
         self.activate((card or self.card(title)).locator(button(title)).last)
 
     def matching(self, title: re.Pattern[str]) -> Any:
-        """The newest card's button whose title is like this."""
+        """Return the newest card's button whose title matches the pattern."""
         found = self.page.locator("#messages").get_by_role("button", name=title).last
         found.wait_for(timeout=PATIENCE_MS)
         return found
 
     def open(self, title: str) -> Any:
-        """Press a card's button that is a link; returns the page it opens."""
+        """Press a card's button that is a link, and return the page that it opens."""
         card = self.card(title)
         with self.context.expect_page() as opened:
             self.activate(card.locator(button(title)).last)
@@ -93,11 +97,14 @@ class Mouse:
         return opened.value
 
     def at(self, page: Any) -> Mouse:
-        """The same somebody in front of another page."""
+        """Return the same user in front of another page."""
         return type(self)(page, self.context, self.url)
 
     def sign_in(self, account: str, decision: str = "Accept", look: Callable[[Any], None] = lambda _: None) -> None:
-        """From the bot's page to Microsoft's and back: choose an account on each, accept or decline. ``look`` is shown each of them."""
+        """Go from the bot's page to Microsoft's pages and back.
+
+        Choose an account on each page, then accept or decline. ``look`` is called with each page.
+        """
         self.activate(self.page.get_by_role("link"))
         self.page.wait_for_url("**/cloud/**")
         while "/cloud/" in self.page.url:
@@ -108,19 +115,22 @@ class Mouse:
             self.page.wait_for_url(lambda url, before=before: url != before)
 
     def sees(self, text: str) -> None:
-        """Wait until the conversation says this somewhere."""
+        """Wait until the conversation contains this text."""
         self.page.locator("#messages").get_by_text(text).locator("visible=true").last.wait_for(timeout=PATIENCE_MS)
 
 
 @dataclass(slots=True)
 class Keyboard(Mouse):
-    """Somebody without a mouse: Tab, arrows, Enter. ``trouble`` collects where the focus was lost or could not be seen."""
+    """User with a keyboard only: Tab, arrows, Enter.
+
+    ``trouble`` collects the places at which the focus was lost or could not be seen.
+    """
 
     trouble: list[str] = field(default_factory=list)
     _known: set[str] = field(default_factory=set)
 
     def activate(self, target: Any) -> None:
-        """Go there by Tab and press Enter; a radio button is chosen by going there."""
+        """Move the focus there with Tab and press Enter; a radio button is chosen with Space."""
         self.reach(target)
         if target.get_attribute("type") == "radio":
             self.page.keyboard.press("Space")
@@ -128,36 +138,40 @@ class Keyboard(Mouse):
             self.page.keyboard.press("Enter")
 
     def fill(self, target: Any, text: str) -> None:
-        """Go there by Tab and type."""
+        """Move the focus there with Tab and type."""
         self.reach(target)
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(text)
 
     def be(self, person: str, room: str = "") -> None:
-        """Arrows choose who one is."""
+        """Choose the person with the arrow keys."""
         self.reach(self.page.locator(f"#people [data-person={person}] input"))
         self.enter(room)
 
     def enter(self, room: str) -> None:
-        """Arrows choose the conversation: of its tabs only the chosen one is a stop of Tab."""
+        """Choose the conversation with the arrow keys; only its selected tab is a Tab stop."""
         tabs = self.page.locator("#rooms [aria-selected=true]")
         if room and tabs.get_attribute("data-room") != room:
             self.reach(tabs)
             self.page.keyboard.press("ArrowRight")
 
     def at(self, page: Any) -> Mouse:
-        """In front of another page, with the same list of trouble."""
+        """Return the same user in front of another page, with the same list of trouble."""
         return Keyboard(page, self.context, self.url, self.trouble)
 
     def reach(self, target: Any) -> None:
-        """Press Tab (or Shift and Tab, or an arrow within radio buttons) until the focus is there; raises ``AssertionError``."""
+        """Press Tab, Shift+Tab, or an arrow within radio buttons, until the target has the focus.
+
+        Raises:
+            AssertionError: when the focus never gets there.
+        """
         target.wait_for(state="attached", timeout=PATIENCE_MS)
         document = self.page.evaluate("() => String(performance.timeOrigin)")
         fresh = document not in self._known
         self._known.add(document)
         for stop in range(MOST_STOPS):
             at = self._settled(target, may_be_lost=bool(stop) or fresh, must_be_seen=bool(stop))
-            if stop:  # before the first Tab the conversation may have scrolled to what is new
+            if stop:  # before the first Tab the conversation may have scrolled to new messages
                 self.trouble += (
                     [] if _seen(at) else [f"the focus cannot be seen on {at['name']!r}: ring {at['ring']}, in sight {at['hit']}"]
                 )
@@ -179,7 +193,10 @@ class Keyboard(Mouse):
 
 
 def _seen(at: dict[str, Any]) -> bool:
-    """The ends of a page lead through the browser's own bar: nothing of the page has the focus then."""
+    """Return whether the focus is visible.
+
+    At the ends of a page the focus is in the browser's own bar, and no element of the page has it.
+    """
     return bool(at.get("lost") or (at["ring"] and at["hit"]))
 
 

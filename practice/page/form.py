@@ -1,4 +1,4 @@
-"""What the newest card for Webex Connect says, field by field: for who does not want to copy ten lines by hand."""
+"""Fields of the newest card for Webex Connect, so that people need not copy ten lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from practice.scenario import FORM, connect_fields
 
 
 def filled(places: Places) -> Json:
-    """The form's fields without the secret, which only the one-time page shows; empty before there is such a card."""
+    """Return the form's fields without the secret; empty until there is such a card.
+
+    Only the one-time page shows the secret.
+    """
     answer = relay.client(places.ca_path).get(f"{places.cloud}/practice/webex/messages")
     answer.raise_for_status()
     cards = [

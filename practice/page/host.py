@@ -1,4 +1,4 @@
-"""Runs everything behind the page: the stack of processes, with the page's own address as the bot's PUBLIC_URL."""
+"""Host of everything behind the page: the stack of processes, with the page as the bot's PUBLIC_URL."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ from practice.stack import Stack
 
 @dataclass(slots=True)
 class SpaceStack(Stack):
-    """A stack whose browsers and webhooks come through the page."""
+    """Stack whose browsers and webhooks come through the page."""
 
     page_url: str = ""
 
     @property
     def public_url(self) -> str:
-        """The page's address."""
+        """URL of the page."""
         return self.page_url
 
 
 @dataclass(slots=True)
 class PracticeSpace:
-    """The page and everything behind it. ``open`` takes the port, ``start`` starts the rest, ``stop`` ends all of it."""
+    """Page and everything behind it.
+
+    ``open`` takes the port, ``start`` starts the rest, and ``stop`` ends everything.
+    """
 
     folder: Path
     port: int
@@ -42,13 +45,21 @@ class PracticeSpace:
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def open(self) -> str:
-        """Serve the page, which shows how far the start is; raises :class:`practice.page.server.PortTakenError`."""
+        """Serve the page, which shows the progress of the start, and return its URL.
+
+        Raises:
+            PortTakenError: when another program uses the port.
+        """
         self._server = PageServer(self.port, Space(self).app())
         self._server.start()
         return self._server.url
 
     def start(self) -> None:
-        """Start all processes and wait until they are healthy; raises :class:`practice.stack.NotStartedError`."""
+        """Start all processes and wait until they are healthy.
+
+        Raises:
+            NotStartedError: when one of them does not become healthy.
+        """
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         url = self._server.url
@@ -57,7 +68,7 @@ class PracticeSpace:
         self.ready = True
 
     def stop(self) -> None:
-        """End everything; only the logs stay."""
+        """Stop everything; only the logs remain."""
         places, self.ready, self.stopping = self.places, False, True
         if self.stack:
             self.stack.stop()
@@ -67,24 +78,28 @@ class PracticeSpace:
 
     @property
     def url(self) -> str:
-        """The page's address, once it is open."""
+        """URL of the page, once it is open."""
         return self._server.url
 
     @property
     def places(self) -> Places | None:
-        """Where everything is, once the cloud's authority is written."""
+        """Return all addresses, or None until the cloud has written its certificate authority."""
         stack = self.stack
         if self.stopping or stack is None or "web" not in stack.processes or not stack.ca_path.exists():
             return None
         return Places(self._server.url, f"http://127.0.0.1:{stack.ports.web}", stack.cloud_url, stack.ca_path)
 
     def shown(self) -> list[Json]:
-        """The processes as the page shows them."""
+        """Return the processes as the page shows them."""
         found = tuple(self.stack.processes.items()) if self.stack else ()
         return [{"name": name, "state": self._state(process), "pid": _pid(process)} for name, process in found]
 
     def kill(self, name: str) -> None:
-        """SIGKILL to one process and all of its children, as when a machine loses it; then start it again."""
+        """Kill a process and all its children with SIGKILL, as in a crash, then start it again.
+
+        Raises:
+            KeyError: for any name but "web" and "worker".
+        """
         if self.stack is None or name not in {"web", "worker"}:
             raise KeyError(name)
         with self._lock:
@@ -103,7 +118,10 @@ def _pid(process: Any) -> int:
 
 
 def real_settings() -> list[str]:
-    """The names of settings of a real installation that are in this environment; practice does not start beside them."""
+    """Return the names of settings of a real installation in this environment.
+
+    The practice space does not start if there are any.
+    """
     return sorted(name for name in REAL if os.environ.get(name))
 
 

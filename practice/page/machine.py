@@ -1,4 +1,4 @@
-"""What the practice space asks of the machine it runs on: which programs there are, who one is, and to run one."""
+"""Machine that runs the practice space: finds programs, runs them, and knows if the user is root."""
 
 from __future__ import annotations
 
@@ -16,23 +16,30 @@ PATIENCE_S = 600
 
 
 class MissingError(RuntimeError):
-    """Something is not there and could not be had; the text says what was tried, and what a person can do."""
+    """Error for a missing program or package that could not be installed.
+
+    The text says which attempts failed and what a person can do.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """This machine. ``path`` is where programs are looked for, ``python`` the interpreter whose packages are used."""
+    """This machine; programs are searched on ``path``, and ``python`` is the interpreter in use."""
 
     path: str = field(default_factory=lambda: os.environ.get("PATH", ""))
     python: Path = field(default_factory=lambda: Path(sys.executable))
     root: bool = field(default_factory=lambda: os.geteuid() == 0)
 
     def find(self, *names: str) -> str:
-        """The first of these programs that is there, or nothing."""
+        """Return the path of the first of these programs that is installed, or an empty text."""
         return next((found for name in names if (found := shutil.which(name, path=self.path))), "")
 
     def run(self, *command: str, folder: Path, **more: str) -> None:
-        """Run a program to its end, with ``more`` in its environment; raises :class:`MissingError` with the end of what it said."""
+        """Run a program to its end, with ``more`` added to its environment.
+
+        Raises:
+            MissingError: when it fails; it contains the end of the output.
+        """
         env = os.environ | {"PATH": f"{self.python.parent}{os.pathsep}{self.path}"} | more
         try:
             done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)  # noqa: S603 - our own command lines
@@ -44,7 +51,7 @@ class Machine:
 
 @contextlib.contextmanager
 def alone(file: Path) -> Iterator[None]:
-    """Hold a file's lock, so that of several who want to install the same one does."""
+    """Hold a file's lock, so that only one of several processes installs."""
     with file.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""The mail's way as it is drawn: how far the last mail came, what stopped it, and the last lines of what happened."""
+"""Drawing of the mail path: the position of the last mail, its obstacle, and the latest events."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ Json = dict[str, Any]
 LINES = 6
 TAKEN, SENT = "received", "7501"
 STOPPED = frozenset({"refused", "rejected"})
-"""Where a mail lies that came no further than to the mailbox: not even into it, or not out of it."""
+"""Places of a mail that the mailbox refused, or that could not leave the mailbox."""
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A place on the way: ``ok``, ``wrong`` or ``idle``; ``note`` is said under its name, ``at`` is when (ISO, UTC)."""
+    """Place on the path; its state is ``ok``, ``wrong`` or ``idle``.
+
+    ``note`` is shown under its name. ``at`` is the time (ISO, UTC).
+    """
 
     name: str
     state: str = "idle"
@@ -25,7 +28,7 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that happened to a mail; ``reply`` is what a server said, whole."""
+    """Event of a mail; ``reply`` is the full reply of a server."""
 
     at: str
     good: bool
@@ -34,7 +37,10 @@ class Line:
 
 
 def drawn(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: str) -> Json:
-    """Stations in the mail's order, the newest lines first, and how many mails were stopped since one last came through."""
+    """Return the stations in the mail's order, the newest lines first, and the number of stopped mails.
+
+    Mails count as stopped since the last one that came through.
+    """
     inward = [copy for copy in mail if _from_outside(copy)]
     last = inward[-1]["message_id"] if inward else ""
     copies = [copy for copy in inward if copy["message_id"] == last]
@@ -84,7 +90,7 @@ def _forward(places: dict[str, Json], forwarding: str) -> Station:
 
 
 def _beyond(first: Json, log: list[Json], tasks: list[Json]) -> tuple[Station, Station]:
-    """Webex Connect and the agent, for a mail that left the mailbox."""
+    """Return Webex Connect and the agent, for a mail that left the mailbox."""
     took = [
         entry for entry in log if entry["direction"] == "inbound" and entry["subject"] == first["subject"] and entry["at"] >= first["at"]
     ]
@@ -114,7 +120,7 @@ def _answer(log: list[Json], mail: list[Json]) -> Station:
 
 
 def _stopped(inward: list[Json]) -> int:
-    """Mails stopped at the mailbox since the last one that came to Webex Connect."""
+    """Return the number of mails stopped at the mailbox since the last one reached Webex Connect."""
     count = 0
     for copy in reversed(inward):
         if copy["place"] == "connect":

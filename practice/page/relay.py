@@ -1,7 +1,8 @@
-"""Passes a browser's calls on to the bot's web process and to the cloud's sign-in pages.
+"""Relay of a browser's calls to the bot's web process and the cloud's sign-in pages.
 
-The cloud speaks HTTPS with an authority that no browser knows, so links to it are led through the page's own address. Everything
-else is passed on as it is: what the browser shows is what the bot and the sign-in pages really send.
+The cloud uses HTTPS with an authority that browsers do not know, so links to it lead through the
+page's own URL. Everything else is passed on unchanged: the browser shows exactly the responses of
+the bot and the sign-in pages.
 """
 
 from __future__ import annotations
@@ -34,23 +35,26 @@ STYLE = '<link rel="stylesheet" href="/practice/static/bar.css">'
 
 @cache
 def client(ca_path: Path) -> httpx.Client:
-    """One client with kept connections for all that is behind the page; it trusts the practice authority alone."""
+    """Return the one client, with a connection pool, for everything behind the page.
+
+    It trusts only the practice authority.
+    """
     return httpx.Client(verify=ssl.create_default_context(cafile=str(ca_path)), trust_env=False, timeout=PATIENCE_S)
 
 
 def close(ca_path: Path) -> None:
-    """Close its connections."""
+    """Close the client's connections."""
     client(ca_path).close()
     client.cache_clear()
 
 
 def to_bot(places: Places) -> flask.Response:
-    """The same path at the bot."""
+    """Pass the call on to the same path of the bot."""
     return _pass_on(places, places.bot + _target(flask.request.full_path))
 
 
 def to_cloud(places: Places) -> flask.Response:
-    """A sign-in page of the cloud."""
+    """Pass the call on to a sign-in page of the cloud."""
     return _pass_on(places, places.cloud + _target(flask.request.full_path.removeprefix(CLOUD)))
 
 
@@ -73,12 +77,16 @@ def _pass_on(places: Places, url: str) -> flask.Response:
 
 
 def _led(url: str, places: Places) -> str:
-    """An address of the cloud as the browser reaches it."""
+    """Return a URL of the cloud as the browser reaches it."""
     return f"{places.page}{CLOUD}/{url.removeprefix(places.cloud + '/')}" if url.startswith(f"{places.cloud}/") else url
 
 
 def _practised(html: str, places: Places) -> str:
-    """A page with its links led through here, one's own account chosen, and the words that say it is practice."""
+    """Return a page for the practice space.
+
+    Its links lead through the relay, the user's account is selected, and a note says that it is
+    practice.
+    """
     led = html.replace(f'href="{places.cloud}/', f'href="{places.page}{CLOUD}/')
     you = escape(flask.request.cookies.get("practice_you", ""))
     if you and " checked" not in led:

@@ -1,4 +1,4 @@
-"""The page's server: plain HTTP on 127.0.0.1 only, a thread a connection, nothing written to the terminal."""
+"""Server of the page: plain HTTP on 127.0.0.1 only, a thread per connection, no terminal output."""
 
 from __future__ import annotations
 
@@ -16,49 +16,57 @@ HOST = "127.0.0.1"
 
 
 class PortTakenError(OSError):
-    """Another program listens on the port."""
+    """Error for a port that another program uses."""
 
 
 class _Quiet(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing."""
+        """Log no requests."""
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's word
-        """A browser that went away is nobody's business."""
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's name
+        """Log no messages: a closed browser is not an error."""
 
 
 class PageServer(ThreadedWSGIServer):
-    """Serves until it is stopped; an open event stream does not hold it up."""
+    """Server that runs until it is stopped; an open event stream does not delay the stop."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
     def __init__(self, port: int, app: WSGIApplication) -> None:
-        """Take the port; raises :class:`PortTakenError`."""
+        """Take the port.
+
+        Raises:
+            PortTakenError: when another program uses it.
+        """
         _probe(port)
         super().__init__(HOST, port, app, _Quiet)
 
     @property
     def url(self) -> str:
-        """The address without a trailing slash."""
+        """URL without a trailing slash."""
         return f"http://{HOST}:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A broken connection is nobody's business here."""
+        """Ignore broken connections."""
 
     def start(self) -> None:
         """Serve in a thread."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="page", daemon=True).start()
 
     def stop(self) -> None:
-        """Free the port."""
+        """Stop serving and free the port."""
         self.shutdown()
         self.server_close()
 
 
 def _probe(port: int) -> None:
-    """The server reuses addresses, so somebody else who listens is looked for first."""
+    """Check that no other program listens, because the server itself reuses addresses.
+
+    Raises:
+        PortTakenError: when the port is taken.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

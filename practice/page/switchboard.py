@@ -1,4 +1,4 @@
-"""The switches of the faults: which are on, and how the world gets back to what it was before the first one."""
+"""Switches of the faults: those that are on, and the restored world when they are off."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ FAIR: Json = {"latency_ms": 0, "throttle_every": 0}
 
 
 class Switchboard:
-    """One for all browsers. A fault changes the world for good, so off means: the world of before, and the other faults again."""
+    """Switchboard for all browsers.
+
+    A fault changes the world permanently. Switching one off therefore restores the earlier world
+    and applies the other faults again.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -21,14 +25,22 @@ class Switchboard:
         self._known: list[Json] = []
 
     def shown(self, places: Places) -> Json:
-        """All faults and healthy variations by their names, and those that are on; raises ``httpx.HTTPError``."""
+        """Return all faults and healthy variations by name, and the names of those that are on.
+
+        Raises:
+            httpx.HTTPError: when the cloud does not answer.
+        """
         if not self._known:
             named = _call(places, "GET", "faults/names")
             self._known = [*named["items"], *named.get("healthy", [])]
         return {"items": self._known, "on": list(self._on)}
 
     def turn(self, places: Places, name: str, *, on: bool) -> Json:
-        """Turn one fault on or off; raises ``httpx.HTTPStatusError`` where the cloud refuses."""
+        """Turn one fault on or off, and return the switches.
+
+        Raises:
+            httpx.HTTPStatusError: when the cloud refuses.
+        """
         with self._lock:
             if on and name not in self._on:
                 if not self._on:
@@ -40,7 +52,7 @@ class Switchboard:
         return self.shown(places)
 
     def all_off(self, places: Places) -> Json:
-        """The world of before the first fault, fair weather included."""
+        """Restore the world from before the first fault, with default delays, and return the switches."""
         with self._lock:
             _call(places, "PUT", "settings", FAIR)
             if self._on:
@@ -64,7 +76,7 @@ def _call(places: Places, method: str, path: str, body: Json | None = None) -> J
 
 
 def _words(answer: httpx.Response) -> str:
-    """What the cloud says is in the way."""
+    """Return the error text of the cloud's response, or its HTTP status."""
     try:
         return str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):

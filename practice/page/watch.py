@@ -1,6 +1,7 @@
-"""Everything that changes behind the page, as Server-Sent Events: messages, mail, the clouds, the faults, the processes.
+"""Stream of all changes behind the page, as Server-Sent Events.
 
-Each browser has a stream of its own. A stream begins with everything there is, so a browser that comes back needs no memory.
+The changes are to messages, mail, the clouds, the faults and the processes. Each browser has its
+own stream. A stream begins with the whole state, so a browser that reconnects needs no memory.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ HEARTBEAT_S = 10.0
 
 
 class Watch:
-    """One browser's view of what happens."""
+    """View of the changes for one browser."""
 
     def __init__(self, host: Host, switches: Switchboard) -> None:
         self._host, self._switches = host, switches
@@ -30,7 +31,7 @@ class Watch:
         self._journal: list[Json] = []
 
     def stream(self) -> Iterator[str]:
-        """Events without end; the connection's end is the stream's."""
+        """Yield events without end; the stream ends with its connection."""
         yield "retry: 1000\n\n"
         spoke = time.monotonic()
         while True:
@@ -74,7 +75,7 @@ class Watch:
         yield from self._tell("weather", _get(places, "health"))
 
     def _tell(self, name: str, value: Any) -> Iterator[str]:
-        """An event if the value is another than the last one told."""
+        """Yield an event if the value differs from the last one sent."""
         text = json.dumps(value)
         if self._told.get(name) != text:
             self._told[name] = text

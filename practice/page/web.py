@@ -1,4 +1,7 @@
-"""The page's own addresses: / and /practice/. What is left belongs to the bot, whose PUBLIC_URL this is."""
+"""Routes of the page: / and /practice/.
+
+All other paths belong to the bot, whose PUBLIC_URL is this server.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,17 @@ Answer = flask.Response
 
 
 class Space:
-    """The routes. Everything under /practice/ is for the page alone: another site's script gets 403."""
+    """Routes of the practice space.
+
+    Everything under /practice/ is for its page only: scripts of another site get a 403.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._switches = Switchboard()
 
     def app(self) -> flask.Flask:
-        """The application."""
+        """Return the application."""
         app = flask.Flask("practice.page", static_folder=None)
         app.before_request(self._guard)
         app.add_url_rule("/", view_func=self.page)
@@ -52,36 +58,36 @@ class Space:
         return app
 
     def page(self) -> Answer:
-        """The practice space."""
+        """Return the practice space's page."""
         answer = flask.send_file(STATIC / "page.html", mimetype="text/html")
         answer.headers.update({"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
         return answer
 
     def static(self, name: str) -> Answer:
-        """One of the page's own files."""
+        """Return one of the page's own files."""
         answer = flask.send_from_directory(STATIC, name)
         answer.headers["Cache-Control"] = "no-cache"
         return answer
 
     def vendor(self, name: str) -> Answer:
-        """What npm brought: the official renderer and the Markdown it needs."""
+        """Return a file installed by npm: the official card renderer, or its Markdown package."""
         if name not in VENDOR:
             flask.abort(404)
         return flask.send_file(MODULES / VENDOR[name], mimetype="text/javascript", max_age=3600)
 
     def config(self) -> Answer:
-        """What the page has to know before anything happens."""
+        """Return the configuration that the page needs at its start."""
         places = self._host.places
         return flask.jsonify({"cloud": places.cloud if places else "", "commands": commands.known(), "ready": self._host.ready})
 
     def events(self) -> Answer:
-        """Everything that changes, as Server-Sent Events."""
+        """Return all changes as Server-Sent Events."""
         return flask.Response(
             Watch(self._host, self._switches).stream(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
     def kill(self, name: str) -> tuple[Answer, int]:
-        """Kill a process; it is started again."""
+        """Kill a process, which is then started again."""
         try:
             self._host.kill(name)
         except KeyError:
@@ -89,7 +95,7 @@ class Space:
         return flask.jsonify({"items": self._host.shown()}), 200
 
     def form(self) -> Answer:
-        """The fields of Webex Connect's form as the bot's card has them."""
+        """Return the fields of Webex Connect's form as the bot's card shows them."""
         return self._with(lambda places: flask.jsonify(form.filled(places)))
 
     def switch(self, name: str, way: str) -> Answer:
@@ -101,15 +107,15 @@ class Space:
         return self._with(lambda places: flask.jsonify(self._switches.all_off(places)))
 
     def api(self, path: str) -> Answer:
-        """The cloud's control calls."""
+        """Pass a control call on to the cloud."""
         return self._with(lambda places: _control(places, path))
 
     def cloud(self, path: str) -> Answer:
-        """The sign-in pages."""
+        """Pass the call on to the sign-in pages."""
         return self._with(relay.to_cloud)
 
     def bot(self, path: str) -> Answer:
-        """The bot's own pages, and Webex's webhooks to it."""
+        """Pass the call on to the bot: its own pages, and webhooks from Webex."""
         return self._with(relay.to_bot)
 
     def _with(self, answer: Callable[[Places], Answer]) -> Answer:
@@ -124,7 +130,7 @@ class Space:
             return _refused(f"the practice cloud does not answer: {error}", 502)
 
     def _guard(self) -> Answer | None:
-        """Only this address, and no other site's script (DNS rebinding, cross-site forms)."""
+        """Refuse other host names and other sites' scripts (DNS rebinding, cross-site forms)."""
         asked = flask.request
         host, port = urlsplit(f"//{asked.host}").hostname, urlsplit(f"//{asked.host}").port
         if host not in {"127.0.0.1", "localhost"}:

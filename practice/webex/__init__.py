@@ -1,4 +1,4 @@
-"""The Webex half of the practice cloud, built from facts/webex.md and the shapes of Cisco's OpenAPI."""
+"""Webex half of the practice cloud, built from facts/webex.md and Cisco's OpenAPI."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from practice.webex.world import World
 
 
 class Webex:
-    """The whole half: the API under /webex/v1 and the people's control routes under /practice/webex."""
+    """Webex half: the API under /webex/v1 and the control routes for people under /practice/webex."""
 
     def __init__(self, journal: Journal, settings: PracticeSettings) -> None:
         self.world = World()
@@ -42,7 +42,7 @@ class Webex:
         self._control = Control(posting, pressing, events, journal, contents)
 
     def blueprints(self) -> list[flask.Blueprint]:
-        """The API."""
+        """Return the API."""
         pages = flask.Blueprint("webex", __name__, url_prefix="/webex/v1")
         pages.before_request(self._access.check)
         pages.register_error_handler(WebexError, errors.answer)
@@ -52,14 +52,14 @@ class Webex:
         return [pages]
 
     def control(self) -> flask.Blueprint:
-        """The people."""
+        """Return the control routes for people."""
         pages = flask.Blueprint("webex_people", __name__, url_prefix="/practice/webex")
         pages.register_error_handler(WebexError, errors.answer)
         self._control.register(pages)
         return pages
 
     def stop(self) -> None:
-        """Send no more notifications."""
+        """Stop sending notifications."""
         self._delivery.stop()
 
 

@@ -1,4 +1,4 @@
-"""What all routes of the API share: who is calling, what the body says, and lists in pages."""
+"""Helpers that all routes of the API share: the caller, the request body, and lists in pages."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ LARGEST_PAGE = 1000
 
 
 class Access:
-    """Checks the bearer token; only the bot has one, people act by the control API."""
+    """Check of the bearer token; only the bot has one, because people act through the control API."""
 
     def __init__(self, world: World, bot_token: str) -> None:
         self._world, self._bot_token = world, bot_token
 
     def check(self) -> None:
-        """Before every request: raises WebexError 401."""
+        """Check the token before every request.
+
+        Raises:
+            WebexError: with status 401 when the token is missing or wrong.
+        """
         scheme, _, token = flask.request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or token.strip() != self._bot_token:
             raise WebexError(401, "The request requires a valid access token set in the Authorization request header.")
@@ -35,20 +39,30 @@ class Access:
         flask.request.environ["practice.who"] = self._world.bot.email
 
     def in_sync(self, created: str, what: str) -> None:
-        """A new thing may still be unknown here when its webhook has long been sent: raises WebexError 404."""
+        """Check that a new object is readable, which may be some time after its webhook was sent.
+
+        Raises:
+            WebexError: with status 404 while it is not.
+        """
         age = time.time() - datetime.fromisoformat(created).timestamp()
         if age < self._world.options.read_lag_s:
             raise not_found(f"Could not find {what} with provided ID.")
 
 
 def actor() -> Person:
-    """Whose token came with this request."""
+    """Return the person whose token came with this request."""
     person: Person = flask.g.actor
     return person
 
 
 def body(keep: Callable[[list[FileStorage]], list[str]] = lambda _: []) -> dict[str, Any]:
-    """The JSON object of this request, or its form fields, whose files ``keep`` gives addresses; raises WebexError 400 and 415."""
+    """Return the JSON object of this request, or its form fields.
+
+    ``keep`` stores the files of a form and returns their URLs.
+
+    Raises:
+        WebexError: with status 400 or 415 when the body is not one of these.
+    """
     request = flask.request
     if request.mimetype == "multipart/form-data":
         files = keep(list(request.files.values()))
@@ -62,13 +76,21 @@ def body(keep: Callable[[list[FileStorage]], list[str]] = lambda _: []) -> dict[
 
 
 def needed(values: dict[str, Any], *keys: str) -> None:
-    """Raise WebexError 400 if one of the keys has no value."""
+    """Require values for these keys.
+
+    Raises:
+        WebexError: with status 400 when one has no value.
+    """
     if missing := [key for key in keys if values.get(key) in {None, ""}]:
         raise bad(f"{', '.join(missing)} must not be empty")
 
 
 def page(records: Sequence[T], shape: Callable[[T], dict[str, Any]], largest: int = DEFAULT_PAGE) -> flask.Response:
-    """A list in pages of ``max``, with a Link header to the next one."""
+    """Return a list in pages of ``max``, with a Link header to the next page.
+
+    Raises:
+        WebexError: with status 400 when ``max`` is out of range.
+    """
     size, start = _number("max", largest), _number("cursor", 0)
     if not 0 < size <= LARGEST_PAGE:
         raise bad(f"max must be between 1 and {LARGEST_PAGE}")

@@ -1,4 +1,4 @@
-"""Is a card one that Webex takes, and what does a press of its buttons send (facts/webex.md section 3)."""
+"""Checks of a card against Webex's rules, and the data that a press sends (facts/webex.md section 3)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Json = dict[str, Any]
 
 
 def parts(element: Json) -> Iterator[Json]:
-    """The element and everything in it, in reading order."""
+    """Yield the element and everything in it, in reading order."""
     yield element
     for key in NESTED:
         inner = element.get(key)
@@ -54,12 +54,12 @@ def _typed(child: Json, key: str) -> Json:
 
 
 def has_image(card: Json) -> bool:
-    """Whether an edit of this card is refused for its images."""
+    """Return whether the card has images, for which Webex refuses an edit."""
     return any(part.get("type") == "Image" or "backgroundImage" in part for part in parts(card))
 
 
 def faults(card: Json) -> list[str]:
-    """What is wrong with the card, in words; empty if nothing is."""
+    """Return the errors of the card as texts; empty if there are none."""
     found = list(_structure(card))
     return found or list(_schema_faults(card))
 
@@ -90,10 +90,10 @@ def _element_fault(part: Json) -> str:
 
 @functools.cache
 def _validator() -> Any:
-    """The official 1.3 schema where the file is present; None otherwise."""
+    """Return a validator for the official 1.3 schema, or None if its file is not present."""
     if not shared.CARDS.is_file():
         return None
-    import jsonschema  # noqa: PLC0415 - a developer's package, needed only where the schema is
+    import jsonschema  # noqa: PLC0415 - a development package, needed only with the schema
 
     return jsonschema.Draft6Validator(json.loads(shared.CARDS.read_text("utf-8")))
 
@@ -110,7 +110,10 @@ def _schema_faults(card: Json) -> Iterator[str]:
 
 
 def buttons(card: Json, inherited: tuple[Json, ...] = ()) -> Iterator[tuple[Json, tuple[Json, ...]]]:
-    """Every action with the inputs that a press of it gathers: those of its own card and of the cards around that one."""
+    """Yield every action with the inputs that a press of it collects.
+
+    These are the inputs of its own card and of the cards around it.
+    """
     own = list(_own_parts(card))
     inputs = (*inherited, *(part for part in own if str(part.get("type")).startswith("Input.")))
     for part in own:
@@ -121,7 +124,7 @@ def buttons(card: Json, inherited: tuple[Json, ...] = ()) -> Iterator[tuple[Json
 
 
 def _own_parts(card: Json) -> Iterator[Json]:
-    """Everything in the card but what opens in a ShowCard."""
+    """Yield everything in the card except the content of ShowCards."""
     for key in NESTED:
         inner = card.get(key)
         for child in inner if isinstance(inner, list) else [inner]:

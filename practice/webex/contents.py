@@ -1,4 +1,4 @@
-"""Files of messages: kept in memory, and given to whoever may see the message (the Contents API)."""
+"""Files of messages, kept in memory for people who may see the message (the Contents API)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from practice.webex.world import World
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One file."""
+    """File with its name, type and data."""
 
     name: str
     type: str
@@ -26,30 +26,30 @@ class Content:
 
 
 class Contents:
-    """Keeps files by their address; an address says nothing about the file, as in Webex."""
+    """Files by URL; a URL reveals nothing about the file, as in Webex."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._kept: dict[str, Content] = {}
 
     def register(self, pages: flask.Blueprint) -> None:
-        """The bot reads a file."""
+        """Add the route with which the bot reads a file."""
         pages.add_url_rule("/contents/<content_id>", "content", self.get, methods=["GET"])
 
     def control(self, pages: flask.Blueprint) -> None:
-        """A person looks at a file."""
+        """Add the route with which a person opens a file."""
         pages.add_url_rule("/contents/<content_id>", view_func=self.look, methods=["GET"])
 
     def posted(self, files: list[FileStorage]) -> list[str]:
-        """Keep what came with a form; returns the addresses."""
+        """Store the files of a form and return their URLs."""
         return [self._keep(Content(each.filename or "file", each.mimetype, each.read())) for each in files]
 
     def said(self, files: list[Any]) -> list[str]:
-        """Keep what a person sends as ``{name, type, base64}``; an address stays as it is."""
+        """Store files that a person sends as ``{name, type, base64}``; a URL is returned as it is."""
         return [file if isinstance(file, str) else self._keep(_content(file)) for file in files]
 
     def get(self, content_id: str) -> flask.Response:
-        """A file of a message that the account sees."""
+        """Return a file of a message that the account can see."""
         address = _address(content_id)
         with self._world.lock:
             seen = any(
@@ -61,7 +61,7 @@ class Contents:
         return self.look(content_id)
 
     def look(self, content_id: str) -> flask.Response:
-        """A file, whoever asks."""
+        """Return a file, without a check of who asks."""
         content = self._kept.get(content_id)
         if content is None:
             raise WebexError(404, "Could not find content with provided ID.")

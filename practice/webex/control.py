@@ -1,4 +1,7 @@
-"""Control routes of the Webex half: people act here. No token, loopback only, prefix /practice/webex."""
+"""Control routes for people of the Webex half.
+
+They need no token, are for loopback only, and have the prefix /practice/webex.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ Json = dict[str, Any]
 
 
 class Control:
-    """Lets somebody say a thing, press a button, and see what that person's client shows."""
+    """Actions of people: write a message, press a button, and see what their client shows."""
 
     def __init__(self, posting: Posting, pressing: Pressing, events: Events, journal: Journal, contents: Contents) -> None:
         self._contents = contents
@@ -49,7 +52,11 @@ class Control:
         pages.add_url_rule("/options", view_func=self.options, methods=["GET", "PUT"])
 
     def say(self) -> flask.Response:
-        """``{as, room: name or "direct", text, mention, parent, files}``: somebody writes to the bot or into a space, with ``{name, type, base64}`` as a file."""
+        """Write to the bot or into a space.
+
+        The body is ``{as, room: name or "direct", text, mention, parent, files}``. A file is
+        ``{name, type, base64}``.
+        """
         body = _body()
         body["files"] = self._contents.said(body.get("files") or [])
         with self._world.lock:
@@ -61,25 +68,28 @@ class Control:
             return flask.jsonify(self._shown(message))
 
     def press(self) -> flask.Response:
-        """``{as, message_id, title | data, inputs, version, force}``: somebody presses a submit button of a card."""
+        """Press a submit button: ``{as, message_id, title | data, inputs, version, force}``."""
         body = _body()
         return flask.jsonify(shapes.action(self._pressing.press(self._person(body), body)))
 
     def submit(self) -> flask.Response:
-        """``{as, message_id, inputs}``: any inputs at all for a card, past its buttons, as the API lets every member send them."""
+        """Send any inputs for a card without its buttons: ``{as, message_id, inputs}``.
+
+        The API lets every member do this.
+        """
         body = _body()
         sent = {"type": "submit", "messageId": body.get("message_id"), "inputs": body.get("inputs")}
         return flask.jsonify(shapes.action(self._pressing.create(self._person(body), sent)))
 
     def person(self) -> flask.Response:
-        """``{email, like}``: somebody new, in the organisation of somebody who is here."""
+        """Add a person in the organization of an existing one: ``{email, like}``."""
         body = _body()
         with self._world.lock:
             like = self._person({"as": body.get("like")})
             return flask.jsonify(shapes.person(self._world.add(Person(str(body["email"]), str(body["email"]), like.org_id, like.type))))
 
     def delete(self) -> flask.Response:
-        """``{message_id}``: the message's author deletes it."""
+        """Delete a message as its author: ``{message_id}``."""
         message = self._world.messages.get(str(_body().get("message_id")))
         if message is None:
             raise WebexError(404, "no such message")
@@ -87,7 +97,10 @@ class Control:
         return flask.jsonify(self._shown(message))
 
     def space(self) -> flask.Response:
-        """``{name, members, bot: true, announcement_only}``: the first member makes a space and adds the others and the bot."""
+        """Create a space as its first member, and add the others and the bot.
+
+        The body is ``{name, members, bot: true, announcement_only}``.
+        """
         body = _body()
         with self._world.lock:
             people = [self._person({"as": email}) for email in body.get("members") or []]
@@ -101,7 +114,7 @@ class Control:
             return flask.jsonify(shapes.room(self._world, room, people[0]))
 
     def join(self) -> flask.Response:
-        """``{as, room, by}``: somebody is added to a space by one of its members."""
+        """Add a person to a space as one of its members: ``{as, room, by}``."""
         body = _body()
         with self._world.lock:
             by = self._person({"as": body.get("by")})
@@ -110,7 +123,7 @@ class Control:
         return flask.jsonify({})
 
     def leave(self) -> flask.Response:
-        """``{as, room}``: somebody leaves a space."""
+        """Leave a space: ``{as, room}``."""
         body = _body()
         with self._world.lock:
             person = self._person(body)
@@ -122,7 +135,10 @@ class Control:
         return flask.jsonify({})
 
     def messages(self) -> flask.Response:
-        """``?as=&room=&after=&wait=``: what somebody sees, by order of the last change; waits up to ``wait`` seconds for a change."""
+        """Return the messages that a person sees, by order of the last change: ``?as=&room=&after=&wait=``.
+
+        Wait up to ``wait`` seconds for a change.
+        """
         asked = flask.request.args
         after, deadline = int(asked.get("after", 0)), time.monotonic() + min(float(asked.get("wait", 0)), LONGEST_WAIT_S)
         with self._world.changed:
@@ -135,12 +151,12 @@ class Control:
                 self._world.changed.wait(left)
 
     def people(self) -> flask.Response:
-        """Everybody."""
+        """Return all people."""
         with self._world.lock:
             return flask.jsonify({"items": [shapes.person(person) for person in self._world.people.values()]})
 
     def webhooks(self) -> flask.Response:
-        """All webhooks, without their secrets."""
+        """Return all webhooks, without their secrets."""
         with self._world.lock:
             shown = [shapes.webhook(hook) | {"failures": len(hook.failures)} for hook in self._world.webhooks.values()]
         return flask.jsonify({"items": [{key: value for key, value in hook.items() if key != "secret"} for hook in shown]})
@@ -159,7 +175,11 @@ class Control:
         return self._posting.create(person, sent)
 
     def _say_in(self, person: Person, room: Room, body: Json) -> Message:
-        """In a space the client turns ``@Bot`` into a mention, which shows the bot's first name only (facts, section 1)."""
+        """Write in a space.
+
+        The client turns ``@Bot`` into a mention, which shows only the bot's first name (facts,
+        section 1).
+        """
         if not body.get("mention"):
             sent = {"roomId": room.id, "text": body.get("text"), "files": body.get("files"), "parentId": self._root(body)}
             return self._posting.create(person, sent)
@@ -170,7 +190,7 @@ class Control:
         return self._posting.publish(person, Message(room.id, person.id, [said], self._root(body), tuple(body["files"])))
 
     def _root(self, body: Json) -> str:
-        """A client that answers within a thread names the thread's first message."""
+        """Return the ID of the thread's first message, which a client names when it answers in a thread."""
         parent = self._world.messages.get(str(body.get("parent") or ""))
         return (parent.parent_id or parent.id) if parent else ""
 
@@ -202,7 +222,7 @@ class Control:
         return not name or name in {room.id, room.title, room.type if room.type == "direct" else ""}
 
     def _shown(self, message: Message) -> Json:
-        """A message as a client shows it, with its history."""
+        """Return a message as a client shows it, with its history."""
         room, said = self._world.rooms[message.room_id], message.current
         to = [self._world.people[each.person_id].email for each in self._world.members(room.id)]
         history = [{"at": each.at, "text": each.text, "card": each.card} for each in message.versions]

@@ -1,4 +1,7 @@
-"""Notifications to webhooks: signed, sent from a pool of threads, tried again, and stopped after too many failures."""
+"""Notifications to webhooks: signed, sent from a pool of threads, and retried.
+
+A webhook becomes inactive after too many failures.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,15 @@ APP_ID = named_id("APPLICATION", "practice")
 
 
 def signature(secret: str, body: bytes) -> str:
-    """The value of ``X-Spark-Signature``: HMAC-SHA1 over the raw bytes, in hex (facts/webex.md section 1)."""
+    """Return ``X-Spark-Signature``: HMAC-SHA1 of the raw bytes, in hex (facts/webex.md section 1)."""
     return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
 
 
 def envelope(hook: Webhook, owner: Person, event: tuple[str, str], actor_id: str, data: dict[str, Any]) -> dict[str, Any]:
-    """The thin payload around ``data``; ``event`` is resource and event as they are, also where the webhook takes all."""
+    """Return the payload around ``data``, which has IDs only.
+
+    ``event`` is the actual resource and event, even if the webhook subscribes to all.
+    """
     told = {"id": hook.id, "name": hook.name, "targetUrl": hook.target_url, "resource": event[0], "event": event[1]}
     told |= {"filter": hook.filter} if hook.filter else {}
     told |= {"orgId": owner.org_id, "createdBy": owner.id, "appId": APP_ID, "ownedBy": "creator", "status": "active"}
@@ -36,7 +42,7 @@ def envelope(hook: Webhook, owner: Person, event: tuple[str, str], actor_id: str
 
 
 class Delivery:
-    """Sends notifications; a webhook that fails 100 times within 5 minutes becomes inactive by itself."""
+    """Sender of notifications; a webhook with 100 failures within 5 minutes becomes inactive."""
 
     def __init__(self, world: World, journal: Journal, threads: int = 8) -> None:
         self._world, self._journal = world, journal
@@ -44,14 +50,14 @@ class Delivery:
         self._client = httpx.Client(timeout=10, trust_env=False, limits=httpx.Limits(max_connections=threads))
 
     def send(self, hook: Webhook, payload: dict[str, Any]) -> None:
-        """Queue one notification, and as many copies of it as the options ask for."""
+        """Queue one notification, and as many copies as the options ask for."""
         body = json.dumps(payload).encode()
         with contextlib.suppress(RuntimeError):  # the pool is closed: the cloud is stopping
             for _ in range(1 + self._world.options.duplicates):
                 self._pool.submit(self._deliver, hook, body)
 
     def stop(self) -> None:
-        """Drop what is queued and close the connections."""
+        """Drop queued notifications and close the connections."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
@@ -75,7 +81,11 @@ class Delivery:
         return 200 <= status < 300  # noqa: PLR2004 - any 2xx
 
     def _failed(self, hook: Webhook) -> None:
-        """Count a failure. One that was re-activated within 5 minutes of its end is stopped by a single failure (facts, section 1)."""
+        """Count a failure, and disable the webhook after too many.
+
+        Within 5 minutes after it was disabled, a re-activated webhook is disabled by a single
+        failure (facts, section 1).
+        """
         now = time.monotonic()
         with self._world.lock:
             hook.failures.append(now)

@@ -14,7 +14,7 @@ from practice.webex.posting import Posting
 
 
 class DirectoryRoutes:
-    """The People, Rooms and Memberships APIs for the account whose token is sent."""
+    """People, Rooms and Memberships APIs for the account of the token."""
 
     def __init__(self, posting: Posting, events: Events, journal: Journal) -> None:
         self._posting, self._world, self._events, self._journal = posting, posting.world, events, journal
@@ -32,7 +32,7 @@ class DirectoryRoutes:
         pages.add_url_rule("/memberships/<membership_id>", view_func=self.leave, methods=["DELETE"])
 
     def people(self) -> flask.Response:
-        """Find people by email, display name or ids; nobody but an administrator lists everybody."""
+        """Return people by email, display name or IDs; only an administrator could list all people."""
         asked = flask.request.args
         email, name, ids = asked.get("email", "").lower(), asked.get("displayName", "").lower(), asked.get("id", "")
         if not (email or name or ids):
@@ -48,21 +48,21 @@ class DirectoryRoutes:
             return access.page(found, shapes.person)
 
     def person(self, person_id: str) -> flask.Response:
-        """Show a person; ``me`` is the account itself."""
+        """Return a person; ``me`` is the account itself."""
         found = actor() if person_id == "me" else self._world.people.get(person_id)
         if found is None:
             raise not_found("Could not find a person with provided ID.")
         return flask.jsonify(shapes.person(found))
 
     def rooms(self) -> flask.Response:
-        """The rooms of this account."""
+        """Return the rooms of this account."""
         kind = flask.request.args.get("type")
         with self._world.lock:
             mine = [room for room in self._world.rooms.values() if self._world.membership(room.id, actor().id)]
             return access.page([room for room in mine if kind in {None, room.type}], self._shown)
 
     def create_room(self) -> flask.Response:
-        """Make a space with this account in it."""
+        """Create a space with this account in it."""
         body = access.body()
         access.needed(body, "title")
         with self._world.lock:
@@ -73,12 +73,12 @@ class DirectoryRoutes:
             return flask.jsonify(self._shown(room))
 
     def room(self, room_id: str) -> flask.Response:
-        """Show a room."""
+        """Return a room."""
         with self._world.lock:
             return flask.jsonify(self._shown(self._posting.room(actor(), room_id)))
 
     def memberships(self) -> flask.Response:
-        """The memberships of a room or, without one, of this account."""
+        """Return the memberships of a room, or of this account if no room is named."""
         room_id, asked = flask.request.args.get("roomId"), flask.request.args
         person = {asked.get("personId"), asked.get("personEmail", "").lower()} - {None, ""}
         if person and not room_id:
@@ -92,7 +92,7 @@ class DirectoryRoutes:
             return access.page(found, lambda each: shapes.membership(self._world, each))
 
     def join(self) -> flask.Response:
-        """Add somebody to a space."""
+        """Add a person to a space."""
         body = access.body()
         access.needed(body, "roomId")
         with self._world.lock:
@@ -107,12 +107,12 @@ class DirectoryRoutes:
             return flask.jsonify(shapes.membership(self._world, membership))
 
     def membership(self, membership_id: str) -> flask.Response:
-        """Show a membership of a room that this account is in."""
+        """Return a membership of a room that this account is in."""
         with self._world.lock:
             return flask.jsonify(shapes.membership(self._world, self._visible(membership_id)))
 
     def leave(self, membership_id: str) -> flask.Response:
-        """Take somebody out of a space."""
+        """Remove a person from a space."""
         with self._world.lock:
             membership = self._visible(membership_id)
             self._events.membership(membership, "deleted", actor())

@@ -1,4 +1,4 @@
-"""Webex's error answers: a message, its repetition in ``errors``, and a tracking id in body and header."""
+"""Error responses of Webex: a message, its copy in ``errors``, and a tracking ID in body and header."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import flask
 
 
 class WebexError(Exception):
-    """A call that Webex refuses, with the HTTP status and the words it answers."""
+    """Error for a call that Webex refuses, with the HTTP status and message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -17,7 +17,7 @@ class WebexError(Exception):
 
 
 def answer(error: WebexError) -> flask.Response:
-    """The refusal as JSON."""
+    """Return the error as JSON."""
     tracking_id = f"ROUTER_{str(uuid.uuid4()).upper()}"
     body = {"message": error.message, "errors": [{"description": error.message}], "trackingId": tracking_id}
     response = flask.jsonify(body)
@@ -29,10 +29,13 @@ def answer(error: WebexError) -> flask.Response:
 
 
 def bad(message: str) -> WebexError:
-    """The request was invalid."""
+    """Return a 400 for an invalid request."""
     return WebexError(400, message)
 
 
 def not_found(message: str) -> WebexError:
-    """No such thing, or none that this account may see: Webex does not tell these apart."""
+    """Return a 404 for an object that does not exist or that this account may not see.
+
+    Webex does not distinguish these cases.
+    """
     return WebexError(404, message)

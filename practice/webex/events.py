@@ -1,4 +1,7 @@
-"""Which webhooks hear of what, and what they are told: ids, never contents (facts/webex.md section 1)."""
+"""Events of webhooks: the subscribers of each event, and the IDs that they receive.
+
+A notification never has contents (facts/webex.md section 1).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ FIREHOSE = ("messages", "memberships", "rooms")
 
 
 def sees(world: World, reader: Person, message: Message) -> bool:
-    """May this account read the message: a member may, but a bot in a space only what mentions it, and its own."""
+    """Return whether this account may read the message.
+
+    A member may. A bot in a space may read only its own messages and those that mention it.
+    """
     if world.membership(message.room_id, reader.id) is None:
         return False
     if reader.type != "bot" or world.rooms[message.room_id].type == "direct" or message.person_id == reader.id:
@@ -28,19 +34,19 @@ def sees(world: World, reader: Person, message: Message) -> bool:
 
 
 def passes(hook: Webhook, values: dict[str, str]) -> bool:
-    """Does the event meet the webhook's filter."""
+    """Return whether the event meets the webhook's filter."""
     wanted = dict(pair.split("=", 1) for pair in hook.filter.split("&") if "=" in pair)
     return all(values.get(key, "").lower() == value.lower() for key, value in wanted.items())
 
 
 class Events:
-    """Tells every webhook that has subscribed and may know."""
+    """Notifier of every webhook that has subscribed to an event and may know of it."""
 
     def __init__(self, world: World, delivery: Delivery) -> None:
         self._world, self._delivery = world, delivery
 
     def message(self, message: Message, event: str) -> None:
-        """A message was created, updated or deleted."""
+        """Notify webhooks that a message was created, updated or deleted."""
         author, said = self._world.people[message.person_id], message.current
         kind = self._world.rooms[message.room_id].type
         data = {"id": message.id, "roomId": message.room_id, "roomType": kind, "personId": author.id, "personEmail": author.email}
@@ -52,7 +58,7 @@ class Events:
                 self._tell(hook, ("messages", event), author.id, data)
 
     def action(self, action: Action) -> None:
-        """A button was pressed: the card's author hears of it, without the inputs."""
+        """Notify the card's author that a button was pressed, without the inputs."""
         data = {"id": action.id, "type": "submit", "messageId": action.message_id, "personId": action.person_id}
         data |= {"roomId": action.room_id, "created": action.created}
         author = self._world.messages[action.message_id].person_id
@@ -61,7 +67,7 @@ class Events:
                 self._tell(hook, ("attachmentActions", "created"), action.person_id, data)
 
     def membership(self, membership: Membership, event: str, actor: Person) -> None:
-        """Somebody came into a room or left it; for a 1:1 nobody hears of leaving."""
+        """Notify webhooks that a person joined or left a room; leaving a 1:1 sends no notification."""
         data = shapes.membership(self._world, membership)
         if event == "deleted" and data["roomType"] == "direct":
             return
@@ -72,7 +78,7 @@ class Events:
                 self._tell(hook, ("memberships", event), actor.id, data)
 
     def _heard(self, resource: str, event: str) -> list[Webhook]:
-        """The active webhooks for this; the firehose leaves attachmentActions out."""
+        """Return the active webhooks for this event; a webhook for "all" gets no attachmentActions."""
         resources = {resource, "all"} if resource in FIREHOSE else {resource}
         with self._world.lock:
             hooks = list(self._world.webhooks.values())

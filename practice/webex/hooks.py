@@ -20,7 +20,7 @@ EVENTS = ("created", "updated", "deleted", "migrated", "all")
 
 
 class WebhookRoutes:
-    """The Webhooks API for the account whose token is sent."""
+    """Webhooks API for the account of the token."""
 
     def __init__(self, world: World, journal: Journal) -> None:
         self._world, self._journal = world, journal
@@ -34,12 +34,12 @@ class WebhookRoutes:
         pages.add_url_rule("/webhooks/<webhook_id>", view_func=self.unsubscribe, methods=["DELETE"])
 
     def subscriptions(self) -> flask.Response:
-        """This account's webhooks."""
+        """Return this account's webhooks."""
         with self._world.lock:
             return access.page([each for each in self._world.webhooks.values() if each.owner_id == actor().id], shapes.webhook)
 
     def subscribe(self) -> flask.Response:
-        """Subscribe."""
+        """Create a webhook."""
         body = access.body()
         access.needed(body, "name", "targetUrl", "resource", "event")
         _check_target(str(body["targetUrl"]))
@@ -52,11 +52,14 @@ class WebhookRoutes:
         return flask.jsonify(shapes.webhook(hook))
 
     def subscription(self, webhook_id: str) -> flask.Response:
-        """Show a webhook."""
+        """Return a webhook."""
         return flask.jsonify(shapes.webhook(self._own(webhook_id)))
 
     def resubscribe(self, webhook_id: str) -> flask.Response:
-        """Change name, targetUrl, secret; ``status`` can only become active. Everything else is ignored."""
+        """Change name, targetUrl or secret; ``status`` can only become active.
+
+        Everything else is ignored.
+        """
         body = access.body()
         access.needed(body, "name", "targetUrl")
         _check_target(str(body["targetUrl"]))
@@ -74,7 +77,7 @@ class WebhookRoutes:
         return flask.jsonify(shapes.webhook(hook))
 
     def unsubscribe(self, webhook_id: str) -> flask.Response:
-        """Unsubscribe."""
+        """Delete a webhook."""
         with self._world.lock:
             hook = self._own(webhook_id)
             del self._world.webhooks[webhook_id]

@@ -1,4 +1,4 @@
-"""What a Webex client does when a button is pressed: checks the inputs and gathers them with the button's data."""
+"""Inputs of a pressed button: checked and combined with the button's data, as a Webex client does it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ Json = dict[str, Any]
 
 
 def find(card: Json, title: str, data: Json | None) -> tuple[Json, tuple[Json, ...]]:
-    """The submit button with this title, or whose data holds all of ``data``; raises WebexError 404."""
+    """Return the submit button with this title, or whose data contains all of ``data``.
+
+    The button comes with the inputs that it collects.
+
+    Raises:
+        WebexError: with status 404 when the card has no such button.
+    """
     for action, around in cards.buttons(card):
         if action.get("type") != "Action.Submit":
             continue
@@ -26,10 +32,10 @@ def find(card: Json, title: str, data: Json | None) -> tuple[Json, tuple[Json, .
 
 
 def gather(action: Json, around: tuple[Json, ...], typed: Json, *, force: bool) -> Json:
-    """The inputs and, over them, the action's data (``data`` wins; facts/webex.md section 3).
+    """Return the inputs and the action's data; ``data`` wins (facts/webex.md section 3).
 
-    Unless forced, raises WebexError 422 for what a client would not send: unknown inputs, and values that break the
-    input's own rules.
+    Raises:
+        WebexError: with status 422, unless ``force`` is set, for anything that a client would not send: unknown inputs, and values that break the input's own rules.
     """
     known = {str(each["id"]): each for each in around}
     values = {key: value for key, each in known.items() if (value := _value(each, typed.get(key))) is not None}
@@ -42,7 +48,7 @@ def gather(action: Json, around: tuple[Json, ...], typed: Json, *, force: bool) 
 
 
 def _value(element: Json, typed: Any) -> str | None:
-    """What this input sends; a choice or number left empty sends nothing."""
+    """Return the value that this input sends; an empty choice or number sends none."""
     if typed is not None:
         return ",".join(map(str, typed)) if isinstance(typed, list) else str(typed)
     kind, given = element["type"], element.get("value")

@@ -1,4 +1,4 @@
-"""What Webex makes of Markdown: HTML, plain text, and who is mentioned (facts/webex.md section 2)."""
+"""Markdown as Webex renders it: HTML, plain text, and the mentions (facts/webex.md section 2)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ TAG = re.compile(r"<[^>]+>")
 
 
 def mark(person: Person) -> str:
-    """A mention as it stands in ``html``: only the first name shows."""
+    """Return a mention as it appears in ``html``: only the first name is visible."""
     return f'<spark-mention data-object-type="person" data-object-id="{person.id}">{html.escape(person.first_name)}</spark-mention>'
 
 
 def version(world: World, text: str, markdown: str) -> Version:
-    """A message's contents: ``html`` and the mentions come from the Markdown, ``text`` too where none was sent."""
+    """Return a message's contents from its Markdown.
+
+    ``html`` and the mentions come from the Markdown, and ``text`` too if none was sent.
+    """
     if not markdown:
         return Version(text=text)
     people, groups = _mentions(world, markdown)

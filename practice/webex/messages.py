@@ -15,7 +15,7 @@ from practice.webex.pressing import Pressing
 
 
 class MessageRoutes:
-    """The Messages and Attachment Actions APIs for the account whose token is sent."""
+    """Messages and Attachment Actions APIs for the account of the token."""
 
     def __init__(self, access_: Access, posting: Posting, pressing: Pressing, contents: Contents) -> None:
         self._access, self._posting, self._pressing, self._world = access_, posting, pressing, posting.world
@@ -37,7 +37,7 @@ class MessageRoutes:
         return self._shown(self._posting.create(actor(), access.body(self._contents.posted)))
 
     def get(self, message_id: str) -> flask.Response:
-        """Show a message."""
+        """Return a message."""
         with self._world.lock:
             message = self._posting.get(actor(), message_id)
             if message.person_id != actor().id:
@@ -45,16 +45,16 @@ class MessageRoutes:
             return self._shown(message)
 
     def edit(self, message_id: str) -> flask.Response:
-        """Edit a message of one's own."""
+        """Edit a message of this account."""
         return self._shown(self._posting.edit(actor(), message_id, access.body()))
 
     def delete(self, message_id: str) -> flask.Response:
-        """Delete a message of one's own."""
+        """Delete a message of this account."""
         self._posting.delete(actor(), message_id)
         return flask.Response(status=204)
 
     def index(self) -> flask.Response:
-        """The messages of a room, newest first; a bot gets only those in a space that mention it."""
+        """Return the messages of a room, newest first; in a space a bot gets only those that mention it."""
         asked = flask.request.args
         access.needed(asked.to_dict(), "roomId")
         with self._world.lock:
@@ -65,7 +65,7 @@ class MessageRoutes:
             return access.page(found, lambda each: shapes.message(self._world, each), 50)
 
     def list_direct(self) -> flask.Response:
-        """The messages of a 1:1, newest first."""
+        """Return the messages of a 1:1, newest first."""
         wanted = {flask.request.args.get("personId"), flask.request.args.get("personEmail")} - {None}
         with self._world.lock:
             other = next((each for each in self._world.people.values() if {each.id, each.email} & wanted), None)
@@ -75,11 +75,11 @@ class MessageRoutes:
             return access.page(self._room_messages(room.id, actor()), lambda each: shapes.message(self._world, each), 50)
 
     def press(self) -> tuple[flask.Response, int]:
-        """Make an attachment action."""
+        """Create an attachment action."""
         return flask.jsonify(shapes.action(self._pressing.create(actor(), access.body()))), 202
 
     def get_action(self, action_id: str) -> flask.Response:
-        """Show an attachment action with its inputs."""
+        """Return an attachment action with its inputs."""
         with self._world.lock:
             action = self._pressing.get(actor(), action_id)
             self._access.in_sync(action.created, "an attachment action")

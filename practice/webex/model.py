@@ -1,4 +1,4 @@
-"""Webex's own things as records: people, rooms, memberships, messages, attachment actions and webhooks."""
+"""Records of Webex: people, rooms, memberships, messages, attachment actions and webhooks."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ RoomType = Literal["group", "direct"]
 
 
 def new_id(kind: str) -> str:
-    """An id as Webex makes them: base64url of a ``ciscospark://`` URI, without padding."""
+    """Return a new ID as Webex makes them: base64url of a ``ciscospark://`` URI, without padding."""
     return named_id(kind, str(uuid.uuid4()))
 
 
 def named_id(kind: str, name: str) -> str:
-    """The id of a thing whose inner name is known."""
+    """Return the ID of an object whose inner name is known."""
     return base64.urlsafe_b64encode(f"ciscospark://us/{kind}/{name}".encode()).decode().rstrip("=")
 
 
 @dataclass(slots=True)
 class Person:
-    """Somebody with a Webex account; ``appuser`` is a guest."""
+    """Person with a Webex account; ``appuser`` is a guest."""
 
     email: str
     display_name: str
@@ -37,13 +37,13 @@ class Person:
 
     @property
     def first_name(self) -> str:
-        """What a mention of this person shows (for a bot it is never more)."""
+        """Name that a mention of this person shows (for a bot it is never more)."""
         return self.display_name.split(" ", maxsplit=1)[0]
 
 
 @dataclass(slots=True)
 class Room:
-    """A space, or a 1:1."""
+    """Space or 1:1."""
 
     title: str
     type: RoomType
@@ -57,7 +57,7 @@ class Room:
 
 @dataclass(slots=True)
 class Membership:
-    """One person in one room."""
+    """Membership of one person in one room."""
 
     room_id: str
     person_id: str
@@ -68,7 +68,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a message says: the first version, or one of its edits."""
+    """Contents of a message: the first version, or one of its edits."""
 
     text: str = ""
     markdown: str = ""
@@ -81,7 +81,10 @@ class Version:
 
 @dataclass(slots=True)
 class Message:
-    """A message with all of its versions, oldest first; ``change`` numbers the last change in the whole cloud."""
+    """Message with all of its versions, oldest first.
+
+    ``change`` is the number of its last change, counted over the whole cloud.
+    """
 
     room_id: str
     person_id: str
@@ -95,13 +98,13 @@ class Message:
 
     @property
     def current(self) -> Version:
-        """The version that people see."""
+        """Version that people see."""
         return self.versions[-1]
 
 
 @dataclass(slots=True)
 class Action:
-    """One press of a submit button; Webex calls it an attachment action."""
+    """Press of a submit button, which Webex calls an attachment action."""
 
     message_id: str
     person_id: str
@@ -113,7 +116,10 @@ class Action:
 
 @dataclass(slots=True)
 class Webhook:
-    """A subscription of one account. ``failures`` are the moments (monotonic seconds) of failed notifications."""
+    """Subscription of one account.
+
+    ``failures`` are the times of failed notifications, in monotonic seconds.
+    """
 
     name: str
     target_url: str

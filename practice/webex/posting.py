@@ -1,4 +1,7 @@
-"""Posting, editing and deleting messages, with everything that the Messages API refuses (facts/webex.md section 2)."""
+"""Posting, editing and deleting messages, with all refusals of the Messages API.
+
+Source: facts/webex.md section 2.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,16 @@ Json = dict[str, Any]
 
 
 class Posting:
-    """What people and bots do with messages; every method raises WebexError for what Webex refuses."""
+    """Operations of people and bots on messages.
+
+    Every method raises WebexError if Webex refuses.
+    """
 
     def __init__(self, world: World, events: Events, journal: Journal) -> None:
         self.world, self._events, self._journal = world, events, journal
 
     def create(self, author: Person, body: Json) -> Message:
-        """POST /messages."""
+        """Post a message (POST /messages)."""
         with self.world.lock:
             named = [key for key in DESTINATIONS if body.get(key)]
             if len(named) != 1:
@@ -39,7 +45,7 @@ class Posting:
         return self.publish(author, message)
 
     def publish(self, author: Person, message: Message) -> Message:
-        """Put a finished message into its room and tell everybody."""
+        """Put a finished message into its room and notify the webhooks."""
         with self.world.lock:
             self.world.messages[message.id] = message
             self.world.rooms[message.room_id].last_activity = message.created
@@ -49,7 +55,7 @@ class Posting:
         return message
 
     def edit(self, author: Person, message_id: str, body: Json) -> Message:
-        """PUT /messages/{id}: 10 times at most, never with images."""
+        """Edit a message (PUT /messages/{id}): at most 10 times, never with images."""
         with self.world.lock:
             message = self.own(author, message_id)
             if body.get("roomId") != message.room_id:
@@ -64,7 +70,7 @@ class Posting:
         return message
 
     def delete(self, author: Person, message_id: str) -> None:
-        """DELETE /messages/{id}: one's own."""
+        """Delete a message of this account (DELETE /messages/{id})."""
         with self.world.lock:
             message = self.own(author, message_id)
             message.deleted = True
@@ -73,21 +79,33 @@ class Posting:
         self._events.message(message, "deleted")
 
     def get(self, reader: Person, message_id: str) -> Message:
-        """The message, if this account may see it."""
+        """Return the message.
+
+        Raises:
+            WebexError: with status 404 when this account may not see it.
+        """
         message = self.world.messages.get(message_id)
         if message is None or message.deleted or not sees(self.world, reader, message):
             raise not_found("Could not find a message with provided ID.")
         return message
 
     def own(self, author: Person, message_id: str) -> Message:
-        """The message, if this account wrote it."""
+        """Return the message.
+
+        Raises:
+            WebexError: with status 403 when this account did not write it, or 404 when it may not see it.
+        """
         message = self.get(author, message_id)
         if message.person_id != author.id:
             raise WebexError(403, "Only the author of a message may change it")
         return message
 
     def room(self, member: Person, room_id: str) -> Room:
-        """The room, if this account is in it."""
+        """Return the room.
+
+        Raises:
+            WebexError: with status 404 when this account is not in it.
+        """
         room = self.world.rooms.get(room_id)
         if room is None or self.world.membership(room_id, member.id) is None:
             raise not_found("Could not find a room with provided ID.")
@@ -138,7 +156,7 @@ class Posting:
         raise not_found(f"Could not find a person with provided {'email' if key == 'toPersonEmail' else 'ID'}.")
 
     def _direct(self, author: Person, other: Person) -> Room:
-        """The 1:1 of the two, made with the first message."""
+        """Return the 1:1 of two people, which is created with the first message."""
         if author.id == other.id or author.type == other.type == "bot":
             raise bad("A 1:1 message needs another person")
         room = self.world.direct(author, other)

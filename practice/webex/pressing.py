@@ -1,4 +1,4 @@
-"""Pressing a card's buttons: attachment actions."""
+"""Presses of a card's buttons: attachment actions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ Json = dict[str, Any]
 
 
 class Pressing:
-    """Attachment actions: made by people, read by the card's author."""
+    """Attachment actions, created by people and read by the card's author."""
 
     def __init__(self, posting: Posting, events: Events, journal: Journal) -> None:
         self._posting, self._world, self._events, self._journal = posting, posting.world, events, journal
 
     def create(self, person: Person, body: Json) -> Action:
-        """POST /attachment/actions: any inputs at all, as the API allows them to every member (facts, section 3)."""
+        """Create an action with any inputs (POST /attachment/actions).
+
+        The API allows this to every member (facts, section 3).
+        """
         if body.get("type") != "submit" or not isinstance(body.get("inputs"), dict):
             raise bad("type must be submit, and inputs an object")
         with self._world.lock:
@@ -31,10 +34,13 @@ class Pressing:
             return self._record(person, message, body["inputs"])
 
     def press(self, person: Person, body: Json) -> Action:
-        """What a client does: find the button by ``title`` or by a part of its ``data``, check and gather the inputs.
+        """Press a button as a client does.
 
-        ``version`` presses an older version of an edited card, as a client that was not refreshed does; ``force`` sends
-        inputs that the card does not have.
+        The button is found by ``title`` or a part of its ``data``; then the inputs are checked and
+        collected.
+
+        ``version`` presses an older version of an edited card, as a client does that was not
+        refreshed. ``force`` sends inputs that the card does not have.
         """
         with self._world.lock:
             message = self._posting.get(person, str(body.get("message_id")))
@@ -44,7 +50,7 @@ class Pressing:
             return self._record(person, message, values)
 
     def get(self, reader: Person, action_id: str) -> Action:
-        """GET /attachment/actions/{id}: for who pressed, and for the card's author."""
+        """Return an action to its author or the card's author (GET /attachment/actions/{id})."""
         action = self._world.actions.get(action_id)
         if action is None or reader.id not in {action.person_id, self._world.messages[action.message_id].person_id}:
             raise not_found("Could not find an attachment action with provided ID.")

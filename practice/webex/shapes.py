@@ -1,4 +1,7 @@
-"""Records as the API's JSON (the shapes of webex-messaging.json); keys without a value are left out, as Webex does."""
+"""Records as the API's JSON (the shapes of webex-messaging.json).
+
+Keys without a value are left out, as in Webex.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 def person(record: Person) -> dict[str, Any]:
-    """A person, without presence: that is only for one's own organisation."""
+    """Return a person, without presence, which is only shown within an organization."""
     last_name = record.display_name.partition(" ")[2]
     return {
         **_given(id=record.id, emails=[record.email], displayName=record.display_name, nickName=record.first_name),
@@ -27,7 +30,7 @@ def person(record: Person) -> dict[str, Any]:
 
 
 def room(world: World, record: Room, reader: Person) -> dict[str, Any]:
-    """A room; the title of a 1:1 is the other person's name."""
+    """Return a room; the title of a 1:1 is the other person's name."""
     title = record.title
     if record.type == "direct":
         others = (world.people[each.person_id] for each in world.members(record.id) if each.person_id != reader.id)
@@ -43,7 +46,7 @@ def room(world: World, record: Room, reader: Person) -> dict[str, Any]:
 
 
 def membership(world: World, record: Membership) -> dict[str, Any]:
-    """A membership, with the organisation of the person."""
+    """Return a membership, with the organization of the person."""
     member, of_room = world.people[record.person_id], world.rooms[record.room_id]
     return {
         **_given(id=record.id, roomId=record.room_id, roomType=of_room.type, personId=member.id, personEmail=member.email),
@@ -55,7 +58,7 @@ def membership(world: World, record: Membership) -> dict[str, Any]:
 
 
 def message(world: World, record: Message) -> dict[str, Any]:
-    """A message as it is now."""
+    """Return a message as it is now."""
     said, author = record.current, world.people[record.person_id]
     return _given(
         id=record.id,
@@ -77,13 +80,13 @@ def message(world: World, record: Message) -> dict[str, Any]:
 
 
 def action(record: Action) -> dict[str, Any]:
-    """An attachment action with its inputs."""
+    """Return an attachment action with its inputs."""
     known = _given(id=record.id, type="submit", messageId=record.message_id, personId=record.person_id, roomId=record.room_id)
     return {**known, "inputs": record.inputs, "created": record.created}
 
 
 def webhook(record: Webhook) -> dict[str, Any]:
-    """A webhook; the owner gets the secret back."""
+    """Return a webhook; its owner also gets the secret."""
     return _given(
         id=record.id,
         name=record.name,

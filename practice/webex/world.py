@@ -1,4 +1,4 @@
-"""The state of the Webex half, behind one lock: who there is, in which rooms, and what was said."""
+"""State of the Webex half, behind one lock: people, rooms, memberships and messages."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ SPACE_MEMBERS = ("requester@contoso.com", "admin@contoso.com", "helpdesk@contoso
 
 @dataclass(slots=True)
 class Options:
-    """How this Webex behaves where the sources disagree or a test wants trouble.
+    """Switches of behavior on which the sources disagree, or that a test needs.
 
-    ``card_edits`` off refuses edits of cards as the API reference says; ``read_lag_s`` is how long a new message or action
-    is still 404 (seconds); ``duplicates`` is how many times more each notification is sent.
+    With ``card_edits`` off, edits of cards are refused, as the API reference says. ``read_lag_s``
+    is the time in seconds during which a new message or action still gives a 404. ``duplicates`` is
+    the number of extra copies of each notification.
     """
 
     card_edits: bool = True
@@ -43,7 +44,10 @@ class Options:
 
 
 class World:
-    """All records. Whoever reads or writes them holds ``lock``; ``changed`` is notified with every message."""
+    """All records.
+
+    Hold ``lock`` to read or write them. ``changed`` is notified with every message.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -71,40 +75,44 @@ class World:
             self.join(space, person)
 
     def add(self, person: Person) -> Person:
-        """Add somebody."""
+        """Add a person."""
         self.people[person.id] = person
         return person
 
     def join(self, room: Room, person: Person) -> Membership:
-        """Put somebody into a room; nothing is told to webhooks here."""
+        """Add a person to a room, without a notification to webhooks."""
         membership = Membership(room.id, person.id, is_moderator=False)
         self.memberships[membership.id] = membership
         return membership
 
     def by_email(self, email: str) -> Person:
-        """The person with this address; raises ``KeyError``."""
+        """Return the person with this address.
+
+        Raises:
+            KeyError: when there is none.
+        """
         for person in self.people.values():
             if person.email == email.lower():
                 return person
         raise KeyError(email)
 
     def members(self, room_id: str) -> Iterator[Membership]:
-        """Who is in a room."""
+        """Return the memberships of a room."""
         return (each for each in self.memberships.values() if each.room_id == room_id)
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
-        """Somebody's membership of a room, if any."""
+        """Return a person's membership of a room, or None."""
         return next((each for each in self.members(room_id) if each.person_id == person_id), None)
 
     def direct(self, one: Person, other: Person) -> Room | None:
-        """The 1:1 of two people, if they ever wrote to each other."""
+        """Return the 1:1 of two people, or None if they never wrote to each other."""
         for room in self.rooms.values():
             if room.type == "direct" and {each.person_id for each in self.members(room.id)} == {one.id, other.id}:
                 return room
         return None
 
     def touch(self, message: Message) -> None:
-        """Number this change of a message and wake up everybody who waits for one."""
+        """Number this change of a message and wake all threads that wait for a change."""
         with self.changed:
             self.changes += 1
             message.change = self.changes

@@ -1,4 +1,7 @@
-"""Webex beside the messaging: the status page, Webex Connect's messaging API, the contact center's API."""
+"""Webex services other than messaging.
+
+These are the status page, Webex Connect's messaging API and the contact center's API.
+"""
 
 from __future__ import annotations
 

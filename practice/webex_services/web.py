@@ -1,4 +1,4 @@
-"""The three services over HTTP (status.webex.com/api; facts/connect.md 2.2, 3.1 and 3.2)."""
+"""Routes of the three services (status.webex.com/api; facts/connect.md 2.2, 3.1 and 3.2)."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ REFUSALS: Final = {
 
 
 class Outside:
-    """The pages of the three services, and the control routes that break them."""
+    """Pages of the three services, and the control routes that break them."""
 
     def __init__(self, world: World, connect: Connect, settings: PracticeSettings) -> None:
         self.state = OutsideWorld()
         self._world, self._connect, self._settings = world, connect, settings
 
     def blueprints(self) -> list[Blueprint]:
-        """The services."""
+        """Return the routes of the services."""
         pages = Blueprint("outside", __name__)
         pages.add_url_rule("/status/unresolved-incidents.json", view_func=self.incidents)
         pages.add_url_rule("/connect/v2/messages", view_func=self.send, methods=["POST"])
@@ -45,13 +45,13 @@ class Outside:
         return [pages]
 
     def control(self) -> Blueprint:
-        """``PATCH /practice/outside``: ``incidents``, ``refusal``, ``polling``."""
+        """Return the control route ``PATCH /practice/outside``: ``incidents``, ``refusal``, ``polling``."""
         pages = Blueprint("outside_control", __name__, url_prefix="/practice")
         pages.add_url_rule("/outside", view_func=self.change, methods=["GET", "PATCH"])
         return pages
 
     def change(self) -> ResponseReturnValue:
-        """Set what is named; 400 for a word that is unknown."""
+        """Set the named values; an unknown name gives a 400."""
         values = request.get_json(silent=True, force=True) if request.method == "PATCH" else {}
         known = {"incidents", "refusal", "polling"}
         if not isinstance(values, dict) or set(values) - known:
@@ -62,11 +62,11 @@ class Outside:
         return jsonify({"incidents": self.state.incidents, "refusal": self.state.refusal, "polling": self.state.polling, "sent": sent})
 
     def incidents(self) -> ResponseReturnValue:
-        """Open to everybody."""
+        """Return the open incidents, without authentication."""
         return jsonify({"incidents": self.state.incidents})
 
     def send(self) -> ResponseReturnValue:
-        """Take a mail; its receipt is posted when the mail server has answered."""
+        """Accept a mail; its receipt is posted once the mail server has answered."""
         body = request.get_json(silent=True, force=True) or {}
         if code := self._refused(str(body.get("from", ""))):
             return self._no(code)
@@ -78,7 +78,7 @@ class Outside:
         return jsonify(answer), 201
 
     def message(self, number: str) -> ResponseReturnValue:
-        """The status; only select clients have it."""
+        """Return the status of a mail; only select clients may read it."""
         if code := self._key():
             return self._no(code)
         sent = self.state.sent.get(number)
@@ -88,7 +88,7 @@ class Outside:
         return jsonify({"messageId": sent.id, "channel": "email", "direction": "outbound", "status": status, "code": sent.code})
 
     def tasks(self) -> ResponseReturnValue:
-        """Email tasks, the oldest first."""
+        """Return the email tasks, oldest first."""
         if (refused := self._unauthorized()) is not None:
             return refused
         first, last = (_moment(request.args.get(name, "0")) for name in ("from", "to"))
@@ -96,7 +96,7 @@ class Outside:
         return jsonify({"meta": {"orgId": self._settings.contact_center_org}, "data": [_task(task) for task in mine]})
 
     def entry_points(self, org: str) -> ResponseReturnValue:
-        """Those of type Email; another organisation's are nobody's business."""
+        """Return the entry points of type Email; another organization gives a 404."""
         if (refused := self._unauthorized()) is not None:
             return refused
         if org != self._settings.contact_center_org:
@@ -110,7 +110,7 @@ class Outside:
             httpx.post(sent.notify, json=_receipt(sent), timeout=10, trust_env=False)
 
     def _refused(self, sender: str) -> str:
-        """Why a mail is not taken, or the empty string."""
+        """Return the code with which a mail is refused, or an empty text."""
         own = self._connect.app.fields.get("email_id", "").lower()
         return self._key() or ("" if own and sender.lower() == own and self._connect.app.saved else "7104")
 
@@ -135,7 +135,7 @@ class Outside:
 
 
 def _receipt(sent: Sent) -> Json:
-    """As the documents show one, with their mixed case."""
+    """Return a receipt as the documents show it, with their mixed case."""
     status = "Submitted" if sent.code == "7501" else "Failed"
     info = {"deliveryChannel": "email", "Description": sent.words, "destinationType": "email", "code": sent.code}
     info |= {"timeStamp": datetime.now(UTC).isoformat(), "deliveryStatus": status, "destination": sent.recipient, "additionalInfo": ""}
@@ -143,7 +143,7 @@ def _receipt(sent: Sent) -> Json:
 
 
 def _task(task: Task) -> Json:
-    """As SPEC has it: milliseconds, and the address that was written to."""
+    """Return a task as SPEC has it: times in milliseconds, and the address to which the mail was sent."""
     at = int(task.at.timestamp() * 1000)
     values = {"channelType": "email", "status": task.status, "createdTime": at, "lastUpdatedTime": at, "owner": None}
     values |= {"queue": {"id": "q1", "name": "Email"}, "origin": task.customer, "destination": task.mailbox, "direction": "inbound"}

@@ -1,4 +1,4 @@
-"""What these services are like now: open incidents, the service of Webex Connect, the contact center's entry points."""
+"""State of these services: open incidents, Webex Connect's service, and the contact center's entry points."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Sent:
-    """A mail that was given to the messaging API: whom its receipt goes to, and what became of it."""
+    """Mail that was given to the messaging API, with the address for its receipt and its result."""
 
     id: str
     reference: str
@@ -26,7 +26,11 @@ class Sent:
 
 @dataclass(slots=True)
 class OutsideWorld:
-    """``refusal`` is a code (7001, 7007, 7010, 7020) by which Webex Connect refuses every call; ``polling`` whether it offers the beta question."""
+    """State of the services.
+
+    ``refusal`` is a code (7001, 7007, 7010, 7020) with which Webex Connect refuses every call.
+    ``polling`` is whether it offers the beta status query.
+    """
 
     incidents: list[Json] = field(default_factory=list)
     refusal: str = ""
@@ -34,12 +38,12 @@ class OutsideWorld:
     sent: dict[str, Sent] = field(default_factory=dict)
 
     def reset(self) -> None:
-        """As at the start."""
+        """Reset everything to the initial state."""
         self.incidents, self.refusal, self.polling = [], "", False
 
 
 def entry_point_json(number: int, point: EntryPoint, asset: str) -> Json:
-    """An entry point as the contact center describes one (facts/connect.md 3.2)."""
+    """Return an entry point in the contact center's format (facts/connect.md 3.2)."""
     return {
         "id": f"00000000-0000-4000-8000-{number:012d}",
         "name": point.name,

@@ -1,4 +1,7 @@
-"""A real browser in front of the whole practice space, for the tests of this folder; skipped, with the reason, where there is none."""
+"""Real browser in front of the whole practice space.
+
+The tests of this folder are skipped, with the reason, if no browser is installed.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
 def axe(page: Any) -> list[str]:
-    """What axe-core finds against WCAG 2.2 AA, with everything unfolded."""
+    """Return the violations of WCAG 2.2 AA that axe-core finds with every ``<details>`` open."""
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
@@ -35,9 +38,9 @@ def axe(page: Any) -> list[str]:
 
 
 def picture(page: Any, name: str, of: Any = None) -> None:
-    """Take a picture of what is in sight, and hold the words of its main part to those that lie beside the picture in docs/pictures.
+    """Take a picture of the page and compare the words shown with those kept in docs/pictures.
 
-    With PICTURES=1 the pictures that the docs show are taken anew, with their words.
+    With PICTURES=1 the pictures that the docs show are taken again, together with their words.
     """
     if of is not None:
         of.evaluate("node => node.closest('#messages') && node.scrollIntoView({ block: 'start' })")
@@ -82,7 +85,7 @@ def space(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
 
 @pytest.fixture
 def visit(browser: Any, space: PracticeSpace) -> Iterator[Callable[..., Mouse]]:
-    """Opens the page in a new browser context; whatever it says on the console as an error fails the test."""
+    """Open the page in a new browser context; an error on its console fails the test."""
     contexts, errors = [], []
 
     def opened(width: int = 1280, height: int = 860, theme: str = "light", hands: type[Mouse] = Mouse) -> Mouse:

@@ -1,4 +1,7 @@
-"""Every card that the product can send, drawn alone by Microsoft's renderer: light and dark, wide and narrow."""
+"""Every card that the product can send, drawn alone by Microsoft's renderer.
+
+Each card is drawn in light and dark, wide and narrow.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ CARDS: dict[str, Any] = {name: card.content for name, card in all_examples.CARDS
 
 
 class _Nobody:
-    """No processes: only the page's own files are wanted."""
+    """Stand-in without processes, because these tests need only the page's own files."""
 
     places = None
     ready = False
@@ -62,7 +65,7 @@ class _Nobody:
 
 @pytest.fixture(scope="module")
 def blank(browser: Any):
-    """A page with the renderer, the host config and the styles of the practice space, and nothing else."""
+    """Page with only the renderer, the host config and the styles of the practice space."""
     app = Space(_Nobody()).app()
     app.add_url_rule("/alone", view_func=lambda: flask.Response(ALONE, mimetype="text/html"))
     server = PageServer(0, app)
@@ -78,7 +81,7 @@ def blank(browser: Any):
 @pytest.mark.parametrize("width", [600, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_overflows(blank: Any, theme: str, width: int):
-    """No element of any card, parts opened too, is beyond its box, clipped or empty."""
+    """No element of any card overflows its box, is clipped or is empty, also with parts opened."""
     seen = {name: blank.evaluate(DRAW, [card, theme, width]) for name, card in CARDS.items()}
     assert len(seen) > 40
     assert {name: result["out"][:3] for name, result in seen.items() if result["out"] or result["empty"]} == {}
@@ -105,12 +108,15 @@ def test_a_card_that_is_too_wide_is_found(blank: Any):
     ],
 )
 def test_only_what_reads_a_field_waits_for_it(blank: Any, card: str, title: str, sent: list[dict[str, str]]):
-    """With every field empty, the official renderer lets Cancel, Help and Use be pressed, with their data alone, and not Continue."""
+    """With every field empty, Cancel, Help and Use can be pressed, and Continue cannot.
+
+    The official renderer sends the data of the button alone.
+    """
     assert blank.evaluate(PRESSED, [CARDS[card], title]) == [{"data": data, "inputs": {}} for data in sent]
 
 
 def test_the_page_draws_no_card_itself():
-    """Cards are drawn by the official renderer only: no script of the page knows an element of a card."""
+    """Only the official renderer draws cards: no script of the page names an element of a card."""
     known = ("TextBlock", "ColumnSet", "FactSet", "RichTextBlock", "ActionSet")
     texts = {path.name: path.read_text("utf-8") for path in STATIC.glob("*.js")}
     assert {name: word for name, text in texts.items() for word in known if word in text} == {}

@@ -1,4 +1,7 @@
-"""Break the channel by a switch, send a mail, ask /check: the card, the drawing and the switch name the same place. Then mend it."""
+"""Faults switched on in the page, a mail, and ``/check``.
+
+The card, the drawing and the switch name the same place. Then the fault is fixed.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ def _check(visitor: Any, first_line: str) -> None:
 
 @pytest.mark.parametrize(("fault", "cause", "station"), FAULTS)
 def test_fault_and_verdict(visit: Any, picture: Any, proven: PracticeSpace, fault: str, cause: str, station: str):
-    """The drawing stops where the fault does, and the first line of the verdict is its cause; off puts everything back."""
+    """The drawing stops at the fault, the verdict names its cause first, and All off ends it."""
     visitor = visit()
     _switch_on(visitor, fault)
     _mail_both_ways(visitor, answered=station == "Answer")
@@ -85,7 +88,10 @@ def test_fault_and_verdict(visit: Any, picture: Any, proven: PracticeSpace, faul
 
 
 def test_a_fix(visit: Any, picture: Any, proven: PracticeSpace):
-    """The verdict's green button plans one change, asks for approval, and a test mail with its answer proves that it is mended."""
+    """The verdict's green button plans one change, asks for approval and proves the repair.
+
+    The proof is a test mail and its answer.
+    """
     visitor = visit()
     _switch_on(visitor, "smtp_auth_off_mailbox")
     _check(visitor, sentences()["smtp_auth_off_for_mailbox"])

@@ -1,4 +1,7 @@
-"""``python -m practice play`` in a terminal: one address, Ctrl-C, and clear words where it cannot start."""
+"""``python -m practice play`` in a terminal.
+
+It prints one address, ends on Ctrl-C, and says clearly why it cannot start.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ def _alive(pids: list[int]) -> list[int]:
 
 @contextlib.contextmanager
 def _terminal(port: int, folder: Path) -> Iterator[tuple[Any, Path, list[int]]]:
-    """The command in a terminal, ready: its process, what it says, and everything that it started. Temporary files lie in the folder."""
+    """Start the command in a terminal and yield its process, its log and the ids it started.
+
+    Its temporary files are in ``folder``.
+    """
     log, scratch = folder / "terminal.txt", folder / "tmp"
     scratch.mkdir()
     with log.open("wb") as out:
@@ -72,7 +78,10 @@ def _terminal(port: int, folder: Path) -> Iterator[tuple[Any, Path, list[int]]]:
 
 
 def test_one_address_and_nothing_left(port: int, tmp_path: Path):
-    """It prints its address within the time, says so when started twice, and Ctrl-C leaves no process and no file outside its folder."""
+    """``play`` prints its address, refuses a second start, and leaves nothing behind on Ctrl-C.
+
+    No process is left, and no file outside its folder.
+    """
     files = set(ROOT.iterdir())
     with _terminal(port, tmp_path) as (running, log, pids):
         address = f"http://127.0.0.1:{port}"
@@ -90,7 +99,7 @@ def test_one_address_and_nothing_left(port: int, tmp_path: Path):
 
 
 def test_a_killed_launcher_leaves_nothing(port: int, tmp_path: Path):
-    """SIGKILL to the command in the terminal: everything that it started ends by itself, and the next start is not in its way."""
+    """After SIGKILL of the command, all that it started ends and a new start is possible."""
     with _terminal(port, tmp_path) as (running, _, pids):
         running.kill()
         running.wait(LIMIT_S)
@@ -111,14 +120,20 @@ def test_a_taken_port_is_named(port: int, tmp_path: Path, capfd: pytest.CaptureF
 
 
 def test_every_way_to_a_real_installation_is_known():
-    """Each setting that the product reads stops the practice space, but for those that lead nowhere and prove nothing."""
+    """Each setting that the product reads stops the practice space, except the harmless ones.
+
+    The harmless ones lead to no installation and prove nothing.
+    """
     read = {name for path in SETTINGS for name in re.findall(r'"([A-Z]+(?:_[A-Z]+)+|PORT)"', path.read_text(encoding="utf-8"))}
     assert read - HARMLESS == set(REAL)
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_no_start_beside_a_real_installation(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str):
-    """With any setting of a real installation in the environment nothing starts; its name is said, never its value."""
+    """The practice space refuses to start if the environment has a setting of a real installation.
+
+    The setting's name is printed, and its value never.
+    """
     monkeypatch.setenv(name, "a-real-value")
     assert play(1, tmp_path / "space") == 1
     told = capfd.readouterr().err

@@ -1,4 +1,7 @@
-"""A newcomer reads only the page and gets a channel, from /setup-email to the agent's answer: by mouse, and by keyboard alone."""
+"""Whole setup in the page, from ``/setup-email`` to the agent's answer.
+
+A newcomer who reads only the page gets a channel, with a mouse and with the keyboard alone.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ def space(browser: Any, tmp_path: Any) -> Iterator[PracticeSpace]:
 
 @dataclass(slots=True)
 class Story:
-    """The whole setup, told with somebody's hands; ``look`` is shown every page that a person sees, ``picture`` the page."""
+    """Whole setup done with a mouse or a keyboard.
+
+    ``look`` is called with every page that a person sees, and ``picture`` takes pictures of it.
+    """
 
     hands: Mouse
     look: Callable[[Any], None]
@@ -55,7 +61,7 @@ class Story:
         assert "Tour, 5 of 5" in self.hands.page.locator("#tour").inner_text()
 
     def killed(self) -> list[str]:
-        """The worker is killed while the steps run; returns which card showed them, and which change of it."""
+        """Kill the worker while the steps run and return the id and the change of their card."""
         hands = self.hands
         message = hands.card("Cancel run").locator("xpath=ancestor::article[1]")
         shown = [str(message.get_attribute(f"data-{name}")) for name in ("id", "change")]
@@ -64,7 +70,10 @@ class Story:
         return shown
 
     def to_the_plan(self) -> None:
-        """The first card takes what Webex Connect generated, copied there; the administrator is asked 1:1 and signs in."""
+        """Fill in the first card with the values copied from Webex Connect and sign in.
+
+        The administrator is asked 1:1 and signs in.
+        """
         hands = self.hands
         hands.say(f"/setup-email {MAILBOX}")
         card = hands.card("Continue")
@@ -154,9 +163,10 @@ class Story:
 
 
 def test_the_whole_setup(visit: Any, axe: Any, picture: Any):
-    """Every step is done in the page, the channel is proven by an agent's answer, and no page on the way has anything against WCAG 2.2 AA.
+    """The whole setup works in the page and ends with a channel proven by an agent's answer.
 
-    The worker is killed in the middle, and the card that showed the run goes on.
+    No page on the way violates WCAG 2.2 AA. The worker is killed in the middle, and the card that
+    showed the run continues.
     """
     found: list[str] = []
 
@@ -172,7 +182,10 @@ def test_the_whole_setup(visit: Any, axe: Any, picture: Any):
 
 
 def test_the_whole_setup_by_keyboard(visit: Any):
-    """Tab, arrows, Enter and typing are enough; the focus is always seen, and never lost when a card is drawn anew."""
+    """The whole setup works with Tab, arrows, Enter and typing alone.
+
+    The focus is always visible and is not lost when a card is redrawn.
+    """
     keyboard = visit(hands=Keyboard)
     Story(keyboard, lambda _: None, lambda *_: None).tell()
     assert keyboard.trouble == []

@@ -1,4 +1,7 @@
-"""What the page itself owes everybody: it works by keyboard, can be read, says that it is practice, and lets no stranger in."""
+"""Demands on the page itself.
+
+It works by keyboard, can be read, says that it is practice, and refuses strangers.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,10 @@ PARTS = ["chat", "mail", "clouds", "faults"]
 
 @pytest.mark.parametrize(("theme", "mailbox"), [("light", "support"), ("dark", "shared")])
 def test_wide_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any, theme: str, mailbox: str):
-    """At 1280 pixels axe-core finds nothing against WCAG 2.2 AA, with a card on the page and the commands offered; nothing scrolls sideways.
+    """At 1280 pixels the page passes axe-core for WCAG 2.2 AA and does not scroll sideways.
 
-    The other theme keeps what was typed into a card.
+    A card is on the page and the commands are offered. Changing the theme keeps the text typed into
+    a card.
     """
     visitor = visit(theme=theme)
     visitor.say(f"/setup-email {mailbox}@contoso.com")
@@ -51,7 +55,7 @@ def test_narrow_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any
 
 
 def test_an_outsider_is_refused(visit: Any, picture: Any):
-    """Somebody of another organisation gets a refusal 1:1, which tells nothing of any channel."""
+    """A person of another organization gets a refusal 1:1 that says nothing about any channel."""
     visitor = visit()
     visitor.be("outsider", "direct")
     before = visitor.page.locator("#messages .msg").count()
@@ -77,7 +81,10 @@ def test_commands_are_offered_and_chosen_by_keyboard(visit: Any):
 
 
 def test_the_parts_by_keyboard_on_a_narrow_page(visit: Any):
-    """At 390 pixels the keyboard changes the part and the person, opens and leaves a dialog, and turns a switch; the focus is always seen."""
+    """At 390 pixels the keyboard alone changes part and person and uses a dialog and a switch.
+
+    The focus is always visible.
+    """
     keys = visit(width=390, height=844, hands=Keyboard)
     page = keys.page
     keys.reach(page.locator("#person"))
@@ -110,7 +117,7 @@ def test_the_tour_has_five_stops(visit: Any):
 
 
 def test_a_killed_worker_comes_back_and_the_card_goes_on(visit: Any, space: PracticeSpace):
-    """The worker is killed with a command waiting; started again, it answers the old command and then the press of its card."""
+    """A worker that was killed answers the waiting command, and then the press of its card."""
     visitor = visit()
     stack = space.stack
     assert stack is not None
@@ -140,7 +147,10 @@ def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
 
 
 def test_weather_is_switched(visit: Any, space: PracticeSpace):
-    """Slowness and throttling are switches with an amount; they reach the clouds, a second browser sees them, and all off ends them."""
+    """Latency and throttling are switches with an amount that a second browser sees.
+
+    They reach the clouds, and All off ends them.
+    """
     page = visit().page
     page.locator("#latency_ms-switch").click()
     page.locator("#latency_ms").fill("150")
@@ -180,7 +190,10 @@ def test_only_this_machine_and_only_this_page(space: PracticeSpace):
 
 
 def test_the_guide_shows_pictures_that_are_there():
-    """Every picture that README and docs show exists, and every file of docs/pictures is shown or holds the words of one that is."""
+    """Every picture shown by README and docs exists, and docs/pictures has no other file.
+
+    The only other files are the words of those pictures.
+    """
     texts = "".join(path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
     shown = set(re.findall(r"pictures/([\w-]+)\.png\)", texts))
     there = {path.name for path in (ROOT / "docs" / "pictures").iterdir()}

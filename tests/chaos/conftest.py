@@ -13,7 +13,7 @@ from practice.stack import Stack
 
 @pytest.fixture
 def walk(stack: Stack, people: People) -> Iterator[Walk]:
-    """A walk in a tenant that is as it was at the start; cancelled in the end."""
+    """Walk in a tenant in its initial state; the walk is canceled at the end."""
     fresh(people)
     made = Walk(people, "support@contoso.com", space(people))
     yield made

@@ -1,6 +1,7 @@
-"""A sample of ``make chaos``: workers killed at side effects that a seed draws, and the setup ends as if nothing had been.
+"""Sample of ``make chaos``: workers are killed at side effects that a seed draws.
 
-Every run has three kills: before, inside or after the call; of the job, of its worker, or of everything.
+The setup ends as if nothing had happened. Every run has three kills: before, inside or after the
+call; of the job, of its worker, or of everything.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def lane() -> Iterator[Lane]:
 
 @pytest.fixture(scope="module")
 def stack(lane: Lane) -> Stack:
-    """For the report of a failure."""
+    """Stack of the lane, for the report of a failure."""
     return lane.stack
 
 
@@ -39,7 +40,11 @@ def people(lane: Lane) -> People:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_three_times_in_one_setup(lane: Lane, stack: Stack, people: People, seed: int) -> None:
-    """The channel is proven, the tenant is as without kills, each object was made once, no secret is left over, people were told."""
+    """Three kills in one setup leave the tenant as a setup without kills does.
+
+    The channel is proven, each object was made once, no secret is left over, and people were
+    informed.
+    """
     outcome = lane.run(sample(seed))
     assert (outcome.trouble, outcome.doubles, outcome.orphans, outcome.told, len(outcome.hits)) == ("", 0, 0, True, 3), outcome
     assert [hit for hit in outcome.hits if hit.seconds is None or hit.seconds > patient(RECOVERY_S)] == []

@@ -1,4 +1,7 @@
-"""Redis away, full or empty, a deploy in the middle, a wait of a day, two workers on one run: what became of the setup."""
+"""Setups during outages of Redis, a deploy, a wait of a day, and two workers on one run.
+
+Redis is down, full or empty.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,10 @@ def test_deploy_in_the_middle(stack: Stack, people: People, walk: Walk) -> None:
 
 
 def test_web_killed(stack: Stack, people: People, walk: Walk) -> None:
-    """The web process is killed as the approval comes: after the start Webex delivers again, or somebody presses again, and the run goes on."""
+    """A run continues after the web process was killed while the approval arrived.
+
+    Webex delivers the press again, or a person presses again.
+    """
     plan = walk.plan(profile="least")
     stack.kill("web", signal.SIGKILL, whole=True)
     stack.processes["web"].stop()
@@ -109,9 +115,10 @@ def test_redis_full(people: People, walk: Walk, redis: Redis) -> None:
 
 @pytest.fixture
 def full_disk(stack: Stack, redis: Redis) -> Iterator[Callable[[], None]]:
-    """Lets Redis write no byte more to its append-only file, as on a disk that is full, until the test ends or ``room`` is made.
+    """Return a function that stops Redis from writing to its append-only file.
 
-    A limit on the size of files stands in for the disk; its signal is ignored, so that a write fails as it does there.
+    A limit on the file size imitates a full disk. The limit's signal is ignored, so a write fails
+    as it does on a full disk. It lasts until the limit is removed or the test ends.
     """
     server = stack.processes["redis"]
     usual, line = server.command, shlex.join(redis_server.command(stack.ports.redis, server.folder / "data"))
@@ -144,9 +151,9 @@ def test_redis_whose_disk_is_full(people: People, walk: Walk, redis: Redis, full
 
 
 def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> None:
-    """Everything is lost in the middle: old buttons say so, and the next setup adopts what is in the tenant.
+    """After Redis loses all data, old buttons say so and the next setup adopts the tenant's objects.
 
-    Only a secret is made once more, as nobody can read the first one any more.
+    Only the secret is created again, because the first one can no longer be read.
     """
     walk.approve(walk.plan(profile="least"))
     form = walk.form()
@@ -164,7 +171,10 @@ def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> Non
 
 
 def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis) -> None:
-    """M5 takes 24 hours: the run is parked, survives restarts of the worker and of Redis, and goes on when its time has come."""
+    """A run that waits 24 hours for M5 is parked, survives restarts, and continues on time.
+
+    The worker and Redis are restarted.
+    """
     people.control("PUT", "settings", {"customization_s": DAY_S})
     fresh(people, dehydrated=True)
     walk.approve(walk.plan(profile="least"))
@@ -182,7 +192,10 @@ def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis
 
 
 def test_many_workers_on_one_run(people: People, walk: Walk, redis: Redis) -> None:
-    """A run that is handed out twenty times at once, and whose lease is lost to a clock that jumps: each object is made once."""
+    """A run that is queued twenty times at once still makes each object once.
+
+    Its lease is lost too, as by a jump of the clock.
+    """
     _held(people, {"late_s": HOLD_S, **PRINCIPALS}, walk, walk.plan(profile="least"))
     run_id, queue = _the_run(redis), make_queue(redis, RUNS)
     for number in range(20):

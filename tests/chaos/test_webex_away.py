@@ -1,4 +1,7 @@
-"""A Webex that is dead or slow, and a job that cannot be done: the run does not wait for cards, and the queue goes on."""
+"""Runs while Webex is down or slow, and a job that always fails.
+
+The run does not wait for cards, and the queue goes on.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +48,15 @@ def test_the_run_does_not_wait_for_cards(people: People, walk: Walk, weather: di
 
 
 def _mistakes(redis: Redis, run_id: str) -> int:
-    """How often the run has ended in a mistake of ours."""
+    """Return how often the run has ended with an unexpected error of the bot."""
     return sum(b'"unexpected"' in raw for raw in redis.lrange(f"run:{run_id}:events", 0, -1))
 
 
 def test_a_poison_job(people: People, walk: Walk, redis: Redis) -> None:
-    """A mistake of ours in every try: the third ends the run with a reference on its card, and other commands are answered meanwhile.
+    """A bug in every try ends the run at the third try, with a reference on its card.
 
-    The mistake is real: an app whose addresses are a number is what no document promises, and no line of ours expects.
+    Other commands are answered meanwhile. The bug is real: no document allows a number as the
+    addresses of an app, and no code expects it.
     """
     plan = walk.plan(profile="least")
     people.control("POST", "faults", {"times": MANY, "body": '{"id": "1", "appId": "1", "web": 7}', **NO_APP})

@@ -1,4 +1,7 @@
-"""The practice Graph's answers against the subset of Graph's specification, where that file is present."""
+"""Answers of the practice Graph against the subset of Graph's specification.
+
+They are skipped if that file is missing.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ def nullable(node: Any) -> Any:
 
 
 def closed(schema: Any) -> Any:
-    """No properties but the specification's own and OData's annotations, in an object or a list of them."""
+    """Allow only the specification's properties and OData's annotations, also in a list."""
     if "properties" in schema and "value" in schema["properties"]:
         value = schema["properties"]["value"]
         return schema | {"properties": schema["properties"] | {"value": value | {"items": closed(value["items"])}}}

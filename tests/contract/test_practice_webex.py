@@ -1,4 +1,7 @@
-"""The practice Webex against Cisco's OpenAPI (webex-messaging.json) and the Adaptive Card 1.3 schema, where the files are present."""
+"""Practice Webex against Cisco's OpenAPI (webex-messaging.json) and the Adaptive Card 1.3 schema.
+
+The tests are skipped if the files are missing.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ def call() -> Iterator[Any]:
 
 
 def schema(spec: dict[str, Any], method: str, path: str, status: int) -> dict[str, Any]:
-    """The schema of an answer, with the document's components beside it so that references resolve."""
+    """Return the schema of an answer, with the document's components so that references resolve."""
     content = spec["paths"][path][method.lower()]["responses"][str(status)]["content"]
     return {**next(iter(content.values()))["schema"], "components": spec["components"]}
 
@@ -94,13 +97,13 @@ READS = [
     ("/webhooks", "/webhooks"),
     ("/webhooks/{webhookId}", "/webhooks/{hook}"),
 ]
-# What Webex sends and the document forgets: the edit of a card is undocumented, and DirectMessage lists fewer keys than messages have.
+# Webex sends these, but the document lacks them: card edits, and some keys of DirectMessage.
 FORGOTTEN = {"/messages/direct": {"html", "parentId", "attachments", "mentionedPeople", "updated"}}
 
 
 @pytest.mark.parametrize(("template", "path"), READS)
 def test_reads_have_the_official_shape(spec: Any, call: Any, template: str, path: str) -> None:
-    """Every answer to a GET is valid under Cisco's schema and has no property that the schema does not know."""
+    """Every answer to a GET is valid under Cisco's schema and has no unknown property."""
     answer = call("GET", "/webex/v1" + path.format(**world(call)))
     official = schema(spec, "GET", template, 200)
     jsonschema.Draft202012Validator(official).validate(answer.json)

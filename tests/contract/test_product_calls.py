@@ -1,4 +1,7 @@
-"""What the product asks of Microsoft Graph and of Webex, against their own specifications, where those files are present."""
+"""Requests of the product to Microsoft Graph and Webex, against their specifications.
+
+The tests are skipped if those files are missing.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,10 @@ class Spec:
         self._patterns = {template: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))) for template in longest_first}
 
     def problems(self, asked: Asked) -> list[str]:
-        """What the specification does not know about a request; ``known`` names exceptions by path."""
+        """Return the parts of a request that are not in the specification.
+
+        ``known`` names exceptions by path.
+        """
         template = next((name for name, pattern in self._patterns.items() if pattern.fullmatch(asked.path)), None)
         operation = self._spec["paths"].get(template, {}).get(asked.method.lower())
         if operation is None:
@@ -90,7 +96,10 @@ class Spec:
         return [f"{asked.method} {asked.path}: {each}" for each in found]
 
     def _unknown(self, schema: Any, value: Any) -> Iterator[str]:
-        """Properties that the specification does not name, at any depth; it allows others, and Graph refuses them."""
+        """Yield properties that the specification does not name, at any depth.
+
+        The specification allows others, but Graph refuses them.
+        """
         parts = list(self._parts(schema))
         known = {name: part for each in parts for name, part in each.get("properties", {}).items()}
         if isinstance(value, list):
@@ -110,7 +119,7 @@ class Spec:
 
 @dataclass
 class Tenant:
-    """The practice cloud in this process, with the product's own clients in front of it; every Graph request is kept."""
+    """Practice cloud in this process with the product's own clients; it keeps every Graph request."""
 
     http: httpx.Client
     settings: PracticeSettings
@@ -130,12 +139,15 @@ class Tenant:
 
     @property
     def writes(self) -> list[str]:
-        """What changes something."""
+        """Return the requests and cmdlets that change something."""
         graph = [f"{asked.method} {asked.path}" for asked in self.asked if asked.method != "GET"]
         return graph + [cmdlet for cmdlet in self.cmdlets if not cmdlet.startswith("Get-")]
 
     def consent(self, principal: str, resource: str, role: str) -> None:
-        """What Microsoft's consent page does, with more permissions than the product asks for."""
+        """Grant an app role as Microsoft's consent page does.
+
+        The token has more permissions than the product asks for.
+        """
         body = {"principalId": principal, "resourceId": resource, "appRoleId": role}
         headers = {"Authorization": f"Bearer {self.token('AppRoleAssignment.ReadWrite.All Application.Read.All')}"}
         self.http.post(f"{BASE}/graph/v1.0/servicePrincipals/{principal}/appRoleAssignments", json=body, headers=headers).raise_for_status()
@@ -203,7 +215,7 @@ async def test_a_whole_run_asks_graph_what_graph_knows(tenant: Tenant, redis: Re
 
 @pytest.mark.slow
 async def test_a_second_run_writes_nothing(tenant: Tenant, redis: Redis):
-    """Once the secret is handed over, everything holds: an empty plan, and not one request that changes something."""
+    """After the secret is handed over, a second run has an empty plan and changes nothing."""
     ctx = context(tenant, redis)
     await carry_out(tenant, ctx)
     ctx.store.record_secret_shown(ctx.fact("key_id"))
@@ -267,7 +279,11 @@ def webex() -> Iterator[tuple[Webex, list[Asked]]]:
 
 @pytest.mark.skipif(not WEBEX.exists(), reason=ABSENT)
 def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
-    """Every call of the bot's client; a card in an edit is the one thing that the reference does not name (DESIGN.md, decisions)."""
+    """Every call of the bot's Webex client is in Webex's specification.
+
+    The one exception is a card in an edit, which the reference does not name (DESIGN.md,
+    decisions).
+    """
     client, asked = webex
     card = {"type": "AdaptiveCard", "version": "1.3"}  # cards have a schema of their own, and tests of their own
     client.me(), client.person("p1"), client.message("m1"), client.action("a1"), client.members("r1"), client.membership("r1", "p1")

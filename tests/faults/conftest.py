@@ -1,6 +1,7 @@
-"""The practice cloud in this process behind weather of our own, real steps and the real engine, and people who do what a card asks for.
+"""Practice cloud in this process with injected faults, real steps and the real engine.
 
-Time jumps over every pause, so a run that would wait for minutes takes none.
+People do what a card asks for. Time jumps over every pause, so a run that would wait for minutes
+takes none.
 """
 
 from __future__ import annotations
@@ -63,14 +64,15 @@ class Country:
     redis: Redis
 
     def tenant(self) -> dict[str, Any]:
-        """As an administrator sees it."""
+        """Return the tenant as an administrator sees it."""
         found: dict[str, Any] = self.http.get("/practice/tenants/contoso.com").json()
         return found
 
     def objects(self) -> dict[str, int]:
-        """How many there are of each kind that a setup makes, client secrets among them, and of an app's service principals at most.
+        """Return the number of objects of each kind that a setup makes, including client secrets.
 
-        The message trace's own service principal is made only where nothing else shows a trace.
+        It also counts the most service principals that one app has. The service principal for the
+        message trace exists only if nothing else shows a trace.
         """
         tenant = self.tenant()
         kinds = ("applications", "grants", "role_assignments", "outbound_policies", "outbound_rules")
@@ -84,7 +86,7 @@ class Country:
         return administrators_token(self.http, self.settings, scopes)
 
     def consent(self, principal: str, resource: str, role: str) -> None:
-        """What Microsoft's consent page does."""
+        """Grant an app role as Microsoft's consent page does."""
         headers = {"Authorization": f"Bearer {self.token('AppRoleAssignment.ReadWrite.All Application.Read.All')}"}
         body = {"principalId": principal, "resourceId": resource, "appRoleId": role}
         url = f"{BASE}/graph/v1.0/servicePrincipals/{principal}/appRoleAssignments"
@@ -122,7 +124,10 @@ def signed_in(tenant_id: str) -> Event:
 
 @dataclass
 class Ride:
-    """A run on its way to its end, and the people who do what it asks for; ``longest`` is the longest piece of work, in seconds."""
+    """Run on its way to its end, and the people who do what it asks for.
+
+    ``longest`` is the longest piece of work in seconds.
+    """
 
     country: Country
     ctx: StepContext
@@ -138,7 +143,7 @@ class Ride:
         raise AssertionError(f"stuck after {ROUNDS} rounds: {self.left()}")
 
     def undoing(self) -> Ride:
-        """The way back from here: the setup is cancelled, and an undo is about to begin."""
+        """Cancel the setup and return the ride of an undo that is about to begin."""
         self.ctx.store.end(self._run(), Event(Kind.CANCELLED, now()))
         runs = self.ctx.store.runs_of_mailbox(MAILBOX)
         undo = Ride(self.country, self.country.context(self.weather, "undo"), self.weather)
@@ -146,7 +151,10 @@ class Ride:
         return undo
 
     def round(self) -> bool:
-        """One piece of work of a worker, then what people do, then time until the next look; whether the work arrived."""
+        """Do one piece of work, then the people's part, and move time to the next look.
+
+        Return whether the work has arrived at its end.
+        """
         self.work()
         if self._arrived():
             return True
@@ -168,7 +176,7 @@ class Ride:
         return bool(run.approvals) and self.left().keys() == (set() if run.kind == "undo" else {"test_mail"})
 
     async def _work(self) -> None:
-        """What a worker does."""
+        """Do the work of one worker job."""
         if self._run().account is None:
             return
         try:
@@ -177,7 +185,7 @@ class Ride:
             self._say(Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
 
     def people(self) -> None:
-        """Sign in, press Look again, approve, consent, and say that the form is filled in: whatever is asked for."""
+        """Sign in, press Look again, approve, consent, or report the form, as the run asks."""
         run = self._run()
         if run.account is None:
             self._press(signed_in(str(self.country.tenant()["id"])))
@@ -294,13 +302,13 @@ def weather_over() -> type[Weather]:
 
 @pytest.fixture
 def without_waiting() -> Callable[[Coroutine[Any, Any, None]], float]:
-    """Carries out a piece of work whose pauses cost no time, and gives the seconds that they would have cost."""
+    """Return a function that runs a piece of work without pauses and returns their seconds."""
     return carry_out
 
 
 @dataclass(frozen=True)
 class Calm:
-    """What an undisturbed setup does: its calls, and how many objects of each kind there are in the end."""
+    """Calls of an undisturbed setup, and the number of objects of each kind at its end."""
 
     calls: Counter[str]
     objects: dict[str, int]
@@ -318,7 +326,7 @@ def calm(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str) -> C
 
 @dataclass
 class Connected:
-    """A tenant in which the mailbox was connected, to be looked at again and again: a check writes nothing there."""
+    """Tenant with a connected mailbox that can be checked again and again, as checks write nothing."""
 
     country: Country
 

@@ -1,4 +1,7 @@
-"""The fault matrix of a check: whatever a cloud does, every fact has a finding, and what could not be seen is never called right or wrong."""
+"""Fault matrix of a check: every fact has a finding, whatever a cloud does.
+
+A fact that could not be read is never called right or wrong.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ BLIND = {State.UNKNOWN, State.SKIPPED}
 MOST_CALLS = 300
 FOR_GOOD = 1_000_000
 LEFT_TO_ANOTHER = {"tenant"}
-"""Where the verified domains may not be read, the step says so, and the mailbox user decides."""
+"""If the verified domains cannot be read, the step says so, and the mailbox user decides."""
 
 
 @pytest.fixture(scope="module")
 def looked_at(connected: Any) -> dict[str, Any]:
-    """What a check under a clear sky finds."""
+    """Findings of a check without faults."""
     return dict(_checked(connected, connected.weather()).findings)
 
 
@@ -34,7 +37,7 @@ def _checked(connected: Any, weather: Any) -> Any:
 
 
 def test_the_matrix_holds_every_call_of_a_check(connected: Any, listed: dict[str, list[str]]):
-    """What a check asks stands in calls.toml, and nothing of it changes anything."""
+    """The calls of a check are those in calls.toml, and none of them changes anything."""
     weather = connected.weather()
     _checked(connected, weather)
     assert sorted(weather.calls) == sorted(listed["check"])
@@ -42,7 +45,10 @@ def test_the_matrix_holds_every_call_of_a_check(connected: Any, listed: dict[str
 
 
 def test_a_check_that_sees_nothing(connected: Any, fault: Any):
-    """Every call fails, for good: everything is unknown or left out, nothing is called right or wrong, and it ends in time."""
+    """If every call fails permanently, a check ends in time and calls nothing right or wrong.
+
+    Every finding is unknown or left out.
+    """
     weather = connected.weather(fault, FOR_GOOD)
     run = _checked(connected, weather)
     assert {name: finding.state for name, finding in run.findings.items() if finding.state not in BLIND}.keys() - LEFT_TO_ANOTHER == set()
@@ -50,7 +56,7 @@ def test_a_check_that_sees_nothing(connected: Any, fault: Any):
 
 
 def test_a_check_in_a_shower(connected: Any, looked_at: dict[str, Any], fault: Any):
-    """Every call fails once: what is found is what a clear sky shows, or says that it could not be seen."""
+    """If every call fails once, each finding is the usual one or says that it could not be read."""
     run = _checked(connected, connected.weather(fault))
     odd = {name: finding.state for name, finding in run.findings.items() if finding.state not in {*BLIND, looked_at[name].state}}
     assert odd == {}

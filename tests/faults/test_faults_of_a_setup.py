@@ -1,6 +1,7 @@
-"""The fault matrix of a whole setup (CHECKLIST J6): every call that it makes, and every kind of trouble.
+"""Fault matrix of a whole setup (CHECKLIST J6): every call, and every kind of fault.
 
-Real steps, the real engine and the real HTTP layer, against the practice cloud in this process; a pause costs no time.
+Real steps, the real engine and the real HTTP layer run against the practice cloud in this process.
+A pause costs no time.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 
 NEEDS_A_PERSON = "401"
-"""A role that was missing for a moment, so soon after the sign-in, is waited for; a token that Graph does not take is not."""
+"""The one fault that needs a person: Graph does not accept the token.
+
+A role that is missing shortly after the sign-in is waited for.
+"""
 HANGS_ON_IT = {"GET /policies/permissionGrantPolicies/microsoft-user-default-recommended/excludes"}
 """Not asked for where the policy that names it may not be read, which stops no setup."""
 LONGEST_WORK_S = 400
@@ -22,14 +26,17 @@ TURNS = {"time", "administrator", "approver", "requester", "mailbox_user", "agen
 
 
 def test_the_matrix_holds_every_call(calm: Any, listed: dict[str, list[str]]):
-    """What an undisturbed setup asks is what stands in calls.toml, no more and no less: a new call cannot be forgotten."""
+    """The calls of an undisturbed setup are exactly those in calls.toml.
+
+    So a new call cannot be forgotten.
+    """
     assert sorted(calm.calls) == sorted(listed["setup"])
 
 
 def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any, fault: Any):
-    """Whatever the trouble is, and although it hits every single call: the run arrives, with one of each object and no orphan.
+    """A setup in which every call fails once ends with one of each object and no orphan.
 
-    What passes by itself needs nobody; a sign-in that ended needs a person, at most once a call.
+    Temporary faults need no person. A sign-in that ended needs one, at most once a call.
     """
     weather.fault = fault
     ride.to_its_end()
@@ -42,7 +49,10 @@ def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any,
 
 @pytest.mark.parametrize("how", STAYS)
 def test_a_call_that_keeps_failing(ride: Any, weather: Any, country: Any, calm: Any, call: str, how: str, faults: dict[str, Any]):
-    """The tries are bounded and it is said whose turn it is; when the sky is clear again the run arrives, with one of each object."""
+    """If one call keeps failing, the tries are bounded and the run says whose turn it is.
+
+    When the fault ends, the run arrives, with one of each object.
+    """
     weather.fault, weather.only, weather.times = faults[how], call, 1_000_000
     worked = [_tries(ride.round, weather, call) for _ in range(4)]
     stuck = {name: left for name, left in ride.left().items() if left[0] != "wrong" and left[1] not in TURNS}
@@ -59,7 +69,10 @@ def _tries(work: Callable[[], bool], weather: Any, call: str) -> int:
 
 
 def test_nothing_answers_in_time(ride: Any, weather: Any, faults: dict[str, Any]):
-    """Every call times out, for good: each piece of work ends long before the queue would end it, and says what is waited for."""
+    """If every call times out, each piece of work ends early and says why the run waits.
+
+    It ends long before the queue would end it.
+    """
     weather.fault, weather.times = faults["timeout"], 1_000_000
     for _ in range(3):
         ride.round()

@@ -1,4 +1,4 @@
-"""The fault matrix of signing in at Microsoft: each call that msal makes for us, and every kind of trouble."""
+"""Fault matrix of signing in at Microsoft: each call of msal, and every kind of fault."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def _signed_in(country: Any, identity: Identity, way: Callable[[], Identity]) ->
 
 
 def test_a_call_of_a_sign_in_that_keeps_failing(country: Any, storm: Callable[..., Any], fault: Any, login_call: str):
-    """It ends with an error of ours that says what to do, after a bounded number of tries, and never with one of msal's."""
+    """A sign-in call that keeps failing ends with an error of the bot after a few tries.
+
+    The error says what to do and is never one of msal's.
+    """
     weather = storm(fault, login_call, FOR_GOOD)
     with pytest.raises(CloudError) as failed:
         _signed_in(country, _identity(country, weather), lambda: _identity(country, weather))
@@ -56,7 +59,10 @@ def test_a_call_of_a_sign_in_that_keeps_failing(country: Any, storm: Callable[..
 
 
 def test_a_refresh_fails_once(country: Any, storm: Callable[..., Any], fault: Any):
-    """What passes is waited for by itself; what does not is said. A garbled answer never counts as a sign-in that has ended."""
+    """A token refresh retries temporary faults and reports the others.
+
+    A garbled answer never counts as a sign-in that has ended.
+    """
     good = storm(fault, TOKEN, 0)
     identity = _identity(country, good)
     flow = identity.begin(SCOPES, CALLBACK, "state-1")

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 NEEDS_A_PERSON = "401"
-"""A role that was missing for a moment, so soon after the sign-in, is waited for; a token that Graph does not take is not."""
+"""The one fault that needs a person: Graph does not accept the token.
+
+A role that is missing shortly after the sign-in is waited for.
+"""
 KEPT = {
     "applications": 0,
     "grants": 2,
@@ -17,7 +20,10 @@ KEPT = {
     "own principals": 0,
     "secrets": 0,
 }
-"""What was there before the setup, of the kinds that a setup makes: the bot's own grants and the tenant's default policy."""
+"""Objects that existed before the setup, by kind, of the kinds that a setup makes.
+
+They are the bot's own grants and the tenant's default policy.
+"""
 
 
 @pytest.fixture
@@ -29,13 +35,16 @@ def undo(ride: Any, weather: Any) -> Any:
 
 
 def test_the_matrix_holds_every_call_of_an_undo(undo: Any, weather: Any, listed: dict[str, list[str]]):
-    """What an undo asks is what stands in calls.toml."""
+    """The calls of an undo are exactly those in calls.toml."""
     undo.to_its_end()
     assert sorted(weather.calls) == sorted(listed["undo"])
 
 
 def test_every_call_of_an_undo_fails_once(undo: Any, weather: Any, country: Any, listed: dict[str, list[str]], fault: Any):
-    """It arrives all the same: nothing that the setup made is left, whether an answer was lost or never given."""
+    """An undo in which every call fails once still removes everything that the setup made.
+
+    It does not matter whether the answer was lost or never given.
+    """
     weather.fault = fault
     undo.to_its_end()
     assert set(listed["undo"]) - set(weather.failed) == set()

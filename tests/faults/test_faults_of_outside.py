@@ -1,4 +1,7 @@
-"""The fault matrix of what a check asks beside Microsoft: Webex Connect, the contact center, the status page. No test mail goes twice."""
+"""Fault matrix of the calls of a check outside Microsoft.
+
+They go to Webex Connect, the contact center and the status page. No test mail is sent twice.
+"""
 
 from __future__ import annotations
 
@@ -93,13 +96,16 @@ def services() -> Services:
 
 @pytest.fixture
 def look(redis: Redis, services: Services, weather_over: Any, without_waiting: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Looks at one fact through this weather, as often as wanted, in one check: the findings, the seconds, and the weather."""
+    """Return a function that looks at one fact through a fault, several times in one check.
+
+    It returns the findings, the seconds and the weather.
+    """
     store = RunStore(redis)
     channel = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1")
 
     def looked(call: str, fault: Any = None, times: int = 1, looks: int = 1) -> tuple[list[Finding], float, Any]:
         weather = weather_over(httpx.Client(transport=httpx.MockTransport(services)), fault, times, call)
-        # A socket would be waited for, and this clock jumps over all that is waited for: the real client, without its sockets.
+        # The real client without sockets: this clock jumps over every wait, also over a socket's.
         monkeypatch.setattr(client, "async_client", lambda settings: async_client(settings, httpx.MockTransport(weather)))
         told = Brief(test_recipient="anna@contoso.com")
         run = store.open(channel, Person("anna", "anna@contoso.com"), Origin("room-1", message="m-1"), RunKind.CHECK, told)
@@ -115,7 +121,7 @@ def look(redis: Redis, services: Services, weather_over: Any, without_waiting: A
 
 
 def test_the_matrix_holds_every_call(listed: dict[str, list[str]]):
-    """What is asked beside Microsoft is what stands in calls.toml."""
+    """The calls outside Microsoft are exactly those in calls.toml."""
     assert sorted(listed["outside"]) == sorted(ASKS)
 
 
@@ -128,7 +134,10 @@ def test_under_a_clear_sky(look: Callable[..., Any], services: Services, beside:
 
 @pytest.mark.parametrize("beside", ASKS)
 def test_a_call_that_keeps_failing(look: Callable[..., Any], services: Services, beside: str, fault: Any):
-    """What could not be seen is called neither right nor wrong, in time, after few tries; and a second look sends no second mail."""
+    """If a call keeps failing, its fact is called neither right nor wrong, after few tries.
+
+    A second look sends no second mail.
+    """
     found, seconds, weather = look(beside, fault, FOR_GOOD, 2)
     assert {each.state for each in found} - BLIND == set(), found
     assert 1 <= weather.failed[beside] <= 2 * MOST_TRIES.get(beside, 2)
@@ -137,7 +146,10 @@ def test_a_call_that_keeps_failing(look: Callable[..., Any], services: Services,
 
 @pytest.mark.parametrize("beside", ASKS)
 def test_a_call_that_fails_once(look: Callable[..., Any], services: Services, beside: str, fault: Any):
-    """It is found right, as under a clear sky, or it could not be seen; a mail that may have gone is not sent again."""
+    """If a call fails once, its fact is found right or could not be read.
+
+    A mail that may have been sent is not sent again.
+    """
     found, seconds, weather = look(beside, fault, 1, 2)
     assert {each.state for each in found} - BLIND - {State.OK} == set(), found
     surely_not_taken = fault.name.startswith("429")

@@ -1,4 +1,7 @@
-"""The fault matrix of the calls that only some tenants bring about: each is asked for by the part of the product that makes it."""
+"""Fault matrix of the calls that only some tenants cause.
+
+Each call is made by the part of the product that needs it.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,10 @@ ASKED: dict[str, Ask] = {
 
 @pytest.fixture(scope="module")
 def tenant(connected: Any) -> dict[str, Any]:
-    """The connected tenant with a policy that passwords go by and a mail that came; the ids that a call names."""
+    """Connected tenant with a policy for passwords and a mail that arrived.
+
+    Return the ids that the calls name.
+    """
     country = connected.country
     policy = {"Name": "Modern", "Identity": "Modern", "AllowBasicAuthSmtp": False}
     words = {"authentication_policies": [policy], "default_authentication_policy": "Modern"}
@@ -103,7 +109,7 @@ async def _tracing(connected: Any) -> None:
 
 
 def outcome(connected: Any, weather: Any, call: str, tenant: dict[str, Any]) -> Any:
-    """What the part of the product says under this weather, and in how many seconds."""
+    """Return the result of a call through this weather, and the seconds that it took."""
     told: list[Any] = []
     ctx = connected.context(weather, "check")
     weather.only = call
@@ -120,12 +126,12 @@ def outcome(connected: Any, weather: Any, call: str, tenant: dict[str, Any]) -> 
 
 @pytest.fixture(scope="module")
 def calmly(connected: Any, tenant: dict[str, Any]) -> dict[str, Any]:
-    """What each is answered under a clear sky."""
+    """Results of each rare call without faults."""
     return {call: outcome(connected, connected.weather(), call, tenant)[0] for call in ASKED}
 
 
 def test_the_matrix_holds_every_rare_call(listed: dict[str, list[str]]):
-    """A call that stands in the list is asked for here."""
+    """Each rare call listed in calls.toml is made in this test."""
     assert sorted(listed["sometimes"]) == sorted(ASKED)
 
 
@@ -150,7 +156,10 @@ def test_a_rare_call_that_keeps_failing(connected: Any, tenant: dict[str, Any], 
 
 @pytest.mark.parametrize("rare", ASKED)
 def test_a_rare_call_that_fails_once(connected: Any, tenant: dict[str, Any], calmly: dict[str, Any], rare: str, fault: Any):
-    """It is what a clear sky shows, or an error of ours; asked once more it is what a clear sky shows, with one of each object."""
+    """A rare call that fails once gives its usual result or an error of the bot.
+
+    The next try gives the usual result, with one of each object.
+    """
     before, weather = connected.country.objects(), connected.weather(fault)
     told, seconds = outcome(connected, weather, rare, tenant)
     assert isinstance(told, CloudError) or told == calmly[rare], told

@@ -1,4 +1,4 @@
-"""The fault matrix of the two SMTP dialogues: the test mail's way in, and the login that proves the token."""
+"""Fault matrix of the two SMTP dialogs: sending the test mail, and the login with the token."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Server:
         writer.close()
 
     def _answer(self, writer: asyncio.StreamWriter, word: str) -> bool:
-        """Whether the connection ends with it."""
+        """Answer one command and return whether the connection ends with it."""
         writer.write(FAULTS[self.fault] if word == self.stage else GOOD.get(word, OK))
         return word == self.stage and self.fault in ENDS
 
@@ -69,7 +69,10 @@ async def listening(server: Server) -> AsyncIterator[int]:
 
 @pytest.mark.parametrize("reply", FAULTS)
 async def test_the_test_mail(reply: str):
-    """Whatever the server says at whatever moment: an error of ours or a mail that went, on one connection, and never two mails."""
+    """The test mail is sent or fails with an error of the bot, whatever the server answers.
+
+    It uses one connection, and it never sends two mails.
+    """
     for stage in STAGES:
         server = Server(stage, reply)
         async with asyncio.timeout(LIMIT_S), listening(server) as port:
@@ -84,7 +87,10 @@ async def test_the_test_mail(reply: str):
 
 @pytest.mark.parametrize("reply", FAULTS)
 async def test_the_login(reply: str):
-    """It never raises: it says in which phase it ended, and why, with one connection."""
+    """The login probe never raises: it returns the phase in which it ended, and the cause.
+
+    It uses one connection, or a second one if the server is busy.
+    """
     for stage in ("", "EHLO"):
         server = Server(stage, reply)
         async with listening(server) as port:

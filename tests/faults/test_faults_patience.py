@@ -1,4 +1,7 @@
-"""A cloud is asked again when it said, not sooner, whatever else wakes the run; and it is asked again by itself."""
+"""Retries at the time that a cloud asked for, and by themselves.
+
+No retry comes earlier, whatever else wakes the run.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ FOR_GOOD = 1_000_000
 
 
 def test_nobody_knocks_early(ride: Any, weather: Any, faults: dict[str, Any]):
-    """Throttled for longer than anybody waits: an hour goes by, although answers, timers and cards wake the run all the time."""
+    """A call throttled for an hour is not repeated early, although events keep waking the run."""
     weather.fault, weather.only, weather.times = faults["429 with a huge one"], SECRET, FOR_GOOD
     while not weather.failed:
         ride.work()
@@ -31,7 +34,10 @@ def test_nobody_knocks_early(ride: Any, weather: Any, faults: dict[str, Any]):
 
 
 def test_what_could_not_be_read_is_read_again_by_itself(ride: Any, weather: Any, calm: Any, faults: dict[str, Any]):
-    """Before the plan, too: nobody has to press a button because a directory was busy for a minute, and nothing is read for nothing."""
+    """A fact that could not be read is read again without a press, also before the plan.
+
+    Nothing else is read again.
+    """
     weather.fault, weather.only, weather.times = faults["503"], "GET /organization", 7
     ride.work()
     first = ride.ctx.store.load(ride.ctx.run.id)
@@ -46,7 +52,10 @@ def test_what_could_not_be_read_is_read_again_by_itself(ride: Any, weather: Any,
 
 
 def test_a_run_with_nothing_to_change_is_planned_once(ride: Any, country: Any, weather: Any):
-    """Waiting for the test mail is no reason to look at everything and plan again, each time that the clock wakes the run."""
+    """A run with nothing to change is planned once, although the clock keeps waking it.
+
+    It only waits for the test mail.
+    """
     ride.to_its_end()
     ride.ctx.store.record_secret_shown(ride.ctx.fact("key_id"))
     ride.ctx.store.end(ride.ctx.store.load(ride.ctx.run.id), Event(Kind.FINISHED, now()))
@@ -58,7 +67,10 @@ def test_a_run_with_nothing_to_change_is_planned_once(ride: Any, country: Any, w
 
 
 def test_exchange_asks_for_what_its_own_property_denies(ride: Any, country: Any, monkeypatch: pytest.MonkeyPatch):
-    """IsDehydrated is false and M4 is refused all the same: M5 is offered for an approval of its own and run, and M4 waits for its effect."""
+    """If IsDehydrated is false and M4 is still refused, M5 is offered for an approval of its own.
+
+    M5 then runs, and M4 waits until it takes effect.
+    """
     country.http.patch("/practice/tenants/contoso.com", json={"dehydrated": False}).raise_for_status()
     tenant = country.cloud.world.tenants[country.tenant()["id"]]
     tenant.exchange.customized_at = country.cloud.world.now()

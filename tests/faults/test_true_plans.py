@@ -1,4 +1,4 @@
-"""A plan says what is, shows every change that is made, and an approval covers no other (CHECKLIST A4)."""
+"""True plans: they show every change, and an approval covers no other (CHECKLIST A4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRINCIPAL, APP = "PATCH /servicePrincipals/*", "PATCH /applications/*"
 
 
 def patch(country: Any, **values: object) -> None:
-    """As somebody in a portal would."""
+    """Change the tenant as a person in a portal would."""
     country.http.patch(TENANT, json=values).raise_for_status()
 
 
@@ -29,7 +29,7 @@ def app_of(country: Any) -> dict[str, Any]:
 
 
 def principal_of(country: Any) -> dict[str, Any]:
-    """Its enterprise application."""
+    """Return the service principal of the app."""
     found: dict[str, Any] = next(each for each in country.tenant()["service_principals"] if each["appId"] == app_of(country)["appId"])
     return found
 
@@ -41,7 +41,7 @@ def without_callback(country: Any) -> None:
 
 
 def lock(country: Any, **fields: bool) -> None:
-    """Somebody shuts the enterprise application."""
+    """Lock the enterprise application as a person in a portal would."""
     patch(country, service_principals={app_of(country)["appId"]: fields or LOCKED})
 
 
@@ -66,12 +66,12 @@ def told(ride: Any) -> list[tuple[str, str]]:
 
 
 def writes(ride: Any) -> set[str]:
-    """What was changed at Microsoft since this run began."""
+    """Return the calls of this run that change something at Microsoft."""
     return {call for call in ride.weather.calls if not call.startswith(("GET", "Get-"))}
 
 
 def test_a_fix_plans_what_is_wrong_and_changes_just_that(ride: Any, country: Any):
-    """An app that is wrong is there all the same: its parts are looked at, and those that hold are in no plan."""
+    """A fix of a wrong app plans only the parts that are wrong and changes only those."""
     without = next_ride(ride, "fix")
     without_callback(country)
     lock(country, accountEnabled=False)
@@ -100,7 +100,10 @@ def test_an_app_that_is_taken_over_is_opened_only_where_the_plan_says_so(ride: A
 
 
 def test_what_somebody_shuts_after_the_approval_is_approved_anew(ride: Any, country: Any):
-    """The approval was for the app alone: the plan shows what was found since, and nothing is opened before somebody says so."""
+    """A service principal locked after the approval is opened only after a new approval.
+
+    The first approval was for the app alone. The plan shows the findings since then.
+    """
     anew = next_ride(ride, "setup", Kind.CANCELLED)
     without_callback(country)
     patch(country, service_principals={app_of(country)["appId"]: None})
@@ -133,7 +136,10 @@ def test_a_forwarding_that_somebody_sets_after_the_approval_is_not_lost_unseen(r
 
 
 def test_the_plan_of_a_new_app_keeps_to_the_policy_for_secrets(ride: Any, country: Any):
-    """The day stands in the plan, with the reason, and the secret ends on it: a policy can be read before there is an app."""
+    """The plan of a new app shows the secret's last day under the tenant's policy, with the reason.
+
+    The secret ends on that day. The policy can be read before the app exists.
+    """
     rule = {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P90D"}
     patch(country, app_management={"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule], "keyCredentials": []}})
     ride.work()
@@ -155,7 +161,10 @@ def test_a_policy_that_forbids_secrets_stops_the_plan_of_a_new_app(ride: Any, co
 
 
 def test_a_plan_calls_nothing_none_that_nobody_could_read(ride: Any, country: Any):
-    """Without a role at Exchange: what is known of the app is said, the mailbox and the tenant are not known."""
+    """Without a role in Exchange, a plan says "not known" for the mailbox and the tenant.
+
+    For the app it says what is known.
+    """
     patch(country, users={"admin@contoso.com": {"roles": ["Cloud Application Administrator"]}})
     ride.work()
     befores = {line.step: line.before for line in planned(ride)}

@@ -36,7 +36,10 @@ Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of trouble. ``carried`` says that the cloud does what it was asked for before it fails to say so."""
+    """One kind of fault.
+
+    ``carried`` is True if the cloud carries out the request before it fails to answer.
+    """
 
     name: str
     answer: Answer

@@ -31,7 +31,10 @@ def known_calls(stack: Stack) -> Iterator[None]:
 
 
 def asked(calls: list[dict[str, str]]) -> set[str]:
-    """What the product asked, with a star for whatever names an object: people's browsers send no client-request-id."""
+    """Return the product's calls, with a star in place of each object id.
+
+    Calls of people's browsers are left out, because they send no client-request-id.
+    """
     product = [call for call in calls if call["request_id"] or call["path"].startswith("/webex/v1/")]
     return {call["cmdlet"] or f"{call['method']} {_template(call['path'])}" for call in product}
 
@@ -43,7 +46,10 @@ def _template(path: str) -> str:
 
 @pytest.fixture
 def new_walk(people: People) -> Iterator[NewWalk]:
-    """Makes walks in a space of their own (or ``room=``), in a tenant that is as it was at the start; they are cancelled in the end."""
+    """Return a function that starts walks in a tenant in its initial state.
+
+    Each walk has a space of its own, or ``room``. All walks are canceled at the end.
+    """
     fresh(people)
     made: list[Walk] = []
 

@@ -1,4 +1,7 @@
-"""The tenant lets the bot read by itself, by a button of the check's card; declined, not allowed, granted, and taken back. Then all channels."""
+"""App-only read access, granted with a button of the check's card.
+
+The grant is declined, not allowed, given, and withdrawn. Then all channels are checked.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ def proven(stack: Stack, people: People) -> People:
 
 @pytest.fixture
 def channel(proven: People) -> People:
-    """The channel, in a tenant that grants nothing to the bot's app; a grant that the bot remembers is forgotten by a check."""
+    """Channel in a tenant that grants nothing to the bot's app.
+
+    A check makes the bot forget a grant that it remembers.
+    """
     known = proven.control("GET", TENANT)["service_principals"]
     if any(each["appId"] == CLIENT_ID for each in known):
         proven.control("PATCH", TENANT, {"drop_app_roles": {CLIENT_ID: []}, "principal_roles": {CLIENT_ID: []}})
@@ -51,7 +57,7 @@ def channel(proven: People) -> People:
 
 
 def link(card: Json, title: str) -> str:
-    """Where a button leads, or the empty string."""
+    """Return the address that a button opens, or an empty string."""
     return next((str(action["url"]) for action in actions(card) if action.get("title") == title), "")
 
 
@@ -64,12 +70,12 @@ def checked(people: People) -> Json:
 
 
 def again(card: Json) -> bool:
-    """Whether it has ended, so that it can be made again."""
+    """Return whether the check has ended, so that its card offers Check again."""
     return any(action.get("title") == "Check again" for action in actions(card))
 
 
 def by_access(card: Json) -> dict[str, int]:
-    """How many findings the list of all findings has under each heading."""
+    """Return the number of findings under each heading of the list of all findings."""
     counts: dict[str, int] = {}
     heading = ""
     shown = next(action["card"] for action in actions(card) if str(action.get("title")).startswith("All "))
@@ -107,7 +113,10 @@ def granted(people: People) -> Json:
 
 
 def test_granted_then_withdrawn(channel: People) -> None:
-    """Granted: the same card sees more at once, and Exchange once the app has a role; taken back: said once, and offered again."""
+    """A grant lets the same card show more at once, and Exchange too when the app has a role.
+
+    After the grant is withdrawn, the card says so once and offers it again.
+    """
     channel.control("POST", "calls/reset")
     seen = granted(channel)
     assert (link(seen, LET_READ), bool(link(seen, SEE_MORE)), "has no role in Exchange" in words(seen)) == ("", True, True)
@@ -136,7 +145,11 @@ def test_an_app_that_is_gone_from_the_tenant(channel: People) -> None:
 
 
 def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None:
-    """Two tenants that let the bot read and one that does not: one card, worst first, and what a dead worker left is done by the next."""
+    """``/check all`` shows one card for three tenants, worst channel first.
+
+    Two tenants let the bot read, and one does not. The next worker finishes the work of a worker
+    that died.
+    """
     name = f"All {next(_numbers)}"
     two, three, four = (f"{each}{name[-1]}.example" for each in ("two", "three", "four"))
     boxes = [f"box{number}@{domain}" for domain in (two, three) for number in range(6)]
@@ -169,7 +182,7 @@ def the_round(redis: Redis, space: str) -> Run | None:
 
 
 def some(run: Run | None) -> bool:
-    """Whether some channels have their verdict, and some do not."""
+    """Return whether some channels have their verdict and others do not."""
     return run is not None and 0 < len(run.findings) < len(mailboxes(run))
 
 

@@ -1,4 +1,4 @@
-"""An incident, from /check to the mended channel, through the real processes."""
+"""An incident from ``/check`` to the repaired channel, through the real processes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def settled(message: str) -> Callable[[Json], bool]:
 
 
 def answered(people: People, after: Json) -> Json:
-    """The agent has the test mail and answers it; the card that says that the channel is mended."""
+    """Answer the test mail as the agent and return the card that says the channel is fixed."""
     asked = people.wait_for("the agent's turn", has("agent_has_it"), 40, after=after["change"])
     people.press(REQUESTER, asked, "agent_has_it")
     task = people.until("the test mail as a task", lambda: people.control("GET", "agent/tasks")["items"][-1:])[0]
@@ -57,7 +57,7 @@ def answered(people: People, after: Json) -> Json:
 
 
 def writes(people: People) -> dict[str, int]:
-    """What was changed at Microsoft since the counts were reset."""
+    """Return the changes at Microsoft since the counts were reset."""
     counts = people.control("GET", "calls")["counts"]
     return {name: count for name, count in counts.items() if name.startswith(CHANGING)}
 
@@ -108,7 +108,10 @@ def test_root_cause_first(channel: People, broken: Json, mended: Json, first_lin
 
 @pytest.mark.parametrize("roles", [["Cloud Application Administrator"], []])
 def test_somebody_with_the_role_signs_in_after_who_lacks_it(channel: People, roles: list[str]) -> None:
-    """Who may not read Exchange is told that somebody else has to, by the same card; a Global Reader sees the rest, and the cause."""
+    """If the administrator may not read Exchange, the card asks for another one to sign in.
+
+    A Global Reader signs in on the same card, and it shows the rest and the cause.
+    """
     reader = {"roles": ["Global Reader", "Cloud Application Administrator"]}  # the second one consents to the bot's app
     channel.control("POST", "snapshot")
     channel.control("PATCH", "tenants/contoso.com", {"users": {ADMIN: {"roles": roles}, "helpdesk@contoso.com": reader}})
@@ -125,7 +128,10 @@ def test_somebody_with_the_role_signs_in_after_who_lacks_it(channel: People, rol
 
 
 def test_fix_by_the_button(channel: People) -> None:
-    """The verdict's button plans just what is wrong, asks, applies, and proves it: a login, a mail, and an answer that leaves."""
+    """The verdict's button plans only the wrong setting, asks, applies it and proves the repair.
+
+    The proof is a login, a mail, and an answer that leaves.
+    """
     channel.control("PATCH", "tenants/contoso.com", {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}})
     card = verdict(channel)
     channel.control("POST", "calls/reset")
@@ -142,7 +148,10 @@ def test_fix_by_the_button(channel: People) -> None:
 
 
 def test_a_mail_through_webex_connect(channel: People) -> None:
-    """A check sends nothing; its button sends one mail to who presses it, and the receipt comes back with its code."""
+    """A check sends nothing; its button sends one mail to the person who presses it.
+
+    The receipt comes back with its code.
+    """
     card = verdict(channel)
     assert channel.control("GET", "outside")["sent"] == []
     channel.press(REQUESTER, card, "connect_test")
@@ -168,7 +177,10 @@ def test_list_of_channels(channel: People) -> None:
 
 
 def test_a_fix_asks_for_a_new_token(channel: People) -> None:
-    """Where the newest check names a dead token, a fix plans nothing, asks for Generate Token, proves it, and the next check is well."""
+    """If the newest check names a dead token, a fix plans nothing and asks for Generate Token.
+
+    It proves the new token, and the next check finds nothing wrong.
+    """
     channel.control("POST", "fault/sessions_revoked")
     assert "revoked" in band(verdict(channel))
     before = channel.change
@@ -184,7 +196,10 @@ def test_a_fix_asks_for_a_new_token(channel: People) -> None:
 
 
 def test_a_fix_renews_the_secret_and_removes_the_old_one(channel: People) -> None:
-    """The plan shows both from the start; the old one goes after an answer has left with the new one, and not before."""
+    """A fix of an expired secret plans a new secret and the removal of the old one.
+
+    The old secret is removed only after an answer has left with the new one.
+    """
     channel.control("POST", "fault/secret_expired")
     before = channel.change
     channel.say(REQUESTER, f"/fix {MAILBOX}", SPACE)

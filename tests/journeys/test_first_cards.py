@@ -1,4 +1,7 @@
-"""What people type and press wrongly at the beginning: a clear answer, the values kept, and nothing changed."""
+"""Wrong input at the beginning of a setup.
+
+People get a clear answer, their values are kept, and nothing is changed.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ from practice.conversation import band, space, words
     ],
 )
 def test_malformed_address(new_walk: Any, typed: str, why: str, meant: str) -> None:
-    """The card names what is wrong, offers what was meant where that is clear, and a field for everything else."""
+    """A malformed address gets a card that names the mistake and offers a correction.
+
+    It has a field for any other address.
+    """
     walk = new_walk()
     card = walk.type(f"/setup-email {typed}")
     assert why in words(card)
@@ -32,7 +38,7 @@ def test_malformed_address(new_walk: Any, typed: str, why: str, meant: str) -> N
 
 @pytest.mark.parametrize("command", ["check", "fix", "undo", "tac", "audit"])
 def test_a_corrected_address_runs_its_own_command(new_walk: Any, command: str) -> None:
-    """What was typed wrongly after a command leads to that command, not to a setup."""
+    """A corrected address runs the command that was typed, not a setup."""
     walk = new_walk()
     card = walk.type(f"/{command} nobody@contoso,com")
     asked = walk.press(card, "typed", data={"do": "typed", "mailbox_meant": "nobody@contoso.com"})
@@ -40,7 +46,7 @@ def test_a_corrected_address_runs_its_own_command(new_walk: Any, command: str) -
 
 
 def test_what_reads_no_field_needs_none(new_walk: Any) -> None:
-    """Help and Cancel are pressed while the required fields are empty, as a Webex client lets them be."""
+    """Help and Cancel work while required fields are empty, as a Webex client allows."""
     walk = new_walk()
     assert "/setup-email ADDRESS" in words(walk.press(walk.type("/fix"), "help"))
     assert "is cancelled" in words(walk.press(walk.ask(), "cancel"))
@@ -57,7 +63,10 @@ def test_what_reads_no_field_needs_none(new_walk: Any) -> None:
     ],
 )
 def test_wrong_details(new_walk: Any, wrong: dict[str, str], why: str) -> None:
-    """The same card comes back with the wrong field named and every value kept; corrected, it leads on."""
+    """A wrong field brings back the same card, with that field named and every value kept.
+
+    After the correction the setup continues.
+    """
     walk = new_walk()
     values = {**walk.right(lifetime="24", profile="least", keep_copy="no"), **wrong}
     card = walk.press(walk.ask(), "intake", values)
@@ -89,7 +98,10 @@ def test_two_wrong_details_are_both_named(new_walk: Any) -> None:
     ],
 )
 def test_mailbox_that_cannot_be_connected(new_walk: Any, mailbox: str, says: str) -> None:
-    """A group, a missing, a blocked and an unlicensed mailbox: the plan says so, cannot be approved, and can be looked at again."""
+    """A group or a missing, blocked or unlicensed mailbox gives a plan that cannot be approved.
+
+    The plan says why and offers Look again.
+    """
     walk = new_walk(mailbox)
     walk.ask()
     walk.open(walk.details())
@@ -100,7 +112,7 @@ def test_mailbox_that_cannot_be_connected(new_walk: Any, mailbox: str, says: str
 
 
 def test_licence_given_meanwhile(people: People, new_walk: Any) -> None:
-    """Look again reads anew: once the licence is there, the plan can be approved."""
+    """Look again reads the tenant again: after a license is added, the plan can be approved."""
     walk = new_walk("unlicensed@contoso.com")
     walk.ask()
     walk.open(walk.details())
@@ -125,7 +137,10 @@ def test_wrong_person_presses(new_walk: Any) -> None:
 
 
 def test_card_pressed_twice_and_old_cards(new_walk: Any) -> None:
-    """A second press of the first card, of Approve, and of a plan that is not in force any more changes nothing and says so."""
+    """A press of an old card or a second Approve changes nothing and says so.
+
+    The old cards are the first card and a plan that is no longer in force.
+    """
     walk = new_walk()
     first = walk.ask()
     walk.details()
@@ -154,7 +169,7 @@ def test_run_that_has_ended(new_walk: Any) -> None:
 
 @pytest.mark.parametrize("typed", ["/setup-emails support@contoso.com", "please do not /setup-email yet", "/checkout", "hello"])
 def test_unknown_command(new_walk: Any, typed: str) -> None:
-    """Nothing runs; the answer is help, and the nearest command where there is one."""
+    """An unknown command runs nothing and gets help and, if possible, the nearest command."""
     walk = new_walk()
     answer = walk.type(typed)
     assert "intake" not in does(answer)
@@ -163,7 +178,10 @@ def test_unknown_command(new_walk: Any, typed: str) -> None:
 
 
 def test_second_setup_while_one_runs(people: People, new_walk: Any) -> None:
-    """From another space: pointed to the running run, which goes on; two mailboxes go side by side in one space."""
+    """A second setup of the same mailbox from another space is pointed to the running run.
+
+    Two mailboxes can be set up in one space at the same time.
+    """
     walk = new_walk()
     walk.ask()
     other = new_walk(room=space(people))

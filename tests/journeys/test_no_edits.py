@@ -1,4 +1,7 @@
-"""Webex as its reference describes it: no card is ever edited. The space is not filled with cards that ask nobody for anything."""
+"""Webex as its reference describes it, in which no card is ever edited.
+
+The space is not filled with cards that ask for nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,11 @@ from practice.conversation import band, words
 FOR_NOBODY = "Nobody has to act"
 IDLE_MOST = len(("the first of the steps", "the test mail's", "the end"))
 SETUP_MOST = 18
-"""The first card, the sign-in, the plan, consent, the rehearsal, three of the form and two of the mail, the end, and whose turn it is."""
+"""Most cards that a setup may post.
+
+They are the first card, the sign-in, the plan, consent, the rehearsal, three of the form, two of
+the mail, the end, and whose turn it is.
+"""
 
 
 @pytest.fixture
@@ -34,7 +41,11 @@ def posted(people: People, since: int) -> list[dict[str, Any]]:
 
 
 def test_a_card_is_posted_for_a_person(reference: People, new_walk: Any) -> None:
-    """Of a setup the first card of the steps and of the mail, and the end, are nobody's; of a check the first card. A person has the others."""
+    """Without edits, almost every card that is posted asks a person to do something.
+
+    The exceptions in a setup are the first card of the steps, the first card of the mail, and the
+    end. The exception in a check is the first card.
+    """
     walk = new_walk()
     walk.approve(walk.plan())
     walk.consent()

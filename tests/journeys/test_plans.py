@@ -1,4 +1,4 @@
-"""What a plan card says, and what its buttons cover, where the tenant is not as one expects."""
+"""Plan cards and their buttons in tenants that are not in the expected state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _to_its_end(walk: Any) -> None:
 
 
 def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_walk: Any) -> None:
-    """Somebody forwards the mailbox while the plan waits: the card shows that, and just what is left, and takes another approval."""
+    """A forwarding set while the plan waits is shown, with only the changes left, for a new approval."""
     walk = new_walk()
     plan = walk.plan()
     _change(people, users={walk.mailbox: {"mailbox": {"forwarding_smtp_address": f"smtp:{BOSS}"}}})
@@ -42,7 +42,10 @@ def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_
 
 
 def _a_fix_shows_every_change_that_it_makes(people: People, walk: Any) -> None:
-    """Of an app whose address is gone and that is shut: those lines, and nothing that is there is said to be missing."""
+    """Assert that a fix of a locked app without a redirect URI lists exactly those changes.
+
+    No existing part is called missing.
+    """
     app = apps(people)[0]
     _change(people, applications={app["appId"]: {"web": {**app["web"], "redirectUris": []}}})
     _change(people, service_principals={app["appId"]: SHUT})

@@ -1,4 +1,7 @@
-"""The rehearsal and the proof, where they do not go by the book. No probe server here: a person sends the test mail."""
+"""Rehearsal and proof with complications.
+
+No probe server runs here, so a person sends the test mail.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from practice.conversation import Walk, band, words
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """No probe: the test mail is sent by a person."""
+    """Environment without a probe, so that a person sends the test mail."""
     return {"PROBE_SMTP_URL": "", "PROBE_FROM": ""}
 
 
@@ -32,7 +35,10 @@ def secrets(people: People) -> list[Any]:
 
 
 def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) -> None:
-    """Each failure is named, and a rehearsal that is skipped needs a reason and leaves no secret of the bot's own."""
+    """Each failed rehearsal names its cause, and a skipped one needs a reason.
+
+    Skipping it leaves no secret of the bot's own.
+    """
     walk = at_form
     page = walk.rehearse("agent@contoso.com")
     card = walk.saying("The rehearsal of Generate Token failed")
@@ -51,7 +57,10 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
 
 
 def test_errors_explained(people: People, at_form: Walk) -> None:
-    """A secret ID pasted into Connect: the text of its error, pasted into the card, names the secret's Value and its ID."""
+    """The error of a secret ID pasted into Connect is explained with the secret's Value and its ID.
+
+    The error's text is pasted into the card.
+    """
     walk = at_form
     card = walk.form()
     secret_id = people.control("GET", "tenants/contoso.com")["applications"][0]["passwordCredentials"][0]["keyId"]
@@ -65,7 +74,10 @@ def test_errors_explained(people: People, at_form: Walk) -> None:
 
 
 def test_person_sends_the_test_mail(people: People, at_form: Walk) -> None:
-    """The subject and the address are shown; a mail of the mailbox to itself does not count, one's own does; the answer proves the channel."""
+    """A person can send the test mail to the address and with the subject that the card shows.
+
+    A mail from the mailbox to itself does not count. The agent's answer proves the channel.
+    """
     walk = at_form
     walk.fill_in()
     walk.skip()

@@ -1,4 +1,4 @@
-"""A shared mailbox, as it usually is: its own account may not sign in, so a user with rights to it does."""
+"""Shared mailbox in its usual state: its own account may not sign in, so a delegate does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ TICK = "Tick Use different email address than the asset email ID for generating 
 
 
 def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any) -> None:
-    """The plan warns, the grant is for all users with its own approval, and rehearsal, form and proof go by the delegate's login."""
+    """A delegate with rights to a shared mailbox signs in for rehearsal, form and proof.
+
+    The plan warns, and the grant for all users has an approval of its own.
+    """
     rights = {"mailbox": {"full_access": [AGENT], "send_as": [AGENT]}}
     people.control("PATCH", "tenants/contoso.com", {"consent": [], "users": {SHARED: rights}})
     walk = new_walk(SHARED)

@@ -1,4 +1,7 @@
-"""Signing in at Microsoft, granting consent, and everything that goes wrong there: its own words, and a way on."""
+"""Sign-in at Microsoft, consent, and everything that can fail there.
+
+Each failure has its own words and a way to continue.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ def _asked(walk: Walk) -> dict[str, Any]:
     ],
 )
 def test_sign_in_that_does_not_count(new_walk: Any, who: str, decision: Any, says: str, page_says: str) -> None:
-    """Declined, not allowed, the wrong tenant: the page and the card say which; the same card lets the right one sign in."""
+    """After a declined, forbidden or wrong-tenant sign-in, the page and the card say which it was.
+
+    The same card lets the right person sign in.
+    """
     walk = new_walk()
     page = walk.open(_asked(walk), who, decision)
     card = walk.saying(says)
@@ -36,7 +42,10 @@ def test_sign_in_that_does_not_count(new_walk: Any, who: str, decision: Any, say
 
 
 def test_ask_my_administrator_and_somebody_else(new_walk: Any) -> None:
-    """The administrator gets the card 1:1 and passes it on; a wrong address stands on the same card with the reason, and nothing is sent."""
+    """The requester's administrator gets the card 1:1 and can pass it on.
+
+    A wrong address stays on the same card with the reason, and nothing is sent.
+    """
     walk = new_walk()
     card = _asked(walk)
     for wrong, why in (
@@ -57,7 +66,10 @@ def test_ask_my_administrator_and_somebody_else(new_walk: Any) -> None:
 
 
 def test_sign_in_without_exchanges_role(people: People, new_walk: Any) -> None:
-    """The plan is stopped; Other account brings the sign-in card anew, and who has the role gets a plan."""
+    """A sign-in without an Exchange role stops the plan; Other account brings a new sign-in card.
+
+    A person with the role then gets a plan.
+    """
     walk = new_walk()
     user = {"users": {"helpdesk@contoso.com": {"roles": ["Cloud Application Administrator"]}}}
     people.control("PATCH", "tenants/contoso.com", user)
@@ -104,7 +116,7 @@ def test_consent_that_does_not_count(new_walk: Any, who: str, decision: Any, say
 
 
 def test_consent_by_somebody_else(new_walk: Any) -> None:
-    """Ask someone else sends the card 1:1; whoever has it may grant."""
+    """Ask someone else sends the consent card 1:1, and any person who has that card may grant."""
     walk, card = _at_consent(new_walk)
     walk.people.press(walk.requester, card, "ask_consent", {"administrator": "admin@contoso.com"})
     walk.open(walk.card("the consent card 1:1", "look_again", link=True, member="admin@contoso.com"))
@@ -126,7 +138,7 @@ def test_consent_granted_in_the_portal(stack: Stack, people: People, new_walk: A
 
 
 def test_session_revoked_in_the_middle(people: People, new_walk: Any) -> None:
-    """The sign-in card comes again, and after it the run goes on with what is done."""
+    """After a revoked session the sign-in card comes again, and the run keeps its finished work."""
     walk, card = _at_consent(new_walk)
     people.control("PATCH", "tenants/contoso.com", {"revoke_sessions": "admin@contoso.com"})
     people.look()

@@ -18,7 +18,7 @@ def test_outsider_in_a_direct_message(people: People, new_walk: Any) -> None:
 
 
 def test_outsider_in_the_space(people: People, new_walk: Any) -> None:
-    """With somebody of another organisation in the space, nobody there is told anything."""
+    """In a space with a person of another organization, the bot says nothing about a channel."""
     walk = new_walk(room=space(people, OUTSIDER))
     answer = words(walk.ask())
     assert "Somebody from another organisation is in this space" in answer

@@ -44,7 +44,7 @@ def connected(stack: Stack, people: People) -> Any:
 
 
 def archive(stack: Stack, message: dict[str, Any]) -> dict[str, bytes]:
-    """What is in the file of a message."""
+    """Return the contents of the zip file of a message, by file name."""
     address = message["files"][0].replace("/webex/v1/", "/practice/webex/")
     answer = httpx.get(address, verify=ssl.create_default_context(cafile=str(stack.ca_path)), trust_env=False)
     assert answer.headers["content-type"] == "application/zip"
@@ -64,7 +64,10 @@ def made(people: People, walk: Walk, card: dict[str, Any], **inputs: str) -> tup
 
 
 def test_in_a_space(stack: Stack, people: People, connected: Walk) -> None:
-    """Before the first check the file says so; with a check and a screenshot all is in it, in the thread, and no secret."""
+    """The TAC file of a channel in a space has the check and the screenshot, and no secret.
+
+    Before the first check the file says so. The file is posted in the thread.
+    """
     card = connected.type("/tac support@contoso.com")
     assert does(card) == {"tac"}
     root = connected.said["id"]
@@ -112,7 +115,10 @@ def test_a_file_elsewhere(people: People, connected: Walk) -> None:
 
 
 def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> None:
-    """Who connected the mailbox asks 1:1; there the screenshot comes as a message of its own, and waits sealed, for an hour at most."""
+    """A requester can ask for the TAC file 1:1 and send the screenshot as a message of its own.
+
+    The screenshot waits sealed, for an hour at most.
+    """
     walk = Walk(people, "support@contoso.com")
     card = walk.type("/tac support@contoso.com")
     assert "Screenshot" in words(walk.type("", files=[{**SHOT, "name": "shot"}]))
@@ -124,7 +130,7 @@ def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> N
 
 
 def test_unknown_channel(people: People, connected: Walk) -> None:
-    """A mailbox that was not set up here is not spoken of, and a wrong address is told apart."""
+    """A mailbox that was not set up here is not spoken of, and a wrong address is corrected."""
     answers = [connected.type("/tac sales@contoso.com"), connected.type("/tac support@contoso,com")]
     assert [does(each) & {"tac"} for each in answers] == [set(), set()]
     assert "was not set up in this space" in words(answers[0])
@@ -136,7 +142,7 @@ PARTS = {"ADDRESS": r"[^:]+@[^:]+", "EVENT": r"[^:@]+", "ID": r"[^:]+", "HASH": 
 
 
 def test_what_lies_in_redis_is_on_its_page(stack: Stack, people: People, connected: Walk) -> None:
-    """After a setup, a check and a case every key stands in the table of docs/operations.md; so nobody is surprised by one."""
+    """After a setup, a check and a case, every Redis key is in the table of docs/operations.md."""
     connected.type("/setup-email")
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
     table = page.partition("## What is in Redis")[2].partition("\n## ")[0]

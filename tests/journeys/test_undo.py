@@ -1,4 +1,4 @@
-"""There and back: a setup, /undo, and the tenant is as it was; what somebody else has changed since stays."""
+"""``/undo`` returns the tenant to its state before the setup, except for other people's changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def set_up(walk: Walk) -> None:
 
 
 def test_there_and_back(people: People, stack: Stack, new_walk: Any):
-    """The tenant is as it was before the approval, although every worker was killed halfway; then it can be set up again."""
+    """An undo returns the tenant to its state before the approval, although every worker was killed.
+
+    After that, the mailbox can be set up again.
+    """
     walk = new_walk()
     walk.plan()
     before = tenant(people)
@@ -61,7 +64,10 @@ def test_there_and_back(people: People, stack: Stack, new_walk: Any):
 
 
 def _lost(people: People, walk: Walk) -> None:
-    """The secret was shown and lost: a new one is made within the run, and the old one goes once the new one was shown."""
+    """Lose the shown secret and get a new one within the run.
+
+    The old secret is removed after the new one was shown.
+    """
     card = walk.form()
     walk.secret(card)
     gone = walk.card("the button New secret", "new_secret", member=walk.requester)
@@ -72,7 +78,10 @@ def _lost(people: People, walk: Walk) -> None:
 
 
 def _again(people: People, walk: Walk) -> None:
-    """A deleted app keeps its name for 30 days, so the next one has another. Somebody else sees to the mailbox and to the app meanwhile."""
+    """Set up again and undo, while another person changes the mailbox and the app.
+
+    A deleted app keeps its name for 30 days, so the next app has another name.
+    """
     walk.people.look()
     walk.since, walk.revealed = walk.people.change, False
     walk.approve(walk.plan())

@@ -1,4 +1,7 @@
-"""A cloud in bad weather: slow directories, refused edits, busy services. People see what is waited for, and the run arrives."""
+"""Clouds with faults: slow directories, refused edits, busy services.
+
+People see the reason for each wait, and the run arrives.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ def _one_of_each(walk: Walk) -> None:
 
 
 def _said_twice(cards: list[dict[str, Any]]) -> list[str]:
-    """Cards that ask for the same of the same person as the one of their stage before them: what is new on them can wait."""
+    """Return the cards that ask the same of the same person as the previous card of their stage.
+
+    Their news could have waited.
+    """
     asks = [(words(card).splitlines()[0], [line for line in words(card).splitlines() if line.startswith("▌")][1:2]) for card in cards]
     before: dict[str, list[str]] = {}
     twice = []
@@ -43,7 +49,10 @@ def _said_twice(cards: list[dict[str, Any]]) -> list[str]:
 
 
 def test_webex_that_refuses_edits_and_sends_twice(weather: People, new_walk: Any) -> None:
-    """Where cards cannot be edited they are posted anew, in the thread, for what somebody has to see; doubled events do nothing twice."""
+    """If cards cannot be edited, news for a person is posted as new cards in the thread.
+
+    Duplicate events do nothing twice.
+    """
     weather.control("PUT", "webex/options", {"card_edits": False, "duplicates": 2, "read_lag_s": 0.3})
     walk = new_walk()
     wrong = walk.press(walk.ask(), "intake", walk.right(callback_url="http://x.example/callback"))
@@ -89,7 +98,7 @@ def test_replication_of_three_seconds(weather: People, new_walk: Any) -> None:
 
 
 def test_forwarding_blocked_by_another_rule(weather: People, new_walk: Any) -> None:
-    """A rule that somebody else made for the mailbox wins over ours: the plan carries its limits over and goes above it."""
+    """If another rule covers the mailbox, the plan copies its limits and gets a higher priority."""
     walk = new_walk()
     tenant = weather.control("GET", "tenants/contoso.com")
     strict = tenant["outbound_policies"][0] | {"Name": "Strict", "Identity": "Strict", "IsDefault": False, "AutoForwardingMode": "Off"}

@@ -37,7 +37,10 @@ def test_article_profile_in_a_space(stack: Stack, people: People, new_walk: Any)
 
 
 def _on_record(stack: Stack, people: People, walk: Any) -> None:
-    """The audit trail says who asked, signed in and approved, and names every changing call by the id that Microsoft knows it by."""
+    """Assert that the audit trail names the people and every changing call.
+
+    It says who asked, signed in and approved. Each call is named by Microsoft's request id.
+    """
     people.look()
     before = people.change
     walk.type(f"/audit {walk.mailbox}")
@@ -66,7 +69,10 @@ def _again_changes_nothing(walk: Any) -> None:
 
 
 def test_least_privilege_in_a_direct_message(people: People, new_walk: Any) -> None:
-    """1:1, without the address in the command, with the profile chosen on the first card: no E2, no Mail.Send."""
+    """A setup 1:1 with the least profile grants neither E2 nor Mail.Send.
+
+    The command has no address, and the profile is chosen on the first card.
+    """
     walk = new_walk("service@contoso.com", room="direct")
     card = walk.type("/setup-email")
     assert "mailbox" in str(card["card"])

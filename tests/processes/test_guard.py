@@ -40,7 +40,7 @@ def _runs(pid: int) -> bool:
 
 
 def test_nothing_outlives_a_killed_launcher(tmp_path: Path):
-    """SIGKILL to the launcher ends what it started, with what that forked, even where SIGTERM is ignored."""
+    """SIGKILL to the launcher ends its processes and their children, even if they ignore SIGTERM."""
     command = [sys.executable, "-c", LAUNCHER, str(tmp_path), STUBBORN, POLITE]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as launcher:  # noqa: S603  our own code
@@ -53,7 +53,7 @@ def test_nothing_outlives_a_killed_launcher(tmp_path: Path):
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_what_was_stopped_is_forgotten(tmp_path: Path, *, stopped: bool):
-    """At a quiet end only what is still watched is ended: a number that was given back may be somebody else's."""
+    """A normal end kills only watched processes, because a released process number may be reused."""
     guard = Guard()
     process = Process("one", words(sys.executable, "-c", POLITE), dict(os.environ), tmp_path, tmp_path / "one.log", guard)
     process.start()

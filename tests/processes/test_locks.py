@@ -38,7 +38,7 @@ def holder(redis: Redis, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_what_a_killed_process_held_is_free(holder: subprocess.Popen[bytes], redis: Redis):
-    """While it lives nothing is freed; once it was killed its lock is named and can be taken, although it had a minute left."""
+    """A lock is released once its process was killed, although it had a minute left, and not before."""
     with renewed_lock(redis, LEASE, 5) as held:
         assert (locks.release_dead(redis), held) == ((), None)
     holder.kill()
@@ -49,7 +49,7 @@ def test_what_a_killed_process_held_is_free(holder: subprocess.Popen[bytes], red
 
 
 def test_the_remains_of_a_process_are_dead(holder: subprocess.Popen[bytes], redis: Redis):
-    """One that was killed and that nobody has waited for yet still has its number, and counts as dead."""
+    """A killed process that was not waited for still has its number, but counts as dead."""
     holder.kill()
     for _ in range(200):
         if freed := locks.release_dead(redis):
@@ -72,7 +72,7 @@ def test_another_process_with_the_same_number_is_not_the_holder(holder: subproce
 
 
 def test_a_lock_that_ran_out_is_not_taken_from_the_next(redis: Redis):
-    """Whoever gives back late, or died long ago, leaves the one that has it now alone."""
+    """A late release, or the cleanup of a dead process, takes no lock from its present holder."""
     with renewed_lock(redis, DRAW, 60):
         place, pid, _, rest = (redis.get("draw:R1") or b"").decode().split("/")
         redis.set("draw:R1", "the next")

@@ -19,7 +19,10 @@ logs.configure("INFO")
 
 
 def written(source: str) -> str:
-    """What a process with the product's logging writes to stderr. ``SECRET`` stands for the secret."""
+    """Run code in a process with the product's logging and return its stderr.
+
+    ``SECRET`` in ``source`` is the secret.
+    """
     command = [sys.executable, "-c", PREPARED + f"SECRET = {SECRET!r}\n" + textwrap.dedent(source)]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S).stderr  # noqa: S603  our own
 
@@ -56,7 +59,7 @@ def test_values_within_values_are_cleaned():
 
 
 def test_spaces_around_a_level_do_not_count():
-    """What the settings take is what the logs do."""
+    """Spaces around a log level are ignored, as in the settings."""
     line = written("""
         logs.configure("debug ")
         logging.getLogger("x").debug("yes")

@@ -1,4 +1,7 @@
-"""What the practice page needs of a machine, and the ways to it: programs on a PATH of the test's own stand for the real ones."""
+"""Programs that the practice page needs, and how it finds them.
+
+Programs on a PATH of the test's own replace the real ones.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ class Box:
         return Machine(str(self.programs), self.python, root)
 
     def said(self) -> list[str]:
-        """How programs were called, in order."""
+        """Return the recorded program calls, in order."""
         return self.log.read_text("utf-8").splitlines() if self.log.exists() else []
 
 
@@ -48,7 +51,7 @@ PIP = f"python -m pip --disable-pip-version-check install --quiet {packages.NODE
 
 
 def test_packages_come_once(box: Box):
-    """The machine's own npm installs what the lock file names; a second start calls nothing, until the lock file is another."""
+    """npm installs the packages of the lock file once, and again only if that file changes."""
     box.put(box.programs / "node")
     box.put(box.programs / "npm")
     packages.ensure(box.machine(), box.checkout)
@@ -61,7 +64,7 @@ def test_packages_come_once(box: Box):
 
 @pytest.mark.parametrize("there", [(), ("npm",), ("node",)])
 def test_without_node_npm_comes_from_pypi(box: Box, there: tuple[str, ...]):
-    """Where node or npm is missing, pip brings both beside its Python, and that npm is used; the next checkout finds it there."""
+    """If node or npm is missing, pip installs both, and the next checkout uses that npm too."""
     for name in there:
         box.put(box.programs / name, "exit 1")
     made = box.python.parent / "npm"
@@ -82,7 +85,7 @@ def test_no_way_to_npm_is_said(box: Box):
 
 
 def test_npm_that_fails_is_tried_again_next_time(box: Box):
-    """What npm said is told, and the next start tries again."""
+    """npm's error is shown, and the next start tries again."""
     box.put(box.programs / "node")
     box.put(box.programs / "npm", "echo network unreachable >&2; exit 1")
     for _ in range(2):
@@ -92,7 +95,7 @@ def test_npm_that_fails_is_tried_again_next_time(box: Box):
 
 
 def test_chromium_of_the_machine_is_used(box: Box):
-    """One that is there is taken, whatever its name."""
+    """An installed Chromium is used, whatever its name."""
     box.put(box.programs / "google-chrome")
     assert chromium.find(box.machine(root=False)) == str(box.programs / "google-chrome")
     assert box.said() == []
@@ -116,7 +119,7 @@ def test_root_installs_chromium(box: Box):
     ],
 )
 def test_no_way_to_chromium_is_said(box: Box, apt: str, root: bool, words: str):  # noqa: FBT001  a parameter of the table
-    """Where it cannot be had, the reason is said, and what a person can do."""
+    """If Chromium cannot be installed, the error gives the reason and what a person can do."""
     if apt:
         box.put(box.programs / "apt-get", apt)
     with pytest.raises(MissingError, match=f"(?s)no Chromium on this machine.*{words}"):
@@ -124,6 +127,6 @@ def test_no_way_to_chromium_is_said(box: Box, apt: str, root: bool, words: str):
 
 
 def test_this_machine_has_a_python():
-    """Programs are found by their names, the first that is there."""
+    """The first existing program of the given names is found."""
     folder = Path(sys.executable).parent
     assert Machine(str(folder)).find("no-such-program", Path(sys.executable).name) == str(folder / Path(sys.executable).name)

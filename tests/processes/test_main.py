@@ -131,14 +131,20 @@ NO_ID = (
     ],
 )
 def test_the_doctor_reads_the_organizations(env: dict[str, str], webex_script: Any, reply: Any, listed: str, line: str):
-    """As UUIDs, whatever form they were written in, beside that of the bot's own account."""
+    """The doctor prints the allowed organizations as UUIDs, whatever form they were written in.
+
+    It also prints the organization of the bot's own account.
+    """
     org = base64.urlsafe_b64encode(f"ciscospark://us/ORGANIZATION/{UUID}".encode()).decode()
     webex_script.on("GET", "/people/me", reply(200, {"id": "bot", "emails": ["email@webex.bot"], "orgId": org, "type": "bot"}))
     assert line in run("doctor", env | {"ALLOWED_ORG_IDS": listed}).stdout.splitlines()
 
 
 def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis: Redis):
-    """Every entry on stdout as it lies there; the doctor and the exit code say where it was tampered with."""
+    """The ``audit`` command prints every stored entry, and its exit code says whether it is whole.
+
+    The doctor and the exit code say where the trail was tampered with.
+    """
     trail = Trail(redis, (env["ENCRYPTION_KEYS"],))
     trail.add({"at": "2026-11-25T09:00:00+00:00", "what": "opened"}, {"what": "approved"})
     whole = run("audit", env)
@@ -151,7 +157,10 @@ def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis:
 
 
 def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, reply: Any, free_port: int):
-    """Everything that can be wrong is, each line names a remedy, nothing secret is printed, and the exit code is 1."""
+    """If everything is wrong, the doctor names a remedy on each line and exits with 1.
+
+    No secret is printed.
+    """
     webex_script.on("GET", "/people/me", reply(401, {"message": "no"}))
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     half = {"PROBE_SMTP_URL": "smtp://probe:probe-password@m.x"}
@@ -173,7 +182,7 @@ def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, repl
 
 
 def _prefix(env: dict[str, str], webex_script: Any, reply: Any) -> str:
-    """The name that the bot gives its webhooks, as it tells Webex."""
+    """Return the prefix of the names that the bot gives its webhooks at Webex."""
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
     run("webhooks", env)

@@ -46,7 +46,7 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
 
 
 def test_a_signal_reaches_the_process_itself(tmp_path: Path) -> None:
-    """The command line replaces its shell, so a signal and the exit code are the process's own; it can be started again."""
+    """A process gets signals and returns its exit code without a shell, and can be restarted."""
     process = make(
         tmp_path, "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); time.sleep(600)"
     )

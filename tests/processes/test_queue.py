@@ -29,7 +29,7 @@ def fetched(job: Job, redis: Redis) -> SafeJob:
 
 @pytest.mark.parametrize("function", ["os.system", "builtins.exec", "bot.events.handler.receive.__globals__", "subprocess.run"])
 def test_only_listed_functions_run(redis: Redis, redis_url: str, tmp_path: Path, function: str):
-    """Whoever can write to Redis cannot make the worker run a function of his choice."""
+    """Write access to Redis cannot make the worker run a function of the attacker's choice."""
     trace = tmp_path / "trace"
     job = make_queue(redis).enqueue_call(function, args=(f"touch {trace}",))
     run_worker(redis_url)

@@ -33,7 +33,7 @@ def serve(free_port: int, tmp_path: Path) -> Iterator[Callable[[], subprocess.Po
 
 
 def test_it_needs_no_settings_and_keeps_data(serve: Callable[[], subprocess.Popen[bytes]], free_port: int):
-    """What was written is there after SIGTERM and a new start, and the exit code is 0."""
+    """Redis keeps its data over SIGTERM and a restart, and exits with 0."""
     server = serve()
     with Redis(port=free_port) as redis:
         redis.set("key", "value")

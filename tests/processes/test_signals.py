@@ -90,7 +90,7 @@ def pids(file: Path, count: int) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs (a zombie does not)."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
@@ -107,7 +107,10 @@ def test_a_killed_child_is_started_again(run: Callable[..., subprocess.Popen[byt
 
 
 def test_sigterm_lets_children_finish_and_the_last_role_goes_last(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
-    """Workers put their job away while Redis is still there; the supervisor ends with 0 and leaves nobody behind."""
+    """On SIGTERM, workers finish their job before the last role ends, and no process is left.
+
+    Redis is the last role, because the others need it until then. The supervisor exits with 0.
+    """
     supervisor = run(SUPERVISED, str(tmp_path), "patient", "last")
     children = pids(tmp_path / "patient", 1) + pids(tmp_path / "last", 1)
     supervisor.terminate()
@@ -116,7 +119,10 @@ def test_sigterm_lets_children_finish_and_the_last_role_goes_last(run: Callable[
 
 
 def test_everybody_is_out_within_thirty_seconds():
-    """Whoever does not hear of it, Redis at last, which the others need until then."""
+    """A process that ignores SIGTERM is killed within 30 seconds, and Redis is killed last.
+
+    The others need Redis until then.
+    """
     assert (sum(map(sum, PATIENCE_S.values())) < 30, set(PATIENCE_S)) == (True, {False, True})
 
 

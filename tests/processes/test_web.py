@@ -57,7 +57,7 @@ def listens(port: int) -> bool:
 
 
 def test_the_server_does_not_say_what_it_is(server: tuple[subprocess.Popen[bytes], int]):
-    """No Server header for whoever collects versions."""
+    """The server sends no Server header, so its version is not shown."""
     connection = http.client.HTTPConnection("127.0.0.1", server[1], timeout=LIMIT_S)
     connection.request("GET", "/healthz")
     answer = connection.getresponse()
@@ -67,7 +67,7 @@ def test_the_server_does_not_say_what_it_is(server: tuple[subprocess.Popen[bytes
 
 
 def test_sigterm_lets_a_request_finish(server: tuple[subprocess.Popen[bytes], int], tmp_path: Path):
-    """What is being answered is answered; then the process ends with 0."""
+    """After SIGTERM the server finishes the current response and exits with 0."""
     process, port = server
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
     connection.request("GET", "/slow")

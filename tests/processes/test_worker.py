@@ -56,7 +56,10 @@ def a_while_ago() -> str:
 
 
 def test_a_worker_registers_webhooks_takes_events_and_stops(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any):
-    """Four workers come up, the three webhooks are registered, an event is fetched from Webex, and SIGTERM ends it all with 0."""
+    """A worker starts four processes, registers three webhooks, handles an event and ends with 0.
+
+    The event's message is fetched from Webex, and SIGTERM ends it.
+    """
     until(lambda: len(Worker.all(connection=redis)) == 4)
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
     EventQueue(redis).add(WebhookEvent("messages", "gone", "ann", "room", a_while_ago()))
@@ -92,7 +95,10 @@ def test_an_event_comes_again_by_itself(worker: subprocess.Popen[bytes], redis: 
 
 
 def test_who_takes_what():
-    """One worker takes runs alone, one takes no run, two draw no cards, and every queue has more than one."""
+    """One worker takes only runs, one takes no runs, and two draw no cards.
+
+    Every queue has more than one worker.
+    """
     assert [queues == (RUNS,) for queues in WORKERS].count(True) == 1
     assert [RUNS in queues for queues in WORKERS].count(False) == 1
     assert [CARDS in queues for queues in WORKERS].count(False) == 2
@@ -102,7 +108,10 @@ def test_who_takes_what():
 
 
 def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path: Path):
-    """Its process hears of it at once, ends by itself long before it would be killed, and its job counts as done."""
+    """A job's process receives SIGTERM at once and ends by itself, and its job counts as done.
+
+    It ends long before it would be killed.
+    """
     (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
     worker = subprocess.Popen([sys.executable, "-c", PROBING, settings.redis_url, str(tmp_path)], stderr=subprocess.DEVNULL)  # noqa: S603  our own
     job = make_queue(redis, RUNS).enqueue("probe.job", str(tmp_path))
@@ -136,7 +145,7 @@ sys.exit(worker.work(sys.argv[1], (queue.RUNS,), probe.shutdown))
 
 
 def test_a_worker_waits_for_redis(free_port: int):
-    """A worker that starts first does not give up: it gets its connection when Redis comes (facts/parts.md H)."""
+    """A worker that starts before Redis waits for it and then connects (facts/parts.md H)."""
     server = subprocess.Popen([sys.executable, "-c", LATE.format(port=free_port)])  # noqa: S603  our own
     assert wait_for_redis(f"redis://127.0.0.1:{free_port}/0").ping()
     server.terminate()

@@ -1,4 +1,4 @@
-"""One stack for each module, people who should get nothing, and presses past the buttons of a card."""
+"""One stack per module, people who should get nothing, and presses that no card offers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANSWERS_S = 40.0
 
 @dataclass(slots=True)
 class Presses:
-    """Sends inputs for a card as the API lets every member of a space send them, and gathers what the bot says to it."""
+    """Sends inputs for a card, as the API allows every member of a space, and collects the answers."""
 
     people: People
     redis: Redis
@@ -31,7 +31,10 @@ class Presses:
         self.sent += 1
 
     def answers(self, who: str, card: Json, sent: list[Any]) -> list[str]:
-        """Everything that was posted in the card's room once all of these were answered, a message for each; in any order."""
+        """Return every message posted in the card's room after all of these inputs were answered.
+
+        One message is expected for each input, in any order.
+        """
         self.people.look()
         before = self.people.change
         for inputs in sent:
@@ -45,7 +48,7 @@ class Presses:
         return [words(each) for each in new()]
 
     def history(self, run: str) -> int:
-        """How many events a run has: as long as it is the same, nothing has happened to the run."""
+        """Return the number of events of a run; it changes whenever anything happens to the run."""
         return int(self.redis.llen(f"run:{run}:events"))
 
 

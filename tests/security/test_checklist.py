@@ -1,4 +1,4 @@
-"""docs/security.md promises a test for every item of the checklist: the items are all there, and so are the tests."""
+"""Items of the checklist in docs/security.md, each with its test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXEMPT = "exempt: "
 
 @cache
 def defined_in(path: str) -> set[str]:
-    """The tests of a file; none where there is no such file."""
+    """Return the names of the tests in a file, or an empty set if the file does not exist."""
     file = ROOT / "tests" / path
     nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if file.exists() else ()
     return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")}
@@ -28,7 +28,7 @@ def page() -> str:
 
 
 def test_every_item_has_its_line() -> None:
-    """Once, with a test or with the reason why there is none."""
+    """Every item has exactly one row, with a test or with the reason why it has none."""
     rows = [(item, NAMED.findall(held), EXEMPT in held) for item, _, held in ROW.findall(page())]
     assert sorted(item for item, _, _ in rows) == sorted(ITEMS)
     assert [item for item, named, exempt in rows if not named and not exempt] == []

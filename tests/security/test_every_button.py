@@ -1,6 +1,7 @@
-"""Every verb that a card can send, sent by those who may not, too late, twice, and with inputs that no card has.
+"""Every verb that a card can send, sent by the wrong people, late, twice, and with odd inputs.
 
-The verbs come from the registry: a new one without a word here who may press it fails the first test.
+The verbs come from the registry. A new verb must be added to an audience here, or the first test
+fails.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ TAKES_PART = {
     *("ask_administrator", "ask_consent", "consent_again", "look_again", "token_saved", "registered"),
     *("adopt", "new_secret", "sign_in_other"),
 }
-"""For those who take part in the run."""
+"""Verbs for people who take part in the run."""
 IN_ITS_SPACE = {"test_sent", "agent_has_it", "rehearse", "skip_rehearsal"}
-"""For everybody in the run's own space: an agent, the mailbox user."""
+"""Verbs for everybody in the run's own space, such as an agent or the mailbox user."""
 OF_NO_RUN = {"setup", "typed", "setup_again", "setup_change", "help", "status", "explain", "check", "fix", "tac", "missing", "connect_test"}
-"""For everybody whom the bot serves; what they show and begin is bound to the space or to the person."""
+"""Verbs for everybody whom the bot serves.
+
+What they show and start is bound to the space or to the person.
+"""
 ONLY_THE_RUN = {"new_secret", "sign_in_other", "cancel", "consent_again", "look_again", "token_saved", "registered"}
 """They read nothing but which run it is."""
 OF_A_RUN = sorted(TAKES_PART | IN_ITS_SPACE)
@@ -72,7 +76,7 @@ def right(planned: tuple[Walk, Json]) -> Json:
 
 
 class Twice(People):
-    """People whose every press comes twice at once, as of a finger that slips or of a network that sends again."""
+    """People whose every press comes twice at once, as from a double click or a network retry."""
 
     pressed: set[str] = frozenset()
 
@@ -96,14 +100,17 @@ def told(answers_seen: list[str], key: str) -> list[str]:
 
 
 def test_every_verb_has_its_audience() -> None:
-    """Who may press it stands above for every verb that there is, once."""
+    """Every verb has exactly one audience in the lists above."""
     audiences = Counter([*TAKES_PART, *IN_ITS_SPACE, *OF_NO_RUN])
     assert (bot_actions().keys() - audiences.keys(), audiences.keys() - bot_actions().keys()) == (set(), set())
     assert set(audiences.values()) == {1}
 
 
 def test_an_outsider_presses_everything(people: People, presses: Any, planned: tuple[Walk, Json], right: Json) -> None:
-    """Somebody of another organisation who was let into the space: every verb is refused, no channel is named, nothing happens."""
+    """A person of another organization in the space is refused every verb and sees no channel.
+
+    Nothing happens to the run.
+    """
     walk, card = planned
     before = presses.history(right["run"])
     people.control("POST", "webex/join", {"as": OUTSIDER, "room": walk.room, "by": walk.requester})
@@ -118,7 +125,7 @@ def test_an_outsider_presses_everything(people: People, presses: Any, planned: t
 
 
 def test_a_colleague_presses_everything(presses: Any, planned: tuple[Walk, Json], right: Json) -> None:
-    """Somebody of the organisation who takes no part: nothing of the run moves."""
+    """A colleague who takes no part in the run cannot change it with any verb."""
     walk, card = planned
     before = presses.history(right["run"])
     said = presses.answers(COLLEAGUE, card, [{**right, "do": verb} for verb in sorted(TAKES_PART)])
@@ -127,7 +134,10 @@ def test_a_colleague_presses_everything(presses: Any, planned: tuple[Walk, Json]
 
 
 def test_from_another_space(presses: Any, planned: tuple[Walk, Json], right: Json, new_walk: NewWalk) -> None:
-    """A colleague's own card, with the other run's id in it: what is for that run's space is refused, and its channel unknown here."""
+    """A run's verbs are refused on a card in another space, and its channel is unknown there.
+
+    A colleague puts the other run's id into a card of their own.
+    """
     walk, _ = planned
     elsewhere = new_walk("support@contoso.com", requester=COLLEAGUE)
     card = elsewhere.ask()
@@ -141,7 +151,10 @@ def test_from_another_space(presses: Any, planned: tuple[Walk, Json], right: Jso
 
 
 def test_forged_runs_plans_and_verbs(people: People, presses: Any, planned: tuple[Walk, Json], right: Json) -> None:
-    """Unknown runs and old plans are told so; a verb that is none is left alone; the run stays as it is."""
+    """Unknown runs, old plans and unknown verbs leave the run as it is.
+
+    Unknown runs and old plans get an answer that says so. An unknown verb gets none.
+    """
     walk, card = planned
     before = presses.history(right["run"])
     unknown = presses.answers(walk.requester, card, [{**right, "do": verb, "run": "AAAAAA"} for verb in OF_A_RUN])
@@ -160,7 +173,7 @@ def test_forged_runs_plans_and_verbs(people: People, presses: Any, planned: tupl
 
 @pytest.mark.parametrize("kind", list(STRANGE))
 def test_strange_inputs(presses: Any, planned: tuple[Walk, Json], right: Json, kind: str) -> None:
-    """Every verb with a value of this kind in every field but the run: one answer each, none of them a failure of ours."""
+    """Every verb with strange values in every field but the run gets one answer and no failure."""
     walk, card = planned
     verbs = sorted(bot_actions().keys() - ONLY_THE_RUN - IN_ITS_SPACE)
     strange = dict.fromkeys(FIELDS, STRANGE[kind])
@@ -172,7 +185,10 @@ def test_strange_inputs(presses: Any, planned: tuple[Walk, Json], right: Json, k
 
 @pytest.fixture
 def twice(stack: Stack, new_walk: NewWalk) -> Iterator[Callable[[str], Walk]]:
-    """Makes walks of people who press twice, in a tenant that needs the change to the whole of it; they are cancelled in the end."""
+    """Return a function that starts walks of people who press twice.
+
+    The tenant needs the tenant-wide change. The walks are canceled at the end.
+    """
     people, made = Twice(stack.cloud_url, stack.ca_path), list[Walk]()
 
     def make(mailbox: str) -> Walk:
@@ -188,7 +204,7 @@ def twice(stack: Stack, new_walk: NewWalk) -> Iterator[Callable[[str], Walk]]:
 
 MAKES = ("graph.create_", "graph.add_", "exchange.New-")
 LEFT_TO_THE_OTHER = {"least_privilege", "skip_rehearsal", "cancel"}
-"""What leads to another end than a channel that works."""
+"""Verbs that end a run in another way than with a working channel."""
 
 
 def history(presses: Any, card: Json) -> tuple[str, list[Event]]:
@@ -198,14 +214,17 @@ def history(presses: Any, card: Json) -> tuple[str, list[Event]]:
 
 
 def repeated(events: list[Event]) -> dict[tuple[str, ...], int]:
-    """What was decided, changed or ended more than once."""
+    """Return the decisions, changes and ends that are recorded more than once."""
     decisive = {Kind.APPROVED, Kind.CHANGED, Kind.FINISHED, Kind.CANCELLED}
     told = Counter((event.kind, event.step or event.data.get("scope", "")) for event in events if event.kind in decisive)
     return {what: count for what, count in told.items() if count > 1}
 
 
 def test_every_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
-    """A whole setup: each approval, change and object once, one test mail; only the client secret that was lost is made once more."""
+    """A setup in which every button is pressed twice makes each approval, change and object once.
+
+    One test mail is sent. Only a lost client secret is created again.
+    """
     walk = twice("support@contoso.com")
     people, first = walk.people, walk.ask()
     signin = walk.details()
@@ -245,7 +264,10 @@ def test_every_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
 
 
 def test_every_other_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
-    """Fewer permissions, a rehearsal that is left out, a cancelled run: the changes of one plan, once, and one end."""
+    """The buttons for less privilege, skipping and canceling, pressed twice, still act only once.
+
+    The changes of one plan are made once, and the run ends once.
+    """
     walk = twice("helpdesk@contoso.com")
     people, first = walk.people, walk.ask()
     walk.open(walk.details())

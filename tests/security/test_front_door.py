@@ -1,4 +1,7 @@
-"""The two doors of a running bot, Webex's webhook and the browser's pages, and who is let in: through the real processes."""
+"""Webex's webhook and the pages of a running bot, and the people whom they serve.
+
+Everything goes through the real processes.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +34,16 @@ NewWalk = Callable[..., Walk]
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """One organisation, and an approver who is not the requester."""
+    """Environment with one organization and an approver who is not the requester."""
     return {"APPROVERS": APPROVER, "ALLOWED_ORG_IDS": CONTOSO}
 
 
 @pytest.fixture(scope="module")
 def hook(stack: Stack) -> Callable[..., httpx.Response]:
-    """Sends a body to the webhook, signed with the secret or as it is told."""
+    """Return a function that sends a body to the webhook, signed with ``key``.
+
+    ``headers`` may replace the signature.
+    """
     url, secret = f"{stack.public_url}/webhooks/webex", stack.processes["web"].env["WEBEX_WEBHOOK_SECRET"]
 
     def send(body: bytes, headers: Json | None = None, method: str = "POST", key: str = secret) -> httpx.Response:
@@ -59,14 +65,20 @@ def hook(stack: Stack) -> Callable[..., httpx.Response]:
     ],
 )
 def test_whom_the_bot_serves(people: People, new_walk: NewWalk, email: str, like: str, why: str) -> None:
-    """The exact domain after the last @, and the organisation that Webex names; guests never. The answer names no channel."""
+    """The bot serves the exact domain after the last @ and the organization in Webex, and no guests.
+
+    The answer to others names no channel.
+    """
     people.control("POST", "webex/person", {"email": email, "like": like})
     answer = words(new_walk(room="direct", requester=email).ask())
     assert (text(f"refused.{why}") in answer, "support@contoso.com" in answer) == (True, False)
 
 
 def test_what_the_webhook_refuses(hook: Callable[..., httpx.Response]) -> None:
-    """A wrong, missing, upper-case or foreign signature, a flipped byte, an odd type or size or method: a status and an empty body."""
+    """The webhook refuses bad signatures, types, sizes and methods with a status and an empty body.
+
+    A signature is bad if it is wrong, missing, in upper case, or of another body.
+    """
     body = json.dumps(EVENT).encode()
     right = {name: hook(body, {"X-Spark-Signature": value}) for name, value in (("none", ""), ("bytes", b"\xe9" * 40), ("zeros", "0" * 40))}
     flipped = bytes([body[0], body[1] ^ 1, *body[2:]])
@@ -104,7 +116,10 @@ def test_an_event_that_comes_fifty_times(people: People, new_walk: NewWalk, hook
 
 
 def test_a_link_that_travels(stack: Stack, people: People, new_walk: NewWalk) -> None:
-    """Opened by whoever finds it, before anybody has approved: other accounts are told so, a state is good once, and nothing changes."""
+    """A sign-in link opened by the wrong accounts changes nothing, and each state works once.
+
+    The other accounts get a page that says so. No plan is approved at that time.
+    """
     walk = new_walk("service@contoso.com")
     walk.ask()
     card = walk.details()
@@ -139,7 +154,10 @@ def _denied(stack: Stack, state: str) -> int:
 
 
 def test_two_persons_and_once_more_at_the_moment_itself(stack: Stack, people: People, presses: Any, new_walk: NewWalk) -> None:
-    """The requester does not approve their own plan; and the space is looked at when the press is carried out, not when it was made."""
+    """A requester cannot approve their own plan, and a press is checked when it is processed.
+
+    The members of the space count at that time, not when the button was pressed.
+    """
     walk = new_walk("support@contoso.com")
     plan = walk.plan(profile="least")
     run = next(iter(_runs(plan)))
@@ -166,7 +184,7 @@ def _plan(card: Json) -> str:
 
 
 def test_cards_are_held_back_while_an_outsider_is_there(people: People, presses: Any, new_walk: NewWalk) -> None:
-    """A sign-in leads to a plan that nobody sees in a space with a stranger; once the stranger has left it is there."""
+    """A plan is not shown in a space with a stranger, and it appears after the stranger has left."""
     walk = new_walk("s.desk@contoso.com")
     walk.ask()
     card = walk.details()

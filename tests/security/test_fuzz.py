@@ -1,6 +1,6 @@
-"""Whatever comes from outside: no parser raises anything but its own words for it, and no page answers 500.
+"""Input from outside: parsers raise only their own errors, and no page answers 500.
 
-The examples are the same at every run; `--hypothesis-seed` and more examples are for whoever looks for more.
+The examples are the same in every run. Use `--hypothesis-seed` and more examples to search further.
 """
 
 from __future__ import annotations
@@ -115,7 +115,10 @@ def test_webhook_bodies(browser: FlaskClient, body: bytes) -> None:
     )
 )
 def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, str]) -> None:
-    """Of a journey that is known, and of none: a page with a sentence, never a 500, and nothing of the query in it."""
+    """A callback of a known or unknown flow gets a page with a sentence, never a 500.
+
+    The page shows nothing of the query.
+    """
     run = services.store.open(Channel(f"a{now().timestamp()}@example.test"), Person("anna", "anna@example.test"), Origin("r"))
     query = {name: value.replace("\ud800", "") for name, value in query.items()}  # no address can hold it
     for kind in ("signin", "consent", "rehearsal"):
@@ -132,7 +135,10 @@ def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, st
 @example(NESTED.encode())
 @example(b'{"deliveryInfoNotification": {"deliveryInfo": {"code": ["7501"], "Description": "\\ud800"}, "transid": {}}}')
 def test_receipts(browser: FlaskClient, services: Services, body: bytes) -> None:
-    """What Webex Connect, or somebody in its place, posts about a test mail: taken or forgotten, and unknown without the address."""
+    """A receipt posted to a known address is accepted, and any other address is unknown.
+
+    A body that makes no sense is forgotten.
+    """
     paths = [
         f"{delivery_receipts.PATH}{delivery_receipts.begin(services.redis, oauth_state.new_state())}",
         f"{delivery_receipts.PATH}guessed",
@@ -153,7 +159,7 @@ def test_addresses_of_pages(browser: FlaskClient, token: str, method: str) -> No
 @example({"inputs": {"do": "\ud800", "\udfff": "\ud800"}}, "")
 @example({"inputs": {"do": ["approve"], "run": {"a": NESTED}}}, HOSTILE)
 def test_card_inputs(answer: Any, text: str) -> None:
-    """Everything that somebody sends for a card becomes text, and what is typed is right or has a word for what is wrong."""
+    """Any input to a card becomes text, and typed text is right or gets a word for its mistake."""
     action = CardAction.of(answer if isinstance(answer, dict) else {"inputs": answer})
     assert "".join(each for pair in action.inputs.items() for each in pair).encode() is not None
     for read in (read_address, read_callback):
@@ -167,7 +173,7 @@ def test_card_inputs(answer: Any, text: str) -> None:
 @FEW
 @given(TEXT, st.sampled_from(["", "<spark-mention>", "<p>", "<!--", "<![CDATA[", "&#x110000;", "<a href='"]))
 def test_mentions(text: str, markup: str) -> None:
-    """Whatever the markup is, there is a command or none."""
+    """Any markup of a mention gives a command or none."""
     data = {"roomType": "group", "text": text, "html": f"{markup}{text}{markup}", "personId": "p"}
     typed = parse_command(Message.of(data), WebexPerson("bot", "bot@webex.bot", "", "bot", "Email Bot"))
     assert (len(typed.name) + len(typed.argument) < 2000, nearest(typed.name, ["check"]) in {"", "check"}) == (True, True)
@@ -234,7 +240,10 @@ LINES = st.lists(st.binary(max_size=30) | st.sampled_from([b"220 hello", b"250-S
 @example(b"220 a\r\n250-" + b"x" * 70_000)
 @example(b"220 " + HOSTILE.encode("utf-8", "replace") + b"\r\n")
 def test_smtp_replies(words: bytes) -> None:
-    """A probe always comes to an end with a phase that failed, and holds no control character that a terminal would obey."""
+    """An SMTP probe always ends with a failed phase and a cause, whatever the server sends.
+
+    Its result holds no control character that a terminal would obey.
+    """
     for probe in (lambda server: hello_probe(server, 5), lambda server: login_probe(server, "a@example.test", "token", 5)):
         found = _smtp(probe, words)
         assert (found.ok, bool(found.failed_phase), bool(found.cause)) == (False, True, True)
@@ -250,7 +259,7 @@ def test_a_challenge_that_is_nested_without_end() -> None:
 
 
 def test_hostile_words_in_an_event_are_kept_as_they_are(services: Services) -> None:
-    """A run's history takes any text and gives the same back; nothing in it is read as anything but text."""
+    """A run's history keeps any text unchanged and reads nothing in it as anything but text."""
     run = services.store.open(Channel("b@example.test"), Person("anna", "anna@example.test"), Origin("r"))
     text = HOSTILE.replace("\ud800", "")
     services.store.append(run.id, Event(Kind.ANSWERED, now(), by=text, data={"question": "x", "value": text}))

@@ -1,7 +1,8 @@
-"""Every secret that the clouds gave out during a whole life of a channel is searched for everywhere, plain and wrapped.
+"""Search for every secret that the clouds issued during a channel's life, plain and encoded.
 
-One life: a setup with a killed worker, answers that make no sense, fifty readers of the one-time page, the rehearsal, a check, a fix
-and the file for TAC, with logs at DEBUG. Then the cards of the run, which is over, are pressed once more.
+One life is a setup with a killed worker, answers that make no sense, fifty readers of the one-time
+page, the rehearsal, a check, a fix and the file for TAC, with logs at DEBUG. Then the cards of the
+finished run are pressed again.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from practice.stack import Stack
 
 Json = dict[str, Any]
 CONTRACT = ("WEBEX_ACCESS_TOKEN", "WEBEX_WEBHOOK_SECRET", "MICROSOFT_CLIENT_SECRET", "ENCRYPTION_KEYS")
-"""What stands in the environment by contract (docs/security.md, S1), and nowhere else."""
+"""Secrets that the environment holds by contract, and no other place (docs/security.md, S1)."""
 SHAPES = re.compile(r"eyJ[\w-]{10,}\.[\w-]{10,}|(?<![\w~.-])\w{2,4}[QRq]~[\w~.-]{31,40}|(?<![\w.-])1\.[AB][\w-]{60,}")
 LINK = re.compile(r'href="(https://[^"]+/(?:authorize|adminconsent)\?[^"]+)"')
 ASKED = {"openid", "profile", "offline_access"}
@@ -50,7 +51,7 @@ OF_NO_RUN = frozenset(
 
 @dataclass
 class Life:
-    """What is left of a channel's life: the walk, the answers of the fifty readers, and the bundle."""
+    """Traces of a channel's life: the walk, the answers of the fifty readers, and the bundle."""
 
     walk: Walk
     readers: list[httpx.Response] = field(default_factory=list)
@@ -63,7 +64,10 @@ class Life:
 
 
 class CrowdedWalk(Walk):
-    """A walk whose one-time page fifty people open at once, after every link preview and mail scanner has been there."""
+    """Walk whose one-time page fifty people open at once.
+
+    Every link preview and mail scanner has opened it before.
+    """
 
     life: Life
 
@@ -111,7 +115,10 @@ def life(stack: Stack, people: People) -> Life:
 
 
 def _signed_in_and_killed(stack: Stack, walk: Walk) -> None:
-    """The token endpoint talks nonsense once; Approve is pressed three times at once; the worker dies while a secret is on its way."""
+    """Sign in, press Approve three times at once, and kill the worker while it adds a secret.
+
+    The token endpoint answers nonsense once.
+    """
     control = walk.people.control
     walk.ask()
     card = walk.details()
@@ -130,7 +137,10 @@ def _signed_in_and_killed(stack: Stack, walk: Walk) -> None:
 
 
 def _checked_and_mended(walk: Walk) -> None:
-    """SMTP AUTH is switched off; a check whose token call is answered with nonsense once, with a sign-in; then the fix."""
+    """Check a mailbox whose SMTP AUTH is off, with a sign-in, and then fix it.
+
+    The check's token request is answered with nonsense once.
+    """
     people, tenant = walk.people, walk.people.control("GET", "tenants/contoso.com")["id"]
     people.control("PATCH", "tenants/contoso.com", {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}})
     people.control("POST", "faults", {"prefix": f"/{tenant}/oauth2/v2.0/token", "status": 200, "body": _json(NONSENSE)})
@@ -177,7 +187,11 @@ def _json(value: Any) -> str:
 
 
 def wrapped(secret: str) -> Iterator[bytes]:
-    """How a secret can look: plain, percent-encoded, hexadecimal, and in both alphabets of Base64 at each of the three alignments."""
+    """Yield every encoding of a secret.
+
+    They are plain, percent-encoded, hexadecimal, and both alphabets of Base64 at each of the three
+    alignments.
+    """
     raw = secret.encode()
     yield from (raw, quote(secret, safe="").encode(), quote(quote(secret, safe=""), safe="").encode(), raw.hex().encode())
     for before in range(3):
@@ -187,7 +201,7 @@ def wrapped(secret: str) -> Iterator[bytes]:
 
 
 def found_in(haystacks: dict[str, bytes], secrets: list[str]) -> list[tuple[str, str]]:
-    """Where, and the first characters of what."""
+    """Return the place of each secret found, with its first six characters."""
     needles = [(secret[:6], needle) for secret in secrets for needle in wrapped(secret)]
     return [(name, shown) for name, content in haystacks.items() for shown, needle in needles if needle in content]
 
@@ -228,7 +242,11 @@ def _flat(value: Any) -> Iterator[bytes]:
 
 @pytest.fixture(scope="module")
 def haystacks(stack: Stack, people: People, life: Life) -> dict[str, bytes]:
-    """Every place that may hold no secret: Redis and its file, logs, everything posted in Webex with its earlier versions, the bundle."""
+    """Return the contents of every place that may hold no secret, by name.
+
+    The places are Redis and its files, logs, every version of everything posted in Webex, and the
+    bundle.
+    """
     people.look()
     time.sleep(1.1)  # Redis writes its file once a second
     redis = Redis(port=stack.ports.redis)
@@ -242,7 +260,10 @@ def haystacks(stack: Stack, people: People, life: Life) -> dict[str, bytes]:
 
 
 def test_the_search_finds_what_is_there() -> None:
-    """Each wrapping of a secret is found in the middle of other text, so that finding nothing means something."""
+    """The search finds each encoding of a secret in the middle of other text.
+
+    So finding nothing means something.
+    """
     secret = "abc8Q~0123456789.abcdefghij_klmnopq~rstu"
     sentences = [f"{'x' * n}user={secret}\1auth" for n in range(3)]
     places = {f"b64 {n}": base64.b64encode(each.encode()) for n, each in enumerate(sentences)}
@@ -257,7 +278,11 @@ def test_the_search_finds_what_is_there() -> None:
 
 
 def test_no_secret_anywhere(stack: Stack, people: People, life: Life, haystacks: dict[str, bytes]) -> None:
-    """Client secrets, authorization codes, refresh tokens, the planted ones and the settings: in no place, in no wrapping."""
+    """No secret is in any place in any encoding.
+
+    The secrets are client secrets, authorization codes, refresh tokens, the planted ones and the
+    settings.
+    """
     issued = people.control("GET", "issued")
     assert {name: len(each) >= 2 for name, each in issued.items()} == dict.fromkeys(("client_secrets", "codes", "refresh_tokens"), True)
     settings = [value for name in CONTRACT for value in stack.processes["worker"].env[name].split(",")]
@@ -268,13 +293,16 @@ def test_no_secret_anywhere(stack: Stack, people: People, life: Life, haystacks:
 
 
 def test_nothing_that_looks_like_a_secret(haystacks: dict[str, bytes]) -> None:
-    """No JSON web token, and nothing of the shape of a client secret, a code or a refresh token either: access tokens are covered so."""
+    """No place holds a JSON web token or text in the form of a client secret, code or refresh token.
+
+    This covers access tokens.
+    """
     shaped = re.compile(SHAPES.pattern.encode())
     assert [(name, each[:8]) for name, content in haystacks.items() for each in shaped.findall(content)] == []
 
 
 def test_processes_show_only_the_contract(stack: Stack, people: People, life: Life) -> None:
-    """No command line holds any secret; the environment holds those of the settings, and nothing that was issued."""
+    """No command line holds a secret, and the environment holds only those of the settings."""
     issued = [each for kind in people.control("GET", "issued").values() for each in kind]
     settings = [value for name in CONTRACT for value in stack.processes["worker"].env[name].split(",")]
     assert (len(life.cmdlines) > 8, len(life.environs) > 8) == (True, True)
@@ -283,7 +311,7 @@ def test_processes_show_only_the_contract(stack: Stack, people: People, life: Li
 
 
 def test_of_fifty_readers_one_wins(life: Life) -> None:
-    """Previews and scanners burn nothing and see nothing; of fifty presses at once exactly one shows the secret."""
+    """Previews and scanners neither see nor use up the secret; one of fifty presses shows it."""
     assert [each.status_code for each in life.before] == [200, 200, 200, 200, 200]
     assert [each for each in life.before if SHAPES.search(each.text)] == []
     winners = [each for each in life.readers if SHAPES.search(each.text)]
@@ -291,7 +319,10 @@ def test_of_fifty_readers_one_wins(life: Life) -> None:
 
 
 def test_the_ways_to_microsoft(life: Life) -> None:
-    """Code flow with PKCE S256, a nonce and a state of 256 bits that is never used twice; scopes by name, and never prompt=consent."""
+    """Each authorization request uses the code flow with PKCE S256 and a fresh nonce and state.
+
+    Nonce and state have 256 bits. Scopes are named, and prompt=consent is never used.
+    """
     ways = [each for each in life.journeys if each["at"].endswith("/authorize")]
     rehearsed = ways[-1]
     assert len(ways) >= 3
@@ -310,7 +341,7 @@ def test_the_ways_to_microsoft(life: Life) -> None:
 
 
 def test_the_pages_keep_to_themselves(life: Life) -> None:
-    """No page of the bot is cached, framed, or sends its address on, and none loads anything from elsewhere."""
+    """Pages of the bot are not cached or framed, send no referrer, and load nothing from elsewhere."""
     names = ("cache-control", "referrer-policy", "x-frame-options", "x-content-type-options")
     seen = {tuple(each.headers[name] for name in names) for each in [*life.pages, *life.before, *life.readers]}
     assert seen == {("no-store", "no-referrer", "DENY", "nosniff")}
@@ -319,14 +350,20 @@ def test_the_pages_keep_to_themselves(life: Life) -> None:
 
 
 def test_pressed_three_times_and_killed(people: People, life: Life) -> None:
-    """Three Approves at once and a dead worker: one app, with Webex Connect's secret and the bot's own, and no orphan."""
+    """Three Approves at once and a dead worker leave one app with two secrets and no orphan.
+
+    The secrets are Webex Connect's and the bot's own.
+    """
     [app] = apps(people)
     kinds = sorted(each["displayName"].partition(",")[0].rpartition(" ")[0] or each["displayName"] for each in app["passwordCredentials"])
     assert len(kinds) == 2, kinds
 
 
 def test_every_button_of_a_run_that_is_over(people: People, life: Life) -> None:
-    """Every button that any version of any card of the setup has shown, pressed again by its own reader: the run has ended, says each."""
+    """Every button of a finished setup, pressed again, answers that the run has ended.
+
+    The buttons are those of every version of every card, each pressed by its own reader.
+    """
     walk = life.walk
     kept = [each for each in people.messages.values() if each["from"].endswith("@webex.bot") and each["card"]]
     old = {

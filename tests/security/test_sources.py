@@ -1,4 +1,8 @@
-"""What can be read off the sources: no secret lies in the repository, none shows in a repr, and nothing leads out unguarded."""
+"""Rules that can be checked in the source.
+
+The repository holds no secret, no repr shows one, and no request leaves without the guarded
+clients.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ SHAPES = {
     "a Fernet key": r"(?<![\w/+-])[A-Za-z0-9_-]{43}=(?![\w/+=-])",
 }
 MADE_UP = re.compile(r"0123456789|made.?up|abcdefgh|planted|example\.(?:com|test|org)|password@|([A-Za-z0-9])\1{9}")
-"""What a secret in a test looks like, so that nobody takes it for one."""
+"""Pattern of a secret in a test, so that it is never mistaken for a real one."""
 SECRET = re.compile(r"(?:^|_)(?:secrets?|passwords?|verifier|assertion|cache|(?:access|refresh|id|auth)_token|encryption_keys|session)$")
 PUBLIC = {("Settling", "cache")}
 OUTWARD = {"httpx.get", "httpx.post", "httpx.request", "httpx.stream", "urllib.request.urlopen", "requests.get", "requests.post"}
@@ -76,17 +80,20 @@ def test_the_scanner_finds_what_it_is_for() -> None:
 
 
 def scanned(text: str) -> list[tuple[str, str]]:
-    """The kinds of secrets in a text, with their beginnings; those that are plainly made up are left out."""
+    """Return the kind and beginning of each secret in a text, except obviously made-up ones."""
     return [(kind, hit[0][:12]) for kind, shape in SHAPES.items() for hit in re.finditer(shape, text) if not MADE_UP.search(hit[0])]
 
 
 def test_no_secret_lies_in_the_repository() -> None:
-    """Sources, tests, pages, lock files: nothing of the shape of a secret that is not plainly made up."""
+    """No source, test, page or lock file holds text in the form of a secret.
+
+    Secrets that are obviously made up are allowed.
+    """
     assert [(name, *each) for name, text in texts() for each in scanned(text)] == []
 
 
 def test_no_secret_shows_in_a_repr() -> None:
-    """A field that holds a secret is left out of its record's repr, so that no log line and no traceback shows it."""
+    """A field with a secret is left out of its record's repr, so no log or traceback shows it."""
     shown = []
     for package in (bot, jobs, adaptive_cards):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -98,7 +105,7 @@ def test_no_secret_shows_in_a_repr() -> None:
 
 
 def test_nothing_leads_out_unguarded() -> None:
-    """HTTP goes through the guarded clients of jobs/clouds/http.py and through the SDK's confined session, and by no other way."""
+    """HTTP uses only the guarded clients of jobs/clouds/http.py and the SDK's confined session."""
     calls = [
         (name, ast.unparse(node.func))
         for name, tree in product()
@@ -110,7 +117,7 @@ def test_nothing_leads_out_unguarded() -> None:
 
 
 def test_nothing_that_runs_text() -> None:
-    """No eval, no pickle, no shell, no YAML: what comes from outside is data."""
+    """Input from outside is data: no code uses eval, pickle, a shell or unsafe YAML."""
     bad = {"eval", "exec", "pickle.loads", "os.system", "subprocess.getoutput", "yaml.load", "marshal.loads"}
     calls = [(name, ast.unparse(node.func)) for name, tree in product() for node in ast.walk(tree) if isinstance(node, ast.Call)]
     assert [each for each in calls if each[1] in bad] == []

@@ -65,7 +65,7 @@ def test_what_is_good_is_taken() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in LACKING.items() for value in values])
 def test_what_is_weak_is_refused(name: str, value: str) -> None:
-    """By its name and in one sentence, which holds no part of a secret."""
+    """A weak setting is refused by its name, in one sentence without any part of a secret."""
     problems = settings_problems(GOOD | {name: value})
     assert [each.partition(" ")[0] for each in problems] == [name]
     assert name.endswith(("URL", "DOMAINS", "APPROVERS")) or len(value) < 8 or value not in problems[0]
@@ -73,7 +73,10 @@ def test_what_is_weak_is_refused(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("role", ["web", "worker", "doctor", "webhooks"])
 def test_no_process_starts_without(role: str) -> None:
-    """The real command line ends with 2 at once, names everything that is missing, and says how secrets and keys are made."""
+    """The real command line exits with 2 at once and names every setting that is missing.
+
+    It says how to make secrets and keys.
+    """
     done = subprocess.run(  # noqa: S603  our own command line
         [sys.executable, "-m", "bot", role],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PUBLIC_URL": "http://bot.example.com"},
@@ -89,7 +92,10 @@ def test_no_process_starts_without(role: str) -> None:
 
 @pytest.mark.parametrize(("loads", "said"), [("import webexteamssdk", ""), ("import test", "planted")])
 def test_no_file_named_test_is_run(loads: str, said: str, tmp_path: Path) -> None:
-    """A ``test.py`` where the process starts is left alone by what webexteamssdk pulls in (CVE-2025-50817); asked for, it would run."""
+    """A ``test.py`` in the working directory is not run by imports of webexteamssdk (CVE-2025-50817).
+
+    It would run only if it were imported on purpose.
+    """
     (tmp_path / "test.py").write_text("print('planted')", encoding="utf-8")
     done = subprocess.run([sys.executable, "-c", loads], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
     assert (done.returncode, done.stdout.strip()) == (0, said)

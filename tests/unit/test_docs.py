@@ -1,4 +1,4 @@
-"""What the pages say is what the code does: the environment, the permissions, the pinned packages, the links."""
+"""The documentation matches the code: the environment, permissions, pinned packages and links."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_one_list_of_settings():
 
 
 def test_the_table_of_commands_is_the_registry():
-    """README.md names every command that there is, and no other."""
+    """README.md lists every command and no other."""
     assert set(COMMAND.findall(text("README.md"))) == commands().keys()
 
 
@@ -67,7 +67,7 @@ def test_the_pages_made_from_code_are_up_to_date(name: str):
 
 
 def test_every_package_is_pinned_with_its_hashes():
-    """Both requirement files hold what pyproject.toml asks for, every package with hashes and none with an address."""
+    """Both requirement files cover pyproject.toml, with hashes for every package and no addresses."""
     project = tomllib.loads(text("pyproject.toml"))["project"]
     run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
     assert run - packages("requirements.txt") == set()
@@ -97,7 +97,7 @@ def imported(*folders: str) -> set[str]:
 
 @pytest.mark.slow
 def test_what_is_imported_is_asked_for():
-    """pyproject.toml names every package that the product imports, and no other; what only tests and the practice cloud import is dev's."""
+    """pyproject.toml lists exactly the packages that the product, and in dev the tests, import."""
     project = tomllib.loads(text("pyproject.toml"))["project"]
     run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
     assert imported("bot", "jobs", "adaptive_cards") == run
@@ -105,7 +105,7 @@ def test_what_is_imported_is_asked_for():
 
 
 def test_every_row_of_the_recovery_page_is_held():
-    """By a test that exists, or by a command that the Makefile has."""
+    """Every row of the recovery page names an existing test or a Makefile target."""
     rows = [line.rsplit("|", 2)[1] for line in text("docs/recovery.md").splitlines() if re.match(r"\| (?!failure)[a-zA-Z]", line)]
     named = [HELD.findall(row) for row in rows]
     gone = {f"{file}::{name}" for row in named for file, name in row if not re.search(rf"def {name}\(", text(f"tests/{file}"))}

@@ -1,4 +1,4 @@
-"""The house rules that a reader relies on: who may import whom, and that nothing is left half done."""
+"""The project's structural rules: allowed imports, size limits, and no unfinished work."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def files(*folders: str) -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that the file names in an import, wherever the import stands; ``from a import b`` gives ``a.b``."""
+    """Yield every module that the file imports, anywhere in it; ``from a import b`` gives ``a.b``."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -162,7 +162,7 @@ def top_imports(path: Path, modules: dict[str, Path]) -> Iterator[str]:
 
 
 def test_cards_know_only_the_words():
-    """Of the work, the cards know jobs.model and nothing else, so a card can be drawn from data alone."""
+    """Cards import only jobs.model from jobs, so that a card can be drawn from data alone."""
     known = {name for path in files("adaptive_cards") for name in imports(path) if name.split(".")[0] == "jobs"}
     assert {name for name in known if not name.startswith("jobs.model.")} == set()
     assert "jobs.model.Text" in known
@@ -176,7 +176,7 @@ def test_one_way_to_webex():
 
 
 def test_signatures_are_compared_in_constant_time():
-    """Nothing that is called a signature or a digest is compared with == or !=."""
+    """Signatures and digests are never compared with == or !=."""
     plain = [
         f"{told(path)}:{node.lineno}"
         for path in files("bot", "jobs")
@@ -189,7 +189,7 @@ def test_signatures_are_compared_in_constant_time():
 
 
 def test_files_and_functions_can_be_read_at_once():
-    """No file, texts and tables among them, has more than 400 lines, and no function more than 60."""
+    """Every file, including text tables, has at most 400 lines, and every function at most 60."""
     texts = [path for folder in (*HOUSE, "tests") for path in sorted((ROOT / folder).rglob("*.toml"))]
     everything = [*files(*HOUSE, "tests", "bench", "tools"), *texts]
     assert texts
@@ -272,14 +272,14 @@ def test_one_place_spells_the_keys_of_redis():
 
 
 def test_one_place_knows_where_the_documents_lie():
-    """practice/shared.py; whoever needs one of them asks there."""
+    """Only practice/shared.py knows the path of the shared documents."""
     spelled = re.compile(r"""/ ["']shared["']|["']shared/""")
     knowing = [told(path) for path in files(*HOUSE, "tests", "bench", "tools") if spelled.search(path.read_text(encoding="utf-8"))]
     assert knowing == ["practice/shared.py"]
 
 
 def test_nothing_is_left_for_later():
-    """There is no mark that says that something is still to be done."""
+    """The code and the pages contain no mark for unfinished work."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]
     left = [
         told(path) for path in [*files(*HOUSE, "tests", "bench", "tools"), *pages] if LEFT_OVER.search(path.read_text(encoding="utf-8"))

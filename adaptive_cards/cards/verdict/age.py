@@ -1,4 +1,4 @@
-"""How old something is, in the one unit that says enough."""
+"""Texts for an age or a time ahead, in the one most useful unit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MONTH_DAYS = 30.4
 
 
 def time_until(at: datetime, now: datetime) -> str:
-    """``in 12 days``, and from two months on ``in 12 months``."""
+    """Return the time until ``at``, as ``in 12 days``, or from two months on as ``in 12 months``."""
     days = max(0, (at - now).days)
     if days < _MONTH_DAYS * 2:
         return text("age.in_days", count=str(days))
@@ -20,7 +20,10 @@ def time_until(at: datetime, now: datetime) -> str:
 
 
 def time_since(at: datetime, now: datetime) -> str:
-    """``now``, ``4 s ago``, ``11 min ago``, ``5 h ago``, ``3 days ago``. A clock that is ahead of ours reads ``now``."""
+    """Return the age as ``now``, ``4 s ago``, ``11 min ago``, ``5 h ago`` or ``3 days ago``.
+
+    A time in the future, from a clock that is fast, gives ``now``.
+    """
     passed = (now - at).total_seconds()
     if passed < 1:
         return text("age.now")

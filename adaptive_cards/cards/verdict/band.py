@@ -1,4 +1,4 @@
-"""The band of a check: the verdict in one sentence, since when, whose turn."""
+"""Band of a check's card: the verdict in one sentence, since when, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from adaptive_cards.views import CheckLine, Damage
 from jobs.model import Station, Text, Turn
 
 SIGN_IN_TELLS = (Text("cause.what_stops_mail_not_read"), Text("cause.app_disabled"))
-"""Where a sign-in tells the cause, or which of several it is."""
+"""Texts for which a sign-in reveals the cause, or which of several causes it is."""
 _TITLE_MOST = 200
 _NAMED_MOST = 4
 
 
 def band(view: VerdictView) -> Band:
-    """A certain cause shows at once, also while other findings are still to come."""
+    """Return the band; a certain cause is shown at once, even before the other findings arrive."""
     if view.causes:
         return _broken(view)
     if view.looking:
@@ -30,17 +30,17 @@ def band(view: VerdictView) -> Band:
 
 
 def total(view: VerdictView) -> int:
-    """How many findings there are or will be."""
+    """Return the number of findings, including those still to come."""
     return len(view.lines) + view.looking
 
 
 def sentence(words: Text) -> str:
-    """A sentence as a title: without its period."""
+    """Return a sentence as a title, without its period."""
     return clip(render(words), _TITLE_MOST).removesuffix(".")
 
 
 def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
-    """What these findings are about, the first few by name."""
+    """Return what these findings are about, with the first few by name."""
     named = ", ".join(render(line.title) for line in lines[:most])
     left = len(lines) - most
     return text("verdict.and_more", what=named, count=str(left)) if left > 0 else named
@@ -54,7 +54,10 @@ def _broken(view: VerdictView) -> Band:
 
 
 def _when(view: VerdictView) -> str:
-    """Since when, and the damage; where that has the same beginning it is said once."""
+    """Return since when the problem exists, and the damage.
+
+    If both have the same start, it is given only once.
+    """
     if view.damage is None:
         return _since(view)
     damage = _missed(view, view.damage)
@@ -98,7 +101,10 @@ def _click(view: VerdictView) -> Text:
 
 
 def _both_ways(view: VerdictView) -> bool:
-    """Whether mail was seen at both ends of the way: a copy that reached Webex Connect, and an answer that left."""
+    """Return whether mail was seen at both ends of the path.
+
+    That is a copy that reached Webex Connect, and an answer that left.
+    """
     return bool(view.proofs) and {Station.MAILBOX, Station.FORWARD, Station.ANSWER} <= _passed(view)
 
 

@@ -1,4 +1,4 @@
-"""What is broken, who can mend it and how: while it is looked at, and when it is known."""
+"""Card of a check: what is broken, who can fix it and how, during the check and after it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text
 
-# In this order things go where room is short: evidence in the list of all findings, the colours of the rows, values in the list, rows.
+# Removed in this order if space is short: list evidence, row colors, list values, rows.
 _ROOMS = (
     Budget(8, 3, 12, Detail.EVIDENCE),
     Budget(8, 3, 12, Detail.SEEN),
@@ -30,7 +30,7 @@ _TOLD_LINES = 2
 
 
 def verdict(view: VerdictView) -> Card:
-    """The cause, its fix, the mail's way, the matter, all findings."""
+    """Return the card: the cause, its fix, the path of the mail, the details, and all findings."""
     kicker = kicker_of(Text("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
     head = band(view)
     left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
@@ -49,7 +49,10 @@ def _drawn(view: VerdictView, room: Budget) -> tuple[list[Element], list[Element
 
 
 def _has_list(view: VerdictView) -> bool:
-    """While nothing is certain yet, the findings are the matter themselves, and nothing has to be opened."""
+    """Return whether the card has a part that opens with all findings.
+
+    While nothing is certain yet, the findings are shown directly.
+    """
     return bool(view.causes) or not view.looking
 
 
@@ -63,7 +66,10 @@ def _fix(view: VerdictView) -> list[Element]:
 
 
 def _again(view: VerdictView) -> list[Element]:
-    """What leads further, the most useful first; one action is left for the list of findings."""
+    """Return the next actions, the most useful first.
+
+    One action is left free for the list of findings.
+    """
     deeper = [open_url(text("button.see_more"), view.sign_in_url)] if view.sign_in_url else []
     granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
     if view.looking:
@@ -75,7 +81,10 @@ def _again(view: VerdictView) -> list[Element]:
 
 
 def _lists(view: VerdictView, room: Budget, *, apart: bool) -> list[Element]:
-    """All findings, and the commands beside them, or below them in the same part where no button is left."""
+    """Return the parts that open: all findings, and the commands.
+
+    If no button is left, both are in the same part.
+    """
     lists, lines = findings(view, room) if view.lines else [], commands(view, room)
     title = plural("button.findings", len(view.lines))
     if lists and not apart:

@@ -1,4 +1,4 @@
-"""Root causes, each with what was expected, what was seen, what proves it, and how it is mended."""
+"""Root causes, each with what was expected, what was seen, the evidence, and the fix."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KIND_MOST = 24
 
 
 def causes(view: VerdictView, room: Budget) -> list[Element]:
-    """All of them by name, the first ones with their facts."""
+    """Return all causes by name, the first ones with their facts."""
     if not view.causes:
         return []
     drawn = [_cause(view, line, whole=place < room.whole) for place, line in enumerate(view.causes[:_CAUSES_MOST])]
@@ -32,7 +32,11 @@ def causes(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def evidence_of(line: CheckLine) -> str:
-    """What a sceptic can look up, in one line, without what was seen already. Of a transcript only the end: a space gets no whole one."""
+    """Return the evidence that a skeptic can look up, in one line.
+
+    What was already shown as seen is left out. Only the end of a transcript is used, because a
+    space does not get a whole one.
+    """
     seen = render_if_any(line.seen)
     items = [item for item in line.evidence if item.text and item.text not in seen]
     replies = [item for item in items if item.kind != _TRANSCRIPT][:_EVIDENCE_MOST]
@@ -52,13 +56,19 @@ def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
 
 
 def _fact(view: VerdictView, cause: CheckLine) -> Text:
-    """The fact that is wrong. A single cause stands in the band already, and a sentence said twice is read twice."""
+    """Return the fact that is wrong.
+
+    A single cause is already shown in the band, and the same sentence should not appear twice.
+    """
     same = (line.title for line in view.lines if (line.row, line.seen, line.evidence) == (cause.row, cause.seen, cause.evidence))
     return next(same, cause.title)
 
 
 def _proof(view: VerdictView, cause: CheckLine) -> str:
-    """The cause's own evidence, else that of the first finding it explains: a setting has no error text, the mail that it stopped has one."""
+    """Return the cause's own evidence, or that of the first finding that it explains.
+
+    A setting has no error text, but the mail that it stopped has one.
+    """
     explained = (replace(line, seen=cause.seen) for line in view.symptoms if line.explained_by == cause.row)
     return next(filter(None, map(evidence_of, (cause, *explained))), "")
 

@@ -1,4 +1,4 @@
-"""All findings of a check by what it took to see them, and the commands that do the same by hand."""
+"""Lists of all findings of a check, by the access they needed, and equivalent manual commands."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
 def findings(view: VerdictView, room: Budget) -> list[Element]:
-    """The sum, then one list an access."""
+    """Return the summary, then one list per kind of access."""
     return [rich(run(_sum(view), **SMALL)), *found(view, room)]
 
 
 def found(view: VerdictView, room: Budget) -> list[Element]:
-    """The lists alone: administrator's sign-in, own read access, no sign-in, and apart from all three what was skipped. What is wrong comes first."""
+    """Return the lists alone, with wrong findings first.
+
+    There is one list each for the administrator's sign-in, the bot's own read access and no
+    sign-in, and a separate one for skipped steps.
+    """
     lists = [part for key, group in _groups(_wrong_first(view)) if group for part in (section(key), facts(_pairs(group, room), "Small"))]
     return [*lists, *more(len(view.lines) - _LINES_MOST)]
 
@@ -46,13 +50,13 @@ def _seen_by(access: Access, lines: list[CheckLine]) -> list[CheckLine]:
 
 
 def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
-    """The finding as a symptom, if it is one: it is never shown as a second cause."""
+    """Return the finding as a symptom if it is one, so that it is never shown as a second cause."""
     same = (each for each in view.symptoms if (each.row, each.title, each.seen) == (line.row, line.title, line.seen))
     return next(same, line)
 
 
 def commands(view: VerdictView, room: Budget) -> list[Element]:
-    """The equivalents, those of the causes first; empty if there is none."""
+    """Return the equivalent commands, those of the causes first; empty if there are none."""
     lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
     named = dict.fromkeys((line.row, command) for line in lines for command in _commands(line))
     drawn = [literal(f"{row}  {command}", size="Small", spacing="Small") for row, command in list(named)[: room.commands]]

@@ -1,4 +1,8 @@
-"""The mail's way as six equal columns: a dash where mail went, dots where it did not, the last mail under each."""
+"""Path of the mail as six equal columns.
+
+A dash shows that mail passed, dots show that it did not. The time of the last mail is under each
+column.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ _CENTRE: dict[str, Look] = {"horizontalAlignment": "Center"}
 
 
 def way(view: VerdictView) -> list[Element]:
-    """Nothing while nothing is known of any station."""
+    """Return the path, or an empty list while nothing is known of any station."""
     return [columns(*_stations(view), spacing="Medium")] if view.way else []
 
 
@@ -63,5 +67,5 @@ def _stop_text(view: VerdictView, stop: Stop) -> str:
 
 
 def _short(at: datetime, now: datetime) -> str:
-    """The clock without its zone, which the kicker names; on another day the day without its year."""
+    """Return the time without its zone, which the kicker names, or another day without its year."""
     return clock(at).split(" ")[0] if day(at) == day(now) else day(at).rpartition(" ")[0]

@@ -1,4 +1,4 @@
-"""The rows of a check's card, and how many of them there is room for."""
+"""Rows of a check's card, and how many of them fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_BREAK = "\u00a0"
 
 
 class Detail(IntEnum):
-    """How much a line of the list of all findings tells: its name, what was seen, its evidence, too."""
+    """Detail of a line in the list of all findings: its name, what was seen, or also its evidence."""
 
     NAME = 0
     SEEN = 1
@@ -27,7 +27,10 @@ class Detail(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much fits: rows a section, causes with all their facts, commands, the list's lines, and whether rows are drawn as one FactSet."""
+    """Available space: rows per section, causes with all facts, commands, and detail of the list.
+
+    ``compact`` means that rows are drawn as one FactSet.
+    """
 
     rows: int
     whole: int
@@ -38,7 +41,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row: its mark, its id if it has one, what it is, a small line below, and the word at its right end."""
+    """One row: its mark, optional id, title, small note below, and text at the right end."""
 
     mark: Mark
     name: str
@@ -48,14 +51,17 @@ class Item:
 
 
 def rows(items: Sequence[Item], room: Budget) -> list[Element]:
-    """The items that there is room for, and how many are left out."""
+    """Return the items that fit, and a line with the number left out."""
     shown = items[: room.rows]
     drawn = [facts(map(_pair, shown), "Small")] if room.compact and shown else [_row(item) for item in shown]
     return [*drawn, *more(len(items) - room.rows)]
 
 
 def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
-    """Glyph, id, what, word: 20 and 36 px on the left, for ids have up to three letters here."""
+    """Return a row with glyph, id, content and text at the right.
+
+    The columns on the left are 20 and 36 px wide, because ids have up to three letters here.
+    """
     cells = [glyphs.glyph(mark), *([column("36px", sign(name, **SUBTLE), spacing="None")] if name else [])]
     cells.append(column("stretch", *content, spacing="Small"))
     if right:
@@ -64,12 +70,12 @@ def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
 
 
 def label(mark: Mark, name: str) -> str:
-    """Glyph and id as a FactSet takes them."""
+    """Return glyph and id as the title of a fact in a FactSet."""
     return f"{mark.glyph}{NO_BREAK}{name}" if name else mark.glyph
 
 
 def more(count: int) -> list[Element]:
-    """How many are left out, if any."""
+    """Return a line with the number of items left out, or an empty list if there are none."""
     return [small_print(Text("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
 
 

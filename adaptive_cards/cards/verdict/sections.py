@@ -1,4 +1,8 @@
-"""What a check found, by what it means: causes, what they explain, what else was noticed, what is proven, what was not looked at."""
+"""Findings of a check by their meaning.
+
+They are causes, what these explain, what else was noticed, what is proven, and what was not
+checked.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from jobs.model import State, Text
 
 
 def matter(view: VerdictView, room: Budget) -> list[Element]:
-    """The sections in their order; what was not looked at is said when the check has ended."""
+    """Return the sections in their order; what was not checked appears only after the check ended."""
     parts = [*causes(view, room), *_symptoms(view, room), *_noticed(view, room)]
     if view.looking:
         return parts
@@ -36,7 +40,7 @@ def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
 def _noticed(view: VerdictView, room: Budget) -> list[Element]:
     warned = [_item(glyphs.WARNING, line, _seen(line)) for line in view.warnings]
     possible = [_item(glyphs.UNKNOWN, line, _proof(line)) for line in view.possible]
-    # Without a cause, what may stop mail matters more than what does not.
+    # Without a known cause, possible obstacles to mail come before the rest.
     items = [*warned, *possible] if view.causes else [*possible, *warned]
     return _section("verdict.noticed" if view.causes else "verdict.noticed_alone", items, room)
 
@@ -55,7 +59,7 @@ def _proven(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _next_date(view: VerdictView, room: Budget) -> list[Element]:
-    """When somebody will have to act, though nobody has to now."""
+    """Return the next date by which a person must act, although no action is needed now."""
     if view.secret_expires is None:
         return []
     told = text("verdict.expires", day=day(view.secret_expires))
@@ -63,7 +67,10 @@ def _next_date(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _skipped(view: VerdictView, room: Budget) -> list[Element]:
-    """One row a reason: after a look without sign-in a dozen findings share theirs."""
+    """Return one row per reason.
+
+    After a check without a sign-in, a dozen findings share the same reason.
+    """
     reasons: dict[tuple[State, str], list[CheckLine]] = {}
     for line in view.skipped:
         reasons.setdefault((line.state, _seen(line)), []).append(line)

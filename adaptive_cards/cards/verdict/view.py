@@ -9,7 +9,11 @@ from jobs.model import Station, Text, Turn
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A station of the mail's way: ``passes`` True where mail went on, False where it stops, None where nobody knows; ``at`` the last mail."""
+    """Station on the path of the mail.
+
+    ``passes`` is True if mail passed, False if mail stops there, and None if that is unknown.
+    ``at`` is the time of the last mail.
+    """
 
     station: Station
     passes: bool | None
@@ -18,13 +22,19 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class VerdictView:
-    """A check, while it runs (``looking`` findings are still to come) and when it is done.
+    """Data of a check, both while it runs and when it is done.
 
-    ``causes`` are the roots, the one that stops mail first in front; empty and not looking: nothing wrong was found.
-    ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) where only a person can mend it elsewhere; where it is not
-    the approver's ``turn``, it mends another cause than the first. ``sign_in_url`` is there where more could be looked at after a sign-in,
-    of somebody else where the one who did ``lacks_role``, ``grant_url`` where an administrator could let the bot look by itself;
-    ``problem`` says why that was tried in vain, or that it has ended. ``connect_test`` offers a mail through Webex Connect.
+    ``looking`` is the number of findings still to come. ``causes`` are the root causes, starting
+    with the one that stops mail first. If it is empty and ``looking`` is 0, nothing wrong was
+    found.
+
+    ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) if a person must
+    fix it elsewhere. If ``turn`` is not the approver's, it fixes another cause than the first.
+
+    ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
+    person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
+    access. ``problem`` says why that failed, or that the access has ended. ``connect_test`` offers
+    a mail through Webex Connect.
     """
 
     run: str

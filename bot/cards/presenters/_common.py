@@ -1,4 +1,4 @@
-"""How a card tells what a cloud has said: whole, with the ids that its support asks for."""
+"""Helpers that show a cloud's error on a card in full, with the ids that its support asks for."""
 
 from __future__ import annotations
 
@@ -89,12 +89,16 @@ def ended_at(run: Run) -> datetime:
 
 
 def remedy_of(finding: Finding | None) -> Text | None:
-    """What to do about it within the run, where that is known."""
+    """Return the remedy for the finding within this run, or None if none is known."""
     return known_text(remedy_within(finding.cause)) if finding else None
 
 
 def code_of(finding: Finding | None) -> str:
-    """The cloud's words with their ids, empty without any. What is tried again by itself has new ids each time: no card is edited for those."""
+    """Return the cloud's message with its ids, or an empty string without evidence.
+
+    A finding that is retried automatically gets new ids each time. The ids are omitted then, so
+    that they cause no card edits.
+    """
     if finding is None or not finding.evidence:
         return ""
     words, *more = finding.evidence
@@ -107,11 +111,14 @@ def _ids(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str]]:
 
 
 def unreachable_recipient(run: Run, question: str) -> Asked | None:
-    """The last address that was typed, and why nothing was sent there; None once somebody was asked."""
+    """Return the last typed address and why nothing was sent to it; None once a person was asked."""
     problem = run.problems.get(question)
     return Asked(problem.code, Text(f"typed.{problem.cause}")) if problem else None
 
 
 def urgency(run: Run, *questions: str) -> str:
-    """Differs as soon as one of these questions has met another problem: that must not wait."""
+    """Return a value that changes as soon as one of the questions has a new problem.
+
+    Such a change is urgent.
+    """
     return "ask" + "".join(run.problems[question].at.isoformat() for question in questions if question in run.problems)

@@ -1,4 +1,7 @@
-"""A look at many channels as one card: the worst first, edited as verdicts come in."""
+"""Presenter of a check of many channels as one card.
+
+The worst channels come first. The card is edited as verdicts arrive.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,17 @@ from jobs.model import Finding, State, Text
 from jobs.runs.run import Run
 
 EDITS = 7
-"""How often the card is edited on the way: a message takes ten edits (facts/webex.md 2), however many channels there are."""
+"""Number of intermediate edits of the card, however many channels there are.
+
+A message takes ten edits (facts/webex.md 2).
+"""
 
 
 def cards(run: Run, _: Services) -> list[DesiredCard]:
-    """From the first moment on; what is new is shown in so many parts."""
+    """Return the card, from the start of the run on.
+
+    Progress is shown in ``EDITS`` parts.
+    """
     found = view(run)
     part = len(run.findings) * EDITS // max(len(found.channels), 1)
     done = _is_over(run)
@@ -30,7 +39,7 @@ def _is_over(run: Run) -> bool:
 
 
 def view(run: Run) -> ChannelsView:
-    """The verdicts so far."""
+    """Return the verdicts so far as a view."""
     return ChannelsView(
         channels=tuple(_channel_line(run, mailbox) for mailbox in bulk.mailboxes(run)),
         at=run.checked or now(),
@@ -45,7 +54,7 @@ def _withdrawn(run: Run) -> int:
 
 
 def line_of(mailbox: str, last: Run | None) -> ChannelLine:
-    """A channel with its newest verdict, for a list."""
+    """Return a list line for a channel with its newest verdict."""
     if last is None or last.checked is None:
         return ChannelLine(mailbox, None, Text("channels.never"))
     judged = bulk.summarize(last)
@@ -53,7 +62,7 @@ def line_of(mailbox: str, last: Run | None) -> ChannelLine:
 
 
 def words_of(judged: Finding) -> Text:
-    """The verdict in one sentence."""
+    """Return the verdict in one sentence."""
     if judged.state is not State.WRONG:
         return judged.seen or Text("channels.nothing_wrong")
     return known_text(f"cause.{judged.cause}") or Text(f"step.{judged.facts['step']}")

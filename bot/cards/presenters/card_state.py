@@ -12,17 +12,23 @@ from jobs.storage import codec, keys
 
 EDITS = 10
 NO_EDITS = EDITS + 1
-"""Stands for the edits of a card that Webex has never let be edited."""
+"""Edit count of a card that Webex has never allowed to be edited."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredCard:
-    """A card as it should be now. ``to`` is ``thread``, or the address of a person for a 1:1 message.
+    """Card as it should look now.
 
-    ``mark`` tells whether anything is new; ``turn`` whether it is news that must not wait; ``last`` that no other follows. One that
-    ``closes`` only takes back what the card has asked for: where Webex takes no edit it is left out, as a new card would ask for nothing.
-    ``asks`` is for where Webex has never taken one: what a person has to see of it, empty for what concerns nobody; by itself the turn.
+    ``to`` is ``thread``, or a person's address for a 1:1 message. ``fingerprint`` changes if
+    anything on the card is new. ``urgency`` changes if the update must not wait. ``final`` means
+    that no further update follows.
+
+    ``retires`` means that the card only withdraws an earlier request. If Webex refuses the edit,
+    such an update is skipped, because a new card would ask for nothing.
+
+    ``prompt`` is for rooms in which Webex has never allowed an edit. It identifies the request to a
+    person and is empty if the update asks for nothing. None means that ``urgency`` decides.
     """
 
     slot: str
@@ -73,18 +79,18 @@ def desired_card(  # noqa: PLR0913  what a card is made of
 
 
 def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
-    """How a card stands in Webex, or None where nobody has said that it does."""
+    """Return the state of a card in Webex, or None if Webex has not confirmed it."""
     raw = services.redis.hget(keys.cards(run_id), slot)
     return codec.load(raw, PostedCard) if isinstance(raw, bytes) else None
 
 
 def was_posted(services: Services, run_id: str, slot: str) -> bool:
-    """Whether Webex has taken it."""
+    """Return whether Webex has accepted the card."""
     return bool(services.redis.hexists(keys.cards(run_id), slot))
 
 
 def was_refused(services: Services, run_id: str, slot: str) -> bool:
-    """Whether Webex has said no to the card when it was last posted."""
+    """Return whether Webex refused the card at the last post."""
     return bool(services.redis.hexists(keys.cards(run_id), refused_field(slot)))
 
 

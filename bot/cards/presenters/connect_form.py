@@ -1,4 +1,4 @@
-"""Webex Connect's form, 1:1 to who asked, field by field."""
+"""Presenter of the Webex Connect form, sent 1:1 to the requester, field by field."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jobs.storage.vault import Sealed
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Once everything at Microsoft is ready for it."""
+    """Return the card, once everything at Microsoft is ready for it."""
     if not _is_shown(run):
         return []
     view = form(run, services)
@@ -39,7 +39,7 @@ def _is_filled_in(run: Run, view: ConnectFormView) -> bool:
 
 
 def form(run: Run, services: Services) -> ConnectFormView:
-    """The fields with their exact values."""
+    """Return the fields with their exact values."""
     host, _, port = services.settings.smtp_server.rpartition(":")
     link = links.link(services, "handover", run.id)
     base = f"{services.settings.login_url}/{run.tenant}/oauth2/v2.0"
@@ -78,7 +78,10 @@ def _login_id(run: Run) -> str:
 
 
 def _login(run: Run) -> str:
-    """Who signs in where it is not the address of the mailbox itself: for a shared mailbox whoever rehearsed (facts/connect.md 1.2)."""
+    """Return the sign-in name if it differs from the mailbox address, otherwise an empty string.
+
+    For a shared mailbox it is the name of the person who rehearsed (facts/connect.md 1.2).
+    """
     if run.fact("shared"):
         return shared_mailbox_login(run)
     return run.fact("upn") if run.fact("upn").lower() != run.channel.mailbox else ""

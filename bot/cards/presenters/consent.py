@@ -1,4 +1,4 @@
-"""The consent card: a button to Microsoft's own page, with what it will ask for."""
+"""Presenter of the consent card: a button to Microsoft's page and a list of what it asks for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PERMISSIONS = (
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """From the moment that the administrator is waited for until the grants are there."""
+    """Return the cards, from the moment the run waits for the administrator until consent is granted."""
     slots = thread_and_direct("consent", _administrator(run))
     if waits_for_consent(run):
         return [_ask(run, services, slot, to) for slot, to in slots]
@@ -40,7 +40,7 @@ def _is_granted(run: Run) -> bool:
 
 
 def waits_for_consent(run: Run) -> bool:
-    """Whether somebody is to grant consent now."""
+    """Return whether the run is waiting for an administrator to grant consent."""
     if run.ended or run.state_of("admin_consent") is not State.WAITING:
         return False
     return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR

@@ -1,4 +1,4 @@
-"""What becomes of the cards of a run that was cancelled or stopped: none of them asks for anything any more."""
+"""Presenter of the cards of a canceled or failed run; none of them still asks for anything."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from jobs.runs.run import Kind, Run
 
 ASKING = ("signin", "consent", "connect", "rehearsal", "mail")
 ANSWERED = frozenset({"signed in", "granted"})
-"""Whose news on a card is that nothing is asked for."""
+"""Urgency values of cards that no longer ask for anything."""
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Each card that still asks for something says that the run is over. One that was never shown is not shown now."""
+    """Return a closing version of each card that still asks for something.
+
+    A card that was never shown is not shown now.
+    """
     if run.ended not in {Kind.CANCELLED, Kind.FAILED}:
         return []
     return [_ended_card(run, slot, to) for slot, to in _slots(run) if _still_asks(services, run, slot)]
@@ -31,7 +34,7 @@ def _still_asks(services: Services, run: Run, slot: str) -> bool:
 
 
 def _slots(run: Run) -> list[tuple[str, str]]:
-    """The slots of these cards, and where each stands."""
+    """Return the slots of these cards and the destination of each."""
     asked = (run.answer("administrator"), run.answer("consent_administrator"))
     own = [(slot, run.requester.email if slot == "connect" else "thread") for slot in ASKING]
     return [*own, *direct_slots("signin", *asked), *direct_slots("consent", *asked)]

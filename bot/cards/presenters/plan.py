@@ -1,4 +1,4 @@
-"""The plan: what is right already, and each change, to be approved before anything is changed."""
+"""Presenter of the plan: what is already right, and each change to approve before it is made."""
 
 from __future__ import annotations
 
@@ -22,15 +22,19 @@ from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
 
 LEFT = frozenset({State.WARNING, State.SKIPPED})
-"""How an undo finds what it leaves as it is: changed by somebody else since, or nothing that can be put back."""
+"""States of findings that an undo leaves as they are.
+
+Either another person has changed the setting since, or it cannot be restored.
+"""
 NOTED = frozenset({State.WARNING, State.POSSIBLE})
-"""What holds no setup up and is not right either: whoever approves hears of it."""
+"""States that do not block a setup but are not right either; the approver is informed of them."""
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Once there is a plan, and an account that it was made with; without one, what was shown says that it is in force no more.
+    """Return the plan card, once there is a plan and an account that it was made with.
 
-    In another tenant than the mailbox's there is nothing to plan.
+    Without an account, a card that was already shown says that the plan is no longer valid. In a
+    tenant other than the mailbox's there is nothing to plan.
     """
     found = view(run)
     if run.plan is None or not _is_shown(run, services, found):
@@ -57,7 +61,7 @@ def _elsewhere(run: Run) -> bool:
 
 
 def view(run: Run) -> PlanView:
-    """The plan in force, with what was found when it was made."""
+    """Return the current plan with the findings from when it was made."""
     told = run.brief.fix or FixBrief()
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
@@ -109,7 +113,7 @@ def _named(cause: str, at: datetime) -> Text:
 
 
 def _changes(run: Run) -> tuple[Change, ...]:
-    """All of it; where it has to be approved once more, what is left to do."""
+    """Return all changes, or only the remaining ones if the plan must be approved again."""
     return tuple(change for change in planned_changes(run) if _is_listed(run, change))
 
 
@@ -132,7 +136,10 @@ def _noted(run: Run) -> tuple[Text, ...]:
 
 
 def _standing(run: Run) -> list[Finding]:
-    """What the plan leaves as it is. What the run has found since is not among it: its own changes may have brought that about."""
+    """Return the findings that the plan leaves as they are.
+
+    Later findings are excluded, because the run's own changes may have caused them.
+    """
     if run.plan is None:
         return []
     settled = filter(run.settled, unplanned_steps(run))
@@ -140,25 +147,37 @@ def _standing(run: Run) -> list[Finding]:
 
 
 def _closed(run: Run) -> str:
-    """Why the plan takes no approval any more: the run has ended, or whoever it was made for is signed in no more."""
+    """Return why the plan can no longer be approved, or an empty string.
+
+    Either the run has ended, or the person it was made for is no longer signed in.
+    """
     if run.ended:
         return ENDED[run.ended]
     return "signed_out" if lacks_sign_in(run) else ""
 
 
 def made_by_hand(run: Run) -> str:
-    """The client id of an app that somebody made by hand for the same Call Back URL, or the empty string."""
+    """Return the client id of a manually created app for the same Call Back URL.
+
+    The result is an empty string if there is none.
+    """
     found = run.findings.get("application")
     return next(iter(texts_of(found.evidence, BY_HAND)), "") if found else ""
 
 
 def _no_role(run: Run) -> tuple[Text, ...]:
-    """Whoever approves hears before anything is changed that the account looks as if it may not change it (facts/microsoft.md 6.1)."""
+    """Return a warning if the account seems to have no role that allows the changes.
+
+    The approver sees it before anything is changed (facts/microsoft.md 6.1).
+    """
     return (Text("plan.no_role", {"account": run.account.upn}),) if run.account and lacks_all(run.account) else ()
 
 
 def _stays(run: Run) -> tuple[Text, ...]:
-    """What an undo leaves as it is, each with the reason; Webex Connect's asset always."""
+    """Return what an undo leaves as it is, each with the reason.
+
+    The Webex Connect asset is always among it.
+    """
     left = [run.findings[name] for name in steps_of(run) if name in run.findings and run.findings[name].state in LEFT]
     return (*_stand(run, left), Text("plan.undo_asset"))
 
@@ -184,5 +203,5 @@ def _reason(finding: Finding) -> str:
 
 
 def _seen_fragment(finding: Finding) -> str:
-    """As a part of a sentence, so without the full stop that some texts end with."""
+    """Return the text of the finding as part of a sentence, without a final period."""
     return render(finding.seen).rstrip(".") if finding.seen else ""

@@ -1,4 +1,7 @@
-"""The one card that is edited in place: every step, its state, and whose turn it is."""
+"""Presenter of the progress card: every step, its state, and whose turn it is.
+
+The card is edited in place.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ GROUPS = ("entra", "microsoft", "connect")
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """From the first approval on, or from the plan that has nothing to approve, to the end; a failure is shown at any time."""
+    """Return the card, from the first approval to the end of the run.
+
+    If the plan has nothing to approve, it starts with the plan. A failure is shown at any time.
+    """
     if not _is_begun(run) and run.ended is not Kind.FAILED:
         return []
     unsent = _unsent(run, services)
@@ -51,7 +57,11 @@ def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
 
 
 def _asks(run: Run, found: ProgressView, turn: str) -> str:
-    """Whoever has pressed Look again waits for what comes of it, even where that is the same."""
+    """Return a value that identifies the request to a person.
+
+    It includes the time of the last press of Look again, so that the person sees the result of the
+    press even if nothing changed.
+    """
     pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
     return f"{turn}{_why(_persons_finding(run))}{pressed}"
 
@@ -62,12 +72,12 @@ def _why(finding: Finding | None) -> str:
 
 
 def _stopped(run: Run) -> str:
-    """The end, where no other card tells of it."""
+    """Return how the run ended, or an empty string if another card shows the end."""
     return str(run.ended) if run.ended and run.ended is not Kind.FINISHED else ""
 
 
 def view(run: Run) -> ProgressView:
-    """The run as rows."""
+    """Return the run as rows."""
     turn = next_action(run)
     stuck = _stuck(run)
     return ProgressView(
@@ -106,12 +116,15 @@ def _is_stuck(finding: Finding) -> bool:
 
 
 def _is_a_persons(finding: Finding) -> bool:
-    """Whether it stays as it is until somebody has seen to it."""
+    """Return whether the finding stays as it is until a person acts."""
     return _is_stuck(finding) and (not finding.until if finding.state is State.UNKNOWN else is_person(finding.waiting_for))
 
 
 def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
-    """What leads on from here: no sentence asks for a button that is not there, and none is there that does nothing."""
+    """Return the verbs of the buttons that lead on from here.
+
+    No text mentions a button that is missing, and no button is shown that does nothing.
+    """
     if run.ended:
         return ()
     there = {
@@ -140,7 +153,7 @@ def _problem(finding: Finding | None) -> Text | None:
 
 
 def _rows(run: Run, group: str) -> tuple[Row, ...]:
-    """A line for each step that has one, which stands for all the steps in it."""
+    """Return one row for each step that has a line; the row covers all the steps shown in it."""
     return tuple(_row(run, line, _in_line(run, line)) for line in _lines(run, group))
 
 
@@ -156,7 +169,7 @@ def _in_line(run: Run, line: Step) -> list[Step]:
 
 
 def _row(run: Run, line: Step, steps: list[Step]) -> Row:
-    """The first step in the line that is not settled decides how the line looks."""
+    """Return the row of a line; its first unsettled step determines how the row looks."""
     title = _title(run, line)
     if _is_running(run, steps):
         return Row(line.article_row, title, running=True)

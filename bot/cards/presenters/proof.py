@@ -1,4 +1,4 @@
-"""The proof: a test mail on its way, the agent who is asked to answer, and the done card."""
+"""Presenter of the proof: the test mail on its way, the request to an agent, and the done card."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from jobs.steps.test_mail import OVERDUE
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """The test mail's card while it is on its way, then the done card, and only then; what was shown says that it is over."""
+    """Return the test mail's card during the test, and the done card only when the run has finished.
+
+    A test mail card that was already shown then says that the test is over.
+    """
     if run.kind is RunKind.UNDO:
         return []
     if run.ended is Kind.FINISHED:
@@ -45,7 +48,7 @@ def _mail(run: Run, services: Services) -> DesiredCard:
 
 
 def _a_persons(mail: TestMailView) -> bool:
-    """Whether the mail is still to be sent, or an agent's."""
+    """Return whether a person must act: the mail must still be sent, or an agent has it."""
     return _is_to_be_sent(mail) or _is_an_agents(mail)
 
 
@@ -60,7 +63,7 @@ def _is_an_agents(mail: TestMailView) -> bool:
 
 
 def mail_view(run: Run, services: Services) -> TestMailView:
-    """Where the test mail is."""
+    """Return how far the test mail has come, as a view."""
     arrival, answer = run.findings["test_mail"], run.findings.get("agent_answer")
     stuck = next(filter(_is_stuck, (arrival, answer)), None)
     asked = _is_asked_for(arrival)
@@ -104,7 +107,10 @@ def _sent_at(run: Run) -> datetime | None:
 
 
 def _agent_at(run: Run, answer: Finding | None) -> datetime | None:
-    """When an agent said to have it; the answer shows it as well, even one that was stopped."""
+    """Return when an agent got the mail, or None if that is not known.
+
+    An agent's confirmation counts. So does an answer to the mail, even one that was stopped.
+    """
     told = run.answers.get("agent_has_it")
     return told.at if told else _answer_at(answer)
 
@@ -117,7 +123,7 @@ def _answer_at(answer: Finding | None) -> datetime | None:
 
 
 def done_view(run: Run) -> DoneView:
-    """Every fact with its evidence."""
+    """Return every fact with its evidence, as a view."""
     made = list(_made(run))
     return DoneView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
@@ -171,5 +177,5 @@ def _login_proof(run: Run) -> list[Proof]:
 
 
 def time_or_none(text: str) -> datetime | None:
-    """A fact as a moment, or None where it is not known."""
+    """Return a fact as a time, or None if it is not known."""
     return datetime.fromisoformat(text) if text else None

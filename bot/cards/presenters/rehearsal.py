@@ -1,4 +1,4 @@
-"""The rehearsal card: offer, sign in, and which phase failed and why."""
+"""Presenter of the rehearsal card: the offer, the sign-in, and which phase failed and why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ LINES = 12
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """From the moment that it could begin; a fix proves itself by the bot's own login, and has none."""
+    """Return the card, from the moment the rehearsal can begin.
+
+    A fix has no rehearsal, because the bot's own login proves it.
+    """
     if not _is_open(run) or not _may_begin(run) or _logging_in(run, services):
         return []
     found = view(run, services)
@@ -29,7 +32,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def view(run: Run, services: Services) -> RehearsalView:
-    """Where the rehearsal stands."""
+    """Return the state of the rehearsal as a view."""
     answer, header = run.answer("rehearse"), Header(run.id, run.channel.mailbox, 6, run.kind)
     base = RehearsalView(header, username(run), shared=bool(run.fact("shared")), login=shared_mailbox_login(run))
     if answer.startswith("skip"):
@@ -79,7 +82,10 @@ def _may_begin(run: Run) -> bool:
 
 
 def _logging_in(run: Run, services: Services) -> bool:
-    """Between the sign-in and what the SMTP server says the card stays as it is."""
+    """Return whether the bot is between the sign-in and the answer of the SMTP server.
+
+    The card stays as it is during that time.
+    """
     waits = _is_asked_for(run) and not run.findings["rehearsal"].cause
     return waits and services.vault.holds(Sealed.REHEARSAL_TOKEN.of(run.id))
 

@@ -1,4 +1,4 @@
-"""The sign-in card, in the thread and, where somebody else was asked, 1:1."""
+"""Presenter of the sign-in card, in the thread and, if another person was asked, 1:1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs.runs.run import Run
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """While nobody is signed in; afterwards the same cards say who is."""
+    """Return the cards that ask for a sign-in; after the sign-in the same cards name the account."""
     if not run.detailed or run.ended:
         return []
     slots = thread_and_direct("signin", run.answer("administrator"))
@@ -28,12 +28,15 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def waits_for_sign_in(run: Run) -> bool:
-    """Whether somebody is to sign in now."""
+    """Return whether the run is waiting for a sign-in."""
     return run.detailed and not run.ended and run.account is None
 
 
 def another_may(run: Run) -> bool:
-    """Whether somebody else may sign in in the account's place, which does not get on: the plan is stopped, or a step needs another role."""
+    """Return whether another person may sign in because the current account is stuck.
+
+    That is so if the plan is blocked, or if a step needs another role.
+    """
     if run.account is None or run.ended:
         return False
     return lacks_role(run) if run.has_begun else is_blocked(run)

@@ -1,4 +1,4 @@
-"""The card that ends an undo."""
+"""Presenter of the card that ends an undo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.steps import steps_of
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Once an undo has come to its end, and only then."""
+    """Return the card once an undo has finished, and only then."""
     if run.kind is not RunKind.UNDO or run.ended is not Kind.FINISHED:
         return []
     found = view(run)
@@ -23,7 +23,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def view(run: Run) -> UndoneView:
-    """Every change of the channel's runs, and what became of it."""
+    """Return the result of every change of the channel's runs, as a view."""
     return UndoneView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
         at=ended_at(run),

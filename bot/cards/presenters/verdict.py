@@ -1,4 +1,4 @@
-"""A check as one card: the verdict first, then the way of the mail, then every finding."""
+"""Presenter of a check as one card: the verdict, then the path of the mail, then every finding."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ENDS = (Station.FORWARD, Station.ANSWER)
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """From the first moment on; edited as findings come in."""
+    """Return the card, from the start of the check on; it is edited as findings arrive."""
     found = view(run, services)
     return [
         desired_card(
@@ -49,7 +49,7 @@ def _urgency(run: Run, found: VerdictView) -> str:
 
 
 def view(run: Run, services: Services) -> VerdictView:
-    """What was found so far, judged."""
+    """Return the findings so far and the verdict on them, as a view."""
     steps = check.steps_of(run)
     found = {name: finding for name, finding in run.findings.items() if name in steps}
     verdict = judge(steps, found, done=run.checked is not None)
@@ -123,12 +123,15 @@ def _lines(steps: Mapping[str, Step], found: Mapping[str, Finding], names: Itera
 
 
 def _looked(found: VerdictView) -> bool:
-    """Whether anything was really looked at: the first such finding is news, what was left out is not."""
+    """Return whether anything was actually checked.
+
+    The first finding of this kind is an urgent update; skipped steps are not.
+    """
     return any(line.state not in {State.SKIPPED, State.UNKNOWN} for line in found.lines)
 
 
 def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
-    """A cause is named by its sentence, and comes with what to do and the command that does it."""
+    """Return the line of a cause: its sentence, the remedy, and the command that applies the remedy."""
     command = f"command_of.{step.name}"
     return CheckLine(
         step.article_row,
@@ -156,7 +159,10 @@ def _access(step: Step, finding: Finding) -> Access:
 
 
 def _history(finding: Finding) -> Finding:
-    """What failed once and has gone well since stays in the list, and is no cross."""
+    """Return the finding as a warning.
+
+    A failure that has been followed by a success stays in the list, but not as an error.
+    """
     return replace(finding, state=State.WARNING)
 
 
@@ -165,7 +171,10 @@ def _sentence(finding: Finding) -> Text:
 
 
 def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
-    """Mail goes on up to the place where it stops; what lies behind is not known."""
+    """Return the stations of the mail path, up to the place at which mail stops.
+
+    The state of the stations behind that place is unknown.
+    """
     reports = _reports(found)
     last = {station: finding.signals.at for station, finding in reports.items()}
     stop, known = stop_of(verdict), _stations(reports, proves)
@@ -185,9 +194,11 @@ def _stations(reports: Mapping[Station, Finding], tells: Callable[[Finding], boo
 
 
 def _passes(place: int, stop: int, seen: int, known: set[Station], unclear: set[Station]) -> bool | None:
-    """An answer may leave though no copy comes any more, and a task may be an older mail's: neither end is proven by another station.
+    """Return whether mail passes this station, or None if that is unknown.
 
-    Nor is one at which newer mail has not gone on.
+    An answer may leave even though copies no longer arrive, and a task may belong to an older mail.
+    So neither end of the path is proven by another station. A station at which newer mail is stuck
+    is not proven either.
     """
     if place == stop:
         return False

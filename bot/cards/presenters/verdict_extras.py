@@ -1,4 +1,4 @@
-"""What a check's card says beside its verdict: the damage, what the providers say of themselves, the mail through Webex Connect."""
+"""Extra parts of a check's card: the damage, the providers' status, a mail through Webex Connect."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from jobs.runs.run import Run
 from jobs.settings import Settings
 
 OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
-"""What the providers say of themselves."""
+"""Steps that report the status that the providers publish about themselves."""
 COUNTED = ("copies", "mail_to_task")
-"""Who knows how many mails were missed and since when, the one earliest on the way first."""
+"""Steps that count missed mails, with the facts for the number and the start.
+
+The earliest step on the mail path comes first.
+"""
 
 
 def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage | None:
-    """Only where mail is known to stop before an agent, and the trace was read."""
+    """Return how much mail was missed and since when, or None if that is unknown.
+
+    It is known only if mail stops before an agent and the message trace was read.
+    """
     stop = stop_of(verdict)
     if stop > MAIL_PATH.index(Station.AGENT):
         return None
@@ -55,7 +61,11 @@ def _signals(found: Mapping[str, Finding], step: str) -> Signals:
 
 
 def _refused(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
-    """What came into no mailbox; nothing says whether a full one forwards, so a copy that went on since tells that agents have them."""
+    """Return the number of mails that reached no mailbox and the start, or None.
+
+    It is not documented whether a full mailbox still forwards. A copy that was forwarded since then
+    shows that agents have the mails, so nothing is reported.
+    """
     refused = _signals(found, "arrivals")
     if not refused.failed or refused.since is None or _has_copied(found, refused.since):
         return None
@@ -74,18 +84,21 @@ def _missed(signals: Signals) -> tuple[int, datetime] | None:
 
 
 def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
-    """A line where all three were read and none has an incident."""
+    """Return one line if all three sources were read and none reports an incident; otherwise none."""
     if not all(is_ok(found, name) for name in OUTSIDE):
         return []
     return [Proof("MS", Text("verdict.no_incident"), min(run.found_at[found[name].step] for name in OUTSIDE))]
 
 
 def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
-    """The day on which somebody has to act; one that is near is a warning already."""
+    """Return the date by which a person must act, or None; a date that is near is already a warning."""
     known = found["client_secret"].facts.get("expires") if is_ok(found, "client_secret") else None
     return parse(known) if known else None
 
 
 def may_send(run: Run, settings: Settings) -> bool:
-    """Whether the card offers a mail through Webex Connect: where a key is there, and this check has not sent one."""
+    """Return whether the card offers a mail through Webex Connect.
+
+    That needs a configured key and a check that has not sent such a mail yet.
+    """
     return run.checked is not None and bool(settings.connect_url) and not run.brief.test_recipient

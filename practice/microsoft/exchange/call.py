@@ -1,4 +1,4 @@
-"""One cmdlet: its parameters, who may run it, and how its errors look (facts/microsoft.md 3.5)."""
+"""Cmdlet call: its parameters, the roles that may run it, and its errors (facts/microsoft.md 3.5)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECURITY: Final = ADMINISTRATORS | {ids.SECURITY_ADMINISTRATOR}
 
 
 class CmdletError(Exception):
-    """A cmdlet that failed: status, the generic message, the exception's type and its own message."""
+    """Error of a cmdlet: status, generic message, and the exception's type and own message."""
 
     def __init__(
         self, status: int, kind: str, message: str, *, generic: str = "Error executing cmdlet", code: str = "InternalServerError"
@@ -31,7 +31,7 @@ class CmdletError(Exception):
         self.status, self.kind, self.message, self.generic, self.code = status, kind, message, generic, code
 
     def body(self) -> Json:
-        """The answer's body, shaped as the captures of its kind are."""
+        """Return the response body, in the shape of recorded errors of this kind."""
         inner: Json = {"message": self.generic, "type": CORE, "stacktrace": ""}
         error: Json = {"code": self.code, "message": self.generic}
         if self.generic == INVALID:
@@ -44,30 +44,30 @@ class CmdletError(Exception):
 
 
 def invalid(message: str, kind: str = TRANSFORMATION) -> CmdletError:
-    """400: a value that the cmdlet cannot take."""
+    """Return a 400 for a value that the cmdlet cannot take."""
     return CmdletError(400, kind, message, generic=INVALID, code="BadRequest")
 
 
 def failed(message: str, kind: str = f"{TASKS}.TaskException") -> CmdletError:
-    """400: the cmdlet ran and refused."""
+    """Return a 400 for a cmdlet that ran and refused."""
     return CmdletError(400, kind, message)
 
 
 def missing(name: str) -> CmdletError:
-    """404: no such object."""
+    """Return a 404 for an object that does not exist."""
     text = f"The operation couldn't be performed because object '{name}' couldn't be found on 'PRACTICE01DC01.practice.example'."
     return CmdletError(404, f"{TASKS}.ManagementObjectNotFoundException", text)
 
 
 def exists(name: str) -> CmdletError:
-    """400: the name is taken."""
+    """Return a 400 for a name that is taken."""
     kind = "Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException"
     return failed(f'The object "{name}" already exists.', kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A cmdlet under way; parameters are looked up without regard to case."""
+    """Cmdlet call in progress; parameter names are not case-sensitive."""
 
     world: World
     tenant: Tenant
@@ -77,26 +77,34 @@ class Run:
 
     @property
     def organization(self) -> Organization:
-        """The tenant's Exchange organisation."""
+        """Exchange organization of the tenant."""
         return self.tenant.exchange
 
     def has(self, name: str) -> bool:
-        """Whether the parameter was given, be it null."""
+        """Return whether the parameter was given, even as null."""
         return name.lower() in self.given
 
     def value(self, name: str) -> Any:
-        """The parameter's value or None."""
+        """Return the parameter's value, or None."""
         return self.given.get(name.lower())
 
     def text(self, name: str) -> str:
-        """A text that has to be there; raises 400."""
+        """Return a required text.
+
+        Raises:
+            CmdletError: with status 400 when it is missing or empty.
+        """
         value = self.value(name)
         if not isinstance(value, str) or not value:
             raise invalid(f"Cannot process command because of one or more missing mandatory parameters: {name}.")
         return value
 
     def flag(self, name: str) -> bool:
-        """A boolean; raises 400 for anything else."""
+        """Return a boolean.
+
+        Raises:
+            CmdletError: with status 400 for any other value.
+        """
         value = self.value(name)
         if not isinstance(value, bool):
             raise invalid(
@@ -105,14 +113,18 @@ class Run:
         return value
 
     def list_(self, name: str) -> list[str]:
-        """A multi-valued parameter: a list or one text."""
+        """Return a multi-valued parameter, which is a list or one text."""
         value = self.value(name)
         if value is None:
             return []
         return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
     def mailbox_user(self) -> User:
-        """The user with a mailbox whom Identity names; raises 404."""
+        """Return the user with a mailbox that Identity names.
+
+        Raises:
+            CmdletError: with status 404 when there is no such mailbox.
+        """
         name = self.text("Identity")
         user = self.tenant.user(name)
         if user is None or user.mailbox is None or not user.licensed:
@@ -130,7 +142,7 @@ Work = Callable[[Run], Rows]
 
 @dataclass(frozen=True, slots=True)
 class Cmdlet:
-    """A cmdlet with its parameters and the directory roles that may run it."""
+    """Cmdlet with its parameters and the directory roles that may run it."""
 
     name: str
     parameters: frozenset[str]
@@ -143,7 +155,7 @@ COMMON: Final = frozenset({"confirm", "whatif", "erroraction", "warningaction", 
 
 
 def cmdlet(name: str, roles: frozenset[str], parameters: str = "") -> Callable[[Work], Work]:
-    """Register a cmdlet; the parameters are their names with spaces between."""
+    """Register a cmdlet; ``parameters`` holds the names, separated by spaces."""
 
     def add(work: Work) -> Work:
         CMDLETS[name.lower()] = Cmdlet(name, frozenset(parameters.lower().split()) | COMMON, roles, work)

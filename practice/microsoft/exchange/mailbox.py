@@ -1,4 +1,4 @@
-"""Mailboxes and the people behind them: SMTP AUTH and forwarding (facts/microsoft.md 2.1 and 2.2)."""
+"""Cmdlets for mailboxes and users: SMTP AUTH and forwarding (facts/microsoft.md 2.1 and 2.2)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _mailboxes(run: Run) -> list[tuple[User, Mailbox]]:
 
 @cmdlet("Get-CASMailbox", READERS, "Identity ResultSize Filter")
 def get_cas_mailbox(run: Run) -> Rows:
-    """Which protocols a mailbox may use; SMTP AUTH has three states."""
+    """Return the protocols that a mailbox may use; SMTP AUTH has three states."""
     return [
         {
             "Identity": user.name,
@@ -70,7 +70,7 @@ def _mailbox(user: User, box: Mailbox) -> Json:
 
 @cmdlet("Get-Mailbox", READERS, "Identity ResultSize RecipientTypeDetails Filter")
 def get_mailbox(run: Run) -> Rows:
-    """Mailboxes with their forwarding."""
+    """Return mailboxes with their forwarding."""
     return [_mailbox(user, box) for user, box in _mailboxes(run)]
 
 
@@ -99,7 +99,7 @@ def _forwarding(box: Mailbox) -> Json:
 
 
 def _smtp(value: Any) -> str | None:
-    """An address with or without ``smtp:``; it is read back with it."""
+    """Return an address, given with or without ``smtp:``, with that prefix."""
     if value in {None, ""}:
         return None
     address = re.sub(r"^smtp:", "", str(value), flags=re.IGNORECASE)
@@ -121,7 +121,7 @@ def _recipient(run: Run, value: Any) -> str | None:
 
 @cmdlet("Get-User", READERS, "Identity ResultSize Filter")
 def get_user(run: Run) -> Rows:
-    """Users with their authentication policy."""
+    """Return users with their authentication policy."""
     users = list(run.tenant.users.values())
     if run.has("Identity"):
         found = run.tenant.user(run.text("Identity"))
@@ -146,7 +146,7 @@ def get_user(run: Run) -> Rows:
 
 @cmdlet("Get-Recipient", READERS, "Identity ResultSize Filter RecipientTypeDetails")
 def get_recipient(run: Run) -> Rows:
-    """Anybody who can get mail: mailboxes and groups."""
+    """Return recipients: mailboxes and groups."""
     rows = [{"Name": user.name, "PrimarySmtpAddress": user.mail, "RecipientTypeDetails": box.kind} for user, box in _all(run)]
     rows += [
         {"Name": group["displayName"], "PrimarySmtpAddress": group["mail"], "RecipientTypeDetails": "MailUniversalDistributionGroup"}
@@ -169,7 +169,7 @@ def _all(run: Run) -> list[tuple[User, Mailbox]]:
 
 @cmdlet("Get-InboxRule", READERS, "Mailbox Identity IncludeHidden")
 def get_inbox_rule(run: Run) -> Rows:
-    """The inbox rules of a mailbox."""
+    """Return the inbox rules of a mailbox."""
     name = run.text("Mailbox")
     user = run.tenant.user(name)
     if user is None or user.mailbox is None:

@@ -1,4 +1,7 @@
-"""The organisation: configuration, customization, transport, remote domains (facts/microsoft.md 2.1, 2.3, 2.4)."""
+"""Cmdlets for the organization: configuration, customization, transport, remote domains.
+
+Source: facts/microsoft.md 2.1, 2.3, 2.4.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,13 @@ DEHYDRATED = (
 
 
 def need_customization(run: Run) -> None:
-    """Raise the error of a dehydrated organisation; a flag that says otherwise is no proof until the change has taken effect."""
+    """Require an organization that is enabled for customization.
+
+    The flag changes before the change takes effect, so the flag alone is not enough.
+
+    Raises:
+        CmdletError: when the organization is dehydrated or the change has not taken effect.
+    """
     started = run.organization.customized_at
     wait = timedelta(seconds=run.world.settings.customization_s)
     if run.organization.dehydrated or (started is not None and run.world.now() - started < wait):
@@ -22,7 +31,7 @@ def need_customization(run: Run) -> None:
 
 @cmdlet("Get-OrganizationConfig", READERS)
 def get_organization_config(run: Run) -> Rows:
-    """The organisation's own settings."""
+    """Return the organization's own settings."""
     return [
         {
             "Identity": run.tenant.domains[-1],
@@ -37,7 +46,10 @@ def get_organization_config(run: Run) -> Rows:
 
 @cmdlet("Enable-OrganizationCustomization", ADMINISTRATORS)
 def enable_organization_customization(run: Run) -> Rows:
-    """Irreversible, tenant-wide; the flag changes at once, the effect comes later."""
+    """Enable customization: irreversible and tenant-wide.
+
+    The flag changes at once; the effect comes later.
+    """
     if not run.organization.dehydrated:
         raise failed("This operation is not required. Organization is already enabled for customization.")
     run.organization.dehydrated, run.organization.customized_at = False, run.world.now()
@@ -47,7 +59,7 @@ def enable_organization_customization(run: Run) -> Rows:
 
 @cmdlet("Get-TransportConfig", READERS)
 def get_transport_config(run: Run) -> Rows:
-    """The organisation's SMTP AUTH switch."""
+    """Return the organization's SMTP AUTH setting."""
     return [
         {
             "Identity": "Transport Settings",
@@ -60,7 +72,7 @@ def get_transport_config(run: Run) -> Rows:
 
 @cmdlet("Set-TransportConfig", ADMINISTRATORS, "SmtpClientAuthenticationDisabled")
 def set_transport_config(run: Run) -> Rows:
-    """Set the organisation's SMTP AUTH switch: tenant-wide."""
+    """Set the organization's SMTP AUTH setting, which is tenant-wide."""
     before = run.organization.smtp_auth_disabled
     run.organization.smtp_auth_disabled = run.flag("SmtpClientAuthenticationDisabled")
     run.note(run.tenant.domains[0], before, run.organization.smtp_auth_disabled)
@@ -69,20 +81,20 @@ def set_transport_config(run: Run) -> Rows:
 
 @cmdlet("Get-RemoteDomain", READERS, "Identity ResultSize")
 def get_remote_domain(run: Run) -> Rows:
-    """What may be sent to which foreign domain; ``*`` is the rest."""
+    """Return the permissions for each remote domain; ``*`` is the entry for all others."""
     return _named(run, run.organization.remote_domains)
 
 
 @cmdlet("Get-TransportRule", READERS, "Identity ResultSize State")
 def get_transport_rule(run: Run) -> Rows:
-    """The mail flow rules."""
+    """Return the mail-flow rules."""
     rows = _named(run, run.organization.transport_rules)
     return [row for row in rows if not run.has("State") or row.get("State") == run.value("State")]
 
 
 @cmdlet("Get-AuthenticationPolicy", READERS, "Identity")
 def get_authentication_policy(run: Run) -> Rows:
-    """The authentication policies."""
+    """Return the authentication policies."""
     return _named(run, run.organization.authentication_policies)
 
 

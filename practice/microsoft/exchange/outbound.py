@@ -71,13 +71,13 @@ def _number(run: Run, name: str) -> int:
 
 @cmdlet("Get-HostedOutboundSpamFilterPolicy", READERS, "Identity")
 def get_policy(run: Run) -> Rows:
-    """The policies; the cmdlet has no ResultSize."""
+    """Return the policies; the cmdlet has no ResultSize."""
     return _shown(run, run.organization.outbound_policies)
 
 
 @cmdlet("New-HostedOutboundSpamFilterPolicy", SECURITY, f"Name {POLICY}")
 def new_policy(run: Run) -> Rows:
-    """A policy; without a rule it applies to nobody."""
+    """Create a policy; without a rule it applies to no sender."""
     need_customization(run)
     name = _name(run, run.organization.outbound_policies)
     default = next(row for row in run.organization.outbound_policies if row["IsDefault"])
@@ -100,7 +100,7 @@ def set_policy(run: Run) -> Rows:
 
 @cmdlet("Remove-HostedOutboundSpamFilterPolicy", SECURITY, "Identity Force")
 def remove_policy(run: Run) -> Rows:
-    """Remove a policy; its rule stays behind."""
+    """Remove a policy; its rule remains."""
     need_customization(run)
     policy = _find(run.organization.outbound_policies, run.text("Identity"))
     if policy["IsDefault"]:
@@ -112,14 +112,17 @@ def remove_policy(run: Run) -> Rows:
 
 @cmdlet("Get-HostedOutboundSpamFilterRule", READERS, "Identity State")
 def get_rule(run: Run) -> Rows:
-    """The rules by priority."""
+    """Return the rules by priority."""
     rows = _shown(run, sorted(run.organization.outbound_rules, key=lambda row: int(row["Priority"])))
     return [row for row in rows if not run.has("State") or row["State"] == run.value("State")]
 
 
 @cmdlet("New-HostedOutboundSpamFilterRule", SECURITY, f"Name Enabled {RULE}")
 def new_rule(run: Run) -> Rows:
-    """A rule for a policy; without a priority it comes last, with one the others move down."""
+    """Create a rule for a policy.
+
+    Without a priority it comes last. With one, the other rules move down.
+    """
     need_customization(run)
     rules = run.organization.outbound_rules
     name = _name(run, rules)
@@ -175,7 +178,7 @@ def set_rule(run: Run) -> Rows:
 
 @cmdlet("Remove-HostedOutboundSpamFilterRule", SECURITY, "Identity")
 def remove_rule(run: Run) -> Rows:
-    """Remove a rule; its policy stays behind."""
+    """Remove a rule; its policy remains."""
     need_customization(run)
     rule = _find(run.organization.outbound_rules, run.text("Identity"))
     run.organization.outbound_rules.remove(rule)
@@ -187,13 +190,13 @@ def remove_rule(run: Run) -> Rows:
 
 @cmdlet("Enable-HostedOutboundSpamFilterRule", SECURITY, "Identity")
 def enable_rule(run: Run) -> Rows:
-    """Switch a rule on."""
+    """Enable a rule."""
     return _switch(run, "Enabled")
 
 
 @cmdlet("Disable-HostedOutboundSpamFilterRule", SECURITY, "Identity")
 def disable_rule(run: Run) -> Rows:
-    """Switch a rule off."""
+    """Disable a rule."""
     return _switch(run, "Disabled")
 
 
@@ -208,7 +211,10 @@ def _switch(run: Run, state: str) -> Rows:
 
 @cmdlet("Get-BlockedSenderAddress", READERS, "SenderAddress")
 def get_blocked_sender_address(run: Run) -> Rows:
-    """The senders that Exchange holds for senders of spam; one that is asked for by name has to be there."""
+    """Return the senders that Exchange has blocked for outbound spam.
+
+    A sender asked for by name must be blocked, or the cmdlet fails with 404.
+    """
     wanted = str(run.value("SenderAddress") or "").lower()
     held = [user.mail or user.upn for user in run.tenant.users.values() if user.restricted]
     if wanted and wanted not in {address.lower() for address in held}:

@@ -1,4 +1,7 @@
-"""Get-MessageTraceV2 and its details: the same rows as Graph's message trace, by other names (facts/microsoft.md 2.5)."""
+"""Get-MessageTraceV2 and its details: the rows of Graph's message trace under other names.
+
+Source: facts/microsoft.md 2.5.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def _moment(value: Any, usual: datetime) -> datetime:
 
 @cmdlet("Get-MessageTraceV2", READERS, f"{FILTERS} StartingRecipientAddress FromIP ToIP")
 def get_message_trace(run: Run) -> Rows:
-    """The rows, newest first."""
+    """Return the rows, newest first."""
     end = _moment(run.value("EndDate"), run.world.now())
     start = _moment(run.value("StartDate"), end - timedelta(hours=48))
     if start > end or end - start > SPAN + timedelta(minutes=1):
@@ -67,7 +70,7 @@ def _subject(run: Run, subject: str) -> bool:
 
 @cmdlet("Get-MessageTraceDetailV2", READERS, "MessageTraceId RecipientAddress StartDate EndDate SenderAddress MessageId")
 def get_message_trace_detail(run: Run) -> Rows:
-    """What happened to one message for one recipient."""
+    """Return the events of one message for one recipient."""
     row = run.world.traces.find(run.tenant.id, run.text("MessageTraceId"), run.text("RecipientAddress"))
     if row is None:
         raise missing(run.text("MessageTraceId"))

@@ -1,4 +1,4 @@
-"""InvokeCommand, $batch and EXOModuleFile as a Flask blueprint (facts/microsoft.md 3.2 to 3.5)."""
+"""Flask blueprint of InvokeCommand, $batch and EXOModuleFile (facts/microsoft.md 3.2 to 3.5)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNKNOWN: Final = "Microsoft.Exchange.AdminApi.CommandInvocation.AmbiguousParamet
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
-    """401 or 403, without a JSON body."""
+    """Response with status 401 or 403 and without a JSON body."""
 
     def __init__(self, status: int) -> None:
         super().__init__(str(status))
@@ -30,7 +30,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
 
 
 class Caller:
-    """Who runs cmdlets: the claims of an Exchange token, looked at for one tenant."""
+    """Caller of cmdlets: the claims of an Exchange token, applied to one tenant."""
 
     def __init__(self, world: World, tenant: Tenant, claims: Json) -> None:
         self.world, self.tenant = world, tenant
@@ -39,11 +39,16 @@ class Caller:
         self._roles = user.roles if user else tenant.principal_roles.get(claims["oid"], set())
 
     def may(self, cmdlet: Cmdlet) -> bool:
-        """Whether a directory role allows the cmdlet."""
+        """Return whether a directory role allows the cmdlet."""
         return bool(self._roles & cmdlet.roles)
 
     def run(self, command: Json) -> list[Json]:
-        """Run the cmdlet; raises :class:`Refused` or :class:`CmdletError`."""
+        """Run the cmdlet.
+
+        Raises:
+            Refused: with status 403 when the cmdlet is unknown or not allowed.
+            CmdletError: when it fails.
+        """
         parameters = command.get("Parameters")
         cmdlet = CMDLETS.get(str(command.get("CmdletName", "")).lower())
         if cmdlet is None or not self.may(cmdlet):
@@ -59,7 +64,7 @@ class Caller:
 
 
 def blueprint(world: World, keys: Keys) -> Blueprint:
-    """Everything under ``/adminapi/``; the paths are read without regard to case."""
+    """Return the blueprint of everything under ``/adminapi/``; paths are not case-sensitive."""
     bp = Blueprint("exchange", __name__)
 
     def answer(version: str, tenant: str, rest: str) -> Response:
@@ -88,7 +93,11 @@ def _dispatch(caller: Caller, version: str, path: str) -> Response:
 
 
 def _caller(world: World, keys: Keys, tenant_name: str) -> Caller:
-    """401 for a token that is no Exchange token with a grant for cmdlets, 403 for another tenant's."""
+    """Return the caller of the request.
+
+    Raises:
+        Refused: with status 401 for a token that is not an Exchange token with a grant for cmdlets, or 403 for another tenant's token.
+    """
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     try:
         claims = keys.read(token.strip(), world.now())
@@ -122,7 +131,7 @@ def _selected(row: Json, select: str) -> Json:
 
 
 def _sidecars(row: Json) -> Json:
-    """Properties that are no texts come with their type beside them."""
+    """Add the type of each property that is not a text."""
     shown: Json = {}
     for name, value in row.items():
         if isinstance(value, list):

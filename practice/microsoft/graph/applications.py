@@ -1,4 +1,4 @@
-"""applications: create, upsert by uniqueName, change, delete (facts/microsoft.md 1.1)."""
+"""Graph applications: create, upsert by uniqueName, change, delete (facts/microsoft.md 1.1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEYS: Final = {"appid": "appId", "uniquename": "uniqueName", "id": "id"}
 
 
 def key_of(key: str) -> dict[str, str]:
-    """The property and value of an OData key, ``/id`` or ``(name='value')``."""
+    """Return the property and value of an OData key, ``/id`` or ``(name='value')``."""
     if key.startswith("/"):
         return {"id": key[1:]}
     name, equals, value = key[1:-1].partition("=")
@@ -35,7 +35,11 @@ def key_of(key: str) -> dict[str, str]:
 
 
 def find(call: Call, key: str) -> Json:
-    """The application by its key, as a reader sees it; raises 404."""
+    """Return the application with this key, as a reader sees it.
+
+    Raises:
+        GraphError: with status 404 when it is not there.
+    """
     wanted = key_of(key)
     if found := call.world.find(call.tenant.applications, **wanted):
         return found
@@ -43,13 +47,23 @@ def find(call: Call, key: str) -> Json:
 
 
 def for_writing(call: Call, key: str) -> Json:
-    """The application as it was written last, if this reader knows it at all: a write never starts from a stale copy."""
+    """Return the application as it was last written, if this reader can see it at all.
+
+    A write therefore never starts from a stale copy.
+    """
     known = find(call, key)
     return first(call.tenant.applications.written(), {"id": known["id"]}) or known
 
 
 def may_write(call: Call, app: Json | None) -> None:
-    """Administrators of apps may; others what they own, or a new one where the tenant lets users make apps."""
+    """Require permission to write an app.
+
+    Administrators of apps may write all apps. Others may write their own, or create one if the
+    tenant allows that.
+
+    Raises:
+        GraphError: with status 403 otherwise.
+    """
     if call.role(APP_ROLES):
         return
     user = call.user
@@ -61,27 +75,30 @@ def may_write(call: Call, app: Json | None) -> None:
 
 @route("GET", "/applications", APPS_READ)
 def list_(call: Call) -> Answer:
-    """All applications of the tenant."""
+    """Return the applications of the tenant."""
     found = odata.filtered(call, call.world.seen(call.tenant.applications), FILTERS)
     return odata.listed(call, [odata.select(call, item, shapes.APPLICATION) for item in found], KIND)
 
 
 @route("POST", "/applications", APPS_WRITE)
 def create(call: Call) -> Answer:
-    """A new application; nothing keeps two from having the same name."""
+    """Create an application; two may have the same name."""
     may_write(call, None)
     return _create(call, call.body)
 
 
 @route("GET", "/applications{key}", APPS_READ)
 def get(call: Call, key: str) -> Answer:
-    """One application."""
+    """Return one application."""
     return odata.single(call, odata.select(call, find(call, key), shapes.APPLICATION), KIND)
 
 
 @route("PATCH", "/applications{key}", APPS_WRITE)
 def patch(call: Call, key: str) -> Answer:
-    """Change one; by uniqueName and with Prefer: create-if-missing also make it (201), else 204."""
+    """Change an application and return 204.
+
+    By uniqueName and with ``Prefer: create-if-missing``, a missing application is created (201).
+    """
     wanted = key_of(key)
     by_name = "uniqueName" in wanted
     known = first(call.tenant.applications.written(), wanted) if by_name else for_writing(call, key)
@@ -101,7 +118,7 @@ def patch(call: Call, key: str) -> Answer:
 
 @route("DELETE", "/applications{key}", APPS_WRITE)
 def delete(call: Call, key: str) -> Answer:
-    """Delete one, and with it its service principal here; it goes into the recycle bin."""
+    """Delete an application and its service principal here, and move it to the recycle bin."""
     known = find(call, key)
     may_write(call, known)
     call.tenant.applications.drop(known["id"])

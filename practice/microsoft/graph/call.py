@@ -1,4 +1,4 @@
-"""One call of Graph: who calls, with which permissions, and how an answer or an error looks."""
+"""Call of Graph: the caller, the permissions, and the shape of answers and errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Groups = tuple[frozenset[str], ...]
 
 
 class GraphError(Exception):
-    """An error of Graph by its status, code and message."""
+    """Error of Graph: its status, code and message."""
 
     def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None, *, detail: str = "") -> None:
         super().__init__(code)
@@ -24,7 +24,7 @@ class GraphError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, a body (None for none) and headers."""
+    """Response: a status, a body (None for no body) and headers."""
 
     status: int
     body: Json | None = None
@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that carried a good token: the tenant, the person (None for an app alone) and what was sent."""
+    """Call with a valid token: the tenant, the person (None for an app alone) and the request."""
 
     world: World
     tenant: Tenant
@@ -46,24 +46,32 @@ class Call:
 
     @property
     def who(self) -> str:
-        """The name for the journal."""
+        """Name for the journal."""
         return self.user.upn if self.user else f"app {self.claims['appid']}"
 
     def permissions(self) -> set[str]:
-        """Delegated scopes, or app roles of an app alone."""
+        """Return the delegated scopes, or the app roles of an app alone."""
         return set(self.claims.get("scp", "").split()) if self.user else set(self.claims.get("roles", []))
 
     def role(self, wanted: frozenset[str]) -> bool:
-        """Whether the person has one of these directory roles; an app alone needs none."""
+        """Return whether the person has one of these directory roles; an app alone needs none."""
         return self.user is None or bool(self.user.roles & wanted)
 
     def need_role(self, wanted: frozenset[str]) -> None:
-        """Raise 403 where the person has none of these roles."""
+        """Require one of these directory roles.
+
+        Raises:
+            GraphError: with status 403 when the person has none of them.
+        """
         if not self.role(wanted):
             denied()
 
     def need(self, groups: Groups) -> None:
-        """Raise 403 where a group has no permission that the token carries."""
+        """Require one permission of each group.
+
+        Raises:
+            GraphError: with status 403 when the token has none of a group.
+        """
         have = self.permissions()
         if not all(have & group for group in groups):
             denied()
@@ -74,7 +82,7 @@ class Call:
 
     @property
     def upsert(self) -> bool:
-        """Whether ``Prefer: create-if-missing`` was sent."""
+        """Return whether ``Prefer: create-if-missing`` was sent."""
         return "create-if-missing" in self.prefer.lower()
 
 
@@ -83,7 +91,7 @@ Handler = Callable[..., Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A handler with the permissions that it takes."""
+    """Handler with the permissions that it requires."""
 
     handler: Handler
     groups: Groups
@@ -93,7 +101,7 @@ ROUTER: Final[Router[Route]] = Router()
 
 
 def route(method: str, path: str, *groups: frozenset[str]) -> Callable[[Handler], Handler]:
-    """Register a handler; of each group of permissions the token has to carry one."""
+    """Register a handler; the token must have one permission of each group."""
 
     def add(handler: Handler) -> Handler:
         ROUTER.on(method, path)(Route(handler, groups))
@@ -103,12 +111,12 @@ def route(method: str, path: str, *groups: frozenset[str]) -> Callable[[Handler]
 
 
 def denied() -> NoReturn:
-    """403 as Graph says it."""
+    """Raise Graph's 403."""
     raise GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
 
 def absent(name: str) -> GraphError:
-    """404 as Graph says it."""
+    """Return Graph's 404."""
     return GraphError(
         404,
         "Request_ResourceNotFound",
@@ -117,7 +125,7 @@ def absent(name: str) -> GraphError:
 
 
 def bad(message: str) -> GraphError:
-    """400 as the directory says it."""
+    """Return the directory's 400."""
     return GraphError(400, "Request_BadRequest", message)
 
 

@@ -1,4 +1,4 @@
-"""oauth2PermissionGrants and app role assignments (facts/microsoft.md 1.5)."""
+"""Delegated grants (oauth2PermissionGrants) and app role assignments (facts/microsoft.md 1.5)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ASSIGNMENT: Final = frozenset(
 
 @route("GET", "/oauth2PermissionGrants", GRANTS_READ)
 def list_(call: Call) -> Answer:
-    """All delegated grants of the tenant."""
+    """Return the delegated grants of the tenant."""
     found = odata.filtered(call, call.world.seen(call.tenant.grants), FILTERS)
     return odata.listed(call, [odata.select(call, item, GRANT) for item in found], "oauth2PermissionGrants")
 
 
 @route("GET", "/servicePrincipals{key}/oauth2PermissionGrants", GRANTS_READ)
 def of_client(call: Call, key: str) -> Answer:
-    """The grants of one client."""
+    """Return the grants of one client."""
     client = find(call, key)
     found = [item for item in call.world.seen(call.tenant.grants) if item["clientId"] == client["id"]]
     return odata.listed(call, [odata.select(call, item, GRANT) for item in found], "oauth2PermissionGrants")
@@ -36,7 +36,7 @@ def of_client(call: Call, key: str) -> Answer:
 
 @route("POST", "/oauth2PermissionGrants", GRANTS_WRITE)
 def create(call: Call) -> Answer:
-    """A grant; one object for each client, resource, consent type and principal."""
+    """Create a grant: one object for each client, resource, consent type and principal."""
     call.need_role(ids.CONSENTERS)
     made = _checked(call)
     key = {name: made[name] for name in ("clientId", "resourceId", "consentType", "principalId")}
@@ -76,13 +76,13 @@ def _grant(call: Call, key: str) -> Json:
 
 @route("GET", "/oauth2PermissionGrants{key}", GRANTS_READ)
 def get(call: Call, key: str) -> Answer:
-    """One grant."""
+    """Return one grant."""
     return odata.single(call, odata.select(call, _grant(call, key), GRANT), "oauth2PermissionGrants")
 
 
 @route("PATCH", "/oauth2PermissionGrants{key}", GRANTS_WRITE)
 def patch(call: Call, key: str) -> Answer:
-    """Replace the scopes; nothing else of a grant can be changed."""
+    """Replace the scopes; other properties of a grant cannot be changed."""
     call.need_role(ids.CONSENTERS)
     known = _grant(call, key)
     if set(call.body) != {"scope"} or not isinstance(call.body["scope"], str):
@@ -94,7 +94,7 @@ def patch(call: Call, key: str) -> Answer:
 
 @route("DELETE", "/oauth2PermissionGrants{key}", GRANTS_WRITE)
 def delete(call: Call, key: str) -> Answer:
-    """Take a grant back."""
+    """Delete a grant."""
     call.need_role(ids.CONSENTERS)
     known = _grant(call, key)
     call.tenant.grants.drop(known["id"])
@@ -104,13 +104,13 @@ def delete(call: Call, key: str) -> Answer:
 
 @route("GET", "/servicePrincipals{key}/appRoleAssignments", APPS_READ | ASSIGN)
 def assignments(call: Call, key: str) -> Answer:
-    """The app roles that a client was given."""
+    """Return the app roles assigned to a client."""
     return _assignments(call, "principalId", find(call, key)["id"])
 
 
 @route("GET", "/servicePrincipals{key}/appRoleAssignedTo", APPS_READ | ASSIGN)
 def assigned_to(call: Call, key: str) -> Answer:
-    """Who was given app roles of a resource."""
+    """Return the assignments of a resource's app roles."""
     return _assignments(call, "resourceId", find(call, key)["id"])
 
 
@@ -122,7 +122,7 @@ def _assignments(call: Call, name: str, value: str) -> Answer:
 @route("POST", "/servicePrincipals{key}/appRoleAssignments", ASSIGN, APPS_READ)
 @route("POST", "/servicePrincipals{key}/appRoleAssignedTo", ASSIGN, APPS_READ)
 def assign(call: Call, key: str) -> Answer:
-    """Give a client an app role of a resource: administrator consent to an application permission."""
+    """Assign an app role of a resource to a client: admin consent to an application permission."""
     owner = find(call, key)
     missing = [name for name in ("principalId", "resourceId", "appRoleId") if not call.body.get(name)]
     if missing:
@@ -148,7 +148,7 @@ def assign(call: Call, key: str) -> Answer:
 @route("DELETE", "/servicePrincipals{key}/appRoleAssignments/{assignment}", ASSIGN)
 @route("DELETE", "/servicePrincipals{key}/appRoleAssignedTo/{assignment}", ASSIGN)
 def unassign(call: Call, key: str, assignment: str) -> Answer:
-    """Take an app role back."""
+    """Remove an app role assignment."""
     owner = find(call, key)
     call.need_role(ids.CONSENTERS)
     known = call.world.find(call.tenant.assignments, id=assignment)

@@ -1,4 +1,7 @@
-"""Microsoft's service health in the tenant (learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews)."""
+"""Service health of the tenant.
+
+Source: learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ ADVISORY: Final[Json] = {
 
 @route("GET", "/admin/serviceAnnouncement/healthOverviews", READ)
 def overviews(call: Call) -> Answer:
-    """Every service with its issues, which are there only when they are asked for; there is always an old one and an advisory."""
+    """Return every service, with its issues only if the query expands them.
+
+    The issues always include an old one and an advisory.
+    """
     issues = [OLD, ADVISORY, *call.tenant.service_issues]
     rows = [_row(name, number, [issue for issue in issues if issue["service"] == name]) for name, number in SERVICES.items()]
     if "issues" not in call.query.get("$expand", ""):

@@ -1,4 +1,7 @@
-"""Graph's limits for single kinds of calls, kept only where the settings ask for it (facts/microsoft.md 7)."""
+"""Graph's rate limits for single kinds of calls, enforced only if the settings ask for it.
+
+Source: facts/microsoft.md 7.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from practice.microsoft.graph.call import Call, GraphError
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many calls of a tenant in so long; some kinds of calls say when to come back, some do not."""
+    """Rate limit of a tenant: ``most`` calls in ``span``.
+
+    ``says_when`` means that the response has a Retry-After header; not every kind of call has it.
+    """
 
     name: str
     most: int
@@ -25,7 +31,11 @@ CONDITIONAL_ACCESS: Final = Limit("conditionalAccess", 1, timedelta(seconds=1), 
 
 
 def admit(call: Call, limit: Limit) -> None:
-    """Count the call; raises 429 where it is one too many."""
+    """Count the call.
+
+    Raises:
+        GraphError: with status 429 when the limit is exceeded.
+    """
     if not call.world.settings.limits:
         return
     now, calls = call.world.now(), call.tenant.limited.setdefault(limit.name, deque())

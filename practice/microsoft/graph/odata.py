@@ -1,4 +1,4 @@
-"""The query options of OData that are served: $filter, $select, $top, $count and $skiptoken."""
+"""OData query options that are supported: $filter, $select, $top, $count and $skiptoken."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MOST: Final = 999
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of a filter; all of them have to hold."""
+    """Condition of a filter; all conditions must hold."""
 
     name: str
     op: str
     value: str
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Whether an object meets it; texts are compared without regard to case."""
+        """Return whether an object meets the condition; texts are compared without regard to case."""
         seen: Any = item
         for part in self.name.split("/"):
             seen = _member(seen, part)
@@ -60,7 +60,11 @@ def _ordered(seen: str, op: str, wanted: str) -> bool:
 
 
 def moment(text: str) -> datetime:
-    """A DateTimeOffset literal; raises 400 for anything else."""
+    """Return the time of a DateTimeOffset literal.
+
+    Raises:
+        GraphError: with status 400 for any other text.
+    """
     try:
         value = datetime.fromisoformat(text)
     except ValueError:
@@ -69,7 +73,11 @@ def moment(text: str) -> datetime:
 
 
 def conditions(text: str, allowed: Mapping[str, frozenset[str]]) -> list[list[Condition]]:
-    """Take a filter apart into alternatives of conditions; raises 400 for what the resource does not filter by."""
+    """Split a filter into alternatives, each a list of conditions.
+
+    Raises:
+        GraphError: with status 400 when the syntax is wrong or the resource does not support the filter.
+    """
     found: list[list[Condition]] = [[]]
     at, text = 0, text.strip()
     while at < len(text):
@@ -86,7 +94,7 @@ def conditions(text: str, allowed: Mapping[str, frozenset[str]]) -> list[list[Co
 
 
 def meets(alternatives: Iterable[Iterable[Condition]], item: Json) -> bool:
-    """Whether all conditions of any alternative hold; an empty filter lets everything through."""
+    """Return whether all conditions of any alternative hold; every object meets an empty filter."""
     return any(all(condition.holds(item) for condition in wanted) for wanted in alternatives)
 
 
@@ -100,13 +108,17 @@ def _allowed(condition: Condition, allowed: Mapping[str, frozenset[str]]) -> Con
 
 
 def filtered(call: Call, items: Iterable[Json], allowed: Mapping[str, frozenset[str]]) -> list[Json]:
-    """The objects that meet ``$filter``."""
+    """Return the objects that meet ``$filter``."""
     wanted = conditions(call.query.get("$filter", ""), allowed)
     return [item for item in items if meets(wanted, item)]
 
 
 def select(call: Call, item: Json, known: frozenset[str], usual: frozenset[str] | None = None) -> Json:
-    """The properties of ``$select``, else the usual ones; raises 400 for a property that the type does not have."""
+    """Return the properties of ``$select``, or the default ones.
+
+    Raises:
+        GraphError: with status 400 for a property that the type does not have.
+    """
     public = {key: value for key, value in item.items() if not key.startswith("_")}
     text = call.query.get("$select", "")
     if not text:
@@ -119,7 +131,7 @@ def select(call: Call, item: Json, known: frozenset[str], usual: frozenset[str] 
 
 
 def listed(call: Call, items: list[Json], kind: str, most: int = MOST, usual: int = PAGE) -> Answer:
-    """A page of objects, with the link to the next one and the count where they are due."""
+    """Return a page of objects, with the link to the next page and the count if they apply."""
     size, start = _number(call, "$top", usual, most), _number(call, "$skiptoken", 0, 10**9, least=0)
     body: Json = {"@odata.context": f"{root(call)}/$metadata#{kind}"}
     if call.query.get("$count", "").lower() == "true":
@@ -130,12 +142,12 @@ def listed(call: Call, items: list[Json], kind: str, most: int = MOST, usual: in
 
 
 def single(call: Call, item: Json, kind: str, status: int = 200) -> Answer:
-    """One object."""
+    """Return one object."""
     return Answer(status, {"@odata.context": f"{root(call)}/$metadata#{kind}/$entity", **item})
 
 
 def root(call: Call) -> str:
-    """Where this Graph lies."""
+    """Return the base URL of this Graph, without a trailing slash."""
     return f"{call.world.base_url}/graph/v1.0"
 
 

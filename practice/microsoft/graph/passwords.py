@@ -1,4 +1,4 @@
-"""addPassword and removePassword: a secret's text is told once (facts/microsoft.md 1.2)."""
+"""Graph's addPassword and removePassword: a secret's text is returned once (facts/microsoft.md 1.2)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,11 @@ def _moment(text: Any) -> datetime | None:
 
 
 def _policy(call: Call, life: timedelta) -> None:
-    """The tenant's app management policy may forbid secrets or make them short."""
+    """Enforce the tenant's app management policy, which may forbid secrets or limit their lifetime.
+
+    Raises:
+        GraphError: with status 400 when the policy forbids the secret.
+    """
     policy = call.tenant.policies.app_management
     if not policy.get("isEnabled"):
         return

@@ -1,4 +1,4 @@
-"""Users, groups, roles, the organisation, its domains and the sign-in log."""
+"""Users and groups of Graph, with the inbox rules and directory roles of the signed-in person."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ FILTERS: Final = {
 
 
 def user_json(user: User) -> Json:
-    """A user as Graph describes one."""
+    """Return a user as Graph represents it."""
     plan = {"assignedDateTime": stamp(LONG_AGO), "capabilityStatus": "Enabled", "service": "exchange", "servicePlanId": new_id()}
     aliases = [f"smtp:{address}" for address in user.aliases]
     return {
@@ -86,7 +86,11 @@ def user_json(user: User) -> Json:
 
 
 def find(call: Call, key: str) -> User:
-    """A user by object id or UPN, and by nothing else; raises 404."""
+    """Return a user by object ID or UPN; no other key works.
+
+    Raises:
+        GraphError: with status 404 when there is no such user.
+    """
     wanted = key.strip("/()'").lower()
     for user in call.tenant.users.values():
         if wanted in {user.id, user.upn.lower()}:
@@ -106,14 +110,14 @@ def _shown(call: Call, user: User) -> Answer:
 
 @route("GET", "/users", USERS_READ)
 def users(call: Call) -> Answer:
-    """All users of the tenant."""
+    """Return the users of the tenant."""
     found = odata.filtered(call, (user_json(user) for user in call.tenant.users.values()), FILTERS)
     return odata.listed(call, [odata.select(call, item, USER, USUAL) for item in found], "users")
 
 
 @route("GET", "/users{key}", PERSON)
 def user_(call: Call, key: str) -> Answer:
-    """One user; without User.Read.All only oneself."""
+    """Return one user; without User.Read.All only the caller."""
     found = find(call, key)
     if found is not call.user:
         call.need((USERS_READ,))
@@ -122,21 +126,21 @@ def user_(call: Call, key: str) -> Answer:
 
 @route("GET", "/me", PERSON)
 def me(call: Call) -> Answer:
-    """The person who signed in."""
+    """Return the signed-in person."""
     return _shown(call, _me(call))
 
 
 @route("GET", "/me/transitiveMemberOf/microsoft.graph.directoryRole", PERSON)
 @route("GET", "/me/memberOf/microsoft.graph.directoryRole", PERSON)
 def my_roles(call: Call) -> Answer:
-    """The directory roles of the person who signed in."""
+    """Return the directory roles of the signed-in person."""
     roles = [{"id": new_id(), "roleTemplateId": role, "displayName": ids.ROLE_NAMES.get(role, role)} for role in sorted(_me(call).roles)]
     return odata.listed(call, roles, "directoryRoles")
 
 
 @route("GET", "/users{key}/mailFolders/inbox/messageRules", frozenset({"MailboxSettings.Read", "MailboxSettings.ReadWrite"}))
 def message_rules(call: Call, key: str) -> Answer:
-    """The inbox rules of one's own mailbox; a delegated token reaches no other."""
+    """Return the inbox rules of the caller's own mailbox; a delegated token reaches no other mailbox."""
     found = find(call, key)
     if found is not call.user:
         raise absent(found.upn)
@@ -146,7 +150,7 @@ def message_rules(call: Call, key: str) -> Answer:
 @route("GET", "/users{key}/transitiveMemberOf", USERS_READ)
 @route("GET", "/users{key}/memberOf", USERS_READ)
 def groups_of(call: Call, key: str) -> Answer:
-    """The groups of a user."""
+    """Return the groups of a user."""
     found = find(call, key)
     mine = [group for group in call.tenant.groups if any(found.known_as(member) for member in group["members"])]
     return odata.listed(call, [_group(group) for group in mine], "directoryObjects")

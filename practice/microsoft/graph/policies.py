@@ -1,4 +1,4 @@
-"""The directory policies that a check reads (facts/microsoft.md 1.2, 1.7, 2.1). None of them can be written here."""
+"""Directory policies that a check reads (facts/microsoft.md 1.2, 1.7, 2.1). All are read-only here."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BUILT_IN: Final = (
 
 @route("GET", "/policies/authorizationPolicy", POLICY_READ)
 def authorization(call: Call) -> Answer:
-    """The authorization policy: who may make apps, and what users may consent to."""
+    """Return the authorization policy: who may create apps, and what users may consent to."""
     policies = call.tenant.policies
     permissions = {
         "allowedToCreateApps": policies.users_create_apps,
@@ -59,7 +59,7 @@ def authorization(call: Call) -> Answer:
 
 @route("GET", "/policies/identitySecurityDefaultsEnforcementPolicy", POLICY_READ)
 def security_defaults(call: Call) -> Answer:
-    """Whether security defaults are on."""
+    """Return whether security defaults are enabled."""
     item = {
         "id": "00000000-0000-0000-0000-000000000005",
         "displayName": "Security Defaults",
@@ -72,7 +72,7 @@ def security_defaults(call: Call) -> Answer:
 
 @route("GET", "/policies/defaultAppManagementPolicy", POLICY_READ)
 def app_management(call: Call) -> Answer:
-    """Whether secrets are forbidden or have to be short."""
+    """Return whether secrets are forbidden or must have a short lifetime."""
     item = {
         "id": "00000000-0000-0000-0000-000000000000",
         "displayName": "Default app management tenant policy",
@@ -86,13 +86,13 @@ def app_management(call: Call) -> Answer:
 
 @route("GET", "/policies/permissionGrantPolicies", POLICY_READ)
 def grant_policies(call: Call) -> Answer:
-    """The consent policies that Microsoft ships."""
+    """Return Microsoft's built-in consent policies."""
     return odata.listed(call, [{"id": name, "displayName": name, "description": ""} for name in BUILT_IN], "permissionGrantPolicies")
 
 
 @route("GET", "/policies/permissionGrantPolicies{key}/includes", POLICY_READ)
 def includes(call: Call, key: str) -> Answer:
-    """What a consent policy covers."""
+    """Return the permissions that a consent policy includes."""
     name = _policy(key)
     low = "low" if name == BUILT_IN[2] else "all"
     return odata.listed(call, [{"id": new_id(), "permissionType": "delegated", "permissionClassification": low}], "conditionSets")
@@ -100,7 +100,10 @@ def includes(call: Call, key: str) -> Answer:
 
 @route("GET", "/policies/permissionGrantPolicies{key}/excludes", POLICY_READ)
 def excludes(call: Call, key: str) -> Answer:
-    """What a consent policy leaves out: for the recommended one four of Exchange's permissions, and SMTP.Send is not among them."""
+    """Return the permissions that a consent policy excludes.
+
+    The recommended policy excludes four of Exchange's permissions. SMTP.Send is not one of them.
+    """
     if _policy(key) != BUILT_IN[1]:
         return odata.listed(call, [], "conditionSets")
     exposed = call.world.catalogue.scopes[ids.EXCHANGE_APP]
@@ -118,7 +121,7 @@ def _policy(key: str) -> str:
 
 @route("GET", "/identity/conditionalAccess/policies", POLICY_READ | frozenset({"Policy.Read.ConditionalAccess"}))
 def conditional_access(call: Call) -> Answer:
-    """The conditional access policies."""
+    """Return the Conditional Access policies."""
     limits.admit(call, limits.CONDITIONAL_ACCESS)
     allowed = {"state": odata.EQ, "displayName": odata.TEXT}
     found = odata.filtered(call, call.tenant.policies.conditional_access, allowed)

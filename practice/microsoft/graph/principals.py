@@ -1,4 +1,7 @@
-"""servicePrincipals: nothing makes one for an app made through Graph but this (facts/microsoft.md 1.3)."""
+"""Graph servicePrincipals (facts/microsoft.md 1.3).
+
+An app made through Graph gets a service principal only by a call to this resource.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,11 @@ MICROSOFTS: Final = {
 
 
 def find(call: Call, key: str) -> Json:
-    """The service principal by its key, as a reader sees it; raises 404."""
+    """Return the service principal with this key, as a reader sees it.
+
+    Raises:
+        GraphError: with status 404 when it is not there.
+    """
     wanted = key_of(key)
     if found := call.world.find(call.tenant.principals, **wanted):
         return found
@@ -38,14 +45,14 @@ def find(call: Call, key: str) -> Json:
 
 @route("GET", "/servicePrincipals", APPS_READ)
 def list_(call: Call) -> Answer:
-    """All service principals of the tenant."""
+    """Return the service principals of the tenant."""
     found = odata.filtered(call, call.world.seen(call.tenant.principals), FILTERS)
     return odata.listed(call, [odata.select(call, item, shapes.PRINCIPAL) for item in found], KIND)
 
 
 @route("POST", "/servicePrincipals", APPS_WRITE)
 def create(call: Call) -> Answer:
-    """A service principal for an app id."""
+    """Create a service principal for an app ID."""
     if not call.body.get("appId"):
         raise bad("A value is required for property 'appId' of resource 'ServicePrincipal'.")
     return _create(call, call.body)
@@ -53,13 +60,16 @@ def create(call: Call) -> Answer:
 
 @route("GET", "/servicePrincipals{key}", APPS_READ)
 def get(call: Call, key: str) -> Answer:
-    """One service principal."""
+    """Return one service principal."""
     return odata.single(call, odata.select(call, find(call, key), shapes.PRINCIPAL), KIND)
 
 
 @route("PATCH", "/servicePrincipals{key}", APPS_WRITE)
 def patch(call: Call, key: str) -> Answer:
-    """Change one; by appId and with Prefer: create-if-missing also make it (201), else 204."""
+    """Change a service principal and return 204.
+
+    By appId and with ``Prefer: create-if-missing``, a missing one is created (201).
+    """
     wanted = key_of(key)
     by_app = "appId" in wanted
     known = first(call.tenant.principals.written(), wanted) if by_app else find(call, key)
@@ -76,7 +86,7 @@ def patch(call: Call, key: str) -> Answer:
 
 @route("DELETE", "/servicePrincipals{key}", APPS_WRITE)
 def delete(call: Call, key: str) -> Answer:
-    """Delete one, and with it its grants and assignments."""
+    """Delete a service principal with its grants and assignments."""
     known = find(call, key)
     may_write(call, {"_owner": known.get("_owner")})
     drop_principal(call, known)
@@ -100,7 +110,11 @@ def _create(call: Call, body: Json) -> Answer:
 
 
 def _backed(call: Call, app_id: str) -> Json:
-    """The new object for an app that exists, which it may not do everywhere yet."""
+    """Return the new service principal of an existing app.
+
+    Raises:
+        GraphError: with status 400 when no application that this tenant may use has the ID, or 403 without permission.
+    """
     if app_id in MICROSOFTS:
         may_write(call, {})
         return resource_principal(call.world, app_id, MICROSOFTS[app_id])

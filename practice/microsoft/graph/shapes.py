@@ -1,4 +1,4 @@
-"""The properties of an application and a service principal, and what may be written to them."""
+"""Properties of an application and a service principal, and the properties that may be written."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PRINCIPAL: Final = PRINCIPAL_WRITABLE | frozenset(_PRINCIPAL_READ_ONLY.split())
 
 
 def new_application(tenant: Tenant, created: str) -> Json:
-    """An application with Graph's defaults; without a word on the audience it is the widest one."""
+    """Return an application with Graph's defaults; the default audience is the widest one."""
     return {
         "id": new_id(),
         "appId": new_id(),
@@ -66,7 +66,11 @@ def new_application(tenant: Tenant, created: str) -> Json:
 
 
 def check_application(body: Json) -> None:
-    """Refuse what Graph refuses: unknown and read-only properties, wrong redirect URIs, ids that are none."""
+    """Check the properties of an application.
+
+    Raises:
+        GraphError: with status 400 for unknown or read-only properties, wrong redirect URIs and malformed IDs.
+    """
     check_names(body, WRITABLE, "Application")
     if "displayName" in body and not (isinstance(body["displayName"], str) and 0 < len(body["displayName"]) <= NAME_LENGTH):
         raise bad("Invalid value specified for property 'displayName' of resource 'Application'.")
@@ -78,7 +82,11 @@ def check_application(body: Json) -> None:
 
 
 def check_names(body: Json, writable: frozenset[str], kind: str) -> None:
-    """Refuse properties that the type does not have or that cannot be written."""
+    """Check that the type has these properties and that they can be written.
+
+    Raises:
+        GraphError: with status 400 otherwise.
+    """
     for name in body:
         if name == "passwordCredentials":
             raise bad("Setting passwordCredentials is not supported. Use addPassword and removePassword.")
@@ -87,7 +95,11 @@ def check_names(body: Json, writable: frozenset[str], kind: str) -> None:
 
 
 def check_redirects(platform: Json) -> None:
-    """Redirect URIs are absolute https addresses, or http on this machine."""
+    """Check that redirect URIs are absolute https URLs, or http URLs on this machine.
+
+    Raises:
+        GraphError: with status 400 otherwise.
+    """
     uris = platform.get("redirectUris", []) if isinstance(platform, dict) else None
     if not isinstance(uris, list) or len({*map(str, uris)}) != len(uris):
         raise bad("Invalid value specified for property 'redirectUris' of resource 'Application'.")
@@ -99,7 +111,11 @@ def check_redirects(platform: Json) -> None:
 
 
 def check_access(entries: Any) -> None:
-    """requiredResourceAccess: a resource's app id with permission ids and their types."""
+    """Check requiredResourceAccess: a resource's app ID with permission IDs and their types.
+
+    Raises:
+        GraphError: with status 400 otherwise.
+    """
     if not isinstance(entries, list):
         raise bad("Invalid value specified for property 'requiredResourceAccess' of resource 'Application'.")
     for entry in entries:
@@ -111,7 +127,10 @@ def check_access(entries: Any) -> None:
 
 
 def merged(old: Json, body: Json) -> Json:
-    """PATCH: complex properties keep what is not named, lists are replaced whole."""
+    """Return an object after a PATCH.
+
+    Complex properties keep the parts that are not named. Lists are replaced as a whole.
+    """
     result = dict(old)
     for name, value in body.items():
         if name.startswith("@odata."):

@@ -1,4 +1,4 @@
-"""The organisation, its domains, the sign-in log and the directory roles."""
+"""Organization of Graph, with its domains, sign-in log and directory roles."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ORGANIZATION: Final = frozenset(
 
 @route("GET", "/organization", PERSON | frozenset({"Organization.Read.All"}))
 def organization(call: Call) -> Answer:
-    """The tenant and its verified domains."""
+    """Return the tenant and its verified domains."""
     return odata.listed(call, [odata.select(call, _organization(call.tenant), ORGANIZATION)], "organization")
 
 
 @route("GET", "/organization{key}", PERSON | frozenset({"Organization.Read.All"}))
 def organization_by_id(call: Call, key: str) -> Answer:
-    """The tenant by its id."""
+    """Return the tenant by its ID."""
     if key.strip("/()'").lower() != call.tenant.id:
         raise absent(key.strip("/()'"))
     return odata.single(call, odata.select(call, _organization(call.tenant), ORGANIZATION), "organization")
@@ -45,13 +45,13 @@ def _organization(tenant: Tenant) -> Json:
 
 @route("GET", "/domains", DIRECTORY_READ | frozenset({"Domain.Read.All"}))
 def domains(call: Call) -> Answer:
-    """The domains of the tenant."""
+    """Return the domains of the tenant."""
     return odata.listed(call, [_domain(call.tenant, name) for name in call.tenant.domains], "domains")
 
 
 @route("GET", "/domains{key}", DIRECTORY_READ | frozenset({"Domain.Read.All"}))
 def domain(call: Call, key: str) -> Answer:
-    """One domain."""
+    """Return one domain."""
     name = key.strip("/()'").lower()
     if name not in call.tenant.domains:
         raise absent(name)
@@ -74,14 +74,14 @@ def _domain(tenant: Tenant, name: str) -> Json:
 
 @route("GET", "/auditLogs/signIns", frozenset({"AuditLog.Read.All"}), DIRECTORY_READ)
 def sign_ins(call: Call) -> Answer:
-    """The interactive sign-ins; v1.0 does not list the others, and does not tell the kind."""
+    """Return the interactive sign-ins, without their event type; v1.0 does not list other sign-ins."""
     rows = [row for row in reversed(call.tenant.sign_ins) if row["isInteractive"]]
     return _sign_ins(call, [{name: value for name, value in row.items() if name != "signInEventTypes"} for row in rows])
 
 
 @route("GET", "/beta/auditLogs/signIns", frozenset({"AuditLog.Read.All"}), DIRECTORY_READ)
 def all_sign_ins(call: Call) -> Answer:
-    """Every kind that is asked for by ``signInEventTypes``; the interactive ones where none is."""
+    """Return the sign-ins of every type that ``signInEventTypes`` asks for, or the interactive ones."""
     asked = "signineventtypes" in call.query.get("$filter", "").lower()
     return _sign_ins(call, [row for row in reversed(call.tenant.sign_ins) if asked or row["isInteractive"]])
 
@@ -102,7 +102,7 @@ def _sign_ins(call: Call, rows: list[Json]) -> Answer:
 
 @route("GET", "/roleManagement/directory/roleDefinitions", ROLES_READ)
 def role_definitions(call: Call) -> Answer:
-    """The built-in directory roles."""
+    """Return the built-in directory roles."""
     rows = [
         {"id": key, "templateId": key, "displayName": name, "isBuiltIn": True, "isEnabled": True} for key, name in ids.ROLE_NAMES.items()
     ]
@@ -111,7 +111,7 @@ def role_definitions(call: Call) -> Answer:
 
 @route("GET", "/roleManagement/directory/roleAssignments", ROLES_READ)
 def role_assignments(call: Call) -> Answer:
-    """Who has which directory role."""
+    """Return the assignments of directory roles."""
     holders = [(user.id, user.roles) for user in call.tenant.users.values()] + list(call.tenant.principal_roles.items())
     rows = [
         {"id": f"{holder}-{role}", "principalId": holder, "roleDefinitionId": role, "directoryScopeId": "/"}

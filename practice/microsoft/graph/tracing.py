@@ -1,4 +1,7 @@
-"""The message trace of Graph (facts/microsoft.md 2.5): needs a service principal of its own, and is late."""
+"""Message trace of Graph (facts/microsoft.md 2.5).
+
+It needs its own service principal, and rows appear after a delay.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ DETAILS: Final = "/admin/exchange/tracing/messageTraces/{row}/getDetailsByRecipi
 
 
 def row_json(row: Row) -> Json:
-    """A row as Graph describes one."""
+    """Return a row as Graph represents it."""
     return {
         "id": row.trace_id,
         "senderAddress": row.sender,
@@ -54,7 +57,7 @@ def row_json(row: Row) -> Json:
 
 @route("GET", "/admin/exchange/tracing/messageTraces", READ)
 def list_(call: Call) -> Answer:
-    """The rows of the tenant that meet the filter, newest first."""
+    """Return the rows of the tenant that meet the filter, newest first."""
     _admit(call)
     alternatives = odata.conditions(call.query.get("$filter", ""), FILTERS)
     wanted = [item for group in alternatives for item in group]
@@ -70,7 +73,7 @@ def list_(call: Call) -> Answer:
 @route("GET", DETAILS, READ)
 @route("GET", DETAILS.replace("getDetails", "microsoft.graph.getDetails"), READ)
 def details(call: Call, row: str, recipient: str) -> Answer:
-    """What happened to one message for one recipient."""
+    """Return the events of one message for one recipient."""
     _admit(call)
     found = call.world.traces.find(call.tenant.id, row, recipient)
     if found is None:

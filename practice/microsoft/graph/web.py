@@ -1,4 +1,4 @@
-"""Graph as a Flask blueprint: the token, the permissions, the ids on every answer, the errors' shape."""
+"""Flask blueprint of Graph: token, permissions, the IDs on every response, and the error format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METHODS: Final = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 
 def blueprint(world: World, keys: Keys) -> Blueprint:
-    """Everything under ``/graph/v1.0/``, and what is served of ``/graph/beta/``."""
+    """Return the blueprint of ``/graph/v1.0/`` and of the supported part of ``/graph/beta/``."""
     bp = Blueprint("graph", __name__)
 
     def answer(rest: str, version: str = "") -> Response:

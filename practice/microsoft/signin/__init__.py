@@ -1,1 +1,4 @@
-"""Microsoft Entra sign-in: discovery, authorize, token, admin consent (facts/microsoft.md 1.6, 1.7, 4, 5)."""
+"""Sign-in of Microsoft Entra: discovery, authorize, token, admin consent.
+
+Source: facts/microsoft.md 1.6, 1.7, 4, 5.
+"""

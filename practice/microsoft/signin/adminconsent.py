@@ -1,4 +1,4 @@
-"""The admin consent endpoints, new and old (facts/microsoft.md 1.6)."""
+"""Admin consent endpoints, new and old (facts/microsoft.md 1.6)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ KEPT: Final = ("client_id", "redirect_uri", "scope", "state")
 
 
 def validate(world: World, tenant: str, query: Query, *, legacy: bool) -> Client:
-    """Everything that has to hold before the page is shown; raises :class:`Trouble`."""
+    """Check all requirements of the page and return the client.
+
+    Raises:
+        Trouble: when a requirement is not met.
+    """
     if tenant.lower() in {"common", "consumers"} and not legacy:
         raise Trouble(90002, (tenant,))
     client = _client(world, tenant, query.get("client_id", ""))
@@ -39,7 +43,7 @@ def _client(world: World, tenant: str, client_id: str) -> Client:
 
 
 def _asked(world: World, client: Client, query: Query) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Delegated scopes and app roles by resource. Only ``.default`` reaches the app roles."""
+    """Return the delegated scopes and the app roles by resource; only ``.default`` includes app roles."""
     text = query.get("scope") or f"{scopes.GRAPH}/.default"
     request = scopes.parse(text, world)
     roles: dict[str, set[str]] = {}
@@ -52,7 +56,7 @@ def _asked(world: World, client: Client, query: Query) -> tuple[dict[str, set[st
 
 
 def show(world: World, tenant: str, query: Query, *, legacy: bool) -> str:
-    """The page with the accounts and all that is asked for."""
+    """Return the page with the accounts and the requested permissions."""
     client = validate(world, tenant, query, legacy=legacy)
     asked, roles = _asked(world, client, query)
     names = [name for group in (asked, roles) for values in group.values() for name in sorted(values)]
@@ -63,7 +67,10 @@ def show(world: World, tenant: str, query: Query, *, legacy: bool) -> str:
 
 
 def choose(world: World, tenant: str, query: Query, *, legacy: bool) -> Redirect | None:
-    """The choice was made: where the browser goes (None: nowhere, the old endpoint needs no redirect)."""
+    """Handle the choice and return the redirect.
+
+    The result is None for the old endpoint without a redirect URI.
+    """
     client = validate(world, tenant, query, legacy=legacy)
     state = (("state", query["state"]),) if "state" in query else ()
     if query.get("action", "").lower() != "accept":

@@ -1,4 +1,4 @@
-"""The authorize endpoint: the page, and what comes of the choice made on it."""
+"""Authorize endpoint: the page, and the result of the choice made on it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ KEPT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Where the browser goes next, with which values, and how."""
+    """Redirect of the browser: the URI, the values and the response mode."""
 
     uri: str
     values: tuple[tuple[str, str], ...]
@@ -44,7 +44,11 @@ class Redirect:
 
 
 def validate(world: World, tenant: str, query: Query) -> Client:
-    """Everything that has to hold before a page is shown; raises :class:`Trouble`."""
+    """Check all requirements of the page and return the client.
+
+    Raises:
+        Trouble: when a requirement is not met.
+    """
     client = clients.client(world, tenant, query.get("client_id", ""))
     for name in ("redirect_uri", "response_type", "scope"):
         if not query.get(name):
@@ -65,7 +69,7 @@ def validate(world: World, tenant: str, query: Query) -> Client:
 
 
 def show(world: World, tenant: str, query: Query) -> str:
-    """The page with the accounts to choose."""
+    """Return the page with the accounts to choose from."""
     with _noted(world, query, "login_hint"):
         client = validate(world, tenant, query)
     tenants = [client.tenant] if client.tenant else list(world.tenants.values())
@@ -75,7 +79,11 @@ def show(world: World, tenant: str, query: Query) -> str:
 
 
 def choose(world: World, vault: Vault, tenant: str, query: Query) -> Redirect:
-    """The choice was made: a redirect with a code; raises :class:`Trouble`."""
+    """Handle the choice and return a redirect with a code.
+
+    Raises:
+        Trouble: when the sign-in fails or is declined.
+    """
     with _noted(world, query, "account"):
         client = validate(world, tenant, query)
         if query.get("action", "").lower() != "accept":
@@ -106,7 +114,7 @@ def choose(world: World, vault: Vault, tenant: str, query: Query) -> Redirect:
 
 @contextlib.contextmanager
 def _noted(world: World, query: Query, who: str) -> Iterator[None]:
-    """A sign-in that fails is in the log of the app's tenant, where app and person are known there."""
+    """Log a failed sign-in in the person's tenant, if the app and the person are known there."""
     try:
         yield
     except Trouble as trouble:
@@ -127,8 +135,12 @@ def _consent(world: World, client: Client, tenant: Tenant, user: User, text: str
         consent.agree(world, tenant, principal, left, user)
 
 
-def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int, *, interactive: bool, scope: str = "") -> None:  # noqa: PLR0913 - a row has these
-    """A row of the sign-in log, with what the token is for where one was given, and the client's number or one of its own: no document says."""
+def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int, *, interactive: bool, scope: str = "") -> None:  # noqa: PLR0913 - the parts of a row
+    """Add a row to the sign-in log.
+
+    It says what the token is for, if one was issued. Its request number is the client's or a new
+    one, because no document says which.
+    """
     number = "" if tenant.log_numbers_itself else request.headers.get("client-request-id", "")
     wanted = scopes.parse(scope, world).wanted
     tenant.sign_ins.append(

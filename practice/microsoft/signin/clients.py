@@ -1,4 +1,4 @@
-"""Which app is asking, in which tenant, and whether it may: the checks that every endpoint begins with."""
+"""Client checks at the start of every endpoint: the app, the tenant, and whether the app may ask."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ BLOCKS: Final = {"block": 53003, "compliantDevice": 53000}
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An app registration, the tenant that it lives in, and the one that the request named (None: any)."""
+    """App registration, its home tenant, and the tenant that the request named (None: any)."""
 
     home: Tenant
     app: Json
     tenant: Tenant | None
 
     def tenant_for(self, world: World, account: str) -> tuple[Tenant, User]:
-        """The user who signs in, in the right tenant; raises AADSTS50034, 50020, 50057, 50105 or 53003."""
+        """Return the user who signs in and the user's tenant.
+
+        Raises:
+            Trouble: AADSTS50034, 50020, 50057, 50105 or 53003.
+        """
         found = world.find_user(account)
         if found is None:
             raise Trouble(50034, (account, self.tenant.name if self.tenant else "signed-in"))
@@ -43,7 +47,11 @@ class Client:
         return tenant, user
 
     def assigned(self, tenant: Tenant, user: User) -> None:
-        """Raises AADSTS50105 where the app is for assigned users only and this one is not."""
+        """Check that the user is assigned to the app, if the app requires that.
+
+        Raises:
+            Trouble: AADSTS50105 otherwise.
+        """
         client = next((item for item in tenant.principals.written() if item["appId"] == self.app["appId"]), None)
         if client and client.get("appRoleAssignmentRequired"):
             mine = {user.id, *(group["id"] for group in tenant.groups if any(user.known_as(member) for member in group["members"]))}
@@ -53,7 +61,11 @@ class Client:
 
 
 def tenant_named(world: World, name: str) -> Tenant | None:
-    """The tenant in the path, or None for any; raises AADSTS90002."""
+    """Return the tenant in the path, or None for any tenant.
+
+    Raises:
+        Trouble: AADSTS90002 when the tenant is unknown.
+    """
     if name.lower() in MANY:
         return None
     if found := world.tenant(name):
@@ -62,7 +74,11 @@ def tenant_named(world: World, name: str) -> Tenant | None:
 
 
 def client(world: World, tenant_name: str, client_id: str) -> Client:
-    """The app that asks; raises AADSTS900144, 90002, 700016, 50194 or 7000112."""
+    """Return the app that asks.
+
+    Raises:
+        Trouble: AADSTS900144, 90002, 700016, 50194 or 7000112.
+    """
     tenant = tenant_named(world, tenant_name)
     if not client_id:
         raise Trouble(900144, ("client_id",))
@@ -83,14 +99,17 @@ def client(world: World, tenant_name: str, client_id: str) -> Client:
 
 
 def _shut(item: Json) -> bool:
-    """Whether an app is deactivated, or disabled by Microsoft."""
+    """Return whether an app is deactivated, or disabled by Microsoft."""
     return bool(item.get("isDisabled")) or (item.get("disabledByMicrosoftStatus") or "NotDisabled") != "NotDisabled"
 
 
 def check_redirect(app: Json, uri: str) -> None:
-    """Byte for byte against the registration; raises AADSTS900971 or 50011.
+    """Compare the redirect URI with the registration, byte for byte.
 
-    The bot's own app, while nobody registered its address, takes any address on this machine.
+    Until an address is registered, the bot's own app accepts any address on this machine.
+
+    Raises:
+        Trouble: AADSTS900971 or 50011.
     """
     known = app.get("web", {}).get("redirectUris", [])
     if not known and app.get("_anyLoopbackRedirect") and urlsplit(uri).hostname in LOOPBACK:
@@ -102,7 +121,11 @@ def check_redirect(app: Json, uri: str) -> None:
 
 
 def check_secret(world: World, app: Json, secret: str | None) -> None:
-    """The client's secret; raises AADSTS7000218, 7000215 or 7000222."""
+    """Check the client secret.
+
+    Raises:
+        Trouble: AADSTS7000218, 7000215 or 7000222.
+    """
     if not secret:
         raise Trouble(7000218)
     for password in app.get("passwordCredentials", []):
@@ -114,7 +137,11 @@ def check_secret(world: World, app: Json, secret: str | None) -> None:
 
 
 def usable_account(user: User) -> None:
-    """Raises AADSTS50057 for a disabled account, or whatever else its sign-ins end with (locked, password expired, at risk)."""
+    """Check that the account can sign in.
+
+    Raises:
+        Trouble: AADSTS50057 for a disabled account, or the error set for its sign-ins (locked, password expired, at risk).
+    """
     if not user.enabled:
         raise Trouble(50057)
     if user.sign_in_error:
@@ -122,9 +149,13 @@ def usable_account(user: User) -> None:
 
 
 def conditional_access(tenant: Tenant, user: User, *, interactive: bool = False) -> None:
-    """What an enabled policy for this user and Exchange, or everything, demands: raises AADSTS53003, 53000, 50076 or 70043.
+    """Enforce the enabled policies that apply to this user, and to Exchange or all apps.
 
-    A person at the screen gives the second factor and signs in anew; a refresh of Webex Connect can do neither.
+    A person at the screen can give the second factor and sign in again. A refresh by Webex Connect
+    can do neither.
+
+    Raises:
+        Trouble: AADSTS53003, 53000, 50076 or 70043.
     """
     for policy in tenant.policies.conditional_access:
         if code := _demand(policy, user, interactive=interactive):
@@ -132,7 +163,7 @@ def conditional_access(tenant: Tenant, user: User, *, interactive: bool = False)
 
 
 def applied(tenant: Tenant, user: User, code: int, *, interactive: bool) -> Json:
-    """What a row of the sign-in log says of the policies: which one it failed for, and which did not apply."""
+    """Return the part of a sign-in log row about policies: those that failed and those not applied."""
     rows = []
     for policy in tenant.policies.conditional_access:
         controls = list((policy.get("grantControls") or {}).get("builtInControls", []))
@@ -147,7 +178,7 @@ def _touches(policy: Json, user: User) -> bool:
     conditions = policy.get("conditions", {})
     users, apps = conditions.get("users", {}), conditions.get("applications", {})
     if set(str((conditions.get("authenticationFlows") or {}).get("transferMethods") or "none").split(",")) != {"none"}:
-        return False  # for the device code alone, which this cloud does not serve
+        return False  # for the device code only, which this cloud does not serve
     allowed = (conditions.get("locations") or {}).get("excludeLocations", [])
     if request.headers.get(ids.PLACE, "") in allowed:
         return False
@@ -158,7 +189,7 @@ def _touches(policy: Json, user: User) -> bool:
 
 
 def _demand(policy: Json, user: User, *, interactive: bool) -> int:
-    """The AADSTS number that a policy ends the sign-in with, 0 where it lets it through."""
+    """Return the AADSTS number with which a policy stops the sign-in, or 0 if it does not."""
     if policy.get("state") != "enabled" or not _touches(policy, user):
         return 0
     controls = set((policy.get("grantControls") or {}).get("builtInControls", []))
@@ -170,5 +201,9 @@ def _demand(policy: Json, user: User, *, interactive: bool) -> int:
 
 
 def principal_of(client: Client, tenant: Tenant) -> Json:
-    """The client's service principal in the tenant; raises AADSTS700016."""
+    """Return the client's service principal in the tenant.
+
+    Raises:
+        Trouble: AADSTS700016.
+    """
     return consent.ensure_principal(tenant, client.home, client.app)

@@ -1,4 +1,4 @@
-"""Who agreed to what, and who may agree (facts/microsoft.md 1.5 to 1.7)."""
+"""Consent: the grants that exist, and the people who may grant (facts/microsoft.md 1.5 to 1.7)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ EXCLUDED: Final = frozenset({"EAS.AccessAsUser.All", "EWS.AccessAsUser.All", "IM
 
 
 def granted(tenant: Tenant, client: Json, user: User, resource: Json) -> set[str]:
-    """The scopes that this client has for this user on a resource; a grant counts at once ("takes effect immediately")."""
+    """Return the scopes that this client has for this user on a resource.
+
+    A grant counts at once ("takes effect immediately").
+    """
     scopes: set[str] = set()
     for grant in tenant.grants.written():
         mine = grant["consentType"] == "AllPrincipals" or grant["principalId"] == user.id
@@ -27,7 +30,11 @@ def granted(tenant: Tenant, client: Json, user: User, resource: Json) -> set[str
 
 
 def declared(world: World, app: Json, app_id: str, kind: str = "Scope") -> set[str]:
-    """The permissions of a kind that the app declares on a resource; raises AADSTS65006 for an id that is not exposed."""
+    """Return the permissions of a kind that the app declares on a resource.
+
+    Raises:
+        Trouble: AADSTS65006 for an ID that the resource does not expose.
+    """
     exposed = world.catalogue.scopes if kind == "Scope" else world.catalogue.roles
     names = {item["id"]: str(item["value"]) for item in exposed.get(app_id, [])}
     found: set[str] = set()
@@ -41,12 +48,15 @@ def declared(world: World, app: Json, app_id: str, kind: str = "Scope") -> set[s
 
 
 def resources(app: Json) -> list[str]:
-    """The app ids of the resources that the app declares permissions on."""
+    """Return the app IDs of the resources on which the app declares permissions."""
     return [str(entry.get("resourceAppId", "")) for entry in app.get("requiredResourceAccess", [])]
 
 
 def asked(world: World, app: Json, request: Request) -> dict[str, set[str]]:
-    """The scopes to agree to, by resource app id; ``.default`` means all that is declared on every resource."""
+    """Return the scopes to consent to, by resource app ID.
+
+    ``.default`` means everything that is declared on every resource.
+    """
     if any(item.default for item in request.wanted):
         named = {item.app_id for item in request.wanted}
         return {app_id: declared(world, app, app_id) for app_id in {*resources(app), *named}}
@@ -57,7 +67,10 @@ def asked(world: World, app: Json, request: Request) -> dict[str, set[str]]:
 
 
 def missing(world: World, tenant: Tenant, client: Json | None, user: User, scopes: dict[str, set[str]]) -> dict[str, set[str]]:
-    """What of the asked scopes nobody agreed to yet. OpenID's own words never need consent here."""
+    """Return the requested scopes that still need consent, by resource app ID.
+
+    OpenID's own scopes never need consent here.
+    """
     left: dict[str, set[str]] = {}
     for app_id, names in scopes.items():
         resource = resource_of(tenant, app_id)
@@ -69,14 +82,21 @@ def missing(world: World, tenant: Tenant, client: Json | None, user: User, scope
 
 
 def resource_of(tenant: Tenant, app_id: str) -> Json:
-    """The resource's service principal in the tenant; raises AADSTS500011."""
+    """Return the resource's service principal in the tenant.
+
+    Raises:
+        Trouble: AADSTS500011 when there is none.
+    """
     if found := first(tenant.principals.written(), {"appId": app_id}):
         return found
     raise Trouble(500011, (app_id, tenant.name))
 
 
 def may_consent(world: World, tenant: Tenant, user: User, left: dict[str, set[str]], client: Json | None) -> bool:
-    """Whether this user may agree for themselves: an administrator always, others by the tenant's policy (1.7)."""
+    """Return whether this user may consent for themselves.
+
+    An administrator always may. For others the tenant's policy decides (facts/microsoft.md 1.7).
+    """
     if user.roles & ids.CONSENTERS:
         return True
     if client and client.get("appRoleAssignmentRequired"):
@@ -96,7 +116,7 @@ def _allowed(tenant: Tenant, app_id: str, name: str) -> bool:
 
 
 def agree(world: World, tenant: Tenant, client: Json, scopes: dict[str, set[str]], user: User | None) -> None:
-    """Write the grants: for one user, or for the whole organisation when there is none."""
+    """Write the grants for one user, or for the whole organization if ``user`` is None."""
     for app_id, names in scopes.items():
         resource = resource_of(tenant, app_id)
         key = {
@@ -113,7 +133,7 @@ def agree(world: World, tenant: Tenant, client: Json, scopes: dict[str, set[str]
 
 
 def assign_roles(world: World, tenant: Tenant, client: Json, app_id: str, names: set[str]) -> None:
-    """Give the client's service principal app roles of a resource, once each."""
+    """Assign app roles of a resource to the client's service principal, once each."""
     resource = resource_of(tenant, app_id)
     for role in world.catalogue.roles.get(app_id, []):
         key = {"principalId": client["id"], "resourceId": resource["id"], "appRoleId": role["id"]}
@@ -123,7 +143,7 @@ def assign_roles(world: World, tenant: Tenant, client: Json, app_id: str, names:
 
 
 def assignment(world: World, client: Json, resource: Json, role_id: str) -> Json:
-    """An appRoleAssignment of a service principal."""
+    """Return an appRoleAssignment of a service principal."""
     return {
         "id": new_id(),
         "appRoleId": role_id,
@@ -137,7 +157,11 @@ def assignment(world: World, client: Json, resource: Json, role_id: str) -> Json
 
 
 def ensure_principal(tenant: Tenant, home: Tenant, app: Json) -> Json:
-    """The client's service principal here; consent to a multitenant app makes it. Raises AADSTS700016 for a single-tenant one."""
+    """Return the client's service principal in this tenant; create it for a multitenant app.
+
+    Raises:
+        Trouble: AADSTS700016 for a single-tenant app of another tenant, or an app at home without one.
+    """
     if found := first(tenant.principals.written(), {"appId": app["appId"]}):
         return found
     if home.id == tenant.id or app.get("signInAudience") == "AzureADMyOrg":
@@ -147,7 +171,11 @@ def ensure_principal(tenant: Tenant, home: Tenant, app: Json) -> Json:
 
 
 def usable(tenant: Tenant, client: Json, user: User, item: Wanted) -> set[str]:
-    """The scopes of a token for a resource; raises AADSTS65001 when something asked for was not agreed to."""
+    """Return the scopes of a token for a resource.
+
+    Raises:
+        Trouble: AADSTS65001 when a requested scope lacks consent.
+    """
     have = granted(tenant, client, user, resource_of(tenant, item.app_id))
     needed = set() if item.default else set(item.scopes)
     if not have or needed - have:
@@ -156,7 +184,7 @@ def usable(tenant: Tenant, client: Json, user: User, item: Wanted) -> set[str]:
 
 
 def roles_of(world: World, tenant: Tenant, client: Json, app_id: str) -> list[str]:
-    """The app roles of a resource that the client's service principal was given."""
+    """Return the app roles of a resource that the client's service principal has."""
     resource = resource_of(tenant, app_id)
     names = {role["id"]: str(role["value"]) for role in world.catalogue.roles.get(app_id, [])}
     mine = (item for item in world.seen(tenant.assignments) if item["principalId"] == client["id"] and item["resourceId"] == resource["id"])

@@ -1,4 +1,4 @@
-"""AADSTS errors as the token endpoint, a redirect or a page tells them (facts/microsoft.md section 5)."""
+"""AADSTS errors, as in the token endpoint, a redirect or a page (facts/microsoft.md section 5)."""
 
 from __future__ import annotations
 
@@ -87,8 +87,11 @@ TEXTS: Final = {
 }
 
 
-class Trouble(Exception):  # noqa: N818 - Microsoft's own word is "error", which every place here means differently
-    """An AADSTS error with the values in its text; ``back`` says whether the app hears of it by a redirect."""
+class Trouble(Exception):  # noqa: N818 - Microsoft's term is "error", which means something else everywhere here
+    """Error with an AADSTS number and the values in its text.
+
+    ``back`` means that the app receives it by a redirect.
+    """
 
     def __init__(self, code: int, values: tuple[str, ...] = (), *, back: bool = False) -> None:
         super().__init__(code)
@@ -96,21 +99,21 @@ class Trouble(Exception):  # noqa: N818 - Microsoft's own word is "error", which
 
     @property
     def error(self) -> str:
-        """The OAuth error word."""
+        """Code of the OAuth error."""
         return TEXTS[self.code][0]
 
     @property
     def status(self) -> int:
-        """The HTTP status: 401 for a client that could not prove itself."""
+        """Status of the HTTP response: 401 for a client that could not authenticate."""
         return 401 if self.error == "invalid_client" and self.code != 65006 else 400  # noqa: PLR2004 - AADSTS65006
 
     def description(self, trace: str, correlation: str, at: datetime) -> str:
-        """The text with the ids that Microsoft's support asks for."""
+        """Return the text with the IDs that Microsoft's support asks for."""
         text = TEXTS[self.code][1].format(*self.values)
         return f"AADSTS{self.code}: {text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {at:%Y-%m-%d %H:%M:%SZ}"
 
     def body(self, at: datetime, correlation: str = "") -> dict[str, Any]:
-        """The token endpoint's error body."""
+        """Return the token endpoint's error body."""
         trace, correlation = str(uuid.uuid4()), correlation or str(uuid.uuid4())
         return {
             "error": self.error,

@@ -1,4 +1,4 @@
-"""The sign-in pages: plain HTML that works in any browser, with every value escaped."""
+"""Sign-in pages: plain HTML for any browser, with every value escaped."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ STYLE = (
 
 
 def page(title: str, body: str) -> str:
-    """A whole page."""
+    """Return a whole page."""
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title><style>{STYLE}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>'
 
 
 def accounts(tenants: Iterable[Tenant], hint: str) -> str:
-    """The accounts to choose from; the hinted one is chosen already."""
+    """Return the accounts to choose from; the hinted account is selected."""
     users = [user for tenant in tenants for user in tenant.users.values()]
     return "".join(
         f'<label><input type="radio" name="account" value="{escape(user.upn)}" required'
@@ -37,7 +37,7 @@ def accounts(tenants: Iterable[Tenant], hint: str) -> str:
 
 
 def chooser(title: str, app: str, wanted: Iterable[str], choice: str, values: Iterable[tuple[str, str]]) -> str:
-    """The form: who is it, and do they accept what the app asks for. It posts to its own address."""
+    """Return the form for the account and the consent; it posts to its own URL."""
     hidden = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in values)
     scopes = "".join(f"<li><code>{escape(scope)}</code></li>" for scope in wanted)
     buttons = '<button name="action" value="accept">Accept</button><button name="action" value="decline">Decline</button>'
@@ -45,13 +45,16 @@ def chooser(title: str, app: str, wanted: Iterable[str], choice: str, values: It
 
 
 def trouble(text: str, back: str = "") -> str:
-    """What went wrong, with Microsoft's own code, and the way ``back`` to the app where Microsoft offers one."""
+    """Return the error page with Microsoft's code.
+
+    ``back`` is the link to the app, if Microsoft offers one.
+    """
     link = f'<p><a href="{escape(back)}">Return to the application without granting consent</a></p>' if back else ""
     return page("Sorry, but we're having trouble signing you in.", f"<p>{escape(text)}</p>{link}")
 
 
 def form_post(uri: str, values: Iterable[tuple[str, str]]) -> str:
-    """response_mode=form_post: a form that sends itself."""
+    """Return a form that submits itself, for response_mode=form_post."""
     fields = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in values)
     form = f'<form method="post" action="{escape(uri)}">{fields}<button>Continue</button></form>'
     return page("Working", f"{form}<script>document.forms[0].submit()</script>")

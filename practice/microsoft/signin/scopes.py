@@ -1,4 +1,4 @@
-"""What a scope string asks for: permissions on resources, and the words of OpenID."""
+"""Scope strings: permissions on resources, and the scopes of OpenID."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT: Final = ".default"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Permissions on one resource: its app id, the audience of a token for it, and the scopes by name."""
+    """Permissions on one resource: its app ID, the audience of its tokens, and the names of the scopes."""
 
     app_id: str
     audience: str
@@ -33,20 +33,24 @@ class Wanted:
 
     @property
     def default(self) -> bool:
-        """Whether the app asks for all that it declares or was granted."""
+        """True if the app asks for everything that it declares or was granted."""
         return DEFAULT in self.scopes
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A scope string taken apart."""
+    """Parsed scope string."""
 
     wanted: tuple[Wanted, ...]
     oidc: frozenset[str]
 
 
 def parse(text: str, world: World) -> Request:
-    """Take a scope string apart; raises AADSTS70011 or 500011 for what no resource exposes."""
+    """Parse a scope string.
+
+    Raises:
+        Trouble: AADSTS70011 or 500011 for a scope that no resource exposes.
+    """
     names: dict[str, set[str]] = {}
     oidc = frozenset(word for word in text.split() if word in OIDC)
     for word in text.split():
@@ -60,14 +64,24 @@ def parse(text: str, world: World) -> Request:
 
 
 def one(request: Request, text: str) -> Wanted | None:
-    """The one resource of a token request; raises AADSTS70011 when there are two."""
+    """Return the only resource of a token request, or None without a resource.
+
+    Raises:
+        Trouble: AADSTS70011 when there are two.
+    """
     if len({item.app_id for item in request.wanted}) > 1 or len(request.wanted) > 1:
         raise Trouble(70011, (text,))
     return request.wanted[0] if request.wanted else None
 
 
 def _split(word: str, world: World) -> tuple[str, str]:
-    """Audience and scope. This cloud's own addresses stand for the resources, as those of a national cloud do."""
+    """Return the audience and the scope.
+
+    This cloud's own addresses represent the resources, as those of a national cloud do.
+
+    Raises:
+        Trouble: AADSTS500011 for an unknown resource.
+    """
     resource, slash, scope = word.rpartition("/")
     if not slash:
         return GRAPH, word

@@ -1,4 +1,7 @@
-"""The token endpoint: authorization_code, refresh_token and client_credentials (facts/microsoft.md section 4)."""
+"""Token endpoint: authorization_code, refresh_token and client_credentials.
+
+Source: facts/microsoft.md section 4.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,19 @@ GRANTS: Final = ("authorization_code", "refresh_token", "client_credentials")
 
 
 class TokenEndpoint:
-    """Redeems codes, refresh tokens and secrets for tokens."""
+    """Endpoint that redeems codes, refresh tokens and client secrets for tokens."""
 
     def __init__(self, world: World, vault: Vault, keys: Keys) -> None:
         self._world, self._vault, self._keys = world, vault, keys
 
     def answer(self, tenant: str, form: dict[str, str]) -> Json:
-        """The answer's body; raises :class:`Trouble`, and a person's failed sign-in is in the log then."""
+        """Return the response body.
+
+        A person's failed sign-in is added to the log.
+
+        Raises:
+            Trouble: when the request is refused.
+        """
         try:
             return self._answered(tenant, form)
         except Trouble as trouble:
@@ -33,7 +42,10 @@ class TokenEndpoint:
             raise
 
     def _note(self, form: dict[str, str], code: int) -> None:
-        """A row of the log where it is known who signs in: redeeming a code belongs to an interactive sign-in, a refresh does not."""
+        """Add a row to the log if the person who signs in is known.
+
+        Redeeming a code is part of an interactive sign-in; a refresh is not.
+        """
         first = self._vault.codes.get(form.get("code", ""))
         record = first or self._vault.refresh.get(form.get("refresh_token", ""))
         app = self._world.application(record.client_id, settled=False) if record else None
@@ -99,7 +111,7 @@ class TokenEndpoint:
         clients.usable_account(user)
         return tenant, user
 
-    def _delegated(self, client: Client, tenant: Tenant, user: User, text: str, first: Code | Refresh, nonce: str) -> Json:  # noqa: PLR0913, PLR0917 - a token is made of these
+    def _delegated(self, client: Client, tenant: Tenant, user: User, text: str, first: Code | Refresh, nonce: str) -> Json:  # noqa: PLR0913, PLR0917 - the parts of a token
         asked = scopes.parse(text, self._world)
         item = scopes.one(asked, text) or Wanted(ids.GRAPH_APP, scopes.GRAPH, frozenset())
         principal = clients.principal_of(client, tenant)

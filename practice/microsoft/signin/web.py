@@ -1,4 +1,4 @@
-"""The sign-in half as a Flask blueprint at the root of the site; its paths are read without regard to case."""
+"""Flask blueprint of the sign-in half, at the root of the site; its paths are not case-sensitive."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONSENT: Final = ("v2.0/adminconsent", "adminconsent")
 
 
 def blueprint(world: World, vault: Vault, keys: Keys) -> Blueprint:
-    """Everything under ``/{tenant}/``."""
+    """Return the blueprint of everything under ``/{tenant}/``."""
     site = Site(world, vault, keys)
     bp = Blueprint("entra", __name__)
     bp.add_url_rule("/<tenant>/<path:rest>", "entra", site.answer, methods=["GET", "POST"])
@@ -33,14 +33,14 @@ def blueprint(world: World, vault: Vault, keys: Keys) -> Blueprint:
 
 
 class Site:
-    """Dispatches by path and method; everything happens under the world's lock."""
+    """Dispatcher by path and method; all work is done under the world's lock."""
 
     def __init__(self, world: World, vault: Vault, keys: Keys) -> None:
         self._world, self._vault, self._keys = world, vault, keys
         self._token = TokenEndpoint(world, vault, keys)
 
     def answer(self, tenant: str, rest: str) -> AnyResponse:
-        """The answer to any path below a tenant; 404 for the others."""
+        """Return the response to any path below a tenant; 404 for unknown paths."""
         path = rest.lower()
         with self._world.lock:
             if path == TOKEN:
@@ -84,7 +84,7 @@ class Site:
         form = {**_basic(), **request.form.to_dict()}
         try:
             if request.method != "POST":
-                raise Trouble(900561)  # noqa: TRY301 - one place answers every trouble
+                raise Trouble(900561)  # noqa: TRY301 - one place answers every Trouble
             body = self._token.answer(tenant, form)
         except Trouble as trouble:
             return _json(trouble.body(self._world.now(), request.headers.get("client-request-id", "")), trouble.status)
@@ -134,7 +134,7 @@ def _json(body: Json, status: int) -> Response:
 
 
 def _basic() -> dict[str, str]:
-    """Client id and secret from a Basic header, where a client sends them so."""
+    """Return the client ID and secret of a Basic header, or an empty dict."""
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "basic":
         return {}

@@ -24,7 +24,7 @@ WHAT = {
 
 
 def examples() -> dict[str, cards.Card]:
-    """By a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     kinds = ("opened", "signed_in", "approved", "changing", "changed", "handed_over", "finished", "refused", "other")
     lines = tuple(_line(kind, 90 + number) for number, kind in enumerate(kinds))
     hostile = AuditLine(AT, Text("audit.what.opened", {"kind": HOSTILE}), HOSTILE, HOSTILE, HOSTILE, 1)

@@ -1,4 +1,4 @@
-"""Every card in every state, with contents as they occur: one function, for tests and for pictures."""
+"""Examples of every card in every state, with realistic contents, for tests and for pictures."""
 
 from __future__ import annotations
 

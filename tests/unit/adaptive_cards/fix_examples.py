@@ -15,7 +15,7 @@ HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `cod
 
 
 def examples() -> dict[str, cards.Card]:
-    """By a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     return {
         "plan-fix-nothing": _plan(),
         "plan-fix-named": _plan(FOUND, turn=Turn.ADMINISTRATOR),

@@ -15,7 +15,7 @@ HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `cod
 
 
 def examples() -> dict[str, cards.Card]:
-    """By a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     files = {
         "tac-file": TacFileView(MAILBOX, NAME, (*FILES, "screenshot.png"), AT, "a_638211456712345678", "2c8ad0a4-88aa-4a43-b31b-b46d"),
         "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False, direct=True),

@@ -1,4 +1,4 @@
-"""What the card of the audit trail says in each state."""
+"""Contents of the audit trail's card in each state."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def test_ten_rows_and_the_file(examples: dict[str, Card], nodes: Any):
 
 
 def test_every_kind_of_event_has_its_words():
-    """What is recorded of a run is told in words, not by its name."""
+    """Every recorded kind of event has a text, so it is never shown by its code name."""
     assert [kind for kind in Kind if kind not in NOT_RECORDED and not has_text(f"audit.what.{kind}")] == []

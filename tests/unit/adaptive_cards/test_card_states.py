@@ -1,4 +1,4 @@
-"""What each card says and offers in each state."""
+"""Contents and buttons of each card in each state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Nodes = Callable[[Any], Iterator[dict[str, Any]]]
 
 
 def verbs(card: Card, nodes: Nodes) -> list[str]:
-    """What the card's buttons do, in the order they stand; ``open`` for a page."""
+    """Return the verbs of the card's buttons in sorted order; ``open`` means a page."""
     found = [
         node["data"]["do"] if "data" in node else "open"
         for node in nodes(card.content)
@@ -29,7 +29,7 @@ def verbs(card: Card, nodes: Nodes) -> list[str]:
 
 
 def looks(card: Card) -> tuple[str, str]:
-    """The band's colour and glyph."""
+    """Return the band's color and glyph."""
     band = card.content["body"][1]
     cells = band["items"][0]["columns"]
     return band["style"], cells[0]["items"][0]["text"] if len(cells) > 1 else ""
@@ -126,19 +126,19 @@ def test_buttons(name: str, examples: Cards, nodes: Nodes):
 
 @pytest.mark.parametrize("name", LOOKS)
 def test_band(name: str, examples: Cards):
-    """The band's colour and glyph follow whose turn it is, or how it ended."""
+    """The band's color and glyph show whose turn it is, or how the run ended."""
     assert looks(examples[name]) == LOOKS[name]
 
 
 def test_plan_buttons_name_their_plan(examples: Cards, nodes: Nodes):
-    """An approval carries the run and the plan it approves, so that a press on an older card approves nothing else."""
+    """An approval carries its run and plan, so a press on an older card approves nothing else."""
     data = {node["data"]["do"]: node["data"] for node in nodes(examples["plan"].content) if "data" in node}
     named = {"run": "7Q4K", "plan": "p3"}
     assert data == {do: {"do": do, **named} for do in ("approve_tenant", "approve", "cancel", "least_privilege")}
 
 
 def test_plan_counts_what_each_approval_covers(examples: Cards):
-    """The green button approves the app's and the mailbox's changes; the tenant's stand apart in the sum."""
+    """The green button approves the changes of the app and the mailbox; the tenant's are separate."""
     assert '"Approve 8 changes"' in json.dumps(examples["plan"].content)
     assert examples["plan"].text.startswith(
         "9 changes to approve. Nothing is changed yet. Approver's turn: 8 changes to one app and one mailbox, and 1 to"
@@ -156,14 +156,17 @@ def test_plan_shows_whole_commands_and_short_values(examples: Cards, nodes: Node
 
 
 def test_plan_says_per_line_what_cannot_be_undone(examples: Cards):
-    """Where one change of a group is not reversible, each line says which it is."""
+    """If one change of a group is not reversible, each line says whether it is."""
     mixed = json.dumps(examples["plan-mixed"].content)
     assert (mixed.count('"reversible"'), mixed.count('"cannot be undone"')) == (1, 1)
 
 
 @pytest.mark.parametrize("name", ["signin-asked-in-vain", "consent-asked-in-vain"])
 def test_who_cannot_be_asked_is_corrected_in_sight(name: str, examples: Cards, nodes: Nodes):
-    """Not behind a button: the field is open in a red box, with what was typed and why nobody was asked."""
+    """A person who cannot be asked is shown in an open red field, not behind a button.
+
+    The field holds the typed text, with the reason why no card was sent.
+    """
     body = examples[name].content["body"]
     (box,) = [part for part in body if part.get("style") == "attention"]
     assert box["items"][0]["value"] == "admin@contoso,com"
@@ -211,7 +214,7 @@ def word(cells: list[dict[str, Any]], nodes: Nodes) -> str:
 
 
 def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
-    """The four stations say where the mail is: passed with a time, next with a word, the rest not yet."""
+    """The four stations say where the mail is: a time if passed, a word if next, the rest not yet."""
     names = [f"mail-{name}" for name in ("send", "on-its-way", "forwarded", "agent", "problem", "late", "from-itself", "answer-problem")]
     rows = {name: [part["columns"] for part in examples[name].content["body"] if len(part.get("columns", [])) == 4] for name in names}
     assert {name: [word(cells, nodes) for cells in found] for name, found in rows.items()} == {
@@ -237,14 +240,14 @@ def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
     ],
 )
 def test_a_mail_that_does_not_come_through(examples: Cards, name: str, told: str):
-    """What stopped, whose turn it is, and below it the reason with what to do."""
+    """A mail that stops is named first, with whose turn it is, and then the reason and what to do."""
     card = examples[f"mail-{name}"]
     assert " ".join(card.text.split()).startswith(told)
     assert "Read the trace row." in json.dumps(card.content)
 
 
 def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
-    """Values typed before stand in their fields; a choice that does not exist falls back to the usual one."""
+    """The first card keeps typed values, and a choice that does not exist becomes the default."""
     fields = {node["id"]: node.get("value", "") for node in nodes(examples["intake-errors"].content) if "id" in node}
     assert fields == {
         "callback_url": "https://contoso.us.webexconnect.io",
@@ -258,13 +261,13 @@ def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
 
 @pytest.mark.parametrize(("typed", "kept"), [("no", "no"), ("false", "no"), ("true", "yes"), ("maybe", "yes")])
 def test_intake_keeps_a_switch(typed: str, kept: str, nodes: Nodes):
-    """No is still no when another field has to be corrected, in whichever words it was sent."""
+    """The answer No stays No while another field is corrected, in whatever words it was sent."""
     card = intake(IntakeView(Header("7Q4K", "support@contoso.com", 1), {"keep_copy": typed}))
     assert [node["value"] for node in nodes(card.content) if node.get("id") == "keep_copy"] == [kept]
 
 
 def test_connect_form_names_the_secret_only_as_a_link(examples: Cards, nodes: Nodes):
-    """The secret stands behind a page that opens once; when it is gone, so is the button."""
+    """The secret is behind a link that opens once; when the secret is gone, so is the button."""
     assert [node["url"] for node in nodes(examples["connect"].content) if "url" in node] == ["https://bot.contoso.com/handover/7Q4K"]
     assert [node["url"] for node in nodes(examples["connect-filled-in"].content) if "url" in node] == []
 

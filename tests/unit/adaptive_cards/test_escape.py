@@ -27,7 +27,10 @@ def test_markdown_is_escaped(written: str, shown: str):
 
 
 def test_plain_is_one_line():
-    """Line ends become one space; control signs, direction marks and lone surrogates go; letters of any script stay."""
+    """Line ends become one space, and control characters, direction marks and surrogates go.
+
+    Letters of any script stay.
+    """
     assert plain("a\r\n\r\nb\u202e\u200fc\x00\x1b\ud800 \u05d0\u05d1") == "a bc \u05d0\u05d1"
     assert plain("x" * 5000, 10) == "x" * 9 + "\u2026"
 
@@ -42,18 +45,18 @@ def test_an_address_keeps_its_domain():
 @pytest.mark.parametrize("length", [12, 24, 33, 40, 160])
 @pytest.mark.parametrize("value", ["x" * 5000, f"{'x' * 99}@{'y' * 99}", f"a@{'y' * 99}", f"{'x' * 99}@b.io", f"say {'x' * 99}@b.io"])
 def test_shortened_is_short(value: str, length: int):
-    """Nothing is longer than asked for."""
+    """A shortened text is never longer than ``length``."""
     assert len(shorten(value, length)) <= length
 
 
 def test_tame_shortens_only_what_cannot_break():
-    """Words and hyphened ids stay whole; one long word is shortened where it stands."""
+    """Words and hyphenated ids stay whole, and one long word is shortened in its place."""
     guid = "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28"
     assert tame(f"app {guid} {'x' * 41}.") == f"app {guid} {'x' * 20}\u2026{'x' * 18}."
 
 
 def test_facts_and_templates_are_taken_apart_unseen():
-    """An unseen sign stands where a client would see a link or something to expand."""
+    """An invisible character breaks up text that a client would show as a link or expand."""
     assert fact("[a](b)") == "[a]\u2060(b)"
     assert no_template("${x} $x {x}") == "$\u2060{x} $x {x}"
 

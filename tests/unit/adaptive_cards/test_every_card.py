@@ -1,4 +1,4 @@
-"""What holds for every card in every state (sketches, "What Webex forced")."""
+"""Rules that every card in every state follows (sketches, "What Webex forced")."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_has_at_most_five_actions(card: Card, nodes: Nodes):
 
 
 def test_uses_only_what_webex_shows(card: Card, nodes: Nodes):
-    """No images, no toggled visibility, nothing newer than 1.3."""
+    """Cards use no images, no toggled visibility and nothing newer than version 1.3."""
     known = {
         *("AdaptiveCard", "TextBlock", "RichTextBlock", "TextRun", "ColumnSet", "Column", "Container", "FactSet", "ActionSet"),
         *("Action.Submit", "Action.OpenUrl", "Action.ShowCard", "Input.Text", "Input.ChoiceSet"),
@@ -59,7 +59,10 @@ def test_every_text_wraps(card: Card, nodes: Nodes):
 
 
 def test_no_input_is_named_like_a_data_key(card: Card, nodes: Nodes):
-    """Inputs and data are merged by the client: no name stands in both, and every button has a verb."""
+    """The name of an input is never a data key, because the client merges both.
+
+    Every button has a verb.
+    """
     inputs = {node["id"] for node in nodes(card.content) if str(node.get("type", "")).startswith("Input.")}
     data = [node["data"] for node in nodes(card.content) if "data" in node]
     assert inputs.isdisjoint(key for item in data for key in item)
@@ -70,7 +73,10 @@ READS = {"intake", "typed", "ask_administrator", "ask_consent", "skip_rehearsal"
 
 
 def test_only_what_reads_an_input_waits_for_it(card: Card, nodes: Nodes):
-    """Beside an input every other button is bound to none: Cancel and Help can be pressed while a required field is empty."""
+    """On a card with an input, the other buttons are bound to none of its inputs.
+
+    So Cancel and Help can be pressed while a required field is empty.
+    """
     everything = list(nodes(card.content))
     beside = any(str(node.get("type", "")).startswith("Input.") for node in everything)
     buttons = [node for node in everything if node.get("type") == "Action.Submit"]
@@ -85,12 +91,15 @@ def test_has_a_text_for_notifications(card: Card):
 
 
 def test_no_template_is_left(card: Card):
-    """No client finds anything to expand: ``${`` stands nowhere."""
+    """No card contains ``${``, so a client finds nothing to expand."""
     assert "${" not in json.dumps(card.content)
 
 
 def test_markdown_is_ours_only(card: Card, nodes: Nodes):
-    """A TextBlock never holds an unescaped sign of Markdown, so nobody plants a link, bold words or a list."""
+    """A TextBlock never holds an unescaped Markdown character.
+
+    So no person can plant a link, bold words or a list.
+    """
     texts = [node["text"] for node in nodes(card.content) if node.get("type") == "TextBlock"]
     assert [text for text in texts if re.search(r"(?<!\\)[\[\]*`<>~]", text)] == []
 
@@ -108,7 +117,7 @@ def test_no_sign_steers_the_line(card: Card, nodes: Nodes):
 
 
 def test_nothing_widens_the_card(card: Card, nodes: Nodes):
-    """No unbreakable piece is longer than 40 characters outside a TextBlock."""
+    """Outside a TextBlock, text without a break is never longer than 40 characters."""
     runs = [node["text"] for node in nodes(card.content) if node.get("type") == "TextRun"]
     values = [fact["value"] for node in nodes(card.content) for fact in node.get("facts", [])]
     assert [piece for text in runs + values for piece in re.split(r"[\s-]", text) if len(piece) > 40] == []
@@ -120,7 +129,7 @@ def test_one_green_button(card: Card, nodes: Nodes):
 
 
 def test_starts_with_kicker_and_band(card: Card):
-    """The first two parts are the kicker and the tinted band; the only red boxes besides the band hold a field."""
+    """A card starts with the kicker and the tinted band, and other red boxes hold only a field."""
     kicker, band, *rest = card.content["body"]
     assert kicker["type"] == "ColumnSet"
     assert band["style"] in {"accent", "emphasis", "good", "attention"}

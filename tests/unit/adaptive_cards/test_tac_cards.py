@@ -1,4 +1,4 @@
-"""What the two cards of a case for Cisco TAC say in each state."""
+"""Contents of the two cards of a case for Cisco TAC in each state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check's card says and offers in each state."""
+"""Contents and buttons of a check's card in each state."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ WAYS = {
 
 
 def pressed(action: dict[str, Any]) -> Any:
-    """What a button says and sends or opens."""
+    """Return a button's title and the data or address that it sends or opens."""
     return (action["title"], action.get("data") or action["url"]) if action["type"] != "Action.ShowCard" else action["title"]
 
 
@@ -134,7 +134,7 @@ def test_buttons_of_a_check(name: str, examples: Cards, nodes: Nodes):
 
 @pytest.mark.parametrize("name", BANDS)
 def test_band_of_a_check(name: str, examples: Cards):
-    """Red is a broken mail's way alone, green a proven one; what nobody knows is neither."""
+    """Only a broken mail flow is red and only a proven one is green; an unknown one is neither."""
     band = examples[name].content["body"][1]
     assert (band["style"], band["items"][0]["columns"][0]["items"][0]["text"]) == BANDS[name]
 
@@ -153,7 +153,10 @@ def test_way(name: str, examples: Cards, nodes: Nodes):
 
 
 def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
-    """A single cause names the fact that is wrong, since the band has the sentence; then expected, seen, evidence, remedy."""
+    """A single cause shows the wrong fact, then expected, seen, evidence and remedy.
+
+    The band has its sentence.
+    """
     found = next(node for node in nodes(examples["verdict-broken"].content) if node.get("type") == "FactSet")
     assert [fact["title"] for fact in found["facts"]] == ["Expected", "Seen", "Evidence", "Remedy"]
     assert found["facts"][2]["value"] == (
@@ -172,7 +175,7 @@ def test_several_causes_are_all_named(examples: Cards, nodes: Nodes):
 
 
 def test_symptoms_stand_below_their_cause(examples: Cards, nodes: Nodes):
-    """What a cause explains is named under it and never in red."""
+    """Symptoms are listed under the cause that explains them and are never red."""
     card = examples["verdict-two-causes"]
     assert below(card, "Explained by M4, not causes of their own", nodes) == [
         "\u2192 T1 Copies reach Webex Connect Not delivered 24 Nov 10:38:02 UTC",
@@ -192,7 +195,7 @@ def test_what_may_explain_it_says_what_would_prove_it(examples: Cards, nodes: No
 
 
 def test_proofs_have_an_age(examples: Cards, nodes: Nodes):
-    """What was proven says when; settings that were just read are counted."""
+    """Proofs show their age, and settings that were just read are counted."""
     assert below(examples["verdict-healthy"], "Proven", nodes) == [
         "\u2713 V1 Forwarded copy delivered to Webex Connect 11 min ago",
         "\u2713 V3 An agent's answer left 26 min ago",
@@ -226,7 +229,7 @@ def test_without_a_proof_nothing_is_said_to_flow(make_verdict: ModuleType):
 
 
 def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
-    """The list of all findings is grouped by access, what was skipped apart; its sum counts each kind."""
+    """The list of all findings is grouped by access, with skipped ones apart and a sum of each kind."""
     opened = next(node["card"] for node in nodes(examples["verdict-broken"].content) if node.get("title") == "All 14 findings")
     titles = words(opened, nodes)
     assert titles == [
@@ -245,7 +248,7 @@ def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
 
 
 def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
-    """Where room is short, rows become lines of a list: every finding is still there, and both causes have their remedy."""
+    """If room is short, rows become lines of a list, and every finding and remedy is still shown."""
     card = examples["verdict-thirty"]
     opened = next(node["card"] for node in nodes(card.content) if node.get("title") == "All 30 findings")
     facts = [fact for node in nodes(card.content) for fact in node.get("facts", [])]
@@ -255,7 +258,10 @@ def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
 
 
 def test_a_setting_is_proven_by_what_it_stopped(make_verdict: ModuleType, nodes: Nodes):
-    """A cause without evidence shows that of what it explains, which is drawn as explained in every list."""
+    """A cause without evidence shows the evidence of the symptom that it explains.
+
+    Every list shows that symptom as explained.
+    """
     mail = make_verdict.line("M3", "Copies", State.WRONG, evidence=(Evidence("trace", "550 5.7.520 AS(7555)"),))
     setting = make_verdict.line("M4", "Policy", State.WRONG, remedy=Text("remedy.forwarding_blocked"))
     card = make_verdict.checked(0, ("forwarding_blocked", setting), symptoms=(replace(mail, explained_by="M4"),), lines=(setting, mail))
@@ -269,7 +275,10 @@ def test_a_setting_is_proven_by_what_it_stopped(make_verdict: ModuleType, nodes:
 
 
 def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Nodes):
-    """Of what the servers said only the end is shown, and nothing twice; an unknown code is shown whole, with its id."""
+    """Only the end of an SMTP transcript is shown, and nothing twice.
+
+    An unknown code is shown whole, with its id.
+    """
     said = tuple(Evidence("transcript", f"250 line {number}") for number in range(9))
     login = make_verdict.line("C6", "Login", State.WRONG, seen="AUTH: 535 5.7.3 no", evidence=(Evidence("smtp", "535 5.7.3 no"), *said))
     coded = (Evidence("entra", "400 AADSTS999999: What nobody knows yet."), Evidence("correlation-id", "4451a062-91fd"))
@@ -283,7 +292,11 @@ def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Node
 
 
 def test_commands_of_the_cause_come_first(make_verdict: ModuleType, nodes: Nodes):
-    """The equivalents stand whole, each with the id of its finding, none twice; where a button is left they open by themselves."""
+    """Commands are shown whole, each once, with the id of its finding.
+
+    Those of the cause come first. If the card has room for another button, Commands is a button of
+    its own.
+    """
     blocked = ("forwarding_blocked", make_verdict.POLICY)
     card = make_verdict.checked(0, blocked, fix=make_verdict.FIX, lines=(make_verdict.POLICY, *make_verdict.RIGHT))
     opened = next(node["card"] for node in nodes(card.content) if node.get("title") == "Commands")
@@ -300,12 +313,15 @@ def test_ahead(days: float, shown: str):
 
 
 def test_the_next_date_stands_last(examples: Cards, nodes: Nodes):
-    """Nobody has to act now, and when somebody will."""
+    """The next date comes last on a healthy card: no action is due now, and the date says when."""
     assert below(examples["verdict-healthy"], "Next date", nodes) == ["\u25c7 E3 The client secret expires 24 Nov 2027 in 12 months"]
 
 
 def test_the_damage_is_told_once(make_verdict: ModuleType):
-    """How many mails, since when, and that none is lost; another beginning than the cause's is said beside it."""
+    """The band says how many mails are missing, since when, and that none is lost.
+
+    If the damage began at another time than the cause, both times are given.
+    """
     since = make_verdict.ago(hours=2, minutes=28)
     blocked = ("forwarding_blocked", make_verdict.POLICY)
     told = [
@@ -364,7 +380,10 @@ def test_ago(seconds: float, shown: str):
 
 
 def test_a_tenant_may_let_the_bot_read(examples: Cards, nodes: Nodes):
-    """The way to Microsoft's page stands beside the sign-in, and what came of an earlier try stands above both, whole."""
+    """The link to let the bot read is next to the sign-in, with the result of an earlier try above.
+
+    That result is shown whole.
+    """
     card = examples["verdict-grantable"]
     links = {node["title"]: node["url"] for node in nodes(card.content) if node.get("type") == "Action.OpenUrl"}
     assert links == {

@@ -29,7 +29,10 @@ def line(row: str, title: str, state: State = State.OK, access: Access = Access.
 
 
 def way(passes: str, last: datetime | None = AT) -> tuple[Stop, ...]:
-    """The six stations: + passed four minutes ago, - stops, . nobody knows, with the last mail before 08:14 if there was one."""
+    """Return the six stations: + passed four minutes ago, - stops, . unknown.
+
+    The last mail of an unknown station came before 08:14, if there was one.
+    """
     signs = {"+": (True, ago(minutes=4)), "-": (False, None), ".": (None, last and ago(hours=2.5))}
     return tuple(Stop(station, *signs[sign]) for station, sign in zip(Station, passes, strict=True))
 

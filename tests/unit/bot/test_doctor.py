@@ -38,7 +38,10 @@ def test_nothing_is_said_where_nobody_has_granted_it(services: Services):
 
 
 def test_granted_and_lost(services: Services, provider: Any):
-    """Counted while it lasts; afterwards the tenant, what it lacks, and what to do. Nothing is forgotten by looking."""
+    """The doctor counts granted read access, and names tenants that have withdrawn it.
+
+    It names the missing permission and what to do. It forgets no grant.
+    """
     app_access.save(services.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
     assert examined(services) == ["ok     read access: 1 tenants let the bot read by itself"]
     provider.app_roles[GRAPH_SCOPE].remove("Policy.Read.All")
@@ -48,7 +51,10 @@ def test_granted_and_lost(services: Services, provider: Any):
 
 
 def test_more_than_is_needed_is_named(services: Services, provider: Any):
-    """Everything still works, so it is no fault: the tenant, the role, and where it is taken back. The sign-in log's is of use."""
+    """An unneeded permission is named with its tenant and how to withdraw it, but is no error.
+
+    Reading the sign-in log counts as needed.
+    """
     app_access.save(services.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
     provider.app_roles[GRAPH_SCOPE] += ["AuditLog.Read.All", "Mail.Read"]
     (line,) = examined(services)

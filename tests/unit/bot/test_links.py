@@ -46,7 +46,7 @@ def test_a_guess_is_nothing(services: Services, token: str):
 
 
 def test_redis_does_not_know_the_token(services: Services):
-    """Whoever reads Redis cannot open a page."""
+    """Redis does not hold a link's token, so its content cannot open a page."""
     token = token_of(links.link(services, "handover", "R1"))
     stored = b"".join(key + (services.redis.get(key) or b"") for key in services.redis.scan_iter())
     assert token.encode() not in stored

@@ -36,7 +36,7 @@ def test_the_next_process_knows_who_the_bot_is(settings: BotSettings, redis: Red
 
 
 def test_another_token_is_another_account(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
-    """After the bot's token was changed Webex is asked again, and the token itself is nowhere in Redis."""
+    """After the bot's token changes, Webex is asked again, and the token is not stored in Redis."""
     webex_script.on("GET", "/people/me", reply(200, BOT), reply(200, {**BOT, "id": "other-id"}))
     first = make(settings, redis, webex).me
     second = make(replace(settings, webex_access_token="another-token"), redis, webex).me

@@ -38,7 +38,11 @@ def test_the_least_settings_are_enough():
 
 
 def test_every_setting_is_read():
-    """Lists are comma-separated, addresses of people are compared in lower case, and the API's address ends in a slash."""
+    """Every setting is read in its normal form.
+
+    Lists are comma-separated, people's addresses are lower case, and the API's address ends in a
+    slash.
+    """
     env = LEAST | {
         "WEBEX_WEBHOOK_SECRET": "new-Yw3k0Vd81nHb4xQz, old-Yw3k0Vd81nHb4xQz",
         "WEBEX_API_URL": "http://127.0.0.1:9000/v1",
@@ -60,13 +64,16 @@ def test_every_setting_is_read():
 
 
 def test_an_empty_variable_is_not_set():
-    """Neither the empty string nor spaces narrow anything or name an approver; only commas do not count as that."""
+    """An empty or blank list restricts nothing and names no approver.
+
+    A value of commas alone does not count as empty.
+    """
     read = BotSettings.from_env(LEAST | {"ALLOWED_ORG_IDS": "", "APPROVERS": " "})
     assert (read.allowed_org_ids, read.approvers) == ((), ())
 
 
 def test_everything_missing_is_named_at_once():
-    """An empty environment gives one line for each required variable, with the command that makes a secret."""
+    """An empty environment gives one line per required variable, with the command to make a secret."""
     with pytest.raises(SettingsError) as caught:
         BotSettings.from_env({})
     assert [line.partition(" ")[0] for line in str(caught.value).splitlines()] == [
@@ -131,7 +138,10 @@ def test_a_value_that_cannot_be_right_is_refused(name: str, value: str):
     "secret", ["1234567890123456", "abcdefghijklmnopq", "QWERTYUIOPASDFGH", "9876543210fedcba", "0123456789abcdef", "aaaabbbbccccdd12"]
 )
 def test_a_secret_that_somebody_typed_is_refused(secret: str):
-    """It counts, says the alphabet, strokes the keyboard or repeats itself; the line says how to make a good one and not what it was."""
+    """A secret that can be guessed is refused: counting, the alphabet, keyboard rows or repeats.
+
+    The error says how to make a good one and does not show the value.
+    """
     with pytest.raises(SettingsError) as caught:
         BotSettings.from_env(LEAST | {"WEBEX_WEBHOOK_SECRET": secret})
     (line,) = caught.value.problems
@@ -162,7 +172,7 @@ def test_loopback_is_told_by_its_name():
 
 
 def test_secrets_do_not_show():
-    """Neither the settings' repr nor an error shows a token, a secret or the password in the address of Redis."""
+    """Neither the settings' repr nor an error shows a token, a secret or Redis's password."""
     read = BotSettings.from_env(LEAST | {"REDIS_URL": "redis://:redis-password@127.0.0.1:7000/0"})
     with pytest.raises(SettingsError) as caught:
         BotSettings.from_env(LEAST | {"WEBEX_WEBHOOK_SECRET": "tiny-secret", "REDIS_URL": "//:redis-password@x"})

@@ -1,4 +1,4 @@
-"""Real parts for the tests of the work: a store, a vault, and Graph and Exchange with scripted answers behind their real clients."""
+"""Real parts for the tests of jobs: a store, a vault, and clients of scripted Graph and Exchange."""
 
 from __future__ import annotations
 
@@ -36,15 +36,16 @@ MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
 def _by_then(moment: Callable[[], Any]) -> Any:
-    """A time that is told when it is asked for: the tests were gathered minutes ago."""
+    """Return the time that ``moment`` gives now, because the tests were collected minutes ago."""
     return moment()
 
 
 @dataclass
 class Cloud:
-    """Graph and Exchange, scripted. What is asked is named ``GET /path`` or by its cmdlet; the last answer is given again and again.
+    """Scripted Graph and Exchange; the last answer is repeated.
 
-    An answer is a JSON body, or a status with one. Without a script Graph knows nothing (404), a cmdlet finds nothing, and writes succeed.
+    Requests are named ``GET /path`` or by their cmdlet. An answer is a JSON body, or a status with
+    a body. Without a script, Graph answers 404, a cmdlet returns no rows, and writes succeed.
     """
 
     script: dict[str, list[Any]] = field(default_factory=dict)
@@ -61,7 +62,7 @@ class Cloud:
 
     @property
     def writes(self) -> list[tuple[str, Any]]:
-        """What was asked that changes something."""
+        """Return the requests that change something."""
         return [(what, body) for what, body in self.asked if not what.startswith(("GET ", "Get-"))]
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -102,7 +103,7 @@ def channel() -> Channel:
 
 @pytest.fixture
 def asker() -> Person:
-    """Who asks."""
+    """Return the person who asks."""
     return ASKER
 
 
@@ -178,7 +179,7 @@ async def _token() -> str:
 
 @dataclass
 class Heard:
-    """A listener that writes down what it is told."""
+    """Listener that records what it is notified of."""
 
     runs: list[str] = field(default_factory=list)
 

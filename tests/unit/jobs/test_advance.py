@@ -30,7 +30,7 @@ ORIGIN = Origin("room-1", message="m-1")
 
 @dataclass
 class Heard:
-    """A listener that writes down what it is told."""
+    """Listener that records what it is notified of."""
 
     runs: list[str] = field(default_factory=list)
 
@@ -89,7 +89,7 @@ def kinds(store: RunStore, run: Run) -> list[str]:
 
 
 def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: RunStore):
-    """Redis came back without its data, but not without the job: nothing is written, and nothing is due again."""
+    """A job for a run that Redis has lost writes nothing and schedules nothing."""
     store.schedule.add("GONE22", now())
     advance.advance("GONE22")
     assert (store.events("GONE22"), store.redis.zscore("runs:due", "GONE22")) == ((), None)
@@ -102,7 +102,7 @@ def test_a_run_without_details_is_left_alone(runtime: Runtime, store: RunStore, 
 
 
 def test_a_run_that_nobody_signed_in_for_waits(runtime: Runtime, store: RunStore, say: Say):
-    """For a person, so nothing is due either."""
+    """A run without a sign-in waits for a person, so nothing is due."""
     run = say()
     advance.advance(run.id)
     assert (kinds(store, run), due(store, run)) == (["opened", "details"], None)
@@ -191,7 +191,7 @@ def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: RunStore
 
 
 def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
-    """It is tried again in a quarter of a minute, and ends the run at the third time, so that the queue goes on."""
+    """An unexpected error gets a reference, is retried in 15 seconds, and ends the run at the third."""
     run = say(signed_in())
     vault.put(f"session:{run.id}", "this is no token cache", 60)
     for _ in range(2):
@@ -206,7 +206,7 @@ def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: RunSt
 
 
 def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: RunStore, asker: Person, channel: Channel):
-    """What it could not see may be worth another look later, but a check looks once."""
+    """A check inspects once, even if a step asked for a later look."""
     run = store.check(channel, asker, ORIGIN)
     later = now() - timedelta(seconds=5)
     store.append(run.id, signed_in(), found("a", State.UNKNOWN, until=later), Event(Kind.CHECKED, now()))
@@ -215,7 +215,7 @@ def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: 
 
 
 async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
-    """Which is sealed under the run, and gone when it is forgotten."""
+    """Clients need the sign-in that is sealed under the run, and fail once it is deleted."""
     run = say(signed_in())
     admin_session.save(runtime, run, "{}")
     admin_session.drop(runtime, run.id)
@@ -226,14 +226,14 @@ async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
 
 @pytest.mark.parametrize(("hours", "left"), [(0, 26), (1, 25), (25, 1)])
 def test_a_renewal_prolongs_no_sign_in(runtime: Runtime, say: Say, hours: int, left: int):
-    """What is sealed again ends 26 hours after the sign-in, as what was sealed before."""
+    """A renewed sign-in still ends 26 hours after the original one."""
     admin_session.save(runtime, say(replace(signed_in(), at=now() - timedelta(hours=hours))), "cache")
     (name,) = runtime.store.redis.scan_iter("sealed:session:*")
     assert left * 3600 - 5 <= int(runtime.store.redis.ttl(name)) <= left * 3600  # type: ignore[arg-type]  # redis-py's two answers
 
 
 def test_a_sign_in_whose_time_is_over_is_not_sealed(runtime: Runtime, vault: Vault, say: Say):
-    """Whoever was using it is told to have somebody sign in."""
+    """Saving a sign-in after its end raises ``SignInNeeded``."""
     run = say(replace(signed_in(), at=now() - timedelta(hours=26)))
     with pytest.raises(SignInNeeded):
         admin_session.save(runtime, run, "cache")
@@ -248,7 +248,7 @@ async def test_nobody_sees_what_needs_a_sign_in(runtime: Runtime, say: Say):
 
 
 def test_what_blocks_a_plan(say: Say):
-    """Facts that do not hold and that no line mends; what only follows from them is not named."""
+    """Wrong or unknown steps that no change fixes block a plan; steps that depend on them do not."""
     line = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     run = say(
         Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line,)),

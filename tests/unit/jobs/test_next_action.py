@@ -1,4 +1,4 @@
-"""Whose turn a run is."""
+"""The person whose turn it is in a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing secret comes through the redactor, however it is wrapped, and nothing that TAC needs is lost (CHECKLIST S5)."""
+"""The redactor removes secrets in every wrapping and keeps what TAC needs (CHECKLIST S5)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ WRAPPINGS = {
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(secret=SHAPED, around=AROUND)
 def test_secrets_by_their_shape(wrapping: str, secret: str, around: str):
-    """JSON web tokens, secret Values, refresh tokens and XOAUTH2 answers go wherever they stand, with nothing beside them to tell."""
+    """JSON web tokens, secret values, refresh tokens and XOAUTH2 answers are removed by shape alone."""
     wrapped = WRAPPINGS[wrapping](secret)
     gone(Redactor().text(around.format(wrapped)), secret, wrapped)
 
@@ -86,7 +86,7 @@ def test_secrets_by_their_shape(wrapping: str, secret: str, around: str):
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(secret=WORDS, frame=st.sampled_from(FRAMES))
 def test_secrets_by_their_name(wrapping: str, secret: str, frame: str):
-    """What stands beside client_secret, Bearer, AUTH, code, a cookie's name and their like goes, also where the whole line is wrapped."""
+    """A value after client_secret, Bearer, AUTH, code or a cookie's name is removed, wrapped or not."""
     wrapped = WRAPPINGS[wrapping](frame.format(secret))
     gone(Redactor().text(f"before {wrapped} after"), secret, wrapped)
 
@@ -95,7 +95,7 @@ def test_secrets_by_their_name(wrapping: str, secret: str, frame: str):
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(secret=st.text(LETTERS + string.punctuation.replace('"', ""), min_size=12, max_size=60), around=AROUND)
 def test_secrets_that_are_known(wrapping: str, secret: str, around: str):
-    """What the bot itself holds goes, whatever it looks like."""
+    """The bot's own secrets are removed, whatever their form."""
     wrapped = WRAPPINGS[wrapping](secret)
     gone(Redactor((secret,)).text(around.format(wrapped)), secret, wrapped)
 
@@ -167,14 +167,14 @@ def test_twice_is_once(text: str):
     "piece", ["x", "x.", "x-", "%", " ", "\n", "eyJ", "sess", "a://", "a://b:", "-esctx", "x" * 20 + "\n", "-----BEGIN A-----"]
 )
 def test_a_long_text_takes_no_longer_than_its_length(piece: str):
-    """A hundred thousand characters that somebody typed hold nobody up: once, "xxx" and no more took many minutes."""
+    """A text of 100,000 characters is redacted within 5 seconds; a pattern once took many minutes."""
     began = time.process_time()
     Redactor().text(piece * (100_000 // len(piece)))
     assert time.process_time() - began < 5
 
 
 def gone(shown: str, secret: str, wrapped: str) -> None:
-    """Neither the secret nor its wrapping is left, nor a half of one, and it says that something was removed."""
+    """Check that no part of the secret or its wrapping is left, and that the removal is marked."""
     assert "[removed]" in shown
     assert secret not in shown
     assert wrapped not in shown

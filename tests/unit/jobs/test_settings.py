@@ -1,4 +1,4 @@
-"""What the work reads from the environment: the optional services of Webex, and what goes only together."""
+"""Settings of the jobs: Webex's optional services, and values that need each other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_without_them_only_the_status_page_is_known():
 
 
 def test_every_service_is_read_and_may_be_asked():
-    """Addresses without a slash at their end, and their hosts beside Microsoft's; keys never show."""
+    """Addresses lose their trailing slash, their hosts join Microsoft's, and keys never show."""
     read = Settings.from_env(LEAST | SERVICES)
     assert (read.status_url, read.connect_url, read.connect_key) == (
         "https://status.example",
@@ -55,14 +55,14 @@ def test_off_is_no_host():
 
 
 def test_a_cloud_of_this_machine_has_several_names():
-    """What it says of its own addresses may be followed; elsewhere one name is one host."""
+    """A cloud on this machine may use any loopback name; elsewhere a host has one name."""
     assert Settings.from_env(LEAST | {"MICROSOFT_LOGIN_URL": "http://127.0.0.1:9000"}).hosts > {"127.0.0.1", "localhost", "::1"}
     assert "localhost" not in Settings.from_env(LEAST).hosts
 
 
 @pytest.mark.parametrize("name", [name for pair in TOGETHER for name in pair])
 def test_a_half_is_said(name: str):
-    """An address without its key, or a key without its address, does not start the bot, and the missing one is named."""
+    """An address without its key, or the reverse, stops the start and names the missing variable."""
     env = LEAST | {other: value for other, value in SERVICES.items() if other != name}
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(env)
@@ -84,7 +84,7 @@ def test_a_half_is_said(name: str):
     ],
 )
 def test_an_address_may_be_written_in_several_ways(name: str, value: str, field: str, read: str):
-    """With the version's path, a slash, spaces, a scheme or a name, or without a port: it is the same address."""
+    """An address may have a version path, a slash, spaces, a scheme or a name, or no port."""
     assert getattr(Settings.from_env(LEAST | SERVICES | {name: value}), field) == read
 
 
@@ -100,7 +100,7 @@ def test_an_address_may_be_written_in_several_ways(name: str, value: str, field:
     ],
 )
 def test_a_value_that_cannot_be_right_is_said(name: str, value: str):
-    """By the name of its variable; a list of only commas is a list of nothing, and no gap that a default fills."""
+    """An invalid value is reported by its variable's name, and a list of only commas gets no default."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(LEAST | SERVICES | {name: value})
     assert [problem.partition(" ")[0] for problem in caught.value.problems] == [name]

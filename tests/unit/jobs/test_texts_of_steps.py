@@ -1,4 +1,4 @@
-"""The steps and the catalogue know each other: every row of the article has a step, and every key has a text."""
+"""Steps and texts match: every row of the article has a step, and every key has a text."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def catalogue() -> list[object]:
 
 
 def raw(key: str) -> str:
-    """The text as it stands in the catalogue, its values not filled in."""
+    """Return the text from the catalog, without values filled in."""
     for texts in catalogue():
         node = texts
         for name in key.split("."):
@@ -73,13 +73,13 @@ def raw(key: str) -> str:
 
 
 def test_every_row_has_a_step():
-    """C1 to V3 are steps of the article's profile, and no step has a row that the article does not know."""
+    """C1 to V3 are steps of the article's profile, and no step has a row that is not in the article."""
     assert set(ORDER) == ARTICLE
     assert {step.article_row for step in steps_for(Profile.ARTICLE).values()} == ARTICLE
 
 
 def test_least_privilege_leaves_out_three_steps():
-    """The least-privilege profile has no implicit grant (E2), no application permission (E4) and no consent for it (E5)."""
+    """The least-privilege profile has no implicit grant (E2), app permission (E4) or consent (E5)."""
     assert steps_for(Profile.ARTICLE).keys() - steps_for(Profile.LEAST).keys() == {"implicit_grant", "mail_send", "admin_consent"}
 
 
@@ -90,20 +90,20 @@ def test_a_step_has_its_texts(name: str):
 
 
 def test_every_line_of_the_progress_card_has_its_text():
-    """A step that stands on a line of its own, in either profile, has a title for it."""
+    """Every step with its own line in the progress card has a title, in both profiles."""
     lines = {name for profile in Profile for name, step in steps_for(profile).items() if step.shown_in not in steps_for(profile)}
     assert {name for name in lines if not has_text(f"line.{name}")} == set()
 
 
 def test_keys_written_out_exist():
-    """A key in bot/ or jobs/ that the catalogue does not know would be a KeyError in somebody's space."""
+    """Every key in bot/ and jobs/ is in the catalog; a missing one would raise KeyError in a space."""
     found = {where: key for where, call in words() if (key := named(call))}
     assert {where: key for where, key in found.items() if not has_text(key)} == {}
     assert len(found) > 100
 
 
 def test_keys_put_together_can_exist():
-    """Where the end of a key is known only at run time, at least one text begins like it."""
+    """A key whose end is known only at run time has at least one text with the same beginning."""
     found = {where: start for where, call in words() if (start := begun(call))}
     assert {where: start for where, start in found.items() if not any(key.startswith(start) for key in keys())} == {}
 

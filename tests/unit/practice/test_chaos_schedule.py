@@ -1,4 +1,4 @@
-"""Which kills a seed draws, and how a run that was killed is judged."""
+"""The kills that a seed gives, and the verdict on a run that was killed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_sample_is_three_kills_in_the_order_of_a_setup():
 
 
 def test_the_same_tenant_is_right():
-    """No double, no orphan, no difference; a grant that an admin consent made unnecessary is none either."""
+    """An identical tenant, even without an unneeded grant, has no doubles, orphans or differences."""
     assert [judge.doubles(RIGHT, RIGHT), judge.orphans(RIGHT, RIGHT), judge.differences(RIGHT, RIGHT)] == [0, 0, []]
     assert judge.differences(replace(RIGHT, made=Counter({"graph.create_application A": 1})), RIGHT) == []
 
@@ -97,7 +97,7 @@ def test_a_row_is_good_or_not(seconds: float | None, outcome: Outcome, good: boo
 
 
 def test_the_table_has_a_line_for_each_and_the_sum(capsys: pytest.CaptureFixture[str]):
-    """The slowest of all stands in the sum; a run's line is printed when it ends."""
+    """The table's last line has the slowest time of all; each run's line is printed when it ends."""
     score = Score(2, runs(1))
     for kill, seconds in ((Kill(Victim.ALL, EFFECTS[0]), 2.0), (Kill(Victim.JOB, pause=1.0), 3.5)):
         score.add(Outcome((Hit(kill, seconds),), seconds=9.0))

@@ -1,4 +1,4 @@
-"""The driver of people: it says, presses, waits, and tells every message once."""
+"""The driver of the people: it writes, presses, waits, and reports every message once."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def test_a_message_is_waited_for(scene: Scene) -> None:
-    """wait_for returns the card as soon as it comes, and each message is told once per change."""
+    """``wait_for`` returns a card as soon as it arrives; each message is reported once per change."""
     said = scene.people.say("requester@contoso.com", "/help", "Contact center")
     timer = threading.Timer(0.3, lambda: scene.post(roomId=said["roomId"], parentId=said["id"]))
     timer.start()
@@ -86,7 +86,7 @@ def test_a_card_in_a_1_1_is_told_apart(scene: Scene) -> None:
 
 
 def test_what_does_not_come_is_named(scene: Scene) -> None:
-    """After the time is up the error says what was expected and holds the last message; old changes do not count."""
+    """The timeout error names the expected message and holds the last one; old changes do not count."""
     scene.post(toPersonEmail="admin@contoso.com")
     scene.people.look()
     with pytest.raises(NotSeenError, match="another card") as caught:
@@ -95,7 +95,7 @@ def test_what_does_not_come_is_named(scene: Scene) -> None:
 
 
 def test_a_button_is_pressed_by_its_verb(scene: Scene) -> None:
-    """The bot reads what was sent; a wrong verb raises with the buttons that are there."""
+    """The bot reads the pressed button's data; an unknown verb raises an error with all buttons."""
     scene.post(toPersonEmail="admin@contoso.com")
     card = scene.people.wait_for("a card", has("go"), LIMIT_S)
     pressed = scene.people.press("admin@contoso.com", card, "go")

@@ -1,4 +1,4 @@
-"""How a card is read and judged: real cards of the product's own renderer against faults of the list."""
+"""Reading and judging a card: real cards of the product's renderer against listed faults."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _line(cause: str, row: str = "X1") -> CheckLine:
 
 
 def _seen(*causes: str, **more: Any) -> verdicts.Seen:
-    """What is read from the card with these causes."""
+    """Return what is read from a card with these causes."""
     view = replace(WELL, causes=tuple(_line(cause, f"X{place}") for place, cause in enumerate(causes)), **more)
     return verdicts.read(verdict(view).content)
 
@@ -70,7 +70,7 @@ def test_more_causes_are_all_read(count: int):
 
 
 def test_a_symptom_is_not_read_as_a_cause():
-    """What is explained by another finding stands below and is not named."""
+    """A finding that another one explains is not read as a cause."""
     symptom = replace(_line("smtp_token_refused", "C6"), explained_by="X0")
     assert _seen("smtp_auth_off_for_mailbox", symptoms=(symptom,)).named == {"smtp_auth_off_for_mailbox"}
 

@@ -46,20 +46,20 @@ def _states(drawn: dict[str, Any]) -> dict[str, str]:
     ],
 )
 def test_how_far_the_mail_came(mail: list[Any], log: list[Any], states: str):
-    """Stations up to the last one that the mail reached are ok, the one that stopped it is wrong, the others wait."""
+    """Stations that the mail passed are ok, the one that stopped it is wrong, and the others wait."""
     tasks = [{"message_id": MAIL["message_id"], "status": "queued"}] if any(entry["code"] == "received" for entry in log) else []
     assert " ".join(_states(mail_path.drawn(mail, log, tasks, FORWARDING)).values()) == states
 
 
 def test_reply_that_stopped_it_is_kept_whole():
-    """The station that stopped the mail carries the server's own words, and stopped mails are counted."""
+    """The station that stopped the mail shows the server's full reply, and stopped mails are counted."""
     drawn = mail_path.drawn([_copy("mailbox"), _copy("rejected", "550 5.7.520 Access denied")] * 2, [], [], FORWARDING)
     forward = next(station for station in drawn["stations"] if station["name"] == "forward")
     assert (forward["reply"], drawn["stopped"]) == ("550 5.7.520 Access denied", 2)
 
 
 def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
-    """Links and redirects to the cloud are led through the page; an address that is text to copy stays as it is."""
+    """Links and redirects to the cloud go through the page, but an address to copy stays unchanged."""
     places = Places("http://127.0.0.1:8090", "http://127.0.0.1:1", "https://localhost:2", tmp_path)
     html = '<head></head><body><a href="https://localhost:2/common/x">Go</a><input value="https://localhost:2/t/authorize"></body>'
     with flask.Flask("test").test_request_context("/", headers={"Cookie": "practice_you=admin@contoso.com"}):
@@ -70,6 +70,6 @@ def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
 
 
 def test_commands_have_words():
-    """Every offered command stands in the catalogue."""
+    """Every offered command has a text in the catalog."""
     assert {"setup-email", "help"} <= {each["name"] for each in commands.known()}
     assert all(each["words"] for each in commands.known())

@@ -52,7 +52,7 @@ def test_a_card_is_read_as_text() -> None:
 
 
 def test_values_are_found_by_their_labels() -> None:
-    """Beside the label in a row, or in a fact, whose label may say more; an unknown label is a KeyError."""
+    """A value is found next to its label in a row or a fact; an unknown label raises KeyError."""
     assert (cardtext.value(CARD, "username"), cardtext.value(CARD, "Scope")) == ("s@x", "offline_access")
     with pytest.raises(KeyError, match="Nothing"):
         cardtext.value(CARD, "Nothing")
@@ -91,7 +91,7 @@ def site() -> Iterator[str]:
 
 @pytest.mark.parametrize("decision", ["accept", "decline"])
 def test_a_browser_signs_in_as_its_person(site: str, decision: Any) -> None:
-    """It follows the one link, chooses its own account, presses the button, keeps hidden fields and cookies."""
+    """The browser follows the only link, chooses its account and keeps hidden fields and cookies."""
     browser = Browser("B@contoso.com", ssl.create_default_context())
     page = browser.open(f"{site}/start", decision)
     browser.close()
@@ -99,7 +99,7 @@ def test_a_browser_signs_in_as_its_person(site: str, decision: Any) -> None:
 
 
 def test_a_browser_presses_the_one_button_but_types_nothing(site: str) -> None:
-    """A page with one button is pressed and its read-only value read; a form to be typed into is left alone."""
+    """The browser presses a page's only button and reads its value, but fills in no form."""
     browser = Browser("a@contoso.com", ssl.create_default_context())
     pages = [browser.open(f"{site}{path}") for path in ("/show", "/typed")]
     browser.close()

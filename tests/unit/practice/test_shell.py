@@ -1,4 +1,4 @@
-"""The HTTPS server of the practice cloud with everything around a call: latency, faults, journal, events."""
+"""The HTTPS server of the practice cloud with latency, faults, journal and events for every call."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 def test_a_call_is_answered_and_written_down(cloud: Cloud) -> None:
-    """A call over TLS is answered; its line in the journal holds who, what, status and time. Control calls leave none."""
+    """A call over TLS is answered and recorded with caller, path and status; control calls are not."""
     assert cloud.client.post("/webex/v1/messages").json() == {"id": 1}
     calls = cloud.client.get("/practice/calls").json()["items"]
     assert [(each["who"], each["method"], each["path"], each["status"]) for each in calls] == [("-", "POST", "/webex/v1/messages", 200)]
@@ -85,7 +85,7 @@ def test_latency_is_for_cloud_calls_only(cloud: Cloud) -> None:
 
 
 def test_one_of_three_calls_is_throttled(cloud: Cloud) -> None:
-    """With throttle_every at 3, each third call of an API is told to come back in a second and is not done; 0 ends it."""
+    """With ``throttle_every`` at 3, each third call is not executed and may be retried in a second."""
     cloud.settings.change({"throttle_every": 3})
     answers = [cloud.client.post("/webex/v1/messages") for _ in range(6)]
     cloud.settings.change({"throttle_every": 0})
@@ -101,7 +101,7 @@ def test_64_calls_run_at_the_same_time(cloud: Cloud) -> None:
 
 
 def test_a_fault_answers_what_is_asked_for(cloud: Cloud) -> None:
-    """One good call, then two that answer 429 with a malformed header and an HTML body and do nothing, then good ones again."""
+    """A fault lets one call pass, answers two with 429, a bad header and HTML, and then ends."""
     fault = {"prefix": "/webex/v1/MESSAGES", "method": "post", "skip": 1, "times": 2, "status": 429, "body": "<html>"}
     headers = {"Retry-After": "rand(30),add(30)", "Content-Type": "text/html"}
     assert cloud.client.post("/practice/faults", json={**fault, "headers": headers}).status_code == 200
@@ -128,7 +128,7 @@ def test_a_bad_fault_is_refused(cloud: Cloud, fault: dict[str, Any]) -> None:
 
 
 def test_the_journal_is_a_stream_of_events(cloud: Cloud) -> None:
-    """GET /practice/events sends what is there and what comes, and goes on after Last-Event-ID."""
+    """GET /practice/events sends past and new events, and continues after ``Last-Event-ID``."""
     cloud.journal.write("ada", "graph", "application.create", "1")
     timer = threading.Timer(0.2, lambda: cloud.journal.write("ada", "graph", "application.update", "1", {"a": 1}, {"a": 2}))
     timer.start()

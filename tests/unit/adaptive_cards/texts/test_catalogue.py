@@ -25,7 +25,7 @@ OPEN = ("turn.", "command.", "notice.", "permission.", "progress.group.", "help.
 
 
 def constants(*folders: Path) -> Iterator[tuple[str, bool]]:
-    """Every string in the folders that looks like a key, and whether it is the beginning of one that is put together."""
+    """Yield every string in the folders that looks like a key, and whether it is only a prefix."""
     for path in (path for folder in folders for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
@@ -43,13 +43,13 @@ def whole(*folders: Path) -> set[str]:
 
 @cache
 def beginnings() -> set[str]:
-    """What stands before a value that completes a key, for example ``stage.``."""
+    """Return the prefixes that a value completes to a key, for example ``stage.``."""
     return {value for value, begins in constants(*HOUSE) if begins and BEGINNING.fullmatch(value)}
 
 
 @cache
 def texts() -> dict[str, str]:
-    """Every text as it stands in the files, its values not filled in."""
+    """Return every text as it is in the files, without values filled in."""
     return {key: text for path in CATALOGUE for key, text in _flat("", tomllib.loads(path.read_text(encoding="utf-8")))}
 
 
@@ -68,13 +68,16 @@ def test_every_key_in_the_code_exists():
 
 
 def test_every_text_is_used():
-    """No text is left over: the cards, the conversation or the work names it, or the beginning of it."""
+    """Every text is used: the cards, the conversation or the work names its key or a prefix of it."""
     spare = {key for key in keys() - whole(*HOUSE) if not key.startswith((*OPEN, *beginnings()))}
     assert spare == set()
 
 
 def test_every_cause_can_be_named():
-    """A cause that no code names, and what to do about it, would be left over unnoticed: their keys are put together."""
+    """Every cause and remedy with a text is named in the code.
+
+    Their keys are built from parts, so an unused one would not be noticed otherwise.
+    """
     words = {word for folder in HOUSE for path in folder.rglob("*.py") for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
     families = ("cause", "remedy", "remedy_within", "typed")
     assert {key for key in keys() if key.partition(".")[0] in families and key.partition(".")[2] not in words} == set()
@@ -92,7 +95,7 @@ def test_keys_put_together_exist():
 
 
 def test_tone():
-    """No exclamation marks, no emoji, no regrets and nothing that would be Markdown."""
+    """No text has exclamation marks, emoji, apologies or Markdown."""
     assert texts().keys() == keys()
     assert {key: text for key, text in texts().items() if re.search(r"[!\[\]*`<>]|\b[Ss]orry\b|\b[Pp]lease\b", text)} == {}
     assert [sign for text in texts().values() for sign in text if ord(sign) > 0x2FFF or 0x2600 <= ord(sign) <= 0x27BF] == []
@@ -107,7 +110,7 @@ def test_no_remedy_names_the_scope_of_one_cloud_alone():
 
 
 def test_say_fills_in_values_and_looks_up_nested_keys():
-    """A value may be a key of its own; braces and unknown keys in a value stay as somebody typed them."""
+    """A value may be a key itself; braces and unknown keys in a value stay as typed."""
     assert (
         render(Text("status.line", {"turn": "key:turn.agent", "words": "key:no.such {0} {turn}"})) == "Agent's turn: key:no.such {0} {turn}"
     )
@@ -120,7 +123,7 @@ def test_say_leaves_the_words_of_others_alone():
 
 @pytest.mark.parametrize("words", [Text("no.such"), Text("kicker.run"), Text("turn")])
 def test_say_raises(words: Text):
-    """An unknown key and a missing value are mistakes of ours and raise KeyError."""
+    """An unknown key or a missing value is a bug and raises KeyError."""
     with pytest.raises(KeyError):
         render(words)
 
@@ -132,7 +135,10 @@ def test_counted():
 
 
 def test_a_remedy_fits_where_it_stands():
-    """Within a run no remedy says to run /fix; each of those that say so elsewhere has another wording, for a cause that exists."""
+    """Within a run no remedy says to run ``/fix``; a remedy that says so has a second text.
+
+    Each second text belongs to a cause that exists.
+    """
     elsewhere = {key.removeprefix("remedy.") for key, told in texts().items() if key.startswith("remedy.") and "un /fix" in told}
     within = {key.removeprefix("remedy_within.") for key in keys() if key.startswith("remedy_within.")}
     assert elsewhere == within

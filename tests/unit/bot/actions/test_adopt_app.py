@@ -1,4 +1,4 @@
-"""Use the app made by hand: the one that was offered, before anything is approved."""
+"""Use the offered app that was made manually, before anything is approved."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def press(ctx: ChatContext, run: Run, app: str = "client-9") -> Run:
 
 
 def test_what_is_offered_is_taken(anna: ChatContext, begin: Begin):
-    """There is a new plan, which somebody has to approve."""
+    """After the offered app is adopted, a new plan is made that needs an approval."""
     run = begin(SIGNED_IN, OFFERED, PLANNED)
     assert plan.view(run).manually_created == "client-9"
     after = press(anna, run)

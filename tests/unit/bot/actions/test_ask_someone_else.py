@@ -1,4 +1,4 @@
-"""Asking somebody else 1:1: who can be reached, who may be, and what the card says where nobody is."""
+"""Asking another person 1:1: who can be reached, who may be asked, and the card if neither."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def direct(webex_script: Any, reply: Any) -> Callable[..., None]:
 
 
 def carl(**more: Any) -> dict[str, Any]:
-    """Somebody as the People API tells it."""
+    """Return a person in the form of the People API."""
     return {"id": "carl", "emails": [CARL], "orgId": "org-1", "type": "person", "displayName": "Carl"} | more
 
 
@@ -80,7 +80,10 @@ def asked(ctx: ChatContext, begin: Begin, do: str, address: str) -> tuple[Run, s
 @BOTH
 @pytest.mark.parametrize("typed", [CARL, " Carl@contoso.com ", "c.second@contoso.com"])
 def test_somebody_who_is_found_is_asked(ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str):
-    """By the address that Webex knows them by, so that they are known when they press; nothing but the receipt is posted here."""
+    """A person who is found is asked at the address that Webex has for them.
+
+    So they are recognized when they press. Only the receipt is posted here.
+    """
     directory(carl())
     run, question = asked(ctx, begin, do, typed)
     assert (run.answer(question), run.problems, [text("notice.asked_title", address=CARL) in words for _, words in said()]) == (
@@ -107,7 +110,10 @@ def test_somebody_who_is_found_is_asked(ctx: ChatContext, begin: Begin, said: Sa
 def test_who_is_not_served_is_not_asked(
     ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str, found: dict[str, Any], why: str
 ):
-    """Nothing is posted to anybody; the card keeps what was typed, and says why not."""
+    """A person whom the bot does not serve gets nothing, and the card keeps the typed text.
+
+    It gives the reason.
+    """
     directory(found)
     run, question = asked(ctx, begin, do, typed)
     assert (run.answer(question), unreachable_recipient(run, question), said()) == ("", Asked(typed, Text(f"typed.{why}")), [])
@@ -118,7 +124,10 @@ def test_who_is_not_served_is_not_asked(
 def test_somebody_who_is_not_found_may_be_reached(
     ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], direct: Callable[..., None], do: str, status: int
 ):
-    """A bot finds nobody beyond its own organization: a line without details goes first, and then the card."""
+    """A person who is not found is sent a line without details first, and then the card.
+
+    A bot finds no people outside its own organization.
+    """
     directory(status=status)
     direct()
     run, question = asked(ctx, begin, do, CARL)
@@ -140,7 +149,7 @@ def test_a_conversation_that_webex_does_not_show_yet(
 def test_somebody_who_cannot_be_reached(
     ctx: ChatContext, begin: Begin, directory: Callable[..., None], direct: Callable[..., None], do: str, status: int, org: str, why: str
 ):
-    """Nobody has the address, or somebody of another organization: no card ever goes there."""
+    """An address that is unknown or of another organization never gets a card."""
     directory()
     direct(status, org)
     run, question = asked(ctx, begin, do, CARL)
@@ -175,7 +184,10 @@ def test_an_old_card_asks_nobody(ctx: ChatContext, begin: Begin, said: Said, dir
 def test_the_field_is_open_until_somebody_is_asked(
     ctx: ChatContext, begin: Begin, directory: Callable[..., None], webex_script: Any, do: str
 ):
-    """The same card is edited in place: in red with what was typed, and closed again after a right address."""
+    """The field of the same card is open and red after a wrong address and closed after a right one.
+
+    It holds the typed text while it is open.
+    """
     directory(carl())
     question, events = ASKS[do]
     run = begin(*events)
@@ -193,6 +205,6 @@ def test_the_field_is_open_until_somebody_is_asked(
 
 @pytest.mark.parametrize(("events", "asks"), [([], (True, False)), ([SIGNED_IN], (False, False)), ([SIGNED_IN, WAITS], (False, True))])
 def test_each_card_asks_while_it_is_its_turn(begin: Begin, events: list[Event], asks: tuple[bool, bool]):
-    """For a sign-in, for nothing, for consent."""
+    """The sign-in card and the consent card each ask only while it is their turn."""
     run = begin(*events)
     assert (sign_in.waits_for_sign_in(run), consent.waits_for_consent(run)) == asks

@@ -44,14 +44,14 @@ def press(ctx: ChatContext, do: str, **inputs: str) -> None:
 
 
 def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
-    """What was said to the run by people."""
+    """Return the events that people caused in a run."""
     return [
         (str(e.kind), e.data) for e in ctx.services.store.events(run.id)[2:] if e.kind not in {Kind.SIGNED_IN, Kind.PLANNED, Kind.FOUND}
     ]
 
 
 def queued(ctx: ChatContext) -> set[str]:
-    """What a worker will do."""
+    """Return the jobs that wait for a worker."""
     return {f"{job.func_name} {job.args[0]}" for job in (*ctx.services.runs.queue.jobs, *ctx.services.cards.bell.queue.jobs)}
 
 
@@ -95,7 +95,10 @@ def test_a_press_that_takes_longer_than_its_lock_lasts(anna: ChatContext, begin:
 
 
 def test_two_presses_at_once(anna: ChatContext, begin: Begin, said: Said):
-    """The second waits for the first, whoever carries it out, and then sees what that one has done."""
+    """A second press at the same time waits for the first and then sees its result.
+
+    It does not matter which process handles it.
+    """
     run = begin(SIGNED_IN, PLANNED)
     with ThreadPoolExecutor(1) as second:
         with anna.services.redis.lock(f"run:{run.id}:press", timeout=15):
@@ -117,7 +120,10 @@ def test_everybody_in_the_runs_space_may_say_what_they_see(ben: ChatContext, beg
 
 @pytest.mark.parametrize(("do", "scope"), [("approve", "mailbox"), ("approve_tenant", "tenant")])
 def test_an_approval(anna: ChatContext, begin: Begin, do: str, scope: str):
-    """Of the plan in force, on record with who gave it; a worker goes on and the cards are drawn."""
+    """An approval of the plan in force is recorded with its person, and a worker continues.
+
+    The cards are drawn.
+    """
     run = begin(SIGNED_IN, PLANNED)
     press(anna, do, run=run.id, plan="plan-1")
     event = anna.services.store.events(run.id)[-1]
@@ -143,7 +149,11 @@ def test_an_old_plan(anna: ChatContext, begin: Begin, said: Said, do: str, plan:
 
 
 def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna: ChatContext, begin: Begin):
-    """What was changed by an earlier approval stands; what is left takes another one, whatever else does not hold by now."""
+    """After changes were made, a plan that needs a new approval cannot be made smaller.
+
+    The changes of an earlier approval stay. The rest needs another approval, whatever else has
+    become wrong.
+    """
     wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
     changed = Event(Kind.CHANGING, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG))
     run = begin(SIGNED_IN, PLANNED, changed, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong))
@@ -153,14 +163,14 @@ def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna: ChatContext, begin:
 
 
 def test_no_plan_is_not_approved(anna: ChatContext, begin: Begin):
-    """A forged approval before there is a plan."""
+    """A forged approval before the plan exists is ignored."""
     run = begin(SIGNED_IN)
     press(anna, "approve", run=run.id)
     assert told(anna, run) == []
 
 
 def test_a_blocked_plan_is_not_approved(anna: ChatContext, begin: Begin):
-    """What no change of ours mends has to be put right first."""
+    """A plan is not approved while something is wrong that the bot cannot change."""
     wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong), PLANNED)
     press(anna, "approve", run=run.id, plan="plan-1")
@@ -168,7 +178,7 @@ def test_a_blocked_plan_is_not_approved(anna: ChatContext, begin: Begin):
 
 
 def test_only_an_approver_approves(anna: ChatContext, begin: Begin, said: Said):
-    """Where approvers are named, who asked is not enough."""
+    """If approvers are configured, the requester alone cannot approve."""
     run = begin(SIGNED_IN, PLANNED)
     ctx = replace(anna, services=replace(anna.services, bot=replace(anna.services.bot, approvers=("boss@example.test",))))
     press(ctx, "approve", run=run.id, plan="plan-1")
@@ -194,7 +204,10 @@ def test_less_is_asked_for(anna: ChatContext, begin: Begin):
 
 
 def test_less_is_asked_for_where_the_plan_is_stopped(anna: ChatContext, begin: Begin):
-    """What stops it may be what the fewer permissions leave out."""
+    """Least privilege can be chosen while the plan is blocked.
+
+    The reason may be a permission that least privilege leaves out.
+    """
     wrong = Finding("mail_send", State.WRONG, seen=Text("skipped.mail_send_not_exposed"))
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mail_send", finding=wrong), PLANNED)
     press(anna, "least_privilege", run=run.id, plan="plan-1")
@@ -218,7 +231,10 @@ SEALED = ("rehearsal:{run}", "rehearsal-session:{run}", "rehearsal-secret:{run}"
     [("skip_rehearsal", "setup", []), ("rehearse", "setup", [2, 3, 4]), ("skip_rehearsal", "fix", [0, 1, 2, 3, 4])],
 )
 def test_what_is_kept_of_a_rehearsal(anna: ChatContext, begin: Begin, do: str, kind: str, left: list[int]):
-    """Who skips keeps nothing; who tries again needs the secret; a run without a rehearsal drops nothing of the channel's."""
+    """Skipping a rehearsal drops its secrets, and trying again keeps the client secret.
+
+    A run without a rehearsal drops none of the channel's secrets.
+    """
     run = begin(SIGNED_IN, PLANNED, kind=kind)
     names = [name.format(run=run.id, mailbox=run.channel.mailbox) for name in SEALED]
     for name in names:
@@ -238,7 +254,7 @@ def test_skipping_takes_a_reason(anna: ChatContext, begin: Begin, reason: str, k
 
 
 def test_another_try_drops_the_last_sign_in(anna: ChatContext, begin: Begin):
-    """So that the mailbox user signs in again."""
+    """Another try drops the last rehearsal's token, so the mailbox user signs in again."""
     run = begin(SIGNED_IN)
     anna.services.vault.put(f"rehearsal:{run.id}", "token", 60)
     press(anna, "rehearse", run=run.id)
@@ -246,7 +262,7 @@ def test_another_try_drops_the_last_sign_in(anna: ChatContext, begin: Begin):
 
 
 def test_look_again(anna: ChatContext, begin: Begin):
-    """What did not hold is forgotten, and a worker looks."""
+    """Look again forgets the findings that did not hold, and a worker looks again."""
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.UNKNOWN)), PLANNED)
     press(anna, "look_again", run=run.id)
     again = anna.services.store.load(run.id)
@@ -306,7 +322,10 @@ def test_a_pasted_error_is_explained(anna: ChatContext, said: Said, pasted: str,
 
 
 def test_need_admin_approval_names_the_tick_box(anna: ChatContext, said: Said):
-    """By the label that Webex Connect gives it, beside the grant that makes it needless."""
+    """The explanation of "Need admin approval" names the tick box by its label in Webex Connect.
+
+    It also names the grant that makes the box needless.
+    """
     press(anna, "explain", error_text="AADSTS90095: Need admin approval")
     told = said()[0][1]
     assert "I would like to explicitly review before providing consent for authentication" in told
@@ -315,7 +334,7 @@ def test_need_admin_approval_names_the_tick_box(anna: ChatContext, said: Said):
 
 @pytest.mark.parametrize("who", ["anna", "ben"])
 def test_cancelling(anna: ChatContext, ben: ChatContext, begin: Begin, who: str):
-    """By who takes part; the run's secrets are gone with it."""
+    """Only a person who takes part can cancel a run, and its secrets are deleted with it."""
     run = begin(SIGNED_IN)
     for name in ("session", "secret", "rehearsal"):
         anna.services.vault.put(f"{name}:{run.id}", "x", 60)

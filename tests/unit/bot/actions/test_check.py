@@ -34,7 +34,7 @@ def opened(ctx: ChatContext) -> list[Run]:
 
 
 def test_mail_still_missing_leads_to_tac(channel: ChatContext, said: Said):
-    """As if /tac had been typed."""
+    """A press of "Mail still missing" opens the TAC card, as if ``/tac`` had been typed."""
     actions()["missing"](channel, {"channel": MAILBOX})
     assert text("tac.title") in said()[0][1]
 
@@ -46,7 +46,7 @@ def test_a_mail_through_webex_connect_is_a_check_of_its_own(channel: ChatContext
 
 
 def test_nobody_is_sent_a_mail_by_a_forged_button(channel: ChatContext, said: Said):
-    """A channel that is not of this space is not spoken of, and an address in the button is not believed."""
+    """A forged button sends mail to no one: its address and a channel of another space are ignored."""
     actions()["connect_test"](channel, {"channel": "ceo@example.test", "connect_test": "victim@else.test"})
     assert (text("notice.unknown_channel_words") in said()[0][1], opened(channel)) == (True, [])
 

@@ -28,7 +28,10 @@ def pressed(ctx: ChatContext, press: str, **inputs: str) -> None:
 
 
 def test_two_presses_of_one_card_begin_two_runs(anna: ChatContext):
-    """For two mailboxes, neither of them known yet; the same press delivered twice is one run."""
+    """Two presses of one card start two runs, and one press delivered twice starts one.
+
+    The presses are for two mailboxes, neither of them known yet.
+    """
     for press in ("a1", "a2", "a1"):
         pressed(anna, press)
     assert [run.origin.message for run in runs(anna)] == ["a2", "a1"]
@@ -44,7 +47,7 @@ def test_a_press_for_a_mailbox_that_is_being_set_up(anna: ChatContext, said: Cal
 
 
 def test_what_was_typed_is_claimed_by_its_message(anna: ChatContext):
-    """As before."""
+    """A typed command is claimed by its message, and a press by its own id."""
     assert (anna.origin.message, replace(anna, action_id="a1").origin.message) == ("card-1", "a1")
 
 

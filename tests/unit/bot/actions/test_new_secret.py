@@ -34,7 +34,10 @@ def press(ctx: ChatContext, run: Run) -> Run:
 
 @pytest.mark.parametrize(("step", "approved"), [("client_secret", True), ("smtp_auth", False)])
 def test_a_lost_secret_is_made_again(anna: ChatContext, begin: Begin, step: str, approved: bool):  # noqa: FBT001  a column of the table
-    """The plan in force covers it, or there is another plan first; the run does not take the old one for good any more."""
+    """A lost secret is made again, under the plan in force or after a new plan.
+
+    The run no longer counts the old secret as done.
+    """
     run = press(anna, begin(SIGNED_IN, *planned(step), SHOWN))
     assert (run.answer("new_secret"), run.settled("client_secret"), bool(run.approvals)) == ("k1", False, approved)
     assert f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in anna.services.runs.queue.jobs}

@@ -42,7 +42,10 @@ def press(ctx: ChatContext, run: Run) -> Run:
 
 @pytest.mark.parametrize("approved", [(), (APPROVED,)])
 def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple[Event, ...]):
-    """Before an approval and after it: the session is gone, the sign-in card comes anew, and its link leads on."""
+    """Other account ends the session and posts a new sign-in card, before and after an approval.
+
+    The new card's link works.
+    """
     services, run = anna.services, begin(SIGNED_IN, NO_ROLE, PLANNED, *approved)
     services.vault.put(f"session:{run.id}", "x", 60)
     for slot in ("signin", "plan"):
@@ -69,6 +72,6 @@ def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple
 def test_only_where_the_account_does_not_get_on(
     anna: ChatContext, begin: Begin, said: Callable[[], list[tuple[str, str]]], events: tuple[Event, ...]
 ):
-    """Nobody drops the sign-in of a run that goes on."""
+    """Other account is refused while the run works with its present account."""
     run = begin(*events)
     assert (press(anna, run).version, text("refused.old") in said()[-1][1]) == (run.version, True)

@@ -1,4 +1,4 @@
-"""The cards of a run in Webex: edited in place while that works, posted anew where it does not."""
+"""Cards of a run in Webex: edited in place if possible, otherwise posted again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run(begin: Callable[..., Run]) -> Run:
 
 
 def methods(said: Said) -> list[str]:
-    """What was done."""
+    """Return the HTTP methods of the bot's messages so far."""
     return [method for method, _ in said()]
 
 
@@ -62,7 +62,10 @@ def test_a_new_card_is_posted_in_the_thread(services: Services, run: Run, webex_
     ("to", "by"), [("anna@example.test", {"toPersonId": "anna"}), ("carl@example.test", {"toPersonEmail": "carl@example.test"})]
 )
 def test_a_direct_card_goes_to_the_person(services: Services, run: Run, webex_script: Any, to: str, by: dict[str, str]):
-    """In no thread; whoever asked by their id, since addresses change, anybody else by the address that was typed."""
+    """A direct card is sent in no thread: by id to the requester, else by the typed address.
+
+    The requester's id is used, because addresses change.
+    """
     delivery.sync(services, run, card("a", to=to))
     body = webex_script.asked[-1][2]
     assert {name: value for name, value in body.items() if name not in {"text", "attachments"}} == by
@@ -114,7 +117,10 @@ def test_an_edit_is_counted(services: Services, run: Run, said: Said):
     ],
 )
 def test_ten_edits_and_the_last_for_the_end(services: Services, run: Run, said: Said, edits: int, more: dict[str, Any], done: list[str]):
-    """Small news is left out rather than posted; what somebody has to see is posted anew."""
+    """Webex allows ten edits, and the last one is kept for the end of the run.
+
+    After that, small news is left out, and urgent news is posted as a new message.
+    """
     delivery.sync(services, run, card("a"))
     age(services, run, edits=edits)
     delivery.sync(services, run, card("b", **more))
@@ -123,7 +129,7 @@ def test_ten_edits_and_the_last_for_the_end(services: Services, run: Run, said: 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 409])
 def test_an_edit_that_webex_does_not_take(services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int):
-    """Or a message that somebody deleted: the card is posted anew."""
+    """If Webex refuses an edit or the message was deleted, the card is posted again."""
     webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
     delivery.sync(services, run, card("a"))
     delivery.sync(services, run, card("b", urgency="x"))
@@ -136,7 +142,10 @@ def test_an_edit_that_webex_does_not_take(services: Services, run: Run, said: Sa
 def test_where_webex_takes_no_edits_only_news_is_posted(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int
 ):
-    """One edit is tried; small news is left out, what somebody has to see is posted, and the end in any case."""
+    """If Webex refuses edits, only urgent news and the end are posted, and small news is left out.
+
+    One edit is tried.
+    """
     webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
     delivery.sync(services, run, card("a"))
     for text in "bcdefghi":
@@ -153,7 +162,11 @@ def test_where_webex_takes_no_edits_only_news_is_posted(
 def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any
 ):
-    """Running, waiting and running again are small news then. Who is asked once more in between gets a card once more."""
+    """If Webex refuses edits, news that asks for nothing is not posted.
+
+    Running, waiting and running again are then small news. A person who is asked again in between
+    gets a card again.
+    """
     webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "no"}))
     delivery.sync(services, run, card("a", urgency="running", prompt=""))
     delivery.sync(services, run, card("b", urgency="waits", prompt=""))
@@ -177,7 +190,11 @@ def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(services: Serv
 
 @pytest.mark.parametrize("status", [400, 404])
 def test_what_only_takes_a_card_back_is_not_posted(services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int):
-    """At the end of a run a new card for each old one would ask for nothing; one that somebody deleted asks for nothing already."""
+    """A change that only closes a card is never posted as a new card.
+
+    At the end of a run each new card would ask for nothing, and a deleted card already asks for
+    nothing.
+    """
     webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
     delivery.sync(services, run, card("a"))
     for text in ("over", "over and out"):
@@ -188,7 +205,7 @@ def test_what_only_takes_a_card_back_is_not_posted(services: Services, run: Run,
 
 
 def test_an_edit_too_many(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
-    """Where Webex has taken some edits of a card, the one that it refuses says nothing about the card that follows."""
+    """If Webex refuses an edit after accepting some, the next card is still edited."""
     delivery.sync(services, run, card("a"))
     age(services, run, edits=5)
     webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "no"}))
@@ -213,7 +230,10 @@ def test_a_card_that_may_stand_there_is_not_posted_for_every_try(
     monkeypatch: pytest.MonkeyPatch,
     lost: tuple[int, dict[str, str]],
 ):
-    """Once more after five seconds, then after a minute, then every five minutes; whatever is new meanwhile waits for that, and is shown."""
+    """A card that may have been posted is retried after 5 s, then 60 s, then every 5 minutes.
+
+    Newer states wait for that time and are then shown.
+    """
     webex_script.on("POST", "/messages", reply(*lost))
     posts = []
     for second in range(0, 700, 5):
@@ -232,7 +252,7 @@ def test_a_card_that_may_stand_there_is_not_posted_for_every_try(
 def test_a_card_that_surely_does_not_stand_there_is_posted_at_every_try(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any, hasty_retries: None
 ):
-    """As with 503: nothing has to wait for a doubt."""
+    """A card that was surely not posted, as with 503, is posted again at every try."""
     webex_script.on("POST", "/messages", reply(503))
     for _ in range(3):
         with pytest.raises(WebexError):
@@ -261,7 +281,7 @@ def test_webex_away_loses_nothing(services: Services, run: Run, webex_script: An
 
 
 def test_the_room_of_a_direct_card_is_known(services: Services, run: Run, webex_script: Any, reply: Any):
-    """By the answer to the posting, so that nothing has to be asked before an edit."""
+    """The room of a direct card comes from the response to its posting, so an edit needs no lookup."""
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}))
     delivery.sync(services, run, card("a", to="anna@example.test"))
     delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))
@@ -270,7 +290,7 @@ def test_the_room_of_a_direct_card_is_known(services: Services, run: Run, webex_
 
 @pytest.mark.parametrize("posted", [{"id": "posted-1", "roomId": "direct-1"}, {"id": "posted-1"}], ids=["room known", "room not told"])
 def test_a_direct_card_that_somebody_deleted(services: Services, run: Run, webex_script: Any, reply: Any, posted: dict[str, str]):
-    """Is posted anew, whether the 404 meets the edit or already the look for its room."""
+    """A deleted direct card is posted again, whether the edit or the lookup of its room gives 404."""
     gone = reply(404, {"message": "gone"})
     webex_script.on("POST", "/messages", reply(body=posted), reply(body={"id": "posted-2", "roomId": "direct-1"}))
     webex_script.on("PUT", "/messages/posted-1", gone)
@@ -283,7 +303,10 @@ def test_a_direct_card_that_somebody_deleted(services: Services, run: Run, webex
 
 
 def test_a_room_that_webex_did_not_tell_is_asked_once(services: Services, run: Run, webex_script: Any, reply: Any):
-    """As that of a card that an older version of the bot has posted."""
+    """If the room of a direct card is unknown, Webex is asked for it once.
+
+    This is the case for a card that an older version of the bot posted.
+    """
     webex_script.on("GET", "/messages/posted-1", reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}))
     delivery.sync(services, run, card("a", to="anna@example.test"))
     delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))

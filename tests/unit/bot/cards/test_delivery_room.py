@@ -1,4 +1,4 @@
-"""A card in the thread is edited without asking where it stands."""
+"""Edits of a card in the thread, without asking Webex for its room."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ SENT = {"id": "message-1", "roomId": "room-1", "roomType": "group"}
 
 
 def test_posting_and_editing_are_one_call_each(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
-    """The thread's room is known; a 1:1 message's room stands in the answer to the posting."""
+    """Posting and editing a card take one call each.
+
+    The thread's room is known, and the room of a 1:1 message is in the response to its posting.
+    """
     services = Services.of(settings, Settings("https://bot.test", "", "client", "secret", (Fernet.generate_key().decode(),)), redis, webex)
     run = services.store.open(Channel("support@contoso.com"), Person("ann", "ann@contoso.com"), Origin("room-1", "root"))
     audience.mark_members_checked(services, "room-1")

@@ -1,4 +1,4 @@
-"""Drawing a run's cards while Webex is slow or says wait: each card stands there once."""
+"""Drawing a run's cards while Webex is slow or throttles: each card is posted once."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ def due_in(services: Services, run: Run) -> float:
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_a_slow_webex_gets_no_second_card(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
-    """A draw that outlasts its lock's own time still has it: the one that is handed out meanwhile posts nothing, and comes back."""
+    """A draw that is slower than its lock's time keeps the lock, and a second draw posts nothing.
+
+    The second draw comes back later.
+    """
     answers = threading.Event()
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, after=answers))
     first = in_a_thread(run)
@@ -77,7 +80,10 @@ def test_a_draw_does_not_sleep_for_webex(services: Services, run: Run, said: Sai
 def test_news_does_not_shorten_what_webex_asked_for(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int, others: int
 ):
-    """Nor does another run: requests are counted for the whole account. What is locked (423) is one card's matter."""
+    """News of this run or another one does not shorten the time that Webex asked for.
+
+    Requests are counted for the whole account. A locked message (423) concerns only one card.
+    """
     webex_script.on("POST", "/messages", reply(status, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"}))
     draw.draw(run.id)
     for _ in range(3):
@@ -92,7 +98,7 @@ def test_news_does_not_shorten_what_webex_asked_for(
 
 
 def test_when_webex_takes_messages_again_the_newest_state_is_shown(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
-    """As soon as the time is over that it asked for."""
+    """When the time that Webex asked for is over, the newest state is shown."""
     webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"}))
     draw.draw(run.id)
     services.redis.delete("webex:wait:all")
@@ -129,7 +135,7 @@ def test_a_card_that_is_not_shown_is_in_the_log(run: Run, webex_script: Any, rep
 
 
 def test_an_edit_that_is_not_taken_is_in_the_log(services: Services, run: Run, webex_script: Any, reply: Any):
-    """With the same ids; the card is posted anew."""
+    """A refused edit is logged with the run and the tracking id, and the card is posted again."""
     draw.draw(run.id)
     webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "Unable to edit", "trackingId": "ROUTER_7F1D"}))
     services.store.append(run.id, Event(Kind.PROBLEM, run.opened, data={"question": "sign_in", "cause": "consent_declined", "code": "x"}))
@@ -140,7 +146,10 @@ def test_an_edit_that_is_not_taken_is_in_the_log(services: Services, run: Run, w
 
 
 def test_news_that_came_while_drawing_is_not_forgotten(services: Services, begin: Callable[..., Run]):
-    """What was due when a draw began is taken off the list; what has come since stays."""
+    """News that comes during a draw stays on the list of draws.
+
+    Only the news from before the draw is taken off.
+    """
     run = begin()
     services.cards.request(run.id)
     due = services.cards.due(run.id)

@@ -32,5 +32,5 @@ from bot.webex.client import (
     ],
 )
 def test_webex_is_not_asked_sooner_than_it_said(error: WebexError, seconds: float):
-    """Retry-After is a minimum, up to an hour; where the bot is no longer welcome it asks every five minutes, not every five seconds."""
+    """Retry-After is the minimum wait, up to an hour; a refusal is retried after five minutes."""
     assert again_s(error) == seconds

@@ -1,4 +1,7 @@
-"""The end of a client secret is told of in the channel's space: through the real store, with a clock that stands still."""
+"""Reminders of a client secret's end in the channel's space.
+
+The store is real, and the clock is fixed.
+"""
 
 from __future__ import annotations
 
@@ -51,14 +54,20 @@ def ends(said: Said) -> list[str]:
 
 
 def test_each_is_told_once(services: Services, proven: Callable[..., Run], said: Said):
-    """On every day of the last quarter, and five times in all: in the space, not in the setup's old thread."""
+    """Each reminder is sent once: 60, 30, 14, 7 and 1 days before the end.
+
+    They are posted in the space, not in the setup's old thread.
+    """
     proven()
     on(services, *range(90, -2, -1))
     assert ends(said) == ["in 60 days", "in 30 days", "in 14 days", "in 7 days", "tomorrow"]
 
 
 def test_the_next_click_is_the_fix(services: Services, proven: Callable[..., Run], webex_script: Any):
-    """As soon as a fix would renew it; before that the card says from when on."""
+    """The reminder has a Fix button once a fix would renew the secret.
+
+    Before that, it says from which day on.
+    """
     proven()
     on(services, 60, 29)
     early, soon = [body for method, path, body in webex_script.asked if (method, path) == ("POST", "/messages")]
@@ -100,7 +109,7 @@ def test_the_newest_proven_run_counts(services: Services, proven: Callable[..., 
             finding=Finding("client_secret", State.OK, facts={"expires": "2099-01-01T00:00:00+00:00"}),
         )
     )
-    assert reminders.ending_of(services.store, MAILBOX) == Ending(reminders.ending_of(services.store, MAILBOX).made, END)  # type: ignore[union-attr]  # it is there
+    assert reminders.ending_of(services.store, MAILBOX) == Ending(reminders.ending_of(services.store, MAILBOX).made, END)  # type: ignore[union-attr]  # it exists
     services.redis.delete(f"channel:{MAILBOX}:run")
     proven(END + timedelta(days=365), kind="fix")
     on(services, 60, 30, 1)
@@ -144,7 +153,11 @@ def test_where_webex_is_away_it_is_told_at_the_next_look(
     ],
 )
 def test_when_it_is_due(life: int, left: int, due: int):
-    """The least that has come; what is as long as the whole life is no news, and what has ended is a check's matter."""
+    """The reminder that is due is the shortest period reached.
+
+    A period as long as the secret's whole life is skipped. A secret that has ended is reported by a
+    check.
+    """
     assert Ending(END - timedelta(days=life), END).due(END - timedelta(days=left)) == due
 
 

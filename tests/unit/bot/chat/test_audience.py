@@ -1,4 +1,4 @@
-"""Cards that are drawn after somebody of another organisation has joined the space."""
+"""Cards that are drawn after a person of another organization has joined the space."""
 
 from __future__ import annotations
 
@@ -33,12 +33,15 @@ def members(webex_script: Any, reply: Any) -> Callable[..., None]:
 
 
 def asked(webex_script: Any) -> int:
-    """How often Webex was asked who is there."""
+    """Return the number of times Webex was asked for the members of a space."""
     return sum("/memberships" in path for _, path, _ in webex_script.asked)
 
 
 def test_an_outsider_who_joined_sees_no_new_card(services: Services, begin: Callable[..., Run], said: Said, members: Callable[..., None]):
-    """What stands in the space stays as it is, the space is told once, and what goes to a person 1:1 goes on."""
+    """After an outsider joins, the space gets one notice and no new card.
+
+    Posted cards stay as they are, and 1:1 cards continue.
+    """
     run = begin()
     delivery.sync(services, run, DesiredCard("plan", CARD, "1", urgency="a"))
     audience.members_changed(services, "room-1")
@@ -69,7 +72,10 @@ def test_once_the_outsider_has_left_the_cards_go_on(
 def test_a_space_is_not_asked_about_for_every_card(
     services: Services, begin: Callable[..., Run], webex_script: Any, members: Callable[..., None]
 ):
-    """Once for all cards of half a minute, anew when somebody has joined, and never for a 1:1."""
+    """The members of a space are checked once per half minute, and never for a 1:1 room.
+
+    They are checked again when someone has joined.
+    """
     run = begin()
     members("anna@example.test")
     audience.members_changed(services, "room-1")

@@ -1,4 +1,4 @@
-"""What was typed becomes a command, or not."""
+"""Parsing of typed text as a command."""
 
 from __future__ import annotations
 
@@ -66,7 +66,10 @@ def message(text: str = "", html: str = "", room_type: str = "group") -> Message
     ],
 )
 def test_markup(html: str, name: str, argument: str):
-    """Only what begins with a slash, after the mentions, is a command; a mention of the bot is never part of it."""
+    """Only text that begins with a slash after the mentions is a command.
+
+    A mention of the bot is never part of it.
+    """
     typed = parse_command(message("ignored", html), ME)
     assert (typed.name, typed.argument) == (name, argument)
 
@@ -124,13 +127,13 @@ def test_plain_text_of_a_space(text: str, name: str, argument: str):
     ],
 )
 def test_a_direct_message_needs_no_mention(text: str, name: str):
-    """Who types the bot's name all the same is understood."""
+    """A direct message may name the bot, but it does not have to."""
     assert parse_command(message(text, room_type="direct"), ME).name == name
     assert parse_command(message("ignored", f"<p>{text}</p>", room_type="direct"), ME).name == name
 
 
 def test_a_long_text_is_cut():
-    """Nobody needs more."""
+    """A long text is cut at ``LONGEST`` characters."""
     typed = parse_command(message("/help " + "x" * 9000, room_type="direct"), ME)
     assert typed == ParsedCommand("help", "x" * (LONGEST - len("/help ")))
 
@@ -155,7 +158,7 @@ def test_it_never_raises(text: str, html: str, room_type: str):
     ],
 )
 def test_the_nearest_command(typed: str, near: str):
-    """A slip is recognised, a stranger's word is not."""
+    """A misspelled command is recognized, and an unrelated word is not."""
     assert nearest(typed, commands()) == near
 
 

@@ -1,4 +1,4 @@
-"""Who is served, who approves, and who takes part."""
+"""People whom the bot serves, who may approve, and who take part."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_allow_list(services: Services, person: WebexPerson, why: str | None
 
 @pytest.mark.parametrize(("orgs", "served"), [((), True), (("org-1",), True), (("org-2",), False)])
 def test_an_organization_must_be_listed_too(services: Services, orgs: tuple[str, ...], served: bool):  # noqa: FBT001  a column of the table
-    """Where organizations are listed, a right address of another one is none."""
+    """If organizations are configured, a right address in another organization is refused."""
     assert (gate(services, allowed_org_ids=orgs).denial(ANNA) is None) is served
 
 
@@ -64,13 +64,16 @@ OTHER = base64.urlsafe_b64encode(f"ciscospark://us/PEOPLE/{UUID}".encode()).deco
 @pytest.mark.parametrize("listed", [UUID, UUID.upper(), US, US.rstrip("="), EU, BARE, BARE.rstrip("=")])
 @pytest.mark.parametrize("told", [US, US.rstrip("="), EU, BARE, UUID])
 def test_an_organization_in_every_form(services: Services, listed: str, told: str):
-    """As Control Hub shows it, and as the API's objects and webhooks give it."""
+    """An organization may be written as in Control Hub or as in the API and its webhooks."""
     assert gate(services, allowed_org_ids=(listed,)).denial(replace(ANNA, org_id=told)) is None
 
 
 @pytest.mark.parametrize("told", ["", "org-1", OTHER, UUID[:-1] + "b", UUID[:-1], US[:-4], "=", "\u00e9"])
 def test_what_is_another_organization_or_none(services: Services, told: str):
-    """Compared as it is where there is no organization's UUID in it."""
+    """An organization without a matching UUID is refused.
+
+    Ids without a UUID are compared as they are.
+    """
     assert gate(services, allowed_org_ids=(US,)).denial(replace(ANNA, org_id=told)) == Text("refused.organisation")
 
 
@@ -98,7 +101,7 @@ def test_who_approves(services: Services, begin: Callable[..., Run], approvers: 
 
 
 def test_who_takes_part(services: Services, begin: Callable[..., Run]):
-    """Who asked, an approver, and the administrators who were asked to sign in and to consent."""
+    """The requester, approvers, and the administrators asked to sign in or consent take part."""
     asked = {"administrator": "carl@example.test", "consent_administrator": "dora@example.test"}
     run = begin(*(Event(Kind.ANSWERED, now(), data={"question": question, "value": value}) for question, value in asked.items()))
     second = replace(BEN, id="dora-2", email="d.second@example.test", others=("dora@example.test",))

@@ -28,7 +28,10 @@ PAGE = Path(__file__).parents[4] / "docs/audit.md"
 
 @pytest.fixture
 def runs(services: Services) -> dict[str, str]:
-    """Three runs: Anna's here, Eve's in another space, and one of Anna's in another space that learnt its mailbox later."""
+    """Three runs: Anna's here, Eve's in another space, and one of Anna's there.
+
+    The last one learned its mailbox later.
+    """
     mine = services.store.open(Channel("support@contoso.com"), ANNA, Origin("room-1", message="m-1"))
     services.store.append(mine.id, Event(Kind.SIGNED_IN, now(), by="admin@example.test", account=Account("t", "o", "admin@example.test")))
     other = services.store.open(Channel("sales@contoso.com"), EVE, Origin("room-2", message="m-2"))
@@ -48,7 +51,7 @@ def asked(ctx: ChatContext, webex_script: Any, argument: str = "") -> tuple[list
 
 
 def seen(entries: list[dict[str, Any]], runs: dict[str, str]) -> set[str]:
-    """Which runs they are of."""
+    """Return the names of the runs that the entries belong to."""
     names = {identifier: name for name, identifier in runs.items()}
     return {names[str(entry["run"])] for entry in entries if "run" in entry}
 
@@ -82,7 +85,7 @@ def test_an_approver_sees_everything_in_a_direct_message(anna: ChatContext, webe
 
 
 def test_whoever_has_several_addresses_is_known_by_each(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
-    """As an approver, and as who has asked."""
+    """A person with several addresses is recognized by each, as an approver and as a requester."""
     person = replace(anna.person, email="a.second@example.test", others=(ANNA.email,))
     second = replace(anna, person=person, direct=True, room="direct-1")
     assert seen(asked(second, webex_script)[0], runs) == {"here", "later"}
@@ -90,7 +93,7 @@ def test_whoever_has_several_addresses_is_known_by_each(anna: ChatContext, webex
 
 
 def test_who_is_no_approver_sees_nothing(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
-    """Where approvers are named; and that somebody tried is on record."""
+    """If approvers are configured, other people get no trail, and their attempt is recorded."""
     entries, card = asked(approving(anna, "boss@example.test"), webex_script)
     assert (entries, text("audit.not_yours") in card, "support@" in card) == ([], True, False)
     last = read(anna.services.store.audit.entries()[-1])
@@ -101,14 +104,20 @@ def test_who_is_no_approver_sees_nothing(anna: ChatContext, webex_script: Any, r
     ("approvers", "listed", "hint"), [((), True, False), (("anna@example.test",), True, False), (("boss@example.test",), False, True)]
 )
 def test_help_lists_it_for_whom_it_is(anna: ChatContext, webex_script: Any, approvers: tuple[str, ...], listed: bool, hint: bool):  # noqa: FBT001  columns of the table
-    """Who may not run it does not see it; that something is left out is said only where it is true."""
+    """Help lists ``/audit`` only for people who may run it.
+
+    It says that something is left out only if that is true.
+    """
     commands()["help"].run(approving(anna, *approvers), "")
     card = str(webex_script.asked[-1])
     assert ("/audit [ADDRESS]" in card, text("help.not_listed") in card, "/setup-email" in card) == (listed, hint, True)
 
 
 def test_one_channel(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
-    """A run is part of it from its beginning, also where it learnt its mailbox later; what is not seen here is not known here."""
+    """The trail of a channel has its runs from the start, also if they learned the mailbox later.
+
+    A channel that the person may not see is unknown here.
+    """
     entries, _ = asked(replace(anna, room="room-2"), webex_script, "Info@contoso.com")
     assert (seen(entries, runs), [entry["what"] for entry in entries]) == ({"later"}, ["opened", "details"])
     entries, card = asked(anna, webex_script, "sales@contoso.com")
@@ -117,14 +126,14 @@ def test_one_channel(anna: ChatContext, webex_script: Any, runs: dict[str, str])
 
 
 def test_taking_it_out_is_recorded(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
-    """Who took it, where, and how much."""
+    """Exporting the trail is recorded with the person, the space and the number of entries."""
     asked(anna, webex_script)
     last = read(anna.services.store.audit.entries()[-1])
     assert (last["what"], last["by"], last["entries"], last["room"]) == ("exported", "anna@example.test", 2, "room-1")
 
 
 def test_an_empty_trail(anna: ChatContext, webex_script: Any):
-    """There is no file of nothing."""
+    """An empty trail gets no file."""
     entries, card = asked(anna, webex_script)
     assert (entries, text("audit.none") in card) == ([], True)
 
@@ -162,7 +171,7 @@ def test_no_secret_of_the_bot_leaves(anna: ChatContext, webex_script: Any, servi
 
 
 def test_the_page_says_how_to_verify_by_hand(anna: ChatContext, webex_script: Any, runs: dict[str, str], tmp_path: Path):
-    """The lines of Python in docs/audit.md are content with a file, and find the entry that somebody changed in it."""
+    """The Python code in docs/audit.md accepts a valid file and finds a changed entry."""
     code = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert code is not None
     lines = list(anna.services.store.audit.entries())
@@ -171,7 +180,7 @@ def test_the_page_says_how_to_verify_by_hand(anna: ChatContext, webex_script: An
 
 
 def _verified(code: str, folder: Path, lines: list[bytes]) -> list[int]:
-    """What the page's lines say of a file."""
+    """Return the wrong entries that the page's code finds in a file."""
     path = folder / "audit.jsonl"
     path.write_bytes(b"\n".join(lines) + b"\n")
     names: dict[str, Any] = {"path": str(path)}

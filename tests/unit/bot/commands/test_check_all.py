@@ -52,7 +52,7 @@ def found(ctx: ChatContext, run: Run, *findings: Finding, ended: bool = True) ->
 
 
 def test_one_round_for_all_channels(anna: ChatContext, known: Known):
-    """It names every channel of the space, and a worker goes on; no message is posted here."""
+    """A round names every channel of the space and is given to a worker; no message is posted."""
     boxes = known(3)
     check.run(anna, "ALL")
     run = the_round(anna)
@@ -73,7 +73,7 @@ def test_a_second_one_meanwhile_shows_the_first(anna: ChatContext, known: Known)
 
 
 def test_without_channels_the_list_says_so(anna: ChatContext, said: Any):
-    """There is nothing to begin."""
+    """Without channels, ``/check all`` says that no channel is known and starts no round."""
     check.run(anna, "all")
     assert [text.partition(".")[0] for _, text in said()] == ["No channel is known here"]
     assert anna.services.redis.get("space:room-1:bulk_check") is None
@@ -143,7 +143,10 @@ def checked(anna: ChatContext, *findings: Finding) -> Run:
     ],
 )
 def test_a_check_in_one_line(anna: ChatContext, findings: tuple[Finding, ...], state: State, words: str):
-    """The cause, or how much is known: what nobody may or could look at is not known to be right, and only mail proves that mail flows."""
+    """The line of a check names the cause, or how much is known.
+
+    Facts that could not be read are not called right. Only mail proves that mail flows.
+    """
     verdict = summarize(checked(anna, *findings))
     assert (verdict.step, verdict.state, words in render(face.words_of(verdict))) == ("support@example.test", state, True)
 

@@ -33,7 +33,7 @@ def cards(webex_script: Any) -> str:
 
 
 def pressed(webex_script: Any) -> list[dict[str, str]]:
-    """What the buttons of the bot's last card send."""
+    """Return the data that the buttons of the bot's last card send."""
     card = next(body for method, path, body in reversed(webex_script.asked) if method == "POST" and path == "/messages")
     return list(_data(card["attachments"]))
 
@@ -73,7 +73,10 @@ def test_setup_without_an_address_asks_for_it(anna: ChatContext):
 
 @pytest.mark.parametrize("name", ["setup-email", "check", "fix", "undo", "tac", "audit"])
 def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, name: str):
-    """No run is opened; the buttons run the same command, with what was meant or with what the field holds."""
+    """A malformed address starts no run; the card's buttons run the same command.
+
+    They use the suggested address or the one in the field.
+    """
     type_(anna, name, "support@contoso,com")
     again = {"do": "typed", "command": name}
     assert (anna.services.store.runs_in_space("room-1"), [data for data in pressed(webex_script) if data["do"] != "help"]) == (
@@ -85,7 +88,10 @@ def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, name
 @pytest.mark.parametrize("field", ["mailbox", "mailbox_meant"])
 @pytest.mark.parametrize("name", ["check", "fix", "undo", "tac", "audit"])
 def test_a_corrected_address_runs_its_own_command(anna: ChatContext, webex_script: Any, name: str, field: str):
-    """As if it had been typed: an unknown channel is said to be one, and nothing is set up."""
+    """A corrected address runs its command as if typed: an unknown channel is reported.
+
+    No setup is started.
+    """
     actions()["typed"](anna, {"do": "typed", "command": name, field: f" {MAILBOX} "})
     assert (anna.services.store.runs_in_space("room-1"), text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)) == (
         (),
@@ -129,7 +135,11 @@ def test_a_second_setup_points_to_the_first(anna: ChatContext, webex_script: Any
 
 @pytest.mark.parametrize("room", ["room-1", "room-2"])
 def test_a_first_card_that_never_stood_there_holds_no_mailbox(anna: ChatContext, webex_script: Any, reply: Any, room: str):
-    """Webex has never taken it: who asks again gets it, here for the same run, elsewhere for a new one in place of that."""
+    """A first card that Webex never accepted does not block its mailbox.
+
+    A new request in the same space continues the run. In another space it starts a new run in place
+    of that one.
+    """
     webex_script.on("POST", "/messages", reply(403, {"message": "only moderators"}), reply(body={"id": "posted-1"}))
     with pytest.raises(WebexError):
         type_(anna, "setup-email", MAILBOX)
@@ -158,7 +168,10 @@ def test_of_somebody_elses_first_card_one_is_only_told(anna: ChatContext, webex_
     [((200, {"items": [{"personId": "anna"}]}), True), ((200, {"items": []}), False), ((404, {"message": "no such space"}), False)],
 )
 def test_a_run_of_another_space_is_found_by_its_name(anna: ChatContext, webex_script: Any, reply: Any, memberships: Any, named: bool):  # noqa: FBT001
-    """By who is in that space; who is not is told no more than before, nor is anybody where the bot itself is not in it any more."""
+    """A run in another space is named only to members of that space.
+
+    Other people learn no more than before, and so does everybody if the bot has left that space.
+    """
     origin = Origin("room-2", "thread-2", message="typed-0")
     run = anna.services.store.open(Channel(MAILBOX), replace(anna.asker, id="ben", email="ben@example.test"), origin)
     webex_script.on("GET", "/rooms/room-2", reply(body={"id": "room-2", "title": "Mail <team>"}))
@@ -180,7 +193,7 @@ def proven(ctx: ChatContext) -> Run:
 
 
 def test_a_connected_mailbox_is_said_to_be(anna: ChatContext, webex_script: Any):
-    """With a way to look at it anew; nothing is opened."""
+    """For a connected mailbox, ``/setup-email`` starts no run and offers another look at it."""
     run = proven(anna)
     type_(anna, "setup-email", MAILBOX)
     assert (len(anna.services.store.runs_in_space("room-1")), text("notice.done_title", mailbox=MAILBOX) in cards(webex_script)) == (
@@ -192,14 +205,14 @@ def test_a_connected_mailbox_is_said_to_be(anna: ChatContext, webex_script: Any)
 
 @pytest.mark.parametrize("name", ["check", "fix", "undo"])
 def test_a_channel_of_another_space_is_unknown_here(anna: ChatContext, webex_script: Any, name: str):
-    """As if it did not exist, whether it does or not."""
+    """A channel of another space is answered like an unknown one, whether it exists or not."""
     proven(replace(anna, room="room-2"))
     type_(anna, name, MAILBOX)
     assert (len(anna.services.runs.queue.jobs), text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)) == (0, True)
 
 
 def test_a_check_begins(anna: ChatContext):
-    """With what the record knows; a worker looks, and the card is drawn."""
+    """A check starts with the recorded facts of the channel; a worker looks, and the card is drawn."""
     proven(anna)
     type_(anna, "check", MAILBOX)
     jobs = sorted((str(job.func_name), job.args[0]) for job in (*anna.services.runs.queue.jobs, *anna.services.cards.bell.queue.jobs))
@@ -209,7 +222,7 @@ def test_a_check_begins(anna: ChatContext):
 
 
 def test_a_fix_is_a_run_of_its_own(anna: ChatContext):
-    """Which holds the mailbox, so that a second one points to it."""
+    """A fix is a run that holds the mailbox, so a second fix points to it."""
     proven(anna)
     type_(anna, "fix", MAILBOX)
     run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
@@ -234,7 +247,7 @@ def test_a_connected_channel_is_looked_at_anew(anna: ChatContext, webex_script: 
 
 @pytest.mark.parametrize(("room", "shown"), [("room-1", True), ("room-2", False)])
 def test_a_connected_channel_is_changed(anna: ChatContext, webex_script: Any, room: str, shown: bool):  # noqa: FBT001  a column of the table
-    """By the first card, with what is known where it is known."""
+    """A change of a connected channel starts with the first card, with the values known here."""
     proven(anna)
     actions()["setup_change"](replace(anna, room=room), {"do": "setup_change", "mailbox_meant": MAILBOX})
     run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
@@ -270,7 +283,10 @@ def test_an_undo_remembers_what_was_before(anna: ChatContext, end: Kind):
 
 
 def test_the_same_undo_typed_once_is_one_run(anna: ChatContext, webex_script: Any):
-    """Delivered again after a death before its details it goes on; typed again it points to the run."""
+    """An undo that is delivered twice is one run, and a second undo points to it.
+
+    A redelivery after a crash before its details continues that run.
+    """
     changed(anna)
     opened = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin, RunKind.UNDO)
     type_(anna, "undo", MAILBOX)
@@ -295,7 +311,7 @@ def test_what_is_under_way_is_named(anna: ChatContext, webex_script: Any, kind: 
 
 
 def test_nothing_recorded_is_said(anna: ChatContext, webex_script: Any):
-    """No run is opened for a channel that was connected by hand."""
+    """For a channel that was connected manually, ``/undo`` starts no run and says so."""
     proven(anna)
     type_(anna, "undo", MAILBOX)
     assert (
@@ -317,7 +333,10 @@ def test_status_lists_this_spaces_runs(anna: ChatContext, webex_script: Any):
 
 
 def test_status_and_cancel_see_an_old_open_run(anna: ChatContext, webex_script: Any):
-    """Behind a dozen ended ones, of which the operator has deleted one; what is not listed is counted."""
+    """``/status`` and ``/cancel`` find an open run behind a dozen ended ones.
+
+    One of those was deleted by the operator. Runs that are not listed are counted.
+    """
     type_(anna, "setup-email", MAILBOX)
     ended = [anna.services.store.open(Channel(f"m{each}@contoso.com"), anna.asker, anna.origin) for each in range(12)]
     for run in ended:
@@ -339,7 +358,10 @@ def test_cancel(anna: ChatContext, argument: str, ends: bool):  # noqa: FBT001  
 
 
 def test_a_cancelled_run_keeps_nothing_sealed(anna: ChatContext):
-    """Neither the administrator's sign-in nor what a rehearsal had; what the mailbox user's word was given for stays."""
+    """Canceling a run deletes the administrator's session and the secrets of its rehearsal.
+
+    The secret that the mailbox user agreed to keep for checks stays.
+    """
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, replace(anna.origin, message="typed-0"))
     names = [f"{name}:{run.id}" for name in ("session", "secret", "rehearsal", "rehearsal-session", "rehearsal-secret")]
     for name in (*names, f"check-secret:{MAILBOX}"):
@@ -360,7 +382,7 @@ def test_cancel_asks_which(anna: ChatContext, webex_script: Any):
 
 
 def test_cancel_in_another_space_finds_nothing(anna: ChatContext, webex_script: Any):
-    """Nothing is said about a run that is not of this space."""
+    """``/cancel`` in another space finds nothing and says nothing about the run."""
     type_(anna, "setup-email", MAILBOX)
     type_(replace(anna, room="room-2"), "cancel", MAILBOX)
     assert (anna.services.store.runs_in_space("room-1")[0].ended, text("notice.cancel_nothing_title") in cards(webex_script)) == (

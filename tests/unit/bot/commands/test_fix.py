@@ -1,4 +1,7 @@
-"""What a fix says of causes that it does not mend: those of the newest check, with the time, and else where to look."""
+"""Text of a fix about causes that it cannot change.
+
+It shows those of the newest check with their time, or says where to look.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,10 @@ def fixed(
     ],
 )
 def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna: ChatContext, cause: tuple[str, str], sentence: str):
-    """Whose turn it is, its sentence and its remedy; nobody reads that every setting is right."""
+    """A fix that changes nothing shows the check's cause, its remedy and whose turn it is.
+
+    It does not say that every setting is right.
+    """
     run, at = fixed(anna, cause)
     drawn = draw(plan_face.view(run))
     told = "Nothing is there that the bot may change. Administrator's turn: mend what /check has found, as marked below."
@@ -63,7 +69,10 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna: ChatCont
     ("causes", "age"), [([], timedelta(0)), ([RULE], RECENT + timedelta(minutes=1)), ([POLICY], timedelta(0)), ([TOKEN], timedelta(0))]
 )
 def test_without_a_recent_one_it_points_to_the_command(anna: ChatContext, causes: list[tuple[str, str]], age: timedelta):
-    """What the bot itself mends it has looked at anew, and a new token is asked for by the run."""
+    """Without a recent check, or if the bot can fix its causes, the fix points to ``/check``.
+
+    The bot has just read those settings itself. The run asks for a new token if one is needed.
+    """
     run, _ = fixed(anna, *causes, age=age)
     view = plan_face.view(run)
     assert (view.named, view.turn) == ((), Turn.NOBODY)

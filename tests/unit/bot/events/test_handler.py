@@ -1,4 +1,4 @@
-"""What becomes of an event: who is answered, who is refused, and what is left alone."""
+"""Handling of events: people who are answered, people who are refused, and ignored events."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_message_that_does_not_say_in_what_room_it_is(
 
 @pytest.mark.parametrize("who", ["anna", "bot-1"])
 def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Said, who: str):
-    """By the event's word, or by the message's own."""
+    """The bot ignores its own events, whether the event or the message says who wrote it."""
     space(who="bot-1")
     receive("messages", "m1", "bot-1" if who == "bot-1" else "anna", "room-1")
     assert said() == []
@@ -84,7 +84,7 @@ def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Sa
 
 @pytest.mark.parametrize("created", ["2020-01-01T00:00:00Z", "eleven minutes ago"])
 def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, created: str):
-    """Nothing is even fetched."""
+    """A replayed event is ignored, and its message is not even fetched."""
     space()
     receive("messages", "m1", "anna", "room-1", created.replace("eleven minutes ago", (now() - timedelta(minutes=11)).isoformat()))
     assert [path for _, path, _ in webex_script.asked if "m1" in path] == []
@@ -136,7 +136,10 @@ def test_guests_and_strangers_are_refused(
     ],
 )
 def test_another_bot_gets_no_answer(space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: dict[str, Any]):
-    """Two bots would talk for ever. One is known by its type or, where Webex does not tell that, by its address."""
+    """Another bot gets no answer, because two bots would talk forever.
+
+    A bot is recognized by its type or, if Webex does not give one, by its address.
+    """
     person(webex_script, reply, **more)
     space(who="eve")
     receive("messages", "m1", "eve", "room-1")
@@ -152,7 +155,7 @@ def test_with_an_outsider_in_the_space_nothing_is_said_of_a_channel(space: Calla
 
 
 def test_in_a_direct_room_nobody_reads_along(space: Callable[..., None], webex_script: Any):
-    """So nobody asks who is in it."""
+    """In a direct room the members are not looked up, because it has no other readers."""
     space("/help", kind="direct")
     receive("messages", "m1", "anna", "")
     assert [path for _, path, _ in webex_script.asked if "membership" in path] == []
@@ -208,7 +211,7 @@ def test_a_card_that_webex_does_not_know_yet(space: Callable[..., None], said: S
 
 
 def test_an_old_press_is_left_alone(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
-    """By the press's own time."""
+    """A press that is older than ten minutes by its own time is ignored."""
     space()
     press(webex_script, reply, {"do": "help"}, created=(now() - timedelta(minutes=11)).isoformat())
     assert said() == []
@@ -220,7 +223,7 @@ def test_an_old_press_is_left_alone(space: Callable[..., None], said: Said, webe
 def test_a_forged_press_does_nothing(
     space: Callable[..., None], said: Said, webex_script: Any, reply: Any, inputs: dict[str, Any], card_of: str
 ):
-    """Another's card, or a verb that there is not."""
+    """A press of another sender's card, or with an unknown verb, does nothing."""
     space()
     press(webex_script, reply, inputs, card_of)
     assert said() == []
@@ -234,7 +237,10 @@ def test_an_outsider_in_the_space_stops_buttons_too(space: Callable[..., None], 
 
 
 def test_a_mistake_of_ours_is_said_with_a_reference(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
-    """The person is not left without an answer: here Webex does not take the card, and would not take it again."""
+    """A bug is answered with a reference.
+
+    Webex refuses the card here and would refuse it again, so the person still gets an answer.
+    """
     space()
     bad = reply(400, {"message": "invalid card"})
     webex_script.on("POST", "/messages", bad, bad, reply(body={"id": "posted-1"}))
@@ -256,9 +262,9 @@ def test_a_mistake_of_ours_is_said_with_a_reference(space: Callable[..., None], 
 def test_joining_a_space(
     services: Services, said: Said, webex_script: Any, reply: Any, members: list[Any], membership: str, kind: str, room: str, answers: int
 ):
-    """The bot greets where it was added and everybody may know what it does; others' joining is not its business.
+    """The bot greets a space that it joins if everybody there may know what it does.
 
-    Where the membership does not say in what kind of room it is, Webex is asked.
+    Other people's joining is ignored. If the membership has no room type, Webex is asked.
     """
     rows = [
         {"id": f"ms-{i}", "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1", "roomType": kind} for i, e in members

@@ -1,4 +1,4 @@
-"""What an event will need is asked for ahead; what it really needs is what is used."""
+"""Data that an event will need is requested ahead, and only the data really needed is used."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_event_that_names_somebody_else_is_not_believed(webex: Webex, webex_s
 
 
 def test_an_event_that_names_nobody_asks_when_it_knows(webex: Webex, webex_script: Any, reply: Any):
-    """Nothing is asked ahead, and everything is answered."""
+    """An event without a person requests nothing ahead, and later requests still work."""
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
     with prefetch(webex, "", "") as asked:
         assert asked.person("bob-id").email == "bob@example.test"

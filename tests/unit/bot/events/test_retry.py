@@ -1,4 +1,4 @@
-"""An event that Webex does not let through: tried again when Webex says, given up in time, and carried out once."""
+"""Retries of an event that Webex refuses: at Webex's time, with a limit, and with one effect."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., dateti
 
 
 def work(redis: Redis) -> None:
-    """What is in the queue of events, by a real worker in this process."""
+    """Run all jobs in the queue of events with a real worker in this process."""
     SimpleWorker([make_queue(redis)], connection=redis, serializer="json", job_class=SafeJob).work(burst=True)
 
 
@@ -120,7 +120,7 @@ def test_what_comes_too_late_is_given_up(busy: Services, webex_script: Any, repl
 
 
 def missing(webex_script: Any, reply: Any) -> None:
-    """Webex knows nothing of a message, a press and a membership, although it has told of them."""
+    """Make Webex answer 404 for a message, a press and a membership that it has announced."""
     for path in ("/messages/m1", "/attachment/actions/m1", "/messages/card-9"):
         webex_script.on("GET", path, reply(404, {"message": "not found"}))
     webex_script.on("GET", "/memberships", reply(body={"items": []}))
@@ -149,7 +149,7 @@ def test_a_press_whose_card_is_not_there_yet(busy: Services, webex_script: Any, 
 
 
 def test_what_is_late_is_answered(typed: Any, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
-    """By the next try, once."""
+    """A message that Webex shows late is answered once, by the next try."""
     missing(webex_script, reply)
     first = receive("messages", "m1", "anna", "room-1", now().isoformat())
     assert (first is not None, said()) == (True, [])
@@ -181,7 +181,10 @@ def test_an_event_without_a_time_has_that_of_its_arrival(busy: Services, redis: 
 
 @pytest.mark.parametrize("how", [(429, {"Retry-After": "5"}), (502, {}), (0, {})], ids=["429", "502", "no answer"])
 def test_cancel_is_carried_out_once(typed: Any, begin: Any, busy: Services, said: Said, webex_script: Any, reply: Any, how: Any):
-    """Its answer is posted by the next try; nobody reads that there is nothing to cancel."""
+    """``/cancel`` ends the run once, and the next try posts its answer.
+
+    The person never reads that there was nothing to cancel.
+    """
     run: Run = begin()
     status, headers = how
     webex_script.on("POST", "/messages", reply(status, {}, headers), reply(body={"id": "posted-1"}))
@@ -193,7 +196,11 @@ def test_cancel_is_carried_out_once(typed: Any, begin: Any, busy: Services, said
 
 @pytest.mark.parametrize("doubt", [(502, b"<html>"), (200, b"<html>"), (0, None)], ids=["502", "a page", "no answer"])
 def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(typed: Any, said: Said, webex_script: Any, reply: Any, doubt: Any):
-    """After 5 seconds, a minute and five more, within the event's ten; not one for every try, and the last is in the log."""
+    """An answer that may have been posted is posted four times at most.
+
+    The waits are 5 seconds, a minute and five minutes, within the event's ten minutes. The last
+    post is logged.
+    """
     webex_script.on("POST", "/messages", reply(*doubt))
     with capture_logs() as logged:
         tries = [typed("/help") for _ in range(5)]
@@ -217,7 +224,7 @@ LOOKS = {
 
 @pytest.mark.parametrize("seen", LOOKS)
 def test_in_a_1_1_the_bot_looks_first(typed: Any, said: Said, webex_script: Any, reply: Any, seen: str):
-    """What it may list it does not post twice."""
+    """In a 1:1 room the bot lists its messages first and does not post an answer twice."""
     more, posts = LOOKS[seen]
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
     typed("/help")
@@ -237,7 +244,7 @@ def test_where_it_cannot_look(typed: Any, said: Said, webex_script: Any, reply: 
 
 
 def first_cards(webex_script: Any) -> int:
-    """How often the first card was posted."""
+    """Return the number of times the first card was posted."""
     return sum('"do": "intake"' in json.dumps(body) for method, _, body in webex_script.asked if method == "POST")
 
 
@@ -254,7 +261,7 @@ def test_a_first_card_is_there_when_webex_says_so(typed: Any, busy: Services, we
 
 
 def test_who_asks_again_gets_the_first_card_once(typed: Any, busy: Services, webex_script: Any, reply: Any):
-    """What was kept of the first asking is not posted after that."""
+    """A person who repeats a request gets the first card once, not also the kept answer."""
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
     again = [typed("/setup-email support@example.test", id=message) for message in ("m1", "m2", "m1")]
     assert ([each is not None for each in again], first_cards(webex_script)) == ([True, False, False], 2)
@@ -273,7 +280,11 @@ def test_a_check_is_opened_once(typed: Any, busy: Services, said: Said, webex_sc
 def test_the_trail_is_taken_out_once(
     typed: Any, begin: Any, busy: Services, webex_script: Any, reply: Any, status: int, files: int, monkeypatch: Any
 ):
-    """A file that may stand in the space is not posted again, one that surely does not is; then comes the card, and one entry tells of it."""
+    """The audit trail is exported once and recorded by one entry.
+
+    A file that may have been posted is not posted again, and a file that surely was not posted is.
+    Then the card follows.
+    """
     install(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
     begin()
     taken = {"id": "posted-1"}
@@ -286,7 +297,7 @@ def test_the_trail_is_taken_out_once(
 
 
 def test_what_waits_is_sealed(typed: Any, busy: Services, webex_script: Any, reply: Any):
-    """An answer that waits for Webex stands in Redis, for half an hour at most, and nobody reads it there."""
+    """An answer that waits for Webex is sealed in Redis, for half an hour at most."""
     webex_script.on("POST", "/messages", reply(503, {}, {"Retry-After": "5"}))
     typed("/nonsense")
     (key,) = busy.redis.keys("sealed:answered:*")
@@ -317,7 +328,7 @@ def test_where_it_may_write_nowhere_nothing_is_tried_again(typed: Any, said: Sai
 
 
 def test_a_greeting_that_is_not_taken_is_told_to_nobody(busy: Services, said: Said, webex_script: Any, reply: Any):
-    """Nobody has asked."""
+    """A refused greeting is not reported to anybody, because no person asked for it."""
     read_only(webex_script, reply)
     mine = {"id": "ms-1", "roomId": "room-1", "roomType": "group", "personId": "bot-1", "personEmail": "emailbot@webex.bot"}
     webex_script.on("GET", "/memberships", reply(body={"items": [mine]}))
@@ -325,7 +336,7 @@ def test_a_greeting_that_is_not_taken_is_told_to_nobody(busy: Services, said: Sa
 
 
 def shot(**more: Any) -> dict[str, Any]:
-    """What makes a message one with a screenshot."""
+    """Return the fields of a message with a screenshot."""
     return {"files": ["/v1/contents/1"]} | more
 
 
@@ -340,7 +351,10 @@ def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(typed: Any, bu
 
 
 def test_a_scan_that_does_not_end(typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
-    """After a minute the person is told to send it again, and the event is done."""
+    """If a file's scan takes over a minute, the person is asked to send it again.
+
+    The event then counts as done.
+    """
     busy.redis.sadd("space:room-1:channels", "support@example.test")
     webex_script.on("GET", "/contents/1", reply(423))
     old = (now() - timedelta(seconds=61)).isoformat()

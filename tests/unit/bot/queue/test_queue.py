@@ -16,13 +16,13 @@ def test_a_callback_is_a_function_too(redis: Redis):
 
 
 def test_a_job_without_callbacks_is_fine(redis: Redis):
-    """No callback is no offence."""
+    """A job without callbacks is accepted."""
     job = make_queue(redis).create_job("bot.events.handler.receive")
     assert (job.success_callback, job.failure_callback, job.stopped_callback) == (None, None, None)
 
 
 def test_arguments_are_json(redis: Redis):
-    """No pickle: what cannot be written as JSON is refused when it is enqueued."""
+    """Job arguments are JSON, not pickle, and other values are refused when the job is queued."""
     with pytest.raises(TypeError):
         make_queue(redis).enqueue_call("jobs.advance.advance", args=(object(),))
     job = make_queue(redis).enqueue_call("jobs.advance.advance", args=("run-1",))

@@ -21,7 +21,7 @@ def path(services: Services, run: Run, kind: str = "signin") -> str:
 
 
 def away(page: Any) -> str:
-    """Where the page's button leads."""
+    """Return the address that the page's button opens."""
     return (
         page.text.partition('href="https://' if 'href="https://' in page.text else 'href="http://')[2]
         .partition('"')[0]

@@ -1,4 +1,4 @@
-"""Where Webex Connect posts what became of a test mail."""
+"""Endpoint for Webex Connect's receipts of a test mail."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_receipt_is_kept(services: Services, client: FlaskClient):
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"7501"', b"\xff"])
 def test_whatever_is_posted_does_no_harm(services: Services, client: FlaskClient, body: bytes):
-    """What is no receipt is taken and forgotten."""
+    """A body that is not a receipt is accepted and forgotten."""
     token = kept.begin(services.redis, "R1")
     assert client.post(f"{kept.PATH}{token}", data=body).status_code == 200
     assert kept.read(services.redis, "R1") is None

@@ -1,4 +1,7 @@
-"""The page that leads to admin consent for the bot's own app, and the way back: nothing counts but what the tenant's tokens carry."""
+"""Page for admin consent of the bot's own app, and its callback.
+
+Only the roles in the tenant's tokens count.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,10 @@ def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]
 
 
 def test_the_way_there(services: Services, browser: FlaskClient, run: Run):
-    """To the channel's own tenant, for the bot's own app and all that it declares, with a state nobody can guess."""
+    """The consent link opens the channel's tenant, for the bot's app, with an unguessable state.
+
+    It requests all permissions that the app declares.
+    """
     asked = depart(services, browser, run)
     assert {name: asked[name] for name in ("path", "client_id", "scope", "redirect_uri")} == {
         "path": f"/{TENANT}/v2.0/adminconsent",
@@ -68,7 +74,7 @@ def test_the_way_there(services: Services, browser: FlaskClient, run: Run):
 
 
 def test_granted(services: Services, browser: FlaskClient, run: Run):
-    """The tenant is remembered, the check looks anew, and the card's button is gone."""
+    """After a grant the tenant is remembered, the check runs again, and the button is gone."""
     assert verdict.view(run, services).grant_url
     state = depart(services, browser, run)["state"]
     page = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
@@ -97,7 +103,10 @@ ENTRA = "AADSTS{}: No. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00
     ],
 )
 def test_what_does_not_count(services: Services, browser: FlaskClient, run: Run, query: dict[str, str], cause: str):
-    """Declined, not allowed, another tenant: on the page and on the card in their own words, the button stays, no token is asked for."""
+    """A consent that was declined, forbidden or of another tenant does not count.
+
+    The page and the card say which it was. The button stays, and no token is requested.
+    """
     page = browser.get(BACK, query_string=query | {"state": depart(services, browser, run)["state"]})
     after = services.store.load(run.id)
     view = verdict.view(after, services)
@@ -110,7 +119,7 @@ def test_what_does_not_count(services: Services, browser: FlaskClient, run: Run,
 
 
 def test_consent_without_the_permissions(services: Services, provider: Any, run: Run):
-    """Whoever brings back a good word but no permissions is told which are missing; the token decides."""
+    """A consent without the needed permissions fails and names them, because the token decides."""
     provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
     journey = AppAccessConsent(settles_s=(0, 0))
     flow = Flow("access", run.id, journey.start(services, run, "state-1").flow)
@@ -129,7 +138,10 @@ def test_permissions_that_are_still_spreading(services: Services, browser: Flask
 
 
 def test_a_state_of_another_check(services: Services, browser: FlaskClient, run: Run):
-    """It is bound to who asked, the tenant and the channel: moved to another run it counts for nothing."""
+    """A state moved to another run does not count.
+
+    It is bound to the person, the tenant and the channel.
+    """
     state = depart(services, browser, run)["state"]
     flow = oauth_state.pop(services, state)
     assert flow is not None
@@ -141,7 +153,7 @@ def test_a_state_of_another_check(services: Services, browser: FlaskClient, run:
 
 
 def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: Run):
-    """By the finding itself, not by what its step takes at least."""
+    """Each finding on the card has its own access, not the least access that its step needs."""
     seen = [Finding("security_defaults", State.OK, access=Access.APP), Finding("entra", State.OK, access=Access.NONE)]
     services.store.append(run.id, *(Event(Kind.FOUND, now(), step=each.step, finding=each) for each in seen))
     lines = verdict.view(services.store.load(run.id), services).lines
@@ -150,7 +162,7 @@ def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: 
 
 @pytest.mark.parametrize("channel", [Channel("support@example.test"), Channel("support@example.test", tenant_id="known")])
 def test_the_button_needs_a_tenant(services: Services, begin: Callable[..., Run], channel: Channel):
-    """Where nobody knows the tenant there is nowhere to send an administrator to."""
+    """The button for read access needs a known tenant, because it opens that tenant's page."""
     begun = services.store.check(channel, Person("anna", "anna@example.test"), Origin("room-1"))
     left_out = Finding("security_defaults", State.SKIPPED, seen=NEEDS_SIGN_IN)
     services.store.append(begun.id, Event(Kind.FOUND, now(), step=left_out.step, finding=left_out), Event(Kind.CHECKED, now()))

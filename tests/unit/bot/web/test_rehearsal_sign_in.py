@@ -27,7 +27,10 @@ def services(microsoft_services: Services) -> Services:
 
 
 def test_a_delegate_rehearses_for_a_shared_mailbox(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
-    """Whoever of the tenant signs in: whether that user may log in for the mailbox is for the mail server to say."""
+    """A delegate of the tenant can rehearse for a shared mailbox.
+
+    The mail server decides whether that user may log in for the mailbox.
+    """
     facts = {"user_id": "oid-2", "upn": "shared@contoso.com", "client_id": "client-1", "shared": "blocked"}
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.POSSIBLE, facts=facts)))
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
@@ -63,7 +66,10 @@ def test_what_was_written_a_moment_ago_is_waited_for(
     numbers: tuple[int, ...],
     cause: str | None,
 ):
-    """A secret, the app or the grant, for two minutes (CHECKLIST J7); a code that the first try used up does not hide what it was refused for."""
+    """A secret, app or grant written within two minutes is waited for (CHECKLIST J7).
+
+    A code that the first try used up does not hide the reason of the first refusal.
+    """
     monkeypatch.setattr("bot.web.oauth.SETTLE_S", (0, 0))
     facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
     found = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
@@ -86,7 +92,10 @@ def test_only_the_mailbox_user_rehearses(
     object_id: str,
     counts: bool,  # noqa: FBT001  a column of the table
 ):
-    """By the object id of the validated token; the tokens are sealed, and only then."""
+    """Only the mailbox user can rehearse, by the object id of the validated token.
+
+    The tokens are sealed only then.
+    """
     facts = {"user_id": object_id, "upn": "support@contoso.com", "client_id": "client-1"}
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts)))
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)

@@ -55,7 +55,10 @@ def test_looking_burns_nothing(services: Services, browser: FlaskClient, run: Ru
 
 
 def test_a_press_shows_it_once(services: Services, browser: FlaskClient, run: Run, address: str):
-    """Escaped, with every other field of the form; afterwards it is gone here, and known to be handed over."""
+    """A press shows the secret once, escaped, with the form's other fields.
+
+    Then it is deleted here and recorded as handed over.
+    """
     shown = browser.post(address)
     assert shown.status_code == 200
     assert ["s3cret~Value.&lt;b&gt;" in shown.text, "client-1" in shown.text, "support@example.test" in shown.text] == [True] * 3
@@ -89,7 +92,7 @@ def test_of_fifty_readers_one_sees_it(services: Services, browser: FlaskClient, 
 
 @pytest.mark.parametrize("method", ["get", "post", "head"])
 def test_the_page_is_private(browser: FlaskClient, address: str, method: str):
-    """No cache, no referrer, nothing from elsewhere."""
+    """The page of the secret allows no cache, no referrer and no external content."""
     page = getattr(browser, method)(address)
     assert (page.headers["Cache-Control"], page.headers["Referrer-Policy"], page.headers["X-Robots-Tag"]) == (
         "no-store",
@@ -101,7 +104,7 @@ def test_the_page_is_private(browser: FlaskClient, address: str, method: str):
 
 @pytest.mark.parametrize(("method", "status"), [("put", 405), ("delete", 405), ("patch", 405)])
 def test_no_other_method(services: Services, browser: FlaskClient, run: Run, address: str, method: str, status: int):
-    """Nothing is burnt by them."""
+    """Other methods are refused and do not use up the secret."""
     assert (getattr(browser, method)(address).status_code, services.vault.holds(f"secret:{run.id}")) == (status, True)
 
 
@@ -145,7 +148,10 @@ def test_the_pages_own_files(browser: FlaskClient, path: str, kind: str):
 
 @pytest.mark.parametrize("lost", [True, False])
 def test_after_a_loss_the_run_goes_on(services: Services, browser: FlaskClient, run: Run, address: str, lost: bool):  # noqa: FBT001  a column of the table
-    """Once the new secret was shown a worker removes the lost one; the key id is that of the secret that was shown."""
+    """After a lost secret's replacement is shown, a worker removes the lost one.
+
+    The recorded key id is that of the secret that was shown.
+    """
     services.vault.put(f"secret-key:{run.id}", "key-2", 60)
     if lost:
         services.store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "new_secret", "value": "key-1"}))

@@ -52,7 +52,7 @@ def test_the_page_says_for_what_and_by_whom(services: Services, browser: FlaskCl
 
 @pytest.mark.parametrize("address", ["/signin/{}", "/microsoft/callback?state=x", "/signin/none"])
 def test_every_page_is_private(services: Services, browser: FlaskClient, begin: Callable[..., Run], address: str):
-    """No referrer, no cache, nothing from elsewhere, no frame."""
+    """Every sign-in page allows no referrer, no cache, no external content and no frame."""
     page = browser.get(address.format(path(services, begin()).rpartition("/")[2]))
     wanted = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY"}
     assert {name: page.headers[name] for name in wanted} == wanted
@@ -61,7 +61,10 @@ def test_every_page_is_private(services: Services, browser: FlaskClient, begin: 
 
 
 def test_a_sign_in(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
-    """It is sealed for the run, on record with the account of the validated token, and a worker goes on."""
+    """A sign-in is sealed for the run and recorded with its account, and a worker continues.
+
+    The account is that of the validated token.
+    """
     run = begin()
     page = browser.get(BACK, query_string=signed(services, browser, provider, run))
     event = last(services, run)
@@ -74,7 +77,10 @@ def test_a_sign_in(services: Services, browser: FlaskClient, provider: Any, begi
 
 @pytest.mark.parametrize("number", [65001, 50076, 50079])
 def test_exchange_asks_for_more_than_graph(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run], number: int):
-    """Consent, or a second factor: the same browser goes on to a sign-in for Exchange, and what comes of that counts."""
+    """If Exchange needs more than Graph, the browser continues to a sign-in for Exchange.
+
+    It may need consent or a second factor. The result of the second sign-in counts.
+    """
     run = begin()
     provider.at_refresh = [provider.refuse(400, "invalid_grant", number)]
     onward = browser.get(BACK, query_string=signed(services, browser, provider, run))
@@ -94,7 +100,10 @@ def test_more_than_a_sign_in_can_give(
     number: int,
     at_once: bool,  # noqa: FBT001  a column
 ):
-    """What a policy forbids is told at once, and what is still asked for after the second sign-in, then; nobody goes round in circles."""
+    """A sign-in that a policy forbids fails at once, and any other after the second sign-in.
+
+    So no person is sent around in circles.
+    """
     run = begin()
     provider.at_refresh = [provider.refuse(400, "invalid_grant", number) for _ in range(2)]
     page = browser.get(BACK, query_string=signed(services, browser, provider, run))
@@ -114,13 +123,17 @@ def test_a_state_is_used_once(services: Services, browser: FlaskClient, provider
 
 @pytest.mark.parametrize("query", [{}, {"state": ""}, {"state": "made-up", "code": "x"}, {"error": "access_denied"}])
 def test_a_state_that_was_never_given_out(browser: FlaskClient, query: dict[str, str]):
-    """Nothing happens."""
+    """A state that was never issued gets 400 and has no effect."""
     page = browser.get(BACK, query_string=query)
     assert (page.status_code, text("page.over_title") in page.text) == (400, True)
 
 
 def test_looking_uses_nothing_up(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
-    """A preview opens the page many times, whoever scans links looks at the headers of the way back, and the person still signs in."""
+    """Link previews and scanners do not use up a sign-in.
+
+    A preview opens the page many times, and a scanner sends HEAD requests, and the person can still
+    sign in.
+    """
     run = begin()
     for _ in range(3):
         assert browser.get(path(services, run)).status_code == 200
@@ -144,7 +157,7 @@ def test_a_declined_sign_in_is_told(services: Services, browser: FlaskClient, be
 def test_a_token_that_is_not_ours(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run], claims: dict[str, Any]
 ):
-    """Nobody is signed in by it."""
+    """A token with a wrong audience, nonce, tenant or expiry does not sign a person in."""
     run = begin()
     provider.claims.update(claims)
     browser.get(BACK, query_string=signed(services, browser, provider, run))
@@ -166,7 +179,7 @@ def test_a_run_stays_in_its_tenant(
     tenant: str,
     counts: bool,  # noqa: FBT001  a column of the table
 ):
-    """Once its plan was approved, an administrator of another tenant than the one it was made in cannot go on."""
+    """After a plan was approved, an administrator of another tenant cannot continue the run."""
     admin = Event(Kind.SIGNED_IN, now(), account=Account(tenant, "oid-1", "admin@contoso.com"))
     run = begin(admin, Event(Kind.PLANNED, now(), data={"plan": "p"}), *word, Event(Kind.SIGNED_OUT, now()))
     browser.get(BACK, query_string=signed(services, browser, provider, run))
@@ -174,7 +187,7 @@ def test_a_run_stays_in_its_tenant(
 
 
 def test_before_an_approval_any_tenant_may_be_tried(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
-    """Whoever picked the wrong account picks another one."""
+    """Before an approval, a person who picked the wrong account may pick one of another tenant."""
     admin = Event(Kind.SIGNED_IN, now(), account=Account("99999999-2222-3333-4444-555555555555", "oid-9", "admin@fabrikam.com"))
     run = begin(admin, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
     browser.get(BACK, query_string=signed(services, browser, provider, run))
@@ -211,7 +224,7 @@ def test_a_link_whose_time_is_up(services: Services, browser: FlaskClient, begin
 
 
 def test_somebody_is_signed_in_already(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
-    """Nobody has to travel any more."""
+    """If a person has signed in already, the page says so and has no button."""
     page = browser.get(path(services, begin(SIGNED_IN)))
     assert (page.status_code, text("page.done_title") in page.text, away(page)) == (200, True, "")
 
@@ -246,7 +259,7 @@ def test_microsoft_away(services: Services, browser: FlaskClient, provider: Any,
 def test_admin_consent(
     services: Services, browser: FlaskClient, begin: Callable[..., Run], query: dict[str, str], kind: Kind, cause: str | None
 ):
-    """A redirect is a word only; a refusal and another tenant are told."""
+    """An admin consent redirect is only an answer; a refusal or another tenant is a problem."""
     run = begin(SIGNED_IN, APP)
     asked = depart(services, browser, run, "consent")
     assert (asked["client_id"], asked["redirect_uri"]) == ("email-app", "https://bot.example.test/microsoft/callback")

@@ -34,7 +34,7 @@ def app(settings: BotSettings, redis: Redis) -> Flask:
 
 
 def envelope(resource: str = "messages", event: str = "created", **data: Any) -> dict[str, Any]:
-    """What Webex sends (facts/webex.md 1)."""
+    """Return a webhook event as Webex sends it (facts/webex.md 1)."""
     return {
         "id": "webhook",
         "resource": resource,
@@ -90,7 +90,10 @@ def test_an_event_becomes_one_job_with_ids_only(app: Flask, redis: Redis):
 
 
 def test_nobody_but_redis_is_asked_for_the_answer(settings: BotSettings, redis: Redis, monkeypatch: pytest.MonkeyPatch):
-    """Every connection of a process that has just started and takes one event of each kind, good or bad, leads to Redis."""
+    """The web process connects only to Redis when it answers a webhook.
+
+    It has just started and gets one event of each kind, good or bad.
+    """
     places: set[object] = set()
     connect = socket.socket.connect
     monkeypatch.setattr(socket.socket, "connect", lambda self, place: (places.add(place), connect(self, place))[1])
@@ -103,7 +106,7 @@ def test_nobody_but_redis_is_asked_for_the_answer(settings: BotSettings, redis: 
 
 @pytest.mark.parametrize("resource", ["messages", "attachmentActions", "memberships"])
 def test_the_three_resources_are_taken(app: Flask, redis: Redis, resource: str):
-    """Messages, card answers and memberships that were created reach the worker, however their name is written."""
+    """Created messages, card answers and memberships reach the worker, in any spelling."""
     assert deliver(app, envelope(resource.upper())) == 200
     assert [arguments["resource"] for _, arguments in queued(redis)] == [resource]
 
@@ -131,7 +134,11 @@ def test_both_secrets_are_taken_while_rotating(app: Flask, redis: Redis):
     ],
 )
 def test_a_wrong_signature_gets_401_and_nothing_else(app: Flask, redis: Redis, forge: Any):
-    """Missing, empty, in capitals, one digit off, over other bytes, under no or another secret: 401, no body, nothing enqueued."""
+    """A wrong signature gets 401 with an empty body, and no job is queued.
+
+    It is missing, empty, in capitals, one digit off, over other bytes, or made with no secret or
+    another one.
+    """
     body = json.dumps(envelope()).encode()
     answer = post(app, body, forge(body))
     assert (answer.status_code, answer.data, queued(redis)) == (401, b"", [])
@@ -147,7 +154,7 @@ def test_one_flipped_byte_breaks_the_signature(app: Flask, redis: Redis):
 
 
 def test_white_space_belongs_to_the_signature(app: Flask, redis: Redis):
-    """The body is not parsed and written again before it is checked: odd spacing, signed as it is, is fine."""
+    """The signature is checked over the raw body, so unusual white space is accepted."""
     body = json.dumps(envelope(), indent=7).encode() + b"\n"
     assert post(app, body, sign(body)).status_code == 200
     assert len(queued(redis)) == 1
@@ -159,7 +166,7 @@ def test_an_unset_secret_never_fits():
 
 
 def test_signatures_are_compared_in_constant_time():
-    """No comparison with == or != stands in the function that checks the signature."""
+    """The function that checks the signature uses no == or != comparison."""
     compared = [
         type(operator).__name__
         for node in ast.walk(ast.parse(inspect.getsource(webhooks.is_signed)))
@@ -171,7 +178,7 @@ def test_signatures_are_compared_in_constant_time():
 
 
 def test_fifty_deliveries_at_once_are_one_job(settings: BotSettings, redis: Redis, redis_url: str):
-    """However often and however parallel Webex delivers one event, it is enqueued once, and every delivery gets 200."""
+    """Fifty parallel deliveries of one event are one job, and each gets 200."""
     app = create_app(settings, connect_for_web(redis_url))
     with ThreadPoolExecutor(16) as threads:
         statuses = list(threads.map(lambda _: deliver(app, envelope()), range(50)))
@@ -198,7 +205,7 @@ def test_an_event_is_due_where_the_doorbell_was_not_heard(app: Flask, redis: Red
 
 
 def test_different_events_are_different_jobs(app: Flask, redis: Redis):
-    """Another id or another resource is another event; a membership made again is one, too, though its id stays."""
+    """Another id or resource is another event, and so is a membership created again with its old id."""
     events = [
         envelope(),
         envelope(id="event-2"),
@@ -223,18 +230,21 @@ def test_different_events_are_different_jobs(app: Flask, redis: Redis):
     ],
 )
 def test_what_the_bot_does_not_care_for_is_dropped(app: Flask, redis: Redis, event: dict[str, Any]):
-    """Other resources, other events and the bot's own posts get 200, so that Webex keeps the webhook, and no job."""
+    """Other resources, other events and the bot's own posts get 200 and no job.
+
+    With 200, Webex keeps the webhook.
+    """
     assert (deliver(app, event), queued(redis)) == (200, [])
 
 
 def test_the_bots_own_membership_is_taken(app: Flask, redis: Redis):
-    """That the bot itself joined a space is what the greeting waits for."""
+    """The event that the bot itself joined a space is accepted, because the greeting needs it."""
     deliver(app, envelope("memberships", personId="the-bot"))
     assert [arguments["actor"] for _, arguments in queued(redis)] == ["the-bot"]
 
 
 def test_unknown_keys_and_missing_ones_are_fine(app: Flask, redis: Redis):
-    """An envelope with the bare minimum is enough, and the actor comes from the envelope where the data has none."""
+    """An event with the bare minimum is enough, and the actor may come from the envelope."""
     event = {"resource": "messages", "event": "created", "actorId": "someone", "new": [1], "data": {"id": "m", "more": {}}}
     assert deliver(app, event) == 200
     assert [arguments for _, arguments in queued(redis)] == [
@@ -244,7 +254,7 @@ def test_unknown_keys_and_missing_ones_are_fine(app: Flask, redis: Redis):
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"resource": "messages", "event": "created"}'])
 def test_a_signed_body_that_makes_no_sense_gets_400(app: Flask, redis: Redis, body: bytes):
-    """Not JSON, not an object, or an event that names nothing: 400 with an empty body, nothing enqueued."""
+    """A signed body that is not JSON, not an object or without an event gets 400 and no job."""
     answer = post(app, body, sign(body))
     assert (answer.status_code, answer.data, queued(redis)) == (400, b"", [])
 

@@ -28,7 +28,10 @@ def test_who_the_bot_is(webex: Webex, webex_script: Any, reply: Any):
 
 
 def test_a_message_is_read(webex: Webex, webex_script: Any, reply: Any):
-    """Every field that the bot uses is there; a reply in a thread is answered at the thread's root."""
+    """A message is read with every field that the bot uses.
+
+    A reply in a thread is answered at the thread's root.
+    """
     webex_script.on(
         "GET",
         "/messages/m-1",
@@ -81,13 +84,13 @@ def test_the_inputs_of_a_card_answer_become_text(webex: Webex, webex_script: Any
 
 
 def test_card_answers_keep_their_inputs_out_of_logs(webex: Webex, webex_script: Any, reply: Any):
-    """What a person typed into a form does not show in a repr."""
+    """The inputs of a card answer are not shown in its repr."""
     webex_script.on("GET", "/attachment/actions/a-1", reply(200, {"id": "a-1", "inputs": {"note": "private words"}}))
     assert "private words" not in repr(webex.action("a-1"))
 
 
 def test_members_of_all_pages(webex: Webex, webex_script: Any, reply: Any):
-    """The list goes on while Webex names a next page."""
+    """The list of members continues as long as Webex names a next page."""
     link = {"Link": f'<{webex_script.url}memberships/more?cursor=2>; rel="next"'}
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}, link))
     webex_script.on("GET", "/memberships/more", reply(200, {"items": [MEMBER | {"personId": "bob"}]}))
@@ -111,7 +114,7 @@ def test_a_card_is_sent(webex: Webex, webex_script: Any, reply: Any):
 
 
 def test_a_person_is_written_to(webex: Webex, webex_script: Any, reply: Any):
-    """By id or by address, in the 1:1 space that Webex then makes."""
+    """A person is written to by id or by address, in a 1:1 room that Webex creates."""
     webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
     webex.send(to_person_id="ann", text="Hello")
     webex.send(to_email="ann@example.test", text="Hello", parent_id="")
@@ -130,13 +133,13 @@ def test_what_was_posted_says_where(webex: Webex, webex_script: Any, reply: Any)
 
 @pytest.mark.parametrize(("body", "kind"), [({"type": "group"}, "group"), ({"type": "direct"}, "direct"), ({}, "")])
 def test_the_kind_of_a_room(webex: Webex, webex_script: Any, reply: Any, body: dict[str, str], kind: str):
-    """As Webex says it; nothing where it says none."""
+    """The type of a room is what Webex gives, or empty if it gives none."""
     webex_script.on("GET", "/rooms/room-1", reply(200, {"id": "room-1"} | body))
     assert webex.room_type("room-1") == kind
 
 
 def test_a_space_has_a_name(webex: Webex, webex_script: Any, reply: Any):
-    """As people call it."""
+    """A space has the title that people see."""
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Mail team"}))
     assert webex.room_title("room-1") == "Mail team"
 
@@ -208,7 +211,10 @@ def test_a_large_file_is_not_held(webex: Webex, webex_script: Any, reply: Any):
 
 @pytest.mark.parametrize("elsewhere", ["http://localhost:{port}/v1/contents/1", "http://[::1]:{port}/v1/contents/1", "/v1/contents/1"])
 def test_a_file_at_another_name_of_this_machine(webex: Webex, webex_script: Any, reply: Any, elsewhere: str):
-    """A Webex on this machine may call itself by another name than the settings do; it is asked at the one that they have."""
+    """A file of a Webex on this machine is requested at the configured address.
+
+    Webex may use another name for the same machine.
+    """
     webex_script.on("GET", "/contents/1", reply(200, b"Received: from"))
     port = webex_script.url.split(":")[2].partition("/")[0]
     assert webex.download(elsewhere.format(port=port)).content == b"Received: from"
@@ -216,7 +222,7 @@ def test_a_file_at_another_name_of_this_machine(webex: Webex, webex_script: Any,
 
 @pytest.mark.parametrize("elsewhere", ["http://localhost:1/v1/contents/1", "http://localhost:{port}/v2/x", "http://[/v1/", "x:y"])
 def test_another_port_or_path_is_another_place(webex: Webex, webex_script: Any, elsewhere: str):
-    """Nothing is sent."""
+    """A file at another port or path is refused, and nothing is sent."""
     port = webex_script.url.split(":")[2].partition("/")[0]
     with pytest.raises(ValueError, match="does not lie at the Webex API"):
         webex.download(elsewhere.format(port=port))
@@ -238,7 +244,7 @@ def test_an_id_stays_one_part_of_the_path(webex: Webex, webex_script: Any):
 
 @pytest.mark.parametrize("refusal", [400, 404])
 def test_a_thread_that_is_gone_is_left(webex: Webex, webex_script: Any, reply: Any, refusal: int):
-    """Where Webex does not take the parent, the message is posted in the space instead of nowhere."""
+    """If Webex refuses the parent message, the message is posted in the space without a thread."""
     webex_script.on("POST", "/messages", reply(refusal, {"message": "parentId"}), reply(200, {"id": "posted"}))
     assert webex.send(room_id="room-1", text="hello", parent_id="gone").id == "posted"
     bodies = [body for _, _, body in webex_script.asked]
@@ -246,7 +252,7 @@ def test_a_thread_that_is_gone_is_left(webex: Webex, webex_script: Any, reply: A
 
 
 def test_a_refused_message_without_a_thread_is_not_posted_again(webex: Webex, webex_script: Any, reply: Any):
-    """There is nothing to leave away."""
+    """A refused message without a thread is not posted again, because it has no parent to leave out."""
     webex_script.on("POST", "/messages", reply(400, {"message": "no such room"}))
     with pytest.raises(WebexBadRequestError):
         webex.send(room_id="room-1", text="hello")

@@ -93,7 +93,10 @@ def dripping(
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("drip", DRIPS)
 def test_an_answer_that_drips_ends_in_time(dripping: tuple[Dripping, Webex, str], drip: str, call: str):
-    """As one that does not come: a message may stand there. Cut in the middle, none is taken for whole."""
+    """A response that arrives in small pieces times out, like a missing response.
+
+    A posted message may exist then. A response that is cut off is never taken as whole.
+    """
     server, webex, url = dripping
     server.at_once, server.drips = DRIPS[drip]
     with pytest.raises(WebexUnreachableError, match="ReadTimeout") as caught:

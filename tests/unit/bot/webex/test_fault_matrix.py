@@ -1,4 +1,4 @@
-"""The fault matrix of Webex (CHECKLIST J6): every call of the bot's client, and every kind of trouble."""
+"""Fault matrix of Webex (CHECKLIST J6): every call of the bot's client, and every kind of fault."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ def _outcome(ask: Callable[[], Any]) -> tuple[WebexError | None, Any]:
 @pytest.mark.usefixtures("hasty_retries")
 @pytest.mark.parametrize("call", CALLS)
 def test_trouble_that_stays(webex: Webex, webex_script: Any, reply: Any, call: str):
-    """A WebexError and nothing else, after a bounded number of tries; what may have been posted is never sent again."""
+    """A lasting fault gives a WebexError after a bounded number of tries.
+
+    A message that may have been posted is never sent again.
+    """
     method, path, ask = CALLS[call]
     for fault, (answer, error, sent) in FAULTS.items():
         status, body, headers = answer
@@ -120,7 +123,7 @@ def test_what_is_gone_is_deleted(webex: Webex, webex_script: Any, reply: Any, ca
 @pytest.mark.usefixtures("hasty_retries")
 @pytest.mark.parametrize("call", [name for name, (method, _, _) in CALLS.items() if method != "DELETE"])
 def test_not_found_is_said_of_everything_else(webex: Webex, webex_script: Any, reply: Any, call: str):
-    """By a kind of its own, which callers can tell from trouble."""
+    """A 404 of any other call raises an error of its own, so callers can tell it from a fault."""
     method, path, ask = CALLS[call]
     webex_script.on(method, path, reply(404, {"message": "no"}))
     with pytest.raises(WebexNotFoundError):

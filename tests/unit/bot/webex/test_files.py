@@ -70,7 +70,7 @@ def test_a_file_is_sent(form: Form):
 
 
 def test_it_is_sent_again_whole(form: Form, hasty_retries: None):
-    """After a 503 the second form holds the same file; without a thread there is no parentId."""
+    """After a 503 the whole file is sent again, and without a thread the form has no parentId."""
     form.statuses = [503, 200]
     assert send(form) == "m-9"
     assert [parts(mails) for _, _, mails in form.came] == [parts(form.came[1][2])] * 2

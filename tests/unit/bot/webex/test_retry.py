@@ -26,7 +26,7 @@ def test_retry_after_is_waited_for(webex: Webex, webex_script: Any, reply: Any, 
 
 
 def test_a_long_retry_after_goes_to_the_caller(webex: Webex, webex_script: Any, reply: Any):
-    """Nobody sleeps for an hour: the error says how long, and the caller comes back later (facts/webex.md 4)."""
+    """A long Retry-After is not slept: the error carries it for the caller (facts/webex.md 4)."""
     webex_script.on("GET", "/people/me", reply(429, b"<html>", {"Retry-After": "3600", "Content-Type": "text/html"}))
     with pytest.raises(WebexRateLimitError) as caught:
         webex.me()
@@ -42,7 +42,10 @@ def test_a_malformed_retry_after_is_a_rate_limit(webex: Webex, webex_script: Any
 
 
 def test_who_comes_back_by_itself_does_not_wait(hurried: Webex, webex_script: Any, reply: Any, pauses: list[float]):
-    """A Retry-After of more than 3 seconds goes to the caller at once, even where others would sleep for it."""
+    """A hurried client gives a Retry-After of more than 3 seconds to the caller at once.
+
+    Other clients would sleep.
+    """
     webex_script.on("GET", "/people/me", reply(429, {"message": "slow down"}, {"Retry-After": "4"}))
     with pytest.raises(WebexRateLimitError) as caught:
         hurried.me()
@@ -81,7 +84,7 @@ def test_retries_end(webex: Webex, webex_script: Any, reply: Any):
 
 @pytest.mark.parametrize(("status", "kind"), [(400, WebexAnswerError), (401, WebexUnauthorizedError), (403, WebexAnswerError)])
 def test_a_lasting_error_is_not_tried_again(webex: Webex, webex_script: Any, reply: Any, status: int, kind: type[WebexError]):
-    """What will not pass is said at once, with the tracking id from the header where the body has none."""
+    """A lasting error is not retried, and its tracking id comes from the header if the body has none."""
     webex_script.on("GET", "/people/me", reply(status, {"message": "no"}, {"trackingId": "FROM_HEADER"}))
     with pytest.raises(kind) as caught:
         webex.me()
@@ -139,7 +142,7 @@ def test_half_an_answer_is_an_error_of_ours(webex: Webex, webex_script: Any, rep
 
 
 def test_a_mistake_is_no_rate_limit(webex: Webex, webex_script: Any, reply: Any, hasty_retries: None):
-    """Only a 429 is one: what the SDK cannot read otherwise is an answer that could not be read."""
+    """Only a 429 is a rate limit: another response that the SDK cannot read is an unreadable answer."""
     webex_script.on("GET", "/memberships", reply(200, {"items": []}, {"Link": '<http://[>; rel="next"'}))
     with pytest.raises(WebexUnreachableError) as caught:
         webex.members("room-1")

@@ -24,7 +24,7 @@ def test_no_redirect_is_followed(webex: Webex, webex_script: Any, reply: Any, ha
 
 
 def test_no_next_page_elsewhere(webex: Webex, webex_script: Any, reply: Any, hasty_retries: None):
-    """A list that says that it goes on at another host ends there, with an error."""
+    """A list whose next page is at another host ends with an error."""
     page = reply(body={"items": []}, headers={"Link": f'<{ELSEWHERE}>; rel="next"'})
     webex_script.on("GET", "/memberships", page)
     with pytest.raises(WebexUnreachableError, match="InvalidURL"):
@@ -35,7 +35,7 @@ def test_no_next_page_elsewhere(webex: Webex, webex_script: Any, reply: Any, has
     "following", ["{url}memberships/more", "http://localhost:{port}/v1/memberships/more", "memberships/more", "/v1/memberships/more"]
 )
 def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any, following: str):
-    """Webex may name itself by another loopback name, or give no name at all: the page is fetched where the settings say."""
+    """A next page under another loopback name or without a host is read at the configured address."""
     link = following.format(url=webex_script.url, port=webex_script.url.split(":")[2].partition("/")[0])
     webex_script.on("GET", "/memberships", reply(body={"items": []}, headers={"Link": f'<{link}>; rel="next"'}))
     webex_script.on("GET", "/memberships/more", reply(body={"items": [{"personId": "ann"}]}))
@@ -59,5 +59,5 @@ def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any
     ],
 )
 def test_what_counts_as_the_same_place(url: str, api: str, home: str):
-    """The same host by name, by loopback or with its default port written out; everything else is elsewhere."""
+    """The same host by name, by loopback or with its default port is the same place; others are not."""
     assert own_url(url, api) == home

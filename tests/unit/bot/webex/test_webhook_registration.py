@@ -39,7 +39,7 @@ class WebhookShelf(Webex):
         return hook
 
     def update_webhook(self, webhook_id: str, *, name: str, target_url: str, secret: str) -> None:
-        """What Webex lets a PUT change."""
+        """Change the fields that Webex lets a PUT change."""
         self.hooks[webhook_id] = replace(self.hooks[webhook_id], name=name, target_url=target_url, status="active")
         self.secrets[webhook_id] = secret
         self.writes += 1
@@ -61,7 +61,7 @@ def good() -> tuple[Webhook, ...]:
 
 
 def shelf_state(shelf: WebhookShelf) -> list[tuple[str, ...]]:
-    """What matters of every webhook."""
+    """Return the fields that matter of every webhook."""
     return sorted((each.name, each.target_url, each.resource, each.event, each.filter, each.status) for each in shelf.webhooks())
 
 
@@ -76,7 +76,10 @@ def test_the_first_start_registers_three(settings: BotSettings, redis: Redis):
 
 
 def test_a_second_start_changes_nothing_but_the_secret(settings: BotSettings, redis: Redis):
-    """No webhook is made again, so no event is lost in between; every one gets the newest secret, which Webex does not show."""
+    """A second start keeps the webhooks and only updates their secret.
+
+    So no event is lost. Each gets the newest secret, because Webex does not show the present one.
+    """
     shelf = WebhookShelf(*good())
     assert WebhookRegistrar(shelf, redis, settings).register() == Outcome(updated=RESOURCES)
     assert (shelf_state(shelf), sorted(shelf.secrets)) == (WELL, sorted(each.id for each in good()))
@@ -98,7 +101,10 @@ def test_a_second_start_changes_nothing_but_the_secret(settings: BotSettings, re
 )
 @pytest.mark.parametrize("how", ["register", "watch"])
 def test_what_is_broken_is_mended(settings: BotSettings, redis: Redis, broken: tuple[Webhook, ...], how: str):
-    """Switched off, at a wrong address, doubled, filtered, of another kind, or missing: afterwards there is exactly one of each."""
+    """Broken webhooks are repaired, and afterwards exactly one of each kind exists.
+
+    They are switched off, at a wrong address, doubled, filtered, of another kind, or missing.
+    """
     shelf = WebhookShelf(*broken)
     getattr(WebhookRegistrar(shelf, redis, settings), how)()
     assert shelf_state(shelf) == WELL
@@ -131,7 +137,10 @@ def moved(settings: BotSettings) -> BotSettings:
 
 
 def test_after_a_move_the_same_webhooks_call_the_new_address(settings: BotSettings, redis: Redis):
-    """Those that were made under the old address are taken over: none is made, none is left behind, and no event is lost in between."""
+    """After a move the existing webhooks are changed to the new address.
+
+    None is created and none is left behind, so no event is lost.
+    """
     shelf = WebhookShelf()
     WebhookRegistrar(shelf, redis, settings).register()
     ids = sorted(shelf.hooks)
@@ -149,7 +158,7 @@ def test_webhooks_of_an_older_version_move_too(settings: BotSettings, redis: Red
 
 
 def test_what_was_left_behind_is_surplus(settings: BotSettings, redis: Redis):
-    """Where the new address has its own already, the old ones go, and are forgotten."""
+    """If the new address has its own webhooks, the old ones are deleted and forgotten."""
     shelf = WebhookShelf()
     here, there = (WebhookRegistrar(shelf, redis, each) for each in (settings, moved(settings)))
     here.register()
@@ -159,7 +168,10 @@ def test_what_was_left_behind_is_surplus(settings: BotSettings, redis: Redis):
 
 
 def test_another_installation_of_the_same_bot_stays(settings: BotSettings, redis: Redis, redis_url: str):
-    """It has another address and another Redis, so neither name nor id is known here, before and after a move."""
+    """The webhooks of another installation of the same bot stay, before and after a move.
+
+    It has another address and another Redis, so neither its names nor its ids are known here.
+    """
     shelf = WebhookShelf()
     with Redis.from_url(redis_url.removesuffix("/0") + "/1") as elsewhere:
         elsewhere.flushdb()
@@ -191,7 +203,10 @@ def test_watching_what_is_well_writes_nothing(settings: BotSettings, redis: Redi
 
 
 def test_a_webhook_that_keeps_falling_is_not_hurried(settings: BotSettings, redis: Redis):
-    """Switched on again, it has 5 minutes: before, a single failure switches it off (facts/webex.md 1). Then it is tried again."""
+    """A webhook that was switched on again is left alone for 5 minutes, then tried again.
+
+    Within that time a single failure switches it off (facts/webex.md 1).
+    """
     shelf = WebhookShelf(*good()[1:], hook(status="inactive"))
     subscriptions = WebhookRegistrar(shelf, redis, settings)
     outcomes = [subscriptions.watch()]

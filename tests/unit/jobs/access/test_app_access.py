@@ -1,4 +1,7 @@
-"""Read access that a tenant grants to the bot's own app: proven by tokens, kept without a secret, never good for a write."""
+"""Read access that a tenant grants to the bot's own app.
+
+It is proven by tokens, kept without a secret, and never used for a write.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +89,7 @@ def test_missing_roles_are_named(here: Settings, provider: Any):
 
 
 def test_kept_by_tenant_without_a_secret(here: Settings, redis: Redis):
-    """What is in Redis is what was granted, and neither the token nor the bot's secret."""
+    """Redis stores what a tenant granted, but neither the token nor the bot's secret."""
     access = app_access.prove(here, TENANT, "anna@contoso.com")
     app_access.save(redis, access)
     assert (app_access.grant_for(redis, TENANT), app_access.grant_for(redis, TENANT.upper())) == (access, access)
@@ -144,7 +147,10 @@ async def test_one_token_for_all_that_ask():
     ],
 )
 async def test_when_it_has_ended(answer: str | CloudError, ended: bool, cause: str):  # noqa: FBT001  a column of the table
-    """Withdrawn is what the tenant did; a busy Entra, a policy or our own secret is not. Whoever asks after it hears the same, without a call."""
+    """Access has ended only if the tenant withdrew it, not if Entra is busy or our secret is wrong.
+
+    A policy does not end it either. A later request gets the same error without a call.
+    """
     ask, asked = asking(answer)
     tokens = AppTokens(ask, {"s": ["A"]})
     for _ in range(2):
@@ -155,7 +161,10 @@ async def test_when_it_has_ended(answer: str | CloudError, ended: bool, cause: s
 
 
 async def test_the_eyes_of_a_tenant(here: Settings, provider: Any, runtime_of: Callable[[Settings], Runtime], asker: Person):
-    """Nothing while it is not granted, the app afterwards; once taken back it is said with the reason, and forgotten."""
+    """Without a grant a tenant cannot be read, and with one it is read by the app.
+
+    A withdrawn grant is reported with its reason and forgotten.
+    """
     runtime = runtime_of(here)
     async with tenant_reader.open_reader(runtime, TENANT) as seen:
         assert (set(seen.allowed), seen.revoked_event()) == ({Access.NONE}, None)
@@ -210,14 +219,17 @@ async def test_exchange_is_never_written_to(cmdlet: str):
 
 
 def test_only_checks_use_it():
-    """No module that sets up, mends or undoes anything opens these eyes, and those that do never make a change."""
+    """Only checks use the read access, and the modules that use it never make a change."""
     users = {path.name: path.read_text(encoding="utf-8") for path in Path(jobs.__file__).parent.rglob("*.py") if _opens(path)}
     assert users.keys() == {"check.py", "bulk.py"}
     assert [name for name, text in users.items() if ".apply_plan(" in text or ".make_plan(" in text or "apply(" in text] == []
 
 
 def test_its_permissions_only_read():
-    """Exactly those of facts 6.2 b; what lets the app in at Exchange gets its rights from a role that reads."""
+    """The read access has exactly the permissions of facts 6.2 b, and they only read.
+
+    Exchange.ManageAsApp lets the app in at Exchange, and a role that only reads gives it rights.
+    """
     names = {*GRAPH_APP_ROLES, *scopes.OPTIONAL_APP_ROLES}
     assert names == {
         *("Application.Read.All", "Directory.Read.All", "Policy.Read.All", "User.Read.All"),
@@ -231,7 +243,7 @@ def test_its_permissions_only_read():
     [((), True), (("User.Read.All", "View-Only Recipients"), True), (("ServiceHealth.Read.All",), False), (("Mail.ReadWrite",), False)],
 )
 def test_what_the_app_may_read(reads: tuple[str, ...], may: bool):  # noqa: FBT001  a column of the table
-    """What it has no permission for is left to a sign-in, without a call."""
+    """If the app lacks a permission, the probe is left to a sign-in without a call."""
     assert scopes.app_may_read(reads) is may
 
 
@@ -245,7 +257,7 @@ def test_what_the_app_may_read(reads: tuple[str, ...], may: bool):  # noqa: FBT0
     ],
 )
 def test_the_scope_of_a_cloud(url: str, scope: str):
-    """A national cloud has its own; a loopback stands for the public one."""
+    """A national cloud has its own Graph scope, and a loopback address uses the public one."""
     assert scopes.graph_default(url) == scope
 
 

@@ -1,4 +1,4 @@
-"""Message traces that were used up stay used up for the next look, whoever makes it."""
+"""Message traces that are used up stay used up for the next look by anybody."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_other_limits_last_as_long_as_the_look(redis: Redis):
 
 
 def test_old_calls_are_forgotten(redis: Redis):
-    """What is older than five minutes counts no more."""
+    """Message trace calls older than five minutes no longer count."""
     redis.zadd("tenant:t1:traces", {"old": 1.0})
     ledger = TraceCallHistory(redis, "T1")
     assert ledger.ages() == []

@@ -1,4 +1,4 @@
-"""What a person types about a channel."""
+"""Values that a person types about a channel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RIGHT = {"callback_url": "https://uk.webexconnect.io/callback", "forwarding_addr
 
 @pytest.mark.parametrize("typed", [MAILBOX, " Support@Contoso.com ", "<support@contoso.com>", "mailto:support@contoso.com"])
 def test_an_address(typed: str):
-    """As Webex, mail programs and people write it."""
+    """An address is read in the forms that Webex, mail programs and people write."""
     assert read_address(typed) == MAILBOX
 
 
@@ -110,7 +110,7 @@ def test_what_is_no_callback(typed: str, why: str):
 
 @drawn(st.text(max_size=220).map("https://{}".format) | st.text(max_size=220))
 def test_any_text_is_a_callback_or_a_reason(typed: str):
-    """It never raises anything else."""
+    """Any text gives a callback or an error with a reason, and never another exception."""
     try:
         answer = read_callback(typed)
     except InvalidInputError as wrong:
@@ -140,7 +140,7 @@ def test_whether_a_copy_stays(typed: str, kept: bool):  # noqa: FBT001  a column
 
 @pytest.mark.parametrize("typed", ["", "maybe", "No", "0", "null", "['no']"])
 def test_a_copy_that_is_neither(typed: str):
-    """Nothing is taken for a yes."""
+    """An answer that is neither yes nor no does not count as yes."""
     assert read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed}) == ChannelForm(None, {"keep_copy": Text("typed.keep_copy")})
 
 
@@ -151,7 +151,7 @@ def test_a_mailbox_that_was_named_cannot_be_changed():
 
 
 def test_every_wrong_field_is_named_at_once():
-    """So that nobody corrects one after the other."""
+    """Every wrong field is named at once, so people do not correct them one by one."""
     values = {
         "lifetime": "99",
         "profile": "all",

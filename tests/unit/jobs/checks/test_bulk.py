@@ -62,7 +62,10 @@ async def test_what_is_the_same_for_all_is_looked_at_once(runtime: Runtime, prov
 
 
 async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: RunStore, begun: Run):
-    """A verdict that is there stays; a second look after the end changes nothing."""
+    """Another worker checks only the remaining channels, and existing verdicts stay.
+
+    A second look after the end changes nothing.
+    """
     first = Finding(BOXES[0], State.WARNING)
     store.append(begun.id, Event(Kind.FOUND, now(), step=BOXES[0], finding=first))
     await bulk.check_all(runtime, store.load(begun.id), lambda: True)

@@ -1,4 +1,4 @@
-"""What a check looks at with which access, and what it says of what it may not see."""
+"""Access that each part of a check uses, and its text about what it may not read."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ USER = {"id": "u1", "userPrincipalName": "support@contoso.com", "assignedPlans":
 
 
 class Silent:
-    """Nobody listens."""
+    """Listener that ignores every change."""
 
     def run_changed(self, run_id: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class Look(Probe):
-    """A probe that sees what a test tells it."""
+    """Probe with the result that a test sets."""
 
     article_row = "X"
 
@@ -56,7 +56,7 @@ class Look(Probe):
 
 
 def looked(ctx: StepContext, allowed: set[Access], *steps: Look) -> dict[str, tuple[State, Text | None, Access | None]]:
-    """What a check finds, by step."""
+    """Return what a check finds, by step."""
     asyncio.run(Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check(allowed))
     return {step.name: (f.state, f.seen, f.access) for step in steps for f in [ctx.run.findings[step.name]]}
 
@@ -70,7 +70,10 @@ def looked(ctx: StepContext, allowed: set[Access], *steps: Look) -> dict[str, tu
     ],
 )
 def test_every_finding_says_with_what_it_was_seen(given: Callable[..., StepContext], allowed: set[Access], seen: list[Access | None]):
-    """Without anything, by the bot itself, by whoever signed in; what the bot has no permission for is left to a sign-in."""
+    """Every finding says whether it came without access, from the bot or from a sign-in.
+
+    A probe for which the bot has no permission is left to a sign-in.
+    """
     steps = (Look("a", access=Access.NONE), Look("b", reads=("Policy.Read.All",)), Look("c", reads=("Sites.Read.All",)))
     found = looked(given(), allowed, *steps)
     assert [found[name][2] for name in "abc"] == seen
@@ -82,7 +85,10 @@ def test_every_finding_says_with_what_it_was_seen(given: Callable[..., StepConte
     [(NOT_AT_GRAPH, NOT_BY_ITSELF), (NO_ROLE, NOT_AT_EXCHANGE), (NO_GRANT, NOT_AT_EXCHANGE), (WITHDRAWN, NEEDS_SIGN_IN)],
 )
 def test_a_refusal_is_no_finding(given: Callable[..., StepContext], error: CloudError, words: Text):
-    """What the bot's own access may not read is skipped, with the reason: it is neither wrong nor unknown."""
+    """If the bot's own access is refused, the finding is skipped with the reason.
+
+    It is neither wrong nor unknown.
+    """
     assert looked(given(), {Access.NONE, Access.APP}, Look("a", error))["a"][:2] == (State.SKIPPED, words)
 
 
@@ -99,7 +105,7 @@ def test_an_answer_that_cannot_be_read_stops_nothing_else(given: Callable[..., S
 
 
 def test_a_refusal_of_a_person_is_told_as_it_is(given: Callable[..., StepContext]):
-    """Who signed in hears what Microsoft said, and so does everybody of a cloud that is away."""
+    """A refusal of a signed-in person is unknown, and so is a cloud that is down."""
     away, ctx = Transient("service_unavailable", CloudReply("graph", 503)), given()
     assert looked(ctx, {Access.NONE, Access.ADMIN}, Look("a", NO_ROLE))["a"][0] is State.UNKNOWN
     assert looked(ctx, {Access.NONE, Access.APP}, Look("b", away))["b"][0] is State.UNKNOWN
@@ -120,14 +126,17 @@ MAY_BE_SHARED = KNOWN | {"shared": "unknown"}
 async def test_a_mailbox_that_exchange_does_not_show(
     given: Callable[..., StepContext], cloud: Any, access: Access, answer: object, state: State, seen: Text, cause: str
 ):
-    """In a check the directory's half is told all the same, and leads on: for the bot itself, without a role, and with Exchange broken."""
+    """If Exchange cannot show a mailbox, a check still reports the directory's half and continues.
+
+    This holds for the bot itself, for a person without a role, and if Exchange is down.
+    """
     cloud.on("GET /users/support@contoso.com", USER).on("Get-Mailbox", answer)
     found = await MailboxUser().inspect(replace(given(kind="check"), access=access))
     assert (found.state, found.seen, found.cause, found.facts) == (state, seen, cause, KNOWN)
 
 
 async def test_a_setup_needs_exchange(given: Callable[..., StepContext], cloud: Any):
-    """What is to be changed must be seen: the error is told as it is."""
+    """A setup needs Exchange and reports its error as it is, because it will make changes there."""
     cloud.on("GET /users/support@contoso.com", USER).on("Get-Mailbox", (403, None))
     with pytest.raises(Forbidden):
         await MailboxUser().inspect(given())
@@ -138,7 +147,10 @@ async def test_a_setup_needs_exchange(given: Callable[..., StepContext], cloud: 
     [({"accountEnabled": False}, State.POSSIBLE, "account_disabled"), ({"assignedPlans": []}, State.SKIPPED, "")],
 )
 async def test_an_account_like_a_shared_mailbox_s(given: Callable[..., StepContext], cloud: Any, user: Any, state: State, cause: str):
-    """Blocked or without a licence, and nobody says of what kind the mailbox is: it may be shared, so nothing of it is certain."""
+    """An account that is blocked or unlicensed may be a shared mailbox, so nothing is certain.
+
+    In this case Exchange does not say of what kind the mailbox is.
+    """
     cloud.on("GET /users/support@contoso.com", USER | user).on("Get-Mailbox", (403, None))
     found = await MailboxUser().inspect(replace(given(kind="check"), access=Access.APP))
     assert (found.state, found.cause, found.facts) == (state, cause, MAY_BE_SHARED)
@@ -146,7 +158,7 @@ async def test_an_account_like_a_shared_mailbox_s(given: Callable[..., StepConte
 
 @pytest.mark.parametrize("state", [State.UNKNOWN, State.POSSIBLE, State.SKIPPED, State.WRONG])
 def test_ids_that_are_known_lead_on(given: Callable[..., StepContext], state: State):
-    """What needs a fact is looked at with the ids that were found, whatever else is not known of it."""
+    """A probe that needs a fact is run with the ids that were found, whatever else is unknown."""
     ctx, first, then = given(kind="check"), Look("a", access=Access.NONE), Look("b", access=Access.NONE)
     first.inspect = lambda _ctx: _found(Finding("a", state, facts=KNOWN))  # type: ignore[method-assign]
     then.__dict__["needs"] = ("a",)
@@ -192,7 +204,10 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(
     finding: Finding,
     more: bool,  # noqa: FBT001  a parameter of the test
 ):
-    """Once the check is done; then their look is another one, in the same run. Who may sign in is not asked to let the bot read."""
+    """After a check, another person with more roles may sign in, in the same run.
+
+    Their look replaces the earlier one. The card does not ask them to let the bot read.
+    """
     ctx = given(kind="check", events=(Event(Kind.FOUND, now(), step="a", finding=finding),))
     assert (check.may_sign_in(ctx.run), FLOWS["signin"].is_complete(ctx.run)) == (False, True)
     ctx.store.append(ctx.run.id, Event(Kind.CHECKED, now()))
@@ -219,7 +234,7 @@ def run_over(run: Run) -> Run:
 
 
 def test_a_grant_looks_anew(given: Callable[..., StepContext]):
-    """What was found without it counts no more, unless somebody is signed in and sees more anyway."""
+    """A new grant makes the check look again, unless a person is signed in and sees more anyway."""
     ctx = given(kind="check", events=(Event(Kind.CHECKED, now()),))
     granted = Event(Kind.READABLE, now(), by="anna@contoso.com", data={"tenant": "tenant-1"})
     ctx.store.append(ctx.run.id, granted)

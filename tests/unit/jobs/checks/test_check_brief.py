@@ -1,4 +1,4 @@
-"""What a check knows from the channel's runs before anybody signs in."""
+"""Facts from a channel's runs that a check knows before any sign-in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
 def ran(store: RunStore, channel: Channel, asker: Person, hours: int, client_id: str, *steps: str) -> None:
-    """A run that found this app, changed these steps and was told that the token is saved, so many hours later."""
+    """Record a run that found this app, changed these steps and had its token saved.
+
+    ``hours`` is the time after MOMENT.
+    """
     run, at = store.open(channel, asker, Origin("room-1", message=f"m{hours}")), MOMENT + timedelta(hours=hours)
     store.append(
         run.id, Event(Kind.FOUND, at, step="application", finding=Finding("application", State.OK, facts={"client_id": client_id}))
@@ -29,7 +32,10 @@ def ran(store: RunStore, channel: Channel, asker: Person, hours: int, client_id:
 
 
 def test_the_newest_of_each(store: RunStore, channel: Channel, asker: Person):
-    """A fix may have made the app anew, asked for another token and set the forwarding: what the setup knew is old then."""
+    """The brief has the newest app, token time and change time of the channel's runs.
+
+    A fix may have made a new app, asked for a new token or set the forwarding again.
+    """
     ran(store, channel, asker, 0, "old", "forwarding", "smtp_auth")
     ran(store, channel, asker, 5, "new", "smtp_auth")
     later = MOMENT + timedelta(hours=5)
@@ -37,7 +43,10 @@ def test_the_newest_of_each(store: RunStore, channel: Channel, asker: Person):
 
 
 def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: RunStore, channel: Channel, asker: Person):
-    """A fix that was left finds the app that is there; Webex Connect has the one that its token was generated with."""
+    """An app that a run only found is not taken as the app in Webex Connect.
+
+    Webex Connect has the app that its token was generated with.
+    """
     ran(store, channel, asker, 0, "given", "client_secret")
     run = store.open(channel, asker, Origin("room-1", message="m2"))
     seen = Finding("application", State.OK, facts={"client_id": "found"})
@@ -49,7 +58,7 @@ def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: RunStore,
     ("shared", "told"), [("", Brief(upn="s1@contoso.com")), ("yes", Brief(shared=True)), ("blocked", Brief(shared=True))]
 )
 def test_whose_mailbox_the_login_opens(store: RunStore, channel: Channel, asker: Person, shared: str, told: Brief):
-    """A shared one is named by its address, whoever's the token is (facts/microsoft.md 2.1)."""
+    """A shared mailbox has its own address, whichever token is used (facts/microsoft.md 2.1)."""
     run = store.open(channel, asker, Origin("room-1", message="m1"))
     facts = {"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {})
     store.append(run.id, Event(Kind.FOUND, MOMENT, step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts)))
@@ -57,5 +66,5 @@ def test_whose_mailbox_the_login_opens(store: RunStore, channel: Channel, asker:
 
 
 def test_of_an_unknown_mailbox_nothing(store: RunStore, redis: Any):
-    """There is no run."""
+    """The brief of an unknown mailbox is empty, because it has no run."""
     assert brief_for(store, "nobody@contoso.com") == Brief()

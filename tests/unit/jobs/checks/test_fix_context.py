@@ -1,4 +1,4 @@
-"""A fix asks for a new token where the newest check names what only that mends."""
+"""A fix asks for a new token if the newest check names a cause that only a new token fixes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding
 
 @pytest.mark.parametrize("cause", sorted(fix_context.GENERATE))
 def test_the_cause_of_the_newest_check_is_told(store: RunStore, channel: Channel, asker: Person, cause: str):
-    """By whichever finding has seen it."""
+    """The cause of the newest check is passed on, whichever finding it is from."""
     checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
     assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
 
@@ -48,13 +48,16 @@ def test_the_cause_of_the_newest_check_is_told(store: RunStore, channel: Channel
     ],
 )
 def test_what_a_new_token_does_not_mend(store: RunStore, channel: Channel, asker: Person, findings: tuple[Finding, ...]):
-    """Nothing wrong, something that the bot mends, and what that explains."""
+    """A healthy check passes on nothing, and neither does a cause that the bot can change.
+
+    A finding that such a cause explains is not passed on either.
+    """
     checked(store, channel, asker, *findings)
     assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
 def test_without_a_check_nothing_is_told(store: RunStore, channel: Channel):
-    """Nobody has looked."""
+    """Without a check nothing is passed on."""
     assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
@@ -68,7 +71,10 @@ def test_a_token_that_was_generated_since_has_answered_it(given: Callable[..., S
 
 
 def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., StepContext]):
-    """Beside what can be mended; a fix that was told nothing has neither."""
+    """A fix with a dead token has the form and the proof as well as its changes.
+
+    A fix without one has neither.
+    """
     run = given(kind="fix").run
     told = replace(run, brief=Brief(fix=FixBrief(token_cause="session_revoked")))
     assert set(steps_of(told)) - set(steps_of(run)) == {*FORM, *PROOF} - {"test_mail"}
@@ -78,7 +84,10 @@ def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., Step
     ("step", "proof"), [("smtp_auth", PROOF), ("application", PROOF), ("forwarding", {"test_mail"}), ("gone", {"test_mail"})]
 )
 def test_what_carries_answers_is_proven_by_one(given: Callable[..., StepContext], step: str, proof: set[str]):
-    """A fix of the way out ends with a login and an answer that leaves; one of the way in, with a mail that arrives."""
+    """A fix of outgoing mail is proven by a login and an answer that leaves.
+
+    A fix of incoming mail is proven by a mail that arrives.
+    """
     run = given(kind="fix").run
     words = Text("seen.on")
     line = Change(step, "M1", words, words, words, Scope.MAILBOX, "")
@@ -89,13 +98,16 @@ def test_what_carries_answers_is_proven_by_one(given: Callable[..., StepContext]
     ("state", "told"), [(State.WARNING, FixBrief(consent_missing=True)), (State.OK, FixBrief()), (State.SKIPPED, FixBrief())]
 )
 def test_a_consent_that_is_missing_is_told(store: RunStore, channel: Channel, asker: Person, state: State, told: FixBrief):
-    """Where the newest check has seen that it is."""
+    """A missing consent is passed on if the newest check found it missing."""
     checked(store, channel, asker, Finding("admin_consent", state))
     assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=told)
 
 
 def test_the_consent_card_is_part_of_such_a_fix(given: Callable[..., StepContext]):
-    """Nothing else can grant it; what the bot declares anew is granted by it, too."""
+    """A fix of a missing consent has the consent card, because only consent can grant it.
+
+    It also grants permissions that the bot adds to the app's declaration.
+    """
     run = given(kind="fix").run
     told = replace(run, brief=Brief(fix=FixBrief(consent_missing=True)))
     assert set(steps_of(told)) - set(steps_of(run)) == CONSENT

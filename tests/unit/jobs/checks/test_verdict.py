@@ -58,7 +58,7 @@ def test_symptom_is_explained():
 
 
 def test_other_code_is_a_cause_of_its_own():
-    """What an ancestor cannot bring about is not explained by it."""
+    """A finding with a code that another finding cannot cause is a cause of its own."""
     verdict = judge(STEPS, {"auth": wrong("auth", "auth_off"), "login": wrong("login", "mfa_needed")})
     assert verdict.causes == ("auth", "login")
 
@@ -100,7 +100,7 @@ def test_not_essential_only_warns():
 
 
 def test_skipped_and_unknown_are_not_passed():
-    """What could not be looked at is listed, and what only may be the cause is possible."""
+    """Facts that could not be read are listed apart, and a possible cause stays possible."""
     steps = graph(fact("a"), fact("b"), fact("c"))
     found = {"a": Finding("a", State.SKIPPED), "b": Finding("b", State.UNKNOWN), "c": Finding("c", State.POSSIBLE)}
     verdict = judge(steps, found)
@@ -116,14 +116,17 @@ MAYBE = Finding("health", State.POSSIBLE, cause="incident", signals=Signals(sinc
 
 
 def test_an_incident_is_the_cause_where_it_explains_something():
-    """What is only possible becomes the cause of what it expressly explains, from its own beginning on, and that is a symptom then."""
+    """A possible incident becomes the cause of what it explains, from its own start on.
+
+    The explained finding is then a symptom.
+    """
     verdict = judge(OUTSIDE, {"health": MAYBE, "login": wrong("login", "busy")})
     assert (verdict.causes, verdict.symptoms, verdict.possible, verdict.stops) == (("health",), {"login": "health"}, (), Station.ANSWER)
     assert str(verdict.since) == "2026-01-01 10:00:00+00:00"
 
 
 def test_an_incident_alone_is_no_cause():
-    """Where nothing is wrong, or something else, it stays possible."""
+    """An incident stays possible if nothing is wrong or if something else is."""
     assert (judge(OUTSIDE, {"health": MAYBE}).causes, judge(OUTSIDE, {"health": MAYBE}).possible) == ((), ("health",))
     verdict = judge(OUTSIDE, {"health": MAYBE, "login": wrong("login", "secret_gone")})
     assert (verdict.causes, verdict.possible) == (("login",), ("health",))
@@ -136,7 +139,10 @@ def test_what_explains_nothing_by_name_is_never_promoted():
 
 
 def test_what_shows_by_its_own_name_is_proven_by_that_name_alone():
-    """A blocked account that is only possible is the cause of a sign-in that says so, and of nothing else that such a step may explain."""
+    """A possible fact is the cause only of a failure with its own code.
+
+    For example, a possibly blocked account causes a sign-in that says so, and nothing else.
+    """
     steps = graph(fact("user", Station.MAILBOX, explains=("disabled", "refused")), fact("login", caused_by=("user",)))
     maybe = Finding("user", State.POSSIBLE, cause="disabled")
     said = judge(steps, {"user": maybe, "login": wrong("login", "disabled")})
@@ -172,7 +178,10 @@ DEAD = wrong("log", "x", since=parse("2026-01-01T10:00:00+00:00"))
     ],
 )
 def test_a_token_outlives_its_sign_in(later: Finding, causes: tuple[str, ...]):
-    """An answer heals a dead sign-in only once no access token of before it can have sent it; what tries anew heals it at once."""
+    """An answer clears a dead sign-in only if no older access token can have sent it.
+
+    A finding that makes a new attempt clears it at once.
+    """
     assert judge(LASTS, {"log": DEAD, later.step: later}).causes == causes
 
 
@@ -202,7 +211,10 @@ def test_nothing_is_certain_before_its_healer_was_seen():
     ],
 )
 def test_what_may_be_the_cause_is_tried(signals: Signals, found: Finding, state: State):
-    """What holds all the same, and late enough, takes it away; a finding may name what does."""
+    """A possible cause is dropped if a later success disproves it.
+
+    A finding may name the findings that disprove it.
+    """
     verdict = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked", signals=signals), found.step: found})
     assert (verdict.weighed["policy"].state, verdict.possible) == (state, ("policy",) if state is State.POSSIBLE else ())
 
@@ -214,7 +226,10 @@ def test_what_was_disproved_may_count_as_left_out():
 
 
 def test_what_is_possible_is_no_second_cause():
-    """The same, certain from anywhere, explains it; a policy that a login names is the cause, and the login its symptom."""
+    """A possible finding with the same code as a certain one is its symptom.
+
+    A policy that a login names is the cause, and the login is its symptom.
+    """
     verdict = judge(LASTS, {"login": Finding("login", State.POSSIBLE, cause="x"), "log": DEAD})
     assert (verdict.causes, verdict.symptoms, verdict.possible) == (("log",), {"login": "log"}, ())
     named = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked"), "login": wrong("login", "blocked")})
@@ -242,7 +257,11 @@ def test_since_is_that_of_the_first_cause():
     ],
 )
 def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):  # noqa: FBT001  a row of the table
-    """An answer says nothing about the copies, and a mail that waits too long says nothing good about the answers."""
+    """Mail flow both ways needs both ends.
+
+    An answer proves nothing about the copies, and a mail that waits too long proves nothing about
+    the answers.
+    """
     assert mail_flows({each.step: each for each in found}) is both
 
 
@@ -255,7 +274,10 @@ def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):  # n
     ],
 )
 def test_an_app_explains_what_its_own_fault_brings_about(cause: str, said: str, causes: tuple[str, ...]):
-    """One that is gone refuses everybody; a missing address refuses nobody's secret."""
+    """An app explains only failures that its own fault can cause.
+
+    A deleted app refuses everybody, and a missing redirect URI refuses no client secret.
+    """
     assert (
         judge(checks_for(Profile.ARTICLE), {"application": wrong("application", cause), "sign_ins": wrong("sign_ins", said)}).causes
         == causes
@@ -293,7 +315,10 @@ NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Text("skipped.restricted_se
     ],
 )
 def test_a_failure_without_a_code(beside: tuple[Finding, ...], causes: tuple[str, ...], code: str, symptoms: dict[str, str]):
-    """What alone may explain it is the cause; where that could not be read it says so; never does it end without a first line."""
+    """A failure without a code is put down to the only possible cause, if that could be read.
+
+    Otherwise it says that it could not be read. A verdict always has a first line.
+    """
     found = {each.step: each for each in (*beside, wrong("copies", LOST))}
     looked_at = found | {name: Finding(name, State.OK) for name in ON_THE_WAY if name not in found}
     verdict = judge(ON_THE_WAY, looked_at)
@@ -306,14 +331,17 @@ def test_what_alone_may_explain_a_failure_is_not_known_before_all_was_seen():
 
 
 def test_a_failure_with_a_code_is_not_put_down_to_what_is_possible():
-    """What it names is something else."""
+    """A failure with a code is not put down to a possible cause that does not explain the code."""
     found = {"copies": wrong("copies", "connect_address_gone"), "rules": RULE, "policy": UNREAD}
     verdict = judge(ON_THE_WAY, found)
     assert (verdict.causes, verdict.weighed["copies"].cause, verdict.possible) == (("copies",), "connect_address_gone", ("rules",))
 
 
 def test_what_is_set_right_by_now_is_told_so():
-    """A failure by what holds meanwhile is older, or the change has not come everywhere yet; what is still wrong is the cause."""
+    """A failure of a setting that is right by now is called older or not yet effective.
+
+    A setting that is still wrong is the cause.
+    """
     steps = graph(
         fact("policy", Station.FORWARD, explains=("blocked",), settling={"blocked": "settling"}),
         fact("copies", Station.FORWARD, caused_by=("policy",)),

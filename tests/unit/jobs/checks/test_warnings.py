@@ -1,4 +1,4 @@
-"""What does not stop mail is a warning in a check, whatever else is broken, and still something to mend for a fix."""
+"""Problems that do not stop mail: warnings in a check, and changes in the plan of a fix."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ COPY_OFF = {"ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io", "Forwarding
 
 
 class Silent:
-    """Nobody listens."""
+    """Listener that ignores every change."""
 
     def run_changed(self, run_id: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class Copies(Probe):
@@ -34,18 +34,21 @@ class Copies(Probe):
     diagnosis = Diagnosis(station=Station.FORWARD, caused_by=("forwarding",))
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """As the trace shows it."""
+        """Return the finding that the trace shows."""
         return self.wrong(Text("seen.copies_failed"), cause="mail_not_delivered")
 
 
 def checked(ctx: StepContext, *steps: Step) -> dict[str, Finding]:
-    """What a check with an administrator's sign-in finds."""
+    """Return the findings of a check with an administrator's sign-in."""
     asyncio.run(Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check({Access.NONE, Access.ADMIN}))
     return {step.name: ctx.run.findings[step.name] for step in steps}
 
 
 def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given: Callable[..., StepContext], cloud: Any):
-    """Mail flows all the same: it is noticed, and a failure of the copies keeps its own place as the cause."""
+    """A wrong setting for keeping copies explains no failure, because mail flows anyway.
+
+    It is a warning, and a failure of the copies stays the cause.
+    """
     cloud.on("Get-Mailbox", [COPY_OFF])
     steps = (Forwarding(), Copies())
     found = checked(given(kind="check"), *steps)
@@ -61,7 +64,7 @@ def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given: Callable[..., 
 
 
 def test_a_fix_mends_it_all_the_same(given: Callable[..., StepContext], cloud: Any):
-    """What a check only warns of is in the plan of a fix."""
+    """A fix plans to change what a check only warns about."""
     cloud.on("Get-Mailbox", [COPY_OFF])
     ctx, steps = given(kind="fix"), {"forwarding": Forwarding()}
     asyncio.run(Engine(ctx, steps, Silent(), lambda: True).make_plan())

@@ -1,4 +1,4 @@
-"""Every code that Microsoft's services are known to refuse with has a cause, and every cause a remedy (codes.toml)."""
+"""Every code that Microsoft's services refuse with has a cause and a remedy (codes.toml)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ REMEDIES = tomllib.loads((ROOT / "adaptive_cards" / "texts" / "causes.en.toml").
 GRAPH_SECTIONS = ("### 1.2", "### 1.3", "### 1.5", "### 1.6", "## 7")
 GRAPH_CODE = re.compile(r"\b(?:Request|Authorization|Directory)_\w+|\bNoBacking\w+")
 EXCHANGE_CODE = re.compile(r"\b(?!ODataService)\w+Exception\b")
-"""ODataServiceException stands around each of the others and says nothing."""
+"""ODataServiceException wraps each of the others and has no meaning of its own."""
 SMTP_CODE = re.compile(r"\b[45]\.\d\.\d{1,3}\b")
 
 needs_facts = pytest.mark.skipif(not TOLD.exists(), reason=ABSENT)
 
 
 def section(heading: str) -> str:
-    """What stands below a heading of the facts, as one line without code marks."""
+    """Return the text below a heading of the facts, as one line without code marks."""
     text = TOLD.read_text(encoding="utf-8").split(f"\n{heading}", 1)[1]
     body = re.split(r"\n##+ ", text, maxsplit=1)[0]
     return " ".join(body.replace("`", "").split())
@@ -57,14 +57,14 @@ def exchange_body(row: dict[str, Any]) -> bytes:
 
 
 def test_every_aadsts_code_has_a_cause_with_a_remedy():
-    """None of the codes that a person can run into is unknown here, and none is known that is not on the list."""
+    """Every AADSTS code on the list has a cause with a remedy, and no other code is known."""
     assert set(CODES["entra"]) == ENTRA.keys()
     assert {meaning.cause for meaning in ENTRA.values()} - REMEDIES.keys() == set()
 
 
 @pytest.mark.parametrize("row", rows("graph"))
 def test_every_refusal_of_graph_has_its_cause(row: dict[str, Any]):
-    """By code or words, whatever the status is."""
+    """Every refusal of Graph has its cause by code or words, whatever the status is."""
     body = {"error": {"code": row["code"], "message": row["message"]}}
     error = judge_graph(httpx.Response(row["status"], json=body), RequestIds())
     assert (error.cause, error.code, error.message) == (row["cause"], row["code"], row["message"])
@@ -73,7 +73,7 @@ def test_every_refusal_of_graph_has_its_cause(row: dict[str, Any]):
 
 @pytest.mark.parametrize("row", rows("exchange"))
 def test_every_refusal_of_exchange_has_its_cause(row: dict[str, Any]):
-    """By the exception and its words, in whichever part of the body they stand."""
+    """Every refusal of Exchange has its cause by exception and words, in any part of the body."""
     error = judge_exchange(httpx.Response(row["status"], content=exchange_body(row)), RequestIds())
     assert (error.cause, error.message) == (row["cause"], row["message"])
     assert row["cause"] in REMEDIES
@@ -120,7 +120,7 @@ def test_every_reply_in_the_table_of_the_facts_is_explained():
 
 @needs_facts
 def test_no_code_of_graph_exchange_and_smtp_in_the_facts_is_left_out():
-    """Whatever looks like a code in their sections stands in a row."""
+    """Every code of Graph, Exchange and SMTP in the facts has a row in codes.toml."""
     rows_text = {service: " ".join(str(row) for row in CODES[service]) for service in ("graph", "exchange", "smtp")}
     named = {
         "graph": {code for heading in GRAPH_SECTIONS for code in GRAPH_CODE.findall(section(heading))},

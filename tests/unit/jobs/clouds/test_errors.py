@@ -83,7 +83,7 @@ def test_every_cause_has_a_sentence_and_a_remedy_and_no_text_is_left_over():
 
 @pytest.mark.parametrize("kind", ["cause", "remedy"])
 def test_the_texts_keep_the_wording_rules(kind: str):
-    """Each is a sentence with its end, without exclamation marks, braces or apologies, and not too long for a card."""
+    """Texts are full sentences without exclamation marks, braces or apologies, and fit a card."""
     texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))[kind]
     longest = {"cause": 130, "remedy": 200}[kind]
     wrong = [
@@ -160,7 +160,7 @@ GIVEN_UP = "Fail | Reason: [{LED=550 5.4.300 Message expired -> 421 4.4.2 Connec
     ],
 )
 def test_why_a_mail_was_given_up(lines: tuple[str, ...], cause: str):
-    """What put it off before says nothing of why it failed."""
+    """The cause of a mail that was given up is its failure, not an earlier delay."""
     assert first_cause(lines) == cause
 
 
@@ -174,12 +174,18 @@ def test_why_a_mail_was_given_up(lines: tuple[str, ...], cause: str):
     ],
 )
 def test_whose_connections_are_too_many(text: str, cause: str):
-    """Those of whoever sends as the mailbox; the code alone is any trouble of a system."""
+    """Too many connections is a cause only if the sending mailbox's connections are meant.
+
+    The code alone may be any fault of a system.
+    """
     assert [found.cause for found in find_causes(text)] == [cause]
 
 
 def test_an_error_carries_evidence_and_reads_well():
-    """The words stand first, then each id that support asks for; control characters cannot forge a log line."""
+    """An error carries its words first and then the ids that support asks for.
+
+    Control characters cannot forge a log line.
+    """
     said = CloudReply("graph", 404, "Request_ResourceNotFound", "not\r\nhere", RequestIds(request_id="r-1", client_request_id="c-1"))
     error = NotFound("not_found", said)
     assert error.evidence() == (
@@ -191,14 +197,14 @@ def test_an_error_carries_evidence_and_reads_well():
 
 
 def test_a_message_holds_no_secret():
-    """A service that echoes what it was sent, or was about to answer, puts it neither on a card nor into Redis."""
+    """A secret that a service echoes in an error reaches neither a card nor Redis."""
     said = CloudReply("graph", 500, message='Failed: {"secretText": "abc8Q~0123456789made-up-0123456789abcdef", "keyId": "k"}')
     error = Rejected("request_rejected", said)
     assert ("Q~" in error.message, "Q~" in error.words, "keyId" in error.message) == (False, False, True)
 
 
 def test_a_code_that_begins_the_words_is_told_once():
-    """As Entra writes it."""
+    """A code that the message already begins with, as Entra writes it, is shown once."""
     said = CloudReply("entra", 400, "AADSTS700016", "AADSTS700016: Application with identifier 'x' was not found.")
     assert Rejected("app_not_found", said).evidence() == (Evidence("entra", f"400 {said.message}"),)
 

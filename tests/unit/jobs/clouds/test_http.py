@@ -1,4 +1,4 @@
-"""The fault matrix of a request: whatever a cloud does has a defined outcome, and the number of tries is bounded."""
+"""Fault matrix of a request: every outcome is defined, and the number of tries is bounded."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def no_waiting() -> Iterator[None]:
 
 @pytest.fixture
 def waits() -> Iterator[list[RetryDetails]]:
-    """What stamina was told to wait."""
+    """Waits that stamina was told to make."""
     seen: list[RetryDetails] = []
     set_on_retry_hooks([seen.append])
     yield seen
@@ -52,7 +52,10 @@ def waits() -> Iterator[list[RetryDetails]]:
 
 
 class Cloud:
-    """Plays a script of answers, the last one for ever, and counts."""
+    """Transport handler that plays a script of answers and counts the requests.
+
+    The last answer is repeated.
+    """
 
     def __init__(self, *script: httpx.Response | Exception) -> None:
         self.script: Script = list(script)
@@ -154,7 +157,10 @@ async def test_the_whole_is_bounded_by_time(make_settings: Callable[..., Setting
 
 
 async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
-    """A real server that promises 100 bytes and sends 10: tried again for a GET, told as CutShort for a POST."""
+    """A truncated response is retried for a GET and raises TruncatedAnswer for a POST.
+
+    A real server announces 100 bytes and sends 10.
+    """
     answers = [b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"value": ', b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"value": []}']
     tries: list[bytes] = []
 

@@ -1,4 +1,8 @@
-"""How fast a tenant is asked: within Microsoft's limits, whoever asks, and never knocking at a closed door."""
+"""Rate of calls to a tenant.
+
+It stays within Microsoft's limits for all callers, and no call is made while Microsoft refuses
+calls.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ SCARCE = Limit("messagetrace", 3, 60.0, waits=False)
 
 
 async def calls(pace: RateLimiter, name: str, count: int, seconds: float = 0.0) -> list[tuple[float, float]]:
-    """So many calls at once; when each began and ended, in their order."""
+    """Make this many calls at once and return when each began and ended, in order."""
     began = time.monotonic()
 
     async def call() -> tuple[float, float]:
@@ -32,7 +36,7 @@ async def calls(pace: RateLimiter, name: str, count: int, seconds: float = 0.0) 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.1])
 async def test_never_more_than_the_limit_in_any_window(seconds: float):
-    """However long a call is on its way: no window that could be seen at the other end holds more than two."""
+    """The limit holds in every window the server could see, however long each call takes."""
     times = await calls(RateLimiter((QUICK,)), "GET /Reports/x", 6, seconds)
     for (_, ended), (begins, _) in zip(times, times[2:], strict=False):
         assert begins - ended >= QUICK.seconds - 0.01
@@ -60,7 +64,7 @@ async def refused(pace: RateLimiter, name: str, after: float | None) -> None:
 
 
 async def test_a_429_holds_everybody_back():
-    """For as long as Microsoft asked; the others wait, and what nobody waits for fails without a call."""
+    """A 429 holds back all callers as long as Microsoft asked; calls that may not wait fail at once."""
     pace = RateLimiter((QUICK, SCARCE))
     await refused(pace, "/reports", 0.3)
     assert (await calls(pace, "/reports", 1))[0][0] >= 0.29
@@ -71,7 +75,11 @@ async def test_a_429_holds_everybody_back():
 
 
 def test_the_limits_are_those_of_the_facts():
-    """Reports, conditional access, and message traces, by Graph and by cmdlet; ten traces are left for others."""
+    """The limits for reports, conditional access and message traces match the facts.
+
+    Message traces are limited both in Graph and as a cmdlet. Ten traces are left for other
+    programs.
+    """
     named = {each.part: (each.most, each.seconds, each.waits) for each in LIMITS}
     assert named == {"/identity/conditionalaccess": (1, 1.0, True), "/auditlogs/": (5, 10.0, True), "messagetrace": (90, 300.0, False)}
 
@@ -93,7 +101,7 @@ async def test_kept_reads_are_made_once_and_errors_are_not_kept():
 
 
 async def spaced(spacing: Throttle, count: int) -> list[float]:
-    """So many calls at once; when each began."""
+    """Start ``count`` calls at once and return when each began, in seconds."""
     clock = asyncio.get_running_loop().time
     began = clock()
 
@@ -106,7 +114,7 @@ async def spaced(spacing: Throttle, count: int) -> list[float]:
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], status: int):
-    """Before that they overlap as they like; afterwards each has a second of its own, until it has been quiet."""
+    """Calls overlap until one is throttled, then run one per second until a quiet period has passed."""
     begins: list[list[int]] = []
 
     async def day() -> None:

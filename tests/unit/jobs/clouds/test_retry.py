@@ -35,7 +35,10 @@ def test_who_is_patient(error: type[CloudError], repeatable: bool, spent: float,
     ("asked", "spent", "expected"), [(10, 0, 10), (0, 0, 0.5), (60, 0, 60), (61, 0, False), (60, 31, False), (29, 60, 29)]
 )
 def test_how_long_is_patient(asked: float, spent: float, expected: float):
-    """A wait is never shorter than asked for, one sleep is 60 s at most and the whole 90 s; beyond that the job parks itself."""
+    """A wait is at least the time requested; one sleep is at most 60 s, and all of them 90 s.
+
+    For longer waits the job parks itself.
+    """
     error = Transient("throttled", CloudReply("graph"), retry_after=asked)
     assert RetryPolicy().wait(error, spent=spent) == expected
 
@@ -44,7 +47,7 @@ def test_how_long_is_patient(asked: float, spent: float, expected: float):
     ("header", "seconds"), [(None, None), ("", None), ("7", 7.0), ("1.5", 1.5), ("-1", None), ("nan", None), ("inf", None), ("soon", None)]
 )
 def test_retry_after_in_seconds(header: str | None, seconds: float | None):
-    """What makes no sense counts as not there."""
+    """A Retry-After that makes no sense counts as missing."""
     assert parse_retry_after(header) == seconds
 
 

@@ -18,7 +18,7 @@ class Cloud:
         self.value = "before"
 
     async def look(self) -> str:
-        """A read that sees what is there when it begins."""
+        """Return the value that was current when the read began."""
         self.asked += 1
         seen = self.value
         await asyncio.sleep(0.02)
@@ -26,7 +26,7 @@ class Cloud:
 
 
 async def test_the_same_read_at_the_same_time_is_made_once():
-    """Three that ask together get one answer; another key, and one who asks afterwards, is another read."""
+    """Three concurrent reads of one key share one answer; another key or a later read is separate."""
     reads, cloud = SingleFlight(), Cloud()
     together = await asyncio.gather(*(reads.read("a", cloud.look) for _ in range(3)), reads.read("b", cloud.look))
     await reads.read("a", cloud.look)
@@ -34,7 +34,7 @@ async def test_the_same_read_at_the_same_time_is_made_once():
 
 
 async def test_a_read_that_began_before_a_write_is_not_shared_after_it():
-    """Whoever asks while something is written, or when it is written, reads anew."""
+    """A read requested during or after a write is a new request."""
     reads, cloud = SingleFlight(), Cloud()
     early = asyncio.create_task(reads.read("a", cloud.look))
     await asyncio.sleep(0.005)
@@ -61,7 +61,7 @@ async def test_an_error_reaches_everybody_who_waits():
 
 
 async def test_one_who_gives_up_takes_nothing_from_the_others():
-    """A step that is cancelled does not cancel the read that another step waits for."""
+    """A canceled step does not cancel the read that another step waits for."""
     reads, cloud = SingleFlight(), Cloud()
     first = asyncio.create_task(reads.read("a", cloud.look))
     second = asyncio.create_task(reads.read("a", cloud.look))

@@ -1,4 +1,4 @@
-"""Webex's own services, each behind the real client and a server that answers as the documents show."""
+"""Webex's own services: each real client against a server that answers as the documents show."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def overview(*issues: dict[str, Any], service: str = "Exchange Online") -> dict[
     ],
 )
 def test_open_incidents_of_microsoft(rows: list[dict[str, Any]], found: tuple[Incident, ...]):
-    """Incidents that are open, of the service that is asked for; advisories and what is over are left out."""
+    """Only open incidents of the requested service count, not advisories or closed incidents."""
     assert microsoft_incidents(rows, EXCHANGE) == found
 
 
 def test_the_newest_incident_comes_first():
-    """By when it began."""
+    """The incident that began last comes first."""
     rows = [overview(issue(), issue(id="EX2", startDateTime="2026-11-24T09:00:00Z"))]
     assert [each.id for each in microsoft_incidents(rows, EXCHANGE)] == ["EX2", "EX1"]
 
@@ -120,12 +120,12 @@ def test_how_webex_says_no(status: int, body: object, told: tuple[str, str, str]
 
 
 def test_values_by_any_case():
-    """The first that is there; nothing of what is no object."""
+    """The first existing value is returned, in any letter case; a list or None gives an empty string."""
     assert (value({"Code": 1}, "code"), value({"b": "x"}, "a", "B"), value([], "a"), value({"a": None}, "a")) == ("1", "x", "", "")
 
 
 def test_a_mail_is_begun_once(redis: Redis):
-    """The second look of a run gets no address, so it sends nothing; the receipt is there for both."""
+    """The second inspection of a run gets no address and sends nothing; both can read the receipt."""
     token = delivery_receipts.begin(redis, "R1")
     assert (bool(token), delivery_receipts.begin(redis, "R1"), delivery_receipts.read(redis, "R1")) == (True, "", None)
     delivery_receipts.sent(redis, "R1", "t-1")
@@ -134,7 +134,7 @@ def test_a_mail_is_begun_once(redis: Redis):
 
 
 def test_an_unknown_address_takes_nothing(redis: Redis):
-    """Nobody guesses where receipts go, and what is no receipt changes nothing."""
+    """A receipt for an unknown token is refused, and a body that is no receipt changes nothing."""
     token = delivery_receipts.begin(redis, "R1")
     assert delivery_receipts.receive(redis, f"{token}x", POSTED) is False
     assert delivery_receipts.receive(redis, token, {"hello": "there"}) is True
@@ -154,7 +154,10 @@ def test_an_unknown_address_takes_nothing(redis: Redis):
     ],
 )
 def test_whose_task_it_is(destination: str, app: str, mine: bool):  # noqa: FBT001  a row of the table
-    """The mailbox's, or that of an app that is known to be its own: the documents do not agree which it names (facts/connect.md 3.1)."""
+    """A task belongs to the mailbox if it names the mailbox or an app known to be the mailbox's.
+
+    The documents do not agree which of the two a task names (facts/connect.md 3.1).
+    """
     assert Task("t", "kim@customer.example", destination, "created", now()).is_for("support@contoso.com", app) is mine
 
 
@@ -169,13 +172,16 @@ def test_whose_task_it_is(destination: str, app: str, mine: bool):  # noqa: FBT0
     ],
 )
 def test_what_a_task_came_of(origin: str, destination: str, minutes: int, came: bool):  # noqa: FBT001  a row of the table
-    """Who wrote, and when, where no other mailbox is named."""
+    """A task is matched to a mail by sender and time, unless it names another mailbox."""
     at = now()
     assert Task("t", origin, destination, "created", at + timedelta(minutes=minutes)).came_of("kim@customer.example", at) is came
 
 
 async def test_of_very_many_tasks_the_newest_are_read(work_settings: Settings):
-    """They come oldest first: where five pages do not reach to the newest, a later window does, and says from when on it is whole."""
+    """If five pages do not reach the newest tasks, a later window is read.
+
+    Tasks arrive oldest first. The result includes the time from which it is complete.
+    """
     began = now() - timedelta(hours=48)
     times = [began + timedelta(seconds=20 * number) for number in range(8000)]
 
@@ -192,7 +198,7 @@ async def test_of_very_many_tasks_the_newest_are_read(work_settings: Settings):
             self.wfile.write(data)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's word
-            """Nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

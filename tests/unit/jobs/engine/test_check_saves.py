@@ -21,7 +21,7 @@ class Counting:
     found: list[int] = field(default_factory=list)
 
     def run_changed(self, run_id: str) -> None:
-        """How many findings there are now; the one that every run of these tests begins with is left out."""
+        """Record the number of findings, without the one that every run of these tests starts with."""
         self.found.append(len(self.ctx.store.load(run_id).findings) - 1)
 
 
@@ -41,7 +41,7 @@ class Look(Probe):
 
 
 def test_what_is_left_out_holds_up_nobody(given: Callable[..., StepContext], carry_out: Callable[..., float]):
-    """Thirty that need a sign-in are saved as one, before the first that is really looked at, which does not wait for the slow one."""
+    """Thirty skipped steps are saved at once, before the first inspection and without waiting for it."""
     ctx = given(kind="check")
     left = [Look(f"admin{number}", Access.ADMIN) for number in range(30)]
     steps = {step.name: step for step in (Look("quick", Access.NONE), Look("slow", Access.NONE, 0.3), *left)}

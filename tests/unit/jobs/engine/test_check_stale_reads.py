@@ -1,4 +1,4 @@
-"""A check reads once more what the directory may not show yet: what a run of the channel has written a moment ago."""
+"""A check reads the directory again if a run of the channel wrote to it a moment ago."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN, NOT_SHOWN = State.OK, State.WRONG
 
 
 class Silent:
-    """Nobody listens."""
+    """Listener that ignores every change."""
 
     def run_changed(self, run_id: str) -> None:
         """Nothing."""
@@ -39,7 +39,7 @@ class Grant(Step):
         self.looks = list(looks)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """What this look shows; the last one again and again."""
+        """Return the next scripted state; the last one is repeated."""
         state = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         return self.ok() if state is State.OK else self.wrong(Text("seen.none"), cause="consent_missing")
 
@@ -69,7 +69,10 @@ def test_what_was_written_a_moment_ago_is_read_once_more(
     state: State,
     waited: float,
 ):
-    """Once, after a pause, and only then; Exchange does not replicate that way (facts/microsoft.md 7)."""
+    """A recent write to the directory is read once more, after a pause.
+
+    Exchange is not read again, because it does not replicate that way (facts/microsoft.md 7).
+    """
     written(given, minutes)
     ctx = given(kind="check")
     seconds = carry_out(Engine(ctx, {"grant": Grant(group, *looks)}, Silent(), lambda: True).check({Access.NONE}))

@@ -1,4 +1,4 @@
-"""What an error of a cloud means for a step."""
+"""The finding that a step gets from an error of a cloud."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_retry_after_is_the_least_that_is_waited(given: Callable[..., StepContex
     ("error", "waits"), [(Transient("throttled", SAID), len(AGAIN_S)), (Forbidden("not_allowed", SAID), 0), (Rejected("x", SAID), 0)]
 )
 def test_everything_else_is_a_persons_turn(given: Callable[..., StepContext], error: CloudError, waits: int):
-    """So is what did not pass after seven tries."""
+    """Every other error is the administrator's turn, and so is one that persists after seven tries."""
     found = finding_from_error(ConnectIds(), error, given(waits={"ids": waits}).run)
     assert (found.state, found.waiting_for, found.until) == (State.UNKNOWN, Turn.ADMINISTRATOR, None)
 
@@ -64,7 +64,7 @@ def test_everything_else_is_a_persons_turn(given: Callable[..., StepContext], er
     ("said", "words"), [(CloudReply("graph", code="C"), verbatim("C")), (CloudReply("graph"), Text("cause.not_found"))]
 )
 def test_an_error_without_words_is_told_by_its_code(given: Callable[..., StepContext], said: CloudReply, words: Text):
-    """Something always stands there: the cloud's code, or the sentence of the cause where no cloud was asked."""
+    """An error without a message shows the cloud's code, or the text of its cause without a cloud."""
     assert finding_from_error(ConnectIds(), NotFound("not_found", said), given().run).seen == words
 
 
@@ -87,7 +87,11 @@ NOT_THERE = NotFound("not_found", CloudReply("graph", 404))
     ],
 )
 def test_what_a_write_of_ours_explains(given: Callable[..., StepContext], error: CloudError, ago: float | None, settling: bool):  # noqa: FBT001  a column of the table
-    """Only what replicates, and only for two minutes (CHECKLIST J7), or five where the directory itself says that it settles."""
+    """An error right after our write counts as replication delay only if the cloud replicates.
+
+    It counts for two minutes (CHECKLIST J7), or for five if the directory itself says that it is
+    settling.
+    """
     changed = {"application": now() - timedelta(seconds=ago)} if ago is not None else {}
     assert may_be_replication(error, given(changed=changed).run) is settling
 
@@ -117,7 +121,7 @@ def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
     changed: float | None,
     settling: bool,  # noqa: FBT001  a column of the table
 ):
-    """A role or a consent that was given for it arrives within minutes; who really lacks it hears so after two."""
+    """A role or consent that is missing minutes after a sign-in or change may be a replication delay."""
     account = Account("tenant-1", "oid-1", "admin@contoso.com")
     events = (Event(Kind.SIGNED_IN, now() - timedelta(seconds=signed_in), account=account),)
     made = {"smtp_grant": now() - timedelta(seconds=changed)} if changed else {}

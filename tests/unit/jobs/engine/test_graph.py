@@ -28,7 +28,10 @@ SEEN, EMPTY = Text("seen.ok"), Text("seen.none")
 
 
 class Fact(Step):
-    """A step whose truth lies in the test: ``shows`` are the states that inspect sees, the last again and again."""
+    """Step with scripted states.
+
+    ``shows`` are the states that ``inspect`` sees; the last one is repeated.
+    """
 
     article_row, group = "E1", "entra"
 
@@ -52,7 +55,7 @@ class Fact(Step):
         return (self.change(EMPTY, SEEN, Scope.MAILBOX, "x"),) if self.changes else ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """As the test says."""
+        """Log the call and run the test's hook."""
         self.log.append("apply")
         if "apply" in self.hooks:
             await self.hooks["apply"](ctx)
@@ -93,7 +96,7 @@ def approve(ctx: StepContext, *steps: Fact) -> None:
 
 
 def told(ctx: StepContext) -> list[tuple[str, str]]:
-    """What the engine has appended: kinds and steps."""
+    """Return the kinds and steps of the events that the engine has appended."""
     known = {"opened", "details", "signed_in"}
     return [(str(e.kind), e.step) for e in ctx.store.events(ctx.run.id) if e.kind not in known and e.step != "given"]
 
@@ -112,7 +115,7 @@ def test_what_needs_nothing_runs_at_the_same_time(carry_out: Callable[..., None]
 
 
 def test_a_look_records_a_plan_and_changes_nothing(carry_out: Callable[..., None], given: Callable[..., StepContext]):
-    """What is a part of what is not there is planned unseen."""
+    """A step that depends on something missing is planned without being inspected."""
     a, b, c, ctx = Fact("a", State.WRONG), Fact("b", needs=("a",)), Fact("c", automatic=False), given()
     carry_out(engine(ctx, a, b, c).make_plan())
     assert (a.log, b.log, c.log) == (["inspect"], [], [])
@@ -172,7 +175,7 @@ def test_nothing_is_changed_without_an_approval(carry_out: Callable[..., None], 
 
 
 def test_what_cannot_be_mended_stays_wrong(carry_out: Callable[..., None], given: Callable[..., StepContext]):
-    """A step without a change of its own is only told; a free one needs no approval."""
+    """A step without a change of its own is only reported; a free step is applied without approval."""
     a, b, ctx = Fact("a", State.WRONG, changes=False), Fact("b", State.WRONG, State.OK, changes=False, unapproved=True), given()
     carry_out(engine(ctx, a, b).apply_plan())
     assert (a.log, b.log) == (["inspect"], ["inspect", "apply", "inspect"])
@@ -305,7 +308,7 @@ def test_a_lost_lease_writes_nothing_more(carry_out: Callable[..., None], given:
 
 
 def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out: Callable[..., None], given: Callable[..., StepContext]):
-    """The word comes before the side effect, so without the lease there is no side effect."""
+    """A worker that lost its lease makes no change, because the record is written before the change."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
     held = [True]
@@ -320,7 +323,7 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out: Callable[...
 
 
 def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out: Callable[..., None], given: Callable[..., StepContext]):
-    """What is under way ends and is recorded; what would follow does not begin."""
+    """After a cancellation the current change is finished and recorded, and no other begins."""
     a, b, ctx = Fact("a", State.WRONG, State.OK), Fact("b", needs=("a",)), given()
     a.hooks["apply"] = appending(Event(Kind.CANCELLED, now()))
     approve(ctx, a)
@@ -332,7 +335,11 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out: Callab
 def test_a_death_between_changing_and_changed_is_looked_at_first(
     carry_out: Callable[..., float], given: Callable[..., StepContext], shows: list[State], log: list[str]
 ):
-    """If the change was made it is not made again, and what was there before the first try is kept. A call under way may arrive first."""
+    """After a crash during a change, the step is inspected first; a finished change is not repeated.
+
+    The state from before the first try is kept. The engine waits first, because a call under way
+    may still arrive.
+    """
     a, ctx = Fact("a", *shows), given()
     approve(ctx, a)
     before = Finding("a", State.WRONG, facts={"was": "x"})

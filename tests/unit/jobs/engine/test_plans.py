@@ -1,4 +1,4 @@
-"""What a plan says of what could not be looked at, and what happens where its approval does not cover what would be done."""
+"""Plans with steps that could not be inspected, and approvals that do not cover the real change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Fact(Step):
             setattr(self, key, value)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """As the test says."""
+        """Return the scripted state, or raise the scripted error."""
         self.log.append("inspect")
         if self.error:
             raise self.error
@@ -81,7 +81,11 @@ def kinds(ctx: StepContext, kind: Kind) -> list[str]:
 async def test_none_is_said_only_of_what_is_known_to_be_none(
     given: Callable[..., StepContext], base: Fact, known: dict[str, str], before: Text, log: list[str]
 ):
-    """What is there, though it is wrong, leads on; what nobody has read is not known, and what hangs on that neither."""
+    """A planned step says "none" only if that is known; otherwise it says "not known".
+
+    Steps that need an existing but wrong object are still inspected. A step that needs an unknown
+    one is unknown too.
+    """
     top, above = Fact("top", SHUT, needs=("base",)), Fact("above", SHUT, needs=("top",))
     base.known, ctx = known, given()
     await engine(ctx, base, top, above).make_plan()
@@ -103,14 +107,14 @@ async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_kno
 async def test_a_step_that_foresees_is_looked_at_before_what_it_needs_is_made(
     given: Callable[..., StepContext], seen: Text, *, looked: bool
 ):
-    """Where that is known not to be there."""
+    """A step with ``foresees`` is inspected although its prerequisite is known to be missing."""
     base, top, ctx = Fact("base", seen), Fact("top", SHUT, needs=("base",), inspect_unmet=True), given()
     await engine(ctx, base, top).make_plan()
     assert (bool(top.log), ctx.run.findings["top"].seen) == (looked, SHUT if looked else NOT_KNOWN)
 
 
 async def test_what_could_not_be_looked_at_is_looked_at_again(given: Callable[..., StepContext]):
-    """Once what it needs is there."""
+    """A step that could not be inspected is inspected again once its prerequisite can be read."""
     base, top, ctx = Fact("base", error=REFUSED), Fact("top", SHUT, needs=("base",)), given()
     await engine(ctx, base, top).make_plan()
     base.error = None
@@ -120,7 +124,11 @@ async def test_what_could_not_be_looked_at_is_looked_at_again(given: Callable[..
 
 
 async def test_what_was_found_since_the_approval_is_approved_anew(given: Callable[..., StepContext]):
-    """Making something does not cover opening what somebody has shut: that stands in the plan then, and no change waits unseen."""
+    """An approval to create something does not cover opening what a person has closed since.
+
+    The new change is added to the plan for approval, and every change that waits is listed in the
+    plan.
+    """
     made, other, ctx = Fact("made", NONE), Fact("other", NONE, after=("made",)), given()
     await engine(ctx, made, other).make_plan()
     approve(ctx, "mailbox")

@@ -1,4 +1,7 @@
-"""A process that is to end: what is under way is ended and saved, nothing more is begun, and the run is the next worker's at once."""
+"""Shutdown of a process: current work is finished and saved, and no other work begins.
+
+The run is then free for the next worker at once.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,15 @@ class Given(Protocol):
     """Makes the context of a run."""
 
     def __call__(self, **more: Any) -> StepContext:
-        """With what a test needs."""
+        """Return a context with what the test needs."""
         ...
 
 
 class Made(Step):
-    """A step that holds once it was applied, which takes so many seconds; ``meanwhile`` is called as it begins."""
+    """Step that is correct once it was applied.
+
+    Applying it takes ``seconds`` seconds; ``meanwhile`` is called when it begins.
+    """
 
     article_row, group = "E1", "entra"
 
@@ -41,7 +47,7 @@ class Made(Step):
             setattr(self, key, value)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Whether it was."""
+        """Return whether the step was applied."""
         return self.ok(Text("seen.ok")) if "applied" in self.log else self.wrong(Text("seen.none"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
@@ -71,7 +77,7 @@ def approved(ctx: StepContext, shutdown: Shutdown, *steps: Step) -> Engine:
 
 
 def kinds(ctx: StepContext, step: str) -> list[str]:
-    """What is on record of a step."""
+    """Return the recorded event kinds of a step."""
     return [str(event.kind) for event in ctx.store.events(ctx.run.id) if event.step == step]
 
 
@@ -86,7 +92,7 @@ async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given, sh
 
 
 async def test_a_wait_for_the_directory_is_left(given: Given, shutdown: Shutdown):
-    """The change is on record as made; what it became is looked at by whoever goes on. Another's call is not cut off by that."""
+    """A shutdown ends the wait for a change that is recorded as made, but not another step's call."""
 
     class Late(Made):
         async def inspect(self, ctx: StepContext) -> Finding:
@@ -111,7 +117,7 @@ async def test_another_process_goes_on(given: Given, shutdown: Shutdown):
 def test_the_run_is_due_at_once(
     given: Given, runtime_of: Callable[[Settings], Runtime], work_settings: Settings, store: RunStore, monkeypatch: Any
 ):
-    """Whichever worker is there next takes it up; the lease is free for it."""
+    """After a shutdown the run is due at once and its lease is free for any worker."""
     run = given(events=(Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "oid-1", "admin@contoso.com")),)).run
 
     async def stopped(*_: object) -> int:

@@ -1,4 +1,4 @@
-"""What an undo remembers of the runs before it, and in which order it goes back."""
+"""The changes that an undo remembers from earlier runs, and the order in which it reverses them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(name: str, was: dict[str, str], left: dict[str, str], kind: str = "setup
 
 
 def past(*runs: str, was: dict[str, str], left: dict[str, str], before: str, change: str) -> tuple[RecordedChange, ...]:
-    """What is remembered."""
+    """Return one remembered change."""
     return (RecordedChange(STEP, line(change), Text(before), was, left, runs),)
 
 
@@ -95,7 +95,7 @@ def undo(given: Callable[..., StepContext], *names: str, **found: State) -> Run:
 
 
 def test_the_way_back_is_the_other_way_round(given: Callable[..., StepContext]):
-    """Each reversal waits for what was built on it, near or far; what was not changed is not gone through."""
+    """Each reversal waits for every step built on it, near or far; unchanged steps are left out."""
     names = (
         "application",
         "service_principal",
@@ -129,5 +129,5 @@ def test_what_was_found_out_is_known_again(given: Callable[..., StepContext]):
     [({STEP: State.WARNING, "forwarding": State.OK}, True), ({STEP: State.WARNING, "forwarding": State.SKIPPED}, False), ({}, False)],
 )
 def test_whether_anything_is_back(given: Callable[..., StepContext], found: dict[str, State], is_undone: bool):  # noqa: FBT001  a column of the table
-    """Where everything stays, the channel is what it was."""
+    """An undo that reverses no change leaves the channel as it was."""
     assert undid(undo(given, STEP, "forwarding", **found)) is is_undone

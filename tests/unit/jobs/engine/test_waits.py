@@ -1,4 +1,4 @@
-"""What the engine waits for, how long, and what it asks for while the run is under way."""
+"""The engine's waits: their reasons and length, and the changes that it requests during a run."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ GONE, THERE = Text("seen.none"), Text("seen.on")
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was begun before is not waited for: here it has always ended."""
+    """Skip the wait for calls of an earlier worker; in these tests they have always ended."""
     monkeypatch.setattr("jobs.engine.applier.IN_FLIGHT_S", 0)
 
 
 @dataclass
 class Heard:
-    """A listener that is told nothing here."""
+    """Listener that ignores every change."""
 
     runs: list[str] = field(default_factory=list)
 
@@ -45,7 +45,10 @@ class Heard:
 
 
 class Fact(Step):
-    """True once it was changed, or asked for by nobody; ``refusals`` are what its look or its change meets first."""
+    """Step that is correct once it was changed, or while no other step demands it.
+
+    ``refusals`` are the errors that ``inspect`` or ``apply`` meets first.
+    """
 
     article_row, group = "E1", "entra"
 
@@ -56,7 +59,7 @@ class Fact(Step):
             setattr(self, key, value)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """As the cloud says."""
+        """Return the state as the cloud shows it."""
         self._meet("inspect")
         open_again = self.name in ctx.run.demanded and not ctx.run.change_applied(self.name)
         return self.ok(THERE) if self.holds and not open_again else self.wrong(GONE)
@@ -77,7 +80,7 @@ class Fact(Step):
 
 
 def seconds_ago(seconds: float) -> datetime:
-    """That moment."""
+    """Return the time that many seconds ago."""
     return now() - timedelta(seconds=seconds)
 
 
@@ -99,7 +102,7 @@ def engine(ctx: StepContext, *steps: Fact) -> Engine:
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
 async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Callable[..., StepContext], error: CloudError):
-    """Right after the sign-in nobody is sent away: the card says what is waited for, what is missing, and in whose words."""
+    """Right after a sign-in, a missing role is waited for and named in the cloud's own words."""
     step, ctx = Fact("a", error, where="inspect", holds=True), given(events=(signed_in(5),))
     await engine(ctx, step).make_plan()
     found = ctx.run.findings["a"]
@@ -111,7 +114,7 @@ async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Callable[..., 
 
 
 async def test_a_role_that_arrives_lets_the_run_go_on(given: Callable[..., StepContext]):
-    """Nobody has to press anything."""
+    """The run continues by itself once the role arrives."""
     step, ctx = Fact("a", NO_ROLE, NO_ROLE), given(events=(signed_in(5),))
     ctx.store.append(ctx.run.id, *approved(step))
     for _ in range(3):
@@ -148,7 +151,10 @@ async def test_a_check_never_waits(given: Callable[..., StepContext], error: Clo
 
 
 async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Callable[..., StepContext]):
-    """Five minutes after its first try it is said, in the directory's words, and tried again only when somebody asks."""
+    """A change that never settles is reported five minutes after its first try.
+
+    The report quotes the directory. The change is tried again only on request.
+    """
     step = Fact("a", *[NOT_READY] * 3)
     tries = [Event(Kind.CHANGING, seconds_ago(ago), step="a", finding=step.wrong(GONE)) for ago in (301, 60, 30)]
     ctx = given(events=(*approved(step), *tries))
@@ -160,7 +166,7 @@ async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Callable
 
 
 async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Callable[..., StepContext]):
-    """After three writes that the cloud took and does not show, a person looks; when they have, it is made once more."""
+    """After three writes that never show, a change waits for a person and is then made once more."""
     step = Fact("a")
     wrong = step.wrong(GONE)
     made = [
@@ -176,7 +182,7 @@ async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Callable[
 
 
 class Wanting(Fact):
-    """A step that a cloud refuses until ``base`` is changed, and that waits where that was not enough."""
+    """Step that a cloud refuses until ``base`` is changed, and that waits if that was not enough."""
 
     prerequisites = {"customization_needed": "base"}  # noqa: RUF012  as in jobs.engine.step
 
@@ -186,7 +192,10 @@ class Wanting(Fact):
 
 
 async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[..., StepContext]):
-    """Although its look found nothing to do: it is open again, for an approval of its own, and what asked for it waits."""
+    """A change that a cloud demands is added to the plan although its inspection found nothing to do.
+
+    It needs its own approval, and the step that demanded it waits.
+    """
     base, top = Fact("base", holds=True, scope=Scope.TENANT), Wanting("top", *[DEHYDRATED] * 3, after=("base",))
     ctx = given(events=approved(top))
     await engine(ctx, base, top).apply_plan()
@@ -207,7 +216,7 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[...
 
 
 async def test_a_change_that_was_approved_already_is_made_at_once(given: Callable[..., StepContext]):
-    """Where it stood in the plan, and somebody else seemed to have made it meanwhile."""
+    """A demanded change that was approved already is made at once, though it had seemed done."""
     base, top = Fact("base", holds=True), Wanting("top", DEHYDRATED, after=("base",))
     ctx = given(events=approved(base, top))
     await engine(ctx, base, top).apply_plan()

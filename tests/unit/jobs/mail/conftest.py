@@ -28,7 +28,10 @@ GOOD_TOKEN = "token-that-is-good"
 
 @pytest.fixture(autouse=True)
 async def goodbye() -> AsyncIterator[None]:
-    """The loop lives a moment longer than the test: aiosmtplib does not wait until its connection is closed."""
+    """Keep the loop alive briefly after the test.
+
+    aiosmtplib does not wait until its connection is closed.
+    """
     yield
     await asyncio.sleep(0.02)
 
@@ -53,7 +56,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @dataclass
 class Mailbox:
-    """What the server accepts, what it says when it does not, and what it got."""
+    """Settings of the server (accepted logins, replies to refusals) and the mail it received."""
 
     port: int = 0
     refusal: str = "535 5.7.3 Authentication unsuccessful [TEST]"
@@ -103,7 +106,10 @@ def _password(server: Any, _session: Session, _envelope: Envelope, _mechanism: s
 
 @pytest.fixture
 def start(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Mailbox]]:
-    """Start a server: ``tls`` offers STARTTLS, ``oauth`` offers XOAUTH2, ``trusted`` trusts its certificate."""
+    """Return a function that starts a server.
+
+    ``tls`` offers STARTTLS, ``oauth`` offers XOAUTH2, and ``trusted`` trusts its certificate.
+    """
     running: list[Controller] = []
 
     def start_one(*, tls: bool = True, oauth: bool = True, trusted: bool = True, secure: bool = False) -> Mailbox:

@@ -1,4 +1,4 @@
-"""What the codes of a bounce mean, and of whom they speak: those that Microsoft's pages on non-delivery reports name."""
+"""The cause and the station of each bounce code in Microsoft's pages on non-delivery reports."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_what_a_code_means(words: str, cause: str):
     ],
 )
 def test_of_whom_a_code_speaks(words: str, arrival: str, copy: str, answer: str):
-    """A colleague who may not send is no trouble of the mailbox, nor is a customer's mailbox that is full."""
+    """A colleague who may not send, or a customer's full mailbox, is no fault of the mailbox."""
     assert [cause_at(place, [words]) for place in (Station.MAILBOX, Station.FORWARD, Station.ANSWER)] == [arrival, copy, answer]
 
 
@@ -84,5 +84,5 @@ DROPPED = "Defer | 421 4.4.2 Connection dropped"
     ],
 )
 def test_a_copy_that_nobody_took(words: tuple[str, ...], cause: str):
-    """It grew too old, or is still put off; where it was refused in the end, what put it off before says nothing."""
+    """A copy that expired or is deferred has its own cause; a final refusal overrides it."""
     assert cause_of_copy(words) == cause

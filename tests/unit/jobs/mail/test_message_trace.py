@@ -1,4 +1,4 @@
-"""Message trace by Graph and by cmdlet: the same rows, and the second way where the first is shut."""
+"""Message trace: Graph and the cmdlet give the same rows, and the cmdlet is the fallback."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ CMDLET_ROWS = [
 
 
 class Exchange:
-    """A cmdlet runner that gives rows or raises, and keeps what it was asked."""
+    """Cmdlet runner that returns rows or raises, and records its calls."""
 
     def __init__(self, rows: list[ExchangeRow] | Exception) -> None:
         self.rows = rows
@@ -115,7 +115,10 @@ async def test_the_cmdlets_rows_are_the_same():
 
 
 class Many:
-    """A mailbox with a row a minute; ``most`` rows fit into an answer, and where ``warns`` Exchange gives none of them."""
+    """Mailbox with one row a minute.
+
+    An answer holds ``most`` rows. With ``warns``, Exchange returns none of them if there are more.
+    """
 
     def __init__(self, rows: int, most: int, *, warns: bool = False) -> None:
         self.most, self.warns, self.asked = most, warns, 0
@@ -137,14 +140,14 @@ class Many:
 
 @pytest.mark.parametrize(("rows", "warns", "calls"), [(999, False, 1), (1000, False, 2), (2500, False, 3), (2500, True, 7)])
 async def test_a_busy_mailbox_is_read_whole(rows: int, warns: bool, calls: int):  # noqa: FBT001  a column of the table
-    """A thousand rows are not all: it goes on from the last one, or asks for halves where Exchange only warns; each row counts once."""
+    """More than a thousand rows are read in parts, and each row counts once."""
     many = Many(rows, 1000, warns=warns)
     found = await CmdletTrace(many).find(now() - timedelta(hours=48), recipient="support@contoso.com")
     assert (len(found), len({row.id for row in found}), many.asked) == (rows, rows, calls)
 
 
 async def test_rows_that_stay_missing_are_no_answer():
-    """Where even ten minutes are too much, nothing is made up; another error is handed on as it is."""
+    """If even ten minutes hold too many rows, the read fails instead of returning part of them."""
     with pytest.raises(MalformedAnswer) as cut:
         await CmdletTrace(Many(2500, 3, warns=True)).find(now() - timedelta(hours=48))
     assert cut.value.cause == "exchange_answer_cut"
@@ -228,7 +231,7 @@ async def test_graph_being_slow_is_no_reason_to_change():
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 async def test_details_that_are_not_given_out_leave_the_row(status: int):
-    """That it failed is known all the same."""
+    """Without access to the details, the failed row is still returned."""
     answers = [httpx.Response(200, json={"value": GRAPH_ROWS}), httpx.Response(status)]
     http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answers.pop(0)))
 
@@ -240,7 +243,7 @@ async def test_details_that_are_not_given_out_leave_the_row(status: int):
 
 
 def test_what_went_on():
-    """A group's address and one that stands for another are passed on, not delivered; what waits or failed is neither."""
+    """A mail to a group or an alias was passed on, not delivered; a pending or failed one is neither."""
     assert {status for status in TraceStatus if status.went_on} == {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
 
 

@@ -25,7 +25,7 @@ MAIL = OutgoingMail("probe@fabrikam.com", "support@contoso.com", "Test of the ch
     ],
 )
 async def test_the_mail_arrives_as_it_was_sent(start: Callable[..., Any], server: dict[str, bool], url: str):
-    """In the clear, by STARTTLS, by TLS, and with a user: sender, recipient, subject, text and Message-ID."""
+    """A mail arrives unchanged in plain text, with STARTTLS, with TLS, and with a user name."""
     mailbox = start(**server)
     await send_test_mail(url.format(mailbox.port), MAIL)
     (mail,) = mailbox.received
@@ -33,7 +33,7 @@ async def test_the_mail_arrives_as_it_was_sent(start: Callable[..., Any], server
 
 
 async def test_starttls_always_does_not_send_in_the_clear(start: Callable[..., Any]):
-    """Where STARTTLS is insisted on and not offered, nothing is sent."""
+    """With ``starttls=always``, a server without STARTTLS gets no mail."""
     mailbox = start(tls=False)
     with pytest.raises(CloudError):
         await send_test_mail(f"smtp://127.0.0.1:{mailbox.port}?starttls=always", MAIL)
@@ -56,7 +56,7 @@ async def test_a_refused_recipient_has_its_cause_and_code(start: Callable[..., A
 
 
 async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
-    """The password stands in no part of the error, which is the operator's: no sign-in at Microsoft would mend it."""
+    """A refused login is the operator's error, and no part of the error contains the password."""
     mailbox = start(tls=False)
     with pytest.raises(Rejected) as refused:
         await send_test_mail(f"smtp://bot%40contoso.com:wr0ng@127.0.0.1:{mailbox.port}", MAIL)
@@ -94,7 +94,7 @@ async def test_a_server_that_wants_a_login(start: Callable[..., Any], reply: str
     ],
 )
 async def test_a_login_that_is_refused(start: Callable[..., Any], refusal: str, kind: type[CloudError], cause: str):
-    """Whatever the server's words, they are about its own user; one that is only busy may take it later."""
+    """A refused login is the operator's error, whatever the reply; a busy server may accept it later."""
     mailbox = start(tls=False)
     mailbox.password_refusal = refusal
     with pytest.raises(kind) as refused:

@@ -32,7 +32,7 @@ async def test_a_good_login_passes_every_phase(start: Callable[..., Any]):
 
 @pytest.mark.parametrize("token", [GOOD, "bad-token", "long-bad-token-" * 60])
 async def test_the_token_is_nowhere_in_what_is_kept(start: Callable[..., Any], token: str):
-    """Neither the token nor its base64 stands in the transcript or the reply."""
+    """Neither the token nor its base64 form is in the transcript or the reply."""
     mailbox = start()
     mailbox.refusal = f"535 5.7.3 no, {token} is bad"
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, token)
@@ -100,7 +100,7 @@ async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any])
     ],
 )
 async def test_each_refusal_has_its_cause(start: Callable[..., Any], refusal: str, challenge: dict[str, str] | None, cause: str):
-    """The replies of the facts, with and without a 334 challenge before them; the reply is kept word by word."""
+    """Each known reply has its cause, with and without a 334 challenge, and is kept verbatim."""
     mailbox = start()
     mailbox.refusal, mailbox.challenge = refusal, challenge
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "bad-token")
@@ -108,7 +108,7 @@ async def test_each_refusal_has_its_cause(start: Callable[..., Any], refusal: st
 
 
 async def test_a_server_without_starttls_never_sees_the_token(start: Callable[..., Any]):
-    """No STARTTLS, no login."""
+    """A server without STARTTLS gets no login."""
     mailbox = start(tls=False)
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, GOOD)
     assert (probe.failed_phase, probe.cause, mailbox.logins) == ("starttls", "smtp_no_starttls", [])
@@ -149,7 +149,7 @@ async def test_nobody_listens():
     ],
 )
 async def test_a_banner_that_is_none(says: bytes, cause: str, reply: str):
-    """Whatever stands on that port, the probe ends with words for it."""
+    """The probe reports a cause and a reply whatever the port answers."""
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(says)
@@ -189,7 +189,7 @@ async def test_the_transcript_is_whole(start: Callable[..., Any]):
 
 
 async def test_another_servers_manner_of_speaking(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch):
-    """A greeting of several lines, no enhanced codes, AUTH only after STARTTLS and in its older spelling."""
+    """The login works with a multi-line greeting, no enhanced codes, and the old ``AUTH=`` spelling."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
@@ -267,7 +267,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def test_tls_that_fails_is_no_bad_certificate():
-    """A server that goes on in plain text after STARTTLS has no certificate that could be bad."""
+    """A server that continues in plain text after STARTTLS is a TLS failure, not a bad certificate."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 hello\r\n")

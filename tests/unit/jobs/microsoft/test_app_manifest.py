@@ -35,7 +35,7 @@ OTHER = {"resourceAppId": "graph", "resourceAccess": [{"id": "user", "type": "Sc
     ],
 )
 def test_one_more_permission(there: dict[str, object] | None, access: list[object]):
-    """Whatever is there stays, and nothing is there twice."""
+    """Existing permissions stay, and none is listed twice."""
     assert with_permission(there, "exchange", "smtp", "Scope") == access
 
 
@@ -64,12 +64,12 @@ def test_one_permission_less():
     ],
 )
 def test_what_a_resource_does_not_expose(principals: dict[str, dict[str, object]], unknown: tuple[object, ...]):
-    """As the kind that it is declared as; a principal that tells nothing is believed in nothing."""
+    """A permission that the resource does not expose as its kind is unknown, if it lists any."""
     assert unknown_to({"requiredResourceAccess": [BOTH, OTHER]}, principals) == unknown
 
 
 def test_what_is_declared():
-    """By resource and id, in any case."""
+    """A declared permission is found by resource and id, in any letter case."""
     app = {"requiredResourceAccess": [ONE]}
     assert [declares(app, *each) for each in (("EXCHANGE", "SMTP"), ("exchange", "mail"), ("graph", "smtp"))] == [True, False, False]
 
@@ -108,11 +108,11 @@ def test_ids_are_read(principal: dict[str, object] | None, found: str):
 
 
 def test_a_box_that_was_never_touched_is_off():
-    """No app, no web, no settings."""
+    """Without an app, a web platform or settings, the access token box counts as off."""
     assert [issues_access_tokens(app) for app in (None, {}, {"web": None}, {"web": {"implicitGrantSettings": None}})] == [False] * 4
 
 
 def test_the_web_platform_as_it_can_be_written_back():
-    """What is null stays away, and what repeats the addresses too: it would contradict them once they change."""
+    """Nulls and ``redirectUriSettings`` are left out, because they would contradict new addresses."""
     there = {"redirectUris": ["u"], "redirectUriSettings": [{"uri": "u", "index": None}], "homePageUrl": None, "logoutUrl": "l"}
     assert (web({"web": there}), web({"web": None}), web(None)) == ({"redirectUris": ["u"], "logoutUrl": "l"}, {}, {})

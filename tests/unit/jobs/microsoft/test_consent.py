@@ -45,7 +45,7 @@ def test_a_granted_consent_says_where():
     ],
 )
 def test_an_error_counts_whatever_admin_consent_says(query: dict[str, str], cause: str):
-    """admin_consent=True stands in refusals as well."""
+    """An error counts even with ``admin_consent=True``, which refusals contain too."""
     with pytest.raises(CloudError) as refused:
         read_consent_answer(query)
     assert refused.value.cause == cause
@@ -61,7 +61,7 @@ def test_an_error_counts_whatever_admin_consent_says(query: dict[str, str], caus
     ],
 )
 def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str):
-    """A short name means the public Graph, so a national cloud is named; traces by Graph are there in the public cloud only."""
+    """Graph scopes are short in the public cloud only, which alone has message traces by Graph."""
     traces = [scope for scope in graph_scopes(url) if scope.endswith("ExchangeMessageTrace.Read.All")]
     missing = len(GRAPH_SETUP_SCOPES) - len(graph_scopes(url))
     assert (graph_scopes(url)[0], len(traces), missing) == ((first, 0, 1) if "//" in first else (first, 1, 0))
@@ -77,7 +77,7 @@ def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str
     ],
 )
 def test_the_exchange_scope_follows_the_cloud(url: str, scope: str):
-    """A host that is none of Microsoft's stands for the public cloud."""
+    """A host that is not Microsoft's means the public cloud."""
     assert exchange_scope(url) == scope
 
 
@@ -93,7 +93,7 @@ def test_the_exchange_scope_follows_the_cloud(url: str, scope: str):
     ],
 )
 def test_the_scope_of_the_channel_follows_the_cloud(url: str, scope: str):
-    """The public cloud's is the one of Microsoft's documents, whatever the host of its Exchange is called."""
+    """In the public cloud the scope is the one in Microsoft's documents, whatever the Exchange host."""
     assert smtp_scope(url) == scope
 
 

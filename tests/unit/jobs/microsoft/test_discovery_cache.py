@@ -1,4 +1,4 @@
-"""Discovery documents are kept for the next process, and nobody who can write to Redis can change one."""
+"""Discovery documents are kept for the next process, and write access to Redis cannot change one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Entra says when it says no: unknown numbers, pages in place of JSON, and busy answers keep their code and ids."""
+"""Errors of Entra: unknown numbers, HTML pages and busy answers keep their code and ids."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):
     ],
 )
 def test_a_busy_answer_keeps_what_it_says(provider: Any, bot: Identity, cache: str, body: str, cause: str, code: str):
-    """Its code and ids, beside the numbers of the request itself."""
+    """A busy answer keeps its code and ids, together with the ids of the request."""
     provider.trouble = [(503, {"x-ms-request-id": "req-9", "Retry-After": "600"}, body.encode())]
     with pytest.raises(Transient) as busy:
         bot.token(cache, EXCHANGE)

@@ -1,4 +1,4 @@
-"""What is sent to InvokeCommand, and what is made of its odd answers."""
+"""Requests to InvokeCommand and the handling of its odd answers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def run(settings: Settings, handler: Any, *arguments: Any, **options: Any)
 
 
 async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(make_settings: Callable[..., Settings]):
-    """URL, anchor mailbox, body and $select; a None parameter goes out as null, because it clears a value."""
+    """A cmdlet has the right URL, anchor mailbox, body and ``$select``, and None clears as null."""
     seen: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -59,7 +59,7 @@ async def test_no_parameters_are_an_empty_object(make_settings: Callable[..., Se
 
 
 async def test_rows_do_not_mind_letter_case_and_lose_their_sidecars(make_settings: Callable[..., Settings]):
-    """Property names are looked up in any case, and the type annotations beside them are left out."""
+    """Property names are found in any letter case, and their type annotations are left out."""
     body = {"value": [{"SmtpClientAuthenticationDisabled": None, "Name@data.type": "String", "Name": "a"}]}
     (row,) = await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-CASMailbox", {"Identity": "a"})
     assert row == {"SmtpClientAuthenticationDisabled": None, "Name": "a"}
@@ -154,7 +154,7 @@ async def test_six_cmdlets_run_at_a_time(make_settings: Callable[..., Settings])
 
 @pytest.mark.usefixtures("real_pauses")
 def test_an_exchange_that_is_asked_too_much_is_asked_one_at_a_time(make_settings: Callable[..., Settings], carry_out: Callable[..., float]):
-    """Every try after the first refusal has a second of its own, so six cmdlets do not use up their tries at once."""
+    """After the first refusal each try has a second of its own, so tries are not used up at once."""
     begins: list[float] = []
 
     async def answer(_: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""What is sent to Graph, to the byte, and what is made of its answers."""
+"""Requests to Graph, byte for byte, and the handling of its answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Answers = dict[str, Any]
 
 
 class Directory:
-    """Answers by method and decoded path with what a test puts there; 404 for the rest. Keeps what was asked."""
+    """Transport that answers by method and decoded path, or with 404, and keeps the requests."""
 
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], list[tuple[int, Any]]] = {}
@@ -30,7 +30,7 @@ class Directory:
         self.headers: list[httpx.Headers] = []
 
     def on(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
-        """Answer a request so; with several answers, one after the other, the last for ever."""
+        """Script the answers to a request, in order; the last one is repeated."""
         self.answers[method, path] = list(answers)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -76,7 +76,7 @@ async def test_an_application_that_is_not_there_is_none(graph: Graph):
 
 
 async def test_an_app_is_known_by_its_object_id_and_among_all(graph: Graph, directory: Directory):
-    """With what tells whose an app is, and no more."""
+    """Apps are read with only the properties that identify whose app it is."""
     directory.on("GET", "/applications/obj", (200, {"id": "obj"}))
     directory.on("GET", "/applications", (200, {"value": [{"id": "obj"}]}))
     assert (await graph.application_by_id("obj"), await graph.application_by_id("other")) == ({"id": "obj"}, None)
@@ -130,7 +130,7 @@ async def test_a_service_principal_is_made_by_the_apps_id(graph: Graph, director
 
 
 async def test_a_service_principal_that_somebody_else_made_meanwhile_is_there(graph: Graph, directory: Directory):
-    """409 is told as what it is, and the caller looks."""
+    """A 409 becomes ``AlreadyExists``, and the caller looks again."""
     directory.on("POST", "/servicePrincipals", (409, {"error": {"code": "Request_MultipleObjectsWithSameKeyValue"}}))
     with pytest.raises(AlreadyExists):
         await graph.create_service_principal("app-1")
@@ -205,7 +205,7 @@ async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, di
 
 @pytest.mark.parametrize("link", ["https://evil.test/x", "https://graph.microsoft.com/beta/x?$skiptoken=2", 7])
 async def test_a_next_page_that_leads_elsewhere_is_no_end(graph: Graph, directory: Directory, link: object):
-    """Nothing is fetched from there, and what lies behind it does not count as missing."""
+    """A next link to another host is an error and is not fetched."""
     directory.on("GET", "/oauth2PermissionGrants", (200, {"value": [{"id": 1}], "@odata.nextLink": link}))
     with pytest.raises(MalformedAnswer):
         await graph.grants("sp")
@@ -293,7 +293,7 @@ async def test_an_answer_of_another_shape_is_unreadable(graph: Graph, directory:
 
 
 async def test_the_query_is_written_as_the_documents_write_it(graph: Graph, directory: Directory):
-    """A plus sign is a plus sign, and a space is no plus sign, for whoever reads the query."""
+    """A plus sign is sent as ``%2B`` and a space as ``%20``, so every reader decodes them alike."""
     directory.on("GET", "/users", (200, {"value": []}))
     await graph.user("a+b@contoso.com")
     query = directory.asked[-1][1].partition("?")[2]
@@ -331,6 +331,6 @@ async def test_a_token_that_is_refused_is_renewed_once(make_settings: Callable[.
 
 
 async def test_what_must_be_there_is_not_found(graph: Graph):
-    """A policy that is not there is an error with its kind."""
+    """A missing policy raises ``NotFound``."""
     with pytest.raises(NotFound):
         await graph.app_management_policy()

@@ -44,7 +44,7 @@ def sign_in(identity: Identity, provider: Any, **options: str) -> SignedIn:
 
 
 def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(provider: Any, bot: Identity):
-    """Who signed in comes from the validated ID token, and nothing secret shows in the repr."""
+    """The account comes from the validated ID token, and the repr shows no secret."""
     signed_in = sign_in(bot, provider)
     assert signed_in.account == Account(TENANT, "oid-1", "admin@contoso.com", ("role-1",))
     assert signed_in.access_token == "at-1"
@@ -53,7 +53,7 @@ def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(pro
 
 
 def test_the_flow_survives_json_and_sends_people_to_the_real_address(provider: Any, bot: Identity):
-    """A flow is stored between two requests, and its address has the scheme of the login URL, S256 and select_account."""
+    """A flow survives JSON, and its address has the login URL's scheme, S256 and ``select_account``."""
     flow = json.loads(json.dumps(bot.begin(GRAPH, CALLBACK, "state-1", login_hint="admin@contoso.com")))
     assert flow["auth_uri"].startswith(f"{provider.base}/organizations/oauth2/v2.0/authorize?")
     for part in ("code_challenge_method=S256", "prompt=select_account", "state=state-1", "login_hint=admin%40contoso.com"):
@@ -102,7 +102,7 @@ def test_an_only_key_needs_no_id(provider: Any, bot: Identity, key_id: str, publ
 
 @pytest.mark.parametrize("claim", ["preferred_username", "upn", "unique_name", "email"])
 def test_the_user_name_by_whichever_claim(provider: Any, bot: Identity, claim: str):
-    """A token without the newest of them still tells who signed in."""
+    """A token without the newest user name claim still gives the user name."""
     provider.claims = {"preferred_username": None, claim: "admin@contoso.com"}
     assert sign_in(bot, provider).account.upn == "admin@contoso.com"
 
@@ -130,7 +130,7 @@ def test_rolled_over_keys_are_read_again(provider: Any, bot: Identity):
 
 
 def test_a_tenant_of_its_own_needs_no_other_word(provider: Any, http: httpx.Client):
-    """An identity for one tenant refuses a person of another one without being told."""
+    """An identity for one tenant refuses an account of another tenant without further settings."""
     identity = Identity(provider.base, http, TENANT, "client-1", "s3cr~t.Value")
     assert sign_in(identity, provider).account.tenant_id == TENANT
     provider.claims = {"tid": "99999999-0000-0000-0000-000000000000"}
@@ -172,7 +172,7 @@ def test_a_foreign_state_is_refused_before_anything_is_sent(provider: Any, bot: 
     ],
 )
 def test_an_error_in_the_query_becomes_its_cause(bot: Identity, query: dict[str, str], cause: str, code: str):
-    """What Entra says in the redirect is told by its AADSTS number, and without one by OAuth's word; an unknown number is no other's cause."""
+    """An error in the redirect gets its cause from its own AADSTS number, or else from OAuth's error."""
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
     with pytest.raises(CloudError) as refused:
         bot.finish(flow, {**query, "state": "state-1"})
@@ -208,7 +208,7 @@ def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(provide
 
 
 def test_a_dead_refresh_token_asks_for_a_sign_in_and_is_not_remembered(provider: Any, bot: Identity):
-    """After AADSTS700082 the next try goes out again, because nothing plays the refusal back from memory."""
+    """After AADSTS700082 the next try sends a new request, because the refusal is not cached."""
     cache = sign_in(bot, provider).cache
     provider.trouble = [provider.refuse(400, "invalid_grant", 700082)]
     with pytest.raises(SignInNeeded) as refused:
@@ -264,7 +264,7 @@ ODD = [
 
 @pytest.mark.parametrize("body", ODD)
 def test_a_token_answer_without_a_token_is_unreadable(provider: Any, bot: Identity, http: httpx.Client, body: dict[str, Any]):
-    """Whoever asks, and for whatever: nobody is asked to sign in again, and nothing is sent with a token called None."""
+    """An answer without a token is unreadable, and neither asks for a sign-in nor sends "None"."""
     app = Identity(provider.base, http, TENANT, bot.client_id, "s3cr~t.Value")
     cache = sign_in(bot, provider).cache
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
@@ -352,7 +352,7 @@ async def test_a_refused_token_is_renewed_for_all(provider: Any, bot: Identity):
 
 
 async def test_a_token_is_looked_for_once_and_found_again_by_the_next_process(provider: Any, bot: Identity):
-    """Entra names what ``.default`` stands for; the token is found again all the same, in memory and in the saved cache."""
+    """A token is requested once and then found in memory and in the cache, even for ``.default``."""
     saved: list[str] = []
     provider.granted = "https://outlook.office365.com/Exchange.Manage"
     first = Tokens(bot, sign_in(bot, provider).cache, saved.append).source(*EXCHANGE)

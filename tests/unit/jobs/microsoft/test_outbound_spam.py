@@ -1,4 +1,4 @@
-"""Which outbound spam policy applies to a sender."""
+"""The outbound spam policy that applies to a sender."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def rule(policy: str, priority: object = 0, **conditions: object) -> ExchangeRow
     ],
 )
 def test_the_first_rule_that_matches(rules: list[ExchangeRow], policy: str):
-    """By priority, enabled ones only; kinds are AND, values of one kind are OR, exceptions win."""
+    """The enabled rule with the highest priority applies.
+
+    Kinds of conditions are combined with AND, values of one kind with OR, and exceptions win.
+    """
     assert applies_to([SENDER], POLICIES, rules).name == policy
 
 
@@ -127,7 +130,7 @@ def test_a_policys_name_is_one_that_exchange_takes(mailbox: str):
     ],
 )
 def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
-    """A name that Exchange takes as it is stays as it always was; any other ends with six signs of the address's hash."""
+    """A valid policy name stays as it is; any other ends with six characters of the address's hash."""
     assert (policy_name(mailbox)[: len(name)], len(policy_name(mailbox)) - len(name)) == (name, 6 if name.endswith("-") else 0)
 
 
@@ -189,7 +192,7 @@ def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple
     ],
 )
 def test_a_rule_may_mean_another_address(conditions: dict[str, object], others: bool):  # noqa: FBT001  a column of the table
-    """Only where it names somebody else, or a domain, is it worth asking which addresses the mailbox has."""
+    """The mailbox's addresses are read only if a rule names another person or a domain."""
     assert needs_addresses([rule("P-on", **conditions)], [SENDER]) is others
 
 

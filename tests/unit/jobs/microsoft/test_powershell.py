@@ -24,5 +24,5 @@ from jobs.microsoft.powershell import quoted
     ],
 )
 def test_what_means_something_to_powershell_is_quoted(value: str, shown: str):
-    """Blanks, signs, a leading hyphen; each kind of single quote is doubled, as any of them ends the text."""
+    """Spaces, symbols and a leading hyphen are quoted, and every kind of single quote is doubled."""
     assert quoted(value) == shown

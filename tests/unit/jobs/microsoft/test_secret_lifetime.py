@@ -15,12 +15,12 @@ NINETY = LIFETIME | {"maxLifetime": "P90D"}
 
 
 def policy(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """As Graph shows it."""
+    """Return a policy as Graph shows it."""
     return {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": list(rules)}} | more
 
 
 def days(number: float) -> SecretRules:
-    """As long as this, and not forbidden."""
+    """Return rules with that longest lifetime in days, and secrets allowed."""
     return SecretRules(longest=timedelta(days=number))
 
 
@@ -50,7 +50,7 @@ def days(number: float) -> SecretRules:
     ],
 )
 def test_what_is_in_force(found: dict[str, Any], rules: SecretRules):
-    """The shortest of the limits; what is off, or cannot be read, limits nothing, and null is not off."""
+    """The shortest limit applies; a rule that is off or unreadable has no effect, null is not off."""
     assert rules_for(found, MADE) == rules
 
 
@@ -81,7 +81,7 @@ def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):  
     ],
 )
 def test_months_end_on_the_same_day_or_the_last(start: datetime, months: int, end: datetime):
-    """As a calendar counts."""
+    """Months are counted as in a calendar."""
     assert expiry(start, months, None) == end
 
 

@@ -1,4 +1,4 @@
-"""Webex's services on loopback: a real HTTP server that answers what a test tells it to."""
+"""Webex's services on loopback: a real HTTP server with scripted answers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def outside() -> Iterator[Outside]:
             self.wfile.write(data)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's word
-            """Nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

@@ -1,4 +1,4 @@
-"""What is granted to the email app beyond what the channel needs is named, and is no fault of the mail flow."""
+"""Permissions of the email app beyond the channel's needs are named, but are no mail flow fault."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SENDS = {"appRoleId": MAIL_SEND.upper(), "resourceDisplayName": "Office 365 Exch
     ],
 )
 def test_what_is_beyond_need(cloud: Any, given: Any, channel: Any, profile: Profile, grants: Any, roles: Any, more: tuple[str, ...]):
-    """By the profile of the channel, in any spelling; what the portal gives every app is nothing special."""
+    """Permissions beyond the profile's needs are named, except those that the portal gives every app."""
     cloud.on("GET /oauth2PermissionGrants", grants).on(f"GET /servicePrincipals/{SP}/appRoleAssignments", roles)
     ctx = given(channel=replace(channel, profile=profile), facts={"sp_id": SP, "mail_send": MAIL_SEND})
     found = asyncio.run(Surplus().inspect(ctx))

@@ -1,4 +1,4 @@
-"""Service health, the status page and the authentication policy: what each says of what it can see."""
+"""Findings of service health, the status page and the authentication policy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OPEN = {
 
 
 def look(name: str, ctx: Any) -> Finding:
-    """What the probe finds."""
+    """Return the finding of the probe ``name``."""
     return asyncio.run(PROBES[name].inspect(ctx))
 
 
@@ -48,7 +48,7 @@ def test_no_incident(cloud: Any, given: Any):
 
 
 def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
-    """It is told by its id and title, with its beginning; the other service's incident is not this one's."""
+    """An incident is shown with its id, title and beginning, by the probe of its own service only."""
     cloud.on(HEALTH, [{"service": "Exchange Online", "id": "Exchange", "issues": [ISSUE, ISSUE | {"id": "EX0", "startDateTime": None}]}])
     ctx = given()
     found = look("exchange_health", ctx)
@@ -77,7 +77,7 @@ def test_who_may_not_read_the_health_is_told_so(cloud: Any, given: Any, status: 
     ],
 )
 def test_webex_status(outside: Any, configured: Any, given: Any, incidents: list[Any], found: tuple[State, str, str]):
-    """Only open incidents of the contact center or Webex Connect count, by their title or their components."""
+    """Only open incidents of the contact center or Webex Connect count, by their title or components."""
     outside.on("GET /status/unresolved-incidents.json", {"incidents": incidents})
     assert told(look("webex_status", given(settings=configured()))) == found
 
@@ -111,7 +111,10 @@ FORBIDS = Text("seen.authentication_policy_basic", {"name": "Strict"})
     ],
 )
 def test_which_authentication_policy_applies(cloud: Any, given: Any, user: Any, organization: Any, policies: Any, state: State, seen: Text):
-    """The user's own before the organization's; one that forbids passwords for SMTP only may stop this login (facts/microsoft.md 2.1)."""
+    """The user's own policy applies before the organization's.
+
+    A policy that forbids passwords only for SMTP may stop this login (facts/microsoft.md 2.1).
+    """
     cloud.on("Get-User", [{"AuthenticationPolicy": user}]).on("Get-OrganizationConfig", [{"DefaultAuthenticationPolicy": organization}])
     cloud.on("Get-AuthenticationPolicy", policies)
     found = look("authentication_policy", given())

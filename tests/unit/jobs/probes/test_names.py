@@ -32,7 +32,10 @@ MICROSOFT = {("microsoft.com.", "MX"): "10 microsoft-com.mail.protection.outlook
 
 @pytest.fixture
 def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zone]:
-    """What the name server knows; of any other name it says that there is none. This machine's resolver asks it."""
+    """Run a name server with these records and point this machine's resolver at it.
+
+    Any other name does not exist.
+    """
     known: Zone = {}
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("127.0.0.1", 0))
@@ -83,7 +86,7 @@ def _answer(known: Zone, data: bytes) -> bytes:
     ],
 )
 def test_what_the_name_server_says(zone: Zone, given: Callable[..., Any], records: Zone, state: State, seen: str, cause: str):
-    """Another gateway only may be the cause, a missing autodiscover stops no mail, and a closed network's resolver says nothing."""
+    """Another gateway may be the cause, no autodiscover is a warning, and no answer proves nothing."""
     zone.update(records)
     found = asyncio.run(MailExchanger().inspect(given()))
     assert (found.state, found.seen and found.seen.key, found.cause) == (state, seen, cause)
@@ -96,7 +99,7 @@ def test_what_the_name_server_says(zone: Zone, given: Callable[..., Any], record
 def test_mail_that_arrives_disproves_it(
     zone: Zone, given: Callable[..., Any], records: Zone, hours: float | None, possible: tuple[str, ...]
 ):
-    """A gateway through which mail came is none that stops it; of a record that is gone the world may know for an hour."""
+    """A gateway that mail came through is not the cause; a deleted record may be cached for an hour."""
     zone.update(records)
     found = {"mail_exchanger": asyncio.run(MailExchanger().inspect(given()))}
     if hours is not None:

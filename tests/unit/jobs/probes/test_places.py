@@ -1,4 +1,4 @@
-"""Where on the way a mail-flow rule or a bounce stops mail: before the mailbox, as a copy, or as an answer."""
+"""Stations where a mail flow rule or a bounce stops mail: before the mailbox, copy or answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BY_RULE = "Fail | Transport rule: 'Some mail', ID: (x)"
 
 
 def traced(cloud: Any, recipient: str, words: str) -> None:
-    """The newest mail for that recipient failed with these words, whoever is asked about."""
+    """Script the newest mail to ``recipient`` as failed with ``words``."""
     sender = MAILBOX if recipient == CUSTOMER else CUSTOMER
     at = (now() - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
     row = {"id": "m1", "messageId": "<1>", "senderAddress": sender, "recipientAddress": recipient, "receivedDateTime": at}
@@ -36,7 +36,7 @@ def traced(cloud: Any, recipient: str, words: str) -> None:
 
 
 def found_by(name: str, ctx: Any) -> dict[str, Finding]:
-    """What the trace and the rules say."""
+    """Return the findings of the trace probe ``name`` and of the rules."""
     probes = all_probes()
     return {each: asyncio.run(probes[each].inspect(ctx)) for each in (name, "transport_rules")}
 
@@ -52,7 +52,7 @@ def judged(found: Mapping[str, Finding]) -> tuple[str, Station | None]:
     [([IN], BEFORE, Station.MAILBOX), ([OUT], COPY, Station.FORWARD), ([OUT, IN], BEFORE, Station.MAILBOX)],
 )
 def test_a_rule_that_certainly_matches_has_its_place(cloud: Any, given: Any, rules: list[Any], cause: str, stops: Station):
-    """The one that stops mail first is told first."""
+    """The rule that stops mail first is reported first."""
     cloud.on("Get-TransportRule", [ExchangeRow(rule) for rule in rules])
     found = asyncio.run(TransportRules().inspect(given()))
     assert judged({"transport_rules": found}) == (cause, stops)
@@ -70,7 +70,7 @@ def test_a_rule_that_certainly_matches_has_its_place(cloud: Any, given: Any, rul
 def test_a_rule_that_a_trace_names_has_its_place(
     cloud: Any, given: Any, name: str, recipient: str, cause: str, stops: Station, *, readable: bool
 ):
-    """Whether the rules can be read, or the trace alone says that one did it."""
+    """A rule that a trace names has its station, even if the rules cannot be read."""
     traced(cloud, recipient, BY_RULE if readable else "Deleted by the transport rule 'Some mail'.")
     if readable:
         cloud.on("Get-TransportRule", [ExchangeRow(SOME)])
@@ -79,7 +79,10 @@ def test_a_rule_that_a_trace_names_has_its_place(
 
 
 def test_a_rule_for_the_copy_explains_no_mail_that_never_arrived(cloud: Any, given: Any):
-    """Another one stops that, earlier on the way; an answer that a rule stops is put down to the one that is known."""
+    """A rule that stops copies is not the cause of mail that never arrived.
+
+    That mail has an earlier cause. An answer that a rule stops is a symptom of the known rule.
+    """
     cloud.on("Get-TransportRule", [ExchangeRow(OUT)])
     rule = asyncio.run(TransportRules().inspect(given()))
     before, answers = Finding("arrivals", State.WRONG, cause=BEFORE), Finding("answers", State.WRONG, cause=ANSWER)

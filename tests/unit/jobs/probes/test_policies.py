@@ -1,4 +1,4 @@
-"""Conditional access, mail-flow rules and revoked sessions: what touches the channel, and what only looks so."""
+"""Conditional access, mail flow rules and revoked sessions: which ones affect the channel."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OFTEN = {"signInFrequency": {"isEnabled": True, "type": "hours", "value": 1}}
 
 
 def conditions(**more: Any) -> dict[str, Any]:
-    """That policy with other conditions."""
+    """Return the blocking policy with other conditions."""
     return BLOCKS | {"conditions": CONDITIONS | more}
 
 
@@ -69,7 +69,7 @@ def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool): 
 
 
 def rules(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any]) -> State:
-    """What the probe makes of one mail-flow rule."""
+    """Return the state that the probe reports for one mail flow rule."""
     cloud.on("Get-TransportRule", [ExchangeRow({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | rule)])
     return asyncio.run(TransportRules().inspect(given())).state
 
@@ -114,7 +114,7 @@ def rules(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any]) -
     ],
 )
 def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], state: State):
-    """Certain where nothing but the recipient is asked for, today; mail inside the organization is another matter."""
+    """A rule certainly stops the copy if the recipient is its only condition and it is active today."""
     assert rules(cloud, given, rule) is state
 
 
@@ -142,7 +142,7 @@ async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(given:
 
 
 async def test_the_sessions_are_those_of_the_user_who_was_found(given: Callable[..., StepContext], cloud: Any):
-    """By the object id: the directory may not know the mailbox by its address."""
+    """Sessions are read by object id, because the directory may not know the mailbox's address."""
     cloud.on(f"GET /users/{USER}", {"id": USER})
     await Sessions().inspect(given(facts={"user_id": USER}))
     assert [what for what, _ in cloud.asked if what.startswith("GET /users/")] == [f"GET /users/{USER}"]
@@ -183,7 +183,7 @@ async def test_a_policy_is_tried(
     possible: tuple[str, ...],
     causes: tuple[str, ...],
 ):
-    """A login, or an answer from after its change, shows it harmless; a sign-in that names it makes it the cause."""
+    """A login, or an answer after its change, clears a policy; a sign-in that names it blames it."""
     cloud.on("GET /identity/conditionalAccess/policies", [policy])
     found = await all_probes()["conditional_access"].inspect(given(facts={"user_id": USER}))
     verdict = judge(all_probes(), {"conditional_access": found, other.step: other})
@@ -234,7 +234,7 @@ def refused(cause: str) -> Finding:
 async def test_an_authentication_policy_is_tried(
     cloud: Any, given: Callable[..., StepContext], other: Callable[[], Finding], possible: tuple[str, ...], causes: tuple[str, ...]
 ):
-    """A login decides, either way, or an answer that left just now; where neither is known it stays possible."""
+    """A login decides either way, and so does an answer sent just now; else it stays possible."""
     cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
     cloud.on("Get-AuthenticationPolicy", [{"Name": "Strict", "AllowBasicAuthSmtp": False}])
     found = await all_probes()["authentication_policy"].inspect(given())
@@ -244,7 +244,7 @@ async def test_an_authentication_policy_is_tried(
 
 @pytest.mark.parametrize(("cause", "causes"), [("transport_rule_blocks", "transport_rules"), ("forwarding_blocked", "copies")])
 async def test_a_rule_is_the_cause_where_a_trace_names_it(cloud: Any, given: Callable[..., StepContext], cause: str, causes: str):
-    """What only may match does match then."""
+    """A rule that may match is the cause once a trace names it."""
     cloud.on("Get-TransportRule", [ExchangeRow({"Name": "R", "State": "Enabled", "DeleteMessage": True, "SubjectContainsWords": ["x"]})])
     found = {"transport_rules": await TransportRules().inspect(given()), "copies": Finding("copies", State.WRONG, cause=cause)}
     verdict = judge(all_probes(), found)
@@ -264,7 +264,7 @@ HELD = [
 async def test_a_sender_that_exchange_holds(
     cloud: Any, given: Callable[..., StepContext], rows: list[ExchangeRow], state: State, evidence: tuple[Evidence, ...]
 ):
-    """By the mailbox's address, in any case, with the reason; another sender is no matter of this channel."""
+    """A blocked sender counts only if it is the mailbox's address, in any letter case."""
     cloud.on("Get-BlockedSenderAddress", rows)
     found = await all_probes()["restricted_sender"].inspect(given())
     assert (found.state, found.evidence) == (state, evidence)

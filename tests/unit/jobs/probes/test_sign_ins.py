@@ -24,7 +24,10 @@ FACTS = {"client_id": "client-1", "user_id": USER}
 
 
 def ago(minutes: float) -> Callable[[], str]:
-    """So many minutes before it is asked for, which is minutes after the tests were gathered."""
+    """Return a function that gives the time ``minutes`` before it is called.
+
+    The tests are collected minutes before they run.
+    """
     return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -47,7 +50,7 @@ def person(minutes: float, code: int = 0, user: str = USER, **more: Any) -> dict
 
 
 async def look(cloud: Any, ctx: StepContext, *rows: dict[str, Any]) -> Finding:
-    """What the probe finds in a log with these rows, oldest first: the order is nobody's promise."""
+    """Return the finding for a log with these rows, oldest first; the log promises no order."""
     ordered = list(reversed(rows))
     cloud.on(LOG, [each for each in ordered if each["isInteractive"]]).on(RENEWALS, [each for each in ordered if not each["isInteractive"]])
     return await SignIns().inspect(ctx)
@@ -95,7 +98,7 @@ def ctx(given: Callable[..., StepContext]) -> StepContext:
     ],
 )
 async def test_which_rows_tell(cloud: Any, ctx: StepContext, rows: tuple[Any, ...], state: State, cause: str):
-    """A refused renewal is the token's end; what a person did not finish, what failed for others, and a busy service say nothing."""
+    """A refused renewal ends the token; abandoned sign-ins and busy services say nothing."""
     found = await look(cloud, ctx, *rows)
     assert (found.state, found.cause) == (state, cause)
 
@@ -108,7 +111,10 @@ async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud: Any, given: Calla
 
 
 async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud: Any, ctx: StepContext):
-    """Since the first of its kind after a success, and proven wrong only by what is later than the last; with code and correlation id."""
+    """A failure dates from the first of its kind after a success; only a later success disproves it.
+
+    The finding shows the code and the correlation id.
+    """
     found = await look(cloud, ctx, row(5, 700082), row(65, 700082), row(125))
     ages = [(now() - at).total_seconds() / 60 for at in (found.signals.since, found.signals.harmless_after)]
     assert (ages, found.signals.token_lives) == ([pytest.approx(65, abs=2), pytest.approx(5, abs=2)], False)
@@ -132,14 +138,17 @@ POLICIES = [
     [(POLICIES, ("Block legacy, p3",)), (POLICIES[1:2], ()), ([], ()), (None, ()), ("hidden", ()), (["hidden", None], ())],
 )
 async def test_which_policy_refused_is_told(cloud: Any, ctx: StepContext, applied: object, told: tuple[str, ...]):
-    """As the log names it, between the code and the number to look it up by (facts/microsoft.md 5)."""
+    """The evidence names the refusing policy as the log does (facts/microsoft.md 5)."""
     found = await look(cloud, ctx, row(5, 53003, appliedConditionalAccessPolicies=applied), row(65))
     named = tuple(Evidence("conditional-access", each) for each in told)
     assert found.evidence == (Evidence("entra", "AADSTS53003: No."), *named, Evidence("correlation-id", "c5"))
 
 
 async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: StepContext, redis: Any):
-    """By the number of the request, by the row's own, or where the log tells neither by its second; they neither hide a failure nor are one."""
+    """The bot's own renewals neither hide a failure nor count as one.
+
+    They are found by the request's id or the row's id, or by the second if the log has neither.
+    """
     made = ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C1", "graph POST /x 200 request-id=r65"]
     mailbox_login.record_sign_in(redis, "support@contoso.com", made)
     rows = (row(1, correlationId="c1"), row(2, id="r2", correlationId="x"), row(0, id="", correlationId=""), row(5, 700082), row(65))
@@ -160,13 +169,13 @@ async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: StepContext, 
     ],
 )
 async def test_a_log_with_numbers_of_its_own(cloud: Any, ctx: StepContext, redis: Any, rows: tuple[Any, ...], cause: str):
-    """No row has a number of ours: then its second tells, of what nobody did in person. Where one has, the others are somebody else's."""
+    """If no row has one of our ids, a renewal in the same second counts as ours."""
     mailbox_login.record_sign_in(redis, "support@contoso.com", ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C2"])
     assert (await look(cloud, ctx, *rows)).cause == cause
 
 
 async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: StepContext):
-    """Whether a row says so or not: a second factor that a renewal cannot give is no attempt that somebody gave up."""
+    """A renewal that lacks a second factor is a failure, even if its row does not say that it is one."""
     cloud.on(LOG, []).on(RENEWALS, [row(5, 50076) | {"isInteractive": None}, row(65) | {"isInteractive": None}])
     assert (await SignIns().inspect(ctx)).cause == "mfa_needed"
 
@@ -194,7 +203,7 @@ async def test_without_beta_the_interactive_ones_tell(cloud: Any, given: Callabl
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 async def test_a_log_that_is_not_there(cloud: Any, given: Callable[..., StepContext], status: int):
-    """It takes a licence, and not every cloud has it: left out, never wrong."""
+    """A missing sign-in log skips the probe: it needs a license, and some clouds do not have it."""
     cloud.refuse(LOG, status)
     found = await SignIns().inspect(given(facts=FACTS))
     assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.sign_in_log"))
@@ -220,7 +229,7 @@ async def test_a_sign_in_in_any_shape(cloud: Any, given: Callable[..., StepConte
 
 
 async def test_a_new_sign_in_heals_a_revocation(cloud: Any, given: Callable[..., StepContext]):
-    """Who was revoked and signed in again has a token again; the time of the press in the bot's card is not all that counts."""
+    """A sign-in after a revocation gives a new token, with or without a press of the bot's button."""
     cloud.on(f"GET /users/{USER}", {"id": USER, "signInSessionsValidFromDateTime": (now() - timedelta(minutes=60)).isoformat()})
     ctx = given(facts=FACTS, brief=Brief(token_at=now() - timedelta(days=9)))
     revoked = await Sessions().inspect(ctx)

@@ -65,14 +65,18 @@ async def test_nobody_rehearsed(given: Callable[..., StepContext]):
     ],
 )
 async def test_what_is_the_bots_own_only_may_be_the_channels(ctx: StepContext, provider: Any, number: int, state: State, cause: str):
-    """The bot's secret and its token may be dead while Webex Connect's live; what Entra says of the account or the app is true of both."""
+    """A dead secret or token may be the bot's alone; an error of the account or app is the channel's."""
     provider.trouble = [provider.refuse(400, "invalid_grant", number)]
     found = await SmtpLogin().inspect(ctx)
     assert (found.state, found.cause, found.evidence[0].text.startswith("400")) == (state, cause, True)
 
 
 def begun(ctx: StepContext, provider: Any, number: int, good: float | None, token: float | None) -> Finding:
-    """The login, refused so, where the bot's own last went well and Webex Connect's token was generated so many hours ago."""
+    """Return the finding of a refused login.
+
+    ``good`` is hours since the bot's last successful login, ``token`` hours since Webex Connect's
+    token was generated.
+    """
     redis = ctx.store.redis
     redis.delete(f"channel:{MAILBOX}:own-login")
     if good is not None:
@@ -96,7 +100,11 @@ def begun(ctx: StepContext, provider: Any, number: int, good: float | None, toke
     ],
 )
 def test_a_token_that_ends_with_the_bots(ctx: StepContext, provider: Any, number: int, good: Any, token: Any, state: State, after: float):
-    """Both are the same user's: where the bot's was good about when Webex Connect got its own, or later, that one has ended, too."""
+    """If the bot's token ended, Webex Connect's has ended too, because both belong to the same user.
+
+    This needs a successful login of the bot at about the time Webex Connect got its token, or
+    later.
+    """
     found = begun(ctx, provider, number, good, token)
     assert found.state is state
     since = (now() - found.signals.harmless_after).total_seconds() / 3600
@@ -105,13 +113,13 @@ def test_a_token_that_ends_with_the_bots(ctx: StepContext, provider: Any, number
 
 @pytest.mark.parametrize("number", [50173, 70000, 50057, 53011])
 def test_who_signs_in_for_a_shared_mailbox_may_be_another(ctx: StepContext, provider: Any, number: int):
-    """What has ended the token, or the account, of the one who rehearsed says nothing of the one whom Webex Connect has."""
+    """The bot's ended token proves nothing for a shared mailbox, which may have another user."""
     ctx.run = replace(ctx.run, brief=replace(ctx.run.brief, shared=True))
     assert begun(ctx, provider, number, 1, 480).state is State.POSSIBLE
 
 
 def ok(step: str, hours: float | None = None, generated: float | None = None) -> Finding:
-    """That went well, so many hours ago; and so long ago somebody signed in."""
+    """Return an OK finding from ``hours`` ago; ``generated`` is hours since the sign-in."""
     at, signed_in = (None if ago is None else now() - timedelta(hours=ago) for ago in (hours, generated))
     return Finding(step, State.OK, signals=Signals(at=at, generated_at=signed_in))
 
@@ -135,13 +143,17 @@ REVOKED = Finding("sessions", State.WRONG, cause="session_revoked", signals=Sign
 def test_what_shows_that_webex_connects_token_lives(
     ctx: StepContext, provider: Any, good: float, others: tuple[Finding, ...], causes: tuple[str, ...]
 ):
-    """Generate Token since the bot's own went well; a renewal may be older than the end, and a directory that tells of no revocation tells nothing."""
+    """A Generate Token after the bot's last good login shows that Webex Connect's token is valid.
+
+    A renewal may be older than the end of the token, and a directory without a revocation proves
+    nothing.
+    """
     found = begun(ctx, provider, 50173, good, 480)
     assert judge(checks_for(ctx.channel.profile), {"smtp_login": found} | {each.step: each for each in others}).causes == causes
 
 
 def judged(ctx: StepContext, found: Finding, *others: Finding) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Which are causes, which only possible, and which left out, of the login and the others."""
+    """Return the causes, possible causes and skipped steps of a verdict on the login and the others."""
     verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": found} | {each.step: each for each in others})
     return verdict.causes, verdict.possible, verdict.skipped
 
@@ -167,12 +179,16 @@ OWN, NOTHING = ("smtp_login",), ()
     ],
 )
 def test_one_token_that_is_dead(ctx: StepContext, provider: Any, others: tuple[Finding, ...], told: tuple[tuple[str, ...], ...]):
-    """AADSTS70000 is of one token: a renewal of Webex Connect's since the bot's own went well shows that it is the bot's."""
+    """AADSTS70000 concerns one token only.
+
+    A renewal by Webex Connect since the bot's last good login shows that only the bot's token is
+    dead.
+    """
     assert judged(ctx, begun(ctx, provider, 70000, 1, 480), *others) == told
 
 
 def test_an_answer_since_makes_one_dead_token_history(ctx: StepContext, provider: Any):
-    """Where no log tells: one that left so late was sent by a token that was renewed since the bot's own was good."""
+    """Without a log, a late answer shows that the token was renewed since the bot's own was good."""
     assert judged(ctx, begun(ctx, provider, 70000, 24, 480), NO_LOG, ok("answers", 1)) == (NOTHING, NOTHING, ("sign_ins",))
 
 
@@ -207,7 +223,7 @@ USER_UNREAD = Finding("mailbox_user", State.SKIPPED, seen=Text("skipped.needs_si
 def test_the_account_of_a_user_is_the_channels(
     ctx: StepContext, provider: Any, number: int, user: Finding, told: tuple[tuple[str, ...], ...]
 ):
-    """From wherever it signs in. One of a mailbox that was made a shared one since is not, as another signs in for that."""
+    """An account error is the channel's, except for a mailbox that became shared."""
     causes, possible, skipped = judged(ctx, begun(ctx, provider, number, 1, 480), user)
     assert (causes, tuple(sorted(possible, reverse=True)), skipped) == told
 
@@ -260,20 +276,20 @@ BOTH = ("conditional_access", "smtp_login")
 def test_a_policy_for_the_bots_place_alone(
     ctx: StepContext, provider: Any, number: int, others: tuple[Finding, ...], causes: tuple[str, ...], possible: tuple[str, ...]
 ):
-    """Webex Connect signs in from elsewhere: what stops the bot only may stop it, too, until a policy, a sign-in or a mail says so."""
+    """A policy that stops the bot is only possible until a policy, a sign-in or a mail decides."""
     told = judged(ctx, begun(ctx, provider, number, 2400, 480), *others)
     assert (told[0], tuple(sorted(told[1]))) == (causes, possible)
 
 
 def test_a_login_that_is_refused_at_its_place_is_told_so(ctx: StepContext, provider: Any):
-    """Where Webex Connect is seen to get its tokens."""
+    """The bot's refused login is skipped as its own matter if Webex Connect still gets tokens."""
     found = begun(ctx, provider, 53003, 2400, 480)
     verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": found, "conditional_access": POLICY, "answers": ok("answers", 3)})
     assert (verdict.skipped, verdict.weighed["smtp_login"].seen) == (OWN, Text("skipped.own_place"))
 
 
 async def test_its_renewal_is_remembered(ctx: StepContext, provider: Any, redis: Any):
-    """So that the sign-in log, which shows it too, can be read without it."""
+    """The bot records its own renewal, so that the sign-in log can be read without it."""
     await SmtpLogin().inspect(ctx)
     assert provider.requests[-1][1]["grant_type"] == "refresh_token"
     known = mailbox_login.own_sign_ins(redis, MAILBOX)
@@ -303,7 +319,7 @@ def own(cause: str) -> Finding:
 def test_another_finding_decides(
     ctx: StepContext, cause: str, other: Finding, causes: tuple[str, ...], skipped: tuple[str, ...], possible: tuple[str, ...]
 ):
-    """Left out where the channel's own is seen to be good, a symptom where the same is seen there, and else only possible."""
+    """The bot's refused login is skipped, a symptom, or possible, depending on the channel's own."""
     verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": own(cause), other.step: other})
     assert (verdict.causes, verdict.skipped, verdict.possible) == (causes, skipped, possible)
 
@@ -321,7 +337,7 @@ AT = Signals(at=now())
     ],
 )
 async def test_a_server_that_only_the_bot_cannot_reach(ctx: StepContext, answers: Finding, causes: tuple[str, ...]):
-    """A firewall of our own is no cause of the channel's: answers that leave, and none that waits, show that the server is there."""
+    """A firewall of the bot's is no cause if answers leave and none waits."""
     checks = checks_for(ctx.channel.profile)
     found = {name: await checks[name].inspect(ctx) for name in ("smtp_server", "smtp_login")}
     assert {finding.cause for finding in found.values()} == {"smtp_unreachable"}
@@ -342,7 +358,7 @@ BUSY = SmtpProbe(ok=False, failed_phase="banner", cause="smtp_busy", reply="421 
 async def test_a_server_that_was_busy_for_a_moment(
     ctx: StepContext, monkeypatch: pytest.MonkeyPatch, login: Finding, answers: Finding, causes: tuple[str, ...]
 ):
-    """A login that goes well at the same look shows that it has passed; an answer of before shows nothing."""
+    """A good login in the same check proves that a busy server recovered; an older answer does not."""
 
     async def busy(_server: str) -> SmtpProbe:
         return BUSY

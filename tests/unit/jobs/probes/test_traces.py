@@ -1,4 +1,4 @@
-"""What the message traces say: the newest mail, since when it fails, how often, and what was left behind."""
+"""Findings of the message traces: newest mail, start and number of failures, mail left behind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ BLOCKED = "550 5.7.520 Access denied, Your organization does not allow external 
 
 
 def ago(minutes: float) -> Callable[[], str]:
-    """So many minutes before it is asked for, which is minutes after the tests were gathered."""
+    """Return a function that gives the time ``minutes`` before it is called.
+
+    The tests are collected minutes before they run.
+    """
     return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -41,12 +44,12 @@ def copy(minutes: int, status: str = "delivered", **more: Any) -> dict[str, Any]
 
 
 def look(name: str, ctx: Any) -> Finding:
-    """What the probe finds."""
+    """Return the finding of the probe ``name``."""
     return asyncio.run(all_probes()[name].inspect(ctx))
 
 
 def details(cloud: Any, minutes: int, recipient: str, *lines: str) -> None:
-    """What the trace tells of that mail."""
+    """Script the trace details of that mail."""
     events = [{"event": "Fail", "description": line} for line in lines]
     cloud.on(f"{TRACES}/m{minutes}/getDetailsByRecipient(recipientAddress='{recipient}')", events)
 
@@ -68,14 +71,17 @@ def details(cloud: Any, minutes: int, recipient: str, *lines: str) -> None:
     ],
 )
 def test_what_arrives(cloud: Any, given: Any, rows: list[Any], state: State, cause: str):
-    """Spam is no failure, one mail that fails for a reason of its own only a warning; what is under way for an hour is not delivered."""
+    """Spam is no failure, and one mail that fails for a reason of its own is only a warning.
+
+    A mail that is under way for an hour counts as not delivered.
+    """
     cloud.on(TRACES, rows)
     found = look("arrivals", given())
     assert (found.state, found.cause) == (state, cause)
 
 
 def test_a_code_that_is_known_needs_no_second_mail(cloud: Any, given: Any):
-    """What the trace's own words name is certain."""
+    """A cause that the trace itself names is certain after one mail."""
     cloud.on(TRACES, [row(5, status="failed")])
     details(cloud, 5, MAILBOX, "550 5.7.520 Access denied")
     found = look("arrivals", given())
@@ -84,14 +90,14 @@ def test_a_code_that_is_known_needs_no_second_mail(cloud: Any, given: Any):
 
 @pytest.mark.parametrize(("last", "cause"), [(BLOCKED, "forwarding_blocked"), ("550 5.7.1 Not from you", "mail_not_delivered")])
 def test_what_put_it_off_is_not_why_it_failed(cloud: Any, given: Any, last: str, cause: str):
-    """A server that was busy for a while stands in the trace as well."""
+    """The cause is the final refusal, not a temporary error that the trace lists before it."""
     cloud.on(TRACES, [copy(5, "failed"), copy(30)])
     details(cloud, 5, FORWARD, "421 4.4.2 Connection dropped", last)
     assert look("copies", given()).cause == cause
 
 
 def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
-    """From the first one after the last good mail, with the trace's words as evidence and the cause that they name."""
+    """A failure counts from the first failed mail after the last good one, with the trace's text."""
     cloud.on(TRACES, [copy(5, "failed"), copy(20, "failed"), copy(30), copy(90, "failed")])
     details(cloud, 5, FORWARD, BLOCKED)
     found = look("copies", given())
@@ -102,7 +108,7 @@ def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
 
 
 def test_the_edge_of_the_window_is_no_beginning(cloud: Any, given: Any):
-    """Where nothing went through within two days, nobody knows since when it fails."""
+    """Without a good mail within two days, the beginning of the failure is unknown."""
     cloud.on(TRACES, [copy(5, "failed"), copy(2000, "failed")])
     signals = look("copies", given()).signals
     assert (signals.since, signals.at) == (None, None)
@@ -118,7 +124,7 @@ def test_a_known_failure_stays_known(cloud: Any, given: Any, refuse: int):
 
 
 def sides(cloud: Any, arrived: list[Any], copies: list[Any]) -> None:
-    """What the trace has for the mailbox and for the forwarding address, which are asked for in this order."""
+    """Script the traces of the mailbox and of the forwarding address, in the order of the requests."""
     cloud.on(TRACES, arrived, copies)
 
 
@@ -141,7 +147,7 @@ HOUR = 60
     ],
 )
 def test_copies_that_never_come(cloud: Any, given: Any, arrived: list[int], copies: list[int], state: State, seen: str):
-    """What arrives has a copy within half an hour, or copies do not come; a single mail is little to go by."""
+    """Mail without a copy within half an hour is a failure; a single such mail proves little."""
     sides(cloud, [row(minutes) for minutes in arrived], [copy(minutes) for minutes in copies])
     found = look("copies", given())
     assert (found.state, found.seen and found.seen.key) == (state, seen)
@@ -157,7 +163,7 @@ def test_copies_that_never_come(cloud: Any, given: Any, arrived: list[int], copi
     ],
 )
 def test_copies_that_are_held_back(cloud: Any, given: Any, words: str, ages: list[int], state: State, cause: str):
-    """A single one may be put off for once; several prove nothing any more, and the newest one's trace says why where it can."""
+    """One pending copy may be a short delay; several prove nothing, and a trace may give the cause."""
     rule = {"Name": "Nothing to Webex", "State": "Enabled", "ModerateMessageByUser": ["boss@contoso.com"], "DeleteMessage": True}
     sides(cloud, [row(age) for age in (*ages, 300)], [*(copy(age, "pending") for age in ages), copy(300)])
     details(cloud, ages[0], FORWARD, words)
@@ -176,7 +182,7 @@ def test_copies_that_are_held_back(cloud: Any, given: Any, words: str, ages: lis
     ],
 )
 def test_what_a_filter_takes(cloud: Any, given: Any, senders: list[str], words: str, state: State, cause: str):
-    """Spam is spam; what is taken from several in a row proves nothing any more, and a rule that their traces name is the cause."""
+    """Quarantined mail of several senders proves nothing; a rule that its trace names is the cause."""
     held = [row(age, status="quarantined", senderAddress=f"{who}@customer.test") for age, who in enumerate(senders, 1)]
     cloud.on(TRACES, [*held, row(300)])
     for age in range(1, len(senders) + 1):
@@ -227,7 +233,7 @@ RULE = {"Name": "Nothing to Webex", "Guid": "11112222-3333", "State": "Enabled",
     ],
 )
 def test_a_trace_that_names_the_rule(cloud: Any, given: Any, words: str, rules: list[Any], cause: str):
-    """By its name, its id or its reason, where it is one that takes mail away; a code that is known says more."""
+    """A rule that removes mail is found by its name, id or reason; a known code takes precedence."""
     sides(cloud, [], [copy(5, "failed")])
     details(cloud, 5, FORWARD, words)
     cloud.on("Get-TransportRule", [ExchangeRow(rule) for rule in rules])
@@ -270,7 +276,7 @@ def answer(minutes: int, to: str = CUSTOMER, status: str = "delivered", **more: 
     ],
 )
 def test_an_answer_that_bounces(cloud: Any, given: Any, sent: list[Any], words: str, state: State, cause: str):
-    """One recipient's trouble is no fault of the channel; the mailbox's own is, and so are several recipients in a row."""
+    """One recipient's bounce is no fault; the mailbox's own and several in a row are."""
     sides(cloud, sent, [])
     details(cloud, 5, CUSTOMER, words)
     found = look("answers", given())
@@ -316,7 +322,7 @@ HANDED = [copy(minutes) for minutes in (35, 90, 150)]
     ],
 )
 def test_a_mail_that_waits_for_its_answer(cloud: Any, given: Any, sent: list[Any], copies: list[Any], state: State, seen: str, waits: bool):  # noqa: FBT001  a row of the table
-    """It waits as long as others did, or proves nothing for some hours, or is noticed: never is it a failure."""
+    """An unanswered mail is never a failure: it waits as earlier ones did, or is noted."""
     sides(cloud, sent, copies)
     found = look("answers", given())
     assert (found.state, found.seen and found.seen.key, found.signals.unanswered is not None) == (state, seen, waits)
@@ -333,7 +339,7 @@ def test_a_mail_that_waits_for_its_answer(cloud: Any, given: Any, sent: list[Any
     ],
 )
 def test_what_nobody_wrote_is_no_answer(cloud: Any, given: Any, subject: str, state: State):
-    """An automatic reply leaves without Webex Connect; only its subject tells."""
+    """An automatic reply, known by its subject only, is no answer: it leaves without Webex Connect."""
     sides(cloud, [answer(5, subject=subject)], [copy(5)])
     assert look("answers", given()).state is state
 
@@ -355,5 +361,5 @@ def traced(minutes: int, sender: str = CUSTOMER, status: TraceStatus = TraceStat
     ],
 )
 def test_what_was_left_behind(arrived: list[TraceRow], copies: list[TraceRow], left: list[str]):
-    """Mails of others that arrived after the last good copy and have none; the mailbox's own do not count."""
+    """Mail without a copy since the last good copy is listed, except the mailbox's own."""
     assert [each.id for each in without_copy(arrived, copies, MAILBOX, None)] == left

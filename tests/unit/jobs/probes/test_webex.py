@@ -1,4 +1,4 @@
-"""Webex Connect and the contact center: skipped where nothing is configured, and what they say where it is."""
+"""Probes of Webex Connect and the contact center, which are skipped without a configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRACES = "GET /admin/exchange/tracing/messageTraces"
 
 
 def look(name: str, ctx: Any) -> Finding:
-    """What the probe finds."""
+    """Return the finding of the probe ``name``."""
     return asyncio.run(PROBES[name].inspect(ctx))
 
 
@@ -42,7 +42,10 @@ def asked_for(ctx: Any, address: str = "anna@contoso.com") -> Any:
 
 
 def ago(minutes: float) -> Callable[[], str]:
-    """So many minutes before it is asked for, which is minutes after the tests were gathered."""
+    """Return a function that gives the time ``minutes`` before it is called.
+
+    The tests are collected minutes before they run.
+    """
     return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -90,7 +93,7 @@ def test_a_check_sends_nothing_by_itself(given: Any, configured: Any, outside: A
 
 
 def test_a_mail_through_webex_connect(given: Any, configured: Any, outside: Any, redis: Any):
-    """Sent once, from the mailbox to who asked, with the way back for the receipt; the second look sends nothing."""
+    """A mail is sent once, from the mailbox to the requester, with the address for its receipt."""
     outside.on("POST /connect/v2/messages", {"messageId": "t-1", "status": "queued"}, 201)
     outside.on("GET /connect/v2/messages/t-1", {"messageId": "t-1", "status": "submitted"})
     ctx = asked_for(given(settings=configured()))
@@ -120,7 +123,7 @@ def test_a_mail_through_webex_connect(given: Any, configured: Any, outside: Any,
     ],
 )
 def test_a_receipt_that_is_no_good(given: Any, configured: Any, outside: Any, redis: Any, code: str, state: State, cause: str):
-    """The code is shown whole, and by what is behind it; what it says of the tester's own address is nothing about the channel."""
+    """A bad receipt shows its code and cause; a code about the tester's address says nothing."""
     outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on("GET /connect/v2/messages/t-1", {}, 403)
     ctx = asked_for(given(settings=configured()))
     delivery_receipts.save(redis, ctx.run.id, Receipt(code, "Failed", "t-1"))
@@ -158,7 +161,7 @@ def test_a_question_that_fails_is_asked_again(given: Any, configured: Any, outsi
 
 
 def test_one_cause_is_told_where_a_login_fails_too():
-    """What Webex Connect cannot log in for is seen elsewhere by its name: the vague word of Webex Connect is its symptom."""
+    """A failed login of Webex Connect is a symptom if another probe found the specific cause."""
     for name, cause in (("smtp_login", "smtp_token_refused"), ("sign_ins", "refresh_token_expired"), ("answers", "send_as_denied")):
         found = {
             "connect_send": Finding("connect_send", State.WRONG, cause="connect_login_failed"),
@@ -182,7 +185,7 @@ def test_one_cause_is_told_where_a_login_fails_too():
     ],
 )
 def test_tasks_of_the_mailbox(given: Any, configured: Any, outside: Any, tasks: list[Any], found: tuple[State, str, str]):
-    """Email tasks for the mailbox, or for the one app of Webex Connect that there is; without one nothing is known."""
+    """Only email tasks for the mailbox, or for the only app of Webex Connect, count."""
     outside.on(POINTS, {"data": [POINT]}).on("GET /cc/v1/tasks", {"meta": {}, "data": tasks})
     assert told(look("agent_tasks", given(settings=configured()))) == found
     assert (outside.asked[0][1]["channelTypes"], outside.asked[0][2]["authorization"]) == (["email"], "Bearer token-1")
@@ -208,7 +211,7 @@ def test_tasks_of_the_mailbox(given: Any, configured: Any, outside: Any, tasks: 
 def test_mail_becomes_a_task(
     cloud: Any, given: Any, configured: Any, outside: Any, copies: list[Any], tasks: list[Any], found: tuple[State, str, str]
 ):
-    """What was handed over has a task from then on; what makes none by rule, and what is fresh, says nothing."""
+    """A forwarded mail has a later task; fresh mail, and mail that makes none by rule, says nothing."""
     cloud.on(TRACES, copies)
     outside.on("GET /cc/v1/tasks", {"data": tasks})
     assert told(look("mail_to_task", given(settings=configured()))) == found
@@ -235,14 +238,14 @@ def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: A
     ],
 )
 def test_entry_points(given: Any, configured: Any, outside: Any, points: list[Any], found: tuple[State, str, str]):
-    """One that is active and takes mail from an app of Webex Connect is enough."""
+    """One active entry point that takes mail from an app of Webex Connect is enough."""
     outside.on(POINTS, {"data": points})
     assert told(look("entry_point", given(settings=configured()))) == found
     assert outside.asked[0][1]["filter"] == ['channelType=="EMAIL"']
 
 
 def test_the_resource_id_where_there_is_no_doubt(given: Any, configured: Any, outside: Any):
-    """What Cisco TAC asks for is the asset of the one entry point."""
+    """The resource id for Cisco TAC is the asset of the only entry point."""
     outside.on(POINTS, {"data": [POINT]})
     assert look("entry_point", given(settings=configured())).facts == {"asset_id": "a_1"}
 

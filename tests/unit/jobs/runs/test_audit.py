@@ -1,4 +1,4 @@
-"""The chain of the audit trail: what it holds, and that nobody without the key can change it unseen."""
+"""The chain of the audit trail: its contents, and that changes without the key are detected."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def lines(redis: Redis) -> list[dict[str, Any]]:
 
 
 def write(redis: Redis, entries: list[dict[str, Any]]) -> None:
-    """What somebody who can write to Redis puts in their place."""
+    """Replace the entries, as an attacker with write access to Redis would."""
     redis.delete("audit:entries")
     redis.rpush("audit:entries", *map(canonical, entries))
 
@@ -47,7 +47,7 @@ def recomputed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_each_entry_holds_the_hash_before_it(trail: Trail, redis: Redis):
-    """SHA-256 over the hash before and the canonical JSON, as docs/audit.md tells whoever verifies by hand."""
+    """Each hash is SHA-256 over the previous hash and the canonical JSON, as docs/audit.md says."""
     first, second = lines(redis)[:2]
     fact = b'{"at":"2026-11-25T09:00:00+00:00","n":2,"value":"two","what":"said"}'
     assert second == {**json.loads(fact), "prev": first["hash"], "hash": hashlib.sha256(str(first["hash"]).encode() + fact).hexdigest()}
@@ -55,7 +55,7 @@ def test_each_entry_holds_the_hash_before_it(trail: Trail, redis: Redis):
 
 
 def test_an_empty_trail_is_whole(redis: Redis):
-    """Nothing was ever written."""
+    """An empty trail is valid."""
     assert Trail(redis, KEYS).verify() == Verified(0)
 
 
@@ -89,7 +89,7 @@ def test_what_is_altered_is_found(trail: Trail, redis: Redis, how: str):
 
 @pytest.mark.parametrize("head", [None, b"{}", b"nonsense", b"\xff\x00", "forged", "another count"])
 def test_the_end_cannot_be_sealed_without_the_key(trail: Trail, redis: Redis, head: Any):
-    """Neither by taking the seal away, nor by one of one's own, nor with the old seal over another count."""
+    """A missing or forged seal, and the old seal over another count, are all detected."""
     sealed = json.loads(redis.get("audit:head") or b"")
     end = {"forged": sealed | {"seal": "0" * 64}, "another count": sealed | {"n": 4}}
     write(redis, lines(redis)[:4] if head == "another count" else lines(redis))
@@ -100,7 +100,7 @@ def test_the_end_cannot_be_sealed_without_the_key(trail: Trail, redis: Redis, he
 
 
 def test_a_forgery_is_never_sealed_later(trail: Trail, redis: Redis):
-    """The bot goes on, for work must go on, but says for good from where on the trail can be believed again."""
+    """After a forgery the bot continues, and the trail records from which entry it is valid again."""
     write(redis, recomputed(changed(lines(redis))))
     redis.set("audit:head", json.dumps({"n": 5, "hash": lines(redis)[-1]["hash"], "seal": "0" * 64}))
     trail.add({"what": "later"})
@@ -117,7 +117,7 @@ def test_a_trail_without_its_seal_is_doubted(trail: Trail, redis: Redis):
 
 
 def test_keys_are_rotated(trail: Trail, redis: Redis):
-    """What the old key sealed is believed while that key is in the list; the next entry is sealed with the newest."""
+    """A seal of an old key is valid while the key is in the list; the next entry uses the newest key."""
     rotated = Trail(redis, ("newest-key", *KEYS))
     assert rotated.verify() == Verified(5, AT, newest_key=False)
     rotated.add({"what": "later"})
@@ -125,7 +125,7 @@ def test_keys_are_rotated(trail: Trail, redis: Redis):
 
 
 def test_many_writers_make_one_chain(redis: Redis, redis_url: str):
-    """Eight at once, each with a connection of its own: nothing is lost, nothing is doubled, and the chain is whole."""
+    """Eight concurrent writers, each with its own connection, lose and double no entry."""
 
     def work(writer: int) -> None:
         trail = Trail(Redis.from_url(redis_url), KEYS)
@@ -139,7 +139,7 @@ def test_many_writers_make_one_chain(redis: Redis, redis_url: str):
 
 
 def test_all_or_nothing(trail: Trail, redis: Redis):
-    """Where what comes along fails, there is no entry either; and its answers come back."""
+    """If the accompanying commands fail, no entry is written; otherwise their results are returned."""
 
     def fails(pipe: Any) -> None:
         pipe.set("half", "1")
@@ -153,7 +153,7 @@ def test_all_or_nothing(trail: Trail, redis: Redis):
 
 @pytest.mark.parametrize("text", ["a\r\nb", "\x1b[31mred", "[x](https://evil.test)", "\u202eabc", "\x00", "\ud800", "${x}", '{"n":1}'])
 def test_no_text_breaks_a_line(redis: Redis, text: str):
-    """An entry is one line of ASCII without control characters, whatever stands in it, and says the same when it is read."""
+    """An entry is one line of ASCII without control characters, and any text is read back unchanged."""
     trail = Trail(redis, KEYS)
     trail.add({"what": "said", "value": text})
     (line,) = trail.entries()

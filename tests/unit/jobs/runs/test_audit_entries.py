@@ -1,4 +1,4 @@
-"""What of a run is recorded: who asked, approved and signed in, what was changed, and nothing secret."""
+"""Audit entries of a run: who asked, approved and signed in, and each change, without secrets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def recorded(store: RunStore) -> list[dict[str, Any]]:
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end(store: RunStore, asker: Person, channel: Channel):
-    """Each entry says of itself when, who, which run, mailbox, space, tenant and account, and what was changed from what to what."""
+    """Each entry has its time, person, run, mailbox, space, tenant, account, and old and new values."""
     run = store.open(Channel(channel.mailbox), asker, ORIGIN)
     account = Account("tenant-9", "oid-1", "admin@contoso.com", ("role-1",))
     plan = {"plan": "p-1", "scope": "mailbox"}
@@ -85,7 +85,7 @@ def test_a_run_that_learns_its_mailbox(channel: Channel):
 
 
 def test_who_came_second_is_recorded(store: RunStore, asker: Person, channel: Channel):
-    """Somebody asked while another run was going on: that, too, is part of the trail, though the run never was."""
+    """A request that is refused because another run is active is recorded too."""
     first = store.open(channel, asker, ORIGIN)
     with pytest.raises(AlreadyRunningError):
         store.open(channel, Person("p-2", "eve@contoso.com"), replace(ORIGIN, message="m-2"))
@@ -95,7 +95,7 @@ def test_who_came_second_is_recorded(store: RunStore, asker: Person, channel: Ch
 
 
 def test_a_secret_that_was_shown(store: RunStore, asker: Person, channel: Channel):
-    """By the id of its key, together with the note that it was: never by its value."""
+    """A shown secret is recorded by its key id and never by its value."""
     run = store.open(channel, asker, ORIGIN)
     store.record_secret_shown("key-7", run.id)
     last = recorded(store)[-1]

@@ -122,7 +122,7 @@ def test_what_follows(events: list[Event], run: Run):
 
 
 def test_every_kind_is_in_the_table():
-    """No event was forgotten."""
+    """Every kind of event is in the table."""
     assert {OPENED.kind} | {event.kind for _, events, _ in TABLE for event in events} == set(Kind)
 
 
@@ -184,7 +184,7 @@ def test_settled(state: State, settled: bool):  # noqa: FBT001  a column of the 
     ],
 )
 def test_the_tenant_of_a_run(events: list[Event], tenant: str, bound_to: str):
-    """It is known while nobody is signed in, too; from the first approval on no sign-in of another one counts."""
+    """A run's tenant is known without a sign-in and cannot change after the first approval."""
     run = fold("R1", [OPENED, *events])
     assert (run.tenant, run.required_tenant) == (tenant, bound_to)
 

@@ -98,13 +98,13 @@ def test_a_finished_setup_is_a_record(store: RunStore, opened: Run, asker: Perso
 
 @pytest.mark.parametrize("kind", [Kind.CANCELLED, Kind.FAILED])
 def test_another_end_is_no_record(store: RunStore, opened: Run, kind: Kind):
-    """Nothing was proven."""
+    """A run with any other end leaves no record, because it proved nothing."""
     store.end(opened, Event(kind, now()))
     assert (store.channels.record(MAILBOX), store.channels.of_space("room-1")) == (None, ())
 
 
 def test_what_is_due_stays_until_it_is_done(store: RunStore):
-    """It is handed out once its time has come, and again a little later: who took it may have died with it."""
+    """A due run is handed out once, and again later in case its worker died."""
     store.schedule.add("A", now())
     store.schedule.add("B", now() + timedelta(minutes=1))
     assert (store.schedule.claim_due(), store.schedule.claim_due()) == (("A",), ())
@@ -112,14 +112,14 @@ def test_what_is_due_stays_until_it_is_done(store: RunStore):
 
 
 def test_a_clock_that_is_set_back_puts_nothing_off(store: RunStore):
-    """By an hour: what would be due an hour and a few seconds from now is due now; the longest pause itself stays."""
+    """A clock set back by an hour delays no run longer than the longest pause."""
     store.schedule.add("A", now() + timedelta(hours=1, seconds=5))
     store.schedule.add("B", now() + timedelta(hours=1))
     assert (store.schedule.claim_due(), store.schedule.claim_due()) == (("A",), ())
 
 
 def test_a_run_that_changed_is_due_by_itself(store: RunStore, opened: Run):
-    """Whoever wrote an event and died before telling a worker is made up for; an earlier time stands."""
+    """A run with a new event becomes due, even if its process dies before queuing it."""
     assert 10 < (store.redis.zscore("runs:due", opened.id) or 0) - now().timestamp() <= LEASE_S + 1
     store.schedule.add(opened.id, now())
     store.append(opened.id, Event(Kind.RESUMED, now()))
@@ -142,7 +142,7 @@ def test_one_worker_at_a_time(store: RunStore, opened: Run):
 
 
 def test_renewing_puts_the_run_on_the_due_list(store: RunStore, opened: Run):
-    """So that a worker that dies is followed by another, just after the lease has run out."""
+    """Renewing the lease makes the run due just after its end, so another worker replaces a dead one."""
     with store.lease(opened.id) as lease:
         assert lease is not None
         assert lease.renew()
@@ -166,7 +166,7 @@ def test_only_what_is_new_is_read(store: RunStore, opened: Run):
 
 
 def test_an_unknown_run(store: RunStore):
-    """There is none."""
+    """Loading an unknown run raises ``RunGoneError``."""
     with pytest.raises(RunGoneError):
         store.load("NOBODY")
 
@@ -178,7 +178,7 @@ def test_an_older_worker_reads_what_a_newer_one_wrote(store: RunStore, opened: R
 
 
 def test_nothing_is_added_to_a_run_that_is_gone(store: RunStore, opened: Run):
-    """Redis came back without its data: whoever still works on the run hears so, and leaves nothing behind that is half a run."""
+    """After Redis lost its data, appending to the old run raises ``RunGoneError`` and stores nothing."""
     store.redis.flushall()
     with pytest.raises(RunGoneError):
         store.append(opened.id, Event(Kind.RUNNING, now(), step="ids"))
@@ -186,7 +186,7 @@ def test_nothing_is_added_to_a_run_that_is_gone(store: RunStore, opened: Run):
 
 
 def test_a_check_holds_nothing(store: RunStore, asker: Person, opened: Run):
-    """Any number beside a setup; the newest one is found by its mailbox."""
+    """Any number of checks can run during a setup, and the newest is found by its mailbox."""
     first, second = (store.check(Channel(MAILBOX), asker, ORIGIN) for _ in range(2))
     store.channels.set_last_check(MAILBOX, second.id)
     assert (first.kind, first.detailed, store.last_check(MAILBOX)) == ("check", True, second)
@@ -216,7 +216,7 @@ def test_a_space_lists_every_open_run(store: RunStore, twelve: list[Run]):
 
 
 def test_a_space_lists_open_runs_before_ended_ones(store: RunStore, twelve: list[Run]):
-    """So an old open one is never out of sight; of the ended ones the newest fill the ten."""
+    """A space lists open runs first and fills up to ten with the newest ended ones."""
     for run in twelve[2:]:
         store.end(run, Event(Kind.CANCELLED, now()))
     assert (listed(store), store.count_in_space("room-1")) == (["m1", "m0", *(f"m{each}" for each in range(11, 3, -1))], 12)
@@ -237,7 +237,7 @@ def test_the_claim_of_a_message_ends(store: RunStore, asker: Person, opened: Run
 
 
 def test_a_secret_is_handed_over_once_and_for_all(store: RunStore):
-    """By its key id."""
+    """A shown secret is remembered by its key id."""
     store.record_secret_shown("k1")
     assert (store.was_secret_shown("k1"), store.was_secret_shown("k2")) == (True, False)
 
@@ -248,7 +248,7 @@ def test_ids_can_be_read_aloud():
 
 
 def test_a_mailbox_lists_its_runs(store: RunStore, asker: Person, opened: Run):
-    """Oldest first, ended or not, wherever they were asked for; a run that was refused, or is gone, is none."""
+    """A mailbox lists its existing runs from every space, oldest first, open or ended."""
     with pytest.raises(AlreadyRunningError):
         store.open(Channel(MAILBOX), asker, replace(ORIGIN, message="message-2"))
     store.end(opened, Event(Kind.CANCELLED, now()))
@@ -266,7 +266,7 @@ def test_a_mailbox_lists_its_runs(store: RunStore, asker: Person, opened: Run):
 def test_an_undone_channel_is_listed_nowhere(
     store: RunStore, asker: Person, opened: Run, state: State, kind: Kind, listed: tuple[str, ...]
 ):
-    """Not in the space of its setup, not for who asked; one of which nothing was put back is what it was."""
+    """An undone channel is no longer listed, unless the undo reversed no change."""
     store.end(opened, Event(Kind.FINISHED, now()))
     undo = store.open(Channel(MAILBOX), asker, Origin("room-2", message="message-2"), RunKind.UNDO)
     change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")

@@ -19,25 +19,25 @@ FACTS = {"mail_send": "mail-id", "sp_id": "sp-1"}
 
 
 async def test_nothing_to_consent_to(given: Callable[..., StepContext], cloud: Any):
-    """Where Exchange exposes no Mail.Send, the consent is skipped."""
+    """Admin consent is skipped if Exchange does not expose Mail.Send."""
     assert await STEP.inspect(given()) == Finding("admin_consent", State.SKIPPED, seen=Text("skipped.mail_send_not_exposed"))
 
 
 async def test_an_assignment_is_consent(given: Callable[..., StepContext], cloud: Any):
-    """Only the grants count, whoever made them."""
+    """Consent is given once the app role is assigned, no matter who assigned it."""
     cloud.on(READ, [{"appRoleId": "other"}, {"appRoleId": "MAIL-ID"}])
     assert await STEP.inspect(given(facts=FACTS)) == Finding("admin_consent", State.OK, seen=Text("seen.consent"))
 
 
 async def test_without_it_the_administrator_is_waited_for(given: Callable[..., StepContext], cloud: Any):
-    """Nobody has pressed anything."""
+    """Without consent the step waits for the administrator."""
     cloud.on(READ, [])
     found = await STEP.inspect(given(facts=FACTS))
     assert found == Finding("admin_consent", State.WAITING, seen=Text("seen.no_consent"), waiting_for=Turn.ADMINISTRATOR)
 
 
 async def test_a_fresh_redirect_waits_for_the_directory(given: Callable[..., StepContext], cloud: Any):
-    """A word that is minutes old may be ahead of the grants: the clock is waited for, and it is looked at again."""
+    """After a fresh redirect the step waits and looks again, because the grant may appear later."""
     cloud.on(READ, [])
     found = await STEP.inspect(given(facts=FACTS, answers={"consent": "granted"}))
     assert (found.state, found.waiting_for, found.seen) == (State.WAITING, Turn.TIME, Text("seen.consent_settles"))

@@ -25,7 +25,7 @@ def row(ctx: Any, status: str, recipient: str = "probe@else.test") -> dict[str, 
 
 
 async def test_an_agent_is_asked(given: Callable[..., StepContext]):
-    """Nobody has said that it is there."""
+    """The step waits for an agent to confirm that the mail has arrived."""
     found = await HAS.inspect(given())
     assert found == Finding("agent_has_it", State.WAITING, seen=Text("seen.agent_asked"), waiting_for=Turn.AGENT)
 
@@ -40,7 +40,7 @@ async def test_an_agents_word_counts(given: Callable[..., StepContext]):
     [Finding("agent_answer", State.OK), Finding("agent_answer", State.WAITING, cause="sender_restricted", facts={"answer_failed_at": "t"})],
 )
 async def test_an_answer_shows_it_better(given: Callable[..., StepContext], answer: Finding):
-    """Whoever answered has had it, even where the answer was stopped on its way."""
+    """An answer proves that the agent had the mail, even if the answer was stopped on its way."""
     answered = Event(Kind.FOUND, now(), step="agent_answer", finding=answer)
     assert await HAS.inspect(given(events=(answered,))) == Finding("agent_has_it", State.OK, seen=Text("seen.shown_by_answer"))
 
@@ -58,7 +58,7 @@ async def test_a_delivered_answer_is_the_proof(given: Callable[..., StepContext]
     "recipient", [None, "x1@mail.webexconnect.io", "X1@mail.webexconnect.io", "Support@contoso.com", "upn@contoso.com"]
 )
 async def test_what_is_no_answer(given: Callable[..., StepContext], cloud: Any, recipient: str | None):
-    """Nothing, only the copy, or a mail of the mailbox to itself: the agent is waited for, and it is looked at again."""
+    """The step waits for the agent if only the copy, a mail to itself, or no mail was sent."""
     ctx = given(facts={"upn": "UPN@contoso.com"})
     cloud.on(TRACE, [row(ctx, "delivered", recipient)] if recipient else [])
     found = await ANSWER.inspect(ctx)
@@ -77,7 +77,7 @@ async def test_what_is_no_answer(given: Callable[..., StepContext], cloud: Any, 
     ],
 )
 async def test_an_answer_that_failed_is_explained(given: Callable[..., StepContext], cloud: Any, words: str, cause: str):
-    """By the trace's words where they are known."""
+    """A failed answer gets its cause from the trace's text if that is known."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, "failed")])
     cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='probe@else.test')", [{"description": words}])

@@ -58,7 +58,7 @@ async def test_the_bots_own_address_carries_no_mail(given: Callable[..., StepCon
 
 @pytest.mark.parametrize("name", ["id", "appId"])
 async def test_an_app_without_its_ids_says_nothing(given: Callable[..., StepContext], cloud: Any, name: str):
-    """What the documents promise is missing: nothing is concluded."""
+    """An app without a documented id is a malformed answer."""
     cloud.on(READ, {key: value for key, value in APP.items() if key != name})
     with pytest.raises(MalformedAnswer, match=f"an object without {name}"):
         await STEP.inspect(given(facts=FACTS))
@@ -90,7 +90,7 @@ async def test_what_an_app_may_lack(given: Callable[..., StepContext], cloud: An
     ],
 )
 async def test_what_stops_no_mail(given: Callable[..., StepContext], cloud: Any, part: dict[str, object], state: State):
-    """A wider audience, and a permission that is granted though not declared: a check warns, and a setup puts it right."""
+    """A check only warns of a wider audience or an undeclared but granted permission."""
     cloud.on(READ, APP | part)
     assert STEP.diagnosis.as_check_result(await STEP.inspect(given(facts=FACTS))).state is state
 
@@ -116,7 +116,7 @@ async def test_a_new_app_is_made_whole(given: Callable[..., StepContext], cloud:
 
 
 async def test_an_app_that_is_there_is_merged_into(given: Callable[..., StepContext], cloud: Any):
-    """What somebody else has put there stays, in front."""
+    """Values of other people in an existing app are kept, in front of ours."""
     other = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "user-read", "type": "Scope"}]}
     web = {"redirectUris": ["https://else.test/x"], "logoutUrl": "https://else.test/out"}
     cloud.on(READ, APP | {"web": web, "requiredResourceAccess": [other]})
@@ -128,7 +128,7 @@ async def test_an_app_that_is_there_is_merged_into(given: Callable[..., StepCont
 
 
 async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Callable[..., StepContext], cloud: Any):
-    """It is looked for once more before anything is written, and merged into if it is there after all."""
+    """A missing app is read once more before the write, and merged into if it exists after all."""
     cloud.on(READ, (404, {"error": {"code": "Request_ResourceNotFound"}}), APP | {"web": {"redirectUris": ["https://else.test/x"]}})
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -165,7 +165,7 @@ NO_NAME = "GET /applications(appId='theirs')"
     [([BY_HAND], "theirs"), ([BY_HAND, BY_HAND | {"appId": "other"}], ""), ([BY_HAND | {"uniqueName": "x"}], ""), ([], "")],
 )
 async def test_an_app_made_by_hand_is_offered(given: Callable[..., StepContext], cloud: Any, apps: list[Any], offered: str):
-    """One for the same Call Back URL; of several none is picked, and one with a name belongs to somebody's program."""
+    """One manually created app for the same Call Back URL is offered; of several none is chosen."""
     cloud.on("GET /applications", apps)
     ctx = given(facts=FACTS)
     ctx.looking = True
@@ -221,7 +221,7 @@ async def test_a_name_that_is_not_kept_is_not_asked_for_again(given: Callable[..
 async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
     given: Callable[..., StepContext], cloud: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    """The conflict is with one that shows a moment later: there is never a second one beside it."""
+    """A conflict with an app that appears a moment later leads to a merge, not to a second app."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
     missing = (404, {"error": {"code": "Request_ResourceNotFound"}})
     cloud.on(READ, missing, missing, missing, APP)
@@ -232,7 +232,7 @@ async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
 
 
 async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., StepContext], cloud: Any, monkeypatch: pytest.MonkeyPatch):
-    """A deleted app may keep it for 30 days: the next one has the run's id behind it, and every run finds it."""
+    """A deleted app may keep its name for 30 days, so the next one has the run's id appended."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
     cloud.refuse(WRITE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
     ctx = given(facts=FACTS)
@@ -250,7 +250,7 @@ BY_ID = "GET /applications(appId='client-1')"
 
 
 async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(given: Callable[..., StepContext], cloud: Any):
-    """Where the directory does not keep the name that the bot gave it."""
+    """A check finds the app by an earlier run's client ID if the directory dropped its unique name."""
     cloud.on(BY_ID, APP)
     ctx = given(facts=FACTS, kind="check", brief=Brief(client_id="client-1"))
     found = await STEP.inspect(ctx)
@@ -279,7 +279,7 @@ async def test_a_fix_of_such_an_app_makes_no_second_one(given: Callable[..., Ste
 async def test_an_app_made_anew_has_another_client_id(
     given: Callable[..., StepContext], cloud: Any, kind: str, given_id: str, there: Any, state: State
 ):
-    """Webex Connect has the client ID of the one that is gone: a check says so, and knows the new one; a setup and a fix use that."""
+    """A check reports that Webex Connect has a deleted app's client ID; a setup uses the new app."""
     cloud.on(READ, APP)
     if there:
         cloud.on("GET /applications(appId='client-0')", there)
@@ -301,7 +301,7 @@ EXPOSES = {"id": "graph-sp", "oauth2PermissionScopes": [{"id": "user-read", "val
 async def test_a_permission_that_the_tenant_does_not_know_is_taken_out(
     given: Callable[..., StepContext], cloud: Any, kind: str, state: State
 ):
-    """It breaks every consent (AADSTS65006), though not the mail that flows: the plan says so, and everything else stays."""
+    """An unknown permission is planned for removal, because it breaks every consent (AADSTS65006)."""
     cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
     ctx = given(facts=FACTS, kind=kind)
     found = STEP.diagnosis.as_check_result(await STEP.inspect(ctx)) if kind == "check" else await STEP.inspect(ctx)
@@ -314,7 +314,7 @@ async def test_a_permission_that_the_tenant_does_not_know_is_taken_out(
 
 
 async def test_a_permission_to_take_out_is_told_beside_what_else_is_wrong(given: Callable[..., StepContext], cloud: Any):
-    """Nothing is taken out that the plan has not shown."""
+    """The plan names a permission that it removes, even if another fault is reported first."""
     cloud.on(READ, APP | {"web": {}, "requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -337,7 +337,7 @@ async def test_what_cannot_be_judged_stays(
     principal: dict[str, object] | None,
     asked: bool,  # noqa: FBT001  a column of the table
 ):
-    """A resource that does not tell what it exposes, that is not there, or is neither Exchange nor Graph; our own is not asked after."""
+    """A permission stays if its resource is missing, lists nothing, or is neither Exchange nor Graph."""
     cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, entry]})
     if principal is not None:
         cloud.on(GRAPH, principal)

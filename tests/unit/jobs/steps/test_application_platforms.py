@@ -44,7 +44,7 @@ ELSEWHERE = [
 async def test_a_callback_of_another_platform_is_moved_to_web(
     given: Callable[..., StepContext], cloud: Any, there: list[str], platforms: dict[str, list[str]], key: str, cause: str
 ):
-    """Its tokens end after a day, or its secret is refused, also where it stands under Web as well; what is somebody else's stays."""
+    """A callback under another platform is moved to Web, and the URIs of others stay there."""
     app = (
         APP
         | {"web": {"redirectUris": there}}
@@ -64,7 +64,7 @@ async def test_a_callback_of_another_platform_is_moved_to_web(
 
 
 async def test_an_undo_puts_the_platforms_back(given: Callable[..., StepContext], cloud: Any):
-    """The callback goes where it was, beside what somebody has put there since."""
+    """An undo moves the callback back and keeps the URIs that others have added since."""
     before = APP | {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[:1]}}
     after = APP | {"spa": {"redirectUris": ["https://else.test/x"]}}
     cloud.on(READ, before, APP).on("GET /applications/object-1", after, after, before)
@@ -89,7 +89,7 @@ async def test_the_bots_own_address_under_another_platform_carries_no_mail(
 
 
 async def test_webex_connects_address_counts_first(given: Callable[..., StepContext], cloud: Any):
-    """One of the bot's own that stands elsewhere hides none that is missing."""
+    """A missing address of Webex Connect is reported before a misplaced one of the bot."""
     cloud.on(READ, APP | {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[1:]}})
     found = await STEP.inspect(given(facts=FACTS, kind="check"))
     assert (found.state, found.cause) == (State.WRONG, "redirect_uri_mismatch")

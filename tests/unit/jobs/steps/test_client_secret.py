@@ -55,7 +55,7 @@ async def test_nobody_has_a_secret(given: Callable[..., StepContext], cloud: Any
 
 
 async def test_a_secret_that_nobody_can_see_does_not_count(given: Callable[..., StepContext], cloud: Any):
-    """One that is listed, but neither sealed here nor handed over, is as good as none."""
+    """A listed secret that was neither sealed here nor shown counts as missing."""
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect OTHER", 300), secret("k2", "by hand", 300)]})
     assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.none")
 
@@ -96,7 +96,7 @@ async def test_a_secret_that_was_handed_over(
 async def test_a_tenant_may_forbid_the_secret_that_is_needed(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, secrets: list[float], seen: str
 ):
-    """No plan of ours gets around the tenant's policy."""
+    """If the tenant's policy forbids secrets, the step is wrong and has no plan."""
     store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect X", days) for days in secrets]}).on(POLICY, FORBIDS)
     ctx = given(facts=FACTS | {"key_id": "k1"})
@@ -111,7 +111,7 @@ async def test_a_tenant_may_forbid_the_secret_that_is_needed(
 async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, kind: str, days: float
 ):
-    """Mail flows and a setup goes on; somebody is told that the next secret needs an exception."""
+    """A policy that forbids secrets is a warning while one is valid: the next needs an exception."""
     store.record_secret_shown("k1")
     there = secret("k1", "Webex Connect X", days)
     cloud.on(APP, {"passwordCredentials": [there]}).on(POLICY, FORBIDS)
@@ -128,7 +128,10 @@ async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
 
 @pytest.mark.parametrize("limit", ["P30D", "P7D", "P1D", "PT1H"])
 async def test_the_secret_that_a_run_has_made_is_never_replaced(given: Callable[..., StepContext], cloud: Any, vault: Vault, limit: str):
-    """However short the tenant lets it live: the next would end no later, and the run would make one after the other."""
+    """A run never replaces its own secret, however short the tenant's limit is.
+
+    The next one would end no later, so the run would create one after the other.
+    """
     ctx = given(facts=FACTS)
     vault.put(f"secret:{ctx.run.id}", "value", 60)
     vault.put(f"secret-key:{ctx.run.id}", "k1", 60)
@@ -139,7 +142,7 @@ async def test_the_secret_that_a_run_has_made_is_never_replaced(given: Callable[
 
 @pytest.mark.parametrize(("days", "state"), [(29, State.OK), (11, State.OK), (9, State.WRONG)])
 async def test_soon_is_a_third_of_a_short_life(given: Callable[..., StepContext], cloud: Any, store: RunStore, days: float, state: State):
-    """Where a secret lives for 30 days at most, one with 29 left is as good as new, for the next run as well."""
+    """With a limit of 30 days, a secret with 29 days left is as good as new, also for the next run."""
     store.record_secret_shown("k1")
     limit = restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P30D"})
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]}).on(POLICY, limit)
@@ -181,7 +184,7 @@ async def test_a_secret_is_made_and_sealed(given: Callable[..., StepContext], cl
 
 
 async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., StepContext], cloud: Any):
-    """After a death between making and sealing, the secret that nobody can see is removed before another is made."""
+    """After a crash before sealing, the unknown secret is removed before a new one is created."""
     begun = Event(Kind.CHANGING, now(), step="client_secret", finding=Finding("client_secret", State.WRONG))
     ctx = given(facts=FACTS, changed={"client_secret": now()}, events=(Event(Kind.RESUMED, now()), begun))
     mine, other = secret("k1", f"Webex Connect {ctx.run.id}", 300), secret("k2", "Webex Connect OTHER", 300)
@@ -209,7 +212,7 @@ async def test_six_months_are_six_months(given: Callable[..., StepContext], chan
 async def test_a_secret_made_by_hand_may_be_the_one_in_use(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, kind: str, state: State, days: float | None, cause: str
 ):
-    """A valid one that bears no name of the bot's: a check says that it may be so, a fix makes one that is known."""
+    """A check warns that an unknown valid secret may be in use, and a fix creates a known one."""
     store.record_secret_shown("k1")
     ours = [secret("k1", "Webex Connect EARLIER", days)] if days else []
     cloud.on(APP, {"passwordCredentials": [*ours, secret("k9", "by hand", 90)]})
@@ -233,7 +236,7 @@ async def test_no_other_secret_excuses_one_that_is_gone(
 async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, given_id: str, state: State
 ):
-    """A fix makes one, and with it the form tells the new client ID."""
+    """A fix creates a secret for a new app, so that the form shows the new client ID too."""
     cloud.on(APP, {"appId": "client-1", "passwordCredentials": [secret("k1", "Webex Connect R0", 300)]})
     ctx = given(facts=FACTS | {"key_id": "k1"}, kind="fix", brief=Brief(client_id=given_id))
     store.record_secret_shown("k1")

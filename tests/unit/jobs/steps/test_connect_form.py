@@ -16,7 +16,7 @@ PARTS = [MailboxFields(), AppFields(), AddressFields(), Token()]
 
 @pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
 async def test_a_part_waits_for_the_requester(given: Callable[..., StepContext], step: Step):
-    """Nobody has said that the form is saved."""
+    """Each part of the form waits until the requester confirms that it is saved."""
     assert await step.inspect(given()) == Finding(step.name, State.WAITING, seen=Text("seen.form_open"), waiting_for=Turn.REQUESTER)
 
 

@@ -1,4 +1,4 @@
-"""M5: the organisation may be customized."""
+"""M5: the organization can be customized."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automati
 
 @pytest.mark.parametrize("rows", [[{"IsDehydrated": False}], [{"IsDehydrated": "False"}]])
 async def test_customized(given: Callable[..., StepContext], cloud: Any, rows: list[object]):
-    """As the tenant says, which is no proof."""
+    """The step is OK if the tenant reports that it is customized, although that is no proof."""
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
     assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Text("seen.customized"))
 
@@ -38,7 +38,7 @@ async def test_a_tenant_that_does_not_tell(given: Callable[..., StepContext], cl
 
 
 async def test_who_may_not_ask_the_tenant_is_told_nothing(given: Callable[..., StepContext], cloud: Any):
-    """Left out, as where it does not tell: whether there is anything to save is known all the same, and M4 finds out."""
+    """Without access to the organization the step is skipped, if the policies can be read."""
     cloud.refuse("Get-OrganizationConfig", 403).on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
     assert await STEP.inspect(ctx) == STEP.skipped(Text("skipped.customization_untold"))
@@ -68,7 +68,7 @@ NOT_YET = "The command you tried to run isn't currently allowed in your organiza
 async def test_a_flag_that_stays_is_waited_for_by_the_policy(
     given: Callable[..., StepContext], cloud: Any, runtime_of: Callable[[Settings], Runtime], work_settings: Settings
 ):
-    """IsDehydrated is true for hours after the cmdlet: it is run once, and M4 is tried again, with growing pauses, until it is taken."""
+    """The cmdlet runs once, and M4 is retried with growing pauses while ``IsDehydrated`` stays true."""
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(f"Get-{POLICY}", [DEFAULT])
     cloud.refuse("Enable-OrganizationCustomization", 400, "BadRequest", NOT_REQUIRED).refuse(f"New-{POLICY}", 400, "BadRequest", NOT_YET)
     steps = {"customization": STEP, "outbound_policy": OutboundPolicy()}

@@ -13,11 +13,11 @@ STEP = EmailApp()
 
 
 async def test_the_app_is_believed_by_its_callback(given: Callable[..., StepContext]):
-    """Whoever gives a Call Back URL has seen the app."""
+    """A Call Back URL from the requester proves that the app exists."""
     assert await STEP.inspect(given()) == Finding("email_app", State.OK, seen=Text("seen.said_by_requester"))
 
 
 async def test_without_a_callback_the_requester_is_waited_for(given: Callable[..., StepContext], channel: Channel):
-    """Nobody has said anything yet."""
+    """Without a Call Back URL the step waits for the requester."""
     found = await STEP.inspect(given(channel=replace(channel, callback_url="")))
     assert found == Finding("email_app", State.WAITING, waiting_for=Turn.REQUESTER)

@@ -79,6 +79,6 @@ def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Callable[..
 
 
 async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Callable[..., StepContext]):
-    """An empty list says that there is no mailbox, which is another step's fact, and nothing of its values."""
+    """A missing mailbox raises ``NotFound``: another step reports it, and its forwarding is unknown."""
     with pytest.raises(NotFound):
         await STEP.inspect(given())

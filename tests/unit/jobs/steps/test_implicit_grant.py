@@ -34,7 +34,7 @@ async def test_the_box(given: Callable[..., StepContext], cloud: Any, app: dict[
 
 
 async def test_ticking_it_keeps_the_rest(given: Callable[..., StepContext], cloud: Any):
-    """``web`` is written whole, with the redirect addresses that are there, and those of the app's own that a stale read may lack."""
+    """Ticking the box writes ``web`` with every redirect URI, even one that a stale read lacks."""
     cloud.on(READ, {"web": {"redirectUris": ["https://a.test/callback"]}})
     ctx = given(facts={"object_id": "object-1"})
     found = await STEP.inspect(ctx)
@@ -50,7 +50,7 @@ async def test_ticking_it_keeps_the_rest(given: Callable[..., StepContext], clou
 
 @pytest.mark.parametrize("on", [True, False])
 async def test_a_check_says_that_nothing_needs_it(given: Callable[..., StepContext], cloud: Any, on: bool):  # noqa: FBT001  a column of the table
-    """Whether it is ticked or not: it is the article's, and no token comes to be by it (CHECKLIST O10)."""
+    """A check says that no token depends on the box, whether it is ticked or not (CHECKLIST O10)."""
     cloud.on(READ, {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": on}}})
     found = STEP.diagnosis.as_check_result(await STEP.inspect(given(kind="check")))
     assert found.seen is not None

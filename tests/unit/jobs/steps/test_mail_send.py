@@ -18,7 +18,7 @@ SMTP, MAIL = {"id": "smtp-id", "type": "Scope"}, {"id": "mail-id", "type": "Role
 
 
 async def test_a_tenant_without_mail_send_goes_without(given: Callable[..., StepContext], cloud: Any):
-    """Where Exchange exposes none, the row is skipped with the reason, and nothing is asked."""
+    """The row is skipped with a reason and without a request if Exchange does not expose Mail.Send."""
     found = await STEP.inspect(given())
     assert (found, cloud.asked) == (Finding("mail_send", State.SKIPPED, seen=Text("skipped.mail_send_not_exposed")), [])
 

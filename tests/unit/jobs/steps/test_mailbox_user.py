@@ -33,7 +33,7 @@ EXPECTED = Text("expected.mailbox_user")
 async def test_what_a_user_may_lack(
     given: Callable[..., StepContext], cloud: Any, person: object, mailbox: list[object], seen: str, cause: str, kind: str
 ):
-    """Each gap has its cause, and the user's id is known all the same; only a check looks further where there is no mailbox."""
+    """Each gap of a user has its cause; only a check looks on if the mailbox is missing."""
     cloud.on(USER, person).on("Get-Mailbox", mailbox)
     found = await STEP.inspect(given(kind=kind))
     assert (found.state, found.seen, found.expected, found.cause) == (State.WRONG, Text(seen, UPN), EXPECTED, cause)
@@ -51,7 +51,7 @@ async def test_what_a_user_may_lack(
     ],
 )
 async def test_a_user_with_a_mailbox_holds(given: Callable[..., StepContext], cloud: Any, person: object, mailbox: object):
-    """A licence in its days of grace is one, and a shared mailbox needs none."""
+    """A license in its grace period is valid, and a shared mailbox needs none."""
     cloud.on(USER, person).on("Get-Mailbox", [mailbox])
     shared = {"shared": "yes"} if "Shared" in str(mailbox) else {}
     assert await STEP.inspect(given()) == Finding("mailbox_user", State.OK, seen=Text("seen.mailbox", UPN), facts=FACTS | shared)
@@ -67,7 +67,7 @@ async def test_a_shared_mailbox_s_account_is_blocked_as_a_rule(given: Callable[.
 
 
 async def test_the_mailbox_names_its_owner(given: Callable[..., StepContext], cloud: Any):
-    """Where the directory finds nobody by the mailbox's address, Exchange says whose it is."""
+    """If the directory has no user with the mailbox's address, Exchange names the owner."""
     upn = "svc@contoso.com"
     cloud.on("Get-Mailbox", [{"UserPrincipalName": upn}]).on(f"GET /users/{upn}", PERSON | {"userPrincipalName": upn}).on("GET /users", [])
     found = await STEP.inspect(given())

@@ -1,4 +1,4 @@
-"""The step of docs/adding-a-step.md does what the page says, as it stands there."""
+"""The step in docs/adding-a-step.md works as the page says."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def step(monkeypatch: pytest.MonkeyPatch) -> Step:
 
 
 async def test_it_looks_plans_and_changes(step: Step, given: Callable[..., StepContext], cloud: Any):
-    """It is wrong where there is a hold, and one cmdlet takes it off."""
+    """The step is wrong if the mailbox is on hold, and one cmdlet removes the hold."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": True}])
     ctx = given()
     found = await step.inspect(ctx)
@@ -44,7 +44,7 @@ async def test_it_looks_plans_and_changes(step: Step, given: Callable[..., StepC
 
 @pytest.mark.parametrize(("now", "state"), [(True, State.OK), (False, State.WRONG)])
 async def test_it_is_undone(step: Step, given: Callable[..., StepContext], cloud: Any, now: bool, state: State):  # noqa: FBT001
-    """Back where there is a hold again; else there is something to put back."""
+    """The undo is done once the hold is back, and has work to do until then."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": now}])
     ctx = given(kind="undo")
     past = RecordedChange(step.name, step.plan(ctx, step.ok())[0], Text("seen.on_hold"), {"held": "true"}, {"held": "false"}, ("run-1",))

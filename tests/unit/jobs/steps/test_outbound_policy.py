@@ -44,7 +44,7 @@ async def test_the_default_policy_does_not_forward(given: Callable[..., StepCont
 
 
 async def test_a_policy_that_is_on_holds(given: Callable[..., StepContext], cloud: Any):
-    """The policy that applies says On, whoever made it."""
+    """The step is OK if the policy that applies says On, no matter who created it."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS])
     seen = Text("seen.outbound", {"mode": "On", "policy": NAME})
     found = await STEP.inspect(given())
@@ -57,7 +57,7 @@ async def test_a_policy_that_is_on_holds(given: Callable[..., StepContext], clou
 async def test_a_rule_for_a_group_leaves_a_doubt(
     given: Callable[..., StepContext], cloud: Any, kind: str, state: State, default: str, above: str, who: dict[str, object]
 ):
-    """Whether it would stop the copy or let it through: a check says what may be; a setup does not take the chance."""
+    """A rule for a group is a possible cause in a check and wrong in a setup."""
     policies = [DEFAULT | {"AutoForwardingMode": default}, {"Name": "Sales", "AutoForwardingMode": above}]
     rule = {"Name": "Sales only", POLICY: "Sales", "Priority": 0, "State": "Enabled"} | who
     cloud.on(f"Get-{POLICY}", policies).on(f"Get-{RULE}", [rule])
@@ -107,7 +107,7 @@ ABOVE = [{"Name": f"Rule {number}", POLICY: "Sales", "From": ["a@contoso.com"], 
     ],
 )
 async def test_the_plan_says_which_rules_move_down(given: Callable[..., StepContext], cloud: Any, rules: list[Any], note: Text | None):
-    """A rule on top shifts the others by one; one of ours that is there already only those above it."""
+    """The plan says how many rules move down: all of them, or only those above our existing rule."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", rules)
     ctx = given()
     found = await STEP.inspect(ctx)
@@ -125,7 +125,7 @@ async def test_a_second_try_completes_the_first(given: Callable[..., StepContext
 
 
 async def test_a_rule_that_is_there_is_put_on_top(given: Callable[..., StepContext], cloud: Any):
-    """Nothing is made twice."""
+    """An existing rule of ours is moved to the top, and no second one is created."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | {"Priority": 3}])
     await STEP.apply(given(), WRONG)
     assert cloud.writes[1:] == [(f"Set-{RULE}", {"Identity": NAME, "Priority": 0})]
@@ -170,7 +170,11 @@ OTHERS: list[tuple[dict[str, Any], dict[str, Any], str, Text]] = [
 async def test_whom_somebody_else_put_into_our_rule_stays(
     given: Callable[..., StepContext], cloud: Any, who: dict[str, Any], sent: dict[str, Any], shown: str, after: Text
 ):
-    """The plan names who is covered and what goes, the commands are what is sent; a rule above is why it is wrong at all."""
+    """Addresses that others put into our rule stay, and the plan names who is covered and what goes.
+
+    The commands in the plan equal the requests. The step is wrong only because a rule is above
+    ours.
+    """
     above = {"Name": "Baseline", POLICY: "Default", "SenderDomainIs": ["contoso.com"], "Priority": 0, "State": "Enabled"}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [above, RULE_OF_OURS | who | {"Priority": 1}])
     cloud.on("Get-Mailbox", [{"EmailAddresses": [f"SMTP:{MAILBOX}", f"smtp:{ALIAS}"]}])
@@ -185,7 +189,7 @@ async def test_whom_somebody_else_put_into_our_rule_stays(
 
 @pytest.mark.parametrize("who", [row[0] for row in OTHERS])
 async def test_an_undo_gives_them_back_what_they_had(given: Callable[..., StepContext], cloud: Any, who: dict[str, Any]):
-    """Also where the fix was killed before it had read back: what it makes of such a rule is known, and is nobody else's."""
+    """An undo restores the rule, even if the fix was killed before it had read the rule back."""
     bent = RULE_OF_OURS | who | {"State": "Disabled"}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [bent])
     cloud.on("Get-Mailbox", [{"EmailAddresses": [f"SMTP:{MAILBOX}", f"smtp:{ALIAS}"]}])
@@ -236,7 +240,7 @@ async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..
 
 
 async def test_an_undo_bends_it_back(given: Callable[..., StepContext], cloud: Any):
-    """As somebody had left it: off, with its exceptions and its policy."""
+    """An undo restores the rule as it was: disabled, with its exceptions and its policy."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS])
     ctx = given(kind="undo")
     was, left = (await STEP.inspect(ctx)).values, (await STEP.inspect(ctx)).values
@@ -255,7 +259,7 @@ async def test_an_undo_bends_it_back(given: Callable[..., StepContext], cloud: A
 
 @pytest.mark.parametrize(("answer", "state"), [([{"EmailAddresses": ["SMTP:svc@contoso.com"]}], State.OK), ([], State.WRONG)])
 async def test_a_rule_may_name_the_mailbox_otherwise(given: Callable[..., StepContext], cloud: Any, answer: list[object], state: State):
-    """By an alias, which only Exchange can tell; it is asked where a rule names somebody who is not known."""
+    """A rule that names an unknown address is compared with the mailbox's aliases in Exchange."""
     rule = RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).on("Get-Mailbox", answer)
     assert (await STEP.inspect(given())).state is state
@@ -280,7 +284,7 @@ def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., Step
 
 
 def test_the_pauses_make_a_day_and_end_before_the_sign_in():
-    """24 hours at least, as Microsoft says; the sign-in is kept longer than that, and no pause is longer than anything may be put off."""
+    """The pauses add up to the 24 hours that Microsoft names and end before the sign-in does."""
     pauses = [CUSTOMIZATION_S[min(number, len(CUSTOMIZATION_S) - 1)] for number in range(DAY_TRIES + 1)]
     assert 24 * 3600 <= sum(pauses) < SESSION_S
     assert max(pauses) <= LONGEST_PAUSE_S

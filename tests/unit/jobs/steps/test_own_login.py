@@ -64,7 +64,7 @@ async def test_a_dead_sign_in_does_not_hold_up_the_fix(
 async def test_what_the_fix_has_written_may_not_be_known_yet(
     given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any, number: int, ago: int, state: State
 ):
-    """For two minutes after a change what it may bring about is waited for; only then is the bot's own sign-in no good any more."""
+    """An error that a change may cause gets two minutes before the sign-in counts as invalid."""
     vault.put("check-secret:support@contoso.com", "s3cr~t.Value", 60)
     made = replace(work_settings, login_url=provider.base)
     with sync_client(made) as http:
@@ -95,7 +95,7 @@ def test_a_fix_proves_the_way_that_was_broken(given: Callable[..., StepContext],
 
 
 def test_a_new_secret_takes_the_form(given: Callable[..., StepContext]):
-    """Beside the proof of answers, for Webex Connect has to be given it."""
+    """A new secret adds the form's steps to the proof of answers, because Webex Connect needs it."""
     steps = steps_of(planned(given(kind="fix"), "client_secret"))
     assert {"token", "app_fields", *PROOF} <= steps.keys()
 

@@ -36,7 +36,7 @@ async def test_ids_are_read_from_the_tenant(given: Callable[..., StepContext], c
 
 
 async def test_no_exchange_in_the_tenant(given: Callable[..., StepContext], cloud: Any):
-    """Without Exchange Online's service principal there is nothing to permit: it is made where the tenant has the service."""
+    """A missing service principal of Exchange Online is created if the tenant has the service."""
     ctx = given()
     found = await STEP.inspect(ctx)
     assert (found.state, found.cause, found.seen) == (State.WRONG, "exchange_service_missing", Text("seen.no_exchange"))
@@ -57,7 +57,7 @@ async def test_no_exchange_in_the_tenant(given: Callable[..., StepContext], clou
     ],
 )
 def test_a_tenant_without_the_service(given: Callable[..., StepContext], error: CloudError, told: bool):  # noqa: FBT001  a column of the table
-    """Graph makes none there; that is said, in its words. What else keeps it from being made is not its business."""
+    """A tenant without the service is reported in Graph's words; other errors are left to the engine."""
     found = STEP.explain_error(given(), error)
     assert (found is not None) is told
     if found:
@@ -65,7 +65,7 @@ def test_a_tenant_without_the_service(given: Callable[..., StepContext], error: 
 
 
 def test_ids_that_are_not_exposed_cannot_be_mended(given: Callable[..., StepContext]):
-    """No change of ours makes Exchange expose SMTP.Send."""
+    """The plan is empty if Exchange does not expose SMTP.Send, because no change of ours adds it."""
     assert STEP.plan(given(), Finding("permissions", State.WRONG, cause="permission_id_unknown")) == ()
 
 
@@ -78,7 +78,7 @@ async def test_a_permission_that_is_switched_off_is_none(given: Callable[..., St
 
 
 async def test_graphs_own_smtp_send_is_enough(given: Callable[..., StepContext], cloud: Any):
-    """Where only Graph exposes SMTP.Send, its id is found."""
+    """If only Graph exposes SMTP.Send, its id is used."""
     graph = {"id": "graph-sp", "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "graph-smtp"}]}
     cloud.on(principal(EXCHANGE_APP_ID), {"id": "exchange-sp"}).on(principal(GRAPH_APP_ID), graph)
     found = await STEP.inspect(given())

@@ -46,7 +46,7 @@ def rehearsing(vault: Vault, ctx: StepContext) -> None:
 
 
 def kept(vault: Vault, ctx: StepContext) -> tuple[str | None, str | None, bool, bool]:
-    """What a check has, and whether the run has it still."""
+    """Return the check's sign-in and secret, and whether the run still has its own."""
     session, secret = (vault.get(f"{name}:support@contoso.com") for name in ("check-session", "check-secret"))
     return session, secret, vault.holds(f"rehearsal-session:{ctx.run.id}"), vault.holds(f"rehearsal-secret:{ctx.run.id}")
 
@@ -58,7 +58,7 @@ async def test_a_reason_skips_it(given: Callable[..., StepContext]):
 
 
 async def test_the_mailbox_user_is_waited_for(given: Callable[..., StepContext]):
-    """Without a sign-in there is no token to log in with."""
+    """The rehearsal waits for the mailbox user, because a login needs the token of a sign-in."""
     found = await STEP.inspect(given(answers={"rehearse": "yes"}))
     assert found == Finding("rehearsal", State.WAITING, seen=Text("seen.rehearsal_open"), waiting_for=Turn.MAILBOX_USER)
 
@@ -84,7 +84,7 @@ async def test_a_refusal_shows_its_phase_and_its_words(
 
 
 async def test_what_has_logged_in_is_kept(given: Callable[..., StepContext], vault: Vault, monkeypatch: pytest.MonkeyPatch):
-    """The mailbox user's word: the sign-in and the secret are a check's from then on, also where it is looked at twice."""
+    """A successful sign-in and its secret are kept for checks, once and with the user's permission."""
 
     async def login_probe(_server: str, _upn: str, _token: str) -> SmtpProbe:
         return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the record's fields in their order

@@ -33,7 +33,7 @@ async def test_a_skipped_rehearsal_needs_none(given: Callable[..., StepContext])
 
 @pytest.mark.parametrize("sealed", [KEPT, "rehearsal-secret:{run}"])
 async def test_a_sealed_secret_holds(given: Callable[..., StepContext], vault: Vault, sealed: str):
-    """The run's own, or one that was kept with the mailbox user's word before; it is not opened for that."""
+    """A sealed secret of this run, or one kept with permission before, is enough; it is not unsealed."""
     ctx = given()
     vault.put(sealed.format(run=ctx.run.id), "value", 60)
     assert await STEP.inspect(ctx) == Finding("check_secret", State.OK, seen=Text("seen.check_secret"), values={"made": "yes"})
@@ -56,7 +56,7 @@ async def test_it_is_planned_with_the_others(given: Callable[..., StepContext]):
 
 
 async def test_it_replaces_what_was_left_behind(given: Callable[..., StepContext], cloud: Any, vault: Vault):
-    """An orphan of an earlier try goes, a foreign secret stays, and the new one ends with Webex Connect's own at the latest. It is the run's."""
+    """A new secret replaces an orphan, keeps all others, and ends no later than Webex Connect's."""
     end = now() + timedelta(days=30)
     left = [{"displayName": LABEL, "keyId": "old"}, {"displayName": "Webex Connect X", "keyId": "theirs"}]
     cloud.on(APP, {"passwordCredentials": left}).on(ADD, {"keyId": "new", "secretText": "own~secret"})

@@ -30,7 +30,7 @@ def secret(key_id: str, run_id: str) -> dict[str, str]:
 
 
 def test_a_run_without_a_loss_has_no_such_step(given: Given):
-    """Nothing was lost, so there is nothing to wait for."""
+    """A run without a lost secret has no step for it."""
     runs = [given(channel=Channel(f"{name}@contoso.com"), answers=answers).run for name, answers in (("a", {}), ("b", LOST))]
     assert [("lost_secret" in steps_of(run)) for run in runs] == [False, True]
 
@@ -45,7 +45,7 @@ async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: Run
 
 
 async def test_it_is_no_orphan(given: Given, cloud: Any):
-    """After a death the half-made successor is removed, and the lost one stays until the new one was shown."""
+    """After a crash the half-made successor is removed; the lost secret stays until one is shown."""
     trying = Event(Kind.CHANGING, now() + timedelta(seconds=1), step="client_secret", finding=OLD.wrong(Text("seen.none")))
     ctx = given(facts={"object_id": "obj-1"}, answers=LOST, events=(trying, trying))
     left = {"passwordCredentials": [secret("k1", ctx.run.id), secret("k3", ctx.run.id)]}
@@ -83,7 +83,7 @@ async def test_a_sealed_successor_holds(given: Given, cloud: Any, vault: Vault):
 
 
 async def test_one_that_was_shown_before_it_was_read_back_holds(given: Given, cloud: Any, store: RunStore, vault: Vault):
-    """Somebody was faster than the directory: the secret is known by what the run sealed, and no other one is made."""
+    """A secret that was shown before the directory listed it counts, so no other one is created."""
     ctx = given(facts={"object_id": "obj-1"}, answers=LOST)
     vault.put(f"secret-key:{ctx.run.id}", "k2", 60)
     store.record_secret_shown("k2")

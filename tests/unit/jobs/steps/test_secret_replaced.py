@@ -52,7 +52,7 @@ def before(store: RunStore, channel: Any, asker: Person) -> str:
 
 
 async def test_the_plan_shows_it_from_the_start(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
-    """Beside the new secret, and only in a fix; a check has no use for it."""
+    """In a fix, the plan lists the removal of the old secret together with the new secret."""
     name = f"Webex Connect {before(store, channel, asker)}"
     store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", name), secret("k2", "made by hand")]})
@@ -64,7 +64,7 @@ async def test_the_plan_shows_it_from_the_start(given: Given, cloud: Any, store:
 
 
 async def test_the_new_one_does_not_count_as_its_removal(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
-    """Its line stands in the plan of the new secret; whoever lists what was done, after a /cancel say, lists that alone which was made."""
+    """The new secret does not count as the removal of the old one, though one plan shows both."""
     old = secret("k1", f"Webex Connect {before(store, channel, asker)}")
     store.record_secret_shown("k1")
     ctx = given(facts=FACTS, kind="fix")
@@ -86,7 +86,7 @@ async def test_a_setup_removes_nothing(given: Given, cloud: Any, store: RunStore
 
 
 async def test_only_what_the_bot_made_before_is_removed(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
-    """Not this run's own, not one whose name only looks like it, not a person's; and a second time there is nothing left."""
+    """Only the bot's earlier secrets are removed, never this run's own or a person's."""
     ours = secret("k1", f"Webex Connect {before(store, channel, asker)}")
     ctx = given(facts=FACTS, kind="fix")
     kept = [secret("k2", f"Webex Connect {ctx.run.id}"), secret("k3", "Webex Connect by Kim"), secret("k4", "by hand")]
@@ -100,6 +100,6 @@ async def test_only_what_the_bot_made_before_is_removed(given: Given, cloud: Any
 
 
 def test_it_comes_after_every_proof():
-    """The order of Microsoft: the new one, Webex Connect, Generate Token, the proof, and only then the old one."""
+    """The old secret is removed last, after the new one and every proof, as Microsoft says."""
     assert set(STEP.after) == {"token", "own_login", "test_mail", "agent_answer"}
     assert {"client_secret", *STEP.after} <= all_steps().keys()

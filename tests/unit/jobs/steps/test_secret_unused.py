@@ -38,7 +38,7 @@ def test_where_it_is_part_of_a_run(given: Given, answer: str, events: tuple[Even
 
 
 async def test_it_is_removed_once_and_proven(given: Given, cloud: Any):
-    """By its name, Webex Connect's own stays; one that is not listed yet is looked for first."""
+    """The unused secret is found by its name and removed, and Webex Connect's own stays."""
     cloud.on(BY_ID, {"passwordCredentials": [THEIRS]}).on(BY_NAME, {"passwordCredentials": [OWN, THEIRS]})
     ctx = given(facts=FACTS)
     assert (await STEP.inspect(ctx)).state is State.WRONG
@@ -59,6 +59,6 @@ async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Any):
     [(Forbidden("request_rejected", CloudReply("graph")), State.WARNING), (Transient("service_unavailable", CloudReply("graph")), None)],
 )
 def test_one_that_may_not_be_removed_is_named(given: Given, error: CloudError, state: State | None):
-    """It holds up no run, for nobody knows its value; what may pass is tried again."""
+    """A secret that cannot be removed is named but blocks no run; a temporary error is retried."""
     found = STEP.explain_error(given(), error)
     assert (found and found.state, found and found.seen and found.seen.values) == (state, state and {"name": LABEL})

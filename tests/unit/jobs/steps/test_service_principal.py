@@ -117,7 +117,7 @@ BY_MICROSOFT = Text("seen.app_by_microsoft", {"status": BANNED})
 async def test_an_app_that_no_plan_can_open(
     given: Callable[..., StepContext], cloud: Any, principal: Any, state: State, cause: str, seen: Text, lines: tuple[Change, ...]
 ):
-    """Deactivated, or disabled by Microsoft: a person has to act elsewhere; what else is shut is in the plan (facts/microsoft.md 5)."""
+    """A plan cannot open an app that is deactivated or disabled by Microsoft (facts/microsoft.md 5)."""
     cloud.on(READ, {"id": "sp-1", **principal})
     ctx = given(facts=WITH_USER)
     found = await STEP.inspect(ctx)
@@ -151,7 +151,7 @@ async def test_what_it_was_is_written_down(given: Callable[..., StepContext], cl
     ],
 )
 async def test_who_is_assigned_decides(given: Callable[..., StepContext], cloud: Any, assigned: list[Any], mailbox: str, state: State):
-    """The user's own assignment is enough; a group may hold the user, and for a shared mailbox a delegate signs in."""
+    """The user's own assignment is enough; a group or a delegate of a shared mailbox is possible."""
     cloud.on(READ, SHUT).on(ASSIGNED, assigned).on("Get-Mailbox", [{"RecipientTypeDetails": mailbox}])
     ctx = given(facts=WITH_USER)
     found = await STEP.inspect(ctx)

@@ -41,7 +41,7 @@ async def test_switched_on(given: Callable[..., StepContext], cloud: Any, own: o
     ],
 )
 async def test_switched_off(given: Callable[..., StepContext], cloud: Any, own: object, everybody: object, seen: str, cause: str, was: str):
-    """Who switched it off is told apart, and what was there is kept."""
+    """The finding shows where SMTP AUTH was switched off and keeps the previous value."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
     wanted = Finding("smtp_auth", State.WRONG, seen=Text(seen), expected=EXPECTED, cause=cause, values={"disabled": was})
     assert await STEP.inspect(given()) == wanted
@@ -50,13 +50,13 @@ async def test_switched_off(given: Callable[..., StepContext], cloud: Any, own: 
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize(("own", "state"), [(False, State.OK), (True, State.WRONG)])
 async def test_the_mailbox_says_enough(given: Callable[..., StepContext], cloud: Any, own: object, state: State, status: int):
-    """Where it has a switch of its own, an organization that cannot be read is no matter."""
+    """If the mailbox has its own setting, an unreadable organization does not matter."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).refuse("Get-TransportConfig", status)
     assert (await STEP.inspect(given())).state is state
 
 
 async def test_a_mailbox_that_inherits_needs_the_organization(given: Callable[..., StepContext], cloud: Any):
-    """Who may not read it knows nothing then."""
+    """A mailbox that inherits the setting needs the organization's, so a refused read is an error."""
     cloud.on("Get-CASMailbox", [{PROPERTY: None}]).refuse("Get-TransportConfig", 403)
     with pytest.raises(Forbidden):
         await STEP.inspect(given())

@@ -48,14 +48,14 @@ async def test_grants_for_the_user_or_for_everybody_count(
 async def test_a_check_asks_for_no_more_than_mail_needs(
     given: Callable[..., StepContext], cloud: Any, grants: list[object], found: Finding
 ):
-    """What a sign-in needs is normally implied; a setup grants it all the same."""
+    """A check does not require the sign-in scopes, which are normally implied; a setup grants them."""
     cloud.on(READ, grants)
     assert replace(await STEP.inspect(given(facts=FACTS, kind="check")), values={}) == found
 
 
 @pytest.mark.parametrize("shared", ["yes", "unknown"])
 async def test_a_delegate_s_grant_counts_for_a_shared_mailbox(given: Callable[..., StepContext], cloud: Any, shared: str):
-    """Webex Connect takes another login for it, whom the bot does not know: the app's grant for anybody will do."""
+    """Any user's grant counts for a shared mailbox, because the bot does not know who signs in."""
     cloud.on(READ, [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user-2"}])
     found = await STEP.inspect(given(facts=FACTS | {"shared": shared}))
     assert (found.state, found.seen) == (State.OK, Text("seen.smtp_grant_delegate", {"user": "support@contoso.com"}))
@@ -87,7 +87,7 @@ async def test_a_grant_for_an_account_that_cannot_sign_in_is_none(
 
 
 async def test_for_a_shared_mailbox_it_is_for_whoever_signs_in(given: Callable[..., StepContext], cloud: Any):
-    """Nobody says who that is: so for all users of the tenant, with the tenant's own approval."""
+    """A shared mailbox gets a grant for all users, because the bot does not know who signs in."""
     cloud.on(READ, [SMTP])
     ctx = given(facts=FACTS | {"shared": "blocked"})
     found = await STEP.inspect(ctx)
@@ -110,7 +110,7 @@ async def test_for_a_shared_mailbox_it_is_for_whoever_signs_in(given: Callable[.
 
 
 async def test_an_undo_takes_the_grant_for_all_users_back(given: Callable[..., StepContext], cloud: Any):
-    """And no user's own; by what the run wrote down, as an undo does not ask what kind of mailbox it is."""
+    """An undo removes the grant for all users, as the run recorded it, and keeps every user's own."""
     cloud.on(READ, [SMTP, *OF_ALL])
     was, left = NONE_OF_ALL, NONE_OF_ALL | {"exchange": "SMTP.Send", "graph": "offline_access openid profile"}
     line = Change("smtp_grant", "E5", Text("a"), Text("b"), Text("c"), Scope.TENANT, "x")
@@ -121,7 +121,7 @@ async def test_an_undo_takes_the_grant_for_all_users_back(given: Callable[..., S
 
 
 async def test_the_users_own_scopes_are_written_down(given: Callable[..., StepContext], cloud: Any):
-    """For an undo, and in one order; a grant for everybody is not the bot's."""
+    """The user's own scopes are recorded for an undo, in a fixed order; a grant for all users is not."""
     cloud.on(READ, [SMTP | {"principalId": None}, SIGN_IN])
     assert (await STEP.inspect(given(facts=FACTS))).values == {"exchange": "", "graph": "offline_access openid profile"}
 

@@ -35,6 +35,6 @@ async def test_another_tenant_is_named(given: Callable[..., StepContext], cloud:
 
 @pytest.mark.parametrize("answer", [(403, {}), (404, {}), (400, {}), [], [{}], [{"verifiedDomains": None}]])
 async def test_domains_that_may_not_be_read_decide_nothing(given: Callable[..., StepContext], cloud: Any, answer: object):
-    """Where the organization may not be read, or does not tell its domains, the mailbox user decides."""
+    """If the organization's domains cannot be read, the mailbox user decides."""
     cloud.on("GET /organization", answer)
     assert await STEP.inspect(given()) == Finding("tenant", State.OK, seen=Text("seen.tenant_unread", VALUES))

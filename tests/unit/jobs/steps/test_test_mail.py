@@ -61,7 +61,7 @@ async def test_a_delivered_copy_is_the_proof(given: Callable[..., StepContext], 
 
 
 async def test_the_bot_sends_it_where_it_can(given: Callable[..., StepContext], cloud: Any, sends: Settings):
-    """Nothing is on its way yet, so the fact is wrong, and can be mended by sending."""
+    """The step is wrong before the bot has sent the mail, so that applying it sends the mail."""
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=sends))
     assert (found.state, found.seen) == (State.WRONG, Text("seen.not_sent"))
@@ -69,7 +69,7 @@ async def test_the_bot_sends_it_where_it_can(given: Callable[..., StepContext], 
 
 @pytest.mark.parametrize(("ago", "state"), [(timedelta(seconds=5), State.WAITING), (timedelta(seconds=25), State.WRONG)])
 async def test_a_sending_that_was_cut_off(given: Callable[..., StepContext], cloud: Any, sends: Settings, ago: timedelta, state: State):
-    """Its worker was killed: the mail is looked for first, and sent again when it does not show within 20 seconds."""
+    """After a crash while sending, the mail is sent again if it does not show within 20 seconds."""
     cloud.on(TRACE, [])
     begun = Event(Kind.CHANGING, now() - ago, step="test_mail", finding=Finding("test_mail", State.WRONG))
     assert (await STEP.inspect(given(settings=sends, events=(begun,)))).state is state
@@ -77,7 +77,7 @@ async def test_a_sending_that_was_cut_off(given: Callable[..., StepContext], clo
 
 @pytest.mark.parametrize("sender", ["", MAILBOX])
 async def test_a_person_sends_it_otherwise(given: Callable[..., StepContext], cloud: Any, sends: Settings, sender: str):
-    """Without a sender of its own the bot asks; Webex Connect ignores a mail from the mailbox to itself."""
+    """Without a sender other than the mailbox, the bot asks a person to send the mail."""
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=replace(sends, probe_from=sender)))
     assert (found.waiting_for, found.seen) == (Turn.REQUESTER, Text("seen.send_it"))
@@ -95,7 +95,7 @@ async def test_a_person_sends_it_otherwise(given: Callable[..., StepContext], cl
     ],
 )
 async def test_underway(given: Callable[..., StepContext], cloud: Any, rows: bool, waits: int, sent: int, turn: Turn, seen: str):  # noqa: FBT001  a parameter of the table
-    """The clock is waited for; a mail that is late is somebody's business, and not one that was sent a moment ago after a long wait."""
+    """A mail on its way is waited for, and the requester is asked once it is late."""
     ctx = given(events=(said("test_sent", sent),), waits={"test_mail": waits})
     cloud.on(TRACE, [row(ctx, MAILBOX, "pending")] if rows else [], [])
     found = await STEP.inspect(ctx)
@@ -123,7 +123,7 @@ async def test_a_blocked_copy_is_explained(given: Callable[..., StepContext], cl
 async def test_a_forwarding_address_that_nobody_has(
     given: Callable[..., StepContext], cloud: Any, arrived: str, copies: str | None, cause: str
 ):
-    """Webex Connect's own mail server refuses the copy; the same words about the mailbox are not about Webex Connect."""
+    """A copy refused as unknown is a wrong forwarding address; the mailbox's own refusal is not."""
     ctx = given(answers={"test_sent": "yes"})
     cloud.on(TRACE, [row(ctx, MAILBOX, arrived)], [row(ctx, COPY, copies)] if copies else [])
     for recipient in (MAILBOX, COPY):
@@ -142,7 +142,7 @@ async def test_a_forwarding_address_that_nobody_has(
 async def test_a_bounce_is_told_by_its_code(
     given: Callable[..., StepContext], cloud: Any, arrived: str, copies: str | None, words: str, cause: str
 ):
-    """For the mail that it is about: a copy says nothing of the mailbox."""
+    """A bounce gets its cause from its code; a bounced copy says nothing about the mailbox."""
     ctx = given(answers={"test_sent": "yes"})
     cloud.on(TRACE, [row(ctx, MAILBOX, arrived)], [row(ctx, COPY, copies)] if copies else [])
     for recipient in (MAILBOX, COPY):
@@ -161,7 +161,7 @@ async def test_it_is_sent_again_when_the_policy_may_have_spread(given: Callable[
 
 
 def happens(ctx: StepContext, event: Event) -> None:
-    """The run goes on."""
+    """Append the event to the run and load the run again."""
     ctx.store.append(ctx.run.id, event)
     ctx.run = ctx.store.load(ctx.run.id)
 
@@ -181,7 +181,7 @@ def refused(ctx: Any, cloud: Any, *more: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("by_bot", [True, False])
 async def test_a_refused_copy_is_sent_again_after_look_again(given: Callable[..., StepContext], cloud: Any, sends: Settings, by_bot: bool):  # noqa: FBT001  who sends it
-    """Nobody can mend a mail that was refused already: whoever mended the reason presses Look again, and the old rows count no more."""
+    """After Look again, a refused mail is sent again, and its old trace rows no longer count."""
     sent: dict[str, Any]
     sent = {"changed": {"test_mail": now() - timedelta(minutes=11)}, "settings": sends} if by_bot else {"events": (said("test_sent", 11),)}
     ctx = given(**sent)
@@ -196,7 +196,7 @@ async def test_a_refused_copy_is_sent_again_after_look_again(given: Callable[...
 
 
 async def test_the_mail_that_was_sent_again_is_followed(given: Callable[..., StepContext], cloud: Any):
-    """What the first one left in the trace says nothing about it; if it fails, too, that is told."""
+    """Trace rows of the first mail do not count for the second, whose own failure is reported."""
     ctx = given(events=(said("test_sent", 11), said("look_again", 3), said("test_sent", 2)))
     refused(ctx, cloud)
     assert (await STEP.inspect(ctx)).seen == Text("seen.on_its_way")
@@ -218,7 +218,7 @@ async def test_the_mail_that_was_sent_again_is_followed(given: Callable[..., Ste
 async def test_a_lost_mail_is_sent_again_after_look_again(
     given: Callable[..., StepContext], cloud: Any, sends: Settings, last: Finding | None, state: State
 ):
-    """Where the last look said that it is late. One that is on its way stays the only one, whatever else Look again was pressed for."""
+    """After Look again, a late mail is sent again, but not one that is still on its way."""
     cloud.on(TRACE, [])
     known = (Event(Kind.FOUND, now(), step="test_mail", finding=last),) if last else ()
     ctx = given(changed={"test_mail": now() - timedelta(minutes=20)}, settings=sends, events=(*known, said("look_again", 1)))
@@ -226,7 +226,7 @@ async def test_a_lost_mail_is_sent_again_after_look_again(
 
 
 async def test_a_mail_sent_anew_has_another_id(given: Callable[..., StepContext], monkeypatch: pytest.MonkeyPatch, sends: Settings):
-    """A mailbox drops what it has had already; a sending that was cut off goes on under its own id."""
+    """A repeated mail has a new Message-ID, as mailboxes drop duplicates; a resumed one does not."""
     ids = []
 
     async def send(_: str, mail: Any) -> None:
@@ -250,7 +250,7 @@ OTHER = {"messageId": "<other>"}
 
 @pytest.mark.parametrize("own", [MAILBOX, "UPN@contoso.com"])
 async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Callable[..., StepContext], cloud: Any, own: str):
-    """Webex Connect drops it, although the trace shows that it arrived and that its copy was delivered."""
+    """A test mail from the mailbox itself proves nothing, because Webex Connect drops it."""
     ctx = given(facts={"upn": "upn@contoso.com"}, events=(said("test_sent", 1),))
     from_own = OWN | {"senderAddress": own}
     cloud.on(TRACE, [row(ctx, MAILBOX, **from_own)], [row(ctx, COPY, **from_own)])
@@ -272,11 +272,11 @@ async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Callable[...
 async def test_the_copy_of_a_good_mail_counts_whoever_forwards_it(
     given: Callable[..., StepContext],
     cloud: Any,
-    beside: bool | None,  # noqa: FBT001  a column of the table: one of its own lies beside, or nothing has arrived
+    beside: bool | None,  # noqa: FBT001  a column of the table: True adds a mail of its own, None means that nothing arrived
     copy: str,
     state: State,
 ):
-    """A forwarding mailbox may stand as the sender of the copy: where it wrote to itself, the message id says whose it is."""
+    """A copy counts though the mailbox is its sender, unless its Message-ID is of a mail to itself."""
     ctx = given(events=(said("test_sent", 1),))
     arrived = [row(ctx, MAILBOX, id="t2", **OWN)] * bool(beside) + [row(ctx, MAILBOX, **OTHER)] * (beside is not None)
     cloud.on(TRACE, arrived, [row(ctx, COPY, messageId=copy, senderAddress=MAILBOX)])

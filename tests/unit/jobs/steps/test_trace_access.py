@@ -26,14 +26,14 @@ async def test_graph_traces(given: Callable[..., StepContext], cloud: Any):
 
 
 async def test_the_cmdlet_traces_instead(given: Callable[..., StepContext], cloud: Any):
-    """Where Graph does not, Exchange may."""
+    """If Graph refuses message traces, the Exchange cmdlet is used."""
     cloud.refuse(TRACE, 403)
     assert await STEP.inspect(given()) == HOLDS
 
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_the_service_is_missing(given: Callable[..., StepContext], cloud: Any, status: int):
-    """Where neither does, and Microsoft's service is not in the tenant, it can be added."""
+    """If neither works and Microsoft's service is not in the tenant, the step can add it."""
     cloud.refuse(TRACE, status).refuse("Get-MessageTraceV2", 403)
     ctx = given()
     found = await STEP.inspect(ctx)
@@ -56,7 +56,7 @@ async def test_a_role_that_is_missing_is_an_error(given: Callable[..., StepConte
 
 @pytest.mark.parametrize("service", [(200, {"id": "sp"}), (401, {})])
 async def test_a_sign_in_that_is_dead_is_not_hidden(given: Callable[..., StepContext], cloud: Any, service: tuple[int, Any]):
-    """Nothing can be read then, or the service is there and does not let anybody in: somebody signs in again."""
+    """An ended sign-in is reported as such, even if the trace service exists and refuses everyone."""
     cloud.refuse(TRACE, 401).refuse("Get-MessageTraceV2", 403).on(SERVICE, service)
     with pytest.raises(SignInNeeded):
         await STEP.inspect(given())

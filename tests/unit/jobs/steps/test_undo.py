@@ -67,13 +67,13 @@ def policy_said(mode: str) -> str:
 
 
 def app_values(**more: str) -> dict[str, str]:
-    """What E1 writes down of the app."""
+    """Return the values that E1 records of the app."""
     return {"object_id": "obj-1", "uris": json.dumps(OURS), "audience": "AzureADMyOrg", "declared": "yes"} | more
 
 
 NO_APP = {"object_id": "", "uris": "[]", "audience": "", "declared": ""}
 RULE_SAID = said(RULE_ROW, "From", "State", POLICY)
-#: Step, how it was, how the runs left it, the scripted cloud as the runs left it, and the calls that put it back.
+#: Step, its old state, the state that the runs left, the scripted cloud in that state, and the calls that reverse it.
 TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tuple[str, Any]]]] = [
     (
         "smtp_auth",
@@ -212,7 +212,7 @@ TOUCHED: list[tuple[str, dict[str, str], dict[str, Any]]] = [
 
 
 def past(name: str, was: dict[str, str], left: dict[str, str]) -> RecordedChange:
-    """What a run has changed."""
+    """Return a recorded change of a run."""
     change = Change(name, "E1", Text(f"step.{name}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x")
     return RecordedChange(name, change, Text("seen.off"), was, left, ("R1",))
 
@@ -225,7 +225,7 @@ def scripted(cloud: Any, script: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("name", "was", "left", "script", "calls"), TABLE, ids=IDS)
 async def test_what_the_runs_left_is_put_back(given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any):
-    """By exactly these calls, and the plan goes from now to before with a command of its own."""
+    """An undo makes exactly these calls, and its plan has a command of its own."""
     scripted(cloud, script)
     ctx, what = given(kind="undo", facts=FACTS), past(name, was, left)
     reversal = Reversal(all_steps()[name], what, ())
@@ -239,7 +239,7 @@ async def test_what_the_runs_left_is_put_back(given: Given, cloud: Any, name: st
 
 @pytest.mark.parametrize(("name", "was", "left"), [row[:3] for row in TABLE if not any(row[1].values())], ids=lambda value: str(value)[:16])
 async def test_what_is_gone_is_undone(given: Given, cloud: Any, name: str, was: Any, left: Any):
-    """What was made and is not there any more needs nothing, and a second try finds nothing to remove."""
+    """An object that was created and is gone counts as undone, and a second try removes nothing."""
     cloud.on("Get-CASMailbox", [{"SmtpClientAuthenticationDisabled": None}]).on(GRANTS, [])
     ctx, what = given(kind="undo", facts=FACTS), past(name, was, left)
     assert (await all_steps()[name].inspect_undo(ctx, what)).state is State.OK
@@ -250,7 +250,7 @@ async def test_what_is_gone_is_undone(given: Given, cloud: Any, name: str, was: 
 
 @pytest.mark.parametrize(("name", "left", "script"), TOUCHED)
 async def test_what_somebody_else_has_changed_stays(given: Given, cloud: Any, name: str, left: Any, script: Any):
-    """It is settled as a warning, so the run goes on with the rest."""
+    """Another person's later change stays and is only a warning, so the undo continues with the rest."""
     scripted(cloud, script)
     was = dict.fromkeys(left, "")
     assert (await all_steps()[name].inspect_undo(given(kind="undo", facts=FACTS), past(name, was, left))).state is State.WARNING
@@ -267,7 +267,7 @@ async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Any, name: 
 
 @pytest.mark.parametrize(("name", "was", "left", "script", "calls"), TABLE, ids=IDS)
 async def test_what_a_run_never_read_back_is_put_back(given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any):
-    """It had begun the change, and what is there is what that change makes: it keeps an app's own addresses, as a merge does."""
+    """A change that was begun but never read back is reversed if the present state is its result."""
     kept = {APP: MADE | {"web": MADE["web"] | {"redirectUris": [*json.loads(was.get("uris") or "[]"), *OURS]}}} if APP in script else {}
     scripted(cloud, script | kept)
     reversal = Reversal(all_steps()[name], past(name, was, {}), ())
@@ -278,7 +278,7 @@ async def test_what_a_run_never_read_back_is_put_back(given: Given, cloud: Any, 
     assert [what for what, _ in cloud.writes] == [what for what, _ in calls]
 
 
-#: What somebody else may have done after a run that read nothing back, so that neither what was there nor what the change makes is there.
+#: Later changes by others, after a run that read nothing back: neither the old state nor the change's result is present.
 TOUCHED_UNREAD: list[tuple[str, dict[str, str], dict[str, Any], str]] = [
     ("smtp_auth", {"disabled": ""}, {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]}, "off"),
     ("forwarding", TABLE[2][1], {"Get-Mailbox": [{"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}]}, "other@x.io"),
@@ -295,7 +295,7 @@ TOUCHED_UNREAD: list[tuple[str, dict[str, str], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("name", "was", "script", "now"), TOUCHED_UNREAD)
 async def test_what_a_run_never_read_back_may_be_somebody_elses(given: Given, cloud: Any, name: str, was: Any, script: Any, now: str):
-    """It stays as well, and the card says what is there."""
+    """Any other state after a change that was never read back stays, and the card shows it."""
     scripted(cloud, script)
     found = await Reversal(all_steps()[name], past(name, was, {}), ()).inspect(given(kind="undo", facts=FACTS))
     assert (found.state, cloud.writes) == (State.WARNING, [])
@@ -313,7 +313,7 @@ async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Any):
 
 
 async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Any):
-    """The run ended before it had read it: what is there for the app now is what it made."""
+    """The app's present service principal counts as the run's if the run ended before it read the id."""
     cloud.on(APP, MADE).on(PRINCIPAL, {"id": "sp-7"})
     step, what = all_steps()["service_principal"], past("service_principal", {"sp_id": ""}, {})
     ctx = given(kind="undo", facts={name: value for name, value in FACTS.items() if name != "sp_id"})
@@ -331,7 +331,7 @@ async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any)
 
 
 async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, cloud: Any):
-    """Graph may write the permissions that the bot has declared otherwise than the service principal does."""
+    """Ids in another letter case, as Graph may write them, are no change by another person."""
     access = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "SMTP-ID", "type": "Scope"}, {"id": "Mail-Id", "type": "Role"}]}]
     cloud.on(APP, MADE | {"requiredResourceAccess": access})
     found = await all_steps()["application"].inspect_undo(given(kind="undo", facts=FACTS), past("application", NO_APP, app_values()))

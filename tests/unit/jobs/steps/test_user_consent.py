@@ -75,7 +75,7 @@ SMTP = IMAP | {"permissions": ["imap-id", "SMTP-ID"]}
     ],
 )
 async def test_what_the_recommended_policy_leaves_out_is_read(given: Callable[..., StepContext], cloud: Any, sets: list[Any], answer: str):
-    """Microsoft keeps it up to date, so what the documents list is no more than what stands in for it."""
+    """The recommended policy's exclusions are read from the tenant, because Microsoft updates them."""
     names = [OURS + "microsoft-user-default-recommended"]
     cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).on(EXCLUDES, sets)
     assert (await STEP.inspect(given(facts=FACTS))).seen == Text(f"seen.user_consent_{answer}")

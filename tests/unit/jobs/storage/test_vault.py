@@ -26,7 +26,7 @@ def test_redis_never_sees_the_value(vault: Vault, redis: Redis):
 
 
 def test_keys_are_rotated(redis: Redis):
-    """What an older key sealed is opened while that key is still there; the newest key seals."""
+    """An older key opens its values while it is in the list, and the newest key seals."""
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     Vault(redis, (old,)).put("a", "1", 60)
     Vault(redis, (new, old)).put("b", "2", 60)
@@ -49,7 +49,7 @@ def test_a_value_ends(vault: Vault, redis: Redis):
 
 
 def test_another_name_for_a_value(vault: Vault, redis: Redis):
-    """Its end stays; where there is none, what has the other name stays, too."""
+    """A renamed value keeps its expiry, and renaming a missing value changes nothing."""
     vault.put("a", "1", 60)
     vault.move("a", "b")
     vault.move("a", "b")

@@ -1,4 +1,4 @@
-"""The file for Cisco TAC: what is in it, what it says where nothing is known, and that no secret is."""
+"""The file for Cisco TAC: its contents, its notes on unknown values, and that it holds no secret."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ KEYS = {"tac.file.none": "not given", "step.smtp_login": "The bot's own login", 
 
 
 def say(words: Text) -> str:
-    """A catalogue of a few texts; the others are their keys with their values, and what begins with remedy. is not known."""
+    """Return the text from a small catalog, or else the key with its values.
+
+    Keys that begin with ``remedy.`` are unknown and give an empty string.
+    """
     if words.key == "verbatim":
         return words.values["text"]
     return "" if words.key.startswith("remedy.") else KEYS.get(words.key, " ".join([words.key, *words.values.values()]))
@@ -74,7 +77,7 @@ FULL = replace(
 
 
 def opened(made: Bundle) -> dict[str, bytes]:
-    """What is in the archive, which must be whole."""
+    """Return the files in the archive, which must be intact."""
     with zipfile.ZipFile(io.BytesIO(made.content)) as archive:
         assert archive.testzip() is None
         return {name: archive.read(name) for name in archive.namelist()}
@@ -95,7 +98,7 @@ def test_names():
 
 
 def test_the_summary_answers_what_tac_asks():
-    """Mailbox, ids, organization (by the UUID that Control Hub shows), addresses, times with their zone, and the requester's words."""
+    """The summary has the mailbox, ids, Control Hub's UUID, addresses, times and the user's words."""
     summary = texts(FULL)["summary.md"]
     wanted = [
         "support@contoso.com",
@@ -117,7 +120,7 @@ def test_the_summary_answers_what_tac_asks():
 
 
 def test_findings_for_a_person():
-    """Each with its row, its state, what was seen, its cause and the ids to look up; what is not known is left out."""
+    """Each finding shows its row, state, result, cause and ids; unknown values are left out."""
     page = texts(FULL)["findings.md"]
     part = page[page.index("## C6 The bot's own login (wrong)") : page.index("# tac.file.of_setup")].strip().splitlines()
     assert part == [
@@ -133,7 +136,7 @@ def test_findings_for_a_person():
 
 
 def test_the_worst_finding_comes_first():
-    """What is wrong stands above what holds, and what was skipped below."""
+    """Wrong findings come before correct ones, and skipped ones come last."""
     others = [Finding("entra", State.SKIPPED), Finding("smtp_server", State.OK), LOGIN]
     page = texts(replace(BARE, check=past("check", *map(found, others))))["findings.md"]
     assert [heading.split()[-1] for heading in page.splitlines() if heading.startswith("## ")] == ["(wrong)", "(ok)", "(skipped)"]
@@ -165,7 +168,7 @@ def test_history_and_transcript():
 
 
 def test_nothing_was_checked_yet():
-    """Without a check, a setup and a word of the requester the file is made all the same, and says what is missing."""
+    """Without a check, a setup and words of the requester the file is still made and names the gaps."""
     files = texts(BARE)
     assert set(files) == {"summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json"}
     assert ("tac.file.no_check" in files["summary.md"], "tac.file.no_check" in files["findings.md"]) == (True, True)
@@ -204,7 +207,7 @@ WRAPPINGS = (
 @given(secret=SECRETS, wrap=st.sampled_from(WRAPPINGS))
 @settings(max_examples=40, deadline=None)
 def test_no_secret_in_any_field(secret: str, wrap: object):
-    """A secret in whatever place, plain, in Base64 or percent-encoded, stands in no file of the archive."""
+    """A secret in any field, plain, in Base64 or percent-encoded, is in no file of the archive."""
     files = texts(everywhere(wrap(secret)))  # type: ignore[operator]  # one of the functions above
     forms = {
         secret,

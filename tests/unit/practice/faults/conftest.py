@@ -43,7 +43,10 @@ class Channel:
         return list(self.http.get("/practice/agent/tasks").json()["items"])
 
     def stops(self, subject: str) -> str:
-        """The station where a customer's mail ends, or the empty string: a real mail, and the agent's real answer."""
+        """Return the station that stops a customer's mail, or an empty string.
+
+        It sends a real mail and the agent's real answer.
+        """
         if self.post("mail/customer", **{"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"}).status_code != 200:
             return "mailbox"
         places = {mail["place"] for mail in self.mails() if mail["subject"] == subject}
@@ -57,19 +60,19 @@ class Channel:
         return "" if code == "7501" and answered else "answer"
 
     def _to_webex(self, subject: str) -> bool:
-        """Whether the copy left for the address that Webex Connect had when the channel was set up."""
+        """Return whether the copy left for the forwarding address that Webex Connect had at the setup."""
         sent = [mail["recipient"] for mail in self.mails() if mail["subject"] == subject and mail["place"] == "internet"]
         return self.forwarding_address in sent
 
     def _refused(self, subject: str) -> bool:
-        """Whether Webex Connect's own mail server sent the copy back, or does not answer."""
+        """Return whether Webex Connect's mail server returned the copy or did not answer."""
         return any(mail["subject"] == subject and mail["note"] in {NOBODY, AWAY} for mail in self.mails())
 
     forwarding_address = ""
 
 
 def _allow(ground: Ground) -> None:
-    """What the article has an administrator do in Exchange."""
+    """Make the changes in Exchange that the article asks an administrator for."""
     default = ground.exchange.outbound_policies[0]
     nobody = {f"{prefix}{key}": [] for prefix in ("", "ExceptIf") for key in ("From", "FromMemberOf", "SenderDomainIs")}
     rule = {"Name": "Webex", "Identity": "Webex", "HostedOutboundSpamFilterPolicy": "Webex", "State": "Enabled", "Priority": 0}

@@ -1,4 +1,8 @@
-"""Webex beside the messaging, over HTTP: the messaging API of Webex Connect, the contact center, the status page, Microsoft's service health."""
+"""Services outside the mail flow, over HTTP.
+
+They are Webex Connect's messaging API, the contact center, the status page, and Microsoft's service
+health.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +25,14 @@ def send(channel: Any, key: str | None = None, **more: Any) -> Any:
 
 
 def code_of(channel: Any, number: str) -> str:
-    """What became of a mail, once the mail server has answered."""
+    """Return the mail's receipt code, once the mail server has answered."""
     path, headers = f"/connect/v2/messages/{number}", {"key": channel.cloud.settings.connect_key}
     return str(until(lambda: channel.http.get(path, headers=headers).json()["code"], "the receipt"))
 
 
 @pytest.mark.parametrize(("fault", "code"), [("", "7501"), ("smtp_auth_off_mailbox", "7553"), ("secret_expired", "7553")])
 def test_a_mail_by_the_messaging_api(channel: Any, fault: str, code: str):
-    """It leaves by the very login that answers use, so its code tells what stops them."""
+    """A mail of the messaging API uses the same login as answers, so its code shows what stops them."""
     channel.http.patch("/practice/outside", json={"polling": True})
     if fault:
         assert channel.post(f"fault/{fault}").status_code == 200
@@ -66,7 +70,7 @@ def test_asking_for_a_status_is_for_select_clients(channel: Any):
 
 
 def test_tasks_and_entry_points_of_the_contact_center(channel: Any):
-    """Email tasks within the span, the entry point by the id of the app; another organisation's are not there, and nothing without a token."""
+    """The API lists email tasks and the app's entry point, with a token and for its own organization."""
     assert channel.stops("Hello tasks") == ""
     settings = channel.cloud.settings
     bearer = {"Authorization": f"Bearer {settings.contact_center_token}"}
@@ -81,7 +85,7 @@ def test_tasks_and_entry_points_of_the_contact_center(channel: Any):
 
 
 def test_the_status_page_is_open_to_everybody(channel: Any):
-    """Empty until there is an incident."""
+    """The status page needs no token and is empty until an incident begins."""
     assert channel.http.get("/status/unresolved-incidents.json").json() == {"incidents": []}
     channel.post("fault/webex_incident")
     assert [each["publicationId"] for each in channel.http.get("/status/unresolved-incidents.json").json()["incidents"]] == ["PUB0010751"]

@@ -1,4 +1,4 @@
-"""The sign-in log: what failed stands in it, as Entra would write it."""
+"""The sign-in log lists failures as Entra would."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_failed_refresh_is_in_the_log(channel: Any, fault: str, code: int):
 
 
 def test_the_log_names_the_policy_that_refused(channel: Any):
-    """Beside those that did not."""
+    """The log names the refusing policy together with those that did not refuse."""
     channel.post("fault/healthy_conditional_access")
     channel.post("fault/ca_blocks")
     assert channel.stops("After") == "answer"
@@ -70,7 +70,7 @@ def test_the_log_names_the_policy_that_refused(channel: Any):
 
 @pytest.mark.parametrize(("fault", "told"), [("secret_id_pasted", True), ("secret_id_pasted_other_log", False)])
 def test_the_number_of_a_request_may_stand_in_the_log(channel: Any, fault: str, told: bool):  # noqa: FBT001  a column of the table
-    """Or the log has numbers of its own: no document promises either."""
+    """The log has the request's id or an id of its own, because no document promises either."""
     channel.post(f"fault/{fault}")
     address = f"/{channel.ground.tenant.id}/oauth2/v2.0/token"
     form = {"grant_type": "refresh_token", "refresh_token": channel.ground.connect.refresh_token, "client_id": channel.ground.app["appId"]}
@@ -88,6 +88,6 @@ def test_a_person_meets_the_demand_that_a_refresh_cannot(channel: Any):
 
 
 def test_somebody_elses_sign_in_is_in_the_log_under_their_name(channel: Any):
-    """That is how a check can tell."""
+    """Another user's sign-in is in the log under that user's name, so a check can find it."""
     channel.post("fault/token_of_other_user")
     assert _newest(channel) == (0, True, "agent@contoso.com")

@@ -8,13 +8,13 @@ from practice.faults import FAULTS, HEALTHY
 
 
 def _world(channel: Any) -> dict[str, Any]:
-    """What a reader sees of the world."""
+    """Return the state of the practice cloud as its control routes show it."""
     paths = ("tenants/contoso.com", "connect/app", "connect/log", "mail", "agent/tasks", "faults")
     return {path: channel.http.get(f"/practice/{path}").json() for path in paths}
 
 
 def test_restore_puts_everything_back(channel: Any):
-    """Tenant, form, log, mails, tasks and trouble on demand are as they were, whatever happened meanwhile."""
+    """A restore brings back the tenant, form, log, mails, tasks and scheduled faults."""
     before = _world(channel)
     for name in ("mailbox_deleted", "form_scope_unknown", "graph_down", "smtp_no_starttls"):
         channel.post(
@@ -27,7 +27,7 @@ def test_restore_puts_everything_back(channel: Any):
 
 
 def test_restore_works_more_than_once(channel: Any):
-    """What one case changes does not reach into the snapshot."""
+    """Changes after a restore do not reach the snapshot, so it can be restored again."""
     before = _world(channel)
     for _ in range(2):
         channel.post("fault/policy_off")
@@ -37,7 +37,7 @@ def test_restore_works_more_than_once(channel: Any):
 
 
 def test_tokens_given_since_stay_good(channel: Any):
-    """Whoever got a refresh token after the snapshot does not know that time went back; a fault's age does not stick to it."""
+    """A refresh token issued after the snapshot survives a restore, without a fault's age."""
     channel.post("connect/generate_token", **{"as": "support@contoso.com"})
     later = channel.ground.connect.refresh_token
     channel.post("fault/token_idle")
@@ -48,7 +48,7 @@ def test_tokens_given_since_stay_good(channel: Any):
 
 
 def test_the_routes_list_and_refuse(channel: Any):
-    """The names with their expectations; 404 for a fault that is none, 409 where there is nothing to break."""
+    """The routes list the faults with their expectations and answer 404 for an unknown one."""
     listed = channel.http.get("/practice/faults/names").json()
     assert [item["name"] for item in listed["items"]] == [fault.name for fault in FAULTS]
     assert [item["name"] for item in listed["healthy"]] == [fault.name for fault in HEALTHY]

@@ -1,4 +1,4 @@
-"""Every fault changes the world as it says: a real mail stops where it says, and a variation that is right stops none."""
+"""Every fault stops a real mail at its station, and a healthy variation stops none."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_two_faults_stop_mail_where_the_first_of_them_does(channel: Any, pair: t
 
 
 def test_every_fault_has_a_source_a_cause_and_a_name_of_its_own():
-    """The list is whole: names once, a place in the facts, a cause with a sentence and a remedy, a known station."""
+    """Every fault has a unique name, a source in the facts, a station, and a cause with a remedy."""
     texts = [tomllib.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "adaptive_cards/texts").glob("*.toml")]
     told = {kind: {key for each in texts for key in each.get(kind, {})} for kind in ("cause", "remedy")}
     for fault in FAULTS:
@@ -60,7 +60,7 @@ def test_every_fault_has_a_source_a_cause_and_a_name_of_its_own():
 
 
 def test_the_list_covers_what_the_issue_asks_for():
-    """At least fifty faults and twenty variations; every row of the table of causes but the one for app-only."""
+    """At least 50 faults and 20 variations cover every row of the cause table except app-only."""
     sources = " ".join(fault.source for fault in FAULTS)
     rows = {int(row) for row in re.findall(r"microsoft\.md 9 row (\d+)", sources)}
     assert (len(FAULTS) >= 50, len(HEALTHY) >= 20) == (True, True)
@@ -68,7 +68,7 @@ def test_the_list_covers_what_the_issue_asks_for():
 
 
 def test_pairs_are_the_same_for_a_seed_and_compatible():
-    """A hundred of them, no fault beside one that hides it."""
+    """A seed gives the same hundred pairs each time, and no fault hides its partner."""
     chosen = pairs(FAULTS, 100, 1)
     assert chosen == pairs(FAULTS, 100, 1) != pairs(FAULTS, 100, 2)
     assert len(chosen) == 100

@@ -43,7 +43,7 @@ class Clock:
 
 
 class Services:
-    """What tests do: sign in, call Graph, run cmdlets, log in by SMTP."""
+    """Actions of the tests: sign in, call Graph, run cmdlets, log in with SMTP."""
 
     base, callback, setup, graph_scope, exchange_scope, smtp_scope = BASE, CALLBACK, SETUP, GRAPH, EXCHANGE, SMTP
 

@@ -57,7 +57,7 @@ def test_a_declared_id_that_is_not_exposed_breaks_default(services: Any):
 
 
 def test_an_app_alone_has_its_roles_and_needs_a_directory_role_at_exchange(services: Any):
-    """The token carries the app roles; Exchange answers 403 until the service principal has a directory role."""
+    """The token carries the app roles; Exchange answers 403 until the principal has a directory role."""
     app, _ = made(services, permission(services, "Role", "Exchange.ManageAsApp"))
     consent(services, app)
     token = app_token(services, app, secret(services, app)["secretText"]).json()["access_token"]
@@ -93,7 +93,7 @@ def test_a_single_tenant_app_stays_in_its_tenant(services: Any):
 
 
 def test_a_grant_for_one_user_skips_consent_for_that_user_only(services: Any):
-    """With user consent off, the user of a Principal grant signs in and another one needs an administrator."""
+    """With user consent off, only the user of a Principal grant signs in without an administrator."""
     app, client = made(services)
     user = services.tenant()["users"]["support@contoso.com"]["id"]
     grant = {

@@ -19,7 +19,7 @@ def rows(answer: Any) -> list[dict[str, Any]]:
 
 
 def test_an_answer_has_warnings_and_sidecars(services: Any):
-    """Warnings are there and empty, and a boolean has its type beside it; null has none."""
+    """An answer has an empty list of warnings and the type of each boolean, but no type for null."""
     body = services.cmdlet("Get-TransportConfig").json()
     assert (body["@adminapi.warnings"], body["value"][0]["SmtpClientAuthenticationDisabled@data.type"]) == ([], "System.Boolean")
     assert rows(services.cmdlet("Get-CASMailbox", Identity="support@contoso.com"))[0]["SmtpClientAuthenticationDisabled"] is None
@@ -73,7 +73,7 @@ def test_a_graph_token_is_401_and_another_tenant_403(services: Any):
 
 
 def test_a_policy_waits_for_customization(services: Any):
-    """Dehydrated: refused. Enabled: refused until it has taken effect, though the flag says otherwise. Twice: not required."""
+    """A policy is refused until the customization has taken effect, whatever the flag says."""
     create = {"Name": "Forward", "AutoForwardingMode": "On"}
     assert NEED in inner(services.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))
     services.settings.customization_s = 60
@@ -94,7 +94,7 @@ def rule(services: Any, name: str, **more: Any) -> Any:
 
 
 def test_priority_zero_moves_the_others_down(services: Any):
-    """A rule comes last unless told; with priority 0 it is first and the others move."""
+    """A new rule comes last by default; with priority 0 it is first and the others move down."""
     rule(services, "one")
     rule(services, "two")
     rule(services, "three", Priority=0)
@@ -103,7 +103,7 @@ def test_priority_zero_moves_the_others_down(services: Any):
 
 
 def test_a_rule_needs_a_policy_of_its_own(services: Any):
-    """The default policy and one that another rule uses are refused; so is a taken name and a letter that names cannot have."""
+    """A rule is refused with the default or a used policy, and a name if it is taken or invalid."""
     rule(services, "one")
     answers = [
         rule(services, "x", HostedOutboundSpamFilterPolicy="Default"),

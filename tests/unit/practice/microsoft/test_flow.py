@@ -14,7 +14,7 @@ def post(services: Any, path: str, **body: Any) -> Any:
 
 
 def places(services: Any) -> list[str]:
-    """Where the mails are, in order."""
+    """Return the places of the mails, in order."""
     return [item["place"] for item in services.http.get("/practice/mail").json()["items"]]
 
 
@@ -117,7 +117,7 @@ def test_remote_domains_and_transport_rules_block_too(services: Any):
 
 
 def test_the_whole_way_there_and_back(services: Any):
-    """A customer's mail becomes a task, and the agent's answer reaches the customer by real SMTP and shows in the trace."""
+    """A customer's mail becomes a task, and the agent's answer arrives over SMTP and is in the trace."""
     connected(services)
     post(services, "mail/customer", **CUSTOMER)
     assert [task["subject"] for task in services.http.get("/practice/agent/tasks").json()["items"]] == ["My order"]
@@ -154,7 +154,7 @@ def test_the_answer_fails_as_webex_connect_says(services: Any):
 
 
 def test_generate_token_repeats_microsofts_words(services: Any):
-    """The secret's id in place of its value, a declined consent: each comes with its code; secrets are not shown."""
+    """Generate Token shows Microsoft's code for a wrong secret and a declined consent, but no secret."""
     form = fields(services)
     post(services, "connect/app", fields=form | {"Client Secret": "11111111-1111-1111-1111-111111111111"})
     wrong = post(services, "connect/generate_token", **{"as": "support@contoso.com"})

@@ -1,4 +1,4 @@
-"""Which outbound policy applies to a sender."""
+"""The outbound policy that applies to a sender."""
 
 from __future__ import annotations
 

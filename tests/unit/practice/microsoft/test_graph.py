@@ -31,7 +31,7 @@ def test_upsert_creates_then_updates_then_misses(services: Any):
 
 
 def test_patch_replaces_lists_and_keeps_the_rest_of_web(services: Any):
-    """RedirectUris are replaced whole; the implicit grant beside them stays."""
+    """A PATCH of ``redirectUris`` replaces the whole list and keeps the implicit grant settings."""
     app = made(services)
     services.graph("PATCH", f"/applications/{app['id']}", {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}})
     services.graph("PATCH", f"/applications/{app['id']}", {"web": {"redirectUris": ["https://b.example/callback"]}})
@@ -57,7 +57,7 @@ def test_select_is_honoured_and_checked(services: Any):
 
 
 def test_a_secret_is_told_once(services: Any):
-    """AddPassword tells the text; afterwards only its first three characters can be read; removePassword takes it away."""
+    """``addPassword`` shows the secret once; afterwards only its first three characters can be read."""
     app = made(services)
     secret = services.graph("POST", f"/applications/{app['id']}/addPassword", {"passwordCredential": {"displayName": "one"}}).json()
     kept = services.graph("GET", f"/applications/{app['id']}").json()["passwordCredentials"]
@@ -134,7 +134,7 @@ def test_a_grant_is_one_object_and_its_scope_is_replaced(services: Any):
 
 
 def test_an_app_role_is_assigned_once(services: Any):
-    """Exchange's Mail.Send can be given by a Cloud Application Administrator, Graph's cannot; twice is 400."""
+    """A Cloud Application Administrator can assign Exchange's Mail.Send once, but not Graph's."""
     client, exchange, graph = principal_of(services), services.resource(), services.resource("00000003-0000-0000-c000-000000000000")
     answers = []
     for resource in (exchange, exchange, graph):
@@ -151,7 +151,7 @@ def test_ids_of_permissions_are_new_at_every_start(services: Any):
 
 
 def test_wrong_audience_no_token_and_no_permission(services: Any):
-    """An Exchange token is 401 at Graph; a token without the scope is 403; every error echoes the ids."""
+    """Graph answers 401 to an Exchange token and 403 without the scope; errors echo the request ids."""
     exchange = services.token("admin@contoso.com", services.exchange_scope)
     own = {"Authorization": f"Bearer {exchange}", "client-request-id": "c-1"}
     wrong = services.http.get("/graph/v1.0/applications", headers=own)
@@ -187,7 +187,7 @@ def test_a_filter_joins_with_and_and_or(services: Any):
 
 
 def test_assigned_plans_come_only_when_asked_for(services: Any):
-    """The usual properties have no plans; $select brings them, and a user without a licence has none."""
+    """A user's plans come only with ``$select``, and a user without a license has none."""
     assert "assignedPlans" not in services.graph("GET", "/users/support@contoso.com").json()
     found = {
         name: services.graph("GET", f"/users/{name}@contoso.com?$select=assignedPlans").json()["assignedPlans"]

@@ -28,7 +28,7 @@ def cloud(tmp_path: Any, free_port: int) -> Iterator[PracticeCloud]:
 
 @pytest.mark.filterwarnings("ignore:response_mode='form_post' is recommended")  # a query is what the bot's callback reads
 def test_msal_signs_in_and_gets_two_tokens(cloud: PracticeCloud):
-    """The authorization code flow with PKCE and nonce, then the other resource silently, and the code's replay as 54005."""
+    """MSAL signs in with PKCE and a nonce, gets a second token silently, and cannot replay the code."""
     with httpx.Client(verify=cloud.tls.client_context(), trust_env=False) as http:
         app = msal.ConfidentialClientApplication(
             cloud.settings.bot_client_id,

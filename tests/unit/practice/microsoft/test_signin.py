@@ -31,7 +31,7 @@ def test_discovery_by_domain_names_the_tenant_by_its_id(services: Any, name: str
 
 
 def test_an_unknown_tenant_is_90002(services: Any):
-    """Discovery of a tenant that is not there is an error with its code."""
+    """The discovery document of an unknown tenant is error AADSTS90002."""
     assert codes(services.http.get("/nowhere.example/v2.0/.well-known/openid-configuration")) == [90002]
 
 
@@ -60,7 +60,7 @@ def test_the_id_token_is_signed_and_names_person_and_roles(services: Any):
 
 
 def test_one_refresh_token_serves_two_resources(services: Any):
-    """After consent to both, the same refresh token gives a Graph and an Exchange token, each with its audience."""
+    """After consent, one refresh token gives a Graph and an Exchange token with their audiences."""
     services.sign_in("admin@contoso.com", services.setup, services.graph_scope)
     read = {
         scope: jwt.decode(services.token("admin@contoso.com", scope), options={"verify_signature": False})
@@ -145,7 +145,7 @@ def test_a_user_who_was_deleted_has_no_token(services: Any):
 
 
 def test_a_sign_in_is_logged_with_what_it_is_for(services: Any):
-    """The resource stands in the row."""
+    """The log row of a sign-in names its resource."""
     services.sign_in("support@contoso.com", services.smtp_scope)
     assert services.cloud.world.tenant("contoso.com").sign_ins[-1]["resourceDisplayName"] == "Office 365 Exchange Online"
 
@@ -162,13 +162,13 @@ def test_a_token_request_names_one_resource(services: Any):
 
 
 def test_default_does_not_mix_with_other_scopes(services: Any):
-    """.default beside another scope is refused at authorize by a redirect."""
+    """A request for ``.default`` with another scope is refused with a redirect."""
     answer = services.http.get("/organizations/oauth2/v2.0/authorize", params=services.query(f"{services.graph_scope} User.Read"))
     assert services.values(answer)["error"] == "invalid_scope"
 
 
 def test_a_user_may_consent_to_smtp_by_the_recommended_policy(services: Any):
-    """SMTP.Send is not among what the recommended policy leaves out, but without a policy it needs an administrator."""
+    """The recommended policy lets users consent to SMTP.Send; without a policy an administrator must."""
     assert "access_token" in services.sign_in("support@contoso.com", services.smtp_scope)
     services.change("fabrikam.com", consent=[])
     assert "AADSTS90094" in services.authorize("support@fabrikam.com", services.query(services.smtp_scope)).text
@@ -203,7 +203,7 @@ CONSENT = {"redirect_uri": "http://127.0.0.1:5000/callback", "scope": "https://o
 
 
 def test_admin_consent_grants_for_everybody(services: Any):
-    """Accepting makes a grant for all principals and says so in the redirect; the app's own permissions are assigned with it."""
+    """Admin consent grants all principals and assigns the app's own permissions."""
     services.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
     query = CONSENT | {"client_id": services.settings.bot_client_id}
     answer = services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
@@ -215,7 +215,7 @@ def test_admin_consent_grants_for_everybody(services: Any):
 
 
 def test_application_permissions_take_a_higher_role(services: Any):
-    """Who may consent to delegated permissions may not grant Graph's application permissions (facts/microsoft.md 1.5)."""
+    """Consent to delegated permissions does not include application ones (facts/microsoft.md 1.5)."""
     query = CONSENT | {"client_id": services.settings.bot_client_id}
     answer = services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
     assert ("AADSTS90094" in answer.text, services.tenant()["role_assignments"]) == (True, [])
@@ -227,7 +227,7 @@ def app_token(services: Any, scope: str) -> dict[str, Any]:
 
 
 def test_an_app_alone(services: Any):
-    """Its tokens carry what was granted, Graph and Exchange honour it, and what is taken back is gone from the next token."""
+    """An app-only token carries exactly the granted roles, and Graph and Exchange accept it."""
     services.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
     query = CONSENT | {"client_id": services.settings.bot_client_id}
     assert app_token(services, services.graph_scope)["error_codes"] == [700016]
@@ -259,7 +259,7 @@ def cmdlet(services: Any, token: str) -> int:
 
 
 def test_declined_admin_consent_still_says_admin_consent(services: Any):
-    """admin_consent is True in the error case too: only ``error`` tells."""
+    """``admin_consent`` is True in the error case too, so only ``error`` shows the refusal."""
     query = CONSENT | {"client_id": services.settings.bot_client_id}
     answer = services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "decline"})
     values = services.values(answer)

@@ -27,7 +27,7 @@ def test_a_good_token_logs_in(services: Any, *, late: bool):
 
 @pytest.mark.parametrize(("switch", "word"), [(None, "disabled for the Tenant"), (True, "disabled for the Mailbox")])
 def test_smtp_auth_off_says_where(services: Any, word: str, *, switch: bool | None):
-    """The organisation's switch counts where the mailbox has none."""
+    """The organization's SMTP AUTH setting applies if the mailbox has none."""
     mailbox(services, smtp_auth_disabled=switch)
     code, reply = services.smtp_login("support@contoso.com", services.smtp_token("support@contoso.com"))
     assert (code, word in reply, reply[:7]) == (535, True, "5.7.139")

@@ -1,4 +1,4 @@
-"""Files of messages in the practice Webex: who may have them, and that they come back as they went in."""
+"""Files of messages in the practice Webex: access to them, and that their bytes stay the same."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_bot_reads_a_file(api: Any):
 
 
 def test_a_file_that_the_bot_may_not_see(api: Any):
-    """Without a mention, after it was deleted, and for an address that nobody made there is nothing."""
+    """A file is not found without a mention, after its message is deleted, or at an unknown address."""
     unseen = api.do("/say", {"as": RITA, "room": SPACE, "text": "not for the bot", "files": [FILE]}).json
     gone = api.do("/say", {"as": RITA, "text": "", "files": [FILE]}).json
     assert api.call("GET", path(gone)).status_code == 200
@@ -38,7 +38,7 @@ def test_a_file_that_the_bot_may_not_see(api: Any):
 
 
 def test_the_bot_posts_a_file(api: Any):
-    """By a form, in a thread; whoever looks at it gets the same bytes."""
+    """The bot posts a file with a form in a thread, and every reader gets the same bytes."""
     root = api.do("/say", {"as": RITA, "room": SPACE, "text": "/tac", "mention": True}).json
     form = {"roomId": root["roomId"], "parentId": root["id"], "text": "a file", "files": (io.BytesIO(PNG), "a.zip", "application/zip")}
     headers = {"Authorization": "Bearer practice-bot-token"}

@@ -18,7 +18,7 @@ def test_people_are_found_not_listed(api: Any) -> None:
 
 
 def test_a_membership_names_the_organisation(api: Any) -> None:
-    """GET /memberships with room and person answers the person's organisation; who is not in the room is not there."""
+    """GET /memberships returns the person's organization, and nothing for a person outside the room."""
     inside = api.call("GET", f"/memberships?roomId={api.room()}&personEmail=admin@contoso.com").json["items"]
     outside = api.call("GET", f"/memberships?roomId={api.room()}&personEmail=outsider@evil.example").json["items"]
     assert ([each["personOrgId"] for each in inside], outside) == ([api.webex.world.by_email("admin@contoso.com").org_id], [])
@@ -38,7 +38,7 @@ def test_somebody_is_added_once(api: Any) -> None:
 
 
 def test_a_person_sees_their_own_rooms_only(api: Any) -> None:
-    """The people's view holds the 1:1 of its members and nobody else's, in the order of changes, with edits."""
+    """A person sees their own 1:1 messages and rooms only, in the order of changes, with edits."""
     api.call("POST", "/messages", {"toPersonEmail": "admin@contoso.com", "text": "for the admin"})
     sent = api.call("POST", "/messages", {"roomId": api.room(), "text": "for all"}).json
     api.call("PUT", f"/messages/{sent['id']}", {"roomId": api.room(), "text": "for all, edited"})

@@ -1,4 +1,4 @@
-"""What the Messages API of the practice Webex takes and refuses."""
+"""Requests that the Messages API of the practice Webex accepts and refuses."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_card_is_edited_ten_times(api: Any) -> None:
 
 
 def test_card_edits_can_be_switched_off(api: Any) -> None:
-    """With the switch off, edits of cards are refused as the API reference says; texts are still edited."""
+    """With the option off, edits of cards are refused as in the API reference; texts can be edited."""
     card = api.call("POST", "/messages", {"roomId": api.room(), "text": "0", "attachments": attach(CARD)}).json["id"]
     text = api.call("POST", "/messages", {"roomId": api.room(), "text": "0"}).json["id"]
     api.do("/options", {"card_edits": False}, "PUT")
@@ -128,7 +128,7 @@ def test_cards_with_images_are_not_edited(api: Any) -> None:
 
 
 def test_a_direct_room_is_made_once(api: Any) -> None:
-    """The first 1:1 message makes the room, the second one uses it; the address is matched in any case."""
+    """The first 1:1 message creates the room, the second uses it; addresses match in any letter case."""
     one = api.call("POST", "/messages", {"toPersonEmail": "Admin@Contoso.com", "text": "one"}).json
     two = api.call("POST", "/messages", {"toPersonId": api.person("admin@contoso.com"), "text": "two"}).json
     assert (one["roomType"], one["roomId"]) == ("direct", two["roomId"])
@@ -145,7 +145,7 @@ def test_a_bot_sees_only_what_mentions_it_in_a_space(api: Any) -> None:
 
 
 def test_a_mention_shows_only_the_first_name(api: Any) -> None:
-    """What a bot called Email Bot gets for a mention: the first name in the text, its id in the html."""
+    """A mention of Email Bot has only the first name in the text, and the bot's id in the html."""
     said = api.do("/say", {"as": "requester@contoso.com", "room": "Contact center", "text": "/help <b>", "mention": True}).json["id"]
     got, bot = api.call("GET", f"/messages/{said}").json, api.person("email-bot@webex.bot")
     mention = f'<spark-mention data-object-type="person" data-object-id="{bot}">Email</spark-mention>'
@@ -192,7 +192,7 @@ def test_only_moderators_post_in_announcement_rooms(api: Any) -> None:
 
 
 def test_people_answer_in_threads(api: Any) -> None:
-    """An answer to a reply goes under the thread's first message, as clients do it; without the bot in the space there is no mention."""
+    """An answer to a reply goes under the thread's first message, as in Webex clients."""
     said = {"as": "requester@contoso.com", "room": "Contact center", "text": "/help", "mention": True}
     root = api.do("/say", said).json["id"]
     reply = api.call("POST", "/messages", {"roomId": api.room(), "text": "reply", "parentId": root}).json["id"]

@@ -1,4 +1,4 @@
-"""What a press of a button sends."""
+"""The inputs that a button press sends."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def press(api: Any, message: str, **more: Any) -> Any:
 
 
 def test_inputs_and_data_are_merged(api: Any) -> None:
-    """Typed values, defaults and the action's data come as one; empty choices send nothing, a list is joined by commas."""
+    """Typed values, defaults and the action's data are sent together; empty choices are left out."""
     pressed = press(api, send(api), title="Continue", inputs={"url": "https://a", "many": ["a", "b"]})
     expected = {"url": "https://a", "note": "", "life": "12", "many": "a,b", "keep": "no", "do": "intake", "run": "r1", "n": 7}
     assert api.call("GET", f"/attachment/actions/{pressed.json['id']}").json["inputs"] == expected
 
 
 def test_a_show_card_sends_its_own_inputs_and_those_around_it(api: Any) -> None:
-    """A button in a ShowCard, found by its data, sends the inputs of both cards; the outer button does not send the inner ones."""
+    """A button in a ShowCard sends the inputs of both cards; an outer button sends its own only."""
     pressed = press(api, send(api), data={"do": "ask"}, inputs={"who": "admin@contoso.com", "url": "https://a"})
     assert pressed.json["inputs"] == {"url": "https://a", "note": "", "life": "12", "keep": "no", "who": "admin@contoso.com", "do": "ask"}
 
@@ -94,7 +94,7 @@ def test_old_versions_stay_clickable(api: Any) -> None:
 
 
 def test_a_stranger_cannot_press(api: Any) -> None:
-    """Who is not in the room does not see the card."""
+    """A person who is not in the room cannot see or press the card."""
     answer = api.do("/press", {"as": "outsider@evil.example", "message_id": send(api), "title": "Cancel"})
     assert answer.status_code == 404
 

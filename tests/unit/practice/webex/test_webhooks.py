@@ -1,4 +1,4 @@
-"""Who is notified of what, how it is signed, and when Webex gives up."""
+"""Webhook notifications: their recipients, their signature, and when Webex gives up."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def say(api: Any, text: str = "/help", *, mention: bool = True) -> str:
 
 
 def test_a_mention_is_notified_thin_and_signed(api: Any, receiver: Any) -> None:
-    """The payload holds ids and no text; the signature is HMAC-SHA1 over the raw bytes; no mention, no notification."""
+    """Only a mention is notified, with ids but no text, signed with HMAC-SHA1 over the raw bytes."""
     hook = subscribe(api, receiver)
     say(api, mention=False)
     said = say(api)
@@ -76,7 +76,7 @@ def test_a_press_is_notified_to_the_cards_author_without_inputs(api: Any, receiv
 
 
 def test_being_added_is_notified_with_the_organisation(api: Any, receiver: Any) -> None:
-    """memberships:created tells who was added and from which organisation."""
+    """A ``memberships:created`` event has the person who was added and the organization."""
     subscribe(api, receiver, "memberships", filter=f"personId={api.person('email-bot@webex.bot')}")
     api.do("/space", {"name": "New", "members": ["outsider@evil.example"]})
     payload = receiver.wait(1)[0]
@@ -119,7 +119,7 @@ def test_a_hundred_failures_stop_a_webhook(api: Any) -> None:
 
 
 def test_an_update_changes_only_what_may_change(api: Any, receiver: Any) -> None:
-    """Name, target and secret change; resource and event are ignored; a webhook cannot be switched off."""
+    """An update changes only a webhook's name, target and secret, and cannot switch it off."""
     hook = subscribe(api, receiver)
     body = {"name": "new", "targetUrl": "https://new.example/", "secret": "new", "resource": "rooms"}
     changed = api.call("PUT", f"/webhooks/{hook['id']}", body).json

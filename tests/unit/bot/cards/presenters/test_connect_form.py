@@ -23,7 +23,7 @@ ANY_USER = text("connect.login_of_user")
 
 
 def user(**facts: str) -> Event:
-    """What was found of the mailbox's user."""
+    """Return the event of a mailbox user that was found, with these facts."""
     return Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts={"upn": MAILBOX, **facts}))
 
 
@@ -48,7 +48,10 @@ def test_the_login_for_generating_tokens(
     said: tuple[str, ...],
     left_out: tuple[str, ...],
 ):
-    """Where it is not the asset's address the box is ticked and Login ID named; Username is the mailbox that mail is sent as."""
+    """If the login differs from the asset's address, the card names it as Login ID and ticks the box.
+
+    Username is the mailbox that mail is sent as.
+    """
     run = begin(SIGNED_IN, FORM, *events)
     (card,) = connect_form.cards(run, services)
     told = card.card.text + str(card.card.content)
@@ -73,7 +76,10 @@ MADE = Event(Kind.CHANGING, now(), step="client_secret", changes=(SECRET,), find
 def test_a_fix_asks_for_a_secret_only_where_it_has_made_one(
     services: Services, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
 ):
-    """Where the app was wrong its plan holds a secret, as nobody could look at the one that is there; nobody rehearses in a fix."""
+    """A fix asks for a client secret only if it created one, and it has no rehearsal.
+
+    If the app was wrong, the plan creates a secret, because the existing one could not be checked.
+    """
     run = begin(SIGNED_IN, FORM, *events, user(), kind="fix")
     (card,) = connect_form.cards(run, services)
     told = (card.card.text + str(card.card.content)).replace("\u00a0", " ")
@@ -107,7 +113,7 @@ PRESSED = Event(Kind.ANSWERED, now(), by="anna@example.test", data={"question": 
 def test_a_delegate_is_asked_to_rehearse(
     services: Services, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
 ):
-    """By what each stage needs of a user who signs in for a shared mailbox."""
+    """A delegate of a shared mailbox is asked to rehearse with the text that fits the stage."""
     (card,) = rehearsal.cards(begin(SIGNED_IN, FORM, user(shared="blocked"), *events), services)
     told = (card.card.text + str(card.card.content)).replace("\u00a0", " ")
     assert [words for words in said if words.lower() not in told.lower()] == []

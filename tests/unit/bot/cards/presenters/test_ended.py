@@ -99,7 +99,10 @@ def test_the_test_mails_card_at_the_end(services: Services, begin: Begin):
     ],
 )
 def test_what_leads_on_stands_on_the_progress_card(services: Services, begin: Begin, event: Event, buttons: tuple[str, ...], remedy: str):
-    """Look again where it is asked for, with what to do; Send card again where there is one to send."""
+    """The progress card shows Look again if it is needed, with the remedy.
+
+    It shows Send card again if a card can be sent again.
+    """
     view = progress_face.view(
         begin(SIGNED_IN, PLANNED, APPROVED, Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "tenant"}), event)
     )

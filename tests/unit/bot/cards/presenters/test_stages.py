@@ -1,4 +1,4 @@
-"""Which cards a run shows, to whom, at each of its stages."""
+"""Cards that a run shows at each of its stages, and their recipients."""
 
 from __future__ import annotations
 
@@ -80,7 +80,11 @@ STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
 
 
 def test_the_progress_card_says_where_the_form_cannot_go(services: Services, begin: Begin, webex_script: Any, reply: Any):
-    """Webex lets nobody write 1:1 to whoever asked: nobody else would tell them that a form waits; that it has gone is shown, too."""
+    """The progress card says if the form could not be sent 1:1 to the requester.
+
+    Other people would not learn otherwise that a form waits. It also shows when the form was sent
+    later.
+    """
     run = begin(SIGNED_IN, PLANNED, APPROVED, FORM)
     says = text("progress.form_unsent", who=TO_HER)
 
@@ -124,7 +128,7 @@ SEEN: list[tuple[str, list[Event], set[str]]] = [
 
 @pytest.mark.parametrize(("events", "slots"), [stage[1:] for stage in SEEN], ids=[stage[0] for stage in SEEN])
 def test_what_a_person_has_to_see(services: Services, begin: Begin, events: list[Event], slots: set[str]):
-    """Where Webex takes no edits only these are posted anew: somebody's turn, a problem, the end."""
+    """Only cards for a turn, a problem or the end are posted again if Webex allows no edits."""
     assert {card.slot for card in cards(services, begin(*events)) if card.prompt != ""} == slots
 
 
@@ -151,7 +155,7 @@ def test_what_may_stop_mail_is_a_warning_on_the_plan(services: Services, begin: 
 
 
 def test_before_the_details_there_is_only_the_first_card(services: Services, begin: Begin):
-    """Which the command has posted."""
+    """Before the details are known, a run shows only the first card, which the command posted."""
     assert cards(services, begin(detailed=False)) == []
 
 
@@ -179,7 +183,7 @@ def test_a_consent_card_says_that_it_was_granted(services: Services, begin: Begi
 
 @pytest.mark.parametrize(("question", "slot", "events"), [("sign_in", "signin", []), ("consent", "consent", [SIGNED_IN, CONSENT])])
 def test_a_problem_is_news(services: Services, begin: Begin, question: str, slot: str, events: list[Event]):
-    """It is told on the card where somebody tried, with the cloud's code, at once."""
+    """A problem is shown at once on the card of the failed action, with the cloud's code."""
     run = begin(*events)
     before = next(card for card in cards(services, run) if card.slot == slot)
     services.store.append(
@@ -208,7 +212,11 @@ def test_the_plan_names_what_is_right_and_what_stops_it(services: Services, begi
 
 
 def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Services, begin: Begin):
-    """What is made stands on it again once all of it is approved; no sign-in, and no smaller plan, makes another one of it."""
+    """A plan that needs a new approval shows the changes that are left.
+
+    After the approval it also shows the finished changes. No sign-in and no smaller plan replaces
+    it.
+    """
     other, shut = replace(LINE, step="forwarding"), replace(LINE, step="forwarding", before=Text("seen.on"))
     made = [Event(kind, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG)) for kind in (Kind.CHANGING, Kind.CHANGED)]
     differs = Event(Kind.DIFFERS, now(), step="forwarding", data={"plan": "plan-2"}, changes=(shut,))
@@ -222,14 +230,14 @@ def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Servi
 
 
 def test_what_stops_the_plan_reads_as_two_sentences(services: Services, begin: Begin):
-    """Where the text itself ends with a full stop, there is one and not two."""
+    """A text that ends with a full stop gets no second one on the plan card."""
     waits = found("mailbox_user", State.WAITING, seen=Text("seen.let_in"), cause="exchange_role_missing")
     (stop,) = plan_face.view(begin(SIGNED_IN, waits, PLANNED)).blocking
     assert stop.values["seen"].endswith("so it is asked again")
 
 
 def test_the_secret_stands_on_no_card(services: Services, begin: Begin):
-    """Whatever stage, whoever the card is for."""
+    """The secret is on no card, at any stage and for any reader."""
     run = begin(
         SIGNED_IN,
         PLANNED,
@@ -267,7 +275,10 @@ def test_the_rehearsals_card(services: Services, begin: Begin, events: list[Even
 
 
 def test_the_progress_card_stands_for_every_step(services: Services, begin: Begin):
-    """Each step has a line, or stands in another's, and a line that runs says so."""
+    """The progress card has a line for every step, or shows it in another step's line.
+
+    The line of a running step says so.
+    """
     run = begin(SIGNED_IN, PLANNED, APPROVED, Event(Kind.RUNNING, now(), step="application"), found("tenant"))
     view = progress_face.view(run)
     rows = {str(row.title.key): row for _, rows in view.groups for row in rows}
@@ -307,7 +318,10 @@ def test_a_test_mail_is_followed(services: Services, begin: Begin):
     ],
 )
 def test_a_test_mail_that_stops(services: Services, begin: Begin, cause: str, turn: Turn, sent: bool, part: dict[str, bool]):  # noqa: FBT001  a column of the table
-    """With what to do, and whose turn it is: the same as on the progress card. What has to be sent once more counts as not sent."""
+    """A test mail that stops shows what to do and whose turn it is, as on the progress card.
+
+    A mail that must be sent again counts as not sent.
+    """
     run = begin(SIGNED_IN, PLANNED, APPROVED, answered("test_sent"), found("test_mail", State.WAITING, cause=cause, waiting_for=turn))
     view = proof.mail_view(run, services)
     assert (view.problem, view.remedy, view.turn) == (Text(f"cause.{cause}"), Text(remedy_within(cause)), turn)
@@ -316,7 +330,7 @@ def test_a_test_mail_that_stops(services: Services, begin: Begin, cause: str, tu
 
 
 def test_an_answer_that_stops(services: Services, begin: Begin):
-    """Whoever answered has had the mail, whether or not somebody said so, and it is the agent's turn on both cards."""
+    """If an agent's answer fails, the mail counts as received, and both cards say Agent's turn."""
     at = "2026-11-25T09:00:00+00:00"
     facts = {"arrived_at": at, "forwarded_at": at}
     stopped = {"cause": "sender_restricted", "waiting_for": Turn.AGENT, "facts": {"answer_failed_at": at}}
@@ -327,7 +341,10 @@ def test_an_answer_that_stops(services: Services, begin: Begin):
 
 
 def test_a_check_is_one_card(services: Services, begin: Begin):
-    """From the first moment; the last one when it has ended, with a way to sign in where that would show more."""
+    """A check is one card from the first moment, and the finished check is its final state.
+
+    It offers a sign-in if that would show more.
+    """
     setup = begin()
     check = services.store.check(setup.channel, setup.requester, Origin("room-1", "t"))
     (looking,) = verdict.cards(check, services)
@@ -359,13 +376,19 @@ def test_drawing_posts_each_card_once(services: Services, begin: Begin, said: Ca
     ],
 )
 def test_the_plan_warns_of_an_account_without_a_role(services: Services, begin: Begin, roles: tuple[str, ...], told: bool):  # noqa: FBT001  a column of the table
-    """Where the sign-in tells the roles, and none of them can do anything; one that tells none is believed."""
+    """The plan warns about an account if none of its known roles can make a change.
+
+    An account whose roles are unknown is trusted.
+    """
     run = begin(Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN, roles)), PLANNED)
     assert plan_face.view(run).warnings == ((Text("plan.no_role", {"account": ADMIN}),) if told else ())
 
 
 def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, begin: Begin):
-    """With the reference by which the log knows it; a run that was only cancelled has no such card."""
+    """A bug before the plan is shown with the reference that the log has.
+
+    A run that was only canceled shows no such card.
+    """
     mistake = Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": "REF-1A2B3C"})
     failed = begin(SIGNED_IN, mistake, Event(Kind.FAILED, now(), data={"reference": "REF-1A2B3C"}))
     (shown,) = progress_face.cards(failed, services)
@@ -374,7 +397,10 @@ def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, b
 
 
 def test_a_draw_does_not_wait_for_another(services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
-    """Which may wait for Webex: it comes again, and draws then."""
+    """A draw does not wait for another draw of the same run, but comes again later.
+
+    The other draw may be waiting for Webex.
+    """
     run = begin(SIGNED_IN, PLANNED)
     with renewed_lock(services.redis, LockName(LockKind.DRAW, run.id), 20):
         draw.draw(run.id)
@@ -384,7 +410,7 @@ def test_a_draw_does_not_wait_for_another(services: Services, begin: Begin, said
 
 
 def test_what_webex_does_not_take_is_drawn_later(services: Services, begin: Begin, webex_script: Any, reply: Any, hasty_retries: None):
-    """Nothing is lost: the run stands on the list of draws."""
+    """If Webex accepts no message, the run stays on the list of draws and is drawn later."""
     webex_script.on("POST", "/messages", reply(503))
     run = begin()
     draw.draw(run.id)

@@ -1,4 +1,4 @@
-"""What an undo shows: its plan with what stays, its progress, and the card that ends it."""
+"""Cards of an undo: its plan with everything that stays, its progress, and its end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ def planned(begin: Begin) -> Run:
 
 
 def test_the_plan_says_what_stays(planned: Run):
-    """What somebody else has changed, what cannot be undone, and always the app in Webex Connect; what is back already is apart."""
+    """The plan of an undo lists other people's changes and the changes that cannot be undone.
+
+    It always names the app in Webex Connect. Values that are already back are listed apart.
+    """
     found = plan.view(planned)
     stays = [
         ("M2", "key:step.smtp_auth", text("seen.undo_changed_since", seen="off")),
@@ -90,13 +93,16 @@ def test_the_end_of_an_undo(begin: Begin, services: Services):
 
 
 def test_a_cancelled_undo_ends_without_that_card(begin: Begin, services: Services):
-    """What was put back by then stands on the progress card."""
+    """A canceled undo has no end card; its progress card shows the values put back so far."""
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, Event(Kind.CANCELLED, now()), kind="undo")
     assert "undone" not in [card.slot for of in draw.PRESENTERS for card in of(run, services)]
 
 
 def test_every_change_can_be_undone_or_says_why_not():
-    """A step that changes something has an undo of its own, or a text for what stays; notes of the plan have theirs."""
+    """Every step that changes something has an undo of its own or a text that says why not.
+
+    Notes of the plan have texts for the undo too.
+    """
     changing = [step for step in all_steps().values() if type(step).apply is not Step.apply and type(step).plan is not Step.plan]
     without = [step.name for step in changing if not isinstance(step, Undoable) and not has_text(f"skipped.undo_{step.name}")]
     undoable = [step for step in all_steps().values() if isinstance(step, Undoable)]

@@ -1,4 +1,4 @@
-"""A code that nobody has described: the card shows it whole, with what the service's support asks for."""
+"""Unknown codes: the card shows the whole code, with the ids that the service's support asks for."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ UNKNOWN = {
 
 
 def missing(card: Any, told: tuple[str, ...]) -> list[str]:
-    """What does not stand on the card; it escapes what a renderer would read."""
+    """Return the texts that are not on the card, ignoring Markdown escapes."""
     shown = re.sub(r"\\+", "", json.dumps(card.content, ensure_ascii=False))
     return [each for each in told if each not in shown]
 

@@ -1,4 +1,7 @@
-"""The damage, the providers' incidents and the offer of a mail through Webex Connect, from what a check found."""
+"""Damage, incidents of the providers, and the offer of a mail through Webex Connect.
+
+All three come from the findings of a check.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True, test_rec
 
 
 def verdict_of(run: Run) -> Verdict:
-    """As the product judges it."""
+    """Return the verdict that the product gives."""
     return judge(check.steps_of(run), run.findings)
 
 
@@ -75,7 +78,10 @@ RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arri
     ],
 )
 def test_damage_only_where_mail_stops_and_the_trace_was_read(found: tuple[Finding, ...], keep_copy: bool, damage: Damage | None):  # noqa: FBT001  a row of the table
-    """A number is told where it is known and where mail stops before an agent; kept only where the copy is known to stay."""
+    """Damage is shown only if its number is known and mail stops before an agent.
+
+    It says that mails are kept only if the copy is known to stay in the mailbox.
+    """
     run = run_of(*found, keep_copy=keep_copy)
     assert extras.damage(run, verdict_of(run), run.findings) == damage
 
@@ -99,12 +105,15 @@ def test_no_incident_is_a_line_where_all_three_were_read():
     ],
 )
 def test_a_mail_through_webex_connect_is_offered_once(services: Services, url: str, ended: bool, sent_to: str, offered: bool):  # noqa: FBT001  a row of the table
-    """Where a key is configured, when the check has ended, and not where this check has sent one."""
+    """A mail through Webex Connect is offered once, at the end of a check, if a key is configured."""
     assert extras.may_send(run_of(ended=ended, test_recipient=sent_to), replace(services.settings, connect_url=url)) is offered
 
 
 def test_the_cause_is_drawn_as_one(services: Services):
-    """An incident that explains something is wrong in the list of all findings, too, and stops the way where it does."""
+    """An incident that explains a failure is shown as wrong in the list of all findings too.
+
+    The mail flow stops at the failure.
+    """
     found = view(
         run_of(
             Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"), Finding("smtp_server", State.WRONG, cause="smtp_busy")

@@ -1,4 +1,4 @@
-"""Whose turn a cause is, which button leads there, and how far the mail's way is known."""
+"""The turn of each cause, the button for it, and how much of the mail flow is known."""
 
 from __future__ import annotations
 
@@ -99,21 +99,28 @@ def ok(*steps: str) -> tuple[Finding, ...]:
     ],
 )
 def test_who_can_mend_it_and_by_which_button(services: Services, found: tuple[Finding, ...], turn: Turn, fix: object):
-    """By the cause: a plan where it would hold a change, for any of the causes, Webex Connect's own page where a new token ends the first."""
+    """The cause decides whose turn it is and which button the card shows.
+
+    The button opens a plan if one of the causes can be changed by it. It opens Webex Connect's page
+    if a new token ends the first cause.
+    """
     seen = view(check_of(*found), services)
     assert (seen.turn, seen.fix) == (turn, fix)
     assert has_text(f"turn.{turn}")
 
 
 def test_a_button_for_another_cause_says_so(services: Services):
-    """The first one is a person's all the same, and the button is there."""
+    """If the first cause needs a person, the card says so and that the button fixes another cause."""
     drawn = draw(view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), services))
     told = "Administrator's turn: do what Remedy says below. The button mends another of the causes, and shows its plan first."
     assert (told in drawn.text, text("fix.outbound_policy") in str(drawn.content)) == (True, True)
 
 
 def test_a_sign_in_comes_before_the_page(services: Services):
-    """What the bot's own login has seen may have a cause that only an administrator's sign-in shows."""
+    """A sign-in is offered before Webex Connect's page.
+
+    The failure of the bot's own login may have a cause that only an administrator's sign-in shows.
+    """
     left_out = Finding("conditional_access", State.SKIPPED, seen=NEEDS_SIGN_IN)
     seen = view(check_of(wrong("smtp_login", "smtp_token_refused"), left_out), services)
     assert (seen.fix, bool(seen.sign_in_url), seen.turn) == (None, True, Turn.MAILBOX_USER)
@@ -141,14 +148,20 @@ LOST = wrong("arrivals", "mail_not_delivered")
     ],
 )
 def test_who_may_not_read_everything_is_followed_by_somebody_who_may(services: Services, found: tuple[Finding, ...], told: str):
-    """The card still offers a sign-in, and nobody is told that nobody has to act."""
+    """If the signed-in account may not read everything, the card still offers a sign-in.
+
+    It does not say that no action is needed.
+    """
     seen = view(replace(check_of(*found), account=Account("t", "o", "anna@contoso.com")), services)
     assert (bool(seen.sign_in_url), seen.grant_url) == (True, "")
     assert told in draw(seen).text
 
 
 def test_the_page_stays_where_a_role_is_lacking(services: Services):
-    """What ends the token was seen by a sign-in; that another would show more hides no button."""
+    """The button to Webex Connect's page stays if the signed-in account lacks a role.
+
+    The sign-in has already shown what ended the token.
+    """
     run = replace(check_of(wrong("sign_ins", "grant_invalid"), NO_ROLE), account=Account("t", "o", "anna@contoso.com"))
     assert view(run, services).fix == ("fix.generate_token", CONNECT)
 
@@ -169,7 +182,10 @@ def test_the_page_of_webex_connect_is_a_button(services: Services):
 
 @pytest.mark.parametrize("begins", BEGINS)
 def test_the_turn_is_whom_the_remedy_names(begins: str):
-    """A remedy that begins with who acts, and the turn of its cause, are the same person; codes that a check never names are left out."""
+    """A remedy that begins with a person names the same person as the turn of its cause.
+
+    Codes that a check never names are left out.
+    """
     shown = {key.partition(".")[2] for key in keys() if key.startswith("remedy.")} - {"already_there", "request_rejected"}
     shown = {cause for cause in shown if not cause.startswith("id_token")}
     named = {cause: who_acts(cause) for cause in shown if text(f"remedy.{cause}").startswith(begins)}
@@ -189,14 +205,21 @@ def test_the_turn_is_whom_the_remedy_names(begins: str):
     ],
 )
 def test_the_way_claims_what_was_seen(services: Services, found: tuple[Finding, ...], passes: tuple[bool | None, ...]):
-    """An answer that left says nothing of the stations before it, and a task nothing of today's copies."""
+    """The drawing claims only what was seen.
+
+    An answer that left proves nothing about the stations before it, and a task proves nothing about
+    today's copies.
+    """
     seen = view(check_of(*found), services)
     assert tuple(stop.passes for stop in seen.way) == passes
     assert [stop.station for stop in seen.way] == list(Station)
 
 
 def test_what_a_fix_enables_again_names_it():
-    """A person would have to look for it in a portal; what Microsoft has disabled only Microsoft enables."""
+    """The remedy of a disabled app names ``/fix``, except for an app that Microsoft disabled.
+
+    Only Microsoft can enable that one again.
+    """
     assert ["/fix" in text(f"remedy.{cause}") for cause in ("app_disabled", "app_disabled_by_microsoft")] == [True, False]
 
 
@@ -209,7 +232,7 @@ def test_both_ways_is_said_of_both_ends_alone(services: Services):
 
 
 def test_what_has_gone_well_since_is_no_cross(services: Services):
-    """A sign-in that failed before the newest answers stays in the list, and is neither a cause nor drawn as one."""
+    """A failed sign-in before the newest answers is only a warning in the list, not a cause."""
     failed = Finding("sign_ins", State.WRONG, cause="grant_invalid", signals=Signals(since=datetime(2026, 11, 24, 9, tzinfo=UTC)))
     answers = Finding("answers", State.OK, signals=Signals(at=datetime(2026, 11, 25, 8, tzinfo=UTC)))
     seen = view(check_of(failed, answers), services)

@@ -21,22 +21,38 @@ def submit(title: str, do: str, *, main: bool = False, reads: bool = False, **da
     A button with ``reads`` reads the card's inputs and needs them to be filled in. Any other button
     can be pressed at any time (:func:`adaptive_cards.card.finished`).
     """
-    return press(title, {"do": do, **data}, main=main) | ({"associatedInputs": "auto"} if reads else {})
+    return press(title, {"do": do, **data}, main=main) | (
+        {"associatedInputs": "auto"} if reads else {}
+    )
 
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
     """Return a button that sends ``data`` unchanged and reads no input."""
-    return {"type": "Action.Submit", "title": plain(title), **({"style": "positive"} if main else {}), "data": data}
+    return {
+        "type": "Action.Submit",
+        "title": plain(title),
+        **({"style": "positive"} if main else {}),
+        "data": data,
+    }
 
 
 def open_url(title: str, url: str, *, main: bool = False) -> Element:
     """Return a button that opens a page."""
-    return {"type": "Action.OpenUrl", "title": title, "url": url, **({"style": "positive"} if main else {})}
+    return {
+        "type": "Action.OpenUrl",
+        "title": title,
+        "url": url,
+        **({"style": "positive"} if main else {}),
+    }
 
 
 def show_card(title: str, body: list[Element], *actions: Element) -> Element:
     """Return a button that opens a part at the end of the card."""
-    inner: Element = {"type": "AdaptiveCard", "body": body, **({"actions": list(actions)} if actions else {})}
+    inner: Element = {
+        "type": "AdaptiveCard",
+        "body": body,
+        **({"actions": list(actions)} if actions else {}),
+    }
     return {"type": "Action.ShowCard", "title": title, "card": inner}
 
 
@@ -59,7 +75,10 @@ def in_rows(actions: list[Element]) -> list[list[Element]]:
 
 def cancel(header_run: str, *, of_run: bool = False, **data: str) -> Element:
     """Return the Cancel button, which every card of a run has while the run can be canceled."""
-    return press(text("button.cancel_run" if of_run else "button.cancel"), {"do": "cancel", "run": header_run, **data})
+    return press(
+        text("button.cancel_run" if of_run else "button.cancel"),
+        {"do": "cancel", "run": header_run, **data},
+    )
 
 
 def fit_title(key: str, value: str) -> str:

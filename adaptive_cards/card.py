@@ -30,14 +30,26 @@ class Card:
     text: str
 
 
-def finished(kicker: Element, band: Band, body: Sequence[Element], actions: Sequence[Element] = (), *, told: int = 1) -> Card:
+def finished(
+    kicker: Element,
+    band: Band,
+    body: Sequence[Element],
+    actions: Sequence[Element] = (),
+    *,
+    told: int = 1,
+) -> Card:
     """Return a card made of the four parts, without templates and below 15 kB as sent.
 
     ``told`` is the number of lines of the band that go into the fallback text. If the card has an
     input, every button that does not read it is marked accordingly. Otherwise a client would not
     let people press Cancel while a required field is empty.
     """
-    content: Element = {"$schema": SCHEMA, "type": "AdaptiveCard", "version": VERSION, "body": [kicker, band.element, *body]}
+    content: Element = {
+        "$schema": SCHEMA,
+        "type": "AdaptiveCard",
+        "version": VERSION,
+        "body": [kicker, band.element, *body],
+    }
     if actions:
         content["actions"] = list(actions)
     if _has_input(content):
@@ -76,7 +88,11 @@ def _unbound(node: Any) -> Any:
 
 
 def _fallback(band: Band, told: int) -> str:
-    sentences = [line if line.endswith((".", "?", ":")) else f"{line}." for line in map(read, (band.title, *band.lines[:told])) if line]
+    sentences = [
+        line if line.endswith((".", "?", ":")) else f"{line}."
+        for line in map(read, (band.title, *band.lines[:told]))
+        if line
+    ]
     return clip(" ".join(sentences), TEXT_MOST)
 
 
@@ -88,7 +104,11 @@ def _shorter(most: int, holder: Element, name: str, value: str) -> str:
     shown = name == "text" or (name == "value" and "type" not in holder)
     if not shown:
         return value
-    return mended(shorten(value, most)) if holder.get("type") == "TextBlock" else tame(shorten(value, most))
+    return (
+        mended(shorten(value, most))
+        if holder.get("type") == "TextBlock"
+        else tame(shorten(value, most))
+    )
 
 
 def _mapped(node: Any, change: Callable[[Element, str, str], str]) -> Any:
@@ -96,4 +116,7 @@ def _mapped(node: Any, change: Callable[[Element, str, str], str]) -> Any:
         return [_mapped(item, change) for item in node]
     if not isinstance(node, dict):
         return node
-    return {name: change(node, name, value) if isinstance(value, str) else _mapped(value, change) for name, value in node.items()}
+    return {
+        name: change(node, name, value) if isinstance(value, str) else _mapped(value, change)
+        for name, value in node.items()
+    }

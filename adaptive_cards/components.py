@@ -6,7 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.elements import BOLD, MONO, SMALL, SUBTLE, TITLE, Element, column, columns, container, own, rich, run, said, sign
+from adaptive_cards.elements import (
+    BOLD,
+    MONO,
+    SMALL,
+    SUBTLE,
+    TITLE,
+    Element,
+    column,
+    columns,
+    container,
+    own,
+    rich,
+    run,
+    said,
+    sign,
+)
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import clock, seconds
@@ -29,7 +44,9 @@ class Band:
     def element(self) -> Element:
         """Return the band as an element."""
         words = column("stretch", self.title, *self.lines, spacing="None")
-        glyph = [column("24px", sign(self.mark.glyph, **TITLE, **self.mark.look))] if self.mark else []
+        glyph = (
+            [column("24px", sign(self.mark.glyph, **TITLE, **self.mark.look))] if self.mark else []
+        )
         return container(self.style, columns(*glyph, words), spacing="Small")
 
 
@@ -42,7 +59,9 @@ def kicker(header: Header) -> Element:
     """Return the kicker with the run's mailbox and stage."""
     if header.kind in {RunKind.FIX, RunKind.UNDO}:
         return kicker_of(Text(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
-    about = Text("kicker.run", {"mailbox": header.mailbox}) if header.mailbox else Text("kicker.new")
+    about = (
+        Text("kicker.run", {"mailbox": header.mailbox}) if header.mailbox else Text("kicker.new")
+    )
     return kicker_of(about, stage(header.stage))
 
 
@@ -83,7 +102,9 @@ def _capital(told: str) -> str:
 
 def in_error(field: Element, why: Element) -> Element:
     """Return a red box with the field to correct and the reason below it."""
-    reason = columns(glyphs.glyph(glyphs.WRONG), column("stretch", why, spacing="None"), spacing="Small")
+    reason = columns(
+        glyphs.glyph(glyphs.WRONG), column("stretch", why, spacing="None"), spacing="Small"
+    )
     return container("attention", field, reason, spacing="Default")
 
 
@@ -95,7 +116,9 @@ def section(key: str, right: str = "") -> Element:
     return columns(column("stretch", own(key, **BOLD)), beside, spacing="Medium")
 
 
-def row(mark: Mark, name: str, title: Element, note: Element | None = None, right: Element | None = None) -> Element:
+def row(
+    mark: Mark, name: str, title: Element, note: Element | None = None, right: Element | None = None
+) -> Element:
     """Return a row with glyph, id, title and state.
 
     The columns on the left have fixed pixel widths, so that rows of separate ColumnSets align.
@@ -130,7 +153,9 @@ def small_print(words: Text) -> Element:
     return said(words, **SMALL, spacing="Medium")
 
 
-def problem_box(words: Text | None, code: str = "", at: datetime | None = None, remedy: Text | None = None) -> list[Element]:
+def problem_box(
+    words: Text | None, code: str = "", at: datetime | None = None, remedy: Text | None = None
+) -> list[Element]:
     """Return a box with an earlier problem: the time, the description, the full code and the remedy.
 
     It is gray, because nothing is broken. Without a problem the result is empty.

@@ -56,7 +56,10 @@ def said(words: Text, **look: Look) -> Element:
     if not words.values:
         return own(words.key, **look)
     block = {name: look[name] for name in _OF_THE_BLOCK if name in look}
-    return rich(run(render(words), **{name: value for name, value in look.items() if name not in block}), **block)
+    return rich(
+        run(render(words), **{name: value for name, value in look.items() if name not in block}),
+        **block,
+    )
 
 
 def value_line(value: str) -> Element:
@@ -79,7 +82,12 @@ def columns(*cells: Element, spacing: str = "") -> Element:
 
 def container(style: str, *items: Element, spacing: str = "Medium") -> Element:
     """Return a Container; an empty style leaves it without a tint."""
-    return {"type": "Container", **({"style": style} if style else {}), "spacing": spacing, "items": list(items)}
+    return {
+        "type": "Container",
+        **({"style": style} if style else {}),
+        "spacing": spacing,
+        "items": list(items),
+    }
 
 
 def facts(pairs: Iterable[tuple[str, str]], spacing: str = "Medium") -> Element:

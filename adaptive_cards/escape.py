@@ -17,7 +17,10 @@ TEXT_MOST = 2000
 _MAIL_HEAD = 8
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNBREAKABLE = re.compile(r"[^\s-]+-?")
-_MARKDOWN = re.compile(r"[\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|^(?:[#+-]|\d+(?=[.)]))", re.MULTILINE)
+_MARKDOWN = re.compile(
+    r"[\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|^(?:[#+-]|\d+(?=[.)]))",
+    re.MULTILINE,
+)
 _CUT = re.compile(rf"{ELLIPSIS}([`*\[\]<>~])")
 
 

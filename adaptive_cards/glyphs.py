@@ -42,7 +42,10 @@ _BY_STATE = {
     State.SKIPPED: SKIPPED,
     State.UNKNOWN: UNKNOWN,
 }
-_BY_GLYPH = {mark.glyph: mark for mark in (OK, WRONG, WARNING, UNKNOWN, PERSON, TIME, RUNNING, NOT_YET, SKIPPED)}
+_BY_GLYPH = {
+    mark.glyph: mark
+    for mark in (OK, WRONG, WARNING, UNKNOWN, PERSON, TIME, RUNNING, NOT_YET, SKIPPED)
+}
 
 
 def is_person(turn: Turn | None) -> bool:

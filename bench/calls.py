@@ -52,8 +52,13 @@ def read(items: Iterable[Json], *logs: Path) -> list[Call]:
     for line in lines:
         if line.get("event") == "call":
             wanted.setdefault(str(line.get("id")), set()).add(str(line.get("step", "")))
-    found = sorted((_call(item, wanted.get(str(item.get("request_id")), set())) for item in items), key=lambda call: call.start)
-    return _joined(found, {str(item.get("request_id")): call for item, call in _pairs(items, found)}, lines)
+    found = sorted(
+        (_call(item, wanted.get(str(item.get("request_id")), set())) for item in items),
+        key=lambda call: call.start,
+    )
+    return _joined(
+        found, {str(item.get("request_id")): call for item, call in _pairs(items, found)}, lines
+    )
 
 
 def _call(item: Json, steps: set[str]) -> Call:
@@ -64,12 +69,20 @@ def _call(item: Json, steps: set[str]) -> Call:
 
 def _pairs(items: Iterable[Json], calls: list[Call]) -> list[tuple[Json, Call]]:
     by_start = {(call.start, call.path, call.method): call for call in calls}
-    return [(item, by_start[made.start, made.path, made.method]) for item in items for made in [_call(item, set())]]
+    return [
+        (item, by_start[made.start, made.path, made.method])
+        for item in items
+        for made in [_call(item, set())]
+    ]
 
 
 def _joined(calls: list[Call], by_id: dict[str, Call], lines: list[Json]) -> list[Call]:
     """Return the calls with the steps that joined a shared read added."""
-    reads = [(str(line.get("read")), by_id[str(line["id"])]) for line in lines if line.get("read") and str(line.get("id")) in by_id]
+    reads = [
+        (str(line.get("read")), by_id[str(line["id"])])
+        for line in lines
+        if line.get("read") and str(line.get("id")) in by_id
+    ]
     more: dict[int, set[str]] = {}
     for line in lines:
         if line.get("event") == "read shared":
@@ -77,7 +90,9 @@ def _joined(calls: list[Call], by_id: dict[str, Call], lines: list[Json]) -> lis
             for key, call in reads:
                 if key == line.get("key") and call.start - 0.1 <= at <= call.end + ROUNDING_S:
                     more.setdefault(id(call), set()).add(str(line.get("step", "")))
-    return [Call(c.start, c.seconds, c.method, c.path, c.steps | more.get(id(c), set())) for c in calls]
+    return [
+        Call(c.start, c.seconds, c.method, c.path, c.steps | more.get(id(c), set())) for c in calls
+    ]
 
 
 def _lines(log: Path) -> list[Json]:

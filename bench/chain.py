@@ -49,7 +49,11 @@ def longest(calls: Sequence[Call], depends: Callable[[Call, Call], bool]) -> lis
     """Return the chain that ends with the last call and takes the most seconds."""
     best: dict[int, list[Call]] = {}
     for number, call in enumerate(calls):
-        before = [best[n] for n, other in enumerate(calls[:number]) if other.precedes(call) and depends(other, call)]
+        before = [
+            best[n]
+            for n, other in enumerate(calls[:number])
+            if other.precedes(call) and depends(other, call)
+        ]
         best[number] = [*max(before, key=_seconds, default=[]), call]
     return best[len(calls) - 1]
 

@@ -65,7 +65,9 @@ class Checkup:
 
     def __init__(self, stack: Stack) -> None:
         self._stack, self._seen = stack, list[tuple[float, Json]]()
-        self.people: People = stack.people(lambda message: self._seen.append((time.time(), message)))
+        self.people: People = stack.people(
+            lambda message: self._seen.append((time.time(), message))
+        )
         for _, play in Story(self.people, lambda _: None).scenes()[:SCENES]:
             play()
 
@@ -75,9 +77,15 @@ class Checkup:
         card = self._until(self._ask(), lambda message: bool(links(message)))
         self.people.control("POST", "calls/reset")
         self.people.open_link(ADMIN, links(card)[0])
-        self._until(card["parentId"], lambda message: str(catalogue()["access"]["admin"]) in texts(message["card"]))
+        self._until(
+            card["parentId"],
+            lambda message: str(catalogue()["access"]["admin"]) in texts(message["card"]),
+        )
         self._until(card["parentId"], lambda message: "ooking" not in texts(message["card"]))
-        return checked(self._events(), read(self.people.control("GET", "calls")["items"], self._stack.folder / "worker.log"))
+        return checked(
+            self._events(),
+            read(self.people.control("GET", "calls")["items"], self._stack.folder / "worker.log"),
+        )
 
     def first_finding(self) -> tuple[float, float]:
         """Return the milliseconds from the webhook to the card with the first finding.
@@ -88,11 +96,24 @@ class Checkup:
         self.people.control("POST", "calls/reset")
         self._seen.clear()
         thread = self._ask()
-        self._until(thread, lambda message: "check" in str(message["card"]) and "ooking" not in texts(message["card"]))
+        self._until(
+            thread,
+            lambda message: (
+                "check" in str(message["card"]) and "ooking" not in texts(message["card"])
+            ),
+        )
         calls = read(self.people.control("GET", "calls")["items"])
         sent = next(call for call in calls if call.method == "NOTIFY").start
-        seen = next(at for at, message in self._seen if message["parentId"] == thread and message["card"] and _finds(message["card"]))
-        cards = [call.start for call in calls if call.method in {"POST", "PUT"} and "/messages" in call.path and call.start < seen]
+        seen = next(
+            at
+            for at, message in self._seen
+            if message["parentId"] == thread and message["card"] and _finds(message["card"])
+        )
+        cards = [
+            call.start
+            for call in calls
+            if call.method in {"POST", "PUT"} and "/messages" in call.path and call.start < seen
+        ]
         return (max(cards) - sent) * 1000, (seen - sent) * 1000
 
     def _ask(self) -> str:
@@ -101,7 +122,9 @@ class Checkup:
 
     def _until(self, thread: str, wanted: Any) -> Json:
         return self.people.wait_for(
-            "the check", lambda each: each["parentId"] == thread and bool(each["card"]) and wanted(each), PATIENCE_S
+            "the check",
+            lambda each: each["parentId"] == thread and bool(each["card"]) and wanted(each),
+            PATIENCE_S,
         )
 
     def _events(self) -> list[Event]:
@@ -116,18 +139,40 @@ def checked(events: Iterable[Event], calls: list[Call]) -> Checked:
     events = list(events)
     began = next(event.at.timestamp() for event in events if event.kind is Kind.SIGNED_IN)
     ended = next(event.at.timestamp() for event in reversed(events) if event.kind is Kind.CHECKED)
-    found = {event.step: event.at.timestamp() - began for event in events if event.kind is Kind.FOUND and event.at.timestamp() > began}
-    work = [call for call in calls if began - 0.005 <= call.start < ended and call.method != "NOTIFY" and "/webex/" not in call.path]
-    alone = {step: _alone([call for call in work if step in call.steps and not call.path.endswith(TOKENS)]) for step in found}
-    alone = {step: seconds or (found[step] if STEPS[step].diagnosis.access is Access.NONE else 0.0) for step, seconds in alone.items()}
+    found = {
+        event.step: event.at.timestamp() - began
+        for event in events
+        if event.kind is Kind.FOUND and event.at.timestamp() > began
+    }
+    work = [
+        call
+        for call in calls
+        if began - 0.005 <= call.start < ended
+        and call.method != "NOTIFY"
+        and "/webex/" not in call.path
+    ]
+    alone = {
+        step: _alone(
+            [call for call in work if step in call.steps and not call.path.endswith(TOKENS)]
+        )
+        for step in found
+    }
+    alone = {
+        step: seconds or (found[step] if STEPS[step].diagnosis.access is Access.NONE else 0.0)
+        for step, seconds in alone.items()
+    }
     alone = {step: _with_needs(step, alone) for step in alone}
     name = max(alone, key=lambda step: alone[step])
-    return Checked(ended - began, alone[name], _tokens(work), sum(call.seconds for call in work), name)
+    return Checked(
+        ended - began, alone[name], _tokens(work), sum(call.seconds for call in work), name
+    )
 
 
 def _with_needs(step: str, alone: dict[str, float]) -> float:
     """Return a probe's seconds, including the slowest of its needs."""
-    return alone[step] + max((_with_needs(need, alone) for need in STEPS[step].needs if need in alone), default=0.0)
+    return alone[step] + max(
+        (_with_needs(need, alone) for need in STEPS[step].needs if need in alone), default=0.0
+    )
 
 
 def _alone(calls: list[Call]) -> float:
@@ -141,7 +186,10 @@ def _alone(calls: list[Call]) -> float:
 
 def _tokens(calls: list[Call]) -> float:
     """Return the seconds of one endpoint lookup and one token."""
-    return sum(max((call.seconds for call in calls if call.path.endswith(kind)), default=0.0) for kind in TOKENS)
+    return sum(
+        max((call.seconds for call in calls if call.path.endswith(kind)), default=0.0)
+        for kind in TOKENS
+    )
 
 
 def _finds(card: Json) -> bool:
@@ -152,7 +200,10 @@ def _finds(card: Json) -> bool:
 
 def main() -> bool:
     """Run three signed-in checks and twenty first findings; return whether both targets are met."""
-    with Stack(env={"LOG_LEVEL": "DEBUG"}, practice={"replication_s": "0", "customization_s": "0", "trace_delay_s": "0"}) as stack:
+    with Stack(
+        env={"LOG_LEVEL": "DEBUG"},
+        practice={"replication_s": "0", "customization_s": "0", "trace_delay_s": "0"},
+    ) as stack:
         checkup = Checkup(stack)
         try:
             runs = [checkup.signed_in() for _ in range(RUNS)]
@@ -165,11 +216,30 @@ def main() -> bool:
 
 
 def _print(runs: list[Checked], firsts: list[tuple[float, float]]) -> bool:
-    head = ("run", "wall s", "slowest probe alone s", "which", "tokens s", "allowed s", "one by one s", "faster by")
-    rows = [(n, r.wall, r.slowest, r.name, r.tokens, r.allowed, r.total, r.total / r.wall) for n, r in enumerate(runs, 1)]
-    table(f"Signed-in check, {LATENCY_MS} ms a cloud call; the baseline is the same calls one by one", head, rows)
+    head = (
+        "run",
+        "wall s",
+        "slowest probe alone s",
+        "which",
+        "tokens s",
+        "allowed s",
+        "one by one s",
+        "faster by",
+    )
+    rows = [
+        (n, r.wall, r.slowest, r.name, r.tokens, r.allowed, r.total, r.total / r.wall)
+        for n, r in enumerate(runs, 1)
+    ]
+    table(
+        f"Signed-in check, {LATENCY_MS} ms a cloud call; the baseline is the same calls one by one",
+        head,
+        rows,
+    )
     wall, allowed = median([run.wall for run in runs]), median([run.allowed for run in runs])
-    overlaps = verdict(f"wall {wall:.2f} s, at most {TARGET} x the slowest probe + one round of tokens = {allowed:.2f} s", wall <= allowed)
+    overlaps = verdict(
+        f"wall {wall:.2f} s, at most {TARGET} x the slowest probe + one round of tokens = {allowed:.2f} s",
+        wall <= allowed,
+    )
     reached, seen = zip(*firsts, strict=True)
     shares = [
         (name, *(round(percentile(values, share)) for share in (0.5, 0.95, 1)))

@@ -35,7 +35,11 @@ def main() -> bool:
             for _, play in story.scenes()[:-1]:
                 play()
             first = people.control("GET", "calls")
-            idle = [entry for entry in people.control("GET", "journal")["items"] if _is_write(entry) and entry["before"] == entry["after"]]
+            idle = [
+                entry
+                for entry in people.control("GET", "journal")["items"]
+                if _is_write(entry) and entry["before"] == entry["after"]
+            ]
             memory = [row for name in ("web", "worker") for row in _memory(stack, name)]
             second = _again(story, people)
             changes = _changes(stack)
@@ -50,10 +54,14 @@ def _again(story: Story, people: People) -> dict[str, Any]:
     people.control("POST", "calls/reset")
     before = people.change
     story.press(REQUESTER, story.card("that it is connected already", "setup_again"), "setup_again")
-    card = people.wait_for("a sign-in card", lambda message: "ask_administrator" in str(message["card"]), after=before)
+    card = people.wait_for(
+        "a sign-in card", lambda message: "ask_administrator" in str(message["card"]), after=before
+    )
     story.open(ADMIN, card)
     people.wait_for(
-        "the progress of the second run", lambda message: "mailbox_fields" in str(message) or "cancel" in str(message), after=card["change"]
+        "the progress of the second run",
+        lambda message: "mailbox_fields" in str(message) or "cancel" in str(message),
+        after=card["change"],
     )
     people.look(3)
     found: dict[str, Any] = people.control("GET", "calls")
@@ -93,7 +101,9 @@ def _memory(stack: Stack, name: str) -> list[tuple[str, float, float]]:
     """Return each process's MiB: its total, and the part not shared with the process that forked it."""
     running = stack.processes[name].running
     pids = sorted(session(running.pid)) if running else []
-    return [(f"{name} {number}", *sizes) for number, pid in enumerate(pids, 1) if (sizes := _sizes(pid))]
+    return [
+        (f"{name} {number}", *sizes) for number, pid in enumerate(pids, 1) if (sizes := _sizes(pid))
+    ]
 
 
 def _sizes(pid: int) -> tuple[float, float] | None:
@@ -105,24 +115,36 @@ def _sizes(pid: int) -> tuple[float, float] | None:
         name: sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
         for name in ("Rss", "Private_Dirty", "Private_Clean")
     }
-    return round(kib["Rss"] / 1024, 1), round((kib["Private_Dirty"] + kib["Private_Clean"]) / 1024, 1)
+    return round(kib["Rss"] / 1024, 1), round(
+        (kib["Private_Dirty"] + kib["Private_Clean"]) / 1024, 1
+    )
 
 
 def _print(
-    first: dict[str, Any], second: dict[str, Any], changes: list[str], idle: list[dict[str, Any]], memory: list[tuple[str, float, float]]
+    first: dict[str, Any],
+    second: dict[str, Any],
+    changes: list[str],
+    idle: list[dict[str, Any]],
+    memory: list[tuple[str, float, float]],
 ) -> bool:
-    counts = [Counter(_service(item) for item in each["items"] if item["method"] != "NOTIFY") for each in (first, second)]
+    counts = [
+        Counter(_service(item) for item in each["items"] if item["method"] != "NOTIFY")
+        for each in (first, second)
+    ]
     services = sorted(set(counts[0]) | set(counts[1]))
     rows = [(service, counts[0][service], counts[1][service]) for service in services]
     rows += [("writes at Microsoft", _writes(first), _writes(second))]
-    table("Calls of a set-up and of a second one up to its plan", ("service", "first", "second"), rows)
+    table(
+        "Calls of a set-up and of a second one up to its plan", ("service", "first", "second"), rows
+    )
     table("Memory after a set-up, MiB", ("process", "RSS", "its own"), memory)
     private = sum(own for _, _, own in memory)
     largest = max(rss for _, rss, _ in memory)
     return all(
         [  # every line is printed
             verdict(
-                f"{_writes(first)} writes for {len(changes)} changes ({TWICE}); {len(idle)} changed nothing", not idle and bool(changes)
+                f"{_writes(first)} writes for {len(changes)} changes ({TWICE}); {len(idle)} changed nothing",
+                not idle and bool(changes),
             ),
             verdict("the second set-up wrote nothing", _writes(second) == 0),
             verdict(

@@ -26,7 +26,9 @@ FORWARD = "x1@mail.webexconnect.example"
 CALLBACK = "https://uk.webexconnect.example/callback"
 
 
-def fill(stack: Stack, people: People, room: str, boxes: Sequence[str], *, bot_reads: bool = True) -> dict[str, str]:
+def fill(
+    stack: Stack, people: People, room: str, boxes: Sequence[str], *, bot_reads: bool = True
+) -> dict[str, str]:
     """Create the channels in the space ``room``, each domain in its own tenant.
 
     With ``bot_reads`` every tenant grants the bot its own read access. Returns the tenants' ids by
@@ -36,7 +38,12 @@ def fill(stack: Stack, people: People, room: str, boxes: Sequence[str], *, bot_r
     for box in boxes:
         wanted.setdefault(box.partition("@")[2], {})[box] = unique_name(box)
     uris = [CALLBACK, f"{stack.public_url}/microsoft/callback"]
-    body = {"tenants": wanted, "redirect_uris": uris, "forwarding_address": FORWARD, "bot_reads": bot_reads}
+    body = {
+        "tenants": wanted,
+        "redirect_uris": uris,
+        "forwarding_address": FORWARD,
+        "bot_reads": bot_reads,
+    }
     made = people.control("POST", "crowd", body)
     with Redis(port=stack.ports.redis) as redis:
         for tenant in made.values():
@@ -47,7 +54,10 @@ def fill(stack: Stack, people: People, room: str, boxes: Sequence[str], *, bot_r
 
 def _remember(redis: Redis, tenant: dict[str, Any], *, bot_reads: bool) -> None:
     if bot_reads:
-        app_access.save(redis, AppAccess(tenant["id"], now(), REQUESTER, (*GRAPH_APP_ROLES, *EXCHANGE_APP_ROLES)))
+        app_access.save(
+            redis,
+            AppAccess(tenant["id"], now(), REQUESTER, (*GRAPH_APP_ROLES, *EXCHANGE_APP_ROLES)),
+        )
     for box, ids in tenant["channels"].items():
         channel = Channel(box, CALLBACK, FORWARD, profile=Profile.LEAST, tenant_id=tenant["id"])
         redis.set(f"channel:{box}", codec.dump(Record("SEEDED", now(), channel)))

@@ -88,7 +88,15 @@ def _measure(stack: Stack, people: People, channels: int, tenants: int) -> Measu
     name = f"Check of {channels}"
     room = str(people.control("POST", "webex/space", {"name": name, "members": [REQUESTER]})["id"])
     with Redis(port=stack.ports.redis) as redis:
-        fill(stack, people, room, [f"box{number}@t{number % tenants}-of-{channels}.example" for number in range(channels)])
+        fill(
+            stack,
+            people,
+            room,
+            [
+                f"box{number}@t{number % tenants}-of-{channels}.example"
+                for number in range(channels)
+            ],
+        )
         people.control("POST", "calls/reset")
         began = time.monotonic()
         people.say(REQUESTER, "/check all", name)
@@ -96,7 +104,14 @@ def _measure(stack: Stack, people: People, channels: int, tenants: int) -> Measu
         seconds = time.monotonic() - began
     items = people.control("GET", "calls")["items"]
     states = Counter(str(finding.state) for finding in run.findings.values())
-    return Measured(channels, tenants, seconds, Counter(_names(items)), sum(item["status"] == TOO_MANY for item in items), states)
+    return Measured(
+        channels,
+        tenants,
+        seconds,
+        Counter(_names(items)),
+        sum(item["status"] == TOO_MANY for item in items),
+        states,
+    )
 
 
 def _ended(store: RunStore, redis: Redis, room: str) -> Run:
@@ -124,21 +139,52 @@ def _names(items: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _print(found: list[Measured]) -> bool:
-    head = ("channels", "tenants", "s", "s a channel", "calls", "calls a channel", "429", "verdicts")
+    head = (
+        "channels",
+        "tenants",
+        "s",
+        "s a channel",
+        "calls",
+        "calls a channel",
+        "429",
+        "verdicts",
+    )
     rows = [
-        (m.channels, m.tenants, m.seconds, m.seconds / m.channels, sum(m.calls.values()), m.each, m.refused, dict(m.states)) for m in found
+        (
+            m.channels,
+            m.tenants,
+            m.seconds,
+            m.seconds / m.channels,
+            sum(m.calls.values()),
+            m.each,
+            m.refused,
+            dict(m.states),
+        )
+        for m in found
     ]
     table("/check all, every tenant lets the bot read by itself", head, rows)
-    table("Reads of what a tenant has once, a tenant", ("read", *(f"{m.channels}/{m.tenants}" for m in found)), _reads(found))
+    table(
+        "Reads of what a tenant has once, a tenant",
+        ("read", *(f"{m.channels}/{m.tenants}" for m in found)),
+        _reads(found),
+    )
     first, last = found[0], found[-1]
     twice = sorted({name for m in found for name, count in m.once.items() if count > 1})
     growth = last.seconds / first.seconds / (last.channels / first.channels)
     return all(
         [  # every line is printed
             verdict(f"read once a tenant: {', '.join(twice) or 'all of it'}", not twice),
-            verdict(f"{sum(m.refused for m in found)} answers were 429", not any(m.refused for m in found)),
-            verdict(f"calls a channel: {first.each:.1f} at {first.channels}, {last.each:.1f} at {last.channels}", last.each <= first.each),
-            verdict(f"time grows {growth:.2f} times as fast as the number of channels", growth <= 1),
+            verdict(
+                f"{sum(m.refused for m in found)} answers were 429",
+                not any(m.refused for m in found),
+            ),
+            verdict(
+                f"calls a channel: {first.each:.1f} at {first.channels}, {last.each:.1f} at {last.channels}",
+                last.each <= first.each,
+            ),
+            verdict(
+                f"time grows {growth:.2f} times as fast as the number of channels", growth <= 1
+            ),
         ]
     )
 

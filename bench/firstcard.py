@@ -41,7 +41,9 @@ def main() -> bool:
         people = stack.people()
         try:
             people.control("PUT", "settings", {"latency_ms": 0})
-            samples = [_sample(people, f"box{number}@contoso.com") for number in range(SAMPLES + WARM_UP)][WARM_UP:]
+            samples = [
+                _sample(people, f"box{number}@contoso.com") for number in range(SAMPLES + WARM_UP)
+            ][WARM_UP:]
             floor = _floor(stack, people)
         finally:
             people.close()
@@ -58,7 +60,10 @@ def main() -> bool:
     )
     middle, tail = _number(rows[2][1]), _number(rows[2][2])
     good = middle <= MEDIAN_MS and tail <= TAIL_MS
-    return verdict(f"p50 {middle:.0f} ms, at most {MEDIAN_MS:.0f}; p95 {tail:.0f} ms, at most {TAIL_MS:.0f}", good)
+    return verdict(
+        f"p50 {middle:.0f} ms, at most {MEDIAN_MS:.0f}; p95 {tail:.0f} ms, at most {TAIL_MS:.0f}",
+        good,
+    )
 
 
 def _sample(people: People, mailbox: str) -> Sample:
@@ -69,7 +74,11 @@ def _sample(people: People, mailbox: str) -> Sample:
     notice = next(call for call in calls if call.method == "NOTIFY")
     asked = next(call for call in calls if call.method == "GET")
     card = next(call for call in calls if call.method == "POST" and call.path.endswith("/messages"))
-    return Sample(notice.seconds * 1000, (asked.start - notice.start) * 1000, (card.start - notice.start) * 1000)
+    return Sample(
+        notice.seconds * 1000,
+        (asked.start - notice.start) * 1000,
+        (card.start - notice.start) * 1000,
+    )
 
 
 def _floor(stack: Stack, people: People) -> list[float]:
@@ -78,7 +87,9 @@ def _floor(stack: Stack, people: People) -> list[float]:
     env = stack.processes["worker"].env
     context = ssl.create_default_context(cafile=str(stack.ca_path))
     headers = {"Authorization": f"Bearer {env['WEBEX_ACCESS_TOKEN']}"}
-    with httpx.Client(base_url=env["WEBEX_API_URL"], verify=context, headers=headers, trust_env=False) as webex:
+    with httpx.Client(
+        base_url=env["WEBEX_API_URL"], verify=context, headers=headers, trust_env=False
+    ) as webex:
         me = webex.get("people/me").raise_for_status().json()["id"]
         hooks = (f"messages/{said['id']}", f"people/{me}", f"memberships?roomId={said['roomId']}")
         return [_timed(webex, hooks) for _ in range(SAMPLES)]
@@ -92,7 +103,11 @@ def _timed(webex: httpx.Client, paths: tuple[str, ...]) -> float:
 
 
 def _shares(values: list[float]) -> tuple[float, float, float]:
-    return round(percentile(values, 0.5), 1), round(percentile(values, 0.95), 1), round(max(values), 1)
+    return (
+        round(percentile(values, 0.5), 1),
+        round(percentile(values, 0.95), 1),
+        round(max(values), 1),
+    )
 
 
 def _number(cell: object) -> float:

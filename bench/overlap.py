@@ -27,7 +27,12 @@ from practice.stack import Stack
 LATENCY_MS = 200
 RUNS = 3
 TARGET = 1.2
-DELAYS = {"latency_ms": str(LATENCY_MS), "replication_s": "0", "customization_s": "0", "trace_delay_s": "0"}
+DELAYS = {
+    "latency_ms": str(LATENCY_MS),
+    "replication_s": "0",
+    "customization_s": "0",
+    "trace_delay_s": "0",
+}
 SCENES = 5
 
 
@@ -40,7 +45,9 @@ class Recorded:
 
     def first(self, kind: Kind, wanted: Callable[[Event], bool] = lambda _: True) -> float:
         """Return when such an event first happened, in seconds since the epoch."""
-        return next(event.at.timestamp() for event in self.events if event.kind is kind and wanted(event))
+        return next(
+            event.at.timestamp() for event in self.events if event.kind is kind and wanted(event)
+        )
 
 
 def record() -> Recorded:
@@ -60,19 +67,38 @@ def record() -> Recorded:
 def plan_span(recorded: Recorded) -> Span:
     """Return the span from the browser's return from Microsoft to the plan card."""
     signed_in, planned = recorded.first(Kind.SIGNED_IN), recorded.first(Kind.PLANNED)
-    began = max(call.end for call in recorded.calls if call.path.endswith("/authorize") and call.end < signed_in)
+    began = max(
+        call.end
+        for call in recorded.calls
+        if call.path.endswith("/authorize") and call.end < signed_in
+    )
     card = _card(recorded, planned)
     head = [call for call in _between(recorded, began, signed_in) if "/webex/" not in call.path]
     work = [call for call in _between(recorded, signed_in, card.start) if call.steps]
     steps = steps_for(Profile.ARTICLE)
-    return Span(tuple(head), tuple(work), card, frozenset(name for name, step in steps.items() if step.automatic), card.end - began)
+    return Span(
+        tuple(head),
+        tuple(work),
+        card,
+        frozenset(name for name, step in steps.items() if step.automatic),
+        card.end - began,
+    )
 
 
 def consent_span(recorded: Recorded) -> Span:
     """Return the span from the accepted webhook of the press on Approve to the consent card."""
     approved = recorded.first(Kind.APPROVED)
-    waiting = recorded.first(Kind.FOUND, lambda e: e.finding is not None and e.step == "admin_consent" and e.finding.state is State.WAITING)
-    notices = [call for call in recorded.calls if call.method == "NOTIFY" and "attachmentActions" in call.path and call.end < approved]
+    waiting = recorded.first(
+        Kind.FOUND,
+        lambda e: (
+            e.finding is not None and e.step == "admin_consent" and e.finding.state is State.WAITING
+        ),
+    )
+    notices = [
+        call
+        for call in recorded.calls
+        if call.method == "NOTIFY" and "attachmentActions" in call.path and call.end < approved
+    ]
     began = max(call.end for call in notices if call.start < approved - LATENCY_MS / 1000)
     began = min(call.end for call in notices if call.end > began - 0.1)
     card = _card(recorded, waiting)
@@ -82,11 +108,19 @@ def consent_span(recorded: Recorded) -> Span:
 
 
 def _card(recorded: Recorded, after: float) -> Call:
-    return next(call for call in recorded.calls if call.method == "POST" and call.path.endswith("/messages") and call.start > after)
+    return next(
+        call
+        for call in recorded.calls
+        if call.method == "POST" and call.path.endswith("/messages") and call.start > after
+    )
 
 
 def _between(recorded: Recorded, start: float, end: float) -> list[Call]:
-    return [call for call in recorded.calls if start - 0.005 <= call.start < end and call.method != "NOTIFY"]
+    return [
+        call
+        for call in recorded.calls
+        if start - 0.005 <= call.start < end and call.method != "NOTIFY"
+    ]
 
 
 def _events(port: int) -> tuple[Event, ...]:
@@ -98,10 +132,30 @@ def _events(port: int) -> tuple[Event, ...]:
 def _row(name: str, number: object, span: Span, chain: list[Call]) -> tuple[object, ...]:
     length = sum(call.seconds for call in chain)
     calls = len(span.head) + len(span.work) + 1
-    return (name, number, span.wall, length, len(chain), span.wall / length, span.total, calls, span.total / span.wall)
+    return (
+        name,
+        number,
+        span.wall,
+        length,
+        len(chain),
+        span.wall / length,
+        span.total,
+        calls,
+        span.total / span.wall,
+    )
 
 
-HEAD = ("span", "run", "wall s", "chain s", "calls in it", "wall/chain", "one by one s", "calls", "faster by")
+HEAD = (
+    "span",
+    "run",
+    "wall s",
+    "chain s",
+    "calls in it",
+    "wall/chain",
+    "one by one s",
+    "calls",
+    "faster by",
+)
 
 
 def main() -> bool:
@@ -109,14 +163,37 @@ def main() -> bool:
     steps, rows = steps_for(Profile.ARTICLE), []
     for number in range(1, RUNS + 1):
         recorded = record()
-        for name, span in (("sign-in to plan card", plan_span(recorded)), ("Approve to consent card", consent_span(recorded))):
+        for name, span in (
+            ("sign-in to plan card", plan_span(recorded)),
+            ("Approve to consent card", consent_span(recorded)),
+        ):
             rows.append(_row(name, number, span, span.chain(steps)))
     names = sorted({str(row[0]) for row in rows}, reverse=True)
     medians = [
-        (name, "median", *(median([_number(row[n]) for row in rows if row[0] == name]) for n in range(2, len(HEAD)))) for name in names
+        (
+            name,
+            "median",
+            *(
+                median([_number(row[n]) for row in rows if row[0] == name])
+                for n in range(2, len(HEAD))
+            ),
+        )
+        for name in names
     ]
-    table(f"Overlap, {LATENCY_MS} ms a cloud call; the baseline is the same calls one by one", HEAD, [*sorted(rows, key=_order), *medians])
-    return all([verdict(f"{row[0]}: wall/chain {_number(row[5]):.2f}, at most {TARGET}", _number(row[5]) <= TARGET) for row in medians])  # noqa: C419  every line is printed
+    table(
+        f"Overlap, {LATENCY_MS} ms a cloud call; the baseline is the same calls one by one",
+        HEAD,
+        [*sorted(rows, key=_order), *medians],
+    )
+    return all(
+        [  # noqa: C419
+            verdict(
+                f"{row[0]}: wall/chain {_number(row[5]):.2f}, at most {TARGET}",
+                _number(row[5]) <= TARGET,
+            )
+            for row in medians
+        ]
+    )
 
 
 def _order(row: tuple[object, ...]) -> tuple[str, str]:

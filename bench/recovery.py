@@ -33,9 +33,21 @@ LONGEST_S = 60.0
 
 def main() -> bool:
     """Measure both kinds of death, and return whether the targets are met."""
-    rows = [("one worker and its job", _measure(_kill_one), DEFAULT_S), ("all, started again", _measure(_kill_all), DEFAULT_S)]
-    table("Recovery after SIGKILL, seconds until the run goes on", ("killed", "seconds", "RQ's default"), rows)
-    return all([verdict(f"{name}: {seconds:.1f} s, at most {TARGET_S:.0f}", seconds <= TARGET_S) for name, seconds, _ in rows])  # noqa: C419  every line is printed
+    rows = [
+        ("one worker and its job", _measure(_kill_one), DEFAULT_S),
+        ("all, started again", _measure(_kill_all), DEFAULT_S),
+    ]
+    table(
+        "Recovery after SIGKILL, seconds until the run goes on",
+        ("killed", "seconds", "RQ's default"),
+        rows,
+    )
+    return all(
+        [  # noqa: C419
+            verdict(f"{name}: {seconds:.1f} s, at most {TARGET_S:.0f}", seconds <= TARGET_S)
+            for name, seconds, _ in rows
+        ]
+    )
 
 
 def _measure(kill: Callable[[Stack], None]) -> float:

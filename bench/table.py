@@ -31,7 +31,13 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> 
     say(f"\n{title}")
     for number, row in enumerate(cells):
         source = head if number == 0 else rows[number - 1]
-        say("  " + "  ".join(_aligned(text, width, cell, number) for text, width, cell in zip(row, widths, source, strict=True)).rstrip())
+        say(
+            "  "
+            + "  ".join(
+                _aligned(text, width, cell, number)
+                for text, width, cell in zip(row, widths, source, strict=True)
+            ).rstrip()
+        )
 
 
 def verdict(what: str, good: bool) -> bool:  # noqa: FBT001  a line with its result

@@ -79,7 +79,9 @@ def bare() -> None:
         if not hmac.compare_digest(expected, request.headers.get("X-Spark-Signature", "")):
             abort(401)
         event = json.loads(body)["data"]["id"]
-        queue.enqueue_call("bot.events.handler.receive", kwargs={"id": event}, job_id=event, unique=True)
+        queue.enqueue_call(
+            "bot.events.handler.receive", kwargs={"id": event}, job_id=event, unique=True
+        )
         return Response(status=200)
 
     serve(app, host="127.0.0.1", port=BARE_PORT, threads=8)
@@ -89,18 +91,39 @@ def bodies(run: str, count: int) -> list[tuple[bytes, str]]:
     """Return signed events as Webex sends them, each with its own id."""
     made = []
     for number in range(count):
-        data = {"id": f"{run}-{number}", "roomId": "room", "personId": "ann", "created": "2026-11-25T08:00:00.000Z", "padding": PADDING}
-        body = json.dumps({"resource": "messages", "event": "created", "createdBy": "bot", "actorId": "ann", "data": data}).encode()
+        data = {
+            "id": f"{run}-{number}",
+            "roomId": "room",
+            "personId": "ann",
+            "created": "2026-11-25T08:00:00.000Z",
+            "padding": PADDING,
+        }
+        body = json.dumps(
+            {
+                "resource": "messages",
+                "event": "created",
+                "createdBy": "bot",
+                "actorId": "ann",
+                "data": data,
+            }
+        ).encode()
         made.append((body, hmac.new(SECRET.encode(), body, hashlib.sha1).hexdigest()))
     return made
 
 
-def client(port: int, events: list[tuple[bytes, str]], times: list[float], failed: list[int]) -> None:
+def client(
+    port: int, events: list[tuple[bytes, str]], times: list[float], failed: list[int]
+) -> None:
     """Run one client: one connection, one event after the other."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for body, signature in events:
         began = time.perf_counter()
-        connection.request("POST", "/webhooks/webex", body, {"Content-Type": "application/json", "X-Spark-Signature": signature})
+        connection.request(
+            "POST",
+            "/webhooks/webex",
+            body,
+            {"Content-Type": "application/json", "X-Spark-Signature": signature},
+        )
         answer = connection.getresponse()
         answer.read()
         times.append((time.perf_counter() - began) * 1000)
@@ -109,11 +132,16 @@ def client(port: int, events: list[tuple[bytes, str]], times: list[float], faile
     connection.close()
 
 
-def load(port: int, clients: int, events: list[tuple[bytes, str]]) -> tuple[list[float], int, float]:
+def load(
+    port: int, clients: int, events: list[tuple[bytes, str]]
+) -> tuple[list[float], int, float]:
     """Run all clients at once, and return the times in ms, the failures, and the elapsed seconds."""
     times: list[float] = []
     failed: list[int] = []
-    threads = [threading.Thread(target=client, args=(port, events[number::clients], times, failed)) for number in range(clients)]
+    threads = [
+        threading.Thread(target=client, args=(port, events[number::clients], times, failed))
+        for number in range(clients)
+    ]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -131,8 +159,19 @@ def run(port: int, clients: int, name: str) -> Result:
     found = [_event(redis, job) for job in make_queue(redis).get_jobs()]
     wanted = {f"{name}-{number}" for number in range(EVENTS)}
     times.sort()
-    p50, p95, p99 = (times[min(len(times) - 1, int(len(times) * share))] for share in (0.50, 0.95, 0.99))
-    return Result(p50, p95, p99, times[-1], len(times) / seconds, failed, len(wanted - set(found)), len(found) - len(set(found)))
+    p50, p95, p99 = (
+        times[min(len(times) - 1, int(len(times) * share))] for share in (0.50, 0.95, 0.99)
+    )
+    return Result(
+        p50,
+        p95,
+        p99,
+        times[-1],
+        len(times) / seconds,
+        failed,
+        len(wanted - set(found)),
+        len(found) - len(set(found)),
+    )
 
 
 def _event(redis: Redis, job: Job) -> str:
@@ -209,12 +248,19 @@ def say(line: str) -> None:
 def report(clients: int, results: dict[str, list[Result]]) -> bool:
     """Print a row for each side, and return whether no event was lost and the target was met."""
     for side, runs in results.items():
-        middle = {name: statistics.median(getattr(each, name) for each in runs) for name in ("p50", "p95", "p99", "most", "per_second")}
-        failed, lost, doubled = (sum(getattr(each, name) for each in runs) for name in ("failed", "lost", "doubled"))
+        middle = {
+            name: statistics.median(getattr(each, name) for each in runs)
+            for name in ("p50", "p95", "p99", "most", "per_second")
+        }
+        failed, lost, doubled = (
+            sum(getattr(each, name) for each in runs) for name in ("failed", "lost", "doubled")
+        )
         values = "".join(f"{value:9.2f}" for value in list(middle.values())[:-1])
         say(f"{clients:7} {side:6}{values}{middle['per_second']:9.0f}{failed:8}{lost:6}{doubled:9}")
     whole = all(each.failed == each.lost == each.doubled == 0 for each in results["bot"])
-    return whole and (clients > 1 or statistics.median(each.p99 for each in results["bot"]) <= TARGET_MS)
+    return whole and (
+        clients > 1 or statistics.median(each.p99 for each in results["bot"]) <= TARGET_MS
+    )
 
 
 def main() -> int:
@@ -229,8 +275,12 @@ def main() -> int:
             with process("-m", "bot", "web"), process(__file__, "bare"):
                 until(partial(listens, BOT_PORT))
                 until(partial(listens, BARE_PORT))
-                say(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}, {EVENTS} events a run, ms")
-                say("clients side        p50      p95      p99      max    per s  failed  lost  doubled")
+                say(
+                    f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}, {EVENTS} events a run, ms"
+                )
+                say(
+                    "clients side        p50      p95      p99      max    per s  failed  lost  doubled"
+                )
                 good = [report(clients, measure(clients)) for clients in CLIENTS]
         finally:
             redis_server.stop(server)

@@ -57,7 +57,11 @@ def _web(settings: BotSettings, work: Settings) -> int:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
     services = _services(settings, work, connect_for_web(settings.redis_url))
-    app = create_app(settings, services.redis, pages=(sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets))
+    app = create_app(
+        settings,
+        services.redis,
+        pages=(sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets),
+    )
     app.config["SERVICES"] = services
     app.before_request(DataGate(services.redis))
     serve(app, settings.port)
@@ -75,15 +79,24 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    services = _services(settings, work, connect(settings.redis_url))  # connect inside the process that uses the connection
+    services = _services(
+        settings, work, connect(settings.redis_url)
+    )  # connect inside the process that uses the connection
     runtime.install(services)
     timers = Timers()
     timers.every(DUE_S, Dispatcher(services).dispatch_due)
-    return worker.main(settings, services.shutdown, timers, {partial(reminders.remind, services): reminders.EVERY_S})
+    return worker.main(
+        settings,
+        services.shutdown,
+        timers,
+        {partial(reminders.remind, services): reminders.EVERY_S},
+    )
 
 
 def _services(settings: BotSettings, work: Settings, redis: Redis) -> Services:
-    return Services.of(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED))
+    return Services.of(
+        settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
+    )
 
 
 def _data_problem(url: str) -> str:
@@ -110,19 +123,26 @@ def _audit(settings: BotSettings, work: Settings) -> int:
     """
     trail = Trail(connect(settings.redis_url), work.encryption_keys)
     try:
-        sys.stdout.writelines(f"{line.decode(errors='backslashreplace')}\n" for line in trail.entries())
+        sys.stdout.writelines(
+            f"{line.decode(errors='backslashreplace')}\n" for line in trail.entries()
+        )
         found = trail.verify()
     except RedisError as error:
         print(error, file=sys.stderr)  # noqa: T201  a command line speaks so
         return 1
     if found.broken_at:
-        print(f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md", file=sys.stderr)  # noqa: T201  CLI output
+        print(  # noqa: T201
+            f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md",
+            file=sys.stderr,
+        )
     return 1 if found.broken_at else 0
 
 
 def _webhooks(settings: BotSettings, _work: Settings) -> int:
     subscriptions = WebhookRegistrar(
-        Webex(settings.webex_access_token, settings.webex_api_url), Redis.from_url(settings.redis_url), settings
+        Webex(settings.webex_access_token, settings.webex_api_url),
+        Redis.from_url(settings.redis_url),
+        settings,
     )
     try:
         done = subscriptions.register()
@@ -135,16 +155,26 @@ def _webhooks(settings: BotSettings, _work: Settings) -> int:
     return 0
 
 
-COMMANDS = {"web": _web, "worker": _worker, "doctor": _doctor, "webhooks": _webhooks, "audit": _audit}
+COMMANDS = {
+    "web": _web,
+    "worker": _worker,
+    "doctor": _doctor,
+    "webhooks": _webhooks,
+    "audit": _audit,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bot", description="Connects an Office 365 mailbox to Webex Contact Center.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bot", description="Connects an Office 365 mailbox to Webex Contact Center."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("web", help="answer Webex and browsers")
     commands.add_parser("worker", help="do the work")
     commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
-    commands.add_parser("audit", help="write the audit trail to stdout, one JSON object a line, and verify it")
+    commands.add_parser(
+        "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"
+    )
     commands.add_parser("webhooks", help="register the bot's webhooks now, and list them")
     server = commands.add_parser("redis", help="run the embedded Redis on 127.0.0.1")
     server.add_argument("--port", type=int, default=redis_server.PORT)

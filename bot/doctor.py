@@ -58,7 +58,10 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     """Yield the checks, beginning with the bot's own settings and ending with the audit trail."""
     redis = connect_for_web(bot.redis_url)
     webex = Webex(bot.webex_access_token, bot.webex_api_url)
-    yield Check("settings", lambda: f"{bot.public_url}, for people of {', '.join(bot.allowed_email_domains)}")
+    yield Check(
+        "settings",
+        lambda: f"{bot.public_url}, for people of {', '.join(bot.allowed_email_domains)}",
+    )
     yield Check("Redis", lambda: _redis(redis))
     yield Check("Webex", lambda: _webex(webex))
     if bot.allowed_org_ids:
@@ -98,7 +101,9 @@ def _test_mail(settings: Settings) -> str:
     pair = {"PROBE_SMTP_URL": settings.probe_smtp_url, "PROBE_FROM": settings.probe_from}
     if any(pair.values()):
         lacks, is_set = sorted(pair, key=lambda name: bool(pair[name]))
-        raise WrongError(f"a person is asked to send it, as {lacks} is not set although {is_set} is: set both or none")
+        raise WrongError(
+            f"a person is asked to send it, as {lacks} is not set although {is_set} is: set both or none"
+        )
     return "a person is asked to send it; PROBE_SMTP_URL and PROBE_FROM let the bot do it"
 
 
@@ -142,7 +147,9 @@ def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str,
 
 def _loss(error: CloudError) -> str:
     """Return the reason for which an access is lost."""
-    return f"lacks {error.code}" if error.cause == "app_roles_missing" else error.words or error.cause
+    return (
+        f"lacks {error.code}" if error.cause == "app_roles_missing" else error.words or error.cause
+    )
 
 
 def _variable(line: str) -> str:
@@ -155,7 +162,9 @@ def _redis(redis: Redis) -> str:
         kept = redis.config_get("appendonly").get("appendonly")
         refused = schema.problem(redis)
     except RedisError as error:
-        raise WrongError(f"does not answer ({type(error).__name__}): set REDIS_URL, or run `python -m bot redis`") from None
+        raise WrongError(
+            f"does not answer ({type(error).__name__}): set REDIS_URL, or run `python -m bot redis`"
+        ) from None
     if refused:
         raise WrongError(refused)
     return f"answers, version {version}, append-only file {'on' if kept == 'yes' else 'off: what runs is lost when it stops'}"
@@ -165,9 +174,13 @@ def _webex(webex: Webex) -> str:
     try:
         me = webex.me()
     except WebexUnauthorizedError:
-        raise WrongError("does not know WEBEX_ACCESS_TOKEN: regenerate the bot's token at developer.webex.com and set it") from None
+        raise WrongError(
+            "does not know WEBEX_ACCESS_TOKEN: regenerate the bot's token at developer.webex.com and set it"
+        ) from None
     except WebexError as error:
-        raise WrongError(f"{error}: look at WEBEX_API_URL, the network and status.webex.com") from None
+        raise WrongError(
+            f"{error}: look at WEBEX_API_URL, the network and status.webex.com"
+        ) from None
     return f"the bot is {me.display_name} ({me.email})"
 
 
@@ -197,14 +210,18 @@ def _require_org_ids(listed: tuple[str, ...]) -> None:
 def _webhooks(subscriptions: WebhookRegistrar) -> str:
     active = _active_resources(subscriptions)
     if missing := [name for resource, name in RESOURCES.items() if resource not in active]:
-        raise WrongError(f"none is active for {', '.join(missing)}: run `python -m bot webhooks`, or start the worker, which does the same")
+        raise WrongError(
+            f"none is active for {', '.join(missing)}: run `python -m bot webhooks`, or start the worker, which does the same"
+        )
     return f"active for {', '.join(RESOURCES.values())}"
 
 
 def _active_resources(subscriptions: WebhookRegistrar) -> set[str]:
     """Return the resources, in small letters, for which a webhook calls this instance."""
     try:
-        return {hook.resource.lower() for hook in subscriptions.own() if subscriptions.is_good(hook)}
+        return {
+            hook.resource.lower() for hook in subscriptions.own() if subscriptions.is_good(hook)
+        }
     except WebexError as error:
         raise WrongError(str(error)) from None
 
@@ -212,10 +229,16 @@ def _active_resources(subscriptions: WebhookRegistrar) -> set[str]:
 def _audit(trail: Trail) -> str:
     found = _verified(trail)
     if found.broken_at:
-        raise WrongError(f"broken at entry {found.broken_at} of {found.entries}: {found.why}. See docs/audit.md")
+        raise WrongError(
+            f"broken at entry {found.broken_at} of {found.entries}: {found.why}. See docs/audit.md"
+        )
     if not found.entries:
         return "empty; it begins with the first run"
-    key = "the newest key" if found.newest_key else "an older key, until the next entry: keep that key"
+    key = (
+        "the newest key"
+        if found.newest_key
+        else "an older key, until the next entry: keep that key"
+    )
     return f"whole, {found.entries} entries since {found.since[:16]}Z, sealed with {key}"
 
 

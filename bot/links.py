@@ -57,7 +57,9 @@ def link(services: Services, kind: str, run_id: str) -> Link:
     ticket = read(services, kind, token) if token else None
     if token is None or ticket is None or ticket.is_expired:
         token, ticket = secrets.token_urlsafe(32), PageToken(kind, run_id, now() + LIFE[kind])
-        services.vault.put(Sealed.PAGE_TOKEN.of(kind, run_id), token, int(LIFE[kind].total_seconds()))
+        services.vault.put(
+            Sealed.PAGE_TOKEN.of(kind, run_id), token, int(LIFE[kind].total_seconds())
+        )
         services.redis.set(_key(token), codec.dump(ticket), ex=int(REMEMBERED.total_seconds()))
     return Link(f"{services.bot.public_url}/{kind}/{token}", ticket.until)
 

@@ -25,9 +25,18 @@ NOISY = {
 }
 PATTERNS = (
     (re.compile(r"(?i)\b(xoauth2|oauthbearer)(\s+)[\w.~+/=-]{8,}"), rf"\1\2{GONE}"),
-    (re.compile(r"""(?i)(?<![\w-])(secret|sealed)(["']?\s*[=:]\s*["']?)[^\s&"',;}]+"""), rf"\1\2{GONE}"),
-    (re.compile(r"""(?i)(?<![\w-])(code["']\s*:\s*["'])[^\s"']{32,}"""), rf"\1{GONE}"),  # in JSON; error codes are shorter
-    (re.compile(r"(?i)(%3F|%26|[?&])(code|state|client_secret|refresh_token)(%3D|=)[^\s&%\"']+"), rf"\1\2\3{GONE}"),
+    (
+        re.compile(r"""(?i)(?<![\w-])(secret|sealed)(["']?\s*[=:]\s*["']?)[^\s&"',;}]+"""),
+        rf"\1\2{GONE}",
+    ),
+    (
+        re.compile(r"""(?i)(?<![\w-])(code["']\s*:\s*["'])[^\s"']{32,}"""),
+        rf"\1{GONE}",
+    ),  # in JSON; error codes are shorter
+    (
+        re.compile(r"(?i)(%3F|%26|[?&])(code|state|client_secret|refresh_token)(%3D|=)[^\s&%\"']+"),
+        rf"\1\2\3{GONE}",
+    ),
 )
 """Patterns of secrets that occur only in logs; :mod:`jobs.redact` handles all others."""
 SECRET_KEYS = re.compile(r"(?i)sealed|x[-_]spark[-_]signature")
@@ -45,14 +54,22 @@ def configure(level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(shared))
-    logging.basicConfig(level=logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO), handlers=[handler], force=True)
+    logging.basicConfig(
+        level=logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO),
+        handlers=[handler],
+        force=True,
+    )
     for noisy, least in NOISY.items():
         logging.getLogger(noisy).setLevel(max(least, logging.getLogger().level))
 

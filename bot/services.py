@@ -67,7 +67,9 @@ class Services(Runtime):
         The result is cached in Redis, because every job is a new process. It is cached per access
         token, because another token may be another account.
         """
-        key = keys.bot_account(hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()[:16])
+        key = keys.bot_account(
+            hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()[:16]
+        )
         kept = self.redis.get(key)
         if isinstance(kept, bytes):
             return codec.load(kept, WebexPerson)

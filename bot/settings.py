@@ -21,7 +21,12 @@ SECRET_CHARACTERS = 16
 SECRET_KINDS = 6
 MOST_SECRETS = 2
 ROWS = ("01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm")
-STEPS = frozenset(step for row in ROWS for one, next_ in pairwise(row) for step in ((one, next_), (next_, one), (one, one)))
+STEPS = frozenset(
+    step
+    for row in ROWS
+    for one, next_ in pairwise(row)
+    for step in ((one, next_), (next_, one), (one, one))
+)
 """Pairs of neighboring characters in counting, the alphabet and keyboard rows.
 
 They include both directions and a repeated key.
@@ -86,7 +91,10 @@ def _set_values(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _domains(values: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(domain.removeprefix("@") for domain in listed(values.get("ALLOWED_EMAIL_DOMAINS", "").lower()))
+    return tuple(
+        domain.removeprefix("@")
+        for domain in listed(values.get("ALLOWED_EMAIL_DOMAINS", "").lower())
+    )
 
 
 def _problems(values: Mapping[str, str]) -> Iterator[str]:

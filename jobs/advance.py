@@ -79,7 +79,9 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     if run.running:
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run_id)
-    work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(run.kind, _advance_setup)
+    work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(
+        run.kind, _advance_setup
+    )
     return await work(runtime, run, lambda: not lease.lost)
 
 
@@ -88,11 +90,15 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
         return run.version
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await advance_steps(Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown))
+            await advance_steps(
+                Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
+            )
             return ctx.run.version
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
-        runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.words}))
+        runtime.store.append(
+            run.id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.words})
+        )
         return runtime.store.load(run.id).version
 
 
@@ -101,7 +107,11 @@ async def advance_steps(engine: Engine) -> None:
     if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
         await engine.make_plan()
     run = engine.ctx.run
-    if not run.has_begun and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG:
+    if (
+        not run.has_begun
+        and "tenant" in run.findings
+        and run.findings["tenant"].state is State.WRONG
+    ):
         raise SignInNeeded("wrong_tenant", CloudReply("entra", code=run.channel.domain))
     if run.plan is not None and (run.has_begun or not (run.plan.changes or blocking_steps(run))):
         await engine.apply_plan()
@@ -124,7 +134,9 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     else:
         _schedule_next_look(runtime, run)
     if not run.ended and runtime.store.length(run_id) != seen:
-        runtime.schedule.add(run_id, now())  # also for a run that has just ended: its next look closes the login
+        runtime.schedule.add(
+            run_id, now()
+        )  # also for a run that has just ended: its next look closes the login
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
     runtime.listener.run_changed(run_id)
@@ -139,7 +151,9 @@ def _is_finished(run: Run) -> bool:
 
 def _schedule_next_look(runtime: Runtime, run: Run) -> None:
     """Schedule the run for the earliest time that a finding waits for, if somebody is signed in."""
-    times = [] if run.checked else [finding.until for finding in run.findings.values() if finding.until]
+    times = (
+        [] if run.checked else [finding.until for finding in run.findings.values() if finding.until]
+    )
     if times and run.account and not run.ended:
         runtime.schedule.add(run.id, min(times))
     else:
@@ -153,8 +167,17 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     """
     reference, store = new_reference(), runtime.store
     log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
-    store.append(run_id, Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": reference}))
-    tries = sum(event.data.get("question") == "run" for event in store.events(run_id) if event.kind is Kind.PROBLEM)
+    store.append(
+        run_id,
+        Event(
+            Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": reference}
+        ),
+    )
+    tries = sum(
+        event.data.get("question") == "run"
+        for event in store.events(run_id)
+        if event.kind is Kind.PROBLEM
+    )
     if tries < UNEXPECTED_TRIES:
         runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
     else:

@@ -123,7 +123,9 @@ class Evidence:
     text: str
 
 
-class Signals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
+class Signals(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True
+):
     """What a finding says about times and other findings, for the verdict (:mod:`jobs.checks.weighing`).
 
     A msgspec Struct leaves out defaults in JSON, which a dataclass does not: most findings set none of these.
@@ -167,12 +169,18 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rep
     def __or__(self, other: Signals) -> Signals:
         """Return these signals with those that ``other`` sets in their place."""
         told = {name: getattr(other, name) for name in self.__struct_fields__}
-        return msgspec.structs.replace(self, **{n: value for n, value in told.items() if value != getattr(NO_SIGNALS, n)})
+        return msgspec.structs.replace(
+            self, **{n: value for n, value in told.items() if value != getattr(NO_SIGNALS, n)}
+        )
 
     def texts(self) -> dict[str, str]:
         """Return those that are set, as text for files that people read."""
         told = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {name: _as_text(value) for name, value in told.items() if value != getattr(NO_SIGNALS, name)}
+        return {
+            name: _as_text(value)
+            for name, value in told.items()
+            if value != getattr(NO_SIGNALS, name)
+        }
 
 
 NO_SIGNALS = Signals()

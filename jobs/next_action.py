@@ -43,11 +43,23 @@ class NextAction:
 def next_action(run: Run) -> NextAction:
     """Return the next action of the run, for its earliest open stage."""
     if run.ended:
-        return NextAction(Turn.NOBODY, Text(f"turn_words.{_end(run)}", {"reference": _reference(run)}))
-    return _before_plan(run) or _approval(run) or _waiting(run) or NextAction(Turn.NOBODY, Text("turn_words.running"))
+        return NextAction(
+            Turn.NOBODY, Text(f"turn_words.{_end(run)}", {"reference": _reference(run)})
+        )
+    return (
+        _before_plan(run)
+        or _approval(run)
+        or _waiting(run)
+        or NextAction(Turn.NOBODY, Text("turn_words.running"))
+    )
 
 
-ENDED: dict[Kind | None, str] = {None: "", Kind.FINISHED: "done", Kind.FAILED: "failed", Kind.CANCELLED: "cancelled"}
+ENDED: dict[Kind | None, str] = {
+    None: "",
+    Kind.FINISHED: "done",
+    Kind.FAILED: "failed",
+    Kind.CANCELLED: "cancelled",
+}
 
 
 def _end(run: Run) -> str:
@@ -190,7 +202,11 @@ def keeps_secret(run: Run) -> bool:
 
 def _waits_for_person(finding: Finding) -> bool:
     """Return whether the step goes on once a person has acted."""
-    return finding.state is State.WAITING and finding.waiting_for not in {None, Turn.TIME, Turn.NOBODY}
+    return finding.state is State.WAITING and finding.waiting_for not in {
+        None,
+        Turn.TIME,
+        Turn.NOBODY,
+    }
 
 
 def planned_changes(run: Run) -> tuple[Change, ...]:
@@ -214,8 +230,13 @@ def blocking_steps(run: Run) -> tuple[str, ...]:
 
     Steps that only follow from another step are not included.
     """
-    return tuple(name for name in unplanned_steps(run) if name in run.findings and _stops(run.findings[name]))
+    return tuple(
+        name for name in unplanned_steps(run) if name in run.findings and _stops(run.findings[name])
+    )
 
 
 def _stops(finding: Finding) -> bool:
-    return finding.state in {State.WRONG, State.UNKNOWN, State.WAITING} and finding.seen not in NOT_INSPECTABLE
+    return (
+        finding.state in {State.WRONG, State.UNKNOWN, State.WAITING}
+        and finding.seen not in NOT_INSPECTABLE
+    )

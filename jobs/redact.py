@@ -36,20 +36,36 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?i)((?:{_NAMES})\\?[\"']?\s*(?:=>|[=:])\s*){_VALUE}", rf"\1{GONE}"),
         (rf"(?i)(-(?:{_NAMES})\s+){_VALUE}", rf"\1{GONE}"),
         (rf"(?i)(\bbearer\s+){_PLAIN_WORDS}[^\s\x01]+", rf"\1{GONE}"),
-        (rf"(?i)(\b(?:basic|auth\s+(?:xoauth2|oauthbearer|plain|login))\s+){_PLAIN_WORDS}[\w.~+/=-]{{8,}}", rf"\1{GONE}"),
-        (r"(?i)(?<![\w-])((?:code|state|session_state|sig)=)(?!\d{1,8}[.,;)]*(?:[\s&]|$))[^\s&]+", rf"\1{GONE}"),
-        (r"(?i)(?<![\w-])((?:(?:[\w-]*-)?(?:ESTSAUTH\w*|ESTSSC|esctx[\w-]{0,64}|buid)|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+", rf"\1{GONE}"),
+        (
+            rf"(?i)(\b(?:basic|auth\s+(?:xoauth2|oauthbearer|plain|login))\s+){_PLAIN_WORDS}[\w.~+/=-]{{8,}}",
+            rf"\1{GONE}",
+        ),
+        (
+            r"(?i)(?<![\w-])((?:code|state|session_state|sig)=)(?!\d{1,8}[.,;)]*(?:[\s&]|$))[^\s&]+",
+            rf"\1{GONE}",
+        ),
+        (
+            r"(?i)(?<![\w-])((?:(?:[\w-]*-)?(?:ESTSAUTH\w*|ESTSSC|esctx[\w-]{0,64}|buid)|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+",
+            rf"\1{GONE}",
+        ),
         (r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]+://[^\s:/@]*):[^\s/@]+@", rf"\1:{GONE}@"),
         (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", GONE),  # a JSON web token, or the beginning of one
         (r"dXNlcj[\w+/-]{8,}={0,2}", GONE),  # "user=" in Base64: the response to AUTH XOAUTH2
-        (r"\w{2,4}[QRq]~[\w~.-]{20,}", GONE),  # the value of a client secret (facts/microsoft.md 1.2)
+        (
+            r"\w{2,4}[QRq]~[\w~.-]{20,}",
+            GONE,
+        ),  # the value of a client secret (facts/microsoft.md 1.2)
     )
 )
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 # A pattern in a long word is anchored to its start, or the time would be quadratic in its length.
-_BASE64_LINES = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{16,}[ \t]*\r?\n[ \t>]*)+[A-Za-z0-9+/_-]{2,}={0,2}")
+_BASE64_LINES = re.compile(
+    r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{16,}[ \t]*\r?\n[ \t>]*)+[A-Za-z0-9+/_-]{2,}={0,2}"
+)
 _PERCENT = re.compile(r"""(?<![^\s"'<>])[^\s"'<>]*%[0-9A-Fa-f]{2}[^\s"'<>]*""")
-_LONG_WORD = re.compile(rf"(?<![A-Za-z0-9_~+/=-])[A-Za-z0-9_~+/=-]{{{OPAQUE},}}(?![A-Za-z0-9_~+/=-])(?!@)")
+_LONG_WORD = re.compile(
+    rf"(?<![A-Za-z0-9_~+/=-])[A-Za-z0-9_~+/=-]{{{OPAQUE},}}(?![A-Za-z0-9_~+/=-])(?!@)"
+)
 _IDS = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|Y2lzY29zcGFyazov[\w-]+")
 _KEYS = re.compile(rf"(?i)(?:{_NAMES}|secret|authorization|(?:set-)?cookie|token|tokens)", re.ASCII)
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -78,7 +94,9 @@ class Redactor:
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        self._known = sorted({secret for secret in known if len(secret) >= SHORTEST_KNOWN}, key=len, reverse=True)
+        self._known = sorted(
+            {secret for secret in known if len(secret) >= SHORTEST_KNOWN}, key=len, reverse=True
+        )
 
     def text(self, text: str) -> str:
         """Return the text without secrets."""
@@ -89,18 +107,27 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(str(name)): self._field(str(name), inner) for name, inner in value.items()}
+            return {
+                self.text(str(name)): self._field(str(name), inner) for name, inner in value.items()
+            }
         return [self.data(inner) for inner in value] if isinstance(value, list | tuple) else value
 
     def _field(self, name: str, value: Any) -> Any:
-        return GONE if value and isinstance(value, str) and names_a_secret(name) else self.data(value)
+        return (
+            GONE if value and isinstance(value, str) and names_a_secret(name) else self.data(value)
+        )
 
     def _clean(self, text: str, wrapped: int, *, opaque: bool) -> str:
         for secret in self._known:
             text = text.replace(secret, GONE)
         text = without_secrets(text)
         if wrapped:
-            text = _BASE64_LINES.sub(lambda found: self._opened("".join(found[0].split()).replace(">", ""), found[0], wrapped), text)
+            text = _BASE64_LINES.sub(
+                lambda found: self._opened(
+                    "".join(found[0].split()).replace(">", ""), found[0], wrapped
+                ),
+                text,
+            )
             text = _PERCENT.sub(lambda found: self._unquoted(found[0], wrapped), text)
             text = _BASE64.sub(lambda found: self._opened(found[0], found[0], wrapped), text)
         return _LONG_WORD.sub(_without_tokens, text) if opaque else text
@@ -129,7 +156,11 @@ def _decoded(word: str) -> str:
     """Return Base64 text of either alphabet, decoded; UTF-16 loses its zeros."""
     body = word.rstrip("=").translate(_URL_SAFE)
     body = body[: len(body) - (len(body) % 4 == 1)]
-    return base64.b64decode(body + "=" * (-len(body) % 4)).decode("utf-8", "replace").replace("\x00", "")
+    return (
+        base64.b64decode(body + "=" * (-len(body) % 4))
+        .decode("utf-8", "replace")
+        .replace("\x00", "")
+    )
 
 
 def _without_tokens(found: re.Match[str]) -> str:

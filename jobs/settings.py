@@ -83,7 +83,14 @@ class Settings:
     @property
     def hosts(self) -> frozenset[str]:
         """Return the hosts that the bot may contact over HTTP, and no others (CHECKLIST A7)."""
-        urls = (self.login_url, self.graph_url, self.exchange_url, self.status_url, self.connect_url, self.contact_center_url)
+        urls = (
+            self.login_url,
+            self.graph_url,
+            self.exchange_url,
+            self.status_url,
+            self.connect_url,
+            self.contact_center_url,
+        )
         hosts = frozenset(filter(None, (urlsplit(url).hostname for url in urls)))
         return hosts | LOOPBACK if hosts & LOOPBACK else hosts
 
@@ -94,9 +101,19 @@ class Settings:
         Raises:
             SettingsError: when something required is missing, or a value cannot be valid.
         """
-        values = {**DEFAULTS, **{name: value.strip() for name, value in env.items() if value.strip()}}
-        problems = tuple(f"{name} is not set: {how}" for name, how in REQUIRED.items() if not values.get(name))
-        problems += _bad_keys(values) + _halves(values) + _bad_server(values["SMTP_SERVER"]) + _bad_probe(values)
+        values = {
+            **DEFAULTS,
+            **{name: value.strip() for name, value in env.items() if value.strip()},
+        }
+        problems = tuple(
+            f"{name} is not set: {how}" for name, how in REQUIRED.items() if not values.get(name)
+        )
+        problems += (
+            _bad_keys(values)
+            + _halves(values)
+            + _bad_server(values["SMTP_SERVER"])
+            + _bad_probe(values)
+        )
         if problems:
             raise SettingsError(problems)
         return cls(
@@ -153,12 +170,20 @@ def _base(url: str, below: str) -> str:
 def _with_port(server: str) -> str:
     """Return ``host:port`` without a scheme, with the submission port if none is named."""
     address = urlsplit(f"//{server.rpartition('://')[2]}")
-    return address.netloc if address.port is not None else f"{address.netloc.rstrip(':')}:{SUBMISSION_PORT}"
+    return (
+        address.netloc
+        if address.port is not None
+        else f"{address.netloc.rstrip(':')}:{SUBMISSION_PORT}"
+    )
 
 
 def _bad_server(server: str) -> tuple[str, ...]:
     good = parts_of(f"//{server.rpartition('://')[2]}").hostname
-    return () if good else (f"SMTP_SERVER is no server's address: it looks like {DEFAULTS['SMTP_SERVER']}",)
+    return (
+        ()
+        if good
+        else (f"SMTP_SERVER is no server's address: it looks like {DEFAULTS['SMTP_SERVER']}",)
+    )
 
 
 def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -166,15 +191,21 @@ def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
     server = parts_of(values.get("PROBE_SMTP_URL", "smtp://host"))
     named = server.scheme in {"smtp", "smtps"} and server.hostname
     sent = "@" in parseaddr(values.get("PROBE_FROM", "probe@host"))[1]
-    return (() if named else ("PROBE_SMTP_URL is no mail server's address: it looks like smtp://user:password@mail.example.com:587",)) + (
-        () if sent else ("PROBE_FROM is no address of a sender: it looks like probe@example.com",)
-    )
+    return (
+        ()
+        if named
+        else (
+            "PROBE_SMTP_URL is no mail server's address: it looks like smtp://user:password@mail.example.com:587",
+        )
+    ) + (() if sent else ("PROBE_FROM is no address of a sender: it looks like probe@example.com",))
 
 
 def _halves(values: Mapping[str, str]) -> tuple[str, ...]:
     pairs = [*TOGETHER, *(pair[::-1] for pair in TOGETHER)]
     return tuple(
-        f"{name} is not set, but {other} is: set both or none" for name, other in pairs if values.get(other) and not values.get(name)
+        f"{name} is not set, but {other} is: set both or none"
+        for name, other in pairs
+        if values.get(other) and not values.get(name)
     )
 
 
@@ -186,5 +217,7 @@ def _bad_keys(values: Mapping[str, str]) -> tuple[str, ...]:
         try:
             Fernet(key)
         except ValueError:
-            return (f"ENCRYPTION_KEYS holds a key that is no Fernet key: {REQUIRED['ENCRYPTION_KEYS']}",)
+            return (
+                f"ENCRYPTION_KEYS holds a key that is no Fernet key: {REQUIRED['ENCRYPTION_KEYS']}",
+            )
     return ()

@@ -26,7 +26,9 @@ def serve(port: int, folder: Path) -> int:
         signal.signal(number, lambda *_: done.set())
     cloud = PracticeCloud(port, folder, PracticeSettings.from_env(os.environ))
     cloud.start()
-    sys.stdout.write(f"The practice cloud listens on {cloud.url}; its authority is {cloud.tls.ca_path}\n")
+    sys.stdout.write(
+        f"The practice cloud listens on {cloud.url}; its authority is {cloud.tls.ca_path}\n"
+    )
     sys.stdout.flush()
     done.wait()
     cloud.stop()
@@ -37,11 +39,27 @@ def diagnose(chosen: argparse.Namespace) -> int:
     """Try ``/check`` on the chosen cases and return the exit code."""
     from practice.diagnose import Chosen, run  # noqa: PLC0415 - the other commands do not need it
 
-    return run(Chosen(tuple(chosen.only), chosen.singles, chosen.pairs, chosen.healthy, chosen.seed, chosen.minutes, chosen.cards))
+    return run(
+        Chosen(
+            tuple(chosen.only),
+            chosen.singles,
+            chosen.pairs,
+            chosen.healthy,
+            chosen.seed,
+            chosen.minutes,
+            chosen.cards,
+        )
+    )
 
 
 def _diagnosing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this fault or variation; may be given again")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="this fault or variation; may be given again",
+    )
     parser.add_argument("--singles", action="store_true", help="every fault alone")
     parser.add_argument("--pairs", type=int, metavar="N", help="so many pairs of faults")
     parser.add_argument("--healthy", action="store_true", help="every variation that is right")
@@ -58,16 +76,24 @@ def _killing(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: list[str]) -> int:
     """Read the command line and run the chosen command."""
-    parser = argparse.ArgumentParser(prog="python -m practice", description="The practice cloud and what is played in it.")
+    parser = argparse.ArgumentParser(
+        prog="python -m practice", description="The practice cloud and what is played in it."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="run the practice cloud alone")
     serving.add_argument("--port", type=int, default=8443)
     serving.add_argument("--data", type=Path, default=Path("data/practice"))
     commands.add_parser("demo", help="play the whole conversation with the real processes")
-    playing = commands.add_parser("play", help="the practice space: the whole bot in a browser, without an account")
+    playing = commands.add_parser(
+        "play", help="the practice space: the whole bot in a browser, without an account"
+    )
     playing.add_argument("--port", type=int, default=8090)
     playing.add_argument("--data", type=Path, default=Path("data/space"))
-    _diagnosing(commands.add_parser("diagnose", help="try /check on every fault, on pairs of them, and on what is right"))
+    _diagnosing(
+        commands.add_parser(
+            "diagnose", help="try /check on every fault, on pairs of them, and on what is right"
+        )
+    )
     _killing(commands.add_parser("chaos", help="kill workers at every side effect of a setup"))
     chosen = parser.parse_args(arguments)
     if chosen.command == "chaos":

@@ -9,7 +9,12 @@ from typing import Any
 from practice.client import NotSeenError, People, has, links
 
 SPACE = "Contact center"
-MAILBOX, REQUESTER, ADMIN, AGENT = "support@contoso.com", "requester@contoso.com", "admin@contoso.com", "agent@contoso.com"
+MAILBOX, REQUESTER, ADMIN, AGENT = (
+    "support@contoso.com",
+    "requester@contoso.com",
+    "admin@contoso.com",
+    "agent@contoso.com",
+)
 SECRET = re.compile(r"(?<![\w~.-])\w{2,4}[QRq]~[\w~.-]{31,40}(?![\w~.-])")
 FIRST_ERROR = 400
 CHANGING = ("graph.", "exchange.")
@@ -33,9 +38,16 @@ class Stage:
         self.people.look()
         before = self.people.change
         said = self.say(text)
-        self.people.wait_for(f"an answer to {text}", lambda message: message["parentId"] == said["id"], 30, after=before)
+        self.people.wait_for(
+            f"an answer to {text}",
+            lambda message: message["parentId"] == said["id"],
+            30,
+            after=before,
+        )
 
-    def card(self, expected: str, *verbs: str, link: bool = False, member: str = "", seconds: float = 20) -> Json:
+    def card(
+        self, expected: str, *verbs: str, link: bool = False, member: str = "", seconds: float = 20
+    ) -> Json:
         """Return the newest card with these buttons."""
         return self.people.wait_for(expected, has(*verbs, link=link, member=member), seconds)
 
@@ -53,9 +65,13 @@ class Stage:
         Raises:
             NotSeenError: when the page is an error page, unless ``gone`` allows that.
         """
-        self.tell(f"{who} opens the link of the card" + (" and declines" if decision == "decline" else ""))
+        self.tell(
+            f"{who} opens the link of the card" + (" and declines" if decision == "decline" else "")
+        )
         page = self.people.open_link(who, links(card)[0], decision)
-        self.tell(f"the browser shows ({page.status}): {SECRET.sub('(the secret)', ' / '.join(page.text.splitlines()))[:300]}")
+        self.tell(
+            f"the browser shows ({page.status}): {SECRET.sub('(the secret)', ' / '.join(page.text.splitlines()))[:300]}"
+        )
         if page.status >= FIRST_ERROR and not gone:
             raise NotSeenError(f"a page at {page.url}, not {page.status}", card)
         return page.text

@@ -50,7 +50,9 @@ class _Reader(HTMLParser):
         """Note the forms, fields, buttons and links."""
         given = {key: value or "" for key, value in attrs}
         if tag == "form":
-            self._form = Form(urljoin(self._page.url, given.get("action", "")), given.get("method", "get").upper())
+            self._form = Form(
+                urljoin(self._page.url, given.get("action", "")), given.get("method", "get").upper()
+            )
             self._page.forms.append(self._form)
         elif tag in {"input", "textarea"}:
             self._field(given)
@@ -94,7 +96,9 @@ class Browser:
 
     def __init__(self, account: str, context: ssl.SSLContext) -> None:
         self.account = account
-        self._client = httpx.Client(verify=context, follow_redirects=True, trust_env=False, timeout=30)
+        self._client = httpx.Client(
+            verify=context, follow_redirects=True, trust_env=False, timeout=30
+        )
 
     def open(self, url: str, decision: Literal["accept", "decline"] = "accept") -> Page:
         """Open the link and continue until the person has nothing more to press.
@@ -122,7 +126,9 @@ class Browser:
             if not form.typed and f"{form.method} {form.action}" not in done:
                 return self._request(page, form, dict(form.buttons[:1]))
         fresh = [link for link in page.links if link not in done and not link.startswith("mailto:")]
-        return self._client.build_request("GET", fresh[0]) if len(page.links) == 1 and fresh else None
+        return (
+            self._client.build_request("GET", fresh[0]) if len(page.links) == 1 and fresh else None
+        )
 
     def _mine(self, form: Form) -> str:
         """Return this person's account as the page lists it, or the person's name if it is not listed."""
@@ -133,7 +139,9 @@ class Browser:
         values = form.values | more
         if form.method == "GET":
             return self._client.build_request("GET", form.action, params=values)
-        return self._client.build_request("POST", form.action, data=values, headers={"Origin": _origin(page.url)})
+        return self._client.build_request(
+            "POST", form.action, data=values, headers={"Origin": _origin(page.url)}
+        )
 
 
 def _page(response: httpx.Response) -> Page:

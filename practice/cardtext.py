@@ -49,7 +49,10 @@ def value(card: Json, label: str) -> str:
     """
     found = texts(card)
     said = [each.strip().lower() for each in found[:-1]]
-    for matches in (lambda each: each == label.lower(), lambda each: label.lower() in each and len(each) <= LONGEST_LABEL):
+    for matches in (
+        lambda each: each == label.lower(),
+        lambda each: label.lower() in each and len(each) <= LONGEST_LABEL,
+    ):
         for index, each in enumerate(said):
             if matches(each):
                 return found[index + 1].strip()
@@ -63,7 +66,9 @@ def _children(element: Json) -> Iterator[Json]:
 
 def _inner(element: Json) -> Iterator[str]:
     actions = element.get("actions") or []
-    yield from (line for child in _children(element) if child not in actions for line in lines(child))
+    yield from (
+        line for child in _children(element) if child not in actions for line in lines(child)
+    )
     shown = [line for action in actions for line in lines(action)]
     if any(line.startswith(" ") for line in shown):
         yield from shown
@@ -74,14 +79,19 @@ def _inner(element: Json) -> Iterator[str]:
 def _own_text(element: Json) -> str:
     if element["type"] == "TextBlock":
         return plain(str(element["text"]))
-    return "".join(part if isinstance(part, str) else str(part["text"]) for part in element["inlines"])
+    return "".join(
+        part if isinstance(part, str) else str(part["text"]) for part in element["inlines"]
+    )
 
 
 def _row(columns: Iterable[Json]) -> Iterator[str]:
     """Yield the columns side by side, line by line."""
     cells = [list(lines({**column, "type": "Column"})) for column in columns]
     for number in range(max(map(len, cells), default=0)):
-        yield "  ".join(cell[number] if number < len(cell) else " " * len(cell[0] if cell else "") for cell in cells).rstrip()
+        yield "  ".join(
+            cell[number] if number < len(cell) else " " * len(cell[0] if cell else "")
+            for cell in cells
+        ).rstrip()
 
 
 def _input(element: Json) -> Iterator[str]:

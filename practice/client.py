@@ -34,12 +34,18 @@ def actions(message: Json) -> Iterator[Json]:
 
 def does(message: Json) -> set[str]:
     """Return the verbs of the message's submit buttons."""
-    return {str(action["data"]["do"]) for action in actions(message) if isinstance(action.get("data"), dict) and "do" in action["data"]}
+    return {
+        str(action["data"]["do"])
+        for action in actions(message)
+        if isinstance(action.get("data"), dict) and "do" in action["data"]
+    }
 
 
 def links(message: Json) -> list[str]:
     """Return the targets of the message's link buttons."""
-    return [str(action["url"]) for action in actions(message) if action.get("type") == "Action.OpenUrl"]
+    return [
+        str(action["url"]) for action in actions(message) if action.get("type") == "Action.OpenUrl"
+    ]
 
 
 def has(*verbs: str, link: bool = False, member: str = "") -> Wanted:
@@ -60,9 +66,13 @@ class People:
     ``on_change`` is called once for every new or edited message.
     """
 
-    def __init__(self, url: str, ca_path: Path, on_change: Callable[[Json], None] = lambda _: None) -> None:
+    def __init__(
+        self, url: str, ca_path: Path, on_change: Callable[[Json], None] = lambda _: None
+    ) -> None:
         self._context = ssl.create_default_context(cafile=str(ca_path))
-        self._http = httpx.Client(base_url=f"{url}/practice/", verify=self._context, trust_env=False, timeout=60)
+        self._http = httpx.Client(
+            base_url=f"{url}/practice/", verify=self._context, trust_env=False, timeout=60
+        )
         self._browsers: dict[str, Browser] = {}
         self._on_change = on_change
         self.messages: dict[str, Json] = {}
@@ -82,21 +92,43 @@ class People:
         """
         answer = self._http.request(method, path, json=body, params=query or None)
         if answer.is_error:
-            raise httpx.HTTPStatusError(f"{method} {path}: {answer.status_code} {answer.text}", request=answer.request, response=answer)
+            raise httpx.HTTPStatusError(
+                f"{method} {path}: {answer.status_code} {answer.text}",
+                request=answer.request,
+                response=answer,
+            )
         return answer.json()
 
-    def say(self, who: str, text: str, room: str = "direct", *, mention: bool | None = None, parent: str = "", **more: Any) -> Json:
+    def say(
+        self,
+        who: str,
+        text: str,
+        room: str = "direct",
+        *,
+        mention: bool | None = None,
+        parent: str = "",
+        **more: Any,
+    ) -> Json:
         """Write to the bot, or write in a space.
 
         A message in a space mentions the bot unless ``mention`` says otherwise. ``more`` is passed
         to the control API.
         """
         mentioned = room != "direct" if mention is None else mention
-        body = {"as": who, "room": room, "text": text, "mention": mentioned, "parent": parent, **more}
+        body = {
+            "as": who,
+            "room": room,
+            "text": text,
+            "mention": mentioned,
+            "parent": parent,
+            **more,
+        }
         said: Json = self.control("POST", "webex/say", body)
         return said
 
-    def press(self, who: str, message: Json, do: str = "", inputs: Json | None = None, **more: Any) -> Json:
+    def press(
+        self, who: str, message: Json, do: str = "", inputs: Json | None = None, **more: Any
+    ) -> Json:
         """Press the button with this verb (or with ``title=``).
 
         ``version=`` and ``force=`` are passed to the control API.
@@ -106,7 +138,9 @@ class People:
         pressed: Json = self.control("POST", "webex/press", body)
         return pressed
 
-    def open_link(self, who: str, url: str, decision: Literal["accept", "decline"] = "accept") -> Page:
+    def open_link(
+        self, who: str, url: str, decision: Literal["accept", "decline"] = "accept"
+    ) -> Page:
         """Open a link in this person's browser, which signs in at Microsoft as this person."""
         return self.browser(who).open(url, decision)
 
@@ -124,7 +158,9 @@ class People:
             self._on_change(message)
         self.change = max(self.change, *(message["change"] for message in seen["items"]), 0)
 
-    def wait_for(self, expected: str, wanted: Wanted, seconds: float = 20.0, after: int = 0) -> Json:
+    def wait_for(
+        self, expected: str, wanted: Wanted, seconds: float = 20.0, after: int = 0
+    ) -> Json:
         """Return the newest matching bot message that changed after ``after``.
 
         Raises:
@@ -135,7 +171,12 @@ class People:
             self.look(max(0.0, min(POLL_S, deadline - time.monotonic())))
             newest = sorted(self.messages.values(), key=lambda each: -int(each["change"]))
             for message in newest:
-                if message["change"] > after and message["from"].endswith("@webex.bot") and not message["deleted"] and wanted(message):
+                if (
+                    message["change"] > after
+                    and message["from"].endswith("@webex.bot")
+                    and not message["deleted"]
+                    and wanted(message)
+                ):
                     return message
             if time.monotonic() >= deadline:
                 raise NotSeenError(expected, newest[0] if newest else None)
@@ -150,5 +191,8 @@ class People:
         while not (result := true()):
             self.look(0.2)
             if time.monotonic() >= deadline:
-                raise NotSeenError(expected, max(self.messages.values(), key=lambda each: int(each["change"]), default=None))
+                raise NotSeenError(
+                    expected,
+                    max(self.messages.values(), key=lambda each: int(each["change"]), default=None),
+                )
         return result

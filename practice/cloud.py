@@ -37,7 +37,9 @@ class PracticeCloud:
         self.webex = Webex(self.journal, settings)
         self.microsoft = Microsoft(self.journal, self.tls, settings)
         self.outside = Outside(self.microsoft.world, self.microsoft.connect, settings)
-        self._server = Server(port, Shell(self._app(), self.journal, settings, self.faults), self.tls)
+        self._server = Server(
+            port, Shell(self._app(), self.journal, settings, self.faults), self.tls
+        )
 
     @property
     def url(self) -> str:
@@ -66,6 +68,11 @@ class PracticeCloud:
             self.microsoft.control(),
             self.outside.control(),
         ]
-        for pages in [*control, *self.webex.blueprints(), *self.microsoft.blueprints(), *self.outside.blueprints()]:
+        for pages in [
+            *control,
+            *self.webex.blueprints(),
+            *self.microsoft.blueprints(),
+            *self.outside.blueprints(),
+        ]:
             app.register_blueprint(pages)
         return app

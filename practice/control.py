@@ -44,7 +44,12 @@ class Control:
 
     def calls(self) -> flask.Response:
         """Return the calls, and the counts of writes, since the last reset."""
-        return flask.jsonify({"items": [dataclasses.asdict(call) for call in self._journal.calls()], "counts": self._journal.counts()})
+        return flask.jsonify(
+            {
+                "items": [dataclasses.asdict(call) for call in self._journal.calls()],
+                "counts": self._journal.counts(),
+            }
+        )
 
     def reset_calls(self) -> flask.Response:
         """Reset the calls and the counts."""
@@ -64,8 +69,12 @@ class Control:
 
     def events(self) -> flask.Response:
         """Stream the journal as Server-Sent Events, starting after ``Last-Event-ID``."""
-        after = int(flask.request.headers.get("Last-Event-ID") or flask.request.args.get("after") or "0")
-        return flask.Response(self._stream(after), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+        after = int(
+            flask.request.headers.get("Last-Event-ID") or flask.request.args.get("after") or "0"
+        )
+        return flask.Response(
+            self._stream(after), mimetype="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
 
     def _stream(self, after: int) -> Iterator[str]:
         yield ": the journal of the practice cloud\n\n"

@@ -30,7 +30,10 @@ def band(message: Json) -> str:
     The band is the first colored box. It says what the problem is and whose turn it is.
     """
     shown = itertools.dropwhile(lambda line: not line.startswith("▌"), words(message).splitlines())
-    return "\n".join(line.removeprefix("▌").strip() for line in itertools.takewhile(lambda line: line.startswith("▌"), shown))
+    return "\n".join(
+        line.removeprefix("▌").strip()
+        for line in itertools.takewhile(lambda line: line.startswith("▌"), shown)
+    )
 
 
 @dataclass(slots=True)
@@ -58,7 +61,9 @@ class Walk:
         self.written = len(self.people.control("GET", "journal")["items"])
         self.worked = len(self._tasks())
 
-    def card(self, expected: str, *verbs: str, seconds: float = 20, after: int = 0, **more: Any) -> Json:
+    def card(
+        self, expected: str, *verbs: str, seconds: float = 20, after: int = 0, **more: Any
+    ) -> Json:
         """Return the newest card of this walk with these buttons (see :func:`practice.client.has`)."""
         return self.wait(expected, has(*verbs, **more), seconds, after)
 
@@ -69,24 +74,37 @@ class Walk:
 
     def saying(self, text: str, seconds: float = 20, after: int = 0) -> Json:
         """Return the newest message that contains ``text``."""
-        return self.wait(f"a card that says {text!r}", lambda each: text in words(each), seconds, after)
+        return self.wait(
+            f"a card that says {text!r}", lambda each: text in words(each), seconds, after
+        )
 
     def type(self, text: str, who: str = "", room: str = "", **more: Any) -> Json:
         """Write to the bot and return its answer in the thread."""
         self.people.look()
         before, here = self.people.change, room or self.room
         self.said = self.people.say(who or self.requester, text, here, **more)
-        return self.people.wait_for(f"an answer to {text}", lambda each: each["parentId"] == self.said["id"], 20, before)
+        return self.people.wait_for(
+            f"an answer to {text}", lambda each: each["parentId"] == self.said["id"], 20, before
+        )
 
-    def press(self, card: Json, do: str, inputs: Json | None = None, who: str = "", **more: Any) -> Json:
+    def press(
+        self, card: Json, do: str, inputs: Json | None = None, who: str = "", **more: Any
+    ) -> Json:
         """Press a button and return the message that changed or appeared in the card's thread."""
         self.people.look()
         before = self.people.change
         self.people.press(who or self.requester, card, do, inputs, **more)
         thread = {card["id"], card["parentId"]} - {""}
-        return self.people.wait_for(f"something after {do}", lambda each: bool(thread & {each["id"], each["parentId"]}), 20, before)
+        return self.people.wait_for(
+            f"something after {do}",
+            lambda each: bool(thread & {each["id"], each["parentId"]}),
+            20,
+            before,
+        )
 
-    def open(self, card: Json, who: str = "", decision: Literal["accept", "decline"] = "accept") -> Page:
+    def open(
+        self, card: Json, who: str = "", decision: Literal["accept", "decline"] = "accept"
+    ) -> Page:
         """Open the card's link."""
         return self.people.open_link(who or self.admin, links(card)[0], decision)
 
@@ -97,11 +115,17 @@ class Walk:
     def right(self, **more: str) -> Json:
         """Return the values that the first card asks for, as Webex Connect shows them."""
         app = self.people.control("GET", "connect/app")
-        return {"callback_url": app["callback_url"], "forwarding_address": app["forwarding_address"], **more}
+        return {
+            "callback_url": app["callback_url"],
+            "forwarding_address": app["forwarding_address"],
+            **more,
+        }
 
     def details(self, **more: str) -> Json:
         """Fill in the first card and return the sign-in card."""
-        self.people.press(self.requester, self.card("the first card", "intake"), "intake", self.right(**more))
+        self.people.press(
+            self.requester, self.card("the first card", "intake"), "intake", self.right(**more)
+        )
         return self.card("a sign-in card", "ask_administrator", link=True)
 
     def plan(self, who: str = "", **more: str) -> Json:
@@ -123,8 +147,16 @@ class Walk:
 
     def form(self, seconds: float = 40) -> Json:
         """Return the card with the Webex Connect form."""
-        link = not self.revealed  # without its link it could be another run's card that was edited in the same 1:1
-        return self.card("the form for Webex Connect", "token_saved", link=link, member=self.requester, seconds=seconds)
+        link = (
+            not self.revealed
+        )  # without its link it could be another run's card that was edited in the same 1:1
+        return self.card(
+            "the form for Webex Connect",
+            "token_saved",
+            link=link,
+            member=self.requester,
+            seconds=seconds,
+        )
 
     def secret(self, card: Json) -> str:
         """Return the client secret from the one-time page.
@@ -136,7 +168,9 @@ class Walk:
         self.revealed = True
         found = SECRET.search(page.text)
         if found is None:
-            raise NotSeenError(f"the client secret on the one-time page, which says: {page.text}", card)
+            raise NotSeenError(
+                f"the client secret on the one-time page, which says: {page.text}", card
+            )
         return found.group()
 
     def fill_in(self, who: str = "") -> None:
@@ -154,7 +188,9 @@ class Walk:
         control("POST", "connect/save", {})
         self.people.press(self.requester, card, "token_saved")
         control("POST", "connect/register", {"service": "Email service"})
-        self.people.press(self.requester, self.card("the button Registered", "registered"), "registered")
+        self.people.press(
+            self.requester, self.card("the button Registered", "registered"), "registered"
+        )
 
     def offer(self, seconds: float = 20) -> Json:
         """Return the card that offers the rehearsal."""
@@ -163,7 +199,10 @@ class Walk:
     def rehearse(self, who: str = "") -> Page:
         """Sign in as the mailbox, or as ``who``, for the rehearsal."""
         self.people.press(self.requester, self.offer(), "rehearse")
-        return self.open(self.card("a link for the mailbox user", "skip_rehearsal", link=True), who or self.mailbox)
+        return self.open(
+            self.card("a link for the mailbox user", "skip_rehearsal", link=True),
+            who or self.mailbox,
+        )
 
     def skip(self, reason: str = "The mailbox user is away") -> None:
         """Skip the rehearsal."""
@@ -171,18 +210,26 @@ class Walk:
 
     def task(self, seconds: float = 40) -> Json:
         """Return the newest contact center task about this mailbox."""
-        found: Json = self.people.until("the test mail as a task", lambda: self._tasks()[self.worked :], seconds)[-1]
+        found: Json = self.people.until(
+            "the test mail as a task", lambda: self._tasks()[self.worked :], seconds
+        )[-1]
         return found
 
     def _tasks(self) -> list[Json]:
         """Return the tasks about this mailbox, including those from before the walk."""
-        return [each for each in self.people.control("GET", "agent/tasks")["items"] if self.mailbox in str(each)]
+        return [
+            each
+            for each in self.people.control("GET", "agent/tasks")["items"]
+            if self.mailbox in str(each)
+        ]
 
     def answer(self) -> None:
         """Confirm as the agent that the mail has arrived, and answer it."""
         subject = str(self.task()["subject"])
         card = self.card("the agent's turn", "agent_has_it", seconds=40)
-        self.people.press(AGENT if card["roomType"] == "group" else self.requester, card, "agent_has_it")
+        self.people.press(
+            AGENT if card["roomType"] == "group" else self.requester, card, "agent_has_it"
+        )
         self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
 
     def done(self, seconds: float = 60) -> Json:
@@ -192,7 +239,11 @@ class Walk:
     def writes(self) -> list[str]:
         """Return the changes made at Microsoft since the walk began, in order."""
         entries = self.people.control("GET", "journal", after=self.written)["items"]
-        return [name for entry in entries if (name := f"{entry['service']}.{entry['action']}").startswith(CHANGING)]
+        return [
+            name
+            for entry in entries
+            if (name := f"{entry['service']}.{entry['action']}").startswith(CHANGING)
+        ]
 
 
 def space(people: People, *more: str) -> str:
@@ -208,10 +259,20 @@ def fresh(people: People, *, dehydrated: bool = False) -> None:
     With ``dehydrated`` it also needs the change to the whole tenant.
     """
     tenant = people.control("GET", "tenants/contoso.com")
-    box = {"smtp_auth_disabled": None, "forwarding_address": None, "forwarding_smtp_address": None, "deliver_and_forward": False}
+    box = {
+        "smtp_auth_disabled": None,
+        "forwarding_address": None,
+        "forwarding_smtp_address": None,
+        "deliver_and_forward": False,
+    }
     users = {upn: {"mailbox": box} for upn, user in tenant["users"].items() if user["mailbox"]}
     policies = [policy for policy in tenant["outbound_policies"] if policy["IsDefault"]]
-    state = {"users": users, "outbound_policies": policies, "outbound_rules": [], "dehydrated": dehydrated}
+    state = {
+        "users": users,
+        "outbound_policies": policies,
+        "outbound_rules": [],
+        "dehydrated": dehydrated,
+    }
     for app in tenant["applications"]:
         people.control("PATCH", "tenants/contoso.com", {"delete_application": app["appId"]})
     people.control("PATCH", "tenants/contoso.com", state)

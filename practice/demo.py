@@ -48,7 +48,13 @@ class Screen:
         where = message["room"] if message["roomType"] == "group" else f"1:1 with {_other(message)}"
         edited = f", edit {message['edits']}" if message["edits"] else ""
         body = cardtext.lines(message["card"]) if message["card"] else message["text"].splitlines()
-        self.last = "\n".join([f"  ┌ {where}{edited}", *(f"  │ {line}" for text in body for line in _folded(text)), "  └"])
+        self.last = "\n".join(
+            [
+                f"  ┌ {where}{edited}",
+                *(f"  │ {line}" for text in body for line in _folded(text)),
+                "  └",
+            ]
+        )
         self._print(self.last)
 
     def _print(self, text: str, code: str = "") -> None:
@@ -64,10 +70,14 @@ def run() -> int:
     the last card and the logs are printed.
     """
     screen, stack = Screen(), Stack()
-    screen.act(f"starting Redis, the practice cloud and the processes of the Procfile; logs in {stack.folder}")
+    screen.act(
+        f"starting Redis, the practice cloud and the processes of the Procfile; logs in {stack.folder}"
+    )
     try:
         with stack:
-            screen.act(f"everything is up after {screen.elapsed:.1f} s: bot {stack.public_url}, cloud {stack.cloud_url}")
+            screen.act(
+                f"everything is up after {screen.elapsed:.1f} s: bot {stack.public_url}, cloud {stack.cloud_url}"
+            )
             people = stack.people(screen.message)
             try:
                 _play(people, screen)
@@ -98,8 +108,12 @@ def _report(error: Exception, people: People, screen: Screen, stack: Stack) -> N
     """Print what was expected, the last card, and the ends of the logs."""
     expected = error.expected if isinstance(error, NotSeenError) else str(error)
     sys.stdout.flush()
-    sys.stderr.write(f"\nFailed after {screen.elapsed:.1f} s. Expected: {expected}\n\nThe last card:\n{screen.last or 'none'}\n")
-    sys.stderr.write(f"\n{len(people.messages)} messages were seen.\n{stack.logs(TAIL_LINES)}\nThe logs stay in {stack.folder}\n")
+    sys.stderr.write(
+        f"\nFailed after {screen.elapsed:.1f} s. Expected: {expected}\n\nThe last card:\n{screen.last or 'none'}\n"
+    )
+    sys.stderr.write(
+        f"\n{len(people.messages)} messages were seen.\n{stack.logs(TAIL_LINES)}\nThe logs stay in {stack.folder}\n"
+    )
 
 
 def _other(message: dict[str, Any]) -> str:
@@ -109,4 +123,6 @@ def _other(message: dict[str, Any]) -> str:
 def _folded(text: str) -> list[str]:
     """Split long lines so that a terminal does not break the frame."""
     indent = " " * (len(text) - len(text.lstrip(" ▌")) + 2)
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, drop_whitespace=True, replace_whitespace=False) or [""]
+    return textwrap.wrap(
+        text, WIDTH, subsequent_indent=indent, drop_whitespace=True, replace_whitespace=False
+    ) or [""]

@@ -67,7 +67,10 @@ class Totals:
         be seen from outside do not count.
         """
         needed = {"single": 1.0, "pair": PAIRS_RIGHT, "healthy": 1.0}
-        return all(self.right.get(kind, 0) >= share * self.all.get(kind, 0) for kind, share in needed.items())
+        return all(
+            self.right.get(kind, 0) >= share * self.all.get(kind, 0)
+            for kind, share in needed.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +138,14 @@ class Diagnosis(Story):
     def _mail(self, subject: str) -> None:
         """Send a mail as a customer, and answer it as the agent if it became a task."""
         with contextlib.suppress(httpx.HTTPStatusError):
-            self.people.control("POST", "mail/customer", {"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"})
-            self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
+            self.people.control(
+                "POST",
+                "mail/customer",
+                {"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"},
+            )
+            self.people.control(
+                "POST", "agent/answer", {"subject": subject, "body": "We are here."}
+            )
 
     def _check(self, *, alone: bool) -> Json:
         """Return the last state of the card of ``/check``.
@@ -148,9 +157,15 @@ class Diagnosis(Story):
         card = self._verdict(thread, PATIENCE_S)
         if not links(card):  # the last finding may be drawn a moment before the link
             with contextlib.suppress(NotSeenError):
-                card = self.people.wait_for("a link", lambda each: each["parentId"] == thread and bool(links(each)), LINK_S)
+                card = self.people.wait_for(
+                    "a link", lambda each: each["parentId"] == thread and bool(links(each)), LINK_S
+                )
         offered = links(card)
-        if alone or not offered or not httpx.codes.is_success(self.people.open_link(ADMIN, offered[0]).status):
+        if (
+            alone
+            or not offered
+            or not httpx.codes.is_success(self.people.open_link(ADMIN, offered[0]).status)
+        ):
             return card
         try:
             return self._verdict(thread, SIGNED_IN_S, str(verdicts.catalogue()["access"]["admin"]))
@@ -161,7 +176,11 @@ class Diagnosis(Story):
         """Return the card once its verdict is final and it contains ``says``."""
         return self.people.wait_for(
             "the verdict",
-            lambda message: message["parentId"] == thread and "check" in does(message) and says in verdicts.texts(message["card"]),
+            lambda message: (
+                message["parentId"] == thread
+                and "check" in does(message)
+                and says in verdicts.texts(message["card"])
+            ),
             seconds,
         )
 
@@ -181,7 +200,9 @@ def run(chosen: Chosen) -> int:
     return _end(totals, len(every))
 
 
-def _with_channel(set_up: dict[str, str], some: list[Case], chosen: Chosen, totals: Totals, deadline: float) -> None:
+def _with_channel(
+    set_up: dict[str, str], some: list[Case], chosen: Chosen, totals: Totals, deadline: float
+) -> None:
     """Try these cases on a channel with this setup, in its own processes."""
     stack = Stack(practice={"trace_delay_s": "0", "replication_s": "0.1", "customization_s": "0"})
     _say(f"{len(some)} cases; logs in {stack.folder} while it runs")
@@ -194,7 +215,9 @@ def _with_channel(set_up: dict[str, str], some: list[Case], chosen: Chosen, tota
         people.close()
 
 
-def _all(diagnosis: Diagnosis, every: list[Case], chosen: Chosen, totals: Totals, deadline: float) -> None:
+def _all(
+    diagnosis: Diagnosis, every: list[Case], chosen: Chosen, totals: Totals, deadline: float
+) -> None:
     for number, case in enumerate(every, 1):
         if time.monotonic() > deadline:
             _say(f"Stopped after {chosen.minutes:g} minutes.")
@@ -213,12 +236,20 @@ def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, 
         seen = diagnosis.ask_about(case, number)
     except (NotSeenError, httpx.HTTPError) as error:
         return None, Judgement(right=False, why=str(error))
-    judged = verdicts.judge(seen, case.faults[0]) if len(case.faults) == 1 else verdicts.judge_pair(seen, case.faults)
+    judged = (
+        verdicts.judge(seen, case.faults[0])
+        if len(case.faults) == 1
+        else verdicts.judge_pair(seen, case.faults)
+    )
     return seen, judged
 
 
-def _row(number: int, of: int, case: Case, first: str, judged: Judgement, seconds: float) -> Iterator[str]:  # noqa: PLR0913, PLR0917 - the parts of a row
-    expected = ", ".join(fault.expects[0] if fault.expects else "nothing wrong" for fault in case.faults)
+def _row(  # noqa: PLR0913, PLR0917
+    number: int, of: int, case: Case, first: str, judged: Judgement, seconds: float
+) -> Iterator[str]:
+    expected = ", ".join(
+        fault.expects[0] if fault.expects else "nothing wrong" for fault in case.faults
+    )
     yield f"{'right' if judged.right else 'WRONG'}  {number:3}/{of}  {seconds:5.1f} s  {case.kind:7}  {case.name}  ({expected})"
     yield f"              {first}"
     if judged.why:

@@ -68,8 +68,16 @@ def _passed(names: tuple[str, ...]) -> dict[str, str]:
 
 def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
     """Return the practice cloud's settings, with new credentials for this start."""
-    values = {"bot_token": secrets.token_urlsafe(48), "bot_client_id": CLIENT_ID, "bot_client_secret": secrets.token_urlsafe(30)}
-    values |= {"connect_key": secrets.token_urlsafe(30), "contact_center_token": secrets.token_urlsafe(30), "contact_center_org": ORG_ID}
+    values = {
+        "bot_token": secrets.token_urlsafe(48),
+        "bot_client_id": CLIENT_ID,
+        "bot_client_secret": secrets.token_urlsafe(30),
+    }
+    values |= {
+        "connect_key": secrets.token_urlsafe(30),
+        "contact_center_token": secrets.token_urlsafe(30),
+        "contact_center_org": ORG_ID,
+    }
     values |= {"smtp_port": str(ports.smtp), "probe_smtp_port": str(ports.probe), **settings}
     return {f"PRACTICE_{name.upper()}": value for name, value in values.items()}
 

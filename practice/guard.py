@@ -79,7 +79,10 @@ def guard(lines: TextIO) -> None:
             left.pop(pid, None)
     _send(left, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE_S
-    while any(_there(pid) for leader in left for pid in session(leader)) and time.monotonic() < deadline:
+    while (
+        any(_there(pid) for leader in left for pid in session(leader))
+        and time.monotonic() < deadline
+    ):
         time.sleep(PACE_S)
     _send([pid for leader in left for pid in session(leader)], signal.SIGKILL)
 

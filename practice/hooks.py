@@ -10,7 +10,21 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-KEYS = ("prefix", "method", "cmdlet", "times", "skip", "status", "headers", "body", "body_base64", "delay_s", "late_s", "reset", "process")
+KEYS = (
+    "prefix",
+    "method",
+    "cmdlet",
+    "times",
+    "skip",
+    "status",
+    "headers",
+    "body",
+    "body_base64",
+    "delay_s",
+    "late_s",
+    "reset",
+    "process",
+)
 
 
 @dataclass(slots=True)
@@ -39,7 +53,13 @@ class Fault:
 
     def public(self) -> dict[str, Any]:
         """Return the fault as JSON."""
-        return {"prefix": self.prefix, "method": self.method, "times": self.times, "skip": self.skip, "status": self.status}
+        return {
+            "prefix": self.prefix,
+            "method": self.method,
+            "times": self.times,
+            "skip": self.skip,
+            "status": self.status,
+        }
 
 
 def from_json(values: dict[str, Any]) -> Fault:
@@ -53,7 +73,11 @@ def from_json(values: dict[str, Any]) -> Fault:
     if not str(values.get("prefix", "")).startswith("/"):
         raise ValueError("prefix must be a path")
     given = {key: values[key] for key in KEYS if key in values and not key.startswith("body")}
-    body = base64.b64decode(values["body_base64"]) if "body_base64" in values else str(values.get("body", "")).encode()
+    body = (
+        base64.b64decode(values["body_base64"])
+        if "body_base64" in values
+        else str(values.get("body", "")).encode()
+    )
     return Fault(**given, body=body)
 
 
@@ -83,7 +107,10 @@ class Faults:
         """Return the fault for this call and count its use, or return None."""
         with self._lock:
             for fault in self._faults:
-                wanted = fault.method.upper() in {"", method} and fault.cmdlet.lower() in {"", cmdlet.lower()}
+                wanted = fault.method.upper() in {"", method} and fault.cmdlet.lower() in {
+                    "",
+                    cmdlet.lower(),
+                }
                 if wanted and path.lower().startswith(fault.prefix.lower()):
                     return self._use(fault)
         return None

@@ -53,23 +53,54 @@ class Journal:
         self._calls: list[Call] = []
         self._counts: Counter[tuple[str, str]] = Counter()
 
-    def write(self, who: str, service: str, action: str, object: str, before: Any = None, after: Any = None) -> Entry:  # noqa: A002, PLR0913, PLR0917 - the parts of an entry
+    def write(  # noqa: PLR0913, PLR0917
+        self,
+        who: str,
+        service: str,
+        action: str,
+        object: str,  # noqa: A002
+        before: Any = None,
+        after: Any = None,
+    ) -> Entry:
         """Add one write and count it by (service, action)."""
         with self._changed:
-            entry = Entry(len(self._entries) + 1, now(), who, service, action, object, before, after)
+            entry = Entry(
+                len(self._entries) + 1, now(), who, service, action, object, before, after
+            )
             self._entries.append(entry)
             self._counts[service, action] += 1
             self._changed.notify_all()
             return entry
 
-    def call(self, who: str, method: str, path: str, status: int, seconds: float, request_id: str = "", cmdlet: str = "") -> None:  # noqa: PLR0913, PLR0917 - the parts of a call
+    def call(  # noqa: PLR0913, PLR0917
+        self,
+        who: str,
+        method: str,
+        path: str,
+        status: int,
+        seconds: float,
+        request_id: str = "",
+        cmdlet: str = "",
+    ) -> None:
         """Add one call.
 
         ``seconds`` is the time that the cloud took for it. ``request_id`` is the
         ``client-request-id`` sent with it.
         """
         with self._changed:
-            self._calls.append(Call(len(self._calls) + 1, now(), who, method, path, status, round(seconds, 4), request_id, cmdlet))
+            self._calls.append(
+                Call(
+                    len(self._calls) + 1,
+                    now(),
+                    who,
+                    method,
+                    path,
+                    status,
+                    round(seconds, 4),
+                    request_id,
+                    cmdlet,
+                )
+            )
 
     def entries(self, after: int = 0) -> tuple[Entry, ...]:
         """Return the writes with a number above ``after``, oldest first."""
@@ -84,7 +115,10 @@ class Journal:
     def counts(self) -> dict[str, int]:
         """Return the number of writes since the last reset, by ``service.action``."""
         with self._changed:
-            return {f"{service}.{action}": count for (service, action), count in sorted(self._counts.items())}
+            return {
+                f"{service}.{action}": count
+                for (service, action), count in sorted(self._counts.items())
+            }
 
     def reset_calls(self) -> None:
         """Reset the calls and counts; the writes remain."""

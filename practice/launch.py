@@ -31,16 +31,22 @@ def play(port: int, folder: Path) -> int:
     Return 0 after success, or 1 after a failure, with a printed reason.
     """
     if names := real_settings():
-        return _refuse(f"The practice space does not start beside a real installation. Unset these first: {', '.join(names)}")
+        return _refuse(
+            f"The practice space does not start beside a real installation. Unset these first: {', '.join(names)}"
+        )
     try:
         with _alone(folder, port):
             _say("The practice space starts. First the packages of the page ...")
             packages.ensure()
             return _run(PracticeSpace(folder / "run", port))
     except AlreadyRunsError as error:
-        return _refuse(f"The practice space runs already: {error}. Open it there, or stop it with Ctrl-C in its terminal.")
+        return _refuse(
+            f"The practice space runs already: {error}. Open it there, or stop it with Ctrl-C in its terminal."
+        )
     except PortTakenError:
-        return _refuse(f"Port {port} is taken by another program. Choose another one: make practice PORT={port + 1}")
+        return _refuse(
+            f"Port {port} is taken by another program. Choose another one: make practice PORT={port + 1}"
+        )
     except (MissingError, NotStartedError) as error:
         return _refuse(str(error))
 
@@ -52,7 +58,9 @@ def _run(space: PracticeSpace) -> int:
         with _signals(stopped):
             _start(space, stopped)
             if not stopped.is_set():
-                _say(f"Ready after {time.monotonic() - started:.0f} s. Open this address in a browser on this machine:\n\n    {url}\n")
+                _say(
+                    f"Ready after {time.monotonic() - started:.0f} s. Open this address in a browser on this machine:\n\n    {url}\n"
+                )
                 _say(f"Ctrl-C stops everything. Logs: {space.folder}")
             stopped.wait()
     finally:
@@ -92,7 +100,10 @@ def _signals(stopped: threading.Event) -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopped.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, stop)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:

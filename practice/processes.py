@@ -96,7 +96,11 @@ class Process:
 
     def tail(self, lines: int = 40) -> str:
         """Return the end of the log; a traceback inside a JSON line is shown on separate lines."""
-        kept = self.log.read_text("utf-8", "replace").splitlines()[-lines:] if self.log.exists() else []
+        kept = (
+            self.log.read_text("utf-8", "replace").splitlines()[-lines:]
+            if self.log.exists()
+            else []
+        )
         return "\n".join(kept).replace("\\n", "\n")
 
 
@@ -132,14 +136,20 @@ def between(leader: int, pids: Iterable[int]) -> set[int]:
 def parent(pid: int) -> int:
     """Return the parent of a process, or 0 if the process does not exist."""
     try:
-        return int((Path("/proc") / str(pid) / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
+        return int(
+            (Path("/proc") / str(pid) / "stat").read_text("utf-8").rpartition(")")[2].split()[1]
+        )
     except (OSError, IndexError):
         return 0
 
 
 def procfile(path: Path) -> dict[str, str]:
     """Return the command lines of a Procfile by name, without comments and empty lines."""
-    entries = (line.partition(":") for line in path.read_text("utf-8").splitlines() if ":" in line and not line.lstrip().startswith("#"))
+    entries = (
+        line.partition(":")
+        for line in path.read_text("utf-8").splitlines()
+        if ":" in line and not line.lstrip().startswith("#")
+    )
     return {name.strip(): command.strip() for name, _, command in entries}
 
 
@@ -150,5 +160,8 @@ def words(*parts: str | Path) -> str:
 
 def _until_gone(leader: int, seconds: float = KILL_S) -> None:
     deadline = time.monotonic() + patient(seconds)
-    while any(Path(f"/proc/{pid}").exists() for pid in session(leader) if pid != leader) and time.monotonic() < deadline:
+    while (
+        any(Path(f"/proc/{pid}").exists() for pid in session(leader) if pid != leader)
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.02)

@@ -66,11 +66,17 @@ class Story(Stage):
         card.
         """
         app = self.people.control("GET", "connect/app")
-        right = {"callback_url": app["callback_url"], "forwarding_address": app["forwarding_address"], **self.details}
+        right = {
+            "callback_url": app["callback_url"],
+            "forwarding_address": app["forwarding_address"],
+            **self.details,
+        }
         wrong = right | {"callback_url": right["callback_url"].rpartition("/")[0]}
         before = self.people.change
         self.press(REQUESTER, self.card("an intake card", "intake"), "intake", wrong)
-        card = self.people.wait_for("the same card with the wrong field named", has("intake"), after=before)
+        card = self.people.wait_for(
+            "the same card with the wrong field named", has("intake"), after=before
+        )
         if right["forwarding_address"] not in str(card["card"]):
             raise NotSeenError("the forwarding address kept in the card", card)
         self.press(REQUESTER, card, "intake", right)
@@ -78,7 +84,12 @@ class Story(Stage):
 
     def hand_over(self) -> None:
         """Send the sign-in card to the administrator in a 1:1."""
-        self.press(REQUESTER, self.card("a sign-in card", "ask_administrator"), "ask_administrator", {"administrator": ADMIN})
+        self.press(
+            REQUESTER,
+            self.card("a sign-in card", "ask_administrator"),
+            "ask_administrator",
+            {"administrator": ADMIN},
+        )
         self.card("the sign-in card 1:1 to the administrator", link=True, member=ADMIN)
 
     def sign_in(self) -> None:
@@ -104,12 +115,22 @@ class Story(Stage):
         """
         before = self.people.change
         self.open(ADMIN, self.card("a consent card", "look_again", link=True), "decline")
-        card = self.people.wait_for("what a declined consent means, and a way on", _way_on, after=before)
+        card = self.people.wait_for(
+            "what a declined consent means, and a way on", _way_on, after=before
+        )
         if not links(card):
             self.press(ADMIN, card, "consent_again")
-            card = self.people.wait_for("a new consent link", has("look_again", link=True), after=card["change"])
+            card = self.people.wait_for(
+                "a new consent link", has("look_again", link=True), after=card["change"]
+            )
         self.open(ADMIN, card)
-        self.card("the form for Webex Connect, 1:1 to the requester", "token_saved", member=REQUESTER, link=True, seconds=40)
+        self.card(
+            "the form for Webex Connect, 1:1 to the requester",
+            "token_saved",
+            member=REQUESTER,
+            link=True,
+            seconds=40,
+        )
 
     def fill_in(self) -> None:
         """Fill in Webex Connect's form with the card's fields and the secret from the one-time page."""
@@ -119,13 +140,17 @@ class Story(Stage):
         if not secret:
             raise NotSeenError("the client secret on the one-time page", card)
         fields = {key: cardtext.value(card["card"], label) for label, key in FORM.items()}
-        self.people.control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret.group()})
+        self.people.control(
+            "POST", "connect/app", connect_fields(fields) | {"client_secret": secret.group()}
+        )
         if SECRET.search(self.open(REQUESTER, card, gone=True)):
             raise NotSeenError("the secret gone from the one-time page", card)
 
     def connect(self) -> None:
         """Press Generate Token, Save and Register, and confirm each with a button."""
-        self.tell(f"{MAILBOX} generates the token in Webex Connect and signs in; the requester saves")
+        self.tell(
+            f"{MAILBOX} generates the token in Webex Connect and signs in; the requester saves"
+        )
         self.people.control("POST", "connect/generate_token", {"as": MAILBOX})
         self.people.control("POST", "connect/save", {})
         self.press(REQUESTER, self.card("the form for Webex Connect", "token_saved"), "token_saved")
@@ -170,7 +195,9 @@ class Story(Stage):
 
 
 def _way_on(message: Json) -> bool:
-    return "consent_again" in does(message) or ("ask_consent" in does(message) and bool(links(message)))
+    return "consent_again" in does(message) or (
+        "ask_consent" in does(message) and bool(links(message))
+    )
 
 
 def connect_fields(fields: dict[str, str]) -> Json:

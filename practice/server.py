@@ -73,7 +73,9 @@ class _Handler(WSGIRequestHandler):
     def _answer(self, environ: WSGIEnvironment, app: WSGIApplication) -> None:
         told: dict[str, Any] = {}
 
-        def note(status: str, headers: list[tuple[str, str]], _error: object = None) -> Callable[[bytes], object]:
+        def note(
+            status: str, headers: list[tuple[str, str]], _error: object = None
+        ) -> Callable[[bytes], object]:
             told.update(status=status, headers=headers)
             return self.wfile.write
 
@@ -93,7 +95,10 @@ class _Handler(WSGIRequestHandler):
         self.send_response(int(code), phrase)
         for name, value in told["headers"]:
             self.send_header(name, value)
-        sized = any(name.lower() == "content-length" for name, _ in told["headers"]) or int(code) in BODILESS
+        sized = (
+            any(name.lower() == "content-length" for name, _ in told["headers"])
+            or int(code) in BODILESS
+        )
         if self.close_connection or not sized:
             self.send_header("Connection", "close")
         self.end_headers()
@@ -115,7 +120,9 @@ class Server(ThreadedWSGIServer):
     request_queue_size = 256
 
     def __init__(self, port: int, app: WSGIApplication, tls: Tls) -> None:
-        super().__init__("127.0.0.1", port, app, _Handler)  # its own TLS would do the handshake in the accepting thread
+        super().__init__(
+            "127.0.0.1", port, app, _Handler
+        )  # its own TLS would do the handshake in the accepting thread
         self._tls = self.ssl_context = tls.server_context()
         self._open: set[socket.socket] = set()
 
@@ -140,7 +147,9 @@ class Server(ThreadedWSGIServer):
 
     def start(self) -> None:
         """Serve in a thread."""
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="https", daemon=True).start()
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="https", daemon=True
+        ).start()
 
     def stop(self) -> None:
         """Stop serving, free the port, and close idle connections."""

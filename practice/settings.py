@@ -53,7 +53,9 @@ class PracticeSettings:
 
     def public(self) -> dict[str, Any]:
         """Return everything but the credentials."""
-        return {key: value for key, value in dataclasses.asdict(self).items() if key not in NOT_SHOWN}
+        return {
+            key: value for key, value in dataclasses.asdict(self).items() if key not in NOT_SHOWN
+        }
 
     def change(self, values: dict[str, Any]) -> dict[str, Any]:
         """Set the named delays or the throttling, and return the settings.
@@ -61,10 +63,21 @@ class PracticeSettings:
         Raises:
             ValueError: for any other name or value.
         """
-        delays = {item.name for item in dataclasses.fields(self) if item.name.endswith(("_ms", "_s", "_every"))}
+        delays = {
+            item.name
+            for item in dataclasses.fields(self)
+            if item.name.endswith(("_ms", "_s", "_every"))
+        }
         for key, value in values.items():
-            if key not in delays or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-                raise ValueError(f"{key}={value!r}: the delays are {', '.join(sorted(delays))}, in numbers from 0")
+            if (
+                key not in delays
+                or isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or value < 0
+            ):
+                raise ValueError(
+                    f"{key}={value!r}: the delays are {', '.join(sorted(delays))}, in numbers from 0"
+                )
         for key, value in values.items():
             setattr(self, key, float(value))
         return self.public()

@@ -11,6 +11,12 @@ from typing import Final
 
 SHARED: Final = Path(os.environ.get("SHARED_DOCUMENTS") or Path(__file__).parents[2] / "shared")
 FACTS, SKETCHES, SPECS = SHARED / "facts", SHARED / "sketches", SHARED / "specs"
-CARDS, GRAPH, WEBEX = SPECS / "adaptive-card-1.3.json", SPECS / "graph-openapi-subset.json", SPECS / "webex-messaging.json"
-ABSENT: Final = "the documents that the project was built from are not here (README.md, Where things are)"
+CARDS, GRAPH, WEBEX = (
+    SPECS / "adaptive-card-1.3.json",
+    SPECS / "graph-openapi-subset.json",
+    SPECS / "webex-messaging.json",
+)
+ABSENT: Final = (
+    "the documents that the project was built from are not here (README.md, Where things are)"
+)
 """Reason for skipping a test that needs one of the documents."""

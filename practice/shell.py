@@ -31,7 +31,9 @@ TOO_MANY = b'{"error":{"code":"TooManyRequests","message":"Too many requests"},"
 class Shell:
     """Wrapper of a WSGI application."""
 
-    def __init__(self, app: WSGIApplication, journal: Journal, settings: PracticeSettings, faults: Faults) -> None:
+    def __init__(
+        self, app: WSGIApplication, journal: Journal, settings: PracticeSettings, faults: Faults
+    ) -> None:
         self._app, self._journal, self._settings, self._faults = app, journal, settings, faults
         self._throttleable = itertools.count(1)
 
@@ -46,7 +48,10 @@ class Shell:
         fault = self._faults.take(method, path, cmdlet) or self._throttled(path)
         status, headers, body = self._answer(environ, fault)
         code = int(status.split(" ", 1)[0])
-        who, request_id = str(environ.get("practice.who") or _caller(environ)), str(environ.get("HTTP_CLIENT_REQUEST_ID", ""))
+        who, request_id = (
+            str(environ.get("practice.who") or _caller(environ)),
+            str(environ.get("HTTP_CLIENT_REQUEST_ID", "")),
+        )
         self._journal.call(who, method, path, code, time.monotonic() - started, request_id, cmdlet)
         if fault and fault.reset:
             _reset(environ)
@@ -61,9 +66,13 @@ class Shell:
         every = int(self._settings.throttle_every)
         if not every or not path.lower().startswith(THROTTLED) or next(self._throttleable) % every:
             return None
-        return Fault(path, status=HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": "1"}, body=TOO_MANY)
+        return Fault(
+            path, status=HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": "1"}, body=TOO_MANY
+        )
 
-    def _answer(self, environ: WSGIEnvironment, fault: Fault | None) -> tuple[str, list[tuple[str, str]], bytes]:
+    def _answer(
+        self, environ: WSGIEnvironment, fault: Fault | None
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
         if fault is None:
             return self._real(environ)
         time.sleep(fault.delay_s)
@@ -73,7 +82,11 @@ class Shell:
             return real
         code = fault.status or 599
         phrase = HTTPStatus(code).phrase if code in HTTPStatus.__members__.values() else "Fault"
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(fault.body)), **fault.headers}
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(fault.body)),
+            **fault.headers,
+        }
         return f"{code} {phrase}", list(headers.items()), fault.body
 
     def _real(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:

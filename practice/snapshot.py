@@ -81,4 +81,7 @@ class Snapshots:
         Their holders, above all the bot, do not know that the world was set back.
         """
         now = self._cloud.world.now()
-        return {text: replace(record, at=now, dead=False) for text, record in self._cloud.vault.refresh.items()}
+        return {
+            text: replace(record, at=now, dead=False)
+            for text, record in self._cloud.vault.refresh.items()
+        }

@@ -62,7 +62,12 @@ class Stack:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Stop everything; the logs are kept only after an error or with ``keep``."""
         self.stop()
         if not self.keep and error is None:
@@ -110,15 +115,37 @@ class Stack:
 
     def logs(self, lines: int = 40) -> str:
         """Return the ends of all logs."""
-        return "\n".join(f"--- {name}: {process.log.name}\n{process.tail(lines)}" for name, process in self.processes.items())
+        return "\n".join(
+            f"--- {name}: {process.log.name}\n{process.tail(lines)}"
+            for name, process in self.processes.items()
+        )
 
     def _start_all(self) -> None:
         base, cloud = environment.base(), environment.cloud_env(self.ports, self.practice)
-        self._add("redis", words("python", "-m", "bot", "redis", "--port", str(self.ports.redis)), base, self.folder)
-        serve = words("python", "-m", "practice", "serve", "--port", str(self.ports.cloud), "--data", self.ca_path.parent)
+        self._add(
+            "redis",
+            words("python", "-m", "bot", "redis", "--port", str(self.ports.redis)),
+            base,
+            self.folder,
+        )
+        serve = words(
+            "python",
+            "-m",
+            "practice",
+            "serve",
+            "--port",
+            str(self.ports.cloud),
+            "--data",
+            self.ca_path.parent,
+        )
         self._add("cloud", serve, base | cloud)
         self._start_together("redis", "cloud")
-        env = base | environment.measured() | environment.product_env(self.ports, cloud, self.ca_path) | self.env
+        env = (
+            base
+            | environment.measured()
+            | environment.product_env(self.ports, cloud, self.ca_path)
+            | self.env
+        )
         commands = procfile(ROOT / "Procfile")
         for name, command in commands.items():
             self._add(name, command, env)
@@ -131,7 +158,9 @@ class Stack:
             self._wait(name)
 
     def _add(self, name: str, command: str, env: dict[str, str], folder: Path = ROOT) -> None:
-        self.processes[name] = Process(name, command, env, folder, self.folder / f"{name}.log", self._guard)
+        self.processes[name] = Process(
+            name, command, env, folder, self.folder / f"{name}.log", self._guard
+        )
 
     def _wait(self, name: str) -> None:
         process, healthy = self.processes[name], self._healthy(name)
@@ -158,12 +187,18 @@ class Stack:
         """Return whether the worker has registered its three webhooks, active and leading to this stack."""
         answer = self._get(f"{self.cloud_url}/practice/webex/webhooks")
         hooks = answer.json()["items"] if answer else []
-        mine = {hook["resource"] for hook in hooks if hook["status"] == "active" and hook["targetUrl"].startswith(self.public_url)}
+        mine = {
+            hook["resource"]
+            for hook in hooks
+            if hook["status"] == "active" and hook["targetUrl"].startswith(self.public_url)
+        }
         return {"messages", "attachmentActions", "memberships"} <= mine
 
     def _context(self) -> ssl.SSLContext:
         """Return a context that trusts the practice cloud, once its authority is written."""
-        return ssl.create_default_context(cafile=str(self.ca_path) if self.ca_path.exists() else None)
+        return ssl.create_default_context(
+            cafile=str(self.ca_path) if self.ca_path.exists() else None
+        )
 
     def _get(self, url: str) -> httpx.Response | None:
         with contextlib.suppress(httpx.HTTPError, OSError):

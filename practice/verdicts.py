@@ -69,9 +69,13 @@ def read(card: Json) -> Seen:
     first = band[0] if band else ""
     told = cardtext.texts(card)
     roots = _roots(told)
-    named = frozenset(code for code, words in sentences().items() if words in roots or first.startswith(words))
+    named = frozenset(
+        code for code, words in sentences().items() if words in roots or first.startswith(words)
+    )
     calm = {str(catalogue()["verdict"][key]).removesuffix(".") for key in ("well", "unproven")}
-    noticed = bool({str(catalogue()["verdict"][key]) for key in ("noticed", "noticed_alone")} & set(told))
+    noticed = bool(
+        {str(catalogue()["verdict"][key]) for key in ("noticed", "noticed_alone")} & set(told)
+    )
     return Seen(first, named, first not in calm, _more(band), noticed, "\n".join(told))
 
 
@@ -89,7 +93,9 @@ def judge(seen: Seen, fault: Fault) -> Judgement:
         return _noted(seen, fault)
     if fault.level is Level.UNSEEN:
         claims = bool(fault.stops) and seen.first == str(catalogue()["verdict"]["well"])
-        return Judgement(not claims and not wrong, "called proven" if claims else ", ".join(sorted(wrong)))
+        return Judgement(
+            not claims and not wrong, "called proven" if claims else ", ".join(sorted(wrong))
+        )
     return Judgement(not seen.alarm, "" if not seen.alarm else f"false alarm: {seen.first}")
 
 

@@ -50,17 +50,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """One line that shows drift: how many tests needed a second try, and which."""
     again = sorted({report.nodeid for report in terminalreporter.stats.get("rerun", [])})
-    terminalreporter.write_line(f"{len(again)} tests were run again{': ' if again else ''}{', '.join(again)}")
+    terminalreporter.write_line(
+        f"{len(again)} tests were run again{': ' if again else ''}{', '.join(again)}"
+    )
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failure shows the last messages and the ends of the logs."""
     report = yield
     fixtures = getattr(item, "funcargs", {})
     if report.failed and "people" in fixtures:
-        last = sorted(fixtures["people"].messages.values(), key=lambda each: -int(each["change"]))[:LAST_MESSAGES]
-        report.sections.append(("the last messages, newest first", "\n\n".join(f"{each['from']}: {words(each)}" for each in last)))
+        last = sorted(fixtures["people"].messages.values(), key=lambda each: -int(each["change"]))[
+            :LAST_MESSAGES
+        ]
+        report.sections.append(
+            (
+                "the last messages, newest first",
+                "\n\n".join(f"{each['from']}: {words(each)}" for each in last),
+            )
+        )
     if report.failed and "stack" in fixtures:
         report.sections.append(("logs", fixtures["stack"].logs(LAST_LINES)))
     return report
@@ -73,7 +84,9 @@ def measured(request: pytest.FixtureRequest) -> Iterator[None]:
     Measuring the process of each job takes three times as long.
     """
     with pytest.MonkeyPatch.context() as patch:
-        if request.path.parent.name in REAL_PROCESSES and not getattr(request.module, "MEASURED", False):
+        if request.path.parent.name in REAL_PROCESSES and not getattr(
+            request.module, "MEASURED", False
+        ):
             patch.delenv("COVERAGE_PROCESS_START", raising=False)
         yield
 

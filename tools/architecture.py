@@ -23,7 +23,11 @@ def room_of(module: str) -> str:
 def imports(path: Path) -> Iterator[str]:
     """Yield every module of the project that a file imports, as a dotted name."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in PACKAGES:
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.split(".")[0] in PACKAGES
+        ):
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 place = ROOT / full.replace(".", "/")
@@ -37,7 +41,9 @@ def rooms() -> dict[str, set[str]]:
         for path in sorted((ROOT / package).rglob("*.py")):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
             found.setdefault(room_of(name), set()).update(room_of(each) for each in imports(path))
-    return {room: {each for each in used if each != room} for room, used in found.items() if "." in room}
+    return {
+        room: {each for each in used if each != room} for room, used in found.items() if "." in room
+    }
 
 
 def reachable(graph: dict[str, set[str]], room: str) -> set[str]:
@@ -54,7 +60,12 @@ def reachable(graph: dict[str, set[str]], room: str) -> set[str]:
 def longest_ways(graph: dict[str, set[str]]) -> dict[str, set[str]]:
     """Leave out an arrow where other arrows lead to the same room, so that the picture can be read."""
     return {
-        room: {each for each in used if not any(each in reachable(graph, other) for other in used - {each})} for room, used in graph.items()
+        room: {
+            each
+            for each in used
+            if not any(each in reachable(graph, other) for other in used - {each})
+        }
+        for room, used in graph.items()
     }
 
 
@@ -64,17 +75,23 @@ def folders(graph: dict[str, set[str]]) -> dict[str, set[str]]:
     def drawn(room: str) -> str:
         return "adaptive_cards" if room.startswith("adaptive_cards") else room
 
-    kept = {drawn(room) for room in graph if (ROOT / room.replace(".", "/")).is_dir()} | {"adaptive_cards"}
+    kept = {drawn(room) for room in graph if (ROOT / room.replace(".", "/")).is_dir()} | {
+        "adaptive_cards"
+    }
     merged: dict[str, set[str]] = {}
     for room, used in graph.items():
         if drawn(room) in kept:
-            merged.setdefault(drawn(room), set()).update(drawn(each) for each in used if drawn(each) in kept and drawn(each) != drawn(room))
+            merged.setdefault(drawn(room), set()).update(
+                drawn(each) for each in used if drawn(each) in kept and drawn(each) != drawn(room)
+            )
     return merged
 
 
 def summary(path: Path) -> str:
     """Return the first line of a module's docstring."""
-    first = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+    first = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[
+        0
+    ]
     return ROLE.sub(r"`\1`", first).replace("``", "`").replace("|", "\\|")
 
 
@@ -84,10 +101,18 @@ def picture() -> str:
     lines = ["```mermaid", "flowchart TD"]
     for package in ("bot", "jobs"):
         lines.append(f"  subgraph {package}")
-        lines += [f'    {room.replace(".", "_")}["{room.replace(".", "/")}"]' for room in sorted(graph) if room.startswith(f"{package}.")]
+        lines += [
+            f'    {room.replace(".", "_")}["{room.replace(".", "/")}"]'
+            for room in sorted(graph)
+            if room.startswith(f"{package}.")
+        ]
         lines.append("  end")
     lines.append('  adaptive_cards["adaptive_cards"]')
-    lines += [f"  {a.replace('.', '_')} --> {b.replace('.', '_')}" for a in sorted(graph) for b in sorted(graph[a])]
+    lines += [
+        f"  {a.replace('.', '_')} --> {b.replace('.', '_')}"
+        for a in sorted(graph)
+        for b in sorted(graph[a])
+    ]
     return "\n".join([*lines, "```"])
 
 
@@ -97,7 +122,9 @@ def table() -> str:
     for package in PACKAGES:
         inits = sorted((ROOT / package).rglob("__init__.py"))
         rows += [f"| `{path.parent.relative_to(ROOT)}/` | {summary(path)} |" for path in inits]
-        modules = sorted(path for path in (ROOT / package).glob("*.py") if path.name != "__init__.py")
+        modules = sorted(
+            path for path in (ROOT / package).glob("*.py") if path.name != "__init__.py"
+        )
         rows += [f"| `{path.relative_to(ROOT)}` | {summary(path)} |" for path in modules]
     return "\n".join(rows)
 
@@ -105,7 +132,9 @@ def table() -> str:
 def page() -> str:
     """Return the page with both made parts written again."""
     parts = {"picture": picture, "table": table}
-    return MADE.sub(lambda found: found[1] + parts[found[2]]() + found[3], PAGE.read_text(encoding="utf-8"))
+    return MADE.sub(
+        lambda found: found[1] + parts[found[2]]() + found[3], PAGE.read_text(encoding="utf-8")
+    )
 
 
 if __name__ == "__main__":

@@ -101,7 +101,9 @@ def page() -> str:
         + BETWEEN
         + BY_ITSELF
         + "".join(_application(name) for name in sorted({*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES}))
-        + "".join(f"| Office 365 Exchange Online | `{name}` | yes |\n" for name in EXCHANGE_APP_ROLES)
+        + "".join(
+            f"| Office 365 Exchange Online | `{name}` | yes |\n" for name in EXCHANGE_APP_ROLES
+        )
         + AT_EXCHANGE
         + STEPS
         + "".join(
@@ -109,7 +111,9 @@ def page() -> str:
             for step in steps
         )
         + PROBES
-        + "".join(f"| {_title(probe)} | {_access(probe)} | {_names(probe.reads)} |\n" for probe in probes)
+        + "".join(
+            f"| {_title(probe)} | {_access(probe)} | {_names(probe.reads)} |\n" for probe in probes
+        )
         + APP
     )
 
@@ -135,7 +139,11 @@ def _profiles(step: Step) -> str:
 def _access(step: Step) -> str:
     if step.diagnosis.access is Access.NONE:
         return "nobody signs in"
-    return "somebody signs in, or the bot by itself" if app_may_read(step.reads) else "somebody signs in"
+    return (
+        "somebody signs in, or the bot by itself"
+        if app_may_read(step.reads)
+        else "somebody signs in"
+    )
 
 
 def _names(permissions: tuple[str, ...]) -> str:

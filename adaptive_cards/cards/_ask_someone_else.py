@@ -10,17 +10,24 @@ from adaptive_cards.texts import render, text
 from adaptive_cards.views import Asked
 
 
-def ask_someone(title: str, do: str, run_id: str, asked: Asked | None, *, hint: str = "") -> tuple[list[Element], list[Element]]:
+def ask_someone(
+    title: str, do: str, run_id: str, asked: Asked | None, *, hint: str = ""
+) -> tuple[list[Element], list[Element]]:
     """Return the elements for the body and the actions of the card.
 
     Normally this is a part that opens. If an invalid address was typed, the field is shown open and
     in red.
     """
-    field = text_input("administrator", "field.administrator", style="email", error="field.administrator_error")
+    field = text_input(
+        "administrator", "field.administrator", style="email", error="field.administrator_error"
+    )
     field["placeholder"] = text("field.administrator_example")
     send = submit(text("button.send_direct"), do, reads=True, run=run_id)
     if asked is None:
         told = [own(hint, size="Small", isSubtle=True)] if hint else []
         return [], [show_card(title, [*told, field], send)]
     kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
-    return [in_error(field | kept, rich(run(render(asked.reason)))), buttons(send, spacing="Small")], []
+    return [
+        in_error(field | kept, rich(run(render(asked.reason)))),
+        buttons(send, spacing="Small"),
+    ], []

@@ -49,7 +49,9 @@ _LINES_MOST = 10
 
 def audit(view: AuditView) -> Card:
     """Return the card with one row per entry, newest first, ten at most."""
-    about = Text("audit.kicker_of", {"mailbox": view.mailbox}) if view.mailbox else Text("audit.kicker")
+    about = (
+        Text("audit.kicker_of", {"mailbox": view.mailbox}) if view.mailbox else Text("audit.kicker")
+    )
     rows = [_row(line) for line in view.lines[:_LINES_MOST]]
     body = [section("audit.newest"), *rows, small_print(_file(view))] if rows else []
     return finished(kicker_of(about, day_clock(view.at)), _band(view), body)
@@ -58,17 +60,32 @@ def audit(view: AuditView) -> Card:
 def _band(view: AuditView) -> Band:
     if view.broken_at:
         title = Text("audit.broken", {"entry": str(view.broken_at)})
-        return Band("attention", glyphs.WRONG, said(title, **TITLE), (turn_line(Turn.REQUESTER, Text("audit.broken_next")),))
+        return Band(
+            "attention",
+            glyphs.WRONG,
+            said(title, **TITLE),
+            (turn_line(Turn.REQUESTER, Text("audit.broken_next")),),
+        )
     if not view.count:
-        return Band("emphasis", glyphs.NOT_YET, said(Text("audit.none"), **TITLE), (turn_line(Turn.NOBODY, Text("audit.none_next")),))
+        return Band(
+            "emphasis",
+            glyphs.NOT_YET,
+            said(Text("audit.none"), **TITLE),
+            (turn_line(Turn.NOBODY, Text("audit.none_next")),),
+        )
     return Band(
-        "good", glyphs.OK, said(verbatim(plural("audit.whole", view.count)), **TITLE), (turn_line(Turn.NOBODY, Text("audit.next")),)
+        "good",
+        glyphs.OK,
+        said(verbatim(plural("audit.whole", view.count)), **TITLE),
+        (turn_line(Turn.NOBODY, Text("audit.next")),),
     )
 
 
 def _file(view: AuditView) -> Text:
     cut = view.filed < view.count
-    return Text("audit.file_cut" if cut else "audit.file", {"name": view.name, "count": str(view.filed)})
+    return Text(
+        "audit.file_cut" if cut else "audit.file", {"name": view.name, "count": str(view.filed)}
+    )
 
 
 def _row(line: AuditLine) -> Element:
@@ -78,5 +95,11 @@ def _row(line: AuditLine) -> Element:
 
 
 def _about(line: AuditLine) -> Text:
-    key = "audit.about" if line.mailbox and line.run else "audit.about_run" if line.run else "audit.about_entry"
+    key = (
+        "audit.about"
+        if line.mailbox and line.run
+        else "audit.about_run"
+        if line.run
+        else "audit.about_entry"
+    )
     return Text(key, {"mailbox": line.mailbox, "run": line.run, "entry": str(line.entry)})

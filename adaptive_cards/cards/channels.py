@@ -9,7 +9,15 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.verdict.age import time_since
-from adaptive_cards.components import Band, aside, kicker_of, note, persons_turn, small_print, turn_line
+from adaptive_cards.components import (
+    Band,
+    aside,
+    kicker_of,
+    note,
+    persons_turn,
+    small_print,
+    turn_line,
+)
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import plural, text
@@ -19,7 +27,16 @@ from jobs.model import State, Text, Turn, verbatim
 _CHANNELS_MOST = 20
 
 
-_WORST_FIRST = (State.WRONG, State.POSSIBLE, State.UNKNOWN, State.WARNING, State.WAITING, State.SKIPPED, None, State.OK)
+_WORST_FIRST = (
+    State.WRONG,
+    State.POSSIBLE,
+    State.UNKNOWN,
+    State.WARNING,
+    State.WAITING,
+    State.SKIPPED,
+    None,
+    State.OK,
+)
 
 
 _RIGHT = {State.OK, State.WARNING}
@@ -33,10 +50,18 @@ def channels(view: ChannelsView) -> Card:
     lines = sorted(view.channels, key=lambda line: _WORST_FIRST.index(line.state))
     body = [_row(line, view) for line in lines[:_CHANNELS_MOST]]
     if len(lines) > _CHANNELS_MOST:
-        body.append(small_print(Text("channels.more", {"count": str(len(lines) - _CHANNELS_MOST), "sum": _sum(lines)})))
+        body.append(
+            small_print(
+                Text(
+                    "channels.more", {"count": str(len(lines) - _CHANNELS_MOST), "sum": _sum(lines)}
+                )
+            )
+        )
     if view.withdrawn:
         body.append(small_print(verbatim(plural("channels.withdrawn", view.withdrawn))))
-    return finished(kicker_of(Text("channels.kicker"), day_clock(view.at)), _band(view), body, _buttons(view))
+    return finished(
+        kicker_of(Text("channels.kicker"), day_clock(view.at)), _band(view), body, _buttons(view)
+    )
 
 
 def _band(view: ChannelsView) -> Band:
@@ -46,14 +71,21 @@ def _band(view: ChannelsView) -> Band:
     if view.checking:
         return _calm(_checking(view), Text("channels.turn_checking"), glyphs.RUNNING)
     if not view.channels:
-        return persons_turn(Text("channels.none"), turn_line(Turn.REQUESTER, Text("channels.none_next")))
+        return persons_turn(
+            Text("channels.none"), turn_line(Turn.REQUESTER, Text("channels.none_next"))
+        )
     return _settled(view)
 
 
 def _broken(view: ChannelsView, wrong: int) -> Band:
     lines = [turn_line(Turn.REQUESTER, Text("channels.turn_wrong"))]
     if view.checking:
-        lines.append(said(Text("channels.still_checking", {"left": str(view.checking), "all": _all(view)}), spacing="Small"))
+        lines.append(
+            said(
+                Text("channels.still_checking", {"left": str(view.checking), "all": _all(view)}),
+                spacing="Small",
+            )
+        )
     title = verbatim(plural("channels.wrong", wrong, all=_all(view)))
     return Band("attention", glyphs.WRONG, said(title, **TITLE), tuple(lines))
 
@@ -65,7 +97,11 @@ def _settled(view: ChannelsView) -> Band:
         return _calm(title, Text("channels.turn_well"), glyphs.OK, "good")
     unchecked = all(line.state is None for line in doubtful)
     title = verbatim(plural("channels.open", len(doubtful), all=_all(view)))
-    return _calm(title, Text("channels.turn_unchecked" if unchecked else "channels.turn_look"), glyphs.UNKNOWN)
+    return _calm(
+        title,
+        Text("channels.turn_unchecked" if unchecked else "channels.turn_look"),
+        glyphs.UNKNOWN,
+    )
 
 
 def _calm(title: Text, told: Text, mark: Mark, style: str = "emphasis") -> Band:
@@ -73,7 +109,9 @@ def _calm(title: Text, told: Text, mark: Mark, style: str = "emphasis") -> Band:
 
 
 def _checking(view: ChannelsView) -> Text:
-    return Text("channels.checking", {"done": str(len(view.channels) - view.checking), "all": _all(view)})
+    return Text(
+        "channels.checking", {"done": str(len(view.channels) - view.checking), "all": _all(view)}
+    )
 
 
 def _all(view: ChannelsView) -> str:
@@ -83,13 +121,21 @@ def _all(view: ChannelsView) -> str:
 def _sum(lines: list[ChannelLine]) -> str:
     """Return the number of channels of each state, worst first."""
     counts = {state: sum(line.state is state for line in lines) for state in _WORST_FIRST}
-    return ", ".join(text(f"channels.sum_{state or 'never'}", count=str(count)) for state, count in counts.items() if count)
+    return ", ".join(
+        text(f"channels.sum_{state or 'never'}", count=str(count))
+        for state, count in counts.items()
+        if count
+    )
 
 
 def _row(line: ChannelLine, view: ChannelsView) -> Element:
     mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
     named = column("stretch", rich(run(line.mailbox)), note(line.words), spacing="Small")
-    age = [column("auto", aside(verbatim(time_since(line.at, view.at))), spacing="Default")] if line.at else []
+    age = (
+        [column("auto", aside(verbatim(time_since(line.at, view.at))), spacing="Default")]
+        if line.at
+        else []
+    )
     return columns(glyph(mark), named, *age, spacing="Small")
 
 

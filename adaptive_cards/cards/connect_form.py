@@ -9,7 +9,20 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, box, kicker, persons_turn, section, turn_line
-from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, column, columns, literal, own, rich, run, said, value_line
+from adaptive_cards.elements import (
+    BOLD,
+    SUBTLE,
+    TITLE,
+    Element,
+    column,
+    columns,
+    literal,
+    own,
+    rich,
+    run,
+    said,
+    value_line,
+)
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock
@@ -26,7 +39,14 @@ def connect_form(view: ConnectFormView) -> Card:
     steps.
     """
     registers = _registers(view)
-    body = [*_server(view), *_app(view), *_addresses(view), *_press(view), *([_before(view)] if registers else []), *_confirm_buttons(view)]
+    body = [
+        *_server(view),
+        *_app(view),
+        *_addresses(view),
+        *_press(view),
+        *([_before(view)] if registers else []),
+        *_confirm_buttons(view),
+    ]
     return finished(kicker(view.header), _band(view), body, [_error(view)])
 
 
@@ -56,7 +76,11 @@ def _server(view: ConnectFormView) -> list[Element]:
 
 
 def _label_row(label: str, value: str) -> Element:
-    return columns(column("136px", own(label, **SUBTLE)), column("stretch", value_line(value), spacing="Small"), spacing="Small")
+    return columns(
+        column("136px", own(label, **SUBTLE)),
+        column("stretch", value_line(value), spacing="Small"),
+        spacing="Small",
+    )
 
 
 def _app(view: ConnectFormView) -> list[Element]:
@@ -70,10 +94,18 @@ def _app(view: ConnectFormView) -> list[Element]:
     if view.secret_gone:
         if view.token_saved:
             return [title, *client_id, label, own("connect.secret_used", spacing="None")]
-        anew = buttons(submit(text("button.new_secret"), "new_secret", run=view.header.run), spacing="Small")
+        anew = buttons(
+            submit(text("button.new_secret"), "new_secret", run=view.header.run), spacing="Small"
+        )
         return [title, *client_id, label, own("connect.secret_gone", spacing="None"), anew]
     where = said(Text("connect.secret_where", {"until": clock(view.secret_until)}), spacing="None")
-    return [title, *client_id, label, where, buttons(open_url(text("button.show_secret"), view.secret_url), spacing="Small")]
+    return [
+        title,
+        *client_id,
+        label,
+        where,
+        buttons(open_url(text("button.show_secret"), view.secret_url), spacing="Small"),
+    ]
 
 
 def _addresses(view: ConnectFormView) -> list[Element]:
@@ -93,7 +125,10 @@ def _login(view: ConnectFormView) -> list[Element]:
     """
     if not view.login_id:
         return [own("connect.tick_boxes", **SUBTLE, spacing="Small")]
-    return [own("connect.tick_login", **BOLD, spacing="Small"), *_below("connect.login_id", view.login_id)]
+    return [
+        own("connect.tick_login", **BOLD, spacing="Small"),
+        *_below("connect.login_id", view.login_id),
+    ]
 
 
 def _below(label: str, value: str) -> list[Element]:
@@ -101,15 +136,28 @@ def _below(label: str, value: str) -> list[Element]:
 
 
 def _press(view: ConnectFormView) -> list[Element]:
-    other = text("connect.sign_in_user") if view.login_open else text("connect.sign_in_as", username=view.login_id)
+    other = (
+        text("connect.sign_in_user")
+        if view.login_open
+        else text("connect.sign_in_as", username=view.login_id)
+    )
     sign_in = run(other if view.login_id else text("connect.sign_in_as", username=view.username))
     token = rich(run(text("connect.generate"), **BOLD), sign_in, run(text("connect.save"), **BOLD))
     register = rich(run(text("connect.register"), **BOLD), run(text("connect.choose_service")))
     pressed = marked(glyphs.OK if view.token_saved else glyphs.NOT_YET, token)
-    page = [buttons(open_url(text("button.open_connect"), view.page_url), spacing="Small")] if view.page_url else []
+    page = (
+        [buttons(open_url(text("button.open_connect"), view.page_url), spacing="Small")]
+        if view.page_url
+        else []
+    )
     if not _registers(view):
         return [section("connect.then_press_token"), pressed, *page]
-    return [section("connect.then_press"), pressed, marked(glyphs.OK if view.registered else glyphs.NOT_YET, register), *page]
+    return [
+        section("connect.then_press"),
+        pressed,
+        marked(glyphs.OK if view.registered else glyphs.NOT_YET, register),
+        *page,
+    ]
 
 
 def _before(view: ConnectFormView) -> Element:
@@ -126,14 +174,26 @@ def _confirm_buttons(view: ConnectFormView) -> list[Element]:
     run_id = view.header.run
     token = submit(text("button.token_saved"), "token_saved", main=True, run=run_id)
     registered = submit(text("button.registered"), "registered", main=view.token_saved, run=run_id)
-    left = [*([] if view.token_saved else [token]), *([registered] if _registers(view) and not view.registered else [])]
+    left = [
+        *([] if view.token_saved else [token]),
+        *([registered] if _registers(view) and not view.registered else []),
+    ]
     return [buttons(*left)] if left else []
 
 
 def _error(view: ConnectFormView) -> Element:
-    field: Element = {"type": "Input.Text", "id": "error_text", "label": text("field.error_text"), "isMultiline": True}
+    field: Element = {
+        "type": "Input.Text",
+        "id": "error_text",
+        "label": text("field.error_text"),
+        "isMultiline": True,
+    }
     field |= {"maxLength": _ERROR_MOST, "placeholder": text("field.error_text_example")}
-    return show_card(text("button.see_error"), [field], submit(text("button.explain"), "explain", reads=True, run=view.header.run))
+    return show_card(
+        text("button.see_error"),
+        [field],
+        submit(text("button.explain"), "explain", reads=True, run=view.header.run),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ def consent(view: ConsentView) -> Card:
     It lists every permission with its kind and reason, and marks the risky ones. An earlier refusal
     is shown above the button.
     """
-    band = persons_turn(Text("consent.title"), turn_line(Turn.ADMINISTRATOR, Text("consent.turn"), direct=view.direct))
+    band = persons_turn(
+        Text("consent.title"),
+        turn_line(Turn.ADMINISTRATOR, Text("consent.turn"), direct=view.direct),
+    )
     run_id = view.header.run
     grant = open_url(text("button.grant"), view.url, main=True)
     body = [
@@ -34,7 +37,12 @@ def consent(view: ConsentView) -> Card:
         buttons(grant, cancel(run_id, of_run=True)),
     ]
     field, opens = ask_someone(text("button.ask_other"), "ask_consent", run_id, view.asked)
-    return finished(kicker(view.header), band, [*body, *field], [*opens, submit(text("button.already_granted"), "look_again", run=run_id)])
+    return finished(
+        kicker(view.header),
+        band,
+        [*body, *field],
+        [*opens, submit(text("button.already_granted"), "look_again", run=run_id)],
+    )
 
 
 def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001 -- the order in the view's tuple

@@ -29,13 +29,27 @@ def done(view: DoneView) -> Card:
     """
     title = Text(_title(view), {"mailbox": view.header.mailbox})
     told = turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(view.at)}))
-    body = [*_proofs(view), *_skipped(view), section("done.to_know"), facts(_to_know(view), "Small"), _incident(view)]
-    actions = [submit(text("button.check_now"), "check", channel=view.header.mailbox), *_steps(view)]
-    return finished(kicker(view.header), Band("good", glyphs.OK, said(title, **TITLE), (told,)), body, actions)
+    body = [
+        *_proofs(view),
+        *_skipped(view),
+        section("done.to_know"),
+        facts(_to_know(view), "Small"),
+        _incident(view),
+    ]
+    actions = [
+        submit(text("button.check_now"), "check", channel=view.header.mailbox),
+        *_steps(view),
+    ]
+    return finished(
+        kicker(view.header), Band("good", glyphs.OK, said(title, **TITLE), (told,)), body, actions
+    )
 
 
 def _proofs(view: DoneView) -> list[Element]:
-    rows = [row(glyphs.OK, proof.row, said(proof.words), right=aside_time(proof.at)) for proof in view.proofs]
+    rows = [
+        row(glyphs.OK, proof.row, said(proof.words), right=aside_time(proof.at))
+        for proof in view.proofs
+    ]
     return [section("done.proven"), *rows] if rows else []
 
 
@@ -45,7 +59,11 @@ def _skipped(view: DoneView) -> list[Element]:
 
 
 def _to_know(view: DoneView) -> list[tuple[str, str]]:
-    expires = text("done.expires", day=day(view.secret_expires)) if view.secret_expires else text("done.expires_unknown")
+    expires = (
+        text("done.expires", day=day(view.secret_expires))
+        if view.secret_expires
+        else text("done.expires_unknown")
+    )
     return [
         (text("done.secret"), expires),
         (text("done.changes"), _changes(view)),
@@ -76,12 +94,17 @@ def _run(view: DoneView) -> str:
 
 def _incident(view: DoneView) -> Element:
     hint = rich(run(text("done.if_mail_stops"), **BOLD), run(text("done.in_this_space")))
-    command = rich(run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small")
+    command = rich(
+        run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small"
+    )
     return container("emphasis", hint, command)
 
 
 def _steps(view: DoneView) -> list[Element]:
-    rows = [(f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", render(words)) for name, words, state in view.steps]
+    rows = [
+        (f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", render(words))
+        for name, words, state in view.steps
+    ]
     return [show_card(text("button.every_step"), [facts(rows, "")])] if rows else []
 
 

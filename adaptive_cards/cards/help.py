@@ -8,7 +8,18 @@ from itertools import groupby
 from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, section, small_print
-from adaptive_cards.elements import BOLD, MONO, SUBTLE, TITLE, Element, container, own, rich, run, said
+from adaptive_cards.elements import (
+    BOLD,
+    MONO,
+    SUBTLE,
+    TITLE,
+    Element,
+    container,
+    own,
+    rich,
+    run,
+    said,
+)
 from adaptive_cards.texts import text
 from jobs.model import Text
 
@@ -30,14 +41,23 @@ def help_card(view: HelpView) -> Card:
 
 def _band(view: HelpView) -> Band:
     title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
-    nearest = [said(Text("help.nearest", {"nearest": view.nearest}), spacing="Small")] if view.nearest else []
+    nearest = (
+        [said(Text("help.nearest", {"nearest": view.nearest}), spacing="Small")]
+        if view.nearest
+        else []
+    )
     return Band("emphasis", None, said(title, **TITLE), (*nearest, _how(direct=view.direct)))
 
 
 def _how(*, direct: bool) -> Element:
     if direct:
         return own("help.how_direct", spacing="Small")
-    return rich(run(text("help.how_space")), run(text("help.how_space_example"), **MONO), run(text("help.how_direct_too")), spacing="Small")
+    return rich(
+        run(text("help.how_space")),
+        run(text("help.how_space_example"), **MONO),
+        run(text("help.how_direct_too")),
+        spacing="Small",
+    )
 
 
 def _entry(entry: HelpEntry) -> Element:

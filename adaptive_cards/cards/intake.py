@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 
 from adaptive_cards.actions import ADDRESS_MOST, cancel, submit, text_input
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, in_error, kicker, persons_turn, section, small_print, turn_line
+from adaptive_cards.components import (
+    Band,
+    in_error,
+    kicker,
+    persons_turn,
+    section,
+    small_print,
+    turn_line,
+)
 from adaptive_cards.elements import SMALL, Element, column, columns, own, rich, run
 from adaptive_cards.escape import plain
 from adaptive_cards.texts import render, text
@@ -35,8 +43,16 @@ def intake(view: IntakeView) -> Card:
     A field with an error is shown in a red box with its value kept.
     """
     run_id = view.header.run
-    actions = [submit(text("button.continue"), "intake", main=True, reads=True, run=run_id), cancel(run_id)]
-    body = [*_mailbox(view), *_from_connect(view), *_choices(view), small_print(Text("intake.nothing_yet"))]
+    actions = [
+        submit(text("button.continue"), "intake", main=True, reads=True, run=run_id),
+        cancel(run_id),
+    ]
+    body = [
+        *_mailbox(view),
+        *_from_connect(view),
+        *_choices(view),
+        small_print(Text("intake.nothing_yet")),
+    ]
     return finished(kicker(view.header), _band(view), body, actions)
 
 
@@ -47,7 +63,10 @@ def _band(view: IntakeView) -> Band:
     elif count == 1:
         title, told = Text("intake.error.one"), Text("intake.error_turn.one")
     else:
-        title, told = Text("intake.error.many", {"count": str(count)}), Text("intake.error_turn.many")
+        title, told = (
+            Text("intake.error.many", {"count": str(count)}),
+            Text("intake.error_turn.many"),
+        )
     return persons_turn(title, turn_line(Turn.REQUESTER, told))
 
 
@@ -55,12 +74,22 @@ def _mailbox(view: IntakeView) -> list[Element]:
     if not view.ask_mailbox:
         return []
     field = text_input("mailbox", "field.mailbox", style="email", error="field.mailbox_error")
-    return [section("intake.mailbox"), _checked(view, field | {"placeholder": text("field.mailbox_example")})]
+    return [
+        section("intake.mailbox"),
+        _checked(view, field | {"placeholder": text("field.mailbox_example")}),
+    ]
 
 
 def _from_connect(view: IntakeView) -> list[Element]:
-    callback = text_input("callback_url", "field.callback_url", style="url", error="field.callback_url_error")
-    forwarding = text_input("forwarding_address", "field.forwarding_address", style="email", error="field.forwarding_error")
+    callback = text_input(
+        "callback_url", "field.callback_url", style="url", error="field.callback_url_error"
+    )
+    forwarding = text_input(
+        "forwarding_address",
+        "field.forwarding_address",
+        style="email",
+        error="field.forwarding_error",
+    )
     return [
         section("intake.from_connect"),
         own("intake.from_connect_where", **SMALL, spacing="None"),
@@ -75,7 +104,9 @@ def _choices(view: IntakeView) -> list[Element]:
     profile = _choice(view, "profile", _PROFILES, "article") | {"style": "expanded", "wrap": True}
     return [
         section("intake.choices"),
-        columns(column("stretch", lifetime), column("stretch", copy, spacing="Default"), spacing="Small"),
+        columns(
+            column("stretch", lifetime), column("stretch", copy, spacing="Default"), spacing="Small"
+        ),
         _checked(view, profile),
     ]
 

@@ -24,14 +24,21 @@ def notice(view: NoticeView) -> Card:
     """Return the card; refusals, receipts and small failures all have this form."""
     mark = glyphs.of_glyph(view.glyph) if view.glyph else None
     band = Band(view.tone, mark, said(view.title, **TITLE), (said(view.words, spacing="Small"),))
-    body = [facts((text(label), render(words)) for label, words in view.facts)] if view.facts else []
+    body = (
+        [facts((text(label), render(words)) for label, words in view.facts)] if view.facts else []
+    )
     body += _evidence(view)
     actions = [press(text(key), data) for key, data in view.buttons[:_BUTTONS_MOST]]
-    return finished(kicker_of(view.kicker, day_clock(view.at) if view.at else ""), band, body, actions)
+    return finished(
+        kicker_of(view.kicker, day_clock(view.at) if view.at else ""), band, body, actions
+    )
 
 
 def _evidence(view: NoticeView) -> list[Element]:
-    lines = [rich(run(f"{item.kind}  ", **SUBTLE), run(item.text, **MONO)) for item in view.evidence[:_EVIDENCE_MOST]]
+    lines = [
+        rich(run(f"{item.kind}  ", **SUBTLE), run(item.text, **MONO))
+        for item in view.evidence[:_EVIDENCE_MOST]
+    ]
     return [container("", *lines)] if lines else []
 
 

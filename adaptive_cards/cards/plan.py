@@ -23,13 +23,25 @@ def plan(view: PlanView) -> Card:
     body = [
         *_right(view),
         *_warnings(view),
-        *([] if view.closed else [*_marked("plan.blocked", view.blocking), *_marked("plan.named", view.named)]),
-        *group("plan.undo_app" if view.header.kind is RunKind.UNDO else "plan.app", of_scope(view.changes, Scope.APP)),
+        *(
+            []
+            if view.closed
+            else [*_marked("plan.blocked", view.blocking), *_marked("plan.named", view.named)]
+        ),
+        *group(
+            "plan.undo_app" if view.header.kind is RunKind.UNDO else "plan.app",
+            of_scope(view.changes, Scope.APP),
+        ),
         *group("plan.mailbox", of_scope(view.changes, Scope.MAILBOX)),
         *_tenant(view),
         *(buttons(*row) for row in in_rows(_main(view))),
     ]
-    return finished(kicker(view.header), band(view), body, [*_commands(view), *([] if view.closed else _adopt(view) or _least(view))])
+    return finished(
+        kicker(view.header),
+        band(view),
+        body,
+        [*_commands(view), *([] if view.closed else _adopt(view) or _least(view))],
+    )
 
 
 def _right(view: PlanView) -> list[Element]:
@@ -56,15 +68,21 @@ def _tenant(view: PlanView) -> list[Element]:
     lines = [line for change in changes for line in _tenant_lines(change)]
     if view.approved_tenant:
         return [box("emphasis", glyphs.OK, own("plan.tenant_approved", weight="Bolder"), *lines)]
-    title = "plan.tenant_reversible" if all(change.reversible for change in changes) else "plan.tenant"
-    return [box("warning", glyphs.WARNING, own(title, weight="Bolder"), *lines, *_approve_tenant(view))]
+    title = (
+        "plan.tenant_reversible" if all(change.reversible for change in changes) else "plan.tenant"
+    )
+    return [
+        box("warning", glyphs.WARNING, own(title, weight="Bolder"), *lines, *_approve_tenant(view))
+    ]
 
 
 def _approve_tenant(view: PlanView) -> list[Element]:
     """Return the button of the tenant-wide changes; none where they cannot be approved."""
     if view.blocking or view.closed:
         return []
-    button = submit(text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id)
+    button = submit(
+        text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id
+    )
     return [buttons(button, spacing="Small")]
 
 
@@ -81,10 +99,23 @@ def _main(view: PlanView) -> list[Element]:
         return []
     if view.blocking:
         other = submit(text("button.sign_in_other"), "sign_in_other", run=view.header.run)
-        return [submit(text("button.look_again"), "look_again", main=True, run=view.header.run), stop, other]
+        return [
+            submit(text("button.look_again"), "look_again", main=True, run=view.header.run),
+            stop,
+            other,
+        ]
     if view.approved or not own_approval:
         return [stop]
-    return [submit(plural("button.approve", own_approval), "approve", main=True, run=view.header.run, plan=view.plan_id), stop]
+    return [
+        submit(
+            plural("button.approve", own_approval),
+            "approve",
+            main=True,
+            run=view.header.run,
+            plan=view.plan_id,
+        ),
+        stop,
+    ]
 
 
 def _commands(view: PlanView) -> list[Element]:
@@ -93,11 +124,18 @@ def _commands(view: PlanView) -> list[Element]:
         for change in view.changes
         for first, command in _lines(change.command)
     ]
-    return [show_card(text("button.commands"), [own("plan.commands", **SMALL), *lines])] if lines else []
+    return (
+        [show_card(text("button.commands"), [own("plan.commands", **SMALL), *lines])]
+        if lines
+        else []
+    )
 
 
 def _lines(command: str) -> list[tuple[bool, str]]:
-    return [(number == 0, line) for number, line in enumerate(filter(None, map(str.strip, command.splitlines())))]
+    return [
+        (number == 0, line)
+        for number, line in enumerate(filter(None, map(str.strip, command.splitlines())))
+    ]
 
 
 def _adopt(view: PlanView) -> list[Element]:
@@ -107,10 +145,23 @@ def _adopt(view: PlanView) -> list[Element]:
     """
     if not view.manually_created or view.approved or view.blocking:
         return []
-    return [submit(text("button.adopt"), "adopt", run=view.header.run, plan=view.plan_id, app=view.manually_created)]
+    return [
+        submit(
+            text("button.adopt"),
+            "adopt",
+            run=view.header.run,
+            plan=view.plan_id,
+            app=view.manually_created,
+        )
+    ]
 
 
 def _least(view: PlanView) -> list[Element]:
-    if view.header.kind is not RunKind.SETUP or view.profile is not Profile.ARTICLE or view.begun or not view.changes:
+    if (
+        view.header.kind is not RunKind.SETUP
+        or view.profile is not Profile.ARTICLE
+        or view.begun
+        or not view.changes
+    ):
         return []
     return [submit(text("button.least"), "least_privilege", run=view.header.run, plan=view.plan_id)]

@@ -21,7 +21,9 @@ def band(view: PlanView) -> Band:
     if view.closed:
         return _closed(view, signed_in)
     if view.blocking:
-        return persons_turn(_blocked(view), turn_line(Turn.ADMINISTRATOR, Text("plan.blocked_turn")), *signed_in)
+        return persons_turn(
+            _blocked(view), turn_line(Turn.ADMINISTRATOR, Text("plan.blocked_turn")), *signed_in
+        )
     left = _left(view)
     if not any(left):
         return _nothing_left(view, signed_in)
@@ -31,7 +33,11 @@ def band(view: PlanView) -> Band:
 
 def _signed_in(view: PlanView) -> list[Element]:
     """Return the line that says who is signed in; none where nobody is."""
-    return [said(Text("plan.signed_in", {"account": view.signed_in}), spacing="Small")] if view.signed_in else []
+    return (
+        [said(Text("plan.signed_in", {"account": view.signed_in}), spacing="Small")]
+        if view.signed_in
+        else []
+    )
 
 
 def _left(view: PlanView) -> tuple[int, int]:
@@ -47,15 +53,28 @@ def _closed(view: PlanView, signed_in: list[Element]) -> Band:
     Either the run has ended, or a person must sign in again, which leads to another plan.
     """
     if view.closed == "signed_out":
-        return persons_turn(Text("plan.closed_signed_out"), turn_line(Turn.ADMINISTRATOR, Text("turn_words.sign_in")))
-    ended = _nothing_left(view, signed_in).title if view.closed == "done" else said(Text(f"plan.closed_{view.closed}"), **TITLE)
+        return persons_turn(
+            Text("plan.closed_signed_out"),
+            turn_line(Turn.ADMINISTRATOR, Text("turn_words.sign_in")),
+        )
+    ended = (
+        _nothing_left(view, signed_in).title
+        if view.closed == "done"
+        else said(Text(f"plan.closed_{view.closed}"), **TITLE)
+    )
     mark = glyphs.OK if view.closed == "done" else glyphs.SKIPPED
-    return Band("emphasis", mark, ended, (turn_line(Turn.NOBODY, Text("plan.closed_next")), *signed_in))
+    return Band(
+        "emphasis", mark, ended, (turn_line(Turn.NOBODY, Text("plan.closed_next")), *signed_in)
+    )
 
 
 def _blocked(view: PlanView) -> Text:
     one = len(view.blocking) == 1
-    return Text("plan.blocked_title.one") if one else Text("plan.blocked_title.many", {"count": str(len(view.blocking))})
+    return (
+        Text("plan.blocked_title.one")
+        if one
+        else Text("plan.blocked_title.many", {"count": str(len(view.blocking))})
+    )
 
 
 def _title(local: int, tenant: int, *, untouched: bool) -> Text:
@@ -64,7 +83,12 @@ def _title(local: int, tenant: int, *, untouched: bool) -> Text:
 
 
 def _reach(local: int, tenant: int, where: str) -> Text:
-    values = {"local": plural("plan.changes", local), "where": where, "tenant": str(tenant), "alone": plural("plan.changes", tenant)}
+    values = {
+        "local": plural("plan.changes", local),
+        "where": where,
+        "tenant": str(tenant),
+        "alone": plural("plan.changes", tenant),
+    }
     if local and tenant:
         return Text("plan.reach_both", values)
     return Text("plan.reach_local" if local else "plan.reach_tenant", values)
@@ -78,10 +102,17 @@ def _where(view: PlanView) -> str:
 
 def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
     if view.changes:
-        title, told = Text("plan.approved", {"changes": plural("plan.changes", len(view.changes))}), Text("plan.approved_next")
+        title, told = (
+            Text("plan.approved", {"changes": plural("plan.changes", len(view.changes))}),
+            Text("plan.approved_next"),
+        )
     else:
         kind = f"{view.header.kind}_" if view.header.kind in {RunKind.FIX, RunKind.UNDO} else ""
         title, told = Text(f"plan.{kind}nothing"), Text(f"plan.{kind}nothing_next")
         if glyphs.is_person(view.turn):
-            return persons_turn(title, turn_line(view.turn, Text("plan.fix_nothing_named")), *signed_in)
-    return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told), *signed_in))
+            return persons_turn(
+                title, turn_line(view.turn, Text("plan.fix_nothing_named")), *signed_in
+            )
+    return Band(
+        "emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told), *signed_in)
+    )

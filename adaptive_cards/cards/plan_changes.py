@@ -24,7 +24,10 @@ def group(title: str, changes: tuple[Change, ...]) -> list[Element]:
     if not changes:
         return []
     whole = all(change.reversible for change in changes)
-    return [section(title, "plan.reversible" if whole else ""), *(_change_row(change, whole=whole) for change in changes)]
+    return [
+        section(title, "plan.reversible" if whole else ""),
+        *(_change_row(change, whole=whole) for change in changes),
+    ]
 
 
 def changed(change: Change) -> list[Element]:
@@ -49,7 +52,13 @@ def _note(change: Change) -> list[Element]:
         return []
     if not change.warning:
         return [note(change.note)]
-    return [rich(run(f"{glyphs.WARNING.glyph} ", **glyphs.WARNING.look), run(render(change.note)), spacing="None")]
+    return [
+        rich(
+            run(f"{glyphs.WARNING.glyph} ", **glyphs.WARNING.look),
+            run(render(change.note)),
+            spacing="None",
+        )
+    ]
 
 
 def _short(words: Text) -> str:

@@ -8,7 +8,17 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import cancel, submit
 from adaptive_cards.card import Card, finished, size
-from adaptive_cards.components import Band, aside, kicker, note, problem_box, row, section, small_print, turn_line
+from adaptive_cards.components import (
+    Band,
+    aside,
+    kicker,
+    note,
+    problem_box,
+    row,
+    section,
+    small_print,
+    turn_line,
+)
 from adaptive_cards.elements import TITLE, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
@@ -26,7 +36,11 @@ _ROWS_MOST_BYTES = 13_000
 _ASKS = {State.WRONG, State.WAITING}
 
 
-_ENDED = {"done": ("good", glyphs.OK), "failed": ("attention", glyphs.WRONG), "cancelled": ("emphasis", glyphs.SKIPPED)}
+_ENDED = {
+    "done": ("good", glyphs.OK),
+    "failed": ("attention", glyphs.WRONG),
+    "cancelled": ("emphasis", glyphs.SKIPPED),
+}
 
 
 def progress(view: ProgressView) -> Card:
@@ -55,24 +69,39 @@ def _of_turn(turn: Turn) -> tuple[str, Mark]:
 
 def _title(view: ProgressView) -> Text:
     key = f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title"
-    return Text(key, {"counts": ", ".join(_counts([line for _, group in view.groups for line in group]))})
+    return Text(
+        key, {"counts": ", ".join(_counts([line for _, group in view.groups for line in group]))}
+    )
 
 
 def _counts(rows: list[Row]) -> list[str]:
     """Return how many rows are done, are running and were skipped, in words; the last two where there are any."""
     done = sum(line.done for line in rows)
-    counts = {"running": sum(line.running for line in rows), "skipped": sum(line.state is State.SKIPPED for line in rows)}
-    more = [text(f"progress.count_{name}", count=str(count)) for name, count in counts.items() if count]
+    counts = {
+        "running": sum(line.running for line in rows),
+        "skipped": sum(line.state is State.SKIPPED for line in rows),
+    }
+    more = [
+        text(f"progress.count_{name}", count=str(count)) for name, count in counts.items() if count
+    ]
     return [text("progress.count", done=str(done), all=str(len(rows))), *more]
 
 
 def _groups(view: ProgressView, *, every_note: bool) -> list[Element]:
-    return [part for title, rows in view.groups for part in (section(title), *(_row(line, every_note=every_note) for line in rows))]
+    return [
+        part
+        for title, rows in view.groups
+        for part in (section(title), *(_row(line, every_note=every_note) for line in rows))
+    ]
 
 
 def _row(line: Row, *, every_note: bool) -> Element:
     right = _right(line)
-    below = note(line.note) if line.note and (every_note or line.running or line.state in _ASKS) else None
+    below = (
+        note(line.note)
+        if line.note and (every_note or line.running or line.state in _ASKS)
+        else None
+    )
     return row(_mark(line), line.row, said(line.title), below, aside(right) if right else None)
 
 
@@ -86,7 +115,9 @@ def _right(line: Row) -> Text | None:
     if line.running:
         return Text("state.running")
     if line.state is State.WAITING:
-        return Text("state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time")
+        return Text(
+            "state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time"
+        )
     if line.right or line.state in {None, State.OK}:
         return line.right
     return Text(f"state.{line.state}")
@@ -95,7 +126,10 @@ def _right(line: Row) -> Text | None:
 def _buttons(view: ProgressView) -> list[Element]:
     if view.ended:
         return []
-    on = [submit(text(f"button.{verb}"), verb, main=verb == "look_again", run=view.header.run) for verb in view.buttons]
+    on = [
+        submit(text(f"button.{verb}"), verb, main=verb == "look_again", run=view.header.run)
+        for verb in view.buttons
+    ]
     return [*on, *([cancel(view.header.run, of_run=True)] if view.can_cancel else [])]
 
 

@@ -27,22 +27,35 @@ _REASON_MOST = 500
 def rehearsal(view: RehearsalView) -> Card:
     """Return the card, which is offered, ready, failed, done or skipped, with the one next step."""
     if view.done:
-        title, told = Text("rehearsal.done", {"username": view.username}), Text("rehearsal.done_next")
+        title, told = (
+            Text("rehearsal.done", {"username": view.username}),
+            Text("rehearsal.done_next"),
+        )
         if view.shared:
             title = Text("rehearsal.done_shared", {"username": view.username, "login": view.login})
             told = Text("rehearsal.done_next_shared", {"login": view.login})
         return _ended(view, "good", glyphs.OK, title, told)
     if view.skipped:
-        return _ended(view, "emphasis", glyphs.SKIPPED, Text("rehearsal.skipped"), Text("rehearsal.skipped_next", {"reason": view.skipped}))
+        return _ended(
+            view,
+            "emphasis",
+            glyphs.SKIPPED,
+            Text("rehearsal.skipped"),
+            Text("rehearsal.skipped_next", {"reason": view.skipped}),
+        )
     if view.problem:
         return _failed(view)
     return _ready(view) if view.url else _offer(view)
 
 
 def _offer(view: RehearsalView) -> Card:
-    band = persons_turn(Text("rehearsal.offer"), turn_line(Turn.MAILBOX_USER, Text("rehearsal.offer_turn")))
+    band = persons_turn(
+        Text("rehearsal.offer"), turn_line(Turn.MAILBOX_USER, Text("rehearsal.offer_turn"))
+    )
     again = submit(text("button.rehearse"), "rehearse", main=True, run=view.header.run)
-    return finished(kicker(view.header), band, [_what(view)], [again, _skip(view), cancel(view.header.run)])
+    return finished(
+        kicker(view.header), band, [_what(view)], [again, _skip(view), cancel(view.header.run)]
+    )
 
 
 def _ready(view: RehearsalView) -> Card:
@@ -50,11 +63,15 @@ def _ready(view: RehearsalView) -> Card:
     title = Text(f"rehearsal.ready{kind}", {"username": view.username})
     band = persons_turn(title, turn_line(Turn.MAILBOX_USER, Text(f"rehearsal.ready_turn{kind}")))
     sign_in = buttons(open_url(text(f"button.sign_in_mailbox{kind}"), view.url, main=True))
-    return finished(kicker(view.header), band, [_what(view), sign_in], [_skip(view), cancel(view.header.run)])
+    return finished(
+        kicker(view.header), band, [_what(view), sign_in], [_skip(view), cancel(view.header.run)]
+    )
 
 
 def _failed(view: RehearsalView) -> Card:
-    band = persons_turn(Text("rehearsal.failed"), turn_line(Turn.MAILBOX_USER, Text("rehearsal.failed_turn")))
+    band = persons_turn(
+        Text("rehearsal.failed"), turn_line(Turn.MAILBOX_USER, Text("rehearsal.failed_turn"))
+    )
     if view.settling:
         waits = turn_line(Turn.TIME, Text("rehearsal.settling_turn"))
         band = Band("emphasis", glyphs.TIME, said(Text("rehearsal.settling"), **TITLE), (waits,))
@@ -71,7 +88,11 @@ def _remedy(view: RehearsalView) -> list[Element]:
     cause = view.problem.key.removeprefix("cause.") if view.problem else ""
     if view.shared and cause == "smtp_token_refused":
         return [own("rehearsal.refused_shared", spacing="Small")]
-    return [own(remedy_within(cause), spacing="Small")] if has_text(f"remedy.{cause}") and not view.settling else []
+    return (
+        [own(remedy_within(cause), spacing="Small")]
+        if has_text(f"remedy.{cause}") and not view.settling
+        else []
+    )
 
 
 def _ended(view: RehearsalView, style: str, mark: glyphs.Mark, title: Text, told: Text) -> Card:
@@ -81,7 +102,12 @@ def _ended(view: RehearsalView, style: str, mark: glyphs.Mark, title: Text, told
 
 def _what(view: RehearsalView) -> Element:
     rows = [
-        (text("rehearsal.account"), text("rehearsal.account_shared", username=view.username) if view.shared else view.username),
+        (
+            text("rehearsal.account"),
+            text("rehearsal.account_shared", username=view.username)
+            if view.shared
+            else view.username,
+        ),
         (text("rehearsal.what"), text("rehearsal.what_happens")),
         (text("rehearsal.kept"), text("rehearsal.kept_what")),
     ]
@@ -94,8 +120,14 @@ def _transcript(view: RehearsalView) -> list[Element]:
     lines = view.transcript[-_LINES_MOST:]
     if not lines:
         return []
-    shown = [literal(line, size="Small", spacing="Small" if first else "None") for first, line in _first(lines)]
-    return [own("rehearsal.transcript", **BOLD, spacing="Medium"), container("", *shown, spacing="Small")]
+    shown = [
+        literal(line, size="Small", spacing="Small" if first else "None")
+        for first, line in _first(lines)
+    ]
+    return [
+        own("rehearsal.transcript", **BOLD, spacing="Medium"),
+        container("", *shown, spacing="Small"),
+    ]
 
 
 def _first(lines: tuple[str, ...]) -> list[tuple[bool, str]]:
@@ -103,9 +135,22 @@ def _first(lines: tuple[str, ...]) -> list[tuple[bool, str]]:
 
 
 def _skip(view: RehearsalView) -> Element:
-    field: Element = {"type": "Input.Text", "id": "skip_reason", "label": text("field.skip_reason"), "maxLength": _REASON_MOST}
-    field |= {"isRequired": True, "errorMessage": text("field.skip_reason_error"), "placeholder": text("field.skip_reason_example")}
-    return show_card(text("button.skip"), [field], submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=view.header.run))
+    field: Element = {
+        "type": "Input.Text",
+        "id": "skip_reason",
+        "label": text("field.skip_reason"),
+        "maxLength": _REASON_MOST,
+    }
+    field |= {
+        "isRequired": True,
+        "errorMessage": text("field.skip_reason_error"),
+        "placeholder": text("field.skip_reason_example"),
+    }
+    return show_card(
+        text("button.skip"),
+        [field],
+        submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=view.header.run),
+    )
 
 
 @dataclass(frozen=True, slots=True)

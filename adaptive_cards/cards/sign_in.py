@@ -22,14 +22,19 @@ def signin(view: SignInView) -> Card:
     An earlier failed attempt is described above the button.
     """
     told = Text("signin.turn_direct" if view.direct else "signin.turn")
-    band = persons_turn(Text("signin.title", {"domain": view.domain}), turn_line(Turn.ADMINISTRATOR, told, direct=view.direct))
+    band = persons_turn(
+        Text("signin.title", {"domain": view.domain}),
+        turn_line(Turn.ADMINISTRATOR, told, direct=view.direct),
+    )
     body = [
         facts(_facts(view)),
         *problem_box(view.problem, view.problem_code, view.problem_at),
         buttons(open_url(text("button.sign_in"), view.url, main=True)),
     ]
     title = text("button.ask_other" if view.direct else "button.ask_administrator")
-    field, opens = ask_someone(title, "ask_administrator", view.header.run, view.asked, hint="signin.ask_hint")
+    field, opens = ask_someone(
+        title, "ask_administrator", view.header.run, view.asked, hint="signin.ask_hint"
+    )
     return finished(kicker(view.header), band, [*body, *field], [*opens, cancel(view.header.run)])
 
 

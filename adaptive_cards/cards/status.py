@@ -8,8 +8,28 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, aside, kicker_of, note, persons_turn, small_print, stage, turn_line
-from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, own, rich, run, said, sign
+from adaptive_cards.components import (
+    Band,
+    aside,
+    kicker_of,
+    note,
+    persons_turn,
+    small_print,
+    stage,
+    turn_line,
+)
+from adaptive_cards.elements import (
+    SUBTLE,
+    TITLE,
+    Element,
+    column,
+    columns,
+    own,
+    rich,
+    run,
+    said,
+    sign,
+)
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import plural, render, text
 from adaptive_cards.times import day_clock
@@ -31,7 +51,9 @@ def status(view: StatusView) -> Card:
         body.append(small_print(verbatim(plural("status.more", more))))
     again = submit(text("button.look_again"), "status")
     actions = [again] if view.runs else [submit(text("button.setup"), "setup", main=True)]
-    return finished(kicker_of(Text("status.kicker"), day_clock(view.at)), _band(view), body, actions)
+    return finished(
+        kicker_of(Text("status.kicker"), day_clock(view.at)), _band(view), body, actions
+    )
 
 
 def _band(view: StatusView) -> Band:
@@ -54,7 +76,9 @@ def _nobodys_turn(going: int) -> Band:
 def _title(going: int) -> Text:
     if not going:
         return Text("status.none")
-    return Text("status.title.one") if going == 1 else Text("status.title.many", {"count": str(going)})
+    return (
+        Text("status.title.one") if going == 1 else Text("status.title.many", {"count": str(going)})
+    )
 
 
 def _row(line: RunLine) -> Element:

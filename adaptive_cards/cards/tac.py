@@ -8,7 +8,15 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import kicker_of, note, persons_turn, row, section, small_print, turn_line
+from adaptive_cards.components import (
+    kicker_of,
+    note,
+    persons_turn,
+    row,
+    section,
+    small_print,
+    turn_line,
+)
 from adaptive_cards.elements import Element, column, columns, facts, own, rich, run, said
 from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import has_text, text
@@ -26,7 +34,9 @@ _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 def tac(view: TacView) -> Card:
     """Return the guide to the debug console, with three fields and one button."""
-    band = persons_turn(Text("tac.title"), turn_line(Turn.REQUESTER, Text("tac.turn"), direct=view.direct))
+    band = persons_turn(
+        Text("tac.title"), turn_line(Turn.REQUESTER, Text("tac.turn"), direct=view.direct)
+    )
     body = [*_guide(view), small_print(Text("tac.whole")), section("tac.inputs"), *_fields()]
     make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
     return finished(_kicker(view), band, body, [make])
@@ -34,8 +44,17 @@ def tac(view: TacView) -> Card:
 
 def tac_file(view: TacFileView) -> Card:
     """Return a card that says what the file contains, what is missing, and how to open the case."""
-    band = persons_turn(Text("tac.ready", {"name": view.name}), turn_line(Turn.REQUESTER, Text("tac.ready_turn"), direct=view.direct))
-    body = [section("tac.inside"), *(_part(name) for name in view.files), *_missing(view), section("tac.case"), *_case(view)]
+    band = persons_turn(
+        Text("tac.ready", {"name": view.name}),
+        turn_line(Turn.REQUESTER, Text("tac.ready_turn"), direct=view.direct),
+    )
+    body = [
+        section("tac.inside"),
+        *(_part(name) for name in view.files),
+        *_missing(view),
+        section("tac.case"),
+        *_case(view),
+    ]
     return finished(_kicker(view), band, body)
 
 
@@ -44,7 +63,12 @@ def _kicker(view: TacView | TacFileView) -> Element:
 
 
 def _guide(view: TacView) -> list[Element]:
-    identifier = said(Text("tac.identifier", {"mailbox": view.mailbox}), size="Small", isSubtle=True, spacing="None")
+    identifier = said(
+        Text("tac.identifier", {"mailbox": view.mailbox}),
+        size="Small",
+        isSubtle=True,
+        spacing="None",
+    )
     picture = "tac.console_t3_direct" if view.direct else "tac.console_t3"
     return [
         section("tac.console"),
@@ -58,7 +82,8 @@ def _fields() -> list[Element]:
     return [
         _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
         _field("transaction_id", _ID_MOST),
-        _field("seen_text", _SEEN_MOST) | {"isMultiline": True, "placeholder": text("tac.seen_text_example")},
+        _field("seen_text", _SEEN_MOST)
+        | {"isMultiline": True, "placeholder": text("tac.seen_text_example")},
     ]
 
 
@@ -69,20 +94,37 @@ def _field(name: str, most: int) -> Element:
 def _part(name: str) -> Element:
     """Return a line for a file: its name and its purpose."""
     stem, _, ending = name.rpartition(".")
-    key = f"tac.part.{stem}_{ending}" if has_text(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
-    return columns(glyph(glyphs.OK), column("stretch", rich(run(name)), note(Text(key)), spacing="Small"), spacing="Small")
+    key = (
+        f"tac.part.{stem}_{ending}" if has_text(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
+    )
+    return columns(
+        glyph(glyphs.OK),
+        column("stretch", rich(run(name)), note(Text(key)), spacing="Small"),
+        spacing="Small",
+    )
 
 
 def _missing(view: TacFileView) -> list[Element]:
     picture = any(name.startswith("screenshot.") for name in view.files)
-    keys = [*([] if picture else ["tac.no_picture"]), *([] if view.checked else ["tac.never_checked"])]
-    return [columns(glyph(glyphs.SKIPPED), column("stretch", own(key), spacing="Small"), spacing="Small") for key in keys]
+    keys = [
+        *([] if picture else ["tac.no_picture"]),
+        *([] if view.checked else ["tac.never_checked"]),
+    ]
+    return [
+        columns(
+            glyph(glyphs.SKIPPED), column("stretch", own(key), spacing="Small"), spacing="Small"
+        )
+        for key in keys
+    ]
 
 
 def _case(view: TacFileView) -> list[Element]:
     ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
     lines = [row(glyphs.PERSON, "T3", own(key)) for key in _CASE]
-    return [*lines, facts((text(label), value or text("tac.not_given")) for label, value in ids.items())]
+    return [
+        *lines,
+        facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

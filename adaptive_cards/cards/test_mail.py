@@ -11,8 +11,31 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import cancel, submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, aside, aside_time, box, kicker, persons_turn, problem_box, row, section, turn_line
-from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, column, columns, own, rich, run, said, value_line
+from adaptive_cards.components import (
+    Band,
+    aside,
+    aside_time,
+    box,
+    kicker,
+    persons_turn,
+    problem_box,
+    row,
+    section,
+    turn_line,
+)
+from adaptive_cards.elements import (
+    BOLD,
+    SUBTLE,
+    TITLE,
+    Element,
+    column,
+    columns,
+    own,
+    rich,
+    run,
+    said,
+    value_line,
+)
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, text
 from adaptive_cards.views import Header
@@ -50,7 +73,9 @@ class TestMailView:
 def test_mail(view: TestMailView) -> Card:
     """Return the card: who must send or answer the mail, its subject, and the times at the stations."""
     subject = columns(
-        column("80px", own("mail.subject", **SUBTLE)), column("stretch", value_line(view.subject), spacing="Small"), spacing="Medium"
+        column("80px", own("mail.subject", **SUBTLE)),
+        column("stretch", value_line(view.subject), spacing="Small"),
+        spacing="Medium",
     )
     body = [subject, *_from_elsewhere(view), section("mail.way"), *_stations(view)]
     body += problem_box(view.problem, view.problem_code, remedy=view.remedy)
@@ -59,10 +84,18 @@ def test_mail(view: TestMailView) -> Card:
 
 def _band(view: TestMailView) -> Band:
     if view.over:
-        return Band("good", glyphs.OK, said(Text("mail.over"), **TITLE), (turn_line(Turn.NOBODY, Text("mail.over_next")),))
+        return Band(
+            "good",
+            glyphs.OK,
+            said(Text("mail.over"), **TITLE),
+            (turn_line(Turn.NOBODY, Text("mail.over_next")),),
+        )
     if _to_be_sent(view):
         told = Text("mail.send_turn", {"mailbox": view.header.mailbox})
-        return persons_turn(Text("mail.send"), rich(run(text("turn.anyone"), **BOLD), run(f": {render(told)}"), spacing="Small"))
+        return persons_turn(
+            Text("mail.send"),
+            rich(run(text("turn.anyone"), **BOLD), run(f": {render(told)}"), spacing="Small"),
+        )
     if view.problem:
         return _stopped(view)
     if view.agent_at:
@@ -78,8 +111,13 @@ def _stopped(view: TestMailView) -> Band:
     if view.of_answer:
         title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
     else:
-        title, told = "mail.stopped", "mail.stopped_turn" if glyphs.is_person(view.turn) else "mail.stopped_time"
-    return Band("attention", glyphs.WRONG, said(Text(title), **TITLE), (turn_line(view.turn, Text(told)),))
+        title, told = (
+            "mail.stopped",
+            "mail.stopped_turn" if glyphs.is_person(view.turn) else "mail.stopped_time",
+        )
+    return Band(
+        "attention", glyphs.WRONG, said(Text(title), **TITLE), (turn_line(view.turn, Text(told)),)
+    )
 
 
 def _machine(title: Text, told: Text) -> Band:
@@ -98,7 +136,12 @@ def _from_elsewhere(view: TestMailView) -> list[Element]:
 
 
 def _stations(view: TestMailView) -> list[Element]:
-    seen = (("V1", view.arrived_at), ("M3", view.forwarded_at), ("V2", view.agent_at), ("V3", view.answered_at))
+    seen = (
+        ("V1", view.arrived_at),
+        ("M3", view.forwarded_at),
+        ("V2", view.agent_at),
+        ("V3", view.answered_at),
+    )
     reached = sum(at is not None for _, at in seen)
     return [_station(view, name, at, place - reached) for place, (name, at) in enumerate(seen)]
 
@@ -107,7 +150,9 @@ def _station(view: TestMailView, name: str, at: datetime | None, ahead: int) -> 
     title = own(f"station.{name.lower()}")
     if at:
         return row(glyphs.OK, name, title, right=aside_time(at))
-    mark, state = _pending(view, name) if ahead == 0 and not view.over else (glyphs.NOT_YET, "state.not_yet")
+    mark, state = (
+        _pending(view, name) if ahead == 0 and not view.over else (glyphs.NOT_YET, "state.not_yet")
+    )
     return row(mark, name, title, right=aside(Text(state)))
 
 

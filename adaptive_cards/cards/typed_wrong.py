@@ -12,7 +12,19 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import ADDRESS_MOST, buttons, fit_title, submit, text_input
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import kicker_of, persons_turn, turn_line
-from adaptive_cards.elements import BOLD, MONO, SUBTLE, Element, column, columns, container, own, rich, run, said
+from adaptive_cards.elements import (
+    BOLD,
+    MONO,
+    SUBTLE,
+    Element,
+    column,
+    columns,
+    container,
+    own,
+    rich,
+    run,
+    said,
+)
 from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import text
@@ -27,26 +39,52 @@ def typed_wrong(view: TypedWrongView) -> Card:
     """
     band = persons_turn(Text("typed.title"), turn_line(Turn.REQUESTER, Text("typed.turn")))
     body = [
-        _label_row("typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"),
+        _label_row(
+            "typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"
+        ),
         _label_row("typed.why", said(view.reason), "Small"),
         container(
-            "attention", _field(view), columns(glyph(glyphs.WRONG), column("stretch", _meant(view), spacing="None"), spacing="Small")
+            "attention",
+            _field(view),
+            columns(
+                glyph(glyphs.WRONG),
+                column("stretch", _meant(view), spacing="None"),
+                spacing="Small",
+            ),
         ),
     ]
     if view.suggestion:
-        meant = submit(fit_title("button.use", view.suggestion), "typed", main=True, command=view.command, mailbox_meant=view.suggestion)
+        meant = submit(
+            fit_title("button.use", view.suggestion),
+            "typed",
+            main=True,
+            command=view.command,
+            mailbox_meant=view.suggestion,
+        )
         body.append(buttons(meant))
-    field = submit(text("button.continue_field"), "typed", main=not view.suggestion, reads=True, command=view.command)
+    field = submit(
+        text("button.continue_field"),
+        "typed",
+        main=not view.suggestion,
+        reads=True,
+        command=view.command,
+    )
     actions = [field, submit(text("button.help"), "help")]
     return finished(kicker_of(Text("typed.kicker"), day_clock(view.at)), band, body, actions)
 
 
 def _label_row(label: str, value: Element, spacing: str) -> Element:
-    return columns(column("80px", own(label, **SUBTLE)), column("stretch", value, spacing="Small"), spacing=spacing)
+    return columns(
+        column("80px", own(label, **SUBTLE)),
+        column("stretch", value, spacing="Small"),
+        spacing=spacing,
+    )
 
 
 def _field(view: TypedWrongView) -> Element:
-    field = text_input("mailbox", "field.mailbox_address", style="email", error="field.mailbox_error")
+    field = text_input(
+        "mailbox", "field.mailbox_address", style="email", error="field.mailbox_error"
+    )
     return field | ({"value": plain(view.value, ADDRESS_MOST)} if view.value else {})
 
 

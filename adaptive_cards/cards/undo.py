@@ -45,9 +45,16 @@ def undone(view: UndoneView) -> Card:
 
     If nothing was restored, the channel is unchanged.
     """
-    title = Text("undone.title" if view.restored else "undone.nothing", {"mailbox": view.header.mailbox})
+    title = Text(
+        "undone.title" if view.restored else "undone.nothing", {"mailbox": view.header.mailbox}
+    )
     told = turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
-    band = Band("good" if view.restored else "emphasis", glyphs.OK if view.restored else glyphs.SKIPPED, said(title, **TITLE), (told,))
+    band = Band(
+        "good" if view.restored else "emphasis",
+        glyphs.OK if view.restored else glyphs.SKIPPED,
+        said(title, **TITLE),
+        (told,),
+    )
     body = [
         *_lines("undone.back", glyphs.OK, view.restored),
         *_lines("undone.left", glyphs.WARNING, view.left_alone),
@@ -66,6 +73,10 @@ def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[Element]:
 
 def _to_know(view: UndoneView) -> list[tuple[str, str]]:
     who = {"run": view.header.run, "span": lasted(view.at - view.started), "who": view.approved_by}
-    told = text("done.run_approved", **who) if view.approved_by else text("done.run_alone", run=who["run"], span=who["span"])
+    told = (
+        text("done.run_approved", **who)
+        if view.approved_by
+        else text("done.run_alone", run=who["run"], span=who["span"])
+    )
     binned = [(text("undone.app"), text("undone.binned"))] if view.binned else []
     return [*binned, (text("done.run"), told)]

@@ -27,7 +27,9 @@ def render(words: Text) -> str:
     """
     if words.key == _VERBATIM:
         return words.values["text"]
-    return _catalogue()[words.key].format_map({name: _value(value) for name, value in words.values.items()})
+    return _catalogue()[words.key].format_map(
+        {name: _value(value) for name, value in words.values.items()}
+    )
 
 
 def render_if_any(words: Text | None) -> str:
@@ -84,5 +86,9 @@ def _catalogue() -> Mapping[str, str]:
 def _flat(prefix: str, table: dict[str, Any]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, value in table.items():
-        found += _flat(f"{prefix}{name}.", value) if isinstance(value, dict) else [(f"{prefix}{name}", value)]
+        found += (
+            _flat(f"{prefix}{name}.", value)
+            if isinstance(value, dict)
+            else [(f"{prefix}{name}", value)]
+        )
     return found

@@ -26,7 +26,12 @@ LONGEST_S = 15.0
 
 def on_run(answer: OnRun) -> Action:
     """Wrap ``answer`` so that it needs a run that has not ended and a participant of that run."""
-    return _checked(answer, lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run))
+    return _checked(
+        answer,
+        lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(
+            ctx.person, run
+        ),
+    )
 
 
 def for_everybody(answer: OnRun) -> Action:
@@ -37,7 +42,10 @@ def for_everybody(answer: OnRun) -> Action:
     """
     return _checked(
         answer,
-        lambda ctx, run: ctx.room == run.origin.room or AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run),
+        lambda ctx, run: (
+            ctx.room == run.origin.room
+            or AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run)
+        ),
     )
 
 

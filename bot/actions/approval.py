@@ -84,4 +84,9 @@ def _in_force(inputs: dict[str, str], run: Run) -> bool:
     return run.plan is not None and inputs.get("plan") == run.plan.id
 
 
-ACTIONS = {"approve": approve, "approve_tenant": approve_tenant, "least_privilege": least_privilege, "adopt": adopt}
+ACTIONS = {
+    "approve": approve,
+    "approve_tenant": approve_tenant,
+    "least_privilege": least_privilege,
+    "adopt": adopt,
+}

@@ -37,4 +37,9 @@ def connect_test(ctx: ChatContext, inputs: dict[str, str]) -> None:
         check.begin(ctx, mailbox, test_recipient=ctx.person.email)
 
 
-ACTIONS = {"check": check_again, "fix": start_fix, "missing": open_tac, "connect_test": connect_test}
+ACTIONS = {
+    "check": check_again,
+    "fix": start_fix,
+    "missing": open_tac,
+    "connect_test": connect_test,
+}

@@ -36,7 +36,11 @@ def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 @on_run
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Post the card that the run is waiting on again, at the end of the thread."""
-    for slot in ("consent", f"consent-direct:{_asked(run)}") if run.account else ("signin", f"signin-direct:{_asked(run)}"):
+    for slot in (
+        ("consent", f"consent-direct:{_asked(run)}")
+        if run.account
+        else ("signin", f"signin-direct:{_asked(run)}")
+    ):
         delivery.repost(ctx.services, run.id, slot)
     ctx.services.record(run.id)
 
@@ -94,7 +98,9 @@ def agent_has_it(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _asked(run: Run) -> str:
-    return (run.answer("consent_administrator") if run.account else "") or run.answer("administrator")
+    return (run.answer("consent_administrator") if run.account else "") or run.answer(
+        "administrator"
+    )
 
 
 def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, slot: str) -> None:
@@ -106,14 +112,24 @@ def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, slot
     try:
         address = resolve_recipient(ctx, typed)
     except InvalidInputError as wrong:
-        data = {"question": question, "cause": wrong.reason.key.removeprefix("typed."), "code": typed[:LONGEST]}
-        ctx.services.store.append(run.id, Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data))
+        data = {
+            "question": question,
+            "cause": wrong.reason.key.removeprefix("typed."),
+            "code": typed[:LONGEST],
+        }
+        ctx.services.store.append(
+            run.id, Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
+        )
         ctx.services.cards.request(run.id)
         return
     delivery.repost(ctx.services, run.id, f"{slot}:{address}")
     record(ctx, run, question, address)
     title = Text("notice.asked_title", {"address": address})
-    ctx.notify(NoticeView(Text("notice.asked_kicker"), title, Text("notice.asked_words"), glyph="✓", at=now()))
+    ctx.notify(
+        NoticeView(
+            Text("notice.asked_kicker"), title, Text("notice.asked_words"), glyph="✓", at=now()
+        )
+    )
 
 
 ACTIONS = {

@@ -53,7 +53,9 @@ def setup_change(ctx: ChatContext, inputs: dict[str, str]) -> None:
     _on_connected(ctx, inputs, setup_email.begin)
 
 
-def _on_connected(ctx: ChatContext, inputs: dict[str, str], act: Callable[[ChatContext, str], None]) -> None:
+def _on_connected(
+    ctx: ChatContext, inputs: dict[str, str], act: Callable[[ChatContext, str], None]
+) -> None:
     try:
         mailbox = read_address(inputs.get("mailbox_meant", ""))
     except InvalidInputError as wrong:  # none of the bot's own cards sends this
@@ -72,12 +74,21 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     found = read_details(run.channel, values)
     errors = dict(found.errors)
     if found.channel is not None and not _claimed(ctx, run, found.channel.mailbox):
-        errors["mailbox"] = Text("typed.mailbox_busy", {"run": ctx.services.channels.running(found.channel.mailbox)})
+        errors["mailbox"] = Text(
+            "typed.mailbox_busy", {"run": ctx.services.channels.running(found.channel.mailbox)}
+        )
     if errors or found.channel is None:
-        view = IntakeView(Header(run.id, run.channel.mailbox, 1), values, errors, ask_mailbox=not run.channel.mailbox)
+        view = IntakeView(
+            Header(run.id, run.channel.mailbox, 1),
+            values,
+            errors,
+            ask_mailbox=not run.channel.mailbox,
+        )
         _instead(ctx, intake(view))
         return
-    ctx.services.record(run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel))
+    ctx.services.record(
+        run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
+    )
 
 
 @on_run

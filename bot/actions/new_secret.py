@@ -18,13 +18,22 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     makes a new plan first.
     """
     key_id = run.fact("key_id")
-    if not key_id or ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)) or run.answer("token_saved"):
+    if (
+        not key_id
+        or ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
+        or run.answer("token_saved")
+    ):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
     gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
     events = [
-        Event(Kind.ANSWERED, now(), by=ctx.person.email, data={"question": "new_secret", "value": lost}),
+        Event(
+            Kind.ANSWERED,
+            now(),
+            by=ctx.person.email,
+            data={"question": "new_secret", "value": lost},
+        ),
         Event(Kind.FOUND, now(), step="client_secret", finding=gone),
     ]
     if not (run.plan and any(change.step == "client_secret" for change in run.plan.changes)):

@@ -52,12 +52,24 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     known = [each for each in (*find_causes(pasted), *webex_connect.explain(pasted)) if each.cause]
     kicker = Text("notice.explained_kicker")
     if not known:
-        ctx.notify(NoticeView(kicker, Text("notice.unexplained_title"), Text("notice.unexplained_words"), glyph="?", at=now()))
+        ctx.notify(
+            NoticeView(
+                kicker,
+                Text("notice.unexplained_title"),
+                Text("notice.unexplained_words"),
+                glyph="?",
+                at=now(),
+            )
+        )
         return
     first = known[0]
     words = Text(remedy_within(first.cause))
     evidence = tuple(Evidence(each.code, each.cause) for each in known)
-    ctx.notify(NoticeView(kicker, Text(f"cause.{first.cause}"), words, tone="accent", evidence=evidence, at=now()))
+    ctx.notify(
+        NoticeView(
+            kicker, Text(f"cause.{first.cause}"), words, tone="accent", evidence=evidence, at=now()
+        )
+    )
 
 
 ACTIONS = {"rehearse": rehearse, "skip_rehearsal": skip_rehearsal, "explain": explained}

@@ -59,7 +59,11 @@ def _why_not(error: Exception, message: Message) -> str:
     """Return the reason why a file was not accepted, or raise the error if a retry may succeed."""
     if isinstance(error, FileTooLargeError):
         return "large"
-    if isinstance(error, WebexAnswerError) and error.status == LOCKED and is_older_than(message.created, SCAN):
+    if (
+        isinstance(error, WebexAnswerError)
+        and error.status == LOCKED
+        and is_older_than(message.created, SCAN)
+    ):
         return "scanned"
     if isinstance(error, WebexAnswerError) and error.status not in GIVES_NOT_OUT:
         raise error
@@ -84,11 +88,22 @@ def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     told = Report(ctx.asker, *map(redactor.text, typed))
     matter = _matter(ctx, mailbox, told)
     made = bundle(matter, _spoken, redactor)
-    send = partial(ctx.services.messenger.send_file, room_id=ctx.room, parent_id=ctx.thread, text=text("tac.posted", name=made.name))
+    send = partial(
+        ctx.services.messenger.send_file,
+        room_id=ctx.room,
+        parent_id=ctx.thread,
+        text=text("tac.posted", name=made.name),
+    )
     send(name=made.name, content_type=TYPE, content=made.content)
     ids = {"resource_id": told.resource_id, "transaction_id": told.transaction_id}
     checked = matter.check is not None
-    ctx.say(tac_file(TacFileView(mailbox, made.name, made.files, matter.at, checked=checked, direct=ctx.direct, **ids)))
+    ctx.say(
+        tac_file(
+            TacFileView(
+                mailbox, made.name, made.files, matter.at, checked=checked, direct=ctx.direct, **ids
+            )
+        )
+    )
 
 
 def _mine(ctx: ChatContext) -> Case | None:
@@ -96,7 +111,9 @@ def _mine(ctx: ChatContext) -> Case | None:
     case = asked(ctx)
     if case is not None and case.person == ctx.person.id:
         return case
-    ctx.refuse(Text("tac.refused.not_yours" if case else "tac.refused.over"), title="refused.nothing")
+    ctx.refuse(
+        Text("tac.refused.not_yours" if case else "tac.refused.over"), title="refused.nothing"
+    )
     return None
 
 
@@ -109,9 +126,13 @@ def _keep(ctx: ChatContext, case: Case, content: bytes) -> None:
     if not ending:
         ctx.refuse(Text("tac.refused.no_image"), title="refused.nothing")
         return
-    ctx.services.vault.put(screenshot_name(ctx), f"{ending}:{base64.b64encode(content).decode()}", KEPT_S)
+    ctx.services.vault.put(
+        screenshot_name(ctx), f"{ending}:{base64.b64encode(content).decode()}", KEPT_S
+    )
     title = Text("tac.took_title", {"mailbox": case.mailbox})
-    ctx.notify(NoticeView(Text("tac.took_kicker"), title, Text("tac.took_words"), glyph="✓", at=now()))
+    ctx.notify(
+        NoticeView(Text("tac.took_kicker"), title, Text("tac.took_words"), glyph="✓", at=now())
+    )
 
 
 def _picture(ctx: ChatContext) -> Screenshot | None:
@@ -173,8 +194,15 @@ def _known_secrets(services: Services, mailbox: str) -> list[str]:
 
 def _tokens(cache: str) -> list[str]:
     """Return the tokens in an MSAL cache."""
-    entries = [entry for kind in json.loads(cache or "{}").values() if isinstance(kind, dict) for entry in kind.values()]
-    return [str(entry["secret"]) for entry in entries if isinstance(entry, dict) and "secret" in entry]
+    entries = [
+        entry
+        for kind in json.loads(cache or "{}").values()
+        if isinstance(kind, dict)
+        for entry in kind.values()
+    ]
+    return [
+        str(entry["secret"]) for entry in entries if isinstance(entry, dict) and "secret" in entry
+    ]
 
 
 ACTIONS = {"tac": make_file}

@@ -12,7 +12,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.cards.presenters.card_state import EDITS, NO_EDITS, DesiredCard, PostedCard, posted_card, refused_field
+from bot.cards.presenters.card_state import (
+    EDITS,
+    NO_EDITS,
+    DesiredCard,
+    PostedCard,
+    posted_card,
+    refused_field,
+)
 from bot.chat import audience
 from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexError, WebexNotFoundError
@@ -88,7 +95,9 @@ def repost(services: Services, run_id: str, slot: str) -> None:
     services.redis.hdel(keys.cards(run_id), slot, _unconfirmed_field(slot))
 
 
-def _post(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard | None = None) -> float:
+def _post(
+    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard | None = None
+) -> float:
     """Post the card; return the seconds until the next try, or 0.
 
     ``shown`` is the earlier card that this one replaces. Only Webex's answer says which room a 1:1
@@ -110,7 +119,13 @@ def _post(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard |
     return 0
 
 
-def _note_not_posted(services: Services, run: Run, wanted: DesiredCard, doubt: UnconfirmedPost | None, error: WebexError) -> None:
+def _note_not_posted(
+    services: Services,
+    run: Run,
+    wanted: DesiredCard,
+    doubt: UnconfirmedPost | None,
+    error: WebexError,
+) -> None:
     """Write down that Webex has refused a 1:1 message, or may have taken the card although it has not said so."""
     if not passes(error):
         _note_refusal(services, run, wanted, error)
@@ -128,7 +143,9 @@ def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: Webe
 
 def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedCard:
     """Return the card as it stands in Webex now."""
-    return PostedCard(message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or "")
+    return PostedCard(
+        message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or ""
+    )
 
 
 def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
@@ -139,7 +156,9 @@ def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
     content, text = wanted.card.content, wanted.card.text
     if wanted.to == "thread":
         room = run.origin.room
-        return services.messenger.send(room_id=room, text=text, card=content, parent_id=run.origin.thread).id, room
+        return services.messenger.send(
+            room_id=room, text=text, card=content, parent_id=run.origin.thread
+        ).id, room
     return _send_direct(services, run, wanted)
 
 
@@ -148,7 +167,10 @@ def _send_direct(services: Services, run: Run, wanted: DesiredCard) -> tuple[str
     content, text = wanted.card.content, wanted.card.text
     known = wanted.to == run.requester.email
     posted = services.messenger.send(
-        to_person_id=run.requester.id if known else None, to_email=None if known else wanted.to, text=text, card=content
+        to_person_id=run.requester.id if known else None,
+        to_email=None if known else wanted.to,
+        text=text,
+        card=content,
     )
     return posted.id, posted.room_id
 
@@ -176,7 +198,9 @@ def _room(services: Services, shown: PostedCard) -> str:
     return shown.room or services.webex.message(shown.message, fresh=False).room_id
 
 
-def _post_instead(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexAnswerError) -> float:
+def _post_instead(
+    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexAnswerError
+) -> float:
     """Post the card if it was deleted, or if it is news; write down that Webex takes no edit of it."""
     if isinstance(error, WebexNotFoundError):  # a person deleted the message
         return 0 if wanted.retires else _post(services, run, wanted)
@@ -187,7 +211,11 @@ def _post_instead(services: Services, run: Run, wanted: DesiredCard, shown: Post
 
 def _post_news(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     """Post a card that takes no edit once more if it must not wait; leave it as it is otherwise."""
-    return _post(services, run, wanted, shown) if _must_not_wait(wanted, shown) else _skip_update(services, run, wanted, shown)
+    return (
+        _post(services, run, wanted, shown)
+        if _must_not_wait(wanted, shown)
+        else _skip_update(services, run, wanted, shown)
+    )
 
 
 def _skip_update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:

@@ -12,7 +12,18 @@ from itertools import chain
 from math import ceil
 
 from bot.cards import delivery
-from bot.cards.presenters import bulk_check, connect_form, consent, ended, plan, proof, rehearsal, sign_in, undo, verdict
+from bot.cards.presenters import (
+    bulk_check,
+    connect_form,
+    consent,
+    ended,
+    plan,
+    proof,
+    rehearsal,
+    sign_in,
+    undo,
+    verdict,
+)
 from bot.cards.presenters import progress as steps
 from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.services import Services
@@ -25,7 +36,10 @@ from jobs.runtime import current
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
-PRESENTERS = tuple(module.cards for module in (sign_in, plan, steps, consent, connect_form, rehearsal, proof, undo, ended))
+PRESENTERS = tuple(
+    module.cards
+    for module in (sign_in, plan, steps, consent, connect_form, rehearsal, proof, undo, ended)
+)
 """Presenters in the order of drawing."""
 LOOKS = {RunKind.CHECK: (verdict.cards,), RunKind.BULK_CHECK: (bulk_check.cards,)}
 RETRY_S = 5.0
@@ -57,7 +71,9 @@ def draw(run_id: str) -> None:
             services.cards.schedule(run_id, now() + timedelta(seconds=BUSY_S))
             return
         wait = _drawn(services, run_id, held)
-        if (news := services.cards.due(run_id)) != due:  # draw in this job: another job would have to start a process first
+        if (
+            news := services.cards.due(run_id)
+        ) != due:  # draw in this job: another job would have to start a process first
             due, wait = news, _drawn(services, run_id, held)
     _schedule_next(services, run_id, due, wait)
 
@@ -109,7 +125,9 @@ def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list
     return [*edits, *new.values()]
 
 
-def _shown(services: Services, run: Run, held: RenewedLock, cards: list[DesiredCard]) -> list[float]:
+def _shown(
+    services: Services, run: Run, held: RenewedLock, cards: list[DesiredCard]
+) -> list[float]:
     return [_show(services, run, held, card) for card in cards]
 
 
@@ -127,7 +145,13 @@ def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) ->
     try:
         return delivery.sync(services, run, card)
     except WebexError as error:
-        delivery.log.warning("card not shown", run=run.id, slot=card.slot, tracking_id=error.tracking_id, error=str(error))
+        delivery.log.warning(
+            "card not shown",
+            run=run.id,
+            slot=card.slot,
+            tracking_id=error.tracking_id,
+            error=str(error),
+        )
         _leave_alone(services, error, own)
         return again_s(error)
 

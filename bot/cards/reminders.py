@@ -109,7 +109,9 @@ def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime)
             services.messenger.send(room_id=run.origin.room, text=card.text, card=card.content)
             return
     except WebexError as error:
-        log.warning("reminder not posted", run=run.id, tracking_id=error.tracking_id, error=str(error))
+        log.warning(
+            "reminder not posted", run=run.id, tracking_id=error.tracking_id, error=str(error)
+        )
         if passes(error):
             services.redis.delete(keys.reminder_look(run.channel.mailbox, f"{at:%Y-%m-%d}"))
     services.redis.delete(told)
@@ -122,13 +124,28 @@ def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
     the fix.
     """
     left = max((ending.end.date() - at.date()).days, 0)
-    titles = {0: Text("reminder.today", {"mailbox": mailbox}), 1: Text("reminder.tomorrow", {"mailbox": mailbox})}
+    titles = {
+        0: Text("reminder.today", {"mailbox": mailbox}),
+        1: Text("reminder.tomorrow", {"mailbox": mailbox}),
+    }
     title = titles.get(left) or Text("reminder.days", {"mailbox": mailbox, "days": str(left)})
-    values = {"mailbox": mailbox, "end": f"{ending.end:%d %b %Y}", "from": f"{ending.renewable:%d %b %Y}"}
+    values = {
+        "mailbox": mailbox,
+        "end": f"{ending.end:%d %b %Y}",
+        "from": f"{ending.renewable:%d %b %Y}",
+    }
     soon = at >= ending.renewable
     words = Text("reminder.renew", values) if soon else Text("reminder.early", values)
     buttons = (("fix.client_secret", {"do": "fix", "channel": mailbox}),) if soon else ()
-    return NoticeView(Text("reminder.kicker"), title, words, "accent", glyphs.WARNING.glyph, buttons=buttons, at=at)
+    return NoticeView(
+        Text("reminder.kicker"),
+        title,
+        words,
+        "accent",
+        glyphs.WARNING.glyph,
+        buttons=buttons,
+        at=at,
+    )
 
 
 def _first(services: Services, key: Key, keep: timedelta) -> bool:

@@ -17,5 +17,7 @@ def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
     try:
         return read_address(argument)
     except InvalidInputError as wrong:
-        ctx.say(typed_wrong(TypedWrongView(command, argument, wrong.reason, wrong.suggestion, now())))
+        ctx.say(
+            typed_wrong(TypedWrongView(command, argument, wrong.reason, wrong.suggestion, now()))
+        )
         return ""

@@ -31,7 +31,9 @@ def may_read(services: Services, run: Run) -> bool:
     room = run.origin.room
     if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
         return True
-    if AccessPolicy(services.bot, services.webex).external_members(services.webex.members(room), services.me.id):
+    if AccessPolicy(services.bot, services.webex).external_members(
+        services.webex.members(room), services.me.id
+    ):
         _tell(services, run, room)
         return False
     mark_members_checked(services, room)
@@ -50,6 +52,10 @@ def members_changed(services: Services, room: str) -> None:
 
 def _tell(services: Services, run: Run, room: str) -> None:
     if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
-        kicker, title, words = (Text(f"notice.held_{part}") for part in ("kicker", "title", "words"))
+        kicker, title, words = (
+            Text(f"notice.held_{part}") for part in ("kicker", "title", "words")
+        )
         card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
-        services.messenger.send(room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread)
+        services.messenger.send(
+            room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread
+        )

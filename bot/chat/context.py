@@ -41,7 +41,9 @@ class ChatContext:
 
         The press has its own id, because one card may be pressed for many mailboxes.
         """
-        return Origin(self.room, self.thread, direct=self.direct, message=self.action_id or self.message)
+        return Origin(
+            self.room, self.thread, direct=self.direct, message=self.action_id or self.message
+        )
 
     @property
     def asker(self) -> Person:
@@ -54,7 +56,9 @@ class ChatContext:
         ``shows`` names the card of the run that this card is. The message has no id if Webex has
         not accepted it yet.
         """
-        return self.services.messenger.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows)
+        return self.services.messenger.send(
+            room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows
+        )
 
     def notify(self, view: NoticeView) -> None:
         """Post a short answer."""
@@ -67,9 +71,22 @@ class ChatContext:
         """
         stranger = title != "refused.nothing"
         reference = new_reference()
-        log.info("refused", reference=reference, person=self.person.id, room=self.room, why=words.key)
+        log.info(
+            "refused", reference=reference, person=self.person.id, room=self.room, why=words.key
+        )
         if stranger:
             who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}
-            self.services.store.audit.add(entry("refused", None, room=self.room, why=words.key, reference=reference, **who))
-        facts = (("refused.reference", verbatim(reference)), ("refused.next", Text("refused.next_space"))) if stranger else ()
-        self.notify(NoticeView(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts, at=now()))
+            self.services.store.audit.add(
+                entry("refused", None, room=self.room, why=words.key, reference=reference, **who)
+            )
+        facts = (
+            (
+                ("refused.reference", verbatim(reference)),
+                ("refused.next", Text("refused.next_space")),
+            )
+            if stranger
+            else ()
+        )
+        self.notify(
+            NoticeView(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts, at=now())
+        )

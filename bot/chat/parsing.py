@@ -34,7 +34,9 @@ def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
 
     Only a text that begins with a slash is a command. A mention of the bot before it is ignored.
     """
-    text = _without_name(_one_line(_text(message.html, me) if message.html else message.text), me)[:LONGEST]
+    text = _without_name(_one_line(_text(message.html, me) if message.html else message.text), me)[
+        :LONGEST
+    ]
     if not text.startswith("/"):
         return ParsedCommand("", "")
     name, _, argument = text[1:].partition(" ")
@@ -44,7 +46,9 @@ def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
 def nearest(name: str, known: Collection[str]) -> str:
     """Return the known command most similar to the typed one, or an empty string."""
     starts = [command for command in known if name.startswith(command)]
-    return max(starts, key=len, default="") or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=NEAR)), "")
+    return max(starts, key=len, default="") or next(
+        iter(difflib.get_close_matches(name, known, n=1, cutoff=NEAR)), ""
+    )
 
 
 def _text(html: str, me: WebexPerson) -> str:
@@ -74,7 +78,13 @@ def _without_name(text: str, me: WebexPerson) -> str:
     """
     text = text.removeprefix("@").lstrip()
     first = me.display_name.partition(" ")[0]
-    for name in filter(None, map(_one_line, (*me.emails, me.display_name, first, *(email.partition("@")[0] for email in me.emails)))):
+    for name in filter(
+        None,
+        map(
+            _one_line,
+            (*me.emails, me.display_name, first, *(email.partition("@")[0] for email in me.emails)),
+        ),
+    ):
         said, rest = text[: len(name)], text[len(name) :]
         if said.lower() == name.lower() and rest[:1] in AFTER_NAME:
             return (INITIAL.sub("", rest) if name == first else rest).lstrip(" :,")

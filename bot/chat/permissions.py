@@ -36,9 +36,14 @@ def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[Audit
     if ctx.direct:
         return _with_their_runs(
             facts,
-            lambda each: not {each.get("by"), each.get("asked_by")}.isdisjoint(ctx.person.emails) or each.get("mailbox") in known_here,
+            lambda each: (
+                not {each.get("by"), each.get("asked_by")}.isdisjoint(ctx.person.emails)
+                or each.get("mailbox") in known_here
+            ),
         )
-    return _with_their_runs(facts, lambda each: each.get("room") == ctx.room or each.get("mailbox") in known_here)
+    return _with_their_runs(
+        facts, lambda each: each.get("room") == ctx.room or each.get("mailbox") in known_here
+    )
 
 
 def entries_of_mailbox(mailbox: str, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
@@ -49,7 +54,9 @@ def entries_of_mailbox(mailbox: str, facts: Sequence[AuditEntry]) -> list[AuditE
     return _with_their_runs(facts, lambda each: each.get("mailbox") == mailbox)
 
 
-def _with_their_runs(facts: Sequence[AuditEntry], wanted: Callable[[AuditEntry], bool]) -> list[AuditEntry]:
+def _with_their_runs(
+    facts: Sequence[AuditEntry], wanted: Callable[[AuditEntry], bool]
+) -> list[AuditEntry]:
     runs = {str(each["run"]) for each in facts if each.get("run") and wanted(each)}
     return [each for each in facts if each.get("run") in runs or wanted(each)]
 
@@ -87,7 +94,9 @@ class AccessPolicy:
             return Text("refused.not_a_person")
         return None if self._ours(person.email, person.org_id) else Text("refused.organisation")
 
-    def external_members(self, members: Iterable[Membership], bot_id: str) -> tuple[Membership, ...]:
+    def external_members(
+        self, members: Iterable[Membership], bot_id: str
+    ) -> tuple[Membership, ...]:
         """Return the members of a space that the bot would not answer, other than bots.
 
         While one of them is in the space, the bot does not mention any channel there.
@@ -116,12 +125,20 @@ class AccessPolicy:
         consent.
         """
         asked = {run.answer("administrator"), run.answer("consent_administrator")} - {""}
-        return person.id == run.requester.id or self.may_approve(person, run) or not asked.isdisjoint(person.emails)
+        return (
+            person.id == run.requester.id
+            or self.may_approve(person, run)
+            or not asked.isdisjoint(person.emails)
+        )
 
     def _ours(self, email: str, org_id: str) -> bool:
         _, at, domain = email.lower().rpartition("@")
         orgs = {normalize(each) for each in self.settings.allowed_org_ids}
-        return bool(at) and domain in self.settings.allowed_email_domains and (not orgs or normalize(org_id) in orgs)
+        return (
+            bool(at)
+            and domain in self.settings.allowed_email_domains
+            and (not orgs or normalize(org_id) in orgs)
+        )
 
 
 def visible_channels(ctx: ChatContext) -> tuple[str, ...]:

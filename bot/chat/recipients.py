@@ -5,7 +5,13 @@ from __future__ import annotations
 from adaptive_cards.texts import text
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
-from bot.webex.client import WebexAnswerError, WebexBadRequestError, WebexNotFoundError, WebexPerson, WebexUnreachableError
+from bot.webex.client import (
+    WebexAnswerError,
+    WebexBadRequestError,
+    WebexNotFoundError,
+    WebexPerson,
+    WebexUnreachableError,
+)
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.model import Text
 
@@ -49,10 +55,14 @@ def _looked_up(ctx: ChatContext, address: str) -> WebexPerson | None:
 def _greet(ctx: ChatContext, address: str) -> None:
     webex = ctx.services.webex
     try:
-        room = ctx.services.messenger.send(to_email=address, text=text("notice.asked_hello")).room_id
+        room = ctx.services.messenger.send(
+            to_email=address, text=text("notice.asked_hello")
+        ).room_id
     except (WebexBadRequestError, WebexNotFoundError):
         raise InvalidInputError(Text("typed.nobody_in_webex")) from None
     if not room:  # the message is not posted yet: nothing is started, and the press is retried
         raise WebexUnreachableError("no answer from Webex about a 1:1 message")
-    if AccessPolicy(ctx.services.bot, webex).external_members(webex.members(room, fresh=True), ctx.services.me.id):
+    if AccessPolicy(ctx.services.bot, webex).external_members(
+        webex.members(room, fresh=True), ctx.services.me.id
+    ):
         raise InvalidInputError(Text("typed.outside"))

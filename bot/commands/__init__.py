@@ -40,9 +40,15 @@ class Command:
 @cache
 def commands() -> dict[str, Command]:
     """Return every command by its name, in the order of help."""
-    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    modules = [
+        importlib.import_module(f"{__name__}.{found.name}")
+        for found in pkgutil.iter_modules(__path__)
+    ]
     found = [module.COMMAND for module in modules]
     return {
         command.name: command
-        for command in sorted(found, key=lambda each: (GROUPS.index(each.group), each.name != "setup-email", each.name))
+        for command in sorted(
+            found,
+            key=lambda each: (GROUPS.index(each.group), each.name != "setup-email", each.name),
+        )
     }

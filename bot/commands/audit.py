@@ -43,7 +43,9 @@ def run(ctx: ChatContext, argument: str) -> None:
     mine = entries_of_mailbox(mailbox, found) if mailbox else found
     if mailbox and not mine:
         title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
-        ctx.notify(NoticeView(Text("audit.kicker"), title, Text("notice.unknown_channel_words"), at=now()))
+        ctx.notify(
+            NoticeView(Text("audit.kicker"), title, Text("notice.unknown_channel_words"), at=now())
+        )
         return
     show(ctx, mailbox, mine)
 
@@ -55,9 +57,17 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
     filed = mine[-FILE_MOST:]
     if filed:
         about = About("", mailbox=mailbox, room=ctx.room)
-        ctx.services.store.audit.add(entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed)))
-        posted = {"room_id": ctx.room, "parent_id": ctx.thread, "text": text("audit.posted", name=name)}
-        ctx.services.messenger.send_file(**posted, name=name, content_type=TYPE, content=_file(ctx, filed))
+        ctx.services.store.audit.add(
+            entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed))
+        )
+        posted = {
+            "room_id": ctx.room,
+            "parent_id": ctx.thread,
+            "text": text("audit.posted", name=name),
+        }
+        ctx.services.messenger.send_file(
+            **posted, name=name, content_type=TYPE, content=_file(ctx, filed)
+        )
     lines = tuple(map(_audit_line, reversed(mine[-SHOWN:])))
     ctx.say(audit(AuditView(mailbox, at, lines, len(mine), len(filed), name, checked.broken_at)))
 
@@ -70,7 +80,12 @@ def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     """
     content = b"".join(line + b"\n" for line in map(canonical, facts))
     bot, work = ctx.services.bot, ctx.services.settings
-    for secret in (bot.webex_access_token, *bot.webhook_secrets, work.microsoft_client_secret, *work.encryption_keys):
+    for secret in (
+        bot.webex_access_token,
+        *bot.webhook_secrets,
+        work.microsoft_client_secret,
+        *work.encryption_keys,
+    ):
         content = content.replace(secret.encode(), GONE.encode())
     return content
 
@@ -78,12 +93,26 @@ def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
 def _audit_line(entry: AuditEntry) -> AuditLine:
     names = ("what", "kind", "running")
     data = entry.get("data") or {}
-    values = {name: str(entry.get(name, "")) for name in names} | {name: str(data.get(name, "")) for name in ("scope", "question", "cause")}
+    values = {name: str(entry.get(name, "")) for name in names} | {
+        name: str(data.get(name, "")) for name in ("scope", "question", "cause")
+    }
     step = str(entry.get("step", ""))
-    values |= {"step": f"key:step.{step}" if has_text(f"step.{step}") else step, "count": str(len(entry.get("changes") or ()))}
+    values |= {
+        "step": f"key:step.{step}" if has_text(f"step.{step}") else step,
+        "count": str(len(entry.get("changes") or ())),
+    }
     key = f"audit.what.{values['what']}"
-    who = {"by": str(entry.get("by", "bot")), "mailbox": str(entry.get("mailbox", "")), "run": str(entry.get("run", ""))}
-    return AuditLine(_time(entry), Text(key if has_text(key) else "audit.what.other", values), entry=int(entry.get("n", 0)), **who)
+    who = {
+        "by": str(entry.get("by", "bot")),
+        "mailbox": str(entry.get("mailbox", "")),
+        "run": str(entry.get("run", "")),
+    }
+    return AuditLine(
+        _time(entry),
+        Text(key if has_text(key) else "audit.what.other", values),
+        entry=int(entry.get("n", 0)),
+        **who,
+    )
 
 
 def _time(entry: AuditEntry) -> datetime:

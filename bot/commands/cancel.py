@@ -18,12 +18,22 @@ from jobs.storage.vault import Sealed
 def run(ctx: ChatContext, argument: str) -> None:
     """Cancel the only run of this space, the run of the mailbox, or the run with the given id."""
     open_runs = [each for each in ctx.services.store.runs_in_space(ctx.room) if not each.ended]
-    wanted = [each for each in open_runs if not argument or argument.lower() in {each.channel.mailbox, each.id.lower()}]
+    wanted = [
+        each
+        for each in open_runs
+        if not argument or argument.lower() in {each.channel.mailbox, each.id.lower()}
+    ]
     if len(wanted) == 1:
         cancel(ctx, wanted[0])
         return
     which = "which" if wanted else "nothing"
-    ctx.notify(NoticeView(Text("notice.cancel_kicker"), Text(f"notice.cancel_{which}_title"), Text(f"notice.cancel_{which}_words")))
+    ctx.notify(
+        NoticeView(
+            Text("notice.cancel_kicker"),
+            Text(f"notice.cancel_{which}_title"),
+            Text(f"notice.cancel_{which}_words"),
+        )
+    )
 
 
 def cancel(ctx: ChatContext, run: Run) -> None:
@@ -37,10 +47,17 @@ def cancel(ctx: ChatContext, run: Run) -> None:
         services.vault.drop(sealed.of(run.id))
     mailbox_login.close(services.vault, run.id)
     services.cards.request(run.id)
-    done = ", ".join(render(change.object) for changed in run.changed.values() if changed.done for change in changed.changes)
+    done = ", ".join(
+        render(change.object)
+        for changed in run.changed.values()
+        if changed.done
+        for change in changed.changes
+    )
     words = Text("notice.cancelled_words", {"done": done or "key:notice.nothing_done"})
     title = Text("notice.cancelled_title", {"run": run.id})
-    ctx.notify(NoticeView(Text("notice.cancel_kicker"), title, words, glyph=SKIPPED.glyph, at=now()))
+    ctx.notify(
+        NoticeView(Text("notice.cancel_kicker"), title, words, glyph=SKIPPED.glyph, at=now())
+    )
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

@@ -43,7 +43,11 @@ def one(ctx: ChatContext, argument: str) -> None:
         return
     if mailbox not in visible_channels(ctx):
         title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
-        ctx.notify(NoticeView(Text("notice.check_kicker"), title, Text("notice.unknown_channel_words"), at=now()))
+        ctx.notify(
+            NoticeView(
+                Text("notice.check_kicker"), title, Text("notice.unknown_channel_words"), at=now()
+            )
+        )
         return
     begin(ctx, mailbox)
 
@@ -87,7 +91,15 @@ def _under_way(ctx: ChatContext, key: Key) -> str:
 def listed(ctx: ChatContext) -> None:
     """List the channels of this space with their newest verdicts, worst first."""
     ctx.say(
-        channels(ChannelsView(tuple(line_of(mailbox, ctx.services.store.last_check(mailbox)) for mailbox in visible_channels(ctx)), now()))
+        channels(
+            ChannelsView(
+                tuple(
+                    line_of(mailbox, ctx.services.store.last_check(mailbox))
+                    for mailbox in visible_channels(ctx)
+                ),
+                now(),
+            )
+        )
     )
 
 

@@ -39,14 +39,22 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
     brief, check = fix_context.fix_context(store, mailbox), store.last_check(mailbox)
     if check is None or check.checked is None or now() - check.checked > RECENT:
         return brief
-    fix = replace(brief.fix or FixBrief(), manual_causes=for_people(fix_context.verdict_of(check)), checked_at=check.checked)
+    fix = replace(
+        brief.fix or FixBrief(),
+        manual_causes=for_people(fix_context.verdict_of(check)),
+        checked_at=check.checked,
+    )
     return replace(brief, fix=fix)
 
 
 def unknown(ctx: ChatContext, mailbox: str) -> None:
     """Answer that nothing is known of the mailbox here, even if it is known elsewhere."""
     title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
-    ctx.notify(NoticeView(Text("notice.check_kicker"), title, Text("notice.unknown_channel_words"), at=now()))
+    ctx.notify(
+        NoticeView(
+            Text("notice.check_kicker"), title, Text("notice.unknown_channel_words"), at=now()
+        )
+    )
 
 
 COMMAND = Command("fix", "trouble", run, "ADDRESS")

@@ -17,9 +17,13 @@ def run(ctx: ChatContext, _argument: str) -> None:
 def show(ctx: ChatContext, *, typed: str = "", nearest: str = "") -> None:
     """Show the commands that this person may run; after an unknown command, the nearest one first."""
     every = commands.commands().values()
-    entries = tuple(HelpEntry(each.name, each.argument, each.group) for each in every if each.may(ctx))
+    entries = tuple(
+        HelpEntry(each.name, each.argument, each.group) for each in every if each.may(ctx)
+    )
     told = {"nearest": nearest and f"/{nearest}", "typed": typed and f"/{typed}"}
-    ctx.say(help_card(HelpView(entries, direct=ctx.direct, left_out=len(entries) < len(every), **told)))
+    ctx.say(
+        help_card(HelpView(entries, direct=ctx.direct, left_out=len(entries) < len(every), **told))
+    )
 
 
 COMMAND = Command("help", "more", run)

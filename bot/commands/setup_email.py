@@ -56,7 +56,9 @@ def inspect_again(ctx: ChatContext, mailbox: str) -> None:
     begin_known(ctx, record.channel, RunKind.SETUP)
 
 
-def begin_known(ctx: ChatContext, channel: Channel, kind: RunKind, *events: Event, brief: Brief | None = None) -> None:
+def begin_known(
+    ctx: ChatContext, channel: Channel, kind: RunKind, *events: Event, brief: Brief | None = None
+) -> None:
     """Open a run of a channel whose details are known, and let a worker go on; ``brief`` is what it is told beside.
 
     The same message or press opens one run.
@@ -68,7 +70,9 @@ def begin_known(ctx: ChatContext, channel: Channel, kind: RunKind, *events: Even
         if opened.detailed or opened.origin.message != ctx.origin.message:
             point_to(ctx, opened)
             return
-    ctx.services.record(opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events)
+    ctx.services.record(
+        opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events
+    )
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
@@ -78,7 +82,9 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
     """
     opened = _opened(ctx, mailbox)
     if opened is not None:
-        card = intake(IntakeView(Header(opened.id, mailbox, 1), _known(ctx, mailbox), ask_mailbox=not mailbox))
+        card = intake(
+            IntakeView(Header(opened.id, mailbox, 1), _known(ctx, mailbox), ask_mailbox=not mailbox)
+        )
         if ctx.say(card, shows=(opened.id, FIRST)).id:
             delivery.mark_posted(ctx.services, opened.id, FIRST)
 
@@ -109,9 +115,16 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
 def already(ctx: ChatContext, mailbox: str, record: Record) -> None:
     """Say since when the mailbox has been connected, and change nothing."""
     words = Text("notice.done_words", {"day": f"{record.at:%d %b %Y}", "run": record.run})
-    buttons = tuple((f"button.{do}", {"do": do, "mailbox_meant": mailbox}) for do in ("setup_again", "setup_change"))
+    buttons = tuple(
+        (f"button.{do}", {"do": do, "mailbox_meant": mailbox})
+        for do in ("setup_again", "setup_change")
+    )
     title = Text("notice.done_title", {"mailbox": mailbox})
-    ctx.notify(NoticeView(Text("notice.done_kicker"), title, words, tone="good", glyph="✓", buttons=buttons))
+    ctx.notify(
+        NoticeView(
+            Text("notice.done_kicker"), title, words, tone="good", glyph="✓", buttons=buttons
+        )
+    )
 
 
 def point_to(ctx: ChatContext, other: Run) -> None:
@@ -121,10 +134,20 @@ def point_to(ctx: ChatContext, other: Run) -> None:
     """
     turn = next_action(other)
     of_kind = f"notice.running_title_{other.kind}"
-    title = Text(of_kind if has_text(of_kind) else "notice.running_title", {"mailbox": other.channel.mailbox, "run": other.id})
-    facts = (("label.turn", Text(f"turn.{turn.turn}")), ("label.since", Text("verbatim", {"text": f"{other.opened:%d %b %H:%M} UTC"})))
+    title = Text(
+        of_kind if has_text(of_kind) else "notice.running_title",
+        {"mailbox": other.channel.mailbox, "run": other.id},
+    )
+    facts = (
+        ("label.turn", Text(f"turn.{turn.turn}")),
+        ("label.since", Text("verbatim", {"text": f"{other.opened:%d %b %H:%M} UTC"})),
+    )
     buttons = (("button.status", {"do": "status"}),)
-    ctx.notify(NoticeView(Text("notice.running_kicker"), title, _where(ctx, other), facts=facts, buttons=buttons))
+    ctx.notify(
+        NoticeView(
+            Text("notice.running_kicker"), title, _where(ctx, other), facts=facts, buttons=buttons
+        )
+    )
 
 
 def _where(ctx: ChatContext, other: Run) -> Text:
@@ -136,10 +159,18 @@ def _where(ctx: ChatContext, other: Run) -> Text:
     title = ""
     if room != ctx.room and not other.origin.direct:
         try:
-            title = ctx.services.webex.room_title(room) if ctx.services.webex.membership(room, ctx.person.id) else ""
+            title = (
+                ctx.services.webex.room_title(room)
+                if ctx.services.webex.membership(room, ctx.person.id)
+                else ""
+            )
         except WebexAnswerError:  # the bot is no longer in that space
             title = ""
-    return Text("notice.running_words_space", {"space": title}) if title else Text("notice.running_words")
+    return (
+        Text("notice.running_words_space", {"space": title})
+        if title
+        else Text("notice.running_words")
+    )
 
 
 def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
@@ -147,12 +178,23 @@ def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
 
     The result is empty if this person may not see the channel.
     """
-    record = ctx.services.channels.record(mailbox) if mailbox and mailbox in permissions.visible_channels(ctx) else None
+    record = (
+        ctx.services.channels.record(mailbox)
+        if mailbox and mailbox in permissions.visible_channels(ctx)
+        else None
+    )
     if record is None:
         return {}
     channel = record.channel
-    known = {"callback_url": channel.callback_url, "forwarding_address": channel.forwarding_address, "profile": str(channel.profile)}
-    return known | {"lifetime": str(channel.lifetime_months), "keep_copy": "yes" if channel.keep_copy else "no"}
+    known = {
+        "callback_url": channel.callback_url,
+        "forwarding_address": channel.forwarding_address,
+        "profile": str(channel.profile),
+    }
+    return known | {
+        "lifetime": str(channel.lifetime_months),
+        "keep_copy": "yes" if channel.keep_copy else "no",
+    }
 
 
 COMMAND = Command("setup-email", "setup", run, "ADDRESS")

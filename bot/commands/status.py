@@ -14,12 +14,25 @@ from jobs.runs.run import Run
 def run(ctx: ChatContext, _argument: str) -> None:
     """List the runs, open ones first and the newest first; runs beyond the limit are only counted."""
     runs = tuple(_run_line(each) for each in ctx.services.store.runs_in_space(ctx.room))
-    ctx.say(status(StatusView(runs, now(), max(ctx.services.store.count_in_space(ctx.room) - len(runs), 0))))
+    ctx.say(
+        status(
+            StatusView(runs, now(), max(ctx.services.store.count_in_space(ctx.room) - len(runs), 0))
+        )
+    )
 
 
 def _run_line(run: Run) -> RunLine:
     turn = next_action(run)
-    return RunLine(run.id, run.channel.mailbox, stage_of(run), turn.turn, turn.words, run.opened, ENDED[run.ended], run.kind)
+    return RunLine(
+        run.id,
+        run.channel.mailbox,
+        stage_of(run),
+        turn.turn,
+        turn.words,
+        run.opened,
+        ENDED[run.ended],
+        run.kind,
+    )
 
 
 COMMAND = Command("status", "runs", run)

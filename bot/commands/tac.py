@@ -38,10 +38,16 @@ def run(ctx: ChatContext, argument: str) -> None:
         return
     if mailbox not in permissions.visible_channels(ctx):
         title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
-        ctx.notify(NoticeView(Text("notice.tac_kicker"), title, Text("notice.unknown_channel_words"), at=now()))
+        ctx.notify(
+            NoticeView(
+                Text("notice.tac_kicker"), title, Text("notice.unknown_channel_words"), at=now()
+            )
+        )
         return
     ctx.services.vault.drop(screenshot_name(ctx))
-    ctx.services.redis.set(keys.tac_case(_where(ctx)), codec.dump(Case(mailbox, ctx.person.id)), ex=KEPT_S)
+    ctx.services.redis.set(
+        keys.tac_case(_where(ctx)), codec.dump(Case(mailbox, ctx.person.id)), ex=KEPT_S
+    )
     ctx.say(tac(TacView(mailbox, now(), direct=ctx.direct)))
 
 

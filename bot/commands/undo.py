@@ -24,13 +24,19 @@ def run(ctx: ChatContext, argument: str) -> None:
     if not mailbox:
         return
     runs = ctx.services.store.runs_of_mailbox(mailbox)
-    if mailbox not in permissions.visible_channels(ctx) and not any(_here(ctx, each) for each in runs):
+    if mailbox not in permissions.visible_channels(ctx) and not any(
+        _here(ctx, each) for each in runs
+    ):
         unknown(ctx, mailbox)
         return
     past = recall(runs, all_steps())
     if not past:
         title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
-        ctx.notify(NoticeView(Text("notice.undo_kicker"), title, Text("notice.undo_nothing_words"), at=now()))
+        ctx.notify(
+            NoticeView(
+                Text("notice.undo_kicker"), title, Text("notice.undo_nothing_words"), at=now()
+            )
+        )
         return
     recalled = Event(Kind.RECALLED, now(), by=ctx.person.email, data=known(runs), past=past)
     begin_known(ctx, _channel(ctx, runs), RunKind.UNDO, recalled)
@@ -45,7 +51,9 @@ def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:
     """Return the channel of the newest run that changed something, bound to the tenant of the change."""
     newest = next(each for each in reversed(runs) if each.changed)
     record = ctx.services.channels.record(newest.channel.mailbox)
-    tenant = (record.channel.tenant_id if record else "") or newest.channel.tenant_id or newest.tenant
+    tenant = (
+        (record.channel.tenant_id if record else "") or newest.channel.tenant_id or newest.tenant
+    )
     return replace(newest.channel, tenant_id=tenant)
 
 

@@ -61,7 +61,9 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
         When to try again, where Webex is away, or the event is there before what it is about (:mod:`bot.events.retry`); else None.
     """
     event = pending.event
-    act = {"messages": _message, "attachmentActions": _action, "memberships": _membership}[event.resource]
+    act = {"messages": _message, "attachmentActions": _action, "memberships": _membership}[
+        event.resource
+    ]
     try:
         _require_fresh(event.created)
         if event.actor != services.me.id or event.resource == "memberships":
@@ -98,7 +100,12 @@ def _message(services: Services, message_id: str, actor: str, room: str) -> None
         if message.person_id == services.me.id:
             return
         ctx = ChatContext(
-            services, asked.person(message.person_id), message.room_id, _direct(services, message), message.thread, message.id
+            services,
+            asked.person(message.person_id),
+            message.room_id,
+            _direct(services, message),
+            message.thread,
+            message.id,
         )
         refusal = _refusal(ctx, asked, "refused.message")
     if refusal:
@@ -112,16 +119,26 @@ def _direct(services: Services, message: Message) -> bool:
 
     No field of a message is guaranteed. If the room type is missing, Webex is asked.
     """
-    return message.is_direct if message.room_type else services.webex.room_type(message.room_id) == "direct"
+    return (
+        message.is_direct
+        if message.room_type
+        else services.webex.room_type(message.room_id) == "direct"
+    )
 
 
 def _run_command(ctx: ChatContext, message: Message) -> None:
     typed = parse_command(message, ctx.services.me)
     command = commands().get(typed.name)
     if command is not None:
-        run_once(ctx, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument))
+        run_once(
+            ctx, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument)
+        )
     if message.files and tac.asked(ctx):
-        run_once(ctx, f"{message.id}:screenshot", lambda speaking: screenshot.keep_screenshot(speaking, message))
+        run_once(
+            ctx,
+            f"{message.id}:screenshot",
+            lambda speaking: screenshot.keep_screenshot(speaking, message),
+        )
     elif command is None:
         near = nearest(typed.name, commands()) if typed.name else ""
         run_once(ctx, f"{message.id}:help", partial(help.show, typed=typed.name, nearest=near))
@@ -134,7 +151,15 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
         card = _fetched(lambda: services.webex.message(action.message_id))
         if card.person_id != services.me.id:
             return
-        ctx = ChatContext(services, asked.person(action.person_id), card.room_id, _direct(services, card), card.thread, card.id, action.id)
+        ctx = ChatContext(
+            services,
+            asked.person(action.person_id),
+            card.room_id,
+            _direct(services, card),
+            card.thread,
+            card.id,
+            action.id,
+        )
         answer = actions.actions().get(action.inputs.get("do", ""))
         if answer is None:
             return
@@ -155,7 +180,9 @@ def _membership(services: Services, membership_id: str, _actor: str, room: str) 
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
     _require_fresh(mine.created)
-    if not AccessPolicy(services.bot, services.webex).external_members(services.webex.members(room), services.me.id):
+    if not AccessPolicy(services.bot, services.webex).external_members(
+        services.webex.members(room), services.me.id
+    ):
         run_once(
             ChatContext(services, services.me, room, direct=False, thread="", message=""),
             f"{membership_id}:{mine.created}:greeting",

@@ -112,7 +112,10 @@ class Outbox(Messenger):
         return next((each for each in newest if self._is(each, post, post.since)), None)
 
     def _is(self, message: Message, post: Post, since: datetime) -> bool:
-        mine = message.person_id == self._services.me.id and message.text.split() == str(post.fields.get("text", "")).split()
+        mine = (
+            message.person_id == self._services.me.id
+            and message.text.split() == str(post.fields.get("text", "")).split()
+        )
         return mine and not models.is_older_than(message.created, now() - since + SKEW)
 
 
@@ -124,7 +127,12 @@ def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ..
     if not error.accepted:
         return (post,)
     if post.file or post.doubts >= len(UNCONFIRMED.seconds):
-        log.warning("message given up: it may stand there", posts=post.doubts + 1, tracking_id=error.tracking_id, error=str(error))
+        log.warning(
+            "message given up: it may stand there",
+            posts=post.doubts + 1,
+            tracking_id=error.tracking_id,
+            error=str(error),
+        )
         return ()
     error.retry_after = UNCONFIRMED.after(post.doubts + 1, error.retry_after)
     return (replace(post, doubts=post.doubts + 1, since=post.since or began),)
@@ -161,9 +169,16 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
     try:
         act(ctx)
     except Exception as error:
-        if isinstance(error, WebexError) and error.status == FORBIDDEN and not ctx.direct and ctx.person.id != ctx.services.me.id:
+        if (
+            isinstance(error, WebexError)
+            and error.status == FORBIDDEN
+            and not ctx.direct
+            and ctx.person.id != ctx.services.me.id
+        ):
             _report_failure_in_person(ctx, error)
-        elif isinstance(error, WebexError | RedisError) and not isinstance(error, WebexBadRequestError):
+        elif isinstance(error, WebexError | RedisError) and not isinstance(
+            error, WebexBadRequestError
+        ):
             raise
         else:
             reference = new_reference()
@@ -173,7 +188,16 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
 
 def _report_failure(ctx: ChatContext, reference: str) -> None:
     kicker, title, words = (Text(f"notice.broken_{part}") for part in ("kicker", "title", "words"))
-    ctx.notify(NoticeView(kicker, title, words, glyph="✗", facts=(("refused.reference", verbatim(reference)),), at=now()))
+    ctx.notify(
+        NoticeView(
+            kicker,
+            title,
+            words,
+            glyph="✗",
+            facts=(("refused.reference", verbatim(reference)),),
+            at=now(),
+        )
+    )
 
 
 def _report_failure_in_person(ctx: ChatContext, error: WebexError) -> None:
@@ -182,6 +206,8 @@ def _report_failure_in_person(ctx: ChatContext, error: WebexError) -> None:
     The bot may not write in the space, because only moderators may or because posting is disabled.
     """
     log.warning("the bot may not write in the space", room=ctx.room, tracking_id=error.tracking_id)
-    kicker, title, words = (Text(f"notice.unposted_{part}") for part in ("kicker", "title", "words"))
+    kicker, title, words = (
+        Text(f"notice.unposted_{part}") for part in ("kicker", "title", "words")
+    )
     card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
     ctx.services.messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)

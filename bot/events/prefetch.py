@@ -26,11 +26,19 @@ class Prefetch:
 
     def person(self, person_id: str) -> WebexPerson:
         """Return a person by id."""
-        return self.asked_person.result() if self.asked_person and person_id == self.actor else self.webex.person(person_id)
+        return (
+            self.asked_person.result()
+            if self.asked_person and person_id == self.actor
+            else self.webex.person(person_id)
+        )
 
     def members(self, room_id: str) -> tuple[Membership, ...]:
         """Return all members of a space."""
-        return self.asked_members.result() if self.asked_members and room_id == self.room else self.webex.members(room_id)
+        return (
+            self.asked_members.result()
+            if self.asked_members and room_id == self.room
+            else self.webex.members(room_id)
+        )
 
 
 @contextmanager

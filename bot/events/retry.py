@@ -28,7 +28,12 @@ def retry_event(error: WebexError, pending: PendingEvent) -> datetime | None:
     """Return when the event is tried again (:func:`retry_before_deadline`); None where it is given up, which is in the log."""
     when = retry_before_deadline(error, pending)
     if when is None:
-        log.warning("event given up", tries=pending.tries + 1, tracking_id=error.tracking_id, error=str(error))
+        log.warning(
+            "event given up",
+            tries=pending.tries + 1,
+            tracking_id=error.tracking_id,
+            error=str(error),
+        )
     return when
 
 
@@ -40,7 +45,13 @@ def retry_before_deadline(error: WebexError, pending: PendingEvent) -> datetime 
     wait = BACK_OFF.after(pending.tries + 1, error.retry_after)
     if now().timestamp() + wait > _helps_until(error, pending):
         return None
-    log.info("event is tried again", tries=pending.tries + 1, seconds=wait, tracking_id=error.tracking_id, error=str(error))
+    log.info(
+        "event is tried again",
+        tries=pending.tries + 1,
+        seconds=wait,
+        tracking_id=error.tracking_id,
+        error=str(error),
+    )
     return now() + timedelta(seconds=wait)
 
 
@@ -49,4 +60,8 @@ def _helps_until(error: WebexError, pending: PendingEvent) -> float:
     began = _time(pending.event.created) or pending.arrived
     if isinstance(error, WebexNotFoundError):
         return (began + API_LAG).timestamp()
-    return (began + MAX_EVENT_AGE).timestamp() if passes(error) or isinstance(error, WebexUnauthorizedError) else 0.0
+    return (
+        (began + MAX_EVENT_AGE).timestamp()
+        if passes(error) or isinstance(error, WebexUnauthorizedError)
+        else 0.0
+    )

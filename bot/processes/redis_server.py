@@ -45,7 +45,9 @@ def binary() -> str:
 
         return str(get_binary_path())
     except Exception as error:
-        raise FileNotFoundError(f"no Redis server for this machine ({type(error).__name__}): set REDIS_URL") from error
+        raise FileNotFoundError(
+            f"no Redis server for this machine ({type(error).__name__}): set REDIS_URL"
+        ) from error
 
 
 def command(port: int, folder: Path) -> tuple[str, ...]:
@@ -53,9 +55,23 @@ def command(port: int, folder: Path) -> tuple[str, ...]:
 
     It listens on loopback only, writes the append-only file every second, and evicts nothing.
     """
-    options = {"bind": HOST, "port": str(port), "dir": str(folder), "daemonize": "no", "loglevel": "warning"}
-    keeping = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
-    return (binary(), *(part for name, value in (options | keeping).items() for part in (f"--{name}", value)))
+    options = {
+        "bind": HOST,
+        "port": str(port),
+        "dir": str(folder),
+        "daemonize": "no",
+        "loglevel": "warning",
+    }
+    keeping = {
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+    }
+    return (
+        binary(),
+        *(part for name, value in (options | keeping).items() for part in (f"--{name}", value)),
+    )
 
 
 def start(port: int = PORT, folder: Path = FOLDER) -> subprocess.Popen[bytes]:
@@ -73,7 +89,9 @@ def start(port: int = PORT, folder: Path = FOLDER) -> subprocess.Popen[bytes]:
 def answers(port: int = PORT) -> bool:
     """Return whether a server answers at the port within one second."""
     try:
-        with Redis(host=HOST, port=port, socket_timeout=1, socket_connect_timeout=1, retry=ONCE) as redis:
+        with Redis(
+            host=HOST, port=port, socket_timeout=1, socket_connect_timeout=1, retry=ONCE
+        ) as redis:
             return bool(redis.ping())
     except RedisError:
         return False

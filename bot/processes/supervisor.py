@@ -44,7 +44,9 @@ class Supervisor:
     """Runner of every role in its own process until SIGTERM or Ctrl+C."""
 
     def __init__(self, roles: tuple[Role, ...]) -> None:
-        self._roles = sorted(roles, key=lambda role: not role.stops_last)  # roles that are stopped last are started first
+        self._roles = sorted(
+            roles, key=lambda role: not role.stops_last
+        )  # roles that are stopped last are started first
         self._children: dict[int, tuple[Role, float]] = {}
 
     def run(self) -> int:
@@ -91,7 +93,9 @@ class Supervisor:
 
         An interrupted job starts again with the next worker.
         """
-        for sig, patience in zip((signal.SIGTERM, signal.SIGTERM, signal.SIGKILL), PATIENCE_S[last], strict=True):
+        for sig, patience in zip(
+            (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL), PATIENCE_S[last], strict=True
+        ):
             for pid in self._alive(last=last):
                 os.kill(pid, sig)
             self._wait(time.monotonic() + patience, last=last)

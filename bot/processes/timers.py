@@ -48,12 +48,18 @@ class Timers:
         for timer in self._timers:
             if timer.due <= time.monotonic():
                 timer.due = time.monotonic() + self._do(timer)
-        return min((timer.due for timer in self._timers), default=time.monotonic() + RETRY_S) - time.monotonic()
+        return (
+            min((timer.due for timer in self._timers), default=time.monotonic() + RETRY_S)
+            - time.monotonic()
+        )
 
     def _do(self, timer: _Timer) -> float:
         try:
             timer.function()
         except Exception:
-            log.exception("timer failed", timer=getattr(timer.function, "__qualname__", type(timer.function).__name__))
+            log.exception(
+                "timer failed",
+                timer=getattr(timer.function, "__qualname__", type(timer.function).__name__),
+            )
             return min(timer.seconds, RETRY_S)
         return timer.seconds

@@ -103,7 +103,10 @@ class BotWorker(Worker):
 
 
 def main(
-    settings: BotSettings, shutdown: Shutdown, timers: Timers | None = None, slow: Mapping[Callable[[], None], float] | None = None
+    settings: BotSettings,
+    shutdown: Shutdown,
+    timers: Timers | None = None,
+    slow: Mapping[Callable[[], None], float] | None = None,
 ) -> int:
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
@@ -118,15 +121,26 @@ def main(
     for function, seconds in (slow or {}).items():
         watch.every(seconds, function)
     url = settings.redis_url
-    roles = [Role(f"worker {number}", partial(work, url, queues, shutdown)) for number, queues in enumerate(WORKERS, 1)]
+    roles = [
+        Role(f"worker {number}", partial(work, url, queues, shutdown))
+        for number, queues in enumerate(WORKERS, 1)
+    ]
     roles.append(Role("timers", partial(_tick, url, timers or Timers())))
-    roles.append(Role("webhooks", partial(_tick, url, watch)))  # it may wait for Webex, and nothing waits for it
+    roles.append(
+        Role("webhooks", partial(_tick, url, watch))
+    )  # it may wait for Webex, and nothing waits for it
     if settings.embedded_redis and not redis_server.answers():
         roles.append(Role("redis", redis_server.main, stops_last=True))
     return Supervisor(tuple(roles)).run()
 
 
-def work(redis_url: str, queues: tuple[str, ...] = (NAME, RUNS, CARDS), shutdown: Shutdown | None = None, *, burst: bool = False) -> int:
+def work(
+    redis_url: str,
+    queues: tuple[str, ...] = (NAME, RUNS, CARDS),
+    shutdown: Shutdown | None = None,
+    *,
+    burst: bool = False,
+) -> int:
     """Run one RQ worker until SIGTERM, or with ``burst`` until its queues are empty."""
     redis = wait_for_redis(redis_url)
     worker = BotWorker(
@@ -185,8 +199,12 @@ class _Webhooks:
         self._registered = False
 
     def __call__(self) -> None:
-        webex = Webex(self._settings.webex_access_token, self._settings.webex_api_url, HURRIED)  # SIGTERM waits for this request
-        subscriptions = WebhookRegistrar(webex, Redis.from_url(self._settings.redis_url), self._settings)
+        webex = Webex(
+            self._settings.webex_access_token, self._settings.webex_api_url, HURRIED
+        )  # SIGTERM waits for this request
+        subscriptions = WebhookRegistrar(
+            webex, Redis.from_url(self._settings.redis_url), self._settings
+        )
         if self._registered:
             subscriptions.watch()
         else:
@@ -202,7 +220,13 @@ def preload() -> None:
     """
     for function in sorted(ALLOWED):
         importlib.import_module(function.rpartition(".")[0])
-    for registry in (actions.actions, commands.commands, steps.all_steps, probes.all_probes, texts.keys):
+    for registry in (
+        actions.actions,
+        commands.commands,
+        steps.all_steps,
+        probes.all_probes,
+        texts.keys,
+    ):
         registry()
     httpx.Client(verify=http_context()).close()
     anyio.run(anyio.sleep, 0)

@@ -84,12 +84,20 @@ class Doorbell:
 
     def ring(self, member: str, pipe: Pipeline | None = None) -> Job:
         """Have a worker look at it, in a pipeline where one is named. One more than needed does no harm."""
-        return self.queue.enqueue_call(self.function, args=(member,), result_ttl=0, failure_ttl=FAILED_S, pipeline=pipe)
+        return self.queue.enqueue_call(
+            self.function, args=(member,), result_ttl=0, failure_ttl=FAILED_S, pipeline=pipe
+        )
 
 
 def make_queue(connection: Redis, name: str = NAME) -> Queue:
     """Return a queue; ``connection`` must not decode answers, because RQ reads bytes."""
-    return Queue(name, connection=connection, default_timeout=JOB_TIMEOUT_S, job_class=SafeJob, serializer=SERIALIZER)
+    return Queue(
+        name,
+        connection=connection,
+        default_timeout=JOB_TIMEOUT_S,
+        job_class=SafeJob,
+        serializer=SERIALIZER,
+    )
 
 
 def connect(url: str) -> Redis:

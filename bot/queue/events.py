@@ -98,7 +98,9 @@ class EventQueue:
         kept, again = codec.dump(PendingEvent(event, arrived)), arrived.timestamp() + RUNG_S
         with self._redis.pipeline() as pipe:
             job = self.bell.ring(event.key, pipe)  # first: RQ begins the transaction
-            pipe.eval(ADD, 2, keys.event(event.key), keys.events_due(), kept, REMEMBER_S, again, event.key)
+            pipe.eval(
+                ADD, 2, keys.event(event.key), keys.events_due(), kept, REMEMBER_S, again, event.key
+            )
             *_, is_new = pipe.execute()
         if not is_new:
             job.delete()
@@ -127,7 +129,9 @@ class EventQueue:
             if held is not None:
                 self._begin(key, handle)
                 return
-        self._due.extend(key, max(self._redis.pttl(lock.key), 0) / 1000)  # its worker may be dead, which shows when the lock ends
+        self._due.extend(
+            key, max(self._redis.pttl(lock.key), 0) / 1000
+        )  # its worker may be dead, which shows when the lock ends
 
     def _begin(self, key: str, handle: Handle) -> None:
         pending = self._load(key)
@@ -161,7 +165,12 @@ class EventQueue:
         self._save(replace(pending, not_before=again), again)
 
     def _give_up(self, pending: PendingEvent) -> None:
-        log.error("event given up: no try has ended", tries=pending.begun, resource=pending.event.resource, id=pending.event.id)
+        log.error(
+            "event given up: no try has ended",
+            tries=pending.begun,
+            resource=pending.event.resource,
+            id=pending.event.id,
+        )
         self._settle(pending.event)
 
     def _load(self, key: str) -> PendingEvent | None:

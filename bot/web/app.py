@@ -103,7 +103,11 @@ def on_error(error: Exception) -> Response:
 
     The cause goes only to the log. Webhooks get no body.
     """
-    if isinstance(error, HTTPException) and error.code and error.code < HTTPStatus.INTERNAL_SERVER_ERROR:
+    if (
+        isinstance(error, HTTPException)
+        and error.code
+        and error.code < HTTPStatus.INTERNAL_SERVER_ERROR
+    ):
         response = Response(status=error.code, headers=_without_type(error))
     else:
         response = Response(status=_server_error(error))
@@ -122,9 +126,22 @@ def add_headers(response: Response) -> Response:
 
 def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  the platform's router is in front of it
     """Serve until SIGTERM or Ctrl+C, then finish the current requests (5 seconds at most)."""
-    limits = {"connection_limit": CLIENTS, "channel_timeout": IDLE_S, "cleanup_interval": IDLE_S // 4, "asyncore_use_poll": True}
+    limits = {
+        "connection_limit": CLIENTS,
+        "channel_timeout": IDLE_S,
+        "cleanup_interval": IDLE_S // 4,
+        "asyncore_use_poll": True,
+    }
     largest = 2 * webhooks.LARGEST_BODY
-    server = create_server(app, host=host, port=port, threads=THREADS, ident="", max_request_body_size=largest, **limits)
+    server = create_server(
+        app,
+        host=host,
+        port=port,
+        threads=THREADS,
+        ident="",
+        max_request_body_size=largest,
+        **limits,
+    )
     signal.signal(signal.SIGTERM, _stop)
     log.info("listening", port=port)
     try:
@@ -139,10 +156,19 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _server_error(error: Exception) -> int:
-    code = error.code if isinstance(error, HTTPException) and error.code else int(HTTPStatus.INTERNAL_SERVER_ERROR)
+    code = (
+        error.code
+        if isinstance(error, HTTPException) and error.code
+        else int(HTTPStatus.INTERNAL_SERVER_ERROR)
+    )
     if isinstance(error, RedisError):
         code = int(HTTPStatus.SERVICE_UNAVAILABLE)
-    log.error("request failed", path=request.path, status=code, exc_info=code == HTTPStatus.INTERNAL_SERVER_ERROR and error)
+    log.error(
+        "request failed",
+        path=request.path,
+        status=code,
+        exc_info=code == HTTPStatus.INTERNAL_SERVER_ERROR and error,
+    )
     return code
 
 

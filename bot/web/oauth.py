@@ -27,7 +27,14 @@ from jobs.clouds.http import sync_client
 from jobs.engine.failures import may_be_replication
 from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
 from jobs.microsoft.identity import Identity, SignedIn
-from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_default, graph_scopes, smtp_scope
+from jobs.microsoft.scopes import (
+    GRAPH_READ_SCOPES,
+    GRAPH_SETUP_SCOPES,
+    exchange_scope,
+    graph_default,
+    graph_scopes,
+    smtp_scope,
+)
 from jobs.model import RunKind
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
@@ -82,7 +89,9 @@ class OAuthFlow(Protocol):
         """
         ...
 
-    def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
+    def handle_callback(
+        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
+    ) -> CallbackResult:
         """Finish the flow with the query that the browser brought back.
 
         Raises:
@@ -106,16 +115,22 @@ class AdminSignIn:
 
         A check may still accept a later sign-in of a person with more roles.
         """
-        return run.account is not None and not (run.kind is RunKind.CHECK and check.may_sign_in(run))
+        return run.account is not None and not (
+            run.kind is RunKind.CHECK and check.may_sign_in(run)
+        )
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
         """Build a request for the first resource's permissions; one flow can ask for only one resource."""
         with sync_client(services.settings) as http:
-            flow = _bot(services, http).begin(self.first(services, run), services.settings.callback, state)
+            flow = _bot(services, http).begin(
+                self.first(services, run), services.settings.callback, state
+            )
         values = {"mailbox": run.channel.mailbox, "requester": run.requester.email}
         return AuthorizationRequest(flow["auth_uri"], values, json.dumps(flow))
 
-    def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
+    def handle_callback(
+        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
+    ) -> CallbackResult:
         """Validate the sign-in, prove that it works for the other resource too, and encrypt it.
 
         A run stays in the tenant that its plan was approved for.
@@ -124,13 +139,19 @@ class AdminSignIn:
             signed_in = _bot(services, http).finish(flow.msal, query, run.required_tenant)
             account = signed_in.account
             try:
-                _, cache = _bot(services, http, account.tenant_id).token(signed_in.cache, self.second(services, run))
+                _, cache = _bot(services, http, account.tenant_id).token(
+                    signed_in.cache, self.second(services, run)
+                )
             except CloudError as error:
-                if not self.then or not (error.cause == "consent_missing" or isinstance(error, SignInNeeded)):
+                if not self.then or not (
+                    error.cause == "consent_missing" or isinstance(error, SignInNeeded)
+                ):
                     raise
                 return CallbackResult(then=self.then)
         services.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
-        return CallbackResult(Event(Kind.SIGNED_IN, now(), by=account.upn, account=account), account.upn)
+        return CallbackResult(
+            Event(Kind.SIGNED_IN, now(), by=account.upn, account=account), account.upn
+        )
 
     def first(self, services: Services, run: Run) -> list[str]:
         """Return the scopes of the resource that is requested in the browser."""
@@ -177,16 +198,25 @@ class Consent:
         """
         scopes = [exchange_scope(services.settings.exchange_url)]
         url = admin_consent_url(
-            services.settings.login_url, run.tenant or "organizations", run.fact("client_id"), scopes, services.settings.callback, state
+            services.settings.login_url,
+            run.tenant or "organizations",
+            run.fact("client_id"),
+            scopes,
+            services.settings.callback,
+            state,
         )
         return AuthorizationRequest(url, {"app": run.fact("app_name")})
 
-    def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
+    def handle_callback(
+        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
+    ) -> CallbackResult:
         """Record only that consent was reported; the step checks whether the grants exist."""
         granted = read_consent_answer(query)
         if run.tenant and granted.tenant and granted.tenant.lower() != run.tenant.lower():
             raise Rejected("wrong_tenant", CloudReply("entra", code=granted.tenant))
-        return CallbackResult(Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"}))
+        return CallbackResult(
+            Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"})
+        )
 
 
 @dataclass(slots=True)
@@ -212,17 +242,34 @@ class AppAccessConsent:
         """
         settings = services.settings
         scopes = [graph_default(settings.graph_url)]
-        url = admin_consent_url(settings.login_url, run.channel.tenant_id, settings.microsoft_client_id, scopes, settings.callback, state)
-        return AuthorizationRequest(url, {"mailbox": run.channel.mailbox, "requester": run.requester.email}, _required_tenant(run))
+        url = admin_consent_url(
+            settings.login_url,
+            run.channel.tenant_id,
+            settings.microsoft_client_id,
+            scopes,
+            settings.callback,
+            state,
+        )
+        return AuthorizationRequest(
+            url,
+            {"mailbox": run.channel.mailbox, "requester": run.requester.email},
+            _required_tenant(run),
+        )
 
-    def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
+    def handle_callback(
+        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
+    ) -> CallbackResult:
         """Trust only the tokens of the channel's tenant, not the browser's query, and save the tenant."""
         if flow.flow != _required_tenant(run):
             raise Rejected("state_mismatch", CloudReply("entra"))
         granted = _granted(query)
         if granted.tenant and granted.tenant.lower() != run.channel.tenant_id.lower():
             raise Rejected("wrong_tenant", CloudReply("entra", code=granted.tenant))
-        access = self._proven(lambda: app_access.prove(services.settings, run.channel.tenant_id, run.requester.email, services.documents))
+        access = self._proven(
+            lambda: app_access.prove(
+                services.settings, run.channel.tenant_id, run.requester.email, services.documents
+            )
+        )
         app_access.save(services.redis, access)
         data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
         return CallbackResult(Event(Kind.READABLE, now(), by=run.requester.email, data=data))
@@ -257,28 +304,54 @@ class RehearsalSignIn:
         scope = smtp_scope(services.settings.exchange_url)
         with sync_client(services.settings) as http:
             hint = "" if run.fact("shared") else run.fact("upn")
-            flow = self._identity(services, run, http).begin([scope], services.settings.callback, state, hint, "login")
-        return AuthorizationRequest(flow["auth_uri"], {"upn": run.fact("upn"), "mailbox": run.channel.mailbox}, json.dumps(flow))
+            flow = self._identity(services, run, http).begin(
+                [scope], services.settings.callback, state, hint, "login"
+            )
+        return AuthorizationRequest(
+            flow["auth_uri"],
+            {"upn": run.fact("upn"), "mailbox": run.channel.mailbox},
+            json.dumps(flow),
+        )
 
-    def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
+    def handle_callback(
+        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
+    ) -> CallbackResult:
         """Accept only the user of the mailbox, and encrypt the token and the sign-in.
 
         The step that logs in uses them. Only that step keeps the sign-in.
         """
         with sync_client(services.settings) as http:
-            signed_in = _retry_until_known(run, lambda: self._identity(services, run, http).finish(flow.msal, query, run.tenant))
-        if not run.fact("shared") and signed_in.account.object_id.lower() != run.fact("user_id").lower():
+            signed_in = _retry_until_known(
+                run,
+                lambda: self._identity(services, run, http).finish(flow.msal, query, run.tenant),
+            )
+        if (
+            not run.fact("shared")
+            and signed_in.account.object_id.lower() != run.fact("user_id").lower()
+        ):
             raise Rejected("wrong_mailbox_user", CloudReply("entra", code=signed_in.account.upn))
         services.vault.put(Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
         services.vault.put(Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S)
         record_success(services.redis, run.channel.mailbox)
-        event = Event(Kind.ANSWERED, now(), by=signed_in.account.upn, data={"question": "mailbox_sign_in", "value": "yes"})
+        event = Event(
+            Kind.ANSWERED,
+            now(),
+            by=signed_in.account.upn,
+            data={"question": "mailbox_sign_in", "value": "yes"},
+        )
         return CallbackResult(event, signed_in.account.upn)
 
     def _identity(self, services: Services, run: Run, http: httpx.Client) -> Identity:
         own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))
         secret = next(filter(None, map(services.vault.get, own)), "")
-        return Identity(services.settings.login_url, http, run.tenant, run.fact("client_id"), secret, documents=services.documents)
+        return Identity(
+            services.settings.login_url,
+            http,
+            run.tenant,
+            run.fact("client_id"),
+            secret,
+            documents=services.documents,
+        )
 
 
 def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") -> Identity:
@@ -287,11 +360,20 @@ def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") 
 
 def _graph(services: Services, run: Run) -> list[str]:
     """Return the Graph scopes; a check asks only for permissions to read."""
-    return graph_scopes(services.settings.graph_url, GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES)
+    return graph_scopes(
+        services.settings.graph_url,
+        GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES,
+    )
 
 
 def _required_tenant(run: Run) -> str:
-    return json.dumps({"person": run.requester.id, "tenant": run.channel.tenant_id, "mailbox": run.channel.mailbox})
+    return json.dumps(
+        {
+            "person": run.requester.id,
+            "tenant": run.channel.tenant_id,
+            "mailbox": run.channel.mailbox,
+        }
+    )
 
 
 def _granted(query: Mapping[str, str]) -> Granted:
@@ -303,7 +385,10 @@ def _granted(query: Mapping[str, str]) -> Granted:
     try:
         return read_consent_answer(query)
     except Forbidden as error:
-        raise Forbidden("app_access_not_allowed", CloudReply("entra", error.status, error.code, error.message, error.ids)) from error
+        raise Forbidden(
+            "app_access_not_allowed",
+            CloudReply("entra", error.status, error.code, error.message, error.ids),
+        ) from error
 
 
 def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:

@@ -51,12 +51,21 @@ def respond(page: Page) -> Response:
         fields=page.fields,
         copy=text("page.copy"),
     )
-    return Response(html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": POLICY})
+    return Response(
+        html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": POLICY}
+    )
 
 
 def plain(key: str, *, status: int = HTTPStatus.OK, code: str = "", **values: str) -> Response:
     """Return a page with text only: ``page.KEY_title`` and ``page.KEY_words``."""
-    return respond(Page(Text(f"page.{key}_title", values), Text(f"page.{key}_words", values), code=code, status=status))
+    return respond(
+        Page(
+            Text(f"page.{key}_title", values),
+            Text(f"page.{key}_words", values),
+            code=code,
+            status=status,
+        )
+    )
 
 
 def web_services() -> Services:

@@ -36,7 +36,15 @@ def landing_page(token: str) -> Response:
         return plain("gone", status=HTTPStatus.GONE)
     if ticket.is_expired:
         return respond(_page("over", "renew_button", f"/handover/{token}/renew", HTTPStatus.GONE))
-    return respond(_page("handover", "handover_button", f"/handover/{token}", HTTPStatus.OK, mailbox=run.channel.mailbox))
+    return respond(
+        _page(
+            "handover",
+            "handover_button",
+            f"/handover/{token}",
+            HTTPStatus.OK,
+            mailbox=run.channel.mailbox,
+        )
+    )
 
 
 @pages.post("/<token>")
@@ -50,12 +58,21 @@ def reveal(token: str) -> Response:
     secret = services.vault.take(Sealed.CLIENT_SECRET.of(run.id))
     if secret is None:
         return plain("gone", status=HTTPStatus.GONE)
-    services.store.record_secret_shown(services.vault.get(Sealed.CLIENT_SECRET_ID.of(run.id)) or run.fact("key_id"), run.id)
+    services.store.record_secret_shown(
+        services.vault.get(Sealed.CLIENT_SECRET_ID.of(run.id)) or run.fact("key_id"), run.id
+    )
     links.drop(services, "handover", run.id)
     if run.answer("new_secret"):
         services.runs.ring(run.id)  # the lost secret that this one replaces is removed now
     services.cards.request(run.id)
-    return respond(Page(Text("page.shown_title"), Text("page.shown_words"), run.channel.mailbox, fields=_fields(run, secret)))
+    return respond(
+        Page(
+            Text("page.shown_title"),
+            Text("page.shown_words"),
+            run.channel.mailbox,
+            fields=_fields(run, secret),
+        )
+    )
 
 
 @pages.post("/<token>/renew")
@@ -71,7 +88,13 @@ def renew(token: str) -> Response:
 
 
 def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
-    return Page(Text(f"page.{key}_title", values), Text(f"page.{key}_words", values), button=f"page.{button}", post=post, status=status)
+    return Page(
+        Text(f"page.{key}_title", values),
+        Text(f"page.{key}_words", values),
+        button=f"page.{button}",
+        post=post,
+        status=status,
+    )
 
 
 def _fields(run: Run, secret: str) -> tuple[tuple[str, str], ...]:

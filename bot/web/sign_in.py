@@ -47,7 +47,10 @@ def landing_page(kind: str, token: str) -> Response:
     except CloudError as error:
         log.warning("no way to Microsoft", run=run.id, error=str(error))
         return _failed(error, HTTPStatus.BAD_GATEWAY)
-    page = (Text(f"page.{kind}_title", departure.values), Text(f"page.{kind}_words{_for(run, kind)}", departure.values))
+    page = (
+        Text(f"page.{kind}_title", departure.values),
+        Text(f"page.{kind}_words{_for(run, kind)}", departure.values),
+    )
     button = f"page.{kind}_button{SHARED if _for(run, kind) == SHARED else ''}"
     return respond(Page(*page, run.channel.mailbox, button=button, link=departure.url))
 
@@ -74,12 +77,19 @@ def callback() -> Response:
         with call_log.record_calls() as made:
             arrival = journey.handle_callback(services, run, flow, request.args.to_dict())
         if arrival.event is None:
-            return Response(status=HTTPStatus.FOUND, headers={"Location": _start(arrival.then, run).url})
+            return Response(
+                status=HTTPStatus.FOUND, headers={"Location": _start(arrival.then, run).url}
+            )
     except CloudError as error:
         _problem(run, journey.question, error)
         return _failed(error, HTTPStatus.OK)
     links.drop(services, flow.kind.partition("_")[0], run.id)
-    services.record(run.id, replace(arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})))
+    services.record(
+        run.id,
+        replace(
+            arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})
+        ),
+    )
     return plain(journey.arrived, account=arrival.account)
 
 
@@ -102,7 +112,13 @@ def _start(kind: str, run: Run) -> AuthorizationRequest:
 
 
 def _failed(error: CloudError, status: int) -> Response:
-    return plain("failed", status=status, code=error.words, words=f"key:cause.{error.cause}", way_back="key:page.way_back")
+    return plain(
+        "failed",
+        status=status,
+        code=error.words,
+        words=f"key:cause.{error.cause}",
+        way_back="key:page.way_back",
+    )
 
 
 def _not_now(ticket: PageToken, run: Run) -> Response | None:
@@ -112,7 +128,11 @@ def _not_now(ticket: PageToken, run: Run) -> Response | None:
 
 
 def _problem(run: Run, question: str, error: CloudError) -> None:
-    log.info("sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code)
+    log.info(
+        "sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code
+    )
     ids = " ".join(f"{name}={value}" for name, value in error.ids.items())
-    data = {"question": question, "cause": error.cause, "code": error.words} | ({"ids": ids} if ids else {})
+    data = {"question": question, "cause": error.cause, "code": error.words} | (
+        {"ids": ids} if ids else {}
+    )
     web_services().record(run.id, Event(Kind.PROBLEM, now(), data=data))

@@ -14,7 +14,13 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 from redis.exceptions import RedisError
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable, Unauthorized, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    Unauthorized,
+    UnsupportedMediaType,
+)
 
 from bot.queue.events import EventQueue, WebhookEvent
 from bot.webex.webhook_registration import PATH, RESOURCES
@@ -29,7 +35,9 @@ hooks = Blueprint("webhooks", __name__)
 def receive() -> Response:
     """Accept one event; the responses 401, 413, 415, 400 and 503 have empty bodies too."""
     body = _body()
-    if not is_signed(body, request.headers.get("X-Spark-Signature", ""), current_app.config["WEBHOOK_SECRETS"]):
+    if not is_signed(
+        body, request.headers.get("X-Spark-Signature", ""), current_app.config["WEBHOOK_SECRETS"]
+    ):
         raise Unauthorized
     if event := read(_parse(body)):
         _add(current_app.config["EVENTS"], event)
@@ -43,7 +51,9 @@ def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
     which one matched.
     """
     given = signature.encode()
-    return any([secret != "" and hmac.compare_digest(_sign(body, secret), given) for secret in secrets])  # noqa: C419  see the docstring
+    return any(
+        [secret != "" and hmac.compare_digest(_sign(body, secret), given) for secret in secrets]  # noqa: C419  see the docstring
+    )
 
 
 def read(envelope: Mapping[str, Any]) -> WebhookEvent | None:
@@ -63,7 +73,9 @@ def read(envelope: Mapping[str, Any]) -> WebhookEvent | None:
     actor = _text(data, "personId") or _text(envelope, "actorId")
     if resource != "memberships" and actor and actor == _text(envelope, "createdBy"):
         return None  # the webhook's owner is the bot, so this is its own post
-    return WebhookEvent(resource, _text(data, "id"), actor, _text(data, "roomId"), _text(data, "created"))
+    return WebhookEvent(
+        resource, _text(data, "id"), actor, _text(data, "roomId"), _text(data, "created")
+    )
 
 
 def _body() -> bytes:

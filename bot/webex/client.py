@@ -25,7 +25,16 @@ from bot.webex.errors import (
     WebexUnreachableError,
 )
 from bot.webex.messenger import Json, Messenger, attachments
-from bot.webex.models import CardAction, File, Membership, Message, Post, WebexPerson, Webhook, as_text
+from bot.webex.models import (
+    CardAction,
+    File,
+    Membership,
+    Message,
+    Post,
+    WebexPerson,
+    Webhook,
+    as_text,
+)
 from bot.webex.retry import HURRIED, PATIENT, Caller
 from bot.webex.session import ApiSession, own_url
 from jobs.clouds.retry import RetryPolicy
@@ -72,14 +81,18 @@ class Webex(Messenger):
 
     def person(self, person_id: str) -> WebexPerson:
         """Return a person by id."""
-        return WebexPerson.of(self._calls.get(lambda: self._api.people.get(_segment(person_id)).json_data))
+        return WebexPerson.of(
+            self._calls.get(lambda: self._api.people.get(_segment(person_id)).json_data)
+        )
 
     def people(self, email: str) -> tuple[WebexPerson, ...]:
         """Return the people with this address that the bot can see.
 
         Outside its own organization the bot can see almost nobody.
         """
-        found = self._calls.get(lambda: [item.json_data for item in self._api.people.list(email=email)])
+        found = self._calls.get(
+            lambda: [item.json_data for item in self._api.people.list(email=email)]
+        )
         return tuple(map(WebexPerson.of, found))
 
     def message(self, message_id: str, *, fresh: bool = True) -> Message:
@@ -88,23 +101,43 @@ class Webex(Messenger):
         With ``fresh``, a 404 is retried for 2 seconds, because the API may lag behind the webhook
         (facts/webex.md 1).
         """
-        return Message.of(self._calls.get(lambda: self._api.messages.get(_segment(message_id)).json_data, fresh=fresh))
+        return Message.of(
+            self._calls.get(
+                lambda: self._api.messages.get(_segment(message_id)).json_data, fresh=fresh
+            )
+        )
 
     def action(self, action_id: str) -> CardAction:
         """Return a card submission; a 404 is retried for 2 seconds, because the event is new."""
-        return CardAction.of(self._calls.get(lambda: self._api.attachment_actions.get(_segment(action_id)).json_data, fresh=True))
+        return CardAction.of(
+            self._calls.get(
+                lambda: self._api.attachment_actions.get(_segment(action_id)).json_data, fresh=True
+            )
+        )
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
         """Return a person's membership of a space, or None if there is none."""
-        found = self._calls.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, personId=person_id)])
-        return next((member for member in map(Membership.of, found) if member.person_id == person_id), None)
+        found = self._calls.get(
+            lambda: [
+                item.json_data
+                for item in self._api.memberships.list(roomId=room_id, personId=person_id)
+            ]
+        )
+        return next(
+            (member for member in map(Membership.of, found) if member.person_id == person_id), None
+        )
 
     def latest_messages(self, room_id: str) -> tuple[Message, ...]:
         """Return the newest messages of a 1:1 space, including the bot's own.
 
         In a group space Webex shows a bot only the messages that mention it (facts/webex.md 1).
         """
-        found = self._calls.get(lambda: [item.json_data for item in islice(self._api.messages.list(roomId=room_id, max=NEWEST), NEWEST)])
+        found = self._calls.get(
+            lambda: [
+                item.json_data
+                for item in islice(self._api.messages.list(roomId=room_id, max=NEWEST), NEWEST)
+            ]
+        )
         return tuple(map(Message.of, found))
 
     def room_type(self, room_id: str) -> str:
@@ -120,7 +153,12 @@ class Webex(Messenger):
 
         With ``fresh``, a 404 is retried for 2 seconds, because the space was created a moment ago.
         """
-        found = self._calls.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, max=PAGE)], fresh=fresh)
+        found = self._calls.get(
+            lambda: [
+                item.json_data for item in self._api.memberships.list(roomId=room_id, max=PAGE)
+            ],
+            fresh=fresh,
+        )
         return tuple(Membership.of(item) for item in found)
 
     def post(self, post: Post) -> Message:
@@ -142,23 +180,40 @@ class Webex(Messenger):
         Raises:
             WebexBadRequestError: Webex does not accept this edit. Post a new message instead.
         """
-        body = {"roomId": room_id, "text": text} | ({"attachments": attachments(card)} if card else {})
+        body = {"roomId": room_id, "text": text} | (
+            {"attachments": attachments(card)} if card else {}
+        )
         # The SDK's edit() does not support attachments, and its session is private (facts/webex.md 2).
-        self._calls.get(lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body))  # noqa: SLF001
+        self._calls.get(
+            lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body)  # noqa: SLF001
+        )
 
     def webhooks(self) -> tuple[Webhook, ...]:
         """Return the bot's webhooks, from all pages."""
-        found = self._calls.get(lambda: [hook.json_data for hook in self._api.webhooks.list(max=PAGE)])
+        found = self._calls.get(
+            lambda: [hook.json_data for hook in self._api.webhooks.list(max=PAGE)]
+        )
         return tuple(Webhook.of(item) for item in found)
 
-    def create_webhook(self, *, name: str, target_url: str, resource: str, event: str, secret: str) -> Webhook:
+    def create_webhook(
+        self, *, name: str, target_url: str, resource: str, event: str, secret: str
+    ) -> Webhook:
         """Register a webhook and return it."""
-        create = partial(self._create_webhook, name=name, targetUrl=target_url, resource=resource, event=event, secret=secret)
+        create = partial(
+            self._create_webhook,
+            name=name,
+            targetUrl=target_url,
+            resource=resource,
+            event=event,
+            secret=secret,
+        )
         return Webhook.of(self._calls.post(create))
 
     def update_webhook(self, webhook_id: str, *, name: str, target_url: str, secret: str) -> None:
         """Update a webhook's name, address and secret, and enable it again."""
-        update = partial(self._api.webhooks.update, _segment(webhook_id), name=name, targetUrl=target_url)
+        update = partial(
+            self._api.webhooks.update, _segment(webhook_id), name=name, targetUrl=target_url
+        )
         self._calls.get(lambda: update(secret=secret, status="active").json_data)
 
     def delete_webhook(self, webhook_id: str) -> None:
@@ -181,7 +236,9 @@ class Webex(Messenger):
         return self._calls.get(lambda: self._read(address, largest))
 
     def _of_room(self, room_id: str, key: str) -> str:
-        return as_text(self._calls.get(lambda: self._api.rooms.get(_segment(room_id)).json_data).get(key))
+        return as_text(
+            self._calls.get(lambda: self._api.rooms.get(_segment(room_id)).json_data).get(key)
+        )
 
     def _posted(self, post: Post) -> Json:
         if post.file is None:
@@ -189,7 +246,10 @@ class Webex(Messenger):
         else:
             # The SDK reads files only from disk: same private session as in edit(), without JSON type.
             send = partial(self._api._session.post, "messages", headers={"Content-Type": None})  # noqa: SLF001
-            created = send(data=post.fields, files={"files": (post.file.name, post.file.content, post.file.content_type)})
+            created = send(
+                data=post.fields,
+                files={"files": (post.file.name, post.file.content, post.file.content_type)},
+            )
         if not isinstance(created, dict):
             raise TypeError("not a JSON object")
         return created
@@ -202,10 +262,14 @@ class Webex(Messenger):
         # Same private session as in edit(): the SDK has no file call and leaves error responses open.
         with ExitStack() as answers:
             hooks = {"response": lambda answer, **_: answers.push(answer)}
-            response = self._api._session.request("GET", url, 200, stream=True, allow_redirects=False, hooks=hooks)  # noqa: SLF001
+            response = self._api._session.request(  # noqa: SLF001
+                "GET", url, 200, stream=True, allow_redirects=False, hooks=hooks
+            )
             content = _at_most(largest, response)
             headers = EmailMessage()
-            headers["Content-Disposition"] = response.headers.get("Content-Disposition", "attachment")
+            headers["Content-Disposition"] = response.headers.get(
+                "Content-Disposition", "attachment"
+            )
             content_type = response.headers.get("Content-Type", "application/octet-stream")
         return File(headers.get_filename() or "", content_type, content)
 

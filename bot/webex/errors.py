@@ -12,7 +12,15 @@ from webexteamssdk.exceptions import webexteamssdkException
 
 from jobs.clouds.retry import parse_retry_after
 
-SDK_ERRORS = (webexteamssdkException, RequestException, HTTPError, ValueError, TypeError, AttributeError, AssertionError)
+SDK_ERRORS = (
+    webexteamssdkException,
+    RequestException,
+    HTTPError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+)
 RETRY_AFTER_S = 15.0
 """What a 429 without a Retry-After means, or any answer with one that makes no sense (facts/webex.md 4)."""
 BAD_REQUEST = 400
@@ -49,8 +57,12 @@ class WebexUnreachableError(WebexError):
 class WebexAnswerError(WebexError):
     """Answer with an error status."""
 
-    def __init__(self, status: int, message: str, tracking_id: str = "", retry_after: float | None = None) -> None:
-        super().__init__(f"Webex answered {status}: {message or 'no reason given'} (tracking id {tracking_id or 'none'})")
+    def __init__(
+        self, status: int, message: str, tracking_id: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(
+            f"Webex answered {status}: {message or 'no reason given'} (tracking id {tracking_id or 'none'})"
+        )
         self.status = status
         self.tracking_id = tracking_id
         self.retry_after = retry_after
@@ -98,7 +110,9 @@ def _answered(error: ApiError) -> WebexAnswerError:
     if response.status_code == TOO_MANY_REQUESTS and wait is None:
         wait = RETRY_AFTER_S
     kind = BY_STATUS.get(response.status_code, WebexAnswerError)
-    return kind(response.status_code, str(error.message or response.reason or ""), tracking_id, wait)
+    return kind(
+        response.status_code, str(error.message or response.reason or ""), tracking_id, wait
+    )
 
 
 def _unanswered(error: Exception) -> WebexUnreachableError:
@@ -126,4 +140,6 @@ def passes(error: WebexError) -> bool:
     Temporary errors are a missing answer, a redirect, a locked resource, too many requests, and
     server errors of Webex.
     """
-    return error.status in {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS} or error.status >= SERVER_ERROR
+    return (
+        error.status in {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS} or error.status >= SERVER_ERROR
+    )

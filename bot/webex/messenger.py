@@ -46,16 +46,32 @@ class Messenger(Protocol):
 
         It is retried only if it is certain that nothing was posted.
         """
-        fields: Json = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email, "text": text}
+        fields: Json = {
+            "roomId": room_id,
+            "toPersonId": to_person_id,
+            "toPersonEmail": to_email,
+            "text": text,
+        }
         fields |= {"attachments": attachments(card) if card else None, "parentId": parent_id}
-        return self.post(Post({name: value for name, value in fields.items() if value}, shows=shows))
+        return self.post(
+            Post({name: value for name, value in fields.items() if value}, shows=shows)
+        )
 
     def send_file(  # noqa: PLR0913  each is one of the API's own fields
-        self, *, room_id: str, text: str, name: str, content_type: str, content: bytes, parent_id: str = ""
+        self,
+        *,
+        room_id: str,
+        text: str,
+        name: str,
+        content_type: str,
+        content: bytes,
+        parent_id: str = "",
     ) -> Message:
         """Post a file from memory with a text to a space; the retries are those of :meth:`send`."""
         thread = {"parentId": parent_id} if parent_id else {}
-        return self.post(Post({"roomId": room_id, "text": text, **thread}, File(name, content_type, content)))
+        return self.post(
+            Post({"roomId": room_id, "text": text, **thread}, File(name, content_type, content))
+        )
 
 
 def attachments(card: Json) -> list[Json]:

@@ -85,7 +85,9 @@ class Post:
     @property
     def below_the_thread(self) -> Post:
         """Return the same post outside the thread, in the space itself."""
-        return replace(self, fields={name: value for name, value in self.fields.items() if name != "parentId"})
+        return replace(
+            self, fields={name: value for name, value in self.fields.items() if name != "parentId"}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ class CardAction:
             id=text(data, "id"),
             message_id=text(data, "messageId"),
             person_id=text(data, "personId"),
-            inputs={as_text(key): as_text(value) for key, value in inputs.items()} if isinstance(inputs, Mapping) else {},
+            inputs={as_text(key): as_text(value) for key, value in inputs.items()}
+            if isinstance(inputs, Mapping)
+            else {},
             created=text(data, "created"),
         )
 
@@ -138,7 +142,14 @@ class WebexPerson:
     def of(cls, data: Mapping[str, Any]) -> WebexPerson:
         """Create a person from the API's JSON."""
         first, *others = (as_text(each).lower() for each in data.get("emails") or [""])
-        return cls(text(data, "id"), first, text(data, "orgId"), text(data, "type").lower(), text(data, "displayName"), tuple(others))
+        return cls(
+            text(data, "id"),
+            first,
+            text(data, "orgId"),
+            text(data, "type").lower(),
+            text(data, "displayName"),
+            tuple(others),
+        )
 
 
 @dataclass(frozen=True, slots=True)

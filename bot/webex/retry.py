@@ -15,7 +15,14 @@ HURRIED = replace(PATIENT, total_s=3.0, longest_wait_s=3.0)
 """Policy for callers that come back automatically, such as cards and events, and for a browser."""
 UNCONFIRMED = Pauses((5.0, 60.0, 300.0))
 """The pauses after a post that Webex may have taken without saying so."""
-_FRESH = RetryPolicy(attempts=3, total_s=2.5, longest_wait_s=2.5, first_pause_s=0.6, longest_pause_s=5.0, jitter_s=0.1)
+_FRESH = RetryPolicy(
+    attempts=3,
+    total_s=2.5,
+    longest_wait_s=2.5,
+    first_pause_s=0.6,
+    longest_pause_s=5.0,
+    jitter_s=0.1,
+)
 """For what was made a moment ago, and may not be there yet (facts/webex.md 1)."""
 
 
@@ -34,7 +41,9 @@ class Caller:
             WebexError: The call did not succeed in time.
         """
         if fresh:
-            return _FRESH.call(lambda: self.get(call), lambda error: isinstance(error, WebexNotFoundError))
+            return _FRESH.call(
+                lambda: self.get(call), lambda error: isinstance(error, WebexNotFoundError)
+            )
         return self.policy.call(lambda: _translated(call), _may_pass)
 
     def post(self, call: Callable[[], T]) -> T:

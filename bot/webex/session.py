@@ -42,7 +42,12 @@ class ApiSession:
     def api(self) -> WebexTeamsAPI:
         """Return the SDK with its own waiting disabled."""
         if self._made is None or self._made[0] != os.getpid():
-            api = WebexTeamsAPI(self._access_token, self.api_url, single_request_timeout=TIMEOUT_S, wait_on_rate_limit=False)
+            api = WebexTeamsAPI(
+                self._access_token,
+                self.api_url,
+                single_request_timeout=TIMEOUT_S,
+                wait_on_rate_limit=False,
+            )
             session: Session = api._session._req_session  # noqa: SLF001  the SDK offers no public name for the session
             _trust(session)
             restrict_to_origin(session, self.api_url)
@@ -109,12 +114,20 @@ def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:
         same = _place(ours) == _place(theirs)
     except ValueError:  # invalid port or address
         return ""
-    return theirs._replace(scheme=ours.scheme, netloc=ours.netloc, fragment="").geturl() if same else ""
+    return (
+        theirs._replace(scheme=ours.scheme, netloc=ours.netloc, fragment="").geturl()
+        if same
+        else ""
+    )
 
 
 def _place(parts: SplitResult) -> tuple[str, str, int | None]:
     host = parts.hostname or ""
-    return parts.scheme, "localhost" if host in LOOPBACK else host, parts.port or PORTS.get(parts.scheme)
+    return (
+        parts.scheme,
+        "localhost" if host in LOOPBACK else host,
+        parts.port or PORTS.get(parts.scheme),
+    )
 
 
 def _origin(parts: SplitResult) -> str:
@@ -127,5 +140,7 @@ def _trust(session: Session) -> None:
     requests itself uses only the other two variables.
     """
     authority = os.environ.get("SSL_CERT_FILE")
-    if authority and not any(os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")):
+    if authority and not any(
+        os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    ):
         session.verify = authority

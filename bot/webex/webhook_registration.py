@@ -78,7 +78,11 @@ class WebhookRegistrar:
         """
         with self._locked():
             remembered = self._redis.smembers(keys.webhooks_ours())
-            mine = tuple(hook for hook in self._webex.webhooks() if self._is_named_ours(hook) or hook.id.encode() in remembered)
+            mine = tuple(
+                hook
+                for hook in self._webex.webhooks()
+                if self._is_named_ours(hook) or hook.id.encode() in remembered
+            )
             return self._reconcile(mine, all_of_them=True)
 
     def watch(self) -> Outcome:
@@ -111,7 +115,11 @@ class WebhookRegistrar:
     def _reconcile(self, mine: tuple[Webhook, ...], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
         missing = tuple(resource for resource, hook in kept.items() if hook is None)
-        updated = tuple(resource for resource, hook in kept.items() if hook and self._repair(hook, resource, always=all_of_them))
+        updated = tuple(
+            resource
+            for resource, hook in kept.items()
+            if hook and self._repair(hook, resource, always=all_of_them)
+        )
         for resource in missing:
             self._create(resource)
         surplus = _others(mine, kept.values())
@@ -131,7 +139,9 @@ class WebhookRegistrar:
         good, mended = self.is_good(hook), keys.webhook_repaired(hook.id)
         if not always and (good or self._redis.exists(mended)):
             return False
-        self._webex.update_webhook(hook.id, name=self._prefix + resource, target_url=self._target, secret=self._secret)
+        self._webex.update_webhook(
+            hook.id, name=self._prefix + resource, target_url=self._target, secret=self._secret
+        )
         self._redis.sadd(keys.webhooks_ours(), hook.id)
         if not good:
             self._redis.set(mended, "1", ex=BACK_OFF_S)
@@ -139,7 +149,9 @@ class WebhookRegistrar:
 
     def _create(self, resource: str) -> None:
         name = self._prefix + resource
-        made = self._webex.create_webhook(name=name, target_url=self._target, resource=resource, event=EVENT, secret=self._secret)
+        made = self._webex.create_webhook(
+            name=name, target_url=self._target, resource=resource, event=EVENT, secret=self._secret
+        )
         self._redis.sadd(keys.webhooks_ours(), made.id)
 
     def _delete(self, hook: Webhook) -> None:
@@ -154,12 +166,18 @@ def _others(hooks: Iterable[Webhook], kept: Iterable[Webhook | None]) -> list[We
 
 
 def _listens(hook: Webhook, resource: str) -> bool:
-    return hook.resource.lower() == resource.lower() and hook.event.lower() == EVENT and not hook.filter
+    return (
+        hook.resource.lower() == resource.lower()
+        and hook.event.lower() == EVENT
+        and not hook.filter
+    )
 
 
 def _logged(outcome: Outcome) -> Outcome:
     if outcome != Outcome():
-        log.info("webhooks", created=outcome.created, updated=outcome.updated, deleted=outcome.deleted)
+        log.info(
+            "webhooks", created=outcome.created, updated=outcome.updated, deleted=outcome.deleted
+        )
     return outcome
 
 

@@ -14,7 +14,12 @@ from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_scopes
+from jobs.microsoft.scopes import (
+    GRAPH_READ_SCOPES,
+    GRAPH_SETUP_SCOPES,
+    exchange_scope,
+    graph_scopes,
+)
 from jobs.microsoft.tokens import Tokens
 from jobs.model import Account, RunKind
 from jobs.runs.run import Run
@@ -63,11 +68,27 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
             tokens = Tokens(identity, cache, lambda renewed: save(runtime, run, renewed))
             graph = Graph(
                 http,
-                tokens.source(*graph_scopes(settings.graph_url, GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES)),
+                tokens.source(
+                    *graph_scopes(
+                        settings.graph_url,
+                        GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES,
+                    )
+                ),
                 settings.graph_url,
             )
             source = tokens.source(exchange_scope(settings.exchange_url))
-            exchange = InvokeCommand(http, source, settings.exchange_url, account.tenant_id, account.upn)
+            exchange = InvokeCommand(
+                http, source, settings.exchange_url, account.tenant_id, account.upn
+            )
             trace = open_trace(graph, exchange)
             documents = runtime.documents
-            yield StepContext(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: trace, documents=documents)
+            yield StepContext(
+                run,
+                settings,
+                runtime.store,
+                runtime.vault,
+                graph,
+                exchange,
+                lambda: trace,
+                documents=documents,
+            )

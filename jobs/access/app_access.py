@@ -19,7 +19,14 @@ from jobs.clouds.http import sync_client
 from jobs.microsoft.app_only import AppTokens, Ask, missing_in, roles_in
 from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES, OPTIONAL_APP_ROLES, exchange_scope, graph_default, names_in
+from jobs.microsoft.scopes import (
+    EXCHANGE_APP_ROLES,
+    GRAPH_APP_ROLES,
+    OPTIONAL_APP_ROLES,
+    exchange_scope,
+    graph_default,
+    names_in,
+)
 from jobs.settings import Settings
 from jobs.storage import codec, keys
 
@@ -42,7 +49,9 @@ class AppAccess:
 
         Such roles are a risk, but not an error (CHECKLIST A6).
         """
-        return tuple(sorted({*self.roles} - {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES, *EXCHANGE_APP_ROLES}))
+        return tuple(
+            sorted({*self.roles} - {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES, *EXCHANGE_APP_ROLES})
+        )
 
 
 def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
@@ -53,7 +62,11 @@ def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
 
 def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
     """Return all stored grants, sorted by tenant."""
-    found = (codec.load(raw, AppAccess) for raw in redis.hvals(keys.app_access()) if isinstance(raw, bytes))
+    found = (
+        codec.load(raw, AppAccess)
+        for raw in redis.hvals(keys.app_access())
+        if isinstance(raw, bytes)
+    )
     return tuple(sorted(found, key=lambda access: access.tenant))
 
 
@@ -71,7 +84,10 @@ def drop(redis: Redis, access: AppAccess) -> None:
 def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     """Return the roles that a token must carry, for each resource's scope."""
     graph = names_in(settings.graph_url, GRAPH_APP_ROLES)
-    return {graph_default(settings.graph_url): graph, exchange_scope(settings.exchange_url): EXCHANGE_APP_ROLES}
+    return {
+        graph_default(settings.graph_url): graph,
+        exchange_scope(settings.exchange_url): EXCHANGE_APP_ROLES,
+    }
 
 
 def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> Ask:
@@ -84,7 +100,9 @@ def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = No
     return ask
 
 
-def prove(settings: Settings, tenant: str, by: str, documents: DiscoveryCache | None = None) -> AppAccess:
+def prove(
+    settings: Settings, tenant: str, by: str, documents: DiscoveryCache | None = None
+) -> AppAccess:
     """Return the grant as the tenant's tokens show it.
 
     The parameters that the browser brings back from the consent page prove nothing, so they are not
@@ -96,12 +114,23 @@ def prove(settings: Settings, tenant: str, by: str, documents: DiscoveryCache | 
     """
     ask = asker(settings, tenant, documents)
     tokens = {scope: ask(scope) for scope in needed(settings)}
-    lacking = [name for scope, names in needed(settings).items() for name in missing_in(tokens[scope], names)]
+    lacking = [
+        name
+        for scope, names in needed(settings).items()
+        for name in missing_in(tokens[scope], names)
+    ]
     if lacking:
         raise Forbidden("app_roles_missing", CloudReply("entra", code=", ".join(lacking)))
-    return AppAccess(tenant, now(), by, tuple(sorted(role for token in tokens.values() for role in roles_in(token))))
+    return AppAccess(
+        tenant,
+        now(),
+        by,
+        tuple(sorted(role for token in tokens.values() for role in roles_in(token))),
+    )
 
 
-def tokens_of(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> AppTokens:
+def tokens_of(
+    settings: Settings, tenant: str, documents: DiscoveryCache | None = None
+) -> AppTokens:
     """Return the token source for one check, or for all channels of one tenant."""
     return AppTokens(asker(settings, tenant, documents), needed(settings))

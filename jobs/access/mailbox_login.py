@@ -54,7 +54,12 @@ class OwnSignIns:
         every = list(rows)
         numbered = any(self._numbers(row) & self.numbers for row in every)
         return [
-            row for row in every if not (self._numbers(row) & self.numbers or (self._unsure(row, numbered=numbered) and self._near(row)))
+            row
+            for row in every
+            if not (
+                self._numbers(row) & self.numbers
+                or (self._unsure(row, numbered=numbered) and self._near(row))
+            )
         ]
 
     def _unsure(self, row: SignInRow, *, numbered: bool) -> bool:
@@ -73,7 +78,12 @@ def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
     ``made`` are the lines that :func:`jobs.clouds.call_log.record_calls` collects.
     """
     at = now().timestamp()
-    numbers = {number.lower(): at for line in made if line.startswith("entra ") for number in _ID.findall(line)}
+    numbers = {
+        number.lower(): at
+        for line in made
+        if line.startswith("entra ")
+        for number in _ID.findall(line)
+    }
     if not numbers:
         return
     with redis.pipeline() as together:
@@ -87,7 +97,8 @@ def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
     """Return the stored sign-ins of the mailbox's checks."""
     rows: Any = redis.zrange(keys.own_sign_ins(mailbox), 0, -1, withscores=True)
     return OwnSignIns(
-        frozenset(number.decode() for number, _ in rows), tuple(datetime.fromtimestamp(float(score), UTC) for _, score in rows)
+        frozenset(number.decode() for number, _ in rows),
+        tuple(datetime.fromtimestamp(float(score), UTC) for _, score in rows),
     )
 
 
@@ -135,7 +146,10 @@ async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
     Raises:
         CloudError: when no token can be obtained.
     """
-    secret, cache = (ctx.vault.get(sealed.of(ctx.channel.mailbox)) for sealed in (Sealed.CHECK_SECRET, Sealed.CHECK_SESSION))
+    secret, cache = (
+        ctx.vault.get(sealed.of(ctx.channel.mailbox))
+        for sealed in (Sealed.CHECK_SECRET, Sealed.CHECK_SESSION)
+    )
     if secret is None or cache is None:
         return None
     token = await asyncio.to_thread(_token, ctx, login, secret, cache)
@@ -160,9 +174,20 @@ def last_success(redis: Redis, mailbox: str) -> datetime | None:
 def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
     with sync_client(ctx.settings) as http, call_log.record_calls() as made:
         try:
-            identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret, documents=ctx.documents)
-            token, renewed = identity.token(cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True)
+            identity = Identity(
+                ctx.settings.login_url,
+                http,
+                login.tenant,
+                login.client_id,
+                secret,
+                documents=ctx.documents,
+            )
+            token, renewed = identity.token(
+                cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True
+            )
         finally:
-            record_sign_in(ctx.store.redis, ctx.channel.mailbox, made)  # the sign-in log shows it next to Webex Connect's sign-ins
+            record_sign_in(
+                ctx.store.redis, ctx.channel.mailbox, made
+            )  # the sign-in log shows it next to Webex Connect's sign-ins
     ctx.vault.put(Sealed.CHECK_SESSION.of(ctx.channel.mailbox), renewed, SIGN_IN_S)
     return token

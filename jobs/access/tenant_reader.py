@@ -112,13 +112,19 @@ class TenantReader:
         if self.granted is None or self.tokens is None or self.tokens.ended is None:
             return None
         app_access.drop(self.runtime.store.redis, self.granted)
-        data = {"question": "app_access", "cause": "app_access_withdrawn", "code": self.tokens.ended.code}
+        data = {
+            "question": "app_access",
+            "cause": "app_access_withdrawn",
+            "code": self.tokens.ended.code,
+        }
         return Event(Kind.PROBLEM, now(), data=data)
 
 
 @asynccontextmanager
 async def open_reader(
-    runtime: Runtime, tenant: str, reads: tuple[SingleFlight, SingleFlight, SingleFlight] | None = None
+    runtime: Runtime,
+    tenant: str,
+    reads: tuple[SingleFlight, SingleFlight, SingleFlight] | None = None,
 ) -> AsyncIterator[TenantReader]:
     """Open the read-only clients of a tenant; ``tenant`` is empty if it is not known.
 
@@ -131,10 +137,20 @@ async def open_reader(
     at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), SingleFlight())
     pace = RateLimiter(LIMITS, TraceCallHistory(runtime.store.redis, tenant))
     async with async_client(settings) as http:
-        graph = ReadingGraph(http, _source(tokens, graph_default(settings.graph_url)), settings.graph_url, at_graph, pace)
+        graph = ReadingGraph(
+            http,
+            _source(tokens, graph_default(settings.graph_url)),
+            settings.graph_url,
+            at_graph,
+            pace,
+        )
         source = _source(tokens, exchange_scope(settings.exchange_url))
-        exchange = ReadingExchange(http, source, settings.exchange_url, tenant, "", at_exchange, pace)
-        yield TenantReader(runtime, graph, exchange, open_trace(graph, exchange), granted, tokens, once)
+        exchange = ReadingExchange(
+            http, source, settings.exchange_url, tenant, "", at_exchange, pace
+        )
+        yield TenantReader(
+            runtime, graph, exchange, open_trace(graph, exchange), granted, tokens, once
+        )
 
 
 def _source(tokens: AppTokens | None, scope: str) -> TokenSource:

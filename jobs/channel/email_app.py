@@ -77,7 +77,11 @@ async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
 
 def _is_outdated(ctx: StepContext, given: str, app: Json) -> bool:
     """Return whether another client ID than the app's was given out, and this run makes no new secret to be given out with it."""
-    return bool(given) and "client_secret" not in ctx.run.changed and given.lower() != lower_of(app, "appId")
+    return (
+        bool(given)
+        and "client_secret" not in ctx.run.changed
+        and given.lower() != lower_of(app, "appId")
+    )
 
 
 async def present_app(ctx: StepContext) -> Json:
@@ -86,7 +90,9 @@ async def present_app(ctx: StepContext) -> Json:
     Raises:
         NotFound: when it does not exist, or this replica of the directory does not know it yet.
     """
-    return (await find_app(ctx) if known_ids(ctx) else None) or await ctx.graph.application(app_key(ctx))
+    return (await find_app(ctx) if known_ids(ctx) else None) or await ctx.graph.application(
+        app_key(ctx)
+    )
 
 
 async def app_of_run(ctx: StepContext) -> Json | None:
@@ -156,18 +162,30 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
     Each is a pair (resource, id). The service principals are read only for permissions that are not
     the bot's own.
     """
-    resources = sorted({resource for resource, _ in _foreign_permissions(ctx, app)} & {EXCHANGE_APP_ID, GRAPH_APP_ID})
-    return unknown_to(app, {each: found for each in resources if (found := await ctx.graph.service_principal(each))})
+    resources = sorted(
+        {resource for resource, _ in _foreign_permissions(ctx, app)}
+        & {EXCHANGE_APP_ID, GRAPH_APP_ID}
+    )
+    return unknown_to(
+        app,
+        {each: found for each in resources if (found := await ctx.graph.service_principal(each))},
+    )
 
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
     """Return what the app declares beside our own permissions, as (resource, id)."""
     ours = _own_permissions(ctx)
-    return [(resource, permission) for resource, permission, _ in declared(app) if permission not in ours]
+    return [
+        (resource, permission)
+        for resource, permission, _ in declared(app)
+        if permission not in ours
+    ]
 
 
 def _own_permissions(ctx: StepContext) -> set[str]:
-    return {ctx.fact(name).lower() for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")}
+    return {
+        ctx.fact(name).lower() for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")
+    }
 
 
 def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
@@ -175,7 +193,10 @@ def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
 
     ``uris`` are the redirect URIs that the bot set. The result is empty if no such content exists.
     """
-    unnamed = {"key:seen.app_permission": _foreign_permissions(ctx, app), "key:seen.app_certificate": app.get("keyCredentials")}
+    unnamed = {
+        "key:seen.app_permission": _foreign_permissions(ctx, app),
+        "key:seen.app_certificate": app.get("keyCredentials"),
+    }
     strange = [
         *(uri for uri in redirect_uris(app) if uri not in uris),
         *map(_secret_name, foreign_secrets(app)),
@@ -191,7 +212,11 @@ def secrets_of(app: Json | None) -> list[Json]:
 
 def foreign_secrets(app: Json | None) -> list[Json]:
     """Return the secrets of the app that this bot has not made."""
-    return [secret for secret in secrets_of(app) if not text_of(secret, "displayName").startswith(SECRETS)]
+    return [
+        secret
+        for secret in secrets_of(app)
+        if not text_of(secret, "displayName").startswith(SECRETS)
+    ]
 
 
 def _secret_name(secret: Json) -> str:
@@ -259,7 +284,11 @@ async def update(ctx: StepContext, app: Json) -> None:
 
 def _new(ctx: StepContext) -> Json:
     lock = {"isEnabled": True, "allProperties": True}
-    return {**_body(ctx, {}), "displayName": display_name(ctx.channel.mailbox), "servicePrincipalLockConfiguration": lock}
+    return {
+        **_body(ctx, {}),
+        "displayName": display_name(ctx.channel.mailbox),
+        "servicePrincipalLockConfiguration": lock,
+    }
 
 
 def _body(ctx: StepContext, app: Json, unknown: Iterable[tuple[str, str]] = ()) -> Json:

@@ -30,7 +30,9 @@ _CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
 LONGEST = 254
 LONGEST_URL = 200
 for _name in ("invalid", "local", "localhost", "test"):
-    email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)  # the package's documented way to allow the names of closed networks
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(
+        _name
+    )  # the package's documented way to allow the names of closed networks
 _SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 
 
@@ -73,23 +75,33 @@ def read_address(text: str) -> str:
 def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     """Read the inputs of the first card, including the mailbox if the command did not name it."""
     errors: dict[str, Text] = {}
-    mailbox = channel.mailbox or _try(lambda: read_address(values.get("mailbox", "")), "mailbox", errors)
+    mailbox = channel.mailbox or _try(
+        lambda: read_address(values.get("mailbox", "")), "mailbox", errors
+    )
     callback = _try(lambda: read_callback(values.get("callback_url", "")), "callback_url", errors)
-    forwarding = _try(lambda: read_address(values.get("forwarding_address", "")), "forwarding_address", errors)
+    forwarding = _try(
+        lambda: read_address(values.get("forwarding_address", "")), "forwarding_address", errors
+    )
     if mailbox and forwarding == mailbox:
         errors["forwarding_address"] = Text("typed.forwarding_is_mailbox")
     chosen = {**_DEFAULTS, **values}
     errors |= _wrong_choices(chosen)
     if errors:
         return ChannelForm(None, errors)
-    months, profile, keep = int(chosen["lifetime"]), Profile(chosen["profile"]), KEEP_COPY[chosen["keep_copy"]]
+    months, profile, keep = (
+        int(chosen["lifetime"]),
+        Profile(chosen["profile"]),
+        KEEP_COPY[chosen["keep_copy"]],
+    )
     asked = replace(channel, mailbox=mailbox, callback_url=callback, forwarding_address=forwarding)
     return ChannelForm(replace(asked, keep_copy=keep, lifetime_months=months, profile=profile), {})
 
 
 def _wrong_choices(chosen: Mapping[str, str]) -> dict[str, Text]:
     """Return what is wrong with the fields in which something is chosen, not typed."""
-    return {field: why for field, (choices, why) in _CHOICES.items() if chosen[field] not in choices}
+    return {
+        field: why for field, (choices, why) in _CHOICES.items() if chosen[field] not in choices
+    }
 
 
 def read_callback(text: str) -> str:

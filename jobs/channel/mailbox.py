@@ -25,7 +25,9 @@ async def mailbox_row(ctx: StepContext, cmdlet: str = "Get-Mailbox") -> Exchange
     """
     rows = await ctx.exchange.run(cmdlet, {"Identity": ctx.channel.mailbox})
     if not rows:
-        raise NotFound("not_found", CloudReply("exchange", httpx.codes.OK, message=f"{cmdlet}: an empty list"))
+        raise NotFound(
+            "not_found", CloudReply("exchange", httpx.codes.OK, message=f"{cmdlet}: an empty list")
+        )
     return rows[0]
 
 

@@ -72,17 +72,30 @@ class BulkCheck:
         async with self.tenants:
             if self.over(SLICE_S):
                 return
-            async with tenant_reader.open_reader(self.runtime, name, (ReadCache(), ReadCache(), self.reads)) as seen:
+            async with tenant_reader.open_reader(
+                self.runtime, name, (ReadCache(), ReadCache(), self.reads)
+            ) as seen:
                 at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
-                await asyncio.gather(*(self.channel(seen, channel, at_once) for channel in channels))
+                await asyncio.gather(
+                    *(self.channel(seen, channel, at_once) for channel in channels)
+                )
             if ended := seen.revoked_event():
                 self._tell(replace(ended, data={**ended.data, "question": f"app_access:{name}"}))
 
-    async def channel(self, seen: TenantReader, channel: Channel, at_once: asyncio.Semaphore) -> None:
+    async def channel(
+        self, seen: TenantReader, channel: Channel, at_once: asyncio.Semaphore
+    ) -> None:
         """Check one channel, also after the time for starting new tenants is over."""
         async with at_once:
             if not self.over(LONGEST_S):
-                self._tell(Event(Kind.FOUND, now(), step=channel.mailbox, finding=await self._verdict(seen, channel)))
+                self._tell(
+                    Event(
+                        Kind.FOUND,
+                        now(),
+                        step=channel.mailbox,
+                        finding=await self._verdict(seen, channel),
+                    )
+                )
 
     async def _verdict(self, seen: TenantReader, channel: Channel) -> Finding:
         """Return the finding for one channel.
@@ -96,14 +109,22 @@ class BulkCheck:
         except Exception:
             reference = new_reference()
             log.exception("check failed", mailbox=channel.mailbox, reference=reference)
-            return Finding(channel.mailbox, State.UNKNOWN, seen=Text("channels.failed", {"reference": reference}))
+            return Finding(
+                channel.mailbox,
+                State.UNKNOWN,
+                seen=Text("channels.failed", {"reference": reference}),
+            )
 
     async def _looked(self, seen: TenantReader, channel: Channel) -> Run:
         store = self.runtime.store
         brief = await asyncio.to_thread(brief_for, store, channel.mailbox)
-        draft = CheckBuffer(store, opening(channel, self.run.requester, RunKind.CHECK, self.run.origin, brief))
+        draft = CheckBuffer(
+            store, opening(channel, self.run.requester, RunKind.CHECK, self.run.origin, brief)
+        )
         run = draft.run
-        await Engine(seen.context(run, draft), steps_of(run), NoListener(), self.holds, self.runtime.shutdown).check(seen.allowed)
+        await Engine(
+            seen.context(run, draft), steps_of(run), NoListener(), self.holds, self.runtime.shutdown
+        ).check(seen.allowed)
         return draft.save()
 
     def _tell(self, event: Event) -> None:
@@ -122,7 +143,9 @@ async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
         return run.version
     work = BulkCheck(runtime, run, holds, time.monotonic())
     left = [mailbox for mailbox in mailboxes(run) if mailbox not in run.findings]
-    await asyncio.gather(*(work.tenant(name, channels) for name, channels in by_tenant(runtime, left).items()))
+    await asyncio.gather(
+        *(work.tenant(name, channels) for name, channels in by_tenant(runtime, left).items())
+    )
     if len(runtime.store.load(run.id).findings) < len(mailboxes(run)):
         return 0
     runtime.store.append(run.id, Event(Kind.CHECKED, now()))
@@ -155,12 +178,25 @@ def summarize(run: Run) -> Finding:
     verdict = judge(steps, found)
     mailbox = run.channel.mailbox
     if verdict.causes:
-        return Finding(mailbox, State.WRONG, cause=verdict.weighed[verdict.causes[0]].cause, facts={"step": verdict.causes[0]})
+        return Finding(
+            mailbox,
+            State.WRONG,
+            cause=verdict.weighed[verdict.causes[0]].cause,
+            facts={"step": verdict.causes[0]},
+        )
     if verdict.possible:
         return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
     if left := [finding for name, finding in found.items() if _left_out(steps[name], finding)]:
-        key = "not_looked_at" if all(finding.seen in GO_WITH_SIGN_IN for finding in left) else "not_read"
-        return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", {"count": str(len(left)), "all": str(len(found))}))
+        key = (
+            "not_looked_at"
+            if all(finding.seen in GO_WITH_SIGN_IN for finding in left)
+            else "not_read"
+        )
+        return Finding(
+            mailbox,
+            State.UNKNOWN,
+            seen=Text(f"channels.{key}", {"count": str(len(left)), "all": str(len(found))}),
+        )
     if verdict.warnings:
         return Finding(mailbox, State.WARNING, seen=Text("channels.noticed"))
     if not mail_flows(found):
@@ -175,7 +211,9 @@ def _left_out(step: Step, finding: Finding) -> bool:
     """
     if finding.state is not State.SKIPPED or finding.seen is None:
         return finding.state is State.UNKNOWN
-    return finding.seen.key == NEEDS_OTHER or (finding.seen in GO_WITH_SIGN_IN and app_may_read(step.reads))
+    return finding.seen.key == NEEDS_OTHER or (
+        finding.seen in GO_WITH_SIGN_IN and app_may_read(step.reads)
+    )
 
 
 class CheckBuffer(RunStore):
@@ -204,7 +242,9 @@ class CheckBuffer(RunStore):
         """The check has ended: keep it, as the channel's newest. Its record of who asked is the bulk check's own."""
         self.append(self._id, Event(Kind.CHECKED, now()))
         with self.redis.pipeline() as together:
-            together.rpush(keys.run_events(self._id), *(codec.dump(event) for event in self._events))
+            together.rpush(
+                keys.run_events(self._id), *(codec.dump(event) for event in self._events)
+            )
             together.expire(keys.run_events(self._id), CHECK_KEPT_S)
             together.execute()
         self.channels.set_last_check(self.run.channel.mailbox, self._id)

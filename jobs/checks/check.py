@@ -45,7 +45,9 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
         return False
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown).check({Access.NONE, Access.ADMIN})
+            await Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown).check(
+                {Access.NONE, Access.ADMIN}
+            )
     except SignInNeeded as error:
         data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
@@ -57,7 +59,13 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
 async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
     """Check without a sign-in, using the bot's own read access if the tenant grants it."""
     async with tenant_reader.open_reader(runtime, run.channel.tenant_id) as seen:
-        await Engine(seen.context(run, runtime.store), steps_of(run), runtime.listener, holds, runtime.shutdown).check(seen.allowed)
+        await Engine(
+            seen.context(run, runtime.store),
+            steps_of(run),
+            runtime.listener,
+            holds,
+            runtime.shutdown,
+        ).check(seen.allowed)
     if ended := seen.revoked_event():
         runtime.store.append(run.id, ended)
 
@@ -77,7 +85,9 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
     """
     runs = store.runs_of_mailbox(mailbox)
     given = [run for run in runs if "token_saved" in run.answers]
-    shared = bool(_newest(runs, "shared"))  # a shared mailbox is named by its address, and several users may sign in for it
+    shared = bool(
+        _newest(runs, "shared")
+    )  # a shared mailbox is named by its address, and several users may sign in for it
     return Brief(
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
         upn="" if shared else _newest(runs, "upn"),
@@ -105,7 +115,9 @@ def may_sign_in(run: Run) -> bool:
     """
     if run.account is not None:
         return run.checked is not None and lacks_role(run)
-    return any(f.state is State.SKIPPED and f.seen in GO_WITH_SIGN_IN for f in run.findings.values())
+    return any(
+        f.state is State.SKIPPED and f.seen in GO_WITH_SIGN_IN for f in run.findings.values()
+    )
 
 
 def may_be_granted(redis: Redis, run: Run) -> bool:
@@ -114,4 +126,9 @@ def may_be_granted(redis: Redis, run: Run) -> bool:
     The tenant must be known, and must not have granted access already.
     """
     tenant = run.channel.tenant_id
-    return bool(tenant) and run.account is None and may_sign_in(run) and app_access.grant_for(redis, tenant) is None
+    return (
+        bool(tenant)
+        and run.account is None
+        and may_sign_in(run)
+        and app_access.grant_for(redis, tenant) is None
+    )

@@ -49,17 +49,24 @@ def fix_context(store: RunStore, mailbox: str) -> Brief:
 
 
 def _without_consent(check: Run) -> bool:
-    return any(name in check.findings and check.findings[name].state is State.WARNING for name in CONSENT)
+    return any(
+        name in check.findings and check.findings[name].state is State.WARNING for name in CONSENT
+    )
 
 
 def verdict_of(check: Run) -> Verdict:
     """Return the verdict of a finished check."""
-    return judge(steps_of(check), {name: found for name, found in check.findings.items() if name in steps_of(check)})
+    return judge(
+        steps_of(check),
+        {name: found for name, found in check.findings.items() if name in steps_of(check)},
+    )
 
 
 def _dead_token(check: Run) -> str:
     verdict = verdict_of(check)
-    return next((cause for name in verdict.causes if (cause := verdict.weighed[name].cause) in GENERATE), "")
+    return next(
+        (cause for name in verdict.causes if (cause := verdict.weighed[name].cause) in GENERATE), ""
+    )
 
 
 def _is_news(check: Run, token_at: datetime | None) -> bool:

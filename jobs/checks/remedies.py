@@ -27,8 +27,12 @@ FIXED_BY = {
         "redirect_uri_is_spa",
         "reply_address_missing",
     ),
-    "service_principal": causes("service_principal_missing", "app_not_found", "app_disabled", "user_not_assigned"),
-    "client_secret": causes("client_secret_expired", "client_secret_expires_soon", "client_secret_gone"),
+    "service_principal": causes(
+        "service_principal_missing", "app_not_found", "app_disabled", "user_not_assigned"
+    ),
+    "client_secret": causes(
+        "client_secret_expired", "client_secret_expires_soon", "client_secret_gone"
+    ),
 }
 """Causes that each step can fix by a change, unless the step itself is known to be right."""
 SEVERAL = causes("app_disabled")
@@ -122,7 +126,11 @@ def whose_turn(verdict: Verdict) -> Turn:
     """Return the person who must act on the first cause: the approver if a plan of the bot fixes it."""
     if not verdict.causes:
         return Turn.NOBODY
-    return Turn.APPROVER if _fixing_step(verdict, verdict.causes[0]) else who_acts(verdict.weighed[verdict.causes[0]].cause)
+    return (
+        Turn.APPROVER
+        if _fixing_step(verdict, verdict.causes[0])
+        else who_acts(verdict.weighed[verdict.causes[0]].cause)
+    )
 
 
 def for_people(verdict: Verdict) -> tuple[str, ...]:
@@ -130,7 +138,9 @@ def for_people(verdict: Verdict) -> tuple[str, ...]:
 
     A fix asks for that new token itself.
     """
-    causes = (verdict.weighed[name].cause for name, step in _fixing_steps(verdict).items() if not step)
+    causes = (
+        verdict.weighed[name].cause for name, step in _fixing_steps(verdict).items() if not step
+    )
     return tuple(cause for cause in causes if cause not in GENERATE | {""})
 
 
@@ -152,7 +162,11 @@ def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]
 def _generate_button(channel: Channel, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
     """Return the button to Webex Connect, where a new token ends the first cause and the page is known."""
     page = page_of(channel)
-    return ("fix.generate_token", {"url": page}) if page and verdict.weighed[verdict.causes[0]].cause in GENERATE else None
+    return (
+        ("fix.generate_token", {"url": page})
+        if page and verdict.weighed[verdict.causes[0]].cause in GENERATE
+        else None
+    )
 
 
 def page_of(channel: Channel) -> str:
@@ -176,5 +190,7 @@ def _fixing_step(verdict: Verdict, name: str) -> str:
     """
     cause = verdict.weighed[name].cause
     able = [step for step, causes in FIXED_BY.items() if cause in causes]
-    unseen = [] if cause in SEVERAL else in_state(able, verdict.weighed, State.SKIPPED, State.UNKNOWN)
+    unseen = (
+        [] if cause in SEVERAL else in_state(able, verdict.weighed, State.SKIPPED, State.UNKNOWN)
+    )
     return next(iter([*in_state(able, verdict.weighed, State.WRONG), *unseen]), "")

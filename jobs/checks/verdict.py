@@ -20,7 +20,9 @@ MAIL_PATH = tuple(Station)
 PROOFS = ("copies", "answers")
 NOT_READ = "what_stops_mail_not_read"
 """Cause of a failure without a specific code if its possible explanation could not be read."""
-UNSPECIFIC = causes("mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed") | {""}
+UNSPECIFIC = causes(
+    "mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed"
+) | {""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ class Verdict:
     weighed: dict[str, Finding] = field(default_factory=dict)
 
 
-def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: bool = True) -> Verdict:
+def judge(
+    steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: bool = True
+) -> Verdict:
     """Return the verdict from the findings and from the steps, which say what explains what.
 
     Before the check is ``done``, a failure is not yet a cause if a finding is missing that could
@@ -51,7 +55,11 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
     count = promote_possible(steps, weigh(steps, findings))
     above = _explained(_wrong(steps, count), steps, count)
     roots = _root_causes(above)
-    certain = roots if done else tuple(name for name in roots if _needed(name, steps, findings) <= findings.keys())
+    certain = (
+        roots
+        if done
+        else tuple(name for name in roots if _needed(name, steps, findings) <= findings.keys())
+    )
     causes = _unique(certain, count)
     possible = _explained(_by(count, State.POSSIBLE), steps, count)
     symptoms = _symptoms(above | possible)
@@ -69,7 +77,9 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
 
 def mail_flows(findings: Mapping[str, Finding]) -> bool:
     """Return whether mail was seen to flow both ways: copies reach Webex Connect and answers leave."""
-    return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(map(has_overdue_mail, findings.values()))
+    return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(
+        map(has_overdue_mail, findings.values())
+    )
 
 
 def proves(finding: Finding) -> bool:
@@ -82,7 +92,9 @@ def has_overdue_mail(finding: Finding) -> bool:
     return finding.signals.unanswered is not None or finding.signals.unproven is not None
 
 
-def promote_possible(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+def promote_possible(
+    steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> dict[str, Finding]:
     """Return the findings, with possible causes made certain if they explain a wrong finding.
 
     A possible cause becomes certain if something is wrong that it explicitly explains, for example
@@ -100,19 +112,33 @@ def promote_possible(steps: Mapping[str, Step], findings: Mapping[str, Finding])
     return found | _only_explanation(wrong, steps, found)
 
 
-def _proving(name: str, wrong: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
+def _proving(
+    name: str, wrong: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> list[str]:
     """Return what is wrong and proves by its name that something possible is the cause."""
     explains = steps[name].diagnosis.explains
     proofs = (explains & {findings[name].cause} or explains) - UNSPECIFIC
-    return [each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)]
+    return [
+        each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)
+    ]
 
 
-def _blame(able: Collection[str], cause: str, finding: Finding, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Finding:
+def _blame(
+    able: Collection[str],
+    cause: str,
+    finding: Finding,
+    steps: Mapping[str, Step],
+    findings: Mapping[str, Finding],
+) -> Finding:
     stops = min((station(steps[each], findings[each]) for each in able), key=MAIL_PATH.index)
-    return replace(finding, state=State.WRONG, cause=cause, signals=finding.signals | Signals(station=stops))
+    return replace(
+        finding, state=State.WRONG, cause=cause, signals=finding.signals | Signals(station=stops)
+    )
 
 
-def _only_explanation(wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+def _only_explanation(
+    wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> dict[str, Finding]:
     """Return the possible findings that alone may explain a failure without a specific code.
 
     None of the findings that may explain the failure is certain, unread, or still missing.
@@ -131,30 +157,46 @@ def _single_possible(able: Collection[str], findings: Mapping[str, Finding]) -> 
     return possible if read and len(possible) == 1 else []
 
 
-def _may_explain(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
+def _may_explain(
+    name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> list[str]:
     """Return the steps that say they explain a failure without a specific code."""
     code = findings[name].cause
-    return [each for each in ancestors(name, steps) if code in UNSPECIFIC & steps[each].diagnosis.explains]
+    return [
+        each
+        for each in ancestors(name, steps)
+        if code in UNSPECIFIC & steps[each].diagnosis.explains
+    ]
 
 
 def _unread(finding: Finding) -> bool:
     """Return whether a person with more permissions could read this."""
-    return finding.state is State.UNKNOWN or (finding.state is State.SKIPPED and finding.seen in GO_WITH_SIGN_IN)
+    return finding.state is State.UNKNOWN or (
+        finding.state is State.SKIPPED and finding.seen in GO_WITH_SIGN_IN
+    )
 
 
-def _not_read(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+def _not_read(
+    causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> dict[str, Finding]:
     """Return the causes without a specific code whose possible explanation was not read.
 
     Each gets the cause ``NOT_READ``, because it cannot be treated as a separate cause.
     """
-    return {name: replace(findings[name], cause=NOT_READ) for name in causes if _has_unread(_may_explain(name, steps, findings), findings)}
+    return {
+        name: replace(findings[name], cause=NOT_READ)
+        for name in causes
+        if _has_unread(_may_explain(name, steps, findings), findings)
+    }
 
 
 def _has_unread(names: Iterable[str], findings: Mapping[str, Finding]) -> bool:
     return any(_unread(findings[name]) for name in names if name in findings)
 
 
-def _settling(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+def _settling(
+    causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> dict[str, Finding]:
     """Return the causes whose explanation has been fixed, with the cause for that case.
 
     Such a failure is older than the fix, or the change has not been replicated everywhere yet.
@@ -166,7 +208,9 @@ def _settling(causes: Collection[str], steps: Mapping[str, Step], findings: Mapp
     return told
 
 
-def _name_while_settling(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> str:
+def _name_while_settling(
+    name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> str:
     """Return what a failure is called where what may explain it is right by now, or the empty string."""
     right = in_state(ancestors(name, steps), findings, State.OK)
     names = (steps[each].diagnosis.settling.get(findings[name].cause) for each in right)
@@ -181,10 +225,14 @@ def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[s
 
 def _warnings(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> tuple[str, ...]:
     """Return the warnings, and the wrong findings that do not stop mail."""
-    return _by(findings, State.WARNING) + tuple(name for name in _by(findings, State.WRONG) if not steps[name].diagnosis.stops_mail)
+    return _by(findings, State.WARNING) + tuple(
+        name for name in _by(findings, State.WRONG) if not steps[name].diagnosis.stops_mail
+    )
 
 
-def _explained(names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, str]:
+def _explained(
+    names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> dict[str, str]:
     """Return each name with the wrong finding that explains it, or with an empty string."""
     wrong = _wrong(steps, findings)
     return {name: _nearest(name, wrong, steps, findings) for name in names}
@@ -212,14 +260,18 @@ def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding
     return ancestors(name, steps) | pending(name, steps, findings)
 
 
-def _since(causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Mapping[str, Finding]) -> datetime | None:
+def _since(
+    causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Mapping[str, Finding]
+) -> datetime | None:
     """Return when the first of these causes, or of what they bring about, began."""
     own_symptoms = (name for name, root in symptoms.items() if root in causes)
     theirs = (*causes, *in_state(own_symptoms, findings, State.WRONG))
     return min(filter(None, (findings[name].signals.since for name in theirs)), default=None)
 
 
-def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> str:
+def _nearest(
+    name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> str:
     """Return the wrong finding that explains this one, the earliest on the mail's path, or "" if none.
 
     A finding explains only what it can bring about: its own cause seen from elsewhere, one of its
@@ -227,19 +279,27 @@ def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findi
     second cause if the same cause is certain elsewhere.
     """
     code = findings[name].cause
-    able = {each for each in ancestors(name, steps) & set(wrong) if code in _brings_about(each, steps, findings)}
+    able = {
+        each
+        for each in ancestors(name, steps) & set(wrong)
+        if code in _brings_about(each, steps, findings)
+    }
     if findings[name].state is State.POSSIBLE or findings[name].signals.disproved_by is not None:
         able |= _same_elsewhere(name, wrong, steps, findings)
     return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
 
 
-def _same_elsewhere(name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> set[str]:
+def _same_elsewhere(
+    name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> set[str]:
     """Return what is wrong for the same cause, and is not brought about by this one."""
     same = {each for each in wrong if findings[each].cause == findings[name].cause}
     return {each for each in same - {name} if name not in ancestors(each, steps)}
 
 
-def _brings_about(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> frozenset[str]:
+def _brings_about(
+    name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> frozenset[str]:
     """Return the causes that a failure shows elsewhere: its own, those it explains, and a failure without a code."""
     own = findings[name].cause
     return UNSPECIFIC | {own} | steps[name].diagnosis.causes_elsewhere(own)

@@ -23,7 +23,11 @@ def weigh(steps: Steps, findings: Findings) -> dict[str, Finding]:
 
     Possible findings are changed if another finding disproves them.
     """
-    return {name: _reconsider(name, steps, findings) for name in findings if not _superseded(name, steps, findings)}
+    return {
+        name: _reconsider(name, steps, findings)
+        for name in findings
+        if not _superseded(name, steps, findings)
+    }
 
 
 def pending(name: str, steps: Steps, findings: Findings) -> set[str]:
@@ -31,7 +35,11 @@ def pending(name: str, steps: Steps, findings: Findings) -> set[str]:
 
     Before they are inspected, nothing is certain.
     """
-    return {each for each in (*steps[name].diagnosis.superseded_by, *_disproof(name, steps, findings)) if each in steps}
+    return {
+        each
+        for each in (*steps[name].diagnosis.superseded_by, *_disproof(name, steps, findings))
+        if each in steps
+    }
 
 
 def _reconsider(name: str, steps: Steps, findings: Findings) -> Finding:
@@ -44,17 +52,23 @@ def _reconsider(name: str, steps: Steps, findings: Findings) -> Finding:
 def _as_certain(name: str, steps: Steps, findings: Findings) -> Finding:
     """Return the finding; a failure that is uncertain is only possible."""
     finding = findings[name]
-    uncertain = finding.state is State.WRONG and steps[name].diagnosis.is_uncertain(finding, findings)
+    uncertain = finding.state is State.WRONG and steps[name].diagnosis.is_uncertain(
+        finding, findings
+    )
     return replace(finding, state=State.POSSIBLE) if uncertain else finding
 
 
 def _can_be_disproved(finding: Finding) -> bool:
     """Tell whether it is only possible, or a failure that names what disproves it."""
-    return finding.state is State.POSSIBLE or (finding.state is State.WRONG and finding.signals.disproved_by is not None)
+    return finding.state is State.POSSIBLE or (
+        finding.state is State.WRONG and finding.signals.disproved_by is not None
+    )
 
 
 def _is_disproved(name: str, steps: Steps, findings: Findings) -> bool:
-    return _any_succeeded_since(_disproof(name, steps, findings), name, steps, findings) or _superseded_nearer(name, steps, findings)
+    return _any_succeeded_since(
+        _disproof(name, steps, findings), name, steps, findings
+    ) or _superseded_nearer(name, steps, findings)
 
 
 def _superseded_nearer(name: str, steps: Steps, findings: Findings) -> bool:
@@ -63,7 +77,10 @@ def _superseded_nearer(name: str, steps: Steps, findings: Findings) -> bool:
     Then this finding is history too.
     """
     seen = (each for each in steps[name].diagnosis.caused_by if each in findings)
-    return any(_is_same_failure(findings[each], findings[name]) and _superseded(each, steps, findings) for each in seen)
+    return any(
+        _is_same_failure(findings[each], findings[name]) and _superseded(each, steps, findings)
+        for each in seen
+    )
 
 
 def _is_same_failure(nearer: Finding, finding: Finding) -> bool:
@@ -82,7 +99,9 @@ def _superseded(name: str, steps: Steps, findings: Findings) -> bool:
     return _any_succeeded_since(later, name, steps, findings)
 
 
-def _any_succeeded_since(healers: Iterable[str], name: str, steps: Steps, findings: Findings) -> bool:
+def _any_succeeded_since(
+    healers: Iterable[str], name: str, steps: Steps, findings: Findings
+) -> bool:
     return any(_succeeded_since(each, name, steps, findings) for each in healers)
 
 
@@ -96,7 +115,9 @@ def _succeeded_since(healer: str, name: str, steps: Steps, findings: Findings) -
     good = findings.get(healer)
     if good is None or good.state is not State.OK:
         return False
-    return good.signals.at is None or _is_late_enough(good, findings[name], findings, steps[healer].diagnosis.grace)
+    return good.signals.at is None or _is_late_enough(
+        good, findings[name], findings, steps[healer].diagnosis.grace
+    )
 
 
 def _is_late_enough(good: Finding, failed: Finding, findings: Findings, grace: timedelta) -> bool:

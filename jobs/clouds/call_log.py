@@ -32,4 +32,8 @@ def record(service: str, what: str, status: int, ids: RequestIds) -> None:
     """Record an answered call if a collector is active."""
     made = _MADE.get()
     if made is not None:
-        made.append(" ".join((service, what, str(status), *(f"{name}={value}" for name, value in ids.items()))))
+        made.append(
+            " ".join(
+                (service, what, str(status), *(f"{name}={value}" for name, value in ids.items()))
+            )
+        )

@@ -107,7 +107,9 @@ _ENTRA_ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
 )
 
 #: AADSTS number -> meaning (facts section 5).
-ENTRA: dict[int, Meaning] = {code: Meaning(cause, kind) for cause, kind, codes in _ENTRA_ROWS for code in codes}
+ENTRA: dict[int, Meaning] = {
+    code: Meaning(cause, kind) for cause, kind, codes in _ENTRA_ROWS for code in codes
+}
 
 #: OAuth's own ``error`` value, for an answer without an AADSTS number.
 OAUTH: dict[str, Meaning] = {
@@ -130,26 +132,55 @@ GRAPH_PHRASES: tuple[Phrase, ...] = (
         "secret_forbidden_by_policy",
         ErrorKind.FORBIDDEN,
     ),
-    _phrase(r"NoBackingApplicationObject|does not reference a valid application object", "directory_settling", ErrorKind.NOT_REPLICATED),
+    _phrase(
+        r"NoBackingApplicationObject|does not reference a valid application object",
+        "directory_settling",
+        ErrorKind.NOT_REPLICATED,
+    ),
     _phrase(r"Not a valid reference update", "directory_settling", ErrorKind.NOT_REPLICATED),
     _phrase(r"Permission being assigned already exists", "already_there", ErrorKind.ALREADY_EXISTS),
-    _phrase(r"Another object with the same value for property", "already_there", ErrorKind.ALREADY_EXISTS),
-    _phrase(r"Request_MultipleObjectsWithSameKeyValue|entry already exists|already present", "already_there", ErrorKind.ALREADY_EXISTS),
-    _phrase(r"Request_ResourceNotFound|Directory_ObjectNotFound|No password credential found", "not_found", ErrorKind.NOT_FOUND),
+    _phrase(
+        r"Another object with the same value for property",
+        "already_there",
+        ErrorKind.ALREADY_EXISTS,
+    ),
+    _phrase(
+        r"Request_MultipleObjectsWithSameKeyValue|entry already exists|already present",
+        "already_there",
+        ErrorKind.ALREADY_EXISTS,
+    ),
+    _phrase(
+        r"Request_ResourceNotFound|Directory_ObjectNotFound|No password credential found",
+        "not_found",
+        ErrorKind.NOT_FOUND,
+    ),
     _phrase(r"Authorization_RequestDenied", "directory_role_missing", ErrorKind.FORBIDDEN),
     _phrase(r"InvalidAuthenticationToken", "access_token_refused", ErrorKind.SIGN_IN_NEEDED),
 )
 
 #: Words in answers of Exchange, most specific first (facts 2.4 and 3.5).
 EXCHANGE_PHRASES: tuple[Phrase, ...] = (
-    _phrase(r"Organization is already enabled for customization", "already_there", ErrorKind.ALREADY_EXISTS),
+    _phrase(
+        r"Organization is already enabled for customization",
+        "already_there",
+        ErrorKind.ALREADY_EXISTS,
+    ),
     _phrase(
         r"isn.?t currently allowed in your organization|first need to run the command:? *Enable-OrganizationCustomization",
         "customization_needed",
     ),
-    _phrase(r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already exists", "already_there", ErrorKind.ALREADY_EXISTS),
-    _phrase(r"ManagementObjectNotFoundException|couldn.?t be found on", "not_found", ErrorKind.NOT_FOUND),
-    _phrase(r"ParameterTransformationException|AmbiguousParameterSetException|Invalid cmdlet parameters", "exchange_parameter_wrong"),
+    _phrase(
+        r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already exists",
+        "already_there",
+        ErrorKind.ALREADY_EXISTS,
+    ),
+    _phrase(
+        r"ManagementObjectNotFoundException|couldn.?t be found on", "not_found", ErrorKind.NOT_FOUND
+    ),
+    _phrase(
+        r"ParameterTransformationException|AmbiguousParameterSetException|Invalid cmdlet parameters",
+        "exchange_parameter_wrong",
+    ),
     _phrase(r"Expired or Invalid pagination request", "exchange_answer_cut"),
 )
 
@@ -157,13 +188,19 @@ EXCHANGE_PHRASES: tuple[Phrase, ...] = (
 #: 5.7.1 any refusal, and 5.2.2 is a sender's limit only if the words say so.
 SMTP_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"SmtpClientAuthentication is disabled for the Tenant", "smtp_auth_off_for_tenant"),
-    _phrase(r"SmtpClientAuthentication is disabled for the Mailbox|smtp_auth_disabled", "smtp_auth_off_for_mailbox"),
+    _phrase(
+        r"SmtpClientAuthentication is disabled for the Mailbox|smtp_auth_disabled",
+        "smtp_auth_off_for_mailbox",
+    ),
     _phrase(r"security defaults policy", "blocked_by_security_defaults"),
     _phrase(r"the user credentials were incorrect", "smtp_password_login"),
     _phrase(r"did not meet the criteria to be authenticated|\b5\.7\.139\b", "smtp_login_blocked"),
     _phrase(r"\b5\.7\.30\b|Basic authentication is not supported", "smtp_password_login"),
     _phrase(r"\b5\.7\.57\b", "smtp_not_authenticated"),
-    _phrase(r"\b5\.7\.60\b|\b5\.2\.252\b|SendAsDenied|Client does not have permissions to send as", "send_as_denied"),
+    _phrase(
+        r"\b5\.7\.60\b|\b5\.2\.252\b|SendAsDenied|Client does not have permissions to send as",
+        "send_as_denied",
+    ),
     _phrase(
         r"concurrent connection|\b4\.3\.2\b.*(?:concurrent|connection limit|(?<!recipient )thread limit|too many)|sender thread limit",
         "smtp_too_many_connections",
@@ -171,17 +208,26 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
     ),
     _phrase(r"\b5\.7\.520\b|does not allow external forwarding", "forwarding_blocked"),
     _phrase(r"\b5\.1\.8\b", "sender_restricted"),
-    _phrase(rf"{_code('5.7.705', '5.7.708', '5.7.750')}|tenant has exceeded threshold", "tenant_sending_blocked"),
+    _phrase(
+        rf"{_code('5.7.705', '5.7.708', '5.7.750')}|tenant has exceeded threshold",
+        "tenant_sending_blocked",
+    ),
     _phrase(rf"{_code('5.1.90', '5.7.232', '5.7.233')}|submission ?quota", "sending_limit_reached"),
     _phrase(rf"{_code('5.2.2')}|QuotaExceededException", "mailbox_full"),
     _phrase(
         rf"{_code('5.7.12', '5.7.13', '5.7.133', '5.7.134', '5.7.135', '5.7.136')}|RESOLVER\.RST\.(?:AuthRequired|SenderNotAuthenticated)",
         "mailbox_internal_only",
     ),
-    _phrase(rf"{_code('5.7.124', '5.7.129')}|RESOLVER\.RST\.NotAuthorized", "mailbox_senders_listed"),
+    _phrase(
+        rf"{_code('5.7.124', '5.7.129')}|RESOLVER\.RST\.NotAuthorized", "mailbox_senders_listed"
+    ),
     _phrase(rf"{_code('5.4.6', '5.4.14')}|Hop count exceeded", "mail_loop"),
     _phrase(r"\b5\.7\.3\b|\b5\.7\.8\b", "smtp_token_refused", ErrorKind.SIGN_IN_NEEDED),
-    _phrase(r"\b4\.3\.2\b|\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]", "smtp_busy", ErrorKind.TRANSIENT),
+    _phrase(
+        r"\b4\.3\.2\b|\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]",
+        "smtp_busy",
+        ErrorKind.TRANSIENT,
+    ),
 )
 
 #: Causes that our own write can have for some minutes: retried only in that window (CHECKLIST J7).

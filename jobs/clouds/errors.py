@@ -27,7 +27,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from jobs.clouds.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, REPLICATION_CAUSES, SMTP_PHRASES, ErrorKind, Meaning
+from jobs.clouds.causes import (
+    ENTRA,
+    EXCHANGE_PHRASES,
+    GRAPH_PHRASES,
+    REPLICATION_CAUSES,
+    SMTP_PHRASES,
+    ErrorKind,
+    Meaning,
+)
 from jobs.model import Evidence
 from jobs.redact import without_secrets
 
@@ -102,13 +110,22 @@ class CloudError(Exception):
 
     kind: ClassVar[ErrorKind] = ErrorKind.REJECTED
 
-    def __init__(self, cause: str, said: CloudReply, *, retry_after: float | None = None, unsent: bool = False) -> None:
+    def __init__(
+        self,
+        cause: str,
+        said: CloudReply,
+        *,
+        retry_after: float | None = None,
+        unsent: bool = False,
+    ) -> None:
         super().__init__(cause)
         self.cause = cause
         self.service = said.service
         self.status = said.status
         self.code = said.code
-        self.message = without_secrets(_UNPRINTABLE.sub(" ", said.message)).strip()[:_LONGEST_MESSAGE]
+        self.message = without_secrets(_UNPRINTABLE.sub(" ", said.message)).strip()[
+            :_LONGEST_MESSAGE
+        ]
         self.ids = said.ids
         self.retry_after = retry_after
         self.unsent = unsent
@@ -135,14 +152,21 @@ class CloudError(Exception):
         """
         known = any(each.cause for each in find_causes(f"{self.code} {self.message}"))
         message = self.message.partition(" Trace ID:")[0] if known else self.message
-        words = message if self.code in message else " ".join(part for part in (self.code, message) if part)
+        words = (
+            message
+            if self.code in message
+            else " ".join(part for part in (self.code, message) if part)
+        )
         return words if known or not words else with_ids(words, self.ids.items())
 
     def evidence(self) -> tuple[Evidence, ...]:
         """Return facts that a reader can verify: the service's text with its code, then each ID."""
         code = "" if self.code in self.message else self.code
         words = " ".join(part for part in (str(self.status or ""), code, self.message) if part)
-        return (Evidence(self.service, words or self.cause), *(Evidence(name, value) for name, value in self.ids.items()))
+        return (
+            Evidence(self.service, words or self.cause),
+            *(Evidence(name, value) for name, value in self.ids.items()),
+        )
 
 
 def with_ids(words: str, ids: Iterable[tuple[str, str]]) -> str:
@@ -202,7 +226,17 @@ class TruncatedAnswer(MalformedAnswer):
 
 
 _CLASSES: dict[ErrorKind, type[CloudError]] = {
-    each.kind: each for each in (Transient, NotReplicatedYet, SignInNeeded, Forbidden, NotFound, AlreadyExists, Rejected, MalformedAnswer)
+    each.kind: each
+    for each in (
+        Transient,
+        NotReplicatedYet,
+        SignInNeeded,
+        Forbidden,
+        NotFound,
+        AlreadyExists,
+        Rejected,
+        MalformedAnswer,
+    )
 }
 
 
@@ -248,10 +282,20 @@ def first_cause(lines: Iterable[str]) -> str:
 
     Deferrals do not count, because they pass. The result is empty if none is found.
     """
-    return next((found.cause for line in lines for found in find_causes(line) if found.cause and found.cause not in _PASSING), "")
+    return next(
+        (
+            found.cause
+            for line in lines
+            for found in find_causes(line)
+            if found.cause and found.cause not in _PASSING
+        ),
+        "",
+    )
 
 
-_REPLY_LINE = re.compile(r"\W*(?:S: )?(?P<status>[245]\d\d)(?P<more>[ -])(?P<code>[245]\.\d{1,3}\.\d{1,3}\b)?(?P<words>.*)")
+_REPLY_LINE = re.compile(
+    r"\W*(?:S: )?(?P<status>[245]\d\d)(?P<more>[ -])(?P<code>[245]\.\d{1,3}\.\d{1,3}\b)?(?P<words>.*)"
+)
 
 
 def _in_one_line(text: str) -> str:
@@ -264,11 +308,18 @@ def _in_one_line(text: str) -> str:
     begun: re.Match[str] | None = None
     for line in text.splitlines():
         found = _REPLY_LINE.fullmatch(line)
-        if found and begun and found["status"] == begun["status"] and found["code"] in {begun["code"], None}:
+        if (
+            found
+            and begun
+            and found["status"] == begun["status"]
+            and found["code"] in {begun["code"], None}
+        ):
             lines[-1] += f" {found['words'].strip()}"
         else:
             begun = found
-            lines.append(f"{found['status']} {found['code'] or ''}{found['words']}" if found else line)
+            lines.append(
+                f"{found['status']} {found['code'] or ''}{found['words']}" if found else line
+            )
         begun = begun if found and found["more"] == "-" else None
     return "\n".join(lines)
 
@@ -286,7 +337,9 @@ def _phrase_causes(text: str) -> Iterator[KnownError]:
             for phrase in phrases:
                 match = phrase.pattern.search(line)
                 if match:
-                    yield KnownError(phrase.meaning.cause, _code_near(line, match), at + match.start())
+                    yield KnownError(
+                        phrase.meaning.cause, _code_near(line, match), at + match.start()
+                    )
                     break
         at += len(line)
 

@@ -15,7 +15,15 @@ import httpx
 import structlog
 
 from jobs.clouds import call_log
-from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, RequestIds, Transient, TruncatedAnswer
+from jobs.clouds.errors import (
+    CloudError,
+    CloudReply,
+    MalformedAnswer,
+    Rejected,
+    RequestIds,
+    Transient,
+    TruncatedAnswer,
+)
 from jobs.clouds.retry import PATIENCE, RetryPolicy, may_repeat, parse_retry_after
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
@@ -28,7 +36,9 @@ _CONNECT_SECONDS = 5.0
 _REPEATABLE = frozenset({"GET", "HEAD", "PATCH", "PUT", "DELETE"})
 
 
-def async_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+def async_client(
+    settings: Settings, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
     """Return the client for Graph and Exchange, which must be closed using ``async with``.
 
     It follows no redirects and connects only to the configured hosts.
@@ -38,13 +48,21 @@ def async_client(settings: Settings, transport: httpx.AsyncBaseTransport | None 
     async def check(request: httpx.Request) -> None:
         guard(request)
 
-    return httpx.AsyncClient(verify=http_context(), timeout=_timeout(READ_SECONDS), transport=transport, event_hooks={"request": [check]})
+    return httpx.AsyncClient(
+        verify=http_context(),
+        timeout=_timeout(READ_SECONDS),
+        transport=transport,
+        event_hooks={"request": [check]},
+    )
 
 
 def sync_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> httpx.Client:
     """Return a client with the same rules for msal, which is synchronous."""
     return httpx.Client(
-        verify=http_context(), timeout=_timeout(READ_SECONDS), transport=transport, event_hooks={"request": [_Guard.of(settings)]}
+        verify=http_context(),
+        timeout=_timeout(READ_SECONDS),
+        transport=transport,
+        event_hooks={"request": [_Guard.of(settings)]},
     )
 
 
@@ -64,7 +82,9 @@ class _Guard:
 
     def __call__(self, request: httpx.Request) -> None:
         if request.url.host.lower() not in self.hosts:
-            raise Rejected("host_not_allowed", CloudReply("graph", code=request.url.host), unsent=True)
+            raise Rejected(
+                "host_not_allowed", CloudReply("graph", code=request.url.host), unsent=True
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +146,11 @@ Slot = Callable[[], AbstractAsyncContextManager[None]]
 
 
 async def request(
-    client: httpx.AsyncClient, call: Call, judge: Judge, policy: RetryPolicy = PATIENCE, turn: Slot = nullcontext
+    client: httpx.AsyncClient,
+    call: Call,
+    judge: Judge,
+    policy: RetryPolicy = PATIENCE,
+    turn: Slot = nullcontext,
 ) -> Response:
     """Send, and send again where the policy allows it; each time in its ``turn``.
 
@@ -139,23 +163,45 @@ async def request(
             return await _once(client, call, judge)
 
     try:
-        return await policy.call_async(once, lambda error: may_repeat(error, repeatable=call.repeats))
+        return await policy.call_async(
+            once, lambda error: may_repeat(error, repeatable=call.repeats)
+        )
     except TimeoutError as late:
-        raise Transient("timed_out", CloudReply(call.service, message=f"no answer in {policy.total_s:g} s")) from late
+        raise Transient(
+            "timed_out", CloudReply(call.service, message=f"no answer in {policy.total_s:g} s")
+        ) from late
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
     sent = RequestIds(client_request_id=str(uuid4()))
-    headers = {"Accept": "application/json", **call.headers, "client-request-id": sent.client_request_id}
-    outgoing = client.build_request(call.method, call.address, headers=headers, json=call.body, timeout=_timeout(call.read_seconds))
+    headers = {
+        "Accept": "application/json",
+        **call.headers,
+        "client-request-id": sent.client_request_id,
+    }
+    outgoing = client.build_request(
+        call.method,
+        call.address,
+        headers=headers,
+        json=call.body,
+        timeout=_timeout(call.read_seconds),
+    )
     began = time.monotonic()
     try:
         response = await _send(client, outgoing, call, sent)
     except CloudError as lost:
         _note(call, lost.status, sent)
         raise
-    log.debug("call", service=call.service, id=sent.client_request_id, status=response.status_code, seconds=time.monotonic() - began)
-    ids = RequestIds(request_id=response.headers.get("request-id", ""), client_request_id=sent.client_request_id)
+    log.debug(
+        "call",
+        service=call.service,
+        id=sent.client_request_id,
+        status=response.status_code,
+        seconds=time.monotonic() - began,
+    )
+    ids = RequestIds(
+        request_id=response.headers.get("request-id", ""), client_request_id=sent.client_request_id
+    )
     _note(call, response.status_code, ids)
     if not response.is_success:
         raise _timed(judge(response, ids), response)
@@ -168,17 +214,24 @@ def _note(call: Call, status: int, ids: RequestIds) -> None:
         call_log.record(call.service, call.name, status, ids)
 
 
-async def _send(client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, ids: RequestIds) -> httpx.Response:
+async def _send(
+    client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, ids: RequestIds
+) -> httpx.Response:
     try:
         response = await client.send(outgoing, stream=True)
     except httpx.RequestError as error:
         unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
         cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
-        raise Transient(cause, CloudReply(call.service, message=repr(error), ids=ids), unsent=unsent) from error
+        raise Transient(
+            cause, CloudReply(call.service, message=repr(error), ids=ids), unsent=unsent
+        ) from error
     try:
         await response.aread()
     except httpx.RequestError as error:
-        raise TruncatedAnswer("answer_unreadable", CloudReply(call.service, response.status_code, message=repr(error), ids=ids)) from error
+        raise TruncatedAnswer(
+            "answer_unreadable",
+            CloudReply(call.service, response.status_code, message=repr(error), ids=ids),
+        ) from error
     finally:
         await response.aclose()
     return response
@@ -203,5 +256,6 @@ def _json(response: httpx.Response, call: Call, ids: RequestIds) -> Any:
     except (ValueError, RecursionError) as error:
         kind = response.headers.get("content-type", "no content type")
         raise MalformedAnswer(
-            "answer_unreadable", CloudReply(call.service, response.status_code, message=f"{kind}: not JSON", ids=ids)
+            "answer_unreadable",
+            CloudReply(call.service, response.status_code, message=f"{kind}: not JSON", ids=ids),
         ) from error

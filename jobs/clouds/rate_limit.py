@@ -154,7 +154,9 @@ class RateLimiter:
         except CloudError as error:
             if error.cause == "throttled":
                 hold = error.retry_after or limit.seconds
-                window.closed_until = time.monotonic() + (min(hold, LONGEST_HOLD_S) if limit.waits else hold)
+                window.closed_until = time.monotonic() + (
+                    min(hold, LONGEST_HOLD_S) if limit.waits else hold
+                )
             raise
         finally:
             window.end()

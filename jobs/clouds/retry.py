@@ -21,7 +21,9 @@ Judge = Callable[[Exception], bool]
 """Whether the request that failed with this error may be sent again."""
 
 
-class _Tries(Iterable[AbstractContextManager[Any]], AsyncIterable[AbstractContextManager[Any]], Protocol):
+class _Tries(
+    Iterable[AbstractContextManager[Any]], AsyncIterable[AbstractContextManager[Any]], Protocol
+):
     """The attempts of one request, for a thread and for a task."""
 
 

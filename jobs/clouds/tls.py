@@ -21,7 +21,9 @@ def ssl_context() -> ssl.SSLContext:
     bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")
     if bundle:
         path = Path(bundle)
-        context.load_verify_locations(cafile=None if path.is_dir() else bundle, capath=bundle if path.is_dir() else None)
+        context.load_verify_locations(
+            cafile=None if path.is_dir() else bundle, capath=bundle if path.is_dir() else None
+        )
     return context
 
 
@@ -30,7 +32,12 @@ def http_context() -> ssl.SSLContext:
 
     It is not for SMTP: httpx makes it offer ``http/1.1``.
     """
-    return _kept(*(os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")))
+    return _kept(
+        *(
+            os.environ.get(name, "")
+            for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+        )
+    )
 
 
 @cache

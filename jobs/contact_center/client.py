@@ -35,7 +35,11 @@ async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> An
         CloudError: when the request fails; the text is the service's own.
     """
     async with async_client(settings) as http:
-        return (await request(http, call, lambda response, ids: judge(call.service, response, ids), policy)).data
+        return (
+            await request(
+                http, call, lambda response, ids: judge(call.service, response, ids), policy
+            )
+        ).data
 
 
 def judge(service: str, response: httpx.Response, ids: RequestIds) -> CloudError:
@@ -43,10 +47,15 @@ def judge(service: str, response: httpx.Response, ids: RequestIds) -> CloudError
 
     It carries the code and the text from the answer.
     """
-    meaning = _BY_STATUS.get(response.status_code) or (_AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED)
+    meaning = _BY_STATUS.get(response.status_code) or (
+        _AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED
+    )
     body = _body(response)
     words = value(body, "description", "message", "error")
-    return error_for(meaning, CloudReply(service, response.status_code, value(body, "code", "errorCode"), words, ids))
+    return error_for(
+        meaning,
+        CloudReply(service, response.status_code, value(body, "code", "errorCode"), words, ids),
+    )
 
 
 def value(body: object, *names: str) -> str:

@@ -19,7 +19,16 @@ from jobs.clouds.retry import RetryPolicy
 from jobs.contact_center.client import ask, value
 from jobs.settings import Settings
 
-_CLOSED = frozenset({"servicerestored", "postincidentreviewpublished", "falsepositive", "resolved", "mitigated", "completed"})
+_CLOSED = frozenset(
+    {
+        "servicerestored",
+        "postincidentreviewpublished",
+        "falsepositive",
+        "resolved",
+        "mitigated",
+        "completed",
+    }
+)
 _WEBEX_WORDS = ("contact center", "webex connect", "webex engage", "digital channel")
 _QUICK = RetryPolicy(attempts=1, total_s=3.0)
 
@@ -33,14 +42,23 @@ class Incident:
     since: datetime | None = None
 
 
-def microsoft_incidents(rows: Iterable[Mapping[str, Any]], services: frozenset[str]) -> tuple[Incident, ...]:
+def microsoft_incidents(
+    rows: Iterable[Mapping[str, Any]], services: frozenset[str]
+) -> tuple[Incident, ...]:
     """Return the open incidents of these services, newest first.
 
     ``services`` are names or IDs in lower case. Advisories are left out, because there are always
     some.
     """
-    issues = (issue for row in rows if _is_of(row, services) for issue in dicts_in(row.get("issues")))
-    return _newest_first([_incident(issue, ("id",), ("title",), "startDateTime") for issue in filter(_open_incident, issues)])
+    issues = (
+        issue for row in rows if _is_of(row, services) for issue in dicts_in(row.get("issues"))
+    )
+    return _newest_first(
+        [
+            _incident(issue, ("id",), ("title",), "startDateTime")
+            for issue in filter(_open_incident, issues)
+        ]
+    )
 
 
 async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
@@ -49,12 +67,32 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
     Raises:
         CloudError: when the status page does not answer, or answers without a list of incidents.
     """
-    body = await ask(settings, Call("webex-status", "GET", f"{settings.status_url}/unresolved-incidents.json", read_seconds=3.0), _QUICK)
+    body = await ask(
+        settings,
+        Call(
+            "webex-status",
+            "GET",
+            f"{settings.status_url}/unresolved-incidents.json",
+            read_seconds=3.0,
+        ),
+        _QUICK,
+    )
     rows = as_dict(body).get("incidents")
     if not isinstance(rows, list):
-        raise MalformedAnswer("answer_unreadable", CloudReply("webex-status", 200, message="no list of incidents"))
-    found = [row for row in dicts_in(rows) if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED]
-    return _newest_first([_incident(row, ("publicationId", "incidentNumber", "id"), ("name",), "created_at") for row in found])
+        raise MalformedAnswer(
+            "answer_unreadable", CloudReply("webex-status", 200, message="no list of incidents")
+        )
+    found = [
+        row
+        for row in dicts_in(rows)
+        if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED
+    ]
+    return _newest_first(
+        [
+            _incident(row, ("publicationId", "incidentNumber", "id"), ("name",), "created_at")
+            for row in found
+        ]
+    )
 
 
 def _is_of(row: Mapping[str, Any], services: frozenset[str]) -> bool:
@@ -76,7 +114,9 @@ def _concerns_mail(row: Mapping[str, Any]) -> bool:
     return row.get("commercial") is not False and any(word in words for word in _WEBEX_WORDS)
 
 
-def _incident(row: Mapping[str, Any], ids: Sequence[str], titles: Sequence[str], since: str) -> Incident:
+def _incident(
+    row: Mapping[str, Any], ids: Sequence[str], titles: Sequence[str], since: str
+) -> Incident:
     return Incident(value(row, *ids), value(row, *titles), parse(row.get(since)))
 
 

@@ -37,7 +37,9 @@ class Task:
 
     def is_for(self, mailbox: str, app: str = "") -> bool:
         """Return whether the destination is this mailbox, or the app known to belong to it."""
-        return self.destination.lower() == mailbox or (bool(app) and self.destination.lower() == app.lower())
+        return self.destination.lower() == mailbox or (
+            bool(app) and self.destination.lower() == app.lower()
+        )
 
     def came_of(self, sender: str, at: datetime) -> bool:
         """Return whether the task may result from a mail of ``sender`` at ``at`` or later.
@@ -105,7 +107,12 @@ async def _pages(settings: Settings, since: datetime) -> tuple[tuple[Task, ...],
 
 
 async def _page(settings: Settings, since: datetime) -> list[Task]:
-    span = {"from": _milliseconds(since), "to": _milliseconds(now()), "channelTypes": "email", "pageSize": str(_MOST)}
+    span = {
+        "from": _milliseconds(since),
+        "to": _milliseconds(now()),
+        "channelTypes": "email",
+        "pageSize": str(_MOST),
+    }
     org = {"orgId": settings.contact_center_org} if settings.contact_center_org else {}
     rows = await _rows(settings, "/v1/tasks", span | org)
     return list(filter(None, map(_task, rows)))
@@ -118,9 +125,14 @@ async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
         CloudError: as for :func:`email_tasks`.
     """
     path = f"/organization/{quote(settings.contact_center_org, safe='')}/v2/entry-point"
-    rows = await _rows(settings, path, {"filter": 'channelType=="EMAIL"', "page": "0", "pageSize": "100"})
+    rows = await _rows(
+        settings, path, {"filter": 'channelType=="EMAIL"', "page": "0", "pageSize": "100"}
+    )
     mine = [row for row in rows if value(row, "channelType").upper() in {"EMAIL", ""}]
-    return tuple(EntryPoint(value(row, "name"), _asset(row), value(row, "active").lower() != "false") for row in mine)
+    return tuple(
+        EntryPoint(value(row, "name"), _asset(row), value(row, "active").lower() != "false")
+        for row in mine
+    )
 
 
 def _asset(row: dict[str, Any]) -> str | None:
@@ -133,10 +145,14 @@ def _asset(row: dict[str, Any]) -> str | None:
 
 async def _rows(settings: Settings, path: str, params: dict[str, str]) -> list[dict[str, Any]]:
     headers = {"Authorization": f"Bearer {settings.contact_center_token}"}
-    body = await ask(settings, Call("contact-center", "GET", settings.contact_center_url + path, params, headers))
+    body = await ask(
+        settings, Call("contact-center", "GET", settings.contact_center_url + path, params, headers)
+    )
     rows = body.get("data") if isinstance(body, dict) else body
     if not isinstance(rows, list):
-        raise MalformedAnswer("answer_unreadable", CloudReply("contact-center", 200, message="no list"))
+        raise MalformedAnswer(
+            "answer_unreadable", CloudReply("contact-center", 200, message="no list")
+        )
     return dicts_in(rows)
 
 
@@ -146,7 +162,9 @@ def _task(row: dict[str, Any]) -> Task | None:
     created = _moment(values.get("createdTime"))
     if value(values, "channelType").lower() not in {"email", ""} or created is None:
         return None
-    origin, destination, status = (value(values, name) for name in ("origin", "destination", "status"))
+    origin, destination, status = (
+        value(values, name) for name in ("origin", "destination", "status")
+    )
     return Task(value(row, "id"), origin, destination, status, created)
 
 

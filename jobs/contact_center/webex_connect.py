@@ -84,7 +84,9 @@ def explain(text: str) -> list[KnownError]:
     once: dict[str, KnownError] = {}
     for match in _CODE.finditer(text):
         if match[0] in _CAUSES or match[0] in OF_THE_RECIPIENT | _OTHERS:
-            once.setdefault(cause_of(match[0]), KnownError(cause_of(match[0]), match[0], match.start()))
+            once.setdefault(
+                cause_of(match[0]), KnownError(cause_of(match[0]), match[0], match.start())
+            )
     return list(once.values())
 
 
@@ -104,7 +106,14 @@ async def send(settings: Settings, mail: Mail) -> str:
         "requestedReceipts": ["submitted", "failed"],
         "notifyUrl": mail.notify,
     }
-    call = Call("connect", "POST", f"{settings.connect_url}/v2/messages", headers=_key(settings), body=body, repeatable=False)
+    call = Call(
+        "connect",
+        "POST",
+        f"{settings.connect_url}/v2/messages",
+        headers=_key(settings),
+        body=body,
+        repeatable=False,
+    )
     return value(await ask(settings, call), "messageId", "transid")
 
 
@@ -133,7 +142,11 @@ def receipt_of(body: object) -> Receipt | None:
     code = value(info, "code", "statusCode") or _STATUS_CODES.get(status.lower(), "")
     if not code:
         return None
-    return Receipt(code, value(info, "Description", "deliveryStatus", "status"), value(outer, "transid", "messageId"))
+    return Receipt(
+        code,
+        value(info, "Description", "deliveryStatus", "status"),
+        value(outer, "transid", "messageId"),
+    )
 
 
 def _inner(body: object, name: str) -> Mapping[str, Any]:

@@ -81,10 +81,15 @@ class Applier:
 
         A newer answer to the question in ``repeat_on`` asks for the change once more, so nothing is waited for then.
         """
-        made, repeat = self.recorder.run.changed.get(step.name), self.recorder.run.answers.get(step.repeat_on)
+        made, repeat = (
+            self.recorder.run.changed.get(step.name),
+            self.recorder.run.answers.get(step.repeat_on),
+        )
         if made is None or made.done is None:
             return False
-        return not (repeat is not None and repeat.at > made.done) and now() - made.done < SETTLES_FOR
+        return (
+            not (repeat is not None and repeat.at > made.done) and now() - made.done < SETTLES_FOR
+        )
 
     def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
         run = self.recorder.run
@@ -102,15 +107,21 @@ class Applier:
         """Show the changed lines on the plan for another approval, because they differ from the approved ones."""
         plan = self.recorder.run.plan
         if plan is not None and not all(plan.shows(change) for change in changes):
-            lines = tuple(replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes)
+            lines = tuple(
+                replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes
+            )
             data = {"plan": digest(plan.with_lines(lines))}
-            self.recorder.append(Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines))
+            self.recorder.append(
+                Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines)
+            )
 
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
         self.recorder.stop_if_requested()
         self._begun.add(step.name)
         own = tuple(line for line in changes if line.step == step.name)
-        self.recorder.append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own))
+        self.recorder.append(
+            Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own)
+        )
         ctx, inspector = self.recorder.ctx, Inspector(self.recorder)
         try:
             with call_log.record_calls() as made:
@@ -118,10 +129,16 @@ class Applier:
         except AlreadyExists:
             pass  # made by somebody else or by an earlier try: inspect decides
         except CloudError as error:
-            ctx.store.not_changed(ctx.run.id, step.name, {"cause": error.cause, "calls": "; ".join(made)})
+            ctx.store.not_changed(
+                ctx.run.id, step.name, {"cause": error.cause, "calls": "; ".join(made)}
+            )
             known = self._require_other_step(step, error) or step.explain_error(ctx, error)
             return known or inspector.finding_from(step, error)
-        self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data={"calls": "; ".join(made)} if made else {}))
+        self.recorder.append(
+            Event(
+                Kind.CHANGED, now(), step=step.name, data={"calls": "; ".join(made)} if made else {}
+            )
+        )
         return await inspector.verify(step)
 
     def _require_other_step(self, step: Step, error: CloudError) -> Finding | None:

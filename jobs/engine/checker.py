@@ -10,7 +10,13 @@ import structlog
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
-from jobs.engine.failures import NEEDS_SIGN_IN, SETTLES_FOR, finding_from_error, not_readable, wrote_within
+from jobs.engine.failures import (
+    NEEDS_SIGN_IN,
+    SETTLES_FOR,
+    finding_from_error,
+    not_readable,
+    wrote_within,
+)
 from jobs.engine.graph import StepGraph
 from jobs.engine.readiness import required_access
 from jobs.engine.recorder import Recorder
@@ -42,20 +48,31 @@ class Checker:
         Raises:
             LeaseLostError: another worker has the run.
         """
-        self._skip([step for step in self.steps.values() if required_access(step, self.allowed) is None])
-        await StepGraph(self.steps, self._check, lambda run, name: name in run.findings).run(self.recorder)
+        self._skip(
+            [step for step in self.steps.values() if required_access(step, self.allowed) is None]
+        )
+        await StepGraph(self.steps, self._check, lambda run, name: name in run.findings).run(
+            self.recorder
+        )
 
     def _skip(self, steps: Sequence[Step]) -> None:
         """Save the skipped steps in one write, because one by one they would delay the first real finding."""
         left = [step for step in steps if step.name not in self.recorder.run.findings]
         if left:
-            self.recorder.append(*(Event(Kind.FOUND, now(), step=step.name, finding=step.skipped(NEEDS_SIGN_IN)) for step in left))
+            self.recorder.append(
+                *(
+                    Event(Kind.FOUND, now(), step=step.name, finding=step.skipped(NEEDS_SIGN_IN))
+                    for step in left
+                )
+            )
 
     async def _check(self, step: Step) -> None:
         found = self.recorder.run.findings
         unmet = [need for need in step.needs if need in self.steps and not _is_enough(found[need])]
         if unmet:
-            self.recorder.queue(step, step.skipped(Text("skipped.needs_other", {"step": f"key:step.{unmet[0]}"})))
+            self.recorder.queue(
+                step, step.skipped(Text("skipped.needs_other", {"step": f"key:step.{unmet[0]}"}))
+            )
             return
         access = required_access(step, self.allowed)
         finding = await self._inspect(step, access)
@@ -70,7 +87,9 @@ class Checker:
         A check of many channels reads everything once.
         """
         ctx = self.recorder.ctx
-        recently = (wrote_within(run, SETTLES_FOR) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox))
+        recently = (
+            wrote_within(run, SETTLES_FOR) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
+        )
         return step.group == "entra" and not ctx.many and any(recently)
 
     async def _inspect(self, step: Step, access: Access | None) -> Finding:
@@ -95,7 +114,9 @@ class Checker:
             return await step.inspect(self.recorder.ctx)
         except DATA_ERRORS as odd:
             log.exception("an answer that the step cannot read", run=self.recorder.run.id)
-            raise MalformedAnswer("answer_unreadable", CloudReply("answer", message=type(odd).__name__)) from odd
+            raise MalformedAnswer(
+                "answer_unreadable", CloudReply("answer", message=type(odd).__name__)
+            ) from odd
 
 
 def _is_enough(finding: Finding) -> bool:

@@ -49,7 +49,11 @@ class Diagnosis:
         A setup and a fix see the same finding as wrong, and repair it.
         """
         flows = not self.stops_mail or finding.cause in self.warnings
-        return replace(finding, state=State.WARNING) if flows and finding.state is State.WRONG else finding
+        return (
+            replace(finding, state=State.WARNING)
+            if flows and finding.state is State.WRONG
+            else finding
+        )
 
     def causes_elsewhere(self, cause: str) -> frozenset[str]:
         """Return the causes of other steps that this one explains if it is wrong for ``cause``."""

@@ -25,12 +25,16 @@ ERRORS_SETTLE_FOR = timedelta(seconds=120)
 
 After that it is a real error. Errors that the directory itself reports as replication have longer.
 """
-ROLE_CAUSES = causes("directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed")
+ROLE_CAUSES = causes(
+    "directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed"
+)
 """Causes that also appear while a new role or consent is not replicated everywhere.
 
 Source: facts/microsoft.md 3.5 and 7.
 """
-NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE = (Text(f"skipped.{why}") for why in ("needs_sign_in", "not_by_itself", "not_at_exchange"))
+NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE = (
+    Text(f"skipped.{why}") for why in ("needs_sign_in", "not_by_itself", "not_at_exchange")
+)
 GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)
 """Reasons for skipping a step that a sign-in removes."""
 
@@ -40,7 +44,10 @@ def lacks_role(run: Run) -> bool:
 
     Another user may have it.
     """
-    return any(f.state is State.UNKNOWN and f.cause in ROLE_CAUSES and not f.until for f in run.findings.values())
+    return any(
+        f.state is State.UNKNOWN and f.cause in ROLE_CAUSES and not f.until
+        for f in run.findings.values()
+    )
 
 
 def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
@@ -96,8 +103,13 @@ def may_be_replication(error: CloudError, run: Run) -> bool:
         return False
     if error.cause in ROLE_CAUSES:
         made = [change.done for change in run.changed.values() if change.done]
-        return any(now() - moment < ERRORS_SETTLE_FOR for moment in (*made, *([run.signed_in] if run.signed_in else ())))
-    return error.service != "exchange" and wrote_within(run, SETTLES_FOR if isinstance(error, NotReplicatedYet) else ERRORS_SETTLE_FOR)
+        return any(
+            now() - moment < ERRORS_SETTLE_FOR
+            for moment in (*made, *([run.signed_in] if run.signed_in else ()))
+        )
+    return error.service != "exchange" and wrote_within(
+        run, SETTLES_FOR if isinstance(error, NotReplicatedYet) else ERRORS_SETTLE_FOR
+    )
 
 
 def wrote_within(run: Run, time: timedelta) -> bool:
@@ -107,4 +119,10 @@ def wrote_within(run: Run, time: timedelta) -> bool:
 
 def never_effective(step: Step) -> Finding:
     """Give up on the step: its change was made MAX_UNSEEN_CHANGES times and never took effect."""
-    return Finding(step.name, State.UNKNOWN, seen=Text("seen.never_shown"), cause="change_never_shown", waiting_for=Turn.ADMINISTRATOR)
+    return Finding(
+        step.name,
+        State.UNKNOWN,
+        seen=Text("seen.never_shown"),
+        cause="change_never_shown",
+        waiting_for=Turn.ADMINISTRATOR,
+    )

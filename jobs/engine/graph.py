@@ -39,13 +39,19 @@ class StepGraph:
         try:
             while True:
                 recorder.refresh()
-                for step in () if recorder.shutdown.requested() else self._ready(recorder.run, tried, tasks.values()):
+                for step in (
+                    ()
+                    if recorder.shutdown.requested()
+                    else self._ready(recorder.run, tried, tasks.values())
+                ):
                     tried[step.name] = retry_key(step, recorder.run)
                     tasks[asyncio.ensure_future(self._work_on(step))] = step.name
                 if not tasks:
                     recorder.stop_if_requested()
                     return
-                done, _ = await asyncio.wait(tasks, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(
+                    tasks, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED
+                )
                 _collect(done, tasks)
                 recorder.flush()
         finally:
@@ -58,7 +64,9 @@ class StepGraph:
         return [
             step
             for step in self.steps.values()
-            if step.name not in busy and self._is_open(run, step) and tried.get(step.name) != retry_key(step, run)
+            if step.name not in busy
+            and self._is_open(run, step)
+            and tried.get(step.name) != retry_key(step, run)
         ]
 
     def _is_open(self, run: Run, step: Step) -> bool:

@@ -75,15 +75,21 @@ class Inspector:
         """
         if may_be_replication(error, self.recorder.run):
             if error.cause in ROLE_CAUSES:
-                return replace(self.wait_for_replication(step, LET_IN, error.cause), evidence=error.evidence())
+                return replace(
+                    self.wait_for_replication(step, LET_IN, error.cause), evidence=error.evidence()
+                )
             return self.wait_for_replication(step)
         if isinstance(error, SignInNeeded):
             raise error
         return finding_from_error(step, error, self.recorder.run)
 
-    def wait_for_replication(self, step: Step, seen: Text = REPLICATION, cause: str = "") -> Finding:
+    def wait_for_replication(
+        self, step: Step, seen: Text = REPLICATION, cause: str = ""
+    ) -> Finding:
         """Return a waiting finding that is due again after the next pause of a parked run."""
-        return step.waits_for(Turn.TIME, seen, cause=cause, again_s=self.recorder.ctx.pause(step.name, PARK_S))
+        return step.waits_for(
+            Turn.TIME, seen, cause=cause, again_s=self.recorder.ctx.pause(step.name, PARK_S)
+        )
 
     async def _pause(self, step: Step, seconds: float) -> None:
         """Sleep, and show the wait on the card if it is long enough to be noticed."""

@@ -35,17 +35,25 @@ class Planner:
         """
         ctx = self.recorder.ctx
         automatic = {name: step for name, step in self.steps.items() if step.automatic}
-        again = {name for name, finding in ctx.run.findings.items() if is_due(finding) or finding.seen in NOT_INSPECTABLE}
+        again = {
+            name
+            for name, finding in ctx.run.findings.items()
+            if is_due(finding) or finding.seen in NOT_INSPECTABLE
+        }
 
         async def inspect(step: Step) -> None:
             self.recorder.queue(step, await self._inspect(step))
             again.discard(step.name)
 
         ctx.looking = True
-        await StepGraph(automatic, inspect, lambda run, name: name in run.findings and name not in again).run(self.recorder)
+        await StepGraph(
+            automatic, inspect, lambda run, name: name in run.findings and name not in again
+        ).run(self.recorder)
         ctx.looking = False
         changes = planned_changes(self.steps, ctx)
-        self.recorder.append(Event(Kind.PLANNED, now(), data={"plan": digest(changes)}, changes=changes))
+        self.recorder.append(
+            Event(Kind.PLANNED, now(), data={"plan": digest(changes)}, changes=changes)
+        )
 
     async def _inspect(self, step: Step) -> Finding:
         why = why_not_inspectable(step, self.recorder.run, self.steps)
@@ -54,9 +62,14 @@ class Planner:
 
 def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
     """Return the changes that would make the wrong findings right, in the order of the article."""
-    wrong = {name: finding for name, finding in ctx.run.findings.items() if finding.state is State.WRONG}
+    wrong = {
+        name: finding for name, finding in ctx.run.findings.items() if finding.state is State.WRONG
+    }
     return tuple(
-        _without_guess(change, wrong[name]) for name, step in steps.items() if name in wrong for change in step.plan(ctx, wrong[name])
+        _without_guess(change, wrong[name])
+        for name, step in steps.items()
+        if name in wrong
+        for change in step.plan(ctx, wrong[name])
     )
 
 

@@ -20,7 +20,14 @@ def retry_key(step: Step, run: Run) -> object:
     """Return a value that must change before a step that could not continue is tried again."""
     settled = tuple(run.settled(name) for name in step.after)
     answered = frozenset((question, answer.at) for question, answer in run.answers.items())
-    return settled, answered, frozenset(run.approvals), run.signed_in, run.plan and run.plan.id, step.name in run.demanded
+    return (
+        settled,
+        answered,
+        frozenset(run.approvals),
+        run.signed_in,
+        run.plan and run.plan.id,
+        step.name in run.demanded,
+    )
 
 
 def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Text | None:
@@ -29,7 +36,9 @@ def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Text | 
     It can be inspected if its needs hold, or exist with the facts that lead further. A part of a
     missing object is missing too, but that is never said of something that is only unknown.
     """
-    found = [run.findings.get(need) for need in step.needs if need in steps and not run.settled(need)]
+    found = [
+        run.findings.get(need) for need in step.needs if need in steps and not run.settled(need)
+    ]
     open_needs = [finding for finding in found if finding is None or not finding.facts]
     if any(map(_is_not_there, open_needs)):
         return None if step.inspect_unmet else NOTHING_YET
@@ -52,7 +61,12 @@ def must_wait(run: Run, step: str) -> bool:
     A run that wakes for another step does not ask that cloud earlier.
     """
     found = run.findings.get(step)
-    return found is not None and found.state is State.UNKNOWN and found.until is not None and not is_due(found)
+    return (
+        found is not None
+        and found.state is State.UNKNOWN
+        and found.until is not None
+        and not is_due(found)
+    )
 
 
 def required_access(step: Step, allowed: Collection[Access]) -> Access | None:

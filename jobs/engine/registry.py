@@ -21,7 +21,12 @@ def found_in(package: str, path: Iterable[str]) -> Iterator[Step]:
 
 
 def _is_step(kind: object, module: str) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Step) and kind.__module__ == module and not kind.__name__.startswith("_")
+    return (
+        isinstance(kind, type)
+        and issubclass(kind, Step)
+        and kind.__module__ == module
+        and not kind.__name__.startswith("_")
+    )
 
 
 def verified(steps: Mapping[str, Step]) -> dict[str, Step]:
@@ -47,7 +52,12 @@ def verified_diagnoses(steps: Mapping[str, Step]) -> dict[str, Step]:
     return dict(steps)
 
 
-def _require(step: Step, check: Callable[..., None], named: Mapping[str, Iterable[str]], *known: Collection[str]) -> None:
+def _require(
+    step: Step,
+    check: Callable[..., None],
+    named: Mapping[str, Iterable[str]],
+    *known: Collection[str],
+) -> None:
     for attribute, names in named.items():
         check(f"{step.name}.{attribute}", names, *known)
 

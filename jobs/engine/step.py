@@ -102,9 +102,17 @@ class Step(ABC):
 
     def change(self, before: Text, after: Text, scope: Scope, command: str) -> Change:
         """Return one reversible plan line about this step's object."""
-        return Change(self.name, self.article_row, Text(f"step.{self.name}"), before, after, scope, command)
+        return Change(
+            self.name, self.article_row, Text(f"step.{self.name}"), before, after, scope, command
+        )
 
-    def ok(self, seen: Text | None = None, *, facts: Mapping[str, str] | None = None, signals: Signals = NO_SIGNALS) -> Finding:
+    def ok(
+        self,
+        seen: Text | None = None,
+        *,
+        facts: Mapping[str, str] | None = None,
+        signals: Signals = NO_SIGNALS,
+    ) -> Finding:
         """Return the finding that the fact holds."""
         return Finding(self.name, State.OK, seen=seen, facts=dict(facts or {}), signals=signals)
 
@@ -121,14 +129,25 @@ class Step(ABC):
         The expected state is in the catalog under the step's name.
         """
         expected = Text(f"expected.{self.name}")
-        return Finding(self.name, State.WRONG, seen, expected, cause, facts=dict(facts or {}), signals=signals)
+        return Finding(
+            self.name, State.WRONG, seen, expected, cause, facts=dict(facts or {}), signals=signals
+        )
 
-    def possible(self, seen: Text, cause: str, *, facts: Mapping[str, str] | None = None, signals: Signals = NO_SIGNALS) -> Finding:
+    def possible(
+        self,
+        seen: Text,
+        cause: str,
+        *,
+        facts: Mapping[str, str] | None = None,
+        signals: Signals = NO_SIGNALS,
+    ) -> Finding:
         """Return the finding that this may be the reason why mail stops.
 
         It does not block a setup, and a check looks for proof.
         """
-        return replace(self.wrong(seen, cause=cause, facts=facts, signals=signals), state=State.POSSIBLE)
+        return replace(
+            self.wrong(seen, cause=cause, facts=facts, signals=signals), state=State.POSSIBLE
+        )
 
     def waits_for(
         self,
@@ -145,7 +164,15 @@ class Step(ABC):
         """
         until = now() + timedelta(seconds=again_s) if again_s else None
         known = dict(facts or {})
-        return Finding(self.name, State.WAITING, seen=seen, cause=cause, waiting_for=turn, until=until, facts=known)
+        return Finding(
+            self.name,
+            State.WAITING,
+            seen=seen,
+            cause=cause,
+            waiting_for=turn,
+            until=until,
+            facts=known,
+        )
 
     def skipped(self, reason: Text) -> Finding:
         """Return the finding that the step was skipped, with a reason; it never counts as OK."""

@@ -50,7 +50,9 @@ class Reversal(_Past):
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return the last run's plan line reversed."""
         line = self.past.change
-        back = replace(line, before=finding.seen or line.after, after=self.past.before, warning=False)
+        back = replace(
+            line, before=finding.seen or line.after, after=self.past.before, warning=False
+        )
         command = self.step.undo_command(ctx, self.past)
         note = Text(f"note.undo_{self.name}") if self.step.undo_note else None
         return (replace(back, command=command, note=note, reversible=not self.step.irreversible),)
@@ -73,9 +75,14 @@ def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
 
     Each waits until everything that depends on it is undone or left as it is.
     """
-    on_top = {name: {other for other in run.past if name in _below(other, steps)} for name in run.past}
+    on_top = {
+        name: {other for other in run.past if name in _below(other, steps)} for name in run.past
+    }
     known = {name: past for name, past in run.past.items() if name in steps}
-    return {name: _reversal(steps[name], past, tuple(sorted(on_top[name]))) for name, past in known.items()}
+    return {
+        name: _reversal(steps[name], past, tuple(sorted(on_top[name])))
+        for name, past in known.items()
+    }
 
 
 def _reversal(step: Step, past: RecordedChange, after: tuple[str, ...]) -> Step:
@@ -117,7 +124,12 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
     past: RecordedChange | None = None
     for run in takewhile(lambda run: not _was_put_back(run, name), reversed(runs)):
         changed = run.changed.get(name)
-        if run.kind is RunKind.UNDO or changed is None or not changed.changes or not changed.before.values:
+        if (
+            run.kind is RunKind.UNDO
+            or changed is None
+            or not changed.changes
+            or not changed.before.values
+        ):
             continue
         if past is not None and changed.values_after and changed.values_after != past.values_before:
             break
@@ -130,7 +142,9 @@ def _was_put_back(run: Run, name: str) -> bool:
     if run.kind is not RunKind.UNDO:
         return False
     changed, found = run.changed.get(name), run.findings.get(name)
-    return (changed is not None and changed.done is not None) or (found is not None and found.state is State.OK)
+    return (changed is not None and changed.done is not None) or (
+        found is not None and found.state is State.OK
+    )
 
 
 def _before(later: RecordedChange | None, run: Run, changed: Changed) -> RecordedChange:

@@ -47,7 +47,9 @@ class Undoable(Step):
             CloudError: as for :meth:`inspect`.
         """
 
-    def compare_with_recorded(self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]) -> Finding:
+    def compare_with_recorded(
+        self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]
+    ) -> Finding:
         """For :meth:`inspect_undo`: the values as they are now (``seen`` in words), against how they were and how the runs left them.
 
         ``made`` are the values that :meth:`apply` sets: where no run read back what it had left, they count in its place.
@@ -56,6 +58,9 @@ class Undoable(Step):
         left = past.values_after or made
         if values == past.values_before:
             return self.ok(Text("seen.undo_back", {"seen": seen}))
-        if any(value not in {left.get(name), past.values_before.get(name)} for name, value in values.items()):
+        if any(
+            value not in {left.get(name), past.values_before.get(name)}
+            for name, value in values.items()
+        ):
             return self.left_alone(Text("seen.undo_changed_since", {"seen": seen}))
         return self.wrong(past.change.after if past.values_after else verbatim(seen))

@@ -25,12 +25,17 @@ AT_CONNECT = frozenset({GONE, UNANSWERED})
 """Causes with which the copy left Exchange and is stopped at Webex Connect."""
 LOST = "mail_not_delivered"
 """Cause if it is known only that the mail did not arrive."""
-OF_THE_SENDER = frozenset({"send_as_denied", "sender_restricted", "sending_limit_reached", "tenant_sending_blocked"})
+OF_THE_SENDER = frozenset(
+    {"send_as_denied", "sender_restricted", "sending_limit_reached", "tenant_sending_blocked"}
+)
 _OF_THE_RECIPIENT = frozenset({"mailbox_full", "mailbox_internal_only", "mailbox_senders_listed"})
 _NOBODY = re.compile(r"\b5\.1\.10?\b|\b5\.4\.1\b|RecipientNotFound|user unknown", re.IGNORECASE)
 """Pattern with which a mail server says that it does not know an address."""
 _FINAL = re.compile(r"\b5\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")
-_EXPIRED = re.compile(r"(?<![\w.])(?:4\.4\.(?:[127]|31\d)|5\.4\.3(?:00|1\d))(?!\w|\.\d)|message expired", re.IGNORECASE)
+_EXPIRED = re.compile(
+    r"(?<![\w.])(?:4\.4\.(?:[127]|31\d)|5\.4\.3(?:00|1\d))(?!\w|\.\d)|message expired",
+    re.IGNORECASE,
+)
 """Pattern of failed connections, and of mail that expired in the queue.
 
 Source: Microsoft's page on non-delivery reports, 4.4.7, 4.4.316, 5.4.300.

@@ -48,7 +48,11 @@ class MailFlow:
         """
         done = list(filter(_is_settled, rows))
         begun = takewhile(_is_begun, rows)
-        return cls(next((row for row in done if row.status.went_on), None), tuple(takewhile(stopped, done)), tuple(begun))
+        return cls(
+            next((row for row in done if row.status.went_on), None),
+            tuple(takewhile(stopped, done)),
+            tuple(begun),
+        )
 
     @property
     def refused(self) -> tuple[TraceRow, ...]:
@@ -80,14 +84,20 @@ def _is_begun(row: TraceRow) -> bool:
     return row.status in _UNDER_WAY and not stopped(row)
 
 
-def without_copy(arrived: Sequence[TraceRow], copies: Sequence[TraceRow], mailbox: str, since: datetime | None) -> tuple[TraceRow, ...]:
+def without_copy(
+    arrived: Sequence[TraceRow], copies: Sequence[TraceRow], mailbox: str, since: datetime | None
+) -> tuple[TraceRow, ...]:
     """Return mails from others of which no copy was delivered, newest first.
 
     They arrived after the last delivered copy and after ``since``.
     """
     handed = _ids(_that_went_on(copies))
     last = max(filter(None, (_last_good(copies), since)), default=None)
-    lost = (row for row in _that_went_on(arrived) if row.message_id not in handed and _of_others(row, mailbox))
+    lost = (
+        row
+        for row in _that_went_on(arrived)
+        if row.message_id not in handed and _of_others(row, mailbox)
+    )
     return tuple(row for row in lost if last is None or row.received > last)
 
 
@@ -105,10 +115,14 @@ def _ids(rows: Sequence[TraceRow]) -> set[str]:
     return {row.message_id for row in rows}
 
 
-def _without_row(mails: Sequence[TraceRow], copies: Sequence[TraceRow], patience: timedelta) -> tuple[TraceRow, ...]:
+def _without_row(
+    mails: Sequence[TraceRow], copies: Sequence[TraceRow], patience: timedelta
+) -> tuple[TraceRow, ...]:
     """Return the mails that are older than that, and of whose copies there is no row."""
     begun = _ids(copies)
-    return tuple(row for row in mails if row.message_id not in begun and now() - row.received > patience)
+    return tuple(
+        row for row in mails if row.message_id not in begun and now() - row.received > patience
+    )
 
 
 def never_copied(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
@@ -147,7 +161,11 @@ def habit(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> timedelta:
 
 def _waits(mail: TraceRow, answers: Sequence[TraceRow]) -> list[timedelta]:
     """Return after how long each answer to a mail left."""
-    return [answer.received - mail.received for answer in answers if _is_about(answer, mail) and answer.received >= mail.received]
+    return [
+        answer.received - mail.received
+        for answer in answers
+        if _is_about(answer, mail) and answer.received >= mail.received
+    ]
 
 
 def _of_others(row: TraceRow, mailbox: str) -> bool:

@@ -91,7 +91,9 @@ class TraceRow:
 class Trace(Protocol):
     """Search for messages and their history."""
 
-    async def find(self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = "") -> tuple[TraceRow, ...]:
+    async def find(
+        self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
+    ) -> tuple[TraceRow, ...]:
         """Return the rows since then, newest first.
 
         The time range is at most 10 days. ``subject`` is part of the subject. Empty parameters do
@@ -113,7 +115,9 @@ class GraphTrace:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
-    async def find(self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = "") -> tuple[TraceRow, ...]:
+    async def find(
+        self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
+    ) -> tuple[TraceRow, ...]:
         """See :meth:`Trace.find`."""
         wanted = TraceFilter(*_interval(since), recipient, sender, subject)
         rows = await self._graph.message_traces(wanted)
@@ -122,7 +126,10 @@ class GraphTrace:
     async def details(self, row: TraceRow) -> tuple[str, ...]:
         """See :meth:`Trace.details`."""
         events = await self._graph.message_trace_details(row.id, row.recipient)
-        return tuple(_event_text(event, ("dateTime", "event", "action", "description", "data")) for event in events)
+        return tuple(
+            _event_text(event, ("dateTime", "event", "action", "description", "data"))
+            for event in events
+        )
 
 
 class CmdletTrace:
@@ -135,13 +142,21 @@ class CmdletTrace:
     def __init__(self, runner: CmdletRunner) -> None:
         self._runner = runner
 
-    async def find(self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = "") -> tuple[TraceRow, ...]:
+    async def find(
+        self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
+    ) -> tuple[TraceRow, ...]:
         """See :meth:`Trace.find`."""
         start, end = _interval(since)
         wanted = {"RecipientAddress": recipient, "SenderAddress": sender}
-        return _tidy(_CMDLET_NAMES, await self._all({name: value for name, value in wanted.items() if value}, start, end), subject)
+        return _tidy(
+            _CMDLET_NAMES,
+            await self._all({name: value for name, value in wanted.items() if value}, start, end),
+            subject,
+        )
 
-    async def _all(self, wanted: dict[str, str], start: datetime, end: datetime) -> list[ExchangeRow]:
+    async def _all(
+        self, wanted: dict[str, str], start: datetime, end: datetime
+    ) -> list[ExchangeRow]:
         """Return every row of the interval, some of them twice.
 
         The next request begins with the last row itself. If Exchange warns that rows are missing
@@ -156,7 +171,10 @@ class CmdletTrace:
                 if cut.cause != "exchange_answer_cut" or end - start < _SHORTEST:
                     raise
                 middle = start + (end - start) / 2
-                return [*await self._all(wanted, middle, end), *await self._all(wanted, start, middle)]
+                return [
+                    *await self._all(wanted, middle, end),
+                    *await self._all(wanted, start, middle),
+                ]
             found += rows
             if len(rows) < _PAGE or (following := _following(rows[-1])).items() <= asked.items():
                 break
@@ -165,8 +183,13 @@ class CmdletTrace:
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
         """See :meth:`Trace.details`."""
-        events = await self._runner.run("Get-MessageTraceDetailV2", {"MessageTraceId": row.id, "RecipientAddress": row.recipient})
-        return tuple(_event_text(event, ("Date", "Event", "Action", "Detail", "Data")) for event in events)
+        events = await self._runner.run(
+            "Get-MessageTraceDetailV2",
+            {"MessageTraceId": row.id, "RecipientAddress": row.recipient},
+        )
+        return tuple(
+            _event_text(event, ("Date", "Event", "Action", "Detail", "Data")) for event in events
+        )
 
 
 class FirstThatCan:
@@ -179,16 +202,24 @@ class FirstThatCan:
         self._first: Trace | None = first
         self._second = second
 
-    async def find(self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = "") -> tuple[TraceRow, ...]:
+    async def find(
+        self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
+    ) -> tuple[TraceRow, ...]:
         """See :meth:`Trace.find`."""
         if self._first is None:
-            return await self._second.find(since, recipient=recipient, sender=sender, subject=subject)
+            return await self._second.find(
+                since, recipient=recipient, sender=sender, subject=subject
+            )
         try:
-            return await self._first.find(since, recipient=recipient, sender=sender, subject=subject)
+            return await self._first.find(
+                since, recipient=recipient, sender=sender, subject=subject
+            )
         except CloudError as cannot:
             if cannot.status not in _GRAPH_CANNOT:
                 raise
-            rows = await self._instead(cannot, since, recipient=recipient, sender=sender, subject=subject)
+            rows = await self._instead(
+                cannot, since, recipient=recipient, sender=sender, subject=subject
+            )
         self._first = None
         return rows
 
@@ -204,7 +235,9 @@ class FirstThatCan:
                 raise
             return ()
 
-    async def _instead(self, cannot: CloudError, since: datetime, **wanted: str) -> tuple[TraceRow, ...]:
+    async def _instead(
+        self, cannot: CloudError, since: datetime, **wanted: str
+    ) -> tuple[TraceRow, ...]:
         try:
             return await self._second.find(since, **wanted)
         except CloudError:
@@ -225,13 +258,19 @@ def _interval(since: datetime) -> tuple[datetime, datetime]:
     return max(since, until - _LONGEST_INTERVAL), until
 
 
-def _tidy(names: Mapping[str, str], found: Sequence[Mapping[str, Any]], subject: str) -> tuple[TraceRow, ...]:
+def _tidy(
+    names: Mapping[str, str], found: Sequence[Mapping[str, Any]], subject: str
+) -> tuple[TraceRow, ...]:
     """Return each row once, with that subject, newest first.
 
     A row without a time is ignored. If no row has a time, the error is raised.
     """
     rows = _readable(names, found)
-    once = {(row.id, row.recipient.lower()): row for row in rows if subject.lower() in row.subject.lower()}
+    once = {
+        (row.id, row.recipient.lower()): row
+        for row in rows
+        if subject.lower() in row.subject.lower()
+    }
     return tuple(sorted(once.values(), key=lambda row: row.received, reverse=True))
 
 
@@ -256,7 +295,10 @@ def _following(last: ExchangeRow) -> dict[str, str]:
 
     They begin at this row's time, and at its address among rows of the same time.
     """
-    return {"StartingRecipientAddress": text_of(last, "RecipientAddress"), "EndDate": instant(_moment(last.get("Received")))}
+    return {
+        "StartingRecipientAddress": text_of(last, "RecipientAddress"),
+        "EndDate": instant(_moment(last.get("Received"))),
+    }
 
 
 def _row(names: Mapping[str, str], row: Mapping[str, Any]) -> TraceRow:
@@ -277,7 +319,9 @@ def _moment(text: object) -> datetime:
     """Return the time in UTC; the cmdlet omits the zone."""
     found = parse(text)
     if found is None:
-        raise MalformedAnswer("answer_unreadable", CloudReply("exchange", message=f"{text!r} is not a time"))
+        raise MalformedAnswer(
+            "answer_unreadable", CloudReply("exchange", message=f"{text!r} is not a time")
+        )
     return found
 
 

@@ -47,11 +47,17 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
         CloudError: when the server cannot be reached, or refuses the login, the sender, the recipient or the mail.
     """
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = probe.sender, probe.recipient, probe.subject
+    message["From"], message["To"], message["Subject"] = (
+        probe.sender,
+        probe.recipient,
+        probe.subject,
+    )
     message["Date"], message["Message-ID"] = formatdate(), probe.message_id
     message.set_content(probe.body)
     try:
-        await aiosmtplib.send(message, sender=probe.sender, recipients=[probe.recipient], **_options(url))
+        await aiosmtplib.send(
+            message, sender=probe.sender, recipients=[probe.recipient], **_options(url)
+        )
     except aiosmtplib.SMTPRecipientsRefused as refused:
         raise _refusal(refused.recipients[0].code, refused.recipients[0].message) from None
     except aiosmtplib.SMTPAuthenticationError as answer:
@@ -59,13 +65,20 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
     except aiosmtplib.SMTPResponseException as answer:
         raise _refusal(answer.code, answer.message) from None
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise Transient("smtp_unreachable", CloudReply("smtp", message=f"{type(error).__name__}: {error}"), unsent=True) from None
+        raise Transient(
+            "smtp_unreachable",
+            CloudReply("smtp", message=f"{type(error).__name__}: {error}"),
+            unsent=True,
+        ) from None
 
 
 def _options(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise Rejected("smtp_unreachable", CloudReply("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"))
+        raise Rejected(
+            "smtp_unreachable",
+            CloudReply("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"),
+        )
     return {
         "hostname": parts.hostname,
         "port": parts.port or _PORTS[parts.scheme],

@@ -87,7 +87,9 @@ class SmtpConnection(SMTPProtocol):
         except SMTPServerDisconnected as lost:
             if isinstance(lost.__cause__, OSError):
                 raise lost.__cause__ from None
-            raise NotSmtpError("a reply without an end" if self._is_within_reply else "the connection was closed") from None
+            raise NotSmtpError(
+                "a reply without an end" if self._is_within_reply else "the connection was closed"
+            ) from None
         except SMTPResponseException as error:
             raise NotSmtpError(self._hide(self._why(error))) from None
         words = self._hide(reply.message.encode(errors="surrogateescape").decode(errors="replace"))
@@ -145,4 +147,8 @@ class SmtpConnection(SMTPProtocol):
     def _hide_part(self, word: re.Match[str]) -> str:
         """Return a word with any part of a secret removed, because a server may echo what it received."""
         part = word[0].rstrip(".")
-        return word[0].replace(part, _UNSAID) if part and any(part in secret for secret in self._secrets) else word[0]
+        return (
+            word[0].replace(part, _UNSAID)
+            if part and any(part in secret for secret in self._secrets)
+            else word[0]
+        )

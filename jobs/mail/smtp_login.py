@@ -45,7 +45,9 @@ class SmtpProbe:
         """Return the server's text, and the phase where it failed."""
         if self.ok:
             return Text("seen.verbatim_reply", {"reply": self.reply})
-        return Text("seen.smtp_failed", {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply})
+        return Text(
+            "seen.smtp_failed", {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply}
+        )
 
     @property
     def lines(self) -> tuple[Evidence, ...]:
@@ -67,7 +69,9 @@ class _FailedError(Exception):
         self.reply = reply
 
 
-async def login_probe(server: str, username: str, access_token: str, seconds: float = 15.0) -> SmtpProbe:
+async def login_probe(
+    server: str, username: str, access_token: str, seconds: float = 15.0
+) -> SmtpProbe:
     """Connect, start TLS, log in using XOAUTH2, and disconnect, within ``seconds`` seconds.
 
     It never raises because of the server, and sends nothing. It proves the login, but not the right
@@ -111,12 +115,16 @@ async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
 class _Login:
     """Phases of one login, in order, and the result of the last phase."""
 
-    def __init__(self, server: str, username: str, access_token: str, *, logs_in: bool = True) -> None:
+    def __init__(
+        self, server: str, username: str, access_token: str, *, logs_in: bool = True
+    ) -> None:
         self._logs_in = logs_in
         address = urlsplit(f"//{server}")
         self._host = address.hostname or ""
         self._port = address.port or _SUBMISSION_PORT
-        self._credentials = base64.b64encode(f"user={username}\x01auth=Bearer {access_token}\x01\x01".encode()).decode()
+        self._credentials = base64.b64encode(
+            f"user={username}\x01auth=Bearer {access_token}\x01\x01".encode()
+        ).decode()
         self._offers: tuple[str, ...] = ()
         self._name, self._cause, self._reply = "", "", ""
         self.talk = SmtpConnection(self._host, (self._credentials, access_token) if logs_in else ())
@@ -144,7 +152,9 @@ class _Login:
     def result(self) -> SmtpProbe:
         """Return the result so far."""
         failed = self._name if self._cause else ""
-        return SmtpProbe(not self._cause, failed, self._cause, self._reply, tuple(self.talk.transcript))
+        return SmtpProbe(
+            not self._cause, failed, self._cause, self._reply, tuple(self.talk.transcript)
+        )
 
     async def _connect(self) -> str:
         await self.talk.connect(self._port)
@@ -173,7 +183,10 @@ class _Login:
 
     async def _offered(self) -> str:
         """Check that the server offers XOAUTH2."""
-        if not any(offer.startswith("AUTH") and "XOAUTH2" in offer.replace("=", " ").split() for offer in self._offers):
+        if not any(
+            offer.startswith("AUTH") and "XOAUTH2" in offer.replace("=", " ").split()
+            for offer in self._offers
+        ):
             raise _FailedError("smtp_no_oauth", ", ".join(self._offers))
         return "XOAUTH2"
 
@@ -182,7 +195,9 @@ class _Login:
         reply = await self._send_credentials()
         challenge = reply if reply.code == SMTPStatus.auth_continue else None
         if challenge:
-            reply = await self.talk.command("")  # the error challenge must be answered, or the final reply never comes
+            reply = await self.talk.command(
+                ""
+            )  # the error challenge must be answered, or the final reply never comes
         return _good(reply, _challenge_status(challenge))
 
     async def _send_credentials(self) -> SMTPResponse:
@@ -190,7 +205,11 @@ class _Login:
         if len(line) <= _LONGEST_COMMAND:
             return await self.talk.command(line)
         reply = await self.talk.command("AUTH XOAUTH2")
-        return await self.talk.command(self._credentials) if reply.code == SMTPStatus.auth_continue else reply
+        return (
+            await self.talk.command(self._credentials)
+            if reply.code == SMTPStatus.auth_continue
+            else reply
+        )
 
 
 async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:

@@ -49,12 +49,17 @@ def _shared(uris: Iterable[str], registered: list[str]) -> list[str]:
 def moved_away(app: Json | None, uris: Iterable[str]) -> dict[str, Json]:
     """Return the platforms from :func:`elsewhere` without ``uris``, in a form that can be written."""
     away = elsewhere(app, uris)
-    return {name: {"redirectUris": [uri for uri in _registered(app, name) if uri not in away[name]]} for name in away}
+    return {
+        name: {"redirectUris": [uri for uri in _registered(app, name) if uri not in away[name]]}
+        for name in away
+    }
 
 
 def moved_back(app: Json | None, was: Mapping[str, Iterable[str]]) -> dict[str, Json]:
     """Return the platforms with the URIs that were moved away from them (``was``) added back."""
-    return {name: {"redirectUris": merged(_registered(app, name), uris)} for name, uris in was.items()}
+    return {
+        name: {"redirectUris": merged(_registered(app, name), uris)} for name, uris in was.items()
+    }
 
 
 def _registered(app: Json | None, platform: str) -> list[str]:
@@ -76,7 +81,11 @@ def web(app: Json | None) -> Json:
 
     ``redirectUriSettings`` is left out: it repeats the addresses and would contradict new ones.
     """
-    return {name: value for name, value in _part(app, "web").items() if value is not None and name != "redirectUriSettings"}
+    return {
+        name: value
+        for name, value in _part(app, "web").items()
+        if value is not None and name != "redirectUriSettings"
+    }
 
 
 def issues_access_tokens(app: Json | None) -> bool:
@@ -87,7 +96,9 @@ def issues_access_tokens(app: Json | None) -> bool:
 
 def declares(app: Json | None, resource: str, permission: str) -> bool:
     """Return whether the app requests the permission id ``permission`` of the appId ``resource``."""
-    return (resource.lower(), permission.lower()) in {(each, number) for each, number, _ in declared(app)}
+    return (resource.lower(), permission.lower()) in {
+        (each, number) for each, number, _ in declared(app)
+    }
 
 
 def with_permission(app: Json | None, resource: str, permission: str, kind: str) -> list[Json]:
@@ -111,7 +122,11 @@ def without_permission(app: Json | None, resource: str, permission: str) -> list
     unwanted, kept = (resource.lower(), permission.lower()), []
     for entry in _list(app, "requiredResourceAccess"):
         number = lower_of(entry, "resourceAppId")
-        access = [each for each in _list(entry, "resourceAccess") if (number, lower_of(each, "id")) != unwanted]
+        access = [
+            each
+            for each in _list(entry, "resourceAccess")
+            if (number, lower_of(each, "id")) != unwanted
+        ]
         if access:
             kept.append({**entry, "resourceAccess": access})
     return kept
@@ -134,12 +149,20 @@ def unknown_to(app: Json | None, principals: Mapping[str, Json]) -> tuple[tuple[
     exposes is skipped.
     """
     exposed = {resource: _exposed(principal) for resource, principal in principals.items()}
-    return tuple((res, each) for res, each, kind in declared(app) if exposed.get(res) and (each, kind) not in exposed[res])
+    return tuple(
+        (res, each)
+        for res, each, kind in declared(app)
+        if exposed.get(res) and (each, kind) not in exposed[res]
+    )
 
 
 def _exposed(principal: Json) -> set[tuple[str, str]]:
     kinds = {"scope": "oauth2PermissionScopes", "role": "appRoles"}
-    return {(lower_of(each, "id"), kind) for kind, name in kinds.items() for each in _list(principal, name)}
+    return {
+        (lower_of(each, "id"), kind)
+        for kind, name in kinds.items()
+        for each in _list(principal, name)
+    }
 
 
 def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:

@@ -43,7 +43,10 @@ def roles_in(token: str) -> frozenset[str]:
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         roles = claims.get("roles")
     except (IndexError, ValueError, AttributeError, binascii.Error):
-        raise MalformedAnswer("answer_unreadable", CloudReply("entra", message="an access token that is no JSON Web Token")) from None
+        raise MalformedAnswer(
+            "answer_unreadable",
+            CloudReply("entra", message="an access token that is no JSON Web Token"),
+        ) from None
     return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()
 
 
@@ -105,7 +108,9 @@ class AppTokens:
     def _as_withdrawn(self, error: CloudError) -> CloudError:
         if not withdrawn(error):
             return error
-        self.ended = self.ended or Forbidden("app_access_withdrawn", CloudReply("entra", error.status, error.words))
+        self.ended = self.ended or Forbidden(
+            "app_access_withdrawn", CloudReply("entra", error.status, error.words)
+        )
         return self.ended
 
 
@@ -121,7 +126,9 @@ class ReadingGraph(Graph):
 class ReadingExchange(InvokeCommand):
     """Read-only Exchange client: only ``Get-`` and ``Test-`` cmdlets run."""
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
+    async def run(
+        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
+    ) -> list[ExchangeRow]:
         """Run a read-only cmdlet; see :meth:`jobs.microsoft.exchange.CmdletRunner.run`.
 
         Raises:

@@ -20,12 +20,24 @@ class Granted:
     tenant: str
 
 
-def admin_consent_url(login_url: str, tenant: str, client_id: str, scopes: Sequence[str], redirect_uri: str, state: str) -> str:  # noqa: PLR0913, PLR0917  the endpoint's own parameters
+def admin_consent_url(  # noqa: PLR0913, PLR0917
+    login_url: str,
+    tenant: str,
+    client_id: str,
+    scopes: Sequence[str],
+    redirect_uri: str,
+    state: str,
+) -> str:
     """Return the URL where an administrator grants the scopes.
 
     ``tenant`` is an id or ``organizations``, never ``common``.
     """
-    query = {"client_id": client_id, "scope": " ".join(scopes), "redirect_uri": redirect_uri, "state": state}
+    query = {
+        "client_id": client_id,
+        "scope": " ".join(scopes),
+        "redirect_uri": redirect_uri,
+        "state": state,
+    }
     return f"{login_url.rstrip('/')}/{quote(tenant, safe='')}/v2.0/adminconsent?{urlencode(query, quote_via=quote)}"
 
 
@@ -44,5 +56,7 @@ def read_consent_answer(query: Mapping[str, str]) -> Granted:
             return Granted(query.get("tenant", ""))
         raise error
     if query.get("admin_consent", "").lower() != "true":
-        raise Rejected("consent_declined", CloudReply("entra", message="no admin_consent in the answer"))
+        raise Rejected(
+            "consent_declined", CloudReply("entra", message="no admin_consent in the answer")
+        )
     return Granted(query.get("tenant", ""))

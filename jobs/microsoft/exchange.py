@@ -53,7 +53,9 @@ class ExchangeRow(dict[str, Any]):
 class CmdletRunner(Protocol):
     """Interface that runs an Exchange cmdlet."""
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
+    async def run(
+        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
+    ) -> list[ExchangeRow]:
         """Run a cmdlet and return its rows.
 
         An empty list is an empty result, not an error. A parameter that is None clears a value.
@@ -83,26 +85,34 @@ class InvokeCommand:
     ) -> None:
         self._http = http
         self._token_source = token_source
-        self._url = f"{base_url.rstrip('/')}/adminapi/beta/{quote(tenant_id, safe='')}/InvokeCommand"
+        self._url = (
+            f"{base_url.rstrip('/')}/adminapi/beta/{quote(tenant_id, safe='')}/InvokeCommand"
+        )
         self._anchor = f"UPN:{anchor_upn}" if anchor_upn else f"APP:{_SYSTEM_MAILBOX}@{tenant_id}"
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._reads = reads or SingleFlight()
         self._pace = pace or RateLimiter(())
         self._spacing = Throttle()
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
+    async def run(
+        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
+    ) -> list[ExchangeRow]:
         """Run a cmdlet; see :meth:`CmdletRunner.run`.
 
         Only ``Get-`` and ``Set-`` cmdlets are retried after a timeout (facts 7, "Retry safety").
         """
         if cmdlet.lower().startswith("get-"):
             key = json.dumps([cmdlet, dict(parameters), list(select)], default=str)
-            rows: list[ExchangeRow] = await self._reads.read(key, lambda: self._sent(cmdlet, parameters, select))
+            rows: list[ExchangeRow] = await self._reads.read(
+                key, lambda: self._sent(cmdlet, parameters, select)
+            )
             return rows
         async with self._reads.writing():
             return await self._sent(cmdlet, parameters, select)
 
-    async def _sent(self, cmdlet: str, parameters: Mapping[str, Any], select: Sequence[str]) -> list[ExchangeRow]:
+    async def _sent(
+        self, cmdlet: str, parameters: Mapping[str, Any], select: Sequence[str]
+    ) -> list[ExchangeRow]:
         call = Call(
             "exchange",
             "POST",
@@ -114,10 +124,17 @@ class InvokeCommand:
         )
 
         async def send(token: str) -> Response:
-            return await request(self._http, replace(call, headers=self._headers(cmdlet, token)), judge_exchange, turn=self._spacing.slot)
+            return await request(
+                self._http,
+                replace(call, headers=self._headers(cmdlet, token)),
+                judge_exchange,
+                turn=self._spacing.slot,
+            )
 
         async with self._at_once, self._pace.slot(cmdlet):
-            return _rows(await with_token(self._token_source, send), reads=cmdlet.lower().startswith("get-"))
+            return _rows(
+                await with_token(self._token_source, send), reads=cmdlet.lower().startswith("get-")
+            )
 
     def _headers(self, cmdlet: str, token: str) -> dict[str, str]:
         return {
@@ -139,11 +156,17 @@ def _rows(answer: Response, *, reads: bool) -> list[ExchangeRow]:
     value = _value(data)
     if not _are_objects(value):
         raise MalformedAnswer(
-            "answer_unreadable", CloudReply("exchange", answer.status, message="not a JSON object with a list", ids=answer.ids)
+            "answer_unreadable",
+            CloudReply(
+                "exchange", answer.status, message="not a JSON object with a list", ids=answer.ids
+            ),
         )
     if reads and (missing := _missing(data)):
         words = "; ".join(map(str, missing))
-        raise MalformedAnswer("exchange_answer_cut", CloudReply("exchange", answer.status, message=words, ids=answer.ids))
+        raise MalformedAnswer(
+            "exchange_answer_cut",
+            CloudReply("exchange", answer.status, message=words, ids=answer.ids),
+        )
     return [ExchangeRow(each) for each in value]
 
 

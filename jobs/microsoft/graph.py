@@ -52,7 +52,10 @@ class TraceFilter:
             ("contains(subject, {})", self.subject),
         )
         filters = [pattern.format(text(value)) for pattern, value in parts if value]
-        interval = (f"receivedDateTime ge {instant(self.since)}", f"receivedDateTime le {instant(self.until)}")
+        interval = (
+            f"receivedDateTime ge {instant(self.since)}",
+            f"receivedDateTime le {instant(self.until)}",
+        )
         return " and ".join((*filters, *interval))
 
 
@@ -82,7 +85,9 @@ class Graph(GraphCalls):
 
         They have the fields that show whose they are.
         """
-        return await self.collection("/applications", {"$select": "id,appId,displayName,uniqueName,web"})
+        return await self.collection(
+            "/applications", {"$select": "id,appId,displayName,uniqueName,web"}
+        )
 
     async def application_by_app_id(self, app_id: str) -> Json | None:
         """Return the application with that Application (client) ID, or None."""
@@ -114,15 +119,25 @@ class Graph(GraphCalls):
         first and remove the orphan (facts 1.2).
         """
         body = {"passwordCredential": {"displayName": display_name, "endDateTime": instant(end)}}
-        made = as_object(await self.send("POST", f"/applications/{segment(object_id)}/addPassword", body))
+        made = as_object(
+            await self.send("POST", f"/applications/{segment(object_id)}/addPassword", body)
+        )
         secret = made.get("secretText")
         if not is_filled_text(secret):
-            raise MalformedAnswer("answer_unreadable", CloudReply("graph", httpx.codes.OK, message="addPassword without secretText"))
+            raise MalformedAnswer(
+                "answer_unreadable",
+                CloudReply("graph", httpx.codes.OK, message="addPassword without secretText"),
+            )
         return NewPassword(str(made.get("keyId", "")), str(secret))
 
     async def remove_password(self, object_id: str, key_id: str) -> None:
         """Remove a client secret by its key id."""
-        await self.send("POST", f"/applications/{segment(object_id)}/removePassword", {"keyId": key_id}, repeatable=True)
+        await self.send(
+            "POST",
+            f"/applications/{segment(object_id)}/removePassword",
+            {"keyId": key_id},
+            repeatable=True,
+        )
 
     # --- service principals, grants, roles ----------------------------------------------------------------------
 
@@ -142,7 +157,9 @@ class Graph(GraphCalls):
         Raises:
             AlreadyExists: the app has a service principal already.
         """
-        return as_object(await self.send("POST", "/servicePrincipals", {"appId": app_id}, repeatable=True))
+        return as_object(
+            await self.send("POST", "/servicePrincipals", {"appId": app_id}, repeatable=True)
+        )
 
     async def update_service_principal(self, sp_id: str, body: Json) -> None:
         """Update a service principal (facts 1.3).
@@ -157,17 +174,26 @@ class Graph(GraphCalls):
 
     async def grants(self, client_sp_id: str) -> list[Json]:
         """Return the delegated permissions granted to an app."""
-        found = await self.collection("/oauth2PermissionGrants", {"$filter": f"clientId eq {text(client_sp_id)}"})
+        found = await self.collection(
+            "/oauth2PermissionGrants", {"$filter": f"clientId eq {text(client_sp_id)}"}
+        )
         return [grant for grant in found if _is_of(grant, "clientId", client_sp_id)]
 
-    async def create_grant(self, client_sp_id: str, resource_sp_id: str, scope: str, principal_id: str | None = None) -> Json:
+    async def create_grant(
+        self, client_sp_id: str, resource_sp_id: str, scope: str, principal_id: str | None = None
+    ) -> Json:
         """Grant delegated permissions to one user, or to the whole tenant if ``principal_id`` is None.
 
         Raises:
             AlreadyExists: a grant for this client, resource and principal exists. Merge, then call
                 :meth:`update_grant`.
         """
-        body = {"clientId": client_sp_id, "consentType": "AllPrincipals", "resourceId": resource_sp_id, "scope": scope}
+        body = {
+            "clientId": client_sp_id,
+            "consentType": "AllPrincipals",
+            "resourceId": resource_sp_id,
+            "scope": scope,
+        }
         if principal_id:
             body |= {"consentType": "Principal", "principalId": principal_id}
         return as_object(await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True))
@@ -200,7 +226,9 @@ class Graph(GraphCalls):
             return found
         mail = f"mail eq {text(address)}"
         try:
-            matches = await self._users(f"proxyAddresses/any(p:p eq {text('smtp:' + address)}) or {mail}")
+            matches = await self._users(
+                f"proxyAddresses/any(p:p eq {text('smtp:' + address)}) or {mail}"
+            )
         except Rejected:  # some directories do not support such a filter
             matches = await self._users(mail)
         return matches[0] if len(matches) == 1 else None
@@ -210,7 +238,9 @@ class Graph(GraphCalls):
 
     async def organization(self) -> Json:
         """Return the tenant's id, displayName and verifiedDomains."""
-        found = await self.collection("/organization", {"$select": "id,displayName,verifiedDomains"})
+        found = await self.collection(
+            "/organization", {"$select": "id,displayName,verifiedDomains"}
+        )
         return found[0] if found else {}
 
     async def app_management_policy(self) -> Json:
@@ -219,11 +249,15 @@ class Graph(GraphCalls):
 
     async def authorization_policy(self) -> Json:
         """Return the policy that says what users may consent to (facts 1.7). It is only ever read."""
-        return await self.get("/policies/authorizationPolicy", {"$select": "defaultUserRolePermissions"})
+        return await self.get(
+            "/policies/authorizationPolicy", {"$select": "defaultUserRolePermissions"}
+        )
 
     async def consent_policy_excludes(self, policy_id: str) -> list[Json]:
         """Return the exclusions of a user-consent policy (facts 1.7)."""
-        return await self.collection(f"/policies/permissionGrantPolicies/{segment(policy_id)}/excludes")
+        return await self.collection(
+            f"/policies/permissionGrantPolicies/{segment(policy_id)}/excludes"
+        )
 
     async def security_defaults(self) -> bool:
         """Return whether security defaults are on (facts 2.1)."""
@@ -249,11 +283,17 @@ class Graph(GraphCalls):
 
         Only beta lists them (facts 5).
         """
-        return await self._sign_ins(app_id, since, " and signInEventTypes/any(t:t eq 'nonInteractiveUser')", "beta")
+        return await self._sign_ins(
+            app_id, since, " and signInEventTypes/any(t:t eq 'nonInteractiveUser')", "beta"
+        )
 
-    async def _sign_ins(self, app_id: str, since: datetime, more: str = "", version: str = "v1.0") -> list[Json]:
+    async def _sign_ins(
+        self, app_id: str, since: datetime, more: str = "", version: str = "v1.0"
+    ) -> list[Json]:
         wanted = f"appId eq {text(app_id)} and createdDateTime ge {instant(since)}{more}"
-        found = await self.collection("/auditLogs/signIns", {"$filter": wanted, "$top": "250"}, pages=2, version=version)
+        found = await self.collection(
+            "/auditLogs/signIns", {"$filter": wanted, "$top": "250"}, pages=2, version=version
+        )
         return [row for row in found if _is_of(row, "appId", app_id)]
 
     async def service_health(self) -> list[Json]:
@@ -261,7 +301,9 @@ class Graph(GraphCalls):
 
         Described at learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
         """
-        return await self.collection("/admin/serviceAnnouncement/healthOverviews", {"$expand": "issues"})
+        return await self.collection(
+            "/admin/serviceAnnouncement/healthOverviews", {"$expand": "issues"}
+        )
 
     # --- message trace ------------------------------------------------------------------------------------------
 
@@ -270,7 +312,9 @@ class Graph(GraphCalls):
 
         The rate limit is 100 requests in 5 minutes (facts 2.5).
         """
-        return await self.collection("/admin/exchange/tracing/messageTraces", {"$filter": wanted.odata()})
+        return await self.collection(
+            "/admin/exchange/tracing/messageTraces", {"$filter": wanted.odata()}
+        )
 
     async def message_trace_details(self, trace_id: str, recipient: str) -> list[Json]:
         """Return the events of one trace row for ``recipient``."""

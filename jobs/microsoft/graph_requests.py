@@ -74,7 +74,12 @@ class GraphCalls:
         return as_object(await self._call(Call("graph", "GET", self._base + path, params or {})))
 
     async def collection(
-        self, path: str, params: Mapping[str, str] | None = None, *, pages: int = _MOST_PAGES, version: str = "v1.0"
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        pages: int = _MOST_PAGES,
+        version: str = "v1.0",
     ) -> list[Json]:
         """Return the objects of a collection from all its pages (20 pages at most)."""
         rows: list[Json] = []
@@ -103,15 +108,33 @@ class GraphCalls:
         _, found, rest = link.partition(f"/{version}/")
         if not found:
             raise MalformedAnswer(
-                "answer_unreadable", CloudReply("graph", httpx.codes.OK, message="a next page that is no page of Graph's")
+                "answer_unreadable",
+                CloudReply(
+                    "graph", httpx.codes.OK, message="a next page that is no page of Graph's"
+                ),
             )
         return f"{self._root}/{version}/{rest}"
 
     async def send(
-        self, method: str, path: str, body: Json | None = None, *, headers: Mapping[str, str] | None = None, repeatable: bool | None = None
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
     ) -> Any:
         """Send a write request and return the answer's JSON, or None if it has no body."""
-        return await self._call(Call("graph", method, self._base + path, headers=headers or {}, body=body, repeatable=repeatable))
+        return await self._call(
+            Call(
+                "graph",
+                method,
+                self._base + path,
+                headers=headers or {},
+                body=body,
+                repeatable=repeatable,
+            )
+        )
 
     async def remove(self, path: str) -> None:
         """Delete an object.
@@ -123,7 +146,9 @@ class GraphCalls:
 
     async def _call(self, call: Call) -> Any:
         if call.method == "GET":
-            return await self._reads.read(f"GET {call.url}?{sorted(call.params.items())}", lambda: self._sent(call))
+            return await self._reads.read(
+                f"GET {call.url}?{sorted(call.params.items())}", lambda: self._sent(call)
+            )
         async with self._reads.writing():
             return await self._sent(call)
 
@@ -143,7 +168,9 @@ def as_object(data: Any) -> Json:
         MalformedAnswer: it is anything else.
     """
     if not isinstance(data, dict):
-        raise MalformedAnswer("answer_unreadable", CloudReply("graph", httpx.codes.OK, message="not a JSON object"))
+        raise MalformedAnswer(
+            "answer_unreadable", CloudReply("graph", httpx.codes.OK, message="not a JSON object")
+        )
     return data
 
 
@@ -154,7 +181,10 @@ def promised(row: Json, name: str) -> str:
         MalformedAnswer: the value is missing, which says nothing about the tenant.
     """
     if row.get(name) in (None, ""):
-        raise MalformedAnswer("answer_unreadable", CloudReply("graph", httpx.codes.OK, message=f"an object without {name}"))
+        raise MalformedAnswer(
+            "answer_unreadable",
+            CloudReply("graph", httpx.codes.OK, message=f"an object without {name}"),
+        )
     return str(row[name])
 
 

@@ -109,7 +109,9 @@ def _check(claims: Mapping[str, Any], expected: Expected) -> None:
         raise _refused("wrong_tenant", f"signed in at tenant {tenant}, expected {expected.tenant}")
     if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(tenant, expected.issuer).rstrip("/"):
         raise _refused("id_token_issuer", f"issuer {claims['iss']}")
-    if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), sha256(expected.nonce.encode()).hexdigest().encode()):
+    if not hmac.compare_digest(
+        str(claims.get("nonce", "")).encode(), sha256(expected.nonce.encode()).hexdigest().encode()
+    ):
         raise _refused("id_token_nonce", "the nonce is not the one of this sign-in")
 
 

@@ -65,13 +65,29 @@ class Identity:
 
     @classmethod
     def of_bot(
-        cls, settings: Settings, http: httpx.Client, tenant: str = "organizations", documents: DiscoveryCache | None = None
+        cls,
+        settings: Settings,
+        http: httpx.Client,
+        tenant: str = "organizations",
+        documents: DiscoveryCache | None = None,
     ) -> Identity:
         """Return the identity of the bot's own app."""
-        return cls(settings.login_url, http, tenant, settings.microsoft_client_id, settings.microsoft_client_secret, documents=documents)
+        return cls(
+            settings.login_url,
+            http,
+            tenant,
+            settings.microsoft_client_id,
+            settings.microsoft_client_secret,
+            documents=documents,
+        )
 
     def begin(
-        self, scopes: Sequence[str], redirect_uri: str, state: str, login_hint: str = "", prompt: str = "select_account"
+        self,
+        scopes: Sequence[str],
+        redirect_uri: str,
+        state: str,
+        login_hint: str = "",
+        prompt: str = "select_account",
     ) -> dict[str, Any]:
         """Start a sign-in (code flow, PKCE S256).
 
@@ -80,27 +96,40 @@ class Identity:
         offline_access``.
         """
         app = self._app()
-        with warnings.catch_warnings():  # msal prefers form_post; GET is used so that SameSite cookies arrive
+        with (
+            warnings.catch_warnings()
+        ):  # msal prefers form_post; GET is used so that SameSite cookies arrive
             warnings.filterwarnings("ignore", message="response_mode=", category=UserWarning)
             flow: dict[str, Any] = app.initiate_auth_code_flow(
-                list(scopes), redirect_uri=redirect_uri, state=state, login_hint=login_hint or None, prompt=prompt
+                list(scopes),
+                redirect_uri=redirect_uri,
+                state=state,
+                login_hint=login_hint or None,
+                prompt=prompt,
             )
         return {**flow, "auth_uri": self._http.outside(flow["auth_uri"])}
 
-    def finish(self, flow: Mapping[str, Any], query: Mapping[str, str], tenant_id: str = "") -> SignedIn:
+    def finish(
+        self, flow: Mapping[str, Any], query: Mapping[str, str], tenant_id: str = ""
+    ) -> SignedIn:
         """Finish a sign-in with the query that the browser brought back.
 
         Raises:
             CloudError: ``state_mismatch``, the cause of an ``error`` in the query or of the
                 token endpoint, ``wrong_tenant``, or one of the ``id_token_...`` causes.
         """
-        if not hmac.compare_digest(str(query.get("state", "")).encode(), str(flow.get("state", "")).encode()):
+        if not hmac.compare_digest(
+            str(query.get("state", "")).encode(), str(flow.get("state", "")).encode()
+        ):
             raise Rejected("state_mismatch", CloudReply("entra"))
         if "error" in query:
             raise entra_error(query)
         cache = msal.SerializableTokenCache()
         result = self._redeem(flow, query, cache)
-        claims = validate(str(result.get("id_token", "")), *self._expectation(str(flow.get("nonce", "")), tenant_id))
+        claims = validate(
+            str(result.get("id_token", "")),
+            *self._expectation(str(flow.get("nonce", "")), tenant_id),
+        )
         return SignedIn(_account(claims), cache.serialize(), str(result["access_token"]))
 
     def discover(self) -> None:
@@ -143,32 +172,50 @@ class Identity:
         app = self._app(kept)
         accounts = app.get_accounts()
         with _understood():
-            result = app.acquire_token_silent_with_error(scopes, account=accounts[0], force_refresh=refresh) if accounts else None
+            result = (
+                app.acquire_token_silent_with_error(
+                    scopes, account=accounts[0], force_refresh=refresh
+                )
+                if accounts
+                else None
+            )
         if result is None:
             raise SignInNeeded("sign_in_missing", CloudReply("entra"))
         return _access_token(result), kept.serialize()
 
-    def _redeem(self, flow: Mapping[str, Any], query: Mapping[str, str], cache: msal.SerializableTokenCache) -> dict[str, Any]:
+    def _redeem(
+        self, flow: Mapping[str, Any], query: Mapping[str, str], cache: msal.SerializableTokenCache
+    ) -> dict[str, Any]:
         try:
-            result: dict[str, Any] = self._app(cache).acquire_token_by_auth_code_flow(dict(flow), dict(query))
-        except RuntimeError:  # msal raises this for a wrong nonce; its text contains the whole ID token
+            result: dict[str, Any] = self._app(cache).acquire_token_by_auth_code_flow(
+                dict(flow), dict(query)
+            )
+        except (
+            RuntimeError
+        ):  # msal raises this for a wrong nonce; its text contains the whole ID token
             raise Rejected("id_token_nonce", CloudReply("entra")) from None
         except _MSAL_CONFUSED as error:
-            raise Rejected("id_token_invalid", CloudReply("entra", message=type(error).__name__)) from None
+            raise Rejected(
+                "id_token_invalid", CloudReply("entra", message=type(error).__name__)
+            ) from None
         _access_token(result)
         return result
 
     def _expectation(self, nonce: str, tenant_id: str) -> tuple[SigningKeys, Expected]:
         document = self._http.document(self._discovery)
         named = "" if self.tenant in SHARED_TENANTS or "." in self.tenant else self.tenant
-        expected = Expected(self.client_id, str(document.get("issuer", "")), nonce, tenant_id or named)
+        expected = Expected(
+            self.client_id, str(document.get("issuer", "")), nonce, tenant_id or named
+        )
         return SigningKeys(self._http, str(document.get("jwks_uri", ""))), expected
 
     @property
     def _discovery(self) -> str:
         return f"{self._login_url}/{self.tenant}/v2.0/.well-known/openid-configuration"
 
-    def _app(self, cache: msal.SerializableTokenCache | None = None) -> msal.ConfidentialClientApplication:
+    def _app(
+        self, cache: msal.SerializableTokenCache | None = None
+    ) -> msal.ConfidentialClientApplication:
         try:
             return msal.ConfidentialClientApplication(
                 self.client_id,
@@ -179,7 +226,10 @@ class Identity:
                 http_client=self._http,
             )
         except _MSAL_CONFUSED as error:
-            raise MalformedAnswer("answer_unreadable", CloudReply("entra", message="the discovery document lacks an endpoint")) from error
+            raise MalformedAnswer(
+                "answer_unreadable",
+                CloudReply("entra", message="the discovery document lacks an endpoint"),
+            ) from error
 
 
 def _retry_if_busy(ask: Callable[[], T]) -> T:
@@ -193,7 +243,9 @@ def _understood() -> Iterator[None]:
     try:
         yield
     except _MSAL_CONFUSED as error:
-        raise MalformedAnswer("answer_unreadable", CloudReply("entra", message=type(error).__name__)) from None
+        raise MalformedAnswer(
+            "answer_unreadable", CloudReply("entra", message=type(error).__name__)
+        ) from None
 
 
 def _access_token(result: Mapping[str, Any]) -> str:

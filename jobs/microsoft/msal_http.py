@@ -21,7 +21,14 @@ import structlog
 
 from jobs.clouds import call_log
 from jobs.clouds.causes import ENTRA, OAUTH, ErrorKind, Meaning
-from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, RequestIds, Transient, error_for
+from jobs.clouds.errors import (
+    CloudError,
+    CloudReply,
+    MalformedAnswer,
+    RequestIds,
+    Transient,
+    error_for,
+)
 from jobs.clouds.json_values import is_filled_text, parsed, text_of
 from jobs.clouds.retry import parse_retry_after
 from jobs.microsoft.app_manifest import merged
@@ -79,7 +86,9 @@ def _told_apart(answer: Mapping[str, Any]) -> Meaning | None:
 def _by_word(answer: Mapping[str, Any]) -> Meaning:
     if _cancelled(answer):
         return _CANCELLED
-    return OAUTH.get(text_of(answer, "suberror")) or OAUTH.get(text_of(answer, "error"), _UNDESCRIBED)
+    return OAUTH.get(text_of(answer, "suberror")) or OAUTH.get(
+        text_of(answer, "error"), _UNDESCRIBED
+    )
 
 
 def _read_on(answer: Mapping[str, Any]) -> str:
@@ -93,13 +102,20 @@ def _read_on(answer: Mapping[str, Any]) -> str:
 
 def _cancelled(answer: Mapping[str, Any]) -> bool:
     told = f"{text_of(answer, 'error_subcode')} {text_of(answer, 'error_description')}"
-    return answer.get("error") == "access_denied" and re.search(r"\bcancel", told, re.IGNORECASE) is not None
+    return (
+        answer.get("error") == "access_denied"
+        and re.search(r"\bcancel", told, re.IGNORECASE) is not None
+    )
 
 
 def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
     """Return the AADSTS numbers from ``error_codes``, else the description, else ``error_uri``."""
     listed = re.findall(r"\d+", text_of(answer, "error_codes"))
-    return listed or _AADSTS.findall(description) or re.findall(r"[?&]code=(\d+)", text_of(answer, "error_uri"))
+    return (
+        listed
+        or _AADSTS.findall(description)
+        or re.findall(r"[?&]code=(\d+)", text_of(answer, "error_uri"))
+    )
 
 
 def _ids(answer: Mapping[str, Any], description: str) -> RequestIds:
@@ -129,11 +145,15 @@ class MsalHttp:
     The documents and keys are cached for an hour.
     """
 
-    def __init__(self, http: httpx.Client, login_url: str, documents: DiscoveryCache | None = None) -> None:
+    def __init__(
+        self, http: httpx.Client, login_url: str, documents: DiscoveryCache | None = None
+    ) -> None:
         address = urlsplit(login_url)
         self._plain = address.scheme == "http"
         if self._plain and not is_loopback(address.hostname or ""):
-            raise ValueError("MICROSOFT_LOGIN_URL must begin with https:// (http:// is for a loopback host only)")
+            raise ValueError(
+                "MICROSOFT_LOGIN_URL must begin with https:// (http:// is for a loopback host only)"
+            )
         self._http = http
         self._documents = documents or DiscoveryCache()
 
@@ -158,17 +178,27 @@ class MsalHttp:
     def get(self, url: str, **_: object) -> MsalResponse:
         """Return a discovery document, the only thing msal reads, with endpoints that look like https."""
         text = json.dumps(self.document(url))
-        return MsalResponse(httpx.codes.OK, text.replace('"http://', '"https://') if self._plain else text, {})
+        return MsalResponse(
+            httpx.codes.OK, text.replace('"http://', '"https://') if self._plain else text, {}
+        )
 
     def post(
-        self, url: str, params: Mapping[str, str] | None = None, data: Mapping[str, Any] | None = None, headers: Any = None, **_: object
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, Any] | None = None,
+        headers: Any = None,
+        **_: object,
     ) -> MsalResponse:
         """Send a token request."""
         form = _without_nulls(data or {})
         reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
         answer: dict[str, Any] = json.loads(reply.text)
         if reply.status_code == httpx.codes.OK and not _is_token(answer):
-            raise MalformedAnswer("answer_unreadable", CloudReply("entra", reply.status_code, message="a token answer without a token"))
+            raise MalformedAnswer(
+                "answer_unreadable",
+                CloudReply("entra", reply.status_code, message="a token answer without a token"),
+            )
         told = _with_asked(_without_nulls(answer), str(form.get("scope", "")))
         return MsalResponse(reply.status_code, json.dumps(told), reply.headers)
 
@@ -178,9 +208,13 @@ class MsalHttp:
     def _exchange(self, method: str, url: str, **options: Any) -> MsalResponse:
         headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
         response = self._sent(method, url, headers=headers, **options)
-        log.debug("call", service="entra", id=headers["client-request-id"], status=response.status_code)
+        log.debug(
+            "call", service="entra", id=headers["client-request-id"], status=response.status_code
+        )
         if method == "POST":
-            ids = RequestIds(response.headers.get("x-ms-request-id", ""), headers["client-request-id"])
+            ids = RequestIds(
+                response.headers.get("x-ms-request-id", ""), headers["client-request-id"]
+            )
             call_log.record("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
         meaning = by_status(response.status_code)
         if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
@@ -204,9 +238,13 @@ def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
     """Return the error for an answer of 429 or 5xx, with its text and the ids that support asks for."""
     told = _response_error(response)
     ids = {"request_id": response.headers.get("x-ms-request-id", ""), "client_request_id": number}
-    said = CloudReply("entra", response.status_code, told.code, told.message, replace(told.ids, **ids))
+    said = CloudReply(
+        "entra", response.status_code, told.code, told.message, replace(told.ids, **ids)
+    )
     cause = told.cause if isinstance(told, Transient) else meaning.cause
-    return Transient(cause, said, retry_after=parse_retry_after(response.headers.get("retry-after")))
+    return Transient(
+        cause, said, retry_after=parse_retry_after(response.headers.get("retry-after"))
+    )
 
 
 def _response_error(response: httpx.Response) -> CloudError:
@@ -215,7 +253,10 @@ def _response_error(response: httpx.Response) -> CloudError:
     From an HTML page only Microsoft's own code and ids are taken.
     """
     body = parsed(response.text)
-    return entra_error(body if isinstance(body, dict) else {"error_description": _of_page(response.text)}, response.status_code)
+    return entra_error(
+        body if isinstance(body, dict) else {"error_description": _of_page(response.text)},
+        response.status_code,
+    )
 
 
 def _of_page(page: str) -> str:
@@ -230,12 +271,16 @@ def _is_token(answer: Mapping[str, Any]) -> bool:
 
     An error answer also returns True; :func:`entra_error` handles it.
     """
-    return "error" in answer or (is_filled_text(answer.get("access_token")) and _has_texts(answer) and _has_numbers(answer))
+    return "error" in answer or (
+        is_filled_text(answer.get("access_token")) and _has_texts(answer) and _has_numbers(answer)
+    )
 
 
 def _has_texts(answer: Mapping[str, Any]) -> bool:
     """Tell whether what msal takes for texts is text, as far as it is there."""
-    return all(isinstance(answer.get(name) or "", str) for name in ("refresh_token", "id_token", "scope"))
+    return all(
+        isinstance(answer.get(name) or "", str) for name in ("refresh_token", "id_token", "scope")
+    )
 
 
 def _has_numbers(answer: Mapping[str, Any]) -> bool:
@@ -274,4 +319,6 @@ def _json_text(response: httpx.Response) -> str:
         return response.text
     if response.is_error and (words := _of_page(response.text)):
         return json.dumps({"error": "", "error_description": words})
-    raise MalformedAnswer("answer_unreadable", CloudReply("entra", response.status_code, message="not a JSON object"))
+    raise MalformedAnswer(
+        "answer_unreadable", CloudReply("entra", response.status_code, message="not a JSON object")
+    )

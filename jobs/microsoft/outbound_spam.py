@@ -75,7 +75,9 @@ _DASHES = str.maketrans(dict.fromkeys('\\%&*+/=?{}|<>();:[],"', "-"))
 """A dash for each character that Exchange refuses in a name."""
 
 
-def applies_to(senders: Sequence[str], policies: Sequence[ExchangeRow], rules: Sequence[ExchangeRow]) -> EffectivePolicy:
+def applies_to(
+    senders: Sequence[str], policies: Sequence[ExchangeRow], rules: Sequence[ExchangeRow]
+) -> EffectivePolicy:
     """Return the policy that applies to a mailbox.
 
     Enabled rules are tried by priority. The first rule whose conditions all match wins, otherwise
@@ -85,7 +87,10 @@ def applies_to(senders: Sequence[str], policies: Sequence[ExchangeRow], rules: S
     unsure: list[EffectivePolicy] = []
     own = [bare(address) for address in senders]
     for rule in _that_count(rules, own):
-        matched, found = _matches(rule, own), EffectivePolicy(named(policies, str(rule.get("HostedOutboundSpamFilterPolicy"))), rule)
+        matched, found = (
+            _matches(rule, own),
+            EffectivePolicy(named(policies, str(rule.get("HostedOutboundSpamFilterPolicy"))), rule),
+        )
         if matched:
             return _beside(found, unsure)
         if matched is None:
@@ -95,7 +100,9 @@ def applies_to(senders: Sequence[str], policies: Sequence[ExchangeRow], rules: S
 
 def _that_count(rules: Iterable[ExchangeRow], own: Sequence[str]) -> list[ExchangeRow]:
     """Return the enabled rules that do not except the sender, by priority."""
-    return sorted((rule for rule in rules if enabled(rule) and not _excepts(rule, own)), key=_priority)
+    return sorted(
+        (rule for rule in rules if enabled(rule) and not _excepts(rule, own)), key=_priority
+    )
 
 
 def _default(policies: Sequence[ExchangeRow]) -> ExchangeRow | None:
@@ -106,7 +113,12 @@ def _default(policies: Sequence[ExchangeRow]) -> ExchangeRow | None:
 
 def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> EffectivePolicy:
     """Return ``found`` with the higher rules that may apply instead with the opposite effect."""
-    return replace(found, unsure=tuple(each.rule for each in unsure if each.rule and each.forwards is not found.forwards))
+    return replace(
+        found,
+        unsure=tuple(
+            each.rule for each in unsure if each.rule and each.forwards is not found.forwards
+        ),
+    )
 
 
 def policy_name(mailbox: str) -> str:
@@ -130,7 +142,9 @@ def bare(address: object) -> str:
 
 def addresses_of(mailbox: ExchangeRow) -> tuple[str, ...]:
     """Return a mailbox's addresses as Get-Mailbox shows them, its sending address first."""
-    primary_first = sorted(_texts(mailbox, "EmailAddresses"), key=lambda each: not each.startswith("SMTP:"))
+    primary_first = sorted(
+        _texts(mailbox, "EmailAddresses"), key=lambda each: not each.startswith("SMTP:")
+    )
     every = (text_of(mailbox, "PrimarySmtpAddress"), *primary_first)
     return tuple(dict.fromkeys(bare(each) for each in every if _is_smtp(each)))
 
@@ -192,14 +206,20 @@ def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict
 def _covers(rule: ExchangeRow, own: Sequence[str]) -> bool:
     """Tell whether a rule names the mailbox: as a sender, or by its domain alone."""
     by_domain_alone = not _texts(rule, "From") and not _texts(rule, "FromMemberOf")
-    return _shares(own, rule, "From") or (by_domain_alone and _in_domain(own, _bare(rule, "SenderDomainIs")))
+    return _shares(own, rule, "From") or (
+        by_domain_alone and _in_domain(own, _bare(rule, "SenderDomainIs"))
+    )
 
 
 def _exceptions_of_others(rule: ExchangeRow, own: Sequence[str]) -> dict[str, list[str]]:
     """Return the senders and domains that a rule excepts, without those of the mailbox."""
     return {
         "ExceptIfFrom": [each for each in _texts(rule, "ExceptIfFrom") if bare(each) not in own],
-        "ExceptIfSenderDomainIs": [each for each in _texts(rule, "ExceptIfSenderDomainIs") if not _in_domain(own, [bare(each)])],
+        "ExceptIfSenderDomainIs": [
+            each
+            for each in _texts(rule, "ExceptIfSenderDomainIs")
+            if not _in_domain(own, [bare(each)])
+        ],
     }
 
 
@@ -208,12 +228,16 @@ def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
 
     Differences in how Exchange writes them do not matter.
     """
-    return all(sorted(_bare(one, name)) == sorted(_bare(other, name)) for name in ("From", *NARROWING))
+    return all(
+        sorted(_bare(one, name)) == sorted(_bare(other, name)) for name in ("From", *NARROWING)
+    )
 
 
 def gone(rule: ExchangeRow, mended: Mapping[str, object]) -> dict[str, list[str]]:
     """Return the values of a rule that disappear once the new settings are applied."""
-    return {name: _left_out(rule, name, _listed(mended[name])) for name in NARROWING if name in mended}
+    return {
+        name: _left_out(rule, name, _listed(mended[name])) for name in NARROWING if name in mended
+    }
 
 
 def _left_out(rule: ExchangeRow, name: str, kept: Sequence[object]) -> list[str]:
@@ -246,7 +270,9 @@ def _goes_by_group(rule: ExchangeRow) -> bool:
 
 
 def _excepts(rule: ExchangeRow, own: Sequence[str]) -> bool:
-    return _shares(own, rule, "ExceptIfFrom") or _in_domain(own, _bare(rule, "ExceptIfSenderDomainIs"))
+    return _shares(own, rule, "ExceptIfFrom") or _in_domain(
+        own, _bare(rule, "ExceptIfSenderDomainIs")
+    )
 
 
 def _shares(own: Sequence[str], rule: ExchangeRow, name: str) -> bool:
@@ -294,7 +320,9 @@ def _bare(row: ExchangeRow, name: str) -> list[str]:
 
 def _listed(value: object) -> list[object]:
     """Return the value as a list; a single value becomes a list of one."""
-    return [] if value in (None, "") else list(value) if isinstance(value, list | tuple) else [value]
+    return (
+        [] if value in (None, "") else list(value) if isinstance(value, list | tuple) else [value]
+    )
 
 
 def _true(value: object) -> bool:

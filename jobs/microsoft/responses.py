@@ -48,7 +48,14 @@ def error_body(response: httpx.Response) -> dict[str, Any]:
 
 def said(phrases: tuple[Phrase, ...], *texts: str) -> Meaning | None:
     """Return the meaning of the first phrase that one of the texts contains, or None."""
-    return next((phrase.meaning for phrase in phrases if any(phrase.pattern.search(text) for text in texts)), None)
+    return next(
+        (
+            phrase.meaning
+            for phrase in phrases
+            if any(phrase.pattern.search(text) for text in texts)
+        ),
+        None,
+    )
 
 
 def judge_graph(response: httpx.Response, ids: RequestIds) -> CloudError:
@@ -61,7 +68,9 @@ def judge_graph(response: httpx.Response, ids: RequestIds) -> CloudError:
     meaning = by_status(response.status_code)
     if meaning.kind is not ErrorKind.TRANSIENT:
         meaning = said(GRAPH_PHRASES, code, message) or meaning
-    return error_for(meaning, CloudReply("graph", response.status_code, code, message, _graph_ids(error, ids)))
+    return error_for(
+        meaning, CloudReply("graph", response.status_code, code, message, _graph_ids(error, ids))
+    )
 
 
 def _graph_ids(error: dict[str, Any], ids: RequestIds) -> RequestIds:
@@ -84,8 +93,14 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     """
     error = error_body(response)
     kind, message = _exchange_words(error)
-    meaning = None if response.status_code == httpx.codes.TOO_MANY_REQUESTS else said(EXCHANGE_PHRASES, kind, message)
-    meaning = meaning or _EXCHANGE_BY_STATUS.get(response.status_code) or by_status(response.status_code)
+    meaning = (
+        None
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS
+        else said(EXCHANGE_PHRASES, kind, message)
+    )
+    meaning = (
+        meaning or _EXCHANGE_BY_STATUS.get(response.status_code) or by_status(response.status_code)
+    )
     code = kind.rpartition(".")[2] or str(error.get("code", ""))
     return error_for(meaning, CloudReply("exchange", response.status_code, code, message, ids))
 

@@ -43,7 +43,14 @@ EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
 #: The audience must be Outlook: a token for Graph's SMTP.Send is refused (facts 4).
 SMTP_SCOPE = "https://outlook.office.com/SMTP.Send"
 
-_EXCHANGE_HOSTS = frozenset({"outlook.office365.com", "outlook.office365.cn", "outlook.office365.us", "outlook-dod.office365.us"})
+_EXCHANGE_HOSTS = frozenset(
+    {
+        "outlook.office365.com",
+        "outlook.office365.cn",
+        "outlook.office365.us",
+        "outlook-dod.office365.us",
+    }
+)
 _NATIONAL = (".us", ".cn")
 #: Graph traces messages in the global cloud only (facts 2.5). Other clouds use the cmdlet.
 _GLOBAL_ONLY = frozenset({"ExchangeMessageTrace.Read.All"})
@@ -55,7 +62,11 @@ def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) ->
     A short name would mean the public Graph there.
     """
     host = _host(graph_url)
-    return [f"https://{host}/{name}" for name in names_in(graph_url, names)] if host.endswith(_NATIONAL) else list(names)
+    return (
+        [f"https://{host}/{name}" for name in names_in(graph_url, names)]
+        if host.endswith(_NATIONAL)
+        else list(names)
+    )
 
 
 def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -70,7 +81,11 @@ def smtp_scope(exchange_url: str) -> str:
     In a national cloud it is that of the cloud's Outlook, which hosts Exchange.
     """
     host = _host(exchange_url)
-    return f"https://{host}/SMTP.Send" if host in _EXCHANGE_HOSTS and host.endswith(_NATIONAL) else SMTP_SCOPE
+    return (
+        f"https://{host}/SMTP.Send"
+        if host in _EXCHANGE_HOSTS and host.endswith(_NATIONAL)
+        else SMTP_SCOPE
+    )
 
 
 def graph_default(graph_url: str) -> str:

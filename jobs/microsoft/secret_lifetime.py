@@ -37,8 +37,15 @@ class SecretRules:
 def rules_for(policy: Json, made: datetime) -> SecretRules:
     """Return the policy's restrictions that are enabled and apply to an app created at ``made``."""
     rules = list(_in_force(policy, made))
-    limits = (_duration(text_of(rule, "maxLifetime")) for rule in rules if _kind(rule) == "passwordlifetime")
-    return SecretRules(any(_kind(rule) == "passwordaddition" for rule in rules), min(filter(None, limits), default=None))
+    limits = (
+        _duration(text_of(rule, "maxLifetime"))
+        for rule in rules
+        if _kind(rule) == "passwordlifetime"
+    )
+    return SecretRules(
+        any(_kind(rule) == "passwordaddition" for rule in rules),
+        min(filter(None, limits), default=None),
+    )
 
 
 def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
@@ -48,8 +55,17 @@ def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
     """
     year, month = divmod(start.month - 1 + months, 12)
     year, month = start.year + year, month + 1
-    end = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]), microsecond=0)
-    return end if limit is None or limit > end - start else (start + limit - _CLOCKS_DIFFER).replace(microsecond=0)
+    end = start.replace(
+        year=year,
+        month=month,
+        day=min(start.day, calendar.monthrange(year, month)[1]),
+        microsecond=0,
+    )
+    return (
+        end
+        if limit is None or limit > end - start
+        else (start + limit - _CLOCKS_DIFFER).replace(microsecond=0)
+    )
 
 
 def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
@@ -61,7 +77,9 @@ def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
     if policy.get("isEnabled") is False:
         return
     rules = as_dict(policy.get("applicationRestrictions")).get("passwordCredentials") or ()
-    yield from (rule for rule in rules if lower_of(rule, "state") != "disabled" and _reaches(rule, made))
+    yield from (
+        rule for rule in rules if lower_of(rule, "state") != "disabled" and _reaches(rule, made)
+    )
 
 
 def _reaches(rule: Json, made: datetime) -> bool:

@@ -117,7 +117,9 @@ def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
     found: dict[object, SignInRow] = {}
     for sign_in in filter(None, map(_read_own, rows)):
         found.setdefault(sign_in.id or sign_in, sign_in)
-    return sorted(found.values(), key=lambda each: (each.at, not each.good, each.interactive), reverse=True)
+    return sorted(
+        found.values(), key=lambda each: (each.at, not each.good, each.interactive), reverse=True
+    )
 
 
 def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> list[SignInRow]:

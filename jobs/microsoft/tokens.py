@@ -54,10 +54,14 @@ class Tokens:
         return token if time.monotonic() - looked < AT_HAND_S else ""
 
     async def _fetched(self, scopes: tuple[str, ...]) -> str:
-        async with self._one_at_a_time:  # use replaces the refresh token, so two refreshes must not overlap
+        async with (
+            self._one_at_a_time
+        ):  # use replaces the refresh token, so two refreshes must not overlap
             if token := self._kept(scopes):
                 return token
-            token, cache = await asyncio.to_thread(self._identity.token, self._cache, scopes, refresh=scopes in self._spent)
+            token, cache = await asyncio.to_thread(
+                self._identity.token, self._cache, scopes, refresh=scopes in self._spent
+            )
             self._spent.discard(scopes)
             if cache != self._cache:
                 await asyncio.to_thread(self._save, cache)

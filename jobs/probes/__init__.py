@@ -20,7 +20,10 @@ def all_probes() -> dict[str, Step]:
     Raises:
         UnknownNameError: a probe, or the diagnosis of a step, names a step or a cause that does not exist.
     """
-    probes = {probe.name: probe for probe in sorted(found_in(__name__, __path__), key=lambda probe: probe.name)}
+    probes = {
+        probe.name: probe
+        for probe in sorted(found_in(__name__, __path__), key=lambda probe: probe.name)
+    }
     verified(verified_diagnoses({**all_steps(), **probes}))
     return probes
 
@@ -32,5 +35,8 @@ def checks_for(profile: Profile) -> dict[str, Step]:
     probes follow.
     """
     steps = {name: step for name, step in steps_for(profile).items() if step.diagnosis.checked}
-    by_access = sorted({**all_probes(), **steps}.items(), key=lambda each: each[1].diagnosis.access is not Access.NONE)
+    by_access = sorted(
+        {**all_probes(), **steps}.items(),
+        key=lambda each: each[1].diagnosis.access is not Access.NONE,
+    )
     return dict(by_access)

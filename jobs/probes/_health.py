@@ -18,10 +18,19 @@ def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Findi
     if not found:
         return step.ok(Text("seen.no_incident"))
     newest, more = found[0], len(found) - 1
-    evidence = tuple(Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found)
-    return replace(step.possible(_seen(newest, more), cause, signals=Signals(since=newest.since)), evidence=evidence)
+    evidence = tuple(
+        Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found
+    )
+    return replace(
+        step.possible(_seen(newest, more), cause, signals=Signals(since=newest.since)),
+        evidence=evidence,
+    )
 
 
 def _seen(newest: Incident, more: int) -> Text:
     values = {"id": newest.id, "title": newest.title}
-    return Text("seen.incidents", values | {"count": str(more)}) if more else Text("seen.incident", values)
+    return (
+        Text("seen.incidents", values | {"count": str(more)})
+        if more
+        else Text("seen.incident", values)
+    )

@@ -20,7 +20,11 @@ answer.
 
 def finding_of(step: Step, probe: SmtpProbe, good: Text) -> Finding:
     """Return ``good`` if the probe got through, else the server's words and where it stopped."""
-    return step.ok(good) if probe.ok else step.wrong(probe.seen, cause=probe.cause, signals=signals_of(probe))
+    return (
+        step.ok(good)
+        if probe.ok
+        else step.wrong(probe.seen, cause=probe.cause, signals=signals_of(probe))
+    )
 
 
 def signals_of(probe: SmtpProbe) -> Signals:

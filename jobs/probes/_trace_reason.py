@@ -24,7 +24,8 @@ _ITS_OWN = "5.7.9"
 """Prefix of the codes 5.7.900 to 5.7.999, which only a rule returns. 5.7.1 has many sources."""
 _MARKS = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
 _BY_A_RULE = re.compile(
-    r"TRANSPORT\.RULES\.|\b(?:deleted|redirected|quarantined|rejected) by (?:the |a )?(?:transport|mail.?flow) rule", re.IGNORECASE
+    r"TRANSPORT\.RULES\.|\b(?:deleted|redirected|quarantined|rejected) by (?:the |a )?(?:transport|mail.?flow) rule",
+    re.IGNORECASE,
 )
 
 
@@ -58,7 +59,10 @@ async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
 
 def _place(channel: Channel, row: TraceRow) -> Station:
     """Return where on its way the mail of this row is, by its recipient."""
-    places = {channel.mailbox.lower(): Station.MAILBOX, channel.forwarding_address.lower(): Station.FORWARD}
+    places = {
+        channel.mailbox.lower(): Station.MAILBOX,
+        channel.forwarding_address.lower(): Station.FORWARD,
+    }
     return places.get(row.recipient.lower(), Station.ANSWER)
 
 
@@ -90,4 +94,7 @@ def _marks_of(rule: ExchangeRow) -> list[str]:
 
 
 def _names(words: str, mark: str) -> bool:
-    return len(mark) >= _SHORTEST and re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE) is not None
+    return (
+        len(mark) >= _SHORTEST
+        and re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE) is not None
+    )

@@ -42,12 +42,64 @@ _PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPat
 _ON_RECIPIENT = (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS)
 _SAYS_NOTHING = frozenset(
     {
-        *("Name", "Identity", "Guid", "ImmutableId", "Id", "DistinguishedName", "Description", "Comments", "Priority", "State", "Mode"),
-        *("ActivationDate", "ExpiryDate", "RuleVersion", "RuleSubType", "RuleErrorAction", "StopRuleProcessing", "SetAuditSeverity"),
-        *("SenderAddressLocation", "UseLegacyRegex", "Conditions", "Actions", "IsValid", "ObjectState", "ObjectClass", "ExchangeVersion"),
-        *("OrganizationId", "OrganizationalUnitRoot", "WhenChanged", "WhenChangedUTC", "WhenCreated", "WhenCreatedUTC", "Size"),
-        *("ManuallyModified", "CreatedBy", "LastModifiedBy", "State@odata.type", "RouteMessageOutboundRequireTls", "IncidentReportContent"),
-        *("GenerateIncidentReport", "GenerateNotification", "DlpPolicy", "DlpPolicyId", "RunspaceId", "PSComputerName", "ExchangeObjectId"),
+        *(
+            "Name",
+            "Identity",
+            "Guid",
+            "ImmutableId",
+            "Id",
+            "DistinguishedName",
+            "Description",
+            "Comments",
+            "Priority",
+            "State",
+            "Mode",
+        ),
+        *(
+            "ActivationDate",
+            "ExpiryDate",
+            "RuleVersion",
+            "RuleSubType",
+            "RuleErrorAction",
+            "StopRuleProcessing",
+            "SetAuditSeverity",
+        ),
+        *(
+            "SenderAddressLocation",
+            "UseLegacyRegex",
+            "Conditions",
+            "Actions",
+            "IsValid",
+            "ObjectState",
+            "ObjectClass",
+            "ExchangeVersion",
+        ),
+        *(
+            "OrganizationId",
+            "OrganizationalUnitRoot",
+            "WhenChanged",
+            "WhenChangedUTC",
+            "WhenCreated",
+            "WhenCreatedUTC",
+            "Size",
+        ),
+        *(
+            "ManuallyModified",
+            "CreatedBy",
+            "LastModifiedBy",
+            "State@odata.type",
+            "RouteMessageOutboundRequireTls",
+            "IncidentReportContent",
+        ),
+        *(
+            "GenerateIncidentReport",
+            "GenerateNotification",
+            "DlpPolicy",
+            "DlpPolicyId",
+            "RunspaceId",
+            "PSComputerName",
+            "ExchangeObjectId",
+        ),
     }
 )
 """Properties that do not narrow a rule. Any other property that is set may be a condition, and makes
@@ -126,12 +178,19 @@ def _is_known(name: str) -> bool:
 
 def _named(rule: Rule, address: str, within: Within) -> bool:
     asked = list(filter(partial(_set, rule), _ON_RECIPIENT))
-    return bool(asked) and not _excepts(rule, address) and all(_holds(name, _values(rule, name), address.lower(), within) for name in asked)
+    return (
+        bool(asked)
+        and not _excepts(rule, address)
+        and all(_holds(name, _values(rule, name), address.lower(), within) for name in asked)
+    )
 
 
 def _excepts(rule: Rule, address: str) -> bool:
     """Return whether an exception certainly names the recipient."""
-    return any(_holds(name, _values(rule, f"ExceptIf{name}"), address.lower(), _domain_is) for name in ("SentTo", *_DOMAINS, *_WORDS))
+    return any(
+        _holds(name, _values(rule, f"ExceptIf{name}"), address.lower(), _domain_is)
+        for name in ("SentTo", *_DOMAINS, *_WORDS)
+    )
 
 
 def _holds(name: str, wanted: list[str], address: str, within: Within) -> bool:
@@ -156,7 +215,9 @@ def _domain_is(domain: str, value: str) -> bool:
 def _values(rule: Rule, name: str) -> list[str]:
     """Return a property's values in lower case; a single value becomes a list of one."""
     values = rule.get(name) if _set(rule, name) else []
-    return [str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])]
+    return [
+        str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])
+    ]
 
 
 def _matches(pattern: str, address: str) -> bool:

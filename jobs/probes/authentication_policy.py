@@ -37,16 +37,23 @@ class AuthenticationPolicy(Probe):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the user's own policy, which takes precedence over the organization's."""
         users, organization = await asyncio.gather(
-            ctx.exchange.run("Get-User", {"Identity": ctx.channel.mailbox}), ctx.exchange.run("Get-OrganizationConfig", {})
+            ctx.exchange.run("Get-User", {"Identity": ctx.channel.mailbox}),
+            ctx.exchange.run("Get-OrganizationConfig", {}),
         )
-        name = _text(users, "AuthenticationPolicy") or _text(organization, "DefaultAuthenticationPolicy")
+        name = _text(users, "AuthenticationPolicy") or _text(
+            organization, "DefaultAuthenticationPolicy"
+        )
         if not name:
             return self.ok(Text("seen.no_authentication_policy"))
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
         if not _forbids_passwords(policy):
             return self.ok(Text("seen.authentication_policy", {"name": name}))
         proof = Signals(harmless_after=now() - FRESH, token_lives=True)
-        return self.possible(Text("seen.authentication_policy_basic", {"name": name}), "smtp_login_blocked", signals=proof)
+        return self.possible(
+            Text("seen.authentication_policy_basic", {"name": name}),
+            "smtp_login_blocked",
+            signals=proof,
+        )
 
 
 def _forbids_passwords(policy: ExchangeRow | None) -> bool:

@@ -52,7 +52,9 @@ class ConditionalAccess(Probe):
         if not touching:
             return self.ok(Text("seen.no_policy"))
         names = {"names": ", ".join(text_of(policy, "displayName") for policy in touching)}
-        return self.possible(Text("seen.policies", names), "blocked_by_conditional_access", signals=_proof(touching))
+        return self.possible(
+            Text("seen.policies", names), "blocked_by_conditional_access", signals=_proof(touching)
+        )
 
 
 def touches(policy: dict[str, Any], user_id: str) -> bool:
@@ -89,7 +91,9 @@ def _covers_exchange(apps: dict[str, Any]) -> bool:
     """Return whether the policy is for Exchange, or may be by a filter."""
     if lower_set(apps.get("excludeApplications")) & EXCHANGE:
         return False
-    return bool(lower_set(apps.get("includeApplications")) & RESOURCES or apps.get("applicationFilter"))
+    return bool(
+        lower_set(apps.get("includeApplications")) & RESOURCES or apps.get("applicationFilter")
+    )
 
 
 def _proof(policies: list[dict[str, Any]]) -> Signals:
@@ -103,7 +107,9 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
     newest = _newest_change(policies)
     if not any(part_of(policy, "conditions").get("locations") for policy in policies):
         return Signals(harmless_after=newest)
-    return Signals(harmless_after=newest, elsewhere_since=newest, by_place=True, disproved_by=BY_ANSWERS)
+    return Signals(
+        harmless_after=newest, elsewhere_since=newest, by_place=True, disproved_by=BY_ANSWERS
+    )
 
 
 def _newest_change(policies: list[dict[str, Any]]) -> datetime | None:
@@ -122,7 +128,9 @@ def _demands(policy: dict[str, Any]) -> bool:
     A new sign-in after some time also counts (AADSTS70043).
     """
     frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
-    return bool(policy.get("grantControls")) or (bool(frequency) and frequency.get("isEnabled") is not False)
+    return bool(policy.get("grantControls")) or (
+        bool(frequency) and frequency.get("isEnabled") is not False
+    )
 
 
 def _flows(conditions: dict[str, Any]) -> set[str]:

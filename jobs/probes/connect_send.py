@@ -8,7 +8,15 @@ from dataclasses import replace
 
 from jobs.clouds.errors import CloudError
 from jobs.contact_center import delivery_receipts
-from jobs.contact_center.webex_connect import OF_THE_RECIPIENT, SUBMITTED, Mail, Receipt, cause_of, poll, send
+from jobs.contact_center.webex_connect import (
+    OF_THE_RECIPIENT,
+    SUBMITTED,
+    Mail,
+    Receipt,
+    cause_of,
+    poll,
+    send,
+)
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -58,7 +66,11 @@ class ConnectSend(Probe):
         if token := delivery_receipts.begin(ctx.store.redis, ctx.run.id):
             await self._send(ctx, token)
         receipt = await self._receipt(ctx)
-        return self._judge(ctx, receipt) if receipt else Finding(self.name, State.UNKNOWN, seen=Text("seen.no_receipt"))
+        return (
+            self._judge(ctx, receipt)
+            if receipt
+            else Finding(self.name, State.UNKNOWN, seen=Text("seen.no_receipt"))
+        )
 
     async def _send(self, ctx: StepContext, token: str) -> None:
         """Send the mail. A refusal is stored like a receipt, so that a second look reports the same."""
@@ -66,10 +78,15 @@ class ConnectSend(Probe):
         body = f"This mail was sent through Webex Connect to test {ctx.channel.mailbox}. Nobody has to answer it."
         notify = f"{ctx.settings.public_url}{delivery_receipts.PATH}{token}"
         try:
-            message = await send(ctx.settings, Mail(ctx.channel.mailbox, recipient, subject, body, ctx.run.id, notify))
+            message = await send(
+                ctx.settings,
+                Mail(ctx.channel.mailbox, recipient, subject, body, ctx.run.id, notify),
+            )
         except CloudError as error:
             code = error.code or str(error.status or error.cause)
-            delivery_receipts.save(ctx.store.redis, ctx.run.id, Receipt(code, error.message, refused=error.cause))
+            delivery_receipts.save(
+                ctx.store.redis, ctx.run.id, Receipt(code, error.message, refused=error.cause)
+            )
         else:
             delivery_receipts.sent(ctx.store.redis, ctx.run.id, message)
 
@@ -90,7 +107,9 @@ class ConnectSend(Probe):
         """Return the receipt that came by itself, or ask Webex Connect for it; None if there is none yet."""
         found = delivery_receipts.read(ctx.store.redis, ctx.run.id)
         if found is None and (message := delivery_receipts.message(ctx.store.redis, ctx.run.id)):
-            with suppress(CloudError):  # no result: the receipt may arrive or the next query may work
+            with suppress(
+                CloudError
+            ):  # no result: the receipt may arrive or the next query may work
                 return await poll(ctx.settings, message)
         return found
 
@@ -98,9 +117,16 @@ class ConnectSend(Probe):
         told = " ".join(filter(None, (receipt.code, receipt.words)))
         evidence = (Evidence("connect", told), *self._transaction(ctx, receipt))
         if receipt.code == SUBMITTED:
-            return replace(self.ok(Text("seen.connect_submitted", {"recipient": ctx.run.brief.test_recipient})), evidence=evidence)
+            return replace(
+                self.ok(
+                    Text("seen.connect_submitted", {"recipient": ctx.run.brief.test_recipient})
+                ),
+                evidence=evidence,
+            )
         words = verbatim(told)
-        if receipt.refused or receipt.code in OF_THE_RECIPIENT:  # key or recipient at fault, not the channel
+        if (
+            receipt.refused or receipt.code in OF_THE_RECIPIENT
+        ):  # key or recipient at fault, not the channel
             cause = cause_of(receipt.code, receipt.refused)
             return Finding(self.name, State.UNKNOWN, seen=words, cause=cause, evidence=evidence)
         return replace(self.wrong(words, cause=cause_of(receipt.code)), evidence=evidence)

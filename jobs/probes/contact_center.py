@@ -52,7 +52,10 @@ class AgentTasks(Probe):
         if not mine:
             return self.skipped(_why_none(tasks))
         newest = mine[0].created
-        return self.ok(Text("seen.task", {"at": _at(newest), "count": str(len(mine))}), signals=Signals(at=newest))
+        return self.ok(
+            Text("seen.task", {"at": _at(newest), "count": str(len(mine))}),
+            signals=Signals(at=newest),
+        )
 
 
 class MailToTask(Probe):
@@ -77,11 +80,15 @@ class MailToTask(Probe):
         """
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
-        copies, tasks = await asyncio.gather(ctx.trace().find(now() - BACK, recipient=ctx.channel.forwarding_address), _tasks(ctx))
+        copies, tasks = await asyncio.gather(
+            ctx.trace().find(now() - BACK, recipient=ctx.channel.forwarding_address), _tasks(ctx)
+        )
         handed = _handed(copies, ctx.channel.mailbox, tasks.since)
         if not handed:
             return self.skipped(Text("skipped.no_mail"))
-        return self._judged(handed, _without_task(handed, tasks, ctx.channel.mailbox, await _only_app(ctx)))
+        return self._judged(
+            handed, _without_task(handed, tasks, ctx.channel.mailbox, await _only_app(ctx))
+        )
 
     def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
         """Judge by the newest mails, those that have no task yet."""
@@ -91,7 +98,9 @@ class MailToTask(Probe):
             return self.skipped(Text("skipped.too_fresh", {"at": _at(left[-1].received)}))
         since = left[-1].received
         missed = Signals(since=since, missed=len(left))
-        return self.wrong(Text("seen.no_task", {"at": _at(left[0].received)}), cause="no_task", signals=missed)
+        return self.wrong(
+            Text("seen.no_task", {"at": _at(left[0].received)}), cause="no_task", signals=missed
+        )
 
 
 class EmailEntryPoint(Probe):
@@ -137,7 +146,9 @@ def _why_none(tasks: Tasks) -> Text:
 
 
 async def _entry_points(ctx: StepContext) -> tuple[EntryPoint, ...]:
-    known: tuple[EntryPoint, ...] = await ctx.reads.read("entry points", lambda: email_entry_points(ctx.settings))
+    known: tuple[EntryPoint, ...] = await ctx.reads.read(
+        "entry points", lambda: email_entry_points(ctx.settings)
+    )
     return known
 
 
@@ -166,7 +177,11 @@ def _handed(copies: Sequence[TraceRow], mailbox: str, since: datetime) -> list[T
 
 def _without_task(handed: list[TraceRow], tasks: Tasks, mailbox: str, app: str) -> list[TraceRow]:
     """Return the mails, newest first, that are newer than any that has become a task."""
-    return list(takewhile(lambda row: not any(_came_of(task, row, mailbox, app) for task in tasks.rows), handed))
+    return list(
+        takewhile(
+            lambda row: not any(_came_of(task, row, mailbox, app) for task in tasks.rows), handed
+        )
+    )
 
 
 def _came_of(task: Task, row: TraceRow, mailbox: str, app: str) -> bool:

@@ -22,7 +22,13 @@ class Entra(Probe):
     article_row = "ENT"
     diagnosis = Diagnosis(
         explains=causes(
-            "service_unavailable", "entra_busy", "timed_out", "connection_lost", "throttled", "tenant_not_found", "answer_unreadable"
+            "service_unavailable",
+            "entra_busy",
+            "timed_out",
+            "connection_lost",
+            "throttled",
+            "tenant_not_found",
+            "answer_unreadable",
         ),
         access=Access.NONE,
         caused_by=("entra_health",),
@@ -30,16 +36,22 @@ class Entra(Probe):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Request the discovery document. An unavailable Entra is a finding too."""
-        found: Finding = await ctx.reads.read(f"entra {ctx.channel.tenant_id}", lambda: self._seen(ctx))
+        found: Finding = await ctx.reads.read(
+            f"entra {ctx.channel.tenant_id}", lambda: self._seen(ctx)
+        )
         return found
 
     async def _seen(self, ctx: StepContext) -> Finding:
         try:
             await asyncio.to_thread(self._read, ctx)
         except CloudError as error:
-            return replace(self.wrong(verbatim(error.words), cause=error.cause), evidence=error.evidence())
+            return replace(
+                self.wrong(verbatim(error.words), cause=error.cause), evidence=error.evidence()
+            )
         return self.ok(Text("seen.entra"))
 
     def _read(self, ctx: StepContext) -> None:
         with sync_client(ctx.settings) as http:
-            Identity.of_bot(ctx.settings, http, ctx.channel.tenant_id or "organizations", ctx.documents).discover()
+            Identity.of_bot(
+                ctx.settings, http, ctx.channel.tenant_id or "organizations", ctx.documents
+            ).discover()

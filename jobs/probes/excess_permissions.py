@@ -34,12 +34,18 @@ class Surplus(Probe):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the granted permissions, not the declared ones, because only granted ones can be used."""
         sp_id = ctx.fact("sp_id")
-        grants, assignments = await asyncio.gather(ctx.graph.grants(sp_id), ctx.graph.app_role_assignments(sp_id))
-        allowed = {DEFAULT_ACCESS} | ({ctx.fact("mail_send").lower()} if ctx.channel.profile is Profile.ARTICLE else set())
+        grants, assignments = await asyncio.gather(
+            ctx.graph.grants(sp_id), ctx.graph.app_role_assignments(sp_id)
+        )
+        allowed = {DEFAULT_ACCESS} | (
+            {ctx.fact("mail_send").lower()} if ctx.channel.profile is Profile.ARTICLE else set()
+        )
         more = sorted({*_scopes(grants), *_roles(assignments, allowed)})
         if not more:
             return self.ok(Text("seen.no_surplus"))
-        seen = Text("seen.surplus", {"names": ", ".join(more[:MOST_NAMES]), "count": str(len(more))})
+        seen = Text(
+            "seen.surplus", {"names": ", ".join(more[:MOST_NAMES]), "count": str(len(more))}
+        )
         return replace(self.wrong(seen), state=State.WARNING)
 
 

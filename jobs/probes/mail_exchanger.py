@@ -18,7 +18,12 @@ from jobs.model import Access, Finding, Signals, State, Station, Text
 
 TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"
-MICROSOFT = (".mail.protection.outlook.com", ".mx.microsoft", ".mail.protection.office365.us", ".mail.protection.partner.outlook.cn")
+MICROSOFT = (
+    ".mail.protection.outlook.com",
+    ".mx.microsoft",
+    ".mail.protection.office365.us",
+    ".mail.protection.partner.outlook.cn",
+)
 CACHED = timedelta(hours=1)
 """Time for which other servers may still use a cached record that no longer exists."""
 THROUGH = timedelta(days=2)
@@ -43,7 +48,9 @@ class MailExchanger(Probe):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Query this machine's resolver. If it has none, the result is unknown."""
-        found: Finding = await ctx.reads.read(f"mx {ctx.channel.domain}", lambda: self._seen(ctx.channel.domain))
+        found: Finding = await ctx.reads.read(
+            f"mx {ctx.channel.domain}", lambda: self._seen(ctx.channel.domain)
+        )
         return found
 
     async def _seen(self, domain: str) -> Finding:
@@ -59,7 +66,10 @@ class MailExchanger(Probe):
         if not any(host.endswith(MICROSOFT) for host in exchangers):
             return self._maybe(Text("seen.mx", hosts), "mail_exchanger_elsewhere", THROUGH)
         if discoverable is False:
-            warned = self.wrong(Text("seen.no_autodiscover", hosts | {"domain": domain}), cause="autodiscover_missing")
+            warned = self.wrong(
+                Text("seen.no_autodiscover", hosts | {"domain": domain}),
+                cause="autodiscover_missing",
+            )
             return replace(warned, state=State.WARNING)
         return self.ok(Text("seen.mx", hosts))
 

@@ -32,10 +32,16 @@ class RemoteDomain(Probe):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read all remote domains, which are few."""
-        found = covering(await ctx.exchange.run("Get-RemoteDomain", {}), ctx.channel.forwarding_address.rpartition("@")[2])
+        found = covering(
+            await ctx.exchange.run("Get-RemoteDomain", {}),
+            ctx.channel.forwarding_address.rpartition("@")[2],
+        )
         if found is None or str(found.get("AutoForwardEnabled", True)).lower() != "false":
             return self.ok(Text("seen.remote_domain_allows"))
-        return self.wrong(Text("seen.remote_domain", {"name": str(found.get("DomainName"))}), cause="remote_domain_blocks_forwarding")
+        return self.wrong(
+            Text("seen.remote_domain", {"name": str(found.get("DomainName"))}),
+            cause="remote_domain_blocks_forwarding",
+        )
 
 
 def covering(rows: list[ExchangeRow], domain: str) -> ExchangeRow | None:
@@ -45,4 +51,6 @@ def covering(rows: list[ExchangeRow], domain: str) -> ExchangeRow | None:
 
 
 def _matches(pattern: str, domain: str) -> bool:
-    return bool(pattern) and (fnmatch(domain, pattern) or (pattern.startswith("*.") and domain == pattern[2:]))
+    return bool(pattern) and (
+        fnmatch(domain, pattern) or (pattern.startswith("*.") and domain == pattern[2:])
+    )

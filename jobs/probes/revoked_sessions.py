@@ -36,15 +36,25 @@ class Sessions(Probe):
         if ctx.fact("shared"):
             return self.skipped(Text("skipped.delegate_unknown"))
         user = await _user(ctx)
-        valid_from, token_at = parse(user.get("signInSessionsValidFromDateTime")), ctx.run.brief.token_at
+        valid_from, token_at = (
+            parse(user.get("signInSessionsValidFromDateTime")),
+            ctx.run.brief.token_at,
+        )
         if valid_from is None or token_at is None:
             return self.skipped(Text("skipped.moment_unknown"))
         return self._compared(valid_from, token_at)
 
     def _compared(self, valid_from: datetime, token_at: datetime) -> Finding:
-        values = {"revoked": f"{valid_from:%d %b %H:%M} UTC", "token": f"{token_at:%d %b %H:%M} UTC"}
+        values = {
+            "revoked": f"{valid_from:%d %b %H:%M} UTC",
+            "token": f"{token_at:%d %b %H:%M} UTC",
+        }
         if valid_from > token_at:
-            return self.wrong(Text("seen.revoked", values), cause="session_revoked", signals=Signals(since=valid_from))
+            return self.wrong(
+                Text("seen.revoked", values),
+                cause="session_revoked",
+                signals=Signals(since=valid_from),
+            )
         return self.ok(Text("seen.not_revoked", values))
 
 

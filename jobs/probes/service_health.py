@@ -50,7 +50,14 @@ class ExchangeHealth(_Health):
     cause = "exchange_incident"
     diagnosis = Diagnosis(
         station=Station.MAILBOX,
-        explains=causes("smtp_busy", "smtp_unreachable", "timed_out", "connection_lost", "service_unavailable", "connect_smtp_failed"),
+        explains=causes(
+            "smtp_busy",
+            "smtp_unreachable",
+            "timed_out",
+            "connection_lost",
+            "service_unavailable",
+            "connect_smtp_failed",
+        ),
     )
 
 
@@ -58,8 +65,23 @@ class EntraHealth(_Health):
     """Health of the sign-in service, which has had several names."""
 
     name = "entra_health"
-    services = frozenset({"microsoft entra", "identity service", "azure active directory", "orgliveid", "microsoft entra id"})
+    services = frozenset(
+        {
+            "microsoft entra",
+            "identity service",
+            "azure active directory",
+            "orgliveid",
+            "microsoft entra id",
+        }
+    )
     cause = "entra_incident"
     diagnosis = Diagnosis(
-        explains=causes("entra_busy", "service_unavailable", "timed_out", "connection_lost", "throttled", "answer_unreadable")
+        explains=causes(
+            "entra_busy",
+            "service_unavailable",
+            "timed_out",
+            "connection_lost",
+            "throttled",
+            "answer_unreadable",
+        )
     )

@@ -72,7 +72,9 @@ class SignIns(Probe):
             lately = _of_others(ctx, await _renewals(ctx, client, since))
             if _has_just_renewed(lately):
                 return lately
-        signed_in, renewed = await asyncio.gather(ctx.graph.sign_ins(client, since), _renewals(ctx, client, since))
+        signed_in, renewed = await asyncio.gather(
+            ctx.graph.sign_ins(client, since), _renewals(ctx, client, since)
+        )
         return _of_others(ctx, [*renewed, *signed_in])
 
     def _users(self, ctx: StepContext, rows: Sequence[SignInRow]) -> frozenset[str]:
@@ -105,9 +107,19 @@ class SignIns(Probe):
         code = f"AADSTS{newest.code}"
         cause = _cause_of(code)
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
-        policies = (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
-        evidence = (Evidence("entra", f"{code}: {newest.reason}"), *policies, Evidence("correlation-id", newest.correlation_id))
-        wrong = self.wrong(Text("seen.sign_in_failed", {"code": code, "at": _at(newest)}), cause=cause, signals=signals)
+        policies = (
+            (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
+        )
+        evidence = (
+            Evidence("entra", f"{code}: {newest.reason}"),
+            *policies,
+            Evidence("correlation-id", newest.correlation_id),
+        )
+        wrong = self.wrong(
+            Text("seen.sign_in_failed", {"code": code, "at": _at(newest)}),
+            cause=cause,
+            signals=signals,
+        )
         return replace(wrong, evidence=evidence)
 
     def _of_another(self, newest: SignInRow) -> Finding:

@@ -22,9 +22,14 @@ from jobs.probes._reach import finding_of
 from jobs.probes.sign_ins import NO_LOG, NO_SIGN_IN
 
 OWN: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(causes("client_secret_wrong", "client_secret_expired", "client_secret_missing"), ("client_secret",)),
+    **dict.fromkeys(
+        causes("client_secret_wrong", "client_secret_expired", "client_secret_missing"),
+        ("client_secret",),
+    ),
     **dict.fromkeys(causes("session_revoked"), ("sessions", "sign_ins")),
-    **dict.fromkeys(causes("sign_in_missing", "access_token_refused", "grant_invalid"), ("sign_ins",)),
+    **dict.fromkeys(
+        causes("sign_in_missing", "access_token_refused", "grant_invalid"), ("sign_ins",)
+    ),
     **dict.fromkeys(causes("refresh_token_expired", "request_rejected"), ("sign_ins",)),
     **dict.fromkeys(causes("redirect_uri_is_spa"), ("application",)),
     **dict.fromkeys(causes("account_at_risk", "account_disabled"), ()),
@@ -62,7 +67,13 @@ For a user's mailbox they affect Webex Connect too. The own account of a shared 
 blocked (2.1), and Webex Connect may sign in as another delegate. Only the directory shows whether
 the mailbox was made a shared one since the setup (``mailbox_user``).
 """
-OF_THE_PLACE = causes("blocked_by_conditional_access", "device_not_accepted", "mfa_needed", "mfa_registration_needed", "sign_in_frequency")
+OF_THE_PLACE = causes(
+    "blocked_by_conditional_access",
+    "device_not_accepted",
+    "mfa_needed",
+    "mfa_registration_needed",
+    "sign_in_frequency",
+)
 """Causes that a location policy may apply to the bot alone, which signs in from another location
 (facts/microsoft.md 2.1).
 """
@@ -94,7 +105,9 @@ class LoginDiagnosis(Diagnosis):
             return not _everywhere(findings.get(POLICIES))
         if finding.cause == GRANT:
             return _unread(findings.get("sign_ins"))
-        return finding.cause in OF_THE_ACCOUNT and _of_another(finding.cause, findings.get("mailbox_user"))
+        return finding.cause in OF_THE_ACCOUNT and _of_another(
+            finding.cause, findings.get("mailbox_user")
+        )
 
     def disproved(self, finding: Finding) -> Finding:
         """Skip the finding, because the failure of the bot's own login does not concern the channel.
@@ -152,13 +165,17 @@ class SmtpLogin(Probe):
     def _without_token(self, ctx: StepContext, error: CloudError) -> Finding:
         signals, certain = _weight(ctx, error.cause)
         found = self.wrong(verbatim(error.words), cause=error.cause, signals=signals)
-        return replace(found, state=State.WRONG if certain else State.POSSIBLE, evidence=error.evidence())
+        return replace(
+            found, state=State.WRONG if certain else State.POSSIBLE, evidence=error.evidence()
+        )
 
 
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
     """Return what may disprove a refusal of the bot's token, and whether it is certain until then."""
     if cause in OF_THE_USER and _speaks_for_both(ctx):
-        return Signals(disproved_by=BY_LOG, harmless_after=_newest(ctx), shown_by=_shown_by(cause)), True
+        return Signals(
+            disproved_by=BY_LOG, harmless_after=_newest(ctx), shown_by=_shown_by(cause)
+        ), True
     if cause in {*OF_THE_PLACE, LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
     if cause in OWN and not (cause in OF_THE_ACCOUNT and not ctx.run.brief.shared):
@@ -179,12 +196,20 @@ def _is_refused_to_connect(sent: Finding | None) -> bool:
 
 def _everywhere(policies: Finding | None) -> bool:
     """Return whether the policies were read and none that affects the sign-in depends on a location."""
-    return policies is not None and policies.state in {State.OK, State.POSSIBLE} and not policies.signals.by_place
+    return (
+        policies is not None
+        and policies.state in {State.OK, State.POSSIBLE}
+        and not policies.signals.by_place
+    )
 
 
 def _unread(log: Finding | None) -> bool:
     """Return whether a sign-in log may exist that was not read."""
-    return log is None or log.state is State.UNKNOWN or (log.state is State.SKIPPED and log.seen not in (NO_LOG, NO_SIGN_IN))
+    return (
+        log is None
+        or log.state is State.UNKNOWN
+        or (log.state is State.SKIPPED and log.seen not in (NO_LOG, NO_SIGN_IN))
+    )
 
 
 def _of_another(cause: str, user: Finding | None) -> bool:
@@ -192,7 +217,9 @@ def _of_another(cause: str, user: Finding | None) -> bool:
 
     The mailbox is shared, or the account may sign in.
     """
-    return user is not None and ("shared" in user.facts or (cause == "account_disabled" and user.state is State.OK))
+    return user is not None and (
+        "shared" in user.facts or (cause == "account_disabled" and user.state is State.OK)
+    )
 
 
 def _speaks_for_both(ctx: StepContext) -> bool:
@@ -202,7 +229,11 @@ def _speaks_for_both(ctx: StepContext) -> bool:
     to the same user, except for a shared mailbox, for which several users may sign in.
     """
     good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at
-    return not ctx.run.brief.shared and good is not None and (token_at is None or token_at <= good + SAME)
+    return (
+        not ctx.run.brief.shared
+        and good is not None
+        and (token_at is None or token_at <= good + SAME)
+    )
 
 
 def _newest(ctx: StepContext) -> datetime:

@@ -16,7 +16,16 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail.bounce import AT_CONNECT, LOST, OF_THE_SENDER, cause_of_copy, unknown_recipient
-from jobs.mail.flow import ENOUGH, LARGEST, MailFlow, habit, never_copied, overdue, unanswered, without_copy
+from jobs.mail.flow import (
+    ENOUGH,
+    LARGEST,
+    MailFlow,
+    habit,
+    never_copied,
+    overdue,
+    unanswered,
+    without_copy,
+)
 from jobs.mail.message_trace import TraceRow
 from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text
 from jobs.probes._trace_reason import Why, why
@@ -45,7 +54,10 @@ class _Traced(Probe):
     def _went(self, good: TraceRow | None) -> Finding:
         if good is None:
             return self.skipped(Text("skipped.no_mail"))
-        return self.ok(Text("seen.traced", {"at": _evidence_text(good.received)}), signals=Signals(at=good.received))
+        return self.ok(
+            Text("seen.traced", {"at": _evidence_text(good.received)}),
+            signals=Signals(at=good.received),
+        )
 
     def _failed(self, passage: MailFlow, told: Why) -> Finding:
         """Return the finding for the newest failure, with the trace's text."""
@@ -73,7 +85,9 @@ class Arrivals(_Traced):
         passage = MailFlow.of(await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox))
         if passage.good and not passage.refused:
             return await self._held_back(ctx, passage)
-        return await self._judged(ctx, replace(passage, failures=passage.refused) if passage.good else passage)
+        return await self._judged(
+            ctx, replace(passage, failures=passage.refused) if passage.good else passage
+        )
 
     async def _judged(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Judge by the newest failure: one alone is only a warning, unless the trace names a cause."""
@@ -95,7 +109,9 @@ class Arrivals(_Traced):
         told = await _why_each(ctx, held[:ENOUGH])
         if _name_one_cause(told):
             return self._failed(passage, told[0])
-        seen = Text("seen.held_back", {"count": str(len(held)), "at": _evidence_text(held[0].received)})
+        seen = Text(
+            "seen.held_back", {"count": str(len(held)), "at": _evidence_text(held[0].received)}
+        )
         return _doubtful(found, seen, held[-1].received) if len(held) >= NO_CHANCE else found
 
 
@@ -126,7 +142,8 @@ class Copies(_Traced):
         """
         trace, since = ctx.trace(), now() - BACK
         arrived, copies = await asyncio.gather(
-            trace.find(since, recipient=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
+            trace.find(since, recipient=ctx.channel.mailbox),
+            trace.find(since, recipient=ctx.channel.forwarding_address),
         )
         lost = without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         passage = MailFlow.of(list(filter(_is_takeable, copies)))
@@ -136,7 +153,13 @@ class Copies(_Traced):
         damage = Signals(missed=len(lost), missed_since=lost[-1].received)
         return replace(finding, signals=finding.signals | damage)
 
-    async def _judge(self, ctx: StepContext, passage: MailFlow, lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
+    async def _judge(
+        self,
+        ctx: StepContext,
+        passage: MailFlow,
+        lost: Sequence[TraceRow],
+        copies: Sequence[TraceRow],
+    ) -> Finding:
         """Judge by failed copies, then missing ones, then late ones.
 
         A failed copy names its reason, a missing one does not. A copy that a filter withheld
@@ -156,7 +179,9 @@ class Copies(_Traced):
         found = await self._stopped(ctx, replace(passage, failures=passage.begun))
         return found if found.cause != LOST else None
 
-    def _under_way(self, good: TraceRow | None, lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
+    def _under_way(
+        self, good: TraceRow | None, lost: Sequence[TraceRow], copies: Sequence[TraceRow]
+    ) -> Finding:
         """Judge where no copy is known to have failed: the first ones ever may still be due."""
         if good is None and lost:
             return self.skipped(Text("skipped.copy_due", {"at": _evidence_text(lost[0].received)}))
@@ -174,11 +199,15 @@ class Copies(_Traced):
         """Return the finding for late copies. Nothing is proven while copies are late."""
         if not late:
             return self._went(good)
-        seen = Text("seen.copies_late", {"count": str(len(late)), "at": _evidence_text(late[-1].received)})
+        seen = Text(
+            "seen.copies_late", {"count": str(len(late)), "at": _evidence_text(late[-1].received)}
+        )
         return _doubtful(self._went(good), seen, late[-1].received)
 
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
-        seen = Text("seen.no_copy", {"count": str(len(missing)), "at": _evidence_text(missing[0].received)})
+        seen = Text(
+            "seen.no_copy", {"count": str(len(missing)), "at": _evidence_text(missing[0].received)}
+        )
         known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
         found = self.wrong(seen, cause=LOST, signals=known)
         return found if len(missing) >= ENOUGH else replace(found, state=State.POSSIBLE)
@@ -217,13 +246,18 @@ class Answers(_Traced):
         """
         trace, since = ctx.trace(), now() - BACK
         sent, copies = await asyncio.gather(
-            trace.find(since, sender=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
+            trace.find(since, sender=ctx.channel.mailbox),
+            trace.find(since, recipient=ctx.channel.forwarding_address),
         )
         answers = answers_among(ctx, sent)
         passage = MailFlow.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)
-        return self._went(passage.good) if passage.good is None else self._answered(passage.good, answers, copies)
+        return (
+            self._went(passage.good)
+            if passage.good is None
+            else self._answered(passage.good, answers, copies)
+        )
 
     async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Return the finding for failed answers.
@@ -247,7 +281,9 @@ class Answers(_Traced):
         told = await _why_each(ctx, [*newest.values()][-MOST_READ:])
         return sum(not unknown_recipient(each.words) for each in told) >= ENOUGH
 
-    def _answered(self, good: TraceRow, answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
+    def _answered(
+        self, good: TraceRow, answers: Sequence[TraceRow], copies: Sequence[TraceRow]
+    ) -> Finding:
         """Return the finding if answers left and mail may be waiting for one.
 
         A mail may wait as long as others in this channel do. Beyond that nothing is proven, and
@@ -258,7 +294,9 @@ class Answers(_Traced):
             return found
         first = waiting[-1].received
         waits = now() - first
-        found = replace(found, seen=Text("seen.unanswered", {"at": _evidence_text(waiting[0].received)}))
+        found = replace(
+            found, seen=Text("seen.unanswered", {"at": _evidence_text(waiting[0].received)})
+        )
         if waits <= min(habit(answers, copies), GRACE):
             return found
         state = State.OK if waits <= GRACE else State.WARNING

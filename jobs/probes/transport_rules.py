@@ -13,7 +13,15 @@ from jobs.engine.step import Probe
 from jobs.mail.bounce import LOST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Finding, Signals, Station, Text
-from jobs.probes._transport_rules import BLOCKS, inside, may_match, may_name, names, only_recipient, stopping_rules
+from jobs.probes._transport_rules import (
+    BLOCKS,
+    inside,
+    may_match,
+    may_name,
+    names,
+    only_recipient,
+    stopping_rules,
+)
 
 
 class RuleDiagnosis(Diagnosis):
@@ -52,23 +60,37 @@ class TransportRules(Probe):
         stopping = await stopping_rules(ctx)
         for place, named in _naming(ctx.channel, stopping).items():
             if certain := list(filter(only_recipient, named)):
-                return self.wrong(Text("seen.rules", {"names": _names(certain)}), cause=BLOCKS[place], signals=Signals(station=place))
+                return self.wrong(
+                    Text("seen.rules", {"names": _names(certain)}),
+                    cause=BLOCKS[place],
+                    signals=Signals(station=place),
+                )
         maybe = _possible(ctx.channel, stopping)
         if not maybe:
             return self.ok(Text("seen.no_rule"))
-        return self.possible(Text("seen.rules", {"names": _names(maybe)}), "transport_rule_may_block", signals=Signals(proven=True))
+        return self.possible(
+            Text("seen.rules", {"names": _names(maybe)}),
+            "transport_rule_may_block",
+            signals=Signals(proven=True),
+        )
 
 
 def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
     """Return the rules that name the mailbox or the forwarding address, by where they stop mail."""
     arriving = filter(partial(names, address=channel.mailbox), stopping)
-    copies = filter(partial(names, address=channel.forwarding_address), filterfalse(inside, stopping))
+    copies = filter(
+        partial(names, address=channel.forwarding_address), filterfalse(inside, stopping)
+    )
     return {Station.MAILBOX: list(arriving), Station.FORWARD: list(copies)}
 
 
 def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow]:
     """Return the rules that may match the copy or the mail that arrives, those for the copy first."""
-    copies = list(filter(partial(may_match, address=channel.forwarding_address), filterfalse(inside, stopping)))
+    copies = list(
+        filter(
+            partial(may_match, address=channel.forwarding_address), filterfalse(inside, stopping)
+        )
+    )
     arriving = filter(partial(may_name, address=channel.mailbox), stopping)
     return copies + [rule for rule in arriving if rule not in copies]
 

@@ -25,7 +25,13 @@ class WebexStatus(Probe):
     diagnosis = Diagnosis(
         access=Access.NONE,
         station=Station.CONNECT,
-        explains=causes("no_task", "connect_smtp_failed", "connect_send_failed", "connect_not_reached", "webex_unavailable"),
+        explains=causes(
+            "no_task",
+            "connect_smtp_failed",
+            "connect_send_failed",
+            "connect_not_reached",
+            "webex_unavailable",
+        ),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:

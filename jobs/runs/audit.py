@@ -64,7 +64,9 @@ class Trail:
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
         self._redis = redis
-        self._keys = tuple(hmac.digest(key.encode(), b"audit trail", "sha256") for key in encryption_keys) or (b"",)
+        self._keys = tuple(
+            hmac.digest(key.encode(), b"audit trail", "sha256") for key in encryption_keys
+        ) or (b"",)
 
     def add(self, *facts: AuditEntry, along: Along = lambda _: None) -> list[object]:
         """Add an entry for each fact and run ``along`` in one transaction; return its Redis answers.
@@ -78,12 +80,21 @@ class Trail:
             written[:] = list(_chained(head, [*doubt, *facts]))
             pipe.multi()
             pipe.rpush(keys.audit_entries(), *map(canonical, written))
-            pipe.set(keys.audit_head(), codec.dump(self._sealed(len(written) + head.n, str(written[-1]["hash"]))))
+            pipe.set(
+                keys.audit_head(),
+                codec.dump(self._sealed(len(written) + head.n, str(written[-1]["hash"]))),
+            )
             along(pipe)
 
         _, _, *answers = self._redis.transaction(attempt, keys.audit_head()) or (None, None)
         for entry in written:  # a record outside Redis
-            log.info("audit", n=entry["n"], what=entry.get("what"), run=entry.get("run"), hash=entry["hash"])
+            log.info(
+                "audit",
+                n=entry["n"],
+                what=entry.get("what"),
+                run=entry.get("run"),
+                hash=entry["hash"],
+            )
         return answers
 
     def entries(self) -> tuple[bytes, ...]:
@@ -99,12 +110,25 @@ class Trail:
         broken, last = _first_break(lines)
         since = str(read(lines[0]).get("at", "")) if lines else ""
         if broken:
-            return Verified(len(lines), since, broken, "the entry is not as the bot wrote it, or one before it is missing")
+            return Verified(
+                len(lines),
+                since,
+                broken,
+                "the entry is not as the bot wrote it, or one before it is missing",
+            )
         head = _head(raw)
         if head is None:
-            return Verified(len(lines), since, len(lines), "the seal of the end is missing") if lines or raw else Verified(0)
+            return (
+                Verified(len(lines), since, len(lines), "the seal of the end is missing")
+                if lines or raw
+                else Verified(0)
+            )
         key = self._key_of(head)
-        at, why = _end_break(head, len(lines), last) if key is not None else (len(lines), "the end is not sealed by this bot")
+        at, why = (
+            _end_break(head, len(lines), last)
+            if key is not None
+            else (len(lines), "the end is not sealed by this bot")
+        )
         return Verified(len(lines), since, at, why, newest_key=key == 0)
 
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
@@ -120,14 +144,19 @@ class Trail:
         if not lines and raw is None:
             return Head(0, BEGINNING, ""), []
         length = int(pipe.llen(keys.audit_entries()))
-        return Head(length, _hash_of(_bytes(lines[0])) if lines else BEGINNING, ""), [{"at": now().isoformat(), "what": DOUBTED}]
+        return Head(length, _hash_of(_bytes(lines[0])) if lines else BEGINNING, ""), [
+            {"at": now().isoformat(), "what": DOUBTED}
+        ]
 
     def _sealed(self, n: int, end: str) -> Head:
         return Head(n, end, self._seal(self._keys[0], n, end))
 
     def _key_of(self, head: Head) -> int | None:
         """Return the index of the key that the end is sealed with, or None."""
-        fits = (hmac.compare_digest(self._seal(key, head.n, head.hash).encode(), head.seal.encode()) for key in self._keys)
+        fits = (
+            hmac.compare_digest(self._seal(key, head.n, head.hash).encode(), head.seal.encode())
+            for key in self._keys
+        )
         return next((place for place, fit in enumerate(fits) if fit), None)
 
     def _seal(self, key: bytes, n: int, end: str) -> str:
@@ -163,7 +192,11 @@ def _first_break(lines: Sequence[bytes]) -> tuple[int, str]:
         entry = read(line)
         fact = {name: value for name, value in entry.items() if name not in CHAIN}
         expected = chained_hash(prev, fact)
-        if (entry.get("n"), entry.get("prev"), entry.get("hash")) != (n, prev, expected) or entry.get("what") == DOUBTED:
+        if (entry.get("n"), entry.get("prev"), entry.get("hash")) != (
+            n,
+            prev,
+            expected,
+        ) or entry.get("what") == DOUBTED:
             return n, prev
         prev = expected
     return 0, prev

@@ -44,9 +44,15 @@ def updated(about: About, event: Event) -> About:
     """Return the description of the run after the event."""
     if event.kind is Kind.OPENED:
         room = event.origin.room if event.origin else ""
-        about = replace(about, kind=str(event.run_kind or RunKind.SETUP), room=room, asked_by=event.by)
+        about = replace(
+            about, kind=str(event.run_kind or RunKind.SETUP), room=room, asked_by=event.by
+        )
     if event.channel is not None:
-        about = replace(about, mailbox=event.channel.mailbox or about.mailbox, tenant=event.channel.tenant_id or about.tenant)
+        about = replace(
+            about,
+            mailbox=event.channel.mailbox or about.mailbox,
+            tenant=event.channel.tenant_id or about.tenant,
+        )
     if event.account is not None:
         about = replace(about, tenant=event.account.tenant_id, account=event.account.upn)
     return about
@@ -56,11 +62,20 @@ def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEnt
     """Yield an entry for each event, with the description of the run at that point."""
     for event in events:
         about = updated(about, event)
-        own = {"step": event.step, "data": event.data, "changes": [_change(each) for each in event.changes]}
+        own = {
+            "step": event.step,
+            "data": event.data,
+            "changes": [_change(each) for each in event.changes],
+        }
         own |= {"origin": _filled(event.origin), "brief": _filled(event.brief)}
         facts = event.finding.facts | event.finding.signals.texts() if event.finding else {}
         known = {"facts": facts, "channel": event.channel, "account_ids": event.account}
-        yield entry(str(event.kind), about, at=event.at.isoformat(), by=event.by or BOT, **own, **known), about
+        yield (
+            entry(
+                str(event.kind), about, at=event.at.isoformat(), by=event.by or BOT, **own, **known
+            ),
+            about,
+        )
 
 
 def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
@@ -68,8 +83,16 @@ def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
 
     Empty values and everything that looks like a secret are removed.
     """
-    whole = {"at": now().isoformat(), "by": BOT, "what": what, **(msgspec.to_builtins(about) if about else {}), **msgspec.to_builtins(more)}
-    clean: AuditEntry = _REDACTOR.data({name: value for name, value in whole.items() if value not in ("", None, [], {})})
+    whole = {
+        "at": now().isoformat(),
+        "by": BOT,
+        "what": what,
+        **(msgspec.to_builtins(about) if about else {}),
+        **msgspec.to_builtins(more),
+    }
+    clean: AuditEntry = _REDACTOR.data(
+        {name: value for name, value in whole.items() if value not in ("", None, [], {})}
+    )
     return clean
 
 

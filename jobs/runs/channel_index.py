@@ -68,7 +68,9 @@ class ChannelIndex:
             if "@" in mailbox:
                 pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
 
-        self._redis.transaction(take, key)  # if two claim at the same time, the second one checks the holder again
+        self._redis.transaction(
+            take, key
+        )  # if two claim at the same time, the second one checks the holder again
 
     def holder(self, mailbox: str) -> str:
         """Return the run that has claimed the mailbox, ended or not; the empty string where none has."""
@@ -88,7 +90,9 @@ class ChannelIndex:
         """Return every channel that was proven and is not undone, ordered by address."""
         spaces = self._redis.scan_iter(keys.every_space_channels())
         mailboxes = {_text(raw) for space in spaces for raw in self._redis.smembers(space)}
-        return tuple(found for mailbox in sorted(mailboxes) if (found := self.record(mailbox)) is not None)
+        return tuple(
+            found for mailbox in sorted(mailboxes) if (found := self.record(mailbox)) is not None
+        )
 
     def of_space(self, room: str, person: str = "") -> tuple[str, ...]:
         """Return the addresses of the channels that were set up in a space or by a person."""
@@ -113,7 +117,10 @@ class ChannelIndex:
 
     def open_runs_of_space(self, room: str) -> tuple[str, ...]:
         """Return the ids of the space's runs that have not ended, newest first."""
-        return tuple(_text(raw) for raw in reversed(self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0})))
+        return tuple(
+            _text(raw)
+            for raw in reversed(self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0}))
+        )
 
     def runs_of_space(self, room: str) -> tuple[str, ...]:
         """Return the ids of all runs of the space, newest first."""
@@ -146,7 +153,9 @@ class ChannelIndex:
             pipe.srem(keys.person_channels(run.requester.id), mailbox)
 
     def _is_open(self, run_id: str) -> bool:
-        return self._redis.zscore(keys.runs_open(), run_id) is not None and bool(self._redis.exists(keys.run_events(run_id)))
+        return self._redis.zscore(keys.runs_open(), run_id) is not None and bool(
+            self._redis.exists(keys.run_events(run_id))
+        )
 
 
 def _text(raw: object) -> str:

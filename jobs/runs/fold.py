@@ -44,7 +44,9 @@ def apply_events(run: Run, events: Iterable[Event]) -> Run:
 
 
 def _details(run: Run, event: Event) -> Run:
-    return replace(run, channel=event.channel or run.channel, detailed=True, plan=None, approvals={})
+    return replace(
+        run, channel=event.channel or run.channel, detailed=True, plan=None, approvals={}
+    )
 
 
 def _signed_in(run: Run, event: Event) -> Run:
@@ -53,14 +55,20 @@ def _signed_in(run: Run, event: Event) -> Run:
     Findings from before the first approval are discarded, because another user sees other things.
     Approvals in another tenant do not count.
     """
-    run = replace(run, account=event.account, signed_in=event.at, problems=_without(run.problems, "sign_in"))
+    run = replace(
+        run, account=event.account, signed_in=event.at, problems=_without(run.problems, "sign_in")
+    )
     if run.has_begun and run.tenant == run.planned_in:
         return run
     return replace(run, plan=None, approvals={}, findings={}, waits={}, checked=None)
 
 
 def _signed_out(run: Run, event: Event) -> Run:
-    return replace(run, account=None, problems={**run.problems, "sign_in": _problem(event)} if event.data else run.problems)
+    return replace(
+        run,
+        account=None,
+        problems={**run.problems, "sign_in": _problem(event)} if event.data else run.problems,
+    )
 
 
 def _readable(run: Run, event: Event) -> Run:
@@ -75,7 +83,9 @@ def _readable(run: Run, event: Event) -> Run:
 
 def _planned(run: Run, event: Event) -> Run:
     tenant = run.account.tenant_id if run.account else ""
-    return replace(run, plan=Plan(event.data["plan"], event.changes, event.at), planned_in=tenant, approvals={})
+    return replace(
+        run, plan=Plan(event.data["plan"], event.changes, event.at), planned_in=tenant, approvals={}
+    )
 
 
 def _demanded(run: Run, event: Event) -> Run:
@@ -83,7 +93,11 @@ def _demanded(run: Run, event: Event) -> Run:
 
     That step is open again, and its lines join the plan for an approval of their own.
     """
-    run = replace(run, demanded=run.demanded | {event.step}, findings={n: f for n, f in run.findings.items() if n != event.step})
+    run = replace(
+        run,
+        demanded=run.demanded | {event.step},
+        findings={n: f for n, f in run.findings.items() if n != event.step},
+    )
     return _differs(run, event) if event.changes else run
 
 
@@ -97,7 +111,11 @@ def _differs(run: Run, event: Event) -> Run:
         return run
     scopes = {word_for(change.scope) for change in event.changes}
     plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), run.plan.at)
-    return replace(run, plan=plan, approvals={scope: word for scope, word in run.approvals.items() if scope not in scopes})
+    return replace(
+        run,
+        plan=plan,
+        approvals={scope: word for scope, word in run.approvals.items() if scope not in scopes},
+    )
 
 
 def _approved(run: Run, event: Event) -> Run:
@@ -133,7 +151,10 @@ def _read_back(changed: dict[str, Changed], finding: Finding) -> dict[str, Chang
     made = changed.get(finding.step)
     if made is None or finding.state is not State.OK:
         return changed
-    return {**changed, finding.step: replace(made, values_after=made.values_after or finding.values, unseen=0)}
+    return {
+        **changed,
+        finding.step: replace(made, values_after=made.values_after or finding.values, unseen=0),
+    }
 
 
 def _changing(run: Run, event: Event) -> Run:
@@ -144,12 +165,17 @@ def _changing(run: Run, event: Event) -> Run:
     if earlier is not None:
         since = None if earlier.done else earlier.since or earlier.begun
         change = replace(change, before=earlier.before, since=since, unseen=earlier.unseen)
-    return replace(run, changed={**run.changed, event.step: change}, running=run.running | {event.step})
+    return replace(
+        run, changed={**run.changed, event.step: change}, running=run.running | {event.step}
+    )
 
 
 def _changed(run: Run, event: Event) -> Run:
     made = run.changed[event.step]
-    return replace(run, changed={**run.changed, event.step: replace(made, done=event.at, unseen=made.unseen + 1)})
+    return replace(
+        run,
+        changed={**run.changed, event.step: replace(made, done=event.at, unseen=made.unseen + 1)},
+    )
 
 
 def _answered(run: Run, event: Event) -> Run:
@@ -164,9 +190,16 @@ def _problem_seen(run: Run, event: Event) -> Run:
 
 def _look_again(run: Run, event: Event) -> Run:
     """Return the run after a person asked to look again, so failed attempts get another chance."""
-    kept = {name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}}
-    changed = {name: replace(c, since=c.since if c.done else event.at, unseen=0) for name, c in run.changed.items()}
-    return replace(run, findings=kept, plan=run.plan if run.has_begun else None, waits={}, changed=changed)
+    kept = {
+        name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}
+    }
+    changed = {
+        name: replace(c, since=c.since if c.done else event.at, unseen=0)
+        for name, c in run.changed.items()
+    }
+    return replace(
+        run, findings=kept, plan=run.plan if run.has_begun else None, waits={}, changed=changed
+    )
 
 
 def _resumed(run: Run, _: Event) -> Run:
@@ -174,7 +207,9 @@ def _resumed(run: Run, _: Event) -> Run:
 
 
 def _ended(run: Run, event: Event) -> Run:
-    return run if run.ended else replace(run, ended=event.kind, ended_at=event.at, running=frozenset())
+    return (
+        run if run.ended else replace(run, ended=event.kind, ended_at=event.at, running=frozenset())
+    )
 
 
 def _problem(event: Event) -> Problem:
@@ -208,5 +243,7 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.FINISHED: _ended,
     Kind.UNKNOWN: lambda run, _: run,
     Kind.CHECKED: lambda run, event: replace(run, checked=event.at, running=frozenset()),
-    Kind.RECALLED: lambda run, event: replace(run, past={past.step: past for past in event.past}, known=event.data),
+    Kind.RECALLED: lambda run, event: replace(
+        run, past={past.step: past for past in event.past}, known=event.data
+    ),
 }

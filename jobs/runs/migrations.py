@@ -104,7 +104,18 @@ def _fix_brief(told: Json) -> Json:
     }
 
 
-MOMENTS = frozenset({"since", "harmless_after", "elsewhere_since", "at", "generated_at", "unanswered", "unproven", "missed_since"})
+MOMENTS = frozenset(
+    {
+        "since",
+        "harmless_after",
+        "elsewhere_since",
+        "at",
+        "generated_at",
+        "unanswered",
+        "unproven",
+        "missed_since",
+    }
+)
 COUNTS = frozenset({"failed", "missed"})
 FLAGS = frozenset({"by_place", "token_lives", "proven"})
 NAMES = frozenset({"shown_by", "as_of", "station"})
@@ -120,7 +131,10 @@ def _finding(event: Json) -> Json:
     if not signals:
         return event
     kept = {name: value for name, value in facts.items() if name not in signals}
-    return {**event, "finding": {**finding, "facts": kept, "signals": {**signals, **finding.get("signals", {})}}}
+    return {
+        **event,
+        "finding": {**finding, "facts": kept, "signals": {**signals, **finding.get("signals", {})}},
+    }
 
 
 def _is_signal(name: str) -> bool:
@@ -160,7 +174,9 @@ MIGRATIONS = (
         about=_about,
         card=_card,
         moved=lambda: ((keys.space_bulk_check_in_layout_1("*"), keys.space_bulk_check("*")),),
-        obsolete=lambda: (keys.locks_held(),),  # its fields were keys; the locks themselves end within two minutes
+        obsolete=lambda: (
+            keys.locks_held(),
+        ),  # its fields were keys; the locks themselves end within two minutes
     ),
 )
 """In their order. Data without a number has layout 1."""

@@ -27,13 +27,18 @@ class Plan:
         is updated instead of created. Reopening something that somebody has closed is a different
         result from creating it.
         """
-        return any(_outcome(line) == _outcome(change) and _loses_only(line, change) for line in self.changes)
+        return any(
+            _outcome(line) == _outcome(change) and _loses_only(line, change)
+            for line in self.changes
+        )
 
     def with_lines(self, lines: tuple[Change, ...]) -> tuple[Change, ...]:
         """Return the plan's lines, with ``lines`` in place of its lines for the same steps."""
         steps = {line.step for line in lines}
         others = [line for line in self.changes if line.step not in steps]
-        place = next((number for number, line in enumerate(self.changes) if line.step in steps), len(others))
+        place = next(
+            (number for number, line in enumerate(self.changes) if line.step in steps), len(others)
+        )
         return (*others[:place], *lines, *others[place:])
 
 

@@ -194,7 +194,10 @@ class Run:
 
     def fact(self, name: str) -> str:
         """Return a value that a step found, such as an object ID or the UPN, or an empty string."""
-        return next((f.facts[name] for f in self.findings.values() if f.facts.get(name)), self.known.get(name, ""))
+        return next(
+            (f.facts[name] for f in self.findings.values() if f.facts.get(name)),
+            self.known.get(name, ""),
+        )
 
     def state_of(self, step: str) -> State | None:
         """Return the state of the step's newest finding, or None before its first one."""
@@ -214,7 +217,11 @@ class Run:
 
     def approved(self, change: Change) -> bool:
         """Return whether the present plan shows this change and its scope is approved."""
-        return self.plan is not None and word_for(change.scope) in self.approvals and self.plan.shows(change)
+        return (
+            self.plan is not None
+            and word_for(change.scope) in self.approvals
+            and self.plan.shows(change)
+        )
 
 
 class RunGoneError(LookupError):
@@ -224,7 +231,9 @@ class RunGoneError(LookupError):
     """
 
 
-def opening(channel: Channel, requester: Person, kind: RunKind, origin: Origin, brief: Brief | None = None) -> Event:
+def opening(
+    channel: Channel, requester: Person, kind: RunKind, origin: Origin, brief: Brief | None = None
+) -> Event:
     """The first event of a run."""
     return Event(
         Kind.OPENED,

@@ -115,7 +115,9 @@ class RunStore:
             if mine:
                 self.channels.release(pipe, mailbox)
             if event.kind is Kind.FINISHED and run.kind is RunKind.SETUP:
-                record = Record(run.id, event.at, replace(run.channel, tenant_id=run.fact("tenant_id")))
+                record = Record(
+                    run.id, event.at, replace(run.channel, tenant_id=run.fact("tenant_id"))
+                )
                 self.channels.add(pipe, record, run)
             if undone:
                 self.channels.remove(pipe, mailbox, undone)
@@ -183,10 +185,14 @@ class RunStore:
         :data:`jobs.runs.schedule.LEASE_S` seconds; where its machine lives, at once (:mod:`jobs.storage.locks`).
         """
         name = LockName(LockKind.RUN, run_id)
-        return renewed_lock(self.redis, name, LEASE_S, on_renewal=lambda: self.schedule.postpone(run_id))
+        return renewed_lock(
+            self.redis, name, LEASE_S, on_renewal=lambda: self.schedule.postpone(run_id)
+        )
 
     def _read(self, run_id: str, first: int) -> Iterator[Event]:
-        return (codec.load(raw, Event) for raw in self.redis.lrange(keys.run_events(run_id), first, -1))
+        return (
+            codec.load(raw, Event) for raw in self.redis.lrange(keys.run_events(run_id), first, -1)
+        )
 
     def _discard(self, run_id: str) -> None:
         """Delete a run that was begun and found its channel held."""

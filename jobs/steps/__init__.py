@@ -14,7 +14,30 @@ from jobs.model import Profile, RunKind, State
 from jobs.runs.origin import FixBrief
 from jobs.runs.run import Run
 
-ORDER = ("C1", "C2", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "M1", "M2", "M3", "M4", "M5", "C3", "C4", "C5", "C6", "C7", "V1", "V2", "V3")
+ORDER = (
+    "C1",
+    "C2",
+    "E1",
+    "E2",
+    "E3",
+    "E4",
+    "E5",
+    "E6",
+    "E7",
+    "M1",
+    "M2",
+    "M3",
+    "M4",
+    "M5",
+    "C3",
+    "C4",
+    "C5",
+    "C6",
+    "C7",
+    "V1",
+    "V2",
+    "V3",
+)
 """Rows of the article in its order. Every row from C1 to V3 has at least one step."""
 FIX_ONLY = frozenset({"own_login"})
 """Steps that only a fix uses; a setup proves the same in another way."""
@@ -40,7 +63,9 @@ def all_steps() -> dict[str, Step]:
     Raises:
         UnknownNameError: a step or a table names a step or a cause that does not exist.
     """
-    in_order = sorted(found_in(__name__, __path__), key=lambda step: (ORDER.index(step.article_row), step.name))
+    in_order = sorted(
+        found_in(__name__, __path__), key=lambda step: (ORDER.index(step.article_row), step.name)
+    )
     steps = verified({step.name: step for step in in_order})
     require_steps("jobs.steps", SOMETIMES | FORM | CONSENT | PROOF | {CARRIES_MAIL_SEND}, steps)
     return steps
@@ -48,7 +73,11 @@ def all_steps() -> dict[str, Step]:
 
 def steps_for(profile: Profile) -> dict[str, Step]:
     """Return the steps of a permission profile."""
-    return {name: step for name, step in all_steps().items() if profile in step.profiles and name not in SOMETIMES}
+    return {
+        name: step
+        for name, step in all_steps().items()
+        if profile in step.profiles and name not in SOMETIMES
+    }
 
 
 def steps_of(run: Run) -> dict[str, Step]:
@@ -111,7 +140,9 @@ def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
         FORM: new_token or "client_secret" in changed,
         CONSENT: told.consent_missing or CARRIES_MAIL_SEND in changed,
     }
-    return frozenset({"test_mail"}).union(changed & {WHERE_REPLACED}, *(steps for steps, wanted in needed.items() if wanted))
+    return frozenset({"test_mail"}).union(
+        changed & {WHERE_REPLACED}, *(steps for steps, wanted in needed.items() if wanted)
+    )
 
 
 def _carry_answers(changed: frozenset[str]) -> bool:

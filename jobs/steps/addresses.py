@@ -23,4 +23,9 @@ class Addresses(Step):
         channel = ctx.channel
         if not (channel.callback_url and channel.forwarding_address):
             return self.waits_for(Turn.REQUESTER)
-        return self.ok(Text("seen.addresses", {"callback": channel.callback_url, "forwarding": channel.forwarding_address}))
+        return self.ok(
+            Text(
+                "seen.addresses",
+                {"callback": channel.callback_url, "forwarding": channel.forwarding_address},
+            )
+        )

@@ -40,7 +40,9 @@ class AdminConsent(Step):
         if ctx.run.kind is RunKind.CHECK:
             return self.wrong(Text("seen.no_consent"))
         if _is_settling(ctx):
-            return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S))
+            return self.waits_for(
+                Turn.TIME, Text("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S)
+            )
         return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))
 
 

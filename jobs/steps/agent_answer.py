@@ -52,7 +52,9 @@ class AgentAnswer(Step):
 
         Neither the forwarded copy nor a mail from the mailbox to itself counts as an answer.
         """
-        rows = await ctx.trace().find(ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx))
+        rows = await ctx.trace().find(
+            ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx)
+        )
         answers = answers_among(ctx, rows)
         delivered = newest_delivered(answers)
         if delivered is not None:
@@ -63,13 +65,21 @@ class AgentAnswer(Step):
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is not None:
             return await self._failed(ctx, failed)
-        return self.waits_for(Turn.AGENT, Text("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S))
+        return self.waits_for(
+            Turn.AGENT, Text("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S)
+        )
 
     async def _failed(self, ctx: StepContext, row: TraceRow) -> Finding:
         words = await ctx.trace().details(row)
         cause = cause_at(Station.ANSWER, words) or LOST
         at = row.received.isoformat()
-        finding = self.waits_for(Turn.AGENT, Text("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1], facts={"answer_failed_at": at})
+        finding = self.waits_for(
+            Turn.AGENT,
+            Text("seen.mail_failed"),
+            cause=cause,
+            again_s=PAUSES_S[-1],
+            facts={"answer_failed_at": at},
+        )
         return replace(finding, evidence=evidence_of(words))
 
 

@@ -29,7 +29,16 @@ from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
-from jobs.microsoft.app_manifest import OTHERS, declares, elsewhere, merged, moved_back, redirect_uris, web, without_permission
+from jobs.microsoft.app_manifest import (
+    OTHERS,
+    declares,
+    elsewhere,
+    merged,
+    moved_back,
+    redirect_uris,
+    web,
+    without_permission,
+)
 from jobs.microsoft.graph_requests import promised
 from jobs.model import Change, Evidence, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import RecordedChange
@@ -87,9 +96,15 @@ class Application(Undoable):
         app = app or fallback_app(ctx, apps)
         found = self._judged(ctx, app, _ids(await unexposed(ctx, app)))
         found = await self._in_place_of_another(ctx, app, found) or found
-        return replace(found, values=self._values(ctx, app), evidence=_offered(manually_created(ctx, apps) if app is None else None))
+        return replace(
+            found,
+            values=self._values(ctx, app),
+            evidence=_offered(manually_created(ctx, apps) if app is None else None),
+        )
 
-    async def _in_place_of_another(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding | None:
+    async def _in_place_of_another(
+        self, ctx: StepContext, app: Json | None, found: Finding
+    ) -> Finding | None:
         """In a check, return that Webex Connect has the client ID of an app that is gone; None where it has not."""
         gone = await gone_client_id(ctx, app) if ctx.run.kind is RunKind.CHECK else ""
         if not gone:
@@ -100,8 +115,12 @@ class Application(Undoable):
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan one upsert by ``uniqueName``, or one update of the existing app. Both are idempotent."""
         before = finding.seen or Text("seen.none")
-        path = f"/{finding.facts['object_id']}" if finding.facts else f"(uniqueName='{app_key(ctx)}')"
-        line = self.change(before, Text("after.application"), Scope.APP, f"Graph PATCH /applications{path}")
+        path = (
+            f"/{finding.facts['object_id']}" if finding.facts else f"(uniqueName='{app_key(ctx)}')"
+        )
+        line = self.change(
+            before, Text("after.application"), Scope.APP, f"Graph PATCH /applications{path}"
+        )
         return (_noted(line, finding),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -125,15 +144,29 @@ class Application(Undoable):
     def _restored(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
         """Judge an app that was there before the runs changed it."""
         uris = json.dumps(merged(_uris(past.values_before), wanted_uris(ctx)))
-        made = {"object_id": past.values_before["object_id"], "uris": uris, "audience": OURS, "declared": "yes"}
-        return self.compare_with_recorded(past, self._values(ctx, app), "key:seen.none" if app is None else "key:seen.app_present", made)
+        made = {
+            "object_id": past.values_before["object_id"],
+            "uris": uris,
+            "audience": OURS,
+            "declared": "yes",
+        }
+        return self.compare_with_recorded(
+            past,
+            self._values(ctx, app),
+            "key:seen.none" if app is None else "key:seen.app_present",
+            made,
+        )
 
     def _removed(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
         """Judge an app that a run made: it goes, unless somebody else uses it."""
         if app is None:
             return self.ok(Text("seen.undo_removed"))
         strange = foreign_content(ctx, app, _uris(past.values_after) or wanted_uris(ctx))
-        return self.left_alone(Text("seen.undo_app_in_use", {"what": strange})) if strange else self.wrong(past.change.after)
+        return (
+            self.left_alone(Text("seen.undo_app_in_use", {"what": strange}))
+            if strange
+            else self.wrong(past.change.after)
+        )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the command with the object id, so that exactly the created app is deleted."""
@@ -146,7 +179,9 @@ class Application(Undoable):
         if app is None:
             return
         if past.values_before["object_id"]:
-            await ctx.graph.update_application(str(app["id"]), _before(ctx, app, past.values_before))
+            await ctx.graph.update_application(
+                str(app["id"]), _before(ctx, app, past.values_before)
+            )
         else:
             await ctx.graph.delete_application(str(app["id"]))
 
@@ -163,9 +198,17 @@ class Application(Undoable):
         chosen = facts["client_id"] == ctx.run.answer(ADOPT)
         return chosen and "unique_name" not in facts and not ctx.run.change_applied(self.name)
 
-    def _compared(self, ctx: StepContext, app: Json, unknown: str, facts: dict[str, str]) -> Finding:
-        wrong = self._addresses(ctx, app, facts) or self._audience(app, facts) or self._permissions(ctx, app, unknown, facts)
-        return wrong or self.ok(Text("seen.application", {"client_id": facts["client_id"]}), facts=facts)
+    def _compared(
+        self, ctx: StepContext, app: Json, unknown: str, facts: dict[str, str]
+    ) -> Finding:
+        wrong = (
+            self._addresses(ctx, app, facts)
+            or self._audience(app, facts)
+            or self._permissions(ctx, app, unknown, facts)
+        )
+        return wrong or self.ok(
+            Text("seen.application", {"client_id": facts["client_id"]}), facts=facts
+        )
 
     def _audience(self, app: Json, facts: dict[str, str]) -> Finding | None:
         """Return that accounts of other tenants may sign in, too; None where they may not."""
@@ -174,12 +217,20 @@ class Application(Undoable):
             return None
         return self.wrong(Text("seen.audience", {"audience": audience}), facts=facts)
 
-    def _permissions(self, ctx: StepContext, app: Json, unknown: str, facts: dict[str, str]) -> Finding | None:
+    def _permissions(
+        self, ctx: StepContext, app: Json, unknown: str, facts: dict[str, str]
+    ) -> Finding | None:
         """Return what is wrong with the declared permissions: ``SMTP.Send`` is missing, or the tenant does not know one."""
         if not declares(app, *smtp_send_permission(ctx)):
-            return self.wrong(Text("seen.not_declared"), cause="permission_not_declared", facts=facts)
+            return self.wrong(
+                Text("seen.not_declared"), cause="permission_not_declared", facts=facts
+            )
         if unknown:
-            return self.wrong(Text("seen.permission_unknown", {"ids": unknown}), cause="permission_id_unknown", facts=facts)
+            return self.wrong(
+                Text("seen.permission_unknown", {"ids": unknown}),
+                cause="permission_id_unknown",
+                facts=facts,
+            )
         return None
 
     def _addresses(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
@@ -190,13 +241,25 @@ class Application(Undoable):
         missing = _missing_uris(ctx, app)
         platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
         if _moved_counts_first(ctx.channel.callback_url, moved, missing):
-            found = self.wrong(Text(SEEN[platform], {"uris": ", ".join(moved)}), cause=OTHERS[platform], facts=facts)
+            found = self.wrong(
+                Text(SEEN[platform], {"uris": ", ".join(moved)}),
+                cause=OTHERS[platform],
+                facts=facts,
+            )
         elif missing:
             cause = "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
-            found = self.wrong(Text("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, facts=facts)
+            found = self.wrong(
+                Text("seen.redirects_missing", {"missing": ", ".join(missing)}),
+                cause=cause,
+                facts=facts,
+            )
         else:
             return None
-        return replace(found, state=State.WARNING) if _are_ours_alone(ctx, {*missing, *moved}) else found
+        return (
+            replace(found, state=State.WARNING)
+            if _are_ours_alone(ctx, {*missing, *moved})
+            else found
+        )
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         there = elsewhere(app, wanted_uris(ctx))
@@ -218,21 +281,37 @@ def _noted(line: Change, finding: Finding) -> Change:
     """Return the plan's line, with a note on permissions that are taken out, or on an app made by hand."""
     if unknown := finding.facts.get("unknown_ids"):
         return replace(line, note=Text("note.permission_unknown", {"ids": unknown}), warning=True)
-    return replace(line, note=Text("note.by_hand", {"client_id": finding.evidence[0].text})) if finding.evidence else line
+    return (
+        replace(line, note=Text("note.by_hand", {"client_id": finding.evidence[0].text}))
+        if finding.evidence
+        else line
+    )
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
     """Return the body that writes back the addresses, the audience and what was declared, merged into what is there."""
-    kept = app.get("requiredResourceAccess") if was["declared"] else without_permission(app, *smtp_send_permission(ctx))
+    kept = (
+        app.get("requiredResourceAccess")
+        if was["declared"]
+        else without_permission(app, *smtp_send_permission(ctx))
+    )
     platform = {**web(app), "redirectUris": _uris(was)}
-    body = {"signInAudience": was["audience"] or OURS, "web": platform, "requiredResourceAccess": kept}
+    body = {
+        "signInAudience": was["audience"] or OURS,
+        "web": platform,
+        "requiredResourceAccess": kept,
+    }
     return body | moved_back(app, json.loads(was.get("elsewhere", "{}")))
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
     """Return the ids and names of the app that later steps need, and the permissions that the tenant does not know."""
     optional = {"unique_name": text_of(app, "uniqueName"), "unknown_ids": unknown}
-    facts = {"client_id": promised(app, "appId"), "object_id": promised(app, "id"), "app_name": text_of(app, "displayName")}
+    facts = {
+        "client_id": promised(app, "appId"),
+        "object_id": promised(app, "id"),
+        "app_name": text_of(app, "displayName"),
+    }
     return facts | {name: value for name, value in optional.items() if value}
 
 
@@ -241,7 +320,9 @@ def _missing_uris(ctx: StepContext, app: Json) -> list[str]:
     return [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
 
 
-def _moved_counts_first(callback_url: str, moved: Collection[str], missing: Collection[str]) -> bool:
+def _moved_counts_first(
+    callback_url: str, moved: Collection[str], missing: Collection[str]
+) -> bool:
     """Return whether the wrong platform is told before missing addresses: not if the missing one is the Call Back URL, and the other is not."""
     return bool(moved) and (callback_url in moved or callback_url not in missing)
 

@@ -76,7 +76,11 @@ class ClientSecret(Undoable):
         return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
 
     def _newest(self, ctx: StepContext, app: dict[str, Any] | None) -> dict[str, Any] | None:
-        return max((secret for secret in secrets_of(app) if self._known(ctx, secret)), key=_end, default=None)
+        return max(
+            (secret for secret in secrets_of(app) if self._known(ctx, secret)),
+            key=_end,
+            default=None,
+        )
 
     def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
         """Add what depends on the run: a person's secrets in a check, the secrets that a fix replaces."""
@@ -85,10 +89,15 @@ class ClientSecret(Undoable):
         old = len(earlier(ctx, app)) if ctx.run.kind is RunKind.FIX else 0
         return replace(found, facts=found.facts | {"old": str(old)}) if old else found
 
-    def _judged(self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules) -> Finding:
+    def _judged(
+        self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules
+    ) -> Finding:
         start, months = now(), ctx.channel.lifetime_months
         end = expiry(start, months, rules.longest)
-        renewal = {"renew_until": end.isoformat(), "clamped": "yes" if end < expiry(start, months, None) else ""}
+        renewal = {
+            "renew_until": end.isoformat(),
+            "clamped": "yes" if end < expiry(start, months, None) else "",
+        }
         if secret is None:
             return self._missing(ctx, rules, renewal)
         if _end(secret) >= now():
@@ -98,10 +107,18 @@ class ClientSecret(Undoable):
     def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
         """Judge where no secret counts: a channel that was proven had one."""
         gone = ctx.channels.record(ctx.channel.mailbox) is not None
-        found = self.wrong(Text("seen.none"), cause="client_secret_gone" if gone else "", facts=renewal)
-        return replace(found, seen=Text("seen.secrets_forbidden"), cause=FORBIDDEN) if rules.forbidden else found
+        found = self.wrong(
+            Text("seen.none"), cause="client_secret_gone" if gone else "", facts=renewal
+        )
+        return (
+            replace(found, seen=Text("seen.secrets_forbidden"), cause=FORBIDDEN)
+            if rules.forbidden
+            else found
+        )
 
-    def _expired(self, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]) -> Finding:
+    def _expired(
+        self, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]
+    ) -> Finding:
         expired = self.wrong(
             Text("seen.secret_expired", _day(secret)),
             cause="client_secret_expired",
@@ -110,19 +127,36 @@ class ClientSecret(Undoable):
         )
         return replace(expired, cause=FORBIDDEN) if rules.forbidden else expired
 
-    def _still_good(self, ctx: StepContext, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]) -> Finding:
+    def _still_good(
+        self, ctx: StepContext, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]
+    ) -> Finding:
         """Return the finding for a secret that is valid now.
 
         A policy that forbids another secret is an error only if one is needed.
         """
-        facts = {"key_id": promised(secret, "keyId"), "hint": text_of(secret, "hint"), "expires": _ends(secret)}
+        facts = {
+            "key_id": promised(secret, "keyId"),
+            "hint": text_of(secret, "hint"),
+            "expires": _ends(secret),
+        }
         good = self.ok(Text("seen.secret", _day(secret)), facts=facts)
         if rules.forbidden:
-            return replace(good, state=State.WARNING, seen=Text("seen.secret_last", _day(secret)), cause=FORBIDDEN)
+            return replace(
+                good,
+                state=State.WARNING,
+                seen=Text("seen.secret_last", _day(secret)),
+                cause=FORBIDDEN,
+            )
         if not self._ends_soon(ctx, secret, datetime.fromisoformat(renewal["renew_until"])):
             return good
-        soon = self.wrong(Text("seen.secret", _day(secret)), cause="client_secret_expires_soon", facts=renewal)
-        return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind is RunKind.CHECK else soon
+        soon = self.wrong(
+            Text("seen.secret", _day(secret)), cause="client_secret_expires_soon", facts=renewal
+        )
+        return (
+            replace(soon, state=State.WARNING, facts=facts)
+            if ctx.run.kind is RunKind.CHECK
+            else soon
+        )
 
     def _ends_soon(self, ctx: StepContext, secret: dict[str, Any], new_end: datetime) -> bool:
         """Return whether the secret expires soon enough to replace it.
@@ -143,9 +177,16 @@ class ClientSecret(Undoable):
         end = _renewed_until(ctx, finding)
         after = Text("after.client_secret", {"expires": f"{datetime.fromisoformat(end):%d %b %Y}"})
         line = self.change(
-            finding.seen or Text("seen.none"), after, Scope.APP, f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
+            finding.seen or Text("seen.none"),
+            after,
+            Scope.APP,
+            f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}",
         )
-        made = replace(line, note=Text("note.secret_clamped")) if finding.facts.get("clamped") else line
+        made = (
+            replace(line, note=Text("note.secret_clamped"))
+            if finding.facts.get("clamped")
+            else line
+        )
         return (made, *_removal(finding))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -183,7 +224,9 @@ class ClientSecret(Undoable):
         A secret that was shown is not an orphan: it stays until its successor was shown
         (``lost_secret``).
         """
-        mine = secret.get("displayName") == self._label(ctx) and promised(secret, "keyId") not in lost(ctx)
+        mine = secret.get("displayName") == self._label(ctx) and promised(
+            secret, "keyId"
+        ) not in lost(ctx)
         return mine and not self._known(ctx, secret)
 
     def _known(self, ctx: StepContext, secret: dict[str, Any]) -> bool:
@@ -216,12 +259,19 @@ def _labels(past: RecordedChange) -> set[str]:
 
 def _renewed_until(ctx: StepContext, finding: Finding) -> str:
     """Return the end of the secret that would be made, in ISO 8601."""
-    return finding.facts.get("renew_until") or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
+    return (
+        finding.facts.get("renew_until")
+        or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
+    )
 
 
 def _removal(finding: Finding) -> tuple[Change, ...]:
     """Return the plan's line for the secrets that a fix replaces, where there are some."""
-    return (replaced(Text("seen.old_secret", {"count": finding.facts["old"]})),) if "old" in finding.facts else ()
+    return (
+        (replaced(Text("seen.old_secret", {"count": finding.facts["old"]})),)
+        if "old" in finding.facts
+        else ()
+    )
 
 
 def _is_mine(ctx: StepContext, key_id: str) -> bool:
@@ -236,7 +286,11 @@ def _is_sealed(ctx: StepContext, key_id: str) -> bool:
 
 def _was_shown(ctx: StepContext, key_id: str) -> bool:
     """Return whether somebody has the secret for this channel."""
-    in_use = ctx.fact("key_id") == key_id or ctx.channels.record(ctx.channel.mailbox) is not None or _is_mine(ctx, key_id)
+    in_use = (
+        ctx.fact("key_id") == key_id
+        or ctx.channels.record(ctx.channel.mailbox) is not None
+        or _is_mine(ctx, key_id)
+    )
     return in_use and ctx.store.was_secret_shown(key_id)
 
 
@@ -253,14 +307,27 @@ def earlier(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]
 
     A secret that a person made is never included, whatever its name begins with.
     """
-    labels = {label_of(run.id) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox) if run.id != ctx.run.id}
+    labels = {
+        label_of(run.id)
+        for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
+        if run.id != ctx.run.id
+    }
     return _with_labels(app, labels)
 
 
 def replaced(before: Text) -> Change:
     """Return the plan's line for the replaced secrets. A removed secret cannot be restored."""
     after, command = Text("after.old_secret"), "Graph POST /applications/{id}/removePassword"
-    return Change("old_secret", "E3", Text("step.old_secret"), before, after, Scope.APP, command, reversible=False)
+    return Change(
+        "old_secret",
+        "E3",
+        Text("step.old_secret"),
+        before,
+        after,
+        Scope.APP,
+        command,
+        reversible=False,
+    )
 
 
 def tries(ctx: StepContext, step: str) -> int:
@@ -268,13 +335,17 @@ def tries(ctx: StepContext, step: str) -> int:
 
     The current attempt is included.
     """
-    return sum(event.kind is Kind.CHANGING and event.step == step for event in _events_since_asked(ctx))
+    return sum(
+        event.kind is Kind.CHANGING and event.step == step for event in _events_since_asked(ctx)
+    )
 
 
 def _events_since_asked(ctx: StepContext) -> list[Event]:
     """Return the run's events since somebody last asked for a new secret; all of them if nobody has."""
     asked = ctx.run.answers.get(LOST)
-    return [event for event in ctx.store.events(ctx.run.id) if asked is None or event.at >= asked.at]
+    return [
+        event for event in ctx.store.events(ctx.run.id) if asked is None or event.at >= asked.at
+    ]
 
 
 def lost(ctx: StepContext) -> set[str]:
@@ -282,7 +353,9 @@ def lost(ctx: StepContext) -> set[str]:
     return set(filter(None, ctx.run.answer(LOST).split(",")))
 
 
-async def remove_orphans(ctx: StepContext, pauses: tuple[float, ...], is_orphan: Callable[[dict[str, Any]], bool]) -> None:
+async def remove_orphans(
+    ctx: StepContext, pauses: tuple[float, ...], is_orphan: Callable[[dict[str, Any]], bool]
+) -> None:
     """Remove the secrets that can no longer be used by anybody, as soon as some are found.
 
     ``pauses`` are the seconds to wait before each look.

@@ -44,8 +44,16 @@ class Customization(Step):
             return self._needed(REQUIRED_ELSEWHERE)
         dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
         if dehydrated:
-            return self._unneeded(ctx) if there.applies.forwards else self._needed(Text("seen.not_customized"))
-        return self.skipped(Text("skipped.customization_untold")) if dehydrated is None else self.ok(Text("seen.customized"))
+            return (
+                self._unneeded(ctx)
+                if there.applies.forwards
+                else self._needed(Text("seen.not_customized"))
+            )
+        return (
+            self.skipped(Text("skipped.customization_untold"))
+            if dehydrated is None
+            else self.ok(Text("seen.customized"))
+        )
 
     def _unneeded(self, ctx: StepContext) -> Finding:
         """Return that M4 has nothing to save, which a check still tells as a warning."""
@@ -57,8 +65,14 @@ class Customization(Step):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the one change that affects the whole tenant."""
-        before = REQUIRED_ELSEWHERE if finding.seen == REQUIRED_ELSEWHERE else Text("seen.not_customized")
-        line = self.change(before, Text("after.customization"), Scope.TENANT, "Enable-OrganizationCustomization")
+        before = (
+            REQUIRED_ELSEWHERE
+            if finding.seen == REQUIRED_ELSEWHERE
+            else Text("seen.not_customized")
+        )
+        line = self.change(
+            before, Text("after.customization"), Scope.TENANT, "Enable-OrganizationCustomization"
+        )
         return (replace(line, reversible=False, note=Text("note.customization"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:

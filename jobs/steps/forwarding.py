@@ -36,19 +36,27 @@ class Forwarding(Undoable):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the three values that belong together."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
-        return replace(self._judged(ctx, smtp, internal, keeps=keeps), values=_values(smtp, internal, keeps=keeps))
+        return replace(
+            self._judged(ctx, smtp, internal, keeps=keeps),
+            values=_values(smtp, internal, keeps=keeps),
+        )
 
     def _judged(self, ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> Finding:
         if internal:
             return self.wrong(_overridden(ctx, internal, smtp), cause="forwarding_address_wins")
         if smtp != ctx.channel.forwarding_address.lower():
-            return self.wrong(Text("seen.forwards_to", {"address": smtp}) if smtp else Text("seen.none"), cause="not_forwarded")
+            return self.wrong(
+                Text("seen.forwards_to", {"address": smtp}) if smtp else Text("seen.none"),
+                cause="not_forwarded",
+            )
         return self._judged_copy(ctx, keeps=keeps)
 
     def _judged_copy(self, ctx: StepContext, *, keeps: bool) -> Finding:
         """Judge whether a copy stays in the mailbox, as asked; the address is right."""
         if keeps is not ctx.channel.keep_copy:
-            return self.wrong(Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause="copy_differs")
+            return self.wrong(
+                Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause="copy_differs"
+            )
         return self.ok(Text("seen.forwarding_keeps" if keeps else "seen.forwarding"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
@@ -58,7 +66,11 @@ class Forwarding(Undoable):
         forward = f"-ForwardingAddress $null -ForwardingSmtpAddress {quoted(target)} -DeliverToMailboxAndForward ${str(keep).lower()}"
         command = f"Set-Mailbox {quoted(ctx.channel.mailbox)} {forward}"
         line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
-        return (replace(line, overwrites=bool(finding.values.get("smtp") or finding.values.get("internal"))),)
+        return (
+            replace(
+                line, overwrites=bool(finding.values.get("smtp") or finding.values.get("internal"))
+            ),
+        )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Set all three values. The call is idempotent."""
@@ -74,11 +86,16 @@ class Forwarding(Undoable):
         """Compare all three values with the recorded ones."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
         made = _values(ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy)
-        return self.compare_with_recorded(past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none", made)
+        return self.compare_with_recorded(
+            past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none", made
+        )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the command as PowerShell would run it."""
-        smtp, internal = (quoted(past.values_before[name]) if past.values_before[name] else "$null" for name in ("smtp", "internal"))
+        smtp, internal = (
+            quoted(past.values_before[name]) if past.values_before[name] else "$null"
+            for name in ("smtp", "internal")
+        )
         where = f"-ForwardingAddress {internal} -ForwardingSmtpAddress {smtp}"
         return f"Set-Mailbox {quoted(ctx.channel.mailbox)} {where} -DeliverToMailboxAndForward ${past.values_before['keeps']}"
 
@@ -111,4 +128,8 @@ def forwarding_of(mailbox: ExchangeRow) -> tuple[str, str, bool]:
     The external address is in lower case without ``smtp:``. A missing address is an empty string.
     """
     smtp = str(mailbox.get("ForwardingSmtpAddress") or "").lower().removeprefix("smtp:")
-    return smtp, str(mailbox.get("ForwardingAddress") or ""), str(mailbox.get("DeliverToMailboxAndForward")).lower() == "true"
+    return (
+        smtp,
+        str(mailbox.get("ForwardingAddress") or ""),
+        str(mailbox.get("DeliverToMailboxAndForward")).lower() == "true",
+    )

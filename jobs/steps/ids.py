@@ -18,4 +18,7 @@ class ConnectIds(Step):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Return both ids as read from Microsoft: one from the app, one from the signed-in account."""
         tenant = ctx.run.account.tenant_id if ctx.run.account else ""
-        return self.ok(Text("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}), facts={"tenant_id": tenant})
+        return self.ok(
+            Text("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}),
+            facts={"tenant_id": tenant},
+        )

@@ -33,12 +33,23 @@ class ImplicitGrant(Undoable):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read whether the box is ticked in the app."""
         app = await find_app(ctx)
-        found = self.ok(Text("seen.implicit_on")) if issues_access_tokens(app) else self.wrong(Text("seen.implicit_off"))
+        found = (
+            self.ok(Text("seen.implicit_on"))
+            if issues_access_tokens(app)
+            else self.wrong(Text("seen.implicit_off"))
+        )
         return replace(found, values=_values(app))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the change of one property."""
-        return (self.change(Text("seen.off"), Text("seen.on"), Scope.APP, "web.implicitGrantSettings.enableAccessTokenIssuance = true"),)
+        return (
+            self.change(
+                Text("seen.off"),
+                Text("seen.on"),
+                Scope.APP,
+                "web.implicitGrantSettings.enableAccessTokenIssuance = true",
+            ),
+        )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write ``web`` as a whole, with its existing content.
@@ -47,13 +58,20 @@ class ImplicitGrant(Undoable):
         written a moment ago.
         """
         app = await present_app(ctx)
-        await _write(ctx, {"web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))}}, on=True)
+        await _write(
+            ctx,
+            {"web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))}},
+            on=True,
+        )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Compare the app with the recorded value."""
         app = await app_of_run(ctx)
         return self.compare_with_recorded(
-            past, _values(app), "key:seen.on" if issues_access_tokens(app) else "key:seen.off", {"access_tokens": "on"}
+            past,
+            _values(app),
+            "key:seen.on" if issues_access_tokens(app) else "key:seen.off",
+            {"access_tokens": "on"},
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
@@ -68,8 +86,14 @@ class ImplicitGrant(Undoable):
 
 async def _write(ctx: StepContext, app: Json, *, on: bool) -> None:
     platform = web(app)
-    boxes = {"enableIdTokenIssuance": False, **(platform.get("implicitGrantSettings") or {}), "enableAccessTokenIssuance": on}
-    await ctx.graph.update_application(ctx.fact("object_id"), {"web": {**platform, "implicitGrantSettings": boxes}})
+    boxes = {
+        "enableIdTokenIssuance": False,
+        **(platform.get("implicitGrantSettings") or {}),
+        "enableAccessTokenIssuance": on,
+    }
+    await ctx.graph.update_application(
+        ctx.fact("object_id"), {"web": {**platform, "implicitGrantSettings": boxes}}
+    )
 
 
 def _values(app: Json | None) -> dict[str, str]:

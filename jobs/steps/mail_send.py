@@ -42,7 +42,12 @@ class MailSend(Undoable):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the declaration. The permission is granted in E5."""
-        line = self.change(Text("seen.none"), Text("after.mail_send"), Scope.APP, "requiredResourceAccess + Exchange Mail.Send (Role)")
+        line = self.change(
+            Text("seen.none"),
+            Text("after.mail_send"),
+            Scope.APP,
+            "requiredResourceAccess + Exchange Mail.Send (Role)",
+        )
         return (replace(line, note=Text("note.mail_send"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -50,15 +55,24 @@ class MailSend(Undoable):
 
         ``SMTP.Send`` is merged in, because a stale read must not drop it.
         """
-        declared = {"requiredResourceAccess": with_permission(await present_app(ctx), *smtp_send_permission(ctx), "Scope")}
+        declared = {
+            "requiredResourceAccess": with_permission(
+                await present_app(ctx), *smtp_send_permission(ctx), "Scope"
+            )
+        }
         access = with_permission(declared, EXCHANGE_APP_ID, ctx.fact("mail_send"), "Role")
-        await ctx.graph.update_application(ctx.fact("object_id"), {"requiredResourceAccess": access})
+        await ctx.graph.update_application(
+            ctx.fact("object_id"), {"requiredResourceAccess": access}
+        )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Compare the app's declaration with the recorded one."""
         values = self._values(ctx, await app_of_run(ctx))
         found = self.compare_with_recorded(
-            past, values, "key:seen.mail_send" if values["declared"] else "key:seen.none", {"declared": "yes"}
+            past,
+            values,
+            "key:seen.mail_send" if values["declared"] else "key:seen.none",
+            {"declared": "yes"},
         )
         return replace(found, seen=Text("seen.mail_send")) if found.state is State.WRONG else found
 

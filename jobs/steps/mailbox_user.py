@@ -35,23 +35,37 @@ class MailboxUser(Step):
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
     diagnosis = Diagnosis(
-        explains=causes("account_disabled", "user_unknown", "licence_missing", "smtp_token_refused", "smtp_login_blocked", "smtp_refused"),
+        explains=causes(
+            "account_disabled",
+            "user_unknown",
+            "licence_missing",
+            "smtp_token_refused",
+            "smtp_login_blocked",
+            "smtp_refused",
+        ),
         station=Station.MAILBOX,
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the user and the mailbox."""
-        user, mailbox = await asyncio.gather(ctx.graph.user(ctx.channel.mailbox), self._mailbox(ctx))
+        user, mailbox = await asyncio.gather(
+            ctx.graph.user(ctx.channel.mailbox), self._mailbox(ctx)
+        )
         if not user and isinstance(mailbox, ExchangeRow):
             user = await self._owner(ctx, mailbox)
         if user is None:
-            return self.wrong(Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}), cause="mailbox_not_found")
+            return self.wrong(
+                Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}),
+                cause="mailbox_not_found",
+            )
         facts = _facts(ctx, user)
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
         return self._judged(ctx, user, mailbox, facts)
 
-    def _judged(self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]) -> Finding:
+    def _judged(
+        self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]
+    ) -> Finding:
         upn = {"upn": facts["upn"]}
         if mailbox is None:
             return self._without_mailbox(user, upn, facts if ctx.run.kind is RunKind.CHECK else {})
@@ -69,7 +83,11 @@ class MailboxUser(Step):
         return self._found(ctx, {**facts, "shared": "yes"})
 
     def _found(self, ctx: StepContext, facts: dict[str, str]) -> Finding:
-        key = "seen.mailbox" if facts["upn"].lower() == ctx.channel.mailbox else "seen.mailbox_other_upn"
+        key = (
+            "seen.mailbox"
+            if facts["upn"].lower() == ctx.channel.mailbox
+            else "seen.mailbox_other_upn"
+        )
         return self.ok(Text(key, {"upn": facts["upn"]}), facts=facts)
 
     def _unlicensed(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
@@ -83,15 +101,25 @@ class MailboxUser(Step):
 
     def _disabled(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
         stopped = Signals(station=Station.ANSWER)
-        return self.wrong(Text("seen.disabled", upn), cause="account_disabled", facts=facts, signals=stopped)
+        return self.wrong(
+            Text("seen.disabled", upn), cause="account_disabled", facts=facts, signals=stopped
+        )
 
-    def _by_the_directory(self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]) -> Finding:
+    def _by_the_directory(
+        self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]
+    ) -> Finding:
         """Judge by the directory alone, because Exchange does not show the mailbox to this caller."""
         if sign_in_blocked(user) or not licensed(user):  # true for the account of a shared mailbox
             facts |= {"shared": "unknown"}
         if sign_in_blocked(user):
-            return self.possible(Text("seen.disabled", {"upn": facts["upn"]}), "account_disabled", facts=facts)
-        told = not_readable(self, error) if _refuses_the_bot(ctx, error) else finding_from_error(self, error, ctx.run)
+            return self.possible(
+                Text("seen.disabled", {"upn": facts["upn"]}), "account_disabled", facts=facts
+            )
+        told = (
+            not_readable(self, error)
+            if _refuses_the_bot(ctx, error)
+            else finding_from_error(self, error, ctx.run)
+        )
         return replace(told, facts=facts)
 
     async def _mailbox(self, ctx: StepContext) -> ExchangeRow | CloudError | None:
@@ -113,8 +141,14 @@ class MailboxUser(Step):
 
         The directory may not find a user by every address of the mailbox.
         """
-        names = [text_of(mailbox, name) for name in ("UserPrincipalName", "ExternalDirectoryObjectId")]
-        owners = [await ctx.graph.user(name) for name in names if name.lower() not in {"", ctx.channel.mailbox}]
+        names = [
+            text_of(mailbox, name) for name in ("UserPrincipalName", "ExternalDirectoryObjectId")
+        ]
+        owners = [
+            await ctx.graph.user(name)
+            for name in names
+            if name.lower() not in {"", ctx.channel.mailbox}
+        ]
         return next(filter(None, owners), None)
 
     async def _why_nobody(self, ctx: StepContext) -> str:
@@ -126,7 +160,11 @@ class MailboxUser(Step):
             rows = await ctx.exchange.run("Get-Recipient", {"Identity": ctx.channel.mailbox})
         except CloudError:
             return "seen.nobody"
-        return "seen.group" if "group" in lower_of(next(iter(rows), None), "RecipientTypeDetails") else "seen.nobody"
+        return (
+            "seen.group"
+            if "group" in lower_of(next(iter(rows), None), "RecipientTypeDetails")
+            else "seen.nobody"
+        )
 
 
 def sign_in_blocked(user: Json) -> bool:
@@ -144,11 +182,17 @@ def licensed(user: Json) -> bool:
 
 def _is_exchange_plan(plan: Json) -> bool:
     """Return whether the plan gives a mailbox, and is in force."""
-    return lower_of(plan, "service") == "exchange" and lower_of(plan, "capabilityStatus") in {"enabled", "warning"}
+    return lower_of(plan, "service") == "exchange" and lower_of(plan, "capabilityStatus") in {
+        "enabled",
+        "warning",
+    }
 
 
 def _facts(ctx: StepContext, user: Json) -> dict[str, str]:
-    return {"user_id": promised(user, "id"), "upn": text_of(user, "userPrincipalName") or ctx.channel.mailbox}
+    return {
+        "user_id": promised(user, "id"),
+        "upn": text_of(user, "userPrincipalName") or ctx.channel.mailbox,
+    }
 
 
 def _refuses_the_bot(ctx: StepContext, error: CloudError) -> bool:

@@ -105,9 +105,17 @@ class OutboundPolicy(Undoable):
         That rule may block the copy or allow it. A rule for this mailbox on top removes the doubt.
         """
         above = applies.unsure[0]
-        values = {"policy": applies.name, "mode": applies.mode, "rule": text_of(above, "Name") or text_of(above, "Identity")}
+        values = {
+            "policy": applies.name,
+            "mode": applies.mode,
+            "rule": text_of(above, "Name") or text_of(above, "Identity"),
+        }
         seen = Text("seen.outbound_unsure", values)
-        return self.possible(seen, "forwarding_blocked") if ctx.run.kind is RunKind.CHECK else self.wrong(seen, cause="forwarding_blocked")
+        return (
+            self.possible(seen, "forwarding_blocked")
+            if ctx.run.kind is RunKind.CHECK
+            else self.wrong(seen, cause="forwarding_blocked")
+        )
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan a policy and a rule for this one sender, above the others.
@@ -130,13 +138,21 @@ class OutboundPolicy(Undoable):
         there = await outbound(ctx)
         name = policy_name(ctx.channel.mailbox)
         if named(there.policies, name) is None:
-            with suppress(AlreadyExists):  # an earlier attempt made it; its rule may still be missing
-                await ctx.exchange.run(f"New-{POLICY}", {**there.applies.limits(), "Name": name, "AutoForwardingMode": "On"})
+            with suppress(
+                AlreadyExists
+            ):  # an earlier attempt made it; its rule may still be missing
+                await ctx.exchange.run(
+                    f"New-{POLICY}",
+                    {**there.applies.limits(), "Name": name, "AutoForwardingMode": "On"},
+                )
         else:
             await _set(ctx, POLICY, name, AutoForwardingMode="On")
         rule = named(there.rules, name)
         if rule is None:
-            await ctx.exchange.run(f"New-{RULE}", {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0})
+            await ctx.exchange.run(
+                f"New-{RULE}",
+                {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0},
+            )
         else:
             await _repair(ctx, there, rule, name)
 
@@ -145,7 +161,9 @@ class OutboundPolicy(Undoable):
         there = await outbound(ctx)
         seen = f"{_shown(there.applies)}: {there.applies.mode}"
         values = _values(policy_name(ctx.channel.mailbox), there)
-        return self.compare_with_recorded(past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values))
+        return self.compare_with_recorded(
+            past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values)
+        )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the commands, the rule first.
@@ -153,10 +171,16 @@ class OutboundPolicy(Undoable):
         A policy without a rule applies to no sender, but a rule without a policy is broken.
         """
         name = quoted(policy_name(ctx.channel.mailbox))
-        rule = f"Set-{RULE} {name}{_policy_text(_rule_before(past))}" if past.values_before["rule"] else f"Remove-{RULE} {name}"
+        rule = (
+            f"Set-{RULE} {name}{_policy_text(_rule_before(past))}"
+            if past.values_before["rule"]
+            else f"Remove-{RULE} {name}"
+        )
         parts = (
             f"{rule}; Disable-{RULE} {name}" if _was_off(past) else rule,
-            f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}" if past.values_before["policy"] else f"Remove-{POLICY} {name}",
+            f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}"
+            if past.values_before["policy"]
+            else f"Remove-{POLICY} {name}",
         )
         return "; ".join(parts)
 
@@ -171,22 +195,34 @@ class OutboundPolicy(Undoable):
         if named(there.rules, name) is not None:
             await _undo_rule(ctx, past, name)
         if named(there.policies, name) is not None:
-            await (_set(ctx, POLICY, name, AutoForwardingMode=_mode(past)) if past.values_before["policy"] else _remove(ctx, POLICY, name))
+            await (
+                _set(ctx, POLICY, name, AutoForwardingMode=_mode(past))
+                if past.values_before["policy"]
+                else _remove(ctx, POLICY, name)
+            )
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Wait, for up to a day, if the organization is not customized yet although M5 reports it is."""
         if error.cause != "customization_needed" or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
             return None
-        return self.waits_for(Turn.TIME, Text("seen.customization_takes"), again_s=ctx.pause(self.name, CUSTOMIZATION_S))
+        return self.waits_for(
+            Turn.TIME,
+            Text("seen.customization_takes"),
+            again_s=ctx.pause(self.name, CUSTOMIZATION_S),
+        )
 
 
 async def outbound(ctx: StepContext) -> Outbound:
     """Return what applies to the mailbox, under any of its addresses."""
-    policies, rules = await asyncio.gather(ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {}))
+    policies, rules = await asyncio.gather(
+        ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {})
+    )
     senders = [ctx.channel.mailbox, *filter(None, [ctx.fact("upn")])]
     if needs_addresses(rules, senders):
         senders = [*await _addresses(ctx), *senders]
-    return Outbound(applies_to(senders, policies, rules), policies, rules, tuple(map(bare, senders)))
+    return Outbound(
+        applies_to(senders, policies, rules), policies, rules, tuple(map(bare, senders))
+    )
 
 
 def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
@@ -199,7 +235,11 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
     facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
     if rule is not None:
         facts |= {MENDED: json.dumps(_mended(rule, there.own, mailbox))}
-    return facts if named(there.policies, name) else facts | {LIMITS: json.dumps(there.applies.limits())}
+    return (
+        facts
+        if named(there.policies, name)
+        else facts | {LIMITS: json.dumps(there.applies.limits())}
+    )
 
 
 def _mended(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, object]:
@@ -209,7 +249,10 @@ def _mended(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, 
     """
     name = policy_name(mailbox)
     policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
-    return {**{what: values or None for what, values in fields_to_cover(rule, own, mailbox).items()}, **policy}
+    return {
+        **{what: values or None for what, values in fields_to_cover(rule, own, mailbox).items()},
+        **policy,
+    }
 
 
 def _after(mailbox: str, rule: str, mended: dict[str, object]) -> Text:
@@ -217,9 +260,15 @@ def _after(mailbox: str, rule: str, mended: dict[str, object]) -> Text:
     before = _row(rule)
     senders = covers(ExchangeRow({**before, **mended}))
     if cleared := _cleared(before, mended):
-        return Text("after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared})
+        return Text(
+            "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
+        )
     alone = not before or list(map(bare, senders)) == [mailbox.lower()]
-    return Text("after.outbound_policy") if alone else Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
+    return (
+        Text("after.outbound_policy")
+        if alone
+        else Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
+    )
 
 
 def _cleared(before: ExchangeRow, mended: dict[str, object]) -> str:
@@ -243,7 +292,11 @@ def _moves(rules: int) -> Text | None:
     """
     if not rules:
         return None
-    return Text("note.rules_move.one") if rules == 1 else Text("note.rules_move.many", {"count": str(rules)})
+    return (
+        Text("note.rules_move.one")
+        if rules == 1
+        else Text("note.rules_move.many", {"count": str(rules)})
+    )
 
 
 async def _addresses(ctx: StepContext) -> tuple[str, ...]:
@@ -264,7 +317,11 @@ async def _repair(ctx: StepContext, there: Outbound, rule: ExchangeRow, name: st
 
 async def _undo_rule(ctx: StepContext, past: RecordedChange, name: str) -> None:
     """Set the rule as it was, also whether it was on; remove one that a run made."""
-    await (_set(ctx, RULE, name, **_rule_before(past)) if past.values_before["rule"] else _remove(ctx, RULE, name))
+    await (
+        _set(ctx, RULE, name, **_rule_before(past))
+        if past.values_before["rule"]
+        else _remove(ctx, RULE, name)
+    )
     if _was_off(past):
         await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
 
@@ -284,7 +341,10 @@ def _values(name: str, there: Outbound) -> dict[str, str]:
     """
     policy, rule = named(there.policies, name), named(there.rules, name)
     narrowing = narrowed(rule) if rule else ()
-    return {"policy": _mode_text(policy, ("AutoForwardingMode", *CARRIED)), "rule": _mode_text(rule, ("From", "State", POLICY, *narrowing))}
+    return {
+        "policy": _mode_text(policy, ("AutoForwardingMode", *CARRIED)),
+        "rule": _mode_text(rule, ("From", "State", POLICY, *narrowing)),
+    }
 
 
 def _commands(mailbox: str, finding: Finding) -> list[str]:
@@ -295,7 +355,9 @@ def _commands(mailbox: str, finding: Finding) -> list[str]:
     if not rule:
         return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
     commands = [policy, f"Set-{RULE} {name}{_policy_text(mended)} -Priority 0"]
-    return commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
+    return (
+        commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
+    )
 
 
 def _policy_text(parameters: Mapping[str, object]) -> str:
@@ -314,20 +376,29 @@ def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
     return "" if row is None else json.dumps({name: row.get(name) for name in properties})
 
 
-def _made(mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+def _made(
+    mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]
+) -> dict[str, str]:
     """Return the current values as far as they match what :meth:`OutboundPolicy.apply` writes.
 
     The limits of a new policy are those that applied before.
     """
     limits = json.loads(was["policy"] or now["policy"] or "{}")
     rule, before = _row(now["rule"]), _row(was["rule"])
-    whole = _is_ours(rule, mailbox) and alike(rule, ExchangeRow({**before, **fields_to_cover(before, own, mailbox)}))
-    return {"policy": json.dumps({**limits, "AutoForwardingMode": "On"}), "rule": now["rule"] if whole else was["rule"]}
+    whole = _is_ours(rule, mailbox) and alike(
+        rule, ExchangeRow({**before, **fields_to_cover(before, own, mailbox)})
+    )
+    return {
+        "policy": json.dumps({**limits, "AutoForwardingMode": "On"}),
+        "rule": now["rule"] if whole else was["rule"],
+    }
 
 
 def _is_ours(rule: ExchangeRow, mailbox: str) -> bool:
     """Return whether the rule is there, on, and has the channel's own policy."""
-    return bool(rule) and enabled(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
+    return (
+        bool(rule) and enabled(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
+    )
 
 
 def _mode(past: RecordedChange) -> str:
@@ -340,8 +411,14 @@ def _rule_before(past: RecordedChange) -> dict[str, object]:
     other = was.get(POLICY) not in {None, _row(past.values_after.get("rule")).get(POLICY)}
     policy = {POLICY: was[POLICY]} if other else {}
     senders = [was["From"]] if isinstance(was["From"], str) else was["From"]
-    return {"From": senders or None, **policy, **{name: was[name] for name in NARROWING if name in was}}
+    return {
+        "From": senders or None,
+        **policy,
+        **{name: was[name] for name in NARROWING if name in was},
+    }
 
 
 def _was_off(past: RecordedChange) -> bool:
-    return bool(past.values_before["rule"]) and not enabled(ExchangeRow(json.loads(past.values_before["rule"])))
+    return bool(past.values_before["rule"]) and not enabled(
+        ExchangeRow(json.loads(past.values_before["rule"]))
+    )

@@ -38,8 +38,13 @@ class OwnLogin(Step):
         checked again.
         """
         try:
-            probe = await log_in(ctx, Login(_tenant_id(ctx), ctx.fact("client_id"), login_name(ctx)))
-        except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret, not the administrator's
+            probe = await log_in(
+                ctx, Login(_tenant_id(ctx), ctx.fact("client_id"), login_name(ctx))
+            )
+        except (
+            SignInNeeded,
+            Rejected,
+        ) as error:  # the bot's own sign-in or secret, not the administrator's
             return self._without_token(ctx, error)
         if probe is None:
             return self.skipped(Text("skipped.never_rehearsed"))
@@ -49,15 +54,24 @@ class OwnLogin(Step):
         """Wait where a change of this run may still spread; else the bot's own sign-in says nothing."""
         if error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
             seen = Text("seen.login_settles", {"reply": error.words})
-            return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=ctx.pause(self.name, PAUSES_S))
+            return self.waits_for(
+                Turn.TIME, seen, cause=error.cause, again_s=ctx.pause(self.name, PAUSES_S)
+            )
         return replace(self.skipped(Text("skipped.own_sign_in")), evidence=error.evidence())
 
     def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         if probe.ok:
             return self.ok(probe.seen)
         if spreading(ctx, probe):
-            return self.waits_for(Turn.TIME, probe.seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S))
-        return self.waits_for(Turn.ADMINISTRATOR, probe.seen, cause=probe.cause, again_s=timedelta(minutes=5).total_seconds())
+            return self.waits_for(
+                Turn.TIME, probe.seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S)
+            )
+        return self.waits_for(
+            Turn.ADMINISTRATOR,
+            probe.seen,
+            cause=probe.cause,
+            again_s=timedelta(minutes=5).total_seconds(),
+        )
 
 
 def _tenant_id(ctx: StepContext) -> str:

@@ -36,9 +36,13 @@ class Permissions(Step):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read both service principals and the ids of the permissions in this tenant."""
-        exchange, graph = await asyncio.gather(ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID))
+        exchange, graph = await asyncio.gather(
+            ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID)
+        )
         if exchange is None:
-            return replace(self.wrong(Text("seen.no_exchange"), cause=MISSING), values={"present": "no"})
+            return replace(
+                self.wrong(Text("seen.no_exchange"), cause=MISSING), values={"present": "no"}
+            )
         facts = {
             "exchange_sp_id": promised(exchange, "id"),
             "graph_sp_id": text_of(graph, "id"),
@@ -58,7 +62,9 @@ class Permissions(Step):
         if finding.cause != MISSING:
             return ()
         command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
-        return (self.change(Text("seen.no_exchange"), Text("after.permissions"), Scope.APP, command),)
+        return (
+            self.change(Text("seen.no_exchange"), Text("after.permissions"), Scope.APP, command),
+        )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the service principal.
@@ -69,4 +75,8 @@ class Permissions(Step):
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Report a refusal as "no Exchange Online in this tenant", together with Graph's own text."""
-        return replace(finding_from_error(self, error, ctx.run), cause=MISSING) if isinstance(error, Rejected | NotFound) else None
+        return (
+            replace(finding_from_error(self, error, ctx.run), cause=MISSING)
+            if isinstance(error, Rejected | NotFound)
+            else None
+        )

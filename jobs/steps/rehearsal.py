@@ -18,7 +18,12 @@ from jobs.mail.smtp_login import BUSY, SmtpProbe, login_probe
 from jobs.model import Finding, Text, Turn
 from jobs.storage.vault import Sealed
 
-SPREADS = causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked")
+SPREADS = causes(
+    "smtp_auth_off_for_mailbox",
+    "smtp_auth_off_for_tenant",
+    "smtp_token_refused",
+    "smtp_login_blocked",
+)
 PASSES = BUSY | causes("smtp_unreachable", "timed_out")
 """Causes that say nothing about the login and may pass by themselves.
 
@@ -52,7 +57,9 @@ class Rehearsal(Step):
         """
         answer = ctx.run.answer("rehearse")
         if answer.startswith("skip"):
-            return self.skipped(Text("skipped.rehearsal_because", {"reason": answer.partition(":")[2]}))
+            return self.skipped(
+                Text("skipped.rehearsal_because", {"reason": answer.partition(":")[2]})
+            )
         token = ctx.vault.get(Sealed.REHEARSAL_TOKEN.of(ctx.run.id))
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Text("seen.rehearsal_open"))
@@ -71,7 +78,9 @@ class Rehearsal(Step):
 
     def _failed(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         if self._is_passing(ctx, probe) or spreading(ctx, probe):
-            return self.waits_for(Turn.TIME, probe.seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S))
+            return self.waits_for(
+                Turn.TIME, probe.seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S)
+            )
         return self.waits_for(Turn.MAILBOX_USER, probe.seen, cause=probe.cause)
 
 

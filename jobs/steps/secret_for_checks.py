@@ -44,7 +44,15 @@ class CheckSecret(Undoable):
         """Check that the secret exists at Microsoft and is sealed here."""
         if ctx.run.answer("rehearse").startswith("skip"):
             return self.skipped(Text("skipped.rehearsal"))
-        if any(map(ctx.vault.holds, (Sealed.REHEARSAL_SECRET.of(ctx.run.id), Sealed.CHECK_SECRET.of(ctx.channel.mailbox)))):
+        if any(
+            map(
+                ctx.vault.holds,
+                (
+                    Sealed.REHEARSAL_SECRET.of(ctx.run.id),
+                    Sealed.CHECK_SECRET.of(ctx.channel.mailbox),
+                ),
+            )
+        ):
             return replace(self.ok(Text("seen.check_secret")), values={"made": "yes"})
         if ctx.channels.record(ctx.channel.mailbox) is not None:
             return self.skipped(Text("skipped.proven_before"))
@@ -52,7 +60,12 @@ class CheckSecret(Undoable):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the secret with the other changes. It is created only if a person rehearses."""
-        line = self.change(Text("seen.none"), Text("after.check_secret"), Scope.APP, "Graph POST /applications/{id}/addPassword")
+        line = self.change(
+            Text("seen.none"),
+            Text("after.check_secret"),
+            Scope.APP,
+            "Graph POST /applications/{id}/addPassword",
+        )
         return (replace(line, note=Text("note.check_secret")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -63,11 +76,17 @@ class CheckSecret(Undoable):
         if limit := ctx.fact("expires"):
             end = min(end, datetime.fromisoformat(limit))
         made = await ctx.graph.add_password(ctx.fact("object_id"), LABEL, end)
-        ctx.vault.put(Sealed.REHEARSAL_SECRET.of(ctx.run.id), made.secret, int((end - now() + timedelta(days=1)).total_seconds()))
+        ctx.vault.put(
+            Sealed.REHEARSAL_SECRET.of(ctx.run.id),
+            made.secret,
+            int((end - now() + timedelta(days=1)).total_seconds()),
+        )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Check that the secret is neither at Microsoft nor in the vault."""
-        if await labelled(ctx, {LABEL}) or ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox)):
+        if await labelled(ctx, {LABEL}) or ctx.vault.holds(
+            Sealed.CHECK_SECRET.of(ctx.channel.mailbox)
+        ):
             return self.wrong(past.change.after)
         return self.ok(Text("seen.undo_removed"))
 

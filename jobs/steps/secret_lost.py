@@ -41,4 +41,8 @@ class LostSecret(Step):
         await remove(ctx, await self._remaining(ctx))
 
     async def _remaining(self, ctx: StepContext) -> list[dict[str, Any]]:
-        return [secret for secret in secrets_of(await find_app(ctx)) if text_of(secret, "keyId") in lost(ctx)]
+        return [
+            secret
+            for secret in secrets_of(await find_app(ctx))
+            if text_of(secret, "keyId") in lost(ctx)
+        ]

@@ -32,7 +32,11 @@ class OldSecret(Step):
     async def inspect(self, ctx: StepContext) -> Finding:
         """List the remaining secrets of earlier runs."""
         left = earlier(ctx, await find_app(ctx))
-        return self.wrong(Text("seen.old_secret", {"count": str(len(left))})) if left else self.ok(Text("seen.old_secret_removed"))
+        return (
+            self.wrong(Text("seen.old_secret", {"count": str(len(left))}))
+            if left
+            else self.ok(Text("seen.old_secret_removed"))
+        )
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return the line that was shown with the new secret.

@@ -40,4 +40,8 @@ class UnusedSecret(Step):
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Leave a secret that may not be removed. Its value is stored nowhere, so it holds up no run."""
-        return self.left_alone(Text("seen.unused_secret_stays", {"name": LABEL})) if isinstance(error, Forbidden | Rejected) else None
+        return (
+            self.left_alone(Text("seen.unused_secret_stays", {"name": LABEL}))
+            if isinstance(error, Forbidden | Rejected)
+            else None
+        )

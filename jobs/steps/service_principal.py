@@ -40,7 +40,13 @@ class ServicePrincipal(Undoable):
     reads = ("Application.Read.All", "User.Read.All")
     writes = ("Application.ReadWrite.All",)
     diagnosis = Diagnosis(
-        explains=causes("app_not_found", "app_disabled", "user_not_assigned", "service_principal_not_ready", "consent_missing"),
+        explains=causes(
+            "app_not_found",
+            "app_disabled",
+            "user_not_assigned",
+            "service_principal_not_ready",
+            "consent_missing",
+        ),
         disproved_by=("smtp_login",),
     )
 
@@ -51,7 +57,10 @@ class ServicePrincipal(Undoable):
         """
         principal = await ctx.graph.service_principal(ctx.fact("client_id"))
         if principal is None:
-            return replace(self.wrong(Text("seen.none"), cause="service_principal_missing"), values=_values(None))
+            return replace(
+                self.wrong(Text("seen.none"), cause="service_principal_missing"),
+                values=_values(None),
+            )
         sp_id = promised(principal, "id")
         lets_in = await _lets_in(ctx, sp_id) if principal.get(ASSIGNMENT) else State.OK
         disabled = principal.get(ENABLED) is False
@@ -66,29 +75,58 @@ class ServicePrincipal(Undoable):
         """
         status = text_of(principal, BY_MICROSOFT)
         if status.lower() not in NOT_DISABLED:
-            return self.wrong(Text("seen.app_by_microsoft", {"status": status}), cause="app_disabled_by_microsoft", facts=judged.facts)
+            return self.wrong(
+                Text("seen.app_by_microsoft", {"status": status}),
+                cause="app_disabled_by_microsoft",
+                facts=judged.facts,
+            )
         if principal.get("isDisabled"):
-            return self.wrong(Text("seen.app_deactivated"), cause="app_deactivated", facts=judged.facts)
+            return self.wrong(
+                Text("seen.app_deactivated"), cause="app_deactivated", facts=judged.facts
+            )
         return None
 
     def _judged(self, sp_id: str, lets_in: State, *, disabled: bool) -> Finding:
         shut = _named({ENABLED: disabled, ASSIGNMENT: lets_in is State.WRONG})
         if disabled:
-            return self.wrong(Text("seen.sp_disabled"), cause="app_disabled", facts={"sp_id": sp_id, "shut": shut})
+            return self.wrong(
+                Text("seen.sp_disabled"), cause="app_disabled", facts={"sp_id": sp_id, "shut": shut}
+            )
         if lets_in is State.WRONG:
-            return self.wrong(Text("seen.sp_assignment"), cause="user_not_assigned", facts={"sp_id": sp_id, "shut": shut})
+            return self.wrong(
+                Text("seen.sp_assignment"),
+                cause="user_not_assigned",
+                facts={"sp_id": sp_id, "shut": shut},
+            )
         if lets_in is State.POSSIBLE:
-            return self.possible(Text("seen.sp_assigned_others"), "user_not_assigned", facts={"sp_id": sp_id})
+            return self.possible(
+                Text("seen.sp_assigned_others"), "user_not_assigned", facts={"sp_id": sp_id}
+            )
         return self.ok(Text("seen.service_principal"), facts={"sp_id": sp_id})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan to create the service principal, or to reset each blocking property, one line for each."""
         if "sp_id" not in finding.facts:
-            return (self.change(Text("seen.none"), Text("after.service_principal"), Scope.APP, "Graph POST /servicePrincipals"),)
+            return (
+                self.change(
+                    Text("seen.none"),
+                    Text("after.service_principal"),
+                    Scope.APP,
+                    "Graph POST /servicePrincipals",
+                ),
+            )
         path = f"Graph PATCH /servicePrincipals/{finding.facts['sp_id']}"
-        lines = {ENABLED: ("seen.sp_disabled", "after.sp_enabled"), ASSIGNMENT: ("seen.sp_assignment", "after.sp_open")}
+        lines = {
+            ENABLED: ("seen.sp_disabled", "after.sp_enabled"),
+            ASSIGNMENT: ("seen.sp_assignment", "after.sp_open"),
+        }
         return tuple(
-            self.change(Text(lines[name][0]), Text(lines[name][1]), Scope.APP, f"{path}, {name} {str(OPEN[name]).lower()}")
+            self.change(
+                Text(lines[name][0]),
+                Text(lines[name][1]),
+                Scope.APP,
+                f"{path}, {name} {str(OPEN[name]).lower()}",
+            )
             for name in finding.facts.get("shut", "").split()
         )
 
@@ -100,7 +138,9 @@ class ServicePrincipal(Undoable):
         if "sp_id" not in finding.facts:
             await ctx.graph.create_service_principal(ctx.fact("client_id"))
         elif shut := finding.facts.get("shut", "").split():
-            await ctx.graph.update_service_principal(finding.facts["sp_id"], {name: OPEN[name] for name in shut})
+            await ctx.graph.update_service_principal(
+                finding.facts["sp_id"], {name: OPEN[name] for name in shut}
+            )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Check that the service principal is removed or restored.
@@ -108,10 +148,14 @@ class ServicePrincipal(Undoable):
         A created one must be gone, unless other content was added to its app, because then it is
         still needed.
         """
-        principal, app = await asyncio.gather(ctx.graph.service_principal(ctx.fact("client_id")), app_of_run(ctx))
+        principal, app = await asyncio.gather(
+            ctx.graph.service_principal(ctx.fact("client_id")), app_of_run(ctx)
+        )
         if past.values_before["sp_id"]:
             opened = {"sp_id": past.values_before["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
-            return self.compare_with_recorded(past, _values(principal), _principal_text(principal), opened)
+            return self.compare_with_recorded(
+                past, _values(principal), _principal_text(principal), opened
+            )
         if strange := _others_content(ctx, principal, app):
             return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
         return self._removed(ctx, past, principal)
@@ -120,7 +164,9 @@ class ServicePrincipal(Undoable):
         """Judge one that a run made, by its object id alone."""
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most, so this is ours
         made = replace(past, values_before={"sp_id": ""}, values_after=_sp_id_of(past.values_after))
-        found = self.compare_with_recorded(made, there, _principal_text(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]})
+        found = self.compare_with_recorded(
+            made, there, _principal_text(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]}
+        )
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
@@ -130,14 +176,19 @@ class ServicePrincipal(Undoable):
         """
         if not past.values_before["sp_id"]:
             return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
-        shut = [f"{name} {past.values_before[name]}" for name in OPEN if past.values_before[name] != past.values_after.get(name)]
+        shut = [
+            f"{name} {past.values_before[name]}"
+            for name in OPEN
+            if past.values_before[name] != past.values_after.get(name)
+        ]
         return f"Graph PATCH /servicePrincipals/{past.values_before['sp_id']}, {', '.join(shut)}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore the earlier properties, or delete the service principal together with its grants."""
         if past.values_before["sp_id"]:
             await ctx.graph.update_service_principal(
-                past.values_before["sp_id"], {name: past.values_before[name] == "true" for name in OPEN}
+                past.values_before["sp_id"],
+                {name: past.values_before[name] == "true" for name in OPEN},
             )
         else:
             await ctx.graph.delete_service_principal(ctx.fact("sp_id"))
@@ -185,8 +236,14 @@ def _lower(rows: Iterable[Json], name: str) -> set[str]:
 def _values(principal: Json | None) -> dict[str, str]:
     if not principal:
         return dict.fromkeys(("sp_id", *OPEN), "")
-    flags = {ENABLED: principal.get(ENABLED) is not False, ASSIGNMENT: bool(principal.get(ASSIGNMENT))}
-    return {"sp_id": text_of(principal, "id"), **{name: str(flag).lower() for name, flag in flags.items()}}
+    flags = {
+        ENABLED: principal.get(ENABLED) is not False,
+        ASSIGNMENT: bool(principal.get(ASSIGNMENT)),
+    }
+    return {
+        "sp_id": text_of(principal, "id"),
+        **{name: str(flag).lower() for name, flag in flags.items()},
+    }
 
 
 def _principal_text(principal: Json | None) -> str:

@@ -33,17 +33,28 @@ class SmtpAuth(Undoable):
     reads = ("View-Only Recipients", "View-Only Configuration")
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(
-        explains=causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"),
-        settling=dict.fromkeys(("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"), "smtp_auth_settling"),
+        explains=causes(
+            "smtp_auth_off_for_mailbox",
+            "smtp_auth_off_for_tenant",
+            "smtp_token_refused",
+            "smtp_login_blocked",
+        ),
+        settling=dict.fromkeys(
+            ("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"), "smtp_auth_settling"
+        ),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read both switches. The organization's counts only if the mailbox's own is not set."""
-        mailbox, everybody = await asyncio.gather(mailbox_row(ctx, "Get-CASMailbox"), _organization(ctx))
+        mailbox, everybody = await asyncio.gather(
+            mailbox_row(ctx, "Get-CASMailbox"), _organization(ctx)
+        )
         own = _off([mailbox])
         if own is None and isinstance(everybody, CloudError):
             raise everybody
-        return replace(self._judged(own=own, everybody_on=everybody is False), values=_values(off=own))
+        return replace(
+            self._judged(own=own, everybody_on=everybody is False), values=_values(off=own)
+        )
 
     def _judged(self, *, own: bool | None, everybody_on: bool) -> Finding:
         if own is False:
@@ -51,12 +62,16 @@ class SmtpAuth(Undoable):
         if own is None and everybody_on:
             return self.ok(Text("seen.smtp_inherits_on"))
         key = "seen.smtp_off" if own else "seen.smtp_inherits_off"
-        return self.wrong(Text(key), cause="smtp_auth_off_for_mailbox" if own else "smtp_auth_off_for_tenant")
+        return self.wrong(
+            Text(key), cause="smtp_auth_off_for_mailbox" if own else "smtp_auth_off_for_tenant"
+        )
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan Microsoft's own recipe: leave the organization as it is and enable the one mailbox."""
         command = f"Set-CASMailbox {quoted(ctx.channel.mailbox)} -{PROPERTY} $false"
-        return (self.change(finding.seen or Text("seen.off"), Text("seen.on"), Scope.MAILBOX, command),)
+        return (
+            self.change(finding.seen or Text("seen.off"), Text("seen.on"), Scope.MAILBOX, command),
+        )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Set one property of one mailbox."""

@@ -40,14 +40,23 @@ class SmtpGrant(Undoable):
     needs = ("service_principal", "mailbox_user", "permissions")
     reads = ("Directory.Read.All",)
     writes = ("DelegatedPermissionGrant.ReadWrite.All",)
-    diagnosis = Diagnosis(explains=causes("consent_missing", "consent_declined", "admin_consent_required", "smtp_token_refused"))
+    diagnosis = Diagnosis(
+        explains=causes(
+            "consent_missing", "consent_declined", "admin_consent_required", "smtp_token_refused"
+        )
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the app's grants for this user or for all users."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = self._missing(ctx, grants)
-        granted = Text("seen.smtp_grant_delegate" if ctx.fact("shared") else "seen.smtp_grant", {"user": ctx.fact("upn")})
-        found = self.wrong(Text("seen.none"), cause="consent_missing") if missing else self.ok(granted)
+        granted = Text(
+            "seen.smtp_grant_delegate" if ctx.fact("shared") else "seen.smtp_grant",
+            {"user": ctx.fact("upn")},
+        )
+        found = (
+            self.wrong(Text("seen.none"), cause="consent_missing") if missing else self.ok(granted)
+        )
         return replace(found, values=self._values(ctx, grants, of_all=bool(ctx.fact("shared"))))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
@@ -57,8 +66,17 @@ class SmtpGrant(Undoable):
         """
         command = "Graph POST /oauth2PermissionGrants, consentType {}, scope SMTP.Send"
         if ctx.fact("shared"):
-            line = self.change(Text("seen.none"), Text("after.smtp_grant_shared"), Scope.TENANT, command.format("AllPrincipals"))
-            return (replace(line, note=Text("note.smtp_grant_shared", {"mailbox": ctx.channel.mailbox})),)
+            line = self.change(
+                Text("seen.none"),
+                Text("after.smtp_grant_shared"),
+                Scope.TENANT,
+                command.format("AllPrincipals"),
+            )
+            return (
+                replace(
+                    line, note=Text("note.smtp_grant_shared", {"mailbox": ctx.channel.mailbox})
+                ),
+            )
         after = Text("after.smtp_grant", {"user": ctx.channel.mailbox})
         return (self.change(Text("seen.none"), after, Scope.APP, command.format("Principal")),)
 
@@ -69,7 +87,9 @@ class SmtpGrant(Undoable):
         """
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = self._missing(ctx, grants)
-        await asyncio.gather(*(self._grant(ctx, grants, resource, scopes) for resource, scopes in missing))
+        await asyncio.gather(
+            *(self._grant(ctx, grants, resource, scopes) for resource, scopes in missing)
+        )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Compare the scopes of the grants for the user, or for all users, with the recorded ones."""
@@ -80,7 +100,9 @@ class SmtpGrant(Undoable):
             for name, scopes in zip(RESOURCES, (SMTP, SIGN_IN), strict=True)
         }
         scopes = " ".join(values[name] for name in RESOURCES).strip()
-        return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | _marked(of_all=of_all))
+        return self.compare_with_recorded(
+            past, values, scopes or "key:seen.none", made | _marked(of_all=of_all)
+        )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the command. A grant that existed before gets its old scopes back."""
@@ -88,42 +110,77 @@ class SmtpGrant(Undoable):
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore each grant's old scopes, or delete the grant."""
-        mine = self._mine(ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=OF_ALL in past.values_before)
+        mine = self._mine(
+            ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=OF_ALL in past.values_before
+        )
         for name, grant in mine.items():
             await _put_back(ctx, grant, past.values_before[name])
 
-    async def _grant(self, ctx: StepContext, grants: list[dict[str, object]], resource: str, scopes: frozenset[str]) -> None:
+    async def _grant(
+        self,
+        ctx: StepContext,
+        grants: list[dict[str, object]],
+        resource: str,
+        scopes: frozenset[str],
+    ) -> None:
         user = "" if ctx.fact("shared") else ctx.fact("user_id")
         mine = _with(_with(grants, "resourceId", resource), "principalId", user)
         if mine:
-            await ctx.graph.update_grant(promised(mine[0], "id"), " ".join(sorted(_scopes(mine[0]) | scopes)))
+            await ctx.graph.update_grant(
+                promised(mine[0], "id"), " ".join(sorted(_scopes(mine[0]) | scopes))
+            )
             return
         try:
-            await ctx.graph.create_grant(ctx.fact("sp_id"), resource, " ".join(sorted(scopes)), user)
+            await ctx.graph.create_grant(
+                ctx.fact("sp_id"), resource, " ".join(sorted(scopes)), user
+            )
         except AlreadyExists:
             return  # an earlier attempt of ours that is not replicated yet: inspect decides
 
-    def _mine(self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, dict[str, object]]:
+    def _mine(
+        self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool
+    ) -> dict[str, dict[str, object]]:
         mine = _with(grants, "principalId", "" if of_all else ctx.fact("user_id"))
-        return {name: grant for name, resource in _resources(ctx).items() for grant in _with(mine, "resourceId", resource)}
+        return {
+            name: grant
+            for name, resource in _resources(ctx).items()
+            for grant in _with(mine, "resourceId", resource)
+        }
 
-    def _values(self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, str]:
+    def _values(
+        self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool
+    ) -> dict[str, str]:
         mine = self._mine(ctx, grants, of_all=of_all)
-        scopes = {name: " ".join(sorted(_scopes(mine[name]))) if name in mine else "" for name in RESOURCES}
+        scopes = {
+            name: " ".join(sorted(_scopes(mine[name]))) if name in mine else ""
+            for name in RESOURCES
+        }
         return scopes | _marked(of_all=of_all)
 
     def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
-        if ctx.run.kind is RunKind.CHECK:  # a sign-in's permissions are normally implied (facts/microsoft.md 1.5)
+        if (
+            ctx.run.kind is RunKind.CHECK
+        ):  # a sign-in's permissions are normally implied (facts/microsoft.md 1.5)
             wanted = wanted[:1]
         return [(resource, scopes) for resource, scopes in wanted if resource]
 
-    def _missing(self, ctx: StepContext, grants: list[dict[str, object]]) -> list[tuple[str, frozenset[str]]]:
+    def _missing(
+        self, ctx: StepContext, grants: list[dict[str, object]]
+    ) -> list[tuple[str, frozenset[str]]]:
         """Return what is wanted and not granted, as (resource, scopes)."""
         return [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
 
-    def _granted(self, ctx: StepContext, grants: list[dict[str, object]], resource: str, scopes: frozenset[str]) -> bool:
-        mine = [grant for grant in _with(grants, "resourceId", resource) if self._counts(ctx, grant)]
+    def _granted(
+        self,
+        ctx: StepContext,
+        grants: list[dict[str, object]],
+        resource: str,
+        scopes: frozenset[str],
+    ) -> bool:
+        mine = [
+            grant for grant in _with(grants, "resourceId", resource) if self._counts(ctx, grant)
+        ]
         return _plain(scopes) <= _plain(frozenset().union(*(_scopes(grant) for grant in mine)))
 
     def _counts(self, ctx: StepContext, grant: dict[str, object]) -> bool:

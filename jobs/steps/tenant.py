@@ -26,7 +26,10 @@ class Tenant(Step):
         If those may not be read, the mailbox user decides (``mailbox_user``).
         """
         account = ctx.run.account
-        values = {"domain": ctx.channel.domain, "account": account.upn if account else "key:seen.the_bot"}
+        values = {
+            "domain": ctx.channel.domain,
+            "account": account.upn if account else "key:seen.the_bot",
+        }
         domains = await _domains(ctx)
         if not domains:
             return self.ok(Text("seen.tenant_unread", values))

@@ -61,7 +61,10 @@ class TestMail(Step):
         delivered = newest_delivered(seen.copies)
         if delivered is not None:
             facts = _facts(subject, seen.arrived or seen.copies)
-            return self.ok(Text("seen.copy_delivered"), facts={**facts, "forwarded_at": delivered.received.isoformat()})
+            return self.ok(
+                Text("seen.copy_delivered"),
+                facts={**facts, "forwarded_at": delivered.received.isoformat()},
+            )
         return await self._not_through(ctx, seen)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -75,7 +78,9 @@ class TestMail(Step):
         sent = ctx.run.changed.get(self.name)
         at = (sent.since or sent.begun) if sent else ctx.run.opened
         message_id = f"<email-test.{ctx.run.id}.{at:%Y%m%d%H%M%S%f}@{ctx.settings.probe_from.rpartition('@')[2]}>"
-        mail = OutgoingMail(ctx.settings.probe_from, ctx.channel.mailbox, subject_of(ctx), body, message_id)
+        mail = OutgoingMail(
+            ctx.settings.probe_from, ctx.channel.mailbox, subject_of(ctx), body, message_id
+        )
         await send_test_mail(ctx.settings.probe_smtp_url, mail)
 
     async def _not_through(self, ctx: StepContext, seen: _Seen) -> Finding:
@@ -100,7 +105,13 @@ class TestMail(Step):
     def _not_failed(self, ctx: StepContext, seen: _Seen, *, again: bool) -> Finding:
         if seen.is_from_itself_alone and not self._sends(ctx):
             words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
-            return self.waits_for(Turn.REQUESTER, words, cause=FROM_ITSELF, again_s=pause, facts={"subject": subject_of(ctx)})
+            return self.waits_for(
+                Turn.REQUESTER,
+                words,
+                cause=FROM_ITSELF,
+                again_s=pause,
+                facts={"subject": subject_of(ctx)},
+            )
         return self._underway(ctx, seen.arrived, again=again)
 
     def _underway(self, ctx: StepContext, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
@@ -109,11 +120,15 @@ class TestMail(Step):
             return self._not_sent(ctx, facts, again=again)
         return self._waits(ctx, arrived, facts)
 
-    def _waits(self, ctx: StepContext, arrived: tuple[TraceRow, ...], facts: dict[str, str]) -> Finding:
+    def _waits(
+        self, ctx: StepContext, arrived: tuple[TraceRow, ...], facts: dict[str, str]
+    ) -> Finding:
         """Wait for the copy: by the clock, and for a person once it is late."""
         turn, cause = (Turn.REQUESTER, OVERDUE) if self._late(ctx, arrived) else (Turn.TIME, "")
         words = Text("seen.arrived" if arrived else "seen.on_its_way")
-        return self.waits_for(turn, words, cause=cause, again_s=ctx.pause(self.name, PAUSES_S), facts=facts)
+        return self.waits_for(
+            turn, words, cause=cause, again_s=ctx.pause(self.name, PAUSES_S), facts=facts
+        )
 
     def _not_sent(self, ctx: StepContext, facts: dict[str, str], *, again: bool) -> Finding:
         if self._sends(ctx):
@@ -124,9 +139,13 @@ class TestMail(Step):
     def _late(self, ctx: StepContext, arrived: tuple[TraceRow, ...]) -> bool:
         """Return whether it has been looked for so often, and for so long, that somebody has to look."""
         sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
-        return ctx.run.waits.get(self.name, 0) > LATE and (sent is None or now() - sent > LATE_AFTER)
+        return ctx.run.waits.get(self.name, 0) > LATE and (
+            sent is None or now() - sent > LATE_AFTER
+        )
 
-    async def _failed(self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]) -> Finding:
+    async def _failed(
+        self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]
+    ) -> Finding:
         """Wait and send again if this run changed the policy within the last hour.
 
         The change may not have reached every server yet. Otherwise a person has to look.
@@ -138,7 +157,9 @@ class TestMail(Step):
         if spreading and self._may_send_again(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
-        finding = self.waits_for(turn, Text("seen.mail_failed"), cause=cause, again_s=60, facts=facts)
+        finding = self.waits_for(
+            turn, Text("seen.mail_failed"), cause=cause, again_s=60, facts=facts
+        )
         return replace(finding, evidence=evidence_of(words))
 
     def _may_send_again(self, ctx: StepContext) -> bool:
@@ -150,7 +171,9 @@ class TestMail(Step):
         return sent is None or now() - sent.begun > timedelta(seconds=55)
 
     def _sends(self, ctx: StepContext) -> bool:
-        return ctx.settings.sends_probe and ctx.settings.probe_from.lower() not in own_addresses(ctx)
+        return ctx.settings.sends_probe and ctx.settings.probe_from.lower() not in own_addresses(
+            ctx
+        )
 
     def _last_sent(self, ctx: StepContext) -> datetime | None:
         """Return when the mail was last sent, or None.
@@ -182,7 +205,9 @@ class _Seen:
     from_itself: tuple[TraceRow, ...]
 
     @classmethod
-    def of(cls, arrived: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]) -> _Seen:
+    def of(
+        cls, arrived: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]
+    ) -> _Seen:
         """Sort the rows into arrivals, copies and mail from the mailbox to itself.
 
         If the mailbox wrote to itself, a copy is identified by its message id, because the
@@ -190,7 +215,9 @@ class _Seen:
         """
         itself = tuple(filter(partial(_is_from, own), arrived))
         others = tuple(filterfalse(partial(_is_from, own), arrived))
-        return cls(others, copies if others and not itself else _copies_of(others, copies, own), itself)
+        return cls(
+            others, copies if others and not itself else _copies_of(others, copies, own), itself
+        )
 
     @property
     def is_from_itself_alone(self) -> bool:
@@ -200,11 +227,18 @@ class _Seen:
     @property
     def failed(self) -> TraceRow | None:
         """Return the newest row that says that the mail will not come through, or None."""
-        return next((row for row in (*self.copies, *self.arrived) if _has_failed(row, self.arrived)), None)
+        return next(
+            (row for row in (*self.copies, *self.arrived) if _has_failed(row, self.arrived)), None
+        )
 
     def since(self, moment: datetime) -> _Seen:
         """Return the rows received at or after ``moment``."""
-        return _Seen(*(tuple(row for row in rows if row.received >= moment) for rows in (self.arrived, self.copies, self.from_itself)))
+        return _Seen(
+            *(
+                tuple(row for row in rows if row.received >= moment)
+                for rows in (self.arrived, self.copies, self.from_itself)
+            )
+        )
 
 
 def _is_from(own: frozenset[str], row: TraceRow) -> bool:
@@ -212,7 +246,9 @@ def _is_from(own: frozenset[str], row: TraceRow) -> bool:
     return row.sender.lower() in own
 
 
-def _copies_of(others: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]) -> tuple[TraceRow, ...]:
+def _copies_of(
+    others: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]
+) -> tuple[TraceRow, ...]:
     """Return the copies of the mails of others: by their message id, or by a sender who is not the mailbox."""
     known = {row.message_id for row in others}
     return tuple(row for row in copies if row.message_id in known or not _is_from(own, row))

@@ -46,7 +46,9 @@ class UserConsent(Step):
         except (Forbidden, NotFound, Rejected):
             return self.skipped(Text("skipped.policy_not_readable"))
         left_out = RECOMMENDED in mine and await self._left_out(ctx)
-        return self.ok(Text(f"seen.user_consent_{allows(mine - {RECOMMENDED} if left_out else mine)}"))
+        return self.ok(
+            Text(f"seen.user_consent_{allows(mine - {RECOMMENDED} if left_out else mine)}")
+        )
 
     async def _left_out(self, ctx: StepContext) -> bool:
         """Return whether the policy that Microsoft manages now excludes SMTP.Send.
@@ -54,7 +56,9 @@ class UserConsent(Step):
         False, as documented, if that cannot be read.
         """
         try:
-            return leaves_out(await ctx.graph.consent_policy_excludes(RECOMMENDED), *smtp_send_permission(ctx))
+            return leaves_out(
+                await ctx.graph.consent_policy_excludes(RECOMMENDED), *smtp_send_permission(ctx)
+            )
         except (Forbidden, NotFound, Rejected):
             return False
 
@@ -62,7 +66,9 @@ class UserConsent(Step):
 def assigned(policy: dict[str, Any]) -> frozenset[str]:
     """Return the policies for users' own consent. The documents write the prefix in two cases."""
     role = policy.get("defaultUserRolePermissions")
-    names = lower_set(role.get("permissionGrantPoliciesAssigned")) if isinstance(role, dict) else set()
+    names = (
+        lower_set(role.get("permissionGrantPoliciesAssigned")) if isinstance(role, dict) else set()
+    )
     return frozenset(name.removeprefix(OWN) for name in names if name.startswith(OWN))
 
 

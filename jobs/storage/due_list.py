@@ -44,9 +44,13 @@ class DueList:
         """Take the member off the list, unless its time has changed since it was due then."""
         self.redis.eval(SETTLE, 1, self.key, member, repr(due))
 
-    def extend(self, member: str, seconds: float | None = None, pipe: Pipeline | None = None) -> None:
+    def extend(
+        self, member: str, seconds: float | None = None, pipe: Pipeline | None = None
+    ) -> None:
         """Put a member that is on the list off by so many seconds; by the lease where none are named."""
-        (self.redis if pipe is None else pipe).zadd(self.key, {member: _later(self.lease_s if seconds is None else seconds)}, xx=True)
+        (self.redis if pipe is None else pipe).zadd(
+            self.key, {member: _later(self.lease_s if seconds is None else seconds)}, xx=True
+        )
 
     def claim(self, most: int = 100) -> tuple[str, ...]:
         """Return the members whose time has come, and put each of them off by the lease.
@@ -55,7 +59,11 @@ class DueList:
         """
         moment = now().timestamp()
         spans = ((0, moment), (moment + LONGEST_PAUSE_S + 1, "+inf"))
-        ready = [_text(raw) for low, high in spans for raw in self.redis.zrangebyscore(self.key, low, high, start=0, num=most)]
+        ready = [
+            _text(raw)
+            for low, high in spans
+            for raw in self.redis.zrangebyscore(self.key, low, high, start=0, num=most)
+        ]
         if ready:
             self.redis.zadd(self.key, dict.fromkeys(ready, _later(self.lease_s)), xx=True)
         return tuple(ready)

@@ -87,7 +87,9 @@ class RenewedLock:
         self._lock = lock
         self._on_renewal = on_renewal
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep_renewing, args=(seconds / RENEWALS,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._keep_renewing, args=(seconds / RENEWALS,), daemon=True
+        )
         self._thread.start()
 
     def renew(self) -> bool:
@@ -112,7 +114,12 @@ class RenewedLock:
 
 @contextmanager
 def renewed_lock(
-    redis: Redis, name: LockName, seconds: float, *, wait_s: float = 0, on_renewal: Callable[[], object] = lambda: None
+    redis: Redis,
+    name: LockName,
+    seconds: float,
+    *,
+    wait_s: float = 0,
+    on_renewal: Callable[[], object] = lambda: None,
 ) -> Iterator[RenewedLock | None]:
     """Hold the lock within the block, or yield None where somebody else has it.
 
@@ -157,7 +164,9 @@ def is_dead(token: str) -> bool:
 def _acquire(redis: Redis, name: LockName, seconds: float, wait_s: float) -> Lock | None:
     token = _me()
     lock: Lock = redis.lock(name.key, timeout=seconds, thread_local=False)
-    if not lock.acquire(blocking=wait_s > 0, blocking_timeout=None if wait_s == math.inf else wait_s, token=token):
+    if not lock.acquire(
+        blocking=wait_s > 0, blocking_timeout=None if wait_s == math.inf else wait_s, token=token
+    ):
         return None
     redis.hset(keys.locks_held(), name.field, token)
     return lock

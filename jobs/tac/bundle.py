@@ -42,11 +42,15 @@ def bundle(matter: TacCase, say: Say, redactor: Redactor) -> Bundle:
     if matter.picture is not None:
         files[f"screenshot.{matter.picture.ending}"] = matter.picture.content
     mailbox = re.sub(r"[^a-z0-9]+", "-", matter.channel.mailbox.lower()).strip("-")
-    return Bundle(f"tac-{mailbox}-{matter.at:%Y%m%d-%H%MZ}.zip", tuple(files), _zipped(files, matter.at))
+    return Bundle(
+        f"tac-{mailbox}-{matter.at:%Y%m%d-%H%MZ}.zip", tuple(files), _zipped(files, matter.at)
+    )
 
 
 def _texts(matter: TacCase, say: Say, redactor: Redactor) -> dict[str, str]:
-    findings = {name: past and pages.found(past.run, say) for name, past in matter.histories.items()}
+    findings = {
+        name: past and pages.found(past.run, say) for name, past in matter.histories.items()
+    }
     history = {name: past and _history(past) for name, past in matter.histories.items()}
     written = {
         "summary.md": summary(matter, say),

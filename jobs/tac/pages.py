@@ -15,7 +15,15 @@ from jobs.runs.run import Run
 from jobs.steps import steps_of
 from jobs.tac.case import Say, TacCase
 
-WORST_FIRST = (State.WRONG, State.POSSIBLE, State.WARNING, State.UNKNOWN, State.WAITING, State.OK, State.SKIPPED)
+WORST_FIRST = (
+    State.WRONG,
+    State.POSSIBLE,
+    State.WARNING,
+    State.UNKNOWN,
+    State.WAITING,
+    State.OK,
+    State.SKIPPED,
+)
 
 
 def findings(matter: TacCase, say: Say) -> str:
@@ -43,7 +51,10 @@ def _dialogues(name: str, run: Run) -> Iterator[str]:
     """Yield each SMTP dialogue of a run, below a heading."""
     for finding in run.findings.values():
         if lines := [item.text for item in finding.evidence if item.kind == "transcript"]:
-            yield f"{name} {run.id}, {finding.step}, {utc_text(run.found_at[finding.step])}\n" + "\n".join(lines)
+            yield (
+                f"{name} {run.id}, {finding.step}, {utc_text(run.found_at[finding.step])}\n"
+                + "\n".join(lines)
+            )
 
 
 def found(run: Run, say: Say) -> dict[str, Any]:
@@ -85,15 +96,25 @@ def _lines(run: Run, finding: Finding, say: Say) -> Iterator[str]:
         **finding.signals.texts(),
         "found_at": utc_text(run.found_at[finding.step]),
     }
-    yield from (f"- {say(Text(f'tac.file.{name}')) or name}: {one_line(value)}" for name, value in _filled(told).items())
-    yield from (f"- {item.kind}: `{one_line(item.text)}`" for item in finding.evidence if item.kind != "transcript")
+    yield from (
+        f"- {say(Text(f'tac.file.{name}')) or name}: {one_line(value)}"
+        for name, value in _filled(told).items()
+    )
+    yield from (
+        f"- {item.kind}: `{one_line(item.text)}`"
+        for item in finding.evidence
+        if item.kind != "transcript"
+    )
 
 
 def _cause_and_remedy(cause: str, say: Say) -> dict[str, str]:
     """Return a cause with its words, and its remedy; nothing where there is no cause."""
     if not cause:
         return {}
-    return {"cause": f"{cause}. {say(Text(f'cause.{cause}'))}".strip(), "remedy": say(Text(f"remedy.{cause}"))}
+    return {
+        "cause": f"{cause}. {say(Text(f'cause.{cause}'))}".strip(),
+        "remedy": say(Text(f"remedy.{cause}")),
+    }
 
 
 def _filled(values: Mapping[str, str]) -> dict[str, str]:

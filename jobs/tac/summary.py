@@ -15,7 +15,10 @@ from jobs.webex_org_id import normalize
 def summary(matter: TacCase, say: Say) -> str:
     """Return the page: who, which channel, when, and what was seen, which TAC asks first."""
     none = say(Text("tac.file.none"))
-    lines = [f"- {say(Text(f'tac.file.{name}'))}: {one_line(value) or none}" for name, value in _values(matter).items()]
+    lines = [
+        f"- {say(Text(f'tac.file.{name}'))}: {one_line(value) or none}"
+        for name, value in _values(matter).items()
+    ]
     parts = [
         f"# {say(Text('tac.file.title', {'mailbox': matter.channel.mailbox}))}",
         "\n".join(lines),
@@ -24,7 +27,10 @@ def summary(matter: TacCase, say: Say) -> str:
         f"## {say(Text('tac.file.verdict'))}",
         "\n".join(_verdict(matter.check, say)),
         f"## {say(Text('tac.file.times'))}",
-        "\n".join(f"- {say(Text(f'tac.file.{name}'))}: {_moment(at) or none}" for name, at in _times(matter).items()),
+        "\n".join(
+            f"- {say(Text(f'tac.file.{name}'))}: {_moment(at) or none}"
+            for name, at in _times(matter).items()
+        ),
         say(Text("tac.file.redacted")),
     ]
     return "\n\n".join(parts) + "\n"
@@ -61,7 +67,9 @@ def _verdict(past: RunHistory | None, say: Say) -> list[str]:
     """Return the causes of the newest check, or why there are none."""
     if past is None or past.run.checked is None:
         return [say(Text("tac.file.no_check"))]
-    lines = [_cause_line(past.run, past.run.findings[name], say) for name in verdict_of(past.run).causes]
+    lines = [
+        _cause_line(past.run, past.run.findings[name], say) for name in verdict_of(past.run).causes
+    ]
     return lines or [say(Text("tac.file.no_cause"))]
 
 

@@ -14,7 +14,16 @@ from practice.chaos.lane import Lane, Outcome
 from practice.stack import NotStartedError
 
 TARGET_S: Final = 30.0
-HEAD: Final = ("side effect", "kills", "recovered", "slowest s", "doubles", "orphans", "not told", "wrong end")
+HEAD: Final = (
+    "side effect",
+    "kills",
+    "recovered",
+    "slowest s",
+    "doubles",
+    "orphans",
+    "not told",
+    "wrong end",
+)
 
 
 @dataclass(slots=True)
@@ -39,17 +48,28 @@ class Row:
         self.recovered += seconds is not None and seconds <= TARGET_S
         self.slowest = max(self.slowest, seconds or 0.0)
         self.doubles, self.orphans = self.doubles + outcome.doubles, self.orphans + outcome.orphans
-        self.not_told, self.wrong = self.not_told + (not outcome.told), self.wrong + bool(outcome.trouble)
+        self.not_told, self.wrong = (
+            self.not_told + (not outcome.told),
+            self.wrong + bool(outcome.trouble),
+        )
 
     @property
     def good(self) -> bool:
         """Return whether every kill was recovered and nothing was lost."""
-        return self.recovered == self.kills and not (self.doubles or self.orphans or self.not_told or self.wrong)
+        return self.recovered == self.kills and not (
+            self.doubles or self.orphans or self.not_told or self.wrong
+        )
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells as they are printed."""
         numbers = (self.doubles, self.orphans, self.not_told, self.wrong)
-        return (self.name, str(self.kills), str(self.recovered), f"{self.slowest:.1f}", *map(str, numbers))
+        return (
+            self.name,
+            str(self.kills),
+            str(self.recovered),
+            f"{self.slowest:.1f}",
+            *map(str, numbers),
+        )
 
 
 @dataclass(slots=True)
@@ -59,7 +79,11 @@ class Score:
     wanted: int
     schedule: Iterator[tuple[Kill, ...]]
     started: float = field(default_factory=time.monotonic)
-    rows: dict[str, Row] = field(default_factory=lambda: {name: Row(name) for name in (*(e.name for e in EFFECTS), AT_ANY_TIME)})
+    rows: dict[str, Row] = field(
+        default_factory=lambda: {
+            name: Row(name) for name in (*(e.name for e in EFFECTS), AT_ANY_TIME)
+        }
+    )
     runs: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,7 +110,8 @@ class Score:
         bar = "█" * round(share * 20) + "░" * (20 - round(share * 20))
         good = not (outcome.trouble or outcome.doubles or outcome.orphans) and outcome.told
         killed = ", ".join(
-            f"{h.kill.name} {h.kill.when if h.kill.effect else ''} {h.kill.victim} {_seconds(h.seconds)}" for h in outcome.hits
+            f"{h.kill.name} {h.kill.when if h.kill.effect else ''} {h.kill.victim} {_seconds(h.seconds)}"
+            for h in outcome.hits
         )
         after = time.monotonic() - self.started
         line = f"{bar} {self.kills:3}/{self.wanted} {after:5.0f} s  {'right' if good else 'WRONG'}  {outcome.seconds:4.0f} s  {killed or 'not reached'}"
@@ -101,7 +126,10 @@ def run(kills: int, seed: int, lanes: int) -> int:
     """
     score, failed = Score(kills, runs(seed)), list[BaseException]()
     _say(f"{kills} kills, seed {seed}, on {lanes} stacks")
-    threads = [threading.Thread(target=_lane, args=(score, failed), name=f"lane {number}") for number in range(1, lanes + 1)]
+    threads = [
+        threading.Thread(target=_lane, args=(score, failed), name=f"lane {number}")
+        for number in range(1, lanes + 1)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -109,7 +137,11 @@ def run(kills: int, seed: int, lanes: int) -> int:
     for error in failed:
         _say(f"A stack stopped: {error}")
     _say(table(score))
-    return 0 if not failed and score.kills >= kills and all(row.good for row in score.rows.values()) else 1
+    return (
+        0
+        if not failed and score.kills >= kills and all(row.good for row in score.rows.values())
+        else 1
+    )
 
 
 def table(score: Score) -> str:
@@ -122,7 +154,13 @@ def table(score: Score) -> str:
     lines = [HEAD, *(row.cells() for row in (*score.rows.values(), total))]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]) for line in lines
+        "  ".join(
+            [
+                line[0].ljust(widths[0]),
+                *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)),
+            ]
+        )
+        for line in lines
     )
 
 

@@ -42,10 +42,26 @@ def left(people: People, walk: Walk) -> Left:
     """Return the state of the tenant, the writes since the walk began, and whether people were told."""
     tenant = people.control("GET", "tenants/contoso.com")
     entries = people.control("GET", "journal", after=walk.written)["items"]
-    made = Counter(f"{name} {entry['object']}" for entry in entries if (name := f"{entry['service']}.{entry['action']}") in MADE_ONCE)
-    secrets = Counter(_label(each) for app in tenant["applications"] for each in app["passwordCredentials"])
-    subjects = Counter(task["subject"] for task in people.control("GET", "agent/tasks")["items"] if "Webex email test" in task["subject"])
-    return Left(_kept(tenant, walk.mailbox), made, secrets, max(subjects.values(), default=0), _told(people, walk))
+    made = Counter(
+        f"{name} {entry['object']}"
+        for entry in entries
+        if (name := f"{entry['service']}.{entry['action']}") in MADE_ONCE
+    )
+    secrets = Counter(
+        _label(each) for app in tenant["applications"] for each in app["passwordCredentials"]
+    )
+    subjects = Counter(
+        task["subject"]
+        for task in people.control("GET", "agent/tasks")["items"]
+        if "Webex email test" in task["subject"]
+    )
+    return Left(
+        _kept(tenant, walk.mailbox),
+        made,
+        secrets,
+        max(subjects.values(), default=0),
+        _told(people, walk),
+    )
 
 
 def doubles(found: Left, right: Left) -> int:
@@ -62,8 +78,12 @@ def differences(found: Left, right: Left) -> list[str]:
     """Return the parts of the tenant that differ from a run without a kill."""
     names = [name for name in right.tenant if found.tenant[name] != right.tenant[name]]
     missing = [*(right.made - found.made), *(right.secrets - found.secrets)]
-    missing = [each for each in missing if "create_grant" not in each]  # an earlier admin consent has already granted the same
-    return [f"{name}: {found.tenant[name]} instead of {right.tenant[name]}" for name in names] + [f"missing: {each}" for each in missing]
+    missing = [
+        each for each in missing if "create_grant" not in each
+    ]  # an earlier admin consent has already granted the same
+    return [f"{name}: {found.tenant[name]} instead of {right.tenant[name]}" for name in names] + [
+        f"missing: {each}" for each in missing
+    ]
 
 
 def _kept(tenant: Json, mailbox: str) -> Json:
@@ -72,26 +92,50 @@ def _kept(tenant: Json, mailbox: str) -> Json:
     ours = {app["appId"] for app in apps}
     principals = [each for each in tenant["service_principals"] if each["appId"] in ours]
     ids = {each["id"] for each in principals}
-    granted = {scope for each in tenant["grants"] if each["clientId"] in ids for scope in str(each["scope"]).split()}
+    granted = {
+        scope
+        for each in tenant["grants"]
+        if each["clientId"] in ids
+        for scope in str(each["scope"]).split()
+    }
     return {
         "applications": sorted((_app(app) for app in apps), key=str),
         "principals": sorted(each["displayName"] for each in principals),
         "granted": sorted(granted),
-        "policies": sorted((each["Name"], each["AutoForwardingMode"]) for each in tenant["outbound_policies"]),
-        "rules": sorted((each["Name"], each["HostedOutboundSpamFilterPolicy"], *each["From"]) for each in tenant["outbound_rules"]),
-        "mailbox": next(user["mailbox"] for upn, user in tenant["users"].items() if mailbox in {upn, user["mail"]}),
+        "policies": sorted(
+            (each["Name"], each["AutoForwardingMode"]) for each in tenant["outbound_policies"]
+        ),
+        "rules": sorted(
+            (each["Name"], each["HostedOutboundSpamFilterPolicy"], *each["From"])
+            for each in tenant["outbound_rules"]
+        ),
+        "mailbox": next(
+            user["mailbox"]
+            for upn, user in tenant["users"].items()
+            if mailbox in {upn, user["mail"]}
+        ),
         "dehydrated": tenant["dehydrated"],
     }
 
 
 def _app(app: Json) -> Json:
-    return {name: app.get(name) for name in ("displayName", "uniqueName", "signInAudience", "web", "requiredResourceAccess")}
+    return {
+        name: app.get(name)
+        for name in ("displayName", "uniqueName", "signInAudience", "web", "requiredResourceAccess")
+    }
 
 
 def _label(secret: Json) -> str:
-    return next((label for label in LABELS if str(secret["displayName"]).startswith(label)), str(secret["displayName"]))
+    return next(
+        (label for label in LABELS if str(secret["displayName"]).startswith(label)),
+        str(secret["displayName"]),
+    )
 
 
 def _told(people: People, walk: Walk) -> bool:
     since = (each for each in people.messages.values() if each["change"] > walk.since)
-    return any("resumed" in f"{version['text']}{version['card']}".lower() for each in since for version in each["history"])
+    return any(
+        "resumed" in f"{version['text']}{version['card']}".lower()
+        for each in since
+        for version in each["history"]
+    )

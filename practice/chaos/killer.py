@@ -86,7 +86,9 @@ class Killer:
             self.stack.processes["worker"].stop()
             self.stack.start("worker")
         else:
-            workers = between(leader.pid, jobs) if leader and kill.victim is Victim.WORKER else set()
+            workers = (
+                between(leader.pid, jobs) if leader and kill.victim is Victim.WORKER else set()
+            )
             for pid in (*workers, *jobs):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -100,7 +102,11 @@ class Killer:
         """
         while time.time() - died < LONGEST_S:
             calls = self._people.control("GET", "calls")["items"]
-            begun = [start for call in calls if (start := _start(call)) > died + ON_ITS_WAY_S and _is_work(call, kill)]
+            begun = [
+                start
+                for call in calls
+                if (start := _start(call)) > died + ON_ITS_WAY_S and _is_work(call, kill)
+            ]
             if begun:
                 return min(begun) - died
             if self._over.wait(POLL_S * 2):

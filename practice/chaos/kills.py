@@ -99,8 +99,17 @@ class Kill:
         """
         if self.effect is None:
             raise ValueError("a kill at any time needs no fault")
-        call = {"prefix": self.effect.prefix, "method": self.effect.method, "cmdlet": self.effect.cmdlet, "skip": self.effect.skip}
-        held = {When.BEFORE: {"delay_s": HOLD_S, "reset": True}, When.INSIDE: {"delay_s": HOLD_S}, When.AFTER: {"late_s": HOLD_S}}
+        call = {
+            "prefix": self.effect.prefix,
+            "method": self.effect.method,
+            "cmdlet": self.effect.cmdlet,
+            "skip": self.effect.skip,
+        }
+        held = {
+            When.BEFORE: {"delay_s": HOLD_S, "reset": True},
+            When.INSIDE: {"delay_s": HOLD_S},
+            When.AFTER: {"late_s": HOLD_S},
+        }
         return {"times": 1, **call, **held[self.when]}
 
 
@@ -110,9 +119,16 @@ def sample(seed: int) -> tuple[Kill, ...]:
     They are at the app, at an object that needs the app, and at a secret.
     """
     rng = random.Random(seed)  # noqa: S311 - the draw is not secret
-    parts = (("E1 app",), ("service principal", "E2 or E4, the first", "E5 grant, the first"), ("E3 secret",))
+    parts = (
+        ("E1 app",),
+        ("service principal", "E2 or E4, the first", "E5 grant, the first"),
+        ("E3 secret",),
+    )
     named = {effect.name: effect for effect in EFFECTS}
-    return tuple(Kill(rng.choice(list(Victim)), named[rng.choice(part)], rng.choice(list(When))) for part in parts)
+    return tuple(
+        Kill(rng.choice(list(Victim)), named[rng.choice(part)], rng.choice(list(When)))
+        for part in parts
+    )
 
 
 def runs(seed: int) -> Iterator[tuple[Kill, ...]]:
@@ -127,4 +143,7 @@ def runs(seed: int) -> Iterator[tuple[Kill, ...]]:
         for number, (effect, when, victim) in enumerate(ways, 1):
             yield (Kill(victim, effect, when),)
             if number % SINGLES == 0:
-                yield tuple(Kill(rng.choice(list(Victim)), pause=rng.uniform(0, LONGEST_PAUSE_S)) for _ in range(MOST))
+                yield tuple(
+                    Kill(rng.choice(list(Victim)), pause=rng.uniform(0, LONGEST_PAUSE_S))
+                    for _ in range(MOST)
+                )

@@ -38,15 +38,27 @@ class Outcome:
 class PatientWalk(Walk):
     """Walk that waits for every card as long as a recovery may take."""
 
-    def wait(self, expected: str, wanted: Wanted, seconds: float = 20, after: int = 0) -> dict[str, Any]:
+    def wait(
+        self, expected: str, wanted: Wanted, seconds: float = 20, after: int = 0
+    ) -> dict[str, Any]:
         """Return the newest matching message of this walk."""
         return super().wait(expected, wanted, max(seconds, PATIENCE_S), after)
 
     def task(self, seconds: float = 40) -> dict[str, Any]:
         """Return the task of this run's test mail, not of an earlier run's."""
-        known = {task["id"] for task in self.people.control("GET", "agent/tasks")["items"] if task["status"] != "queued"}
-        fresh_ones = lambda: [task for task in self.people.control("GET", "agent/tasks")["items"] if task["id"] not in known]  # noqa: E731  called repeatedly
-        found: dict[str, Any] = self.people.until("the test mail as a task", fresh_ones, max(seconds, PATIENCE_S))[-1]
+        known = {
+            task["id"]
+            for task in self.people.control("GET", "agent/tasks")["items"]
+            if task["status"] != "queued"
+        }
+        fresh_ones = lambda: [  # noqa: E731
+            task
+            for task in self.people.control("GET", "agent/tasks")["items"]
+            if task["id"] not in known
+        ]
+        found: dict[str, Any] = self.people.until(
+            "the test mail as a task", fresh_ones, max(seconds, PATIENCE_S)
+        )[-1]
         return found
 
 
@@ -67,7 +79,12 @@ class Lane:
         self.right = judge.left(self.people, walk)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Stop everything."""
         self.people.close()
         self.stack.__exit__(kind, error, trace)
@@ -91,7 +108,14 @@ class Lane:
         else:
             trouble = "; ".join(judge.differences(found, self.right))
         told = found.told or not any(hit.kill.effect and hit.kill.effect.changes for hit in hits)
-        return Outcome(hits, judge.doubles(found, self.right), judge.orphans(found, self.right), told, trouble, seconds)
+        return Outcome(
+            hits,
+            judge.doubles(found, self.right),
+            judge.orphans(found, self.right),
+            told,
+            trouble,
+            seconds,
+        )
 
     def _walk(self) -> Walk:
         """Reset the tenant and make the bot forget the mailbox, then return a new walk.

@@ -4,14 +4,40 @@ from __future__ import annotations
 
 from typing import Final
 
-from practice.faults import access, application, connect, consent, forwarding, mailbox, outside, policy, secret, service, smtp_auth, token
+from practice.faults import (
+    access,
+    application,
+    connect,
+    consent,
+    forwarding,
+    mailbox,
+    outside,
+    policy,
+    secret,
+    service,
+    smtp_auth,
+    token,
+)
 from practice.faults.fault_context import Ground
 from practice.faults.healthy import HEALTHY
 from practice.faults.model import Fault, Level
 
 FAMILIES: Final[dict[str, tuple[Fault, ...]]] = {
     module.__name__.rpartition(".")[2]: module.FAULTS
-    for module in (smtp_auth, forwarding, policy, secret, token, consent, application, access, mailbox, connect, service, outside)
+    for module in (
+        smtp_auth,
+        forwarding,
+        policy,
+        secret,
+        token,
+        consent,
+        application,
+        access,
+        mailbox,
+        connect,
+        service,
+        outside,
+    )
 }
 FAULTS: Final = tuple(fault for family in FAMILIES.values() for fault in family)
 NOT_APPLICABLE: Final = {

@@ -15,10 +15,28 @@ ROW: Final = "microsoft.md 9 row 8, 2.1, 5"
 
 def conditional(ground: Ground, name: str, state: str = "enabled", **more: Any) -> Json:
     """Return a Conditional Access policy for the mailbox user and Exchange, created now."""
-    users = {"includeUsers": [ground.user.id], "excludeUsers": [], "includeGroups": [], "excludeGroups": []}
+    users = {
+        "includeUsers": [ground.user.id],
+        "excludeUsers": [],
+        "includeGroups": [],
+        "excludeGroups": [],
+    }
     apps = {"includeApplications": [ids.EXCHANGE_APP], "excludeApplications": []}
-    conditions = {"users": users, "applications": apps, "clientAppTypes": ["all"], "locations": None, "platforms": None}
-    policy = {"id": new_id(), "displayName": name, "state": state, "conditions": conditions, "grantControls": None, "sessionControls": None}
+    conditions = {
+        "users": users,
+        "applications": apps,
+        "clientAppTypes": ["all"],
+        "locations": None,
+        "platforms": None,
+    }
+    policy = {
+        "id": new_id(),
+        "displayName": name,
+        "state": state,
+        "conditions": conditions,
+        "grantControls": None,
+        "sessionControls": None,
+    }
     return policy | {"createdDateTime": stamp(ground.world.now()), "modifiedDateTime": None} | more
 
 
@@ -28,7 +46,9 @@ def controls(*names: str) -> Json:
 
 
 def _policy(name: str, **more: Any) -> Callable[[Ground], None]:
-    return lambda ground: ground.policies.conditional_access.append(conditional(ground, name, **more))
+    return lambda ground: ground.policies.conditional_access.append(
+        conditional(ground, name, **more)
+    )
 
 
 def _account(**values: Any) -> Callable[[Ground], None]:

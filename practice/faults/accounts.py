@@ -34,7 +34,9 @@ def right(
 
     ``set_up`` holds the answers that the channel must be set up with, if they matter.
     """
-    return Fault(f"healthy_{name}", source, what, apply, level=Level.NOTHING, set_up=dict(set_up or {}))
+    return Fault(
+        f"healthy_{name}", source, what, apply, level=Level.NOTHING, set_up=dict(set_up or {})
+    )
 
 
 def alone(name: str, what: str, apply: Callable[[Ground], None], source: str) -> Fault:
@@ -69,9 +71,19 @@ def _by_hand(ground: Ground, *, alone: bool) -> None:
     """
     key, secret = new_id(), "handQ~secret-that-somebody-made-by-hand"
     end = stamp(ground.world.now() + timedelta(days=200))
-    made = {"keyId": key, "displayName": "by hand", "hint": secret[:3], "startDateTime": stamp(LONG_AGO), "endDateTime": end}
+    made = {
+        "keyId": key,
+        "displayName": "by hand",
+        "hint": secret[:3],
+        "startDateTime": stamp(LONG_AGO),
+        "endDateTime": end,
+    }
     used = ground.connect.fields["client_secret"]
-    kept = [item for item in ground.app["passwordCredentials"] if not (alone and ground.world.secrets.get(item["keyId"]) == used)]
+    kept = [
+        item
+        for item in ground.app["passwordCredentials"]
+        if not (alone and ground.world.secrets.get(item["keyId"]) == used)
+    ]
     ground.world.secrets[key] = secret
     ground.set_app(passwordCredentials=[*kept, made])
     ground.fill_in(client_secret=secret)
@@ -84,7 +96,13 @@ def _own_removed(ground: Ground) -> None:
     """
     put(ground.tenant, log_numbers_itself=True)
     used = ground.connect.fields["client_secret"]
-    ground.set_app(passwordCredentials=[item for item in ground.app["passwordCredentials"] if ground.world.secrets[item["keyId"]] == used])
+    ground.set_app(
+        passwordCredentials=[
+            item
+            for item in ground.app["passwordCredentials"]
+            if ground.world.secrets[item["keyId"]] == used
+        ]
+    )
 
 
 def _own_token_dead(ground: Ground) -> None:
@@ -93,25 +111,52 @@ def _own_token_dead(ground: Ground) -> None:
     Webex Connect renews its token with each mail.
     """
     tokens, own = ground.cloud.vault.refresh, ground.connect.refresh_token
-    mine = {text: record for text, record in tokens.items() if record.client_id == ground.app["appId"] and text != own}
+    mine = {
+        text: record
+        for text, record in tokens.items()
+        if record.client_id == ground.app["appId"] and text != own
+    }
     tokens.update({text: replace(record, dead=True) for text, record in mine.items()})
 
 
 def _assigned(ground: Ground, principal: Json) -> None:
     ground.set_principal(appRoleAssignmentRequired=True)
-    seen = {"resourceId": ground.principal["id"], "resourceDisplayName": ground.app["displayName"], "createdDateTime": stamp(LONG_AGO)}
+    seen = {
+        "resourceId": ground.principal["id"],
+        "resourceDisplayName": ground.app["displayName"],
+        "createdDateTime": stamp(LONG_AGO),
+    }
     nothing = {"id": new_id(), "appRoleId": "00000000-0000-0000-0000-000000000000"}
     ground.tenant.assignments.seed(nothing | seen | principal)
 
 
 def _assigned_user(ground: Ground) -> None:
-    _assigned(ground, {"principalId": ground.user.id, "principalType": "User", "principalDisplayName": ground.user.name})
+    _assigned(
+        ground,
+        {
+            "principalId": ground.user.id,
+            "principalType": "User",
+            "principalDisplayName": ground.user.name,
+        },
+    )
 
 
 def _assigned_group(ground: Ground) -> None:
-    group: Json = {"id": new_id(), "displayName": "Mail senders", "mail": "senders@contoso.com", "members": [ground.mailbox]}
+    group: Json = {
+        "id": new_id(),
+        "displayName": "Mail senders",
+        "mail": "senders@contoso.com",
+        "members": [ground.mailbox],
+    }
     ground.tenant.groups.append(group)
-    _assigned(ground, {"principalId": group["id"], "principalType": "Group", "principalDisplayName": group["displayName"]})
+    _assigned(
+        ground,
+        {
+            "principalId": group["id"],
+            "principalType": "Group",
+            "principalDisplayName": group["displayName"],
+        },
+    )
 
 
 def _only_by_domain(ground: Ground) -> None:
@@ -146,7 +191,9 @@ ACCOUNTS: Final = (
     right(
         "national_cloud",
         "the form has the addresses of a national cloud",
-        lambda ground: ground.fill_in(**{name: value.format(tenant=ground.tenant.id) for name, value in NATIONAL.items()}),
+        lambda ground: ground.fill_in(
+            **{name: value.format(tenant=ground.tenant.id) for name, value in NATIONAL.items()}
+        ),
         "microsoft.md 4",
     ),
     right(
@@ -173,7 +220,12 @@ ACCOUNTS: Final = (
         _own_token_dead,
         "microsoft.md 4, 5 (70000)",
     ),
-    alone("own_token_invalid_alone", "the same, and nobody signs in to the check", _own_token_dead, "microsoft.md 4, 5 (70000)"),
+    alone(
+        "own_token_invalid_alone",
+        "the same, and nobody signs in to the check",
+        _own_token_dead,
+        "microsoft.md 4, 5 (70000)",
+    ),
     right(
         "app_without_name",
         "the app has no uniqueName, as one that was made in the portal and adopted",
@@ -181,8 +233,21 @@ ACCOUNTS: Final = (
         "microsoft.md 1.1",
     ),
     right(
-        "assigned", "the enterprise application is for assigned users, and the mailbox user is assigned", _assigned_user, "microsoft.md 1.3"
+        "assigned",
+        "the enterprise application is for assigned users, and the mailbox user is assigned",
+        _assigned_user,
+        "microsoft.md 1.3",
     ),
-    right("assigned_by_group", "the same by a group that the mailbox user is in", _assigned_group, "microsoft.md 1.3"),
-    right("policy_only_by_domain", "the rule that allows is for the whole domain", _only_by_domain, "microsoft.md 2.3"),
+    right(
+        "assigned_by_group",
+        "the same by a group that the mailbox user is in",
+        _assigned_group,
+        "microsoft.md 1.3",
+    ),
+    right(
+        "policy_only_by_domain",
+        "the rule that allows is for the whole domain",
+        _only_by_domain,
+        "microsoft.md 2.3",
+    ),
 )

@@ -38,7 +38,9 @@ def _assigned_only(ground: Ground) -> None:
 
 def _foreign_permission(ground: Ground) -> None:
     access: list[Json] = [{"id": FOREIGN_ID, "type": "Scope"}]
-    ground.set_app(requiredResourceAccess=[{"resourceAppId": ids.EXCHANGE_APP, "resourceAccess": access}])
+    ground.set_app(
+        requiredResourceAccess=[{"resourceAppId": ids.EXCHANGE_APP, "resourceAccess": access}]
+    )
 
 
 def _made_anew(ground: Ground) -> None:
@@ -104,7 +106,9 @@ FAULTS: Final = (
         "app_disabled_by_microsoft",
         "microsoft.md 5 (70001, 7000112: disabledByMicrosoftStatus)",
         "Microsoft has disabled the app",
-        lambda ground: _shut(ground, disabledByMicrosoftStatus="DisabledDueToViolationOfServicesAgreement"),
+        lambda ground: _shut(
+            ground, disabledByMicrosoftStatus="DisabledDueToViolationOfServicesAgreement"
+        ),
         ("app_disabled_by_microsoft",),
         "answer",
         "principal",
@@ -131,7 +135,9 @@ FAULTS: Final = (
         "redirect_mistyped",
         "microsoft.md 9 row 9, 5 (50011)",
         "the callback has a slash at its end; the next Generate Token fails",
-        lambda ground: _redirects(ground, [*_other_uris(ground), ground.connect.callback_url + "/"]),
+        lambda ground: _redirects(
+            ground, [*_other_uris(ground), ground.connect.callback_url + "/"]
+        ),
         ("redirect_uri_mismatch",),
         "",
         "redirect",

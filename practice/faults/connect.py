@@ -26,7 +26,9 @@ def _tenant(name: str) -> Callable[[Ground], None]:
 
 def _swapped(ground: Ground) -> None:
     urls = ground.login_url(ground.tenant.id)
-    ground.fill_in(authorization_url=urls["access_token_url"], access_token_url=urls["authorization_url"])
+    ground.fill_in(
+        authorization_url=urls["access_token_url"], access_token_url=urls["authorization_url"]
+    )
 
 
 def _app(**values: object) -> Callable[[Ground], None]:
@@ -42,12 +44,24 @@ def _large_mail(ground: Ground) -> None:
 
 
 def _mail(ground: Ground, sender: str, size: int) -> Mail:
-    return Mail(f"<{new_id()}@customer.example>", sender, ground.mailbox, "Photos", "See below", size, ground.world.now())
+    return Mail(
+        f"<{new_id()}@customer.example>",
+        sender,
+        ground.mailbox,
+        "Photos",
+        "See below",
+        size,
+        ground.world.now(),
+    )
 
 
 def _deleted(ground: Ground) -> None:
     """Replace the forwarding address; Webex Connect's mail server refuses the old one."""
-    put(ground.connect, refused={ground.connect.forwarding_address.lower()}, forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io")
+    put(
+        ground.connect,
+        refused={ground.connect.forwarding_address.lower()},
+        forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io",
+    )
 
 
 def _cannot_be_reached(ground: Ground) -> None:
@@ -62,7 +76,9 @@ def _away(ground: Ground) -> None:
     ground.fill_in(username="agent@contoso.com")
 
 
-def _inside(name: str, source: str, what: str, apply: Callable[[Ground], None], *more: str) -> Fault:
+def _inside(
+    name: str, source: str, what: str, apply: Callable[[Ground], None], *more: str
+) -> Fault:
     """Return a fault that only Webex Connect itself shows.
 
     ``more`` is its cause and, unless answers stop, the station at which mail stops.
@@ -137,7 +153,9 @@ FAULTS: Final = (
         "form_refresh_url",
         "connect.md 1.2",
         "the refresh address in the form is the authorization address",
-        lambda ground: ground.fill_in(refresh_token_url=ground.login_url(ground.tenant.id)["authorization_url"]),
+        lambda ground: ground.fill_in(
+            refresh_token_url=ground.login_url(ground.tenant.id)["authorization_url"]
+        ),
         "urls_swapped",
     ),
     _inside(
@@ -147,8 +165,20 @@ FAULTS: Final = (
         _form(smtp_server="smtp.office356.com"),
         "smtp_unreachable",
     ),
-    _inside("form_smtp_port", "connect.md 1.2", "the port in the form is 25", _form(port="25"), "smtp_unreachable"),
-    _inside("form_no_starttls", "connect.md 1.2", "Security in the form is None", _form(security="None"), "smtp_no_starttls"),
+    _inside(
+        "form_smtp_port",
+        "connect.md 1.2",
+        "the port in the form is 25",
+        _form(port="25"),
+        "smtp_unreachable",
+    ),
+    _inside(
+        "form_no_starttls",
+        "connect.md 1.2",
+        "Security in the form is None",
+        _form(security="None"),
+        "smtp_no_starttls",
+    ),
     _inside(
         "form_username_other",
         "microsoft.md 9 row 10",
@@ -170,7 +200,14 @@ FAULTS: Final = (
         _away,
         "smtp_token_refused",
     ),
-    _inside("connect_not_saved", "connect.md 1.5", "the app was changed and not saved", _app(saved=False), "connect_not_saved", "connect"),
+    _inside(
+        "connect_not_saved",
+        "connect.md 1.5",
+        "the app was changed and not saved",
+        _app(saved=False),
+        "connect_not_saved",
+        "connect",
+    ),
     _inside(
         "connect_not_registered",
         "connect.md 1.5",

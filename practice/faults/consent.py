@@ -19,7 +19,11 @@ def _exchange_sp(ground: Ground) -> str:
 
 def _without_smtp(ground: Ground, grant: Json) -> Json | None:
     """Return the grant after a PATCH that replaced its scopes."""
-    return grant | {"scope": "IMAP.AccessAsUser.All"} if grant["resourceId"] == _exchange_sp(ground) else grant
+    return (
+        grant | {"scope": "IMAP.AccessAsUser.All"}
+        if grant["resourceId"] == _exchange_sp(ground)
+        else grant
+    )
 
 
 def _consent_off(ground: Ground) -> None:
@@ -62,7 +66,9 @@ FAULTS: Final = (
         "grant_of_other_user",
         "microsoft.md 1.5 (Principal)",
         "the grant is for another user",
-        lambda ground: ground.set_grants(lambda grant: grant | {"consentType": "Principal", "principalId": ground.other().id}),
+        lambda ground: ground.set_grants(
+            lambda grant: grant | {"consentType": "Principal", "principalId": ground.other().id}
+        ),
         ("consent_missing",),
         "answer",
         "grant",

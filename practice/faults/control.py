@@ -30,7 +30,12 @@ class FaultControl:
 
     def names(self) -> ResponseReturnValue:
         """Return every fault and every healthy variation."""
-        return jsonify({"items": [fault.public() for fault in FAULTS], "healthy": [fault.public() for fault in HEALTHY]})
+        return jsonify(
+            {
+                "items": [fault.public() for fault in FAULTS],
+                "healthy": [fault.public() for fault in HEALTHY],
+            }
+        )
 
     def fault(self, name: str) -> ResponseReturnValue:
         """Switch a fault on.
@@ -41,10 +46,19 @@ class FaultControl:
         try:
             found = find(name)
         except KeyError:
-            return jsonify({"error": f"no fault {name}; GET /practice/faults/names lists them"}), 404
+            return jsonify(
+                {"error": f"no fault {name}; GET /practice/faults/names lists them"}
+            ), 404
         try:
             # Not under the world's lock: a fault may press Generate Token, which calls this cloud itself.
-            found.apply(Ground(self._cloud, self._hooks, self._outside, **{key: body[key] for key in ("mailbox",) if key in body}))
+            found.apply(
+                Ground(
+                    self._cloud,
+                    self._hooks,
+                    self._outside,
+                    **{key: body[key] for key in ("mailbox",) if key in body},
+                )
+            )
         except LookupError as error:
             return jsonify({"error": f"{name} needs a channel that is set up: {error}"}), 409
         self._cloud.world.journal.write("practice", "control", "fault", name)

@@ -14,7 +14,16 @@ from practice.mail.connect_app import ConnectApp, FormError
 from practice.microsoft import Cloud, ids
 from practice.microsoft.signin import consent
 from practice.microsoft.tokens import Refresh
-from practice.microsoft.world import Mailbox, Organization, Policies, Tenant, User, World, first, stamp
+from practice.microsoft.world import (
+    Mailbox,
+    Organization,
+    Policies,
+    Tenant,
+    User,
+    World,
+    first,
+    stamp,
+)
 from practice.webex_services.world import OutsideWorld
 
 Json = dict[str, Any]
@@ -117,7 +126,9 @@ class Ground:
         Raises:
             LookupError: when the user does not exist.
         """
-        return _one([user for user in self.tenant.users.values() if user.known_as(name)], f"no user {name}")
+        return _one(
+            [user for user in self.tenant.users.values() if user.known_as(name)], f"no user {name}"
+        )
 
     def set_app(self, **fields: Any) -> None:
         """Change the app registration, as a person in the portal would."""
@@ -127,7 +138,9 @@ class Ground:
         """Change the service principal."""
         self.tenant.principals.seed(self.principal | fields)
 
-    def set_secrets(self, change: Callable[[Json], Json | None], *, all_of_them: bool = False) -> None:
+    def set_secrets(
+        self, change: Callable[[Json], Json | None], *, all_of_them: bool = False
+    ) -> None:
         """Change the secret that Webex Connect uses, or every secret.
 
         A secret for which ``change`` returns None is removed.
@@ -146,7 +159,11 @@ class Ground:
 
     def grants(self) -> list[Json]:
         """Return the delegated grants of the email app."""
-        return [grant for grant in self.tenant.grants.written() if grant["clientId"] == self.principal["id"]]
+        return [
+            grant
+            for grant in self.tenant.grants.written()
+            if grant["clientId"] == self.principal["id"]
+        ]
 
     def set_grants(self, change: Callable[[Json], Json | None]) -> None:
         """Change every grant of the email app; a grant for which ``change`` returns None is removed."""
@@ -158,7 +175,9 @@ class Ground:
     def set_tokens(self, change: Callable[[Refresh], Refresh]) -> None:
         """Change every refresh token of the email app: Webex Connect's and the bot's."""
         tokens = self.cloud.vault.refresh
-        mine = {text: record for text, record in tokens.items() if record.client_id == self.app["appId"]}
+        mine = {
+            text: record for text, record in tokens.items() if record.client_id == self.app["appId"]
+        }
         tokens.update({text: change(record) for text, record in mine.items()})
 
     def age_tokens(self, days: float) -> None:
@@ -196,12 +215,20 @@ class Ground:
     def login_url(self, tenant: str) -> dict[str, str]:
         """Return the three URLs of the form for this tenant."""
         base = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
-        return {"authorization_url": f"{base}/authorize", "access_token_url": f"{base}/token", "refresh_token_url": f"{base}/token"}
+        return {
+            "authorization_url": f"{base}/authorize",
+            "access_token_url": f"{base}/token",
+            "refresh_token_url": f"{base}/token",
+        }
 
-    def answer(self, prefix: str, status: int, body: str = "{}", method: str = "", **headers: str) -> None:
+    def answer(
+        self, prefix: str, status: int, body: str = "{}", method: str = "", **headers: str
+    ) -> None:
         """Answer every call under ``prefix`` with this response from now on."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.hooks.add(Hook(prefix, method, times=ALWAYS, status=status, headers=named, body=body.encode()))
+        self.hooks.add(
+            Hook(prefix, method, times=ALWAYS, status=status, headers=named, body=body.encode())
+        )
 
 
 def put(target: object, **values: Any) -> None:

@@ -26,33 +26,62 @@ def _for_everybody(ground: Ground) -> None:
 
 def _more_secrets(ground: Ground) -> None:
     old = {"keyId": new_id(), "displayName": "old", "hint": "abc", "startDateTime": stamp(LONG_AGO)}
-    later = old | {"keyId": new_id(), "displayName": "other", "endDateTime": stamp(ground.world.now() + timedelta(days=400))}
-    ground.set_app(passwordCredentials=[*ground.app["passwordCredentials"], old | {"endDateTime": stamp(LONG_AGO)}, later])
+    later = old | {
+        "keyId": new_id(),
+        "displayName": "other",
+        "endDateTime": stamp(ground.world.now() + timedelta(days=400)),
+    }
+    ground.set_app(
+        passwordCredentials=[
+            *ground.app["passwordCredentials"],
+            old | {"endDateTime": stamp(LONG_AGO)},
+            later,
+        ]
+    )
 
 
 def _more_redirects(ground: Ground) -> None:
     web = ground.app["web"]
-    ground.set_app(web=web | {"redirectUris": [*web["redirectUris"], "https://portal.contoso.com/callback"]})
+    ground.set_app(
+        web=web | {"redirectUris": [*web["redirectUris"], "https://portal.contoso.com/callback"]}
+    )
 
 
 def _other_policies(ground: Ground) -> None:
     users = {"includeUsers": [ground.other().id], "excludeUsers": []}
     for name, state, change in (
         ("Block agents", "enabled", {"users": users}),
-        ("Block all but support", "enabled", {"users": {"includeUsers": [ground.other().id], "excludeUsers": [ground.user.id]}}),
-        ("No device code", "enabled", {"authenticationFlows": {"transferMethods": "deviceCodeFlow,authenticationTransfer"}}),
+        (
+            "Block all but support",
+            "enabled",
+            {"users": {"includeUsers": [ground.other().id], "excludeUsers": [ground.user.id]}},
+        ),
+        (
+            "No device code",
+            "enabled",
+            {"authenticationFlows": {"transferMethods": "deviceCodeFlow,authenticationTransfer"}},
+        ),
         ("Report only", "enabledForReportingButNotEnforced", {}),
         ("Off", "disabled", {}),
     ):
         policy = conditional(ground, name, state, grantControls=controls("block"))
-        ground.policies.conditional_access.append(policy | {"conditions": policy["conditions"] | change})
+        ground.policies.conditional_access.append(
+            policy | {"conditions": policy["conditions"] | change}
+        )
 
 
 def _by_place(ground: Ground) -> None:
     """Allow logins only from Webex Connect's addresses, so that the bot's own login is refused."""
-    policy = conditional(ground, "Webex Connect's addresses only", grantControls=controls("block"), createdDateTime=stamp(LONG_AGO))
+    policy = conditional(
+        ground,
+        "Webex Connect's addresses only",
+        grantControls=controls("block"),
+        createdDateTime=stamp(LONG_AGO),
+    )
     places = {"includeLocations": ["All"], "excludeLocations": [ids.WEBEX]}
-    ground.policies.conditional_access.append(policy | {"conditions": policy["conditions"] | {"locations": places}})
+    ground.policies.conditional_access.append(
+        policy | {"conditions": policy["conditions"] | {"locations": places}}
+    )
 
 
 def _default_on(ground: Ground) -> None:
@@ -76,7 +105,10 @@ def _upper(ground: Ground) -> None:
 
 
 def _urls_in_capitals(ground: Ground) -> None:
-    urls = {name: url.replace("/authorize", "/Authorize") for name, url in ground.login_url(ground.tenant.id).items()}
+    urls = {
+        name: url.replace("/authorize", "/Authorize")
+        for name, url in ground.login_url(ground.tenant.id).items()
+    }
     ground.fill_in(**urls)
 
 
@@ -85,7 +117,13 @@ def _by_domain(ground: Ground) -> None:
 
 
 def _remote_domains(ground: Ground) -> None:
-    row = {"Identity": "Partner", "Name": "Partner", "DomainName": "*.partner.example", "AutoForwardEnabled": False, "IsInternal": False}
+    row = {
+        "Identity": "Partner",
+        "Name": "Partner",
+        "DomainName": "*.partner.example",
+        "AutoForwardEnabled": False,
+        "IsInternal": False,
+    }
     ground.exchange.remote_domains.append(row)
 
 
@@ -93,17 +131,39 @@ def _exact_remote(ground: Ground) -> None:
     """Forbid forwarding to all remote domains except Webex Connect's, which has its own entry."""
     for row in ground.exchange.remote_domains:
         row["AutoForwardEnabled"] = False
-    own = {"Identity": "Webex", "Name": "Webex", "DomainName": ground.forward_domain, "AutoForwardEnabled": True, "IsInternal": False}
+    own = {
+        "Identity": "Webex",
+        "Name": "Webex",
+        "DomainName": ground.forward_domain,
+        "AutoForwardEnabled": True,
+        "IsInternal": False,
+    }
     ground.exchange.remote_domains.append(own)
 
 
 def _other_rules(ground: Ground) -> None:
     rule(ground, "No partner", RecipientDomainIs=["partner.example"], RejectMessageReasonText="No")
-    rule(ground, "Off", State="Disabled", RecipientDomainIs=[ground.forward_domain], DeleteMessage=True)
-    rule(ground, "Audit", Mode="Audit", RecipientDomainIs=[ground.forward_domain], DeleteMessage=True)
-    rule(ground, "Disclaimer", SentToScope="NotInOrganization", ApplyHtmlDisclaimerText="<p>Contoso</p>")
+    rule(
+        ground,
+        "Off",
+        State="Disabled",
+        RecipientDomainIs=[ground.forward_domain],
+        DeleteMessage=True,
+    )
+    rule(
+        ground, "Audit", Mode="Audit", RecipientDomainIs=[ground.forward_domain], DeleteMessage=True
+    )
+    rule(
+        ground,
+        "Disclaimer",
+        SentToScope="NotInOrganization",
+        ApplyHtmlDisclaimerText="<p>Contoso</p>",
+    )
     rule(ground, "No auto-forward", MessageTypeMatches="AutoForward", RejectMessageReasonText="No")
-    excepted = {"SentToScope": "NotInOrganization", "ExceptIfRecipientDomainIs": [ground.forward_domain, "customer.example"]}
+    excepted = {
+        "SentToScope": "NotInOrganization",
+        "ExceptIfRecipientDomainIs": [ground.forward_domain, "customer.example"],
+    }
     rule(ground, "Nobody but Webex and customers", RejectMessageReasonText="No", **excepted)
 
 
@@ -111,9 +171,16 @@ HEALTHY: Final = (
     _right("untouched", "nothing was changed at all", lambda _ground: None),
     *ACCOUNTS,
     _right(
-        "upn_differs", "the user name is not the address", lambda ground: put(ground.user, upn="s.upport@contoso.com"), "microsoft.md 2.1"
+        "upn_differs",
+        "the user name is not the address",
+        lambda ground: put(ground.user, upn="s.upport@contoso.com"),
+        "microsoft.md 2.1",
     ),
-    _right("alias", "the mailbox has more addresses", lambda ground: put(ground.user, aliases=["help@contoso.com", "care@contoso.com"])),
+    _right(
+        "alias",
+        "the mailbox has more addresses",
+        lambda ground: put(ground.user, aliases=["help@contoso.com", "care@contoso.com"]),
+    ),
     _right(
         "policy_by_domain",
         "a rule above ours covers the whole domain, and its policy says On",
@@ -129,10 +196,17 @@ HEALTHY: Final = (
     _right(
         "policy_excepts",
         "a strict rule above ours excepts the mailbox",
-        lambda ground: higher_rule(ground, "Off", SenderDomainIs=["contoso.com"], ExceptIfFrom=[ground.mailbox]),
+        lambda ground: higher_rule(
+            ground, "Off", SenderDomainIs=["contoso.com"], ExceptIfFrom=[ground.mailbox]
+        ),
         "microsoft.md 2.3",
     ),
-    _right("policy_default_on", "the Default policy says On, and there is no rule", _default_on, "microsoft.md 2.3"),
+    _right(
+        "policy_default_on",
+        "the Default policy says On, and there is no rule",
+        _default_on,
+        "microsoft.md 2.3",
+    ),
     _right(
         "org_smtp_auth_on",
         "SMTP AUTH is on for the organisation, and the mailbox inherits",
@@ -141,8 +215,15 @@ HEALTHY: Final = (
     ),
     _right("grant_for_all", "the grants are tenant-wide", _for_everybody, "microsoft.md 1.5"),
     _right("grant_merged", "the grants hold more scopes", _merged, "microsoft.md 1.5"),
-    _right("more_secrets", "the app has more secrets, one of them expired", _more_secrets, "microsoft.md 1.2"),
-    _right("more_redirects", "the app has another redirect URI", _more_redirects, "microsoft.md 1.1"),
+    _right(
+        "more_secrets",
+        "the app has more secrets, one of them expired",
+        _more_secrets,
+        "microsoft.md 1.2",
+    ),
+    _right(
+        "more_redirects", "the app has another redirect URI", _more_redirects, "microsoft.md 1.1"
+    ),
     _right(
         "consent_policy_none",
         "users may not consent, but consent was given",
@@ -161,13 +242,58 @@ HEALTHY: Final = (
         _by_place,
         "microsoft.md 2.1",
     ),
-    alone("conditional_access_by_place_alone", "the same, and nobody signs in to the check", _by_place, "microsoft.md 2.1"),
-    _right("transport_rules", "mail-flow rules that do not stop the copy", _other_rules, "microsoft.md 2.3"),
-    _right("remote_domains", "a remote domain forbids forwarding to somebody else", _remote_domains, "microsoft.md 2.3"),
-    _right("remote_domain_exact", "only the entry for Webex Connect allows forwarding", _exact_remote, "microsoft.md 2.3"),
-    _right("authentication_policy", "an authentication policy forbids passwords for SMTP", no_basic, "microsoft.md 2.1"),
-    _right("trace_app_missing", "the service principal of the message trace is gone", _without_trace, "microsoft.md 2.5"),
-    _right("address_in_capitals", "the forwarding address is written in capitals", _upper, "microsoft.md 2.2"),
-    _right("urls_in_capitals", "the form says /Authorize, as the article does", _urls_in_capitals, "microsoft.md 4"),
-    _right("urls_by_domain", "the addresses in the form name the tenant by its domain", _by_domain, "microsoft.md 4"),
+    alone(
+        "conditional_access_by_place_alone",
+        "the same, and nobody signs in to the check",
+        _by_place,
+        "microsoft.md 2.1",
+    ),
+    _right(
+        "transport_rules",
+        "mail-flow rules that do not stop the copy",
+        _other_rules,
+        "microsoft.md 2.3",
+    ),
+    _right(
+        "remote_domains",
+        "a remote domain forbids forwarding to somebody else",
+        _remote_domains,
+        "microsoft.md 2.3",
+    ),
+    _right(
+        "remote_domain_exact",
+        "only the entry for Webex Connect allows forwarding",
+        _exact_remote,
+        "microsoft.md 2.3",
+    ),
+    _right(
+        "authentication_policy",
+        "an authentication policy forbids passwords for SMTP",
+        no_basic,
+        "microsoft.md 2.1",
+    ),
+    _right(
+        "trace_app_missing",
+        "the service principal of the message trace is gone",
+        _without_trace,
+        "microsoft.md 2.5",
+    ),
+    _right(
+        "address_in_capitals",
+        "the forwarding address is written in capitals",
+        _upper,
+        "microsoft.md 2.2",
+    ),
+    _right(
+        "urls_in_capitals",
+        "the form says /Authorize, as the article does",
+        _urls_in_capitals,
+        "microsoft.md 4",
+    ),
+    _right(
+        "urls_by_domain",
+        "the addresses in the form name the tenant by its domain",
+        _by_domain,
+        "microsoft.md 4",
+    ),
 )

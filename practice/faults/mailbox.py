@@ -9,7 +9,13 @@ from practice.faults.model import NDR, TRACED, Fault
 
 
 def _renamed(ground: Ground) -> None:
-    put(ground.user, upn="care@contoso.com", mail="care@contoso.com", aliases=[], name="Contoso Care")
+    put(
+        ground.user,
+        upn="care@contoso.com",
+        mail="care@contoso.com",
+        aliases=[],
+        name="Contoso Care",
+    )
 
 
 def _delete(ground: Ground) -> None:
@@ -26,7 +32,15 @@ FAULTS: Final = (
         "mailbox",
         "user",
     ),
-    Fault("mailbox_deleted", "microsoft.md 2.1 (account)", "the user was deleted", _delete, ("mailbox_not_found",), "mailbox", "user"),
+    Fault(
+        "mailbox_deleted",
+        "microsoft.md 2.1 (account)",
+        "the user was deleted",
+        _delete,
+        ("mailbox_not_found",),
+        "mailbox",
+        "user",
+    ),
     Fault(
         "mailbox_renamed",
         "microsoft.md 2.1 (account)",

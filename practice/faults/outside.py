@@ -20,8 +20,16 @@ Json = dict[str, Any]
 def _incident(ground: Ground, service: str, number: str, title: str) -> None:
     """Add an open incident, and grant the bot permission to read the service health."""
     began = stamp(ground.world.now() - timedelta(hours=1))
-    issue = {"startDateTime": began, "endDateTime": None, "title": title, "id": number, "classification": "incident"}
-    ground.tenant.service_issues.append(issue | {"status": "serviceDegradation", "service": service, "isResolved": False})
+    issue = {
+        "startDateTime": began,
+        "endDateTime": None,
+        "title": title,
+        "id": number,
+        "classification": "incident",
+    }
+    ground.tenant.service_issues.append(
+        issue | {"status": "serviceDegradation", "service": service, "isResolved": False}
+    )
     ground.consent("ServiceHealth.Read.All")
 
 
@@ -39,9 +47,22 @@ def _entra(ground: Ground) -> None:
 
 
 def _webex(name: str) -> Callable[[Ground], None]:
-    incident: Json = {"id": "a1", "publicationId": "PUB0010751", "name": name, "impact": "major", "status": "investigating"}
-    incident |= {"incidentType": "INCIDENT", "commercial": True, "fedRAMP": False, "components": [{"name": name.partition(":")[0]}]}
-    return lambda ground: ground.outside.incidents.append(incident | {"created_at": stamp(ground.world.now() - timedelta(hours=1))})
+    incident: Json = {
+        "id": "a1",
+        "publicationId": "PUB0010751",
+        "name": name,
+        "impact": "major",
+        "status": "investigating",
+    }
+    incident |= {
+        "incidentType": "INCIDENT",
+        "commercial": True,
+        "fedRAMP": False,
+        "components": [{"name": name.partition(":")[0]}],
+    }
+    return lambda ground: ground.outside.incidents.append(
+        incident | {"created_at": stamp(ground.world.now() - timedelta(hours=1))}
+    )
 
 
 def _refusal(code: str) -> Callable[[Ground], None]:

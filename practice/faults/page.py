@@ -36,7 +36,10 @@ def page() -> str:
     """Return the whole page."""
     parts = [INTRODUCTION, *(_family(name, faults) for name, faults in FAMILIES.items())]
     parts += ["## Healthy variations\n", _table(HEALTHY), "## Left out\n"]
-    return "\n".join([*parts, *(_item(f"{source}: {why}") for source, why in NOT_APPLICABLE.items())]) + "\n"
+    return (
+        "\n".join([*parts, *(_item(f"{source}: {why}") for source, why in NOT_APPLICABLE.items())])
+        + "\n"
+    )
 
 
 def _item(text: str) -> str:
@@ -54,7 +57,14 @@ def _table(faults: tuple[Fault, ...]) -> str:
 
 
 def _row(fault: Fault) -> str:
-    cells = (f"`{fault.name}`", fault.what, _codes(fault), fault.stops or "nowhere", str(fault.level), fault.source)
+    cells = (
+        f"`{fault.name}`",
+        fault.what,
+        _codes(fault),
+        fault.stops or "nowhere",
+        str(fault.level),
+        fault.source,
+    )
     return f"| {' | '.join(cells)} |"
 
 

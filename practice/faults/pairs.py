@@ -44,7 +44,12 @@ READ: Final = frozenset({"secret", "grant", "app", "principal", "smtp_auth", "sm
 
 def compatible(one: Fault, other: Fault) -> bool:
     """Return whether both are causes that can be seen at the same time."""
-    apart = one.on != other.on and TRACED not in {one.on, other.on} and not _hides(one.on, other.on) and not _hides(other.on, one.on)
+    apart = (
+        one.on != other.on
+        and TRACED not in {one.on, other.on}
+        and not _hides(one.on, other.on)
+        and not _hides(other.on, one.on)
+    )
     return one.level is other.level is Level.CAUSE and apart and not (one.alone or other.alone)
 
 
@@ -53,7 +58,11 @@ def _hides(one: str, other: str) -> bool:
         return True
     if one not in LOGIN or other not in LOGIN or LOGIN.index(one) > LOGIN.index(other):
         return False
-    return other not in READ or one in {"service", "exchange_sp", "user"} or {one, other} <= {"app", "principal", "secret", "grant"}
+    return (
+        other not in READ
+        or one in {"service", "exchange_sp", "user"}
+        or {one, other} <= {"app", "principal", "secret", "grant"}
+    )
 
 
 def pairs(faults: Iterable[Fault], count: int, seed: int) -> list[tuple[Fault, Fault]]:

@@ -50,12 +50,31 @@ def higher_rule(ground: Ground, mode: str, **who: list[str]) -> None:
     default = next(row for row in ground.exchange.outbound_policies if row["IsDefault"])
     name = f"Strict {mode}"
     ground.exchange.outbound_policies.append(
-        default | {"Name": name, "Identity": name, "Guid": name, "IsDefault": False, "Enabled": True, "AutoForwardingMode": mode}
+        default
+        | {
+            "Name": name,
+            "Identity": name,
+            "Guid": name,
+            "IsDefault": False,
+            "Enabled": True,
+            "AutoForwardingMode": mode,
+        }
     )
     for rule in ground.exchange.outbound_rules:
         rule["Priority"] += 1
-    nobody: Json = {f"{prefix}{key}": [] for prefix in ("", "ExceptIf") for key in ("From", "FromMemberOf", "SenderDomainIs")}
-    rule = {"Name": name, "Identity": name, "Guid": name, "HostedOutboundSpamFilterPolicy": name, "State": "Enabled", "Priority": 0}
+    nobody: Json = {
+        f"{prefix}{key}": []
+        for prefix in ("", "ExceptIf")
+        for key in ("From", "FromMemberOf", "SenderDomainIs")
+    }
+    rule = {
+        "Name": name,
+        "Identity": name,
+        "Guid": name,
+        "HostedOutboundSpamFilterPolicy": name,
+        "State": "Enabled",
+        "Priority": 0,
+    }
     ground.exchange.outbound_rules.append(nobody | rule | {"Comments": None} | who)
 
 
@@ -72,7 +91,13 @@ def _joins_strict_group(ground: Ground) -> None:
 def _remote(name: str, domain: Callable[[Ground], str]) -> Callable[[Ground], None]:
     def apply(ground: Ground) -> None:
         rows = [row for row in ground.exchange.remote_domains if row["Name"] != name]
-        entry = {"Identity": name, "Name": name, "DomainName": domain(ground), "AutoForwardEnabled": False, "AutoReplyEnabled": True}
+        entry = {
+            "Identity": name,
+            "Name": name,
+            "DomainName": domain(ground),
+            "AutoForwardEnabled": False,
+            "AutoReplyEnabled": True,
+        }
         put(ground.exchange, remote_domains=[*rows, entry | {"IsInternal": False}])
 
     return apply
@@ -80,12 +105,20 @@ def _remote(name: str, domain: Callable[[Ground], str]) -> Callable[[Ground], No
 
 def rule(ground: Ground, name: str, **fields: Any) -> None:
     """Add an enabled mail-flow rule."""
-    row = {"Identity": name, "Name": name, "State": "Enabled", "Mode": "Enforce", "Priority": len(ground.exchange.transport_rules)}
+    row = {
+        "Identity": name,
+        "Name": name,
+        "State": "Enabled",
+        "Mode": "Enforce",
+        "Priority": len(ground.exchange.transport_rules),
+    }
     ground.exchange.transport_rules.append(row | fields)
 
 
 def _takes(**action: Any) -> Callable[[Ground], None]:
-    return lambda ground: rule(ground, "Nothing to Webex", RecipientDomainIs=[ground.forward_domain], **action)
+    return lambda ground: rule(
+        ground, "Nothing to Webex", RecipientDomainIs=[ground.forward_domain], **action
+    )
 
 
 def _stops_arrivals(**fields: Any) -> Callable[[Ground], None]:
@@ -97,17 +130,35 @@ def _stops_answers(ground: Ground) -> None:
     rule(ground, "Answers by the portal", RejectMessageReasonText="Answer in the portal", **fields)
 
 
-def _rule_fault(name: str, what: str, apply: Callable[[Ground], None], cause: str, stops: str) -> Fault:
+def _rule_fault(
+    name: str, what: str, apply: Callable[[Ground], None], cause: str, stops: str
+) -> Fault:
     return Fault(name, "microsoft.md 2.3", what, apply, (cause,), stops, TRACED)
 
 
-def _fault(name: str, what: str, apply: Callable[[Ground], None], expects: tuple[str, ...], on: str) -> Fault:
-    return Fault(name, "microsoft.md 9 row 2, 2.3; connect.md 4.3 (nothing inbound)", what, apply, expects, "forward", on)
+def _fault(
+    name: str, what: str, apply: Callable[[Ground], None], expects: tuple[str, ...], on: str
+) -> Fault:
+    return Fault(
+        name,
+        "microsoft.md 9 row 2, 2.3; connect.md 4.3 (nothing inbound)",
+        what,
+        apply,
+        expects,
+        "forward",
+        on,
+    )
 
 
 FAULTS: Final = (
     _fault("policy_off", "the policy of the mailbox says Off", _mode("Off"), BLOCKED, "policy"),
-    _fault("policy_automatic", "the policy of the mailbox says Automatic, which is the same as Off", _mode("Automatic"), BLOCKED, "policy"),
+    _fault(
+        "policy_automatic",
+        "the policy of the mailbox says Automatic, which is the same as Off",
+        _mode("Automatic"),
+        BLOCKED,
+        "policy",
+    ),
     _fault(
         "policy_rule_disabled",
         "the rule of the policy is switched off",
@@ -115,8 +166,20 @@ FAULTS: Final = (
         BLOCKED,
         "policy",
     ),
-    _fault("policy_without_rule", "the policy has lost its rule and applies to nobody", _without_rule, BLOCKED, "policy"),
-    _fault("policy_deleted", "the policy is deleted, its rule is left behind", _without_policy, BLOCKED, "policy"),
+    _fault(
+        "policy_without_rule",
+        "the policy has lost its rule and applies to nobody",
+        _without_rule,
+        BLOCKED,
+        "policy",
+    ),
+    _fault(
+        "policy_deleted",
+        "the policy is deleted, its rule is left behind",
+        _without_policy,
+        BLOCKED,
+        "policy",
+    ),
     _fault(
         "policy_other_sender",
         "the rule names another sender",
@@ -176,12 +239,21 @@ FAULTS: Final = (
     _fault(
         "rule_rejects_outside",
         "a mail-flow rule rejects what leaves the organisation, and the trace does not name it",
-        lambda ground: rule(ground, "Nothing outside", SentToScope="NotInOrganization", RejectMessageEnhancedStatusCode="5.7.1"),
+        lambda ground: rule(
+            ground,
+            "Nothing outside",
+            SentToScope="NotInOrganization",
+            RejectMessageEnhancedStatusCode="5.7.1",
+        ),
         ("transport_rule_may_block", "transport_rule_blocks"),
         "refused",
     ),
     _fault(
-        "rule_deletes", "a mail-flow rule deletes mail to Webex Connect", _takes(DeleteMessage=True), ("transport_rule_blocks",), "rules"
+        "rule_deletes",
+        "a mail-flow rule deletes mail to Webex Connect",
+        _takes(DeleteMessage=True),
+        ("transport_rule_blocks",),
+        "rules",
     ),
     _fault(
         "rule_redirects",
@@ -200,7 +272,9 @@ FAULTS: Final = (
     _rule_fault(
         "rule_rejects_arrivals",
         "a mail-flow rule rejects what comes from outside to the mailbox, and the trace names it",
-        _stops_arrivals(FromScope="NotInOrganization", RejectMessageReasonText="The helpdesk has moved"),
+        _stops_arrivals(
+            FromScope="NotInOrganization", RejectMessageReasonText="The helpdesk has moved"
+        ),
         "transport_rule_blocks_arrivals",
         "mailbox",
     ),
@@ -223,7 +297,11 @@ FAULTS: Final = (
         "microsoft.md 2.3 (report as possible)",
         "a mail-flow rule rejects mail to the outside with a certain word in its subject",
         lambda ground: rule(
-            ground, "Confidential", SentToScope="NotInOrganization", SubjectContainsWords=["confidential"], RejectMessageReasonText="No"
+            ground,
+            "Confidential",
+            SentToScope="NotInOrganization",
+            SubjectContainsWords=["confidential"],
+            RejectMessageReasonText="No",
         ),
         ("transport_rule_may_block",),
         "",

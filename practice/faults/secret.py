@@ -12,7 +12,9 @@ from practice.faults.model import Fault, Level
 FORBIDDEN: Final = {
     "isEnabled": True,
     "applicationRestrictions": {
-        "passwordCredentials": [{"restrictionType": "passwordAddition", "state": "enabled", "maxLifetime": None}],
+        "passwordCredentials": [
+            {"restrictionType": "passwordAddition", "state": "enabled", "maxLifetime": None}
+        ],
         "keyCredentials": [],
     },
 }
@@ -24,11 +26,15 @@ def _ends(days: float, *, all_of_them: bool = False) -> Callable[[Ground], None]
 
 def _secret_id(ground: Ground) -> None:
     used = ground.connect.fields["client_secret"]
-    ground.fill_in(client_secret=next(key for key, secret in ground.world.secrets.items() if secret == used))
+    ground.fill_in(
+        client_secret=next(key for key, secret in ground.world.secrets.items() if secret == used)
+    )
 
 
 def _encoded(ground: Ground) -> None:
-    ground.fill_in(client_secret=quote(ground.connect.fields["client_secret"], safe="").replace("~", "%7E"))
+    ground.fill_in(
+        client_secret=quote(ground.connect.fields["client_secret"], safe="").replace("~", "%7E")
+    )
 
 
 def _unnumbered(ground: Ground) -> None:

@@ -16,7 +16,9 @@ BUSY: Final = json.dumps(
         "error_codes": [90033],
     }
 )
-TOO_MANY: Final = json.dumps({"error": {"code": "TooManyRequests", "message": "Too many requests."}})
+TOO_MANY: Final = json.dumps(
+    {"error": {"code": "TooManyRequests", "message": "Too many requests."}}
+)
 NUL: Final = "\0" * 4096
 
 
@@ -63,7 +65,14 @@ FAULTS: Final = (
         Level.NOTHING,
     ),
     Fault(
-        "graph_down", "microsoft.md 7", "Graph answers 503; mail flows", _answers("/graph/", 503, "{}"), (), "", "looking", Level.NOTHING
+        "graph_down",
+        "microsoft.md 7",
+        "Graph answers 503; mail flows",
+        _answers("/graph/", 503, "{}"),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
     ),
     Fault(
         "exchange_forbidden",

@@ -11,7 +11,12 @@ from practice.faults.fault_context import Ground, put
 from practice.faults.model import Fault, Level
 
 NO_LOG: Final = json.dumps(
-    {"error": {"code": "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "message": "The tenant has no premium license."}}
+    {
+        "error": {
+            "code": "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
+            "message": "The tenant has no premium license.",
+        }
+    }
 )
 
 

@@ -42,7 +42,11 @@ class Task:
     def public(self) -> Json:
         """Return the task for the control API; ``from`` and ``to`` are named as in a mail."""
         values = asdict(self)
-        return values | {"from": values["customer"], "to": values["mailbox"], "at": self.at.isoformat()}
+        return values | {
+            "from": values["customer"],
+            "to": values["mailbox"],
+            "at": self.at.isoformat(),
+        }
 
 
 @dataclass(slots=True)
@@ -87,20 +91,55 @@ class Connect:
 
     def _inbound(self, mail: Mail, forwarder: str) -> tuple[str, str]:
         own = self.app.fields.get("email_id", "").lower()
-        if stopped := next((told for told in self._stops(mail, {own, forwarder.lower()}) if told), None):
+        if stopped := next(
+            (told for told in self._stops(mail, {own, forwarder.lower()}) if told), None
+        ):
             return stopped
-        self.tasks.append(Task(new_id(), mail.sender, own, mail.subject, mail.body, mail.message_id, self._world.now()))
+        self.tasks.append(
+            Task(
+                new_id(),
+                mail.sender,
+                own,
+                mail.subject,
+                mail.body,
+                mail.message_id,
+                self._world.now(),
+            )
+        )
         return "received", "A task was created"
 
     def _stops(self, mail: Mail, own: set[str]) -> Iterator[tuple[str, str] | None]:
         """Yield the reasons that keep a mail from becoming a task, in the order of the checks."""
         yield None if self.app.saved else ("7007", "The app is not saved: the mail starts nothing")
-        yield ("dropped", "Sender and recipient are the same: no flow is started") if mail.sender.lower() in own else None
-        yield None if self.app.service else ("7007", "The app is not registered to Webex Engage: no flow is started")
-        yield None if self.app.live else ("7007", "The flow of the service is not live: no task is made")
+        yield (
+            ("dropped", "Sender and recipient are the same: no flow is started")
+            if mail.sender.lower() in own
+            else None
+        )
+        yield (
+            None
+            if self.app.service
+            else ("7007", "The app is not registered to Webex Engage: no flow is started")
+        )
+        yield (
+            None
+            if self.app.live
+            else ("7007", "The flow of the service is not live: no task is made")
+        )
         active = any(point.active for point in self.entry_points)
-        yield None if active else ("7007", "The contact center has no active entry point for the app: no task is made")
-        yield ("7535", "The attachments are larger than 25 MB: the mail goes back to its sender") if mail.size > MOST_BYTES else None
+        yield (
+            None
+            if active
+            else (
+                "7007",
+                "The contact center has no active entry point for the app: no task is made",
+            )
+        )
+        yield (
+            ("7535", "The attachments are larger than 25 MB: the mail goes back to its sender")
+            if mail.size > MOST_BYTES
+            else None
+        )
 
     def answer(self, subject: str, body: str, task_id: str = "") -> Json:
         """Answer a task as the agent and return the receipt with code 7501, 7553 or 7554.
@@ -141,7 +180,10 @@ class Connect:
         try:
             self._submit(message, recipient)
         except smtplib.SMTPAuthenticationError as error:
-            return "7553", f"SMTP Authentication Failed: {error.smtp_code} {_text(error.smtp_error)}"
+            return (
+                "7553",
+                f"SMTP Authentication Failed: {error.smtp_code} {_text(error.smtp_error)}",
+            )
         except smtplib.SMTPResponseException as error:
             return "7554", f"SMTP Failures: {error.smtp_code} {_text(error.smtp_error)}"
         except (smtplib.SMTPException, OSError) as error:
@@ -155,7 +197,11 @@ class Connect:
 
     def _message(self, recipient: str, subject: str, body: str) -> EmailMessage:
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self.app.fields["email_id"], recipient, subject
+        message["From"], message["To"], message["Subject"] = (
+            self.app.fields["email_id"],
+            recipient,
+            subject,
+        )
         message["Message-ID"] = make_msgid(domain="webexconnect.practice.example")
         message.set_content(body)
         return message
@@ -169,7 +215,9 @@ class Connect:
                 client.starttls(context=self.context)
             client.ehlo()
             response = f"user={fields['username']}\x01auth=Bearer {self.app.access_token}\x01\x01"
-            code, reply = client.docmd("AUTH", "XOAUTH2 " + base64.b64encode(response.encode()).decode())
+            code, reply = client.docmd(
+                "AUTH", "XOAUTH2 " + base64.b64encode(response.encode()).decode()
+            )
             if code != 235:  # noqa: PLR2004 - authenticated
                 raise smtplib.SMTPAuthenticationError(code, reply)
             client.send_message(message, fields["email_id"], [recipient])
@@ -191,9 +239,20 @@ class Connect:
         raise OSError(f"cannot connect to {server}:{port}")
 
     def _log(self, direction: str, code: str, text: str, subject: str) -> None:
-        status = "Failed" if code in {"7553", "7554"} else "Submitted" if code == "7501" else "Received"
-        self.app.log.append(Transaction(new_id(), self._world.now(), direction, code, status, text, subject))
-        self._world.journal.write("Webex Connect", "connect", direction, subject, None, {"code": code, "description": text})
+        status = (
+            "Failed" if code in {"7553", "7554"} else "Submitted" if code == "7501" else "Received"
+        )
+        self.app.log.append(
+            Transaction(new_id(), self._world.now(), direction, code, status, text, subject)
+        )
+        self._world.journal.write(
+            "Webex Connect",
+            "connect",
+            direction,
+            subject,
+            None,
+            {"code": code, "description": text},
+        )
 
 
 def _text(reply: bytes | str) -> str:

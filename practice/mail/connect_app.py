@@ -27,7 +27,15 @@ FIELDS: Final = (
     "login_id",
     "explicit_consent",
 )
-NEEDED: Final = ("email_id", "smtp_server", "username", "port", "security", "client_id", "client_secret")
+NEEDED: Final = (
+    "email_id",
+    "smtp_server",
+    "username",
+    "port",
+    "security",
+    "client_id",
+    "client_secret",
+)
 OAUTH: Final = ("authorization_url", "scope", "access_token_url", "refresh_token_url")
 
 
@@ -57,7 +65,9 @@ class ConnectApp:
     """
 
     callback_url: str = CALLBACK
-    forwarding_address: str = field(default_factory=lambda: f"{secrets.token_hex(16)}@mail-us.imiconnect.io")
+    forwarding_address: str = field(
+        default_factory=lambda: f"{secrets.token_hex(16)}@mail-us.imiconnect.io"
+    )
     app_id: str = field(default_factory=lambda: f"a_{secrets.randbelow(10**12):012d}")
     fields: dict[str, str] = field(default_factory=dict)
     access_token: str = field(default="", repr=False)
@@ -118,7 +128,10 @@ class ConnectApp:
 
     def public(self) -> Json:
         """Return the form as a person sees it; secrets are masked."""
-        shown = {name: value if name != "client_secret" else "*" * 8 for name, value in self.fields.items()}
+        shown = {
+            name: value if name != "client_secret" else "*" * 8
+            for name, value in self.fields.items()
+        }
         return {
             "app_id": self.app_id,
             "callback_url": self.callback_url,

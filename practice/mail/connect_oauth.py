@@ -34,7 +34,12 @@ class ConnectOAuth:
         app.need("client_id", "client_secret", *OAUTH)
         state = secrets.token_urlsafe(12)
         code = self._code(app, account, action, state)
-        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": app.callback_url, "scope": app.fields["scope"]}
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": app.callback_url,
+            "scope": app.fields["scope"],
+        }
         self._redeem(app, app.fields["access_token_url"], form)
 
     def refresh(self, app: ConnectApp) -> None:
@@ -43,7 +48,11 @@ class ConnectOAuth:
         Raises:
             FormError: when Microsoft refuses.
         """
-        form = {"grant_type": "refresh_token", "refresh_token": app.refresh_token, "scope": app.fields["scope"]}
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": app.refresh_token,
+            "scope": app.fields["scope"],
+        }
         self._redeem(app, app.fields["refresh_token_url"], form)
 
     def _code(self, app: ConnectApp, account: str, action: str, state: str) -> str:
@@ -58,11 +67,15 @@ class ConnectOAuth:
         url = self._here(app.fields["authorization_url"])
         page = self._send("GET", url, params=query)
         if page.status_code == 200:  # noqa: PLR2004 - the account chooser; any other status is already an answer
-            page = self._send("POST", url, params=query, data={"account": account, "action": action})
+            page = self._send(
+                "POST", url, params=query, data={"account": account, "action": action}
+            )
         location = str(page.headers.get("location", ""))
         if not location.startswith(app.callback_url + "?"):
             raise FormError(_words(page.text) or f"HTTP {page.status_code}")
-        values: dict[str, str] = {name: found[0] for name, found in parse_qs(urlsplit(location).query).items()}
+        values: dict[str, str] = {
+            name: found[0] for name, found in parse_qs(urlsplit(location).query).items()
+        }
         if values.get("state") != state or "code" not in values:
             raise FormError(values.get("error_description") or values.get("error") or "no code")
         return values["code"]

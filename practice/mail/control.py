@@ -28,9 +28,13 @@ class MailControl:
     def register(self, pages: Blueprint) -> None:
         """Add the routes to the blueprint."""
         pages.add_url_rule("/connect/app", "connect_app", self.app, methods=["GET", "POST"])
-        pages.add_url_rule("/connect/generate_token", "connect_token", self.generate_token, methods=["POST"])
+        pages.add_url_rule(
+            "/connect/generate_token", "connect_token", self.generate_token, methods=["POST"]
+        )
         pages.add_url_rule("/connect/save", "connect_save", self.save, methods=["POST"])
-        pages.add_url_rule("/connect/register", "connect_register", self.register_app, methods=["POST"])
+        pages.add_url_rule(
+            "/connect/register", "connect_register", self.register_app, methods=["POST"]
+        )
         pages.add_url_rule("/connect/log", "connect_log", self.log)
         pages.add_url_rule("/mail/customer", "mail_customer", self.customer, methods=["POST"])
         pages.add_url_rule("/mail", "mail", self.mail)
@@ -43,7 +47,9 @@ class MailControl:
             body = _body()
             before = self._connect.app.public()
             self._connect.app.fill_in(body.get("fields", body))
-            self._world.journal.write(_who(body), "connect", "fill_in", "email app", before, self._connect.app.public())
+            self._world.journal.write(
+                _who(body), "connect", "fill_in", "email app", before, self._connect.app.public()
+            )
         return jsonify(self._connect.app.public())
 
     def generate_token(self) -> ResponseReturnValue:
@@ -55,7 +61,9 @@ class MailControl:
         if self._connect.oauth is None:
             return jsonify({"error": "not started"}), 503
         try:
-            self._connect.oauth.generate(self._connect.app, str(body.get("as", "")), str(body.get("action", "accept")))
+            self._connect.oauth.generate(
+                self._connect.app, str(body.get("as", "")), str(body.get("action", "accept"))
+            )
         except FormError as error:
             return jsonify({"error": str(error)}), 409
         self._world.journal.write(str(body.get("as", "")), "connect", "generate_token", "email app")
@@ -75,22 +83,36 @@ class MailControl:
             press()
         except FormError as error:
             return jsonify({"error": str(error)}), 409
-        self._world.journal.write(_who(_body()), "connect", action, "email app", None, self._connect.app.public())
+        self._world.journal.write(
+            _who(_body()), "connect", action, "email app", None, self._connect.app.public()
+        )
         return jsonify(self._connect.app.public())
 
     def log(self) -> ResponseReturnValue:
         """Return the debug log."""
-        return jsonify({"items": [asdict(item) | {"at": item.at.isoformat()} for item in self._connect.app.log]})
+        return jsonify(
+            {
+                "items": [
+                    asdict(item) | {"at": item.at.isoformat()} for item in self._connect.app.log
+                ]
+            }
+        )
 
     def customer(self) -> ResponseReturnValue:
         """Send a mail from the internet over real SMTP: ``{"from", "to", "subject", "body"}``."""
         body = _body()
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = body["from"], body["to"], body.get("subject", "")
+        message["From"], message["To"], message["Subject"] = (
+            body["from"],
+            body["to"],
+            body.get("subject", ""),
+        )
         message["Message-ID"] = make_msgid(domain="customer.example")
         message.set_content(str(body.get("body", "")))
         try:
-            with smtplib.SMTP("127.0.0.1", self._world.settings.probe_smtp_port, timeout=10) as client:
+            with smtplib.SMTP(
+                "127.0.0.1", self._world.settings.probe_smtp_port, timeout=10
+            ) as client:
                 client.send_message(message)
         except smtplib.SMTPRecipientsRefused as error:
             code, reply = error.recipients[body["to"]]
@@ -109,7 +131,9 @@ class MailControl:
         """Answer as the agent and return the receipt: ``{"subject" or "task", "body"}``."""
         body = _body()
         try:
-            receipt = self._connect.answer(str(body.get("subject", "")), str(body.get("body", "")), str(body.get("task", "")))
+            receipt = self._connect.answer(
+                str(body.get("subject", "")), str(body.get("body", "")), str(body.get("task", ""))
+            )
         except LookupError as error:
             return jsonify({"error": str(error)}), 404
         return jsonify(receipt)

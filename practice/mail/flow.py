@@ -24,13 +24,20 @@ class Flow:
     ``refusal`` returns the text with which an outside server refuses an address, or an empty text.
     """
 
-    def __init__(self, world: World, store: MailStore, connect: Inbound, refusal: Callable[[str], str]) -> None:
+    def __init__(
+        self, world: World, store: MailStore, connect: Inbound, refusal: Callable[[str], str]
+    ) -> None:
         self._world, self._store, self._connect, self._refusal = world, store, connect, refusal
 
     def known(self, address: str) -> bool:
         """Return whether an address is a mailbox of a tenant."""
         found = self._world.find_user(address)
-        return found is not None and found[1].mailbox is not None and found[1].licensed and address.lower() in found[1].addresses()
+        return (
+            found is not None
+            and found[1].mailbox is not None
+            and found[1].licensed
+            and address.lower() in found[1].addresses()
+        )
 
     def arrive(self, mail: Mail, trace_id: str = "", hops: int = 0) -> None:
         """Deliver a mail for a mailbox: keep it, forward it, or both."""
@@ -45,20 +52,47 @@ class Flow:
             self._refuse(tenant, user, mail, trace_id, reason, "refused")
             self._report(user, mail, reason)
             return
-        self._row(tenant, mail, trace_id, "delivered", ("Deliver", "The message was successfully delivered to the mailbox."))
+        self._row(
+            tenant,
+            mail,
+            trace_id,
+            "delivered",
+            ("Deliver", "The message was successfully delivered to the mailbox."),
+        )
         forwards = box.forwarding_address or box.forwarding_smtp_address
         if not forwards or box.deliver_and_forward:
             self._store.put(mail, "mailbox", user.upn)
         if box.automatic_reply and not self.known(mail.sender):
             subject, text = f"Automatic reply: {mail.subject}", "We have your mail and answer soon."
             own = user.mail or user.upn
-            self.leave(tenant, Mail(f"<{new_id()}@practice.example>", own, mail.sender, subject, text, len(text), self._world.now()))
+            self.leave(
+                tenant,
+                Mail(
+                    f"<{new_id()}@practice.example>",
+                    own,
+                    mail.sender,
+                    subject,
+                    text,
+                    len(text),
+                    self._world.now(),
+                ),
+            )
         if forwards and hops < LOOP:
             self._forward(tenant, user, box, mail, trace_id, hops)
 
-    def _forward(self, tenant: Tenant, user: User, box: Mailbox, mail: Mail, trace_id: str, hops: int) -> None:  # noqa: PLR0913, PLR0917 - the parts of a forward
+    def _forward(  # noqa: PLR0913, PLR0917
+        self, tenant: Tenant, user: User, box: Mailbox, mail: Mail, trace_id: str, hops: int
+    ) -> None:
         target = box.forwarding_address or (box.forwarding_smtp_address or "").partition(":")[2]
-        copy = Mail(mail.message_id, mail.sender, target, mail.subject, mail.body, mail.size, self._world.now())
+        copy = Mail(
+            mail.message_id,
+            mail.sender,
+            target,
+            mail.subject,
+            mail.body,
+            mail.size,
+            self._world.now(),
+        )
         if self.known(target):
             self.arrive(copy, trace_id, hops + 1)
             return
@@ -67,11 +101,19 @@ class Flow:
             if not reason.startswith("4"):
                 self._report(user, mail, reason)
             return
-        self._row(tenant, copy, trace_id, "delivered", ("Send external", "Message sent to the remote server."))
+        self._row(
+            tenant,
+            copy,
+            trace_id,
+            "delivered",
+            ("Send external", "Message sent to the remote server."),
+        )
         if not self._connect(copy, user.mail or user.upn):
             self._store.put(copy, "internet", target)
 
-    def _refuse(self, tenant: Tenant, user: User, mail: Mail, trace_id: str, reason: str, place: str) -> None:  # noqa: PLR0913, PLR0917 - as above
+    def _refuse(  # noqa: PLR0913, PLR0917
+        self, tenant: Tenant, user: User, mail: Mail, trace_id: str, reason: str, place: str
+    ) -> None:
         """Stop a mail; with ``place`` "rejected" it is a forwarded mail.
 
         A reason that begins with 4 defers the mail for as long as the fault lasts.
@@ -82,10 +124,21 @@ class Flow:
 
     def _report(self, user: User, mail: Mail, reason: str) -> None:
         """Send a non-delivery report to the sender."""
-        subject, body = f"Undeliverable: {mail.subject}", f"Your message to {user.mail} couldn't be delivered.\n\n{reason}\n"
+        subject, body = (
+            f"Undeliverable: {mail.subject}",
+            f"Your message to {user.mail} couldn't be delivered.\n\n{reason}\n",
+        )
         number = f"<{new_id()}@practice.example>"
         self._store.put(
-            Mail(number, f"postmaster@{user.upn.rpartition('@')[2]}", mail.sender, subject, body, len(body), self._world.now()),
+            Mail(
+                number,
+                f"postmaster@{user.upn.rpartition('@')[2]}",
+                mail.sender,
+                subject,
+                body,
+                len(body),
+                self._world.now(),
+            ),
             "internet",
             mail.sender,
         )
@@ -99,17 +152,37 @@ class Flow:
         if author and (reason := gates.answer(tenant, mail.sender, mail.recipient, mail.subject)):
             self._refuse(tenant, author, mail, trace_id, reason, "refused")
             return
-        self._row(tenant, mail, trace_id, "delivered", ("Send external", "Message sent to the remote server."))
+        self._row(
+            tenant,
+            mail,
+            trace_id,
+            "delivered",
+            ("Send external", "Message sent to the remote server."),
+        )
         self._store.put(mail, "internet", mail.recipient)
 
-    def _row(self, tenant: Tenant, mail: Mail, trace_id: str, status: str, last: tuple[str, str]) -> None:
+    def _row(
+        self, tenant: Tenant, mail: Mail, trace_id: str, status: str, last: tuple[str, str]
+    ) -> None:
         now = self._world.now()
         events = (
-            Event(now, "Receive", "", "Message received by: PRACTICE01.practice.example using TLS1.3"),
+            Event(
+                now, "Receive", "", "Message received by: PRACTICE01.practice.example using TLS1.3"
+            ),
             Event(now, last[0], "", last[1]),
         )
         self._world.traces.add(
             Row(
-                trace_id, tenant.id, mail.message_id, mail.sender, mail.recipient, mail.subject, mail.size, "127.0.0.1", status, now, events
+                trace_id,
+                tenant.id,
+                mail.message_id,
+                mail.sender,
+                mail.recipient,
+                mail.subject,
+                mail.size,
+                "127.0.0.1",
+                status,
+                now,
+                events,
             )
         )

@@ -16,11 +16,19 @@ DENIED: Final = (
     "550 5.7.520 Access denied, Your organization does not allow external forwarding. "
     "Please contact your administrator for further assistance. AS(7555)"
 )
-RESTRICTED: Final = "550 5.1.8 Access denied, bad outbound sender. Your account was restricted from sending email."
+RESTRICTED: Final = (
+    "550 5.1.8 Access denied, bad outbound sender. Your account was restricted from sending email."
+)
 TENANT_BLOCKED: Final = "550 5.7.705 Access denied, tenant has exceeded threshold"
-INSIDE_ONLY: Final = "550 5.7.134 RESOLVER.RST.SenderNotAuthenticatedForMailbox; authentication required"
+INSIDE_ONLY: Final = (
+    "550 5.7.134 RESOLVER.RST.SenderNotAuthenticatedForMailbox; authentication required"
+)
 FULL: Final = "554 5.2.2 mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionQuotaExceeded"
-TAKES_AWAY: Final = {"DeleteMessage": "Deleted", "RedirectMessageTo": "Redirected", "Quarantine": "Quarantined"}
+TAKES_AWAY: Final = {
+    "DeleteMessage": "Deleted",
+    "RedirectMessageTo": "Redirected",
+    "Quarantine": "Quarantined",
+}
 REMOTE: Final = "550 5.7.1 Automatic forwarding to the remote domain is not allowed."
 
 
@@ -62,7 +70,9 @@ def policy(tenant: Tenant, owner: User) -> Json:
     """Return the outbound policy for a sender: that of the first enabled matching rule, or the default."""
     policies = tenant.exchange.outbound_policies
     for rule in sorted(tenant.exchange.outbound_rules, key=lambda row: int(row["Priority"])):
-        found = next((row for row in policies if row["Name"] == rule["HostedOutboundSpamFilterPolicy"]), None)
+        found = next(
+            (row for row in policies if row["Name"] == rule["HostedOutboundSpamFilterPolicy"]), None
+        )
         if found and rule["State"] == "Enabled" and _matches(tenant, owner, rule):
             return found
     return next(row for row in policies if row["IsDefault"])
@@ -71,10 +81,16 @@ def policy(tenant: Tenant, owner: User) -> Json:
 def _matches(tenant: Tenant, owner: User, rule: Json) -> bool:
     tests = {"From": _is, "FromMemberOf": _member, "SenderDomainIs": _domain}
     wanted = [(test, rule[name]) for name, test in tests.items() if rule.get(name)]
-    excepted = [(test, rule[f"ExceptIf{name}"]) for name, test in tests.items() if rule.get(f"ExceptIf{name}")]
+    excepted = [
+        (test, rule[f"ExceptIf{name}"])
+        for name, test in tests.items()
+        if rule.get(f"ExceptIf{name}")
+    ]
     if any(any(test(tenant, owner, value) for value in values) for test, values in excepted):
         return False
-    return bool(wanted) and all(any(test(tenant, owner, value) for value in values) for test, values in wanted)
+    return bool(wanted) and all(
+        any(test(tenant, owner, value) for value in values) for test, values in wanted
+    )
 
 
 def _is(_tenant: Tenant, owner: User, value: str) -> bool:
@@ -82,7 +98,11 @@ def _is(_tenant: Tenant, owner: User, value: str) -> bool:
 
 
 def _member(tenant: Tenant, owner: User, value: str) -> bool:
-    groups = [group for group in tenant.groups if value.lower() in {group["mail"].lower(), group["displayName"].lower(), group["id"]}]
+    groups = [
+        group
+        for group in tenant.groups
+        if value.lower() in {group["mail"].lower(), group["displayName"].lower(), group["id"]}
+    ]
     return any(owner.known_as(member) for group in groups for member in group["members"])
 
 
@@ -105,7 +125,12 @@ def transport(tenant: Tenant, sender: str, target: str, subject: str = "") -> st
     never matches the forwarding of a mailbox, only that of inbox rules.
     """
     for rule in tenant.exchange.transport_rules:
-        if not _on(rule) or rule.get("MessageTypeMatches") or not _applies(tenant, rule, sender, target) or not _says(rule, subject):
+        if (
+            not _on(rule)
+            or rule.get("MessageTypeMatches")
+            or not _applies(tenant, rule, sender, target)
+            or not _says(rule, subject)
+        ):
             continue
         for action, words in TAKES_AWAY.items():
             if rule.get(action):
@@ -122,7 +147,9 @@ def _says(rule: Json, subject: str) -> bool:
 
 
 def _on(rule: Json) -> bool:
-    return bool(rule.get("State", "Enabled") == "Enabled" and rule.get("Mode", "Enforce") == "Enforce")
+    return bool(
+        rule.get("State", "Enabled") == "Enabled" and rule.get("Mode", "Enforce") == "Enforce"
+    )
 
 
 def _inside(tenant: Tenant, address: str) -> bool:
@@ -135,13 +162,19 @@ def _in_scope(tenant: Tenant, scope: Any, address: str) -> bool:
 
 def _is_from(tenant: Tenant, sender: str, names: list[Any]) -> bool:
     found = tenant.user(sender)
-    return any(found.known_as(str(name)) if found else str(name).lower() == sender.lower() for name in names)
+    return any(
+        found.known_as(str(name)) if found else str(name).lower() == sender.lower()
+        for name in names
+    )
 
 
 def _applies(tenant: Tenant, rule: Json, sender: str, target: str) -> bool:
     """Return whether every supported condition of the rule holds."""
     domain = target.rpartition("@")[2].lower()
-    names, excepted = ({str(value).lower() for value in rule.get(f"{prefix}RecipientDomainIs") or []} for prefix in ("", "ExceptIf"))
+    names, excepted = (
+        {str(value).lower() for value in rule.get(f"{prefix}RecipientDomainIs") or []}
+        for prefix in ("", "ExceptIf")
+    )
     targets = {str(value).lower() for value in rule.get("SentTo") or []}
     senders = rule.get("From") or []
     return (

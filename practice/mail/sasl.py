@@ -20,7 +20,9 @@ AUDIENCES: Final = frozenset(
 )
 SITE: Final = "[PR0ACT1CE0001.practice.example]"
 REFUSED: Final = f"535 5.7.3 Authentication unsuccessful {SITE}"
-NO_BASIC: Final = f"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. {SITE}"
+NO_BASIC: Final = (
+    f"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. {SITE}"
+)
 _OFF: Final = (
     "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the {0}. Visit https://aka.ms/smtp_auth_disabled for more information. "
     + SITE
@@ -50,7 +52,12 @@ def decide(world: World, keys: Keys, response: str) -> Login | str:
         return REFUSED
     tenant, user = found
     box = user.mailbox
-    if box is None or not user.licensed or claims["tid"] != tenant.id or not _may(tenant, user, claims):
+    if (
+        box is None
+        or not user.licensed
+        or claims["tid"] != tenant.id
+        or not _may(tenant, user, claims)
+    ):
         return REFUSED
     if user.login_reply:
         return user.login_reply
@@ -67,7 +74,11 @@ def _credentials(response: str) -> tuple[str, str]:
         parts = base64.b64decode(response, validate=True).decode().split("\x01")
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
-    if len(parts) != 4 or not parts[0].startswith("user=") or not parts[1].lower().startswith("auth=bearer "):  # noqa: PLR2004 - two fields and two ends
+    if (
+        len(parts) != 4  # noqa: PLR2004
+        or not parts[0].startswith("user=")
+        or not parts[1].lower().startswith("auth=bearer ")
+    ):
         return "", ""
     return parts[0].removeprefix("user="), parts[1][len("auth=bearer ") :].strip()
 
@@ -87,4 +98,6 @@ def _may(tenant: Tenant, mailbox: User, claims: dict[str, Any]) -> bool:
     if person is None or not person.enabled:
         return False
     box = mailbox.mailbox
-    return person is mailbox or (box is not None and any(person.known_as(name) for name in box.full_access))
+    return person is mailbox or (
+        box is not None and any(person.known_as(name) for name in box.full_access)
+    )

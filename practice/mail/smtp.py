@@ -54,7 +54,9 @@ class Server:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            server = self._loop.run_until_complete(self._loop.create_server(lambda: self._factory(self._loop), HOST, self.port))
+            server = self._loop.run_until_complete(
+                self._loop.create_server(lambda: self._factory(self._loop), HOST, self.port)
+            )
         except OSError as error:
             self._trouble = error
             self._ready.set()
@@ -113,7 +115,9 @@ class SubmissionSmtp(SMTP):
         with self._world.lock:
             decided = sasl.decide(self._world, self._keys, response)
         if isinstance(decided, Login):
-            return AuthResult(success=True, auth_data=decided, message="235 2.7.0 Authentication successful")
+            return AuthResult(
+                success=True, auth_data=decided, message="235 2.7.0 Authentication successful"
+            )
         return AuthResult(success=False, handled=False, message=decided)
 
 
@@ -123,7 +127,9 @@ class Submission:
     def __init__(self, world: World, flow: Flow) -> None:
         self._world, self._flow = world, flow
 
-    async def handle_MAIL(self, _server: Any, session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802 - aiosmtpd's hook
+    async def handle_MAIL(  # noqa: N802
+        self, _server: Any, session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
         """Refuse a sender that has not logged in."""
         if not isinstance(cast("Any", session.auth_data), Login):
             return f"530 5.7.57 Client not authenticated to send mail. {sasl.SITE}"
@@ -137,7 +143,9 @@ class Submission:
             for recipient in envelope.rcpt_tos:
                 mail, message = _read(envelope, recipient, self._world)
                 author = parseaddr(str(message["From"] or ""))[1] or mail.sender
-                if denied := next((name for name in (mail.sender, author) if not _may_send(login, name)), None):
+                if denied := next(
+                    (name for name in (mail.sender, author) if not _may_send(login, name)), None
+                ):
                     return f"554 5.2.252 SendAsDenied; {login.mailbox.mail} not allowed to send as {denied}; {sasl.SITE}"
                 self._flow.leave(login.tenant, mail)
         return QUEUED
@@ -151,7 +159,9 @@ def _read(envelope: Envelope, recipient: str, world: World) -> tuple[Mail, Email
 
 def _may_send(login: Login, name: str) -> bool:
     box = login.mailbox.mailbox
-    return name.lower() in login.mailbox.addresses() or (box is not None and name.lower() in {item.lower() for item in box.send_as})
+    return name.lower() in login.mailbox.addresses() or (
+        box is not None and name.lower() in {item.lower() for item in box.send_as}
+    )
 
 
 class Exchanger:
@@ -160,7 +170,9 @@ class Exchanger:
     def __init__(self, world: World, flow: Flow) -> None:
         self._world, self._flow = world, flow
 
-    async def handle_RCPT(self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802 - aiosmtpd's hook
+    async def handle_RCPT(  # noqa: N802
+        self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
         """Accept only mailboxes of this cloud."""
         if self._world.tenant_of(address) is None:
             return f"550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain {sasl.SITE}"
@@ -177,7 +189,9 @@ class Exchanger:
         return QUEUED
 
 
-def submission(world: World, keys: Keys, flow: Flow, context: ssl.SSLContext, strange: ssl.SSLContext) -> Server:
+def submission(
+    world: World, keys: Keys, flow: Flow, context: ssl.SSLContext, strange: ssl.SSLContext
+) -> Server:
     """Return the submission server, which imitates smtp.office365.com:587.
 
     ``strange`` has a certificate that no client trusts.
@@ -211,6 +225,11 @@ def exchanger(world: World, flow: Flow) -> Server:
     """Return the mail exchanger, which receives mail from the internet."""
 
     def make(loop: asyncio.AbstractEventLoop) -> SMTP:
-        return SMTP(Exchanger(world, flow), hostname="mx.practice.example", data_size_limit=MOST_BYTES, loop=loop)
+        return SMTP(
+            Exchanger(world, flow),
+            hostname="mx.practice.example",
+            data_size_limit=MOST_BYTES,
+            loop=loop,
+        )
 
     return Server(make, world.settings.probe_smtp_port)

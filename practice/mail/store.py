@@ -38,7 +38,13 @@ class Copy:
 
     def public(self) -> dict[str, Any]:
         """Return the copy for the control API."""
-        return {**asdict(self.mail), "at": self.mail.at.isoformat(), "place": self.place, "owner": self.owner, "note": self.note}
+        return {
+            **asdict(self.mail),
+            "at": self.mail.at.isoformat(),
+            "place": self.place,
+            "owner": self.owner,
+            "note": self.note,
+        }
 
 
 class MailStore:
@@ -67,4 +73,6 @@ def parse(raw: bytes, sender: str, recipient: str, at: datetime) -> tuple[Mail, 
     body = message.get_body(("plain", "html"))
     text = body.get_content() if body else ""
     number = str(message["Message-ID"] or f"<{at.timestamp()}@practice.example>").strip()
-    return Mail(number, sender, recipient, str(message["Subject"] or ""), text, len(raw), at), message
+    return Mail(
+        number, sender, recipient, str(message["Subject"] or ""), text, len(raw), at
+    ), message

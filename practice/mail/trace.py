@@ -54,7 +54,14 @@ class TraceLog:
     def find(self, tenant_id: str, trace_id: str, recipient: str) -> Row | None:
         """Return the visible row of a message and recipient, or None."""
         wanted = recipient.lower()
-        return next((row for row in self.seen(tenant_id) if row.trace_id == trace_id and row.recipient.lower() == wanted), None)
+        return next(
+            (
+                row
+                for row in self.seen(tenant_id)
+                if row.trace_id == trace_id and row.recipient.lower() == wanted
+            ),
+            None,
+        )
 
     def replace(self, rows: Iterable[Row]) -> None:
         """Replace all rows with these."""

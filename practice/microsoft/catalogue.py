@@ -58,7 +58,12 @@ EXCHANGE_SCOPES: Final = {
     "Exchange.Manage": "Admin",
     "Exchange.ManageV2": "Admin",
 }
-EXCHANGE_ROLES: Final = ("Mail.Send", "SMTP.SendAsApp", "Exchange.ManageAsApp", "full_access_as_app")
+EXCHANGE_ROLES: Final = (
+    "Mail.Send",
+    "SMTP.SendAsApp",
+    "Exchange.ManageAsApp",
+    "full_access_as_app",
+)
 
 OIDC: Final = frozenset({"openid", "profile", "email", "offline_access"})
 

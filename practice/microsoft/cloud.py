@@ -30,7 +30,13 @@ from practice.microsoft.world import World
 class Cloud:
     """Entra, Graph, Exchange, SMTP, Webex Connect and the agent; call ``start`` and ``stop`` once each."""
 
-    def __init__(self, journal: JournalPort, tls: TlsPort, settings: SettingsPort, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        journal: JournalPort,
+        tls: TlsPort,
+        settings: SettingsPort,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self.world = World(journal, settings, clock)
         self._tls, self.keys, self.vault = tls, Keys(), Vault()
         self.store = MailStore()
@@ -67,12 +73,17 @@ class Cloud:
         self.connect.context = context
         with tempfile.TemporaryDirectory() as folder:
             strange = tls.make(Path(folder)).server_context()
-        submission = smtp.submission(self.world, self.keys, self.flow, self._tls.server_context(), strange)
+        submission = smtp.submission(
+            self.world, self.keys, self.flow, self._tls.server_context(), strange
+        )
         exchanger = smtp.exchanger(self.world, self.flow)
         for server in (submission, exchanger):
             server.start()
             self._servers.append(server)
-        self.world.settings.smtp_port, self.world.settings.probe_smtp_port = submission.port, exchanger.port
+        self.world.settings.smtp_port, self.world.settings.probe_smtp_port = (
+            submission.port,
+            exchanger.port,
+        )
 
     def stop(self) -> None:
         """Stop listening."""

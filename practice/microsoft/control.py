@@ -56,7 +56,11 @@ class TenantControl:
         A test can search for them.
         """
         with self._world.lock:
-            found = {"client_secrets": self._world.told, "codes": list(self._vault.codes), "refresh_tokens": list(self._vault.refresh)}
+            found = {
+                "client_secrets": self._world.told,
+                "codes": list(self._vault.codes),
+                "refresh_tokens": list(self._vault.refresh),
+            }
             return jsonify(found)
 
     def crowd(self) -> ResponseReturnValue:
@@ -83,7 +87,9 @@ class TenantControl:
             if found is None:
                 return jsonify({"error": "no such app"}), 404
             tenant, app = found
-            tenant.applications.seed(app | {"web": {"redirectUris": list(request.get_json(force=True)["redirect_uris"])}})
+            tenant.applications.seed(
+                app | {"web": {"redirectUris": list(request.get_json(force=True)["redirect_uris"])}}
+            )
         return jsonify({})
 
 

@@ -33,7 +33,12 @@ def make(world: World, wanted: Json) -> Json:
         tenant = _tenant(world, domain)
         if wanted.get("bot_reads"):
             _let_bot_read(world, tenant)
-        made[domain] = {"id": tenant.id, "channels": {box: _channel(world, tenant, box, name, wanted) for box, name in channels.items()}}
+        made[domain] = {
+            "id": tenant.id,
+            "channels": {
+                box: _channel(world, tenant, box, name, wanted) for box, name in channels.items()
+            },
+        }
     return made
 
 
@@ -42,9 +47,17 @@ def _tenant(world: World, domain: str) -> Tenant:
     tenant.exchange.dehydrated = False
     tenant.exchange.outbound_policies[0]["AutoForwardingMode"] = "On"
     world.tenants[tenant.id] = tenant
-    roles = {ids.PRIVILEGED_ROLE_ADMINISTRATOR, ids.CLOUD_APPLICATION_ADMINISTRATOR, ids.EXCHANGE_ADMINISTRATOR}
+    roles = {
+        ids.PRIVILEGED_ROLE_ADMINISTRATOR,
+        ids.CLOUD_APPLICATION_ADMINISTRATOR,
+        ids.EXCHANGE_ADMINISTRATOR,
+    }
     tenant.add(User(new_id(), f"admin@{domain}", f"admin@{domain}", "Administrator", roles=roles))
-    names = {ids.GRAPH_APP: "Microsoft Graph", ids.EXCHANGE_APP: "Office 365 Exchange Online", ids.TRACE_APP: "Message trace"}
+    names = {
+        ids.GRAPH_APP: "Microsoft Graph",
+        ids.EXCHANGE_APP: "Office 365 Exchange Online",
+        ids.TRACE_APP: "Message trace",
+    }
     for app_id, name in names.items():
         tenant.principals.seed(seed.resource_principal(world, app_id, name))
     return tenant
@@ -66,10 +79,19 @@ def _let_bot_read(world: World, tenant: Tenant) -> None:
 
 def _channel(world: World, tenant: Tenant, mailbox: str, unique_name: str, wanted: Json) -> Json:
     forwarding = f"smtp:{wanted['forwarding_address']}"
-    box = Mailbox(smtp_auth_disabled=False, forwarding_smtp_address=forwarding, deliver_and_forward=True)
-    user = tenant.add(User(new_id(), mailbox, mailbox, mailbox, mailbox=box, sessions_valid_from=LONG_AGO))
+    box = Mailbox(
+        smtp_auth_disabled=False, forwarding_smtp_address=forwarding, deliver_and_forward=True
+    )
+    user = tenant.add(
+        User(new_id(), mailbox, mailbox, mailbox, mailbox=box, sessions_valid_from=LONG_AGO)
+    )
     app = shapes.new_application(tenant, stamp(world.now()))
-    key = {"keyId": new_id(), "displayName": "Webex Connect crowd", "hint": "abc", "startDateTime": stamp(world.now())}
+    key = {
+        "keyId": new_id(),
+        "displayName": "Webex Connect crowd",
+        "hint": "abc",
+        "startDateTime": stamp(world.now()),
+    }
     app |= {
         "displayName": mailbox,
         "uniqueName": unique_name,
@@ -79,8 +101,13 @@ def _channel(world: World, tenant: Tenant, mailbox: str, unique_name: str, wante
         "passwordCredentials": [key | {"endDateTime": stamp(world.now() + YEAR)}],
     }
     tenant.applications.seed(app)
-    principal = tenant.principals.seed(seed.service_principal(app["appId"], mailbox) | {"appOwnerOrganizationId": tenant.id})
-    for app_id, scope in ((ids.EXCHANGE_APP, "SMTP.Send"), (ids.GRAPH_APP, "offline_access openid profile")):
+    principal = tenant.principals.seed(
+        seed.service_principal(app["appId"], mailbox) | {"appOwnerOrganizationId": tenant.id}
+    )
+    for app_id, scope in (
+        (ids.EXCHANGE_APP, "SMTP.Send"),
+        (ids.GRAPH_APP, "offline_access openid profile"),
+    ):
         resource = first(tenant.principals.written(), {"appId": app_id}) or {}
         grant = {
             "clientId": principal["id"],

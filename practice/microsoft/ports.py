@@ -9,7 +9,15 @@ from typing import Any, Protocol
 class JournalPort(Protocol):
     """Journal of every write of the cloud; ``before`` and ``after`` never hold a secret."""
 
-    def write(self, who: str, service: str, action: str, object: str, before: Any = None, after: Any = None) -> Any:  # noqa: A002, PLR0913, PLR0917 - as the journal names them
+    def write(  # noqa: PLR0913, PLR0917
+        self,
+        who: str,
+        service: str,
+        action: str,
+        object: str,  # noqa: A002
+        before: Any = None,
+        after: Any = None,
+    ) -> Any:
         """Note one write."""
 
 

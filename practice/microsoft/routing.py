@@ -31,7 +31,9 @@ class Router(Generic[Handler]):
     def on(self, method: str, path: str) -> Callable[[Handler], Handler]:
         """Decorate the handler of a method and path."""
         pattern = re.sub(
-            r"\{(\w+)\}", lambda name: KEY if name[1] == "key" else rf"(?P<{name[1]}>[^/]+)", re.sub(r"([.()$])", r"\\\1", path)
+            r"\{(\w+)\}",
+            lambda name: KEY if name[1] == "key" else rf"(?P<{name[1]}>[^/]+)",
+            re.sub(r"([.()$])", r"\\\1", path),
         )
 
         def add(handler: Handler) -> Handler:

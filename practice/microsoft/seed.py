@@ -8,7 +8,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from practice.microsoft import ids
-from practice.microsoft.world import LONG_AGO, Mailbox, Organization, Policies, Tenant, User, World, new_id, stamp
+from practice.microsoft.world import (
+    LONG_AGO,
+    Mailbox,
+    Organization,
+    Policies,
+    Tenant,
+    User,
+    World,
+    new_id,
+    stamp,
+)
 
 Json = dict[str, Any]
 
@@ -44,7 +54,10 @@ def fill(world: World) -> None:
     """Create the tenants, their people and the bot's own app."""
     for tenant in (_publisher(), _contoso(), _fabrikam()):
         world.tenants[tenant.id] = tenant
-        for app_id, name in ((ids.GRAPH_APP, "Microsoft Graph"), (ids.EXCHANGE_APP, "Office 365 Exchange Online")):
+        for app_id, name in (
+            (ids.GRAPH_APP, "Microsoft Graph"),
+            (ids.EXCHANGE_APP, "Office 365 Exchange Online"),
+        ):
             tenant.principals.seed(resource_principal(world, app_id, name))
     _bot_app(world)
 
@@ -98,7 +111,12 @@ def organization() -> Organization:
         "BccSuspiciousOutboundAdditionalRecipients": [],
         "AdminDisplayName": "",
     }
-    remote = names | {"DomainName": "*", "AutoForwardEnabled": True, "AutoReplyEnabled": True, "IsInternal": False}
+    remote = names | {
+        "DomainName": "*",
+        "AutoForwardEnabled": True,
+        "AutoReplyEnabled": True,
+        "IsInternal": False,
+    }
     return Organization(outbound_policies=[policy], remote_domains=[remote])
 
 
@@ -125,16 +143,31 @@ def _contoso() -> Tenant:
         _user("service@contoso.com", "Service Desk", upn="s.desk@contoso.com"),
         _user("disabled@contoso.com", "Dora Disabled", enabled=False),
         _user("unlicensed@contoso.com", "Uwe Unlicensed", licensed=False),
-        _user("shared@contoso.com", "Shared Inbox", enabled=False, mailbox=Mailbox(kind="SharedMailbox")),
+        _user(
+            "shared@contoso.com",
+            "Shared Inbox",
+            enabled=False,
+            mailbox=Mailbox(kind="SharedMailbox"),
+        ),
     ]
     tenant = _tenant("Contoso", ("contoso.com", "contoso.onmicrosoft.com"), people)
-    tenant.groups.append({"id": new_id(), "displayName": "Sales", "mail": "sales@contoso.com", "members": ["agent@contoso.com"]})
+    tenant.groups.append(
+        {
+            "id": new_id(),
+            "displayName": "Sales",
+            "mail": "sales@contoso.com",
+            "members": ["agent@contoso.com"],
+        }
+    )
     return tenant
 
 
 def _fabrikam() -> Tenant:
     admins = {ids.CLOUD_APPLICATION_ADMINISTRATOR, ids.EXCHANGE_ADMINISTRATOR}
-    people = [_user("admin@fabrikam.com", "Fatima Fabrikam", roles=admins), _user("support@fabrikam.com", "Fabrikam Support")]
+    people = [
+        _user("admin@fabrikam.com", "Fatima Fabrikam", roles=admins),
+        _user("support@fabrikam.com", "Fabrikam Support"),
+    ]
     return _tenant("Fabrikam", ("fabrikam.com", "fabrikam.onmicrosoft.com"), people)
 
 
@@ -149,7 +182,13 @@ def _bot_app(world: World) -> None:
         world.catalogue.declare(ids.EXCHANGE_APP, BOT_EXCHANGE_SCOPES, BOT_EXCHANGE_ROLES),
     ]
     key = new_id()
-    password = {"keyId": key, "displayName": "bot", "startDateTime": stamp(LONG_AGO), "endDateTime": "2099-01-01T00:00:00Z", "hint": None}
+    password = {
+        "keyId": key,
+        "displayName": "bot",
+        "startDateTime": stamp(LONG_AGO),
+        "endDateTime": "2099-01-01T00:00:00Z",
+        "hint": None,
+    }
     app: Json = {
         "id": new_id(),
         "appId": world.settings.bot_client_id,
@@ -162,4 +201,7 @@ def _bot_app(world: World) -> None:
     }
     world.secrets[key] = world.settings.bot_client_secret
     publisher.applications.seed(app)
-    publisher.principals.seed(service_principal(app["appId"], app["displayName"]) | {"appOwnerOrganizationId": publisher.id})
+    publisher.principals.seed(
+        service_principal(app["appId"], app["displayName"])
+        | {"appOwnerOrganizationId": publisher.id}
+    )

@@ -62,7 +62,16 @@ def _users(_world: World, tenant: Tenant, value: Json) -> None:
                 _mailbox(user, item)
             elif key == "roles":
                 user.roles = {_role(role) for role in item}
-            elif key in {"enabled", "licensed", "mail", "authentication_policy", "aliases", "sign_in_error", "login_reply", "restricted"}:
+            elif key in {
+                "enabled",
+                "licensed",
+                "mail",
+                "authentication_policy",
+                "aliases",
+                "sign_in_error",
+                "login_reply",
+                "restricted",
+            }:
                 setattr(user, key, item)
             else:
                 raise Unknown(f"users.{key}")
@@ -99,7 +108,14 @@ def _expire(world: World, tenant: Tenant, value: Any) -> None:
     """Expire the secrets of the app with this ID."""
     app = _application(tenant, str(value))
     past = stamp(world.now() - timedelta(days=1))
-    tenant.applications.seed(app | {"passwordCredentials": [item | {"endDateTime": past} for item in app["passwordCredentials"]]})
+    tenant.applications.seed(
+        app
+        | {
+            "passwordCredentials": [
+                item | {"endDateTime": past} for item in app["passwordCredentials"]
+            ]
+        }
+    )
 
 
 def _application_patch(_world: World, tenant: Tenant, value: Json) -> None:
@@ -146,18 +162,31 @@ def _drop_app_roles(world: World, tenant: Tenant, value: Json) -> None:
 
     An empty list removes all of them.
     """
-    names = {role["id"]: role["value"] for roles in world.catalogue.roles.values() for role in roles}
+    names = {
+        role["id"]: role["value"] for roles in world.catalogue.roles.values() for role in roles
+    }
     for app_id, dropped in value.items():
         client = first(tenant.principals.written(), {"appId": app_id}) or {}
         for item in list(tenant.assignments.written()):
-            if item["principalId"] == client.get("id") and (not dropped or names.get(item["appRoleId"]) in dropped):
+            if item["principalId"] == client.get("id") and (
+                not dropped or names.get(item["appRoleId"]) in dropped
+            ):
                 tenant.assignments.drop(item["id"])
 
 
 SETTERS: Final[dict[str, Setter]] = {
-    **{name: _exchange(name) for name in ("smtp_auth_disabled", "outbound_policies", "outbound_rules", "remote_domains")},
-    **{name: _exchange(name) for name in ("transport_rules", "authentication_policies", "default_authentication_policy")},
-    **{name: _policy(name) for name in ("consent", "users_create_apps", "security_defaults", "app_management")},
+    **{
+        name: _exchange(name)
+        for name in ("smtp_auth_disabled", "outbound_policies", "outbound_rules", "remote_domains")
+    },
+    **{
+        name: _exchange(name)
+        for name in ("transport_rules", "authentication_policies", "default_authentication_policy")
+    },
+    **{
+        name: _policy(name)
+        for name in ("consent", "users_create_apps", "security_defaults", "app_management")
+    },
     **{name: _policy(name) for name in ("conditional_access", "consent_excludes")},
     "dehydrated": _dehydrated,
     "users": _users,

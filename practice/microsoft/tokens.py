@@ -101,8 +101,15 @@ class Keys:
             BadTokenError: when the token was not signed here or has expired.
         """
         try:
-            options: Any = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
-            claims: Json = jwt.decode(token, self._key.public_key(), algorithms=["RS256"], options=options)
+            options: Any = {
+                "verify_aud": False,
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+            }
+            claims: Json = jwt.decode(
+                token, self._key.public_key(), algorithms=["RS256"], options=options
+            )
         except jwt.PyJWTError as error:
             raise BadTokenError("not signed here") from error
         if claims.get("exp", 0) <= at.timestamp():

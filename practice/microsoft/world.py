@@ -107,7 +107,9 @@ class Organization:
 class Policies:
     """Directory policies that the documents ask a reader to check."""
 
-    consent: list[str] = field(default_factory=lambda: ["ManagePermissionGrantsForSelf.microsoft-user-default-recommended"])
+    consent: list[str] = field(
+        default_factory=lambda: ["ManagePermissionGrantsForSelf.microsoft-user-default-recommended"]
+    )
     users_create_apps: bool = True
     security_defaults: bool = False
     app_management: Json = field(default_factory=dict)
@@ -156,7 +158,12 @@ class Tenant:
 class World:
     """All tenants, with one lock and one clock."""
 
-    def __init__(self, journal: JournalPort, settings: SettingsPort, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        journal: JournalPort,
+        settings: SettingsPort,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self.lock = threading.RLock()
         self.journal, self.settings = journal, settings
         self.now = clock or (lambda: datetime.now(UTC))
@@ -176,7 +183,10 @@ class World:
     def tenant(self, name: str) -> Tenant | None:
         """Return the tenant with this ID or verified domain, or None."""
         wanted = name.lower()
-        return next((item for item in self.tenants.values() if wanted == item.id or wanted in item.domains), None)
+        return next(
+            (item for item in self.tenants.values() if wanted == item.id or wanted in item.domains),
+            None,
+        )
 
     def tenant_of(self, address: str) -> Tenant | None:
         """Return the tenant that owns the domain of an address, or None."""
@@ -219,7 +229,14 @@ class World:
 
 def first(objects: Iterable[Json], wanted: Json) -> Json | None:
     """Return the first object with all these values, or None; texts are compared without regard to case."""
-    return next((item for item in objects if all(_same(item.get(key), value) for key, value in wanted.items())), None)
+    return next(
+        (
+            item
+            for item in objects
+            if all(_same(item.get(key), value) for key, value in wanted.items())
+        ),
+        None,
+    )
 
 
 def _same(left: Any, right: Any) -> bool:

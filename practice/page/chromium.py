@@ -26,14 +26,28 @@ def _install(machine: Machine) -> str:
     if not apt:
         raise MissingError("no Chromium on this machine, and no apt-get to install it with")
     if not machine.root:
-        raise MissingError(f"no Chromium on this machine. Install it (Debian, Ubuntu: sudo apt-get install {' '.join(PACKAGES)})")
+        raise MissingError(
+            f"no Chromium on this machine. Install it (Debian, Ubuntu: sudo apt-get install {' '.join(PACKAGES)})"
+        )
     try:
         with alone(Path(__file__)):
             if not machine.find(*NAMES):
                 machine.run(apt, "update", "-qq", folder=ROOT)
-                machine.run(apt, "install", "-y", "-qq", *PACKAGES, folder=ROOT, DEBIAN_FRONTEND="noninteractive")
+                machine.run(
+                    apt,
+                    "install",
+                    "-y",
+                    "-qq",
+                    *PACKAGES,
+                    folder=ROOT,
+                    DEBIAN_FRONTEND="noninteractive",
+                )
     except MissingError as error:
-        raise MissingError(f"no Chromium on this machine, and it cannot be installed: {error}") from error
+        raise MissingError(
+            f"no Chromium on this machine, and it cannot be installed: {error}"
+        ) from error
     if found := machine.find(*NAMES):
         return found
-    raise MissingError(f"no Chromium on this machine, and {' and '.join(PACKAGES)} did not bring it")
+    raise MissingError(
+        f"no Chromium on this machine, and {' and '.join(PACKAGES)} did not bring it"
+    )

@@ -74,7 +74,11 @@ class Mouse:
 
     def card(self, title: str) -> Any:
         """Return the newest card with a button of this title."""
-        found = self.page.locator("#messages .cardbox").filter(has=self.page.locator(button(title))).last
+        found = (
+            self.page.locator("#messages .cardbox")
+            .filter(has=self.page.locator(button(title)))
+            .last
+        )
         found.wait_for(timeout=PATIENCE_MS)
         return found
 
@@ -100,7 +104,9 @@ class Mouse:
         """Return the same user in front of another page."""
         return type(self)(page, self.context, self.url)
 
-    def sign_in(self, account: str, decision: str = "Accept", look: Callable[[Any], None] = lambda _: None) -> None:
+    def sign_in(
+        self, account: str, decision: str = "Accept", look: Callable[[Any], None] = lambda _: None
+    ) -> None:
         """Go from the bot's page to Microsoft's pages and back.
 
         Choose an account on each page, then accept or decline. ``look`` is called with each page.
@@ -116,7 +122,9 @@ class Mouse:
 
     def sees(self, text: str) -> None:
         """Wait until the conversation contains this text."""
-        self.page.locator("#messages").get_by_text(text).locator("visible=true").last.wait_for(timeout=PATIENCE_MS)
+        self.page.locator("#messages").get_by_text(text).locator("visible=true").last.wait_for(
+            timeout=PATIENCE_MS
+        )
 
 
 @dataclass(slots=True)
@@ -173,7 +181,11 @@ class Keyboard(Mouse):
             at = self._settled(target, may_be_lost=bool(stop) or fresh, must_be_seen=bool(stop))
             if stop:  # before the first Tab the conversation may have scrolled to new messages
                 self.trouble += (
-                    [] if _seen(at) else [f"the focus cannot be seen on {at['name']!r}: ring {at['ring']}, in sight {at['hit']}"]
+                    []
+                    if _seen(at)
+                    else [
+                        f"the focus cannot be seen on {at['name']!r}: ring {at['ring']}, in sight {at['hit']}"
+                    ]
                 )
             elif at.get("lost") and not fresh:
                 self.trouble.append(f"the focus was lost on {self.page.url}")

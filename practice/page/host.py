@@ -63,7 +63,9 @@ class PracticeSpace:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         url = self._server.url
-        self.stack = SpaceStack(env={"PUBLIC_URL": url}, folder=self.folder, keep=True, page_url=url)
+        self.stack = SpaceStack(
+            env={"PUBLIC_URL": url}, folder=self.folder, keep=True, page_url=url
+        )
         self.stack.__enter__()
         self.ready = True
 
@@ -85,14 +87,24 @@ class PracticeSpace:
     def places(self) -> Places | None:
         """Return all addresses, or None until the cloud has written its certificate authority."""
         stack = self.stack
-        if self.stopping or stack is None or "web" not in stack.processes or not stack.ca_path.exists():
+        if (
+            self.stopping
+            or stack is None
+            or "web" not in stack.processes
+            or not stack.ca_path.exists()
+        ):
             return None
-        return Places(self._server.url, f"http://127.0.0.1:{stack.ports.web}", stack.cloud_url, stack.ca_path)
+        return Places(
+            self._server.url, f"http://127.0.0.1:{stack.ports.web}", stack.cloud_url, stack.ca_path
+        )
 
     def shown(self) -> list[Json]:
         """Return the processes as the page shows them."""
         found = tuple(self.stack.processes.items()) if self.stack else ()
-        return [{"name": name, "state": self._state(process), "pid": _pid(process)} for name, process in found]
+        return [
+            {"name": name, "state": self._state(process), "pid": _pid(process)}
+            for name, process in found
+        ]
 
     def kill(self, name: str) -> None:
         """Kill a process and all its children with SIGKILL, as in a crash, then start it again.

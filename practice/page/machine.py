@@ -42,11 +42,21 @@ class Machine:
         """
         env = os.environ | {"PATH": f"{self.python.parent}{os.pathsep}{self.path}"} | more
         try:
-            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)  # noqa: S603 - our own command lines
+            done = subprocess.run(  # noqa: S603
+                command,
+                cwd=folder,
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_S,
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise MissingError(f"{' '.join(command)}: {error}") from error
         if done.returncode:
-            raise MissingError(f"{' '.join(command)} did not work:\n{(done.stderr or done.stdout).strip()[-1500:]}")
+            raise MissingError(
+                f"{' '.join(command)} did not work:\n{(done.stderr or done.stdout).strip()[-1500:]}"
+            )
 
 
 @contextlib.contextmanager

@@ -45,7 +45,11 @@ def drawn(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: str)
     last = inward[-1]["message_id"] if inward else ""
     copies = [copy for copy in inward if copy["message_id"] == last]
     stations = [*_inward(copies, log, tasks, forwarding), _answer(log, mail)]
-    lines = sorted((*(_line(copy) for copy in mail), *(_logged(entry) for entry in log)), key=lambda line: line.at, reverse=True)
+    lines = sorted(
+        (*(_line(copy) for copy in mail), *(_logged(entry) for entry in log)),
+        key=lambda line: line.at,
+        reverse=True,
+    )
     return {
         "stations": [asdict(station) for station in stations],
         "lines": [asdict(line) for line in lines[:LINES]],
@@ -56,12 +60,19 @@ def drawn(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: str)
 
 
 def _from_outside(copy: Json) -> bool:
-    return not str(copy["sender"]).startswith("postmaster@") and not str(copy["subject"]).startswith("Re:")
+    return not str(copy["sender"]).startswith("postmaster@") and not str(
+        copy["subject"]
+    ).startswith("Re:")
 
 
-def _inward(copies: list[Json], log: list[Json], tasks: list[Json], forwarding: str) -> list[Station]:
+def _inward(
+    copies: list[Json], log: list[Json], tasks: list[Json], forwarding: str
+) -> list[Station]:
     if not copies:
-        return [Station("customer", note="not yet"), *(Station(name) for name in ("mailbox", "forward", "connect", "agent"))]
+        return [
+            Station("customer", note="not yet"),
+            *(Station(name) for name in ("mailbox", "forward", "connect", "agent")),
+        ]
     first, places = copies[0], {copy["place"]: copy for copy in copies}
     at = str(first["at"])
     customer = Station("customer", "ok", "wrote", at)
@@ -84,21 +95,37 @@ def _forward(places: dict[str, Json], forwarding: str) -> Station:
         return Station("forward", "ok", "passed on", places["connect"]["at"])
     if "internet" in places:
         return Station(
-            "forward", "wrong", "another address", places["internet"]["at"], f"went to {places['internet']['owner']}, not to {forwarding}"
+            "forward",
+            "wrong",
+            "another address",
+            places["internet"]["at"],
+            f"went to {places['internet']['owner']}, not to {forwarding}",
         )
-    return Station("forward", "wrong", "not set", reply="The mailbox forwards to no address outside.")
+    return Station(
+        "forward", "wrong", "not set", reply="The mailbox forwards to no address outside."
+    )
 
 
 def _beyond(first: Json, log: list[Json], tasks: list[Json]) -> tuple[Station, Station]:
     """Return Webex Connect and the agent, for a mail that left the mailbox."""
     took = [
-        entry for entry in log if entry["direction"] == "inbound" and entry["subject"] == first["subject"] and entry["at"] >= first["at"]
+        entry
+        for entry in log
+        if entry["direction"] == "inbound"
+        and entry["subject"] == first["subject"]
+        and entry["at"] >= first["at"]
     ]
     if not took:
         return Station("connect"), Station("agent")
     seen = took[-1]
     if seen["code"] != TAKEN:
-        return Station("connect", "wrong", "starts no flow", seen["at"], f"{seen['code']} {seen['description']}"), Station("agent")
+        return Station(
+            "connect",
+            "wrong",
+            "starts no flow",
+            seen["at"],
+            f"{seen['code']} {seen['description']}",
+        ), Station("agent")
     mine = [task for task in tasks if task["message_id"] == first["message_id"]]
     note = "answered" if mine and mine[-1]["status"] == "completed" else "has the task"
     return Station("connect", "ok", "task created", seen["at"]), Station(
@@ -116,7 +143,9 @@ def _answer(log: list[Json], mail: list[Json]) -> Station:
         return Station("answer", "wrong", "stops here", last["at"], copies[-1]["note"])
     if last["code"] == SENT:
         return Station("answer", "ok", "left by SMTP", last["at"])
-    return Station("answer", "wrong", "stops here", last["at"], f"{last['code']} {last['description']}")
+    return Station(
+        "answer", "wrong", "stops here", last["at"], f"{last['code']} {last['description']}"
+    )
 
 
 def _stopped(inward: list[Json]) -> int:
@@ -132,18 +161,27 @@ def _stopped(inward: list[Json]) -> int:
 def _line(copy: Json) -> Line:
     subject, place = copy["subject"] or "(no subject)", copy["place"]
     if place == "mailbox":
-        return Line(copy["at"], good=True, text=f"{subject}: delivered to {copy['owner']}, a copy stays")
+        return Line(
+            copy["at"], good=True, text=f"{subject}: delivered to {copy['owner']}, a copy stays"
+        )
     if place == "connect":
         return Line(copy["at"], good=True, text=f"{subject}: passed on to Webex Connect")
     if place == "internet":
         return Line(copy["at"], good=True, text=f"{subject}: left for {copy['owner']}")
     return Line(
-        copy["at"], good=False, text=f"{subject}: {'stopped at forwarding' if place == 'rejected' else 'not delivered'}", reply=copy["note"]
+        copy["at"],
+        good=False,
+        text=f"{subject}: {'stopped at forwarding' if place == 'rejected' else 'not delivered'}",
+        reply=copy["note"],
     )
 
 
 def _logged(entry: Json) -> Line:
-    what = "Webex Connect sends the answer" if entry["direction"] == "outbound" else "Webex Connect takes it"
+    what = (
+        "Webex Connect sends the answer"
+        if entry["direction"] == "outbound"
+        else "Webex Connect takes it"
+    )
     return Line(
         entry["at"],
         good=entry["code"] in {TAKEN, SENT},

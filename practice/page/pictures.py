@@ -20,7 +20,10 @@ MASKS: Final = (
     (r"\b20\d\d-\d\d-\d\d(?= )", "2026-11-24"),
     (r"\b\d\d:\d\d:\d\d(?!\d)", "10:42:07"),
     (r"(?<![\d:])\d\d:\d\d(?![\d:])", "10:42"),
-    (r"\b\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)[a-z]* \d{4}\b", "24 Nov 2027"),
+    (
+        r"\b\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)[a-z]* \d{4}\b",
+        "24 Nov 2027",
+    ),
     (r"\b\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b", "24 Nov"),
     (r"\b\d+ minutes?\b", "12 minutes"),
     (r"\b(localhost|127\.0\.0\.1):\d{4,5}\b", "$1:8443"),

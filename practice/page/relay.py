@@ -39,7 +39,9 @@ def client(ca_path: Path) -> httpx.Client:
 
     It trusts only the practice authority.
     """
-    return httpx.Client(verify=ssl.create_default_context(cafile=str(ca_path)), trust_env=False, timeout=PATIENCE_S)
+    return httpx.Client(
+        verify=ssl.create_default_context(cafile=str(ca_path)), trust_env=False, timeout=PATIENCE_S
+    )
 
 
 def close(ca_path: Path) -> None:
@@ -66,19 +68,32 @@ def _pass_on(places: Places, url: str) -> flask.Response:
     asked = flask.request
     headers = [(name, value) for name, value in asked.headers if name.lower() not in NOT_PASSED]
     try:
-        answer = client(places.ca_path).request(asked.method, url, headers=headers, content=asked.get_data())
+        answer = client(places.ca_path).request(
+            asked.method, url, headers=headers, content=asked.get_data()
+        )
     except httpx.HTTPError:
         return flask.Response(_away(), 502, mimetype="text/html")
     body = answer.content
     if answer.headers.get("content-type", "").startswith("text/html"):
         body = _practised(answer.text, places).encode()
-    kept = [(name, _led(value, places) if name.lower() == "location" else value) for name, value in answer.headers.multi_items()]
-    return flask.Response(body, answer.status_code, [(name, value) for name, value in kept if name.lower() not in NOT_PASSED])
+    kept = [
+        (name, _led(value, places) if name.lower() == "location" else value)
+        for name, value in answer.headers.multi_items()
+    ]
+    return flask.Response(
+        body,
+        answer.status_code,
+        [(name, value) for name, value in kept if name.lower() not in NOT_PASSED],
+    )
 
 
 def _led(url: str, places: Places) -> str:
     """Return a URL of the cloud as the browser reaches it."""
-    return f"{places.page}{CLOUD}/{url.removeprefix(places.cloud + '/')}" if url.startswith(f"{places.cloud}/") else url
+    return (
+        f"{places.page}{CLOUD}/{url.removeprefix(places.cloud + '/')}"
+        if url.startswith(f"{places.cloud}/")
+        else url
+    )
 
 
 def _practised(html: str, places: Places) -> str:

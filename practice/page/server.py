@@ -53,7 +53,9 @@ class PageServer(ThreadedWSGIServer):
 
     def start(self) -> None:
         """Serve in a thread."""
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="page", daemon=True).start()
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="page", daemon=True
+        ).start()
 
     def stop(self) -> None:
         """Stop serving and free the port."""

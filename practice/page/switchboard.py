@@ -68,7 +68,9 @@ class Switchboard:
 
 
 def _call(places: Places, method: str, path: str, body: Json | None = None) -> Json:
-    answer = relay.client(places.ca_path).request(method, f"{places.cloud}/practice/{path}", json={} if method == "POST" else body)
+    answer = relay.client(places.ca_path).request(
+        method, f"{places.cloud}/practice/{path}", json={} if method == "POST" else body
+    )
     if answer.is_error:
         raise httpx.HTTPStatusError(_words(answer), request=answer.request, response=answer)
     found: Json = answer.json()

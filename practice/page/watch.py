@@ -60,7 +60,10 @@ class Watch:
         found = _get(places, f"webex/messages?after={self._change}")
         if found["items"]:
             self._change = max(int(message["change"]) for message in found["items"])
-            slim = [{key: value for key, value in message.items() if key != "history"} for message in found["items"]]
+            slim = [
+                {key: value for key, value in message.items() if key != "history"}
+                for message in found["items"]
+            ]
             yield _event("messages", slim)
 
     def _clouds(self, places: Places) -> Iterator[str]:
@@ -69,9 +72,15 @@ class Watch:
             self._entries = int(fresh[-1]["number"])
             self._journal.extend(entry for entry in fresh if entry["service"] != "webex")
         app, tenant = _get(places, "connect/app"), _get(places, "tenants/contoso.com")
-        yield from self._tell("clouds", {"app": app, "tenant": tenant, "journal": self._journal[-60:]})
-        mail, log, tasks = (_get(places, path)["items"] for path in ("mail", "connect/log", "agent/tasks"))
-        yield from self._tell("way", mail_path.drawn(mail, log, tasks, str(app["forwarding_address"])))
+        yield from self._tell(
+            "clouds", {"app": app, "tenant": tenant, "journal": self._journal[-60:]}
+        )
+        mail, log, tasks = (
+            _get(places, path)["items"] for path in ("mail", "connect/log", "agent/tasks")
+        )
+        yield from self._tell(
+            "way", mail_path.drawn(mail, log, tasks, str(app["forwarding_address"]))
+        )
         yield from self._tell("weather", _get(places, "health"))
 
     def _tell(self, name: str, value: Any) -> Iterator[str]:

@@ -50,7 +50,9 @@ class Space:
         app.add_url_rule("/practice/events", view_func=self.events)
         app.add_url_rule("/practice/kill/<name>", view_func=self.kill, methods=["POST"])
         app.add_url_rule("/practice/form", view_func=self.form)
-        app.add_url_rule("/practice/switch/<name>/<any(on, off):way>", view_func=self.switch, methods=["POST"])
+        app.add_url_rule(
+            "/practice/switch/<name>/<any(on, off):way>", view_func=self.switch, methods=["POST"]
+        )
         app.add_url_rule("/practice/switch/off", view_func=self.all_off, methods=["POST"])
         app.add_url_rule("/practice/api/<path:path>", view_func=self.api, methods=METHODS)
         app.add_url_rule(f"{relay.CLOUD}/<path:path>", view_func=self.cloud, methods=METHODS)
@@ -78,12 +80,20 @@ class Space:
     def config(self) -> Answer:
         """Return the configuration that the page needs at its start."""
         places = self._host.places
-        return flask.jsonify({"cloud": places.cloud if places else "", "commands": commands.known(), "ready": self._host.ready})
+        return flask.jsonify(
+            {
+                "cloud": places.cloud if places else "",
+                "commands": commands.known(),
+                "ready": self._host.ready,
+            }
+        )
 
     def events(self) -> Answer:
         """Return all changes as Server-Sent Events."""
         return flask.Response(
-            Watch(self._host, self._switches).stream(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"}
+            Watch(self._host, self._switches).stream(),
+            mimetype="text/event-stream",
+            headers={"Cache-Control": "no-store"},
         )
 
     def kill(self, name: str) -> tuple[Answer, int]:
@@ -100,7 +110,9 @@ class Space:
 
     def switch(self, name: str, way: str) -> Answer:
         """Turn a fault on or off."""
-        return self._with(lambda places: flask.jsonify(self._switches.turn(places, name, on=way == "on")))
+        return self._with(
+            lambda places: flask.jsonify(self._switches.turn(places, name, on=way == "on"))
+        )
 
     def all_off(self) -> Answer:
         """Turn all faults off."""
@@ -134,11 +146,15 @@ class Space:
         asked = flask.request
         host, port = urlsplit(f"//{asked.host}").hostname, urlsplit(f"//{asked.host}").port
         if host not in {"127.0.0.1", "localhost"}:
-            return flask.Response("This is a practice space on 127.0.0.1.", 403, mimetype="text/plain")
+            return flask.Response(
+                "This is a practice space on 127.0.0.1.", 403, mimetype="text/plain"
+            )
         origin = asked.headers.get("Origin")
         ours = {f"http://127.0.0.1:{port}", f"http://localhost:{port}"}
         if asked.path.startswith("/practice/") and origin is not None and origin not in ours:
-            return flask.Response("Only the practice space's own page may do this.", 403, mimetype="text/plain")
+            return flask.Response(
+                "Only the practice space's own page may do this.", 403, mimetype="text/plain"
+            )
         return None
 
 
@@ -150,8 +166,16 @@ def _control(places: Places, path: str) -> Answer:
             asked.method, f"{places.cloud}/practice/{path}", params=asked.args.to_dict(), json=body
         )
     except httpx.HTTPError as error:
-        return flask.Response(json.dumps({"error": f"the practice cloud does not answer: {error}"}), 502, mimetype="application/json")
-    kept = {name: answer.headers[name] for name in ("content-type", "content-disposition") if name in answer.headers}
+        return flask.Response(
+            json.dumps({"error": f"the practice cloud does not answer: {error}"}),
+            502,
+            mimetype="application/json",
+        )
+    kept = {
+        name: answer.headers[name]
+        for name in ("content-type", "content-disposition")
+        if name in answer.headers
+    }
     return flask.Response(answer.content, answer.status_code, kept)
 
 

@@ -34,7 +34,10 @@ class Access:
         """
         scheme, _, token = flask.request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or token.strip() != self._bot_token:
-            raise WebexError(401, "The request requires a valid access token set in the Authorization request header.")
+            raise WebexError(
+                401,
+                "The request requires a valid access token set in the Authorization request header.",
+            )
         flask.g.actor = self._world.bot
         flask.request.environ["practice.who"] = self._world.bot.email
 
@@ -85,7 +88,9 @@ def needed(values: dict[str, Any], *keys: str) -> None:
         raise bad(f"{', '.join(missing)} must not be empty")
 
 
-def page(records: Sequence[T], shape: Callable[[T], dict[str, Any]], largest: int = DEFAULT_PAGE) -> flask.Response:
+def page(
+    records: Sequence[T], shape: Callable[[T], dict[str, Any]], largest: int = DEFAULT_PAGE
+) -> flask.Response:
     """Return a list in pages of ``max``, with a Link header to the next page.
 
     Raises:

@@ -34,7 +34,17 @@ ELEMENTS: dict[str, tuple[str, ...]] = {
     "Action.ToggleVisibility": ("targetElements",),
     "AdaptiveCard": (),
 }
-NESTED = ("body", "items", "columns", "inlines", "images", "actions", "card", "selectAction", "inlineAction")
+NESTED = (
+    "body",
+    "items",
+    "columns",
+    "inlines",
+    "images",
+    "actions",
+    "card",
+    "selectAction",
+    "inlineAction",
+)
 
 Json = dict[str, Any]
 
@@ -109,7 +119,9 @@ def _schema_faults(card: Json) -> Iterator[str]:
     yield f"at {where or 'the root'}: {worst.message[:300]}"
 
 
-def buttons(card: Json, inherited: tuple[Json, ...] = ()) -> Iterator[tuple[Json, tuple[Json, ...]]]:
+def buttons(
+    card: Json, inherited: tuple[Json, ...] = ()
+) -> Iterator[tuple[Json, tuple[Json, ...]]]:
     """Yield every action with the inputs that a press of it collects.
 
     These are the inputs of its own card and of the cards around it.

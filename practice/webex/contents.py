@@ -42,7 +42,10 @@ class Contents:
 
     def posted(self, files: list[FileStorage]) -> list[str]:
         """Store the files of a form and return their URLs."""
-        return [self._keep(Content(each.filename or "file", each.mimetype, each.read())) for each in files]
+        return [
+            self._keep(Content(each.filename or "file", each.mimetype, each.read()))
+            for each in files
+        ]
 
     def said(self, files: list[Any]) -> list[str]:
         """Store files that a person sends as ``{name, type, base64}``; a URL is returned as it is."""
@@ -53,7 +56,9 @@ class Contents:
         address = _address(content_id)
         with self._world.lock:
             seen = any(
-                address in each.files and not each.deleted and sees(self._world, access.actor(), each)
+                address in each.files
+                and not each.deleted
+                and sees(self._world, access.actor(), each)
                 for each in self._world.messages.values()
             )
         if not seen:
@@ -81,6 +86,8 @@ def _address(content_id: str) -> str:
 
 def _content(file: Any) -> Content:
     try:
-        return Content(str(file["name"]), str(file["type"]), base64.b64decode(file["base64"], validate=True))
+        return Content(
+            str(file["name"]), str(file["type"]), base64.b64decode(file["base64"], validate=True)
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise bad("a file is {name, type, base64}") from error

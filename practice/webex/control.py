@@ -30,9 +30,21 @@ Json = dict[str, Any]
 class Control:
     """Actions of people: write a message, press a button, and see what their client shows."""
 
-    def __init__(self, posting: Posting, pressing: Pressing, events: Events, journal: Journal, contents: Contents) -> None:
+    def __init__(
+        self,
+        posting: Posting,
+        pressing: Pressing,
+        events: Events,
+        journal: Journal,
+        contents: Contents,
+    ) -> None:
         self._contents = contents
-        self._posting, self._pressing, self._events, self._journal = posting, pressing, events, journal
+        self._posting, self._pressing, self._events, self._journal = (
+            posting,
+            pressing,
+            events,
+            journal,
+        )
         self._world = posting.world
 
     def register(self, pages: flask.Blueprint) -> None:
@@ -86,7 +98,13 @@ class Control:
         body = _body()
         with self._world.lock:
             like = self._person({"as": body.get("like")})
-            return flask.jsonify(shapes.person(self._world.add(Person(str(body["email"]), str(body["email"]), like.org_id, like.type))))
+            return flask.jsonify(
+                shapes.person(
+                    self._world.add(
+                        Person(str(body["email"]), str(body["email"]), like.org_id, like.type)
+                    )
+                )
+            )
 
     def delete(self) -> flask.Response:
         """Delete a message as its author: ``{message_id}``."""
@@ -106,11 +124,19 @@ class Control:
             people = [self._person({"as": email}) for email in body.get("members") or []]
             if not people or not body.get("name"):
                 raise bad("a space needs a name and members")
-            room = Room(str(body["name"]), "group", people[0].id, people[0].org_id, bool(body.get("announcement_only")))
+            room = Room(
+                str(body["name"]),
+                "group",
+                people[0].id,
+                people[0].org_id,
+                bool(body.get("announcement_only")),
+            )
             self._world.rooms[room.id] = room
             for person in [*people, *([self._world.bot] if body.get("bot", True) else [])]:
                 self._events.membership(self._world.join(room, person), "created", people[0])
-            self._journal.write(people[0].email, "webex", "room.create", room.id, None, {"title": room.title})
+            self._journal.write(
+                people[0].email, "webex", "room.create", room.id, None, {"title": room.title}
+            )
             return flask.jsonify(shapes.room(self._world, room, people[0]))
 
     def join(self) -> flask.Response:
@@ -127,7 +153,9 @@ class Control:
         body = _body()
         with self._world.lock:
             person = self._person(body)
-            membership = self._world.membership(self._room(person, str(body.get("room"))).id, person.id)
+            membership = self._world.membership(
+                self._room(person, str(body.get("room"))).id, person.id
+            )
             if membership is None:
                 raise WebexError(404, "not in this room")
             self._events.membership(membership, "deleted", person)
@@ -140,26 +168,43 @@ class Control:
         Wait up to ``wait`` seconds for a change.
         """
         asked = flask.request.args
-        after, deadline = int(asked.get("after", 0)), time.monotonic() + min(float(asked.get("wait", 0)), LONGEST_WAIT_S)
+        after, deadline = (
+            int(asked.get("after", 0)),
+            time.monotonic() + min(float(asked.get("wait", 0)), LONGEST_WAIT_S),
+        )
         with self._world.changed:
             while True:
                 found = self._changed_since(after)
                 left = deadline - time.monotonic()
                 if found or left <= 0:
-                    items = [self._shown(message) for message in sorted(found, key=lambda each: each.change)]
+                    items = [
+                        self._shown(message)
+                        for message in sorted(found, key=lambda each: each.change)
+                    ]
                     return flask.jsonify({"items": items, "change": self._world.changes})
                 self._world.changed.wait(left)
 
     def people(self) -> flask.Response:
         """Return all people."""
         with self._world.lock:
-            return flask.jsonify({"items": [shapes.person(person) for person in self._world.people.values()]})
+            return flask.jsonify(
+                {"items": [shapes.person(person) for person in self._world.people.values()]}
+            )
 
     def webhooks(self) -> flask.Response:
         """Return all webhooks, without their secrets."""
         with self._world.lock:
-            shown = [shapes.webhook(hook) | {"failures": len(hook.failures)} for hook in self._world.webhooks.values()]
-        return flask.jsonify({"items": [{key: value for key, value in hook.items() if key != "secret"} for hook in shown]})
+            shown = [
+                shapes.webhook(hook) | {"failures": len(hook.failures)}
+                for hook in self._world.webhooks.values()
+            ]
+        return flask.jsonify(
+            {
+                "items": [
+                    {key: value for key, value in hook.items() if key != "secret"} for hook in shown
+                ]
+            }
+        )
 
     def options(self) -> flask.Response:
         """Show or change the switches of :class:`practice.webex.world.Options`."""
@@ -171,7 +216,12 @@ class Control:
         return flask.jsonify(dataclasses.asdict(self._world.options))
 
     def _say_direct(self, person: Person, body: Json) -> Message:
-        sent = {"toPersonId": self._world.bot.id, "text": body.get("text"), "files": body.get("files"), "parentId": self._root(body)}
+        sent = {
+            "toPersonId": self._world.bot.id,
+            "text": body.get("text"),
+            "files": body.get("files"),
+            "parentId": self._root(body),
+        }
         return self._posting.create(person, sent)
 
     def _say_in(self, person: Person, room: Room, body: Json) -> Message:
@@ -181,13 +231,25 @@ class Control:
         section 1).
         """
         if not body.get("mention"):
-            sent = {"roomId": room.id, "text": body.get("text"), "files": body.get("files"), "parentId": self._root(body)}
+            sent = {
+                "roomId": room.id,
+                "text": body.get("text"),
+                "files": body.get("files"),
+                "parentId": self._root(body),
+            }
             return self._posting.create(person, sent)
         bot, text = self._world.bot, str(body.get("text") or "")
         if self._world.membership(room.id, bot.id) is None:
             raise WebexError(422, "the bot is not in this space: a client offers no mention of it")
-        said = Version(f"{bot.first_name} {text}", "", f"<p>{mark(bot)} {html.escape(text, quote=False)}</p>", mentioned=(bot.id,))
-        return self._posting.publish(person, Message(room.id, person.id, [said], self._root(body), tuple(body["files"])))
+        said = Version(
+            f"{bot.first_name} {text}",
+            "",
+            f"<p>{mark(bot)} {html.escape(text, quote=False)}</p>",
+            mentioned=(bot.id,),
+        )
+        return self._posting.publish(
+            person, Message(room.id, person.id, [said], self._root(body), tuple(body["files"]))
+        )
 
     def _root(self, body: Json) -> str:
         """Return the ID of the thread's first message, which a client names when it answers in a thread."""
@@ -225,11 +287,35 @@ class Control:
         """Return a message as a client shows it, with its history."""
         room, said = self._world.rooms[message.room_id], message.current
         to = [self._world.people[each.person_id].email for each in self._world.members(room.id)]
-        history = [{"at": each.at, "text": each.text, "card": each.card} for each in message.versions]
-        shown = {"id": message.id, "change": message.change, "room": room.title or "direct", "roomId": room.id, "roomType": room.type}
-        shown |= {"from": self._world.people[message.person_id].email, "members": to, "parentId": message.parent_id}
-        shown |= {"text": said.text, "markdown": said.markdown, "html": said.html, "card": said.card, "files": list(message.files)}
-        return {**shown, "edits": len(message.versions) - 1, "history": history, "deleted": message.deleted, "created": message.created}
+        history = [
+            {"at": each.at, "text": each.text, "card": each.card} for each in message.versions
+        ]
+        shown = {
+            "id": message.id,
+            "change": message.change,
+            "room": room.title or "direct",
+            "roomId": room.id,
+            "roomType": room.type,
+        }
+        shown |= {
+            "from": self._world.people[message.person_id].email,
+            "members": to,
+            "parentId": message.parent_id,
+        }
+        shown |= {
+            "text": said.text,
+            "markdown": said.markdown,
+            "html": said.html,
+            "card": said.card,
+            "files": list(message.files),
+        }
+        return {
+            **shown,
+            "edits": len(message.versions) - 1,
+            "history": history,
+            "deleted": message.deleted,
+            "created": message.created,
+        }
 
 
 def _body() -> Json:

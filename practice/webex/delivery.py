@@ -30,14 +30,28 @@ def signature(secret: str, body: bytes) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
 
 
-def envelope(hook: Webhook, owner: Person, event: tuple[str, str], actor_id: str, data: dict[str, Any]) -> dict[str, Any]:
+def envelope(
+    hook: Webhook, owner: Person, event: tuple[str, str], actor_id: str, data: dict[str, Any]
+) -> dict[str, Any]:
     """Return the payload around ``data``, which has IDs only.
 
     ``event`` is the actual resource and event, even if the webhook subscribes to all.
     """
-    told = {"id": hook.id, "name": hook.name, "targetUrl": hook.target_url, "resource": event[0], "event": event[1]}
+    told = {
+        "id": hook.id,
+        "name": hook.name,
+        "targetUrl": hook.target_url,
+        "resource": event[0],
+        "event": event[1],
+    }
     told |= {"filter": hook.filter} if hook.filter else {}
-    told |= {"orgId": owner.org_id, "createdBy": owner.id, "appId": APP_ID, "ownedBy": "creator", "status": "active"}
+    told |= {
+        "orgId": owner.org_id,
+        "createdBy": owner.id,
+        "appId": APP_ID,
+        "ownedBy": "creator",
+        "status": "active",
+    }
     return {**told, "created": hook.created, "actorId": actor_id, "data": data}
 
 
@@ -47,7 +61,9 @@ class Delivery:
     def __init__(self, world: World, journal: Journal, threads: int = 8) -> None:
         self._world, self._journal = world, journal
         self._pool = ThreadPoolExecutor(threads, "webhook")
-        self._client = httpx.Client(timeout=10, trust_env=False, limits=httpx.Limits(max_connections=threads))
+        self._client = httpx.Client(
+            timeout=10, trust_env=False, limits=httpx.Limits(max_connections=threads)
+        )
 
     def send(self, hook: Webhook, payload: dict[str, Any]) -> None:
         """Queue one notification, and as many copies as the options ask for."""
@@ -64,7 +80,11 @@ class Delivery:
     def _deliver(self, hook: Webhook, body: bytes) -> None:
         time.sleep(self._world.options.delivery_delay_s)
         for pause in (*PAUSES_S, None):
-            if hook.status != "active" or hook.id not in self._world.webhooks or self._post(hook, body):
+            if (
+                hook.status != "active"
+                or hook.id not in self._world.webhooks
+                or self._post(hook, body)
+            ):
                 return
             self._failed(hook)
             if pause is not None:
@@ -77,7 +97,13 @@ class Delivery:
         started, status = time.monotonic(), 0
         with contextlib.suppress(httpx.HTTPError, RuntimeError):
             status = self._client.post(hook.target_url, content=body, headers=headers).status_code
-        self._journal.call("webex", "NOTIFY", f"{hook.target_url} {hook.resource}:{hook.event}", status, time.monotonic() - started)
+        self._journal.call(
+            "webex",
+            "NOTIFY",
+            f"{hook.target_url} {hook.resource}:{hook.event}",
+            status,
+            time.monotonic() - started,
+        )
         return 200 <= status < 300  # noqa: PLR2004 - any 2xx
 
     def _failed(self, hook: Webhook) -> None:
@@ -94,4 +120,6 @@ class Delivery:
             on_probation = hook.disabled_at is not None and now - hook.disabled_at < WINDOW_S
             if hook.status == "active" and (on_probation or len(hook.failures) >= MOST_FAILURES):
                 hook.status, hook.disabled_at = "inactive", now
-                self._journal.write("webex", "webex", "webhook.disable", hook.id, "active", "inactive")
+                self._journal.write(
+                    "webex", "webex", "webhook.disable", hook.id, "active", "inactive"
+                )

@@ -17,7 +17,12 @@ class DirectoryRoutes:
     """People, Rooms and Memberships APIs for the account of the token."""
 
     def __init__(self, posting: Posting, events: Events, journal: Journal) -> None:
-        self._posting, self._world, self._events, self._journal = posting, posting.world, events, journal
+        self._posting, self._world, self._events, self._journal = (
+            posting,
+            posting.world,
+            events,
+            journal,
+        )
 
     def register(self, pages: flask.Blueprint) -> None:
         """Add the routes."""
@@ -28,13 +33,19 @@ class DirectoryRoutes:
         pages.add_url_rule("/rooms/<room_id>", view_func=self.room, methods=["GET"])
         pages.add_url_rule("/memberships", view_func=self.memberships, methods=["GET"])
         pages.add_url_rule("/memberships", view_func=self.join, methods=["POST"])
-        pages.add_url_rule("/memberships/<membership_id>", view_func=self.membership, methods=["GET"])
+        pages.add_url_rule(
+            "/memberships/<membership_id>", view_func=self.membership, methods=["GET"]
+        )
         pages.add_url_rule("/memberships/<membership_id>", view_func=self.leave, methods=["DELETE"])
 
     def people(self) -> flask.Response:
         """Return people by email, display name or IDs; only an administrator could list all people."""
         asked = flask.request.args
-        email, name, ids = asked.get("email", "").lower(), asked.get("displayName", "").lower(), asked.get("id", "")
+        email, name, ids = (
+            asked.get("email", "").lower(),
+            asked.get("displayName", "").lower(),
+            asked.get("id", ""),
+        )
         if not (email or name or ids):
             raise bad("Email or displayName should be specified.")
         with self._world.lock:
@@ -58,7 +69,11 @@ class DirectoryRoutes:
         """Return the rooms of this account."""
         kind = flask.request.args.get("type")
         with self._world.lock:
-            mine = [room for room in self._world.rooms.values() if self._world.membership(room.id, actor().id)]
+            mine = [
+                room
+                for room in self._world.rooms.values()
+                if self._world.membership(room.id, actor().id)
+            ]
             return access.page([room for room in mine if kind in {None, room.type}], self._shown)
 
     def create_room(self) -> flask.Response:
@@ -68,7 +83,9 @@ class DirectoryRoutes:
         with self._world.lock:
             room = Room(str(body["title"]), "group", actor().id, actor().org_id)
             self._world.rooms[room.id] = room
-            self._journal.write(actor().email, "webex", "room.create", room.id, None, {"title": room.title})
+            self._journal.write(
+                actor().email, "webex", "room.create", room.id, None, {"title": room.title}
+            )
             self._events.membership(self._world.join(room, actor()), "created", actor())
             return flask.jsonify(self._shown(room))
 
@@ -85,10 +102,18 @@ class DirectoryRoutes:
             raise bad("roomId is required with personId or personEmail")
         with self._world.lock:
             if not room_id:
-                found = [each for each in self._world.memberships.values() if each.person_id == actor().id]
+                found = [
+                    each
+                    for each in self._world.memberships.values()
+                    if each.person_id == actor().id
+                ]
             else:
                 found = list(self._world.members(self._posting.room(actor(), room_id).id))
-            found = [each for each in found if not person or person & {each.person_id, self._world.people[each.person_id].email}]
+            found = [
+                each
+                for each in found
+                if not person or person & {each.person_id, self._world.people[each.person_id].email}
+            ]
             return access.page(found, lambda each: shapes.membership(self._world, each))
 
     def join(self) -> flask.Response:
@@ -97,7 +122,9 @@ class DirectoryRoutes:
         access.needed(body, "roomId")
         with self._world.lock:
             room = self._posting.room(actor(), str(body["roomId"]))
-            person = self._invited(str(body.get("personId") or ""), str(body.get("personEmail") or "").lower())
+            person = self._invited(
+                str(body.get("personId") or ""), str(body.get("personEmail") or "").lower()
+            )
             if room.type == "direct":
                 raise bad("Nobody can be added to a 1:1 room")
             if self._world.membership(room.id, person.id):

@@ -19,7 +19,11 @@ class WebexError(Exception):
 def answer(error: WebexError) -> flask.Response:
     """Return the error as JSON."""
     tracking_id = f"ROUTER_{str(uuid.uuid4()).upper()}"
-    body = {"message": error.message, "errors": [{"description": error.message}], "trackingId": tracking_id}
+    body = {
+        "message": error.message,
+        "errors": [{"description": error.message}],
+        "trackingId": tracking_id,
+    }
     response = flask.jsonify(body)
     response.status_code = error.status
     response.headers["TrackingID"] = tracking_id

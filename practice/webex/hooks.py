@@ -36,7 +36,10 @@ class WebhookRoutes:
     def subscriptions(self) -> flask.Response:
         """Return this account's webhooks."""
         with self._world.lock:
-            return access.page([each for each in self._world.webhooks.values() if each.owner_id == actor().id], shapes.webhook)
+            return access.page(
+                [each for each in self._world.webhooks.values() if each.owner_id == actor().id],
+                shapes.webhook,
+            )
 
     def subscribe(self) -> flask.Response:
         """Create a webhook."""
@@ -44,7 +47,13 @@ class WebhookRoutes:
         access.needed(body, "name", "targetUrl", "resource", "event")
         _check_target(str(body["targetUrl"]))
         _check_subscription(body)
-        hook = Webhook(str(body["name"]), str(body["targetUrl"]), str(body["resource"]), str(body["event"]), actor().id)
+        hook = Webhook(
+            str(body["name"]),
+            str(body["targetUrl"]),
+            str(body["resource"]),
+            str(body["event"]),
+            actor().id,
+        )
         hook.filter, hook.secret = str(body.get("filter") or ""), str(body.get("secret") or "")
         with self._world.lock:
             self._world.webhooks[hook.id] = hook
@@ -95,7 +104,12 @@ class WebhookRoutes:
 
 
 def _brief(hook: Webhook) -> dict[str, Any]:
-    return {"name": hook.name, "targetUrl": hook.target_url, "of": f"{hook.resource}:{hook.event}", "status": hook.status}
+    return {
+        "name": hook.name,
+        "targetUrl": hook.target_url,
+        "of": f"{hook.resource}:{hook.event}",
+        "status": hook.status,
+    }
 
 
 def _check_target(url: str) -> None:
@@ -106,7 +120,9 @@ def _check_target(url: str) -> None:
 
 def _check_subscription(body: dict[str, Any]) -> None:
     if body["resource"] not in RESOURCES or body["event"] not in EVENTS:
-        raise bad(f"resource must be one of {', '.join(RESOURCES)}, event one of {', '.join(EVENTS)}")
+        raise bad(
+            f"resource must be one of {', '.join(RESOURCES)}, event one of {', '.join(EVENTS)}"
+        )
     keys = [pair.split("=", 1)[0] for pair in str(body.get("filter") or "").split("&") if pair]
     allowed = FILTERS.get(str(body["resource"]), ())
     if unknown := [key for key in keys if key not in allowed]:

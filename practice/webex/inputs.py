@@ -28,7 +28,10 @@ def find(card: Json, title: str, data: Json | None) -> tuple[Json, tuple[Json, .
         if data is not None and isinstance(held, dict) and data.items() <= held.items():
             return action, around
     titles = [str(action.get("title")) for action, _ in cards.buttons(card)]
-    raise WebexError(404, f"no submit button {title or data!r} on this card; its buttons: {', '.join(titles) or 'none'}")
+    raise WebexError(
+        404,
+        f"no submit button {title or data!r} on this card; its buttons: {', '.join(titles) or 'none'}",
+    )
 
 
 def gather(action: Json, around: tuple[Json, ...], typed: Json, *, force: bool) -> Json:
@@ -38,7 +41,11 @@ def gather(action: Json, around: tuple[Json, ...], typed: Json, *, force: bool) 
         WebexError: with status 422, unless ``force`` is set, for anything that a client would not send: unknown inputs, and values that break the input's own rules.
     """
     known = {str(each["id"]): each for each in around}
-    values = {key: value for key, each in known.items() if (value := _value(each, typed.get(key))) is not None}
+    values = {
+        key: value
+        for key, each in known.items()
+        if (value := _value(each, typed.get(key))) is not None
+    }
     if force:
         values |= typed
     else:
@@ -60,8 +67,14 @@ def _value(element: Json, typed: Any) -> str | None:
 
 
 def _refuse(known: dict[str, Json], typed: Json, values: Json) -> None:
-    faults = [f"there is no input {key!r} here; there are: {', '.join(known) or 'none'}" for key in typed if key not in known]
-    faults += [fault for key, element in known.items() if (fault := _fault(element, values.get(key)))]
+    faults = [
+        f"there is no input {key!r} here; there are: {', '.join(known) or 'none'}"
+        for key in typed
+        if key not in known
+    ]
+    faults += [
+        fault for key, element in known.items() if (fault := _fault(element, values.get(key)))
+    ]
     if faults:
         raise WebexError(422, "a Webex client would not send this: " + "; ".join(faults))
 
@@ -80,7 +93,11 @@ def _fault(element: Json, value: str | None) -> str:
 def _choice_fault(element: Json, value: str) -> str:
     offered = [str(choice["value"]) for choice in element.get("choices", [])]
     chosen = value.split(",") if element.get("isMultiSelect") else [value]
-    return "" if set(chosen) <= set(offered) else f"{element['id']}: {value!r} is none of {', '.join(offered)}"
+    return (
+        ""
+        if set(chosen) <= set(offered)
+        else f"{element['id']}: {value!r} is none of {', '.join(offered)}"
+    )
 
 
 def _text_fault(element: Json, value: str) -> str:

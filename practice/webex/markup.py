@@ -8,7 +8,9 @@ import re
 from practice.webex.model import Person, Version
 from practice.webex.world import World
 
-MENTION = re.compile(r"<@(?P<kind>personEmail|personId):(?P<who>[^|>]+)(?:\|(?P<name>[^>]*))?>|<@(?P<group>all|here)>")
+MENTION = re.compile(
+    r"<@(?P<kind>personEmail|personId):(?P<who>[^|>]+)(?:\|(?P<name>[^>]*))?>|<@(?P<group>all|here)>"
+)
 RULES = (
     (re.compile(r"```\w*\n?(.*?)```", re.DOTALL), r"<pre><code>\1</code></pre>"),
     (re.compile(r"`([^`\n]+)`"), r"<code>\1</code>"),
@@ -37,7 +39,11 @@ def version(world: World, text: str, markdown: str) -> Version:
     rendered = _render(world, markdown)
     plain = html.unescape(TAG.sub("", rendered.replace("<br/>", "\n"))).strip()
     return Version(
-        text=text or plain, markdown=markdown, html=f"<p>{rendered}</p>", mentioned=tuple(people), mentioned_groups=tuple(groups)
+        text=text or plain,
+        markdown=markdown,
+        html=f"<p>{rendered}</p>",
+        mentioned=tuple(people),
+        mentioned_groups=tuple(groups),
     )
 
 
@@ -46,13 +52,17 @@ def _person(world: World, match: re.Match[str]) -> Person | None:
         return None
     if match["kind"] == "personId":
         return world.people.get(match["who"])
-    return next((each for each in world.people.values() if each.email == match["who"].lower()), None)
+    return next(
+        (each for each in world.people.values() if each.email == match["who"].lower()), None
+    )
 
 
 def _mentions(world: World, markdown: str) -> tuple[list[str], list[str]]:
     found = list(MENTION.finditer(markdown))
     people = [person.id for match in found if (person := _person(world, match))]
-    return list(dict.fromkeys(people)), list(dict.fromkeys(match["group"] for match in found if match["group"]))
+    return list(dict.fromkeys(people)), list(
+        dict.fromkeys(match["group"] for match in found if match["group"])
+    )
 
 
 def _render(world: World, markdown: str) -> str:

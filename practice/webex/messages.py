@@ -17,8 +17,15 @@ from practice.webex.pressing import Pressing
 class MessageRoutes:
     """Messages and Attachment Actions APIs for the account of the token."""
 
-    def __init__(self, access_: Access, posting: Posting, pressing: Pressing, contents: Contents) -> None:
-        self._access, self._posting, self._pressing, self._world = access_, posting, pressing, posting.world
+    def __init__(
+        self, access_: Access, posting: Posting, pressing: Pressing, contents: Contents
+    ) -> None:
+        self._access, self._posting, self._pressing, self._world = (
+            access_,
+            posting,
+            pressing,
+            posting.world,
+        )
         self._contents = contents
 
     def register(self, pages: flask.Blueprint) -> None:
@@ -30,7 +37,9 @@ class MessageRoutes:
         pages.add_url_rule("/messages/<message_id>", view_func=self.edit, methods=["PUT"])
         pages.add_url_rule("/messages/<message_id>", view_func=self.delete, methods=["DELETE"])
         pages.add_url_rule("/attachment/actions", view_func=self.press, methods=["POST"])
-        pages.add_url_rule("/attachment/actions/<action_id>", view_func=self.get_action, methods=["GET"])
+        pages.add_url_rule(
+            "/attachment/actions/<action_id>", view_func=self.get_action, methods=["GET"]
+        )
 
     def create(self) -> flask.Response:
         """Post a message."""
@@ -59,20 +68,35 @@ class MessageRoutes:
         access.needed(asked.to_dict(), "roomId")
         with self._world.lock:
             room = self._posting.room(actor(), asked["roomId"])
-            if room.type == "group" and asked.get("mentionedPeople") not in {"me", actor().id} and not asked.get("parentId"):
+            if (
+                room.type == "group"
+                and asked.get("mentionedPeople") not in {"me", actor().id}
+                and not asked.get("parentId")
+            ):
                 raise WebexError(403, "A bot lists the messages of a space with mentionedPeople=me")
-            found = [each for each in self._room_messages(room.id, actor()) if self._asked_for(each)]
+            found = [
+                each for each in self._room_messages(room.id, actor()) if self._asked_for(each)
+            ]
             return access.page(found, lambda each: shapes.message(self._world, each), 50)
 
     def list_direct(self) -> flask.Response:
         """Return the messages of a 1:1, newest first."""
-        wanted = {flask.request.args.get("personId"), flask.request.args.get("personEmail")} - {None}
+        wanted = {flask.request.args.get("personId"), flask.request.args.get("personEmail")} - {
+            None
+        }
         with self._world.lock:
-            other = next((each for each in self._world.people.values() if {each.id, each.email} & wanted), None)
+            other = next(
+                (each for each in self._world.people.values() if {each.id, each.email} & wanted),
+                None,
+            )
             room = self._world.direct(actor(), other) if other else None
             if room is None:
                 raise not_found("Could not find a direct room with this person.")
-            return access.page(self._room_messages(room.id, actor()), lambda each: shapes.message(self._world, each), 50)
+            return access.page(
+                self._room_messages(room.id, actor()),
+                lambda each: shapes.message(self._world, each),
+                50,
+            )
 
     def press(self) -> tuple[flask.Response, int]:
         """Create an attachment action."""
@@ -89,7 +113,11 @@ class MessageRoutes:
         return flask.jsonify(shapes.message(self._world, message))
 
     def _room_messages(self, room_id: str, reader: Person) -> list[Message]:
-        found = (each for each in reversed(self._world.messages.values()) if each.room_id == room_id and not each.deleted)
+        found = (
+            each
+            for each in reversed(self._world.messages.values())
+            if each.room_id == room_id and not each.deleted
+        )
         return [each for each in found if sees(self._world, reader, each)]
 
     def _asked_for(self, message: Message) -> bool:

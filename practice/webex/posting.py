@@ -75,7 +75,9 @@ class Posting:
             message = self.own(author, message_id)
             message.deleted = True
             self.world.touch(message)
-            self._journal.write(author.email, "webex", "message.delete", message.id, _brief(message.current), None)
+            self._journal.write(
+                author.email, "webex", "message.delete", message.id, _brief(message.current), None
+            )
         self._events.message(message, "deleted")
 
     def get(self, reader: Person, message_id: str) -> Message:
@@ -119,7 +121,9 @@ class Posting:
             raise bad("Edits of messages containing files are not currently supported")
         if old or said.card:
             if not self.world.options.card_edits or not said.card:
-                raise bad("Edits of messages containing files or attachments are not currently supported")
+                raise bad(
+                    "Edits of messages containing files or attachments are not currently supported"
+                )
             if cards.has_image(said.card) or (old and cards.has_image(old)):
                 raise bad("Edits of cards containing images are not supported")
         return said
@@ -153,7 +157,9 @@ class Posting:
         for person in self.world.people.values():
             if value == person.id or (key == "toPersonEmail" and value.lower() == person.email):
                 return person
-        raise not_found(f"Could not find a person with provided {'email' if key == 'toPersonEmail' else 'ID'}.")
+        raise not_found(
+            f"Could not find a person with provided {'email' if key == 'toPersonEmail' else 'ID'}."
+        )
 
     def _direct(self, author: Person, other: Person) -> Room:
         """Return the 1:1 of two people, which is created with the first message."""
@@ -183,7 +189,14 @@ class Posting:
         return parent_id
 
     def _note(self, author: Person, action: str, message: Message, before: Version | None) -> None:
-        self._journal.write(author.email, "webex", action, message.id, before and _brief(before), _brief(message.current))
+        self._journal.write(
+            author.email,
+            "webex",
+            action,
+            message.id,
+            before and _brief(before),
+            _brief(message.current),
+        )
 
 
 def _card(body: Json) -> Json | None:
@@ -193,7 +206,11 @@ def _card(body: Json) -> Json | None:
     if not attachments:
         return None
     first = attachments[0]
-    if not isinstance(first, dict) or first.get("contentType") != CARD_TYPE or not isinstance(first.get("content"), dict):
+    if (
+        not isinstance(first, dict)
+        or first.get("contentType") != CARD_TYPE
+        or not isinstance(first.get("content"), dict)
+    ):
         raise bad(f"An attachment needs a contentType {CARD_TYPE} and a content")
     card: Json = first["content"]
     if faults := cards.faults(card):

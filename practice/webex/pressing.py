@@ -18,7 +18,12 @@ class Pressing:
     """Attachment actions, created by people and read by the card's author."""
 
     def __init__(self, posting: Posting, events: Events, journal: Journal) -> None:
-        self._posting, self._world, self._events, self._journal = posting, posting.world, events, journal
+        self._posting, self._world, self._events, self._journal = (
+            posting,
+            posting.world,
+            events,
+            journal,
+        )
 
     def create(self, person: Person, body: Json) -> Action:
         """Create an action with any inputs (POST /attachment/actions).
@@ -46,13 +51,18 @@ class Pressing:
             message = self._posting.get(person, str(body.get("message_id")))
             card = self._card(message, body.get("version"))
             button, around = inputs.find(card, str(body.get("title") or ""), body.get("data"))
-            values = inputs.gather(button, around, body.get("inputs") or {}, force=bool(body.get("force")))
+            values = inputs.gather(
+                button, around, body.get("inputs") or {}, force=bool(body.get("force"))
+            )
             return self._record(person, message, values)
 
     def get(self, reader: Person, action_id: str) -> Action:
         """Return an action to its author or the card's author (GET /attachment/actions/{id})."""
         action = self._world.actions.get(action_id)
-        if action is None or reader.id not in {action.person_id, self._world.messages[action.message_id].person_id}:
+        if action is None or reader.id not in {
+            action.person_id,
+            self._world.messages[action.message_id].person_id,
+        }:
             raise not_found("Could not find an attachment action with provided ID.")
         return action
 
@@ -68,6 +78,13 @@ class Pressing:
     def _record(self, person: Person, message: Message, values: Json) -> Action:
         action = Action(message.id, person.id, message.room_id, values)
         self._world.actions[action.id] = action
-        self._journal.write(person.email, "webex", "action.create", action.id, None, {"message": message.id, "do": values.get("do")})
+        self._journal.write(
+            person.email,
+            "webex",
+            "action.create",
+            action.id,
+            None,
+            {"message": message.id, "do": values.get("do")},
+        )
         self._events.action(action)
         return action

@@ -21,8 +21,18 @@ def person(record: Person) -> dict[str, Any]:
     """Return a person, without presence, which is only shown within an organization."""
     last_name = record.display_name.partition(" ")[2]
     return {
-        **_given(id=record.id, emails=[record.email], displayName=record.display_name, nickName=record.first_name),
-        **_given(firstName=record.first_name, lastName=last_name, orgId=record.org_id, created=record.created),
+        **_given(
+            id=record.id,
+            emails=[record.email],
+            displayName=record.display_name,
+            nickName=record.first_name,
+        ),
+        **_given(
+            firstName=record.first_name,
+            lastName=last_name,
+            orgId=record.org_id,
+            created=record.created,
+        ),
         "phoneNumbers": [],
         "lastModified": record.created,
         "type": record.type,
@@ -33,10 +43,20 @@ def room(world: World, record: Room, reader: Person) -> dict[str, Any]:
     """Return a room; the title of a 1:1 is the other person's name."""
     title = record.title
     if record.type == "direct":
-        others = (world.people[each.person_id] for each in world.members(record.id) if each.person_id != reader.id)
+        others = (
+            world.people[each.person_id]
+            for each in world.members(record.id)
+            if each.person_id != reader.id
+        )
         title = next((other.display_name for other in others), "Empty Title")
     return {
-        **_given(id=record.id, title=title, type=record.type, lastActivity=record.last_activity, created=record.created),
+        **_given(
+            id=record.id,
+            title=title,
+            type=record.type,
+            lastActivity=record.last_activity,
+            created=record.created,
+        ),
         **_given(creatorId=record.creator_id, ownerId=record.owner_id),
         "isLocked": record.is_announcement_only,
         "isAnnouncementOnly": record.is_announcement_only,
@@ -49,8 +69,16 @@ def membership(world: World, record: Membership) -> dict[str, Any]:
     """Return a membership, with the organization of the person."""
     member, of_room = world.people[record.person_id], world.rooms[record.room_id]
     return {
-        **_given(id=record.id, roomId=record.room_id, roomType=of_room.type, personId=member.id, personEmail=member.email),
-        **_given(personDisplayName=member.display_name, personOrgId=member.org_id, created=record.created),
+        **_given(
+            id=record.id,
+            roomId=record.room_id,
+            roomType=of_room.type,
+            personId=member.id,
+            personEmail=member.email,
+        ),
+        **_given(
+            personDisplayName=member.display_name, personOrgId=member.org_id, created=record.created
+        ),
         "isModerator": record.is_moderator,
         "isMonitor": False,
         "isRoomHidden": False,
@@ -81,7 +109,13 @@ def message(world: World, record: Message) -> dict[str, Any]:
 
 def action(record: Action) -> dict[str, Any]:
     """Return an attachment action with its inputs."""
-    known = _given(id=record.id, type="submit", messageId=record.message_id, personId=record.person_id, roomId=record.room_id)
+    known = _given(
+        id=record.id,
+        type="submit",
+        messageId=record.message_id,
+        personId=record.person_id,
+        roomId=record.room_id,
+    )
     return {**known, "inputs": record.inputs, "created": record.created}
 
 

@@ -25,7 +25,13 @@ PEOPLE = (
     ("outsider@evil.example", "Otto Outsider", EVIL),
 )
 SPACE = "Contact center"
-SPACE_MEMBERS = ("requester@contoso.com", "admin@contoso.com", "helpdesk@contoso.com", "agent@contoso.com", "colleague@contoso.com")
+SPACE_MEMBERS = (
+    "requester@contoso.com",
+    "admin@contoso.com",
+    "helpdesk@contoso.com",
+    "agent@contoso.com",
+    "colleague@contoso.com",
+)
 
 
 @dataclass(slots=True)
@@ -107,7 +113,10 @@ class World:
     def direct(self, one: Person, other: Person) -> Room | None:
         """Return the 1:1 of two people, or None if they never wrote to each other."""
         for room in self.rooms.values():
-            if room.type == "direct" and {each.person_id for each in self.members(room.id)} == {one.id, other.id}:
+            if room.type == "direct" and {each.person_id for each in self.members(room.id)} == {
+                one.id,
+                other.id,
+            }:
                 return room
         return None
 

@@ -41,7 +41,9 @@ class Outside:
         pages.add_url_rule("/connect/v2/messages", view_func=self.send, methods=["POST"])
         pages.add_url_rule("/connect/v2/messages/<number>", view_func=self.message)
         pages.add_url_rule("/contact-center/v1/tasks", view_func=self.tasks)
-        pages.add_url_rule("/contact-center/organization/<org>/v2/entry-point", view_func=self.entry_points)
+        pages.add_url_rule(
+            "/contact-center/organization/<org>/v2/entry-point", view_func=self.entry_points
+        )
         return [pages]
 
     def control(self) -> Blueprint:
@@ -58,8 +60,18 @@ class Outside:
             return jsonify({"error": f"the words are {', '.join(sorted(known))}"}), 400
         for name, value in values.items():
             setattr(self.state, name, value)
-        sent = [{"id": each.id, "to": each.recipient, "code": each.code} for each in self.state.sent.values()]
-        return jsonify({"incidents": self.state.incidents, "refusal": self.state.refusal, "polling": self.state.polling, "sent": sent})
+        sent = [
+            {"id": each.id, "to": each.recipient, "code": each.code}
+            for each in self.state.sent.values()
+        ]
+        return jsonify(
+            {
+                "incidents": self.state.incidents,
+                "refusal": self.state.refusal,
+                "polling": self.state.polling,
+                "sent": sent,
+            }
+        )
 
     def incidents(self) -> ResponseReturnValue:
         """Return the open incidents, without authentication."""
@@ -71,10 +83,21 @@ class Outside:
         if code := self._refused(str(body.get("from", ""))):
             return self._no(code)
         to = body["to"][0]
-        sent = Sent(new_id(), str(to.get("correlationId", "")), to["email"][0], str(body.get("notifyUrl", "")), self._world.now())
+        sent = Sent(
+            new_id(),
+            str(to.get("correlationId", "")),
+            to["email"][0],
+            str(body.get("notifyUrl", "")),
+            self._world.now(),
+        )
         self.state.sent[sent.id] = sent
         threading.Thread(target=self._deliver, args=(sent, body["content"]), daemon=True).start()
-        answer = {"requestTimestamp": sent.at.isoformat(), "messageId": sent.id, "correlationId": sent.reference, "status": "queued"}
+        answer = {
+            "requestTimestamp": sent.at.isoformat(),
+            "messageId": sent.id,
+            "correlationId": sent.reference,
+            "status": "queued",
+        }
         return jsonify(answer), 201
 
     def message(self, number: str) -> ResponseReturnValue:
@@ -85,7 +108,15 @@ class Outside:
         if not self.state.polling or sent is None:
             return jsonify({"code": "403", "description": "Not enabled"}), 403
         status = {"": "queued", "7501": "submitted"}.get(sent.code, "failed")
-        return jsonify({"messageId": sent.id, "channel": "email", "direction": "outbound", "status": status, "code": sent.code})
+        return jsonify(
+            {
+                "messageId": sent.id,
+                "channel": "email",
+                "direction": "outbound",
+                "status": status,
+                "code": sent.code,
+            }
+        )
 
     def tasks(self) -> ResponseReturnValue:
         """Return the email tasks, oldest first."""
@@ -93,26 +124,40 @@ class Outside:
             return refused
         first, last = (_moment(request.args.get(name, "0")) for name in ("from", "to"))
         mine = [task for task in list(self._connect.tasks) if first <= task.at <= last]
-        return jsonify({"meta": {"orgId": self._settings.contact_center_org}, "data": [_task(task) for task in mine]})
+        return jsonify(
+            {
+                "meta": {"orgId": self._settings.contact_center_org},
+                "data": [_task(task) for task in mine],
+            }
+        )
 
     def entry_points(self, org: str) -> ResponseReturnValue:
         """Return the entry points of type Email; another organization gives a 404."""
         if (refused := self._unauthorized()) is not None:
             return refused
         if org != self._settings.contact_center_org:
-            return jsonify({"error": {"key": "404", "message": [{"description": "Organization not found"}]}}), 404
-        points = [entry_point_json(number, point, self._connect.app.app_id) for number, point in enumerate(self._connect.entry_points)]
+            return jsonify(
+                {"error": {"key": "404", "message": [{"description": "Organization not found"}]}}
+            ), 404
+        points = [
+            entry_point_json(number, point, self._connect.app.app_id)
+            for number, point in enumerate(self._connect.entry_points)
+        ]
         return jsonify({"meta": {"page": 0, "totalRecords": len(points)}, "data": points})
 
     def _deliver(self, sent: Sent, content: Json) -> None:
-        sent.code, sent.words = self._connect.send(sent.recipient, str(content.get("subject", "")), str(content.get("text", "")))
+        sent.code, sent.words = self._connect.send(
+            sent.recipient, str(content.get("subject", "")), str(content.get("text", ""))
+        )
         if sent.notify:
             httpx.post(sent.notify, json=_receipt(sent), timeout=10, trust_env=False)
 
     def _refused(self, sender: str) -> str:
         """Return the code with which a mail is refused, or an empty text."""
         own = self._connect.app.fields.get("email_id", "").lower()
-        return self._key() or ("" if own and sender.lower() == own and self._connect.app.saved else "7104")
+        return self._key() or (
+            "" if own and sender.lower() == own and self._connect.app.saved else "7104"
+        )
 
     def _key(self) -> str:
         given = request.headers.get("key", "")
@@ -129,7 +174,12 @@ class Outside:
         right = f"Bearer {self._settings.contact_center_token}"
         if hmac.compare_digest(request.headers.get("Authorization", "").encode(), right.encode()):
             return None
-        answer = jsonify({"trackingId": new_id(), "error": {"key": "401", "message": [{"description": "Unauthorized"}]}})
+        answer = jsonify(
+            {
+                "trackingId": new_id(),
+                "error": {"key": "401", "message": [{"description": "Unauthorized"}]},
+            }
+        )
         answer.status_code = 401
         return answer
 
@@ -137,16 +187,44 @@ class Outside:
 def _receipt(sent: Sent) -> Json:
     """Return a receipt as the documents show it, with their mixed case."""
     status = "Submitted" if sent.code == "7501" else "Failed"
-    info = {"deliveryChannel": "email", "Description": sent.words, "destinationType": "email", "code": sent.code}
-    info |= {"timeStamp": datetime.now(UTC).isoformat(), "deliveryStatus": status, "destination": sent.recipient, "additionalInfo": ""}
-    return {"deliveryInfoNotification": {"deliveryInfo": info, "correlationid": sent.reference, "callbackData": "", "transid": sent.id}}
+    info = {
+        "deliveryChannel": "email",
+        "Description": sent.words,
+        "destinationType": "email",
+        "code": sent.code,
+    }
+    info |= {
+        "timeStamp": datetime.now(UTC).isoformat(),
+        "deliveryStatus": status,
+        "destination": sent.recipient,
+        "additionalInfo": "",
+    }
+    return {
+        "deliveryInfoNotification": {
+            "deliveryInfo": info,
+            "correlationid": sent.reference,
+            "callbackData": "",
+            "transid": sent.id,
+        }
+    }
 
 
 def _task(task: Task) -> Json:
     """Return a task as SPEC has it: times in milliseconds, and the address to which the mail was sent."""
     at = int(task.at.timestamp() * 1000)
-    values = {"channelType": "email", "status": task.status, "createdTime": at, "lastUpdatedTime": at, "owner": None}
-    values |= {"queue": {"id": "q1", "name": "Email"}, "origin": task.customer, "destination": task.mailbox, "direction": "inbound"}
+    values = {
+        "channelType": "email",
+        "status": task.status,
+        "createdTime": at,
+        "lastUpdatedTime": at,
+        "owner": None,
+    }
+    values |= {
+        "queue": {"id": "q1", "name": "Email"},
+        "origin": task.customer,
+        "destination": task.mailbox,
+        "direction": "inbound",
+    }
     return {"id": task.id, "attributes": values | {"captureRequested": None, "reasonCode": ""}}
 
 

@@ -19,10 +19,19 @@ from practice.page.machine import Machine, MissingError
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
-SHOWN = "".join(path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+SHOWN = "".join(
+    path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+)
 SHOTS = Path(os.environ.get("SCREENSHOTS", "-"))  # a folder for looking at what a test saw
 ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"),
+    *(
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+    ),
     *("--disable-sync", "--force-color-profile=srgb", "--font-render-hinting=none"),
 ]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -34,7 +43,11 @@ def axe(page: Any) -> list[str]:
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
-    return [f"{page.url} {each['id']}: {node['html'][:160]} {node['failureSummary'][-200:]}" for each in found for node in each["nodes"]]
+    return [
+        f"{page.url} {each['id']}: {node['html'][:160]} {node['failureSummary'][-200:]}"
+        for each in found
+        for node in each["nodes"]
+    ]
 
 
 def picture(page: Any, name: str, of: Any = None) -> None:
@@ -53,13 +66,17 @@ def picture(page: Any, name: str, of: Any = None) -> None:
     if anew:
         pictures.take(page, PICTURES / f"{name}.png")
         kept.write_text(said, "utf-8")
-    assert said == kept.read_text("utf-8"), f"docs/pictures/{name}.png is out of date: take it anew with PICTURES=1 (docs/practice.md)"
+    assert said == kept.read_text("utf-8"), (
+        f"docs/pictures/{name}.png is out of date: take it anew with PICTURES=1 (docs/practice.md)"
+    )
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, driven by Playwright."""
-    library = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    library = pytest.importorskip(
+        "playwright.sync_api", reason="the package playwright is not installed"
+    )
     try:
         packages.ensure()
         found = chromium.find(Machine())
@@ -88,14 +105,23 @@ def visit(browser: Any, space: PracticeSpace) -> Iterator[Callable[..., Mouse]]:
     """Open the page in a new browser context; an error on its console fails the test."""
     contexts, errors = [], []
 
-    def opened(width: int = 1280, height: int = 860, theme: str = "light", hands: type[Mouse] = Mouse) -> Mouse:
-        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", color_scheme=theme)
+    def opened(
+        width: int = 1280, height: int = 860, theme: str = "light", hands: type[Mouse] = Mouse
+    ) -> Mouse:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, reduced_motion="reduce", color_scheme=theme
+        )
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None)
+        page.on(
+            "console",
+            lambda message: (
+                errors.append(message.text) if "Content Security Policy" in message.text else None
+            ),
+        )
         page.goto(f"{space.url}/?theme={theme}")
         page.locator("#cover").wait_for(state="hidden", timeout=PATIENCE_MS)
         return hands(page, context, space.url)

@@ -84,7 +84,9 @@ def test_nothing_overflows(blank: Any, theme: str, width: int):
     """No element of any card overflows its box, is clipped or is empty, also with parts opened."""
     seen = {name: blank.evaluate(DRAW, [card, theme, width]) for name, card in CARDS.items()}
     assert len(seen) > 40
-    assert {name: result["out"][:3] for name, result in seen.items() if result["out"] or result["empty"]} == {}
+    assert {
+        name: result["out"][:3] for name, result in seen.items() if result["out"] or result["empty"]
+    } == {}
 
 
 def test_a_card_that_is_too_wide_is_found(blank: Any):
@@ -93,7 +95,12 @@ def test_a_card_that_is_too_wide_is_found(blank: Any):
     card = {
         "type": "AdaptiveCard",
         "version": "1.3",
-        "body": [{"type": "ColumnSet", "columns": [{"type": "Column", "width": "900px", "items": [wide]}]}],
+        "body": [
+            {
+                "type": "ColumnSet",
+                "columns": [{"type": "Column", "width": "900px", "items": [wide]}],
+            }
+        ],
     }
     assert blank.evaluate(DRAW, [card, "light", 390])["out"] != []
 
@@ -104,15 +111,23 @@ def test_a_card_that_is_too_wide_is_found(blank: Any):
         ("intake", "Cancel", [{"do": "cancel", "run": "7Q4K"}]),
         ("intake", "Continue", []),
         ("typed-wrong", "Help", [{"do": "help"}]),
-        ("typed-wrong", "Use support@contoso.com", [{"do": "typed", "command": "setup-email", "mailbox_meant": "support@contoso.com"}]),
+        (
+            "typed-wrong",
+            "Use support@contoso.com",
+            [{"do": "typed", "command": "setup-email", "mailbox_meant": "support@contoso.com"}],
+        ),
     ],
 )
-def test_only_what_reads_a_field_waits_for_it(blank: Any, card: str, title: str, sent: list[dict[str, str]]):
+def test_only_what_reads_a_field_waits_for_it(
+    blank: Any, card: str, title: str, sent: list[dict[str, str]]
+):
     """With every field empty, Cancel, Help and Use can be pressed, and Continue cannot.
 
     The official renderer sends the data of the button alone.
     """
-    assert blank.evaluate(PRESSED, [CARDS[card], title]) == [{"data": data, "inputs": {}} for data in sent]
+    assert blank.evaluate(PRESSED, [CARDS[card], title]) == [
+        {"data": data, "inputs": {}} for data in sent
+    ]
 
 
 def test_the_page_draws_no_card_itself():

@@ -70,15 +70,23 @@ def _check(visitor: Any, first_line: str) -> None:
 
 
 @pytest.mark.parametrize(("fault", "cause", "station"), FAULTS)
-def test_fault_and_verdict(visit: Any, picture: Any, proven: PracticeSpace, fault: str, cause: str, station: str):
+def test_fault_and_verdict(
+    visit: Any, picture: Any, proven: PracticeSpace, fault: str, cause: str, station: str
+):
     """The drawing stops at the fault, the verdict names its cause first, and All off ends it."""
     visitor = visit()
     _switch_on(visitor, fault)
     _mail_both_ways(visitor, answered=station == "Answer")
-    visitor.page.locator("#waylist li").filter(has_text=station).get_by_text("stops here").wait_for(state="attached")
+    visitor.page.locator("#waylist li").filter(has_text=station).get_by_text("stops here").wait_for(
+        state="attached"
+    )
     _check(visitor, sentences()[cause])
     visitor.page.locator("#waytitle").evaluate("node => node.scrollIntoView()")
-    picture(visitor.page, f"fault-{fault}", visitor.page.locator("#messages .cardbox").filter(has_text=sentences()[cause]).last)
+    picture(
+        visitor.page,
+        f"fault-{fault}",
+        visitor.page.locator("#messages .cardbox").filter(has_text=sentences()[cause]).last,
+    )
     visitor.page.set_viewport_size({"width": 390, "height": 844})
     visitor.page.locator("[data-go=mail]").click()
     picture(visitor.page, f"narrow-{fault}", visitor.page.locator("#waylist"))

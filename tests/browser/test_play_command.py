@@ -29,7 +29,15 @@ from tests.fixtures.waiting import LIMIT_S, until
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = (ROOT / "bot" / "settings.py", ROOT / "jobs" / "settings.py")
-HARMLESS = {"ALLOWED_EMAIL_DOMAINS", "ALLOWED_ORG_IDS", "APPROVERS", "LOG_LEVEL", "PORT", "PROBE_FROM", "WEBEX_STATUS_URL"}
+HARMLESS = {
+    "ALLOWED_EMAIL_DOMAINS",
+    "ALLOWED_ORG_IDS",
+    "APPROVERS",
+    "LOG_LEVEL",
+    "PORT",
+    "PROBE_FROM",
+    "WEBEX_STATUS_URL",
+}
 
 
 @pytest.fixture
@@ -53,7 +61,12 @@ def _until(log: Path, words: str) -> str:
 
 
 def _alive(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text("utf-8")]
+    return [
+        pid
+        for pid in pids
+        if Path(f"/proc/{pid}").exists()
+        and " Z " not in Path(f"/proc/{pid}/stat").read_text("utf-8")
+    ]
 
 
 @contextlib.contextmanager
@@ -66,7 +79,14 @@ def _terminal(port: int, folder: Path) -> Iterator[tuple[Any, Path, list[int]]]:
     scratch.mkdir()
     with log.open("wb") as out:
         env = os.environ | {"TMPDIR": str(scratch)}
-        running = subprocess.Popen(_command(port, folder), cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)  # noqa: S603  our own command
+        running = subprocess.Popen(  # noqa: S603
+            _command(port, folder),
+            cwd=ROOT,
+            env=env,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         text = _until(log, "Ctrl-C stops everything")
         leaders = [int(number) for number in re.findall(r"process (\d+)", text)]
@@ -87,14 +107,20 @@ def test_one_address_and_nothing_left(port: int, tmp_path: Path):
         address = f"http://127.0.0.1:{port}"
         assert address in log.read_text("utf-8")
         assert httpx.get(address, trust_env=False).status_code == 200
-        twice = subprocess.run(_command(port + 1, tmp_path), cwd=ROOT, capture_output=True, check=False)  # noqa: S603  our own command
+        twice = subprocess.run(  # noqa: S603  our own command
+            _command(port + 1, tmp_path), cwd=ROOT, capture_output=True, check=False
+        )
         assert (twice.returncode, f"runs already: {address}" in twice.stderr.decode()) == (1, True)
         running.send_signal(signal.SIGINT)
         assert running.wait(LIMIT_S) == 0
     assert "Everything is stopped." in log.read_text("utf-8")
     assert (len(pids) >= 4, _alive(pids)) == (True, [])
     assert list((tmp_path / "tmp").iterdir()) == []
-    left = {path.name for path in set(ROOT.iterdir()) - files if not path.name.startswith((".coverage", "."))}
+    left = {
+        path.name
+        for path in set(ROOT.iterdir()) - files
+        if not path.name.startswith((".coverage", "."))
+    }
     assert left <= {"node_modules", "data"}
 
 
@@ -116,7 +142,10 @@ def test_a_taken_port_is_named(port: int, tmp_path: Path, capfd: pytest.CaptureF
         taken.bind(("127.0.0.1", port))
         taken.listen()
         assert play(port, tmp_path / "space") == 1
-    assert f"Port {port} is taken by another program. Choose another one: make practice PORT={port + 1}" in capfd.readouterr().err
+    assert (
+        f"Port {port} is taken by another program. Choose another one: make practice PORT={port + 1}"
+        in capfd.readouterr().err
+    )
 
 
 def test_every_way_to_a_real_installation_is_known():
@@ -124,12 +153,18 @@ def test_every_way_to_a_real_installation_is_known():
 
     The harmless ones lead to no installation and prove nothing.
     """
-    read = {name for path in SETTINGS for name in re.findall(r'"([A-Z]+(?:_[A-Z]+)+|PORT)"', path.read_text(encoding="utf-8"))}
+    read = {
+        name
+        for path in SETTINGS
+        for name in re.findall(r'"([A-Z]+(?:_[A-Z]+)+|PORT)"', path.read_text(encoding="utf-8"))
+    }
     assert read - HARMLESS == set(REAL)
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_no_start_beside_a_real_installation(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str):
+def test_no_start_beside_a_real_installation(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+):
     """The practice space refuses to start if the environment has a setting of a real installation.
 
     The setting's name is printed, and its value never.
@@ -137,4 +172,8 @@ def test_no_start_beside_a_real_installation(tmp_path: Path, capfd: pytest.Captu
     monkeypatch.setenv(name, "a-real-value")
     assert play(1, tmp_path / "space") == 1
     told = capfd.readouterr().err
-    assert (told.count(name) >= 1, "a-real-value" in told, (tmp_path / "space").exists()) == (True, False, False)
+    assert (told.count(name) >= 1, "a-real-value" in told, (tmp_path / "space").exists()) == (
+        True,
+        False,
+        False,
+    )

@@ -50,7 +50,11 @@ class Story:
         self.to_the_plan()
         self.hands.be("requester", "space")
         approve = self.hands.matching(re.compile(r"^Approve \d+ changes$"))
-        self.picture(self.hands.page, "plan", approve.locator("xpath=ancestor::*[contains(@class, 'cardbox')]"))
+        self.picture(
+            self.hands.page,
+            "plan",
+            approve.locator("xpath=ancestor::*[contains(@class, 'cardbox')]"),
+        )
         self.hands.activate(approve)
         self.hands.press("Approve for the tenant")
         shown = self.killed()
@@ -80,10 +84,15 @@ class Story:
         for label in ("Call Back URL", "Forwarding Address"):
             hands.activate(hands.page.get_by_role("button", name=f"Copy {label}"))
             hands.page.get_by_text(f"{label} copied.").wait_for()
-            hands.fill(card.get_by_label(label), hands.page.evaluate("navigator.clipboard.readText()"))
+            hands.fill(
+                card.get_by_label(label), hands.page.evaluate("navigator.clipboard.readText()")
+            )
         hands.press("Continue", card)
         hands.press("Ask my administrator")
-        hands.fill(hands.page.locator("#messages").get_by_label("Administrator's Webex address").last, ADMIN)
+        hands.fill(
+            hands.page.locator("#messages").get_by_label("Administrator's Webex address").last,
+            ADMIN,
+        )
         hands.press("Send 1:1")
         hands.be("administrator", "direct")
         self.signed_in("Sign in with Microsoft", ADMIN)
@@ -106,7 +115,9 @@ class Story:
         hands.be("requester", "direct")
         secret = self.revealed()
         form = hands.page.locator("#clouds")
-        press = lambda name, within=form: hands.activate(within.get_by_role("button", name=name, exact=True))  # noqa: E731  said five times
+        press = lambda name, within=form: hands.activate(  # noqa: E731  said five times
+            within.get_by_role("button", name=name, exact=True)
+        )
         press("Copy from the bot's card")
         form.get_by_text("Copied from the card.").wait_for()
         hands.fill(form.get_by_label("Client Secret", exact=True), secret)

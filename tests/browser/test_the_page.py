@@ -22,7 +22,9 @@ PARTS = ["chat", "mail", "clouds", "faults"]
 
 
 @pytest.mark.parametrize(("theme", "mailbox"), [("light", "support"), ("dark", "shared")])
-def test_wide_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any, theme: str, mailbox: str):
+def test_wide_page_can_be_used_by_everybody(
+    visit: Any, axe: Any, picture: Any, theme: str, mailbox: str
+):
     """At 1280 pixels the page passes axe-core for WCAG 2.2 AA and does not scroll sideways.
 
     A card is on the page and the commands are offered. Changing the theme keeps the text typed into
@@ -30,7 +32,9 @@ def test_wide_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any, 
     """
     visitor = visit(theme=theme)
     visitor.say(f"/setup-email {mailbox}@contoso.com")
-    visitor.page.locator("#messages").get_by_text(f"Set up {mailbox}@contoso.com").last.wait_for(timeout=PATIENCE_MS)
+    visitor.page.locator("#messages").get_by_text(f"Set up {mailbox}@contoso.com").last.wait_for(
+        timeout=PATIENCE_MS
+    )
     visitor.page.fill("#text", "/")
     assert axe(visitor.page) == []
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 1280
@@ -38,7 +42,13 @@ def test_wide_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any, 
     field = visitor.card("Continue").get_by_label("Call Back URL")
     field.fill("half of it")
     visitor.page.locator("#theme").click()
-    assert (field.input_value(), visitor.page.locator("html").get_attribute("data-theme") == theme) == ("half of it", False)
+    assert (
+        field.input_value(),
+        visitor.page.locator("html").get_attribute("data-theme") == theme,
+    ) == (
+        "half of it",
+        False,
+    )
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -60,7 +70,9 @@ def test_an_outsider_is_refused(visit: Any, picture: Any):
     visitor.be("outsider", "direct")
     before = visitor.page.locator("#messages .msg").count()
     visitor.say("/setup-email support@contoso.com")
-    visitor.page.wait_for_function("count => document.querySelectorAll('#messages .msg').length > count + 1", arg=before)
+    visitor.page.wait_for_function(
+        "count => document.querySelectorAll('#messages .msg').length > count + 1", arg=before
+    )
     assert visitor.page.locator('.ac-pushButton[aria-label="Continue"]').count() == 0
     assert visitor.page.locator("#room-space").count() == 0
     picture(visitor.page, "outsider")
@@ -126,7 +138,9 @@ def test_a_killed_worker_comes_back_and_the_card_goes_on(visit: Any, space: Prac
     visitor.say("/setup-email service@contoso.com")
     visitor.page.locator("#messages .words").last.wait_for()
     stack.start("worker")
-    visitor.page.locator("#messages").get_by_text("Set up service@contoso.com").last.wait_for(timeout=PATIENCE_MS)
+    visitor.page.locator("#messages").get_by_text("Set up service@contoso.com").last.wait_for(
+        timeout=PATIENCE_MS
+    )
     card = visitor.card("Continue")
     values = visitor.page.locator("#generated dd .mono").all_inner_texts()
     card.get_by_label("Call Back URL").fill(values[0])
@@ -182,8 +196,14 @@ def test_every_screen_says_that_it_is_practice(visit: Any):
 
 def test_only_this_machine_and_only_this_page(space: PracticeSpace):
     """Another site's script, another host name and another address of this machine reach nothing."""
-    stranger = httpx.post(f"{space.url}/practice/kill/web", headers={"Origin": "https://evil.example"}, trust_env=False)
-    rebound = httpx.get(f"{space.url}/practice/config", headers={"Host": "evil.example"}, trust_env=False)
+    stranger = httpx.post(
+        f"{space.url}/practice/kill/web",
+        headers={"Origin": "https://evil.example"},
+        trust_env=False,
+    )
+    rebound = httpx.get(
+        f"{space.url}/practice/config", headers={"Host": "evil.example"}, trust_env=False
+    )
     assert (stranger.status_code, rebound.status_code) == (403, 403)
     with pytest.raises(httpx.ConnectError):
         httpx.get(space.url.replace("127.0.0.1", "127.0.0.2"), trust_env=False)
@@ -194,7 +214,9 @@ def test_the_guide_shows_pictures_that_are_there():
 
     The only other files are the words of those pictures.
     """
-    texts = "".join(path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+    texts = "".join(
+        path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+    )
     shown = set(re.findall(r"pictures/([\w-]+)\.png\)", texts))
     there = {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
     assert there == {f"{name}{kind}" for name in shown for kind in (".png", ".txt")}

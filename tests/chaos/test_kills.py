@@ -39,12 +39,22 @@ def people(lane: Lane) -> People:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_killed_three_times_in_one_setup(lane: Lane, stack: Stack, people: People, seed: int) -> None:
+def test_killed_three_times_in_one_setup(
+    lane: Lane, stack: Stack, people: People, seed: int
+) -> None:
     """Three kills in one setup leave the tenant as a setup without kills does.
 
     The channel is proven, each object was made once, no secret is left over, and people were
     informed.
     """
     outcome = lane.run(sample(seed))
-    assert (outcome.trouble, outcome.doubles, outcome.orphans, outcome.told, len(outcome.hits)) == ("", 0, 0, True, 3), outcome
-    assert [hit for hit in outcome.hits if hit.seconds is None or hit.seconds > patient(RECOVERY_S)] == []
+    assert (outcome.trouble, outcome.doubles, outcome.orphans, outcome.told, len(outcome.hits)) == (
+        "",
+        0,
+        0,
+        True,
+        3,
+    ), outcome
+    assert [
+        hit for hit in outcome.hits if hit.seconds is None or hit.seconds > patient(RECOVERY_S)
+    ] == []

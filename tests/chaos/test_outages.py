@@ -44,8 +44,20 @@ def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
     principals = [each for each in tenant["service_principals"] if each["appId"] == app[0]["appId"]]
     grants = [each for each in tenant["grants"] if each["clientId"] == principals[0]["id"]]
     policies = [each for each in tenant["outbound_policies"] if not each["IsDefault"]]
-    counts = [len(each) for each in (app, app[0]["passwordCredentials"], principals, policies, tenant["outbound_rules"])]
-    assert (counts, len(grants)) == ([1, secrets, 1, 1, 1], len({each["resourceId"] for each in grants})), walk.writes()
+    counts = [
+        len(each)
+        for each in (
+            app,
+            app[0]["passwordCredentials"],
+            principals,
+            policies,
+            tenant["outbound_rules"],
+        )
+    ]
+    assert (counts, len(grants)) == (
+        [1, secrets, 1, 1, 1],
+        len({each["resourceId"] for each in grants}),
+    ), walk.writes()
 
 
 def _held(people: People, fault: dict[str, Any], walk: Walk, plan: dict[str, Any]) -> None:
@@ -121,7 +133,10 @@ def full_disk(stack: Stack, redis: Redis) -> Iterator[Callable[[], None]]:
     as it does on a full disk. It lasts until the limit is removed or the test ends.
     """
     server = stack.processes["redis"]
-    usual, line = server.command, shlex.join(redis_server.command(stack.ports.redis, server.folder / "data"))
+    usual, line = (
+        server.command,
+        shlex.join(redis_server.command(stack.ports.redis, server.folder / "data")),
+    )
     stack.processes["redis"].stop()
     deaf = f"trap '' XFSZ; exec {line}"
     server.command = f"sh -c {shlex.quote(deaf)}"
@@ -134,10 +149,16 @@ def full_disk(stack: Stack, redis: Redis) -> Iterator[Callable[[], None]]:
 
 def _limit(redis: Redis, size: int) -> None:
     """The largest file that Redis may write."""
-    resource.prlimit(int(redis.info("server")["process_id"]), resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    resource.prlimit(
+        int(redis.info("server")["process_id"]),
+        resource.RLIMIT_FSIZE,
+        (size, resource.RLIM_INFINITY),
+    )
 
 
-def test_redis_whose_disk_is_full(people: People, walk: Walk, redis: Redis, full_disk: Callable[[], None]) -> None:
+def test_redis_whose_disk_is_full(
+    people: People, walk: Walk, redis: Redis, full_disk: Callable[[], None]
+) -> None:
     """The append-only file cannot be written in the middle of a run: writes are refused, and when there is room again the run goes on."""
     walk.approve(walk.plan(profile="least"))
     people.until("the first change", walk.writes)
@@ -159,7 +180,9 @@ def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> Non
     form = walk.form()
     walk.saying("✓  M4  Outbound spam policy", 60)
     redis.flushall()
-    assert "The run of this card is not known here any more" in words(walk.press(form, "token_saved"))
+    assert "The run of this card is not known here any more" in words(
+        walk.press(form, "token_saved")
+    )
     before = walk.writes()
     walk.since, walk.revealed = people.change, False
     plan = walk.plan(profile="least")
@@ -179,7 +202,9 @@ def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis
     fresh(people, dehydrated=True)
     walk.approve(walk.plan(profile="least"))
     shown = walk.saying("Microsoft lets the customisation take effect", 30)
-    assert [line for line in words(shown).splitlines() if "  M4  " in line] == ["◇  M4  Outbound spam policy  waits for time"]
+    assert [line for line in words(shown).splitlines() if "  M4  " in line] == [
+        "◇  M4  Outbound spam policy  waits for time"
+    ]
     assert "cancel" in does(shown)
     walk.form()
     run_id = _the_run(redis)

@@ -17,7 +17,12 @@ from practice.conversation import Walk, words
 from practice.stack import Stack
 
 MANY = 100_000
-NO_APP = {"prefix": "/graph/v1.0/applications", "method": "GET", "status": 200, "headers": {"Content-Type": "application/json"}}
+NO_APP = {
+    "prefix": "/graph/v1.0/applications",
+    "method": "GET",
+    "status": 200,
+    "headers": {"Content-Type": "application/json"},
+}
 AWAY_S = 30.0
 LAST_WRITE = "graph.add_password"
 WEATHERS = {
@@ -35,7 +40,9 @@ def redis(stack: Stack) -> Iterator[Redis]:
 
 
 @pytest.mark.parametrize("weather", WEATHERS.values(), ids=WEATHERS.keys())
-def test_the_run_does_not_wait_for_cards(people: People, walk: Walk, weather: dict[str, Any]) -> None:
+def test_the_run_does_not_wait_for_cards(
+    people: People, walk: Walk, weather: dict[str, Any]
+) -> None:
     """It makes its changes while Webex stays away; when Webex is back, the newest state is shown, and an old one nowhere."""
     walk.approve(walk.plan(profile="least"))
     people.until("the first write", walk.writes)
@@ -59,7 +66,9 @@ def test_a_poison_job(people: People, walk: Walk, redis: Redis) -> None:
     addresses of an app, and no code expects it.
     """
     plan = walk.plan(profile="least")
-    people.control("POST", "faults", {"times": MANY, "body": '{"id": "1", "appId": "1", "web": 7}', **NO_APP})
+    people.control(
+        "POST", "faults", {"times": MANY, "body": '{"id": "1", "appId": "1", "web": 7}', **NO_APP}
+    )
     walk.approve(plan)
     run_id = redis.zrange("runs:open", -1, -1)[0].decode()
     for number in (1, 2):

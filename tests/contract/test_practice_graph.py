@@ -59,7 +59,10 @@ def closed(schema: Any) -> Any:
     """Allow only the specification's properties and OData's annotations, also in a list."""
     if "properties" in schema and "value" in schema["properties"]:
         value = schema["properties"]["value"]
-        return schema | {"properties": schema["properties"] | {"value": value | {"items": closed(value["items"])}}}
+        return schema | {
+            "properties": schema["properties"]
+            | {"value": value | {"items": closed(value["items"])}}
+        }
     return schema | {"patternProperties": {"^@odata": {}}, "unevaluatedProperties": False}
 
 
@@ -72,14 +75,20 @@ class Graph:
 
     def call(self, method: str, path: str, template: str, body: Any = None, **headers: str) -> Any:
         """The answer's body; fails where the status or the body is not in the specification."""
-        answer = self._http.request(method, f"/graph/v1.0{path}", json=body, headers=self._headers | headers)
+        answer = self._http.request(
+            method, f"/graph/v1.0{path}", json=body, headers=self._headers | headers
+        )
         responses = self._spec["paths"][template][method.lower()]["responses"]
-        found = responses.get(str(answer.status_code)) or responses.get(f"{str(answer.status_code)[0]}XX")
+        found = responses.get(str(answer.status_code)) or responses.get(
+            f"{str(answer.status_code)[0]}XX"
+        )
         assert found is not None, (template, answer.status_code)
         if not answer.content:
             assert "content" not in found
             return None
-        schema = closed(found["content"]["application/json"]["schema"]) | {"components": self._spec["components"]}
+        schema = closed(found["content"]["application/json"]["schema"]) | {
+            "components": self._spec["components"]
+        }
         jsonschema.Draft202012Validator(schema).validate(answer.json())
         return answer.json()
 
@@ -93,11 +102,20 @@ def graph(certificates: Tls) -> Iterator[Graph]:
 
 def test_reading_keeps_to_the_specification(graph: Graph):
     """Every list and every single object that a run reads."""
-    graph.call("POST", "/servicePrincipals", "/servicePrincipals", {"appId": "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"})
+    graph.call(
+        "POST",
+        "/servicePrincipals",
+        "/servicePrincipals",
+        {"appId": "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"},
+    )
     for path in (*LISTS, *SINGLES):
         assert graph.call("GET", path, path) is not None
-    graph.call("GET", f"/servicePrincipals(appId='{EXCHANGE}')", "/servicePrincipals(appId='{appId}')")
-    graph.call("GET", "/users/support@contoso.com?$select=id,assignedPlans,proxyAddresses", "/users/{id}")
+    graph.call(
+        "GET", f"/servicePrincipals(appId='{EXCHANGE}')", "/servicePrincipals(appId='{appId}')"
+    )
+    graph.call(
+        "GET", "/users/support@contoso.com?$select=id,assignedPlans,proxyAddresses", "/users/{id}"
+    )
     for part in ("includes", "excludes"):
         path = "/policies/permissionGrantPolicies/{id}/" + part
         graph.call("GET", path.replace("{id}", "microsoft-user-default-recommended"), path)
@@ -105,20 +123,58 @@ def test_reading_keeps_to_the_specification(graph: Graph):
 
 def test_writing_keeps_to_the_specification(graph: Graph):
     """The whole life of an email app: upsert, secret, service principal, role, grant, and away."""
-    by_name, template = "/applications(uniqueName='mail')", "/applications(uniqueName='{uniqueName}')"
+    by_name, template = (
+        "/applications(uniqueName='mail')",
+        "/applications(uniqueName='{uniqueName}')",
+    )
     body = {"displayName": "Mail", "signInAudience": "AzureADMyOrg"}
     app = graph.call("PATCH", by_name, template, body, Prefer="create-if-missing")
     graph.call("PATCH", by_name, template, {"notes": "x"}, Prefer="create-if-missing")
-    secret = graph.call("POST", f"/applications/{app['id']}/addPassword", "/applications/{id}/addPassword", {"passwordCredential": {}})
-    graph.call("POST", f"/applications/{app['id']}/removePassword", "/applications/{id}/removePassword", {"keyId": secret["keyId"]})
+    secret = graph.call(
+        "POST",
+        f"/applications/{app['id']}/addPassword",
+        "/applications/{id}/addPassword",
+        {"passwordCredential": {}},
+    )
+    graph.call(
+        "POST",
+        f"/applications/{app['id']}/removePassword",
+        "/applications/{id}/removePassword",
+        {"keyId": secret["keyId"]},
+    )
     client = graph.call("POST", "/servicePrincipals", "/servicePrincipals", {"appId": app["appId"]})
-    resource = graph.call("GET", f"/servicePrincipals(appId='{EXCHANGE}')", "/servicePrincipals(appId='{appId}')")
-    assignment = {"principalId": client["id"], "resourceId": resource["id"], "appRoleId": resource["appRoles"][0]["id"]}
-    graph.call("POST", f"/servicePrincipals/{resource['id']}/appRoleAssignedTo", "/servicePrincipals/{id}/appRoleAssignedTo", assignment)
-    graph.call("GET", f"/servicePrincipals/{client['id']}/appRoleAssignments", "/servicePrincipals/{id}/appRoleAssignments")
-    grant = {"clientId": client["id"], "consentType": "AllPrincipals", "resourceId": resource["id"], "scope": "SMTP.Send"}
+    resource = graph.call(
+        "GET", f"/servicePrincipals(appId='{EXCHANGE}')", "/servicePrincipals(appId='{appId}')"
+    )
+    assignment = {
+        "principalId": client["id"],
+        "resourceId": resource["id"],
+        "appRoleId": resource["appRoles"][0]["id"],
+    }
+    graph.call(
+        "POST",
+        f"/servicePrincipals/{resource['id']}/appRoleAssignedTo",
+        "/servicePrincipals/{id}/appRoleAssignedTo",
+        assignment,
+    )
+    graph.call(
+        "GET",
+        f"/servicePrincipals/{client['id']}/appRoleAssignments",
+        "/servicePrincipals/{id}/appRoleAssignments",
+    )
+    grant = {
+        "clientId": client["id"],
+        "consentType": "AllPrincipals",
+        "resourceId": resource["id"],
+        "scope": "SMTP.Send",
+    }
     made = graph.call("POST", "/oauth2PermissionGrants", "/oauth2PermissionGrants", grant)
-    graph.call("PATCH", f"/oauth2PermissionGrants/{made['id']}", "/oauth2PermissionGrants/{id}", {"scope": "SMTP.Send offline_access"})
+    graph.call(
+        "PATCH",
+        f"/oauth2PermissionGrants/{made['id']}",
+        "/oauth2PermissionGrants/{id}",
+        {"scope": "SMTP.Send offline_access"},
+    )
     graph.call("DELETE", f"/oauth2PermissionGrants/{made['id']}", "/oauth2PermissionGrants/{id}")
     graph.call("DELETE", f"/applications/{app['id']}", "/applications/{id}")
 

@@ -69,17 +69,40 @@ def properties(spec: dict[str, Any], shape: dict[str, Any]) -> set[str]:
 def world(call: Any) -> dict[str, str]:
     """A space with a card that was pressed, a webhook, and a 1:1; returns the ids."""
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
-    room = next(each["id"] for each in call("GET", "/webex/v1/rooms").json["items"] if each["type"] == "group")
-    posted = call("POST", "/webex/v1/messages", {"roomId": room, "markdown": "**card**", "attachments": [attachment]}).json
+    room = next(
+        each["id"]
+        for each in call("GET", "/webex/v1/rooms").json["items"]
+        if each["type"] == "group"
+    )
+    posted = call(
+        "POST",
+        "/webex/v1/messages",
+        {"roomId": room, "markdown": "**card**", "attachments": [attachment]},
+    ).json
     call("POST", "/webex/v1/messages", {"toPersonEmail": "admin@contoso.com", "text": "hello"})
-    press = {"as": "admin@contoso.com", "message_id": posted["id"], "title": "Go", "inputs": {"name": "Ada"}}
+    press = {
+        "as": "admin@contoso.com",
+        "message_id": posted["id"],
+        "title": "Go",
+        "inputs": {"name": "Ada"},
+    }
     pressed = call("POST", "/practice/webex/press", press).json
-    hook = {"name": "bot", "targetUrl": "https://bot.example/", "resource": "messages", "event": "created", "secret": "s" * 20}
+    hook = {
+        "name": "bot",
+        "targetUrl": "https://bot.example/",
+        "resource": "messages",
+        "event": "created",
+        "secret": "s" * 20,
+    }
     subscribed = call("POST", "/webex/v1/webhooks", hook).json
     member = call("GET", f"/webex/v1/memberships?roomId={room}").json["items"][0]
-    return {"room": room, "message": posted["id"], "action": pressed["id"], "hook": subscribed["id"], "member": member["id"]} | {
-        "person": member["personId"]
-    }
+    return {
+        "room": room,
+        "message": posted["id"],
+        "action": pressed["id"],
+        "hook": subscribed["id"],
+        "member": member["id"],
+    } | {"person": member["personId"]}
 
 
 READS = [
@@ -107,8 +130,16 @@ def test_reads_have_the_official_shape(spec: Any, call: Any, template: str, path
     answer = call("GET", "/webex/v1" + path.format(**world(call)))
     official = schema(spec, "GET", template, 200)
     jsonschema.Draft202012Validator(official).validate(answer.json)
-    items, shape = ([answer.json], official) if "items" not in answer.json else (answer.json["items"], _items(spec, official))
-    unknown = {key for item in items for key in item} - properties(spec, shape) - FORGOTTEN.get(template, set())
+    items, shape = (
+        ([answer.json], official)
+        if "items" not in answer.json
+        else (answer.json["items"], _items(spec, official))
+    )
+    unknown = (
+        {key for item in items for key in item}
+        - properties(spec, shape)
+        - FORGOTTEN.get(template, set())
+    )
     assert (answer.status_code, unknown) == (200, set())
 
 
@@ -124,7 +155,13 @@ def test_writes_have_the_official_shape(spec: Any, call: Any) -> None:
     text = call("POST", "/webex/v1/messages", {"roomId": ids["room"], "text": "x"}).json
     writes = [
         ("POST", "/messages", "/messages", {"roomId": ids["room"], "text": "x"}, 200),
-        ("PUT", "/messages/{messageId}", f"/messages/{text['id']}", {"roomId": ids["room"], "text": "y"}, 200),
+        (
+            "PUT",
+            "/messages/{messageId}",
+            f"/messages/{text['id']}",
+            {"roomId": ids["room"], "text": "y"},
+            200,
+        ),
         (
             "POST",
             "/attachment/actions",
@@ -133,13 +170,27 @@ def test_writes_have_the_official_shape(spec: Any, call: Any) -> None:
             202,
         ),
         ("POST", "/rooms", "/rooms", {"title": "New"}, 200),
-        ("POST", "/memberships", "/memberships", {"roomId": ids["room"], "personEmail": "support@contoso.com"}, 200),
-        ("PUT", "/webhooks/{webhookId}", f"/webhooks/{ids['hook']}", {"name": "n", "targetUrl": "https://n.example/"}, 200),
+        (
+            "POST",
+            "/memberships",
+            "/memberships",
+            {"roomId": ids["room"], "personEmail": "support@contoso.com"},
+            200,
+        ),
+        (
+            "PUT",
+            "/webhooks/{webhookId}",
+            f"/webhooks/{ids['hook']}",
+            {"name": "n", "targetUrl": "https://n.example/"},
+            200,
+        ),
     ]
     for method, template, path, body, status in writes:
         answer = call(method, "/webex/v1" + path, body)
         assert answer.status_code == status, (path, answer.json)
-        jsonschema.Draft202012Validator(schema(spec, method, template, status)).validate(answer.json)
+        jsonschema.Draft202012Validator(schema(spec, method, template, status)).validate(
+            answer.json
+        )
 
 
 def test_every_status_is_an_official_one(spec: Any, call: Any) -> None:
@@ -160,7 +211,13 @@ def test_the_sketched_cards_are_taken(call: Any, sketch: Path) -> None:
     spoiled["body"][0]["isSutble"] = True
     statuses = [
         call(
-            "POST", "/webex/v1/messages", {"toPersonEmail": "admin@contoso.com", "text": "card", "attachments": [_attachment(each)]}
+            "POST",
+            "/webex/v1/messages",
+            {
+                "toPersonEmail": "admin@contoso.com",
+                "text": "card",
+                "attachments": [_attachment(each)],
+            },
         ).status_code
         for each in (card, spoiled)
     ]

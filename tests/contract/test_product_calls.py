@@ -45,7 +45,13 @@ from tests.fixtures.practice_cloud import BASE, administrators_token, practice_c
 MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
 ORIGIN = Origin("room-1", message="m-1")
-FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes", "agent_has_it": "yes"}
+FORM = {
+    "token_saved": "yes",
+    "registered": "yes",
+    "rehearse": "skip:nobody is here",
+    "test_sent": "yes",
+    "agent_has_it": "yes",
+}
 
 
 @dataclass(frozen=True)
@@ -72,16 +78,25 @@ class Spec:
     """An OpenAPI document that requests are held against."""
 
     def __init__(self, path: Path, known: dict[str, set[str]] | None = None) -> None:
-        self._spec, self._known = nullable(json.loads(path.read_text(encoding="utf-8"))), known or {}
+        self._spec, self._known = (
+            nullable(json.loads(path.read_text(encoding="utf-8"))),
+            known or {},
+        )
         longest_first = sorted(self._spec["paths"], key=lambda template: template.count("{"))
-        self._patterns = {template: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))) for template in longest_first}
+        self._patterns = {
+            template: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)))
+            for template in longest_first
+        }
 
     def problems(self, asked: Asked) -> list[str]:
         """Return the parts of a request that are not in the specification.
 
         ``known`` names exceptions by path.
         """
-        template = next((name for name, pattern in self._patterns.items() if pattern.fullmatch(asked.path)), None)
+        template = next(
+            (name for name, pattern in self._patterns.items() if pattern.fullmatch(asked.path)),
+            None,
+        )
         operation = self._spec["paths"].get(template, {}).get(asked.method.lower())
         if operation is None:
             return [f"{asked.method} {asked.path}: not in the specification"]
@@ -90,9 +105,17 @@ class Spec:
         if "requestBody" not in operation:
             return [f"{asked.method} {asked.path}: takes no body"]
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        body = {key: value for key, value in asked.body.items() if key not in self._known.get(f"{asked.method} {template}", ())}
-        errors = jsonschema.Draft202012Validator(schema | {"components": self._spec["components"]}).iter_errors(body)
-        found = [error.message for error in errors] + [f"{name} is not known" for name in self._unknown(schema, body)]
+        body = {
+            key: value
+            for key, value in asked.body.items()
+            if key not in self._known.get(f"{asked.method} {template}", ())
+        }
+        errors = jsonschema.Draft202012Validator(
+            schema | {"components": self._spec["components"]}
+        ).iter_errors(body)
+        found = [error.message for error in errors] + [
+            f"{name} is not known" for name in self._unknown(schema, body)
+        ]
         return [f"{asked.method} {asked.path}: {each}" for each in found]
 
     def _unknown(self, schema: Any, value: Any) -> Iterator[str]:
@@ -103,16 +126,29 @@ class Spec:
         parts = list(self._parts(schema))
         known = {name: part for each in parts for name, part in each.get("properties", {}).items()}
         if isinstance(value, list):
-            yield from (name for item in value for each in parts if "items" in each for name in self._unknown(each["items"], item))
+            yield from (
+                name
+                for item in value
+                for each in parts
+                if "items" in each
+                for name in self._unknown(each["items"], item)
+            )
         elif isinstance(value, dict) and known:
             yield from (name for name in value if name not in known)
-            yield from (name for key, item in value.items() if key in known for name in self._unknown(known[key], item))
+            yield from (
+                name
+                for key, item in value.items()
+                if key in known
+                for name in self._unknown(known[key], item)
+            )
 
     def _parts(self, schema: Any) -> Iterator[Any]:
         """The schema and all that it is made of."""
         yield schema
         if "$ref" in schema:
-            yield from self._parts(self._spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+            yield from self._parts(
+                self._spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            )
         for part in (*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
             yield from self._parts(part)
 
@@ -128,13 +164,20 @@ class Tenant:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """httpx.MockTransport's handler: keep the request, and have the practice cloud answer it."""
-        url, body = urlsplit(str(request.url)), json.loads(request.content) if request.content else None
+        url, body = (
+            urlsplit(str(request.url)),
+            json.loads(request.content) if request.content else None,
+        )
         if url.path.startswith("/graph/"):
-            path = unquote(url.path).removeprefix("/graph/v1.0").removeprefix("/graph/beta")  # the one call of beta is also one of v1.0
+            path = (
+                unquote(url.path).removeprefix("/graph/v1.0").removeprefix("/graph/beta")
+            )  # the one call of beta is also one of v1.0
             self.asked.append(Asked(request.method, path, parse_qs(url.query), body))
         else:
             self.cmdlets.append(str(body["CmdletInput"]["CmdletName"]))
-        answer = self.http.request(request.method, str(request.url), headers=request.headers, content=request.content)
+        answer = self.http.request(
+            request.method, str(request.url), headers=request.headers, content=request.content
+        )
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
     @property
@@ -149,8 +192,14 @@ class Tenant:
         The token has more permissions than the product asks for.
         """
         body = {"principalId": principal, "resourceId": resource, "appRoleId": role}
-        headers = {"Authorization": f"Bearer {self.token('AppRoleAssignment.ReadWrite.All Application.Read.All')}"}
-        self.http.post(f"{BASE}/graph/v1.0/servicePrincipals/{principal}/appRoleAssignments", json=body, headers=headers).raise_for_status()
+        headers = {
+            "Authorization": f"Bearer {self.token('AppRoleAssignment.ReadWrite.All Application.Read.All')}"
+        }
+        self.http.post(
+            f"{BASE}/graph/v1.0/servicePrincipals/{principal}/appRoleAssignments",
+            json=body,
+            headers=headers,
+        ).raise_for_status()
 
     def token(self, scopes: str) -> str:
         """An administrator's token."""
@@ -167,11 +216,22 @@ def tenant(certificates: Tls) -> Iterator[Tenant]:
 def context(tenant: Tenant, redis: Redis) -> StepContext:
     """A run of the mailbox, signed in as the tenant's administrator."""
     store, keys = RunStore(redis), (Fernet.generate_key().decode(),)
-    tenant_id = str(tenant.http.get(f"{BASE}/contoso.com/v2.0/.well-known/openid-configuration").json()["issuer"].split("/")[-2])
+    tenant_id = str(
+        tenant.http.get(f"{BASE}/contoso.com/v2.0/.well-known/openid-configuration")
+        .json()["issuer"]
+        .split("/")[-2]
+    )
     run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), ORIGIN)
     account = Account(tenant_id, "admin", "admin@contoso.com")
-    store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), Event(Kind.SIGNED_IN, now(), account=account))
-    graph_token, exchange_token = tenant.token(" ".join(GRAPH_SETUP_SCOPES)), tenant.token(EXCHANGE_SCOPE)
+    store.append(
+        run.id,
+        Event(Kind.DETAILS, now(), channel=CHANNEL),
+        Event(Kind.SIGNED_IN, now(), account=account),
+    )
+    graph_token, exchange_token = (
+        tenant.token(" ".join(GRAPH_SETUP_SCOPES)),
+        tenant.token(EXCHANGE_SCOPE),
+    )
 
     async def for_graph() -> str:
         return graph_token
@@ -182,8 +242,24 @@ def context(tenant: Tenant, redis: Redis) -> StepContext:
     http = httpx.AsyncClient(transport=httpx.MockTransport(tenant.answer))
     graph = Graph(http, for_graph, f"{BASE}/graph")
     exchange = InvokeCommand(http, for_exchange, BASE, tenant_id, account.upn)
-    settings = Settings("https://bot.test", "", tenant.settings.bot_client_id, "", keys, graph_url=f"{BASE}/graph", exchange_url=BASE)
-    return StepContext(store.load(run.id), settings, store, Vault(redis, keys), graph, exchange, lambda: open_trace(graph, exchange))
+    settings = Settings(
+        "https://bot.test",
+        "",
+        tenant.settings.bot_client_id,
+        "",
+        keys,
+        graph_url=f"{BASE}/graph",
+        exchange_url=BASE,
+    )
+    return StepContext(
+        store.load(run.id),
+        settings,
+        store,
+        Vault(redis, keys),
+        graph,
+        exchange,
+        lambda: open_trace(graph, exchange),
+    )
 
 
 async def carry_out(tenant: Tenant, ctx: StepContext) -> None:
@@ -192,12 +268,20 @@ async def carry_out(tenant: Tenant, ctx: StepContext) -> None:
     await engine.make_plan()
     assert ctx.run.plan is not None
     plan = ctx.run.plan.id
-    ctx.store.append(ctx.run.id, *(Event(Kind.APPROVED, now(), data={"plan": plan, "scope": scope}) for scope in ("mailbox", "tenant")))
+    ctx.store.append(
+        ctx.run.id,
+        *(
+            Event(Kind.APPROVED, now(), data={"plan": plan, "scope": scope})
+            for scope in ("mailbox", "tenant")
+        ),
+    )
     await engine.apply_plan()
     if ctx.fact("sp_id") and ctx.run.findings["admin_consent"].state is State.WAITING:
         tenant.consent(ctx.fact("sp_id"), ctx.fact("exchange_sp_id"), ctx.fact("mail_send"))
     for question, value in FORM.items():
-        ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, now(), data={"question": question, "value": value}))
+        ctx.store.append(
+            ctx.run.id, Event(Kind.ANSWERED, now(), data={"question": question, "value": value})
+        )
     await engine.apply_plan()
 
 
@@ -209,7 +293,11 @@ async def test_a_whole_run_asks_graph_what_graph_knows(tenant: Tenant, redis: Re
     await carry_out(tenant, ctx)
     spec = Spec(GRAPH)
     assert [problem for asked in tenant.asked for problem in spec.problems(asked)] == []
-    assert {name for name in all_steps() if not ctx.run.settled(name)} <= {"test_mail", "agent_has_it", "agent_answer"}
+    assert {name for name in all_steps() if not ctx.run.settled(name)} <= {
+        "test_mail",
+        "agent_has_it",
+        "agent_answer",
+    }
     assert {"PATCH", "POST", "GET"} == {asked.method for asked in tenant.asked}
 
 
@@ -236,9 +324,14 @@ async def test_each_thing_is_made_once(tenant: Tenant, redis: Redis):
     await carry_out(tenant, context(tenant, redis))
     made = [write for write in tenant.writes if write.startswith(("POST", "New-", "Enable-"))]
     kinds = [re.sub(r"/[0-9a-f-]{36}", "/ID", write) for write in made]
-    twice = {"POST /oauth2PermissionGrants", "POST /servicePrincipals"}  # one a resource; the app's, and the message trace's
+    twice = {
+        "POST /oauth2PermissionGrants",
+        "POST /servicePrincipals",
+    }  # one a resource; the app's, and the message trace's
     assert sorted(kind for kind in set(kinds) if kinds.count(kind) > 1 and kind not in twice) == []
-    bodies = [json.dumps(asked.body, sort_keys=True) for asked in tenant.asked if asked.method == "POST"]
+    bodies = [
+        json.dumps(asked.body, sort_keys=True) for asked in tenant.asked if asked.method == "POST"
+    ]
     assert len(bodies) == len(set(bodies))
     assert MESSAGE_TRACE_APP_ID != EXCHANGE_APP_ID
 
@@ -248,7 +341,14 @@ class _Webex(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path)
         asked: list[Asked] = self.server.asked  # type: ignore[attr-defined]  # set by the fixture
-        asked.append(Asked(self.command, unquote(url.path).removeprefix("/v1"), parse_qs(url.query), json.loads(body) if body else None))
+        asked.append(
+            Asked(
+                self.command,
+                unquote(url.path).removeprefix("/v1"),
+                parse_qs(url.query),
+                json.loads(body) if body else None,
+            )
+        )
         content = json.dumps({"id": "x", "items": [], "emails": ["a@b.c"]}).encode()
         self.send_response(204 if self.command == "DELETE" else 200)
         self.send_header("Content-Type", "application/json")
@@ -285,15 +385,31 @@ def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
     decisions).
     """
     client, asked = webex
-    card = {"type": "AdaptiveCard", "version": "1.3"}  # cards have a schema of their own, and tests of their own
-    client.me(), client.person("p1"), client.message("m1"), client.action("a1"), client.members("r1"), client.membership("r1", "p1")
+    card = {
+        "type": "AdaptiveCard",
+        "version": "1.3",
+    }  # cards have a schema of their own, and tests of their own
+    (
+        client.me(),
+        client.person("p1"),
+        client.message("m1"),
+        client.action("a1"),
+        client.members("r1"),
+        client.membership("r1", "p1"),
+    )
     client.room_type("r1"), client.room_title("r1"), client.people("a@b.c")
     client.send(room_id="r1", text="t", card=card, parent_id="m1")
     client.send(to_email="a@b.c", text="t", card=card)
     client.send(to_person_id="p1", text="t")
     client.edit("m1", "r1", "t", card)
     client.webhooks()
-    client.create_webhook(name="n", target_url="https://b.test/x", resource="messages", event="created", secret="s" * 20)
+    client.create_webhook(
+        name="n",
+        target_url="https://b.test/x",
+        resource="messages",
+        event="created",
+        secret="s" * 20,
+    )
     client.update_webhook("w1", name="n", target_url="https://b.test/x", secret="s" * 20)
     client.delete_webhook("w1")
     spec = Spec(WEBEX, {"PUT /messages/{messageId}": {"attachments"}})
@@ -309,7 +425,9 @@ def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
         Asked("DELETE", "/organization", {}, None),
         Asked("PATCH", "/applications/o-1", {}, {"colour": "red"}),
         Asked("PATCH", "/applications/o-1", {}, {"web": {"redirectUris": "not a list"}}),
-        Asked("PATCH", "/applications/o-1", {}, {"requiredResourceAccess": [{"resourceAppID": "x"}]}),
+        Asked(
+            "PATCH", "/applications/o-1", {}, {"requiredResourceAccess": [{"resourceAppID": "x"}]}
+        ),
         Asked("POST", "/applications/o-1/removePassword", {}, {}),
     ],
 )

@@ -49,9 +49,16 @@ from tests.fixtures.practice_cloud import BASE, administrators_token, practice_c
 MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
 ORIGIN = Origin("room-1", message="m-1")
-FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes"}
+FORM = {
+    "token_saved": "yes",
+    "registered": "yes",
+    "rehearse": "skip:nobody is here",
+    "test_sent": "yes",
+}
 ROUNDS = 30
-LISTED: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("calls.toml").read_text(encoding="utf-8"))
+LISTED: dict[str, list[str]] = tomllib.loads(
+    Path(__file__).with_name("calls.toml").read_text(encoding="utf-8")
+)
 
 
 @dataclass
@@ -75,10 +82,19 @@ class Country:
         message trace exists only if nothing else shows a trace.
         """
         tenant = self.tenant()
-        kinds = ("applications", "grants", "role_assignments", "outbound_policies", "outbound_rules")
+        kinds = (
+            "applications",
+            "grants",
+            "role_assignments",
+            "outbound_policies",
+            "outbound_rules",
+        )
         secrets = sum(len(app["passwordCredentials"]) for app in tenant["applications"])
         principals = Counter(each["appId"] for each in tenant["service_principals"])
-        own = {"own principals": sum(principals[app["appId"]] for app in tenant["applications"]), "of one app": max(principals.values())}
+        own = {
+            "own principals": sum(principals[app["appId"]] for app in tenant["applications"]),
+            "of one app": max(principals.values()),
+        }
         return {kind: len(tenant[kind]) for kind in kinds} | own | {"secrets": secrets}
 
     def token(self, scopes: str) -> str:
@@ -87,7 +103,9 @@ class Country:
 
     def consent(self, principal: str, resource: str, role: str) -> None:
         """Grant an app role as Microsoft's consent page does."""
-        headers = {"Authorization": f"Bearer {self.token('AppRoleAssignment.ReadWrite.All Application.Read.All')}"}
+        headers = {
+            "Authorization": f"Bearer {self.token('AppRoleAssignment.ReadWrite.All Application.Read.All')}"
+        }
         body = {"principalId": principal, "resourceId": resource, "appRoleId": role}
         url = f"{BASE}/graph/v1.0/servicePrincipals/{principal}/appRoleAssignments"
         self.http.post(url, json=body, headers=headers)
@@ -113,7 +131,13 @@ class Country:
         ours = {"graph_url": f"{BASE}/graph", "exchange_url": BASE, "smtp_server": "127.0.0.1:1"}
         settings = Settings("https://bot.test", "", self.settings.bot_client_id, "", keys, **ours)
         return StepContext(
-            store.load(run.id), settings, store, Vault(self.redis, keys), graph, exchange, lambda: open_trace(graph, exchange)
+            store.load(run.id),
+            settings,
+            store,
+            Vault(self.redis, keys),
+            graph,
+            exchange,
+            lambda: open_trace(graph, exchange),
         )
 
 
@@ -169,47 +193,74 @@ class Ride:
     def left(self) -> dict[str, tuple[str, str, str]]:
         """Every step that is not settled: its state, whose turn it is, and the cause."""
         run = self._run()
-        return {name: (str(f.state), str(f.waiting_for), f.cause) for name, f in run.findings.items() if not run.settled(name)}
+        return {
+            name: (str(f.state), str(f.waiting_for), f.cause)
+            for name, f in run.findings.items()
+            if not run.settled(name)
+        }
 
     def _arrived(self) -> bool:
         run = self._run()
-        return bool(run.approvals) and self.left().keys() == (set() if run.kind == "undo" else {"test_mail"})
+        return bool(run.approvals) and self.left().keys() == (
+            set() if run.kind == "undo" else {"test_mail"}
+        )
 
     async def _work(self) -> None:
         """Do the work of one worker job."""
         if self._run().account is None:
             return
         try:
-            await advance_steps(Engine(self.ctx, steps_of(self.ctx.run), NoListener(), lambda: True))
+            await advance_steps(
+                Engine(self.ctx, steps_of(self.ctx.run), NoListener(), lambda: True)
+            )
         except SignInNeeded as error:
-            self._say(Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
+            self._say(
+                Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code})
+            )
 
     def people(self) -> None:
         """Sign in, press Look again, approve, consent, or report the form, as the run asks."""
         run = self._run()
         if run.account is None:
             self._press(signed_in(str(self.country.tenant()["id"])))
-        elif any(finding.state is State.UNKNOWN and finding.until is None for finding in run.findings.values()):
+        elif any(
+            finding.state is State.UNKNOWN and finding.until is None
+            for finding in run.findings.values()
+        ):
             self._press(Event(Kind.LOOK_AGAIN, now()))
         elif run.plan and run.plan.changes and not run.approvals and not blocking_steps(run):
             scopes = ("mailbox", "tenant")
-            self._say(*(Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": scope}) for scope in scopes))
+            self._say(
+                *(
+                    Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": scope})
+                    for scope in scopes
+                )
+            )
         self._outside(run)
 
     def _outside(self, run: Run) -> None:
         """At Microsoft and in Webex Connect."""
         waiting = {name for name, finding in run.findings.items() if finding.state is State.WAITING}
         if "admin_consent" in waiting and run.fact("sp_id") and "consent" not in run.answers:
-            self.country.consent(run.fact("sp_id"), run.fact("exchange_sp_id"), run.fact("mail_send"))
+            self.country.consent(
+                run.fact("sp_id"), run.fact("exchange_sp_id"), run.fact("mail_send")
+            )
             self._say(Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"}))
         if "token_saved" not in run.answers:
-            self._say(*(Event(Kind.ANSWERED, now(), data={"question": name, "value": value}) for name, value in FORM.items()))
+            self._say(
+                *(
+                    Event(Kind.ANSWERED, now(), data={"question": name, "value": value})
+                    for name, value in FORM.items()
+                )
+            )
 
     def _time_passes(self) -> None:
         """Whatever was to be looked at later is due now."""
         key = f"run:{self.ctx.run.id}:events"
         for place, raw in enumerate(self.country.redis.lrange(key, 0, -1)):
-            if (moved := re.sub(rb'"until":"2[^"]+"', b'"until":"2020-01-01T00:00:00Z"', raw)) != raw:
+            if (
+                moved := re.sub(rb'"until":"2[^"]+"', b'"until":"2020-01-01T00:00:00Z"', raw)
+            ) != raw:
                 self.country.redis.lset(key, place, moved)
 
     def _press(self, event: Event) -> None:

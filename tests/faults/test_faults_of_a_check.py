@@ -30,8 +30,14 @@ def looked_at(connected: Any) -> dict[str, Any]:
 def _checked(connected: Any, weather: Any) -> Any:
     """The run of a check with an administrator's sign-in, of all that takes one."""
     ctx = connected.context(weather, "check")
-    steps = {name: step for name, step in checks_for(ctx.channel.profile).items() if step.diagnosis.access is Access.ADMIN}
-    connected.carry_out(Engine(ctx, steps, NoListener(), lambda: True).check({Access.NONE, Access.ADMIN}))
+    steps = {
+        name: step
+        for name, step in checks_for(ctx.channel.profile).items()
+        if step.diagnosis.access is Access.ADMIN
+    }
+    connected.carry_out(
+        Engine(ctx, steps, NoListener(), lambda: True).check({Access.NONE, Access.ADMIN})
+    )
     assert steps.keys() - ctx.run.findings.keys() == set()
     return ctx.run
 
@@ -51,12 +57,18 @@ def test_a_check_that_sees_nothing(connected: Any, fault: Any):
     """
     weather = connected.weather(fault, FOR_GOOD)
     run = _checked(connected, weather)
-    assert {name: finding.state for name, finding in run.findings.items() if finding.state not in BLIND}.keys() - LEFT_TO_ANOTHER == set()
+    assert {
+        name: finding.state for name, finding in run.findings.items() if finding.state not in BLIND
+    }.keys() - LEFT_TO_ANOTHER == set()
     assert sum(weather.calls.values()) <= MOST_CALLS
 
 
 def test_a_check_in_a_shower(connected: Any, looked_at: dict[str, Any], fault: Any):
     """If every call fails once, each finding is the usual one or says that it could not be read."""
     run = _checked(connected, connected.weather(fault))
-    odd = {name: finding.state for name, finding in run.findings.items() if finding.state not in {*BLIND, looked_at[name].state}}
+    odd = {
+        name: finding.state
+        for name, finding in run.findings.items()
+        if finding.state not in {*BLIND, looked_at[name].state}
+    }
     assert odd == {}

@@ -40,22 +40,36 @@ def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any,
     """
     weather.fault = fault
     ride.to_its_end()
-    assert set(calm.calls) - set(weather.failed) == (HANGS_ON_IT if fault.name.startswith("403") else set())
+    assert set(calm.calls) - set(weather.failed) == (
+        HANGS_ON_IT if fault.name.startswith("403") else set()
+    )
     assert country.objects() == calm.objects
     assert (ride.presses > 0) == (fault.name == NEEDS_A_PERSON)
     assert ride.presses <= len(weather.failed)
-    assert (sum(weather.calls.values()) <= 4 * sum(calm.calls.values()), ride.longest < LONGEST_WORK_S) == (True, True)
+    assert (
+        sum(weather.calls.values()) <= 4 * sum(calm.calls.values()),
+        ride.longest < LONGEST_WORK_S,
+    ) == (
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize("how", STAYS)
-def test_a_call_that_keeps_failing(ride: Any, weather: Any, country: Any, calm: Any, call: str, how: str, faults: dict[str, Any]):
+def test_a_call_that_keeps_failing(
+    ride: Any, weather: Any, country: Any, calm: Any, call: str, how: str, faults: dict[str, Any]
+):
     """If one call keeps failing, the tries are bounded and the run says whose turn it is.
 
     When the fault ends, the run arrives, with one of each object.
     """
     weather.fault, weather.only, weather.times = faults[how], call, 1_000_000
     worked = [_tries(ride.round, weather, call) for _ in range(4)]
-    stuck = {name: left for name, left in ride.left().items() if left[0] != "wrong" and left[1] not in TURNS}
+    stuck = {
+        name: left
+        for name, left in ride.left().items()
+        if left[0] != "wrong" and left[1] not in TURNS
+    }
     assert (stuck, max(worked) <= MOST_TRIES, ride.longest < LONGEST_WORK_S) == ({}, True, True)
     weather.fault = None
     ride.to_its_end()
@@ -76,4 +90,7 @@ def test_nothing_answers_in_time(ride: Any, weather: Any, faults: dict[str, Any]
     weather.fault, weather.times = faults["timeout"], 1_000_000
     for _ in range(3):
         ride.round()
-    assert (0 < ride.longest < LONGEST_WORK_S, {left[2] for left in ride.left().values()}) == (True, {"timed_out", ""})
+    assert (0 < ride.longest < LONGEST_WORK_S, {left[2] for left in ride.left().values()}) == (
+        True,
+        {"timed_out", ""},
+    )

@@ -18,8 +18,24 @@ BASE, CALLBACK = "https://localhost:9", "http://127.0.0.1:5000/callback"
 SCOPES = ["https://graph.microsoft.com/User.Read.All"]
 TRIES, FOR_GOOD = 3, 1_000_000
 TOKEN = "POST /*/oauth2/v2.0/token"
-PASSES = {"429 with Retry-After", "429 with a date", "429 without", "429 with a negative one", "429 with words"} | {
-    *("500", "500, carried out", "503", "504, carried out", "timeout", "timeout, carried out", "reset", "reset, carried out", "half a body")
+PASSES = {
+    "429 with Retry-After",
+    "429 with a date",
+    "429 without",
+    "429 with a negative one",
+    "429 with words",
+} | {
+    *(
+        "500",
+        "500, carried out",
+        "503",
+        "504, carried out",
+        "timeout",
+        "timeout, carried out",
+        "reset",
+        "reset, carried out",
+        "half a body",
+    )
 }
 
 
@@ -32,21 +48,34 @@ def no_waiting() -> Iterator[None]:
 
 def _identity(country: Any, transport: httpx.BaseTransport) -> Identity:
     settings = country.settings
-    return Identity(BASE, httpx.Client(transport=transport), "contoso.com", settings.bot_client_id, settings.bot_client_secret)
+    return Identity(
+        BASE,
+        httpx.Client(transport=transport),
+        "contoso.com",
+        settings.bot_client_id,
+        settings.bot_client_secret,
+    )
 
 
 def _signed_in(country: Any, identity: Identity, way: Callable[[], Identity]) -> str:
     """From the beginning to a token for a second resource; ``way`` is whom the browser comes back to."""
     flow = identity.begin(SCOPES, CALLBACK, "state-1")
     address = urlsplit(flow["auth_uri"])
-    answer = country.http.post(f"{address.path}?{address.query}", data={"account": "admin@contoso.com", "action": "accept"})
-    query = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+    answer = country.http.post(
+        f"{address.path}?{address.query}", data={"account": "admin@contoso.com", "action": "accept"}
+    )
+    query = {
+        name: values[0]
+        for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()
+    }
     signed_in = way().finish(flow, query)
     token, _ = way().token(signed_in.cache, [EXCHANGE_SCOPE])
     return token
 
 
-def test_a_call_of_a_sign_in_that_keeps_failing(country: Any, storm: Callable[..., Any], fault: Any, login_call: str):
+def test_a_call_of_a_sign_in_that_keeps_failing(
+    country: Any, storm: Callable[..., Any], fault: Any, login_call: str
+):
     """A sign-in call that keeps failing ends with an error of the bot after a few tries.
 
     The error says what to do and is never one of msal's.
@@ -67,11 +96,24 @@ def test_a_refresh_fails_once(country: Any, storm: Callable[..., Any], fault: An
     identity = _identity(country, good)
     flow = identity.begin(SCOPES, CALLBACK, "state-1")
     address = urlsplit(flow["auth_uri"])
-    answer = country.http.post(f"{address.path}?{address.query}", data={"account": "admin@contoso.com", "action": "accept"})
-    query = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+    answer = country.http.post(
+        f"{address.path}?{address.query}", data={"account": "admin@contoso.com", "action": "accept"}
+    )
+    query = {
+        name: values[0]
+        for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()
+    }
     cache = identity.finish(flow, query).cache
-    outcome = _outcome(lambda: _identity(country, storm(fault, TOKEN, 1)).token(cache, SCOPES, refresh=True))
-    expected = type(None) if fault.name in PASSES else Transient if fault.name.startswith("429") else MalformedAnswer
+    outcome = _outcome(
+        lambda: _identity(country, storm(fault, TOKEN, 1)).token(cache, SCOPES, refresh=True)
+    )
+    expected = (
+        type(None)
+        if fault.name in PASSES
+        else Transient
+        if fault.name.startswith("429")
+        else MalformedAnswer
+    )
     assert type(outcome) is expected
 
 

@@ -34,13 +34,17 @@ def undo(ride: Any, weather: Any) -> Any:
     return ride.undoing()
 
 
-def test_the_matrix_holds_every_call_of_an_undo(undo: Any, weather: Any, listed: dict[str, list[str]]):
+def test_the_matrix_holds_every_call_of_an_undo(
+    undo: Any, weather: Any, listed: dict[str, list[str]]
+):
     """The calls of an undo are exactly those in calls.toml."""
     undo.to_its_end()
     assert sorted(weather.calls) == sorted(listed["undo"])
 
 
-def test_every_call_of_an_undo_fails_once(undo: Any, weather: Any, country: Any, listed: dict[str, list[str]], fault: Any):
+def test_every_call_of_an_undo_fails_once(
+    undo: Any, weather: Any, country: Any, listed: dict[str, list[str]], fault: Any
+):
     """An undo in which every call fails once still removes everything that the setup made.
 
     It does not matter whether the answer was lost or never given.

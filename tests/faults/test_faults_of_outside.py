@@ -80,9 +80,15 @@ class Services:
             "status": "ended",
         }
         known: dict[str, Any] = {
-            f"/connect/v2/messages/{MAIL}": {"messageId": MAIL, "status": "submitted", "code": "7501"},
+            f"/connect/v2/messages/{MAIL}": {
+                "messageId": MAIL,
+                "status": "submitted",
+                "code": "7501",
+            },
             "/contact-center/v1/tasks": {"data": [{"id": "task-1", "attributes": task}]},
-            f"/contact-center/organization/{ORG}/v2/entry-point": {"data": [{"name": "Support", "assetId": "a_1", "channelType": "EMAIL"}]},
+            f"/contact-center/organization/{ORG}/v2/entry-point": {
+                "data": [{"name": "Support", "assetId": "a_1", "channelType": "EMAIL"}]
+            },
             "/status/unresolved-incidents.json": {"incidents": []},
         }
         return httpx.Response(200, json=known[path])
@@ -95,25 +101,65 @@ def services() -> Services:
 
 
 @pytest.fixture
-def look(redis: Redis, services: Services, weather_over: Any, without_waiting: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def look(
+    redis: Redis,
+    services: Services,
+    weather_over: Any,
+    without_waiting: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Any]:
     """Return a function that looks at one fact through a fault, several times in one check.
 
     It returns the findings, the seconds and the weather.
     """
     store = RunStore(redis)
-    channel = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1")
+    channel = Channel(
+        MAILBOX,
+        "https://uk.webexconnect.io/callback",
+        "x1@mail.webexconnect.io",
+        tenant_id="tenant-1",
+    )
 
-    def looked(call: str, fault: Any = None, times: int = 1, looks: int = 1) -> tuple[list[Finding], float, Any]:
-        weather = weather_over(httpx.Client(transport=httpx.MockTransport(services)), fault, times, call)
+    def looked(
+        call: str, fault: Any = None, times: int = 1, looks: int = 1
+    ) -> tuple[list[Finding], float, Any]:
+        weather = weather_over(
+            httpx.Client(transport=httpx.MockTransport(services)), fault, times, call
+        )
         # The real client without sockets: this clock jumps over every wait, also over a socket's.
-        monkeypatch.setattr(client, "async_client", lambda settings: async_client(settings, httpx.MockTransport(weather)))
+        monkeypatch.setattr(
+            client,
+            "async_client",
+            lambda settings: async_client(settings, httpx.MockTransport(weather)),
+        )
         told = Brief(test_recipient="anna@contoso.com")
-        run = store.open(channel, Person("anna", "anna@contoso.com"), Origin("room-1", message="m-1"), RunKind.CHECK, told)
+        run = store.open(
+            channel,
+            Person("anna", "anna@contoso.com"),
+            Origin("room-1", message="m-1"),
+            RunKind.CHECK,
+            told,
+        )
         found, seconds = [], 0.0
         for _ in range(looks):
-            ctx = StepContext(store.load(run.id), SETTINGS, store, Vault(redis, SETTINGS.encryption_keys), Any, Any, Any)
+            ctx = StepContext(
+                store.load(run.id),
+                SETTINGS,
+                store,
+                Vault(redis, SETTINGS.encryption_keys),
+                Any,
+                Any,
+                Any,
+            )
             probe = ASKS[call]()
-            seconds = max(seconds, without_waiting(Engine(ctx, {probe.name: probe}, NoListener(), lambda: True).check({Access.NONE})))
+            seconds = max(
+                seconds,
+                without_waiting(
+                    Engine(ctx, {probe.name: probe}, NoListener(), lambda: True).check(
+                        {Access.NONE}
+                    )
+                ),
+            )
             found.append(ctx.run.findings[probe.name])
         return found, seconds, weather
 
@@ -129,11 +175,17 @@ def test_the_matrix_holds_every_call(listed: dict[str, list[str]]):
 def test_under_a_clear_sky(look: Callable[..., Any], services: Services, beside: str):
     """Each is asked by the probe that is named for it, which finds nothing wrong."""
     (found,), _, weather = look(beside)
-    assert (found.state, weather.calls[beside], len(services.mails)) == (State.OK, 1, int("connect" in beside)), found
+    assert (found.state, weather.calls[beside], len(services.mails)) == (
+        State.OK,
+        1,
+        int("connect" in beside),
+    ), found
 
 
 @pytest.mark.parametrize("beside", ASKS)
-def test_a_call_that_keeps_failing(look: Callable[..., Any], services: Services, beside: str, fault: Any):
+def test_a_call_that_keeps_failing(
+    look: Callable[..., Any], services: Services, beside: str, fault: Any
+):
     """If a call keeps failing, its fact is called neither right nor wrong, after few tries.
 
     A second look sends no second mail.
@@ -145,7 +197,9 @@ def test_a_call_that_keeps_failing(look: Callable[..., Any], services: Services,
 
 
 @pytest.mark.parametrize("beside", ASKS)
-def test_a_call_that_fails_once(look: Callable[..., Any], services: Services, beside: str, fault: Any):
+def test_a_call_that_fails_once(
+    look: Callable[..., Any], services: Services, beside: str, fault: Any
+):
     """If a call fails once, its fact is found right or could not be read.
 
     A mail that may have been sent is not sent again.
@@ -153,5 +207,8 @@ def test_a_call_that_fails_once(look: Callable[..., Any], services: Services, be
     found, seconds, weather = look(beside, fault, 1, 2)
     assert {each.state for each in found} - BLIND - {State.OK} == set(), found
     surely_not_taken = fault.name.startswith("429")
-    assert (weather.failed[beside], weather.calls[SEND] <= (2 if surely_not_taken else 1)) == (1, True)
+    assert (weather.failed[beside], weather.calls[SEND] <= (2 if surely_not_taken else 1)) == (
+        1,
+        True,
+    )
     assert (seconds <= LONGEST_S, len(services.mails) <= 1) == (True, True)

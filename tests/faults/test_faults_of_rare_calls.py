@@ -25,7 +25,9 @@ FOR_GOOD = 1_000_000
 MOST_TRIES = 5
 LONGEST_S = 120.0
 TRACE_ID, MAILBOX = "0f0f0f0f-0000-4000-8000-000000000001", "support@contoso.com"
-MAIL = TraceRow(TRACE_ID, "a@fabrikam.com", MAILBOX, "<1@fabrikam.com>", now(), "Hello", TraceStatus.DELIVERED)
+MAIL = TraceRow(
+    TRACE_ID, "a@fabrikam.com", MAILBOX, "<1@fabrikam.com>", now(), "Hello", TraceStatus.DELIVERED
+)
 NAME = policy_name(MAILBOX)
 Ask = Callable[[StepContext, dict[str, Any]], Awaitable[Any]]
 
@@ -55,7 +57,10 @@ async def _authentication(ctx: StepContext, _: dict[str, Any]) -> Any:
 
 
 async def _recipient(ctx: StepContext, _: dict[str, Any]) -> Any:
-    return [row["RecipientTypeDetails"] for row in await ctx.exchange.run("Get-Recipient", {"Identity": MAILBOX})]
+    return [
+        row["RecipientTypeDetails"]
+        for row in await ctx.exchange.run("Get-Recipient", {"Identity": MAILBOX})
+    ]
 
 
 def _cmdlet(name: str, **parameters: Any) -> Ask:
@@ -66,7 +71,9 @@ def _cmdlet(name: str, **parameters: Any) -> Ask:
 
 
 ASKED: dict[str, Ask] = {
-    "GET /admin/exchange/tracing/messageTraces/*/*": lambda ctx, _: GraphTrace(ctx.graph).details(MAIL),
+    "GET /admin/exchange/tracing/messageTraces/*/*": lambda ctx, _: GraphTrace(ctx.graph).details(
+        MAIL
+    ),
     "GET /applications(appId=*)": _adopted,
     "GET /servicePrincipals/*/appRoleAssignedTo": _assigned,
     "GET /users": _by_address,
@@ -77,8 +84,12 @@ ASKED: dict[str, Ask] = {
     "PATCH /servicePrincipals/*": _opened,
     "Disable-HostedOutboundSpamFilterRule": _cmdlet("Disable-HostedOutboundSpamFilterRule"),
     "Enable-HostedOutboundSpamFilterRule": _cmdlet("Enable-HostedOutboundSpamFilterRule"),
-    "Set-HostedOutboundSpamFilterPolicy": _cmdlet("Set-HostedOutboundSpamFilterPolicy", AutoForwardingMode="On"),
-    "Set-HostedOutboundSpamFilterRule": _cmdlet("Set-HostedOutboundSpamFilterRule", From=[MAILBOX], Priority=0),
+    "Set-HostedOutboundSpamFilterPolicy": _cmdlet(
+        "Set-HostedOutboundSpamFilterPolicy", AutoForwardingMode="On"
+    ),
+    "Set-HostedOutboundSpamFilterRule": _cmdlet(
+        "Set-HostedOutboundSpamFilterRule", From=[MAILBOX], Priority=0
+    ),
 }
 
 
@@ -94,18 +105,32 @@ def tenant(connected: Any) -> dict[str, Any]:
     country.http.patch("/practice/tenants/contoso.com", json=words).raise_for_status()
     found, earlier = country.tenant(), now() - timedelta(minutes=5)
     passed = (Passed(earlier, "Deliver", "Deliver", "Delivered"),)
-    mail = (MAIL.message_id, MAIL.sender, MAIL.recipient, MAIL.subject, 1000, "127.0.0.1", "delivered", earlier, passed)
+    mail = (
+        MAIL.message_id,
+        MAIL.sender,
+        MAIL.recipient,
+        MAIL.subject,
+        1000,
+        "127.0.0.1",
+        "delivered",
+        earlier,
+        passed,
+    )
     country.cloud.world.traces.add(Row(TRACE_ID, found["id"], *mail))
     connected.carry_out(_tracing(connected))
     (app,) = found["applications"]
-    principal = next(each["id"] for each in found["service_principals"] if each["appId"] == app["appId"])
+    principal = next(
+        each["id"] for each in found["service_principals"] if each["appId"] == app["appId"]
+    )
     grant = next(each for each in found["grants"] if each["clientId"] == principal)
     return {"app": app["appId"], "principal": principal, "grant": grant}
 
 
 async def _tracing(connected: Any) -> None:
     """Graph traces only where its own service principal is in the tenant (facts/microsoft.md 2.5)."""
-    await connected.context(connected.weather(), "setup").graph.create_service_principal(MESSAGE_TRACE_APP_ID)
+    await connected.context(connected.weather(), "setup").graph.create_service_principal(
+        MESSAGE_TRACE_APP_ID
+    )
 
 
 def outcome(connected: Any, weather: Any, call: str, tenant: dict[str, Any]) -> Any:
@@ -144,18 +169,24 @@ def test_under_a_clear_sky(connected: Any, tenant: dict[str, Any], rare: str):
 
 
 @pytest.mark.parametrize("rare", ASKED)
-def test_a_rare_call_that_keeps_failing(connected: Any, tenant: dict[str, Any], rare: str, fault: Any):
+def test_a_rare_call_that_keeps_failing(
+    connected: Any, tenant: dict[str, Any], rare: str, fault: Any
+):
     """It ends in time, after a bounded number of tries, with an error of ours; nothing is made twice."""
     before, weather = connected.country.objects(), connected.weather(fault, FOR_GOOD)
     told, seconds = outcome(connected, weather, rare, tenant)
-    unread = told is None and fault.carried  # a write that was done, whose answer has nothing to read
+    unread = (
+        told is None and fault.carried
+    )  # a write that was done, whose answer has nothing to read
     assert isinstance(told, CloudError) or unread, told
     assert (1 <= weather.failed[rare] <= MOST_TRIES, seconds <= LONGEST_S) == (True, True)
     assert connected.country.objects() == before
 
 
 @pytest.mark.parametrize("rare", ASKED)
-def test_a_rare_call_that_fails_once(connected: Any, tenant: dict[str, Any], calmly: dict[str, Any], rare: str, fault: Any):
+def test_a_rare_call_that_fails_once(
+    connected: Any, tenant: dict[str, Any], calmly: dict[str, Any], rare: str, fault: Any
+):
     """A rare call that fails once gives its usual result or an error of the bot.
 
     The next try gives the usual result, with one of each object.

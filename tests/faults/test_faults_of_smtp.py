@@ -13,8 +13,15 @@ from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.mail.smtp_login import hello_probe, login_probe
 from tests.fixtures.waiting import LIMIT_S
 
-MAIL = OutgoingMail("probe@fabrikam.com", "support@contoso.com", "Test", "Nothing to do.", "<test.1@fabrikam.com>")
-GOOD = {"": b"220 mail.test ESMTP\r\n", "EHLO": b"250 mail.test\r\n", "DATA": b"354 Go\r\n", "QUIT": b"221 Bye\r\n"}
+MAIL = OutgoingMail(
+    "probe@fabrikam.com", "support@contoso.com", "Test", "Nothing to do.", "<test.1@fabrikam.com>"
+)
+GOOD = {
+    "": b"220 mail.test ESMTP\r\n",
+    "EHLO": b"250 mail.test\r\n",
+    "DATA": b"354 Go\r\n",
+    "QUIT": b"221 Bye\r\n",
+}
 OK = b"250 Fine\r\n"
 FAULTS = {
     "421": b"421 4.3.2 Service shutting down\r\n",
@@ -82,7 +89,11 @@ async def test_the_test_mail(reply: str):
                 told = str(error)
             else:
                 told = "sent"
-        assert (server.connections, server.mails <= 1, told != "sent" or server.mails == 1) == (1, True, True), (stage, told)
+        assert (server.connections, server.mails <= 1, told != "sent" or server.mails == 1) == (
+            1,
+            True,
+            True,
+        ), (stage, told)
 
 
 @pytest.mark.parametrize("reply", FAULTS)
@@ -94,8 +105,12 @@ async def test_the_login(reply: str):
     for stage in ("", "EHLO"):
         server = Server(stage, reply)
         async with listening(server) as port:
-            probes = [await login_probe(f"127.0.0.1:{port}", "a@b.c", "token", 3), await hello_probe(f"127.0.0.1:{port}", 3)]
-        assert [(probe.ok, probe.failed_phase in {"banner", "ehlo", "starttls"}, bool(probe.cause)) for probe in probes] == [
-            (False, True, True)
-        ] * 2
+            probes = [
+                await login_probe(f"127.0.0.1:{port}", "a@b.c", "token", 3),
+                await hello_probe(f"127.0.0.1:{port}", 3),
+            ]
+        assert [
+            (probe.ok, probe.failed_phase in {"banner", "ehlo", "starttls"}, bool(probe.cause))
+            for probe in probes
+        ] == [(False, True, True)] * 2
         assert 2 <= server.connections <= 4  # a server that is busy is asked once more

@@ -26,14 +26,22 @@ def test_nobody_knocks_early(ride: Any, weather: Any, faults: dict[str, Any]):
         ride.people()
     before = ride.ctx.store.load(ride.ctx.run.id).findings["client_secret"]
     for number in range(3):
-        ride.ctx.store.append(ride.ctx.run.id, Event(Kind.ANSWERED, now(), data={"question": f"q{number}", "value": "yes"}))
+        ride.ctx.store.append(
+            ride.ctx.run.id,
+            Event(Kind.ANSWERED, now(), data={"question": f"q{number}", "value": "yes"}),
+        )
         ride.work()
     after = ride.ctx.store.load(ride.ctx.run.id).findings["client_secret"]
     assert (weather.failed[SECRET], after) == (1, before)
-    assert (after.state, timedelta(minutes=59) < after.until - now() <= timedelta(hours=1)) == (State.UNKNOWN, True)
+    assert (after.state, timedelta(minutes=59) < after.until - now() <= timedelta(hours=1)) == (
+        State.UNKNOWN,
+        True,
+    )
 
 
-def test_what_could_not_be_read_is_read_again_by_itself(ride: Any, weather: Any, calm: Any, faults: dict[str, Any]):
+def test_what_could_not_be_read_is_read_again_by_itself(
+    ride: Any, weather: Any, calm: Any, faults: dict[str, Any]
+):
     """A fact that could not be read is read again without a press, also before the plan.
 
     Nothing else is read again.
@@ -41,14 +49,20 @@ def test_what_could_not_be_read_is_read_again_by_itself(ride: Any, weather: Any,
     weather.fault, weather.only, weather.times = faults["503"], "GET /organization", 7
     ride.work()
     first = ride.ctx.store.load(ride.ctx.run.id)
-    assert (first.findings["tenant"].state, first.findings["application"].seen.key) == (State.UNKNOWN, "seen.not_known")
+    assert (first.findings["tenant"].state, first.findings["application"].seen.key) == (
+        State.UNKNOWN,
+        "seen.not_known",
+    )
     asked = sum(weather.calls.values())
     ride.work()
     assert sum(weather.calls.values()) == asked
     ride.to_its_end()
     planned = [event.kind for event in ride.ctx.store.events(ride.ctx.run.id)].count(Kind.PLANNED)
     assert planned == 2
-    assert (ride.presses, weather.calls["Get-TransportConfig"]) == (0, calm.calls["Get-TransportConfig"])
+    assert (ride.presses, weather.calls["Get-TransportConfig"]) == (
+        0,
+        calm.calls["Get-TransportConfig"],
+    )
 
 
 def test_a_run_with_nothing_to_change_is_planned_once(ride: Any, country: Any, weather: Any):
@@ -66,12 +80,16 @@ def test_a_run_with_nothing_to_change_is_planned_once(ride: Any, country: Any, w
     assert (kinds.count(Kind.PLANNED), kinds.count(Kind.CHANGING)) == (1, 0)
 
 
-def test_exchange_asks_for_what_its_own_property_denies(ride: Any, country: Any, monkeypatch: pytest.MonkeyPatch):
+def test_exchange_asks_for_what_its_own_property_denies(
+    ride: Any, country: Any, monkeypatch: pytest.MonkeyPatch
+):
     """If IsDehydrated is false and M4 is still refused, M5 is offered for an approval of its own.
 
     M5 then runs, and M4 waits until it takes effect.
     """
-    country.http.patch("/practice/tenants/contoso.com", json={"dehydrated": False}).raise_for_status()
+    country.http.patch(
+        "/practice/tenants/contoso.com", json={"dehydrated": False}
+    ).raise_for_status()
     tenant = country.cloud.world.tenants[country.tenant()["id"]]
     tenant.exchange.customized_at = country.cloud.world.now()
     monkeypatch.setattr(country.settings, "customization_s", 3600)
@@ -79,13 +97,29 @@ def test_exchange_asks_for_what_its_own_property_denies(ride: Any, country: Any,
         ride.round()
     run = ride.ctx.store.load(ride.ctx.run.id)
     tenant_wide = [change.step for change in run.plan.changes if change.scope is Scope.TENANT]
-    waiting = {name: run.findings[name].waiting_for for name in ("customization", "outbound_policy")}
-    assert (tenant_wide, waiting) == (["customization"], {"customization": Turn.APPROVER, "outbound_policy": Turn.NOBODY})
-    ride.ctx.store.append(run.id, Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": "tenant"}))
+    waiting = {
+        name: run.findings[name].waiting_for for name in ("customization", "outbound_policy")
+    }
+    assert (tenant_wide, waiting) == (
+        ["customization"],
+        {"customization": Turn.APPROVER, "outbound_policy": Turn.NOBODY},
+    )
+    ride.ctx.store.append(
+        run.id, Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": "tenant"})
+    )
     ride.round()
     run = ride.ctx.store.load(ride.ctx.run.id)
-    assert (run.settled("customization"), run.findings["outbound_policy"].seen) == (True, Text("seen.customization_takes"))
+    assert (run.settled("customization"), run.findings["outbound_policy"].seen) == (
+        True,
+        Text("seen.customization_takes"),
+    )
     monkeypatch.setattr(country.settings, "customization_s", 0)
     ride.to_its_end()
     kinds = [(event.kind, event.step) for event in ride.ctx.store.events(run.id)]
-    assert (kinds.count((Kind.DEMANDED, "customization")), kinds.count((Kind.CHANGED, "customization"))) == (1, 1)
+    assert (
+        kinds.count((Kind.DEMANDED, "customization")),
+        kinds.count((Kind.CHANGED, "customization")),
+    ) == (
+        1,
+        1,
+    )

@@ -24,20 +24,33 @@ def patch(country: Any, **values: object) -> None:
 
 def app_of(country: Any) -> dict[str, Any]:
     """The mailbox's app."""
-    found: dict[str, Any] = next(each for each in country.tenant()["applications"] if each["uniqueName"])
+    found: dict[str, Any] = next(
+        each for each in country.tenant()["applications"] if each["uniqueName"]
+    )
     return found
 
 
 def principal_of(country: Any) -> dict[str, Any]:
     """Return the service principal of the app."""
-    found: dict[str, Any] = next(each for each in country.tenant()["service_principals"] if each["appId"] == app_of(country)["appId"])
+    found: dict[str, Any] = next(
+        each
+        for each in country.tenant()["service_principals"]
+        if each["appId"] == app_of(country)["appId"]
+    )
     return found
 
 
 def without_callback(country: Any) -> None:
     """Somebody takes Webex Connect's redirect address out of the app."""
     app = app_of(country)
-    patch(country, applications={app["appId"]: {"web": {**app["web"], "redirectUris": ["https://other.example/callback"]}}})
+    patch(
+        country,
+        applications={
+            app["appId"]: {
+                "web": {**app["web"], "redirectUris": ["https://other.example/callback"]}
+            }
+        },
+    )
 
 
 def lock(country: Any, **fields: bool) -> None:
@@ -76,12 +89,21 @@ def test_a_fix_plans_what_is_wrong_and_changes_just_that(ride: Any, country: Any
     without_callback(country)
     lock(country, accountEnabled=False)
     without.work()
-    assert told(without) == [("application", "seen.redirects_missing"), ("service_principal", "seen.sp_disabled")]
-    assert f"/servicePrincipals/{principal_of(country)['id']}, accountEnabled true" in planned(without)[1].command
+    assert told(without) == [
+        ("application", "seen.redirects_missing"),
+        ("service_principal", "seen.sp_disabled"),
+    ]
+    assert (
+        f"/servicePrincipals/{principal_of(country)['id']}, accountEnabled true"
+        in planned(without)[1].command
+    )
     for _ in range(3):
         without.round()
     run = without.ctx.store.load(without.ctx.run.id)
-    assert {line.step for each in run.changed.values() for line in each.changes} == {"application", "service_principal"}
+    assert {line.step for each in run.changed.values() for line in each.changes} == {
+        "application",
+        "service_principal",
+    }
     assert (writes(without), principal_of(country)["accountEnabled"]) == ({PRINCIPAL, APP}, True)
 
 
@@ -91,12 +113,28 @@ def test_an_app_that_is_taken_over_is_opened_only_where_the_plan_says_so(ride: A
     without_callback(country)
     lock(country)
     anew.work()
-    lines = [(line.before.key, line.after.key) for line in planned(anew) if line.step == "service_principal"]
-    assert lines == [("seen.sp_disabled", "after.sp_enabled"), ("seen.sp_assignment", "after.sp_open")]
+    lines = [
+        (line.before.key, line.after.key)
+        for line in planned(anew)
+        if line.step == "service_principal"
+    ]
+    assert lines == [
+        ("seen.sp_disabled", "after.sp_enabled"),
+        ("seen.sp_assignment", "after.sp_open"),
+    ]
     assert {step for step, _ in told(anew)} >= {"application", "service_principal"}
-    assert {step for step, _ in told(anew)} & {"implicit_grant", "mail_send", "smtp_grant", "forwarding", "smtp_auth"} == set()
+    assert {step for step, _ in told(anew)} & {
+        "implicit_grant",
+        "mail_send",
+        "smtp_grant",
+        "forwarding",
+        "smtp_auth",
+    } == set()
     anew.to_its_end()
-    assert {name: principal_of(country)[name] for name in LOCKED} == {"accountEnabled": True, "appRoleAssignmentRequired": False}
+    assert {name: principal_of(country)[name] for name in LOCKED} == {
+        "accountEnabled": True,
+        "appRoleAssignmentRequired": False,
+    }
 
 
 def test_what_somebody_shuts_after_the_approval_is_approved_anew(ride: Any, country: Any):
@@ -110,25 +148,43 @@ def test_what_somebody_shuts_after_the_approval_is_approved_anew(ride: Any, coun
     anew.work()
     assert ("service_principal", "seen.none") in told(anew)
     anew.people()
-    shut = {**country.tenant()["service_principals"][0], "id": "sp-2", "appId": app_of(country)["appId"], **LOCKED}
+    shut = {
+        **country.tenant()["service_principals"][0],
+        "id": "sp-2",
+        "appId": app_of(country)["appId"],
+        **LOCKED,
+    }
     country.cloud.world.tenants[country.tenant()["id"]].principals.seed(shut)
     anew.work()
     run = anew.ctx.store.load(anew.ctx.run.id)
-    lines = [(line.before.key, line.note) for line in run.plan.changes if line.step == "service_principal"]
+    lines = [
+        (line.before.key, line.note)
+        for line in run.plan.changes
+        if line.step == "service_principal"
+    ]
     assert lines == [("seen.sp_disabled", REAPPROVAL_NOTE), ("seen.sp_assignment", REAPPROVAL_NOTE)]
     assert (Scope.MAILBOX in run.approvals, PRINCIPAL in writes(anew)) == (False, False)
     assert run.findings["service_principal"].waiting_for is Turn.APPROVER
-    anew.ctx.store.append(run.id, Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": "mailbox"}))
+    anew.ctx.store.append(
+        run.id, Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": "mailbox"})
+    )
     anew.to_its_end()
     kinds = [event.kind for event in anew.ctx.store.events(run.id)]
     assert (kinds.count(Kind.DIFFERS), principal_of(country)["accountEnabled"]) == (1, True)
 
 
-def test_a_forwarding_that_somebody_sets_after_the_approval_is_not_lost_unseen(ride: Any, country: Any):
+def test_a_forwarding_that_somebody_sets_after_the_approval_is_not_lost_unseen(
+    ride: Any, country: Any
+):
     """The plan said none; it says where mail goes before that is written over."""
     ride.work()
     ride.people()
-    patch(country, users={"support@contoso.com": {"mailbox": {"forwarding_smtp_address": "smtp:boss@contoso.com"}}})
+    patch(
+        country,
+        users={
+            "support@contoso.com": {"mailbox": {"forwarding_smtp_address": "smtp:boss@contoso.com"}}
+        },
+    )
     ride.work()
     run = ride.ctx.store.load(ride.ctx.run.id)
     assert ("forwarding", "seen.forwards_to") in told(ride)
@@ -141,23 +197,46 @@ def test_the_plan_of_a_new_app_keeps_to_the_policy_for_secrets(ride: Any, countr
     The secret ends on that day. The policy can be read before the app exists.
     """
     rule = {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P90D"}
-    patch(country, app_management={"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule], "keyCredentials": []}})
+    patch(
+        country,
+        app_management={
+            "isEnabled": True,
+            "applicationRestrictions": {"passwordCredentials": [rule], "keyCredentials": []},
+        },
+    )
     ride.work()
     line = next(line for line in planned(ride) if line.step == "client_secret")
     day = (now() + timedelta(days=90, minutes=-5)).date()
-    assert (line.before, line.after.values, line.note) == (NONE, {"expires": f"{day:%d %b %Y}"}, Text("note.secret_clamped"))
+    assert (line.before, line.after.values, line.note) == (
+        NONE,
+        {"expires": f"{day:%d %b %Y}"},
+        Text("note.secret_clamped"),
+    )
     ride.to_its_end()
-    ends = {each["endDateTime"][:10] for each in app_of(country)["passwordCredentials"] if each["displayName"].startswith("Webex Connect")}
+    ends = {
+        each["endDateTime"][:10]
+        for each in app_of(country)["passwordCredentials"]
+        if each["displayName"].startswith("Webex Connect")
+    }
     assert ends == {str(day)}
 
 
 def test_a_policy_that_forbids_secrets_stops_the_plan_of_a_new_app(ride: Any, country: Any):
     """Before anything is made that would be of no use."""
     rule = {"restrictionType": "passwordAddition", "state": "enabled", "maxLifetime": None}
-    patch(country, app_management={"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule], "keyCredentials": []}})
+    patch(
+        country,
+        app_management={
+            "isEnabled": True,
+            "applicationRestrictions": {"passwordCredentials": [rule], "keyCredentials": []},
+        },
+    )
     ride.work()
     run = ride.ctx.store.load(ride.ctx.run.id)
-    assert (blocking_steps(run), run.findings["client_secret"].cause) == (("client_secret",), "secret_forbidden_by_policy")
+    assert (blocking_steps(run), run.findings["client_secret"].cause) == (
+        ("client_secret",),
+        "secret_forbidden_by_policy",
+    )
 
 
 def test_a_plan_calls_nothing_none_that_nobody_could_read(ride: Any, country: Any):
@@ -170,7 +249,11 @@ def test_a_plan_calls_nothing_none_that_nobody_could_read(ride: Any, country: An
     befores = {line.step: line.before for line in planned(ride)}
     exchange = ("smtp_auth", "forwarding", "outbound_policy", "customization")
     assert {name: befores[name] for name in exchange} == dict.fromkeys(exchange, NOT_KNOWN)
-    assert (befores["application"], befores["service_principal"], befores["smtp_grant"]) == (NONE, NONE, NONE)
+    assert (befores["application"], befores["service_principal"], befores["smtp_grant"]) == (
+        NONE,
+        NONE,
+        NONE,
+    )
 
 
 def test_a_greenfield_setup_is_approved_once(ride: Any):

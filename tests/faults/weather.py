@@ -24,7 +24,9 @@ class _Half(httpx.AsyncByteStream, httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         yield b'{"value": ['
-        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+        raise httpx.RemoteProtocolError(
+            "peer closed connection without sending complete message body"
+        )
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for part in self:
@@ -67,7 +69,12 @@ async def _half(_: httpx.Request) -> httpx.Response:
 
 
 async def _soon(_: httpx.Request) -> httpx.Response:
-    return httpx.Response(429, headers={"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)})
+    return httpx.Response(
+        429,
+        headers={
+            "Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
+        },
+    )
 
 
 HTML, NULS = b"<html><body>Service unavailable</body></html>", b"\0" * 4096
@@ -125,7 +132,9 @@ class Weather:
         """httpx.MockTransport's handler."""
         name = name_of(request)
         self.calls[name] += 1
-        fails = self.fault is not None and self.only in {"", name} and self.failed[name] < self.times
+        fails = (
+            self.fault is not None and self.only in {"", name} and self.failed[name] < self.times
+        )
         if not fails or self.fault is None:
             return self._real(request)
         self.failed[name] += 1
@@ -134,7 +143,9 @@ class Weather:
         return await self.fault.answer(request)
 
     def _real(self, request: httpx.Request) -> httpx.Response:
-        answer = self.http.request(request.method, str(request.url), headers=request.headers, content=request.content)
+        answer = self.http.request(
+            request.method, str(request.url), headers=request.headers, content=request.content
+        )
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
@@ -165,5 +176,10 @@ class Storm(httpx.BaseTransport):
         return answered[0]
 
     def _real(self, request: httpx.Request) -> httpx.Response:
-        answer = self.http.request(request.method, request.url.raw_path.decode(), headers=request.headers, content=request.read())
+        answer = self.http.request(
+            request.method,
+            request.url.raw_path.decode(),
+            headers=request.headers,
+            content=request.read(),
+        )
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)

@@ -14,8 +14,16 @@ from practice.conversation import Walk, fresh, space
 from practice.environment import ROOT
 from practice.stack import Stack
 
-LISTED = {call for calls in tomllib.loads((ROOT / "tests/faults/calls.toml").read_text(encoding="utf-8")).values() for call in calls}
-OBJECT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|'[^']*'|(?<=/)[^/]*@[^/]*|Y2lzY29zcGFyazov\w+")
+LISTED = {
+    call
+    for calls in tomllib.loads(
+        (ROOT / "tests/faults/calls.toml").read_text(encoding="utf-8")
+    ).values()
+    for call in calls
+}
+OBJECT = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|'[^']*'|(?<=/)[^/]*@[^/]*|Y2lzY29zcGFyazov\w+"
+)
 NewWalk = Callable[..., Walk]
 
 
@@ -35,12 +43,16 @@ def asked(calls: list[dict[str, str]]) -> set[str]:
 
     Calls of people's browsers are left out, because they send no client-request-id.
     """
-    product = [call for call in calls if call["request_id"] or call["path"].startswith("/webex/v1/")]
+    product = [
+        call for call in calls if call["request_id"] or call["path"].startswith("/webex/v1/")
+    ]
     return {call["cmdlet"] or f"{call['method']} {_template(call['path'])}" for call in product}
 
 
 def _template(path: str) -> str:
-    plain = OBJECT.sub("*", path.removeprefix("/graph").removeprefix("/v1.0").removeprefix("/webex/v1"))
+    plain = OBJECT.sub(
+        "*", path.removeprefix("/graph").removeprefix("/v1.0").removeprefix("/webex/v1")
+    )
     return re.sub(r"^/organizations/|^/contoso\.com/", "/*/", plain)
 
 
@@ -53,7 +65,9 @@ def new_walk(people: People) -> Iterator[NewWalk]:
     fresh(people)
     made: list[Walk] = []
 
-    def make(mailbox: str = "support@contoso.com", room: str = "", requester: str = REQUESTER) -> Walk:
+    def make(
+        mailbox: str = "support@contoso.com", room: str = "", requester: str = REQUESTER
+    ) -> Walk:
         made.append(Walk(people, mailbox, room or space(people), requester))
         return made[-1]
 

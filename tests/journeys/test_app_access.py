@@ -23,7 +23,12 @@ from practice.conversation import band, words
 from practice.environment import CLIENT_ID
 from practice.stack import Stack
 
-MAILBOX, ADMIN, TENANT, SPACE = "box0@one.example", "admin@one.example", "tenants/one.example", "One"
+MAILBOX, ADMIN, TENANT, SPACE = (
+    "box0@one.example",
+    "admin@one.example",
+    "tenants/one.example",
+    "One",
+)
 LET_READ, SEE_MORE = "Let the bot read by itself", "Sign in to see more"
 BY_ITSELF = "By the bot's own read access"
 OWNER, APPS = ["Privileged Role Administrator"], ["Cloud Application Administrator"]
@@ -51,14 +56,18 @@ def channel(proven: People) -> People:
     """
     known = proven.control("GET", TENANT)["service_principals"]
     if any(each["appId"] == CLIENT_ID for each in known):
-        proven.control("PATCH", TENANT, {"drop_app_roles": {CLIENT_ID: []}, "principal_roles": {CLIENT_ID: []}})
+        proven.control(
+            "PATCH", TENANT, {"drop_app_roles": {CLIENT_ID: []}, "principal_roles": {CLIENT_ID: []}}
+        )
         checked(proven)
     return proven
 
 
 def link(card: Json, title: str) -> str:
     """Return the address that a button opens, or an empty string."""
-    return next((str(action["url"]) for action in actions(card) if action.get("title") == title), "")
+    return next(
+        (str(action["url"]) for action in actions(card) if action.get("title") == title), ""
+    )
 
 
 def checked(people: People) -> Json:
@@ -66,7 +75,9 @@ def checked(people: People) -> Json:
     people.look()
     before = people.change
     people.say(REQUESTER, f"/check {MAILBOX}", SPACE)
-    return people.wait_for("a check that has ended", lambda m: again(m) and words(m).startswith("Check "), 30, before)
+    return people.wait_for(
+        "a check that has ended", lambda m: again(m) and words(m).startswith("Check "), 30, before
+    )
 
 
 def again(card: Json) -> bool:
@@ -78,7 +89,9 @@ def by_access(card: Json) -> dict[str, int]:
     """Return the number of findings under each heading of the list of all findings."""
     counts: dict[str, int] = {}
     heading = ""
-    shown = next(action["card"] for action in actions(card) if str(action.get("title")).startswith("All "))
+    shown = next(
+        action["card"] for action in actions(card) if str(action.get("title")).startswith("All ")
+    )
     for element in shown["body"]:
         if element["type"] == "FactSet":
             counts[heading] = len(element["facts"])
@@ -99,17 +112,31 @@ def test_not_granted(channel: People, decision: Any, roles: list[str], says: str
     channel.control("PATCH", TENANT, {"users": {ADMIN: {"roles": roles}}})
     card = checked(channel)
     page = channel.open_link(ADMIN, link(card, LET_READ), decision)
-    told = channel.wait_for("why it was not granted", lambda m: m["id"] == card["id"] and says in words(m), after=card["change"])
-    assert (says in page.text, bool(link(told, LET_READ)), BY_ITSELF in by_access(told)) == (True, True, False)
+    told = channel.wait_for(
+        "why it was not granted",
+        lambda m: m["id"] == card["id"] and says in words(m),
+        after=card["change"],
+    )
+    assert (says in page.text, bool(link(told, LET_READ)), BY_ITSELF in by_access(told)) == (
+        True,
+        True,
+        False,
+    )
 
 
 def granted(people: People) -> Json:
     """The administrator grants it from the card of a check; the same card when it has seen more."""
-    people.control("PATCH", TENANT, {"users": {ADMIN: {"roles": [*OWNER, *APPS, "Exchange Administrator"]}}})
+    people.control(
+        "PATCH", TENANT, {"users": {ADMIN: {"roles": [*OWNER, *APPS, "Exchange Administrator"]}}}
+    )
     card = checked(people)
     page = people.open_link(ADMIN, link(card, LET_READ))
     assert "The bot may read by itself" in page.text
-    return people.wait_for("what it sees by itself", lambda m: m["id"] == card["id"] and again(m) and BY_ITSELF in by_access(m), 30)
+    return people.wait_for(
+        "what it sees by itself",
+        lambda m: m["id"] == card["id"] and again(m) and BY_ITSELF in by_access(m),
+        30,
+    )
 
 
 def test_granted_then_withdrawn(channel: People) -> None:
@@ -119,14 +146,24 @@ def test_granted_then_withdrawn(channel: People) -> None:
     """
     channel.control("POST", "calls/reset")
     seen = granted(channel)
-    assert (link(seen, LET_READ), bool(link(seen, SEE_MORE)), "has no role in Exchange" in words(seen)) == ("", True, True)
+    assert (
+        link(seen, LET_READ),
+        bool(link(seen, SEE_MORE)),
+        "has no role in Exchange" in words(seen),
+    ) == (
+        "",
+        True,
+        True,
+    )
 
     channel.control("PATCH", TENANT, {"principal_roles": {CLIENT_ID: ["Global Reader"]}})
     whole = by_access(checked(channel))
     assert whole[BY_ITSELF] > by_access(seen)[BY_ITSELF]
     assert "By an administrator's sign-in" not in whole
     counts = channel.control("GET", "calls")["counts"]
-    assert {name: count for name, count in counts.items() if name.startswith(("graph.", "exchange."))} == {}
+    assert {
+        name: count for name, count in counts.items() if name.startswith(("graph.", "exchange."))
+    } == {}
 
     channel.control("PATCH", TENANT, {"drop_app_roles": {CLIENT_ID: ["Policy.Read.All"]}})
     over = checked(channel)
@@ -156,7 +193,9 @@ def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None
     everywhere = room(people, name)
     fill(stack, people, everywhere, boxes)
     fill(stack, people, everywhere, [f"box0@{four}"], bot_reads=False)
-    people.control("PATCH", f"tenants/{two}", {"users": {boxes[3]: {"mailbox": {"smtp_auth_disabled": True}}}})
+    people.control(
+        "PATCH", f"tenants/{two}", {"users": {boxes[3]: {"mailbox": {"smtp_auth_disabled": True}}}}
+    )
     people.control("PUT", "settings", {"latency_ms": 300})
     people.control("POST", "calls/reset")
     people.say(REQUESTER, "/check all", name)
@@ -167,11 +206,17 @@ def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None
         stack.processes["worker"].stop()
         stack.start("worker")
         people.until("all verdicts", lambda: whole(the_round(redis, everywhere)), 90)
-    card = people.wait_for("the card of all", lambda m: words(m).startswith("Channels") and "one of 13 channels" in band(m), 40)
+    card = people.wait_for(
+        "the card of all",
+        lambda m: words(m).startswith("Channels") and "one of 13 channels" in band(m),
+        40,
+    )
     rows = [line for line in words(card).splitlines() if "@" in line]
     assert (boxes[3] in rows[0], four in rows[1], len(rows)) == (True, True, 13)
     assert {
-        name: count for name, count in people.control("GET", "calls")["counts"].items() if name.startswith(("graph.", "exchange."))
+        name: count
+        for name, count in people.control("GET", "calls")["counts"].items()
+        if name.startswith(("graph.", "exchange."))
     } == {}
 
 

@@ -33,7 +33,9 @@ def verdict(people: People, *, signed_in: bool = True) -> Json:
     before = people.change
     people.say(REQUESTER, f"/check {MAILBOX}", SPACE)
     card = people.wait_for(
-        "a check that offers a sign-in", lambda m: bool(m["card"]) and words(m).startswith("Check ") and bool(links(m)), after=before
+        "a check that offers a sign-in",
+        lambda m: bool(m["card"]) and words(m).startswith("Check ") and bool(links(m)),
+        after=before,
     )
     if signed_in:
         people.open_link(ADMIN, links(card)[0])
@@ -51,9 +53,16 @@ def answered(people: People, after: Json) -> Json:
     """Answer the test mail as the agent and return the card that says the channel is fixed."""
     asked = people.wait_for("the agent's turn", has("agent_has_it"), 40, after=after["change"])
     people.press(REQUESTER, asked, "agent_has_it")
-    task = people.until("the test mail as a task", lambda: people.control("GET", "agent/tasks")["items"][-1:])[0]
+    task = people.until(
+        "the test mail as a task", lambda: people.control("GET", "agent/tasks")["items"][-1:]
+    )[0]
     people.control("POST", "agent/answer", {"task": task["id"], "body": "We are here."})
-    return people.wait_for("that it is mended", lambda m: bool(m["card"]) and "is mended" in words(m), 40, after=after["change"])
+    return people.wait_for(
+        "that it is mended",
+        lambda m: bool(m["card"]) and "is mended" in words(m),
+        40,
+        after=after["change"],
+    )
 
 
 def writes(people: People) -> dict[str, int]:
@@ -87,14 +96,20 @@ def test_healthy_and_no_write(channel: People) -> None:
             "The bot's own login as the mailbox",
         ),
         (
-            {"remote_domains": [{"Name": "Default", "DomainName": "*", "AutoForwardEnabled": False}]},
+            {
+                "remote_domains": [
+                    {"Name": "Default", "DomainName": "*", "AutoForwardEnabled": False}
+                ]
+            },
             {"remote_domains": []},
             "A remote domain forbids",
             "",
         ),
     ],
 )
-def test_root_cause_first(channel: People, broken: Json, mended: Json, first_line: str, explained: str) -> None:
+def test_root_cause_first(
+    channel: People, broken: Json, mended: Json, first_line: str, explained: str
+) -> None:
     """The first line is the cause; what follows from it is explained by it and never a second cause."""
     channel.control("PATCH", "tenants/contoso.com", broken)
     try:
@@ -107,21 +122,33 @@ def test_root_cause_first(channel: People, broken: Json, mended: Json, first_lin
 
 
 @pytest.mark.parametrize("roles", [["Cloud Application Administrator"], []])
-def test_somebody_with_the_role_signs_in_after_who_lacks_it(channel: People, roles: list[str]) -> None:
+def test_somebody_with_the_role_signs_in_after_who_lacks_it(
+    channel: People, roles: list[str]
+) -> None:
     """If the administrator may not read Exchange, the card asks for another one to sign in.
 
     A Global Reader signs in on the same card, and it shows the rest and the cause.
     """
-    reader = {"roles": ["Global Reader", "Cloud Application Administrator"]}  # the second one consents to the bot's app
+    reader = {
+        "roles": ["Global Reader", "Cloud Application Administrator"]
+    }  # the second one consents to the bot's app
     channel.control("POST", "snapshot")
-    channel.control("PATCH", "tenants/contoso.com", {"users": {ADMIN: {"roles": roles}, "helpdesk@contoso.com": reader}})
+    channel.control(
+        "PATCH",
+        "tenants/contoso.com",
+        {"users": {ADMIN: {"roles": roles}, "helpdesk@contoso.com": reader}},
+    )
     channel.control("POST", "fault/policy_off")
     try:
         card = verdict(channel)
         assert "Nothing wrong was found" in band(card)
         assert "Administrator's turn: who signed in may not read everything" in band(card)
         channel.open_link("helpdesk@contoso.com", links(card)[0])
-        whole = channel.wait_for("the whole check", lambda m: m["id"] == card["id"] and "fix" in does(m), after=card["change"])
+        whole = channel.wait_for(
+            "the whole check",
+            lambda m: m["id"] == card["id"] and "fix" in does(m),
+            after=card["change"],
+        )
         assert "The outbound spam policy does not let this mailbox forward" in band(whole)
     finally:
         channel.control("POST", "restore")
@@ -132,11 +159,17 @@ def test_fix_by_the_button(channel: People) -> None:
 
     The proof is a login, a mail, and an answer that leaves.
     """
-    channel.control("PATCH", "tenants/contoso.com", {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}})
+    channel.control(
+        "PATCH",
+        "tenants/contoso.com",
+        {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}},
+    )
     card = verdict(channel)
     channel.control("POST", "calls/reset")
     channel.press(REQUESTER, card, "fix")
-    sign_in = channel.wait_for("a sign-in card", has("ask_administrator", link=True), after=card["change"])
+    sign_in = channel.wait_for(
+        "a sign-in card", has("ask_administrator", link=True), after=card["change"]
+    )
     channel.open_link(ADMIN, links(sign_in)[0])
     plan = channel.wait_for("a plan", has("approve"), after=sign_in["change"])
     assert "1 change to approve" in band(plan)
@@ -155,7 +188,12 @@ def test_a_mail_through_webex_connect(channel: People) -> None:
     card = verdict(channel)
     assert channel.control("GET", "outside")["sent"] == []
     channel.press(REQUESTER, card, "connect_test")
-    told = channel.wait_for("the receipt", lambda m: bool(m["card"]) and "7501 Submitted" in words(m), 40, after=card["change"])
+    told = channel.wait_for(
+        "the receipt",
+        lambda m: bool(m["card"]) and "7501 Submitted" in words(m),
+        40,
+        after=card["change"],
+    )
     assert "connect_test" not in does(told)
     [sent] = channel.control("GET", "outside")["sent"]
     assert (sent["to"], sent["code"]) == (REQUESTER, "7501")
@@ -167,12 +205,16 @@ def test_list_of_channels(channel: People) -> None:
     before = channel.change
     channel.say(REQUESTER, "/check", SPACE)
     listed = channel.wait_for(
-        "the list", lambda m: bool(m["card"]) and MAILBOX in words(m) and words(m).startswith("Channels"), after=before
+        "the list",
+        lambda m: bool(m["card"]) and MAILBOX in words(m) and words(m).startswith("Channels"),
+        after=before,
     )
     assert does(listed) == {"check"}
     channel.say(REQUESTER, "/check nobody@contoso.com", SPACE)
     channel.wait_for(
-        "that it is unknown", lambda m: bool(m["card"]) and "nobody@contoso.com was not set up" in words(m), after=listed["change"]
+        "that it is unknown",
+        lambda m: bool(m["card"]) and "nobody@contoso.com was not set up" in words(m),
+        after=listed["change"],
     )
 
 
@@ -188,7 +230,10 @@ def test_a_fix_asks_for_a_new_token(channel: People) -> None:
     sign_in = channel.wait_for("a sign-in card", has("ask_administrator", link=True), after=before)
     channel.open_link(ADMIN, links(sign_in)[0])
     form = channel.wait_for("the form", has("token_saved", link=True), 40, after=sign_in["change"])
-    assert ("Press Generate Token" in band(form), links(form)[0].endswith(".webexconnect.io")) == (True, True)
+    assert ("Press Generate Token" in band(form), links(form)[0].endswith(".webexconnect.io")) == (
+        True,
+        True,
+    )
     channel.control("POST", "connect/generate_token", {"as": MAILBOX})
     channel.control("POST", "connect/save", {})
     channel.press(REQUESTER, form, "token_saved")

@@ -16,10 +16,18 @@ from practice.conversation import band, space, words
 @pytest.mark.parametrize(
     ("typed", "why", "meant"),
     [
-        ("support@contoso,com", "A comma stands in the domain, where a dot belongs.", "support@contoso.com"),
+        (
+            "support@contoso,com",
+            "A comma stands in the domain, where a dot belongs.",
+            "support@contoso.com",
+        ),
         ("support.contoso.com", "An address has an @ between its name and its domain.", ""),
         ("support@contoso.com agent@contoso.com", "There is more than one address.", ""),
-        ("support(at)contoso.com", "An address has an @ between its name and its domain.", "support@contoso.com"),
+        (
+            "support(at)contoso.com",
+            "An address has an @ between its name and its domain.",
+            "support@contoso.com",
+        ),
     ],
 )
 def test_malformed_address(new_walk: Any, typed: str, why: str, meant: str) -> None:
@@ -32,8 +40,14 @@ def test_malformed_address(new_walk: Any, typed: str, why: str, meant: str) -> N
     assert why in words(card)
     assert ("mailbox_meant" in str(card["card"])) is bool(meant)
     data = {"do": "typed", "mailbox_meant": meant} if meant else {"do": "typed"}
-    asked = walk.press(card, "typed", data=data, inputs={} if meant else {"mailbox": "support@contoso.com"})
-    assert ("intake" in does(asked), "support@contoso.com" in words(asked), walk.writes()) == (True, True, [])
+    asked = walk.press(
+        card, "typed", data=data, inputs={} if meant else {"mailbox": "support@contoso.com"}
+    )
+    assert ("intake" in does(asked), "support@contoso.com" in words(asked), walk.writes()) == (
+        True,
+        True,
+        [],
+    )
 
 
 @pytest.mark.parametrize("command", ["check", "fix", "undo", "tac", "audit"])
@@ -55,8 +69,14 @@ def test_what_reads_no_field_needs_none(new_walk: Any) -> None:
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"callback_url": "http://contoso.us.webexconnect.io/callback"}, "It must begin with https://"),
-        ({"callback_url": "https://contoso.us.webexconnect.io"}, "The path is missing. Copy the whole field; it ends in /callback."),
+        (
+            {"callback_url": "http://contoso.us.webexconnect.io/callback"},
+            "It must begin with https://",
+        ),
+        (
+            {"callback_url": "https://contoso.us.webexconnect.io"},
+            "The path is missing. Copy the whole field; it ends in /callback.",
+        ),
         ({"callback_url": "call me back"}, "This is not a web address as Webex Connect shows it."),
         ({"forwarding_address": "support@contoso.com"}, "This is the mailbox itself."),
         ({"forwarding_address": "nobody"}, "An address has an @ between its name and its domain."),
@@ -70,17 +90,24 @@ def test_wrong_details(new_walk: Any, wrong: dict[str, str], why: str) -> None:
     walk = new_walk()
     values = {**walk.right(lifetime="24", profile="least", keep_copy="no"), **wrong}
     card = walk.press(walk.ask(), "intake", values)
-    assert (why in words(card), band(card).splitlines()[0]) == (True, "◆  One field needs a correction")
+    assert (why in words(card), band(card).splitlines()[0]) == (
+        True,
+        "◆  One field needs a correction",
+    )
     assert all(value in str(card["card"]) for value in values.values())
     walk.people.press(walk.requester, card, "intake", walk.right())
-    assert walk.card("a sign-in card", "ask_administrator", link=True)["parentId"] == walk.said["id"]
+    assert (
+        walk.card("a sign-in card", "ask_administrator", link=True)["parentId"] == walk.said["id"]
+    )
     assert walk.writes() == []
 
 
 def test_two_wrong_details_are_both_named(new_walk: Any) -> None:
     """Each wrong field has its own sentence."""
     walk = new_walk()
-    card = walk.press(walk.ask(), "intake", {"callback_url": "", "forwarding_address": "x"}, force=True)
+    card = walk.press(
+        walk.ask(), "intake", {"callback_url": "", "forwarding_address": "x"}, force=True
+    )
     assert band(card).splitlines()[0] == "◆  2 fields need a correction"
     assert [line for line in words(card).splitlines() if "✗" in line] == [
         "▌ ✗  The Call Back URL is missing.",
@@ -107,7 +134,9 @@ def test_mailbox_that_cannot_be_connected(new_walk: Any, mailbox: str, says: str
     walk.open(walk.details())
     plan = walk.card("a plan that is blocked", "look_again")
     assert "approve" not in does(plan)
-    assert [line for line in words(plan).splitlines() if line.startswith("✗") and says in line], words(plan)
+    assert [line for line in words(plan).splitlines() if line.startswith("✗") and says in line], (
+        words(plan)
+    )
     assert walk.writes() == []
 
 
@@ -117,10 +146,16 @@ def test_licence_given_meanwhile(people: People, new_walk: Any) -> None:
     walk.ask()
     walk.open(walk.details())
     blocked = walk.card("a plan that is blocked", "look_again")
-    people.control("PATCH", "tenants/contoso.com", {"users": {walk.mailbox: {"licensed": True, "mailbox": {}}}})
+    people.control(
+        "PATCH", "tenants/contoso.com", {"users": {walk.mailbox: {"licensed": True, "mailbox": {}}}}
+    )
     walk.people.press(walk.requester, blocked, "look_again")
     walk.card("a plan to approve", "approve")
-    people.control("PATCH", "tenants/contoso.com", {"users": {walk.mailbox: {"licensed": False, "mailbox": None}}})
+    people.control(
+        "PATCH",
+        "tenants/contoso.com",
+        {"users": {walk.mailbox: {"licensed": False, "mailbox": None}}},
+    )
 
 
 def test_wrong_person_presses(new_walk: Any) -> None:
@@ -148,7 +183,10 @@ def test_card_pressed_twice_and_old_cards(new_walk: Any) -> None:
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     old = walk.card("a plan card", "approve", "least_privilege")
     walk.people.press(walk.requester, old, "least_privilege")
-    walk.people.until("a plan without E2", lambda: "E2" not in words(walk.card("a plan card", "approve")).partition("Commands")[0])
+    walk.people.until(
+        "a plan without E2",
+        lambda: "E2" not in words(walk.card("a plan card", "approve")).partition("Commands")[0],
+    )
     assert "earlier stage" in words(walk.press(old, "approve", version=0))
     assert walk.writes() == []
     plan = walk.card("a plan card", "approve")
@@ -167,7 +205,10 @@ def test_run_that_has_ended(new_walk: Any) -> None:
     assert "The run has ended" in words(walk.press(first, "intake", walk.right()))
 
 
-@pytest.mark.parametrize("typed", ["/setup-emails support@contoso.com", "please do not /setup-email yet", "/checkout", "hello"])
+@pytest.mark.parametrize(
+    "typed",
+    ["/setup-emails support@contoso.com", "please do not /setup-email yet", "/checkout", "hello"],
+)
 def test_unknown_command(new_walk: Any, typed: str) -> None:
     """An unknown command runs nothing and gets help and, if possible, the nearest command."""
     walk = new_walk()
@@ -186,12 +227,19 @@ def test_second_setup_while_one_runs(people: People, new_walk: Any) -> None:
     walk.ask()
     other = new_walk(room=space(people))
     answer = other.ask()
-    assert band(answer).splitlines()[0].startswith("support@contoso.com is being set up already, in run ")
+    assert (
+        band(answer)
+        .splitlines()[0]
+        .startswith("support@contoso.com is being set up already, in run ")
+    )
     assert "Its newest card is in the space " in words(answer)
     beside = new_walk("service@contoso.com", room=walk.room)
     beside.ask()
     shown = words(walk.type("/status"))
-    assert [name in shown for name in ("support@contoso.com", "service@contoso.com")] == [True, True]
+    assert [name in shown for name in ("support@contoso.com", "service@contoso.com")] == [
+        True,
+        True,
+    ]
     which = walk.type("/cancel")
     assert "More than one run is going on here" in words(which)
 

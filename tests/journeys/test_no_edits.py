@@ -36,7 +36,11 @@ def reference(people: People) -> Iterator[People]:
 def posted(people: People, since: int) -> list[dict[str, Any]]:
     """The bot's cards since then, but the help that it says hello with."""
     people.look()
-    mine = [each for each in people.messages.values() if each["change"] > since and each["from"].endswith("@webex.bot")]
+    mine = [
+        each
+        for each in people.messages.values()
+        if each["change"] > since and each["from"].endswith("@webex.bot")
+    ]
     return [each for each in mine if "What the bot does here" not in words(each)]
 
 
@@ -60,4 +64,7 @@ def test_a_card_is_posted_for_a_person(reference: People, new_walk: Any) -> None
     walk.type(f"/check {walk.mailbox}")
     walk.wait("the verdict", lambda each: "Nothing wrong was found" in band(each), after=since)
     looks = [band(card).splitlines()[0] for card in posted(reference, since)]
-    assert (len(looks) <= len(("looking", "the verdict")), "Nothing wrong" in looks[-1]) == (True, True), looks
+    assert (len(looks) <= len(("looking", "the verdict")), "Nothing wrong" in looks[-1]) == (
+        True,
+        True,
+    ), looks

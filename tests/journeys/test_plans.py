@@ -30,7 +30,9 @@ def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_
     _change(people, users={walk.mailbox: {"mailbox": {"forwarding_smtp_address": f"smtp:{BOSS}"}}})
     walk.approve(plan)
     anew = walk.saying(BOSS, seconds=40)
-    assert (does(anew) >= {"approve"}, "least_privilege" in str(anew["card"])) == (True, False), words(anew)
+    assert (does(anew) >= {"approve"}, "least_privilege" in str(anew["card"])) == (True, False), (
+        words(anew)
+    )
     assert "still to approve" in band(anew)
     assert "Not as in the plan that was approved" in words(anew)
     assert "exchange.Set-Mailbox" not in str(walk.writes())
@@ -53,7 +55,9 @@ def _a_fix_shows_every_change_that_it_makes(people: People, walk: Any) -> None:
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     plan = walk.card("the plan of the fix", "approve")
     assert band(plan).splitlines()[0].endswith("3 changes to approve. Nothing is changed yet.")
-    assert "none" not in {part.strip() for line in words(plan).splitlines() for part in line.split("→")}
+    assert "none" not in {
+        part.strip() for line in words(plan).splitlines() for part in line.split("→")
+    }
     walk.approve(plan)
     walk.people.until("the app, open again", lambda: _opened(people, app["appId"]), 60)
 

@@ -31,7 +31,9 @@ def at_form(new_walk: Callable[..., Walk]) -> Walk:
 
 def secrets(people: People) -> list[Any]:
     """The app's client secrets, as an administrator sees them."""
-    return list(people.control("GET", "tenants/contoso.com")["applications"][0]["passwordCredentials"])
+    return list(
+        people.control("GET", "tenants/contoso.com")["applications"][0]["passwordCredentials"]
+    )
 
 
 def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) -> None:
@@ -43,7 +45,11 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
     page = walk.rehearse("agent@contoso.com")
     card = walk.saying("The rehearsal of Generate Token failed")
     assert ("rehearse" in does(card), "mailbox" in page.text) == (True, True), page.text
-    people.control("PATCH", "tenants/contoso.com", {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}})
+    people.control(
+        "PATCH",
+        "tenants/contoso.com",
+        {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}},
+    )
     assert len(secrets(people)) == 2
     walk.rehearse()
     failed = walk.saying("535 5.7.139")
@@ -63,14 +69,18 @@ def test_errors_explained(people: People, at_form: Walk) -> None:
     """
     walk = at_form
     card = walk.form()
-    secret_id = people.control("GET", "tenants/contoso.com")["applications"][0]["passwordCredentials"][0]["keyId"]
+    secret_id = people.control("GET", "tenants/contoso.com")["applications"][0][
+        "passwordCredentials"
+    ][0]["keyId"]
     text = (
         "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
         f"not the client secret ID, for a secret added to app '{secret_id}'."
     )
     answer = walk.press(card, "explain", {"error_text": text})
     assert "enters the secret's Value (not its ID)" in words(answer)
-    assert "The bot does not know this error" in words(walk.press(card, "explain", {"error_text": "it is broken"}))
+    assert "The bot does not know this error" in words(
+        walk.press(card, "explain", {"error_text": "it is broken"})
+    )
 
 
 def test_person_sends_the_test_mail(people: People, at_form: Walk) -> None:
@@ -82,7 +92,11 @@ def test_person_sends_the_test_mail(people: People, at_form: Walk) -> None:
     walk.fill_in()
     walk.skip()
     card = walk.card("a card that asks to send the test mail", "test_sent", seconds=30)
-    subject = next(line.removeprefix("Subject").strip() for line in words(card).splitlines() if line.startswith("Subject"))
+    subject = next(
+        line.removeprefix("Subject").strip()
+        for line in words(card).splitlines()
+        if line.startswith("Subject")
+    )
     sent = {"from": walk.mailbox, "to": walk.mailbox, "subject": subject, "body": "Hello"}
     people.control("POST", "mail/customer", sent)
     people.press(walk.requester, card, "test_sent")
@@ -93,4 +107,6 @@ def test_person_sends_the_test_mail(people: People, at_form: Walk) -> None:
     walk.answer()
     done = walk.done()
     assert "skipped" in words(done).lower()
-    assert band(done).splitlines()[0] == "✓  support@contoso.com is connected to Webex Contact Center"
+    assert (
+        band(done).splitlines()[0] == "✓  support@contoso.com is connected to Webex Contact Center"
+    )

@@ -21,8 +21,14 @@ def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any)
     people.control("PATCH", "tenants/contoso.com", {"consent": [], "users": {SHARED: rights}})
     walk = new_walk(SHARED)
     plan = walk.plan(profile="least")
-    assert f"M1 Mailbox and Exchange licence: {SHARED} may not sign in. That is usual for a shared mailbox" in words(plan)
-    assert ("M1 Mailbox" in words(plan).partition("Already right")[2].partition("\n")[0], "every user of the tenant" in words(plan)) == (
+    assert (
+        f"M1 Mailbox and Exchange licence: {SHARED} may not sign in. That is usual for a shared mailbox"
+        in words(plan)
+    )
+    assert (
+        "M1 Mailbox" in words(plan).partition("Already right")[2].partition("\n")[0],
+        "every user of the tenant" in words(plan),
+    ) == (
         False,
         True,
     )

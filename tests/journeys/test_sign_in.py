@@ -22,12 +22,19 @@ def _asked(walk: Walk) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("who", "decision", "says", "page_says"),
     [
-        ("admin@contoso.com", "decline", "The permission was declined.", "The way on is in the card"),
+        (
+            "admin@contoso.com",
+            "decline",
+            "The permission was declined.",
+            "The way on is in the card",
+        ),
         ("helpdesk@contoso.com", "accept", "an administrator has to", "The way on is in the card"),
         ("admin@fabrikam.com", "accept", "another tenant", "You are signed in"),
     ],
 )
-def test_sign_in_that_does_not_count(new_walk: Any, who: str, decision: Any, says: str, page_says: str) -> None:
+def test_sign_in_that_does_not_count(
+    new_walk: Any, who: str, decision: Any, says: str, page_says: str
+) -> None:
     """After a declined, forbidden or wrong-tenant sign-in, the page and the card say which it was.
 
     The same card lets the right person sign in.
@@ -36,7 +43,17 @@ def test_sign_in_that_does_not_count(new_walk: Any, who: str, decision: Any, say
     page = walk.open(_asked(walk), who, decision)
     card = walk.saying(says)
     assert page_says in page.text
-    assert (card["parentId"], "ask_administrator" in does(card), bool(links(card)), walk.writes()) == (walk.said["id"], True, True, [])
+    assert (
+        card["parentId"],
+        "ask_administrator" in does(card),
+        bool(links(card)),
+        walk.writes(),
+    ) == (
+        walk.said["id"],
+        True,
+        True,
+        [],
+    )
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.card("a plan card", "approve")
 
@@ -54,15 +71,27 @@ def test_ask_my_administrator_and_somebody_else(new_walk: Any) -> None:
         ("nobody@contoso.com", "Nobody in Webex has this address."),
     ):
         same = walk.press(card, "ask_administrator", {"administrator": wrong})
-        assert (same["id"], why in words(same), f"Administrator's Webex address: [{wrong}]" in words(same)) == (card["id"], True, True)
-    walk.people.press(walk.requester, card, "ask_administrator", {"administrator": "helpdesk@contoso.com"})
-    direct = walk.card("the card 1:1", "ask_administrator", link=True, member="helpdesk@contoso.com")
+        assert (
+            same["id"],
+            why in words(same),
+            f"Administrator's Webex address: [{wrong}]" in words(same),
+        ) == (card["id"], True, True)
+    walk.people.press(
+        walk.requester, card, "ask_administrator", {"administrator": "helpdesk@contoso.com"}
+    )
+    direct = walk.card(
+        "the card 1:1", "ask_administrator", link=True, member="helpdesk@contoso.com"
+    )
     assert "Your turn" in band(direct)
-    walk.people.press("helpdesk@contoso.com", direct, "ask_administrator", {"administrator": "admin@contoso.com"})
+    walk.people.press(
+        "helpdesk@contoso.com", direct, "ask_administrator", {"administrator": "admin@contoso.com"}
+    )
     last = walk.card("the card 1:1", "ask_administrator", link=True, member="admin@contoso.com")
     walk.open(last)
     walk.card("a plan card", "approve")
-    assert "Signed in at Microsoft: admin@contoso.com" in words(walk.saying("Signed in at Microsoft"))
+    assert "Signed in at Microsoft: admin@contoso.com" in words(
+        walk.saying("Signed in at Microsoft")
+    )
 
 
 def test_sign_in_without_exchanges_role(people: People, new_walk: Any) -> None:
@@ -82,10 +111,17 @@ def test_sign_in_without_exchanges_role(people: People, new_walk: Any) -> None:
     people.press(walk.requester, plan, "sign_in_other")
     again = walk.card("a sign-in card", "ask_administrator", link=True, after=before)
     stopped = walk.saying("Another sign-in comes first")
-    assert (again["id"] != first["id"], again["parentId"], stopped["id"], does(stopped)) == (True, walk.said["id"], plan["id"], set())
+    assert (again["id"] != first["id"], again["parentId"], stopped["id"], does(stopped)) == (
+        True,
+        walk.said["id"],
+        plan["id"],
+        set(),
+    )
     walk.open(again)
     assert walk.card("a plan card", "approve")["id"] == plan["id"]
-    people.control("PATCH", "tenants/contoso.com", {"users": {"helpdesk@contoso.com": {"roles": []}}})
+    people.control(
+        "PATCH", "tenants/contoso.com", {"users": {"helpdesk@contoso.com": {"roles": []}}}
+    )
     walk.type(f"/cancel {walk.mailbox}")
     over = walk.saying("Cancelled: this plan is not in force any more")
     assert (over["id"], does(over)) == (plan["id"], set())
@@ -119,7 +155,9 @@ def test_consent_by_somebody_else(new_walk: Any) -> None:
     """Ask someone else sends the consent card 1:1, and any person who has that card may grant."""
     walk, card = _at_consent(new_walk)
     walk.people.press(walk.requester, card, "ask_consent", {"administrator": "admin@contoso.com"})
-    walk.open(walk.card("the consent card 1:1", "look_again", link=True, member="admin@contoso.com"))
+    walk.open(
+        walk.card("the consent card 1:1", "look_again", link=True, member="admin@contoso.com")
+    )
     walk.form()
 
 
@@ -130,10 +168,16 @@ def test_consent_granted_in_the_portal(stack: Stack, people: People, new_walk: A
     people.look()
     before = people.change
     walk.people.press(walk.requester, card, "look_again")
-    walk.people.wait_for("the consent card again, or a word", lambda each: "grant" in words(each), after=before)
+    walk.people.wait_for(
+        "the consent card again, or a word", lambda each: "grant" in words(each), after=before
+    )
     tenant = people.control("GET", "tenants/contoso.com")["id"]
-    people.open_link(walk.admin, f"{stack.cloud_url}/{tenant}/adminconsent?client_id={app['appId']}")
-    walk.people.press(walk.requester, walk.card("a consent card", "look_again", link=True), "look_again")
+    people.open_link(
+        walk.admin, f"{stack.cloud_url}/{tenant}/adminconsent?client_id={app['appId']}"
+    )
+    walk.people.press(
+        walk.requester, walk.card("a consent card", "look_again", link=True), "look_again"
+    )
     walk.form()
 
 

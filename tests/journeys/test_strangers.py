@@ -41,4 +41,6 @@ def test_guest_and_other_bot(people: People, new_walk: Any) -> None:
     room = space(people, "other-bot@webex.bot")
     said = people.say("other-bot@webex.bot", "/setup-email support@contoso.com", room)
     new_walk(room=room).type("/help")
-    assert [each["text"] for each in people.messages.values() if each["parentId"] == said["id"]] == []
+    assert [
+        each["text"] for each in people.messages.values() if each["parentId"] == said["id"]
+    ] == []

@@ -46,15 +46,21 @@ def connected(stack: Stack, people: People) -> Any:
 def archive(stack: Stack, message: dict[str, Any]) -> dict[str, bytes]:
     """Return the contents of the zip file of a message, by file name."""
     address = message["files"][0].replace("/webex/v1/", "/practice/webex/")
-    answer = httpx.get(address, verify=ssl.create_default_context(cafile=str(stack.ca_path)), trust_env=False)
+    answer = httpx.get(
+        address, verify=ssl.create_default_context(cafile=str(stack.ca_path)), trust_env=False
+    )
     assert answer.headers["content-type"] == "application/zip"
-    assert re.search(r"tac-support-contoso-com-\d{8}-\d{4}Z\.zip", answer.headers["content-disposition"])
+    assert re.search(
+        r"tac-support-contoso-com-\d{8}-\d{4}Z\.zip", answer.headers["content-disposition"]
+    )
     with zipfile.ZipFile(io.BytesIO(answer.content)) as opened:
         assert opened.testzip() is None
         return {name: opened.read(name) for name in opened.namelist()}
 
 
-def made(people: People, walk: Walk, card: dict[str, Any], **inputs: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def made(
+    people: People, walk: Walk, card: dict[str, Any], **inputs: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Press the button; returns the message with the file, and the card that says what is in it."""
     people.look()
     before = people.change
@@ -84,14 +90,33 @@ def test_in_a_space(stack: Stack, people: People, connected: Walk) -> None:
     second = archive(stack, posted)
     assert (set(second), second["screenshot.png"] == PNG) == (ALWAYS | {"screenshot.png"}, True)
     summary = second["summary.md"].decode()
-    wanted = {"support@contoso.com", TYPED["resource_id"], TYPED["transaction_id"], "0b0c6a9e-6b1f-4c52-9d6f-3c1f7c0a4e11", "7553 since"}
+    wanted = {
+        "support@contoso.com",
+        TYPED["resource_id"],
+        TYPED["transaction_id"],
+        "0b0c6a9e-6b1f-4c52-9d6f-3c1f7c0a4e11",
+        "7553 since",
+    }
     assert {each for each in wanted if each not in summary} == set()
     assert "235 2.7.0" in second["smtp-transcript.txt"].decode()
-    assert {name: bool(part["findings"]) for name, part in json.loads(second["findings.json"]).items()} == {"check": True, "setup": True}
-    kinds = {name: [event["kind"] for event in part["events"]][-1] for name, part in json.loads(second["history.json"]).items()}
+    assert {
+        name: bool(part["findings"]) for name, part in json.loads(second["findings.json"]).items()
+    } == {
+        "check": True,
+        "setup": True,
+    }
+    kinds = {
+        name: [event["kind"] for event in part["events"]][-1]
+        for name, part in json.loads(second["history.json"]).items()
+    }
     assert kinds == {"check": "checked", "setup": "finished"}
     secrets = [SECRET, "practice-bot-token", "practice-bot-client-secret"]
-    assert [(name, each) for name, content in second.items() for each in secrets if each.encode() in content] == []
+    assert [
+        (name, each)
+        for name, content in second.items()
+        for each in secrets
+        if each.encode() in content
+    ] == []
     assert "screenshot.png" in words(ready)
 
 
@@ -101,11 +126,15 @@ def test_whose_screenshot(people: People, connected: Walk) -> None:
     root = connected.said["id"]
     large = {**SHOT, "base64": base64.b64encode(PNG[:8] + bytes(5 * 1024 * 1024)).decode()}
     text = {"name": "shot.png", "type": "image/png", "base64": base64.b64encode(b"<svg/>").decode()}
-    assert "Only who typed /tac" in words(reply(people, connected, root, "colleague@contoso.com", SHOT))
+    assert "Only who typed /tac" in words(
+        reply(people, connected, root, "colleague@contoso.com", SHOT)
+    )
     assert "no PNG, JPEG or GIF" in words(reply(people, connected, root, connected.requester, text))
     assert "at most 5 MB" in words(reply(people, connected, root, connected.requester, large))
     card = connected.card("the guide", "tac")
-    assert "Only who typed /tac" in words(connected.press(card, "tac", {}, who="colleague@contoso.com"))
+    assert "Only who typed /tac" in words(
+        connected.press(card, "tac", {}, who="colleague@contoso.com")
+    )
 
 
 def test_a_file_elsewhere(people: People, connected: Walk) -> None:
@@ -124,7 +153,10 @@ def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> N
     assert "Screenshot" in words(walk.type("", files=[{**SHOT, "name": "shot"}]))
     kept = Redis(port=stack.ports.redis)
     [name] = kept.keys(f"sealed:tac-screenshot:{card['roomId']}")
-    assert (0 < kept.ttl(name) <= 3600, base64.b64encode(PNG)[:40] in kept.get(name)) == (True, False)
+    assert (0 < kept.ttl(name) <= 3600, base64.b64encode(PNG)[:40] in kept.get(name)) == (
+        True,
+        False,
+    )
     posted, _ = made(people, walk, card, **TYPED)
     assert archive(stack, posted)["screenshot.png"] == PNG
 
@@ -138,7 +170,13 @@ def test_unknown_channel(people: People, connected: Walk) -> None:
 
 
 KEY = re.compile(r"`([a-z]+:[^`]+)`")
-PARTS = {"ADDRESS": r"[^:]+@[^:]+", "EVENT": r"[^:@]+", "ID": r"[^:]+", "HASH": r"[0-9a-f]+", r"\.\.\.": ".+"}
+PARTS = {
+    "ADDRESS": r"[^:]+@[^:]+",
+    "EVENT": r"[^:@]+",
+    "ID": r"[^:]+",
+    "HASH": r"[0-9a-f]+",
+    r"\.\.\.": ".+",
+}
 
 
 def test_what_lies_in_redis_is_on_its_page(stack: Stack, people: People, connected: Walk) -> None:
@@ -146,12 +184,16 @@ def test_what_lies_in_redis_is_on_its_page(stack: Stack, people: People, connect
     connected.type("/setup-email")
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
     table = page.partition("## What is in Redis")[2].partition("\n## ")[0]
-    patterns = [re.escape(key) for row in table.splitlines() for key in KEY.findall(row.partition(" | ")[0])]
+    patterns = [
+        re.escape(key) for row in table.splitlines() for key in KEY.findall(row.partition(" | ")[0])
+    ]
     for part, pattern in PARTS.items():
         patterns = [each.replace(part, pattern) for each in patterns]
     lying = [key.decode() for key in Redis(port=stack.ports.redis).scan_iter(count=1000)]
     assert len(lying) > 20
-    assert [key for key in lying if not any(re.fullmatch(pattern, key) for pattern in patterns)] == []
+    assert [
+        key for key in lying if not any(re.fullmatch(pattern, key) for pattern in patterns)
+    ] == []
 
 
 def reply(people: People, walk: Walk, root: str, who: str, file: dict[str, str]) -> dict[str, Any]:
@@ -159,4 +201,6 @@ def reply(people: People, walk: Walk, root: str, who: str, file: dict[str, str])
     people.look()
     before = people.change
     people.say(who, "here it is", walk.room, parent=root, files=[file])
-    return people.wait_for("an answer to the file", lambda each: each["parentId"] == root, 20, before)
+    return people.wait_for(
+        "an answer to the file", lambda each: each["parentId"] == root, 20, before
+    )

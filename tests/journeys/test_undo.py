@@ -47,8 +47,17 @@ def test_there_and_back(people: People, stack: Stack, new_walk: Any):
     set_up(walk)
     made = walk.writes()
     plan = undo(walk)
-    assert (band(plan).splitlines()[0], walk.writes()) == ("◆  10 changes to approve. Nothing is changed yet.", made)
-    held = {"method": "DELETE", "prefix": "/graph/v1.0/servicePrincipals/", "process": True, "times": 1, "delay_s": 2}
+    assert (band(plan).splitlines()[0], walk.writes()) == (
+        "◆  10 changes to approve. Nothing is changed yet.",
+        made,
+    )
+    held = {
+        "method": "DELETE",
+        "prefix": "/graph/v1.0/servicePrincipals/",
+        "process": True,
+        "times": 1,
+        "delay_s": 2,
+    }
     people.control("POST", "faults", held)
     walk.approve(plan)
     people.until("a removal is held", lambda: not people.control("GET", "faults")["items"], 30)
@@ -73,8 +82,21 @@ def _lost(people: People, walk: Walk) -> None:
     gone = walk.card("the button New secret", "new_secret", member=walk.requester)
     walk.people.press(walk.requester, gone, "new_secret")
     walk.revealed = False
-    walk.secret(walk.card("a new link", "token_saved", link=True, member=walk.requester, seconds=40, after=gone["change"]))
-    people.until("one secret is left", lambda: len(tenant(people)["applications"][0]["passwordCredentials"]) == 1, 30)
+    walk.secret(
+        walk.card(
+            "a new link",
+            "token_saved",
+            link=True,
+            member=walk.requester,
+            seconds=40,
+            after=gone["change"],
+        )
+    )
+    people.until(
+        "one secret is left",
+        lambda: len(tenant(people)["applications"][0]["passwordCredentials"]) == 1,
+        30,
+    )
 
 
 def _again(people: People, walk: Walk) -> None:
@@ -95,11 +117,25 @@ def _again(people: People, walk: Walk) -> None:
     }
     people.control("PATCH", "tenants/contoso.com", theirs)
     plan = undo(walk)
-    stays = [line.strip("▲ ").partition(":")[0] for line in words(plan).splitlines() if line.startswith("▲")]
-    assert stays[:-1] == ["E1 App registration", "E1 Enterprise application", "M2 Authenticated SMTP"]
+    stays = [
+        line.strip("▲ ").partition(":")[0]
+        for line in words(plan).splitlines()
+        if line.startswith("▲")
+    ]
+    assert stays[:-1] == [
+        "E1 App registration",
+        "E1 Enterprise application",
+        "M2 Authenticated SMTP",
+    ]
     walk.approve(plan)
     walk.saying("is disconnected: the old values are back", 60)
     after = tenant(people)
     box = after["users"][MAILBOX]["mailbox"]
-    assert (box["smtp_auth_disabled"], box["forwarding_smtp_address"], after["outbound_rules"]) == (True, None, [])
-    assert [(each["appId"], each["passwordCredentials"]) for each in after["applications"]] == [(app["appId"], [])]
+    assert (box["smtp_auth_disabled"], box["forwarding_smtp_address"], after["outbound_rules"]) == (
+        True,
+        None,
+        [],
+    )
+    assert [(each["appId"], each["passwordCredentials"]) for each in after["applications"]] == [
+        (app["appId"], [])
+    ]

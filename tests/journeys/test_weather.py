@@ -14,7 +14,11 @@ from practice.client import People
 from practice.conversation import Walk, apps, words
 
 PLAIN = {"replication_s": 0.5, "customization_s": 2.0}
-CREATES = ("graph.application.create", "exchange.New-HostedOutboundSpamFilterPolicy", "exchange.New-HostedOutboundSpamFilterRule")
+CREATES = (
+    "graph.application.create",
+    "exchange.New-HostedOutboundSpamFilterPolicy",
+    "exchange.New-HostedOutboundSpamFilterRule",
+)
 
 
 @pytest.fixture
@@ -30,7 +34,9 @@ def _one_of_each(walk: Walk) -> None:
     """M4 does not wait for people, so it may come after the form."""
     walk.saying("✓  M4  Outbound spam policy", 60)
     writes = walk.writes()
-    assert {name: writes.count(name) for name in writes if "New-" in name} == dict.fromkeys(CREATES[1:], 1)
+    assert {name: writes.count(name) for name in writes if "New-" in name} == dict.fromkeys(
+        CREATES[1:], 1
+    )
     assert [len(app["passwordCredentials"]) for app in apps(walk.people)] == [1]
 
 
@@ -39,7 +45,13 @@ def _said_twice(cards: list[dict[str, Any]]) -> list[str]:
 
     Their news could have waited.
     """
-    asks = [(words(card).splitlines()[0], [line for line in words(card).splitlines() if line.startswith("▌")][1:2]) for card in cards]
+    asks = [
+        (
+            words(card).splitlines()[0],
+            [line for line in words(card).splitlines() if line.startswith("▌")][1:2],
+        )
+        for card in cards
+    ]
     before: dict[str, list[str]] = {}
     twice = []
     for stage, turn in asks:
@@ -53,7 +65,9 @@ def test_webex_that_refuses_edits_and_sends_twice(weather: People, new_walk: Any
 
     Duplicate events do nothing twice.
     """
-    weather.control("PUT", "webex/options", {"card_edits": False, "duplicates": 2, "read_lag_s": 0.3})
+    weather.control(
+        "PUT", "webex/options", {"card_edits": False, "duplicates": 2, "read_lag_s": 0.3}
+    )
     walk = new_walk()
     wrong = walk.press(walk.ask(), "intake", walk.right(callback_url="http://x.example/callback"))
     assert "One field needs a correction" in words(wrong)
@@ -61,9 +75,17 @@ def test_webex_that_refuses_edits_and_sends_twice(weather: People, new_walk: Any
     walk.approve(walk.card("a plan card", "approve"))
     walk.consent()
     walk.form()
-    mine = [each for each in weather.messages.values() if each["change"] > walk.since and each["from"].endswith("@webex.bot")]
+    mine = [
+        each
+        for each in weather.messages.values()
+        if each["change"] > walk.since and each["from"].endswith("@webex.bot")
+    ]
     assert {each["edits"] for each in mine} == {0}
-    assert {each["parentId"] for each in mine if each["roomType"] == "group" and "Help" not in words(each)} == {walk.said["id"]}
+    assert {
+        each["parentId"]
+        for each in mine
+        if each["roomType"] == "group" and "Help" not in words(each)
+    } == {walk.said["id"]}
     assert _said_twice(mine) == []
     _one_of_each(walk)
 
@@ -76,7 +98,9 @@ def test_a_webex_that_shows_late_what_it_tells_of(weather: People, new_walk: Any
 
 
 @pytest.mark.parametrize("prefix", ["/graph", "/adminapi", "/webex"])
-@pytest.mark.parametrize("fault", [{"status": 429, "headers": {"Retry-After": "1"}}, {"status": 503}], ids=["429", "503"])
+@pytest.mark.parametrize(
+    "fault", [{"status": 429, "headers": {"Retry-After": "1"}}, {"status": 503}], ids=["429", "503"]
+)
 def test_busy_services(weather: People, new_walk: Any, prefix: str, fault: dict[str, Any]) -> None:
     """A few refusals in the middle are waited out; nothing is made twice."""
     walk = new_walk()
@@ -101,9 +125,20 @@ def test_forwarding_blocked_by_another_rule(weather: People, new_walk: Any) -> N
     """If another rule covers the mailbox, the plan copies its limits and gets a higher priority."""
     walk = new_walk()
     tenant = weather.control("GET", "tenants/contoso.com")
-    strict = tenant["outbound_policies"][0] | {"Name": "Strict", "Identity": "Strict", "IsDefault": False, "AutoForwardingMode": "Off"}
+    strict = tenant["outbound_policies"][0] | {
+        "Name": "Strict",
+        "Identity": "Strict",
+        "IsDefault": False,
+        "AutoForwardingMode": "Off",
+    }
     strict |= {"RecipientLimitPerDay": 77}
-    rule = {"Name": "Strict", "Identity": "Strict", "HostedOutboundSpamFilterPolicy": "Strict", "From": [walk.mailbox], "Priority": 0}
+    rule = {
+        "Name": "Strict",
+        "Identity": "Strict",
+        "HostedOutboundSpamFilterPolicy": "Strict",
+        "From": [walk.mailbox],
+        "Priority": 0,
+    }
     rule |= {"State": "Enabled", "FromMemberOf": [], "SenderDomainIs": [], "ExceptIfFrom": []}
     state = {"outbound_policies": [*tenant["outbound_policies"], strict], "outbound_rules": [rule]}
     weather.control("PATCH", "tenants/contoso.com", state)
@@ -113,5 +148,10 @@ def test_forwarding_blocked_by_another_rule(weather: People, new_walk: Any) -> N
     walk.form()
     after = weather.control("GET", "tenants/contoso.com")
     ours = [each for each in after["outbound_policies"] if each["Name"].startswith("Webex Connect")]
-    assert [(each["AutoForwardingMode"], each["RecipientLimitPerDay"]) for each in ours] == [("On", 77)]
-    assert sorted((each["Priority"], each["Name"][:6]) for each in after["outbound_rules"]) == [(0, "Webex "), (1, "Strict")]
+    assert [(each["AutoForwardingMode"], each["RecipientLimitPerDay"]) for each in ours] == [
+        ("On", 77)
+    ]
+    assert sorted((each["Priority"], each["Name"][:6]) for each in after["outbound_rules"]) == [
+        (0, "Webex "),
+        (1, "Strict"),
+    ]

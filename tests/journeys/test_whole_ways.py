@@ -21,16 +21,26 @@ def test_article_profile_in_a_space(stack: Stack, people: People, new_walk: Any)
     walk = new_walk()
     fresh(people, dehydrated=True)
     plan = walk.plan()
-    assert (walk.writes(), band(plan).splitlines()[0]) == ([], "◆  11 changes to approve. Nothing is changed yet.")
+    assert (walk.writes(), band(plan).splitlines()[0]) == (
+        [],
+        "◆  11 changes to approve. Nothing is changed yet.",
+    )
     walk.approve(plan)
     walk.consent()
     walk.fill_in()
     walk.rehearse()
     walk.answer()
     done = walk.done()
-    assert band(done).splitlines()[0] == "✓  support@contoso.com is connected to Webex Contact Center"
+    assert (
+        band(done).splitlines()[0] == "✓  support@contoso.com is connected to Webex Contact Center"
+    )
     app = apps(people)[0]
-    assert sorted(item["displayName"].partition(",")[0][:11] for item in app["passwordCredentials"]) == ["Webex Conne", "Webex email"]
+    assert sorted(
+        item["displayName"].partition(",")[0][:11] for item in app["passwordCredentials"]
+    ) == [
+        "Webex Conne",
+        "Webex email",
+    ]
     assert len(apps(people)) == 1
     _on_record(stack, people, walk)
     _again_changes_nothing(walk)
@@ -47,13 +57,24 @@ def _on_record(stack: Stack, people: People, walk: Any) -> None:
     posted = people.wait_for("the trail as a file", lambda each: bool(each["files"]), 20, before)
     assert "The trail is whole." in words(walk.saying("The trail is whole.", after=before))
     address = posted["files"][0].replace("/webex/v1/", "/practice/webex/")
-    file = httpx.get(address, verify=ssl.create_default_context(cafile=str(stack.ca_path)), trust_env=False).text
+    file = httpx.get(
+        address, verify=ssl.create_default_context(cafile=str(stack.ca_path)), trust_env=False
+    ).text
     trail = [json.loads(line) for line in file.splitlines()]
     who = {entry["what"]: entry["by"] for entry in trail}
-    assert (who["opened"], who["signed_in"], who["approved"], who["finished"]) == (REQUESTER, ADMIN, REQUESTER, "bot")
+    assert (who["opened"], who["signed_in"], who["approved"], who["finished"]) == (
+        REQUESTER,
+        ADMIN,
+        REQUESTER,
+        "bot",
+    )
     writes = ("PATCH", "DELETE", "New-", "Set-", "Enable-", "Remove-")
     calls = people.control("GET", "calls")["items"]
-    made = {call["request_id"] for call in calls if (call["cmdlet"] or call["method"]).startswith(writes) and call["request_id"]}
+    made = {
+        call["request_id"]
+        for call in calls
+        if (call["cmdlet"] or call["method"]).startswith(writes) and call["request_id"]
+    }
     assert made
     assert {each for each in made if each not in file} == set()
 
@@ -61,7 +82,10 @@ def _on_record(stack: Stack, people: People, walk: Any) -> None:
 def _again_changes_nothing(walk: Any) -> None:
     before = walk.writes()
     known = walk.ask()
-    assert band(known).splitlines()[0] == "✓  support@contoso.com is connected already. Nothing was changed."
+    assert (
+        band(known).splitlines()[0]
+        == "✓  support@contoso.com is connected already. Nothing was changed."
+    )
     card = walk.press(known, "setup_again", {})
     walk.open(card)
     plan = walk.saying("Nothing has to be changed")
@@ -88,7 +112,10 @@ def test_least_privilege_in_a_direct_message(people: People, new_walk: Any) -> N
     walk.answer()
     walk.done()
     app = apps(people)[0]
-    assert (app["web"]["implicitGrantSettings"]["enableAccessTokenIssuance"], "dc890d15" in str(app["requiredResourceAccess"])) == (
+    assert (
+        app["web"]["implicitGrantSettings"]["enableAccessTokenIssuance"],
+        "dc890d15" in str(app["requiredResourceAccess"]),
+    ) == (
         False,
         False,
     )

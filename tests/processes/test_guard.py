@@ -43,7 +43,9 @@ def test_nothing_outlives_a_killed_launcher(tmp_path: Path):
     """SIGKILL to the launcher ends its processes and their children, even if they ignore SIGTERM."""
     command = [sys.executable, "-c", LAUNCHER, str(tmp_path), STUBBORN, POLITE]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as launcher:  # noqa: S603  our own code
+    with subprocess.Popen(  # noqa: S603  our own code
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True
+    ) as launcher:
         assert launcher.stdout is not None
         pids = [int(word) for word in launcher.stdout.readline().split()]
         assert (len(pids), [pid for pid in pids if not _runs(pid)]) == (3, [])
@@ -55,7 +57,14 @@ def test_nothing_outlives_a_killed_launcher(tmp_path: Path):
 def test_what_was_stopped_is_forgotten(tmp_path: Path, *, stopped: bool):
     """A normal end kills only watched processes, because a released process number may be reused."""
     guard = Guard()
-    process = Process("one", words(sys.executable, "-c", POLITE), dict(os.environ), tmp_path, tmp_path / "one.log", guard)
+    process = Process(
+        "one",
+        words(sys.executable, "-c", POLITE),
+        dict(os.environ),
+        tmp_path,
+        tmp_path / "one.log",
+        guard,
+    )
     process.start()
     assert process.running is not None
     if stopped:

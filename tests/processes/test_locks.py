@@ -64,7 +64,9 @@ def test_a_process_of_another_machine_is_not_known_to_be_dead(redis: Redis):
     assert (locks.release_dead(redis), redis.exists("run:R1:lease")) == ((), 1)
 
 
-def test_another_process_with_the_same_number_is_not_the_holder(holder: subprocess.Popen[bytes], redis: Redis):
+def test_another_process_with_the_same_number_is_not_the_holder(
+    holder: subprocess.Popen[bytes], redis: Redis
+):
     """It was started at another time."""
     place, pid, started, rest = (redis.get("run:R1:lease") or b"").decode().split("/")
     assert locks.is_dead(f"{place}/{pid}/{int(started) - 1}/{rest}")
@@ -78,7 +80,11 @@ def test_a_lock_that_ran_out_is_not_taken_from_the_next(redis: Redis):
         redis.set("draw:R1", "the next")
     assert redis.hgetall("locks:held") == {}
     redis.hset("locks:held", "draw:R1", f"{place}/{pid}/1/{rest}")
-    assert (locks.release_dead(redis), redis.get("draw:R1"), redis.hgetall("locks:held")) == ((DRAW,), b"the next", {})
+    assert (locks.release_dead(redis), redis.get("draw:R1"), redis.hgetall("locks:held")) == (
+        (DRAW,),
+        b"the next",
+        {},
+    )
 
 
 def test_a_lock_of_a_kind_that_is_not_known(redis: Redis):

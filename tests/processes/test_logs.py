@@ -24,7 +24,9 @@ def written(source: str) -> str:
     ``SECRET`` in ``source`` is the secret.
     """
     command = [sys.executable, "-c", PREPARED + f"SECRET = {SECRET!r}\n" + textwrap.dedent(source)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S).stderr  # noqa: S603  our own
+    return subprocess.run(  # noqa: S603  our own
+        command, check=True, capture_output=True, text=True, timeout=LIMIT_S
+    ).stderr
 
 
 def test_a_line_is_one_json_object():
@@ -35,7 +37,14 @@ def test_a_line_is_one_json_object():
     """).splitlines()
     entry = json.loads(lines[0])
     assert (len(lines), entry.pop("timestamp")[:2]) == (1, "20")
-    assert entry == {"event": "hello", "level": "info", "logger": "bot.test", "job": "job-1", "room": "a\r\nb\x1b[31m", "token": logs.GONE}
+    assert entry == {
+        "event": "hello",
+        "level": "info",
+        "logger": "bot.test",
+        "job": "job-1",
+        "room": "a\r\nb\x1b[31m",
+        "token": logs.GONE,
+    }
 
 
 def test_other_peoples_logs_and_tracebacks_are_cleaned_too():
@@ -55,7 +64,10 @@ def test_values_within_values_are_cleaned():
         body = {"client_secret": SECRET, "list": [f"code={SECRET}"]}
         structlog.get_logger("bot.test").info("x", body=body, error=ValueError(f"Bearer {SECRET}"))
     """)
-    assert (SECRET in line, json.loads(line)["body"]) == (False, {"client_secret": logs.GONE, "list": [f"code={logs.GONE}"]})
+    assert (SECRET in line, json.loads(line)["body"]) == (
+        False,
+        {"client_secret": logs.GONE, "list": [f"code={logs.GONE}"]},
+    )
 
 
 def test_spaces_around_a_level_do_not_count():

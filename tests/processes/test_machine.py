@@ -20,7 +20,11 @@ class Box:
     """A machine with only the programs that a test puts there; each writes down how it was called."""
 
     def __init__(self, folder: Path) -> None:
-        self.programs, self.python, self.log = folder / "bin", folder / "venv" / "python", folder / "log"
+        self.programs, self.python, self.log = (
+            folder / "bin",
+            folder / "venv" / "python",
+            folder / "log",
+        )
         self.checkout = folder / "checkout"
         for made in (self.programs, self.python.parent, self.checkout / "node_modules"):
             made.mkdir(parents=True)
@@ -51,7 +55,7 @@ PIP = f"python -m pip --disable-pip-version-check install --quiet {packages.NODE
 
 
 def test_packages_come_once(box: Box):
-    """npm installs the packages of the lock file once, and again only if that file changes."""
+    """Npm installs the packages of the lock file once, and again only if that file changes."""
     box.put(box.programs / "node")
     box.put(box.programs / "npm")
     packages.ensure(box.machine(), box.checkout)
@@ -79,13 +83,15 @@ def test_without_node_npm_comes_from_pypi(box: Box, there: tuple[str, ...]):
 def test_no_way_to_npm_is_said(box: Box):
     """With neither Node.js nor a package index the words name both, and nothing counts as installed."""
     box.put(box.python, "echo no route to the index >&2; exit 1")
-    with pytest.raises(MissingError, match=r"(?s)install Node.js 20 or newer.*no route to the index"):
+    with pytest.raises(
+        MissingError, match=r"(?s)install Node.js 20 or newer.*no route to the index"
+    ):
         packages.ensure(box.machine(), box.checkout)
     assert not (box.checkout / packages.STAMP).exists()
 
 
 def test_npm_that_fails_is_tried_again_next_time(box: Box):
-    """npm's error is shown, and the next start tries again."""
+    """Npm's error is shown, and the next start tries again."""
     box.put(box.programs / "node")
     box.put(box.programs / "npm", "echo network unreachable >&2; exit 1")
     for _ in range(2):
@@ -104,7 +110,9 @@ def test_chromium_of_the_machine_is_used(box: Box):
 def test_root_installs_chromium(box: Box):
     """Without one, root gets Debian's package."""
     browser = box.programs / "chromium"
-    box.put(box.programs / "apt-get", f'[ "$1" = install ] && /bin/ln -s /bin/true "{browser}"; exit 0')
+    box.put(
+        box.programs / "apt-get", f'[ "$1" = install ] && /bin/ln -s /bin/true "{browser}"; exit 0'
+    )
     assert chromium.find(box.machine()) == str(browser)
     assert box.said() == ["apt-get update -qq", "apt-get install -y -qq chromium fonts-inter"]
 
@@ -114,11 +122,15 @@ def test_root_installs_chromium(box: Box):
     [
         ("", True, "no apt-get to install it with"),
         ("exit 0", False, "sudo apt-get install chromium fonts-inter"),
-        ("echo cannot resolve deb.debian.org >&2; exit 100", True, "it cannot be installed: .*cannot resolve deb.debian.org"),
+        (
+            "echo cannot resolve deb.debian.org >&2; exit 100",
+            True,
+            "it cannot be installed: .*cannot resolve deb.debian.org",
+        ),
         ("exit 0", True, "chromium and fonts-inter did not bring it"),
     ],
 )
-def test_no_way_to_chromium_is_said(box: Box, apt: str, root: bool, words: str):  # noqa: FBT001  a parameter of the table
+def test_no_way_to_chromium_is_said(box: Box, apt: str, root: bool, words: str):
     """If Chromium cannot be installed, the error gives the reason and what a person can do."""
     if apt:
         box.put(box.programs / "apt-get", apt)
@@ -129,4 +141,6 @@ def test_no_way_to_chromium_is_said(box: Box, apt: str, root: bool, words: str):
 def test_this_machine_has_a_python():
     """The first existing program of the given names is found."""
     folder = Path(sys.executable).parent
-    assert Machine(str(folder)).find("no-such-program", Path(sys.executable).name) == str(folder / Path(sys.executable).name)
+    assert Machine(str(folder)).find("no-such-program", Path(sys.executable).name) == str(
+        folder / Path(sys.executable).name
+    )

@@ -46,7 +46,9 @@ def env(webex_script: Any, redis_url: str, redis: Redis) -> dict[str, str]:
 def run(command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """``python -m bot command`` in a process of its own, with this environment and no other."""
     line = [sys.executable, "-m", "bot", command]
-    return subprocess.run(line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)  # noqa: S603  our own
+    return subprocess.run(  # noqa: S603  our own
+        line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "doctor", "webhooks"])
@@ -74,7 +76,12 @@ def test_an_unknown_command_is_an_error():
 
 def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any, reply: Any):
     """``webhooks`` makes the three, and lists them."""
-    webex_script.on("GET", "/webhooks", reply(200, {"items": []}), reply(200, {"items": [HOOK | {"resource": "messages", "id": "w"}]}))
+    webex_script.on(
+        "GET",
+        "/webhooks",
+        reply(200, {"items": []}),
+        reply(200, {"items": [HOOK | {"resource": "messages", "id": "w"}]}),
+    )
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
     done = run("webhooks", env)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "created 3, updated 0, deleted 0")
@@ -83,10 +90,21 @@ def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any,
 def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: Any):
     """A line for each part, all ok, exit code 0."""
     prefix = _prefix(env, webex_script, reply)
-    hooks = [HOOK | {"id": name, "resource": name, "name": prefix + name} for name in ("messages", "attachmentActions", "memberships")]
-    webex_script.on("GET", "/people/me", reply(200, {"id": "bot", "emails": ["email@webex.bot"], "displayName": "Email", "type": "bot"}))
+    hooks = [
+        HOOK | {"id": name, "resource": name, "name": prefix + name}
+        for name in ("messages", "attachmentActions", "memberships")
+    ]
+    webex_script.on(
+        "GET",
+        "/people/me",
+        reply(
+            200, {"id": "bot", "emails": ["email@webex.bot"], "displayName": "Email", "type": "bot"}
+        ),
+    )
     webex_script.on("GET", "/webhooks", reply(200, {"items": hooks}))
-    webex_script.on("GET", "/organizations/v2.0/.well-known/openid-configuration", reply(200, {"issuer": "x"}))
+    webex_script.on(
+        "GET", "/organizations/v2.0/.well-known/openid-configuration", reply(200, {"issuer": "x"})
+    )
     done = run("doctor", env)
     assert done.returncode == 0
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
@@ -103,13 +121,27 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
 @pytest.mark.parametrize(
     ("more", "line"),
     [
-        ({}, "ok     test mail: a person is asked to send it; PROBE_SMTP_URL and PROBE_FROM let the bot do it"),
-        ({"PROBE_SMTP_URL": "smtp://m.x", "PROBE_FROM": "p@x.example"}, "ok     test mail: the bot sends it, as p@x.example"),
-        ({"PROBE_FROM": "p@x.example"}, "PROBE_SMTP_URL is not set although PROBE_FROM is: set both or none"),
-        ({"PROBE_SMTP_URL": "smtp://m.x"}, "PROBE_FROM is not set although PROBE_SMTP_URL is: set both or none"),
+        (
+            {},
+            "ok     test mail: a person is asked to send it; PROBE_SMTP_URL and PROBE_FROM let the bot do it",
+        ),
+        (
+            {"PROBE_SMTP_URL": "smtp://m.x", "PROBE_FROM": "p@x.example"},
+            "ok     test mail: the bot sends it, as p@x.example",
+        ),
+        (
+            {"PROBE_FROM": "p@x.example"},
+            "PROBE_SMTP_URL is not set although PROBE_FROM is: set both or none",
+        ),
+        (
+            {"PROBE_SMTP_URL": "smtp://m.x"},
+            "PROBE_FROM is not set although PROBE_SMTP_URL is: set both or none",
+        ),
     ],
 )
-def test_the_doctor_says_who_sends_the_test_mail(env: dict[str, str], more: dict[str, str], line: str):
+def test_the_doctor_says_who_sends_the_test_mail(
+    env: dict[str, str], more: dict[str, str], line: str
+):
     """Half of the pair sends nothing, and the bot runs all the same: that is said here."""
     assert line in run("doctor", env | more).stdout
 
@@ -125,18 +157,30 @@ NO_ID = (
 @pytest.mark.parametrize(
     ("listed", "line"),
     [
-        (UUID.upper(), f"ok     organizations: {UUID}; the bot's own account is of {UUID}, which is one of them"),
-        (OTHER, f"ok     organizations: {OTHER}; the bot's own account is of {UUID}, which is not listed"),
+        (
+            UUID.upper(),
+            f"ok     organizations: {UUID}; the bot's own account is of {UUID}, which is one of them",
+        ),
+        (
+            OTHER,
+            f"ok     organizations: {OTHER}; the bot's own account is of {UUID}, which is not listed",
+        ),
         (f"{UUID},contoso", NO_ID),
     ],
 )
-def test_the_doctor_reads_the_organizations(env: dict[str, str], webex_script: Any, reply: Any, listed: str, line: str):
+def test_the_doctor_reads_the_organizations(
+    env: dict[str, str], webex_script: Any, reply: Any, listed: str, line: str
+):
     """The doctor prints the allowed organizations as UUIDs, whatever form they were written in.
 
     It also prints the organization of the bot's own account.
     """
     org = base64.urlsafe_b64encode(f"ciscospark://us/ORGANIZATION/{UUID}".encode()).decode()
-    webex_script.on("GET", "/people/me", reply(200, {"id": "bot", "emails": ["email@webex.bot"], "orgId": org, "type": "bot"}))
+    webex_script.on(
+        "GET",
+        "/people/me",
+        reply(200, {"id": "bot", "emails": ["email@webex.bot"], "orgId": org, "type": "bot"}),
+    )
     assert line in run("doctor", env | {"ALLOWED_ORG_IDS": listed}).stdout.splitlines()
 
 
@@ -149,14 +193,25 @@ def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis:
     trail.add({"at": "2026-11-25T09:00:00+00:00", "what": "opened"}, {"what": "approved"})
     whole = run("audit", env)
     assert (whole.returncode, whole.stdout.encode().splitlines()) == (0, list(trail.entries()))
-    assert "ok     audit trail: whole, 2 entries since 2026-11-25T09:00Z, sealed with the newest key" in run("doctor", env).stdout
+    assert (
+        "ok     audit trail: whole, 2 entries since 2026-11-25T09:00Z, sealed with the newest key"
+        in run("doctor", env).stdout
+    )
     redis.rpop("audit:entries")
     broken = run("audit", env)
-    assert (broken.returncode, broken.stderr.splitlines()[-1].partition(":")[0]) == (1, "The trail is broken at entry 2")
-    assert "WRONG  audit trail: broken at entry 2 of 1: 1 entries are missing at the end" in run("doctor", env).stdout
+    assert (broken.returncode, broken.stderr.splitlines()[-1].partition(":")[0]) == (
+        1,
+        "The trail is broken at entry 2",
+    )
+    assert (
+        "WRONG  audit trail: broken at entry 2 of 1: 1 entries are missing at the end"
+        in run("doctor", env).stdout
+    )
 
 
-def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, reply: Any, free_port: int):
+def test_the_doctor_says_what_to_do(
+    env: dict[str, str], webex_script: Any, reply: Any, free_port: int
+):
     """If everything is wrong, the doctor names a remedy on each line and exits with 1.
 
     No secret is printed.
@@ -164,7 +219,9 @@ def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, repl
     webex_script.on("GET", "/people/me", reply(401, {"message": "no"}))
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     half = {"PROBE_SMTP_URL": "smtp://probe:probe-password@m.x"}
-    printed = run("doctor", env | half | {"REDIS_URL": f"redis://:redis-password@127.0.0.1:{free_port}/0"})
+    printed = run(
+        "doctor", env | half | {"REDIS_URL": f"redis://:redis-password@127.0.0.1:{free_port}/0"}
+    )
     assert printed.returncode == 1
     told = (
         ("ok     settings", "example.test"),
@@ -176,8 +233,17 @@ def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, repl
         ("WRONG  audit trail", "cannot be read"),
     )
     lines = printed.stdout.splitlines()
-    assert [line.startswith(start) and remedy in line for line, (start, remedy) in zip(lines, told, strict=True)] == [True] * len(told)
-    secrets = ("a-made-up-token", "Yw3k0Vd81nHb4xQz", "redis-password", "secret-of-the-app", "probe-password")
+    assert [
+        line.startswith(start) and remedy in line
+        for line, (start, remedy) in zip(lines, told, strict=True)
+    ] == [True] * len(told)
+    secrets = (
+        "a-made-up-token",
+        "Yw3k0Vd81nHb4xQz",
+        "redis-password",
+        "secret-of-the-app",
+        "probe-password",
+    )
     assert [secret for secret in secrets if secret in printed.stdout + printed.stderr] == []
 
 
@@ -211,7 +277,9 @@ REFUSED = (
 )
 
 
-def test_newer_data_is_refused_once_redis_comes(env: dict[str, str], free_port: int, tmp_path: Path):
+def test_newer_data_is_refused_once_redis_comes(
+    env: dict[str, str], free_port: int, tmp_path: Path
+):
     """A worker that has waited for Redis finds newer data there, and ends as a whole."""
     line = redis_server.command(free_port, tmp_path)
     with subprocess.Popen(line) as first:  # noqa: S603  our own
@@ -219,7 +287,9 @@ def test_newer_data_is_refused_once_redis_comes(env: dict[str, str], free_port: 
         Redis(port=free_port).set("schema", "99")
         redis_server.stop(first)
     worker = subprocess.Popen(
-        [sys.executable, "-m", "bot", "worker"], env=env | {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0"}, stderr=subprocess.PIPE
+        [sys.executable, "-m", "bot", "worker"],
+        env=env | {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0"},
+        stderr=subprocess.PIPE,
     )
     time.sleep(3)
     with subprocess.Popen(line) as second:  # noqa: S603  our own

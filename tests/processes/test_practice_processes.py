@@ -18,7 +18,9 @@ FORKING = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.fork()
 
 def make(tmp_path: Path, code: str) -> Process:
     """A Python process."""
-    return Process("one", words(sys.executable, "-c", code), dict(os.environ), tmp_path, tmp_path / "one.log")
+    return Process(
+        "one", words(sys.executable, "-c", code), dict(os.environ), tmp_path, tmp_path / "one.log"
+    )
 
 
 def wait_for(process: Process, text: str) -> None:
@@ -29,8 +31,14 @@ def wait_for(process: Process, text: str) -> None:
 def test_a_procfile_is_read(tmp_path: Path) -> None:
     """Names and command lines; comments are left out, also those with a colon."""
     path = tmp_path / "Procfile"
-    path.write_text("# redis: python -m bot redis\nweb: exec python -m bot web\n\nworker: python -m bot worker --port 1:2\n", "utf-8")
-    assert procfile(path) == {"web": "exec python -m bot web", "worker": "python -m bot worker --port 1:2"}
+    path.write_text(
+        "# redis: python -m bot redis\nweb: exec python -m bot web\n\nworker: python -m bot worker --port 1:2\n",
+        "utf-8",
+    )
+    assert procfile(path) == {
+        "web": "exec python -m bot web",
+        "worker": "python -m bot worker --port 1:2",
+    }
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
@@ -48,7 +56,8 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
 def test_a_signal_reaches_the_process_itself(tmp_path: Path) -> None:
     """A process gets signals and returns its exit code without a shell, and can be restarted."""
     process = make(
-        tmp_path, "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); time.sleep(600)"
+        tmp_path,
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); time.sleep(600)",
     )
     process.start()
     wait_for(process, "up")

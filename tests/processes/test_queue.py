@@ -18,7 +18,9 @@ BURST = "import sys; from bot.processes.worker import work; sys.exit(work(sys.ar
 
 def run_worker(redis_url: str) -> None:
     """A real worker, in a process of its own, until the queue is empty."""
-    subprocess.run([sys.executable, "-c", BURST, redis_url], check=True, timeout=LIMIT_S, capture_output=True)  # noqa: S603  our own
+    subprocess.run(  # noqa: S603  our own
+        [sys.executable, "-c", BURST, redis_url], check=True, timeout=LIMIT_S, capture_output=True
+    )
 
 
 def fetched(job: Job, redis: Redis) -> SafeJob:
@@ -27,11 +29,17 @@ def fetched(job: Job, redis: Redis) -> SafeJob:
     return found
 
 
-@pytest.mark.parametrize("function", ["os.system", "builtins.exec", "bot.events.handler.receive.__globals__", "subprocess.run"])
+@pytest.mark.parametrize(
+    "function",
+    ["os.system", "builtins.exec", "bot.events.handler.receive.__globals__", "subprocess.run"],
+)
 def test_only_listed_functions_run(redis: Redis, redis_url: str, tmp_path: Path, function: str):
     """Write access to Redis cannot make the worker run a function of the attacker's choice."""
     trace = tmp_path / "trace"
     job = make_queue(redis).enqueue_call(function, args=(f"touch {trace}",))
     run_worker(redis_url)
     result = fetched(job, redis).latest_result()
-    assert (result is not None and "NotAllowedError" in str(result.exc_string), trace.exists()) == (True, False)
+    assert (result is not None and "NotAllowedError" in str(result.exc_string), trace.exists()) == (
+        True,
+        False,
+    )

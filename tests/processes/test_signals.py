@@ -85,7 +85,10 @@ def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 def pids(file: Path, count: int) -> list[int]:
     """The process ids in a file, when there are so many."""
-    until(lambda: file.exists() and len(file.read_text().splitlines()) >= count, f"line {count} of {file.name}")
+    until(
+        lambda: file.exists() and len(file.read_text().splitlines()) >= count,
+        f"line {count} of {file.name}",
+    )
     return [int(line.split()[0]) for line in file.read_text().splitlines()]
 
 
@@ -97,7 +100,9 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_a_killed_child_is_started_again(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
+def test_a_killed_child_is_started_again(
+    run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+):
     """SIGKILL is answered by a new child."""
     run(SUPERVISED, str(tmp_path), "patient")
     first = pids(tmp_path / "patient", 1)[0]
@@ -106,7 +111,9 @@ def test_a_killed_child_is_started_again(run: Callable[..., subprocess.Popen[byt
     assert (first != second, is_alive(first), is_alive(second)) == (True, False, True)
 
 
-def test_sigterm_lets_children_finish_and_the_last_role_goes_last(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
+def test_sigterm_lets_children_finish_and_the_last_role_goes_last(
+    run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+):
     """On SIGTERM, workers finish their job before the last role ends, and no process is left.
 
     Redis is the last role, because the others need it until then. The supervisor exits with 0.
@@ -126,7 +133,9 @@ def test_everybody_is_out_within_thirty_seconds():
     assert (sum(map(sum, PATIENCE_S.values())) < 30, set(PATIENCE_S)) == (True, {False, True})
 
 
-def test_children_die_with_the_supervisor(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
+def test_children_die_with_the_supervisor(
+    run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+):
     """A killed supervisor leaves no orphans: they get SIGTERM from the kernel and finish."""
     supervisor = run(SUPERVISED, str(tmp_path), "patient")
     child = pids(tmp_path / "patient", 1)[0]
@@ -135,12 +144,16 @@ def test_children_die_with_the_supervisor(run: Callable[..., subprocess.Popen[by
     assert (tmp_path / "finished").exists()
 
 
-def test_a_child_that_fails_at_once_is_not_started_at_full_speed(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
+def test_a_child_that_fails_at_once_is_not_started_at_full_speed(
+    run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+):
     """One start a second, and the supervisor still hears SIGTERM."""
     supervisor = run(SUPERVISED, str(tmp_path), "failing")
     pids(tmp_path / "failing", 2)
     supervisor.terminate()
-    first, second = (float(line.split()[1]) for line in (tmp_path / "failing").read_text().splitlines()[:2])
+    first, second = (
+        float(line.split()[1]) for line in (tmp_path / "failing").read_text().splitlines()[:2]
+    )
     assert (supervisor.wait(LIMIT_S), second - first >= PAUSE_S) == (0, True)
 
 

@@ -38,7 +38,9 @@ serve(create_app(settings, connect_for_web(sys.argv[1]), [pages]), int(sys.argv[
 
 
 @pytest.fixture
-def server(redis_url: str, free_port: int, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def server(
+    redis_url: str, free_port: int, tmp_path: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The real web process, listening."""
     script = tmp_path / "server.py"
     script.write_text(SERVER)

@@ -10,7 +10,9 @@ import pytest
 from bot.webex.client import Webex
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # the child only asks and leaves
+@pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)  # the child only asks and leaves
 def test_a_fork_gets_a_session_of_its_own(webex: Webex, webex_script: Any, reply: Any):
     """Parent and child do not share a connection: the child's answer is its own."""
     webex_script.on("GET", "/people/me", reply(200, {"id": "bot-id"}))

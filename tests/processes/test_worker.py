@@ -31,9 +31,17 @@ MICROSOFT = {
 
 
 @pytest.fixture
-def worker(settings: BotSettings, redis: Redis, webex_script: Any, reply: Any) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    settings: BotSettings, redis: Redis, webex_script: Any, reply: Any
+) -> Iterator[subprocess.Popen[bytes]]:
     """The real ``python -m bot worker``, with a Webex that knows the bot and no webhook yet."""
-    webex_script.on("GET", "/people/me", reply(200, {"id": "bot", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}))
+    webex_script.on(
+        "GET",
+        "/people/me",
+        reply(
+            200, {"id": "bot", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}
+        ),
+    )
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
     env = MICROSOFT | {
@@ -44,7 +52,9 @@ def worker(settings: BotSettings, redis: Redis, webex_script: Any, reply: Any) -
         "ALLOWED_EMAIL_DOMAINS": "example.test",
         "REDIS_URL": settings.redis_url,
     }
-    process = subprocess.Popen([sys.executable, "-m", "bot", "worker"], env=env, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "worker"], env=env, stderr=subprocess.DEVNULL
+    )
     yield process
     process.terminate()
     process.wait(LIMIT_S)
@@ -55,7 +65,9 @@ def a_while_ago() -> str:
     return (now() - retry.API_LAG).isoformat()
 
 
-def test_a_worker_registers_webhooks_takes_events_and_stops(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any):
+def test_a_worker_registers_webhooks_takes_events_and_stops(
+    worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any
+):
     """A worker starts four processes, registers three webhooks, handles an event and ends with 0.
 
     The event's message is fetched from Webex, and SIGTERM ends it.
@@ -69,7 +81,9 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(worker: subprocess.P
     assert (worker.wait(LIMIT_S), Worker.all(connection=redis)) == (0, [])
 
 
-def test_a_webex_that_hangs_holds_up_no_run(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any):
+def test_a_webex_that_hangs_holds_up_no_run(
+    worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any
+):
     """More events and draws than there are workers wait for Webex, and a run is carried on at once."""
     until(lambda: len(Worker.all(connection=redis)) == 4)
     goes_on = threading.Event()
@@ -83,7 +97,9 @@ def test_a_webex_that_hangs_holds_up_no_run(worker: subprocess.Popen[bytes], red
     goes_on.set()
 
 
-def test_an_event_comes_again_by_itself(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any):
+def test_an_event_comes_again_by_itself(
+    worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any
+):
     """It is handed out when Webex said, and not before."""
     webex_script.on("GET", "/messages/late", reply(429, {}, {"Retry-After": "4"}), reply(404, {}))
     arrived = WebhookEvent("messages", "late", "ann", "", a_while_ago())
@@ -102,9 +118,9 @@ def test_who_takes_what():
     assert [queues == (RUNS,) for queues in WORKERS].count(True) == 1
     assert [RUNS in queues for queues in WORKERS].count(False) == 1
     assert [CARDS in queues for queues in WORKERS].count(False) == 2
-    assert {queue: sum(queue in queues for queues in WORKERS) > 1 for queue in (NAME, RUNS, CARDS)} == dict.fromkeys(
-        (NAME, RUNS, CARDS), True
-    )
+    assert {
+        queue: sum(queue in queues for queues in WORKERS) > 1 for queue in (NAME, RUNS, CARDS)
+    } == dict.fromkeys((NAME, RUNS, CARDS), True)
 
 
 def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path: Path):
@@ -113,11 +129,18 @@ def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path:
     It ends long before it would be killed.
     """
     (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
-    worker = subprocess.Popen([sys.executable, "-c", PROBING, settings.redis_url, str(tmp_path)], stderr=subprocess.DEVNULL)  # noqa: S603  our own
+    worker = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", PROBING, settings.redis_url, str(tmp_path)],
+        stderr=subprocess.DEVNULL,
+    )
     job = make_queue(redis, RUNS).enqueue("probe.job", str(tmp_path))
     until((tmp_path / "began").exists)
     worker.terminate()
-    assert (worker.wait(LIMIT_S), (tmp_path / "told").exists(), job.get_status(refresh=True)) == (0, True, "finished")
+    assert (worker.wait(LIMIT_S), (tmp_path / "told").exists(), job.get_status(refresh=True)) == (
+        0,
+        True,
+        "finished",
+    )
 
 
 PROBE = """

@@ -27,7 +27,9 @@ class Presses:
 
     def submit(self, who: str, card: Json, inputs: Any) -> None:
         """One answer to a card, whatever its buttons are."""
-        self.people.control("POST", "webex/submit", {"as": who, "message_id": card["id"], "inputs": inputs})
+        self.people.control(
+            "POST", "webex/submit", {"as": who, "message_id": card["id"], "inputs": inputs}
+        )
         self.sent += 1
 
     def answers(self, who: str, card: Json, sent: list[Any]) -> list[str]:
@@ -42,7 +44,10 @@ class Presses:
         new: Callable[[], list[Json]] = lambda: [  # noqa: E731  asked again and again
             each
             for each in self.people.messages.values()
-            if each["roomId"] == card["roomId"] and each["from"].endswith("@webex.bot") and each["edits"] == 0 and each["change"] > before
+            if each["roomId"] == card["roomId"]
+            and each["from"].endswith("@webex.bot")
+            and each["edits"] == 0
+            and each["change"] > before
         ]
         self.people.until(f"{len(sent)} answers", lambda: len(new()) >= len(sent), ANSWERS_S)
         return [words(each) for each in new()]

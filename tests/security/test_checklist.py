@@ -8,7 +8,11 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ITEMS = {f"{letter}{number}" for letter, most in (("W", 9), ("J", 11), ("O", 10), ("S", 6), ("A", 7)) for number in range(1, most + 1)}
+ITEMS = {
+    f"{letter}{number}"
+    for letter, most in (("W", 9), ("J", 11), ("O", 10), ("S", 6), ("A", 7))
+    for number in range(1, most + 1)
+}
 ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+) \|$", re.MULTILINE)
 NAMED = re.compile(r"`([\w/]+\.py)(?:::(\w+))?`")
 EXEMPT = "exempt: "
@@ -19,7 +23,12 @@ def defined_in(path: str) -> set[str]:
     """Return the names of the tests in a file, or an empty set if the file does not exist."""
     file = ROOT / "tests" / path
     nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if file.exists() else ()
-    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")}
+    return {
+        node.name
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+    }
 
 
 def page() -> str:
@@ -41,6 +50,7 @@ def test_every_test_that_is_named_exists() -> None:
     gone = {
         f"{path}::{name}"
         for path, name in named
-        if not path.startswith(("jobs/", "bot/")) and not (defined_in(path) if not name else name in defined_in(path))
+        if not path.startswith(("jobs/", "bot/"))
+        and not (defined_in(path) if not name else name in defined_in(path))
     }
     assert gone == set()

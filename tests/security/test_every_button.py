@@ -22,18 +22,46 @@ from practice.stack import Stack
 
 TAKES_PART = {
     *("approve", "approve_tenant", "least_privilege", "intake", "cancel"),
-    *("ask_administrator", "ask_consent", "consent_again", "look_again", "token_saved", "registered"),
+    *(
+        "ask_administrator",
+        "ask_consent",
+        "consent_again",
+        "look_again",
+        "token_saved",
+        "registered",
+    ),
     *("adopt", "new_secret", "sign_in_other"),
 }
 """Verbs for people who take part in the run."""
 IN_ITS_SPACE = {"test_sent", "agent_has_it", "rehearse", "skip_rehearsal"}
 """Verbs for everybody in the run's own space, such as an agent or the mailbox user."""
-OF_NO_RUN = {"setup", "typed", "setup_again", "setup_change", "help", "status", "explain", "check", "fix", "tac", "missing", "connect_test"}
+OF_NO_RUN = {
+    "setup",
+    "typed",
+    "setup_again",
+    "setup_change",
+    "help",
+    "status",
+    "explain",
+    "check",
+    "fix",
+    "tac",
+    "missing",
+    "connect_test",
+}
 """Verbs for everybody whom the bot serves.
 
 What they show and start is bound to the space or to the person.
 """
-ONLY_THE_RUN = {"new_secret", "sign_in_other", "cancel", "consent_again", "look_again", "token_saved", "registered"}
+ONLY_THE_RUN = {
+    "new_secret",
+    "sign_in_other",
+    "cancel",
+    "consent_again",
+    "look_again",
+    "token_saved",
+    "registered",
+}
 """They read nothing but which run it is."""
 OF_A_RUN = sorted(TAKES_PART | IN_ITS_SPACE)
 
@@ -50,8 +78,27 @@ STRANGE: dict[str, Any] = {
     "object": {"run": {"run": "run"}},
 }
 FIELDS = (
-    *("run", "plan", "command", "mailbox", "mailbox_meant", "channel", "callback_url", "forwarding_address"),
-    *("lifetime", "keep_copy", "profile", "administrator", "skip_reason", "error_text", "resource_id", "transaction_id", "seen_text"),
+    *(
+        "run",
+        "plan",
+        "command",
+        "mailbox",
+        "mailbox_meant",
+        "channel",
+        "callback_url",
+        "forwarding_address",
+    ),
+    *(
+        "lifetime",
+        "keep_copy",
+        "profile",
+        "administrator",
+        "skip_reason",
+        "error_text",
+        "resource_id",
+        "transaction_id",
+        "seen_text",
+    ),
 )
 
 Json = dict[str, Any]
@@ -70,9 +117,23 @@ def planned(people: People, new_walk: NewWalk) -> tuple[Walk, Json]:
 def right(planned: tuple[Walk, Json]) -> Json:
     """The inputs that the buttons of the plan card really send."""
     walk, card = planned
-    data = next(each["data"] for each in actions(card) if each.get("data", {}).get("do") == "approve")
-    more = {"mailbox": walk.mailbox, "mailbox_meant": walk.mailbox, "channel": walk.mailbox, "administrator": walk.admin}
-    return {**walk.right(), **more, "skip_reason": "because", "error_text": "AADSTS65001", "run": data["run"], "plan": data["plan"]}
+    data = next(
+        each["data"] for each in actions(card) if each.get("data", {}).get("do") == "approve"
+    )
+    more = {
+        "mailbox": walk.mailbox,
+        "mailbox_meant": walk.mailbox,
+        "channel": walk.mailbox,
+        "administrator": walk.admin,
+    }
+    return {
+        **walk.right(),
+        **more,
+        "skip_reason": "because",
+        "error_text": "AADSTS65001",
+        "run": data["run"],
+        "plan": data["plan"],
+    }
 
 
 class Twice(People):
@@ -80,7 +141,9 @@ class Twice(People):
 
     pressed: set[str] = frozenset()
 
-    def press(self, who: str, message: Json, do: str = "", inputs: Json | None = None, **more: Any) -> Json:
+    def press(
+        self, who: str, message: Json, do: str = "", inputs: Json | None = None, **more: Any
+    ) -> Json:
         """Both presses are of the card as it was seen."""
         self.pressed = self.pressed | {do}
         for _ in range(2):
@@ -89,9 +152,20 @@ class Twice(People):
 
     def offered(self, run: str) -> set[str]:
         """The verbs of every version of every card of a run."""
-        cards = [{"card": each["card"]} for message in self.messages.values() for each in message["history"]]
-        found = [each["data"] for card in cards for each in actions(card) if isinstance(each.get("data"), dict)]
-        return {each["do"] for each in found if each.get("run") == run and each["do"] not in OF_NO_RUN}
+        cards = [
+            {"card": each["card"]}
+            for message in self.messages.values()
+            for each in message["history"]
+        ]
+        found = [
+            each["data"]
+            for card in cards
+            for each in actions(card)
+            if isinstance(each.get("data"), dict)
+        ]
+        return {
+            each["do"] for each in found if each.get("run") == run and each["do"] not in OF_NO_RUN
+        }
 
 
 def told(answers_seen: list[str], key: str) -> list[str]:
@@ -102,11 +176,16 @@ def told(answers_seen: list[str], key: str) -> list[str]:
 def test_every_verb_has_its_audience() -> None:
     """Every verb has exactly one audience in the lists above."""
     audiences = Counter([*TAKES_PART, *IN_ITS_SPACE, *OF_NO_RUN])
-    assert (bot_actions().keys() - audiences.keys(), audiences.keys() - bot_actions().keys()) == (set(), set())
+    assert (bot_actions().keys() - audiences.keys(), audiences.keys() - bot_actions().keys()) == (
+        set(),
+        set(),
+    )
     assert set(audiences.values()) == {1}
 
 
-def test_an_outsider_presses_everything(people: People, presses: Any, planned: tuple[Walk, Json], right: Json) -> None:
+def test_an_outsider_presses_everything(
+    people: People, presses: Any, planned: tuple[Walk, Json], right: Json
+) -> None:
     """A person of another organization in the space is refused every verb and sees no channel.
 
     Nothing happens to the run.
@@ -115,8 +194,12 @@ def test_an_outsider_presses_everything(people: People, presses: Any, planned: t
     before = presses.history(right["run"])
     people.control("POST", "webex/join", {"as": OUTSIDER, "room": walk.room, "by": walk.requester})
     try:
-        said = presses.answers(OUTSIDER, card, [{**right, "do": verb} for verb in sorted(bot_actions())])
-        among = presses.answers(walk.requester, card, [{**right, "do": verb} for verb in sorted(bot_actions())])
+        said = presses.answers(
+            OUTSIDER, card, [{**right, "do": verb} for verb in sorted(bot_actions())]
+        )
+        among = presses.answers(
+            walk.requester, card, [{**right, "do": verb} for verb in sorted(bot_actions())]
+        )
     finally:
         people.control("POST", "webex/leave", {"as": OUTSIDER, "room": walk.room})
     assert (told(said, "organisation"), told(among, "space")) == ([], [])
@@ -124,7 +207,9 @@ def test_an_outsider_presses_everything(people: People, presses: Any, planned: t
     assert (presses.history(right["run"]), walk.writes()) == (before, [])
 
 
-def test_a_colleague_presses_everything(presses: Any, planned: tuple[Walk, Json], right: Json) -> None:
+def test_a_colleague_presses_everything(
+    presses: Any, planned: tuple[Walk, Json], right: Json
+) -> None:
     """A colleague who takes no part in the run cannot change it with any verb."""
     walk, card = planned
     before = presses.history(right["run"])
@@ -133,7 +218,9 @@ def test_a_colleague_presses_everything(presses: Any, planned: tuple[Walk, Json]
     assert (presses.history(right["run"]), walk.writes()) == (before, [])
 
 
-def test_from_another_space(presses: Any, planned: tuple[Walk, Json], right: Json, new_walk: NewWalk) -> None:
+def test_from_another_space(
+    presses: Any, planned: tuple[Walk, Json], right: Json, new_walk: NewWalk
+) -> None:
     """A run's verbs are refused on a card in another space, and its channel is unknown there.
 
     A colleague puts the other run's id into a card of their own.
@@ -144,29 +231,53 @@ def test_from_another_space(presses: Any, planned: tuple[Walk, Json], right: Jso
     before = presses.history(right["run"])
     said = presses.answers(COLLEAGUE, card, [{**right, "do": verb} for verb in OF_A_RUN])
     assert told(said, "not_part") == []
-    known = presses.answers(COLLEAGUE, card, [{**right, "do": verb} for verb in ("check", "fix", "missing")])
+    known = presses.answers(
+        COLLEAGUE, card, [{**right, "do": verb} for verb in ("check", "fix", "missing")]
+    )
     assert [each for each in known if "was not set up in this space" not in each] == []
     assert (presses.history(right["run"]), walk.writes()) == (before, [])
     elsewhere.type(f"/cancel {elsewhere.mailbox}")
 
 
-def test_forged_runs_plans_and_verbs(people: People, presses: Any, planned: tuple[Walk, Json], right: Json) -> None:
+def test_forged_runs_plans_and_verbs(
+    people: People, presses: Any, planned: tuple[Walk, Json], right: Json
+) -> None:
     """Unknown runs, old plans and unknown verbs leave the run as it is.
 
     Unknown runs and old plans get an answer that says so. An unknown verb gets none.
     """
     walk, card = planned
     before = presses.history(right["run"])
-    unknown = presses.answers(walk.requester, card, [{**right, "do": verb, "run": "AAAAAA"} for verb in OF_A_RUN])
+    unknown = presses.answers(
+        walk.requester, card, [{**right, "do": verb, "run": "AAAAAA"} for verb in OF_A_RUN]
+    )
     old = presses.answers(
         walk.requester,
         card,
-        [{**right, "do": verb, "plan": plan} for verb in ("approve", "approve_tenant", "least_privilege") for plan in ("", "p-1")],
+        [
+            {**right, "do": verb, "plan": plan}
+            for verb in ("approve", "approve_tenant", "least_privilege")
+            for plan in ("", "p-1")
+        ],
     )
     assert (told(unknown, "unknown"), told(old, "old")) == ([], [])
-    for verb in ("", "Approve", "approve ", "__init__", "run", LARGE, HOSTILE, 7, None, ["approve"], {"do": "approve"}):
+    for verb in (
+        "",
+        "Approve",
+        "approve ",
+        "__init__",
+        "run",
+        LARGE,
+        HOSTILE,
+        7,
+        None,
+        ["approve"],
+        {"do": "approve"},
+    ):
         presses.submit(walk.requester, card, {**right, "do": verb})
-    people.control("POST", "webex/submit", {"as": walk.requester, "message_id": card["id"], "inputs": {}})
+    people.control(
+        "POST", "webex/submit", {"as": walk.requester, "message_id": card["id"], "inputs": {}}
+    )
     walk.type("/status")
     assert (presses.history(right["run"]), walk.writes()) == (before, [])
 
@@ -177,7 +288,9 @@ def test_strange_inputs(presses: Any, planned: tuple[Walk, Json], right: Json, k
     walk, card = planned
     verbs = sorted(bot_actions().keys() - ONLY_THE_RUN - IN_ITS_SPACE)
     strange = dict.fromkeys(FIELDS, STRANGE[kind])
-    said = presses.answers(walk.requester, card, [{**strange, "run": right["run"], "do": verb} for verb in verbs])
+    said = presses.answers(
+        walk.requester, card, [{**strange, "run": right["run"], "do": verb} for verb in verbs]
+    )
     said += presses.answers(walk.requester, card, [{**strange, "do": verb} for verb in OF_A_RUN])
     assert [each for each in said if text("notice.broken_title") in each] == []
     assert walk.writes() == []
@@ -216,7 +329,11 @@ def history(presses: Any, card: Json) -> tuple[str, list[Event]]:
 def repeated(events: list[Event]) -> dict[tuple[str, ...], int]:
     """Return the decisions, changes and ends that are recorded more than once."""
     decisive = {Kind.APPROVED, Kind.CHANGED, Kind.FINISHED, Kind.CANCELLED}
-    told = Counter((event.kind, event.step or event.data.get("scope", "")) for event in events if event.kind in decisive)
+    told = Counter(
+        (event.kind, event.step or event.data.get("scope", ""))
+        for event in events
+        if event.kind in decisive
+    )
     return {what: count for what, count in told.items() if count > 1}
 
 
@@ -231,12 +348,19 @@ def test_every_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
     people.press(walk.requester, signin, "ask_administrator", {"administrator": walk.admin})
     walk.open(signin)
     walk.approve()
-    consent = walk.wait("a consent card", lambda each: each["room"] == walk.room and {"ask_consent", "look_again"} <= does(each), 40)
+    consent = walk.wait(
+        "a consent card",
+        lambda each: each["room"] == walk.room and {"ask_consent", "look_again"} <= does(each),
+        40,
+    )
     people.press(walk.requester, consent, "ask_consent", {"administrator": walk.admin})
     people.press(walk.requester, consent, "look_again")
     people.press(
         walk.requester,
-        walk.wait("the card of the work", lambda each: each["room"] == walk.room and "consent_again" in does(each)),
+        walk.wait(
+            "the card of the work",
+            lambda each: each["room"] == walk.room and "consent_again" in does(each),
+        ),
         "consent_again",
     )
     walk.consent()
@@ -271,11 +395,22 @@ def test_every_other_button_twice(twice: Callable[[str], Walk], presses: Any) ->
     walk = twice("helpdesk@contoso.com")
     people, first = walk.people, walk.ask()
     walk.open(walk.details())
-    people.press(walk.requester, walk.card("a plan card", "approve", "least_privilege"), "least_privilege")
-    fewer = walk.wait("a plan for fewer permissions", lambda each: "approve" in does(each) and "least_privilege" not in does(each))
+    people.press(
+        walk.requester, walk.card("a plan card", "approve", "least_privilege"), "least_privilege"
+    )
+    fewer = walk.wait(
+        "a plan for fewer permissions",
+        lambda each: "approve" in does(each) and "least_privilege" not in does(each),
+    )
     walk.approve(fewer)
     walk.skip()
-    people.press(walk.requester, walk.wait("a button to stop", lambda each: each["room"] == walk.room and "cancel" in does(each)), "cancel")
+    people.press(
+        walk.requester,
+        walk.wait(
+            "a button to stop", lambda each: each["room"] == walk.room and "cancel" in does(each)
+        ),
+        "cancel",
+    )
     walk.saying("Cancelled")
     _, events = history(presses, first)
     assert (repeated(events), [event.kind for event in events].count(Kind.CANCELLED)) == ({}, 1)

@@ -26,7 +26,11 @@ from practice.stack import Stack
 from practice.webex.world import CONTOSO
 
 APPROVER, OUTSIDER = "admin@contoso.com", "outsider@evil.example"
-EVENT = {"resource": "messages", "event": "created", "data": {"id": "m-1", "roomId": "r-1", "personId": "p-1"}}
+EVENT = {
+    "resource": "messages",
+    "event": "created",
+    "data": {"id": "m-1", "roomId": "r-1", "personId": "p-1"},
+}
 JSON = {"Content-Type": "application/json"}
 Json = dict[str, Any]
 NewWalk = Callable[..., Walk]
@@ -44,11 +48,23 @@ def hook(stack: Stack) -> Callable[..., httpx.Response]:
 
     ``headers`` may replace the signature.
     """
-    url, secret = f"{stack.public_url}/webhooks/webex", stack.processes["web"].env["WEBEX_WEBHOOK_SECRET"]
+    url, secret = (
+        f"{stack.public_url}/webhooks/webex",
+        stack.processes["web"].env["WEBEX_WEBHOOK_SECRET"],
+    )
 
-    def send(body: bytes, headers: Json | None = None, method: str = "POST", key: str = secret) -> httpx.Response:
+    def send(
+        body: bytes, headers: Json | None = None, method: str = "POST", key: str = secret
+    ) -> httpx.Response:
         signature = {"X-Spark-Signature": hmac.new(key.encode(), body, hashlib.sha1).hexdigest()}
-        return httpx.request(method, url, content=body, headers={**JSON, **signature, **(headers or {})}, trust_env=False, timeout=10)
+        return httpx.request(
+            method,
+            url,
+            content=body,
+            headers={**JSON, **signature, **(headers or {})},
+            trust_env=False,
+            timeout=10,
+        )
 
     return send
 
@@ -64,7 +80,9 @@ def hook(stack: Stack) -> Callable[..., httpx.Response]:
         ("guest@contoso.com", "guest@guests.example", "not_a_person"),
     ],
 )
-def test_whom_the_bot_serves(people: People, new_walk: NewWalk, email: str, like: str, why: str) -> None:
+def test_whom_the_bot_serves(
+    people: People, new_walk: NewWalk, email: str, like: str, why: str
+) -> None:
     """The bot serves the exact domain after the last @ and the organization in Webex, and no guests.
 
     The answer to others names no channel.
@@ -80,12 +98,17 @@ def test_what_the_webhook_refuses(hook: Callable[..., httpx.Response]) -> None:
     A signature is bad if it is wrong, missing, in upper case, or of another body.
     """
     body = json.dumps(EVENT).encode()
-    right = {name: hook(body, {"X-Spark-Signature": value}) for name, value in (("none", ""), ("bytes", b"\xe9" * 40), ("zeros", "0" * 40))}
+    right = {
+        name: hook(body, {"X-Spark-Signature": value})
+        for name, value in (("none", ""), ("bytes", b"\xe9" * 40), ("zeros", "0" * 40))
+    }
     flipped = bytes([body[0], body[1] ^ 1, *body[2:]])
     upper = hmac.new(b"x", body, hashlib.sha1).hexdigest().upper()
     seen = {
         **right,
-        "flipped": hook(flipped, {"X-Spark-Signature": hook(body).request.headers["X-Spark-Signature"]}),
+        "flipped": hook(
+            flipped, {"X-Spark-Signature": hook(body).request.headers["X-Spark-Signature"]}
+        ),
         "upper": hook(body, {"X-Spark-Signature": upper}),
         "empty secret": hook(body, key=""),
         "type": hook(body, {"Content-Type": "text/plain"}),
@@ -97,18 +120,31 @@ def test_what_the_webhook_refuses(hook: Callable[..., httpx.Response]) -> None:
         "no object": hook(b"[]"),
     }
     wanted = dict.fromkeys(("none", "bytes", "zeros", "flipped", "upper", "empty secret"), 401)
-    wanted |= {"type": 415, "form": 415, "large": 413, "get": 405, "put": 405, "no json": 400, "no object": 400}
+    wanted |= {
+        "type": 415,
+        "form": 415,
+        "large": 413,
+        "get": 405,
+        "put": 405,
+        "no json": 400,
+        "no object": 400,
+    }
     assert {name: each.status_code for name, each in seen.items()} == wanted
     assert {each.content for each in seen.values()} == {b""}
 
 
-def test_an_event_that_comes_fifty_times(people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]) -> None:
+def test_an_event_that_comes_fifty_times(
+    people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]
+) -> None:
     """Once from Webex and fifty times at once from somebody who recorded it: one answer."""
     walk = new_walk()
     walk.type("/help")
     event = {**EVENT, "data": {"id": walk.said["id"], "roomId": walk.said["roomId"]}}
     with ThreadPoolExecutor(50) as crowd:
-        codes = {each.status_code for each in crowd.map(lambda _: hook(json.dumps(event).encode()), range(50))}
+        codes = {
+            each.status_code
+            for each in crowd.map(lambda _: hook(json.dumps(event).encode()), range(50))
+        }
     root = walk.said["id"]
     walk.type("/status")
     people.look()
@@ -126,14 +162,22 @@ def test_a_link_that_travels(stack: Stack, people: People, new_walk: NewWalk) ->
     url = links(card)[0]
     people.open_link("admin@fabrikam.com", url)
     walk.saying("another tenant")
-    opened = [people.open_link("helpdesk@contoso.com", url), people.open_link(APPROVER, url, "decline"), people.open_link(OUTSIDER, url)]
+    opened = [
+        people.open_link("helpdesk@contoso.com", url),
+        people.open_link(APPROVER, url, "decline"),
+        people.open_link(OUTSIDER, url),
+    ]
     assert {each.status for each in opened} <= {200, 400}
     states = [_state(httpx.get(url, trust_env=False).text) for _ in range(2)]
     redis = Redis(port=stack.ports.redis)
     lives = [redis.ttl(f"sealed:flow:{state}") for state in states]
     redis.close()
     back = [_denied(stack, state) for state in states[:1] * 20]
-    assert (sorted(back), _denied(stack, "guessed"), [0 < each <= 600 for each in lives]) == ([200, *[400] * 19], 400, [True, True])
+    assert (sorted(back), _denied(stack, "guessed"), [0 < each <= 600 for each in lives]) == (
+        [200, *[400] * 19],
+        400,
+        [True, True],
+    )
     assert walk.writes() == []
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.card("a plan card", "approve")
@@ -150,10 +194,14 @@ def _state(page: str) -> str:
 
 def _denied(stack: Stack, state: str) -> int:
     query = {"state": state, "error": "access_denied", "error_description": "AADSTS65004: declined"}
-    return httpx.get(f"{stack.public_url}/microsoft/callback", params=query, trust_env=False).status_code
+    return httpx.get(
+        f"{stack.public_url}/microsoft/callback", params=query, trust_env=False
+    ).status_code
 
 
-def test_two_persons_and_once_more_at_the_moment_itself(stack: Stack, people: People, presses: Any, new_walk: NewWalk) -> None:
+def test_two_persons_and_once_more_at_the_moment_itself(
+    stack: Stack, people: People, presses: Any, new_walk: NewWalk
+) -> None:
     """A requester cannot approve their own plan, and a press is checked when it is processed.
 
     The members of the space count at that time, not when the button was pressed.
@@ -183,7 +231,9 @@ def _plan(card: Json) -> str:
     return str(re.findall(r"'plan': '([^']+)'", str(card["card"]))[0])
 
 
-def test_cards_are_held_back_while_an_outsider_is_there(people: People, presses: Any, new_walk: NewWalk) -> None:
+def test_cards_are_held_back_while_an_outsider_is_there(
+    people: People, presses: Any, new_walk: NewWalk
+) -> None:
     """A plan is not shown in a space with a stranger, and it appears after the stranger has left."""
     walk = new_walk("s.desk@contoso.com")
     walk.ask()
@@ -192,7 +242,11 @@ def test_cards_are_held_back_while_an_outsider_is_there(people: People, presses:
     before = people.change
     walk.open(card)
     walk.saying(text("notice.held_title"), after=before)
-    new = [each for each in people.messages.values() if each["change"] > before and each["room"] == walk.room]
+    new = [
+        each
+        for each in people.messages.values()
+        if each["change"] > before and each["room"] == walk.room
+    ]
     assert [words(each) for each in new if walk.mailbox in words(each)] == []
     people.control("POST", "webex/leave", {"as": OUTSIDER, "room": walk.room})
     presses.answers(walk.requester, card, [{"do": "look_again", "run": next(iter(_runs(card)))}])
@@ -200,12 +254,23 @@ def test_cards_are_held_back_while_an_outsider_is_there(people: People, presses:
     walk.type(f"/cancel {walk.mailbox}")
 
 
-def test_without_redis(stack: Stack, people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]) -> None:
+def test_without_redis(
+    stack: Stack, people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]
+) -> None:
     """503 at both doors, so that Webex sends again and people try again; then everything goes on."""
     stack.kill("redis", signal.SIGKILL, whole=True)
-    people.until("no Redis", lambda: httpx.get(f"{stack.public_url}/healthz", trust_env=False).status_code == 503)
-    pages = [httpx.get(f"{stack.public_url}{path}", trust_env=False) for path in ("/healthz", "/signin/x", "/handover/x")]
-    pages += [httpx.get(f"{stack.public_url}/microsoft/callback?state=x", trust_env=False), hook(json.dumps(EVENT).encode())]
+    people.until(
+        "no Redis",
+        lambda: httpx.get(f"{stack.public_url}/healthz", trust_env=False).status_code == 503,
+    )
+    pages = [
+        httpx.get(f"{stack.public_url}{path}", trust_env=False)
+        for path in ("/healthz", "/signin/x", "/handover/x")
+    ]
+    pages += [
+        httpx.get(f"{stack.public_url}/microsoft/callback?state=x", trust_env=False),
+        hook(json.dumps(EVENT).encode()),
+    ]
     stack.processes["redis"].stop()
     stack.start("redis")
     assert ({each.status_code for each in pages}, pages[-1].content) == ({503}, b"")

@@ -50,10 +50,18 @@ SECRET = "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs"
 NESTED = "[" * 20_000
 HOSTILE = "\r\n\x00\x1b[31m**b**[a](http://evil.example)<at>all</at>\u202e${x}|`\ud800" + "x" * 300
 STILL = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-FEW = settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=STILL)
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40)
+FEW = settings(
+    max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=STILL
+)
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40)
+)
 JSON = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4), max_leaves=12
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4)
+    ),
+    max_leaves=12,
 )
 TEXT = st.text(max_size=300) | st.just(HOSTILE)
 
@@ -62,8 +70,23 @@ TEXT = st.text(max_size=300) | st.just(HOSTILE)
 def services(redis: Redis) -> Services:
     """The conversation's parts. Nobody listens at the clouds' addresses, and nobody has to."""
     nowhere = "http://127.0.0.1:9"
-    bot = BotSettings("a-made-up-token", (SECRET,), "https://bot.example.test", ("example.test",), f"{nowhere}/v1/")
-    work = Settings(bot.public_url, "", "app", "bot-secret", (Fernet.generate_key().decode(),), nowhere, nowhere, nowhere)
+    bot = BotSettings(
+        "a-made-up-token",
+        (SECRET,),
+        "https://bot.example.test",
+        ("example.test",),
+        f"{nowhere}/v1/",
+    )
+    work = Settings(
+        bot.public_url,
+        "",
+        "app",
+        "bot-secret",
+        (Fernet.generate_key().decode(),),
+        nowhere,
+        nowhere,
+        nowhere,
+    )
     return Services.of(bot, work, redis, Webex("a-made-up-token", bot.webex_api_url))
 
 
@@ -85,9 +108,13 @@ def hasty() -> Iterator[None]:
 EVENTS = st.fixed_dictionaries(
     {},
     optional={
-        "resource": st.sampled_from(["messages", "attachmentActions", "memberships", "MESSAGES"]) | JSON,
+        "resource": st.sampled_from(["messages", "attachmentActions", "memberships", "MESSAGES"])
+        | JSON,
         "event": st.just("created") | JSON,
-        "data": st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "personId", "roomId", "created"), TEXT | JSON)) | JSON,
+        "data": st.fixed_dictionaries(
+            {}, optional=dict.fromkeys(("id", "personId", "roomId", "created"), TEXT | JSON)
+        )
+        | JSON,
         "actorId": JSON,
         "createdBy": JSON,
     },
@@ -95,23 +122,46 @@ EVENTS = st.fixed_dictionaries(
 
 
 @FEW
-@given(EVENTS.map(lambda each: json.dumps(each).encode()) | JSON.map(lambda each: json.dumps(each).encode()) | st.binary(max_size=200))
+@given(
+    EVENTS.map(lambda each: json.dumps(each).encode())
+    | JSON.map(lambda each: json.dumps(each).encode())
+    | st.binary(max_size=200)
+)
 @example(NESTED.encode())
-@example(json.dumps({"resource": "messages", "event": "created", "data": {"id": HOSTILE[:60]}}).encode())
+@example(
+    json.dumps({"resource": "messages", "event": "created", "data": {"id": HOSTILE[:60]}}).encode()
+)
 def test_webhook_bodies(browser: FlaskClient, body: bytes) -> None:
     """Signed or not, a body is taken, refused or not understood, and the answer is empty."""
     signature = hmac.new(SECRET.encode(), body, hashlib.sha1).hexdigest()
     sent = [
-        browser.post("/webhooks/webex", data=body, headers={"X-Spark-Signature": each}, content_type="application/json")
+        browser.post(
+            "/webhooks/webex",
+            data=body,
+            headers={"X-Spark-Signature": each},
+            content_type="application/json",
+        )
         for each in ("", signature)
     ]
-    assert (sent[0].status_code, sent[1].status_code in {200, 400}, {each.data for each in sent}) == (401, True, {b""})
+    assert (
+        sent[0].status_code,
+        sent[1].status_code in {200, 400},
+        {each.data for each in sent},
+    ) == (
+        401,
+        True,
+        {b""},
+    )
 
 
 @FEW
 @given(
     st.dictionaries(
-        st.sampled_from(["state", "error", "error_description", "error_uri", "code", "tenant", "admin_consent"]) | st.text(max_size=8), TEXT
+        st.sampled_from(
+            ["state", "error", "error_description", "error_uri", "code", "tenant", "admin_consent"]
+        )
+        | st.text(max_size=8),
+        TEXT,
     )
 )
 def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, str]) -> None:
@@ -119,12 +169,25 @@ def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, st
 
     The page shows nothing of the query.
     """
-    run = services.store.open(Channel(f"a{now().timestamp()}@example.test"), Person("anna", "anna@example.test"), Origin("r"))
-    query = {name: value.replace("\ud800", "") for name, value in query.items()}  # no address can hold it
+    run = services.store.open(
+        Channel(f"a{now().timestamp()}@example.test"),
+        Person("anna", "anna@example.test"),
+        Origin("r"),
+    )
+    query = {
+        name: value.replace("\ud800", "") for name, value in query.items()
+    }  # no address can hold it
     for kind in ("signin", "consent", "rehearsal"):
         state = oauth_state.new_state()
-        oauth_state.save(services, state, Flow(kind, run.id, json.dumps({"state": state, "nonce": "n", "code_verifier": "v"})))
-        known = {name: value for name, value in query.items() if name != "code"} | {"state": state, "error": query.get("error") or "x"}
+        oauth_state.save(
+            services,
+            state,
+            Flow(kind, run.id, json.dumps({"state": state, "nonce": "n", "code_verifier": "v"})),
+        )
+        known = {name: value for name, value in query.items() if name != "code"} | {
+            "state": state,
+            "error": query.get("error") or "x",
+        }
         assert browser.get("/microsoft/callback", query_string=known).status_code == 200
     unknown = browser.get("/microsoft/callback", query_string=query)
     assert (unknown.status_code, "<script>" in unknown.text) == (400, False)
@@ -133,7 +196,9 @@ def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, st
 @FEW
 @given(JSON.map(json.dumps).map(str.encode) | st.binary(max_size=80))
 @example(NESTED.encode())
-@example(b'{"deliveryInfoNotification": {"deliveryInfo": {"code": ["7501"], "Description": "\\ud800"}, "transid": {}}}')
+@example(
+    b'{"deliveryInfoNotification": {"deliveryInfo": {"code": ["7501"], "Description": "\\ud800"}, "transid": {}}}'
+)
 def test_receipts(browser: FlaskClient, services: Services, body: bytes) -> None:
     """A receipt posted to a known address is accepted, and any other address is unknown.
 
@@ -150,8 +215,17 @@ def test_receipts(browser: FlaskClient, services: Services, body: bytes) -> None
 @given(st.text(max_size=80), st.sampled_from(["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS"]))
 def test_addresses_of_pages(browser: FlaskClient, token: str, method: str) -> None:
     """A guessed link is unknown; nothing but the page's own methods is taken."""
-    paths = [f"/{kind}/{token}" for kind in ("signin", "consent", "rehearsal", "handover")] + [f"/handover/{token}/renew", f"/{token}"]
-    assert {browser.open(path, method=method).status_code for path in paths} <= {200, 308, 404, 405, 410}
+    paths = [f"/{kind}/{token}" for kind in ("signin", "consent", "rehearsal", "handover")] + [
+        f"/handover/{token}/renew",
+        f"/{token}",
+    ]
+    assert {browser.open(path, method=method).status_code for path in paths} <= {
+        200,
+        308,
+        404,
+        405,
+        410,
+    }
 
 
 @FEW
@@ -165,18 +239,31 @@ def test_card_inputs(answer: Any, text: str) -> None:
     for read in (read_address, read_callback):
         with contextlib.suppress(InvalidInputError):
             assert len(read(text)) <= 254
-    found = read_details(Channel(""), dict.fromkeys(("mailbox", "callback_url", "forwarding_address", "lifetime", "profile"), text))
+    found = read_details(
+        Channel(""),
+        dict.fromkeys(
+            ("mailbox", "callback_url", "forwarding_address", "lifetime", "profile"), text
+        ),
+    )
     assert found.channel is None
     assert all(each.cause or each.code for each in find_causes(text))
 
 
 @FEW
-@given(TEXT, st.sampled_from(["", "<spark-mention>", "<p>", "<!--", "<![CDATA[", "&#x110000;", "<a href='"]))
+@given(
+    TEXT,
+    st.sampled_from(["", "<spark-mention>", "<p>", "<!--", "<![CDATA[", "&#x110000;", "<a href='"]),
+)
 def test_mentions(text: str, markup: str) -> None:
     """Any markup of a mention gives a command or none."""
     data = {"roomType": "group", "text": text, "html": f"{markup}{text}{markup}", "personId": "p"}
-    typed = parse_command(Message.of(data), WebexPerson("bot", "bot@webex.bot", "", "bot", "Email Bot"))
-    assert (len(typed.name) + len(typed.argument) < 2000, nearest(typed.name, ["check"]) in {"", "check"}) == (True, True)
+    typed = parse_command(
+        Message.of(data), WebexPerson("bot", "bot@webex.bot", "", "bot", "Email Bot")
+    )
+    assert (
+        len(typed.name) + len(typed.argument) < 2000,
+        nearest(typed.name, ["check"]) in {"", "check"},
+    ) == (True, True)
 
 
 @FEW
@@ -186,7 +273,9 @@ def test_mentions(text: str, markup: str) -> None:
 )
 @example(200, NESTED.encode())
 @example(400, NESTED.encode())
-@example(400, b'{"error": {"message": 7, "details": {"message": []}, "innererror": [], "code": {}}}')
+@example(
+    400, b'{"error": {"message": 7, "details": {"message": []}, "innererror": [], "code": {}}}'
+)
 def test_exchange_bodies(hasty: None, services: Services, status: int, body: bytes) -> None:
     """Rows, or a CloudError; never anything else."""
 
@@ -196,7 +285,9 @@ def test_exchange_bodies(hasty: None, services: Services, status: int, body: byt
     async def asked() -> None:
         transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
         async with async_client(services.settings, transport) as http:
-            rows = await InvokeCommand(http, token, services.settings.exchange_url, "t", "a@example.test").run("Get-Mailbox", {})
+            rows = await InvokeCommand(
+                http, token, services.settings.exchange_url, "t", "a@example.test"
+            ).run("Get-Mailbox", {})
             assert all(isinstance(row, dict) for row in rows)
 
     with contextlib.suppress(CloudError):
@@ -207,7 +298,11 @@ def test_exchange_bodies(hasty: None, services: Services, status: int, body: byt
 @given(JSON)
 def test_answers_of_the_sign_in(answer: Any) -> None:
     """An error of Entra, or a consent that came back, has a cause whatever it says."""
-    said = answer if isinstance(answer, dict) else {"error": answer, "error_description": answer, "error_codes": answer}
+    said = (
+        answer
+        if isinstance(answer, dict)
+        else {"error": answer, "error_description": answer, "error_codes": answer}
+    )
     assert entra_error(said).cause
     with contextlib.suppress(CloudError):
         assert read_consent_answer({str(name): str(value) for name, value in said.items()})
@@ -230,7 +325,11 @@ def _smtp(probe: Callable[[str], Any], words: bytes) -> SmtpProbe:
     return asyncio.run(serve())
 
 
-LINES = st.lists(st.binary(max_size=30) | st.sampled_from([b"220 hello", b"250-STARTTLS", b"250 AUTH XOAUTH2", b"535 5.7.139"]), max_size=6)
+LINES = st.lists(
+    st.binary(max_size=30)
+    | st.sampled_from([b"220 hello", b"250-STARTTLS", b"250 AUTH XOAUTH2", b"535 5.7.139"]),
+    max_size=6,
+)
 
 
 @settings(FEW, max_examples=30)
@@ -244,7 +343,10 @@ def test_smtp_replies(words: bytes) -> None:
 
     Its result holds no control character that a terminal would obey.
     """
-    for probe in (lambda server: hello_probe(server, 5), lambda server: login_probe(server, "a@example.test", "token", 5)):
+    for probe in (
+        lambda server: hello_probe(server, 5),
+        lambda server: login_probe(server, "a@example.test", "token", 5),
+    ):
         found = _smtp(probe, words)
         assert (found.ok, bool(found.failed_phase), bool(found.cause)) == (False, True, True)
 
@@ -254,13 +356,20 @@ def test_a_challenge_that_is_nested_without_end() -> None:
     from jobs.mail.smtp_login import _challenge_status  # noqa: PLC0415  the one place that looks inside
 
     bodies = [NESTED, "[]", '{"status": {"a": 1}}', '{"status": "400"}', "\x00"]
-    said = [_challenge_status(SMTPResponse(334, base64.b64encode(each.encode()).decode())) for each in bodies]
+    said = [
+        _challenge_status(SMTPResponse(334, base64.b64encode(each.encode()).decode()))
+        for each in bodies
+    ]
     assert said == ["", "", "{'a': 1}", "400", ""]
 
 
 def test_hostile_words_in_an_event_are_kept_as_they_are(services: Services) -> None:
     """A run's history keeps any text unchanged and reads nothing in it as anything but text."""
-    run = services.store.open(Channel("b@example.test"), Person("anna", "anna@example.test"), Origin("r"))
+    run = services.store.open(
+        Channel("b@example.test"), Person("anna", "anna@example.test"), Origin("r")
+    )
     text = HOSTILE.replace("\ud800", "")
-    services.store.append(run.id, Event(Kind.ANSWERED, now(), by=text, data={"question": "x", "value": text}))
+    services.store.append(
+        run.id, Event(Kind.ANSWERED, now(), by=text, data={"question": "x", "value": text})
+    )
     assert services.store.load(run.id).answer("x") == text

@@ -41,18 +41,34 @@ SHAPES = {
     "a password in an address": r"\b(?:https?|smtp|rediss?)://[\w.-]*:[^\s:/@{}$<>\"']{8,}@[\w.-]+\.(?:com|net|org|io)\b",
     "a Fernet key": r"(?<![\w/+-])[A-Za-z0-9_-]{43}=(?![\w/+=-])",
 }
-MADE_UP = re.compile(r"0123456789|made.?up|abcdefgh|planted|example\.(?:com|test|org)|password@|([A-Za-z0-9])\1{9}")
+MADE_UP = re.compile(
+    r"0123456789|made.?up|abcdefgh|planted|example\.(?:com|test|org)|password@|([A-Za-z0-9])\1{9}"
+)
 """Pattern of a secret in a test, so that it is never mistaken for a real one."""
-SECRET = re.compile(r"(?:^|_)(?:secrets?|passwords?|verifier|assertion|cache|(?:access|refresh|id|auth)_token|encryption_keys|session)$")
+SECRET = re.compile(
+    r"(?:^|_)(?:secrets?|passwords?|verifier|assertion|cache|(?:access|refresh|id|auth)_token|encryption_keys|session)$"
+)
 PUBLIC = {("Settling", "cache")}
-OUTWARD = {"httpx.get", "httpx.post", "httpx.request", "httpx.stream", "urllib.request.urlopen", "requests.get", "requests.post"}
+OUTWARD = {
+    "httpx.get",
+    "httpx.post",
+    "httpx.request",
+    "httpx.stream",
+    "urllib.request.urlopen",
+    "requests.get",
+    "requests.post",
+}
 CLIENTS = {"jobs/clouds/http.py", "bot/processes/worker.py"}
 
 
 def texts() -> Iterator[tuple[str, str]]:
     """Every text file of the project."""
     for path in sorted(ROOT.rglob("*")):
-        if path.is_file() and not NOT_OURS & set(path.relative_to(ROOT).parts) and path.stat().st_size < 2_000_000:
+        if (
+            path.is_file()
+            and not NOT_OURS & set(path.relative_to(ROOT).parts)
+            and path.stat().st_size < 2_000_000
+        ):
             try:
                 yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
             except UnicodeDecodeError:
@@ -75,13 +91,20 @@ def test_the_scanner_finds_what_it_is_for() -> None:
         "a password in an address": "smtp://ann:" + "hunter22-x@mail.contoso.com",
         "a refresh token": "1.A" + "bC4_" * 25,
     }
-    assert {kind for kind, text in found.items() if kind in {name for name, _ in scanned(text)}} == found.keys()
+    assert {
+        kind for kind, text in found.items() if kind in {name for name, _ in scanned(text)}
+    } == found.keys()
     assert scanned("client_secret = os.environ['X']; sha256:" + "a1" * 32) == []
 
 
 def scanned(text: str) -> list[tuple[str, str]]:
     """Return the kind and beginning of each secret in a text, except obviously made-up ones."""
-    return [(kind, hit[0][:12]) for kind, shape in SHAPES.items() for hit in re.finditer(shape, text) if not MADE_UP.search(hit[0])]
+    return [
+        (kind, hit[0][:12])
+        for kind, shape in SHAPES.items()
+        for hit in re.finditer(shape, text)
+        if not MADE_UP.search(hit[0])
+    ]
 
 
 def test_no_secret_lies_in_the_repository() -> None:
@@ -99,8 +122,16 @@ def test_no_secret_shows_in_a_repr() -> None:
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             module = importlib.import_module(found.name)
             for value in vars(module).values():
-                if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__ == found.name:
-                    shown += [(value.__name__, each.name) for each in dataclasses.fields(value) if SECRET.search(each.name) and each.repr]
+                if (
+                    isinstance(value, type)
+                    and dataclasses.is_dataclass(value)
+                    and value.__module__ == found.name
+                ):
+                    shown += [
+                        (value.__name__, each.name)
+                        for each in dataclasses.fields(value)
+                        if SECRET.search(each.name) and each.repr
+                    ]
     assert set(shown) - PUBLIC == set()
 
 
@@ -110,7 +141,8 @@ def test_nothing_leads_out_unguarded() -> None:
         (name, ast.unparse(node.func))
         for name, tree in product()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in OUTWARD | {"httpx.Client", "httpx.AsyncClient"}
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in OUTWARD | {"httpx.Client", "httpx.AsyncClient"}
     ]
     assert {name for name, _ in calls} <= CLIENTS
     assert [each for each in calls if each[1] in OUTWARD] == []
@@ -118,8 +150,26 @@ def test_nothing_leads_out_unguarded() -> None:
 
 def test_nothing_that_runs_text() -> None:
     """Input from outside is data: no code uses eval, pickle, a shell or unsafe YAML."""
-    bad = {"eval", "exec", "pickle.loads", "os.system", "subprocess.getoutput", "yaml.load", "marshal.loads"}
-    calls = [(name, ast.unparse(node.func)) for name, tree in product() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    bad = {
+        "eval",
+        "exec",
+        "pickle.loads",
+        "os.system",
+        "subprocess.getoutput",
+        "yaml.load",
+        "marshal.loads",
+    }
+    calls = [
+        (name, ast.unparse(node.func))
+        for name, tree in product()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+    ]
     assert [each for each in calls if each[1] in bad] == []
-    shells = [name for name, tree in product() for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "shell"]
+    shells = [
+        name
+        for name, tree in product()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg == "shell"
+    ]
     assert shells == []

@@ -59,16 +59,24 @@ LACKING = {
 
 def test_what_is_good_is_taken() -> None:
     """The least that is needed; and everything may be a loopback address, for a try."""
-    local = {"PUBLIC_URL": "http://127.0.0.1:8080", "WEBEX_API_URL": "http://localhost:1/v1/", "MICROSOFT_GRAPH_URL": "http://[::1]:1"}
+    local = {
+        "PUBLIC_URL": "http://127.0.0.1:8080",
+        "WEBEX_API_URL": "http://localhost:1/v1/",
+        "MICROSOFT_GRAPH_URL": "http://[::1]:1",
+    }
     assert (settings_problems(GOOD), settings_problems(GOOD | local)) == ((), ())
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in LACKING.items() for value in values])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in LACKING.items() for value in values]
+)
 def test_what_is_weak_is_refused(name: str, value: str) -> None:
     """A weak setting is refused by its name, in one sentence without any part of a secret."""
     problems = settings_problems(GOOD | {name: value})
     assert [each.partition(" ")[0] for each in problems] == [name]
-    assert name.endswith(("URL", "DOMAINS", "APPROVERS")) or len(value) < 8 or value not in problems[0]
+    assert (
+        name.endswith(("URL", "DOMAINS", "APPROVERS")) or len(value) < 8 or value not in problems[0]
+    )
 
 
 @pytest.mark.parametrize("role", ["web", "worker", "doctor", "webhooks"])
@@ -79,7 +87,11 @@ def test_no_process_starts_without(role: str) -> None:
     """
     done = subprocess.run(  # noqa: S603  our own command line
         [sys.executable, "-m", "bot", role],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PUBLIC_URL": "http://bot.example.com"},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "PUBLIC_URL": "http://bot.example.com",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -87,15 +99,27 @@ def test_no_process_starts_without(role: str) -> None:
     )
     named = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
     assert (done.returncode, sorted(named)) == (2, sorted([*GOOD]))
-    assert ("secrets.token_urlsafe(32)" in done.stderr, "Fernet.generate_key()" in done.stderr) == (True, True)
+    assert ("secrets.token_urlsafe(32)" in done.stderr, "Fernet.generate_key()" in done.stderr) == (
+        True,
+        True,
+    )
 
 
-@pytest.mark.parametrize(("loads", "said"), [("import webexteamssdk", ""), ("import test", "planted")])
+@pytest.mark.parametrize(
+    ("loads", "said"), [("import webexteamssdk", ""), ("import test", "planted")]
+)
 def test_no_file_named_test_is_run(loads: str, said: str, tmp_path: Path) -> None:
     """A ``test.py`` in the working directory is not run by imports of webexteamssdk (CVE-2025-50817).
 
     It would run only if it were imported on purpose.
     """
     (tmp_path / "test.py").write_text("print('planted')", encoding="utf-8")
-    done = subprocess.run([sys.executable, "-c", loads], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", loads],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert (done.returncode, done.stdout.strip()) == (0, said)

@@ -32,7 +32,11 @@ def text(name: str) -> str:
 
 def packages(requirements: str) -> set[str]:
     """The names that are pinned."""
-    return {line.partition("==")[0].strip() for line in text(requirements).splitlines() if re.match(r"[a-z0-9]", line)}
+    return {
+        line.partition("==")[0].strip()
+        for line in text(requirements).splitlines()
+        if re.match(r"[a-z0-9]", line)
+    }
 
 
 def wanted(names: list[str]) -> set[str]:
@@ -43,7 +47,11 @@ def wanted(names: list[str]) -> set[str]:
 def test_one_list_of_settings():
     """README.md, .env.example and the practice stack know the same variables."""
     known = set(
-        product_env(Ports(1, 2, 3, 4, 5), {f"PRACTICE_BOT_{n}": "" for n in ("TOKEN", "CLIENT_ID", "CLIENT_SECRET")}, Path("ca.pem"))
+        product_env(
+            Ports(1, 2, 3, 4, 5),
+            {f"PRACTICE_BOT_{n}": "" for n in ("TOKEN", "CLIENT_ID", "CLIENT_SECRET")},
+            Path("ca.pem"),
+        )
     )
     readme = set(ROW.findall(text("README.md")))
     assert readme == set(NAME.findall(text(".env.example")))
@@ -79,16 +87,31 @@ def test_every_package_is_pinned_with_its_hashes():
 
 def test_make_docs_makes_the_pages_that_say_so():
     """Its line in the help names them, and it has a command for each."""
-    said = {f"docs/{page.name}" for page in PAGES if "made by `make docs`" in page.read_text(encoding="utf-8")}
-    told, recipe = (re.search(pattern, text("Makefile"), re.MULTILINE) for pattern in (r"make docs .*", r"^docs: .*\n((?:\t.*\n)+)"))
+    said = {
+        f"docs/{page.name}"
+        for page in PAGES
+        if "made by `make docs`" in page.read_text(encoding="utf-8")
+    }
+    told, recipe = (
+        re.search(pattern, text("Makefile"), re.MULTILINE)
+        for pattern in (r"make docs .*", r"^docs: .*\n((?:\t.*\n)+)")
+    )
     assert told is not None
     assert recipe is not None
-    assert (set(re.findall(r"docs/\w+\.md", told[0])), len(recipe[1].splitlines())) == (said, len(said))
+    assert (set(re.findall(r"docs/\w+\.md", told[0])), len(recipe[1].splitlines())) == (
+        said,
+        len(said),
+    )
 
 
 def imported(*folders: str) -> set[str]:
     """The packages that the folders' files import, by the names that PyPI has for them."""
-    nodes = [node for folder in folders for path in (ROOT / folder).rglob("*.py") for node in ast.walk(ast.parse(text(str(path))))]
+    nodes = [
+        node
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(text(str(path))))
+    ]
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     known = packages_distributions()
@@ -106,10 +129,26 @@ def test_what_is_imported_is_asked_for():
 
 def test_every_row_of_the_recovery_page_is_held():
     """Every row of the recovery page names an existing test or a Makefile target."""
-    rows = [line.rsplit("|", 2)[1] for line in text("docs/recovery.md").splitlines() if re.match(r"\| (?!failure)[a-zA-Z]", line)]
+    rows = [
+        line.rsplit("|", 2)[1]
+        for line in text("docs/recovery.md").splitlines()
+        if re.match(r"\| (?!failure)[a-zA-Z]", line)
+    ]
     named = [HELD.findall(row) for row in rows]
-    gone = {f"{file}::{name}" for row in named for file, name in row if not re.search(rf"def {name}\(", text(f"tests/{file}"))}
-    assert ([row for row, tests in zip(rows, named, strict=True) if not tests and not TARGET.findall(row)], gone) == ([], set())
+    gone = {
+        f"{file}::{name}"
+        for row in named
+        for file, name in row
+        if not re.search(rf"def {name}\(", text(f"tests/{file}"))
+    }
+    assert (
+        [
+            row
+            for row, tests in zip(rows, named, strict=True)
+            if not tests and not TARGET.findall(row)
+        ],
+        gone,
+    ) == ([], set())
     assert len(rows) > 20
 
 

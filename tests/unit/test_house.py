@@ -92,7 +92,12 @@ def told(path: Path) -> str:
 @pytest.mark.parametrize("package", HOUSE)
 def test_arrows(package: str):
     """Imports go one way: bot to jobs and adaptive_cards, and nothing to or from the practice cloud."""
-    against = {told(path): name for path in files(package) for name in imports(path) if name.split(".")[0] in FORBIDDEN[package]}
+    against = {
+        told(path): name
+        for path in files(package)
+        for name in imports(path)
+        if name.split(".")[0] in FORBIDDEN[package]
+    }
     assert files(package)
     assert against == {}
 
@@ -116,7 +121,8 @@ def test_arrows_between_folders(package: str):
         for path in files(package)
         for name in imports(path)
         if name.split(".")[0] == package
-        and (own := room(".".join(path.relative_to(ROOT).with_suffix("").parts))) != (other := room(name))
+        and (own := room(".".join(path.relative_to(ROOT).with_suffix("").parts)))
+        != (other := room(name))
         and rank[own] >= rank[other]
     ]
     assert against == []
@@ -125,7 +131,11 @@ def test_arrows_between_folders(package: str):
 def rooms(package: str) -> set[str]:
     """The folders and modules that a stranger sees at first sight."""
     found = (ROOT / package).iterdir()
-    return {path.stem for path in found if (path / "__init__.py").exists() or (path.suffix == ".py" and path.name != "__init__.py")}
+    return {
+        path.stem
+        for path in found
+        if (path / "__init__.py").exists() or (path.suffix == ".py" and path.name != "__init__.py")
+    }
 
 
 @pytest.mark.parametrize("package", ORDER)
@@ -138,14 +148,24 @@ def test_few_rooms_at_first_sight(package: str):
 def test_every_folder_says_what_is_in_it():
     """In one line: the docstring of its ``__init__.py``."""
     folders = {path.parent for path in files(*HOUSE, "tests/fixtures")}
-    lines = {folder: ast.get_docstring(tree(folder / "__init__.py")) or "" for folder in folders if (folder / "__init__.py").exists()}
+    lines = {
+        folder: ast.get_docstring(tree(folder / "__init__.py")) or ""
+        for folder in folders
+        if (folder / "__init__.py").exists()
+    }
     assert {folder for folder in folders if not lines.get(folder)} == set()
 
 
 def test_no_module_imports_itself_in_a_circle():
     """Following the imports at the top of the modules never leads back."""
-    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files(*HOUSE)}
-    graph = {name: {used for used in top_imports(path, modules) if used != name} for name, path in modules.items()}
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in files(*HOUSE)
+    }
+    graph = {
+        name: {used for used in top_imports(path, modules) if used != name}
+        for name, path in modules.items()
+    }
     try:
         tuple(TopologicalSorter(graph).static_order())
     except CycleError as circle:
@@ -158,19 +178,33 @@ def top_imports(path: Path, modules: dict[str, Path]) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
-                yield from (name for name in (full if full in modules else str(node.module),) if name in modules)
+                yield from (
+                    name
+                    for name in (full if full in modules else str(node.module),)
+                    if name in modules
+                )
 
 
 def test_cards_know_only_the_words():
     """Cards import only jobs.model from jobs, so that a card can be drawn from data alone."""
-    known = {name for path in files("adaptive_cards") for name in imports(path) if name.split(".")[0] == "jobs"}
+    known = {
+        name
+        for path in files("adaptive_cards")
+        for name in imports(path)
+        if name.split(".")[0] == "jobs"
+    }
     assert {name for name in known if not name.startswith("jobs.model.")} == set()
     assert "jobs.model.Text" in known
 
 
 def test_one_way_to_webex():
     """Only bot/webex talks to Webex's SDK, so that its 429 loop is switched off everywhere."""
-    users = {told(path) for path in files(*HOUSE) for name in imports(path) if name.split(".")[0] == "webexteamssdk"}
+    users = {
+        told(path)
+        for path in files(*HOUSE)
+        for name in imports(path)
+        if name.split(".")[0] == "webexteamssdk"
+    }
     assert users
     assert {user for user in users if not user.startswith("bot/webex/")} == set()
 
@@ -190,15 +224,22 @@ def test_signatures_are_compared_in_constant_time():
 
 def test_files_and_functions_can_be_read_at_once():
     """Every file, including text tables, has at most 400 lines, and every function at most 60."""
-    texts = [path for folder in (*HOUSE, "tests") for path in sorted((ROOT / folder).rglob("*.toml"))]
+    texts = [
+        path for folder in (*HOUSE, "tests") for path in sorted((ROOT / folder).rglob("*.toml"))
+    ]
     everything = [*files(*HOUSE, "tests", "bench", "tools"), *texts]
     assert texts
-    long_files = [told(path) for path in everything if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE]
+    long_files = [
+        told(path)
+        for path in everything
+        if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE
+    ]
     long_functions = [
         f"{told(path)}:{node.lineno}"
         for path in files(*HOUSE, "tests", "bench", "tools")
         for node in ast.walk(tree(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
     ]
     assert (long_files, long_functions) == ([], [])
 
@@ -219,18 +260,34 @@ def read_names(path: Path) -> Iterator[str]:
 def kept_names(path: Path) -> Iterator[str]:
     """The fields of the file's classes, and the names that the module itself sets."""
     inner = [
-        node for kind in ast.walk(tree(path)) if isinstance(kind, ast.ClassDef) for node in kind.body if isinstance(node, ast.AnnAssign)
+        node
+        for kind in ast.walk(tree(path))
+        if isinstance(kind, ast.ClassDef)
+        for node in kind.body
+        if isinstance(node, ast.AnnAssign)
     ]
     for node in [*tree(path).body, *inner]:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        yield from (target.id for target in targets if isinstance(target, ast.Name) and not target.id.startswith("__"))
+        targets = (
+            node.targets
+            if isinstance(node, ast.Assign)
+            else [node.target]
+            if isinstance(node, ast.AnnAssign)
+            else []
+        )
+        yield from (
+            target.id
+            for target in targets
+            if isinstance(target, ast.Name) and not target.id.startswith("__")
+        )
 
 
 def test_nothing_is_kept_that_nobody_reads():
     """Each field and each constant of the product is read somewhere in it."""
     product = files("bot", "jobs", "adaptive_cards")
     read = {name for path in product for name in read_names(path)}
-    assert [f"{told(path)}: {name}" for path in product for name in kept_names(path) if name not in read] == []
+    assert [
+        f"{told(path)}: {name}" for path in product for name in kept_names(path) if name not in read
+    ] == []
 
 
 KEYS = ROOT / "jobs/storage/keys.py"
@@ -247,7 +304,11 @@ def spelled(node: ast.AST) -> str:
 @cache
 def heads_of_keys() -> tuple[str, ...]:
     """How keys begin, as far as the first colon."""
-    calls = [node for node in ast.walk(tree(KEYS)) if isinstance(node, ast.Call) and ast.unparse(node.func) == "_key"]
+    calls = [
+        node
+        for node in ast.walk(tree(KEYS))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_key"
+    ]
     return tuple({f"{spelled(call.args[0])}:" for call in calls if spelled(call.args[0])})
 
 
@@ -256,7 +317,11 @@ def is_given_to_redis(node: ast.AST) -> bool:
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
         return False
     connection = ast.unparse(node.func.value).rpartition(".")[2]
-    return connection in COMMANDS and node.func.attr not in {"info", "config_get", "eval"} and spelled(node.args[0]) != ""
+    return (
+        connection in COMMANDS
+        and node.func.attr not in {"info", "config_get", "eval"}
+        and spelled(node.args[0]) != ""
+    )
 
 
 def test_one_place_spells_the_keys_of_redis():
@@ -265,7 +330,11 @@ def test_one_place_spells_the_keys_of_redis():
         f"{told(path)}:{node.lineno}"
         for path in files("bot", "jobs")
         for node in ast.walk(tree(path))
-        if path != KEYS and (re.match(rf"({'|'.join(heads_of_keys())})(\\S|$)", spelled(node)) or is_given_to_redis(node))
+        if path != KEYS
+        and (
+            re.match(rf"({'|'.join(heads_of_keys())})(\\S|$)", spelled(node))
+            or is_given_to_redis(node)
+        )
     ]
     assert len(heads_of_keys()) > 15
     assert elsewhere == []
@@ -274,7 +343,11 @@ def test_one_place_spells_the_keys_of_redis():
 def test_one_place_knows_where_the_documents_lie():
     """Only practice/shared.py knows the path of the shared documents."""
     spelled = re.compile(r"""/ ["']shared["']|["']shared/""")
-    knowing = [told(path) for path in files(*HOUSE, "tests", "bench", "tools") if spelled.search(path.read_text(encoding="utf-8"))]
+    knowing = [
+        told(path)
+        for path in files(*HOUSE, "tests", "bench", "tools")
+        if spelled.search(path.read_text(encoding="utf-8"))
+    ]
     assert knowing == ["practice/shared.py"]
 
 
@@ -282,7 +355,9 @@ def test_nothing_is_left_for_later():
     """The code and the pages contain no mark for unfinished work."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]
     left = [
-        told(path) for path in [*files(*HOUSE, "tests", "bench", "tools"), *pages] if LEFT_OVER.search(path.read_text(encoding="utf-8"))
+        told(path)
+        for path in [*files(*HOUSE, "tests", "bench", "tools"), *pages]
+        if LEFT_OVER.search(path.read_text(encoding="utf-8"))
     ]
     assert left == []
 
@@ -295,6 +370,8 @@ def test_what_is_said_goes_through_the_messenger():
         for path in files("bot")
         if told(path) != "bot/events/outbox.py"
         for node in ast.walk(tree(path))
-        if isinstance(node, ast.Attribute) and node.attr in names and ast.unparse(node.value).endswith("webex")
+        if isinstance(node, ast.Attribute)
+        and node.attr in names
+        and ast.unparse(node.value).endswith("webex")
     }
     assert found == set()

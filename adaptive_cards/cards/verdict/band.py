@@ -25,7 +25,12 @@ def band(view: VerdictView) -> Band:
         return _broken(view)
     if view.looking:
         title = Text("verdict.looking", {"done": str(len(view.lines)), "all": str(total(view))})
-        return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, Text("verdict.looking_next")),))
+        return Band(
+            "emphasis",
+            glyphs.RUNNING,
+            said(title, **TITLE),
+            (turn_line(Turn.NOBODY, Text("verdict.looking_next")),),
+        )
     return _well(view) if _both_ways(view) else _unproven(view)
 
 
@@ -49,7 +54,13 @@ def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
 def _broken(view: VerdictView) -> Band:
     title = rich(run(sentence(view.causes[0].title), **TITLE))
     return Band(
-        "attention", glyphs.WRONG, title, (*_paragraph(_when(view), _others(view), _progress(view)), turn_line(view.turn, _click(view)))
+        "attention",
+        glyphs.WRONG,
+        title,
+        (
+            *_paragraph(_when(view), _others(view), _progress(view)),
+            turn_line(view.turn, _click(view)),
+        ),
     )
 
 
@@ -61,7 +72,11 @@ def _when(view: VerdictView) -> str:
     if view.damage is None:
         return _since(view)
     damage = _missed(view, view.damage)
-    return damage if view.since == view.damage.since else " ".join(filter(None, (_since(view), damage)))
+    return (
+        damage
+        if view.since == view.damage.since
+        else " ".join(filter(None, (_since(view), damage)))
+    )
 
 
 def _missed(view: VerdictView, damage: Damage) -> str:
@@ -87,14 +102,22 @@ def _others(view: VerdictView) -> str:
 
 
 def _progress(view: VerdictView) -> str:
-    return text("verdict.still_looking", left=str(view.looking), all=str(total(view))) if view.looking else ""
+    return (
+        text("verdict.still_looking", left=str(view.looking), all=str(total(view)))
+        if view.looking
+        else ""
+    )
 
 
 def _click(view: VerdictView) -> Text:
     if not glyphs.is_person(view.turn):
         return Text("verdict.turn_wait")
     if view.fix is None:
-        return _sign_in(view) if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS else Text("verdict.turn_remedy")
+        return (
+            _sign_in(view)
+            if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS
+            else Text("verdict.turn_remedy")
+        )
     if "url" in view.fix[1]:
         return Text("verdict.turn_page")
     return Text("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
@@ -113,8 +136,12 @@ def _passed(view: VerdictView) -> set[Station]:
 
 
 def _well(view: VerdictView) -> Band:
-    newest = Text("verdict.newest_proof", {"age": time_since(max(proof.at for proof in view.proofs), view.at)})
-    between = "" if {Station.CONNECT, Station.AGENT} <= _passed(view) else text("verdict.between_unread")
+    newest = Text(
+        "verdict.newest_proof", {"age": time_since(max(proof.at for proof in view.proofs), view.at)}
+    )
+    between = (
+        "" if {Station.CONNECT, Station.AGENT} <= _passed(view) else text("verdict.between_unread")
+    )
     told = (turn_line(Turn.NOBODY, newest), *_paragraph(between, _possible(view)))
     return Band("good", glyphs.OK, said(Text("verdict.well"), **TITLE), told)
 
@@ -123,12 +150,19 @@ def _unproven(view: VerdictView) -> Band:
     told = _paragraph(text("verdict.unproven_why"), _possible(view), _left_out(view))
     turn = Turn.ADMINISTRATOR if view.sign_in_url else view.turn
     style = "accent" if glyphs.is_person(turn) else "emphasis"
-    return Band(style, glyphs.UNKNOWN, said(Text("verdict.unproven"), **TITLE), (*told, turn_line(turn, _next(view))))
+    return Band(
+        style,
+        glyphs.UNKNOWN,
+        said(Text("verdict.unproven"), **TITLE),
+        (*told, turn_line(turn, _next(view))),
+    )
 
 
 def _left_out(view: VerdictView) -> str:
     if len(view.skipped) > _NAMED_MOST:
-        return text("verdict.many_not_looked_at", count=str(len(view.skipped)), all=str(total(view)))
+        return text(
+            "verdict.many_not_looked_at", count=str(len(view.skipped)), all=str(total(view))
+        )
     return text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""
 
 

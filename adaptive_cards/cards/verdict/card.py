@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import ACTIONS_MOST, buttons, in_rows, open_url, press, show_card, submit
+from adaptive_cards.actions import (
+    ACTIONS_MOST,
+    buttons,
+    in_rows,
+    open_url,
+    press,
+    show_card,
+    submit,
+)
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.cards.verdict.band import band
 from adaptive_cards.cards.verdict.findings import commands, findings, found
@@ -35,13 +43,18 @@ def verdict(view: VerdictView) -> Card:
     head = band(view)
     left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
     drawn = (_drawn(view, room) for room in _ROOMS)
-    body, actions = next((parts for parts in drawn if size({"parts": parts}) <= left), None) or _drawn(view, _ROOMS[-1])
+    body, actions = next(
+        (parts for parts in drawn if size({"parts": parts}) <= left), None
+    ) or _drawn(view, _ROOMS[-1])
     return finished(kicker, head, body, actions, told=_TOLD_LINES)
 
 
 def _drawn(view: VerdictView, room: Budget) -> tuple[list[Element], list[Element]]:
     body, again = [*_fix(view), *way(view), *matter(view, room)], _again(view)
-    rows = [*problem_box(view.problem, view.problem_code, view.problem_at), *(buttons(*row) for row in in_rows(again))]
+    rows = [
+        *problem_box(view.problem, view.problem_code, view.problem_at),
+        *(buttons(*row) for row in in_rows(again)),
+    ]
     if not _has_list(view):
         return [*body, *found(view, room), *rows], []
     free = ACTIONS_MOST - len(again) - (1 if view.fix else 0)
@@ -61,7 +74,11 @@ def _fix(view: VerdictView) -> list[Element]:
         return []
     key, data = view.fix
     main = glyphs.is_person(view.turn)
-    button = open_url(text(key), data["url"], main=main) if "url" in data else press(text(key), data, main=main)
+    button = (
+        open_url(text(key), data["url"], main=main)
+        if "url" in data
+        else press(text(key), data, main=main)
+    )
     return [buttons(button, spacing="Default")]
 
 
@@ -74,9 +91,23 @@ def _again(view: VerdictView) -> list[Element]:
     granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
     if view.looking:
         return [*deeper, *granted]
-    missing = submit(text("button.bundle" if view.causes else "button.mail_missing"), "missing", channel=view.mailbox)
-    test = [submit(text("button.connect_test"), "connect_test", channel=view.mailbox)] if view.connect_test else []
-    every = [submit(text("button.check_again"), "check", channel=view.mailbox), *deeper, *granted, missing, *test]
+    missing = submit(
+        text("button.bundle" if view.causes else "button.mail_missing"),
+        "missing",
+        channel=view.mailbox,
+    )
+    test = (
+        [submit(text("button.connect_test"), "connect_test", channel=view.mailbox)]
+        if view.connect_test
+        else []
+    )
+    every = [
+        submit(text("button.check_again"), "check", channel=view.mailbox),
+        *deeper,
+        *granted,
+        missing,
+        *test,
+    ]
     return every[: ACTIONS_MOST - 1 - (1 if view.fix else 0)]
 
 
@@ -89,4 +120,7 @@ def _lists(view: VerdictView, room: Budget, *, apart: bool) -> list[Element]:
     title = plural("button.findings", len(view.lines))
     if lists and not apart:
         return [show_card(title, [*lists, *lines])]
-    return [*([show_card(title, lists)] if lists else []), *([show_card(text("button.commands"), lines)] if lines else [])]
+    return [
+        *([show_card(title, lists)] if lists else []),
+        *([show_card(text("button.commands"), lines)] if lines else []),
+    ]

@@ -26,7 +26,10 @@ def causes(view: VerdictView, room: Budget) -> list[Element]:
     """Return all causes by name, the first ones with their facts."""
     if not view.causes:
         return []
-    drawn = [_cause(view, line, whole=place < room.whole) for place, line in enumerate(view.causes[:_CAUSES_MOST])]
+    drawn = [
+        _cause(view, line, whole=place < room.whole)
+        for place, line in enumerate(view.causes[:_CAUSES_MOST])
+    ]
     title = section("verdict.root_cause" if len(view.causes) == 1 else "verdict.root_causes")
     return [title, *drawn, *more(len(view.causes) - _CAUSES_MOST)]
 
@@ -52,7 +55,9 @@ def _evidence(item: Evidence) -> str:
 def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
     title = sentence(_fact(view, line) if len(view.causes) == 1 else line.title)
     told = _cause_facts(view, line) if whole else []
-    return row(glyphs.WRONG, line.row, rich(run(title, **BOLD)), *([facts(told, "Small")] if told else []))
+    return row(
+        glyphs.WRONG, line.row, rich(run(title, **BOLD)), *([facts(told, "Small")] if told else [])
+    )
 
 
 def _fact(view: VerdictView, cause: CheckLine) -> Text:
@@ -60,7 +65,11 @@ def _fact(view: VerdictView, cause: CheckLine) -> Text:
 
     A single cause is already shown in the band, and the same sentence should not appear twice.
     """
-    same = (line.title for line in view.lines if (line.row, line.seen, line.evidence) == (cause.row, cause.seen, cause.evidence))
+    same = (
+        line.title
+        for line in view.lines
+        if (line.row, line.seen, line.evidence) == (cause.row, cause.seen, cause.evidence)
+    )
     return next(same, cause.title)
 
 
@@ -69,7 +78,9 @@ def _proof(view: VerdictView, cause: CheckLine) -> str:
 
     A setting has no error text, but the mail that it stopped has one.
     """
-    explained = (replace(line, seen=cause.seen) for line in view.symptoms if line.explained_by == cause.row)
+    explained = (
+        replace(line, seen=cause.seen) for line in view.symptoms if line.explained_by == cause.row
+    )
     return next(filter(None, map(evidence_of, (cause, *explained))), "")
 
 

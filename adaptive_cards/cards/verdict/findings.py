@@ -28,7 +28,12 @@ def found(view: VerdictView, room: Budget) -> list[Element]:
     There is one list each for the administrator's sign-in, the bot's own read access and no
     sign-in, and a separate one for skipped steps.
     """
-    lists = [part for key, group in _groups(_wrong_first(view)) if group for part in (section(key), facts(_pairs(group, room), "Small"))]
+    lists = [
+        part
+        for key, group in _groups(_wrong_first(view))
+        if group
+        for part in (section(key), facts(_pairs(group, room), "Small"))
+    ]
     return [*lists, *more(len(view.lines) - _LINES_MOST)]
 
 
@@ -51,7 +56,11 @@ def _seen_by(access: Access, lines: list[CheckLine]) -> list[CheckLine]:
 
 def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
     """Return the finding as a symptom if it is one, so that it is never shown as a second cause."""
-    same = (each for each in view.symptoms if (each.row, each.title, each.seen) == (line.row, line.title, line.seen))
+    same = (
+        each
+        for each in view.symptoms
+        if (each.row, each.title, each.seen) == (line.row, line.title, line.seen)
+    )
     return next(same, line)
 
 
@@ -59,7 +68,10 @@ def commands(view: VerdictView, room: Budget) -> list[Element]:
     """Return the equivalent commands, those of the causes first; empty if there are none."""
     lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
     named = dict.fromkeys((line.row, command) for line in lines for command in _commands(line))
-    drawn = [literal(f"{row}  {command}", size="Small", spacing="Small") for row, command in list(named)[: room.commands]]
+    drawn = [
+        literal(f"{row}  {command}", size="Small", spacing="Small")
+        for row, command in list(named)[: room.commands]
+    ]
     return [own("verdict.by_hand", **SMALL), *drawn] if drawn else []
 
 
@@ -68,9 +80,16 @@ def _commands(line: CheckLine) -> list[str]:
 
 
 def _sum(view: VerdictView) -> str:
-    counts = {name: len(getattr(view, name)) for name in ("causes", "symptoms", "warnings", "possible")}
-    counts |= {"ok": sum(line.state is State.OK for line in view.lines), "skipped": len(view.skipped)}
-    told = ", ".join(text(f"verdict.count.{name}", count=str(count)) for name, count in counts.items() if count)
+    counts = {
+        name: len(getattr(view, name)) for name in ("causes", "symptoms", "warnings", "possible")
+    }
+    counts |= {
+        "ok": sum(line.state is State.OK for line in view.lines),
+        "skipped": len(view.skipped),
+    }
+    told = ", ".join(
+        text(f"verdict.count.{name}", count=str(count)) for name, count in counts.items() if count
+    )
     return text("verdict.sum_skipped" if view.skipped else "verdict.sum", counts=told)
 
 

@@ -30,13 +30,23 @@ def _stations(view: VerdictView) -> Iterator[Element]:
     came, stopped = True, False
     for stop in view.way:
         goes_on = came and stop.passes is True
-        yield _station(view, stop, _drawn(_mark(view, stop, stopped=stopped), came=came and stop.passes is not None, goes_on=goes_on))
+        yield _station(
+            view,
+            stop,
+            _drawn(
+                _mark(view, stop, stopped=stopped),
+                came=came and stop.passes is not None,
+                goes_on=goes_on,
+            ),
+        )
         came, stopped = goes_on, stopped or stop.passes is False
 
 
 def _drawn(mark: Mark, *, came: bool, goes_on: bool) -> Element:
     before, after = (_WENT if came else _WENT_NOT)[0], (_WENT if goes_on else _WENT_NOT)[1]
-    return rich(run(before, **SUBTLE), run(mark.glyph, **BOLD, **mark.look), run(after, **SUBTLE), **_CENTRE)
+    return rich(
+        run(before, **SUBTLE), run(mark.glyph, **BOLD, **mark.look), run(after, **SUBTLE), **_CENTRE
+    )
 
 
 def _station(view: VerdictView, stop: Stop, drawn: Element) -> Element:

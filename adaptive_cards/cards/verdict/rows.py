@@ -53,7 +53,11 @@ class Item:
 def rows(items: Sequence[Item], room: Budget) -> list[Element]:
     """Return the items that fit, and a line with the number left out."""
     shown = items[: room.rows]
-    drawn = [facts(map(_pair, shown), "Small")] if room.compact and shown else [_row(item) for item in shown]
+    drawn = (
+        [facts(map(_pair, shown), "Small")]
+        if room.compact and shown
+        else [_row(item) for item in shown]
+    )
     return [*drawn, *more(len(items) - room.rows)]
 
 
@@ -62,7 +66,10 @@ def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
 
     The columns on the left are 20 and 36 px wide, because ids have up to three letters here.
     """
-    cells = [glyphs.glyph(mark), *([column("36px", sign(name, **SUBTLE), spacing="None")] if name else [])]
+    cells = [
+        glyphs.glyph(mark),
+        *([column("36px", sign(name, **SUBTLE), spacing="None")] if name else []),
+    ]
     cells.append(column("stretch", *content, spacing="Small"))
     if right:
         cells.append(column("auto", aside(verbatim(right)), spacing="Default"))

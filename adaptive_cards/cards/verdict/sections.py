@@ -26,7 +26,12 @@ def matter(view: VerdictView, room: Budget) -> list[Element]:
     parts = [*causes(view, room), *_symptoms(view, room), *_noticed(view, room)]
     if view.looking:
         return parts
-    return [*parts, *([] if view.causes else _proven(view, room)), *_skipped(view, room), *([] if view.causes else _next_date(view, room))]
+    return [
+        *parts,
+        *([] if view.causes else _proven(view, room)),
+        *_skipped(view, room),
+        *([] if view.causes else _next_date(view, room)),
+    ]
 
 
 def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
@@ -34,7 +39,11 @@ def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
     for line in view.symptoms:
         by_cause.setdefault(line.explained_by, []).append(_item(EXPLAINED, line, _seen(line)))
     groups = [(Text("verdict.explained", {"row": row}), items) for row, items in by_cause.items()]
-    return [part for title, items in groups for part in (said(title, **BOLD, spacing="Medium"), *rows(items, room))]
+    return [
+        part
+        for title, items in groups
+        for part in (said(title, **BOLD, spacing="Medium"), *rows(items, room))
+    ]
 
 
 def _noticed(view: VerdictView, room: Budget) -> list[Element]:
@@ -46,15 +55,30 @@ def _noticed(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _proof(line: CheckLine) -> str:
-    possible = text("verdict.possible_seen", seen=_seen(line).removesuffix(".")) if line.seen else text("verdict.possible")
-    return text("verdict.proof", possible=possible, proof=render(line.proof)) if line.proof else possible
+    possible = (
+        text("verdict.possible_seen", seen=_seen(line).removesuffix("."))
+        if line.seen
+        else text("verdict.possible")
+    )
+    return (
+        text("verdict.proof", possible=possible, proof=render(line.proof))
+        if line.proof
+        else possible
+    )
 
 
 def _proven(view: VerdictView, room: Budget) -> list[Element]:
-    items = [Item(glyphs.OK, proof.row, render(proof.words), right=time_since(proof.at, view.at)) for proof in view.proofs]
+    items = [
+        Item(glyphs.OK, proof.row, render(proof.words), right=time_since(proof.at, view.at))
+        for proof in view.proofs
+    ]
     right = sum(line.state is State.OK for line in view.lines)
     if right:
-        items.append(Item(glyphs.OK, "", text("verdict.as_expected", count=str(right)), right=text("age.now")))
+        items.append(
+            Item(
+                glyphs.OK, "", text("verdict.as_expected", count=str(right)), right=text("age.now")
+            )
+        )
     return _section("verdict.proven", items, room)
 
 
@@ -63,7 +87,11 @@ def _next_date(view: VerdictView, room: Budget) -> list[Element]:
     if view.secret_expires is None:
         return []
     told = text("verdict.expires", day=day(view.secret_expires))
-    return _section("verdict.next_date", [Item(glyphs.TIME, "E3", told, right=time_until(view.secret_expires, view.at))], room)
+    return _section(
+        "verdict.next_date",
+        [Item(glyphs.TIME, "E3", told, right=time_until(view.secret_expires, view.at))],
+        room,
+    )
 
 
 def _skipped(view: VerdictView, room: Budget) -> list[Element]:
@@ -74,7 +102,10 @@ def _skipped(view: VerdictView, room: Budget) -> list[Element]:
     reasons: dict[tuple[State, str], list[CheckLine]] = {}
     for line in view.skipped:
         reasons.setdefault((line.state, _seen(line)), []).append(line)
-    items = [Item(glyphs.of_state(state), "", names(tuple(lines)), why) for (state, why), lines in reasons.items()]
+    items = [
+        Item(glyphs.of_state(state), "", names(tuple(lines)), why)
+        for (state, why), lines in reasons.items()
+    ]
     return _section("verdict.not_looked", items, room)
 
 

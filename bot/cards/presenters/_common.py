@@ -74,7 +74,11 @@ def username(run: Run) -> str:
 
 def shared_mailbox_login(run: Run) -> str:
     """Return the address of the person who signed in for a shared mailbox; empty before that, and for a person's own mailbox."""
-    return run.answers["mailbox_sign_in"].by if run.fact("shared") and run.answer("mailbox_sign_in") else ""
+    return (
+        run.answers["mailbox_sign_in"].by
+        if run.fact("shared") and run.answer("mailbox_sign_in")
+        else ""
+    )
 
 
 def approver(run: Run) -> str:
@@ -121,4 +125,6 @@ def urgency(run: Run, *questions: str) -> str:
 
     Such a change is urgent.
     """
-    return "ask" + "".join(run.problems[question].at.isoformat() for question in questions if question in run.problems)
+    return "ask" + "".join(
+        run.problems[question].at.isoformat() for question in questions if question in run.problems
+    )

@@ -30,7 +30,15 @@ def cards(run: Run, _: Services) -> list[DesiredCard]:
     found = view(run)
     part = len(run.findings) * EDITS // max(len(found.channels), 1)
     done = _is_over(run)
-    return [DesiredCard("channels", draw(found), fingerprint=f"{part} {done} {found.withdrawn}", urgency=str(done), final=done)]
+    return [
+        DesiredCard(
+            "channels",
+            draw(found),
+            fingerprint=f"{part} {done} {found.withdrawn}",
+            urgency=str(done),
+            final=done,
+        )
+    ]
 
 
 def _is_over(run: Run) -> bool:

@@ -75,7 +75,16 @@ def desired_card(  # noqa: PLR0913  what a card is made of
 ) -> DesiredCard:
     """A card whose mark follows from the view; the moment of drawing (``at``) is no news."""
     plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
-    return DesiredCard(slot, card, hashlib.sha256(codec.dump(plain)).hexdigest()[:16], to, urgency, final, retires, prompt)
+    return DesiredCard(
+        slot,
+        card,
+        hashlib.sha256(codec.dump(plain)).hexdigest()[:16],
+        to,
+        urgency,
+        final,
+        retires,
+        prompt,
+    )
 
 
 def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:

@@ -25,7 +25,9 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     view = form(run, services)
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
     asks = "" if view.secret_making or _is_filled_in(run, view) else turn
-    return [desired_card("connect", view, draw(view), to=run.requester.email, urgency=turn, prompt=asks)]
+    return [
+        desired_card("connect", view, draw(view), to=run.requester.email, urgency=turn, prompt=asks)
+    ]
 
 
 def _is_shown(run: Run) -> bool:

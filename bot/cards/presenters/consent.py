@@ -8,7 +8,13 @@ from adaptive_cards.cards.consent import ConsentView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.views import Header
 from bot import links
-from bot.cards.presenters._common import posted, problem_fields, thread_and_direct, unreachable_recipient, urgency
+from bot.cards.presenters._common import (
+    posted,
+    problem_fields,
+    thread_and_direct,
+    unreachable_recipient,
+    urgency,
+)
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.model import State, Text, Turn
@@ -26,7 +32,11 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     slots = thread_and_direct("consent", _administrator(run))
     if waits_for_consent(run):
         return [_ask(run, services, slot, to) for slot, to in slots]
-    return [_granted(slot, to) for slot, to in posted(services, run, slots)] if _is_granted(run) else []
+    return (
+        [_granted(slot, to) for slot, to in posted(services, run, slots)]
+        if _is_granted(run)
+        else []
+    )
 
 
 def _administrator(run: Run) -> str:

@@ -24,7 +24,9 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     """
     if run.ended not in {Kind.CANCELLED, Kind.FAILED}:
         return []
-    return [_ended_card(run, slot, to) for slot, to in _slots(run) if _still_asks(services, run, slot)]
+    return [
+        _ended_card(run, slot, to) for slot, to in _slots(run) if _still_asks(services, run, slot)
+    ]
 
 
 def _still_asks(services: Services, run: Run, slot: str) -> bool:

@@ -14,7 +14,14 @@ from bot.services import Services
 from jobs.checks import remedies
 from jobs.microsoft.roles import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
-from jobs.next_action import ENDED, blocking_steps, lacks_sign_in, next_action, planned_changes, unplanned_steps
+from jobs.next_action import (
+    ENDED,
+    blocking_steps,
+    lacks_sign_in,
+    next_action,
+    planned_changes,
+    unplanned_steps,
+)
 from jobs.runs.origin import FixBrief
 from jobs.runs.plan import word_for
 from jobs.runs.run import Run
@@ -41,14 +48,26 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}"
     asks = run.plan.id if _asks(run) else ""
-    return [desired_card("plan", found, draw(found), urgency=turn, final=run.ended is not None, retires=found.closed != "", prompt=asks)]
+    return [
+        desired_card(
+            "plan",
+            found,
+            draw(found),
+            urgency=turn,
+            final=run.ended is not None,
+            retires=found.closed != "",
+            prompt=asks,
+        )
+    ]
 
 
 def _is_shown(run: Run, services: Services, found: PlanView) -> bool:
     """Return whether the plan is in force in the mailbox's own tenant, or was shown and is not in force any more."""
     if _elsewhere(run):
         return False
-    return run.account is not None or (found.closed != "" and posted_card(services, run.id, "plan") is not None)
+    return run.account is not None or (
+        found.closed != "" and posted_card(services, run.id, "plan") is not None
+    )
 
 
 def _asks(run: Run) -> bool:
@@ -124,11 +143,15 @@ def _is_listed(run: Run, change: Change) -> bool:
 
 def _right(run: Run) -> tuple[Text, ...]:
     left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
-    return tuple(_right_line(run, finding.step) for finding in _standing(run) if finding.state not in left)
+    return tuple(
+        _right_line(run, finding.step) for finding in _standing(run) if finding.state not in left
+    )
 
 
 def _right_line(run: Run, step: str) -> Text:
-    return Text("plan.right_line", {"row": steps_of(run)[step].article_row, "step": f"key:step.{step}"})
+    return Text(
+        "plan.right_line", {"row": steps_of(run)[step].article_row, "step": f"key:step.{step}"}
+    )
 
 
 def _noted(run: Run) -> tuple[Text, ...]:
@@ -170,7 +193,11 @@ def _no_role(run: Run) -> tuple[Text, ...]:
 
     The approver sees it before anything is changed (facts/microsoft.md 6.1).
     """
-    return (Text("plan.no_role", {"account": run.account.upn}),) if run.account and lacks_all(run.account) else ()
+    return (
+        (Text("plan.no_role", {"account": run.account.upn}),)
+        if run.account and lacks_all(run.account)
+        else ()
+    )
 
 
 def _stays(run: Run) -> tuple[Text, ...]:
@@ -178,7 +205,11 @@ def _stays(run: Run) -> tuple[Text, ...]:
 
     The Webex Connect asset is always among it.
     """
-    left = [run.findings[name] for name in steps_of(run) if name in run.findings and run.findings[name].state in LEFT]
+    left = [
+        run.findings[name]
+        for name in steps_of(run)
+        if name in run.findings and run.findings[name].state in LEFT
+    ]
     return (*_stand(run, left), Text("plan.undo_asset"))
 
 
@@ -188,13 +219,24 @@ def _stand(run: Run, found: list[Finding]) -> tuple[Text, ...]:
 
 def _stands(run: Run, finding: Finding) -> Text:
     row = steps_of(run)[finding.step].article_row
-    return Text("plan.stands", {"row": row, "step": f"key:step.{finding.step}", "seen": _seen_fragment(finding)})
+    return Text(
+        "plan.stands",
+        {"row": row, "step": f"key:step.{finding.step}", "seen": _seen_fragment(finding)},
+    )
 
 
 def _stop(run: Run, finding: Finding) -> Text:
     step = steps_of(run)[finding.step]
     remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
-    return Text("plan.stop", {"row": step.article_row, "step": f"key:step.{step.name}", "seen": _reason(finding), "remedy": remedy})
+    return Text(
+        "plan.stop",
+        {
+            "row": step.article_row,
+            "step": f"key:step.{step.name}",
+            "seen": _reason(finding),
+            "remedy": remedy,
+        },
+    )
 
 
 def _reason(finding: Finding) -> str:

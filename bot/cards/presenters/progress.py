@@ -38,12 +38,18 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     found = _with_unsent(view(run), run) if unsent else view(run)
     turn = f"{found.turn}{found.ended}{found.turn_words.key}{unsent}"
     asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
-    return [desired_card("progress", found, draw(found), urgency=turn, final=bool(run.ended), prompt=asks)]
+    return [
+        desired_card(
+            "progress", found, draw(found), urgency=turn, final=bool(run.ended), prompt=asks
+        )
+    ]
 
 
 def _is_begun(run: Run) -> bool:
     """Return whether the plan is being carried out, has nothing to approve, or has ended."""
-    return run.plan is not None and (run.has_begun or bool(run.ended) or not run.findings.keys().isdisjoint(WITHOUT_CHANGES))
+    return run.plan is not None and (
+        run.has_begun or bool(run.ended) or not run.findings.keys().isdisjoint(WITHOUT_CHANGES)
+    )
 
 
 def _unsent(run: Run, services: Services) -> str:
@@ -53,7 +59,9 @@ def _unsent(run: Run, services: Services) -> str:
 
 def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
     """Return the view with the refused form as its problem, if it has no other."""
-    return replace(found, problem=found.problem or Text("progress.form_unsent", {"who": run.requester.email}))
+    return replace(
+        found, problem=found.problem or Text("progress.form_unsent", {"who": run.requester.email})
+    )
 
 
 def _asks(run: Run, found: ProgressView, turn: str) -> str:
@@ -112,12 +120,16 @@ def _groups(run: Run) -> tuple[tuple[str, tuple[Row, ...]], ...]:
 
 
 def _is_stuck(finding: Finding) -> bool:
-    return finding.state is State.UNKNOWN or (bool(finding.cause) and finding.state is State.WAITING)
+    return finding.state is State.UNKNOWN or (
+        bool(finding.cause) and finding.state is State.WAITING
+    )
 
 
 def _is_a_persons(finding: Finding) -> bool:
     """Return whether the finding stays as it is until a person acts."""
-    return _is_stuck(finding) and (not finding.until if finding.state is State.UNKNOWN else is_person(finding.waiting_for))
+    return _is_stuck(finding) and (
+        not finding.until if finding.state is State.UNKNOWN else is_person(finding.waiting_for)
+    )
 
 
 def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
@@ -143,7 +155,9 @@ def _may_look_again(run: Run, turn: NextAction) -> bool:
 
 def _may_ask_again(run: Run, turn: NextAction) -> bool:
     """Return whether an administrator is to sign in or to consent, so that another one can be asked."""
-    return turn.turn is Turn.ADMINISTRATOR and (sign_in.waits_for_sign_in(run) or consent.waits_for_consent(run))
+    return turn.turn is Turn.ADMINISTRATOR and (
+        sign_in.waits_for_sign_in(run) or consent.waits_for_consent(run)
+    )
 
 
 def _problem(finding: Finding | None) -> Text | None:
@@ -177,7 +191,9 @@ def _row(run: Run, line: Step, steps: list[Step]) -> Row:
     finding = run.findings.get(step.name)
     if finding is None or _is_to_come(run, step, finding):
         return Row(line.article_row, title, right=_after(run, step))
-    return Row(line.article_row, title, finding.state, waiting_for=finding.waiting_for, note=_note(finding))
+    return Row(
+        line.article_row, title, finding.state, waiting_for=finding.waiting_for, note=_note(finding)
+    )
 
 
 def _is_running(run: Run, steps: list[Step]) -> bool:
@@ -192,7 +208,9 @@ def _title(run: Run, line: Step) -> Text:
 
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
     """Return whether the step has its turn later: it waits for another step, or is wrong and its change was not begun."""
-    return finding.waiting_for is Turn.NOBODY or (finding.state is State.WRONG and step.name not in run.changed)
+    return finding.waiting_for is Turn.NOBODY or (
+        finding.state is State.WRONG and step.name not in run.changed
+    )
 
 
 def _note(finding: Finding) -> Text | None:
@@ -201,9 +219,17 @@ def _note(finding: Finding) -> Text | None:
 
 def _after(run: Run, step: Step) -> Text | None:
     open_needs = _open_needs(run, step)
-    return Text("progress.after", {"row": steps_of(run)[open_needs[-1]].article_row}) if open_needs else None
+    return (
+        Text("progress.after", {"row": steps_of(run)[open_needs[-1]].article_row})
+        if open_needs
+        else None
+    )
 
 
 def _open_needs(run: Run, step: Step) -> list[str]:
     """Return the steps that this one comes after and that are not settled."""
-    return [need for need in (*step.after, *step.needs) if need in steps_of(run) and not run.settled(need)]
+    return [
+        need
+        for need in (*step.after, *step.needs)
+        if need in steps_of(run) and not run.settled(need)
+    ]

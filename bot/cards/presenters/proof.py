@@ -44,7 +44,9 @@ def _mail(run: Run, services: Services) -> DesiredCard:
     mail = mail_view(run, services)
     turn = f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}{mail.problem}{mail.problem_code}{mail.turn}"
     asks = turn if mail.problem or _a_persons(mail) else ""
-    return desired_card("mail", mail, draw_mail(mail), urgency=turn, final=mail.over, retires=mail.over, prompt=asks)
+    return desired_card(
+        "mail", mail, draw_mail(mail), urgency=turn, final=mail.over, retires=mail.over, prompt=asks
+    )
 
 
 def _a_persons(mail: TestMailView) -> bool:
@@ -119,7 +121,9 @@ def _answer_at(answer: Finding | None) -> datetime | None:
     """Return the moment of the answer, or of the last one that was stopped."""
     if answer is None:
         return None
-    return time_or_none(answer.facts.get("answer_failed_at", "") or answer.facts.get("answered_at", ""))
+    return time_or_none(
+        answer.facts.get("answer_failed_at", "") or answer.facts.get("answered_at", "")
+    )
 
 
 def done_view(run: Run) -> DoneView:
@@ -154,7 +158,9 @@ def _step_line(step: Step, finding: Finding) -> tuple[str, Text, State]:
 def _skipped(run: Run) -> tuple[Text, ...]:
     """Return the reason of each step that was left out."""
     steps = steps_of(run)
-    skipped = (f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.step in steps)
+    skipped = (
+        f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.step in steps
+    )
     return tuple(filter(None, skipped))
 
 
@@ -165,7 +171,10 @@ def _proofs(run: Run) -> list[Proof]:
         ("V2", Text("station.v2"), run.found_at.get("agent_has_it")),
         ("V3", Text("station.v3"), time_or_none(run.fact("answered_at"))),
     )
-    return [*(Proof(row, words, at) for row, words, at in lines if at is not None), *_login_proof(run)]
+    return [
+        *(Proof(row, words, at) for row, words, at in lines if at is not None),
+        *_login_proof(run),
+    ]
 
 
 def _login_proof(run: Run) -> list[Proof]:

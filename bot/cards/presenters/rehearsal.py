@@ -28,13 +28,19 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     found = view(run, services)
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}"
-    return [desired_card("rehearsal", found, draw(found), urgency=turn, prompt="" if found.skipped else turn)]
+    return [
+        desired_card(
+            "rehearsal", found, draw(found), urgency=turn, prompt="" if found.skipped else turn
+        )
+    ]
 
 
 def view(run: Run, services: Services) -> RehearsalView:
     """Return the state of the rehearsal as a view."""
     answer, header = run.answer("rehearse"), Header(run.id, run.channel.mailbox, 6, run.kind)
-    base = RehearsalView(header, username(run), shared=bool(run.fact("shared")), login=shared_mailbox_login(run))
+    base = RehearsalView(
+        header, username(run), shared=bool(run.fact("shared")), login=shared_mailbox_login(run)
+    )
     if answer.startswith("skip"):
         return replace(base, skipped=answer.partition(":")[2])
     if run.state_of("rehearsal") is State.OK:
@@ -63,7 +69,12 @@ def _in_progress(base: RehearsalView, run: Run, services: Services) -> Rehearsal
 
 def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
     """Return the view with the phase that failed; one that is tried again by itself is settling."""
-    told = replace(base, problem=cause_text(finding), problem_code=_code(finding), transcript=_transcript(finding))
+    told = replace(
+        base,
+        problem=cause_text(finding),
+        problem_code=_code(finding),
+        transcript=_transcript(finding),
+    )
     return replace(told, settling=finding.until is not None)
 
 

@@ -8,7 +8,13 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.sign_in import SignInView
 from adaptive_cards.views import Header
 from bot import links
-from bot.cards.presenters._common import posted, problem_fields, thread_and_direct, unreachable_recipient, urgency
+from bot.cards.presenters._common import (
+    posted,
+    problem_fields,
+    thread_and_direct,
+    unreachable_recipient,
+    urgency,
+)
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.engine.failures import lacks_role

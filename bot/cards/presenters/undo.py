@@ -38,13 +38,21 @@ def view(run: Run) -> UndoneView:
 def _is_app_deleted(run: Run) -> bool:
     """Return whether the undo deleted an app that the channel's runs had made."""
     app = run.past.get("application")
-    return app is not None and not app.values_before["object_id"] and is_ok(run.findings, "application")
+    return (
+        app is not None
+        and not app.values_before["object_id"]
+        and is_ok(run.findings, "application")
+    )
 
 
 def _lines(run: Run, states: frozenset[State]) -> tuple[tuple[str, Text, Text], ...]:
     """Return a line for each step that the undo left in one of the states."""
     steps = steps_of(run).items()
-    return tuple(_undo_line(step.article_row, run.findings[name]) for name, step in steps if run.findings[name].state in states)
+    return tuple(
+        _undo_line(step.article_row, run.findings[name])
+        for name, step in steps
+        if run.findings[name].state in states
+    )
 
 
 def _undo_line(row: str, finding: Finding) -> tuple[str, Text, Text]:

@@ -22,7 +22,12 @@ from jobs.engine.step import Step
 from jobs.model import Access, Channel, Finding, State, Station, Text
 from jobs.runs.run import Run
 
-SEEN_AT = {"arrivals": Station.MAILBOX, "copies": Station.FORWARD, "agent_tasks": Station.AGENT, "answers": Station.ANSWER}
+SEEN_AT = {
+    "arrivals": Station.MAILBOX,
+    "copies": Station.FORWARD,
+    "agent_tasks": Station.AGENT,
+    "answers": Station.ANSWER,
+}
 PROVING = (*SEEN_AT, "smtp_login", "connect_send")
 """The steps that a success proves the mail flow with, in the order of the card's lines."""
 ENDS = (Station.FORWARD, Station.ANSWER)
@@ -84,7 +89,9 @@ def view(run: Run, services: Services) -> VerdictView:
 
 def _sign_in_url(run: Run, services: Services) -> str:
     """Return the link for a sign-in with which a finished check could look at more, or the empty string."""
-    return links.link(services, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
+    return (
+        links.link(services, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
+    )
 
 
 def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Finding]:
@@ -94,7 +101,11 @@ def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Findin
 
 def _fix(run: Run, verdict: Verdict, sign_in_url: str) -> tuple[str, dict[str, str]] | None:
     """Return the button of a finished check that fixes a cause, if there is such a fix."""
-    return remedies.fix(run, verdict, whole=not sign_in_url or run.account is not None) if run.checked else None
+    return (
+        remedies.fix(run, verdict, whole=not sign_in_url or run.account is not None)
+        if run.checked
+        else None
+    )
 
 
 def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
@@ -109,16 +120,25 @@ def _still_to_come(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> i
     return max(1, len(steps) - len(found))
 
 
-def _symptoms(steps: Mapping[str, Step], found: Mapping[str, Finding], causes: Mapping[str, str]) -> tuple[CheckLine, ...]:
+def _symptoms(
+    steps: Mapping[str, Step], found: Mapping[str, Finding], causes: Mapping[str, str]
+) -> tuple[CheckLine, ...]:
     """Return a line for each symptom, with the row of the cause that explains it."""
-    return tuple(_check_line(steps[name], found[name], steps[cause].article_row) for name, cause in causes.items())
+    return tuple(
+        _check_line(steps[name], found[name], steps[cause].article_row)
+        for name, cause in causes.items()
+    )
 
 
-def _causes(channel: Channel, steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]) -> tuple[CheckLine, ...]:
+def _causes(
+    channel: Channel, steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]
+) -> tuple[CheckLine, ...]:
     return tuple(_cause(channel, steps[name], found[name]) for name in names)
 
 
-def _lines(steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]) -> tuple[CheckLine, ...]:
+def _lines(
+    steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]
+) -> tuple[CheckLine, ...]:
     return tuple(_check_line(steps[name], found[name]) for name in names)
 
 
@@ -143,14 +163,25 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
         evidence=finding.evidence,
         remedy=known_text(f"remedy.{finding.cause}"),
         proof=known_text(f"proof.{step.name}"),
-        command=text(command, mailbox=channel.mailbox, domain=channel.domain) if has_text(command) else "",
+        command=text(command, mailbox=channel.mailbox, domain=channel.domain)
+        if has_text(command)
+        else "",
     )
 
 
 def _check_line(step: Step, finding: Finding, explained_by: str = "") -> CheckLine:
     title = Text(f"step.{step.name}")
     access = _access(step, finding)
-    return CheckLine(step.article_row, title, finding.state, access, finding.seen, finding.expected, finding.evidence, explained_by)
+    return CheckLine(
+        step.article_row,
+        title,
+        finding.state,
+        access,
+        finding.seen,
+        finding.expected,
+        finding.evidence,
+        explained_by,
+    )
 
 
 def _access(step: Step, finding: Finding) -> Access:
@@ -180,7 +211,10 @@ def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     stop, known = stop_of(verdict), _stations(reports, proves)
     unclear = _stations(reports, has_overdue_mail).union(ENDS)
     seen = max(map(MAIL_PATH.index, known - {Station.ANSWER}), default=-1)
-    return tuple(Stop(each, _passes(place, stop, seen, known, unclear), last.get(each)) for place, each in enumerate(MAIL_PATH))
+    return tuple(
+        Stop(each, _passes(place, stop, seen, known, unclear), last.get(each))
+        for place, each in enumerate(MAIL_PATH)
+    )
 
 
 def _reports(found: Mapping[str, Finding]) -> dict[Station, Finding]:
@@ -193,7 +227,9 @@ def _stations(reports: Mapping[Station, Finding], tells: Callable[[Finding], boo
     return {station for station, finding in reports.items() if tells(finding)}
 
 
-def _passes(place: int, stop: int, seen: int, known: set[Station], unclear: set[Station]) -> bool | None:
+def _passes(
+    place: int, stop: int, seen: int, known: set[Station], unclear: set[Station]
+) -> bool | None:
     """Return whether mail passes this station, or None if that is unknown.
 
     An answer may leave even though copies no longer arrive, and a task may belong to an older mail.
@@ -214,4 +250,6 @@ def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list
 
 def _proof(run: Run, step: Step, finding: Finding) -> Proof:
     """Return the step's success with its moment; that of the look, if the moment is not known."""
-    return Proof(step.article_row, Text(f"step.{step.name}"), finding.signals.at or run.found_at[step.name])
+    return Proof(
+        step.article_row, Text(f"step.{step.name}"), finding.signals.at or run.found_at[step.name]
+    )

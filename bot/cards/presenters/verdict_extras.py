@@ -87,7 +87,13 @@ def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
     """Return one line if all three sources were read and none reports an incident; otherwise none."""
     if not all(is_ok(found, name) for name in OUTSIDE):
         return []
-    return [Proof("MS", Text("verdict.no_incident"), min(run.found_at[found[name].step] for name in OUTSIDE))]
+    return [
+        Proof(
+            "MS",
+            Text("verdict.no_incident"),
+            min(run.found_at[found[name].step] for name in OUTSIDE),
+        )
+    ]
 
 
 def secret_expires(found: Mapping[str, Finding]) -> datetime | None:

@@ -11,7 +11,9 @@ from practice.microsoft.world import Organization, Tenant, User, World
 
 Json = dict[str, Any]
 CORE: Final = "Microsoft.Exchange.Admin.OData.Core.ODataServiceException"
-TRANSFORMATION: Final = "Microsoft.Exchange.AdminApi.CommandInvocation.ParameterTransformationException"
+TRANSFORMATION: Final = (
+    "Microsoft.Exchange.AdminApi.CommandInvocation.ParameterTransformationException"
+)
 INVALID: Final = "Invalid Operation"
 TASKS: Final = "Microsoft.Exchange.Configuration.Tasks"
 
@@ -25,19 +27,42 @@ class CmdletError(Exception):
     """Error of a cmdlet: status, generic message, and the exception's type and own message."""
 
     def __init__(
-        self, status: int, kind: str, message: str, *, generic: str = "Error executing cmdlet", code: str = "InternalServerError"
+        self,
+        status: int,
+        kind: str,
+        message: str,
+        *,
+        generic: str = "Error executing cmdlet",
+        code: str = "InternalServerError",
     ) -> None:
         super().__init__(kind)
-        self.status, self.kind, self.message, self.generic, self.code = status, kind, message, generic, code
+        self.status, self.kind, self.message, self.generic, self.code = (
+            status,
+            kind,
+            message,
+            generic,
+            code,
+        )
 
     def body(self) -> Json:
         """Return the response body, in the shape of recorded errors of this kind."""
         inner: Json = {"message": self.generic, "type": CORE, "stacktrace": ""}
         error: Json = {"code": self.code, "message": self.generic}
         if self.generic == INVALID:
-            inner["internalexception"] = {"message": self.message, "type": self.kind, "stacktrace": ""}
+            inner["internalexception"] = {
+                "message": self.message,
+                "type": self.kind,
+                "stacktrace": "",
+            }
         if self.kind == TRANSFORMATION:
-            return {"error": error | {"innererror": inner, "adminapi.warnings@odata.type": "#Collection(String)", "@adminapi.warnings": []}}
+            return {
+                "error": error
+                | {
+                    "innererror": inner,
+                    "adminapi.warnings@odata.type": "#Collection(String)",
+                    "@adminapi.warnings": [],
+                }
+            }
         tag = "" if self.generic == INVALID else "Ex6F9304"
         details = [{"code": "Client", "target": "", "message": f"{tag}|{self.kind}|{self.message}"}]
         return {"error": error | {"details": details, "innererror": inner}}
@@ -96,7 +121,9 @@ class Run:
         """
         value = self.value(name)
         if not isinstance(value, str) or not value:
-            raise invalid(f"Cannot process command because of one or more missing mandatory parameters: {name}.")
+            raise invalid(
+                f"Cannot process command because of one or more missing mandatory parameters: {name}."
+            )
         return value
 
     def flag(self, name: str) -> bool:
@@ -158,7 +185,9 @@ def cmdlet(name: str, roles: frozenset[str], parameters: str = "") -> Callable[[
     """Register a cmdlet; ``parameters`` holds the names, separated by spaces."""
 
     def add(work: Work) -> Work:
-        CMDLETS[name.lower()] = Cmdlet(name, frozenset(parameters.lower().split()) | COMMON, roles, work)
+        CMDLETS[name.lower()] = Cmdlet(
+            name, frozenset(parameters.lower().split()) | COMMON, roles, work
+        )
         return work
 
     return add

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from practice.microsoft.exchange.call import READERS, RECIPIENTS, Rows, Run, cmdlet, invalid, missing
+from practice.microsoft.exchange.call import (
+    READERS,
+    RECIPIENTS,
+    Rows,
+    Run,
+    cmdlet,
+    invalid,
+    missing,
+)
 from practice.microsoft.world import Mailbox, User
 
 Json = dict[str, Any]
@@ -35,7 +43,9 @@ def get_cas_mailbox(run: Run) -> Rows:
     ]
 
 
-@cmdlet("Set-CASMailbox", RECIPIENTS, "Identity SmtpClientAuthenticationDisabled ImapEnabled PopEnabled")
+@cmdlet(
+    "Set-CASMailbox", RECIPIENTS, "Identity SmtpClientAuthenticationDisabled ImapEnabled PopEnabled"
+)
 def set_cas_mailbox(run: Run) -> Rows:
     """Set SMTP AUTH of one mailbox."""
     user = run.mailbox_user()
@@ -43,8 +53,14 @@ def set_cas_mailbox(run: Run) -> Rows:
     if run.has("SmtpClientAuthenticationDisabled"):
         before = box.smtp_auth_disabled
         value = run.value("SmtpClientAuthenticationDisabled")
-        box.smtp_auth_disabled = None if value is None else run.flag("SmtpClientAuthenticationDisabled")
-        run.note(user.upn, {"SmtpClientAuthenticationDisabled": before}, {"SmtpClientAuthenticationDisabled": box.smtp_auth_disabled})
+        box.smtp_auth_disabled = (
+            None if value is None else run.flag("SmtpClientAuthenticationDisabled")
+        )
+        run.note(
+            user.upn,
+            {"SmtpClientAuthenticationDisabled": before},
+            {"SmtpClientAuthenticationDisabled": box.smtp_auth_disabled},
+        )
     return []
 
 
@@ -74,7 +90,11 @@ def get_mailbox(run: Run) -> Rows:
     return [_mailbox(user, box) for user, box in _mailboxes(run)]
 
 
-@cmdlet("Set-Mailbox", RECIPIENTS, "Identity ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward Type")
+@cmdlet(
+    "Set-Mailbox",
+    RECIPIENTS,
+    "Identity ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward Type",
+)
 def set_mailbox(run: Run) -> Rows:
     """Set the forwarding of one mailbox."""
     user = run.mailbox_user()
@@ -147,9 +167,16 @@ def get_user(run: Run) -> Rows:
 @cmdlet("Get-Recipient", READERS, "Identity ResultSize Filter RecipientTypeDetails")
 def get_recipient(run: Run) -> Rows:
     """Return recipients: mailboxes and groups."""
-    rows = [{"Name": user.name, "PrimarySmtpAddress": user.mail, "RecipientTypeDetails": box.kind} for user, box in _all(run)]
+    rows = [
+        {"Name": user.name, "PrimarySmtpAddress": user.mail, "RecipientTypeDetails": box.kind}
+        for user, box in _all(run)
+    ]
     rows += [
-        {"Name": group["displayName"], "PrimarySmtpAddress": group["mail"], "RecipientTypeDetails": "MailUniversalDistributionGroup"}
+        {
+            "Name": group["displayName"],
+            "PrimarySmtpAddress": group["mail"],
+            "RecipientTypeDetails": "MailUniversalDistributionGroup",
+        }
         for group in run.tenant.groups
     ]
     if not run.has("Identity"):
@@ -164,7 +191,11 @@ def get_recipient(run: Run) -> Rows:
 
 
 def _all(run: Run) -> list[tuple[User, Mailbox]]:
-    return [(user, user.mailbox) for user in run.tenant.users.values() if user.mailbox is not None and user.licensed]
+    return [
+        (user, user.mailbox)
+        for user in run.tenant.users.values()
+        if user.mailbox is not None and user.licensed
+    ]
 
 
 @cmdlet("Get-InboxRule", READERS, "Mailbox Identity IncludeHidden")

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from practice.microsoft.exchange.call import ADMINISTRATORS, READERS, Rows, Run, cmdlet, failed, missing
+from practice.microsoft.exchange.call import (
+    ADMINISTRATORS,
+    READERS,
+    Rows,
+    Run,
+    cmdlet,
+    failed,
+    missing,
+)
 
 DEHYDRATED = (
     "The command you tried to run isn't currently allowed in your organization. "
@@ -26,7 +34,10 @@ def need_customization(run: Run) -> None:
     started = run.organization.customized_at
     wait = timedelta(seconds=run.world.settings.customization_s)
     if run.organization.dehydrated or (started is not None and run.world.now() - started < wait):
-        raise failed(DEHYDRATED, "Microsoft.Exchange.Configuration.Tasks.InvalidOperationInDehydratedContextException")
+        raise failed(
+            DEHYDRATED,
+            "Microsoft.Exchange.Configuration.Tasks.InvalidOperationInDehydratedContextException",
+        )
 
 
 @cmdlet("Get-OrganizationConfig", READERS)
@@ -51,7 +62,9 @@ def enable_organization_customization(run: Run) -> Rows:
     The flag changes at once; the effect comes later.
     """
     if not run.organization.dehydrated:
-        raise failed("This operation is not required. Organization is already enabled for customization.")
+        raise failed(
+            "This operation is not required. Organization is already enabled for customization."
+        )
     run.organization.dehydrated, run.organization.customized_at = False, run.world.now()
     run.note(run.tenant.domains[0], {"IsDehydrated": True}, {"IsDehydrated": False})
     return []
@@ -102,7 +115,11 @@ def _named(run: Run, rows: Rows) -> Rows:
     if not run.has("Identity"):
         return [dict(row) for row in rows]
     wanted = run.text("Identity").lower()
-    found = [dict(row) for row in rows if wanted in {str(row.get("Identity", "")).lower(), str(row.get("Name", "")).lower()}]
+    found = [
+        dict(row)
+        for row in rows
+        if wanted in {str(row.get("Identity", "")).lower(), str(row.get("Name", "")).lower()}
+    ]
     if not found:
         raise missing(run.text("Identity"))
     return found

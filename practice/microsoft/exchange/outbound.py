@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from practice.microsoft.exchange.call import READERS, SECURITY, Rows, Run, cmdlet, exists, failed, invalid, missing
+from practice.microsoft.exchange.call import (
+    READERS,
+    SECURITY,
+    Rows,
+    Run,
+    cmdlet,
+    exists,
+    failed,
+    invalid,
+    missing,
+)
 from practice.microsoft.exchange.organization import need_customization
 from practice.microsoft.world import new_id
 
@@ -12,18 +22,33 @@ Json = dict[str, Any]
 MODES: Final = {"on": "On", "off": "Off", "automatic": "Automatic"}
 BAD_LETTERS: Final = set('\\%&*+/={}|<>();:[],"?')
 NAME_LENGTH: Final = 64
-LIMITS: Final = ("RecipientLimitExternalPerHour", "RecipientLimitInternalPerHour", "RecipientLimitPerDay")
+LIMITS: Final = (
+    "RecipientLimitExternalPerHour",
+    "RecipientLimitInternalPerHour",
+    "RecipientLimitPerDay",
+)
 LISTS: Final = ("NotifyOutboundSpamRecipients", "BccSuspiciousOutboundAdditionalRecipients")
 FLAGS: Final = ("NotifyOutboundSpam", "BccSuspiciousOutboundMail")
 TEXTS: Final = ("ActionWhenThresholdReached", "AdminDisplayName")
 POLICY: Final = " ".join(("AutoForwardingMode", *LIMITS, *LISTS, *FLAGS, *TEXTS))
-WHO: Final = ("From", "FromMemberOf", "SenderDomainIs", "ExceptIfFrom", "ExceptIfFromMemberOf", "ExceptIfSenderDomainIs")
+WHO: Final = (
+    "From",
+    "FromMemberOf",
+    "SenderDomainIs",
+    "ExceptIfFrom",
+    "ExceptIfFromMemberOf",
+    "ExceptIfSenderDomainIs",
+)
 RULE: Final = " ".join((*WHO, "Priority", "Comments", "HostedOutboundSpamFilterPolicy"))
 
 
 def _find(rows: list[Json], name: str) -> Json:
     for row in rows:
-        if name.lower() in {str(row["Name"]).lower(), str(row["Identity"]).lower(), str(row.get("Guid", "")).lower()}:
+        if name.lower() in {
+            str(row["Name"]).lower(),
+            str(row["Identity"]).lower(),
+            str(row.get("Guid", "")).lower(),
+        }:
             return row
     raise missing(name)
 
@@ -40,7 +65,11 @@ def _name(run: Run, rows: list[Json]) -> str:
 
 
 def _shown(run: Run, rows: list[Json]) -> Rows:
-    return [dict(_find(rows, run.text("Identity")))] if run.has("Identity") else [dict(row) for row in rows]
+    return (
+        [dict(_find(rows, run.text("Identity")))]
+        if run.has("Identity")
+        else [dict(row) for row in rows]
+    )
 
 
 def _settings(run: Run) -> Json:
@@ -81,7 +110,11 @@ def new_policy(run: Run) -> Rows:
     need_customization(run)
     name = _name(run, run.organization.outbound_policies)
     default = next(row for row in run.organization.outbound_policies if row["IsDefault"])
-    made = default | {"Name": name, "Identity": name, "Guid": new_id(), "IsDefault": False, "Enabled": True} | _settings(run)
+    made = (
+        default
+        | {"Name": name, "Identity": name, "Guid": new_id(), "IsDefault": False, "Enabled": True}
+        | _settings(run)
+    )
     run.organization.outbound_policies.append(made)
     run.note(name, None, made)
     return [dict(made)]
@@ -113,7 +146,9 @@ def remove_policy(run: Run) -> Rows:
 @cmdlet("Get-HostedOutboundSpamFilterRule", READERS, "Identity State")
 def get_rule(run: Run) -> Rows:
     """Return the rules by priority."""
-    rows = _shown(run, sorted(run.organization.outbound_rules, key=lambda row: int(row["Priority"])))
+    rows = _shown(
+        run, sorted(run.organization.outbound_rules, key=lambda row: int(row["Priority"]))
+    )
     return [row for row in rows if not run.has("State") or row["State"] == run.value("State")]
 
 
@@ -130,9 +165,18 @@ def new_rule(run: Run) -> Rows:
     if not any(run.list_(item) for item in WHO[:3]):
         raise invalid("Specify at least one of From, FromMemberOf or SenderDomainIs.")
     enabled = run.flag("Enabled") if run.has("Enabled") else True
-    made: Json = {"Name": name, "Identity": name, "Guid": new_id(), "HostedOutboundSpamFilterPolicy": policy}
+    made: Json = {
+        "Name": name,
+        "Identity": name,
+        "Guid": new_id(),
+        "HostedOutboundSpamFilterPolicy": policy,
+    }
     made |= {item: run.list_(item) for item in WHO}
-    made |= {"State": "Enabled" if enabled else "Disabled", "Comments": run.value("Comments"), "Priority": len(rules)}
+    made |= {
+        "State": "Enabled" if enabled else "Disabled",
+        "Comments": run.value("Comments"),
+        "Priority": len(rules),
+    }
     rules.append(made)
     if run.has("Priority"):
         _move(run, made)
@@ -154,7 +198,9 @@ def _move(run: Run, rule: Json) -> None:
     rules = run.organization.outbound_rules
     place = _number(run, "Priority")
     if place >= len(rules):
-        raise failed(f"The priority {place} is not valid: it has to be between 0 and {len(rules) - 1}.")
+        raise failed(
+            f"The priority {place} is not valid: it has to be between 0 and {len(rules) - 1}."
+        )
     order = [row for row in sorted(rules, key=lambda row: int(row["Priority"])) if row is not rule]
     order.insert(place, rule)
     for number, row in enumerate(order):
@@ -182,7 +228,9 @@ def remove_rule(run: Run) -> Rows:
     need_customization(run)
     rule = _find(run.organization.outbound_rules, run.text("Identity"))
     run.organization.outbound_rules.remove(rule)
-    for number, row in enumerate(sorted(run.organization.outbound_rules, key=lambda row: int(row["Priority"]))):
+    for number, row in enumerate(
+        sorted(run.organization.outbound_rules, key=lambda row: int(row["Priority"]))
+    ):
         row["Priority"] = number
     run.note(rule["Name"], rule, None)
     return []
@@ -219,5 +267,8 @@ def get_blocked_sender_address(run: Run) -> Rows:
     held = [user.mail or user.upn for user in run.tenant.users.values() if user.restricted]
     if wanted and wanted not in {address.lower() for address in held}:
         raise missing(wanted)
-    rows = [{"SenderAddress": address, "Reason": "OutboundSpamLast24Hours=300;AntispamPhoneHome"} for address in held]
+    rows = [
+        {"SenderAddress": address, "Reason": "OutboundSpamLast24Hours=300;AntispamPhoneHome"}
+        for address in held
+    ]
     return [row for row in rows if wanted in {"", row["SenderAddress"].lower()}]

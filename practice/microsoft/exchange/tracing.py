@@ -12,7 +12,13 @@ from practice.microsoft.exchange.call import READERS, Rows, Run, cmdlet, invalid
 from practice.microsoft.world import stamp
 
 FILTERS: Final = "SenderAddress RecipientAddress StartDate EndDate MessageTraceId MessageId Status Subject SubjectFilterType ResultSize"
-STATUS: Final = {"delivered": "Delivered", "failed": "Failed", "pending": "Pending", "expanded": "Expanded", "quarantined": "Quarantined"}
+STATUS: Final = {
+    "delivered": "Delivered",
+    "failed": "Failed",
+    "pending": "Pending",
+    "expanded": "Expanded",
+    "quarantined": "Quarantined",
+}
 PAGE: Final = 1000
 SPAN: Final = timedelta(days=10)
 
@@ -23,7 +29,9 @@ def _moment(value: Any, usual: datetime) -> datetime:
     try:
         found = datetime.fromisoformat(str(value))
     except ValueError:
-        raise invalid(f'Cannot process argument transformation on a date parameter. Cannot convert value "{value}".') from None
+        raise invalid(
+            f'Cannot process argument transformation on a date parameter. Cannot convert value "{value}".'
+        ) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -34,7 +42,9 @@ def get_message_trace(run: Run) -> Rows:
     start = _moment(run.value("StartDate"), end - timedelta(hours=48))
     if start > end or end - start > SPAN + timedelta(minutes=1):
         raise invalid("Invalid StartDate value. The time range has to be 10 days or less.")
-    senders, recipients = ({item.lower() for item in run.list_(name)} for name in ("SenderAddress", "RecipientAddress"))
+    senders, recipients = (
+        {item.lower() for item in run.list_(name)} for name in ("SenderAddress", "RecipientAddress")
+    )
     trace_id, message_id = run.value("MessageTraceId"), run.value("MessageId")
     rows = [
         {
@@ -65,13 +75,21 @@ def _subject(run: Run, subject: str) -> bool:
     wanted = str(run.value("Subject") or "").lower()
     kind = str(run.value("SubjectFilterType") or "Contains").lower()
     seen = subject.lower()
-    return {"startswith": seen.startswith(wanted), "endswith": seen.endswith(wanted)}.get(kind, wanted in seen)
+    return {"startswith": seen.startswith(wanted), "endswith": seen.endswith(wanted)}.get(
+        kind, wanted in seen
+    )
 
 
-@cmdlet("Get-MessageTraceDetailV2", READERS, "MessageTraceId RecipientAddress StartDate EndDate SenderAddress MessageId")
+@cmdlet(
+    "Get-MessageTraceDetailV2",
+    READERS,
+    "MessageTraceId RecipientAddress StartDate EndDate SenderAddress MessageId",
+)
 def get_message_trace_detail(run: Run) -> Rows:
     """Return the events of one message for one recipient."""
-    row = run.world.traces.find(run.tenant.id, run.text("MessageTraceId"), run.text("RecipientAddress"))
+    row = run.world.traces.find(
+        run.tenant.id, run.text("MessageTraceId"), run.text("RecipientAddress")
+    )
     if row is None:
         raise missing(run.text("MessageTraceId"))
     return [

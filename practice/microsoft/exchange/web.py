@@ -55,8 +55,14 @@ class Caller:
             raise Refused(403)
         if not isinstance(parameters, dict):
             raise invalid("Parameters has to be an object.")
-        given = {name.lower(): value for name, value in parameters.items() if not name.startswith("@")}
-        strange = [name for name in parameters if not name.startswith("@") and name.lower() not in cmdlet.parameters]
+        given = {
+            name.lower(): value for name, value in parameters.items() if not name.startswith("@")
+        }
+        strange = [
+            name
+            for name in parameters
+            if not name.startswith("@") and name.lower() not in cmdlet.parameters
+        ]
         if strange:
             text = "Parameter set cannot be resolved using the specified named parameters. Invalid cmdlet parameters specified. "
             raise invalid(text + ", ".join(strange), UNKNOWN)
@@ -70,11 +76,15 @@ def blueprint(world: World, keys: Keys) -> Blueprint:
     def answer(version: str, tenant: str, rest: str) -> Response:
         with world.lock:
             try:
-                return _dispatch(_caller(world, keys, tenant), version.lower(), rest.lower().strip("/"))
+                return _dispatch(
+                    _caller(world, keys, tenant), version.lower(), rest.lower().strip("/")
+                )
             except Refused as refused:
                 return _refused(refused)
 
-    bp.add_url_rule("/adminapi/<version>/<tenant>/<path:rest>", "exchange", answer, methods=["GET", "POST"])
+    bp.add_url_rule(
+        "/adminapi/<version>/<tenant>/<path:rest>", "exchange", answer, methods=["GET", "POST"]
+    )
     return bp
 
 
@@ -82,13 +92,17 @@ def _dispatch(caller: Caller, version: str, path: str) -> Response:
     if version not in {"beta", "v1.0"}:
         abort(404)
     if path == "invokecommand" and request.method == "POST":
-        status, body = _invoke(caller, request.get_json(silent=True, force=True), request.args.get("$select", ""))
+        status, body = _invoke(
+            caller, request.get_json(silent=True, force=True), request.args.get("$select", "")
+        )
         return _json(status, body)
     if path == "$batch" and request.method == "POST":
         return _batch(caller)
     if path == "exomodulefile" and request.method == "GET":
         names = ",".join(sorted(cmdlet.name for cmdlet in CMDLETS.values() if caller.may(cmdlet)))
-        return _json(200, {"value": [{"exportedCmdlets": names, "version": request.args.get("Version", "")}]})
+        return _json(
+            200, {"value": [{"exportedCmdlets": names, "version": request.args.get("Version", "")}]}
+        )
     return abort(404)
 
 
@@ -104,7 +118,11 @@ def _caller(world: World, keys: Keys, tenant_name: str) -> Caller:
     except BadTokenError:
         raise Refused(401) from None
     granted = {*claims.get("scp", "").split(), *claims.get("roles", [])}
-    if kind.lower() != "bearer" or claims["aud"] not in AUDIENCES or not granted & {"Exchange.Manage", "Exchange.ManageAsApp"}:
+    if (
+        kind.lower() != "bearer"
+        or claims["aud"] not in AUDIENCES
+        or not granted & {"Exchange.Manage", "Exchange.ManageAsApp"}
+    ):
         raise Refused(401)
     tenant = world.tenant(tenant_name)
     if tenant is None or tenant.id != claims["tid"]:
@@ -122,7 +140,11 @@ def _invoke(caller: Caller, body: Any, select: str) -> tuple[int, Json]:
         return error.status, error.body()
     context = f"{caller.world.base_url}/adminapi/beta/{caller.tenant.id}/$metadata#Collection(Exchange.GenericHashTable)"
     warnings = {"adminapi.warnings@odata.type": "#Collection(String)", "@adminapi.warnings": []}
-    return 200, {"@odata.context": context, **warnings, "value": [_sidecars(_selected(row, select)) for row in rows]}
+    return 200, {
+        "@odata.context": context,
+        **warnings,
+        "value": [_sidecars(_selected(row, select)) for row in rows],
+    }
 
 
 def _selected(row: Json, select: str) -> Json:
@@ -153,7 +175,14 @@ def _batch(caller: Caller) -> Response:
             status, answer = _invoke(caller, item.get("body"), "")
         except Refused as refused:
             status, answer = refused.status, {}
-        answers.append({"id": item.get("id"), "status": status, "headers": {"Content-Type": "application/json"}, "body": answer})
+        answers.append(
+            {
+                "id": item.get("id"),
+                "status": status,
+                "headers": {"Content-Type": "application/json"},
+                "body": answer,
+            }
+        )
     return _json(200, {"responses": answers})
 
 
@@ -171,5 +200,10 @@ def _refused(refused: Refused) -> Response:
 
 def _numbered(response: Response) -> Response:
     number = new_id()
-    response.headers.update({"request-id": number, "client-request-id": request.headers.get("client-request-id") or number})
+    response.headers.update(
+        {
+            "request-id": number,
+            "client-request-id": request.headers.get("client-request-id") or number,
+        }
+    )
     return response

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any, Final
 
 from practice.microsoft.graph import odata, shapes
-from practice.microsoft.graph.call import APP_ROLES, APPS_READ, APPS_WRITE, Answer, Call, GraphError, absent, bad, denied, route
+from practice.microsoft.graph.call import (
+    APP_ROLES,
+    APPS_READ,
+    APPS_WRITE,
+    Answer,
+    Call,
+    GraphError,
+    absent,
+    bad,
+    denied,
+    route,
+)
 from practice.microsoft.world import first, stamp
 
 Json = dict[str, Any]
@@ -77,7 +88,9 @@ def may_write(call: Call, app: Json | None) -> None:
 def list_(call: Call) -> Answer:
     """Return the applications of the tenant."""
     found = odata.filtered(call, call.world.seen(call.tenant.applications), FILTERS)
-    return odata.listed(call, [odata.select(call, item, shapes.APPLICATION) for item in found], KIND)
+    return odata.listed(
+        call, [odata.select(call, item, shapes.APPLICATION) for item in found], KIND
+    )
 
 
 @route("POST", "/applications", APPS_WRITE)
@@ -109,7 +122,10 @@ def patch(call: Call, key: str) -> Answer:
         raise absent(wanted["uniqueName"])
     may_write(call, known)
     shapes.check_application(call.body)
-    if call.body.get("uniqueName", known["uniqueName"]) != known["uniqueName"] and known["uniqueName"]:
+    if (
+        call.body.get("uniqueName", known["uniqueName"]) != known["uniqueName"]
+        and known["uniqueName"]
+    ):
         raise bad("Property 'uniqueName' cannot be changed once it is set.")
     after = call.world.put(call.tenant.applications, shapes.merged(known, call.body))
     call.note("update_application", after["displayName"], known, after)
@@ -145,12 +161,21 @@ def _create(call: Call, body: Json) -> Answer:
     if not body.get("displayName"):
         raise bad("A value is required for property 'displayName' of resource 'Application'.")
     name = body.get("uniqueName")
-    if name and first([*call.tenant.applications.written(), *call.tenant.recycled], {"uniqueName": name}):
+    if name and first(
+        [*call.tenant.applications.written(), *call.tenant.recycled], {"uniqueName": name}
+    ):
         raise GraphError(
-            409, "Request_MultipleObjectsWithSameKeyValue", "Another object with the same value for property uniqueName already exists."
+            409,
+            "Request_MultipleObjectsWithSameKeyValue",
+            "Another object with the same value for property uniqueName already exists.",
         )
     made = shapes.merged(shapes.new_application(call.tenant, stamp(call.world.now())), body)
-    made |= {"createdByAppId": call.claims["appid"], "_owner": call.user.id if call.user else call.claims["oid"]}
+    made |= {
+        "createdByAppId": call.claims["appid"],
+        "_owner": call.user.id if call.user else call.claims["oid"],
+    }
     call.world.put(call.tenant.applications, made)
     call.note("create_application", made["displayName"], None, made)
-    return odata.single(call, {key: value for key, value in made.items() if not key.startswith("_")}, KIND, 201)
+    return odata.single(
+        call, {key: value for key, value in made.items() if not key.startswith("_")}, KIND, 201
+    )

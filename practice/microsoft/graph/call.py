@@ -17,9 +17,23 @@ Groups = tuple[frozenset[str], ...]
 class GraphError(Exception):
     """Error of Graph: its status, code and message."""
 
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None, *, detail: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: dict[str, str] | None = None,
+        *,
+        detail: str = "",
+    ) -> None:
         super().__init__(code)
-        self.status, self.code, self.message, self.headers, self.detail = status, code, message, headers or {}, detail
+        self.status, self.code, self.message, self.headers, self.detail = (
+            status,
+            code,
+            message,
+            headers or {},
+            detail,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +65,11 @@ class Call:
 
     def permissions(self) -> set[str]:
         """Return the delegated scopes, or the app roles of an app alone."""
-        return set(self.claims.get("scp", "").split()) if self.user else set(self.claims.get("roles", []))
+        return (
+            set(self.claims.get("scp", "").split())
+            if self.user
+            else set(self.claims.get("roles", []))
+        )
 
     def role(self, wanted: frozenset[str]) -> bool:
         """Return whether the person has one of these directory roles; an app alone needs none."""
@@ -112,7 +130,9 @@ def route(method: str, path: str, *groups: frozenset[str]) -> Callable[[Handler]
 
 def denied() -> NoReturn:
     """Raise Graph's 403."""
-    raise GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+    raise GraphError(
+        403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
+    )
 
 
 def absent(name: str) -> GraphError:
@@ -130,10 +150,16 @@ def bad(message: str) -> GraphError:
 
 
 DIRECTORY_READ: Final = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
-APPS_WRITE: Final = frozenset({"Application.ReadWrite.All", "Application.ReadWrite.OwnedBy", "Directory.ReadWrite.All"})
+APPS_WRITE: Final = frozenset(
+    {"Application.ReadWrite.All", "Application.ReadWrite.OwnedBy", "Directory.ReadWrite.All"}
+)
 APPS_READ: Final = frozenset({"Application.Read.All"}) | APPS_WRITE | DIRECTORY_READ
-GRANTS_WRITE: Final = frozenset({"DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"})
-GRANTS_READ: Final = frozenset({"DelegatedPermissionGrant.Read.All"}) | GRANTS_WRITE | DIRECTORY_READ
+GRANTS_WRITE: Final = frozenset(
+    {"DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"}
+)
+GRANTS_READ: Final = (
+    frozenset({"DelegatedPermissionGrant.Read.All"}) | GRANTS_WRITE | DIRECTORY_READ
+)
 ASSIGN: Final = frozenset({"AppRoleAssignment.ReadWrite.All"})
 POLICY_READ: Final = frozenset({"Policy.Read.All"})
 USERS_READ: Final = frozenset({"User.Read.All"}) | DIRECTORY_READ

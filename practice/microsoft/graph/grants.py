@@ -6,7 +6,18 @@ from typing import Any, Final
 
 from practice.microsoft import ids
 from practice.microsoft.graph import odata
-from practice.microsoft.graph.call import APPS_READ, ASSIGN, GRANTS_READ, GRANTS_WRITE, Answer, Call, GraphError, absent, bad, route
+from practice.microsoft.graph.call import (
+    APPS_READ,
+    ASSIGN,
+    GRANTS_READ,
+    GRANTS_WRITE,
+    Answer,
+    Call,
+    GraphError,
+    absent,
+    bad,
+    route,
+)
 from practice.microsoft.graph.principals import find
 from practice.microsoft.signin import consent
 from practice.microsoft.world import first, new_id
@@ -15,7 +26,15 @@ Json = dict[str, Any]
 GRANT: Final = frozenset({"clientId", "consentType", "principalId", "resourceId", "scope"})
 FILTERS: Final = dict.fromkeys(("clientId", "consentType", "principalId", "resourceId"), odata.EQ)
 ASSIGNMENT: Final = frozenset(
-    {"appRoleId", "createdDateTime", "principalDisplayName", "principalId", "principalType", "resourceDisplayName", "resourceId"}
+    {
+        "appRoleId",
+        "createdDateTime",
+        "principalDisplayName",
+        "principalId",
+        "principalType",
+        "resourceDisplayName",
+        "resourceId",
+    }
 )
 
 
@@ -23,15 +42,21 @@ ASSIGNMENT: Final = frozenset(
 def list_(call: Call) -> Answer:
     """Return the delegated grants of the tenant."""
     found = odata.filtered(call, call.world.seen(call.tenant.grants), FILTERS)
-    return odata.listed(call, [odata.select(call, item, GRANT) for item in found], "oauth2PermissionGrants")
+    return odata.listed(
+        call, [odata.select(call, item, GRANT) for item in found], "oauth2PermissionGrants"
+    )
 
 
 @route("GET", "/servicePrincipals{key}/oauth2PermissionGrants", GRANTS_READ)
 def of_client(call: Call, key: str) -> Answer:
     """Return the grants of one client."""
     client = find(call, key)
-    found = [item for item in call.world.seen(call.tenant.grants) if item["clientId"] == client["id"]]
-    return odata.listed(call, [odata.select(call, item, GRANT) for item in found], "oauth2PermissionGrants")
+    found = [
+        item for item in call.world.seen(call.tenant.grants) if item["clientId"] == client["id"]
+    ]
+    return odata.listed(
+        call, [odata.select(call, item, GRANT) for item in found], "oauth2PermissionGrants"
+    )
 
 
 @route("POST", "/oauth2PermissionGrants", GRANTS_WRITE)
@@ -41,7 +66,9 @@ def create(call: Call) -> Answer:
     made = _checked(call)
     key = {name: made[name] for name in ("clientId", "resourceId", "consentType", "principalId")}
     if first(call.tenant.grants.written(), key):
-        raise GraphError(409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists.")
+        raise GraphError(
+            409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists."
+        )
     call.world.put(call.tenant.grants, made)
     call.note("create_grant", made["scope"], None, made)
     return odata.single(call, made, "oauth2PermissionGrants", 201)
@@ -53,9 +80,13 @@ def _checked(call: Call) -> Json:
         raise bad(f"Invalid property '{name}'.")
     for name in ("clientId", "consentType", "resourceId"):
         if not body.get(name):
-            raise bad(f"A value is required for property '{name}' of resource 'OAuth2PermissionGrant'.")
+            raise bad(
+                f"A value is required for property '{name}' of resource 'OAuth2PermissionGrant'."
+            )
     if body["consentType"] not in {"AllPrincipals", "Principal"}:
-        raise bad("Invalid value specified for property 'consentType' of resource 'OAuth2PermissionGrant'.")
+        raise bad(
+            "Invalid value specified for property 'consentType' of resource 'OAuth2PermissionGrant'."
+        )
     principal = body.get("principalId")
     if (body["consentType"] == "Principal") != bool(principal):
         raise bad("principalId is required for consentType Principal, and only for it.")
@@ -64,7 +95,10 @@ def _checked(call: Call) -> Json:
             raise absent(body[name])
     if principal and principal not in call.tenant.users:
         raise absent(principal)
-    return {name: body.get(name) for name in GRANT} | {"id": new_id(), "scope": body.get("scope") or ""}
+    return {name: body.get(name) for name in GRANT} | {
+        "id": new_id(),
+        "scope": body.get("scope") or "",
+    }
 
 
 def _grant(call: Call, key: str) -> Json:
@@ -77,7 +111,9 @@ def _grant(call: Call, key: str) -> Json:
 @route("GET", "/oauth2PermissionGrants{key}", GRANTS_READ)
 def get(call: Call, key: str) -> Answer:
     """Return one grant."""
-    return odata.single(call, odata.select(call, _grant(call, key), GRANT), "oauth2PermissionGrants")
+    return odata.single(
+        call, odata.select(call, _grant(call, key), GRANT), "oauth2PermissionGrants"
+    )
 
 
 @route("PATCH", "/oauth2PermissionGrants{key}", GRANTS_WRITE)
@@ -116,7 +152,9 @@ def assigned_to(call: Call, key: str) -> Answer:
 
 def _assignments(call: Call, name: str, value: str) -> Answer:
     found = [item for item in call.world.seen(call.tenant.assignments) if item[name] == value]
-    return odata.listed(call, [odata.select(call, item, ASSIGNMENT) for item in found], "appRoleAssignments")
+    return odata.listed(
+        call, [odata.select(call, item, ASSIGNMENT) for item in found], "appRoleAssignments"
+    )
 
 
 @route("POST", "/servicePrincipals{key}/appRoleAssignments", ASSIGN, APPS_READ)
@@ -124,9 +162,13 @@ def _assignments(call: Call, name: str, value: str) -> Answer:
 def assign(call: Call, key: str) -> Answer:
     """Assign an app role of a resource to a client: admin consent to an application permission."""
     owner = find(call, key)
-    missing = [name for name in ("principalId", "resourceId", "appRoleId") if not call.body.get(name)]
+    missing = [
+        name for name in ("principalId", "resourceId", "appRoleId") if not call.body.get(name)
+    ]
     if missing:
-        raise bad(f"A value is required for property '{missing[0]}' of resource 'AppRoleAssignment'.")
+        raise bad(
+            f"A value is required for property '{missing[0]}' of resource 'AppRoleAssignment'."
+        )
     body = call.body
     if owner["id"] not in {body["principalId"], body["resourceId"]}:
         raise bad("The principal or the resource has to be the one in the address.")
@@ -134,13 +176,17 @@ def assign(call: Call, key: str) -> Answer:
     resource = call.world.find(call.tenant.principals, id=body["resourceId"])
     if client is None or resource is None:
         raise bad("Not a valid reference update.")
-    call.need_role(ids.GRAPH_ROLE_CONSENTERS if resource["appId"] == ids.GRAPH_APP else ids.CONSENTERS)
+    call.need_role(
+        ids.GRAPH_ROLE_CONSENTERS if resource["appId"] == ids.GRAPH_APP else ids.CONSENTERS
+    )
     if not any(role["id"] == body["appRoleId"] for role in resource["appRoles"]):
         raise bad("Permission being assigned was not found on application.")
     same = {name: body[name] for name in ("principalId", "resourceId", "appRoleId")}
     if first(call.tenant.assignments.written(), same):
         raise bad("Permission being assigned already exists on the object.")
-    made = call.world.put(call.tenant.assignments, consent.assignment(call.world, client, resource, body["appRoleId"]))
+    made = call.world.put(
+        call.tenant.assignments, consent.assignment(call.world, client, resource, body["appRoleId"])
+    )
     call.note("assign_role", client["displayName"], None, made)
     return odata.single(call, made, "appRoleAssignments", 201)
 

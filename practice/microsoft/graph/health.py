@@ -12,7 +12,11 @@ from practice.microsoft.graph.call import Answer, Call, route
 
 Json = dict[str, Any]
 READ: Final = frozenset({"ServiceHealth.Read.All"})
-SERVICES: Final = {"Exchange Online": "Exchange", "Microsoft Entra": "Entra", "Microsoft 365 suite": "OSDPPlatform"}
+SERVICES: Final = {
+    "Exchange Online": "Exchange",
+    "Microsoft Entra": "Entra",
+    "Microsoft 365 suite": "OSDPPlatform",
+}
 OLD: Final[Json] = {
     "startDateTime": "2020-11-04T00:00:00Z",
     "endDateTime": "2020-11-20T17:00:00Z",
@@ -42,12 +46,22 @@ def overviews(call: Call) -> Answer:
     The issues always include an old one and an advisory.
     """
     issues = [OLD, ADVISORY, *call.tenant.service_issues]
-    rows = [_row(name, number, [issue for issue in issues if issue["service"] == name]) for name, number in SERVICES.items()]
+    rows = [
+        _row(name, number, [issue for issue in issues if issue["service"] == name])
+        for name, number in SERVICES.items()
+    ]
     if "issues" not in call.query.get("$expand", ""):
         rows = [{key: value for key, value in row.items() if key != "issues"} for row in rows]
     return odata.listed(call, rows, "admin/serviceAnnouncement/healthOverviews")
 
 
 def _row(name: str, number: str, issues: list[Json]) -> Json:
-    hurt = any(not issue["isResolved"] and issue["classification"] == "incident" for issue in issues)
-    return {"service": name, "status": "serviceInterruption" if hurt else "serviceOperational", "id": number, "issues": issues}
+    hurt = any(
+        not issue["isResolved"] and issue["classification"] == "incident" for issue in issues
+    )
+    return {
+        "service": name,
+        "status": "serviceInterruption" if hurt else "serviceOperational",
+        "id": number,
+        "issues": issues,
+    }

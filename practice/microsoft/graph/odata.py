@@ -13,9 +13,16 @@ from practice.microsoft.graph.call import Answer, Call, GraphError, bad
 
 Json = dict[str, Any]
 VALUE: Final = r"(?:'(?P<text>(?:[^']|'')*)'|(?P<bare>[^\s()']+))"
-COMPARISON: Final = re.compile(rf"(?P<name>[\w/]+)\s+(?P<op>eq|ne|ge|gt|le|lt)\s+{VALUE}", re.IGNORECASE)
-FUNCTION: Final = re.compile(rf"(?P<op>contains|startswith|endswith)\s*\(\s*(?P<name>[\w/]+)\s*,\s*{VALUE}\s*\)", re.IGNORECASE)
-LAMBDA: Final = re.compile(rf"(?P<name>[\w/]+)/(?P<op>any)\s*\(\s*(\w+)\s*:\s*\3\s+eq\s+{VALUE}\s*\)", re.IGNORECASE)
+COMPARISON: Final = re.compile(
+    rf"(?P<name>[\w/]+)\s+(?P<op>eq|ne|ge|gt|le|lt)\s+{VALUE}", re.IGNORECASE
+)
+FUNCTION: Final = re.compile(
+    rf"(?P<op>contains|startswith|endswith)\s*\(\s*(?P<name>[\w/]+)\s*,\s*{VALUE}\s*\)",
+    re.IGNORECASE,
+)
+LAMBDA: Final = re.compile(
+    rf"(?P<name>[\w/]+)/(?P<op>any)\s*\(\s*(\w+)\s*:\s*\3\s+eq\s+{VALUE}\s*\)", re.IGNORECASE
+)
 JOINT: Final = re.compile(r"\s+(and|or)\s+|\s*$()", re.IGNORECASE)
 ORDERED: Final = frozenset({"ge", "gt", "le", "lt"})
 PAGE: Final = 100
@@ -49,7 +56,13 @@ def _member(value: Any, part: str) -> Any:
 
 
 def _text(seen: Any, op: str, wanted: str) -> bool:
-    text = ("true" if seen else "false") if isinstance(seen, bool) else "null" if seen is None else str(seen).lower()
+    text = (
+        ("true" if seen else "false")
+        if isinstance(seen, bool)
+        else "null"
+        if seen is None
+        else str(seen).lower()
+    )
     tests = {"eq": text == wanted, "ne": text != wanted, "contains": wanted in text}
     return tests.get(op, text.startswith(wanted) if op == "startswith" else text.endswith(wanted))
 
@@ -68,7 +81,9 @@ def moment(text: str) -> datetime:
     try:
         value = datetime.fromisoformat(text)
     except ValueError:
-        raise GraphError(400, "BadRequest", f"Invalid filter clause: '{text}' is not a DateTimeOffset.") from None
+        raise GraphError(
+            400, "BadRequest", f"Invalid filter clause: '{text}' is not a DateTimeOffset."
+        ) from None
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
@@ -81,10 +96,16 @@ def conditions(text: str, allowed: Mapping[str, frozenset[str]]) -> list[list[Co
     found: list[list[Condition]] = [[]]
     at, text = 0, text.strip()
     while at < len(text):
-        match = next((hit for form in (FUNCTION, LAMBDA, COMPARISON) if (hit := form.match(text, at))), None)
+        match = next(
+            (hit for form in (FUNCTION, LAMBDA, COMPARISON) if (hit := form.match(text, at))), None
+        )
         joint = JOINT.match(text, match.end()) if match else None
         if match is None or joint is None:
-            raise GraphError(400, "BadRequest", f"Invalid filter clause: syntax error at position {at} in '{text}'.")
+            raise GraphError(
+                400,
+                "BadRequest",
+                f"Invalid filter clause: syntax error at position {at} in '{text}'.",
+            )
         value = match["bare"] if match["text"] is None else match["text"].replace("''", "'")
         found[-1].append(_allowed(Condition(match["name"], match["op"].lower(), value), allowed))
         at = joint.end()
@@ -102,18 +123,24 @@ def _allowed(condition: Condition, allowed: Mapping[str, frozenset[str]]) -> Con
     operators = {name.lower(): values for name, values in allowed.items()}
     if condition.op not in operators.get(condition.name.lower(), frozenset()):
         raise GraphError(
-            400, "Request_UnsupportedQuery", f"Unsupported or invalid query filter clause specified for property '{condition.name}'."
+            400,
+            "Request_UnsupportedQuery",
+            f"Unsupported or invalid query filter clause specified for property '{condition.name}'.",
         )
     return condition
 
 
-def filtered(call: Call, items: Iterable[Json], allowed: Mapping[str, frozenset[str]]) -> list[Json]:
+def filtered(
+    call: Call, items: Iterable[Json], allowed: Mapping[str, frozenset[str]]
+) -> list[Json]:
     """Return the objects that meet ``$filter``."""
     wanted = conditions(call.query.get("$filter", ""), allowed)
     return [item for item in items if meets(wanted, item)]
 
 
-def select(call: Call, item: Json, known: frozenset[str], usual: frozenset[str] | None = None) -> Json:
+def select(
+    call: Call, item: Json, known: frozenset[str], usual: frozenset[str] | None = None
+) -> Json:
     """Return the properties of ``$select``, or the default ones.
 
     Raises:
@@ -122,12 +149,20 @@ def select(call: Call, item: Json, known: frozenset[str], usual: frozenset[str] 
     public = {key: value for key, value in item.items() if not key.startswith("_")}
     text = call.query.get("$select", "")
     if not text:
-        return public if usual is None else {key: value for key, value in public.items() if key in usual}
+        return (
+            public
+            if usual is None
+            else {key: value for key, value in public.items() if key in usual}
+        )
     names = {name.strip().lower() for name in text.split(",")}
     lowered = {name.lower(): name for name in known | {"id"}}
     for name in sorted(names - set(lowered)):
         raise bad(f"Could not find a property named '{name}'.")
-    return {lowered[name]: public.get(lowered[name]) for name in sorted(names | {"id"}) if name in names or name == "id"}
+    return {
+        lowered[name]: public.get(lowered[name])
+        for name in sorted(names | {"id"})
+        if name in names or name == "id"
+    }
 
 
 def listed(call: Call, items: list[Json], kind: str, most: int = MOST, usual: int = PAGE) -> Answer:
@@ -137,7 +172,9 @@ def listed(call: Call, items: list[Json], kind: str, most: int = MOST, usual: in
     if call.query.get("$count", "").lower() == "true":
         body["@odata.count"] = len(items)
     if len(items) > start + size:
-        body["@odata.nextLink"] = f"{call.url}?{urlencode({**call.query, '$skiptoken': start + size})}"
+        body["@odata.nextLink"] = (
+            f"{call.url}?{urlencode({**call.query, '$skiptoken': start + size})}"
+        )
     return Answer(200, body | {"value": items[start : start + size]})
 
 
@@ -154,7 +191,9 @@ def root(call: Call) -> str:
 def _number(call: Call, name: str, usual: int, most: int, least: int = 1) -> int:
     text = call.query.get(name, str(usual))
     if not text.isdecimal() or not least <= int(text) <= most:
-        raise bad(f"Invalid value specified for query option '{name}'. The allowed range is {least} to {most}.")
+        raise bad(
+            f"Invalid value specified for query option '{name}'. The allowed range is {least} to {most}."
+        )
     return int(text)
 
 

@@ -51,9 +51,18 @@ def add(call: Call, key: str) -> Answer:
     }
     call.world.secrets[made["keyId"]] = text
     call.world.told.append(text)
-    call.world.put(call.tenant.applications, app | {"passwordCredentials": [*app["passwordCredentials"], made]})
+    call.world.put(
+        call.tenant.applications, app | {"passwordCredentials": [*app["passwordCredentials"], made]}
+    )
     call.note("add_password", app["displayName"], None, made)
-    return Answer(200, {"@odata.context": f"{odata.root(call)}/$metadata#microsoft.graph.passwordCredential", **made, "secretText": text})
+    return Answer(
+        200,
+        {
+            "@odata.context": f"{odata.root(call)}/$metadata#microsoft.graph.passwordCredential",
+            **made,
+            "secretText": text,
+        },
+    )
 
 
 @route("POST", "/applications{key}/removePassword", APPS_WRITE)
@@ -88,10 +97,18 @@ def _policy(call: Call, life: timedelta) -> None:
         if rule.get("state", "enabled") != "enabled":
             continue
         if rule.get("restrictionType") == "passwordAddition":
-            raise GraphError(400, "CredentialTypeNotAllowedAsPerAppPolicy", "Credential type not allowed as per assigned policy")
-        if rule.get("restrictionType") == "passwordLifetime" and life > _longest(rule.get("maxLifetime", "")):
             raise GraphError(
-                400, "CredentialInvalidLifetimeAsPerAppPolicy", "Credential lifetime exceeds the max value allowed as per assigned policy"
+                400,
+                "CredentialTypeNotAllowedAsPerAppPolicy",
+                "Credential type not allowed as per assigned policy",
+            )
+        if rule.get("restrictionType") == "passwordLifetime" and life > _longest(
+            rule.get("maxLifetime", "")
+        ):
+            raise GraphError(
+                400,
+                "CredentialInvalidLifetimeAsPerAppPolicy",
+                "Credential lifetime exceeds the max value allowed as per assigned policy",
             )
 
 

@@ -58,7 +58,12 @@ FILTERS: Final = {
 
 def user_json(user: User) -> Json:
     """Return a user as Graph represents it."""
-    plan = {"assignedDateTime": stamp(LONG_AGO), "capabilityStatus": "Enabled", "service": "exchange", "servicePlanId": new_id()}
+    plan = {
+        "assignedDateTime": stamp(LONG_AGO),
+        "capabilityStatus": "Enabled",
+        "service": "exchange",
+        "servicePlanId": new_id(),
+    }
     aliases = [f"smtp:{address}" for address in user.aliases]
     return {
         "id": user.id,
@@ -134,17 +139,26 @@ def me(call: Call) -> Answer:
 @route("GET", "/me/memberOf/microsoft.graph.directoryRole", PERSON)
 def my_roles(call: Call) -> Answer:
     """Return the directory roles of the signed-in person."""
-    roles = [{"id": new_id(), "roleTemplateId": role, "displayName": ids.ROLE_NAMES.get(role, role)} for role in sorted(_me(call).roles)]
+    roles = [
+        {"id": new_id(), "roleTemplateId": role, "displayName": ids.ROLE_NAMES.get(role, role)}
+        for role in sorted(_me(call).roles)
+    ]
     return odata.listed(call, roles, "directoryRoles")
 
 
-@route("GET", "/users{key}/mailFolders/inbox/messageRules", frozenset({"MailboxSettings.Read", "MailboxSettings.ReadWrite"}))
+@route(
+    "GET",
+    "/users{key}/mailFolders/inbox/messageRules",
+    frozenset({"MailboxSettings.Read", "MailboxSettings.ReadWrite"}),
+)
 def message_rules(call: Call, key: str) -> Answer:
     """Return the inbox rules of the caller's own mailbox; a delegated token reaches no other mailbox."""
     found = find(call, key)
     if found is not call.user:
         raise absent(found.upn)
-    return odata.listed(call, list(found.mailbox.inbox_rules if found.mailbox else []), "messageRules")
+    return odata.listed(
+        call, list(found.mailbox.inbox_rules if found.mailbox else []), "messageRules"
+    )
 
 
 @route("GET", "/users{key}/transitiveMemberOf", USERS_READ)
@@ -152,9 +166,15 @@ def message_rules(call: Call, key: str) -> Answer:
 def groups_of(call: Call, key: str) -> Answer:
     """Return the groups of a user."""
     found = find(call, key)
-    mine = [group for group in call.tenant.groups if any(found.known_as(member) for member in group["members"])]
+    mine = [
+        group
+        for group in call.tenant.groups
+        if any(found.known_as(member) for member in group["members"])
+    ]
     return odata.listed(call, [_group(group) for group in mine], "directoryObjects")
 
 
 def _group(group: Json) -> Json:
-    return {name: value for name, value in group.items() if name != "members"} | {"@odata.type": "#microsoft.graph.group"}
+    return {name: value for name, value in group.items() if name != "members"} | {
+        "@odata.type": "#microsoft.graph.group"
+    }

@@ -54,7 +54,9 @@ def authorization(call: Call) -> Answer:
         "blockMsolPowerShell": False,
         "defaultUserRolePermissions": permissions,
     }
-    return odata.single(call, odata.select(call, item, AUTHORIZATION), "policies/authorizationPolicy")
+    return odata.single(
+        call, odata.select(call, item, AUTHORIZATION), "policies/authorizationPolicy"
+    )
 
 
 @route("GET", "/policies/identitySecurityDefaultsEnforcementPolicy", POLICY_READ)
@@ -67,7 +69,9 @@ def security_defaults(call: Call) -> Answer:
         "isEnabled": call.tenant.policies.security_defaults,
     }
     known = frozenset(item)
-    return odata.single(call, odata.select(call, item, known), "policies/identitySecurityDefaultsEnforcementPolicy")
+    return odata.single(
+        call, odata.select(call, item, known), "policies/identitySecurityDefaultsEnforcementPolicy"
+    )
 
 
 @route("GET", "/policies/defaultAppManagementPolicy", POLICY_READ)
@@ -81,13 +85,19 @@ def app_management(call: Call) -> Answer:
         "applicationRestrictions": {"passwordCredentials": [], "keyCredentials": []},
         "servicePrincipalRestrictions": {"passwordCredentials": [], "keyCredentials": []},
     } | call.tenant.policies.app_management
-    return odata.single(call, odata.select(call, item, frozenset(item)), "policies/defaultAppManagementPolicy")
+    return odata.single(
+        call, odata.select(call, item, frozenset(item)), "policies/defaultAppManagementPolicy"
+    )
 
 
 @route("GET", "/policies/permissionGrantPolicies", POLICY_READ)
 def grant_policies(call: Call) -> Answer:
     """Return Microsoft's built-in consent policies."""
-    return odata.listed(call, [{"id": name, "displayName": name, "description": ""} for name in BUILT_IN], "permissionGrantPolicies")
+    return odata.listed(
+        call,
+        [{"id": name, "displayName": name, "description": ""} for name in BUILT_IN],
+        "permissionGrantPolicies",
+    )
 
 
 @route("GET", "/policies/permissionGrantPolicies{key}/includes", POLICY_READ)
@@ -95,7 +105,11 @@ def includes(call: Call, key: str) -> Answer:
     """Return the permissions that a consent policy includes."""
     name = _policy(key)
     low = "low" if name == BUILT_IN[2] else "all"
-    return odata.listed(call, [{"id": new_id(), "permissionType": "delegated", "permissionClassification": low}], "conditionSets")
+    return odata.listed(
+        call,
+        [{"id": new_id(), "permissionType": "delegated", "permissionClassification": low}],
+        "conditionSets",
+    )
 
 
 @route("GET", "/policies/permissionGrantPolicies{key}/excludes", POLICY_READ)
@@ -108,7 +122,12 @@ def excludes(call: Call, key: str) -> Answer:
         return odata.listed(call, [], "conditionSets")
     exposed = call.world.catalogue.scopes[ids.EXCHANGE_APP]
     permissions = [item["id"] for item in exposed if item["value"] in EXCLUDED]
-    row = {"id": new_id(), "permissionType": "delegated", "resourceApplication": ids.EXCHANGE_APP, "permissions": permissions}
+    row = {
+        "id": new_id(),
+        "permissionType": "delegated",
+        "resourceApplication": ids.EXCHANGE_APP,
+        "permissions": permissions,
+    }
     return odata.listed(call, [row, *call.tenant.policies.consent_excludes], "conditionSets")
 
 
@@ -119,7 +138,11 @@ def _policy(key: str) -> str:
     return name
 
 
-@route("GET", "/identity/conditionalAccess/policies", POLICY_READ | frozenset({"Policy.Read.ConditionalAccess"}))
+@route(
+    "GET",
+    "/identity/conditionalAccess/policies",
+    POLICY_READ | frozenset({"Policy.Read.ConditionalAccess"}),
+)
 def conditional_access(call: Call) -> Answer:
     """Return the Conditional Access policies."""
     limits.admit(call, limits.CONDITIONAL_ACCESS)

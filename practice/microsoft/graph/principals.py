@@ -10,7 +10,16 @@ from typing import Any, Final
 from practice.microsoft import ids
 from practice.microsoft.graph import odata, shapes
 from practice.microsoft.graph.applications import drop_principal, key_of, may_write
-from practice.microsoft.graph.call import APPS_READ, APPS_WRITE, Answer, Call, GraphError, absent, bad, route
+from practice.microsoft.graph.call import (
+    APPS_READ,
+    APPS_WRITE,
+    Answer,
+    Call,
+    GraphError,
+    absent,
+    bad,
+    route,
+)
 from practice.microsoft.seed import resource_principal, service_principal
 from practice.microsoft.world import first
 
@@ -78,7 +87,11 @@ def patch(call: Call, key: str) -> Answer:
     if known is None:
         raise absent(wanted["appId"])
     may_write(call, {"_owner": known.get("_owner")})
-    shapes.check_names({name: value for name, value in call.body.items() if name != "appId"}, shapes.PRINCIPAL_WRITABLE, "ServicePrincipal")
+    shapes.check_names(
+        {name: value for name, value in call.body.items() if name != "appId"},
+        shapes.PRINCIPAL_WRITABLE,
+        "ServicePrincipal",
+    )
     after = call.world.put(call.tenant.principals, shapes.merged(known, call.body))
     call.note("update_service_principal", after["displayName"], known, after)
     return Answer(204)
@@ -99,14 +112,16 @@ def _create(call: Call, body: Json) -> Answer:
     app_id = str(body["appId"]).lower()
     made = shapes.merged(_backed(call, app_id), body)
     if first(call.tenant.principals.written(), {"appId": app_id}):
-        text = (
-            f"The service principal cannot be created, updated, or restored because the service principal name {app_id} is already in use."
-        )
+        text = f"The service principal cannot be created, updated, or restored because the service principal name {app_id} is already in use."
         raise GraphError(409, "Request_MultipleObjectsWithSameKeyValue", text)
     made["_owner"] = call.user.id if call.user else call.claims["oid"]
     call.world.put(call.tenant.principals, made)
-    call.note("create_service_principal", made["displayName"], None, {"id": made["id"], "appId": app_id})
-    return odata.single(call, {key: value for key, value in made.items() if not key.startswith("_")}, KIND, 201)
+    call.note(
+        "create_service_principal", made["displayName"], None, {"id": made["id"], "appId": app_id}
+    )
+    return odata.single(
+        call, {key: value for key, value in made.items() if not key.startswith("_")}, KIND, 201
+    )
 
 
 def _backed(call: Call, app_id: str) -> Json:
@@ -119,10 +134,16 @@ def _backed(call: Call, app_id: str) -> Json:
         may_write(call, {})
         return resource_principal(call.world, app_id, MICROSOFTS[app_id])
     found = call.world.application(app_id)
-    if found is None or (found[0].id != call.tenant.id and found[1].get("signInAudience") == "AzureADMyOrg"):
+    if found is None or (
+        found[0].id != call.tenant.id and found[1].get("signInAudience") == "AzureADMyOrg"
+    ):
         text = f"The appId '{app_id}' of the service principal does not reference a valid application object."
         raise GraphError(400, "Request_BadRequest", text, detail="NoBackingApplicationObject")
     home, app = found
     may_write(call, {"_owner": app.get("_owner")})
-    kept = {"appOwnerOrganizationId": home.id, "signInAudience": app.get("signInAudience"), "replyUrls": app["web"]["redirectUris"]}
+    kept = {
+        "appOwnerOrganizationId": home.id,
+        "signInAudience": app.get("signInAudience"),
+        "replyUrls": app["web"]["redirectUris"],
+    }
     return service_principal(app_id, app["displayName"]) | kept

@@ -11,7 +11,14 @@ from practice.microsoft.world import Tenant, new_id
 
 Json = dict[str, Any]
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
-AUDIENCES: Final = frozenset({"AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"})
+AUDIENCES: Final = frozenset(
+    {
+        "AzureADMyOrg",
+        "AzureADMultipleOrgs",
+        "AzureADandPersonalMicrosoftAccount",
+        "PersonalMicrosoftAccount",
+    }
+)
 GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 NAME_LENGTH: Final = 256
 
@@ -50,12 +57,19 @@ def new_application(tenant: Tenant, created: str) -> Json:
         "appRoles": [],
         "keyCredentials": [],
         "passwordCredentials": [],
-        "api": {"oauth2PermissionScopes": [], "preAuthorizedApplications": [], "knownClientApplications": []},
+        "api": {
+            "oauth2PermissionScopes": [],
+            "preAuthorizedApplications": [],
+            "knownClientApplications": [],
+        },
         "web": {
             "homePageUrl": None,
             "logoutUrl": None,
             "redirectUris": [],
-            "implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False},
+            "implicitGrantSettings": {
+                "enableAccessTokenIssuance": False,
+                "enableIdTokenIssuance": False,
+            },
         },
         "spa": {"redirectUris": []},
         "publicClient": {"redirectUris": []},
@@ -72,10 +86,14 @@ def check_application(body: Json) -> None:
         GraphError: with status 400 for unknown or read-only properties, wrong redirect URIs and malformed IDs.
     """
     check_names(body, WRITABLE, "Application")
-    if "displayName" in body and not (isinstance(body["displayName"], str) and 0 < len(body["displayName"]) <= NAME_LENGTH):
+    if "displayName" in body and not (
+        isinstance(body["displayName"], str) and 0 < len(body["displayName"]) <= NAME_LENGTH
+    ):
         raise bad("Invalid value specified for property 'displayName' of resource 'Application'.")
     if body.get("signInAudience", "AzureADMyOrg") not in AUDIENCES:
-        raise bad("Invalid value specified for property 'signInAudience' of resource 'Application'.")
+        raise bad(
+            "Invalid value specified for property 'signInAudience' of resource 'Application'."
+        )
     for platform in ("web", "spa", "publicClient"):
         check_redirects(body.get(platform) or {})
     check_access(body.get("requiredResourceAccess", []))
@@ -89,9 +107,13 @@ def check_names(body: Json, writable: frozenset[str], kind: str) -> None:
     """
     for name in body:
         if name == "passwordCredentials":
-            raise bad("Setting passwordCredentials is not supported. Use addPassword and removePassword.")
+            raise bad(
+                "Setting passwordCredentials is not supported. Use addPassword and removePassword."
+            )
         if name not in writable and not name.startswith("@odata."):
-            raise bad(f"Invalid property '{name}' for resource '{kind}': it does not exist or is read-only.")
+            raise bad(
+                f"Invalid property '{name}' for resource '{kind}': it does not exist or is read-only."
+            )
 
 
 def check_redirects(platform: Json) -> None:
@@ -106,8 +128,14 @@ def check_redirects(platform: Json) -> None:
     for uri in uris:
         parts = urlsplit(str(uri))
         plain = parts.scheme == "http" and parts.hostname in LOOPBACK
-        if not (parts.hostname and (parts.scheme == "https" or plain)) or parts.fragment or "*" in str(uri):
-            raise bad(f"Reply URL '{uri}' is not valid: only https, or http on localhost, without wildcard or fragment.")
+        if (
+            not (parts.hostname and (parts.scheme == "https" or plain))
+            or parts.fragment
+            or "*" in str(uri)
+        ):
+            raise bad(
+                f"Reply URL '{uri}' is not valid: only https, or http on localhost, without wildcard or fragment."
+            )
 
 
 def check_access(entries: Any) -> None:
@@ -117,13 +145,19 @@ def check_access(entries: Any) -> None:
         GraphError: with status 400 otherwise.
     """
     if not isinstance(entries, list):
-        raise bad("Invalid value specified for property 'requiredResourceAccess' of resource 'Application'.")
+        raise bad(
+            "Invalid value specified for property 'requiredResourceAccess' of resource 'Application'."
+        )
     for entry in entries:
         for item in entry.get("resourceAccess", []):
             if not GUID.fullmatch(str(item.get("id"))) or item.get("type") not in {"Scope", "Role"}:
-                raise bad("Invalid value specified for property 'resourceAccess' of resource 'RequiredResourceAccess'.")
+                raise bad(
+                    "Invalid value specified for property 'resourceAccess' of resource 'RequiredResourceAccess'."
+                )
         if not GUID.fullmatch(str(entry.get("resourceAppId"))):
-            raise bad("Invalid value specified for property 'resourceAppId' of resource 'RequiredResourceAccess'.")
+            raise bad(
+                "Invalid value specified for property 'resourceAppId' of resource 'RequiredResourceAccess'."
+            )
 
 
 def merged(old: Json, body: Json) -> Json:
@@ -135,5 +169,9 @@ def merged(old: Json, body: Json) -> Json:
     for name, value in body.items():
         if name.startswith("@odata."):
             continue
-        result[name] = merged(old[name], value) if isinstance(value, dict) and isinstance(old.get(name), dict) else value
+        result[name] = (
+            merged(old[name], value)
+            if isinstance(value, dict) and isinstance(old.get(name), dict)
+            else value
+        )
     return result

@@ -6,19 +6,37 @@ from typing import Any, Final
 
 from practice.microsoft import ids
 from practice.microsoft.graph import limits, odata
-from practice.microsoft.graph.call import DIRECTORY_READ, PERSON, ROLES_READ, Answer, Call, absent, route
+from practice.microsoft.graph.call import (
+    DIRECTORY_READ,
+    PERSON,
+    ROLES_READ,
+    Answer,
+    Call,
+    absent,
+    route,
+)
 from practice.microsoft.world import Tenant
 
 Json = dict[str, Any]
 ORGANIZATION: Final = frozenset(
-    {"id", "displayName", "countryLetterCode", "tenantType", "verifiedDomains", "createdDateTime", "assignedPlans"}
+    {
+        "id",
+        "displayName",
+        "countryLetterCode",
+        "tenantType",
+        "verifiedDomains",
+        "createdDateTime",
+        "assignedPlans",
+    }
 )
 
 
 @route("GET", "/organization", PERSON | frozenset({"Organization.Read.All"}))
 def organization(call: Call) -> Answer:
     """Return the tenant and its verified domains."""
-    return odata.listed(call, [odata.select(call, _organization(call.tenant), ORGANIZATION)], "organization")
+    return odata.listed(
+        call, [odata.select(call, _organization(call.tenant), ORGANIZATION)], "organization"
+    )
 
 
 @route("GET", "/organization{key}", PERSON | frozenset({"Organization.Read.All"}))
@@ -26,7 +44,9 @@ def organization_by_id(call: Call, key: str) -> Answer:
     """Return the tenant by its ID."""
     if key.strip("/()'").lower() != call.tenant.id:
         raise absent(key.strip("/()'"))
-    return odata.single(call, odata.select(call, _organization(call.tenant), ORGANIZATION), "organization")
+    return odata.single(
+        call, odata.select(call, _organization(call.tenant), ORGANIZATION), "organization"
+    )
 
 
 def _organization(tenant: Tenant) -> Json:
@@ -40,13 +60,21 @@ def _organization(tenant: Tenant) -> Json:
         }
         for name in tenant.domains
     ]
-    return {"id": tenant.id, "displayName": tenant.name, "countryLetterCode": "DE", "tenantType": "AAD", "verifiedDomains": domains}
+    return {
+        "id": tenant.id,
+        "displayName": tenant.name,
+        "countryLetterCode": "DE",
+        "tenantType": "AAD",
+        "verifiedDomains": domains,
+    }
 
 
 @route("GET", "/domains", DIRECTORY_READ | frozenset({"Domain.Read.All"}))
 def domains(call: Call) -> Answer:
     """Return the domains of the tenant."""
-    return odata.listed(call, [_domain(call.tenant, name) for name in call.tenant.domains], "domains")
+    return odata.listed(
+        call, [_domain(call.tenant, name) for name in call.tenant.domains], "domains"
+    )
 
 
 @route("GET", "/domains{key}", DIRECTORY_READ | frozenset({"Domain.Read.All"}))
@@ -76,14 +104,22 @@ def _domain(tenant: Tenant, name: str) -> Json:
 def sign_ins(call: Call) -> Answer:
     """Return the interactive sign-ins, without their event type; v1.0 does not list other sign-ins."""
     rows = [row for row in reversed(call.tenant.sign_ins) if row["isInteractive"]]
-    return _sign_ins(call, [{name: value for name, value in row.items() if name != "signInEventTypes"} for row in rows])
+    return _sign_ins(
+        call,
+        [
+            {name: value for name, value in row.items() if name != "signInEventTypes"}
+            for row in rows
+        ],
+    )
 
 
 @route("GET", "/beta/auditLogs/signIns", frozenset({"AuditLog.Read.All"}), DIRECTORY_READ)
 def all_sign_ins(call: Call) -> Answer:
     """Return the sign-ins of every type that ``signInEventTypes`` asks for, or the interactive ones."""
     asked = "signineventtypes" in call.query.get("$filter", "").lower()
-    return _sign_ins(call, [row for row in reversed(call.tenant.sign_ins) if asked or row["isInteractive"]])
+    return _sign_ins(
+        call, [row for row in reversed(call.tenant.sign_ins) if asked or row["isInteractive"]]
+    )
 
 
 def _sign_ins(call: Call, rows: list[Json]) -> Answer:
@@ -104,18 +140,34 @@ def _sign_ins(call: Call, rows: list[Json]) -> Answer:
 def role_definitions(call: Call) -> Answer:
     """Return the built-in directory roles."""
     rows = [
-        {"id": key, "templateId": key, "displayName": name, "isBuiltIn": True, "isEnabled": True} for key, name in ids.ROLE_NAMES.items()
+        {"id": key, "templateId": key, "displayName": name, "isBuiltIn": True, "isEnabled": True}
+        for key, name in ids.ROLE_NAMES.items()
     ]
-    return odata.listed(call, odata.filtered(call, rows, {"displayName": odata.TEXT, "templateId": odata.EQ}), "roleDefinitions")
+    return odata.listed(
+        call,
+        odata.filtered(call, rows, {"displayName": odata.TEXT, "templateId": odata.EQ}),
+        "roleDefinitions",
+    )
 
 
 @route("GET", "/roleManagement/directory/roleAssignments", ROLES_READ)
 def role_assignments(call: Call) -> Answer:
     """Return the assignments of directory roles."""
-    holders = [(user.id, user.roles) for user in call.tenant.users.values()] + list(call.tenant.principal_roles.items())
+    holders = [(user.id, user.roles) for user in call.tenant.users.values()] + list(
+        call.tenant.principal_roles.items()
+    )
     rows = [
-        {"id": f"{holder}-{role}", "principalId": holder, "roleDefinitionId": role, "directoryScopeId": "/"}
+        {
+            "id": f"{holder}-{role}",
+            "principalId": holder,
+            "roleDefinitionId": role,
+            "directoryScopeId": "/",
+        }
         for holder, roles in holders
         for role in sorted(roles)
     ]
-    return odata.listed(call, odata.filtered(call, rows, {"principalId": odata.EQ, "roleDefinitionId": odata.EQ}), "roleAssignments")
+    return odata.listed(
+        call,
+        odata.filtered(call, rows, {"principalId": odata.EQ, "roleDefinitionId": odata.EQ}),
+        "roleAssignments",
+    )

@@ -64,10 +64,14 @@ def list_(call: Call) -> Answer:
     _check_times(call, wanted)
     rows = [row_json(row) for row in call.world.traces.seen(call.tenant.id)]
     if not any(item.name.lower() == "receiveddatetime" for item in wanted):
-        rows = [row for row in rows if odata.moment(row["receivedDateTime"]) >= call.world.now() - USUAL]
+        rows = [
+            row for row in rows if odata.moment(row["receivedDateTime"]) >= call.world.now() - USUAL
+        ]
     found = [row for row in reversed(rows) if odata.meets(alternatives, row)]
     known = frozenset(FILTERS)
-    return odata.listed(call, [odata.select(call, row, known) for row in found], "messageTraces", MOST, PAGE)
+    return odata.listed(
+        call, [odata.select(call, row, known) for row in found], "messageTraces", MOST, PAGE
+    )
 
 
 @route("GET", DETAILS, READ)
@@ -79,7 +83,12 @@ def details(call: Call, row: str, recipient: str) -> Answer:
     if found is None:
         raise absent(row)
     events = [
-        {"id": f"{row}-{number}", "messageId": found.message_id, "dateTime": stamp(event.at), "event": event.event}
+        {
+            "id": f"{row}-{number}",
+            "messageId": found.message_id,
+            "dateTime": stamp(event.at),
+            "event": event.event,
+        }
         | {"action": event.action, "description": event.detail, "data": event.data}
         for number, event in enumerate(found.events)
     ]
@@ -102,10 +111,16 @@ def _admit(call: Call) -> None:
 
 
 def _check_times(call: Call, wanted: list[odata.Condition]) -> None:
-    times = {item.op: odata.moment(item.value) for item in wanted if item.name.lower() == "receiveddatetime"}
+    times = {
+        item.op: odata.moment(item.value)
+        for item in wanted
+        if item.name.lower() == "receiveddatetime"
+    }
     end = times.get("le", call.world.now())
     start = times.get("ge", end - USUAL)
     if start > end or end - start > SPAN + timedelta(minutes=1):
-        raise GraphError(400, "BadRequest", "The time range of receivedDateTime has to be 10 days or less.")
+        raise GraphError(
+            400, "BadRequest", "The time range of receivedDateTime has to be 10 days or less."
+        )
     if start < call.world.now() - BACK:
         raise GraphError(400, "BadRequest", "receivedDateTime cannot be more than 90 days back.")

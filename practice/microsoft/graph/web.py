@@ -6,7 +6,17 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify, request
 
-from practice.microsoft.graph import applications, grants, health, passwords, people, policies, principals, tenant, tracing
+from practice.microsoft.graph import (
+    applications,
+    grants,
+    health,
+    passwords,
+    people,
+    policies,
+    principals,
+    tenant,
+    tracing,
+)
 from practice.microsoft.graph.call import ROUTER, Answer, Call, GraphError, Route
 from practice.microsoft.routing import Match
 from practice.microsoft.signin.scopes import GRAPH
@@ -15,7 +25,17 @@ from practice.microsoft.world import World, new_id, stamp
 
 Json = dict[str, Any]
 AUDIENCES: Final = frozenset({GRAPH, "00000003-0000-0000-c000-000000000000"})
-SERVED: Final = (applications, grants, health, passwords, people, policies, principals, tenant, tracing)
+SERVED: Final = (
+    applications,
+    grants,
+    health,
+    passwords,
+    people,
+    policies,
+    principals,
+    tenant,
+    tracing,
+)
 METHODS: Final = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 
@@ -32,7 +52,13 @@ def blueprint(world: World, keys: Keys) -> Blueprint:
         return _response(done)
 
     bp.add_url_rule("/graph/v1.0/<path:rest>", "graph", answer, methods=METHODS)
-    bp.add_url_rule("/graph/beta/<path:rest>", "graph_beta", answer, methods=METHODS, defaults={"version": "/beta"})
+    bp.add_url_rule(
+        "/graph/beta/<path:rest>",
+        "graph_beta",
+        answer,
+        methods=METHODS,
+        defaults={"version": "/beta"},
+    )
     return bp
 
 
@@ -42,9 +68,13 @@ def _handle(world: World, keys: Keys, path: str) -> Answer:
     if match is None:
         known = ROUTER.knows(path)
         text = (
-            "Specified HTTP method is not allowed for the request target." if known else f"Resource not found for the segment '{path[1:]}'."
+            "Specified HTTP method is not allowed for the request target."
+            if known
+            else f"Resource not found for the segment '{path[1:]}'."
         )
-        raise GraphError(405 if known else 400, "Request_BadRequest" if known else "BadRequest", text)
+        raise GraphError(
+            405 if known else 400, "Request_BadRequest" if known else "BadRequest", text
+        )
     return _run(call, match)
 
 
@@ -80,7 +110,11 @@ def _claims(world: World, keys: Keys) -> Json:
     try:
         claims = keys.read(token.strip(), world.now())
     except BadTokenError as error:
-        text = "Lifetime validation failed, the token is expired." if "expired" in str(error) else "IDX14100: JWT is not well formed."
+        text = (
+            "Lifetime validation failed, the token is expired."
+            if "expired" in str(error)
+            else "IDX14100: JWT is not well formed."
+        )
         raise _unauthorized(text) from error
     if claims["aud"] not in AUDIENCES:
         raise _unauthorized("Access token validation failure. Invalid audience.")
@@ -88,12 +122,21 @@ def _claims(world: World, keys: Keys) -> Json:
 
 
 def _unauthorized(text: str) -> GraphError:
-    return GraphError(401, "InvalidAuthenticationToken", text, {"WWW-Authenticate": 'Bearer realm="", error="invalid_token"'})
+    return GraphError(
+        401,
+        "InvalidAuthenticationToken",
+        text,
+        {"WWW-Authenticate": 'Bearer realm="", error="invalid_token"'},
+    )
 
 
 def _error(world: World, error: GraphError) -> Json:
     inner = {"date": stamp(world.now())[:-1], "request-id": "", "client-request-id": ""}
-    details = {"details": [{"code": error.detail, "message": error.message, "target": "appId"}]} if error.detail else {}
+    details = (
+        {"details": [{"code": error.detail, "message": error.message, "target": "appId"}]}
+        if error.detail
+        else {}
+    )
     return {"error": {"code": error.code, "message": error.message, **details, "innerError": inner}}
 
 

@@ -42,13 +42,18 @@ def _client(world: World, tenant: str, client_id: str) -> Client:
     return clients.client(world, tenant, client_id)
 
 
-def _asked(world: World, client: Client, query: Query) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+def _asked(
+    world: World, client: Client, query: Query
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     """Return the delegated scopes and the app roles by resource; only ``.default`` includes app roles."""
     text = query.get("scope") or f"{scopes.GRAPH}/.default"
     request = scopes.parse(text, world)
     roles: dict[str, set[str]] = {}
     if any(item.default for item in request.wanted):
-        roles = {app_id: consent.declared(world, client.app, app_id, "Role") for app_id in consent.resources(client.app)}
+        roles = {
+            app_id: consent.declared(world, client.app, app_id, "Role")
+            for app_id in consent.resources(client.app)
+        }
     asked = consent.asked(world, client.app, request)
     if request.oidc:
         asked.setdefault(ids.GRAPH_APP, set()).update(request.oidc)
@@ -59,11 +64,19 @@ def show(world: World, tenant: str, query: Query, *, legacy: bool) -> str:
     """Return the page with the accounts and the requested permissions."""
     client = validate(world, tenant, query, legacy=legacy)
     asked, roles = _asked(world, client, query)
-    names = [name for group in (asked, roles) for values in group.values() for name in sorted(values)]
+    names = [
+        name for group in (asked, roles) for values in group.values() for name in sorted(values)
+    ]
     tenants = [client.tenant] if client.tenant else list(world.tenants.values())
     kept = [(name, query[name]) for name in KEPT if name in query]
     title = "Permissions requested: review for your organization"
-    return pages.chooser(title, client.app["displayName"], names, pages.accounts(tenants, query.get("login_hint", "")), kept)
+    return pages.chooser(
+        title,
+        client.app["displayName"],
+        names,
+        pages.accounts(tenants, query.get("login_hint", "")),
+        kept,
+    )
 
 
 def choose(world: World, tenant: str, query: Query, *, legacy: bool) -> Redirect | None:
@@ -87,7 +100,10 @@ def _to(query: Query, values: tuple[tuple[str, str], ...]) -> Redirect | None:
 
 def _declined(world: World, *, legacy: bool) -> tuple[tuple[str, str], ...]:
     text = Trouble(65004).description(new_id(), new_id(), world.now())
-    return (("error", "access_denied" if legacy else "consent_required"), ("error_description", text))
+    return (
+        ("error", "access_denied" if legacy else "consent_required"),
+        ("error_description", text),
+    )
 
 
 def _grant(world: World, client: Client, tenant: Tenant, user: User, query: Query) -> None:
@@ -97,6 +113,8 @@ def _grant(world: World, client: Client, tenant: Tenant, user: User, query: Quer
     if roles.get(ids.GRAPH_APP) and not user.roles & ids.GRAPH_ROLE_CONSENTERS:
         raise Trouble(90094)
     principal = clients.principal_of(client, tenant)
-    consent.agree(world, tenant, principal, {app_id: names for app_id, names in asked.items() if names}, None)
+    consent.agree(
+        world, tenant, principal, {app_id: names for app_id, names in asked.items() if names}, None
+    )
     for app_id, names in roles.items():
         consent.assign_roles(world, tenant, principal, app_id, names)

@@ -104,11 +104,18 @@ def choose(world: World, vault: Vault, tenant: str, query: Query) -> Redirect:
             world.now(),
         )
     )
-    values = {"code": code, "client_info": client_info(user.id, home.id), "state": query.get("state", ""), "session_state": new_id()}
+    values = {
+        "code": code,
+        "client_info": client_info(user.id, home.id),
+        "state": query.get("state", ""),
+        "session_state": new_id(),
+    }
     if query.get("client_info") != "1":
         del values["client_info"]
     return Redirect(
-        query["redirect_uri"], tuple((name, value) for name, value in values.items() if value), query.get("response_mode", "query")
+        query["redirect_uri"],
+        tuple((name, value) for name, value in values.items() if value),
+        query.get("response_mode", "query"),
     )
 
 
@@ -118,7 +125,10 @@ def _noted(world: World, query: Query, who: str) -> Iterator[None]:
     try:
         yield
     except Trouble as trouble:
-        app, found = world.application(query.get("client_id", ""), settled=False), world.find_user(query.get(who, ""))
+        app, found = (
+            world.application(query.get("client_id", ""), settled=False),
+            world.find_user(query.get(who, "")),
+        )
         if app and found and (app[0] is found[0] or app[1].get("signInAudience") != "AzureADMyOrg"):
             note_sign_in(world, *found, app[1], trouble.code, interactive=True)
         raise
@@ -126,7 +136,9 @@ def _noted(world: World, query: Query, who: str) -> Iterator[None]:
 
 def _consent(world: World, client: Client, tenant: Tenant, user: User, text: str) -> None:
     scopes_asked = consent.asked(world, client.app, scopes.parse(text, world))
-    principal = next((item for item in tenant.principals.written() if item["appId"] == client.app["appId"]), None)
+    principal = next(
+        (item for item in tenant.principals.written() if item["appId"] == client.app["appId"]), None
+    )
     left = consent.missing(world, tenant, principal, user, scopes_asked)
     if left and not consent.may_consent(world, tenant, user, left, principal):
         raise Trouble(90094)
@@ -135,7 +147,16 @@ def _consent(world: World, client: Client, tenant: Tenant, user: User, text: str
         consent.agree(world, tenant, principal, left, user)
 
 
-def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int, *, interactive: bool, scope: str = "") -> None:  # noqa: PLR0913 - the parts of a row
+def note_sign_in(  # noqa: PLR0913
+    world: World,
+    tenant: Tenant,
+    user: User,
+    app: Json,
+    code: int,
+    *,
+    interactive: bool,
+    scope: str = "",
+) -> None:
     """Add a row to the sign-in log.
 
     It says what the token is for, if one was issued. Its request number is the client's or a new
@@ -159,6 +180,10 @@ def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int,
             **clients.applied(tenant, user, code, interactive=interactive),
             "resourceDisplayName": ids.RESOURCE_NAMES.get(wanted[0].app_id) if wanted else None,
             "correlationId": number or new_id(),
-            "status": {"errorCode": code, "failureReason": TEXTS[code][1] if code else "", "additionalDetails": None},
+            "status": {
+                "errorCode": code,
+                "failureReason": TEXTS[code][1] if code else "",
+                "additionalDetails": None,
+            },
         }
     )

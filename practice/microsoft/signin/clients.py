@@ -52,10 +52,22 @@ class Client:
         Raises:
             Trouble: AADSTS50105 otherwise.
         """
-        client = next((item for item in tenant.principals.written() if item["appId"] == self.app["appId"]), None)
+        client = next(
+            (item for item in tenant.principals.written() if item["appId"] == self.app["appId"]),
+            None,
+        )
         if client and client.get("appRoleAssignmentRequired"):
-            mine = {user.id, *(group["id"] for group in tenant.groups if any(user.known_as(member) for member in group["members"]))}
-            assigned = (item for item in tenant.assignments.written() if item["resourceId"] == client["id"])
+            mine = {
+                user.id,
+                *(
+                    group["id"]
+                    for group in tenant.groups
+                    if any(user.known_as(member) for member in group["members"])
+                ),
+            }
+            assigned = (
+                item for item in tenant.assignments.written() if item["resourceId"] == client["id"]
+            )
             if not any(item["principalId"] in mine for item in assigned):
                 raise Trouble(50105, (user.upn, self.app["appId"]))
 
@@ -93,14 +105,19 @@ def client(world: World, tenant_name: str, client_id: str) -> Client:
     principal = world.principal(here, client_id)
     if (single and here.id != home.id) or (here.id == home.id and principal is None):
         raise Trouble(700016, (client_id, here.name))
-    if _shut(app) or (principal and (_shut(principal) or not principal.get("accountEnabled", True))):
+    if _shut(app) or (
+        principal and (_shut(principal) or not principal.get("accountEnabled", True))
+    ):
         raise Trouble(7000112, (client_id,))
     return Client(home, app, tenant)
 
 
 def _shut(item: Json) -> bool:
     """Return whether an app is deactivated, or disabled by Microsoft."""
-    return bool(item.get("isDisabled")) or (item.get("disabledByMicrosoftStatus") or "NotDisabled") != "NotDisabled"
+    return (
+        bool(item.get("isDisabled"))
+        or (item.get("disabledByMicrosoftStatus") or "NotDisabled") != "NotDisabled"
+    )
 
 
 def check_redirect(app: Json, uri: str) -> None:
@@ -168,8 +185,14 @@ def applied(tenant: Tenant, user: User, code: int, *, interactive: bool) -> Json
     for policy in tenant.policies.conditional_access:
         controls = list((policy.get("grantControls") or {}).get("builtInControls", []))
         failed = bool(code) and _demand(policy, user, interactive=interactive) == code
-        said = {"id": policy.get("id"), "displayName": policy.get("displayName"), "enforcedGrantControls": controls}
-        rows.append(said | {"enforcedSessionControls": [], "result": "failure" if failed else "notApplied"})
+        said = {
+            "id": policy.get("id"),
+            "displayName": policy.get("displayName"),
+            "enforcedGrantControls": controls,
+        }
+        rows.append(
+            said | {"enforcedSessionControls": [], "result": "failure" if failed else "notApplied"}
+        )
     status = "failure" if any(row["result"] == "failure" for row in rows) else "notApplied"
     return {"conditionalAccessStatus": status, "appliedConditionalAccessPolicies": rows}
 
@@ -177,15 +200,23 @@ def applied(tenant: Tenant, user: User, code: int, *, interactive: bool) -> Json
 def _touches(policy: Json, user: User) -> bool:
     conditions = policy.get("conditions", {})
     users, apps = conditions.get("users", {}), conditions.get("applications", {})
-    if set(str((conditions.get("authenticationFlows") or {}).get("transferMethods") or "none").split(",")) != {"none"}:
+    if set(
+        str((conditions.get("authenticationFlows") or {}).get("transferMethods") or "none").split(
+            ","
+        )
+    ) != {"none"}:
         return False  # for the device code only, which this cloud does not serve
     allowed = (conditions.get("locations") or {}).get("excludeLocations", [])
     if request.headers.get(ids.PLACE, "") in allowed:
         return False
-    if user.id in users.get("excludeUsers", []) or ids.EXCHANGE_APP in apps.get("excludeApplications", []):
+    if user.id in users.get("excludeUsers", []) or ids.EXCHANGE_APP in apps.get(
+        "excludeApplications", []
+    ):
         return False
     included = set(users.get("includeUsers", [])) & {"All", user.id}
-    return bool(included) and bool(set(apps.get("includeApplications", [])) & {"All", "Office365", ids.EXCHANGE_APP})
+    return bool(included) and bool(
+        set(apps.get("includeApplications", [])) & {"All", "Office365", ids.EXCHANGE_APP}
+    )
 
 
 def _demand(policy: Json, user: User, *, interactive: bool) -> int:

@@ -12,8 +12,18 @@ from practice.microsoft.world import Tenant, User, World, first, new_id, stamp
 
 Json = dict[str, Any]
 SELF: Final = "managepermissiongrantsforself."
-OPEN_POLICIES: Final = (SELF + "microsoft-user-default-legacy", SELF + "microsoft-user-default-recommended")
-EXCLUDED: Final = frozenset({"EAS.AccessAsUser.All", "EWS.AccessAsUser.All", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All"})
+OPEN_POLICIES: Final = (
+    SELF + "microsoft-user-default-legacy",
+    SELF + "microsoft-user-default-recommended",
+)
+EXCLUDED: Final = frozenset(
+    {
+        "EAS.AccessAsUser.All",
+        "EWS.AccessAsUser.All",
+        "IMAP.AccessAsUser.All",
+        "POP.AccessAsUser.All",
+    }
+)
 
 
 def granted(tenant: Tenant, client: Json, user: User, resource: Json) -> set[str]:
@@ -39,7 +49,9 @@ def declared(world: World, app: Json, app_id: str, kind: str = "Scope") -> set[s
     names = {item["id"]: str(item["value"]) for item in exposed.get(app_id, [])}
     found: set[str] = set()
     for entry in app.get("requiredResourceAccess", []):
-        for access in entry.get("resourceAccess", []) if entry.get("resourceAppId") == app_id else []:
+        for access in (
+            entry.get("resourceAccess", []) if entry.get("resourceAppId") == app_id else []
+        ):
             if access.get("type") == kind and access.get("id") not in names:
                 raise Trouble(65006, (app_id, app["appId"]))
             if access.get("type") == kind:
@@ -66,7 +78,9 @@ def asked(world: World, app: Json, request: Request) -> dict[str, set[str]]:
     return scopes
 
 
-def missing(world: World, tenant: Tenant, client: Json | None, user: User, scopes: dict[str, set[str]]) -> dict[str, set[str]]:
+def missing(
+    world: World, tenant: Tenant, client: Json | None, user: User, scopes: dict[str, set[str]]
+) -> dict[str, set[str]]:
     """Return the requested scopes that still need consent, by resource app ID.
 
     OpenID's own scopes never need consent here.
@@ -76,7 +90,11 @@ def missing(world: World, tenant: Tenant, client: Json | None, user: User, scope
         resource = resource_of(tenant, app_id)
         have = granted(tenant, client, user, resource) if client else set()
         kinds = {item["value"]: item["type"] for item in world.catalogue.scopes[app_id]}
-        if rest := {name for name in names - have if name in kinds and name not in {"openid", "profile", "email", "offline_access"}}:
+        if rest := {
+            name
+            for name in names - have
+            if name in kinds and name not in {"openid", "profile", "email", "offline_access"}
+        }:
             left[app_id] = rest
     return left
 
@@ -92,7 +110,9 @@ def resource_of(tenant: Tenant, app_id: str) -> Json:
     raise Trouble(500011, (app_id, tenant.name))
 
 
-def may_consent(world: World, tenant: Tenant, user: User, left: dict[str, set[str]], client: Json | None) -> bool:
+def may_consent(
+    world: World, tenant: Tenant, user: User, left: dict[str, set[str]], client: Json | None
+) -> bool:
     """Return whether this user may consent for themselves.
 
     An administrator always may. For others the tenant's policy decides (facts/microsoft.md 1.7).
@@ -115,7 +135,9 @@ def _allowed(tenant: Tenant, app_id: str, name: str) -> bool:
     return OPEN_POLICIES[1] in policies and not (app_id == ids.EXCHANGE_APP and name in EXCLUDED)
 
 
-def agree(world: World, tenant: Tenant, client: Json, scopes: dict[str, set[str]], user: User | None) -> None:
+def agree(
+    world: World, tenant: Tenant, client: Json, scopes: dict[str, set[str]], user: User | None
+) -> None:
     """Write the grants for one user, or for the whole organization if ``user`` is None."""
     for app_id, names in scopes.items():
         resource = resource_of(tenant, app_id)
@@ -129,7 +151,14 @@ def agree(world: World, tenant: Tenant, client: Json, scopes: dict[str, set[str]
         scope = " ".join(sorted({*(old["scope"].split() if old else ()), *names}))
         grant = key | {"id": old["id"] if old else new_id(), "scope": scope}
         world.put(tenant.grants, grant)
-        world.journal.write(user.upn if user else "administrator", "entra", "consent", client["displayName"], old, grant)
+        world.journal.write(
+            user.upn if user else "administrator",
+            "entra",
+            "consent",
+            client["displayName"],
+            old,
+            grant,
+        )
 
 
 def assign_roles(world: World, tenant: Tenant, client: Json, app_id: str, names: set[str]) -> None:
@@ -139,7 +168,9 @@ def assign_roles(world: World, tenant: Tenant, client: Json, app_id: str, names:
         key = {"principalId": client["id"], "resourceId": resource["id"], "appRoleId": role["id"]}
         if role["value"] in names and not first(tenant.assignments.written(), key):
             world.put(tenant.assignments, assignment(world, client, resource, role["id"]))
-            world.journal.write("administrator", "entra", "assign_role", client["displayName"], None, role["value"])
+            world.journal.write(
+                "administrator", "entra", "assign_role", client["displayName"], None, role["value"]
+            )
 
 
 def assignment(world: World, client: Json, resource: Json, role_id: str) -> Json:
@@ -187,5 +218,9 @@ def roles_of(world: World, tenant: Tenant, client: Json, app_id: str) -> list[st
     """Return the app roles of a resource that the client's service principal has."""
     resource = resource_of(tenant, app_id)
     names = {role["id"]: str(role["value"]) for role in world.catalogue.roles.get(app_id, [])}
-    mine = (item for item in world.seen(tenant.assignments) if item["principalId"] == client["id"] and item["resourceId"] == resource["id"])
+    mine = (
+        item
+        for item in world.seen(tenant.assignments)
+        if item["principalId"] == client["id"] and item["resourceId"] == resource["id"]
+    )
     return sorted(names[item["appRoleId"]] for item in mine if item["appRoleId"] in names)

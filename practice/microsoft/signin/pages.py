@@ -36,12 +36,20 @@ def accounts(tenants: Iterable[Tenant], hint: str) -> str:
     )
 
 
-def chooser(title: str, app: str, wanted: Iterable[str], choice: str, values: Iterable[tuple[str, str]]) -> str:
+def chooser(
+    title: str, app: str, wanted: Iterable[str], choice: str, values: Iterable[tuple[str, str]]
+) -> str:
     """Return the form for the account and the consent; it posts to its own URL."""
-    hidden = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in values)
+    hidden = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in values
+    )
     scopes = "".join(f"<li><code>{escape(scope)}</code></li>" for scope in wanted)
     buttons = '<button name="action" value="accept">Accept</button><button name="action" value="decline">Decline</button>'
-    return page(title, f'<p>{escape(app)} asks for:</p><ul>{scopes}</ul><form method="post">{hidden}{choice}{buttons}</form>')
+    return page(
+        title,
+        f'<p>{escape(app)} asks for:</p><ul>{scopes}</ul><form method="post">{hidden}{choice}{buttons}</form>',
+    )
 
 
 def trouble(text: str, back: str = "") -> str:
@@ -49,12 +57,19 @@ def trouble(text: str, back: str = "") -> str:
 
     ``back`` is the link to the app, if Microsoft offers one.
     """
-    link = f'<p><a href="{escape(back)}">Return to the application without granting consent</a></p>' if back else ""
+    link = (
+        f'<p><a href="{escape(back)}">Return to the application without granting consent</a></p>'
+        if back
+        else ""
+    )
     return page("Sorry, but we're having trouble signing you in.", f"<p>{escape(text)}</p>{link}")
 
 
 def form_post(uri: str, values: Iterable[tuple[str, str]]) -> str:
     """Return a form that submits itself, for response_mode=form_post."""
-    fields = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in values)
+    fields = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in values
+    )
     form = f'<form method="post" action="{escape(uri)}">{fields}<button>Continue</button></form>'
     return page("Working", f"{form}<script>document.forms[0].submit()</script>")

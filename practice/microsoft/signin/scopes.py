@@ -57,7 +57,10 @@ def parse(text: str, world: World) -> Request:
         if word not in OIDC:
             audience, scope = _split(word, world)
             names.setdefault(audience, set()).add(_exposed(RESOURCES[audience], scope, world, word))
-    wanted = tuple(Wanted(RESOURCES[audience], audience, frozenset(scopes)) for audience, scopes in names.items())
+    wanted = tuple(
+        Wanted(RESOURCES[audience], audience, frozenset(scopes))
+        for audience, scopes in names.items()
+    )
     if any(item.default and (len(item.scopes) > 1 or len(wanted) > 1) for item in wanted):
         raise Trouble(70011, (text,), back=True)
     return Request(wanted, oidc)
@@ -94,7 +97,9 @@ def _split(word: str, world: World) -> tuple[str, str]:
 
 
 def _exposed(app_id: str, scope: str, world: World, word: str) -> str:
-    known = {item["value"].lower(): str(item["value"]) for item in world.catalogue.scopes[app_id]} | {DEFAULT: DEFAULT}
+    known = {
+        item["value"].lower(): str(item["value"]) for item in world.catalogue.scopes[app_id]
+    } | {DEFAULT: DEFAULT}
     if scope.lower() not in known:
         raise Trouble(70011, (word,), back=True)
     return known[scope.lower()]

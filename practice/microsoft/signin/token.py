@@ -14,7 +14,19 @@ from practice.microsoft.signin.authorize import note_sign_in
 from practice.microsoft.signin.clients import Client
 from practice.microsoft.signin.errors import Trouble
 from practice.microsoft.signin.scopes import Wanted
-from practice.microsoft.tokens import ACCESS, CODE, REFRESH, SPA_REFRESH, Code, Keys, Refresh, Vault, challenge_of, client_info, pairwise
+from practice.microsoft.tokens import (
+    ACCESS,
+    CODE,
+    REFRESH,
+    SPA_REFRESH,
+    Code,
+    Keys,
+    Refresh,
+    Vault,
+    challenge_of,
+    client_info,
+    pairwise,
+)
 from practice.microsoft.world import Tenant, User, World, new_id
 
 Json = dict[str, Any]
@@ -64,7 +76,11 @@ class TokenEndpoint:
         clients.check_secret(self._world, client.app, form.get("client_secret"))
         if grant == "client_credentials":
             return self._app_only(client, form)
-        return self._by_code(client, form) if grant == "authorization_code" else self._by_refresh(client, form)
+        return (
+            self._by_code(client, form)
+            if grant == "authorization_code"
+            else self._by_refresh(client, form)
+        )
 
     def _by_code(self, client: Client, form: dict[str, str]) -> Json:
         record = self._vault.codes.get(_need(form, "code"))
@@ -80,7 +96,9 @@ class TokenEndpoint:
         _check_verifier(record, form.get("code_verifier", ""))
         record.used = True
         tenant, user = self._person(record.tenant_id, record.user_id)
-        return self._delegated(client, tenant, user, form.get("scope") or record.scope, record, record.nonce)
+        return self._delegated(
+            client, tenant, user, form.get("scope") or record.scope, record, record.nonce
+        )
 
     def _by_refresh(self, client: Client, form: dict[str, str]) -> Json:
         record = self._vault.refresh.get(_need(form, "refresh_token"))
@@ -92,7 +110,15 @@ class TokenEndpoint:
         client.assigned(tenant, user)
         clients.conditional_access(tenant, user)
         given = self._delegated(client, tenant, user, form.get("scope") or record.scope, record, "")
-        note_sign_in(self._world, tenant, user, client.app, 0, interactive=False, scope=form.get("scope") or record.scope)
+        note_sign_in(
+            self._world,
+            tenant,
+            user,
+            client.app,
+            0,
+            interactive=False,
+            scope=form.get("scope") or record.scope,
+        )
         return given
 
     def _alive(self, record: Refresh, user: User, app: Json) -> None:
@@ -100,7 +126,10 @@ class TokenEndpoint:
             raise Trouble(50173)
         if self._world.now() - record.at > REFRESH:
             raise Trouble(700082)
-        if record.redirect_uri in app.get("spa", {}).get("redirectUris", []) and self._world.now() - record.at > SPA_REFRESH:
+        if (
+            record.redirect_uri in app.get("spa", {}).get("redirectUris", [])
+            and self._world.now() - record.at > SPA_REFRESH
+        ):
             raise Trouble(700084)
 
     def _person(self, tenant_id: str, user_id: str) -> tuple[Tenant, User]:
@@ -111,13 +140,24 @@ class TokenEndpoint:
         clients.usable_account(user)
         return tenant, user
 
-    def _delegated(self, client: Client, tenant: Tenant, user: User, text: str, first: Code | Refresh, nonce: str) -> Json:  # noqa: PLR0913, PLR0917 - the parts of a token
+    def _delegated(  # noqa: PLR0913, PLR0917
+        self,
+        client: Client,
+        tenant: Tenant,
+        user: User,
+        text: str,
+        first: Code | Refresh,
+        nonce: str,
+    ) -> Json:
         asked = scopes.parse(text, self._world)
         item = scopes.one(asked, text) or Wanted(ids.GRAPH_APP, scopes.GRAPH, frozenset())
         principal = clients.principal_of(client, tenant)
         have = consent.usable(tenant, principal, user, item) if item.scopes else set()
         shown = sorted(have) or sorted(asked.oidc)
-        claims = self._person_claims(client, tenant, user) | {"aud": item.audience, "scp": " ".join(shown)}
+        claims = self._person_claims(client, tenant, user) | {
+            "aud": item.audience,
+            "scp": " ".join(shown),
+        }
         prefix = "" if item.audience == scopes.GRAPH else f"{item.audience}/"
         body: Json = {
             "token_type": "Bearer",
@@ -129,7 +169,14 @@ class TokenEndpoint:
         agreed = f"{first.scope} {text}".split()
         if "offline_access" in agreed:
             scope = f"{first.scope} offline_access"
-            record = Refresh(client.app["appId"], tenant.id, user.id, scope, self._world.now(), first.redirect_uri)
+            record = Refresh(
+                client.app["appId"],
+                tenant.id,
+                user.id,
+                scope,
+                self._world.now(),
+                first.redirect_uri,
+            )
             body["refresh_token"] = self._vault.token(record)
         if "openid" in agreed:
             body["id_token"] = self._id_token(client, tenant, user, nonce)
@@ -180,7 +227,12 @@ class TokenEndpoint:
         }
         seconds = int(ACCESS.total_seconds())
         token = self._keys.sign(claims, self._world.now())
-        return {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
+        return {
+            "token_type": "Bearer",
+            "expires_in": seconds,
+            "ext_expires_in": seconds,
+            "access_token": token,
+        }
 
 
 def _need(form: dict[str, str], name: str) -> str:
@@ -197,5 +249,7 @@ def _check_tenant(client: Client, tenant_id: str) -> None:
 def _check_verifier(record: Code, verifier: str) -> None:
     if record.challenge and not verifier:
         raise Trouble(501481)
-    if record.challenge and not hmac.compare_digest(challenge_of(verifier, record.method).encode(), record.challenge.encode()):
+    if record.challenge and not hmac.compare_digest(
+        challenge_of(verifier, record.method).encode(), record.challenge.encode()
+    ):
         raise Trouble(501481)

@@ -87,14 +87,21 @@ class Site:
                 raise Trouble(900561)  # noqa: TRY301 - one place answers every Trouble
             body = self._token.answer(tenant, form)
         except Trouble as trouble:
-            return _json(trouble.body(self._world.now(), request.headers.get("client-request-id", "")), trouble.status)
+            return _json(
+                trouble.body(self._world.now(), request.headers.get("client-request-id", "")),
+                trouble.status,
+            )
         return _json(body, 200)
 
     def _page(self, tenant: str, path: str) -> AnyResponse:
         query = {**request.args.to_dict(), **request.form.to_dict()}
         chosen = request.method == "POST" and "action" in query
         try:
-            return self._chosen(tenant, path, query) if chosen else make_response(self._shown(tenant, path, query))
+            return (
+                self._chosen(tenant, path, query)
+                if chosen
+                else make_response(self._shown(tenant, path, query))
+            )
         except Trouble as trouble:
             return self._trouble(trouble, query)
 
@@ -107,15 +114,29 @@ class Site:
         if path == AUTHORIZE:
             return _go(authorize.choose(self._world, self._vault, tenant, query))
         target = adminconsent.choose(self._world, tenant, query, legacy=path == CONSENT[1])
-        return _go(target) if target else make_response(pages.page("Permissions granted", "<p>You may close this window.</p>"))
+        return (
+            _go(target)
+            if target
+            else make_response(
+                pages.page("Permissions granted", "<p>You may close this window.</p>")
+            )
+        )
 
     def _trouble(self, trouble: Trouble, query: dict[str, str]) -> AnyResponse:
         text = trouble.description(new_id(), new_id(), self._world.now())
-        told = [("error", trouble.error), ("error_description", text), ("state", query.get("state", ""))]
+        told = [
+            ("error", trouble.error),
+            ("error_description", text),
+            ("state", query.get("state", "")),
+        ]
         values = tuple(item for item in told if item[1])
         if trouble.back and query.get("redirect_uri"):
             return _go(Redirect(query["redirect_uri"], values, query.get("response_mode", "query")))
-        back = f"{query['redirect_uri']}?{urlencode(values)}" if trouble.code == NEED_APPROVAL and query.get("redirect_uri") else ""
+        back = (
+            f"{query['redirect_uri']}?{urlencode(values)}"
+            if trouble.code == NEED_APPROVAL and query.get("redirect_uri")
+            else ""
+        )
         return make_response(pages.trouble(text, back), 400)
 
 
@@ -129,7 +150,9 @@ def _go(target: Redirect) -> AnyResponse:
 def _json(body: Json, status: int) -> Response:
     response = jsonify(body)
     response.status_code = status
-    response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache", "x-ms-request-id": new_id()})
+    response.headers.update(
+        {"Cache-Control": "no-store", "Pragma": "no-cache", "x-ms-request-id": new_id()}
+    )
     return response
 
 

@@ -13,5 +13,15 @@ from tests.unit.adaptive_cards import (
     webex_examples,
 )
 
-MODULES = (examples, webex_examples, answer_examples, verdict_examples, tac_examples, audit_examples, fix_examples)
-CARDS: dict[str, Card] = {name: card for module in MODULES for name, card in module.examples().items()}
+MODULES = (
+    examples,
+    webex_examples,
+    answer_examples,
+    verdict_examples,
+    tac_examples,
+    audit_examples,
+    fix_examples,
+)
+CARDS: dict[str, Card] = {
+    name: card for module in MODULES for name, card in module.examples().items()
+}

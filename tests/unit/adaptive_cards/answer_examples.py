@@ -36,13 +36,23 @@ def _helps() -> Iterator[tuple[str, cards.Card]]:
     )
     yield "help", cards.help_card(HelpView(entries))
     yield "help-left-out", cards.help_card(HelpView(entries[:-1], left_out=True))
-    yield "help-nearest", cards.help_card(HelpView(entries, direct=True, nearest="/check", typed="/chek"))
+    yield (
+        "help-nearest",
+        cards.help_card(HelpView(entries, direct=True, nearest="/check", typed="/chek")),
+    )
 
 
 def _status() -> Iterator[tuple[str, cards.Card]]:
     lines = (
         RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, verbatim("approve 9 changes."), AT),
-        RunLine("8ZW2", "sales@contoso.com", 4, Turn.TIME, verbatim("Microsoft may take up to 24 hours."), AT),
+        RunLine(
+            "8ZW2",
+            "sales@contoso.com",
+            4,
+            Turn.TIME,
+            verbatim("Microsoft may take up to 24 hours."),
+            AT,
+        ),
         RunLine("3F9A", "info@contoso.com", 4, Turn.NOBODY, verbatim("the steps go on."), AT),
         *(
             RunLine(f"OLD{n}", "old@contoso.com", 7, Turn.NOBODY, verbatim(""), AT, end)
@@ -70,5 +80,12 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
     yield "notice", cards.notice(refused)
     yield (
         "notice-plain",
-        cards.notice(NoticeView(verbatim("Runs"), verbatim("Cancelled"), verbatim("Nothing was changed."), tone="accent")),
+        cards.notice(
+            NoticeView(
+                verbatim("Runs"),
+                verbatim("Cancelled"),
+                verbatim("Nothing was changed."),
+                tone="accent",
+            )
+        ),
     )

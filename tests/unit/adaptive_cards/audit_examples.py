@@ -11,7 +11,11 @@ from jobs.model import Text
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
 MAILBOX, RUN = "support@contoso.com", "7Q4K2M"
 NAME = "audit-support-at-contoso.com-20261125-1405Z.jsonl"
-HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` " + "x" * 5000 + "\u05d0\u05d1" * 50
+HOSTILE = (
+    "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` "
+    + "x" * 5000
+    + "\u05d0\u05d1" * 50
+)
 WHAT = {
     "step": "key:step.smtp_auth",
     "kind": "setup",
@@ -25,9 +29,21 @@ WHAT = {
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    kinds = ("opened", "signed_in", "approved", "changing", "changed", "handed_over", "finished", "refused", "other")
+    kinds = (
+        "opened",
+        "signed_in",
+        "approved",
+        "changing",
+        "changed",
+        "handed_over",
+        "finished",
+        "refused",
+        "other",
+    )
     lines = tuple(_line(kind, 90 + number) for number, kind in enumerate(kinds))
-    hostile = AuditLine(AT, Text("audit.what.opened", {"kind": HOSTILE}), HOSTILE, HOSTILE, HOSTILE, 1)
+    hostile = AuditLine(
+        AT, Text("audit.what.opened", {"kind": HOSTILE}), HOSTILE, HOSTILE, HOSTILE, 1
+    )
     states = {
         "audit": AuditView(MAILBOX, AT, lines, 41, 41, NAME),
         "audit-space": AuditView("", AT, (*lines, *lines), 30_000, 20_000, NAME),

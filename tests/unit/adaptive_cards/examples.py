@@ -22,7 +22,18 @@ from adaptive_cards.cards.status import RunLine, StatusView
 from adaptive_cards.cards.typed_wrong import TypedWrongView
 from adaptive_cards.texts import render
 from adaptive_cards.views import Asked, Header, Proof
-from jobs.model import Change, Channel, Evidence, Profile, RunKind, Scope, State, Text, Turn, verbatim
+from jobs.model import (
+    Change,
+    Channel,
+    Evidence,
+    Profile,
+    RunKind,
+    Scope,
+    State,
+    Text,
+    Turn,
+    verbatim,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,12 +45,22 @@ CLIENT_ID = "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28"
 FORWARDING = "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io"
 BASE = "https://bot.contoso.com"
 LOGIN = f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0"
-HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` " + "x" * 5000 + "\u05d0\u05d1" * 50
+HOSTILE = (
+    "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` "
+    + "x" * 5000
+    + "\u05d0\u05d1" * 50
+)
 
 
 def examples() -> dict[str, cards.Card]:
     """All cards by a name that says the state."""
-    return {**dict(_details()), **dict(_plans()), **dict(_progresses()), **dict(_ends()), **hostile()}
+    return {
+        **dict(_details()),
+        **dict(_plans()),
+        **dict(_progresses()),
+        **dict(_ends()),
+        **hostile(),
+    }
 
 
 def header(stage: int, mailbox: str = MAILBOX) -> Header:
@@ -53,7 +74,11 @@ def later(**span: float) -> datetime:
 
 
 def _details() -> Iterator[tuple[str, cards.Card]]:
-    values = {"callback_url": "https://contoso.us.webexconnect.io", "forwarding_address": FORWARDING, "lifetime": "24"}
+    values = {
+        "callback_url": "https://contoso.us.webexconnect.io",
+        "forwarding_address": FORWARDING,
+        "lifetime": "24",
+    }
     why = verbatim("The path is missing. Copy the whole field; it ends in /callback.")
     yield "intake", cards.intake(IntakeView(header(1)))
     yield "intake-mailbox", cards.intake(IntakeView(header(1, ""), ask_mailbox=True))
@@ -63,7 +88,10 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     comma = verbatim("A comma stands in the domain, where a dot belongs.")
     typed = TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
     yield "typed-wrong", cards.typed_wrong(typed)
-    yield "typed-wrong-no-guess", cards.typed_wrong(TypedWrongView("check", "us", verbatim("There is no @ in it."), "", AT))
+    yield (
+        "typed-wrong-no-guess",
+        cards.typed_wrong(TypedWrongView("check", "us", verbatim("There is no @ in it."), "", AT)),
+    )
     signin = SignInView(header(2), "contoso.com", f"{BASE}/signin/7Q4K", later(minutes=10))
     yield "signin", cards.signin(signin)
     asked = Asked("admin@contoso,com", comma)
@@ -88,16 +116,26 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
         ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
         ("offline_access", "", "permission.offline_access", False),
     )
-    about = (f"{BASE}/consent/7Q4K", f"Webex Connect email ({MAILBOX})", "contoso.com", CLIENT_ID, permissions)
+    about = (
+        f"{BASE}/consent/7Q4K",
+        f"Webex Connect email ({MAILBOX})",
+        "contoso.com",
+        CLIENT_ID,
+        permissions,
+    )
     yield "consent", cards.consent(ConsentView(header(5), *about))
     yield "consent-asked-in-vain", cards.consent(ConsentView(header(5), *about, asked=asked))
     declined = verbatim("declined at Microsoft. Nothing was changed; the link below works again.")
     code = "AADSTS65004: User declined to consent to access the app."
-    again = ConsentView(header(5), *about, direct=True, problem=declined, problem_code=code, problem_at=AT)
+    again = ConsentView(
+        header(5), *about, direct=True, problem=declined, problem_code=code, problem_at=AT
+    )
     yield "consent-declined", cards.consent(again)
 
 
-def change(row: str, name: str, values: tuple[str, str], scope: Scope, command: str, **more: object) -> Change:
+def change(
+    row: str, name: str, values: tuple[str, str], scope: Scope, command: str, **more: object
+) -> Change:
     """One line of a plan."""
     before, after = map(verbatim, values)
     return Change(row.lower(), row, verbatim(name), before, after, scope, command, **more)  # type: ignore[arg-type]  # two flags and a note
@@ -110,14 +148,32 @@ M5 = change(
     Scope.TENANT,
     "Enable-OrganizationCustomization",
     reversible=False,
-    note=verbatim("Without it M4 cannot be saved. Microsoft may take up to 24 hours; the run waits by itself."),
+    note=verbatim(
+        "Without it M4 cannot be saved. Microsoft may take up to 24 hours; the run waits by itself."
+    ),
 )
 POLICY = "'Webex Connect forwarding - support'"
 CHANGES = (
-    change("E1", "App registration", ("none", "this tenant only, 2 redirect addresses"), Scope.APP, "PATCH /applications(uniqueName='w')"),
-    change("E2", "Access tokens (implicit grant)", ("off", "on"), Scope.APP, "web: enableAccessTokenIssuance true"),
     change(
-        "E3", "Client secret", ("none", "1, expires 24 Nov 2027"), Scope.APP, "POST /applications/(id)/addPassword, endDateTime 2027-11-24"
+        "E1",
+        "App registration",
+        ("none", "this tenant only, 2 redirect addresses"),
+        Scope.APP,
+        "PATCH /applications(uniqueName='w')",
+    ),
+    change(
+        "E2",
+        "Access tokens (implicit grant)",
+        ("off", "on"),
+        Scope.APP,
+        "web: enableAccessTokenIssuance true",
+    ),
+    change(
+        "E3",
+        "Client secret",
+        ("none", "1, expires 24 Nov 2027"),
+        Scope.APP,
+        "POST /applications/(id)/addPassword, endDateTime 2027-11-24",
     ),
     change(
         "E4",
@@ -128,9 +184,19 @@ CHANGES = (
         note=verbatim("Lets the app send as any mailbox. Least privilege leaves E2 and E4 out."),
         warning=True,
     ),
-    change("E5", "Exchange SMTP.Send, delegated", ("none", f"granted for {MAILBOX} only"), Scope.APP, "POST /oauth2PermissionGrants"),
     change(
-        "M2", "Authenticated SMTP", ("not set", "on"), Scope.MAILBOX, f"Set-CASMailbox {MAILBOX} -SmtpClientAuthenticationDisabled $false"
+        "E5",
+        "Exchange SMTP.Send, delegated",
+        ("none", f"granted for {MAILBOX} only"),
+        Scope.APP,
+        "POST /oauth2PermissionGrants",
+    ),
+    change(
+        "M2",
+        "Authenticated SMTP",
+        ("not set", "on"),
+        Scope.MAILBOX,
+        f"Set-CASMailbox {MAILBOX} -SmtpClientAuthenticationDisabled $false",
     ),
     change(
         "M3",
@@ -152,16 +218,31 @@ CHANGES = (
 )
 
 
-def planned(changes: tuple[Change, ...] = CHANGES, head: Header | None = None, **more: object) -> cards.Card:
+def planned(
+    changes: tuple[Change, ...] = CHANGES, head: Header | None = None, **more: object
+) -> cards.Card:
     """A plan card."""
     right = (verbatim("M1 mailbox and licence"), verbatim("E7 user consent"))
-    return cards.plan(PlanView(head or header(3), "p3", "admin@contoso.com", changes, right, **more))  # type: ignore[arg-type]  # the view's own names
+    return cards.plan(
+        PlanView(head or header(3), "p3", "admin@contoso.com", changes, right, **more)
+    )  # type: ignore[arg-type]  # the view's own names
 
 
 def _plans() -> Iterator[tuple[str, cards.Card]]:
-    kept = change("M3", "Forwarding", ("other", "ours"), Scope.MAILBOX, "Set-Mailbox", reversible=False)
+    kept = change(
+        "M3", "Forwarding", ("other", "ours"), Scope.MAILBOX, "Set-Mailbox", reversible=False
+    )
     blocked = render(Text("seen.shared_blocked", {"upn": MAILBOX}))
-    yield "plan", planned(warnings=(Text("plan.stands", {"row": "M1", "step": "key:step.mailbox_user", "seen": blocked}),))
+    yield (
+        "plan",
+        planned(
+            warnings=(
+                Text(
+                    "plan.stands", {"row": "M1", "step": "key:step.mailbox_user", "seen": blocked}
+                ),
+            )
+        ),
+    )
     yield "plan-one-change", planned(CHANGES[:1], profile=Profile.LEAST)
     yield "plan-mixed", planned((CHANGES[5], kept))
     yield "plan-tenant-only", planned((M5,))
@@ -174,22 +255,49 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
         yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
     yield "plan-blocked", planned(blocked=(verbatim("M1 The mailbox has no Exchange licence."),))
     undo = replace(header(3), kind=RunKind.UNDO)
-    stays = (verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."), Text("plan.undo_asset"))
+    stays = (
+        verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."),
+        Text("plan.undo_asset"),
+    )
     yield "plan-by-hand", planned(by_hand=CLIENT_ID)
     yield "plan-undo", planned(head=undo, warnings=stays)
     yield "plan-undo-nothing", planned((), head=undo, warnings=stays)
-    yield "plan-blocked-twice", planned(CHANGES[:2], blocked=(verbatim("M1 No licence."), verbatim("M3 Mail is forwarded elsewhere.")))
+    yield (
+        "plan-blocked-twice",
+        planned(
+            CHANGES[:2],
+            blocked=(verbatim("M1 No licence."), verbatim("M3 Mail is forwarded elsewhere.")),
+        ),
+    )
 
 
 def _rows() -> tuple[Row, ...]:
     return (
         Row("E1", verbatim("App registration"), State.OK),
         Row("E3", verbatim("Client secret, expires 24 Nov 2027"), State.WARNING),
-        Row("E5", verbatim("Admin consent"), State.WAITING, waiting_for=Turn.ADMINISTRATOR, note=verbatim("Since 14:32 UTC.")),
-        Row("E5", verbatim("SMTP.Send"), State.WAITING, waiting_for=Turn.TIME, note=verbatim("Next look 14:33:10 UTC.")),
+        Row(
+            "E5",
+            verbatim("Admin consent"),
+            State.WAITING,
+            waiting_for=Turn.ADMINISTRATOR,
+            note=verbatim("Since 14:32 UTC."),
+        ),
+        Row(
+            "E5",
+            verbatim("SMTP.Send"),
+            State.WAITING,
+            waiting_for=Turn.TIME,
+            note=verbatim("Next look 14:33:10 UTC."),
+        ),
         Row("E7", verbatim("User consent read, not changed"), State.SKIPPED),
         Row("M1", verbatim("Mailbox and Exchange licence"), State.UNKNOWN),
-        Row("M2", verbatim("Authenticated SMTP on"), State.WRONG, running=True, note=verbatim("Set. Reading it back.")),
+        Row(
+            "M2",
+            verbatim("Authenticated SMTP on"),
+            State.WRONG,
+            running=True,
+            note=verbatim("Set. Reading it back."),
+        ),
         Row("M3", verbatim("Forwarding, copy kept"), State.WRONG),
         Row("M4", verbatim("Outbound spam policy"), right=verbatim("after M5")),
     )
@@ -212,29 +320,65 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
         ),
     )
     yield "progress-time", progressed(Turn.TIME, "Microsoft may take up to 24 hours.")
-    yield "progress-running", progressed(Turn.NOBODY, "the steps go on by themselves.", can_cancel=False)
+    yield (
+        "progress-running",
+        progressed(Turn.NOBODY, "the steps go on by themselves.", can_cancel=False),
+    )
     yield "progress-done", progressed(Turn.NOBODY, "", ended="done")
     problem = verbatim("The app could not be changed.")
-    ways = {"buttons": ("look_again", "sign_in_other"), "problem": problem, "remedy": verbatim("Somebody with the role signs in.")}
+    ways = {
+        "buttons": ("look_again", "sign_in_other"),
+        "problem": problem,
+        "remedy": verbatim("Somebody with the role signs in."),
+    }
     yield "progress-look", progressed(Turn.ADMINISTRATOR, "see what is marked.", **ways)
     yield (
         "progress-failed",
-        progressed(Turn.REQUESTER, "read the reason.", ended="failed", problem=problem, problem_code="Graph 403 Forbidden"),
+        progressed(
+            Turn.REQUESTER,
+            "read the reason.",
+            ended="failed",
+            problem=problem,
+            problem_code="Graph 403 Forbidden",
+        ),
     )
     yield "progress-cancelled", progressed(Turn.NOBODY, "what is done stays.", ended="cancelled")
 
 
 def _undone() -> Iterator[tuple[str, cards.Card]]:
-    back = (("E1", verbatim("App registration"), Text("seen.undo_removed")), ("M3", verbatim("Forwarding"), verbatim("As before: none")))
-    left = (("M2", verbatim("Authenticated SMTP"), verbatim("Changed by somebody else since, now off. It stays")),)
-    whole = undo.UndoneView(replace(header(7), kind=RunKind.UNDO), later(minutes=3), AT, back, left, "anna@contoso.com", binned=True)
+    back = (
+        ("E1", verbatim("App registration"), Text("seen.undo_removed")),
+        ("M3", verbatim("Forwarding"), verbatim("As before: none")),
+    )
+    left = (
+        (
+            "M2",
+            verbatim("Authenticated SMTP"),
+            verbatim("Changed by somebody else since, now off. It stays"),
+        ),
+    )
+    whole = undo.UndoneView(
+        replace(header(7), kind=RunKind.UNDO),
+        later(minutes=3),
+        AT,
+        back,
+        left,
+        "anna@contoso.com",
+        binned=True,
+    )
     yield "undone", cards.undone(whole)
-    yield "undone-hostile", cards.undone(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=()))
+    yield (
+        "undone-hostile",
+        cards.undone(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=())),
+    )
     yield "undone-nothing", cards.undone(replace(whole, back=(), approved_by="", binned=False))
 
 
 def _ends() -> Iterator[tuple[str, cards.Card]]:
-    proofs = (("V1", "Test mail arrived in the mailbox"), ("C6", "235 2.7.0 Authentication successful"))
+    proofs = (
+        ("V1", "Test mail arrived in the mailbox"),
+        ("C6", "235 2.7.0 Authentication successful"),
+    )
     yield from _undone()
     done = DoneView(
         header(7),
@@ -253,14 +397,23 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
         (verbatim("Conditional access: the signed-in account may not read policies."),),
     )
     yield "done", cards.done(done)
-    yield "done-already", cards.done(DoneView(header(7), AT, AT, (), (), None, 0, 0, Profile.LEAST, "", already=True))
+    yield (
+        "done-already",
+        cards.done(
+            DoneView(header(7), AT, AT, (), (), None, 0, 0, Profile.LEAST, "", already=True)
+        ),
+    )
 
 
 def hostile() -> dict[str, cards.Card]:
     """Every card that shows what came from outside, with the worst of it in every place."""
     bad, words = HOSTILE, verbatim(HOSTILE)
     head = header(3, bad)
-    danger = tuple(change(row, bad, (bad, bad), scope, bad, note=words) for row in ("E1", "M3", "M4") for scope in Scope)
+    danger = tuple(
+        change(row, bad, (bad, bad), scope, bad, note=words)
+        for row in ("E1", "M3", "M4")
+        for scope in Scope
+    )
     rows = tuple(Row("E1", words, State.OK, note=words, right=words) for _ in range(17))
     fields = (Channel(bad), bad, 587, bad, bad, bad, bad, bad, f"{BASE}/handover/${{x}}", AT)
     lines = tuple(RunLine(bad, bad, 99, Turn.AGENT, words, AT) for _ in range(30))
@@ -269,21 +422,53 @@ def hostile() -> dict[str, cards.Card]:
     evidence = tuple(Evidence(bad, bad) for _ in range(20))
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
-        "hostile-intake": cards.intake(IntakeView(head, {"callback_url": bad, "profile": bad}, {"callback_url": words}, ask_mailbox=True)),
+        "hostile-intake": cards.intake(
+            IntakeView(
+                head,
+                {"callback_url": bad, "profile": bad},
+                {"callback_url": words},
+                ask_mailbox=True,
+            )
+        ),
         "hostile-typed": cards.typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
-        "hostile-signin": cards.signin(SignInView(head, bad, f"{BASE}/s", AT, problem=words, problem_code=bad, problem_at=AT)),
+        "hostile-signin": cards.signin(
+            SignInView(head, bad, f"{BASE}/s", AT, problem=words, problem_code=bad, problem_at=AT)
+        ),
         "hostile-plan": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
         "hostile-plan-open": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,))),
-        "hostile-progress": cards.progress(ProgressView(head, (("plan.app", rows),), Turn.AGENT, words, AT, words, bad)),
+        "hostile-progress": cards.progress(
+            ProgressView(head, (("plan.app", rows),), Turn.AGENT, words, AT, words, bad)
+        ),
         "hostile-consent": cards.consent(
-            ConsentView(head, f"{BASE}/c", bad, bad, bad, ((bad, "", "", True),), problem=words, problem_code=bad)
+            ConsentView(
+                head,
+                f"{BASE}/c",
+                bad,
+                bad,
+                bad,
+                ((bad, "", "", True),),
+                problem=words,
+                problem_code=bad,
+            )
         ),
         "hostile-connect": cards.connect_form(ConnectFormView(head, *fields)),
-        "hostile-rehearsal": cards.rehearsal(RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)),
+        "hostile-rehearsal": cards.rehearsal(
+            RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)
+        ),
         "hostile-skipped": cards.rehearsal(RehearsalView(head, bad, skipped=bad)),
-        "hostile-mail": cards.test_mail(test_mail.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)),
-        "hostile-done": cards.done(DoneView(head, AT, AT, proofs, steps, AT, 1, 1, Profile.LEAST, bad, (words,))),
-        "hostile-help": cards.help_card(HelpView((HelpEntry("check", bad, "more"),), nearest=bad, typed=bad)),
+        "hostile-mail": cards.test_mail(
+            test_mail.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)
+        ),
+        "hostile-done": cards.done(
+            DoneView(head, AT, AT, proofs, steps, AT, 1, 1, Profile.LEAST, bad, (words,))
+        ),
+        "hostile-help": cards.help_card(
+            HelpView((HelpEntry("check", bad, "more"),), nearest=bad, typed=bad)
+        ),
         "hostile-status": cards.status(StatusView(lines, AT)),
-        "hostile-notice": cards.notice(NoticeView(words, words, words, "good", "\u25b2", (("done.run", words),), evidence, buttons, AT)),
+        "hostile-notice": cards.notice(
+            NoticeView(
+                words, words, words, "good", "\u25b2", (("done.run", words),), evidence, buttons, AT
+            )
+        ),
     }

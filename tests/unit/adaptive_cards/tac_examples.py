@@ -11,13 +11,24 @@ AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
 MAILBOX = "support@contoso.com"
 NAME = "tac-support-contoso-com-20261125-1405Z.zip"
 FILES = ("summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json")
-HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` " + "x" * 5000 + "\u05d0\u05d1" * 50
+HOSTILE = (
+    "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` "
+    + "x" * 5000
+    + "\u05d0\u05d1" * 50
+)
 
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
     files = {
-        "tac-file": TacFileView(MAILBOX, NAME, (*FILES, "screenshot.png"), AT, "a_638211456712345678", "2c8ad0a4-88aa-4a43-b31b-b46d"),
+        "tac-file": TacFileView(
+            MAILBOX,
+            NAME,
+            (*FILES, "screenshot.png"),
+            AT,
+            "a_638211456712345678",
+            "2c8ad0a4-88aa-4a43-b31b-b46d",
+        ),
         "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False, direct=True),
         "hostile-tac-file": TacFileView(HOSTILE, HOSTILE, FILES, AT, HOSTILE, HOSTILE),
     }
@@ -26,4 +37,6 @@ def examples() -> dict[str, cards.Card]:
         "tac-direct": TacView(MAILBOX, AT, direct=True),
         "hostile-tac": TacView(HOSTILE, AT),
     }
-    return {name: cards.tac(view) for name, view in guides.items()} | {name: cards.tac_file(view) for name, view in files.items()}
+    return {name: cards.tac(view) for name, view in guides.items()} | {
+        name: cards.tac_file(view) for name, view in files.items()
+    }

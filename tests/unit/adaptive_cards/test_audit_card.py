@@ -12,7 +12,9 @@ from jobs.runs.run import Kind
 
 def shown(card: Card, nodes: Any) -> str:
     """Every text of a card."""
-    return "\n".join(str(node.get("text") or node.get("value") or "") for node in nodes(card.content))
+    return "\n".join(
+        str(node.get("text") or node.get("value") or "") for node in nodes(card.content)
+    )
 
 
 def test_the_band_says_whether_it_is_whole(examples: dict[str, Card]):
@@ -30,9 +32,15 @@ def test_the_band_says_whether_it_is_whole(examples: dict[str, Card]):
 def test_ten_rows_and_the_file(examples: dict[str, Card], nodes: Any):
     """The rest is in the file, and where that is cut, the card says where all of it is."""
     said = shown(examples["audit-space"], nodes)
-    assert (said.count("anna@contoso.com"), "the newest 20000 entries" in said, "python -m bot audit" in said) == (10, True, True)
+    assert (
+        said.count("anna@contoso.com"),
+        "the newest 20000 entries" in said,
+        "python -m bot audit" in said,
+    ) == (10, True, True)
 
 
 def test_every_kind_of_event_has_its_words():
     """Every recorded kind of event has a text, so it is never shown by its code name."""
-    assert [kind for kind in Kind if kind not in NOT_RECORDED and not has_text(f"audit.what.{kind}")] == []
+    assert [
+        kind for kind in Kind if kind not in NOT_RECORDED and not has_text(f"audit.what.{kind}")
+    ] == []

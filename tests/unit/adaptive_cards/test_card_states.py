@@ -132,9 +132,15 @@ def test_band(name: str, examples: Cards):
 
 def test_plan_buttons_name_their_plan(examples: Cards, nodes: Nodes):
     """An approval carries its run and plan, so a press on an older card approves nothing else."""
-    data = {node["data"]["do"]: node["data"] for node in nodes(examples["plan"].content) if "data" in node}
+    data = {
+        node["data"]["do"]: node["data"]
+        for node in nodes(examples["plan"].content)
+        if "data" in node
+    }
     named = {"run": "7Q4K", "plan": "p3"}
-    assert data == {do: {"do": do, **named} for do in ("approve_tenant", "approve", "cancel", "least_privilege")}
+    assert data == {
+        do: {"do": do, **named} for do in ("approve_tenant", "approve", "cancel", "least_privilege")
+    }
 
 
 def test_plan_counts_what_each_approval_covers(examples: Cards):
@@ -152,7 +158,11 @@ def test_plan_shows_whole_commands_and_short_values(examples: Cards, nodes: Node
     """A forwarding address is shortened in its line and whole under Commands."""
     texts = [node["text"] for node in nodes(examples["plan"].content) if "text" in node]
     assert "  \u2192  4475e4a8\u2026@mail-us.imiconnect.io" in texts
-    assert any(text.startswith("M3  Set-Mailbox support@contoso.com") and "8a108d26d8beea04@mail-us" in text for text in texts)
+    assert any(
+        text.startswith("M3  Set-Mailbox support@contoso.com")
+        and "8a108d26d8beea04@mail-us" in text
+        for text in texts
+    )
 
 
 def test_plan_says_per_line_what_cannot_be_undone(examples: Cards):
@@ -171,19 +181,30 @@ def test_who_cannot_be_asked_is_corrected_in_sight(name: str, examples: Cards, n
     (box,) = [part for part in body if part.get("style") == "attention"]
     assert box["items"][0]["value"] == "admin@contoso,com"
     assert "A comma stands in the domain" in str(box["items"][1])
-    assert [node for node in nodes(examples[name].content) if node.get("type") == "Action.ShowCard"] == []
+    assert [
+        node for node in nodes(examples[name].content) if node.get("type") == "Action.ShowCard"
+    ] == []
 
 
 def test_help_says_that_something_is_left_out(examples: Cards):
     """Only where it is."""
-    told = {name: text("help.not_listed") in json.dumps(examples[name].content) for name in ("help", "help-left-out")}
+    told = {
+        name: text("help.not_listed") in json.dumps(examples[name].content)
+        for name in ("help", "help-left-out")
+    }
     assert told == {"help": False, "help-left-out": True}
 
 
 def test_status_counts_what_it_does_not_list(examples: Cards):
     """Beyond the ten rows, and beyond what was asked for."""
-    last = {name: examples[name].content["body"][-1] for name in ("status-many", "status-more", "status-running")}
-    assert [text("status.more.many", count="14") in str(last["status-many"]), text("status.more.one") in str(last["status-more"])] == [
+    last = {
+        name: examples[name].content["body"][-1]
+        for name in ("status-many", "status-more", "status-running")
+    }
+    assert [
+        text("status.more.many", count="14") in str(last["status-many"]),
+        text("status.more.one") in str(last["status-more"]),
+    ] == [
         True,
         True,
     ]
@@ -194,7 +215,10 @@ def test_progress_keeps_its_rows(make: ModuleType, nodes: Nodes):
     """Rows stand in the order given, each with a word for its state."""
     body = make.examples()["progress-person"].content["body"]
     rows = [part["columns"] for part in body[2:] if part["type"] == "ColumnSet"]
-    shown = [(cells[0]["items"][0]["text"], cells[1]["items"][0]["text"], word(cells, nodes)) for cells in rows]
+    shown = [
+        (cells[0]["items"][0]["text"], cells[1]["items"][0]["text"], word(cells, nodes))
+        for cells in rows
+    ]
     assert shown == [
         ("\u2713", "E1", ""),
         ("\u25b2", "E3", "warning"),
@@ -210,13 +234,36 @@ def test_progress_keeps_its_rows(make: ModuleType, nodes: Nodes):
 
 def word(cells: list[dict[str, Any]], nodes: Nodes) -> str:
     """The right end of a row."""
-    return "".join(node["text"] for node in nodes(cells[3]) if "text" in node) if len(cells) > 3 else ""
+    return (
+        "".join(node["text"] for node in nodes(cells[3]) if "text" in node)
+        if len(cells) > 3
+        else ""
+    )
 
 
 def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
     """The four stations say where the mail is: a time if passed, a word if next, the rest not yet."""
-    names = [f"mail-{name}" for name in ("send", "on-its-way", "forwarded", "agent", "problem", "late", "from-itself", "answer-problem")]
-    rows = {name: [part["columns"] for part in examples[name].content["body"] if len(part.get("columns", [])) == 4] for name in names}
+    names = [
+        f"mail-{name}"
+        for name in (
+            "send",
+            "on-its-way",
+            "forwarded",
+            "agent",
+            "problem",
+            "late",
+            "from-itself",
+            "answer-problem",
+        )
+    ]
+    rows = {
+        name: [
+            part["columns"]
+            for part in examples[name].content["body"]
+            if len(part.get("columns", [])) == 4
+        ]
+        for name in names
+    }
     assert {name: [word(cells, nodes) for cells in found] for name, found in rows.items()} == {
         "mail-send": ["waits for a person", "not yet", "not yet", "not yet"],
         "mail-on-its-way": ["running", "not yet", "not yet", "not yet"],
@@ -248,7 +295,11 @@ def test_a_mail_that_does_not_come_through(examples: Cards, name: str, told: str
 
 def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
     """The first card keeps typed values, and a choice that does not exist becomes the default."""
-    fields = {node["id"]: node.get("value", "") for node in nodes(examples["intake-errors"].content) if "id" in node}
+    fields = {
+        node["id"]: node.get("value", "")
+        for node in nodes(examples["intake-errors"].content)
+        if "id" in node
+    }
     assert fields == {
         "callback_url": "https://contoso.us.webexconnect.io",
         "forwarding_address": "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io",
@@ -259,17 +310,25 @@ def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
     assert "mailbox" in {node.get("id") for node in nodes(examples["intake-mailbox"].content)}
 
 
-@pytest.mark.parametrize(("typed", "kept"), [("no", "no"), ("false", "no"), ("true", "yes"), ("maybe", "yes")])
+@pytest.mark.parametrize(
+    ("typed", "kept"), [("no", "no"), ("false", "no"), ("true", "yes"), ("maybe", "yes")]
+)
 def test_intake_keeps_a_switch(typed: str, kept: str, nodes: Nodes):
     """The answer No stays No while another field is corrected, in whatever words it was sent."""
     card = intake(IntakeView(Header("7Q4K", "support@contoso.com", 1), {"keep_copy": typed}))
-    assert [node["value"] for node in nodes(card.content) if node.get("id") == "keep_copy"] == [kept]
+    assert [node["value"] for node in nodes(card.content) if node.get("id") == "keep_copy"] == [
+        kept
+    ]
 
 
 def test_connect_form_names_the_secret_only_as_a_link(examples: Cards, nodes: Nodes):
     """The secret is behind a link that opens once; when the secret is gone, so is the button."""
-    assert [node["url"] for node in nodes(examples["connect"].content) if "url" in node] == ["https://bot.contoso.com/handover/7Q4K"]
-    assert [node["url"] for node in nodes(examples["connect-filled-in"].content) if "url" in node] == []
+    assert [node["url"] for node in nodes(examples["connect"].content) if "url" in node] == [
+        "https://bot.contoso.com/handover/7Q4K"
+    ]
+    assert [
+        node["url"] for node in nodes(examples["connect-filled-in"].content) if "url" in node
+    ] == []
 
 
 def test_a_new_token_needs_no_new_secret_and_no_registration(examples: Cards, nodes: Nodes):

@@ -19,7 +19,14 @@ def test_times_are_utc_and_say_so():
 
 
 @pytest.mark.parametrize(
-    ("minutes", "shown"), [(-5, "0 minutes"), (1, "1 minute"), (58, "58 minutes"), (119, "119 minutes"), (200, "3 h 20 min")]
+    ("minutes", "shown"),
+    [
+        (-5, "0 minutes"),
+        (1, "1 minute"),
+        (58, "58 minutes"),
+        (119, "119 minutes"),
+        (200, "3 h 20 min"),
+    ],
 )
 def test_lasted(minutes: int, shown: str):
     """Up to two hours in minutes, from then on in hours."""

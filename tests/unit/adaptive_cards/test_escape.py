@@ -37,13 +37,25 @@ def test_plain_is_one_line():
 
 def test_an_address_keeps_its_domain():
     """The head and the domain of a long address stay; other values lose their middle."""
-    assert shorten("4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io", 32) == "4475e4a8\u2026@mail-us.imiconnect.io"
+    assert (
+        shorten("4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io", 32)
+        == "4475e4a8\u2026@mail-us.imiconnect.io"
+    )
     assert shorten("a" * 20 + "b" * 20, 11) == "aaaaaa\u2026bbbb"
     assert shorten("short", 5) == "short"
 
 
 @pytest.mark.parametrize("length", [12, 24, 33, 40, 160])
-@pytest.mark.parametrize("value", ["x" * 5000, f"{'x' * 99}@{'y' * 99}", f"a@{'y' * 99}", f"{'x' * 99}@b.io", f"say {'x' * 99}@b.io"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x" * 5000,
+        f"{'x' * 99}@{'y' * 99}",
+        f"a@{'y' * 99}",
+        f"{'x' * 99}@b.io",
+        f"say {'x' * 99}@b.io",
+    ],
+)
 def test_shortened_is_short(value: str, length: int):
     """A shortened text is never longer than ``length``."""
     assert len(shorten(value, length)) <= length
@@ -63,7 +75,9 @@ def test_facts_and_templates_are_taken_apart_unseen():
 
 def test_a_cut_leaves_no_markup():
     """A sign whose backslash was cut off gets one again; a cut elsewhere changes nothing."""
-    assert [mended(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")] == [
+    assert [
+        mended(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")
+    ] == [
         "a\u2026\\*\\* b",
         "a\u2026\\[b\\]",
         "a\u2026\\[b",

@@ -33,14 +33,26 @@ def test_follows_the_schema(card: Card):
 
 def test_has_at_most_five_actions(card: Card, nodes: Nodes):
     """Buttons, parts that open and buttons inside those parts are five at most."""
-    actions = [node for node in nodes(card.content) if str(node.get("type", "")).startswith("Action.")]
+    actions = [
+        node for node in nodes(card.content) if str(node.get("type", "")).startswith("Action.")
+    ]
     assert len(actions) <= 5, [action["title"] for action in actions]
 
 
 def test_uses_only_what_webex_shows(card: Card, nodes: Nodes):
     """Cards use no images, no toggled visibility and nothing newer than version 1.3."""
     known = {
-        *("AdaptiveCard", "TextBlock", "RichTextBlock", "TextRun", "ColumnSet", "Column", "Container", "FactSet", "ActionSet"),
+        *(
+            "AdaptiveCard",
+            "TextBlock",
+            "RichTextBlock",
+            "TextRun",
+            "ColumnSet",
+            "Column",
+            "Container",
+            "FactSet",
+            "ActionSet",
+        ),
         *("Action.Submit", "Action.OpenUrl", "Action.ShowCard", "Input.Text", "Input.ChoiceSet"),
     }
     assert {node["type"] for node in nodes(card.content) if "type" in node} <= known
@@ -53,7 +65,10 @@ def test_is_small(card: Card):
 
 def test_every_text_wraps(card: Card, nodes: Nodes):
     """Every TextBlock wraps, and every ChoiceSet says its style and that one choice is taken."""
-    of_type = {kind: [node for node in nodes(card.content) if node.get("type") == kind] for kind in ("TextBlock", "Input.ChoiceSet")}
+    of_type = {
+        kind: [node for node in nodes(card.content) if node.get("type") == kind]
+        for kind in ("TextBlock", "Input.ChoiceSet")
+    }
     assert all(block["wrap"] is True for block in of_type["TextBlock"])
     assert all({"style", "isMultiSelect"} <= set(choice) for choice in of_type["Input.ChoiceSet"])
 
@@ -63,7 +78,9 @@ def test_no_input_is_named_like_a_data_key(card: Card, nodes: Nodes):
 
     Every button has a verb.
     """
-    inputs = {node["id"] for node in nodes(card.content) if str(node.get("type", "")).startswith("Input.")}
+    inputs = {
+        node["id"] for node in nodes(card.content) if str(node.get("type", "")).startswith("Input.")
+    }
     data = [node["data"] for node in nodes(card.content) if "data" in node]
     assert inputs.isdisjoint(key for item in data for key in item)
     assert all("do" in item for item in data)
@@ -80,7 +97,9 @@ def test_only_what_reads_an_input_waits_for_it(card: Card, nodes: Nodes):
     everything = list(nodes(card.content))
     beside = any(str(node.get("type", "")).startswith("Input.") for node in everything)
     buttons = [node for node in everything if node.get("type") == "Action.Submit"]
-    reads = [each["data"]["do"] in READS and "mailbox_meant" not in each["data"] for each in buttons]
+    reads = [
+        each["data"]["do"] in READS and "mailbox_meant" not in each["data"] for each in buttons
+    ]
     wanted = ["auto" if read else "none" if beside else None for read in reads]
     assert [each.get("associatedInputs") for each in buttons] == wanted
 
@@ -112,15 +131,26 @@ def test_facts_hold_no_link(card: Card, nodes: Nodes):
 
 def test_no_sign_steers_the_line(card: Card, nodes: Nodes):
     """Line ends, control characters and direction marks from outside are never shown."""
-    shown = [node[name] for node in nodes(card.content) for name in ("text", "title", "value", "label") if name in node]
-    assert [text for text in [*shown, card.text] if re.search("[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]", text)] == []
+    shown = [
+        node[name]
+        for node in nodes(card.content)
+        for name in ("text", "title", "value", "label")
+        if name in node
+    ]
+    assert [
+        text
+        for text in [*shown, card.text]
+        if re.search("[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]", text)
+    ] == []
 
 
 def test_nothing_widens_the_card(card: Card, nodes: Nodes):
     """Outside a TextBlock, text without a break is never longer than 40 characters."""
     runs = [node["text"] for node in nodes(card.content) if node.get("type") == "TextRun"]
     values = [fact["value"] for node in nodes(card.content) for fact in node.get("facts", [])]
-    assert [piece for text in runs + values for piece in re.split(r"[\s-]", text) if len(piece) > 40] == []
+    assert [
+        piece for text in runs + values for piece in re.split(r"[\s-]", text) if len(piece) > 40
+    ] == []
 
 
 def test_one_green_button(card: Card, nodes: Nodes):

@@ -9,7 +9,9 @@ from adaptive_cards import Card
 
 def shown(card: Card, nodes: Any) -> str:
     """Every text of a card."""
-    return "\n".join(str(node.get("text") or node.get("value") or "") for node in nodes(card.content))
+    return "\n".join(
+        str(node.get("text") or node.get("value") or "") for node in nodes(card.content)
+    )
 
 
 def test_the_guide_asks_for_three_things(examples: dict[str, Card], nodes: Any):
@@ -22,19 +24,38 @@ def test_the_guide_asks_for_three_things(examples: dict[str, Card], nodes: Any):
     )
     said = shown(card, nodes)
     assert {
-        word for word in ("Tools, Debug", "Channels", "two minutes late", "Error & Warnings", "Decrypt Access") if word not in said
+        word
+        for word in (
+            "Tools, Debug",
+            "Channels",
+            "two minutes late",
+            "Error & Warnings",
+            "Decrypt Access",
+        )
+        if word not in said
     } == set()
 
 
 def test_only_in_a_space_the_bot_is_mentioned(examples: dict[str, Card], nodes: Any):
     """In a 1:1 message the screenshot is simply sent, and the turn is yours."""
     space, direct = shown(examples["tac"], nodes), shown(examples["tac-direct"], nodes)
-    assert ("mentioning the bot" in space, "mentioning the bot" in direct, "Your turn" in direct) == (True, False, True)
+    assert (
+        "mentioning the bot" in space,
+        "mentioning the bot" in direct,
+        "Your turn" in direct,
+    ) == (
+        True,
+        False,
+        True,
+    )
 
 
 def test_the_file_card_says_what_is_missing(examples: dict[str, Card], nodes: Any):
     """A screenshot and a check that are not there are named, and so are IDs that nobody gave."""
     full, bare = shown(examples["tac-file"], nodes), shown(examples["tac-file-bare"], nodes)
     missing = ("No screenshot came", "never checked", "not given")
-    assert [[each in said for each in missing] for said in (full, bare)] == [[False] * 3, [True] * 3]
+    assert [[each in said for each in missing] for said in (full, bare)] == [
+        [False] * 3,
+        [True] * 3,
+    ]
     assert ("screenshot.png" in full, "a_638211456712345678" in full) == (True, True)

@@ -31,7 +31,13 @@ ALL = ("Check all", {"do": "check", "channel": "all"})
 BUTTONS = {
     "verdict-broken": [FIX, AGAIN, DEEPER, BUNDLE, "All 14 findings"],
     "verdict-two-causes": [FIX, AGAIN, BUNDLE, "All 10 findings", "Commands"],
-    "verdict-elsewhere": [("Fix: a new secret", "https://contoso.us.webexconnect.io"), AGAIN, BUNDLE, "All 8 findings", "Commands"],
+    "verdict-elsewhere": [
+        ("Fix: a new secret", "https://contoso.us.webexconnect.io"),
+        AGAIN,
+        BUNDLE,
+        "All 8 findings",
+        "Commands",
+    ],
     "verdict-by-hand": [AGAIN, BUNDLE, "The one finding", "Commands"],
     "verdict-started": [],
     "verdict-looking": [DEEPER],
@@ -65,7 +71,9 @@ COMMANDS = [
     f"M2  Get-CASMailbox {MAILBOX}",
 ]
 PRESS = "press the button below. It shows its plan first; nothing is changed before it is approved."
-BLOCKED = "The outbound spam policy does not let this mailbox forward mail outside the organization."
+BLOCKED = (
+    "The outbound spam policy does not let this mailbox forward mail outside the organization."
+)
 TEXTS = {
     "verdict-broken": f"{BLOCKED} Since 08:14 UTC today. Approver's turn: {PRESS}",
     "verdict-two-causes": f"{BLOCKED} Since 20 Nov 10:42 UTC. One more cause is listed below. Approver's turn: {PRESS}",
@@ -98,9 +106,15 @@ WAYS = {
         "\u00b7  \u25cb  \u00b7 Agent 08:12",
         "\u00b7  \u2713  \u00b7 Answer 10:38",
     ),
-    "verdict-started": tuple(f"\u00b7  \u25cb  \u00b7 {name}" for name in ("Sender", "Mailbox", "Forward", "Connect", "Agent", "Answer")),
+    "verdict-started": tuple(
+        f"\u00b7  \u25cb  \u00b7 {name}"
+        for name in ("Sender", "Mailbox", "Forward", "Connect", "Agent", "Answer")
+    ),
     "verdict-healthy": (
-        *(f"\u2014 \u2713 \u2014 {name} 10:38" for name in ("Sender", "Mailbox", "Forward", "Connect")),
+        *(
+            f"\u2014 \u2713 \u2014 {name} 10:38"
+            for name in ("Sender", "Mailbox", "Forward", "Connect")
+        ),
         "\u00b7  ?  \u00b7 Agent unseen",
         "\u00b7  \u2713  \u00b7 Answer 10:38",
     ),
@@ -109,7 +123,11 @@ WAYS = {
 
 def pressed(action: dict[str, Any]) -> Any:
     """Return a button's title and the data or address that it sends or opens."""
-    return (action["title"], action.get("data") or action["url"]) if action["type"] != "Action.ShowCard" else action["title"]
+    return (
+        (action["title"], action.get("data") or action["url"])
+        if action["type"] != "Action.ShowCard"
+        else action["title"]
+    )
 
 
 def words(node: Any, nodes: Nodes) -> list[str]:
@@ -121,14 +139,25 @@ def below(card: Card, title: str, nodes: Nodes) -> list[str]:
     """The texts of the rows below a section's title, up to the next part that is no row."""
     parts = card.content["body"]
     start = next(place for place, part in enumerate(parts) if words(part, nodes)[:1] == [title]) + 1
-    end = next((place for place, part in enumerate(parts) if place >= start and part["type"] != "ColumnSet"), len(parts))
+    end = next(
+        (
+            place
+            for place, part in enumerate(parts)
+            if place >= start and part["type"] != "ColumnSet"
+        ),
+        len(parts),
+    )
     return [" ".join(words(part, nodes)) for part in parts[start:end]]
 
 
 @pytest.mark.parametrize("name", BUTTONS)
 def test_buttons_of_a_check(name: str, examples: Cards, nodes: Nodes):
     """The fix comes first; while it is looked, nothing can be started again; the lists come last."""
-    actions = [node for node in nodes(examples[name].content) if str(node.get("type", "")).startswith("Action.")]
+    actions = [
+        node
+        for node in nodes(examples[name].content)
+        if str(node.get("type", "")).startswith("Action.")
+    ]
     assert [pressed(action) for action in actions] == BUTTONS[name]
 
 
@@ -148,8 +177,18 @@ def test_text_of_a_check(name: str, examples: Cards):
 @pytest.mark.parametrize("name", WAYS)
 def test_way(name: str, examples: Cards, nodes: Nodes):
     """Dashes where mail went, dots where it did not, the last mail under each station."""
-    found = next(part["columns"] for part in examples[name].content["body"] if len(part.get("columns", [])) == 6)
-    assert tuple(" ".join("".join(run["text"] for run in line["inlines"]) for line in column["items"]) for column in found) == WAYS[name]
+    found = next(
+        part["columns"]
+        for part in examples[name].content["body"]
+        if len(part.get("columns", [])) == 6
+    )
+    assert (
+        tuple(
+            " ".join("".join(run["text"] for run in line["inlines"]) for line in column["items"])
+            for column in found
+        )
+        == WAYS[name]
+    )
 
 
 def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
@@ -157,13 +196,17 @@ def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
 
     The band has its sentence.
     """
-    found = next(node for node in nodes(examples["verdict-broken"].content) if node.get("type") == "FactSet")
+    found = next(
+        node for node in nodes(examples["verdict-broken"].content) if node.get("type") == "FactSet"
+    )
     assert [fact["title"] for fact in found["facts"]] == ["Expected", "Seen", "Evidence", "Remedy"]
     assert found["facts"][2]["value"] == (
         "Message trace: 08:14:06 UTC, failed: 550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555); "
         "Request ID: 0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"
     )
-    assert below(examples["verdict-broken"], "Root cause", nodes) == ["\u2717 M4 Outbound spam policy for this sender"]
+    assert below(examples["verdict-broken"], "Root cause", nodes) == [
+        "\u2717 M4 Outbound spam policy for this sender"
+    ]
 
 
 def test_several_causes_are_all_named(examples: Cards, nodes: Nodes):
@@ -190,7 +233,10 @@ def test_what_may_explain_it_says_what_would_prove_it(examples: Cards, nodes: No
     """With a cause, what is possible comes last; without one it comes first."""
     expires = "\u25b2 E3 Client secret 1, expires 6 Dec 2026, in 12 days"
     rule = "? M3 Mail-flow rules Large mail. Possible. What would prove it: A message trace that names the rule."
-    assert below(examples["verdict-broken"], "Also noticed, not the cause", nodes) == [expires, rule]
+    assert below(examples["verdict-broken"], "Also noticed, not the cause", nodes) == [
+        expires,
+        rule,
+    ]
     assert below(examples["verdict-healthy"], "Also noticed", nodes) == [rule, expires]
 
 
@@ -216,7 +262,8 @@ def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
 def test_what_is_left_out_is_said_at_the_end_only(examples: Cards, nodes: Nodes):
     """While it is looked, nothing counts as left out yet."""
     titles = {
-        name: "Not looked at: skipped is not passed" in words(examples[name].content, nodes) for name in ("verdict-early", "verdict-broken")
+        name: "Not looked at: skipped is not passed" in words(examples[name].content, nodes)
+        for name in ("verdict-early", "verdict-broken")
     }
     assert titles == {"verdict-early": False, "verdict-broken": True}
 
@@ -230,15 +277,28 @@ def test_without_a_proof_nothing_is_said_to_flow(make_verdict: ModuleType):
 
 def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
     """The list of all findings is grouped by access, with skipped ones apart and a sum of each kind."""
-    opened = next(node["card"] for node in nodes(examples["verdict-broken"].content) if node.get("title") == "All 14 findings")
+    opened = next(
+        node["card"]
+        for node in nodes(examples["verdict-broken"].content)
+        if node.get("title") == "All 14 findings"
+    )
     titles = words(opened, nodes)
     assert titles == [
         "1 wrong, 2 explained, 1 warning, 1 possible, 7 ok, 2 skipped. Skipped is not passed.",
-        *("By an administrator's sign-in", "By the bot's own read access", "Without a sign-in", "Skipped"),
+        *(
+            "By an administrator's sign-in",
+            "By the bot's own read access",
+            "Without a sign-in",
+            "Skipped",
+        ),
         text("verdict.by_hand"),
         *COMMANDS,
     ]
-    lists = [[fact["title"].replace("\u00a0", " ") for fact in node["facts"]] for node in nodes(opened) if "facts" in node]
+    lists = [
+        [fact["title"].replace("\u00a0", " ") for fact in node["facts"]]
+        for node in nodes(opened)
+        if "facts" in node
+    ]
     assert lists == [
         ["? M3", "\u2717 M4", "\u2192 T1", "\u2713 M2", "\u2713 M3", "\u2713 M5"],
         ["\u25b2 E3", "\u2713 E1", "\u2713 M1"],
@@ -250,7 +310,9 @@ def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
 def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
     """If room is short, rows become lines of a list, and every finding and remedy is still shown."""
     card = examples["verdict-thirty"]
-    opened = next(node["card"] for node in nodes(card.content) if node.get("title") == "All 30 findings")
+    opened = next(
+        node["card"] for node in nodes(card.content) if node.get("title") == "All 30 findings"
+    )
     facts = [fact for node in nodes(card.content) for fact in node.get("facts", [])]
     assert sum(len(node["facts"]) for node in nodes(opened) if "facts" in node) == 30
     assert sum(fact["title"] == "Remedy" for fact in facts) == 2
@@ -262,10 +324,23 @@ def test_a_setting_is_proven_by_what_it_stopped(make_verdict: ModuleType, nodes:
 
     Every list shows that symptom as explained.
     """
-    mail = make_verdict.line("M3", "Copies", State.WRONG, evidence=(Evidence("trace", "550 5.7.520 AS(7555)"),))
-    setting = make_verdict.line("M4", "Policy", State.WRONG, remedy=Text("remedy.forwarding_blocked"))
-    card = make_verdict.checked(0, ("forwarding_blocked", setting), symptoms=(replace(mail, explained_by="M4"),), lines=(setting, mail))
-    facts = [(fact["title"], fact["value"]) for node in nodes(card.content) for fact in node.get("facts", [])]
+    mail = make_verdict.line(
+        "M3", "Copies", State.WRONG, evidence=(Evidence("trace", "550 5.7.520 AS(7555)"),)
+    )
+    setting = make_verdict.line(
+        "M4", "Policy", State.WRONG, remedy=Text("remedy.forwarding_blocked")
+    )
+    card = make_verdict.checked(
+        0,
+        ("forwarding_blocked", setting),
+        symptoms=(replace(mail, explained_by="M4"),),
+        lines=(setting, mail),
+    )
+    facts = [
+        (fact["title"], fact["value"])
+        for node in nodes(card.content)
+        for fact in node.get("facts", [])
+    ]
     assert facts == [
         ("Evidence", "Message trace: 550 5.7.520 AS(7555)"),
         ("Remedy", text("remedy.forwarding_blocked")),
@@ -280,11 +355,25 @@ def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Node
     An unknown code is shown whole, with its id.
     """
     said = tuple(Evidence("transcript", f"250 line {number}") for number in range(9))
-    login = make_verdict.line("C6", "Login", State.WRONG, seen="AUTH: 535 5.7.3 no", evidence=(Evidence("smtp", "535 5.7.3 no"), *said))
-    coded = (Evidence("entra", "400 AADSTS999999: What nobody knows yet."), Evidence("correlation-id", "4451a062-91fd"))
+    login = make_verdict.line(
+        "C6",
+        "Login",
+        State.WRONG,
+        seen="AUTH: 535 5.7.3 no",
+        evidence=(Evidence("smtp", "535 5.7.3 no"), *said),
+    )
+    coded = (
+        Evidence("entra", "400 AADSTS999999: What nobody knows yet."),
+        Evidence("correlation-id", "4451a062-91fd"),
+    )
     unknown = make_verdict.line("E3", "Client secret", State.WRONG, evidence=coded)
     card = make_verdict.checked(0, ("smtp_refused", login), ("unexpected", unknown))
-    shown = [fact["value"] for node in nodes(card.content) for fact in node.get("facts", []) if fact["title"] == "Evidence"]
+    shown = [
+        fact["value"]
+        for node in nodes(card.content)
+        for fact in node.get("facts", [])
+        if fact["title"] == "Evidence"
+    ]
     assert shown == [
         "SMTP: 250 line 7; SMTP: 250 line 8",
         "Entra: 400 AADSTS999999: What nobody knows yet; Correlation ID: 4451a062-91fd",
@@ -298,13 +387,22 @@ def test_commands_of_the_cause_come_first(make_verdict: ModuleType, nodes: Nodes
     its own.
     """
     blocked = ("forwarding_blocked", make_verdict.POLICY)
-    card = make_verdict.checked(0, blocked, fix=make_verdict.FIX, lines=(make_verdict.POLICY, *make_verdict.RIGHT))
+    card = make_verdict.checked(
+        0, blocked, fix=make_verdict.FIX, lines=(make_verdict.POLICY, *make_verdict.RIGHT)
+    )
     opened = next(node["card"] for node in nodes(card.content) if node.get("title") == "Commands")
     assert words(opened, nodes)[1:] == COMMANDS
 
 
 @pytest.mark.parametrize(
-    ("days", "shown"), [(-1, "in 0 days"), (12.5, "in 12 days"), (60, "in 60 days"), (61, "in 2 months"), (365, "in 12 months")]
+    ("days", "shown"),
+    [
+        (-1, "in 0 days"),
+        (12.5, "in 12 days"),
+        (60, "in 60 days"),
+        (61, "in 2 months"),
+        (365, "in 12 months"),
+    ],
 )
 def test_ahead(days: float, shown: str):
     """Days up to two months, then months; never in the past."""
@@ -314,7 +412,9 @@ def test_ahead(days: float, shown: str):
 
 def test_the_next_date_stands_last(examples: Cards, nodes: Nodes):
     """The next date comes last on a healthy card: no action is due now, and the date says when."""
-    assert below(examples["verdict-healthy"], "Next date", nodes) == ["\u25c7 E3 The client secret expires 24 Nov 2027 in 12 months"]
+    assert below(examples["verdict-healthy"], "Next date", nodes) == [
+        "\u25c7 E3 The client secret expires 24 Nov 2027 in 12 months"
+    ]
 
 
 def test_the_damage_is_told_once(make_verdict: ModuleType):
@@ -325,10 +425,14 @@ def test_the_damage_is_told_once(make_verdict: ModuleType):
     since = make_verdict.ago(hours=2, minutes=28)
     blocked = ("forwarding_blocked", make_verdict.POLICY)
     told = [
-        make_verdict.checked(0, blocked, fix=make_verdict.FIX, turn=Turn.APPROVER, since=since, damage=damage).text.partition(" Approver")[
-            0
-        ]
-        for damage in (Damage(14, since, kept=True), Damage(1, since), Damage(2, make_verdict.ago(days=4)))
+        make_verdict.checked(
+            0, blocked, fix=make_verdict.FIX, turn=Turn.APPROVER, since=since, damage=damage
+        ).text.partition(" Approver")[0]
+        for damage in (
+            Damage(14, since, kept=True),
+            Damage(1, since),
+            Damage(2, make_verdict.ago(days=4)),
+        )
     ]
     assert told == [
         f"{BLOCKED} 14 mails did not reach an agent since 08:14 UTC. All are still in the mailbox.",
@@ -356,7 +460,9 @@ def test_channels_are_listed_worst_first(examples: Cards, nodes: Nodes):
 
 def test_keys_of_a_check_exist():
     """Every station and every access has its word."""
-    assert {f"station.{station}" for station in Station} | {f"access.{access}" for access in Access} <= keys()
+    assert {f"station.{station}" for station in Station} | {
+        f"access.{access}" for access in Access
+    } <= keys()
 
 
 @pytest.mark.parametrize(
@@ -385,7 +491,11 @@ def test_a_tenant_may_let_the_bot_read(examples: Cards, nodes: Nodes):
     That result is shown whole.
     """
     card = examples["verdict-grantable"]
-    links = {node["title"]: node["url"] for node in nodes(card.content) if node.get("type") == "Action.OpenUrl"}
+    links = {
+        node["title"]: node["url"]
+        for node in nodes(card.content)
+        if node.get("type") == "Action.OpenUrl"
+    }
     assert links == {
         "Sign in to see more": "https://bot.contoso.com/signin/9M2C",
         "Let the bot read by itself": "https://bot.contoso.com/access/9M2C",

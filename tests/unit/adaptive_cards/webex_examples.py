@@ -25,7 +25,15 @@ def examples() -> dict[str, cards.Card]:
 def connected(**more: object) -> cards.Card:
     """The form of Webex Connect."""
     head = more.pop("head", header(6))
-    fields = (Channel(MAILBOX), "smtp.office365.com", 587, MAILBOX, CLIENT_ID, f"{LOGIN}/authorize", f"{LOGIN}/token")
+    fields = (
+        Channel(MAILBOX),
+        "smtp.office365.com",
+        587,
+        MAILBOX,
+        CLIENT_ID,
+        f"{LOGIN}/authorize",
+        f"{LOGIN}/token",
+    )
     scope = "offline_access https://outlook.office.com/SMTP.Send"
     view = ConnectFormView(head, *fields, scope, f"{BASE}/handover/7Q4K", later(minutes=15), **more)  # type: ignore[arg-type]  # three flags
     return cards.connect_form(view)
@@ -41,7 +49,11 @@ def _connects() -> Iterator[tuple[str, cards.Card]]:
     yield "connect-other-login", connected(login_id="s1@contoso.com")
     yield "connect-registered", connected(registered=True)
     yield "connect-filled-in", connected(token_saved=True, registered=True, secret_gone=True)
-    mends = {"head": Header("7Q4K", MAILBOX, 6, RunKind.FIX), "secret_stays": True, "page_url": "https://uk.webexconnect.io"}
+    mends = {
+        "head": Header("7Q4K", MAILBOX, 6, RunKind.FIX),
+        "secret_stays": True,
+        "page_url": "https://uk.webexconnect.io",
+    }
     yield "connect-new-token", connected(**mends)
     yield "connect-new-token-saved", connected(**mends, token_saved=True)
 
@@ -53,17 +65,27 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
         "AUTH XOAUTH2 (token)",
         "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled",
     )
-    failed = verbatim("Phase SMTP log-in: the server refuses the token, since SMTP AUTH is off for this mailbox.")
+    failed = verbatim(
+        "Phase SMTP log-in: the server refuses the token, since SMTP AUTH is off for this mailbox."
+    )
     rehearsals = {
         "offer": RehearsalView(header(6), MAILBOX),
         "ready": RehearsalView(header(6), MAILBOX, url, until),
-        "problem": RehearsalView(header(6), MAILBOX, url, until, failed, transcript[-1], transcript),
-        "done": RehearsalView(header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True),
+        "problem": RehearsalView(
+            header(6), MAILBOX, url, until, failed, transcript[-1], transcript
+        ),
+        "done": RehearsalView(
+            header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True
+        ),
         "skipped": RehearsalView(header(6), MAILBOX, skipped="the mailbox user is away"),
         "shared-offer": RehearsalView(header(6), MAILBOX, shared=True),
         "shared-ready": RehearsalView(header(6), MAILBOX, url, until, shared=True),
-        "shared-refused": RehearsalView(header(6), MAILBOX, problem=Text("cause.smtp_token_refused"), shared=True),
-        "shared-done": RehearsalView(header(6), MAILBOX, done=True, shared=True, login="agent@contoso.com"),
+        "shared-refused": RehearsalView(
+            header(6), MAILBOX, problem=Text("cause.smtp_token_refused"), shared=True
+        ),
+        "shared-done": RehearsalView(
+            header(6), MAILBOX, done=True, shared=True, login="agent@contoso.com"
+        ),
     }
     yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())
 
@@ -72,8 +94,17 @@ def _mails() -> Iterator[tuple[str, cards.Card]]:
     subject, by_bot, by_person = "Test 7Q4K of support@contoso.com", True, False
     times = (later(minutes=1), later(minutes=2), later(minutes=3), later(minutes=4))
     remedy = verbatim("Read the trace row.")
-    stopped = {"problem": verbatim("A policy blocks forwarding."), "problem_code": "5.7.520", "remedy": remedy}
-    late = {"problem": verbatim("The trace does not show it."), "remedy": remedy, "turn": Turn.REQUESTER, "late": True}
+    stopped = {
+        "problem": verbatim("A policy blocks forwarding."),
+        "problem_code": "5.7.520",
+        "remedy": remedy,
+    }
+    late = {
+        "problem": verbatim("The trace does not show it."),
+        "remedy": remedy,
+        "turn": Turn.REQUESTER,
+        "late": True,
+    }
     mails = {
         "send": test_mail.TestMailView(header(7), subject, by_person),
         "on-its-way": test_mail.TestMailView(header(7), subject, by_bot, times[0]),
@@ -81,10 +112,22 @@ def _mails() -> Iterator[tuple[str, cards.Card]]:
         "forwarded": test_mail.TestMailView(header(7), subject, by_bot, *times[:3]),
         "agent": test_mail.TestMailView(header(7), subject, by_bot, *times),
         "problem": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], **stopped),  # type: ignore[arg-type]  # the view's own names
-        "problem-time": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped),  # type: ignore[arg-type]  # as above
+        "problem-time": test_mail.TestMailView(
+            header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped
+        ),  # type: ignore[arg-type]  # as above
         "late": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], **late),  # type: ignore[arg-type]  # as above
-        "from-itself": test_mail.TestMailView(header(7), subject, by_person, problem=verbatim("It came from the mailbox."), remedy=remedy),
-        "over": test_mail.TestMailView(header(7), subject, by_bot, *times, answered_at=later(minutes=5), over=True),
-        "answer-problem": test_mail.TestMailView(header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped),  # type: ignore[arg-type]  # as above
+        "from-itself": test_mail.TestMailView(
+            header(7),
+            subject,
+            by_person,
+            problem=verbatim("It came from the mailbox."),
+            remedy=remedy,
+        ),
+        "over": test_mail.TestMailView(
+            header(7), subject, by_bot, *times, answered_at=later(minutes=5), over=True
+        ),
+        "answer-problem": test_mail.TestMailView(
+            header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped
+        ),  # type: ignore[arg-type]  # as above
     }
     yield from ((f"mail-{name}", cards.test_mail(view)) for name, view in mails.items())

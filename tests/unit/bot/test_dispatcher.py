@@ -49,7 +49,9 @@ def test_everything_that_is_due_is_handed_out_once(services: Services):
         (LockName(LockKind.WEBHOOKS), [[], [], []]),
     ],
 )
-def test_a_killed_processs_work_is_handed_out_at_once(services: Services, lock: LockName, handed: list[list[str]]):
+def test_a_killed_processs_work_is_handed_out_at_once(
+    services: Services, lock: LockName, handed: list[list[str]]
+):
     """By the lock that it held; what is tried again by itself is left alone."""
     services.events.add(EVENT)
     services.events.bell.queue.empty()

@@ -20,15 +20,29 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 @pytest.fixture
 def services(services: Services, provider: Any) -> Services:
     """A desk whose Microsoft is the small provider on loopback, where all roles are granted."""
-    provider.app_roles.update({GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)})
-    work = replace(services.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
+    provider.app_roles.update(
+        {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
+    )
+    work = replace(
+        services.settings,
+        login_url=provider.base,
+        microsoft_client_id="client-1",
+        microsoft_client_secret="s3cr~t.Value",
+    )
     return replace(services, settings=work)
 
 
 def examined(services: Services) -> list[str]:
     """The doctor's lines about it."""
     lines: list[str] = []
-    doctor.examine((each for each in doctor.checks(services.bot, services.settings) if each.name == "read access"), lines.append)
+    doctor.examine(
+        (
+            each
+            for each in doctor.checks(services.bot, services.settings)
+            if each.name == "read access"
+        ),
+        lines.append,
+    )
     return lines
 
 
@@ -46,7 +60,9 @@ def test_granted_and_lost(services: Services, provider: Any):
     assert examined(services) == ["ok     read access: 1 tenants let the bot read by itself"]
     provider.app_roles[GRAPH_SCOPE].remove("Policy.Read.All")
     (line,) = examined(services)
-    assert line.startswith(f"WRONG  read access: not any more by {TENANT} (lacks Policy.Read.All): an administrator grants it again")
+    assert line.startswith(
+        f"WRONG  read access: not any more by {TENANT} (lacks Policy.Read.All): an administrator grants it again"
+    )
     assert app_access.grant_for(services.redis, TENANT) is not None
 
 

@@ -13,7 +13,9 @@ from bot import logs
 SECRET = "Zx8Q~made.up-secret_0123456789abcdefghij"
 CLIENT_SECRET = "abc8Q~made-up_client.secret~0123456789abcd"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-_x"
-XOAUTH2 = base64.b64encode(f"user=ann@example.test\x01auth=Bearer {SECRET}\x01\x01".encode()).decode()
+XOAUTH2 = base64.b64encode(
+    f"user=ann@example.test\x01auth=Bearer {SECRET}\x01\x01".encode()
+).decode()
 
 
 @pytest.mark.parametrize(
@@ -53,16 +55,39 @@ def test_credentials_are_taken_out(text: str):
     assert logs.GONE in clean
 
 
-@pytest.mark.parametrize("name", ["token", "client_secret", "password", "secretText", "api_key", "Cookie", "sealed", "X-Spark-Signature"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token",
+        "client_secret",
+        "password",
+        "secretText",
+        "api_key",
+        "Cookie",
+        "sealed",
+        "X-Spark-Signature",
+    ],
+)
 def test_a_field_that_names_a_secret_is_emptied(name: str):
     """Whatever its value looks like."""
     assert logs.redact(None, "info", {name: "plain", "room": "r"}) == {name: logs.GONE, "room": "r"}
 
 
-@given(st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789~._-", min_size=34, max_size=44))
+@given(
+    st.text(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789~._-",
+        min_size=34,
+        max_size=44,
+    )
+)
 def test_any_client_secret_is_taken_out(secret: str):
     """Whatever letters Microsoft picks for a client secret."""
-    lines = [f"client_secret={secret}", f'"client_secret":"{secret}"', f"x?client_secret={secret}&y=1", f"Bearer {secret}"]
+    lines = [
+        f"client_secret={secret}",
+        f'"client_secret":"{secret}"',
+        f"x?client_secret={secret}&y=1",
+        f"Bearer {secret}",
+    ]
     assert [line for line in lines if secret in logs.redacted(line)] == []
 
 
@@ -82,7 +107,9 @@ def test_what_helps_is_kept(text: str):
     assert logs.redacted(text) == text
 
 
-@pytest.mark.parametrize("piece", ["x", "x.", "a://", "a://b:", "code=", "Bearer ", "secret=", "%3Fcode%3D"])
+@pytest.mark.parametrize(
+    "piece", ["x", "x.", "a://", "a://b:", "code=", "Bearer ", "secret=", "%3Fcode%3D"]
+)
 def test_a_long_line_takes_no_longer_than_its_length(piece: str):
     """A hundred thousand characters that somebody typed hold no worker up."""
     began = time.process_time()

@@ -17,16 +17,26 @@ from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 
-BOT = {"id": "bot-id", "emails": ["email@webex.bot"], "orgId": "org", "type": "bot", "displayName": "Email"}
+BOT = {
+    "id": "bot-id",
+    "emails": ["email@webex.bot"],
+    "orgId": "org",
+    "type": "bot",
+    "displayName": "Email",
+}
 
 
 def make(bot: BotSettings, redis: Redis, webex: Webex) -> Services:
     """A desk as a new process makes it."""
-    work = Settings("https://bot.example.test", "", "client", "secret", (Fernet.generate_key().decode(),))
+    work = Settings(
+        "https://bot.example.test", "", "client", "secret", (Fernet.generate_key().decode(),)
+    )
     return Services.of(bot, work, redis, webex)
 
 
-def test_the_next_process_knows_who_the_bot_is(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
+def test_the_next_process_knows_who_the_bot_is(
+    settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
+):
     """Two processes, one question; the answer is kept for an hour."""
     webex_script.on("GET", "/people/me", reply(200, BOT))
     first, second = (make(settings, redis, webex).me for _ in range(2))
@@ -35,7 +45,9 @@ def test_the_next_process_knows_who_the_bot_is(settings: BotSettings, redis: Red
     assert 0 < redis.ttl(keys[0]) <= ME_S
 
 
-def test_another_token_is_another_account(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
+def test_another_token_is_another_account(
+    settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
+):
     """After the bot's token changes, Webex is asked again, and the token is not stored in Redis."""
     webex_script.on("GET", "/people/me", reply(200, BOT), reply(200, {**BOT, "id": "other-id"}))
     first = make(settings, redis, webex).me
@@ -44,12 +56,24 @@ def test_another_token_is_another_account(settings: BotSettings, redis: Redis, w
     assert not [key for key in redis.keys("*") if b"token" in key]
 
 
-def test_what_is_recorded_is_carried_on_and_drawn(settings: BotSettings, redis: Redis, webex: Webex):
+def test_what_is_recorded_is_carried_on_and_drawn(
+    settings: BotSettings, redis: Redis, webex: Webex
+):
     """The events land together, a worker is woken for the run and for its cards; without an event only that."""
     services = make(settings, redis, webex)
-    opened = services.store.open(Channel("support@example.test"), Person("anna", "anna@example.test", "org-1"), Origin("room-1"))
+    opened = services.store.open(
+        Channel("support@example.test"),
+        Person("anna", "anna@example.test", "org-1"),
+        Origin("room-1"),
+    )
     services.record(opened.id, Event(Kind.RESUMED, now()), Event(Kind.LOOK_AGAIN, now()))
     services.record(opened.id)
-    assert [event.kind for event in services.store.events(opened.id)] == [Kind.OPENED, Kind.RESUMED, Kind.LOOK_AGAIN]
-    rung = [[job.args for job in bell.queue.get_jobs()] for bell in (services.runs, services.cards.bell)]
+    assert [event.kind for event in services.store.events(opened.id)] == [
+        Kind.OPENED,
+        Kind.RESUMED,
+        Kind.LOOK_AGAIN,
+    ]
+    rung = [
+        [job.args for job in bell.queue.get_jobs()] for bell in (services.runs, services.cards.bell)
+    ]
     assert rung == [[[opened.id]] * 2, [[opened.id]]]

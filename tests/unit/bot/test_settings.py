@@ -53,7 +53,13 @@ def test_every_setting_is_read():
         "LOG_LEVEL": "debug ",
     }
     read = BotSettings.from_env(env)
-    assert (read.webhook_secrets, read.webex_api_url, read.port, read.redis_url, read.embedded_redis) == (
+    assert (
+        read.webhook_secrets,
+        read.webex_api_url,
+        read.port,
+        read.redis_url,
+        read.embedded_redis,
+    ) == (
         ("new-Yw3k0Vd81nHb4xQz", "old-Yw3k0Vd81nHb4xQz"),
         "http://127.0.0.1:9000/v1/",
         9001,
@@ -135,7 +141,15 @@ def test_a_value_that_cannot_be_right_is_refused(name: str, value: str):
 
 
 @pytest.mark.parametrize(
-    "secret", ["1234567890123456", "abcdefghijklmnopq", "QWERTYUIOPASDFGH", "9876543210fedcba", "0123456789abcdef", "aaaabbbbccccdd12"]
+    "secret",
+    [
+        "1234567890123456",
+        "abcdefghijklmnopq",
+        "QWERTYUIOPASDFGH",
+        "9876543210fedcba",
+        "0123456789abcdef",
+        "aaaabbbbccccdd12",
+    ],
 )
 def test_a_secret_that_somebody_typed_is_refused(secret: str):
     """A secret that can be guessed is refused: counting, the alphabet, keyboard rows or repeats.
@@ -145,29 +159,54 @@ def test_a_secret_that_somebody_typed_is_refused(secret: str):
     with pytest.raises(SettingsError) as caught:
         BotSettings.from_env(LEAST | {"WEBEX_WEBHOOK_SECRET": secret})
     (line,) = caught.value.problems
-    assert ("can be guessed" in line, "token_urlsafe(32)" in line, secret in line) == (True, True, False)
+    assert ("can be guessed" in line, "token_urlsafe(32)" in line, secret in line) == (
+        True,
+        True,
+        False,
+    )
 
 
 def test_a_secret_that_was_made_is_taken():
     """Thousands of those that the advice makes, and of shorter ones; the same in every test run."""
     dice = random.Random(7)  # noqa: S311  the same secrets in every run, and none of them is used
-    made = [base64.urlsafe_b64encode(dice.randbytes(length)).decode().rstrip("=") for length in (12, 32) for _ in range(5000)]
-    assert [BotSettings.from_env(LEAST | {"WEBEX_WEBHOOK_SECRET": secret}).webhook_secrets for secret in made] == [(each,) for each in made]
+    made = [
+        base64.urlsafe_b64encode(dice.randbytes(length)).decode().rstrip("=")
+        for length in (12, 32)
+        for _ in range(5000)
+    ]
+    assert [
+        BotSettings.from_env(LEAST | {"WEBEX_WEBHOOK_SECRET": secret}).webhook_secrets
+        for secret in made
+    ] == [(each,) for each in made]
 
 
 def test_the_first_and_the_last_port():
     """Both can be bound."""
-    assert [BotSettings.from_env(LEAST | {"PORT": port}).port for port in ("1", "65535")] == [1, 65535]
+    assert [BotSettings.from_env(LEAST | {"PORT": port}).port for port in ("1", "65535")] == [
+        1,
+        65535,
+    ]
 
 
 def test_plain_http_is_fine_on_this_machine():
     """The practice cloud and a developer's own machine need no certificate."""
-    assert BotSettings.from_env(LEAST | {"PUBLIC_URL": "http://127.0.0.1:8080"}).public_url == "http://127.0.0.1:8080"
+    assert (
+        BotSettings.from_env(LEAST | {"PUBLIC_URL": "http://127.0.0.1:8080"}).public_url
+        == "http://127.0.0.1:8080"
+    )
 
 
 def test_loopback_is_told_by_its_name():
     """A name that only looks like loopback is not."""
-    hosts = ["localhost", "127.0.0.1", "::1", "bot.localhost", "127.0.0.1.example.test", "notlocalhost", "10.0.0.1"]
+    hosts = [
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "bot.localhost",
+        "127.0.0.1.example.test",
+        "notlocalhost",
+        "10.0.0.1",
+    ]
     assert [is_loopback(host) for host in hosts] == [True, True, True, True, False, False, False]
 
 
@@ -175,6 +214,12 @@ def test_secrets_do_not_show():
     """Neither the settings' repr nor an error shows a token, a secret or Redis's password."""
     read = BotSettings.from_env(LEAST | {"REDIS_URL": "redis://:redis-password@127.0.0.1:7000/0"})
     with pytest.raises(SettingsError) as caught:
-        BotSettings.from_env(LEAST | {"WEBEX_WEBHOOK_SECRET": "tiny-secret", "REDIS_URL": "//:redis-password@x"})
+        BotSettings.from_env(
+            LEAST | {"WEBEX_WEBHOOK_SECRET": "tiny-secret", "REDIS_URL": "//:redis-password@x"}
+        )
     shown = repr(read) + str(caught.value)
-    assert [word for word in ("token-of-the-bot", "Yw3k0Vd81nHb4xQz", "tiny-secret", "redis-password") if word in shown] == []
+    assert [
+        word
+        for word in ("token-of-the-bot", "Yw3k0Vd81nHb4xQz", "tiny-secret", "redis-password")
+        if word in shown
+    ] == []

@@ -29,7 +29,9 @@ from jobs.storage.vault import Vault
 from practice.virtual_time import carry_out
 
 MAILBOX = "support@contoso.com"
-CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1")
+CHANNEL = Channel(
+    MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1"
+)
 ASKER = Person("person-1", "anna@contoso.com", "org-1")
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -58,7 +60,13 @@ class Cloud:
 
     def refuse(self, what: str, status: int, code: str = "", message: str = "") -> Cloud:
         """An error in the service's own form."""
-        return self.on(what, (status, {"error": {"code": code, "message": message, "details": [{"message": message}]}}))
+        return self.on(
+            what,
+            (
+                status,
+                {"error": {"code": code, "message": message, "details": [{"message": message}]}},
+            ),
+        )
 
     @property
     def writes(self) -> list[tuple[str, Any]]:
@@ -72,15 +80,28 @@ class Cloud:
             call = body["CmdletInput"]
             return self._answer(call["CmdletName"], call["Parameters"], (200, {"value": []}))
         path = unquote(request.url.raw_path.decode().partition("?")[0]).removeprefix("/v1.0")
-        known = {"GET": (404, {"error": {"code": "Request_ResourceNotFound"}}), "POST": (201, {"id": "made"})}
-        return self._answer(f"{request.method} {path}", body, known.get(request.method, (204, None)))
+        known = {
+            "GET": (404, {"error": {"code": "Request_ResourceNotFound"}}),
+            "POST": (201, {"id": "made"}),
+        }
+        return self._answer(
+            f"{request.method} {path}", body, known.get(request.method, (204, None))
+        )
 
     def _answer(self, what: str, body: Any, otherwise: Any) -> httpx.Response:
         self.asked.append((what, body))
         answers = self.script.get(what, [otherwise])
         found = answers.pop(0) if len(answers) > 1 else answers[0]
-        status, content = found if isinstance(found, tuple) else (200, {"value": found} if isinstance(found, list) else found)
-        return httpx.Response(status, content=json.dumps(content, default=_by_then)) if content is not None else httpx.Response(status)
+        status, content = (
+            found
+            if isinstance(found, tuple)
+            else (200, {"value": found} if isinstance(found, list) else found)
+        )
+        return (
+            httpx.Response(status, content=json.dumps(content, default=_by_then))
+            if content is not None
+            else httpx.Response(status)
+        )
 
 
 @pytest.fixture(name="carry_out")
@@ -116,7 +137,9 @@ def store(redis: Redis) -> RunStore:
 @pytest.fixture
 def work_settings(redis_url: str) -> Settings:
     """Settings of the public clouds; nothing in the tests reaches them."""
-    return Settings("https://bot.test", redis_url, "bot-app", "bot-secret", (Fernet.generate_key().decode(),))
+    return Settings(
+        "https://bot.test", redis_url, "bot-app", "bot-secret", (Fernet.generate_key().decode(),)
+    )
 
 
 @pytest.fixture
@@ -147,18 +170,28 @@ def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) 
         kind: str = "setup",
         brief: Brief | None = None,
     ) -> StepContext:
-        run = store.open(channel, ASKER, Origin("room-1", "thread-1", message="message-1"), RunKind(kind), brief)
+        run = store.open(
+            channel, ASKER, Origin("room-1", "thread-1", message="message-1"), RunKind(kind), brief
+        )
         found = Finding("given", State.OK, facts=facts or {})
-        store.append(run.id, Event(Kind.DETAILS, MOMENT, channel=channel), Event(Kind.SIGNED_IN, MOMENT, account=ACCOUNT))
+        store.append(
+            run.id,
+            Event(Kind.DETAILS, MOMENT, channel=channel),
+            Event(Kind.SIGNED_IN, MOMENT, account=ACCOUNT),
+        )
         store.append(run.id, Event(Kind.FOUND, MOMENT, step="given", finding=found))
         for name, count in (waits or {}).items():
             waiting = Finding(name, State.WAITING, until=MOMENT)
             for _ in range(count):
                 store.append(run.id, Event(Kind.FOUND, MOMENT, step=name, finding=waiting))
         for question, value in (answers or {}).items():
-            store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": question, "value": value}))
+            store.append(
+                run.id, Event(Kind.ANSWERED, now(), data={"question": question, "value": value})
+            )
         for name, at in (changed or {}).items():
-            store.append(run.id, Event(Kind.CHANGING, at, step=name, finding=Finding(name, State.WRONG)))
+            store.append(
+                run.id, Event(Kind.CHANGING, at, step=name, finding=Finding(name, State.WRONG))
+            )
             store.append(run.id, Event(Kind.CHANGED, at, step=name))
         for event in events:
             store.append(run.id, event)
@@ -167,8 +200,18 @@ def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) 
     def context(run_id: str, settings: Settings) -> StepContext:
         http = httpx.AsyncClient(transport=httpx.MockTransport(cloud.answer))
         graph = Graph(http, _token, settings.graph_url)
-        exchange = InvokeCommand(http, _token, settings.exchange_url, "tenant-1", "admin@contoso.com")
-        return StepContext(store.load(run_id), settings, store, vault, graph, exchange, lambda: open_trace(graph, exchange))
+        exchange = InvokeCommand(
+            http, _token, settings.exchange_url, "tenant-1", "admin@contoso.com"
+        )
+        return StepContext(
+            store.load(run_id),
+            settings,
+            store,
+            vault,
+            graph,
+            exchange,
+            lambda: open_trace(graph, exchange),
+        )
 
     return make
 

@@ -132,8 +132,12 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
     credentials = {"microsoft_client_id": "client-1", "microsoft_client_secret": "s3cr~t.Value"}
     settings = replace(work_settings, login_url=provider.base, **credentials)
     with sync_client(settings) as http:
-        flow = Identity.of_bot(settings, http).begin(["https://graph.microsoft.com/User.Read"], settings.callback, "state-1")
-        cache = Identity.of_bot(settings, http).finish(flow, provider.sign_in(flow["auth_uri"])).cache
+        flow = Identity.of_bot(settings, http).begin(
+            ["https://graph.microsoft.com/User.Read"], settings.callback, "state-1"
+        )
+        cache = (
+            Identity.of_bot(settings, http).finish(flow, provider.sign_in(flow["auth_uri"])).cache
+        )
     runtime = Runtime(settings, store, vault, Heard())
     install(runtime)
     admin_session.save(runtime, opened, cache)
@@ -159,7 +163,9 @@ def test_an_ended_run_stays_ended(runtime: Runtime, store: RunStore, vault: Vaul
     assert (kinds(store, run), due(store, run)) == (kinds(store, run), None)
 
 
-def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
+def test_a_run_ends_when_everything_is_settled(
+    runtime: Runtime, store: RunStore, vault: Vault, say: Say
+):
     """With every step, and not before; the sign-in is forgotten."""
     run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
     admin_session.save(runtime, run, "cache")
@@ -176,7 +182,9 @@ def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: RunStore
 def test_the_earliest_time_is_looked_at(runtime: Runtime, store: RunStore, say: Say):
     """Of all that wait for the clock."""
     later, sooner = now() + timedelta(minutes=9), now() + timedelta(minutes=3)
-    run = say(signed_in(), found("a", State.WAITING, until=later), found("b", State.WAITING, until=sooner))
+    run = say(
+        signed_in(), found("a", State.WAITING, until=later), found("b", State.WAITING, until=sooner)
+    )
     advance.finish_or_reschedule(runtime, run.id, run.version)
     assert 170 < (due(store, run) or 0) <= 180
 
@@ -190,7 +198,9 @@ def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: RunStore
     assert store.schedule.claim_due() == (run.id,)
 
 
-def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
+def test_a_mistake_of_ours_is_told_by_a_reference(
+    runtime: Runtime, store: RunStore, vault: Vault, say: Say
+):
     """An unexpected error gets a reference, is retried in 15 seconds, and ends the run at the third."""
     run = say(signed_in())
     vault.put(f"session:{run.id}", "this is no token cache", 60)
@@ -200,16 +210,26 @@ def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: RunSt
     assert (problem.cause, problem.code[:4], len(problem.code)) == ("unexpected", "REF-", 10)
     assert 14 < (due(store, run) or 0) <= 15
     advance.advance(run.id)
-    assert (store.load(run.id).ended, due(store, run), vault.holds(f"session:{run.id}")) == ("failed", None, False)
-    references = [event.data.get("code") or event.data.get("reference") for event in store.events(run.id)[-2:]]
+    assert (store.load(run.id).ended, due(store, run), vault.holds(f"session:{run.id}")) == (
+        "failed",
+        None,
+        False,
+    )
+    references = [
+        event.data.get("code") or event.data.get("reference") for event in store.events(run.id)[-2:]
+    ]
     assert references[0] == references[1]
 
 
-def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: RunStore, asker: Person, channel: Channel):
+def test_a_check_that_has_ended_is_not_looked_at_again(
+    runtime: Runtime, store: RunStore, asker: Person, channel: Channel
+):
     """A check inspects once, even if a step asked for a later look."""
     run = store.check(channel, asker, ORIGIN)
     later = now() - timedelta(seconds=5)
-    store.append(run.id, signed_in(), found("a", State.UNKNOWN, until=later), Event(Kind.CHECKED, now()))
+    store.append(
+        run.id, signed_in(), found("a", State.UNKNOWN, until=later), Event(Kind.CHECKED, now())
+    )
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
     assert due(store, run) is None
 
@@ -227,7 +247,9 @@ async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
 @pytest.mark.parametrize(("hours", "left"), [(0, 26), (1, 25), (25, 1)])
 def test_a_renewal_prolongs_no_sign_in(runtime: Runtime, say: Say, hours: int, left: int):
     """A renewed sign-in still ends 26 hours after the original one."""
-    admin_session.save(runtime, say(replace(signed_in(), at=now() - timedelta(hours=hours))), "cache")
+    admin_session.save(
+        runtime, say(replace(signed_in(), at=now() - timedelta(hours=hours))), "cache"
+    )
     (name,) = runtime.store.redis.scan_iter("sealed:session:*")
     assert left * 3600 - 5 <= int(runtime.store.redis.ttl(name)) <= left * 3600  # type: ignore[arg-type]  # redis-py's two answers
 
@@ -260,4 +282,8 @@ def test_what_blocks_a_plan(say: Say):
         found("token", State.WAITING, waiting_for=Turn.REQUESTER),
     )
     assert set(advance.blocking_steps(run)) == {"mailbox_user", "customization"}
-    assert set(advance.blocking_steps(replace(run, plan=None))) == {"mailbox_user", "customization", "smtp_auth"}
+    assert set(advance.blocking_steps(replace(run, plan=None))) == {
+        "mailbox_user",
+        "customization",
+        "smtp_auth",
+    }

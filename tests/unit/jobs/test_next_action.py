@@ -46,51 +46,134 @@ TABLE = [
     (PLANNED, Turn.APPROVER, "approve", 3),
     (replace(PLANNED, plan=Plan("p", (WIDE,), AT)), Turn.APPROVER, "approve_tenant", 3),
     (replace(APPROVED, plan=Plan("p", (LINE, WIDE), AT)), Turn.APPROVER, "approve_tenant", 4),
-    (replace(PLANNED, plan=Plan("p", (LINE, WIDE), AT), approvals={Scope.TENANT: YES}), Turn.APPROVER, "approve", 4),
-    (replace(PLANNED, changed={"ids": Changed((), Finding("ids", State.WRONG), AT)}), Turn.APPROVER, "approve", 4),
+    (
+        replace(PLANNED, plan=Plan("p", (LINE, WIDE), AT), approvals={Scope.TENANT: YES}),
+        Turn.APPROVER,
+        "approve",
+        4,
+    ),
+    (
+        replace(PLANNED, changed={"ids": Changed((), Finding("ids", State.WRONG), AT)}),
+        Turn.APPROVER,
+        "approve",
+        4,
+    ),
     (APPROVED, Turn.NOBODY, "running", 4),
     (found(APPROVED, BLOCKED), Turn.NOBODY, "running", 4),
     (NOTHING, Turn.NOBODY, "running", 4),
     (replace(APPROVED, account=None), Turn.ADMINISTRATOR, "sign_in", 4),
     (found(APPROVED, Finding("ids", State.UNKNOWN)), Turn.ADMINISTRATOR, "look", 4),
     (found(APPROVED, Finding("ids", State.UNKNOWN, until=AT)), Turn.TIME, "waiting", 4),
-    (replace(found(APPROVED, Finding("ids", State.UNKNOWN, until=AT)), running=frozenset({"tenant"})), Turn.NOBODY, "running", 4),
+    (
+        replace(
+            found(APPROVED, Finding("ids", State.UNKNOWN, until=AT)), running=frozenset({"tenant"})
+        ),
+        Turn.NOBODY,
+        "running",
+        4,
+    ),
     (found(APPROVED, waits("admin_consent", Turn.ADMINISTRATOR)), Turn.ADMINISTRATOR, "consent", 5),
     (found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
     (found(APPROVED, waits("token", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
     (found(APPROVED, waits("registered", Turn.REQUESTER)), Turn.REQUESTER, "register", 4),
     (found(APPROVED, waits("check_secret", Turn.MAILBOX_USER)), Turn.MAILBOX_USER, "rehearse", 4),
-    (found(replace(APPROVED, answers={"rehearse": YES}), waits("rehearsal", Turn.MAILBOX_USER)), Turn.MAILBOX_USER, "rehearsal_sign_in", 4),
-    (found(APPROVED, waits("test_mail", Turn.REQUESTER), Finding("registered", State.OK)), Turn.REQUESTER, "send", 7),
-    (found(APPROVED, waits("agent_answer", Turn.AGENT), Finding("registered", State.OK)), Turn.AGENT, "answer", 7),
-    (found(APPROVED, waits("test_mail", Turn.ADMINISTRATOR, "mail_not_delivered")), Turn.ADMINISTRATOR, "look", 4),
-    (found(APPROVED, waits("test_mail", Turn.REQUESTER, "test_mail_late")), Turn.REQUESTER, "look", 4),
-    (found(APPROVED, waits("test_mail", Turn.REQUESTER, "test_mail_from_itself")), Turn.REQUESTER, "send", 4),
-    (found(APPROVED, waits("agent_answer", Turn.AGENT, "sender_restricted")), Turn.AGENT, "answer_again", 4),
+    (
+        found(replace(APPROVED, answers={"rehearse": YES}), waits("rehearsal", Turn.MAILBOX_USER)),
+        Turn.MAILBOX_USER,
+        "rehearsal_sign_in",
+        4,
+    ),
+    (
+        found(APPROVED, waits("test_mail", Turn.REQUESTER), Finding("registered", State.OK)),
+        Turn.REQUESTER,
+        "send",
+        7,
+    ),
+    (
+        found(APPROVED, waits("agent_answer", Turn.AGENT), Finding("registered", State.OK)),
+        Turn.AGENT,
+        "answer",
+        7,
+    ),
+    (
+        found(APPROVED, waits("test_mail", Turn.ADMINISTRATOR, "mail_not_delivered")),
+        Turn.ADMINISTRATOR,
+        "look",
+        4,
+    ),
+    (
+        found(APPROVED, waits("test_mail", Turn.REQUESTER, "test_mail_late")),
+        Turn.REQUESTER,
+        "look",
+        4,
+    ),
+    (
+        found(APPROVED, waits("test_mail", Turn.REQUESTER, "test_mail_from_itself")),
+        Turn.REQUESTER,
+        "send",
+        4,
+    ),
+    (
+        found(APPROVED, waits("agent_answer", Turn.AGENT, "sender_restricted")),
+        Turn.AGENT,
+        "answer_again",
+        4,
+    ),
     (found(APPROVED, waits("smtp_auth", Turn.NOBODY)), Turn.NOBODY, "running", 4),
     (found(APPROVED, waits("test_mail", Turn.TIME)), Turn.NOBODY, "running", 4),
-    (found(APPROVED, *(Finding(n, State.OK) for n in ("ids", "client_secret", "smtp_grant", "admin_consent"))), Turn.NOBODY, "running", 6),
-    (found(APPROVED, waits("agent_answer", Turn.AGENT), waits("mailbox_fields", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
+    (
+        found(
+            APPROVED,
+            *(
+                Finding(n, State.OK)
+                for n in ("ids", "client_secret", "smtp_grant", "admin_consent")
+            ),
+        ),
+        Turn.NOBODY,
+        "running",
+        6,
+    ),
+    (
+        found(APPROVED, waits("agent_answer", Turn.AGENT), waits("mailbox_fields", Turn.REQUESTER)),
+        Turn.REQUESTER,
+        "form",
+        4,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("run", "turn", "key", "number"), TABLE)
 def test_whose_turn_and_which_stage(run: Run, turn: Turn, key: str, number: int):
     """The earliest stage first."""
-    assert (next_action(run), stage_of(run)) == (NextAction(turn, Text(f"turn_words.{key}")), number)
+    assert (next_action(run), stage_of(run)) == (
+        NextAction(turn, Text(f"turn_words.{key}")),
+        number,
+    )
 
 
 @pytest.mark.parametrize(
-    ("made", "key"), [({}, "token"), ({"client_secret": Changed((), Finding("client_secret", State.WRONG), AT)}, "form")]
+    ("made", "key"),
+    [
+        ({}, "token"),
+        ({"client_secret": Changed((), Finding("client_secret", State.WRONG), AT)}, "form"),
+    ],
 )
 def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made: dict[str, Changed], key: str):
     """Its plan may hold one that is not needed in the end."""
     brief = Brief(fix=FixBrief(token_cause="session_revoked"))
-    run = replace(found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), kind=RunKind.FIX, brief=brief, changed=made)
+    run = replace(
+        found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)),
+        kind=RunKind.FIX,
+        brief=brief,
+        changed=made,
+    )
     assert next_action(run).words.key == f"turn_words.{key}"
 
 
-@pytest.mark.parametrize(("ended", "key"), [(Kind.FINISHED, "done"), (Kind.CANCELLED, "cancelled"), (Kind.FAILED, "failed")])
+@pytest.mark.parametrize(
+    ("ended", "key"),
+    [(Kind.FINISHED, "done"), (Kind.CANCELLED, "cancelled"), (Kind.FAILED, "failed")],
+)
 def test_an_ended_run_is_nobodys(ended: Kind, key: str):
     """Whatever it waited for."""
     run = replace(found(APPROVED, waits("token", Turn.REQUESTER)), ended=ended)
@@ -99,5 +182,8 @@ def test_an_ended_run_is_nobodys(ended: Kind, key: str):
 
 def test_every_step_that_waits_has_words():
     """Whatever step a person is waited for at, the sentence is in the catalogue."""
-    keys = {next_action(found(APPROVED, waits(name, Turn.REQUESTER))).words.key for name in steps_of(NEW)}
+    keys = {
+        next_action(found(APPROVED, waits(name, Turn.REQUESTER))).words.key
+        for name in steps_of(NEW)
+    }
     assert {key for key in keys if not has_text(key)} == set()

@@ -18,12 +18,24 @@ LETTERS = string.ascii_letters + string.digits
 WORDS = st.text(LETTERS + "-_~.", min_size=16, max_size=60).filter(lambda word: not word.isdigit())
 JWTS = st.tuples(WORDS, WORDS).map(
     lambda parts: (
-        ".".join(base64.urlsafe_b64encode(json.dumps({"a": part}).encode()).decode().rstrip("=") for part in parts) + "." + parts[0]
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps({"a": part}).encode()).decode().rstrip("=")
+            for part in parts
+        )
+        + "."
+        + parts[0]
     )
 )
-VALUES = st.tuples(st.text(LETTERS + "_", min_size=3, max_size=3), st.text(LETTERS + "_~.-", min_size=34, max_size=34)).map("8Q~".join)
+VALUES = st.tuples(
+    st.text(LETTERS + "_", min_size=3, max_size=3),
+    st.text(LETTERS + "_~.-", min_size=34, max_size=34),
+).map("8Q~".join)
 REFRESH = st.text(LETTERS + "_-", min_size=80, max_size=300).map(lambda tail: f"0.AXkA1b{tail}")
-XOAUTH2 = WORDS.map(lambda token: base64.b64encode(f"user=support@contoso.com\x01auth=Bearer {token}\x01\x01".encode()).decode())
+XOAUTH2 = WORDS.map(
+    lambda token: base64.b64encode(
+        f"user=support@contoso.com\x01auth=Bearer {token}\x01\x01".encode()
+    ).decode()
+)
 
 SHAPED = st.one_of(JWTS, VALUES, REFRESH, XOAUTH2)
 FRAMES = (
@@ -46,7 +58,18 @@ FRAMES = (
     "ESTSAUTH={}",
     "smtp://user:{}@mail.example:587",
 )
-AROUND = st.sampled_from(["{}", "seen at 14:05 UTC: {} and then 7553", "({})", '"{}"', "line one\n{}\nline three", "x={};", "<{}>", "`{}`"])
+AROUND = st.sampled_from(
+    [
+        "{}",
+        "seen at 14:05 UTC: {} and then 7553",
+        "({})",
+        '"{}"',
+        "line one\n{}\nline three",
+        "x={};",
+        "<{}>",
+        "`{}`",
+    ]
+)
 
 
 def base64_of(text: str) -> str:
@@ -93,14 +116,21 @@ def test_secrets_by_their_name(wrapping: str, secret: str, frame: str):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
-@given(secret=st.text(LETTERS + string.punctuation.replace('"', ""), min_size=12, max_size=60), around=AROUND)
+@given(
+    secret=st.text(LETTERS + string.punctuation.replace('"', ""), min_size=12, max_size=60),
+    around=AROUND,
+)
 def test_secrets_that_are_known(wrapping: str, secret: str, around: str):
     """The bot's own secrets are removed, whatever their form."""
     wrapped = WRAPPINGS[wrapping](secret)
     gone(Redactor((secret,)).text(around.format(wrapped)), secret, wrapped)
 
 
-@given(secret=SHAPED, wrapping=st.sampled_from(sorted(WRAPPINGS)), name=st.sampled_from(["seen", "value", "code"]))
+@given(
+    secret=SHAPED,
+    wrapping=st.sampled_from(sorted(WRAPPINGS)),
+    name=st.sampled_from(["seen", "value", "code"]),
+)
 def test_secrets_in_data(secret: str, wrapping: str, name: str):
     """Every text of a tree goes through, the names of its fields too."""
     wrapped = WRAPPINGS[wrapping](secret)
@@ -108,7 +138,18 @@ def test_secrets_in_data(secret: str, wrapping: str, name: str):
     gone(json.dumps(Redactor().data(tree)), secret, wrapped)
 
 
-@pytest.mark.parametrize("name", ["client_secret", "clientSecret", "Password", "refresh_token", "secret", "Set-Cookie", "authorization"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "client_secret",
+        "clientSecret",
+        "Password",
+        "refresh_token",
+        "secret",
+        "Set-Cookie",
+        "authorization",
+    ],
+)
 def test_fields_that_only_their_name_gives_away(name: str):
     """A short secret without any shape goes by the name of its field; numbers and truth stay."""
     assert Redactor().data({name: "tulip", "seen": "tulip", "n": 1, "b": True, "z": None}) == {
@@ -164,7 +205,22 @@ def test_twice_is_once(text: str):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "piece", ["x", "x.", "x-", "%", " ", "\n", "eyJ", "sess", "a://", "a://b:", "-esctx", "x" * 20 + "\n", "-----BEGIN A-----"]
+    "piece",
+    [
+        "x",
+        "x.",
+        "x-",
+        "%",
+        " ",
+        "\n",
+        "eyJ",
+        "sess",
+        "a://",
+        "a://b:",
+        "-esctx",
+        "x" * 20 + "\n",
+        "-----BEGIN A-----",
+    ],
 )
 def test_a_long_text_takes_no_longer_than_its_length(piece: str):
     """A text of 100,000 characters is redacted within 5 seconds; a pattern once took many minutes."""

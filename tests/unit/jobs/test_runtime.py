@@ -18,7 +18,9 @@ class More(Runtime):
     more: str = "more"
 
 
-def test_a_job_finds_what_is_installed(runtime_of: Callable[[Settings], Runtime], work_settings: Settings):
+def test_a_job_finds_what_is_installed(
+    runtime_of: Callable[[Settings], Runtime], work_settings: Settings
+):
     """As the work knows it; the package that installed it has its own class."""
     made = runtime_of(work_settings)
     install(made)

@@ -8,7 +8,12 @@ from cryptography.fernet import Fernet
 from jobs.settings import TOGETHER, Settings, SettingsError
 
 KEY = Fernet.generate_key().decode()
-LEAST = {"PUBLIC_URL": "https://bot.test/", "MICROSOFT_CLIENT_ID": "c", "MICROSOFT_CLIENT_SECRET": "s", "ENCRYPTION_KEYS": KEY}
+LEAST = {
+    "PUBLIC_URL": "https://bot.test/",
+    "MICROSOFT_CLIENT_ID": "c",
+    "MICROSOFT_CLIENT_SECRET": "s",
+    "ENCRYPTION_KEYS": KEY,
+}
 SERVICES = {
     "WEBEX_STATUS_URL": "https://status.example/",
     "CONNECT_API_URL": "https://api.us.webexconnect.io/",
@@ -24,8 +29,17 @@ SERVICES = {
 def test_without_them_only_the_status_page_is_known():
     """The defaults of a bot that has no key of Webex's other services."""
     read = Settings.from_env(LEAST)
-    assert (read.status_url, read.connect_url, read.contact_center_url) == ("https://status.webex.com", "", "")
-    assert read.hosts == {"login.microsoftonline.com", "graph.microsoft.com", "outlook.office365.com", "status.webex.com"}
+    assert (read.status_url, read.connect_url, read.contact_center_url) == (
+        "https://status.webex.com",
+        "",
+        "",
+    )
+    assert read.hosts == {
+        "login.microsoftonline.com",
+        "graph.microsoft.com",
+        "outlook.office365.com",
+        "status.webex.com",
+    }
 
 
 def test_every_service_is_read_and_may_be_asked():
@@ -56,7 +70,11 @@ def test_off_is_no_host():
 
 def test_a_cloud_of_this_machine_has_several_names():
     """A cloud on this machine may use any loopback name; elsewhere a host has one name."""
-    assert Settings.from_env(LEAST | {"MICROSOFT_LOGIN_URL": "http://127.0.0.1:9000"}).hosts > {"127.0.0.1", "localhost", "::1"}
+    assert Settings.from_env(LEAST | {"MICROSOFT_LOGIN_URL": "http://127.0.0.1:9000"}).hosts > {
+        "127.0.0.1",
+        "localhost",
+        "::1",
+    }
     assert "localhost" not in Settings.from_env(LEAST).hosts
 
 
@@ -72,11 +90,36 @@ def test_a_half_is_said(name: str):
 @pytest.mark.parametrize(
     ("name", "value", "field", "read"),
     [
-        ("MICROSOFT_GRAPH_URL", "https://graph.microsoft.us/v1.0/", "graph_url", "https://graph.microsoft.us"),
-        ("MICROSOFT_GRAPH_URL", "http://127.0.0.1:9000/graph/", "graph_url", "http://127.0.0.1:9000/graph"),
-        ("EXCHANGE_ADMIN_URL", "https://outlook.office365.com/adminapi/beta", "exchange_url", "https://outlook.office365.com"),
-        ("EXCHANGE_ADMIN_URL", "http://127.0.0.1:9000/exchange/", "exchange_url", "http://127.0.0.1:9000/exchange"),
-        ("MICROSOFT_LOGIN_URL", " https://login.microsoftonline.us/ ", "login_url", "https://login.microsoftonline.us"),
+        (
+            "MICROSOFT_GRAPH_URL",
+            "https://graph.microsoft.us/v1.0/",
+            "graph_url",
+            "https://graph.microsoft.us",
+        ),
+        (
+            "MICROSOFT_GRAPH_URL",
+            "http://127.0.0.1:9000/graph/",
+            "graph_url",
+            "http://127.0.0.1:9000/graph",
+        ),
+        (
+            "EXCHANGE_ADMIN_URL",
+            "https://outlook.office365.com/adminapi/beta",
+            "exchange_url",
+            "https://outlook.office365.com",
+        ),
+        (
+            "EXCHANGE_ADMIN_URL",
+            "http://127.0.0.1:9000/exchange/",
+            "exchange_url",
+            "http://127.0.0.1:9000/exchange",
+        ),
+        (
+            "MICROSOFT_LOGIN_URL",
+            " https://login.microsoftonline.us/ ",
+            "login_url",
+            "https://login.microsoftonline.us",
+        ),
         ("SMTP_SERVER", "smtp.office365.com", "smtp_server", "smtp.office365.com:587"),
         ("SMTP_SERVER", "smtp://127.0.0.1:2525", "smtp_server", "127.0.0.1:2525"),
         ("SMTP_SERVER", "[::1]", "smtp_server", "[::1]:587"),
@@ -106,7 +149,16 @@ def test_a_value_that_cannot_be_right_is_said(name: str, value: str):
     assert [problem.partition(" ")[0] for problem in caught.value.problems] == [name]
 
 
-@pytest.mark.parametrize("value", ["smtp.office365.com:submission", "smtp.office365.com:99999", "smtp.office365.com:0", ":587", "[bad"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "smtp.office365.com:submission",
+        "smtp.office365.com:99999",
+        "smtp.office365.com:0",
+        ":587",
+        "[bad",
+    ],
+)
 def test_a_server_that_is_none_is_said(value: str):
     """An SMTP server without a name or with an impossible port does not start the bot."""
     with pytest.raises(SettingsError, match="SMTP_SERVER is no server's address"):

@@ -34,6 +34,14 @@ def test_later_ones_win():
 
 def test_people_read_them_as_text():
     """In the file for TAC and in the audit trail."""
-    told = {"since": AT.isoformat(), "disproved_by": "", "token_lives": "yes", "station": "forward", "missed": "3"}
+    told = {
+        "since": AT.isoformat(),
+        "disproved_by": "",
+        "token_lives": "yes",
+        "station": "forward",
+        "missed": "3",
+    }
     assert FULL.texts() == told
-    assert Signals(disproved_by=("sessions", "sign_ins")).texts() == {"disproved_by": "sessions sign_ins"}
+    assert Signals(disproved_by=("sessions", "sign_ins")).texts() == {
+        "disproved_by": "sessions sign_ins"
+    }

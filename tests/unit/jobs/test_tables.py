@@ -25,7 +25,17 @@ from jobs.mail import bounce
 from jobs.mail import smtp_login as smtp
 from jobs.microsoft import app_manifest, app_only
 from jobs.probes import _transport_rules, all_probes, conditional_access, smtp_login
-from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_steps, application, connect_form, rehearsal
+from jobs.steps import (
+    CARRIES_MAIL_SEND,
+    CONSENT,
+    FORM,
+    PROOF,
+    SOMETIMES,
+    all_steps,
+    application,
+    connect_form,
+    rehearsal,
+)
 
 ROOT = Path(__file__).parents[3]
 EVERYTHING = {**all_steps(), **all_probes()}
@@ -111,7 +121,11 @@ def written(pattern: re.Pattern[str], text: str) -> set[str]:
 @pytest.fixture(scope="module")
 def source() -> str:
     """The source of the work and of its cards."""
-    return "\n".join(path.read_text(encoding="utf-8") for folder in ("jobs", "bot") for path in (ROOT / folder).rglob("*.py"))
+    return "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("jobs", "bot")
+        for path in (ROOT / folder).rglob("*.py")
+    )
 
 
 def with_knob(name: str, value: object) -> Mapping[str, Step]:
@@ -152,7 +166,9 @@ def test_a_step_names_steps_and_causes(knob: str):
 def test_a_diagnosis_names_steps(field: str):
     """The registry refuses a diagnosis that names none."""
     verified_diagnoses(EVERYTHING)
-    with pytest.raises(UnknownNameError, match=rf"smtp_login\.{field}: unknown steps exchange_helth"):
+    with pytest.raises(
+        UnknownNameError, match=rf"smtp_login\.{field}: unknown steps exchange_helth"
+    ):
         verified_diagnoses(with_knob(field, ("entra", "exchange_helth")))
 
 
@@ -184,7 +200,9 @@ def test_names_that_are_looked_up_exist(source: str):
     require_steps("source", written(LOOKED_UP, source), EVERYTHING)
     assert len(written(LOOKED_UP, source)) > 5
     with pytest.raises(UnknownNameError, match="check_secrt"):
-        require_steps("source", written(LOOKED_UP, source + 'run.findings.get("check_secrt")'), EVERYTHING)
+        require_steps(
+            "source", written(LOOKED_UP, source + 'run.findings.get("check_secrt")'), EVERYTHING
+        )
 
 
 def test_causes_that_are_said_exist(source: str):

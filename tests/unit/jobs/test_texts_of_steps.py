@@ -17,7 +17,11 @@ from jobs.probes import all_probes
 from jobs.steps import ORDER, all_steps, steps_for
 
 ROOT = Path(__file__).parents[3]
-ARTICLE = {f"{letter}{number}" for letter, last in (("C", 7), ("E", 7), ("M", 5), ("V", 3)) for number in range(1, last + 1)}
+ARTICLE = {
+    f"{letter}{number}"
+    for letter, last in (("C", 7), ("E", 7), ("M", 5), ("V", 3))
+    for number in range(1, last + 1)
+}
 EVERYTHING = {**all_steps(), **all_probes()}
 
 
@@ -28,9 +32,16 @@ def words() -> tuple[tuple[str, ast.Call], ...]:
 
 
 def _words() -> Iterator[tuple[str, ast.Call]]:
-    for path in sorted(path for folder in ("bot", "jobs") for path in (ROOT / folder).rglob("*.py")):
+    for path in sorted(
+        path for folder in ("bot", "jobs") for path in (ROOT / folder).rglob("*.py")
+    ):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Text" and node.args:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "Text"
+                and node.args
+            ):
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
 
@@ -43,7 +54,11 @@ def named(call: ast.Call) -> str | None:
 def begun(call: ast.Call) -> str | None:
     """The beginning of a key that is put together at run time."""
     key = call.args[0]
-    return str(key.values[0].value) if isinstance(key, ast.JoinedStr) and isinstance(key.values[0], ast.Constant) else None
+    return (
+        str(key.values[0].value)
+        if isinstance(key, ast.JoinedStr) and isinstance(key.values[0], ast.Constant)
+        else None
+    )
 
 
 def given(call: ast.Call) -> set[str] | None:
@@ -52,13 +67,20 @@ def given(call: ast.Call) -> set[str] | None:
         return set()
     table = call.args[1]
     keys_of = table.keys if isinstance(table, ast.Dict) else [None]
-    return {str(key.value) for key in keys_of if isinstance(key, ast.Constant)} if all(keys_of) else None
+    return (
+        {str(key.value) for key in keys_of if isinstance(key, ast.Constant)}
+        if all(keys_of)
+        else None
+    )
 
 
 @cache
 def catalogue() -> list[object]:
     """Every file of the catalogue, read once."""
-    return [tomllib.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "adaptive_cards/texts").glob("*.toml")]
+    return [
+        tomllib.loads(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "adaptive_cards/texts").glob("*.toml")
+    ]
 
 
 def raw(key: str) -> str:
@@ -80,7 +102,11 @@ def test_every_row_has_a_step():
 
 def test_least_privilege_leaves_out_three_steps():
     """The least-privilege profile has no implicit grant (E2), app permission (E4) or consent (E5)."""
-    assert steps_for(Profile.ARTICLE).keys() - steps_for(Profile.LEAST).keys() == {"implicit_grant", "mail_send", "admin_consent"}
+    assert steps_for(Profile.ARTICLE).keys() - steps_for(Profile.LEAST).keys() == {
+        "implicit_grant",
+        "mail_send",
+        "admin_consent",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(EVERYTHING))
@@ -91,7 +117,12 @@ def test_a_step_has_its_texts(name: str):
 
 def test_every_line_of_the_progress_card_has_its_text():
     """Every step with its own line in the progress card has a title, in both profiles."""
-    lines = {name for profile in Profile for name, step in steps_for(profile).items() if step.shown_in not in steps_for(profile)}
+    lines = {
+        name
+        for profile in Profile
+        for name, step in steps_for(profile).items()
+        if step.shown_in not in steps_for(profile)
+    }
     assert {name for name in lines if not has_text(f"line.{name}")} == set()
 
 
@@ -105,7 +136,11 @@ def test_keys_written_out_exist():
 def test_keys_put_together_can_exist():
     """A key whose end is known only at run time has at least one text with the same beginning."""
     found = {where: start for where, call in words() if (start := begun(call))}
-    assert {where: start for where, start in found.items() if not any(key.startswith(start) for key in keys())} == {}
+    assert {
+        where: start
+        for where, start in found.items()
+        if not any(key.startswith(start) for key in keys())
+    } == {}
 
 
 def test_texts_get_their_values():

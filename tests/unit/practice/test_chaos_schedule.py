@@ -29,10 +29,17 @@ def test_every_side_effect_is_hit_in_every_way():
     """Once before anything comes a second time; and some runs have five kills at any time."""
     every = len(EFFECTS) * len(When) * len(Victim)
     drawn = list(itertools.islice(runs(7), every + every // 16))
-    single = Counter((kills[0].name, kills[0].when, kills[0].victim) for kills in drawn if len(kills) == 1)
+    single = Counter(
+        (kills[0].name, kills[0].when, kills[0].victim) for kills in drawn if len(kills) == 1
+    )
     assert (len(single), set(single.values())) == (every, {1})
     assert {len(kills) for kills in drawn} == {1, MOST}
-    assert all(0 <= kill.pause <= 3 and kill.effect is None for kills in drawn if len(kills) == MOST for kill in kills)
+    assert all(
+        0 <= kill.pause <= 3 and kill.effect is None
+        for kills in drawn
+        if len(kills) == MOST
+        for kill in kills
+    )
 
 
 @pytest.mark.parametrize("when", When)
@@ -40,7 +47,11 @@ def test_the_practice_cloud_knows_every_fault(when: When):
     """Before: no effect. Inside and after: the call is carried out."""
     faults = [from_json(Kill(Victim.JOB, effect, when).fault()) for effect in EFFECTS]
     assert {(bool(f.delay_s), bool(f.late_s), f.reset) for f in faults} == {
-        {When.BEFORE: (True, False, True), When.INSIDE: (True, False, False), When.AFTER: (False, True, False)}[when]
+        {
+            When.BEFORE: (True, False, True),
+            When.INSIDE: (True, False, False),
+            When.AFTER: (False, True, False),
+        }[when]
     }
 
 
@@ -54,7 +65,11 @@ def test_the_sample_is_three_kills_in_the_order_of_a_setup():
     """The app, something that needs it, a secret."""
     for seed in range(20):
         first, second, third = (kill.name for kill in sample(seed))
-        assert (first, second in {"service principal", "E2 or E4, the first", "E5 grant, the first"}, third) == (
+        assert (
+            first,
+            second in {"service principal", "E2 or E4, the first", "E5 grant, the first"},
+            third,
+        ) == (
             "E1 app",
             True,
             "E3 secret",
@@ -63,18 +78,35 @@ def test_the_sample_is_three_kills_in_the_order_of_a_setup():
 
 def test_the_same_tenant_is_right():
     """An identical tenant, even without an unneeded grant, has no doubles, orphans or differences."""
-    assert [judge.doubles(RIGHT, RIGHT), judge.orphans(RIGHT, RIGHT), judge.differences(RIGHT, RIGHT)] == [0, 0, []]
-    assert judge.differences(replace(RIGHT, made=Counter({"graph.create_application A": 1})), RIGHT) == []
+    assert [
+        judge.doubles(RIGHT, RIGHT),
+        judge.orphans(RIGHT, RIGHT),
+        judge.differences(RIGHT, RIGHT),
+    ] == [
+        0,
+        0,
+        [],
+    ]
+    assert (
+        judge.differences(replace(RIGHT, made=Counter({"graph.create_application A": 1})), RIGHT)
+        == []
+    )
 
 
 def test_what_is_wrong_is_counted_and_named():
     """An app made twice, a mail sent twice, a secret too many, another rule, an app that is missing."""
     found = Left(
-        {"rules": [], "dehydrated": False}, Counter({"graph.create_application A": 2}), Counter({"Webex Connect": 2}), 2, told=True
+        {"rules": [], "dehydrated": False},
+        Counter({"graph.create_application A": 2}),
+        Counter({"Webex Connect": 2}),
+        2,
+        told=True,
     )
     assert (judge.doubles(found, RIGHT), judge.orphans(found, RIGHT)) == (2, 1)
     assert judge.differences(found, RIGHT) == ["rules: [] instead of ['r']"]
-    assert judge.differences(replace(RIGHT, made=Counter()), RIGHT) == ["missing: graph.create_application A"]
+    assert judge.differences(replace(RIGHT, made=Counter()), RIGHT) == [
+        "missing: graph.create_application A"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +121,7 @@ def test_what_is_wrong_is_counted_and_named():
         (1.0, Outcome((), trouble="not seen"), False),
     ],
 )
-def test_a_row_is_good_or_not(seconds: float | None, outcome: Outcome, good: bool):  # noqa: FBT001  a column of the table
+def test_a_row_is_good_or_not(seconds: float | None, outcome: Outcome, good: bool):
     """Every column counts."""
     row = Row("E1 app")
     row.add(seconds, outcome)
@@ -102,5 +134,8 @@ def test_the_table_has_a_line_for_each_and_the_sum(capsys: pytest.CaptureFixture
     for kill, seconds in ((Kill(Victim.ALL, EFFECTS[0]), 2.0), (Kill(Victim.JOB, pause=1.0), 3.5)):
         score.add(Outcome((Hit(kill, seconds),), seconds=9.0))
     lines = table(score).splitlines()
-    assert (len(lines), lines[-1].split()) == (len(EFFECTS) + 3, ["2", "runs", "2", "2", "3.5", "0", "0", "0", "0"])
+    assert (len(lines), lines[-1].split()) == (
+        len(EFFECTS) + 3,
+        ["2", "runs", "2", "2", "3.5", "0", "0", "0", "0"],
+    )
     assert (score.next(), capsys.readouterr().out.count("right")) == (None, 2)

@@ -26,7 +26,14 @@ from tests.fixtures.waiting import LIMIT_S
 CARD = {
     "type": "AdaptiveCard",
     "version": "1.3",
-    "body": [{"type": "ActionSet", "actions": [{"type": "Action.OpenUrl", "title": "Sign in", "url": "https://bot.example/signin"}]}],
+    "body": [
+        {
+            "type": "ActionSet",
+            "actions": [
+                {"type": "Action.OpenUrl", "title": "Sign in", "url": "https://bot.example/signin"}
+            ],
+        }
+    ],
     "actions": [{"type": "Action.Submit", "title": "Go", "data": {"do": "go", "run": "r"}}],
 }
 
@@ -42,7 +49,9 @@ class Scene:
     def post(self, **body: Any) -> str:
         """The bot posts its card."""
         attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
-        answer = self.bot.post("messages", json={"text": "card", "attachments": [attachment], **body})
+        answer = self.bot.post(
+            "messages", json={"text": "card", "attachments": [attachment], **body}
+        )
         return str(answer.raise_for_status().json()["id"])
 
 
@@ -51,15 +60,28 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     """The Webex half on its real server."""
     journal, settings, faults, app = Journal(), PracticeSettings(), Faults(), flask.Flask("scene")
     webex = Webex(journal, settings)
-    for pages in [Control(journal, settings, faults).blueprint(), webex.control(), *webex.blueprints()]:
+    for pages in [
+        Control(journal, settings, faults).blueprint(),
+        webex.control(),
+        *webex.blueprints(),
+    ]:
         app.register_blueprint(pages)
     certificates = tls.make(tmp_path)
     server = Server(0, Shell(app, journal, settings, faults), certificates)
     server.start()
     url, told = f"https://localhost:{server.server_port}", list[str]()
-    people = People(url, certificates.ca_path, lambda message: told.append(f"{message['text']}/{message['edits']}"))
+    people = People(
+        url,
+        certificates.ca_path,
+        lambda message: told.append(f"{message['text']}/{message['edits']}"),
+    )
     headers = {"Authorization": f"Bearer {settings.bot_token}"}
-    with httpx.Client(base_url=f"{url}/webex/v1/", headers=headers, verify=certificates.client_context(), trust_env=False) as bot:
+    with httpx.Client(
+        base_url=f"{url}/webex/v1/",
+        headers=headers,
+        verify=certificates.client_context(),
+        trust_env=False,
+    ) as bot:
         yield Scene(people, bot, told)
     people.close()
     webex.stop()
@@ -73,7 +95,11 @@ def test_a_message_is_waited_for(scene: Scene) -> None:
     timer.start()
     card = scene.people.wait_for("a card", has("go", link=True), LIMIT_S)
     timer.join()
-    assert (card["parentId"], does(card), links(card)) == (said["id"], {"go"}, ["https://bot.example/signin"])
+    assert (card["parentId"], does(card), links(card)) == (
+        said["id"],
+        {"go"},
+        ["https://bot.example/signin"],
+    )
     assert scene.told == ["Email /help/0", "card/0"]
 
 
@@ -99,6 +125,9 @@ def test_a_button_is_pressed_by_its_verb(scene: Scene) -> None:
     scene.post(toPersonEmail="admin@contoso.com")
     card = scene.people.wait_for("a card", has("go"), LIMIT_S)
     pressed = scene.people.press("admin@contoso.com", card, "go")
-    assert scene.bot.get(f"attachment/actions/{pressed['id']}").json()["inputs"] == {"do": "go", "run": "r"}
+    assert scene.bot.get(f"attachment/actions/{pressed['id']}").json()["inputs"] == {
+        "do": "go",
+        "run": "r",
+    }
     with pytest.raises(httpx.HTTPStatusError, match="its buttons: Sign in, Go"):
         scene.people.press("admin@contoso.com", card, "stop")

@@ -44,20 +44,30 @@ def _line(cause: str, row: str = "X1") -> CheckLine:
 
 def _seen(*causes: str, **more: Any) -> verdicts.Seen:
     """Return what is read from a card with these causes."""
-    view = replace(WELL, causes=tuple(_line(cause, f"X{place}") for place, cause in enumerate(causes)), **more)
+    view = replace(
+        WELL, causes=tuple(_line(cause, f"X{place}") for place, cause in enumerate(causes)), **more
+    )
     return verdicts.read(verdict(view).content)
 
 
 def test_a_healthy_card_is_read_as_no_alarm():
     """The first line says so, and nothing is named."""
     seen = _seen()
-    assert (seen.first, seen.named, seen.alarm, seen.more) == ("Nothing wrong: mail flows both ways", frozenset(), False, 0)
+    assert (seen.first, seen.named, seen.alarm, seen.more) == (
+        "Nothing wrong: mail flows both ways",
+        frozenset(),
+        False,
+        0,
+    )
 
 
 def test_one_cause_is_the_first_line():
     """The sentence without its period, by its code."""
     seen = _seen("smtp_auth_off_for_mailbox")
-    assert (seen.first, seen.named) == ("SMTP AUTH is off for the mailbox", {"smtp_auth_off_for_mailbox"})
+    assert (seen.first, seen.named) == (
+        "SMTP AUTH is off for the mailbox",
+        {"smtp_auth_off_for_mailbox"},
+    )
     assert (seen.alarm, seen.more) == (True, 0)
 
 
@@ -72,7 +82,9 @@ def test_more_causes_are_all_read(count: int):
 def test_a_symptom_is_not_read_as_a_cause():
     """A finding that another one explains is not read as a cause."""
     symptom = replace(_line("smtp_token_refused", "C6"), explained_by="X0")
-    assert _seen("smtp_auth_off_for_mailbox", symptoms=(symptom,)).named == {"smtp_auth_off_for_mailbox"}
+    assert _seen("smtp_auth_off_for_mailbox", symptoms=(symptom,)).named == {
+        "smtp_auth_off_for_mailbox"
+    }
 
 
 @pytest.mark.parametrize(
@@ -92,7 +104,7 @@ def test_a_symptom_is_not_read_as_a_cause():
         ("secret_expires_soon", ("client_secret_expires_soon",), False),
     ],
 )
-def test_a_fault_alone_is_judged_by_the_first_line(name: str, causes: tuple[str, ...], right: bool):  # noqa: FBT001 - a row of the table
+def test_a_fault_alone_is_judged_by_the_first_line(name: str, causes: tuple[str, ...], right: bool):
     """Any expected cause is right; another one, silence, or an alarm where all is well is not."""
     assert verdicts.judge(_seen(*causes), find(name)).right is right
 
@@ -115,11 +127,19 @@ def test_a_pair_wants_both_and_nothing_besides():
 def test_the_command_line_chooses_the_cases():
     """Everything without a choice, with a hundred pairs; else what is named."""
     everything = cases(Chosen())
-    assert [case for case in everything if case.kind != "pair"] == cases(Chosen(singles=True, healthy=True))
+    assert [case for case in everything if case.kind != "pair"] == cases(
+        Chosen(singles=True, healthy=True)
+    )
     assert sum(case.kind == "pair" for case in everything) == 100
-    assert [case.name for case in cases(Chosen(only=("secret_expired", "healthy_alias")))] == ["secret_expired", "healthy_alias"]
+    assert [case.name for case in cases(Chosen(only=("secret_expired", "healthy_alias")))] == [
+        "secret_expired",
+        "healthy_alias",
+    ]
     assert len(cases(Chosen(pairs=7))) == 7
-    assert [case.kind for case in cases(Chosen(only=("form_client_id", "mail_too_large")))] == ["unseen", "healthy"]
+    assert [case.kind for case in cases(Chosen(only=("form_client_id", "mail_too_large")))] == [
+        "unseen",
+        "healthy",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +151,7 @@ def test_the_command_line_chooses_the_cases():
         ({"healthy": (1, 2)}, False),
     ],
 )
-def test_the_targets(counts: dict[str, tuple[int, int]], good: bool):  # noqa: FBT001 - a row of the table
+def test_the_targets(counts: dict[str, tuple[int, int]], good: bool):
     """Every single fault, 95 of 100 pairs, no false alarm; what nobody can see does not count."""
     totals = Totals()
     for kind, (right, of) in counts.items():
@@ -148,11 +168,16 @@ def test_the_page_is_made_from_the_list():
 
 def test_a_case_is_named_after_its_faults():
     """Joined by a plus."""
-    assert Case("pair", (find("secret_expired"), find("policy_off"))).name == "secret_expired + policy_off"
+    assert (
+        Case("pair", (find("secret_expired"), find("policy_off"))).name
+        == "secret_expired + policy_off"
+    )
 
 
 def test_a_channel_that_is_set_up_otherwise_has_processes_of_its_own():
     """The cases are put together by what the first card was answered, and none is lost."""
     found = by_channel(cases(Chosen(healthy=True)))
     assert [wanted for wanted, _ in found] == [{}, {"keep_copy": "no"}]
-    assert sorted(case.name for _, some in found for case in some) == sorted(fault.name for fault in HEALTHY)
+    assert sorted(case.name for _, some in found for case in some) == sorted(
+        fault.name for fault in HEALTHY
+    )

@@ -10,19 +10,41 @@ import pytest
 from practice.page import commands, mail_path, relay
 from practice.page.addresses import Places
 
-MAIL = {"message_id": "<1@customer.example>", "sender": "jo@customer.example", "subject": "Order", "body": "", "size": 9}
+MAIL = {
+    "message_id": "<1@customer.example>",
+    "sender": "jo@customer.example",
+    "subject": "Order",
+    "body": "",
+    "size": 9,
+}
 FORWARDING = "abc@mail-us.imiconnect.io"
 
 
 def _copy(place: str, note: str = "", owner: str = "support@contoso.com") -> dict[str, Any]:
-    return {**MAIL, "recipient": owner, "at": "2026-11-24T10:00:00+00:00", "place": place, "owner": owner, "note": note}
+    return {
+        **MAIL,
+        "recipient": owner,
+        "at": "2026-11-24T10:00:00+00:00",
+        "place": place,
+        "owner": owner,
+        "note": note,
+    }
 
 
 def _log(code: str, direction: str = "inbound", subject: str = "Order") -> dict[str, Any]:
-    return {"at": "2026-11-24T10:00:01+00:00", "direction": direction, "code": code, "description": "said so", "subject": subject}
+    return {
+        "at": "2026-11-24T10:00:01+00:00",
+        "direction": direction,
+        "code": code,
+        "description": "said so",
+        "subject": subject,
+    }
 
 
-ANSWER = _copy("refused", "550 5.7.1 Answer in the portal") | {"message_id": "<2@contoso.com>", "subject": "Re: Order"}
+ANSWER = _copy("refused", "550 5.7.1 Answer in the portal") | {
+    "message_id": "<2@contoso.com>",
+    "subject": "Re: Order",
+}
 
 
 def _states(drawn: dict[str, Any]) -> dict[str, str]:
@@ -37,23 +59,45 @@ def _states(drawn: dict[str, Any]) -> dict[str, str]:
         ([_copy("refused", "550 5.7.134")], [], "ok wrong idle idle idle idle"),
         ([_copy("mailbox")], [], "ok ok wrong idle idle idle"),
         ([_copy("mailbox"), _copy("rejected", "550 5.7.520")], [], "ok ok wrong idle idle idle"),
-        ([_copy("mailbox"), _copy("internet", owner="x@elsewhere.example")], [], "ok ok wrong idle idle idle"),
+        (
+            [_copy("mailbox"), _copy("internet", owner="x@elsewhere.example")],
+            [],
+            "ok ok wrong idle idle idle",
+        ),
         ([_copy("mailbox"), _copy("connect")], [_log("7007")], "ok ok ok wrong idle idle"),
         ([_copy("mailbox"), _copy("connect")], [_log("received")], "ok ok ok ok ok idle"),
-        ([_copy("connect")], [_log("received"), _log("7553", "outbound", "Re: Order")], "ok ok ok ok ok wrong"),
-        ([_copy("connect")], [_log("received"), _log("7501", "outbound", "Re: Order")], "ok ok ok ok ok ok"),
-        ([_copy("connect"), ANSWER], [_log("received"), _log("7501", "outbound", "Re: Order")], "ok ok ok ok ok wrong"),
+        (
+            [_copy("connect")],
+            [_log("received"), _log("7553", "outbound", "Re: Order")],
+            "ok ok ok ok ok wrong",
+        ),
+        (
+            [_copy("connect")],
+            [_log("received"), _log("7501", "outbound", "Re: Order")],
+            "ok ok ok ok ok ok",
+        ),
+        (
+            [_copy("connect"), ANSWER],
+            [_log("received"), _log("7501", "outbound", "Re: Order")],
+            "ok ok ok ok ok wrong",
+        ),
     ],
 )
 def test_how_far_the_mail_came(mail: list[Any], log: list[Any], states: str):
     """Stations that the mail passed are ok, the one that stopped it is wrong, and the others wait."""
-    tasks = [{"message_id": MAIL["message_id"], "status": "queued"}] if any(entry["code"] == "received" for entry in log) else []
+    tasks = (
+        [{"message_id": MAIL["message_id"], "status": "queued"}]
+        if any(entry["code"] == "received" for entry in log)
+        else []
+    )
     assert " ".join(_states(mail_path.drawn(mail, log, tasks, FORWARDING)).values()) == states
 
 
 def test_reply_that_stopped_it_is_kept_whole():
     """The station that stopped the mail shows the server's full reply, and stopped mails are counted."""
-    drawn = mail_path.drawn([_copy("mailbox"), _copy("rejected", "550 5.7.520 Access denied")] * 2, [], [], FORWARDING)
+    drawn = mail_path.drawn(
+        [_copy("mailbox"), _copy("rejected", "550 5.7.520 Access denied")] * 2, [], [], FORWARDING
+    )
     forward = next(station for station in drawn["stations"] if station["name"] == "forward")
     assert (forward["reply"], drawn["stopped"]) == ("550 5.7.520 Access denied", 2)
 
@@ -62,7 +106,9 @@ def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
     """Links and redirects to the cloud go through the page, but an address to copy stays unchanged."""
     places = Places("http://127.0.0.1:8090", "http://127.0.0.1:1", "https://localhost:2", tmp_path)
     html = '<head></head><body><a href="https://localhost:2/common/x">Go</a><input value="https://localhost:2/t/authorize"></body>'
-    with flask.Flask("test").test_request_context("/", headers={"Cookie": "practice_you=admin@contoso.com"}):
+    with flask.Flask("test").test_request_context(
+        "/", headers={"Cookie": "practice_you=admin@contoso.com"}
+    ):
         shown = relay._practised(html, places)  # noqa: SLF001  the function that every page goes through
     assert 'href="http://127.0.0.1:8090/cloud/common/x"' in shown
     assert 'value="https://localhost:2/t/authorize"' in shown

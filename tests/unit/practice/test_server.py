@@ -26,7 +26,9 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     if path == "/stream":
         start_response("200 OK", [])
         return iter([b"one ", b"two"])
-    text = path.encode() if path == "/ignored" else path.encode() + b" " + environ["wsgi.input"].read()
+    text = (
+        path.encode() if path == "/ignored" else path.encode() + b" " + environ["wsgi.input"].read()
+    )
     start_response("200 OK", [("Content-Length", str(len(text)))])
     return [text]
 
@@ -45,12 +47,16 @@ def server(tmp_path: Path) -> Iterator[tuple[Server, tls.Tls]]:
 def connection(server: tuple[Server, tls.Tls]) -> Iterator[http.client.HTTPSConnection]:
     """A connection to it."""
     listening, made = server
-    client = http.client.HTTPSConnection("localhost", listening.server_port, timeout=LIMIT_S, context=made.client_context())
+    client = http.client.HTTPSConnection(
+        "localhost", listening.server_port, timeout=LIMIT_S, context=made.client_context()
+    )
     yield client
     client.close()
 
 
-def ask(client: http.client.HTTPSConnection, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes, bool]:
+def ask(
+    client: http.client.HTTPSConnection, method: str, path: str, body: bytes = b"", **headers: str
+) -> tuple[int, bytes, bool]:
     """Status, body, and whether the connection is still the same and open."""
     if client.sock is None:
         client.connect()
@@ -70,10 +76,18 @@ def test_calls_follow_each_other_on_one_connection(connection: http.client.HTTPS
         ask(connection, "HEAD", "/read"),
         ask(connection, "GET", "/read"),
     ]
-    assert found == [(200, b"/read first", True), (200, b"/ignored", True), (204, b"", True), (200, b"", True), (200, b"/read ", True)]
+    assert found == [
+        (200, b"/read first", True),
+        (200, b"/ignored", True),
+        (204, b"", True),
+        (200, b"", True),
+        (200, b"/read ", True),
+    ]
 
 
-def test_an_answer_without_a_length_ends_with_its_connection(connection: http.client.HTTPSConnection):
+def test_an_answer_without_a_length_ends_with_its_connection(
+    connection: http.client.HTTPSConnection,
+):
     """A stream has no other end."""
     assert ask(connection, "GET", "/stream") == (200, b"one two", False)
 
@@ -82,7 +96,9 @@ def test_a_body_that_is_asked_for_first_is_read(connection: http.client.HTTPSCon
     """Expect: 100-continue is answered before the body comes."""
     connection.connect()
     assert connection.sock is not None
-    connection.sock.sendall(b"POST /read HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+    connection.sock.sendall(
+        b"POST /read HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+    )
     first = connection.sock.recv(200)
     connection.sock.sendall(b"body")
     second = connection.sock.recv(400)
@@ -90,7 +106,9 @@ def test_a_body_that_is_asked_for_first_is_read(connection: http.client.HTTPSCon
     assert second.startswith(b"HTTP/1.1 200")
 
 
-def test_stopping_hangs_up_on_whoever_only_waits(server: tuple[Server, tls.Tls], connection: http.client.HTTPSConnection):
+def test_stopping_hangs_up_on_whoever_only_waits(
+    server: tuple[Server, tls.Tls], connection: http.client.HTTPSConnection
+):
     """A kept connection does not keep the server."""
     ask(connection, "GET", "/read")
     server[0].stop()

@@ -59,7 +59,10 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     server = Server(0, Shell(app, journal, settings, faults), certificates)
     server.start()
     with httpx.Client(
-        base_url=f"https://localhost:{server.server_port}", verify=certificates.client_context(), trust_env=False, timeout=LIMIT_S
+        base_url=f"https://localhost:{server.server_port}",
+        verify=certificates.client_context(),
+        trust_env=False,
+        timeout=LIMIT_S,
     ) as client:
         yield Cloud(client, server.server_port, journal, settings, counted)
     server.stop()
@@ -69,7 +72,9 @@ def test_a_call_is_answered_and_written_down(cloud: Cloud) -> None:
     """A call over TLS is answered and recorded with caller, path and status; control calls are not."""
     assert cloud.client.post("/webex/v1/messages").json() == {"id": 1}
     calls = cloud.client.get("/practice/calls").json()["items"]
-    assert [(each["who"], each["method"], each["path"], each["status"]) for each in calls] == [("-", "POST", "/webex/v1/messages", 200)]
+    assert [(each["who"], each["method"], each["path"], each["status"]) for each in calls] == [
+        ("-", "POST", "/webex/v1/messages", 200)
+    ]
     cloud.client.post("/practice/calls/reset")
     assert cloud.client.get("/practice/calls").json() == {"items": [], "counts": {}}
 
@@ -90,32 +95,57 @@ def test_one_of_three_calls_is_throttled(cloud: Cloud) -> None:
     answers = [cloud.client.post("/webex/v1/messages") for _ in range(6)]
     cloud.settings.change({"throttle_every": 0})
     assert [each.status_code for each in answers] == [200, 200, 429, 200, 200, 429]
-    assert (answers[2].headers["Retry-After"], cloud.client.post("/webex/v1/messages").json()) == ("1", {"id": 5})
+    assert (answers[2].headers["Retry-After"], cloud.client.post("/webex/v1/messages").json()) == (
+        "1",
+        {"id": 5},
+    )
 
 
 def test_64_calls_run_at_the_same_time(cloud: Cloud) -> None:
     """64 calls that wait for each other are answered, beside a client that says nothing."""
     with socket.create_connection(("127.0.0.1", cloud.port)), ThreadPoolExecutor(64) as pool:
-        answers = list(pool.map(lambda _: cloud.client.post("/webex/v1/together").status_code, range(64)))
+        answers = list(
+            pool.map(lambda _: cloud.client.post("/webex/v1/together").status_code, range(64))
+        )
         assert set(answers) == {200}
 
 
 def test_a_fault_answers_what_is_asked_for(cloud: Cloud) -> None:
     """A fault lets one call pass, answers two with 429, a bad header and HTML, and then ends."""
-    fault = {"prefix": "/webex/v1/MESSAGES", "method": "post", "skip": 1, "times": 2, "status": 429, "body": "<html>"}
+    fault = {
+        "prefix": "/webex/v1/MESSAGES",
+        "method": "post",
+        "skip": 1,
+        "times": 2,
+        "status": 429,
+        "body": "<html>",
+    }
     headers = {"Retry-After": "rand(30),add(30)", "Content-Type": "text/html"}
-    assert cloud.client.post("/practice/faults", json={**fault, "headers": headers}).status_code == 200
+    assert (
+        cloud.client.post("/practice/faults", json={**fault, "headers": headers}).status_code == 200
+    )
     answers = [cloud.client.post("/webex/v1/messages") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 429, 429, 200]
     bad = answers[1]
-    assert (bad.text, bad.headers["Retry-After"], bad.headers["Content-Type"]) == ("<html>", "rand(30),add(30)", "text/html")
-    assert (cloud.counted, cloud.client.get("/practice/faults").json()) == (["post", "post"], {"items": []})
+    assert (bad.text, bad.headers["Retry-After"], bad.headers["Content-Type"]) == (
+        "<html>",
+        "rand(30),add(30)",
+        "text/html",
+    )
+    assert (cloud.counted, cloud.client.get("/practice/faults").json()) == (
+        ["post", "post"],
+        {"items": []},
+    )
 
 
 @pytest.mark.parametrize(("process", "done"), [(False, 0), (True, 1)])
-def test_a_connection_can_break_before_or_after_the_work(cloud: Cloud, *, process: bool, done: int) -> None:
+def test_a_connection_can_break_before_or_after_the_work(
+    cloud: Cloud, *, process: bool, done: int
+) -> None:
     """A reset breaks the connection; with process the work has been done all the same."""
-    cloud.client.post("/practice/faults", json={"prefix": "/webex", "reset": True, "process": process})
+    cloud.client.post(
+        "/practice/faults", json={"prefix": "/webex", "reset": True, "process": process}
+    )
     with pytest.raises(httpx.TransportError):
         cloud.client.post("/webex/v1/messages")
     assert len(cloud.counted) == done
@@ -130,7 +160,10 @@ def test_a_bad_fault_is_refused(cloud: Cloud, fault: dict[str, Any]) -> None:
 def test_the_journal_is_a_stream_of_events(cloud: Cloud) -> None:
     """GET /practice/events sends past and new events, and continues after ``Last-Event-ID``."""
     cloud.journal.write("ada", "graph", "application.create", "1")
-    timer = threading.Timer(0.2, lambda: cloud.journal.write("ada", "graph", "application.update", "1", {"a": 1}, {"a": 2}))
+    timer = threading.Timer(
+        0.2,
+        lambda: cloud.journal.write("ada", "graph", "application.update", "1", {"a": 1}, {"a": 2}),
+    )
     timer.start()
     seen = []
     with cloud.client.stream("GET", "/practice/events") as stream:
@@ -153,7 +186,9 @@ def test_an_unknown_authority_is_not_trusted(cloud: Cloud) -> None:
 
 def test_settings_come_from_the_environment() -> None:
     """PRACTICE_ variables set the fields; secrets are not shown; only delays can be changed later."""
-    settings = PracticeSettings.from_env({"PRACTICE_LATENCY_MS": "200", "PRACTICE_SMTP_PORT": "2525", "PRACTICE_BOT_TOKEN": "hidden"})
+    settings = PracticeSettings.from_env(
+        {"PRACTICE_LATENCY_MS": "200", "PRACTICE_SMTP_PORT": "2525", "PRACTICE_BOT_TOKEN": "hidden"}
+    )
     assert (settings.latency_ms, settings.smtp_port, settings.bot_token) == (200.0, 2525, "hidden")
     assert "hidden" not in f"{settings!r}{settings.public()}"
     with pytest.raises(ValueError, match="bot_token"):

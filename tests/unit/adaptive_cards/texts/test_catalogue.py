@@ -30,7 +30,11 @@ def constants(*folders: Path) -> Iterator[tuple[str, bool]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
                 yield str(node.values[0].value).removeprefix("key:"), True
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and KEY.fullmatch(node.value.removeprefix("key:")):
+            elif (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and KEY.fullmatch(node.value.removeprefix("key:"))
+            ):
                 yield node.value.removeprefix("key:"), False
 
 
@@ -38,7 +42,11 @@ def constants(*folders: Path) -> Iterator[tuple[str, bool]]:
 def whole(*folders: Path) -> set[str]:
     """The keys named whole, with both forms of those that count."""
     named = {value for value, begins in constants(*folders) if not begins}
-    return {form for key in named for form in ((f"{key}.one", f"{key}.many") if has_text(f"{key}.one") else (key,))} - {"en.toml"}
+    return {
+        form
+        for key in named
+        for form in ((f"{key}.one", f"{key}.many") if has_text(f"{key}.one") else (key,))
+    } - {"en.toml"}
 
 
 @cache
@@ -50,7 +58,11 @@ def beginnings() -> set[str]:
 @cache
 def texts() -> dict[str, str]:
     """Return every text as it is in the files, without values filled in."""
-    return {key: text for path in CATALOGUE for key, text in _flat("", tomllib.loads(path.read_text(encoding="utf-8")))}
+    return {
+        key: text
+        for path in CATALOGUE
+        for key, text in _flat("", tomllib.loads(path.read_text(encoding="utf-8")))
+    }
 
 
 def _flat(prefix: str, table: dict[str, object]) -> Iterator[tuple[str, str]]:
@@ -78,9 +90,18 @@ def test_every_cause_can_be_named():
 
     Their keys are built from parts, so an unused one would not be noticed otherwise.
     """
-    words = {word for folder in HOUSE for path in folder.rglob("*.py") for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    words = {
+        word
+        for folder in HOUSE
+        for path in folder.rglob("*.py")
+        for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))
+    }
     families = ("cause", "remedy", "remedy_within", "typed")
-    assert {key for key in keys() if key.partition(".")[0] in families and key.partition(".")[2] not in words} == set()
+    assert {
+        key
+        for key in keys()
+        if key.partition(".")[0] in families and key.partition(".")[2] not in words
+    } == set()
 
 
 def test_keys_put_together_exist():
@@ -89,7 +110,11 @@ def test_keys_put_together_exist():
     made |= {f"state.{state}" for state in State if state not in {State.OK, State.WAITING}} | {
         f"done.profile_{profile}" for profile in Profile
     }
-    made |= {f"{part}_{ended}" for part in ("progress.title", "status.ended") for ended in ("done", "failed", "cancelled")}
+    made |= {
+        f"{part}_{ended}"
+        for part in ("progress.title", "status.ended")
+        for ended in ("done", "failed", "cancelled")
+    }
     made |= {f"station.{row}" for row in ("v1", "m3", "v2", "v3")}
     assert made - keys() == set()
 
@@ -97,22 +122,34 @@ def test_keys_put_together_exist():
 def test_tone():
     """No text has exclamation marks, emoji, apologies or Markdown."""
     assert texts().keys() == keys()
-    assert {key: text for key, text in texts().items() if re.search(r"[!\[\]*`<>]|\b[Ss]orry\b|\b[Pp]lease\b", text)} == {}
-    assert [sign for text in texts().values() for sign in text if ord(sign) > 0x2FFF or 0x2600 <= ord(sign) <= 0x27BF] == []
+    assert {
+        key: text
+        for key, text in texts().items()
+        if re.search(r"[!\[\]*`<>]|\b[Ss]orry\b|\b[Pp]lease\b", text)
+    } == {}
+    assert [
+        sign
+        for text in texts().values()
+        for sign in text
+        if ord(sign) > 0x2FFF or 0x2600 <= ord(sign) <= 0x27BF
+    ] == []
 
 
 def test_no_remedy_names_the_scope_of_one_cloud_alone():
     """In a national cloud it would be the wrong one: the connect card has the channel's own."""
     remedies = {key: told for key, told in texts().items() if key.startswith("remedy")}
     assert {
-        key: told for key, told in remedies.items() if re.search(r"outlook\.office|login\.microsoftonline|graph\.microsoft", told)
+        key: told
+        for key, told in remedies.items()
+        if re.search(r"outlook\.office|login\.microsoftonline|graph\.microsoft", told)
     } == {}
 
 
 def test_say_fills_in_values_and_looks_up_nested_keys():
     """A value may be a key itself; braces and unknown keys in a value stay as typed."""
     assert (
-        render(Text("status.line", {"turn": "key:turn.agent", "words": "key:no.such {0} {turn}"})) == "Agent's turn: key:no.such {0} {turn}"
+        render(Text("status.line", {"turn": "key:turn.agent", "words": "key:no.such {0} {turn}"}))
+        == "Agent's turn: key:no.such {0} {turn}"
     )
 
 
@@ -130,7 +167,11 @@ def test_say_raises(words: Text):
 
 def test_counted():
     """One is singular, everything else plural."""
-    assert [plural("plan.changes", count) for count in (0, 1, 2)] == ["0 changes", "1 change", "2 changes"]
+    assert [plural("plan.changes", count) for count in (0, 1, 2)] == [
+        "0 changes",
+        "1 change",
+        "2 changes",
+    ]
     assert text("turn.you") == "Your turn"
 
 
@@ -139,8 +180,14 @@ def test_a_remedy_fits_where_it_stands():
 
     Each second text belongs to a cause that exists.
     """
-    elsewhere = {key.removeprefix("remedy.") for key, told in texts().items() if key.startswith("remedy.") and "un /fix" in told}
-    within = {key.removeprefix("remedy_within.") for key in keys() if key.startswith("remedy_within.")}
+    elsewhere = {
+        key.removeprefix("remedy.")
+        for key, told in texts().items()
+        if key.startswith("remedy.") and "un /fix" in told
+    }
+    within = {
+        key.removeprefix("remedy_within.") for key in keys() if key.startswith("remedy_within.")
+    }
     assert elsewhere == within
     assert [cause for cause in within if "/fix" in text(remedy_within(cause))] == []
     assert remedy_within("entra_busy") == "remedy.entra_busy"

@@ -16,11 +16,22 @@ from jobs.runs.run import Event, Kind, Run
 
 Begin = Callable[..., Run]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
-LINE = Change("application", "E1", Text("step.application"), Text("seen.none"), Text("seen.on"), Scope.APP, "x")
+LINE = Change(
+    "application",
+    "E1",
+    Text("step.application"),
+    Text("seen.none"),
+    Text("seen.on"),
+    Scope.APP,
+    "x",
+)
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 APPROVED = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
 OFFERED = Event(
-    Kind.FOUND, now(), step="application", finding=Finding("application", State.WRONG, evidence=(Evidence("by_hand", "client-9"),))
+    Kind.FOUND,
+    now(),
+    step="application",
+    finding=Finding("application", State.WRONG, evidence=(Evidence("by_hand", "client-9"),)),
 )
 
 
@@ -35,12 +46,20 @@ def test_what_is_offered_is_taken(anna: ChatContext, begin: Begin):
     run = begin(SIGNED_IN, OFFERED, PLANNED)
     assert plan.view(run).manually_created == "client-9"
     after = press(anna, run)
-    assert (after.answer("adopt"), after.plan, "application" in after.findings) == ("client-9", None, False)
+    assert (after.answer("adopt"), after.plan, "application" in after.findings) == (
+        "client-9",
+        None,
+        False,
+    )
 
 
 @pytest.mark.parametrize(("events", "app"), [((), "client-1"), ((), ""), ((APPROVED,), "client-9")])
 def test_anything_else_is_refused(
-    anna: ChatContext, begin: Begin, said: Callable[[], list[tuple[str, str]]], events: tuple[Event, ...], app: str
+    anna: ChatContext,
+    begin: Begin,
+    said: Callable[[], list[tuple[str, str]]],
+    events: tuple[Event, ...],
+    app: str,
 ):
     """A forged app, and a press after the approval, when the button is gone."""
     run = begin(SIGNED_IN, OFFERED, PLANNED, *events)

@@ -25,7 +25,12 @@ Begin = Callable[..., Run]
 Said = Callable[[], list[tuple[str, str]]]
 CARL = "carl@contoso.com"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
-WAITS = Event(Kind.FOUND, now(), step="admin_consent", finding=Finding("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR))
+WAITS = Event(
+    Kind.FOUND,
+    now(),
+    step="admin_consent",
+    finding=Finding("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR),
+)
 ASKS: dict[str, tuple[str, list[Event]]] = {
     "ask_administrator": ("administrator", []),
     "ask_consent": ("consent_administrator", [SIGNED_IN, WAITS]),
@@ -36,7 +41,11 @@ BOTH = pytest.mark.parametrize("do", ASKS)
 @pytest.fixture
 def ctx(anna: ChatContext) -> ChatContext:
     """Anna, where people of contoso.com are served."""
-    bot = replace(anna.services.bot, allowed_email_domains=("contoso.com", "example.test"), allowed_org_ids=("org-1",))
+    bot = replace(
+        anna.services.bot,
+        allowed_email_domains=("contoso.com", "example.test"),
+        allowed_org_ids=("org-1",),
+    )
     return replace(anna, services=replace(anna.services, bot=bot))
 
 
@@ -56,17 +65,36 @@ def direct(webex_script: Any, reply: Any) -> Callable[..., None]:
 
     def script(status: int = 200, org: str = "org-1", lags: int = 0) -> None:
         body = {"id": "hello-1", "roomId": "room-carl"}
-        webex_script.on("POST", "/messages", reply(status, body if status == 200 else {"message": "no"}), reply(body={"id": "posted-1"}))
+        webex_script.on(
+            "POST",
+            "/messages",
+            reply(status, body if status == 200 else {"message": "no"}),
+            reply(body={"id": "posted-1"}),
+        )
         people = (("carl", CARL, org), ("bot-1", "emailbot@webex.bot", "org-0"))
-        items = [{"id": each, "personId": each, "personEmail": email, "personOrgId": of} for each, email, of in people]
-        webex_script.on("GET", "/memberships", *[reply(404, {"message": "not found"})] * lags, reply(body={"items": items}))
+        items = [
+            {"id": each, "personId": each, "personEmail": email, "personOrgId": of}
+            for each, email, of in people
+        ]
+        webex_script.on(
+            "GET",
+            "/memberships",
+            *[reply(404, {"message": "not found"})] * lags,
+            reply(body={"items": items}),
+        )
 
     return script
 
 
 def carl(**more: Any) -> dict[str, Any]:
     """Return a person in the form of the People API."""
-    return {"id": "carl", "emails": [CARL], "orgId": "org-1", "type": "person", "displayName": "Carl"} | more
+    return {
+        "id": "carl",
+        "emails": [CARL],
+        "orgId": "org-1",
+        "type": "person",
+        "displayName": "Carl",
+    } | more
 
 
 def asked(ctx: ChatContext, begin: Begin, do: str, address: str) -> tuple[Run, str]:
@@ -79,14 +107,20 @@ def asked(ctx: ChatContext, begin: Begin, do: str, address: str) -> tuple[Run, s
 
 @BOTH
 @pytest.mark.parametrize("typed", [CARL, " Carl@contoso.com ", "c.second@contoso.com"])
-def test_somebody_who_is_found_is_asked(ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str):
+def test_somebody_who_is_found_is_asked(
+    ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str
+):
     """A person who is found is asked at the address that Webex has for them.
 
     So they are recognized when they press. Only the receipt is posted here.
     """
     directory(carl())
     run, question = asked(ctx, begin, do, typed)
-    assert (run.answer(question), run.problems, [text("notice.asked_title", address=CARL) in words for _, words in said()]) == (
+    assert (
+        run.answer(question),
+        run.problems,
+        [text("notice.asked_title", address=CARL) in words for _, words in said()],
+    ) == (
         CARL,
         {},
         [True],
@@ -108,7 +142,14 @@ def test_somebody_who_is_found_is_asked(ctx: ChatContext, begin: Begin, said: Sa
     ],
 )
 def test_who_is_not_served_is_not_asked(
-    ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str, found: dict[str, Any], why: str
+    ctx: ChatContext,
+    begin: Begin,
+    said: Said,
+    directory: Callable[..., None],
+    do: str,
+    typed: str,
+    found: dict[str, Any],
+    why: str,
 ):
     """A person whom the bot does not serve gets nothing, and the card keeps the typed text.
 
@@ -116,13 +157,23 @@ def test_who_is_not_served_is_not_asked(
     """
     directory(found)
     run, question = asked(ctx, begin, do, typed)
-    assert (run.answer(question), unreachable_recipient(run, question), said()) == ("", Asked(typed, Text(f"typed.{why}")), [])
+    assert (run.answer(question), unreachable_recipient(run, question), said()) == (
+        "",
+        Asked(typed, Text(f"typed.{why}")),
+        [],
+    )
 
 
 @BOTH
 @pytest.mark.parametrize("status", [200, 400, 403, 404])
 def test_somebody_who_is_not_found_may_be_reached(
-    ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], direct: Callable[..., None], do: str, status: int
+    ctx: ChatContext,
+    begin: Begin,
+    said: Said,
+    directory: Callable[..., None],
+    direct: Callable[..., None],
+    do: str,
+    status: int,
 ):
     """A person who is not found is sent a line without details first, and then the card.
 
@@ -131,11 +182,19 @@ def test_somebody_who_is_not_found_may_be_reached(
     directory(status=status)
     direct()
     run, question = asked(ctx, begin, do, CARL)
-    assert (run.answer(question), said()[0][1], len(said())) == (CARL, text("notice.asked_hello"), 2)
+    assert (run.answer(question), said()[0][1], len(said())) == (
+        CARL,
+        text("notice.asked_hello"),
+        2,
+    )
 
 
 def test_a_conversation_that_webex_does_not_show_yet(
-    ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], direct: Callable[..., None]
+    ctx: ChatContext,
+    begin: Begin,
+    said: Said,
+    directory: Callable[..., None],
+    direct: Callable[..., None],
 ):
     """It was made a moment ago, by the line that went first: that is said once."""
     directory()
@@ -145,22 +204,41 @@ def test_a_conversation_that_webex_does_not_show_yet(
 
 
 @BOTH
-@pytest.mark.parametrize(("status", "org", "why"), [(404, "", "nobody_in_webex"), (400, "", "nobody_in_webex"), (200, "org-2", "outside")])
+@pytest.mark.parametrize(
+    ("status", "org", "why"),
+    [(404, "", "nobody_in_webex"), (400, "", "nobody_in_webex"), (200, "org-2", "outside")],
+)
 def test_somebody_who_cannot_be_reached(
-    ctx: ChatContext, begin: Begin, directory: Callable[..., None], direct: Callable[..., None], do: str, status: int, org: str, why: str
+    ctx: ChatContext,
+    begin: Begin,
+    directory: Callable[..., None],
+    direct: Callable[..., None],
+    do: str,
+    status: int,
+    org: str,
+    why: str,
 ):
     """An address that is unknown or of another organization never gets a card."""
     directory()
     direct(status, org)
     run, question = asked(ctx, begin, do, CARL)
-    assert (run.answer(question), unreachable_recipient(run, question)) == ("", Asked(CARL, Text(f"typed.{why}")))
+    assert (run.answer(question), unreachable_recipient(run, question)) == (
+        "",
+        Asked(CARL, Text(f"typed.{why}")),
+    )
 
 
 @BOTH
 @pytest.mark.usefixtures("hasty_retries")
 @pytest.mark.parametrize("away", ["look-up", "message", "held"])
 def test_while_webex_is_away_nothing_is_begun(
-    ctx: ChatContext, begin: Begin, directory: Callable[..., None], webex_script: Any, reply: Any, do: str, away: str
+    ctx: ChatContext,
+    begin: Begin,
+    directory: Callable[..., None],
+    webex_script: Any,
+    reply: Any,
+    do: str,
+    away: str,
 ):
     """The press is tried again as a whole."""
     directory(status=500 if away == "look-up" else 200)
@@ -172,7 +250,9 @@ def test_while_webex_is_away_nothing_is_begun(
 
 
 @BOTH
-def test_an_old_card_asks_nobody(ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str):
+def test_an_old_card_asks_nobody(
+    ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str
+):
     """Once somebody has signed in, or before consent is waited for."""
     directory(carl())
     run = begin(*([SIGNED_IN] if do == "ask_administrator" else []))
@@ -198,13 +278,25 @@ def test_the_field_is_open_until_somebody_is_asked(
         draw(run.id)
     shown = posted_card(ctx.services, run.id, slot)
     assert shown is not None
-    edits = [str(body) for method, path, body in webex_script.asked if method == "PUT" and path == f"/messages/{shown.message}"]
-    opened = [(text("typed.no_at") in each, "'value': 'carl'" in each, text("button.send_direct") in each) for each in edits]
+    edits = [
+        str(body)
+        for method, path, body in webex_script.asked
+        if method == "PUT" and path == f"/messages/{shown.message}"
+    ]
+    opened = [
+        (text("typed.no_at") in each, "'value': 'carl'" in each, text("button.send_direct") in each)
+        for each in edits
+    ]
     assert opened == [(True, True, True), (False, False, True)]
 
 
-@pytest.mark.parametrize(("events", "asks"), [([], (True, False)), ([SIGNED_IN], (False, False)), ([SIGNED_IN, WAITS], (False, True))])
-def test_each_card_asks_while_it_is_its_turn(begin: Begin, events: list[Event], asks: tuple[bool, bool]):
+@pytest.mark.parametrize(
+    ("events", "asks"),
+    [([], (True, False)), ([SIGNED_IN], (False, False)), ([SIGNED_IN, WAITS], (False, True))],
+)
+def test_each_card_asks_while_it_is_its_turn(
+    begin: Begin, events: list[Event], asks: tuple[bool, bool]
+):
     """The sign-in card and the consent card each ask only while it is their turn."""
     run = begin(*events)
     assert (sign_in.waits_for_sign_in(run), consent.waits_for_consent(run)) == asks

@@ -21,21 +21,40 @@ from tests.fixtures.waiting import LIMIT_S
 
 Begin = Callable[..., Run]
 Said = Callable[[], list[tuple[str, str]]]
-LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x")
+LINE = Change(
+    "smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x"
+)
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 ON_A_RUN = sorted(
     set(actions())
-    - {"setup", "typed", "setup_again", "setup_change", "help", "status", "check", "fix", "explain", "missing", "connect_test"}
+    - {
+        "setup",
+        "typed",
+        "setup_again",
+        "setup_change",
+        "help",
+        "status",
+        "check",
+        "fix",
+        "explain",
+        "missing",
+        "connect_test",
+    }
     - {v for v in actions() if v.startswith("tac")}
 )
-RIGHT = {"callback_url": "https://uk.webexconnect.io/callback", "forwarding_address": "x1@mail.webexconnect.io"}
+RIGHT = {
+    "callback_url": "https://uk.webexconnect.io/callback",
+    "forwarding_address": "x1@mail.webexconnect.io",
+}
 
 
 @pytest.fixture
 def ben(anna: ChatContext) -> ChatContext:
     """Somebody who takes no part, in another space."""
-    return replace(anna, person=replace(anna.person, id="ben", email="ben@example.test"), room="room-2")
+    return replace(
+        anna, person=replace(anna.person, id="ben", email="ben@example.test"), room="room-2"
+    )
 
 
 def press(ctx: ChatContext, do: str, **inputs: str) -> None:
@@ -46,13 +65,18 @@ def press(ctx: ChatContext, do: str, **inputs: str) -> None:
 def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
     """Return the events that people caused in a run."""
     return [
-        (str(e.kind), e.data) for e in ctx.services.store.events(run.id)[2:] if e.kind not in {Kind.SIGNED_IN, Kind.PLANNED, Kind.FOUND}
+        (str(e.kind), e.data)
+        for e in ctx.services.store.events(run.id)[2:]
+        if e.kind not in {Kind.SIGNED_IN, Kind.PLANNED, Kind.FOUND}
     ]
 
 
 def queued(ctx: ChatContext) -> set[str]:
     """Return the jobs that wait for a worker."""
-    return {f"{job.func_name} {job.args[0]}" for job in (*ctx.services.runs.queue.jobs, *ctx.services.cards.bell.queue.jobs)}
+    return {
+        f"{job.func_name} {job.args[0]}"
+        for job in (*ctx.services.runs.queue.jobs, *ctx.services.cards.bell.queue.jobs)
+    }
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
@@ -68,7 +92,11 @@ def test_a_run_that_is_over(anna: ChatContext, begin: Begin, said: Said, do: str
     """A card of an ended run does nothing."""
     run = begin(SIGNED_IN, PLANNED, Event(Kind.CANCELLED, now()))
     press(anna, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
-    assert (text("refused.over") in said()[0][1], told(anna, run), queued(anna)) == (True, [("cancelled", {})], set())
+    assert (text("refused.over") in said()[0][1], told(anna, run), queued(anna)) == (
+        True,
+        [("cancelled", {})],
+        set(),
+    )
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
@@ -76,10 +104,16 @@ def test_somebody_who_takes_no_part(ben: ChatContext, begin: Begin, said: Said, 
     """In another space nobody else has anything to say."""
     run = begin(SIGNED_IN, PLANNED)
     press(ben, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
-    assert (text("refused.not_part") in said()[0][1], told(ben, run), queued(ben)) == (True, [], set())
+    assert (text("refused.not_part") in said()[0][1], told(ben, run), queued(ben)) == (
+        True,
+        [],
+        set(),
+    )
 
 
-def test_a_press_that_takes_longer_than_its_lock_lasts(anna: ChatContext, begin: Begin, monkeypatch: pytest.MonkeyPatch):
+def test_a_press_that_takes_longer_than_its_lock_lasts(
+    anna: ChatContext, begin: Begin, monkeypatch: pytest.MonkeyPatch
+):
     """It is carried out, and its event, tried again, does not carry it out once more."""
     monkeypatch.setattr(_guard, "LONGEST_S", 0.1)
     run, done = begin(), []
@@ -104,10 +138,18 @@ def test_two_presses_at_once(anna: ChatContext, begin: Begin, said: Said):
         with anna.services.redis.lock(f"run:{run.id}:press", timeout=15):
             pressed = second.submit(press, anna, "approve", run=run.id, plan="plan-1")
             time.sleep(0.3)
-            approved = Event(Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"})
+            approved = Event(
+                Kind.APPROVED,
+                now(),
+                by="anna@example.test",
+                data={"plan": "plan-1", "scope": "mailbox"},
+            )
             anna.services.store.append(run.id, approved)
         pressed.result(LIMIT_S)
-    assert (told(anna, run), text("refused.twice") in said()[0][1]) == ([("approved", {"plan": "plan-1", "scope": "mailbox"})], True)
+    assert (told(anna, run), text("refused.twice") in said()[0][1]) == (
+        [("approved", {"plan": "plan-1", "scope": "mailbox"})],
+        True,
+    )
 
 
 @pytest.mark.parametrize("do", ["test_sent", "agent_has_it", "rehearse", "skip_rehearsal"])
@@ -115,7 +157,13 @@ def test_everybody_in_the_runs_space_may_say_what_they_see(ben: ChatContext, beg
     """An agent, or the mailbox user."""
     run = begin(SIGNED_IN, PLANNED)
     press(replace(ben, room="room-1"), do, run=run.id, skip_reason="away")
-    assert ([kind for kind, _ in told(ben, run)], f"jobs.advance.advance {run.id}" in queued(ben)) == (["answered"], True)
+    assert (
+        [kind for kind, _ in told(ben, run)],
+        f"jobs.advance.advance {run.id}" in queued(ben),
+    ) == (
+        ["answered"],
+        True,
+    )
 
 
 @pytest.mark.parametrize(("do", "scope"), [("approve", "mailbox"), ("approve_tenant", "tenant")])
@@ -127,7 +175,11 @@ def test_an_approval(anna: ChatContext, begin: Begin, do: str, scope: str):
     run = begin(SIGNED_IN, PLANNED)
     press(anna, do, run=run.id, plan="plan-1")
     event = anna.services.store.events(run.id)[-1]
-    assert (event.kind, event.by, event.data) == (Kind.APPROVED, "anna@example.test", {"plan": "plan-1", "scope": scope})
+    assert (event.kind, event.by, event.data) == (
+        Kind.APPROVED,
+        "anna@example.test",
+        {"plan": "plan-1", "scope": scope},
+    )
     assert queued(anna) == {f"jobs.advance.advance {run.id}", f"bot.cards.draw.draw {run.id}"}
 
 
@@ -155,8 +207,12 @@ def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna: ChatContext, begin:
     become wrong.
     """
     wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
-    changed = Event(Kind.CHANGING, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG))
-    run = begin(SIGNED_IN, PLANNED, changed, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong))
+    changed = Event(
+        Kind.CHANGING, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG)
+    )
+    run = begin(
+        SIGNED_IN, PLANNED, changed, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong)
+    )
     for do in ("least_privilege", "approve"):
         press(anna, do, run=run.id, plan="plan-1")
     assert [kind for kind, _ in told(anna, run)] == ["changing", "approved"]
@@ -180,14 +236,26 @@ def test_a_blocked_plan_is_not_approved(anna: ChatContext, begin: Begin):
 def test_only_an_approver_approves(anna: ChatContext, begin: Begin, said: Said):
     """If approvers are configured, the requester alone cannot approve."""
     run = begin(SIGNED_IN, PLANNED)
-    ctx = replace(anna, services=replace(anna.services, bot=replace(anna.services.bot, approvers=("boss@example.test",))))
+    ctx = replace(
+        anna,
+        services=replace(
+            anna.services, bot=replace(anna.services.bot, approvers=("boss@example.test",))
+        ),
+    )
     press(ctx, "approve", run=run.id, plan="plan-1")
     assert (told(anna, run), text("refused.not_approver") in said()[0][1]) == ([], True)
 
 
 def test_who_was_asked_to_consent_takes_part(anna: ChatContext, ben: ChatContext, begin: Begin):
     """On their own card in the 1:1: they say that it is granted already."""
-    run = begin(SIGNED_IN, Event(Kind.ANSWERED, now(), data={"question": "consent_administrator", "value": "ben@example.test"}))
+    run = begin(
+        SIGNED_IN,
+        Event(
+            Kind.ANSWERED,
+            now(),
+            data={"question": "consent_administrator", "value": "ben@example.test"},
+        ),
+    )
     press(replace(ben, room="room-ben", direct=True), "look_again", run=run.id)
     assert "look_again" in anna.services.store.load(run.id).answers
 
@@ -196,7 +264,13 @@ def test_less_is_asked_for(anna: ChatContext, begin: Begin):
     """Before an approval: the details change, so that a new plan is made. After it: no more."""
     run = begin(SIGNED_IN, PLANNED)
     press(anna, "least_privilege", run=run.id, plan="plan-1")
-    assert (anna.services.store.load(run.id).channel.profile, anna.services.store.load(run.id).plan) == (Profile.LEAST, None)
+    assert (
+        anna.services.store.load(run.id).channel.profile,
+        anna.services.store.load(run.id).plan,
+    ) == (
+        Profile.LEAST,
+        None,
+    )
     approved = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
     anna.services.store.append(run.id, PLANNED, approved)
     press(anna, "least_privilege", run=run.id, plan="plan-1")
@@ -220,17 +294,31 @@ def test_a_word_is_kept(anna: ChatContext, begin: Begin, do: str):
     run = begin(SIGNED_IN)
     press(anna, do, run=run.id)
     wanted = {do: "yes"} | ({"token_saved": "yes"} if do == "registered" else {})
-    assert {name: answer.value for name, answer in anna.services.store.load(run.id).answers.items()} == wanted
+    assert {
+        name: answer.value for name, answer in anna.services.store.load(run.id).answers.items()
+    } == wanted
 
 
-SEALED = ("rehearsal:{run}", "rehearsal-session:{run}", "rehearsal-secret:{run}", "check-session:{mailbox}", "check-secret:{mailbox}")
+SEALED = (
+    "rehearsal:{run}",
+    "rehearsal-session:{run}",
+    "rehearsal-secret:{run}",
+    "check-session:{mailbox}",
+    "check-secret:{mailbox}",
+)
 
 
 @pytest.mark.parametrize(
     ("do", "kind", "left"),
-    [("skip_rehearsal", "setup", []), ("rehearse", "setup", [2, 3, 4]), ("skip_rehearsal", "fix", [0, 1, 2, 3, 4])],
+    [
+        ("skip_rehearsal", "setup", []),
+        ("rehearse", "setup", [2, 3, 4]),
+        ("skip_rehearsal", "fix", [0, 1, 2, 3, 4]),
+    ],
 )
-def test_what_is_kept_of_a_rehearsal(anna: ChatContext, begin: Begin, do: str, kind: str, left: list[int]):
+def test_what_is_kept_of_a_rehearsal(
+    anna: ChatContext, begin: Begin, do: str, kind: str, left: list[int]
+):
     """Skipping a rehearsal drops its secrets, and trying again keeps the client secret.
 
     A run without a rehearsal drops none of the channel's secrets.
@@ -244,7 +332,13 @@ def test_what_is_kept_of_a_rehearsal(anna: ChatContext, begin: Begin, do: str, k
 
 
 @pytest.mark.parametrize(
-    ("reason", "kept"), [("  on   leave ", "skip:on leave"), ("", None), ("   ", None), ("x" * 900, "skip:" + "x" * 200)]
+    ("reason", "kept"),
+    [
+        ("  on   leave ", "skip:on leave"),
+        ("", None),
+        ("   ", None),
+        ("x" * 900, "skip:" + "x" * 200),
+    ],
 )
 def test_skipping_takes_a_reason(anna: ChatContext, begin: Begin, reason: str, kept: str | None):
     """One line, not too long; without one nothing is skipped."""
@@ -258,15 +352,30 @@ def test_another_try_drops_the_last_sign_in(anna: ChatContext, begin: Begin):
     run = begin(SIGNED_IN)
     anna.services.vault.put(f"rehearsal:{run.id}", "token", 60)
     press(anna, "rehearse", run=run.id)
-    assert (anna.services.vault.holds(f"rehearsal:{run.id}"), anna.services.store.load(run.id).answer("rehearse")) == (False, "yes")
+    assert (
+        anna.services.vault.holds(f"rehearsal:{run.id}"),
+        anna.services.store.load(run.id).answer("rehearse"),
+    ) == (False, "yes")
 
 
 def test_look_again(anna: ChatContext, begin: Begin):
     """Look again forgets the findings that did not hold, and a worker looks again."""
-    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.UNKNOWN)), PLANNED)
+    run = begin(
+        SIGNED_IN,
+        Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.UNKNOWN)),
+        PLANNED,
+    )
     press(anna, "look_again", run=run.id)
     again = anna.services.store.load(run.id)
-    assert ("ids" in again.findings, again.plan, f"jobs.advance.advance {run.id}" in queued(anna)) == (False, None, True)
+    assert (
+        "ids" in again.findings,
+        again.plan,
+        f"jobs.advance.advance {run.id}" in queued(anna),
+    ) == (
+        False,
+        None,
+        True,
+    )
 
 
 def test_the_first_card(anna: ChatContext, begin: Begin):
@@ -278,12 +387,17 @@ def test_the_first_card(anna: ChatContext, begin: Begin):
     assert [(event.channel and event.channel.lifetime_months) for event in events] == [6]
 
 
-def test_a_wrong_first_card_is_shown_again(anna: ChatContext, begin: Begin, said: Said, webex_script: Any, reply: Any):
+def test_a_wrong_first_card_is_shown_again(
+    anna: ChatContext, begin: Begin, said: Said, webex_script: Any, reply: Any
+):
     """In its own place, with what was typed; nothing is taken."""
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     run = begin(detailed=False)
     press(anna, "intake", run=run.id, **RIGHT | {"callback_url": "http://x.y/callback"})
-    assert ([method for method, _ in said()], anna.services.store.load(run.id).detailed) == (["PUT"], False)
+    assert ([method for method, _ in said()], anna.services.store.load(run.id).detailed) == (
+        ["PUT"],
+        False,
+    )
 
 
 def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: Any, reply: Any):
@@ -291,10 +405,15 @@ def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: A
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     busy = begin()
     other = anna.services.store.open(
-        replace(busy.channel, mailbox="", callback_url="", forwarding_address=""), anna.asker, replace(anna.origin, message="typed-2")
+        replace(busy.channel, mailbox="", callback_url="", forwarding_address=""),
+        anna.asker,
+        replace(anna.origin, message="typed-2"),
     )
     press(anna, "intake", run=other.id, **RIGHT, mailbox="support@example.test")
-    assert (anna.services.store.load(other.id).detailed, anna.services.store.channels.running("support@example.test")) == (False, busy.id)
+    assert (
+        anna.services.store.load(other.id).detailed,
+        anna.services.store.channels.running("support@example.test"),
+    ) == (False, busy.id)
 
 
 @pytest.mark.parametrize(
@@ -339,5 +458,9 @@ def test_cancelling(anna: ChatContext, ben: ChatContext, begin: Begin, who: str)
     for name in ("session", "secret", "rehearsal"):
         anna.services.vault.put(f"{name}:{run.id}", "x", 60)
     press({"anna": anna, "ben": ben}[who], "cancel", run=run.id)
-    held = [anna.services.vault.holds(f"{name}:{run.id}") for name in ("session", "secret", "rehearsal")]
-    assert (anna.services.store.load(run.id).ended, held) == (("cancelled", [False] * 3) if who == "anna" else (None, [True] * 3))
+    held = [
+        anna.services.vault.holds(f"{name}:{run.id}") for name in ("session", "secret", "rehearsal")
+    ]
+    assert (anna.services.store.load(run.id).ended, held) == (
+        ("cancelled", [False] * 3) if who == "anna" else (None, [True] * 3)
+    )

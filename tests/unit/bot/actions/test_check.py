@@ -29,7 +29,11 @@ def channel(anna: ChatContext) -> ChatContext:
 
 def opened(ctx: ChatContext) -> list[Run]:
     """The checks that a worker will do."""
-    runs = {job.args[0] for job in ctx.services.runs.queue.jobs if job.func_name == "jobs.advance.advance"}
+    runs = {
+        job.args[0]
+        for job in ctx.services.runs.queue.jobs
+        if job.func_name == "jobs.advance.advance"
+    }
     return [ctx.services.store.load(run) for run in sorted(runs)]
 
 
@@ -42,12 +46,16 @@ def test_mail_still_missing_leads_to_tac(channel: ChatContext, said: Said):
 def test_a_mail_through_webex_connect_is_a_check_of_its_own(channel: ChatContext):
     """The check knows who asked, to whom the mail goes."""
     actions()["connect_test"](channel, {"channel": MAILBOX})
-    assert [(run.kind, run.brief.test_recipient) for run in opened(channel)] == [("check", "anna@example.test")]
+    assert [(run.kind, run.brief.test_recipient) for run in opened(channel)] == [
+        ("check", "anna@example.test")
+    ]
 
 
 def test_nobody_is_sent_a_mail_by_a_forged_button(channel: ChatContext, said: Said):
     """A forged button sends mail to no one: its address and a channel of another space are ignored."""
-    actions()["connect_test"](channel, {"channel": "ceo@example.test", "connect_test": "victim@else.test"})
+    actions()["connect_test"](
+        channel, {"channel": "ceo@example.test", "connect_test": "victim@else.test"}
+    )
     assert (text("notice.unknown_channel_words") in said()[0][1], opened(channel)) == (True, [])
 
 

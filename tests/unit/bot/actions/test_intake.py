@@ -37,7 +37,9 @@ def test_two_presses_of_one_card_begin_two_runs(anna: ChatContext):
     assert [run.origin.message for run in runs(anna)] == ["a2", "a1"]
 
 
-def test_a_press_for_a_mailbox_that_is_being_set_up(anna: ChatContext, said: Callable[[], list[tuple[str, str]]]):
+def test_a_press_for_a_mailbox_that_is_being_set_up(
+    anna: ChatContext, said: Callable[[], list[tuple[str, str]]]
+):
     """Another press is pointed to the run; the same press again shows its first card once more."""
     for press in ("a1", "a1", "a2"):
         pressed(anna, press, mailbox_meant="support@contoso.com")
@@ -52,12 +54,18 @@ def test_what_was_typed_is_claimed_by_its_message(anna: ChatContext):
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_the_press_is_known_by_its_own_id(anna: ChatContext, webex_script: Any, reply: Any, times: int):
+def test_the_press_is_known_by_its_own_id(
+    anna: ChatContext, webex_script: Any, reply: Any, times: int
+):
     """All the way from the event."""
     inputs = {"do": "setup"}
     body = {"id": "a7", "messageId": HELP, "personId": "anna", "roomId": "room-1", "inputs": inputs}
     webex_script.on("GET", "/attachment/actions/a7", reply(body=body))
-    webex_script.on("GET", f"/messages/{HELP}", reply(body={"id": HELP, "roomId": "room-1", "roomType": "direct", "personId": "bot-1"}))
+    webex_script.on(
+        "GET",
+        f"/messages/{HELP}",
+        reply(body={"id": HELP, "roomId": "room-1", "roomType": "direct", "personId": "bot-1"}),
+    )
     webex_script.on("GET", "/memberships", reply(body={"items": []}))
     for _ in range(times):
         receive("attachmentActions", "a7", "anna", "room-1")

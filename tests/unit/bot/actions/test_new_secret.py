@@ -16,12 +16,19 @@ from jobs.runs.run import Event, Kind, Run
 Begin = Callable[..., Run]
 Said = Callable[[], list[tuple[str, str]]]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
-SHOWN = Event(Kind.FOUND, now(), step="client_secret", finding=Finding("client_secret", State.OK, facts={"key_id": "k1"}))
+SHOWN = Event(
+    Kind.FOUND,
+    now(),
+    step="client_secret",
+    finding=Finding("client_secret", State.OK, facts={"key_id": "k1"}),
+)
 
 
 def planned(step: str) -> tuple[Event, Event]:
     """A plan with one line, approved."""
-    line = Change(step, "E3", Text(f"step.{step}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x")
+    line = Change(
+        step, "E3", Text(f"step.{step}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x"
+    )
     approved = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
     return Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(line,)), approved
 
@@ -33,14 +40,20 @@ def press(ctx: ChatContext, run: Run) -> Run:
 
 
 @pytest.mark.parametrize(("step", "approved"), [("client_secret", True), ("smtp_auth", False)])
-def test_a_lost_secret_is_made_again(anna: ChatContext, begin: Begin, step: str, approved: bool):  # noqa: FBT001  a column of the table
+def test_a_lost_secret_is_made_again(anna: ChatContext, begin: Begin, step: str, approved: bool):
     """A lost secret is made again, under the plan in force or after a new plan.
 
     The run no longer counts the old secret as done.
     """
     run = press(anna, begin(SIGNED_IN, *planned(step), SHOWN))
-    assert (run.answer("new_secret"), run.settled("client_secret"), bool(run.approvals)) == ("k1", False, approved)
-    assert f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in anna.services.runs.queue.jobs}
+    assert (run.answer("new_secret"), run.settled("client_secret"), bool(run.approvals)) == (
+        "k1",
+        False,
+        approved,
+    )
+    assert f"jobs.advance.advance {run.id}" in {
+        f"{job.func_name} {job.args[0]}" for job in anna.services.runs.queue.jobs
+    }
 
 
 def test_one_press_is_one_secret(anna: ChatContext, begin: Begin, said: Said):
@@ -54,16 +67,20 @@ def test_a_second_loss_remembers_the_first(anna: ChatContext, begin: Begin):
     """Both are removed in the end, and neither counts again."""
     run = press(anna, begin(SIGNED_IN, *planned("client_secret"), SHOWN))
     shown = Finding("client_secret", State.OK, facts={"key_id": "k2"})
-    anna.services.store.append(run.id, Event(Kind.FOUND, now(), step="client_secret", finding=shown))
+    anna.services.store.append(
+        run.id, Event(Kind.FOUND, now(), step="client_secret", finding=shown)
+    )
     assert press(anna, run).answer("new_secret") == "k1,k2"
 
 
 @pytest.mark.parametrize("used", [True, False])
-def test_a_secret_that_is_used_or_unseen_is_kept(anna: ChatContext, begin: Begin, used: bool):  # noqa: FBT001  a column of the table
+def test_a_secret_that_is_used_or_unseen_is_kept(anna: ChatContext, begin: Begin, used: bool):
     """After Token saved Webex Connect has it; before its page was opened nobody can have lost it."""
     run = begin(SIGNED_IN, *planned("client_secret"), SHOWN)
     if used:
-        anna.services.store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "token_saved", "value": "yes"}))
+        anna.services.store.append(
+            run.id, Event(Kind.ANSWERED, now(), data={"question": "token_saved", "value": "yes"})
+        )
     else:
         anna.services.vault.put(f"secret:{run.id}", "value", 60)
     before = anna.services.store.length(run.id)

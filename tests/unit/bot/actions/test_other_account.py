@@ -20,7 +20,9 @@ from jobs.storage import codec
 
 Begin = Callable[..., Run]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "user@example.test"))
-LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x")
+LINE = Change(
+    "smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x"
+)
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 APPROVED = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
 
@@ -49,10 +51,23 @@ def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple
     services, run = anna.services, begin(SIGNED_IN, NO_ROLE, PLANNED, *approved)
     services.vault.put(f"session:{run.id}", "x", 60)
     for slot in ("signin", "plan"):
-        services.redis.hset(f"cards:{run.id}", slot, codec.dump(PostedCard("m", "r", "x", "signed in", now())))
+        services.redis.hset(
+            f"cards:{run.id}", slot, codec.dump(PostedCard("m", "r", "x", "signed in", now()))
+        )
     after = press(anna, run)
-    assert (after.account, services.vault.holds(f"session:{run.id}"), FLOWS["signin"].is_complete(after)) == (None, False, False)
-    assert (posted_card(services, run.id, "signin"), bool(after.approvals)) == (None, bool(approved))
+    assert (
+        after.account,
+        services.vault.holds(f"session:{run.id}"),
+        FLOWS["signin"].is_complete(after),
+    ) == (
+        None,
+        False,
+        False,
+    )
+    assert (posted_card(services, run.id, "signin"), bool(after.approvals)) == (
+        None,
+        bool(approved),
+    )
     slots = {face.slot: face for of in draw.PRESENTERS for face in of(after, services)}
     assert {"signin"} <= slots.keys()
     if not approved:
@@ -66,11 +81,19 @@ def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple
         (SIGNED_IN, PLANNED),
         (SIGNED_IN, PLANNED, APPROVED),
         (SIGNED_IN, PLANNED, APPROVED, unknown("change_never_shown")),
-        (SIGNED_IN, PLANNED, APPROVED, unknown("exchange_role_missing", until=now() + timedelta(hours=1))),
+        (
+            SIGNED_IN,
+            PLANNED,
+            APPROVED,
+            unknown("exchange_role_missing", until=now() + timedelta(hours=1)),
+        ),
     ],
 )
 def test_only_where_the_account_does_not_get_on(
-    anna: ChatContext, begin: Begin, said: Callable[[], list[tuple[str, str]]], events: tuple[Event, ...]
+    anna: ChatContext,
+    begin: Begin,
+    said: Callable[[], list[tuple[str, str]]],
+    events: tuple[Event, ...],
 ):
     """Other account is refused while the run works with its present account."""
     run = begin(*events)

@@ -34,7 +34,11 @@ def age(services: Services, run: Run, **more: Any) -> None:
     """The card was drawn a while ago."""
     shown = posted_card(services, run.id, "plan")
     assert shown is not None
-    services.redis.hset(f"cards:{run.id}", "plan", codec.dump(replace(shown, at=now() - timedelta(seconds=10), **more)))
+    services.redis.hset(
+        f"cards:{run.id}",
+        "plan",
+        codec.dump(replace(shown, at=now() - timedelta(seconds=10), **more)),
+    )
 
 
 @pytest.fixture
@@ -52,23 +56,35 @@ def test_a_new_card_is_posted_in_the_thread(services: Services, run: Run, webex_
     """With its text for clients that show no cards."""
     delivery.sync(services, run, card("a"))
     (_, _, body), *_ = [asked for asked in webex_script.asked if asked[0] == "POST"]
-    assert (body["roomId"], body["parentId"], body["attachments"][0]["content"]["type"]) == ("room-1", "thread-1", "AdaptiveCard")
+    assert (body["roomId"], body["parentId"], body["attachments"][0]["content"]["type"]) == (
+        "room-1",
+        "thread-1",
+        "AdaptiveCard",
+    )
     shown = posted_card(services, run.id, "plan")
     assert shown is not None
     assert (shown.message, shown.room, shown.edits) == ("posted-1", "room-1", 0)
 
 
 @pytest.mark.parametrize(
-    ("to", "by"), [("anna@example.test", {"toPersonId": "anna"}), ("carl@example.test", {"toPersonEmail": "carl@example.test"})]
+    ("to", "by"),
+    [
+        ("anna@example.test", {"toPersonId": "anna"}),
+        ("carl@example.test", {"toPersonEmail": "carl@example.test"}),
+    ],
 )
-def test_a_direct_card_goes_to_the_person(services: Services, run: Run, webex_script: Any, to: str, by: dict[str, str]):
+def test_a_direct_card_goes_to_the_person(
+    services: Services, run: Run, webex_script: Any, to: str, by: dict[str, str]
+):
     """A direct card is sent in no thread: by id to the requester, else by the typed address.
 
     The requester's id is used, because addresses change.
     """
     delivery.sync(services, run, card("a", to=to))
     body = webex_script.asked[-1][2]
-    assert {name: value for name, value in body.items() if name not in {"text", "attachments"}} == by
+    assert {
+        name: value for name, value in body.items() if name not in {"text", "attachments"}
+    } == by
 
 
 def test_no_news_is_no_call(services: Services, run: Run, said: Said):
@@ -116,7 +132,9 @@ def test_an_edit_is_counted(services: Services, run: Run, said: Said):
         (EDITS, {"final": True, "urgency": "over", "retires": True}, []),
     ],
 )
-def test_ten_edits_and_the_last_for_the_end(services: Services, run: Run, said: Said, edits: int, more: dict[str, Any], done: list[str]):
+def test_ten_edits_and_the_last_for_the_end(
+    services: Services, run: Run, said: Said, edits: int, more: dict[str, Any], done: list[str]
+):
     """Webex allows ten edits, and the last one is kept for the end of the run.
 
     After that, small news is left out, and urgent news is posted as a new message.
@@ -128,14 +146,20 @@ def test_ten_edits_and_the_last_for_the_end(services: Services, run: Run, said: 
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 409])
-def test_an_edit_that_webex_does_not_take(services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int):
+def test_an_edit_that_webex_does_not_take(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int
+):
     """If Webex refuses an edit or the message was deleted, the card is posted again."""
     webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
     delivery.sync(services, run, card("a"))
     delivery.sync(services, run, card("b", urgency="x"))
     shown = posted_card(services, run.id, "plan")
     assert shown is not None
-    assert (methods(said), shown.message, shown.edits) == (["POST", "PUT", "POST"], "posted-2", 0 if status == 404 else NO_EDITS)
+    assert (methods(said), shown.message, shown.edits) == (
+        ["POST", "PUT", "POST"],
+        "posted-2",
+        0 if status == 404 else NO_EDITS,
+    )
 
 
 @pytest.mark.parametrize("status", [400, 405])
@@ -152,11 +176,18 @@ def test_where_webex_takes_no_edits_only_news_is_posted(
         age(services, run)
         assert delivery.sync(services, run, card(text)) == 0
     assert methods(said) == ["POST", "PUT"]
-    for more in ({"urgency": "approver"}, {"urgency": "approver"}, {"urgency": "approver", "final": True}):
+    for more in (
+        {"urgency": "approver"},
+        {"urgency": "approver"},
+        {"urgency": "approver", "final": True},
+    ):
         age(services, run)
         delivery.sync(services, run, card(f"with {more}", **more))
         delivery.sync(services, run, card(f"small after {more}", urgency="approver"))
-    assert [words for _, words in said()[2:]] == [card("with {'urgency': 'approver'}").card.text, card(f"with {more}").card.text]
+    assert [words for _, words in said()[2:]] == [
+        card("with {'urgency': 'approver'}").card.text,
+        card(f"with {more}").card.text,
+    ]
 
 
 def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
@@ -174,13 +205,23 @@ def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
     for asks in ("", "anna", "", "", "anna", "anna", "bob", ""):
         age(services, run)
         before = len(said())
-        assert delivery.sync(services, run, card(f"{len(posted)}", urgency=f"{len(posted)}", prompt=asks)) == 0
+        assert (
+            delivery.sync(
+                services, run, card(f"{len(posted)}", urgency=f"{len(posted)}", prompt=asks)
+            )
+            == 0
+        )
         posted.append([method for method, _ in said()[before:]])
-    assert (methods(said)[:2], posted) == (["POST", "PUT"], [[], ["POST"], [], [], ["POST"], [], ["POST"], []])
+    assert (methods(said)[:2], posted) == (
+        ["POST", "PUT"],
+        [[], ["POST"], [], [], ["POST"], [], ["POST"], []],
+    )
 
 
 @pytest.mark.parametrize("edits", [EDITS - 1, EDITS])
-def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(services: Services, run: Run, said: Said, edits: int):
+def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(
+    services: Services, run: Run, said: Said, edits: int
+):
     """A new card takes ten more: whose turn it is is shown, nobody's too."""
     delivery.sync(services, run, card("a", prompt="anna"))
     age(services, run, edits=edits)
@@ -189,7 +230,9 @@ def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(services: Serv
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_what_only_takes_a_card_back_is_not_posted(services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int):
+def test_what_only_takes_a_card_back_is_not_posted(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int
+):
     """A change that only closes a card is never posted as a new card.
 
     At the end of a run each new card would ask for nothing, and a deleted card already asks for
@@ -199,7 +242,9 @@ def test_what_only_takes_a_card_back_is_not_posted(services: Services, run: Run,
     delivery.sync(services, run, card("a"))
     for text in ("over", "over and out"):
         age(services, run)
-        assert delivery.sync(services, run, card(text, urgency="over", final=True, retires=True)) == 0
+        assert (
+            delivery.sync(services, run, card(text, urgency="over", final=True, retires=True)) == 0
+        )
     assert methods(said)[:2] == ["POST", "PUT"]
     assert "POST" not in methods(said)[2:]
 
@@ -260,7 +305,9 @@ def test_a_card_that_surely_does_not_stand_there_is_posted_at_every_try(
     assert services.redis.hlen(f"cards:{run.id}") == 0
 
 
-def test_who_asks_for_a_card_anew_gets_it(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_who_asks_for_a_card_anew_gets_it(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
+):
     """A doubt is forgotten with the card."""
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-2"}))
     with pytest.raises(WebexError):
@@ -270,7 +317,9 @@ def test_who_asks_for_a_card_anew_gets_it(services: Services, run: Run, said: Sa
     assert (delivery.sync(services, run, card("a")), len(said())) == (0, 2)
 
 
-def test_webex_away_loses_nothing(services: Services, run: Run, webex_script: Any, reply: Any, hasty_retries: None):
+def test_webex_away_loses_nothing(
+    services: Services, run: Run, webex_script: Any, reply: Any, hasty_retries: None
+):
     """The error goes up, and what is shown stays on record as it is."""
     webex_script.on("PUT", "/messages/posted-1", reply(502))
     delivery.sync(services, run, card("a"))
@@ -280,19 +329,39 @@ def test_webex_away_loses_nothing(services: Services, run: Run, webex_script: An
     assert posted_card(services, run.id, "plan") == before
 
 
-def test_the_room_of_a_direct_card_is_known(services: Services, run: Run, webex_script: Any, reply: Any):
+def test_the_room_of_a_direct_card_is_known(
+    services: Services, run: Run, webex_script: Any, reply: Any
+):
     """The room of a direct card comes from the response to its posting, so an edit needs no lookup."""
-    webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}))
+    webex_script.on(
+        "POST",
+        "/messages",
+        reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}),
+    )
     delivery.sync(services, run, card("a", to="anna@example.test"))
     delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))
-    assert [(method, body and body.get("roomId")) for method, _, body in webex_script.asked] == [("POST", None), ("PUT", "direct-1")]
+    assert [(method, body and body.get("roomId")) for method, _, body in webex_script.asked] == [
+        ("POST", None),
+        ("PUT", "direct-1"),
+    ]
 
 
-@pytest.mark.parametrize("posted", [{"id": "posted-1", "roomId": "direct-1"}, {"id": "posted-1"}], ids=["room known", "room not told"])
-def test_a_direct_card_that_somebody_deleted(services: Services, run: Run, webex_script: Any, reply: Any, posted: dict[str, str]):
+@pytest.mark.parametrize(
+    "posted",
+    [{"id": "posted-1", "roomId": "direct-1"}, {"id": "posted-1"}],
+    ids=["room known", "room not told"],
+)
+def test_a_direct_card_that_somebody_deleted(
+    services: Services, run: Run, webex_script: Any, reply: Any, posted: dict[str, str]
+):
     """A deleted direct card is posted again, whether the edit or the lookup of its room gives 404."""
     gone = reply(404, {"message": "gone"})
-    webex_script.on("POST", "/messages", reply(body=posted), reply(body={"id": "posted-2", "roomId": "direct-1"}))
+    webex_script.on(
+        "POST",
+        "/messages",
+        reply(body=posted),
+        reply(body={"id": "posted-2", "roomId": "direct-1"}),
+    )
     webex_script.on("PUT", "/messages/posted-1", gone)
     webex_script.on("GET", "/messages/posted-1", gone)
     delivery.sync(services, run, card("a", to="anna@example.test"))
@@ -302,16 +371,24 @@ def test_a_direct_card_that_somebody_deleted(services: Services, run: Run, webex
     assert (shown.message, shown.room) == ("posted-2", "direct-1")
 
 
-def test_a_room_that_webex_did_not_tell_is_asked_once(services: Services, run: Run, webex_script: Any, reply: Any):
+def test_a_room_that_webex_did_not_tell_is_asked_once(
+    services: Services, run: Run, webex_script: Any, reply: Any
+):
     """If the room of a direct card is unknown, Webex is asked for it once.
 
     This is the case for a card that an older version of the bot posted.
     """
-    webex_script.on("GET", "/messages/posted-1", reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}))
+    webex_script.on(
+        "GET",
+        "/messages/posted-1",
+        reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}),
+    )
     delivery.sync(services, run, card("a", to="anna@example.test"))
     delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))
     delivery.sync(services, run, card("c", to="anna@example.test", urgency="y"))
-    assert [(m, p) for m, p, _ in webex_script.asked if m == "GET"] == [("GET", "/messages/posted-1")]
+    assert [(m, p) for m, p, _ in webex_script.asked if m == "GET"] == [
+        ("GET", "/messages/posted-1")
+    ]
     assert webex_script.asked[-1][2]["roomId"] == "direct-1"
 
 

@@ -52,7 +52,9 @@ def due_in(services: Services, run: Run) -> float:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
-def test_a_slow_webex_gets_no_second_card(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_a_slow_webex_gets_no_second_card(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
+):
     """A draw that is slower than its lock's time keeps the lock, and a second draw posts nothing.
 
     The second draw comes back later.
@@ -69,7 +71,9 @@ def test_a_slow_webex_gets_no_second_card(services: Services, run: Run, said: Sa
     assert (len(said()), services.redis.hlen(f"cards:{run.id}")) == (1, 1)
 
 
-def test_a_draw_does_not_sleep_for_webex(services: Services, run: Run, said: Said, webex_script: Any, reply: Any, pauses: list[float]):
+def test_a_draw_does_not_sleep_for_webex(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, pauses: list[float]
+):
     """It ends at once, and the cards are due when Webex said."""
     webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}))
     draw.draw(run.id)
@@ -78,28 +82,45 @@ def test_a_draw_does_not_sleep_for_webex(services: Services, run: Run, said: Sai
 
 @pytest.mark.parametrize(("status", "others"), [(429, 0), (503, 0), (423, 1)])
 def test_news_does_not_shorten_what_webex_asked_for(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int, others: int
+    services: Services,
+    run: Run,
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    status: int,
+    others: int,
 ):
     """News of this run or another one does not shorten the time that Webex asked for.
 
     Requests are counted for the whole account. A locked message (423) concerns only one card.
     """
-    webex_script.on("POST", "/messages", reply(status, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"}))
+    webex_script.on(
+        "POST",
+        "/messages",
+        reply(status, {}, {"Retry-After": "30"}),
+        reply(body={"id": "posted-1"}),
+    )
     draw.draw(run.id)
     for _ in range(3):
         services.cards.request(run.id)
         draw.draw(run.id)
     assert (len(said()), 28 < due_in(services, run) <= 30) == (1, True)
-    other = Channel("other@example.test", "https://uk.webexconnect.io/callback", "x2@mail.webexconnect.io")
+    other = Channel(
+        "other@example.test", "https://uk.webexconnect.io/callback", "x2@mail.webexconnect.io"
+    )
     second = services.store.open(other, run.requester, replace(run.origin, message="typed-2"))
     services.store.append(second.id, Event(Kind.DETAILS, run.opened, channel=other))
     draw.draw(second.id)
     assert len(said()) == 1 + others
 
 
-def test_when_webex_takes_messages_again_the_newest_state_is_shown(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_when_webex_takes_messages_again_the_newest_state_is_shown(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
+):
     """When the time that Webex asked for is over, the newest state is shown."""
-    webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"}))
+    webex_script.on(
+        "POST", "/messages", reply(429, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"})
+    )
     draw.draw(run.id)
     services.redis.delete("webex:wait:all")
     draw.draw(run.id)
@@ -107,14 +128,23 @@ def test_when_webex_takes_messages_again_the_newest_state_is_shown(services: Ser
 
 
 @pytest.mark.usefixtures("short")
-def test_without_its_lock_a_draw_shows_nothing_more(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_without_its_lock_a_draw_shows_nothing_more(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
+):
     """Another may be at it: what is left is seen to a moment later."""
     answers = threading.Event()
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, after=answers))
     drawing = in_a_thread(run)
     until(said, "the first card")
     services.redis.set(f"draw:{run.id}", "somebody else", ex=60)
-    services.store.append(run.id, Event(Kind.ANSWERED, run.opened, data={"question": "administrator", "value": "carl@example.test"}))
+    services.store.append(
+        run.id,
+        Event(
+            Kind.ANSWERED,
+            run.opened,
+            data={"question": "administrator", "value": "carl@example.test"},
+        ),
+    )
     services.cards.request(run.id)
     answers.set()
     drawing.join()
@@ -123,29 +153,58 @@ def test_without_its_lock_a_draw_shows_nothing_more(services: Services, run: Run
 
 
 @pytest.mark.parametrize(
-    ("status", "headers"), [(403, {"trackingId": "ROUTER_7F1C"}), (429, {"trackingId": "ROUTER_7F1C", "Retry-After": "30"})]
+    ("status", "headers"),
+    [
+        (403, {"trackingId": "ROUTER_7F1C"}),
+        (429, {"trackingId": "ROUTER_7F1C", "Retry-After": "30"}),
+    ],
 )
-def test_a_card_that_is_not_shown_is_in_the_log(run: Run, webex_script: Any, reply: Any, status: int, headers: dict[str, str]):
+def test_a_card_that_is_not_shown_is_in_the_log(
+    run: Run, webex_script: Any, reply: Any, status: int, headers: dict[str, str]
+):
     """With its run, and with the id that Webex's support asks for."""
     webex_script.on("POST", "/messages", reply(status, {"message": "no"}, headers))
     with capture_logs() as logged:
         draw.draw(run.id)
-    lines = [(line["run"], line["slot"], line["tracking_id"]) for line in logged if line["event"] == "card not shown"]
+    lines = [
+        (line["run"], line["slot"], line["tracking_id"])
+        for line in logged
+        if line["event"] == "card not shown"
+    ]
     assert lines == [(run.id, "signin", "ROUTER_7F1C")]
 
 
-def test_an_edit_that_is_not_taken_is_in_the_log(services: Services, run: Run, webex_script: Any, reply: Any):
+def test_an_edit_that_is_not_taken_is_in_the_log(
+    services: Services, run: Run, webex_script: Any, reply: Any
+):
     """A refused edit is logged with the run and the tracking id, and the card is posted again."""
     draw.draw(run.id)
-    webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "Unable to edit", "trackingId": "ROUTER_7F1D"}))
-    services.store.append(run.id, Event(Kind.PROBLEM, run.opened, data={"question": "sign_in", "cause": "consent_declined", "code": "x"}))
+    webex_script.on(
+        "PUT",
+        "/messages/posted-1",
+        reply(400, {"message": "Unable to edit", "trackingId": "ROUTER_7F1D"}),
+    )
+    services.store.append(
+        run.id,
+        Event(
+            Kind.PROBLEM,
+            run.opened,
+            data={"question": "sign_in", "cause": "consent_declined", "code": "x"},
+        ),
+    )
     with capture_logs() as logged:
         draw.draw(run.id)
-    lines = [(line["run"], line["tracking_id"]) for line in logged if line["event"].startswith("card not editable")]
+    lines = [
+        (line["run"], line["tracking_id"])
+        for line in logged
+        if line["event"].startswith("card not editable")
+    ]
     assert lines == [(run.id, "ROUTER_7F1D")]
 
 
-def test_news_that_came_while_drawing_is_not_forgotten(services: Services, begin: Callable[..., Run]):
+def test_news_that_came_while_drawing_is_not_forgotten(
+    services: Services, begin: Callable[..., Run]
+):
     """News that comes during a draw stays on the list of draws.
 
     Only the news from before the draw is taken off.

@@ -63,16 +63,24 @@ def test_each_is_told_once(services: Services, proven: Callable[..., Run], said:
     assert ends(said) == ["in 60 days", "in 30 days", "in 14 days", "in 7 days", "tomorrow"]
 
 
-def test_the_next_click_is_the_fix(services: Services, proven: Callable[..., Run], webex_script: Any):
+def test_the_next_click_is_the_fix(
+    services: Services, proven: Callable[..., Run], webex_script: Any
+):
     """The reminder has a Fix button once a fix would renew the secret.
 
     Before that, it says from which day on.
     """
     proven()
     on(services, 60, 29)
-    early, soon = [body for method, path, body in webex_script.asked if (method, path) == ("POST", "/messages")]
+    early, soon = [
+        body for method, path, body in webex_script.asked if (method, path) == ("POST", "/messages")
+    ]
     assert ({early["roomId"], soon["roomId"]}, "parentId" in early) == ({"room-1"}, False)
-    assert ("/fix" in early["text"], f"{END - timedelta(days=30):%d %b %Y}" in early["text"], '"fix"' in str(early).replace("'", '"')) == (
+    assert (
+        "/fix" in early["text"],
+        f"{END - timedelta(days=30):%d %b %Y}" in early["text"],
+        '"fix"' in str(early).replace("'", '"'),
+    ) == (
         True,
         True,
         False,
@@ -82,23 +90,33 @@ def test_the_next_click_is_the_fix(services: Services, proven: Callable[..., Run
 
 def _data(message: dict[str, Any]) -> dict[str, str]:
     (card,) = message["attachments"]
-    found: list[dict[str, str]] = [each["data"] for each in _nodes(card["content"]) if each.get("type") == "Action.Submit"]
+    found: list[dict[str, str]] = [
+        each["data"] for each in _nodes(card["content"]) if each.get("type") == "Action.Submit"
+    ]
     return found[0]
 
 
 def _nodes(part: Any) -> list[dict[str, Any]]:
-    inner = list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
-    return ([part] if isinstance(part, dict) else []) + [node for each in inner for node in _nodes(each)]
+    inner = (
+        list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
+    )
+    return ([part] if isinstance(part, dict) else []) + [
+        node for each in inner for node in _nodes(each)
+    ]
 
 
-def test_who_looks_late_is_told_what_is_left(services: Services, proven: Callable[..., Run], said: Said):
+def test_who_looks_late_is_told_what_is_left(
+    services: Services, proven: Callable[..., Run], said: Said
+):
     """Five days before, after a long silence, it is one message and not three."""
     proven()
     on(services, 5)
     assert ends(said) == ["in 5 days"]
 
 
-def test_the_newest_proven_run_counts(services: Services, proven: Callable[..., Run], begin: Begin, said: Said):
+def test_the_newest_proven_run_counts(
+    services: Services, proven: Callable[..., Run], begin: Begin, said: Said
+):
     """A fix that renewed the secret moves the days; one that has not come to its end moves nothing."""
     proven()
     begin(
@@ -106,17 +124,23 @@ def test_the_newest_proven_run_counts(services: Services, proven: Callable[..., 
             Kind.FOUND,
             MADE,
             step="client_secret",
-            finding=Finding("client_secret", State.OK, facts={"expires": "2099-01-01T00:00:00+00:00"}),
+            finding=Finding(
+                "client_secret", State.OK, facts={"expires": "2099-01-01T00:00:00+00:00"}
+            ),
         )
     )
-    assert reminders.ending_of(services.store, MAILBOX) == Ending(reminders.ending_of(services.store, MAILBOX).made, END)  # type: ignore[union-attr]  # it exists
+    assert reminders.ending_of(services.store, MAILBOX) == Ending(
+        reminders.ending_of(services.store, MAILBOX).made, END
+    )  # type: ignore[union-attr]  # it exists
     services.redis.delete(f"channel:{MAILBOX}:run")
     proven(END + timedelta(days=365), kind="fix")
     on(services, 60, 30, 1)
     assert said() == []
 
 
-def test_an_undone_channel_is_told_of_nothing(services: Services, proven: Callable[..., Run], said: Said):
+def test_an_undone_channel_is_told_of_nothing(
+    services: Services, proven: Callable[..., Run], said: Said
+):
     """It is no channel any more."""
     proven()
     services.redis.delete(f"channel:{MAILBOX}")
@@ -125,7 +149,12 @@ def test_an_undone_channel_is_told_of_nothing(services: Services, proven: Callab
 
 
 def test_where_webex_is_away_it_is_told_at_the_next_look(
-    services: Services, proven: Callable[..., Run], said: Said, webex_script: Any, reply: Any, hasty_retries: None
+    services: Services,
+    proven: Callable[..., Run],
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    hasty_retries: None,
 ):
     """The same day, and still once."""
     proven()
@@ -161,7 +190,9 @@ def test_when_it_is_due(life: int, left: int, due: int):
     assert Ending(END - timedelta(days=life), END).due(END - timedelta(days=left)) == due
 
 
-@pytest.mark.parametrize(("left", "told"), [(40.0, "reminder.early"), (30, "reminder.renew"), (0.1, "reminder.renew")])
+@pytest.mark.parametrize(
+    ("left", "told"), [(40.0, "reminder.early"), (30, "reminder.renew"), (0.1, "reminder.renew")]
+)
 def test_the_words_fit_what_a_fix_would_do(left: float, told: str):
     """Thirty days before the end of a year's secret it is renewed."""
     view = reminders.card_of(MAILBOX, Ending(MADE, END), END - timedelta(days=left))

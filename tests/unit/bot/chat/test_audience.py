@@ -26,7 +26,10 @@ def members(webex_script: Any, reply: Any) -> Callable[..., None]:
     """Says who is in the space."""
 
     def script(*emails: str) -> None:
-        items = [{"id": f"ms-{each}", "roomId": "room-1", "personId": each, "personEmail": each} for each in emails]
+        items = [
+            {"id": f"ms-{each}", "roomId": "room-1", "personId": each, "personEmail": each}
+            for each in emails
+        ]
         webex_script.on("GET", "/memberships", reply(body={"items": items}))
 
     return script
@@ -37,7 +40,9 @@ def asked(webex_script: Any) -> int:
     return sum("/memberships" in path for _, path, _ in webex_script.asked)
 
 
-def test_an_outsider_who_joined_sees_no_new_card(services: Services, begin: Callable[..., Run], said: Said, members: Callable[..., None]):
+def test_an_outsider_who_joined_sees_no_new_card(
+    services: Services, begin: Callable[..., Run], said: Said, members: Callable[..., None]
+):
     """After an outsider joins, the space gets one notice and no new card.
 
     Posted cards stay as they are, and 1:1 cards continue.
@@ -52,7 +57,11 @@ def test_an_outsider_who_joined_sees_no_new_card(services: Services, begin: Call
     ]
     told = delivery.sync(services, run, DesiredCard("connect", CARD, "1", to="anna@example.test"))
     assert (waits, told) == ([audience.HELD_S, audience.HELD_S], 0)
-    assert [words.splitlines()[0] for _, words in said()] == ["Setting up", said()[1][1].splitlines()[0], "Setting up"]
+    assert [words.splitlines()[0] for _, words in said()] == [
+        "Setting up",
+        said()[1][1].splitlines()[0],
+        "Setting up",
+    ]
     assert text("notice.held_title") in said()[1][1]
 
 

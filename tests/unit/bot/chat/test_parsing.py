@@ -23,7 +23,11 @@ def message(text: str = "", html: str = "", room_type: str = "group") -> Message
 @pytest.mark.parametrize(
     ("html", "name", "argument"),
     [
-        (f"<p>{MENTION} /setup-email support@contoso.com</p>", "setup-email", "support@contoso.com"),
+        (
+            f"<p>{MENTION} /setup-email support@contoso.com</p>",
+            "setup-email",
+            "support@contoso.com",
+        ),
         (f"{MENTION}: /help", "help", ""),
         (f"{MENTION}, /HELP", "help", ""),
         (f"<p>{MENTION}</p><p>/status</p>", "status", ""),
@@ -138,7 +142,11 @@ def test_a_long_text_is_cut():
     assert typed == ParsedCommand("help", "x" * (LONGEST - len("/help ")))
 
 
-@drawn(st.text(), st.text() | st.text(alphabet="<>/&;spark-mention \u00a0").map(MENTION.__add__), st.sampled_from(["group", "direct", ""]))
+@drawn(
+    st.text(),
+    st.text() | st.text(alphabet="<>/&;spark-mention \u00a0").map(MENTION.__add__),
+    st.sampled_from(["group", "direct", ""]),
+)
 def test_it_never_raises(text: str, html: str, room_type: str):
     """Whatever was typed; and only what has a slash in it can be a command."""
     typed = parse_command(message(text, html, room_type), ME)

@@ -40,7 +40,10 @@ def gate(services: Services, **more: tuple[str, ...]) -> AccessPolicy:
         (replace(ANNA, email="example.test"), "refused.organisation"),
         (replace(ANNA, email=""), "refused.organisation"),
         (replace(ANNA, others=("anna@example.com",)), None),
-        (replace(ANNA, email="anna@example.com", others=("anna@example.test",)), "refused.organisation"),
+        (
+            replace(ANNA, email="anna@example.com", others=("anna@example.test",)),
+            "refused.organisation",
+        ),
         (replace(ANNA, others=("other@webex.bot",)), "refused.not_a_person"),
     ],
 )
@@ -50,31 +53,42 @@ def test_the_allow_list(services: Services, person: WebexPerson, why: str | None
 
 
 @pytest.mark.parametrize(("orgs", "served"), [((), True), (("org-1",), True), (("org-2",), False)])
-def test_an_organization_must_be_listed_too(services: Services, orgs: tuple[str, ...], served: bool):  # noqa: FBT001  a column of the table
+def test_an_organization_must_be_listed_too(
+    services: Services, orgs: tuple[str, ...], served: bool
+):
     """If organizations are configured, a right address in another organization is refused."""
     assert (gate(services, allowed_org_ids=orgs).denial(ANNA) is None) is served
 
 
 UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
-US, EU = (base64.urlsafe_b64encode(f"ciscospark://{region}/ORGANIZATION/{UUID}".encode()).decode() for region in ("us", "eu"))
+US, EU = (
+    base64.urlsafe_b64encode(f"ciscospark://{region}/ORGANIZATION/{UUID}".encode()).decode()
+    for region in ("us", "eu")
+)
 BARE = base64.b64encode(UUID.encode()).decode()
 OTHER = base64.urlsafe_b64encode(f"ciscospark://us/PEOPLE/{UUID}".encode()).decode()
 
 
-@pytest.mark.parametrize("listed", [UUID, UUID.upper(), US, US.rstrip("="), EU, BARE, BARE.rstrip("=")])
+@pytest.mark.parametrize(
+    "listed", [UUID, UUID.upper(), US, US.rstrip("="), EU, BARE, BARE.rstrip("=")]
+)
 @pytest.mark.parametrize("told", [US, US.rstrip("="), EU, BARE, UUID])
 def test_an_organization_in_every_form(services: Services, listed: str, told: str):
     """An organization may be written as in Control Hub or as in the API and its webhooks."""
     assert gate(services, allowed_org_ids=(listed,)).denial(replace(ANNA, org_id=told)) is None
 
 
-@pytest.mark.parametrize("told", ["", "org-1", OTHER, UUID[:-1] + "b", UUID[:-1], US[:-4], "=", "\u00e9"])
+@pytest.mark.parametrize(
+    "told", ["", "org-1", OTHER, UUID[:-1] + "b", UUID[:-1], US[:-4], "=", "\u00e9"]
+)
 def test_what_is_another_organization_or_none(services: Services, told: str):
     """An organization without a matching UUID is refused.
 
     Ids without a UUID are compared as they are.
     """
-    assert gate(services, allowed_org_ids=(US,)).denial(replace(ANNA, org_id=told)) == Text("refused.organisation")
+    assert gate(services, allowed_org_ids=(US,)).denial(replace(ANNA, org_id=told)) == Text(
+        "refused.organisation"
+    )
 
 
 def test_outsiders_in_a_space(services: Services):
@@ -91,11 +105,21 @@ def test_outsiders_in_a_space(services: Services):
         ((), BEN, False),
         (("ben@example.test",), BEN, True),
         (("ben@example.test",), ANNA, False),
-        (("ben@example.test",), replace(BEN, email="b.second@example.test", others=("ben@example.test",)), True),
+        (
+            ("ben@example.test",),
+            replace(BEN, email="b.second@example.test", others=("ben@example.test",)),
+            True,
+        ),
         (("ben@example.test",), replace(ANNA, others=("anna@example.com",)), False),
     ],
 )
-def test_who_approves(services: Services, begin: Callable[..., Run], approvers: tuple[str, ...], person: WebexPerson, may: bool):  # noqa: FBT001  a column of the table
+def test_who_approves(
+    services: Services,
+    begin: Callable[..., Run],
+    approvers: tuple[str, ...],
+    person: WebexPerson,
+    may: bool,
+):
     """Those who are named; where nobody is, who asked."""
     assert gate(services, approvers=approvers).may_approve(person, begin()) is may
 
@@ -103,10 +127,26 @@ def test_who_approves(services: Services, begin: Callable[..., Run], approvers: 
 def test_who_takes_part(services: Services, begin: Callable[..., Run]):
     """The requester, approvers, and the administrators asked to sign in or consent take part."""
     asked = {"administrator": "carl@example.test", "consent_administrator": "dora@example.test"}
-    run = begin(*(Event(Kind.ANSWERED, now(), data={"question": question, "value": value}) for question, value in asked.items()))
+    run = begin(
+        *(
+            Event(Kind.ANSWERED, now(), data={"question": question, "value": value})
+            for question, value in asked.items()
+        )
+    )
     second = replace(BEN, id="dora-2", email="d.second@example.test", others=("dora@example.test",))
-    people = [ANNA, BEN, second, *(replace(BEN, id=value, email=value) for value in (*asked.values(), "", "eve@example.test"))]
-    takes_part = [gate(services, approvers=("ben@example.test",)).is_participant(person, run) for person in people]
+    people = [
+        ANNA,
+        BEN,
+        second,
+        *(
+            replace(BEN, id=value, email=value)
+            for value in (*asked.values(), "", "eve@example.test")
+        ),
+    ]
+    takes_part = [
+        gate(services, approvers=("ben@example.test",)).is_participant(person, run)
+        for person in people
+    ]
     assert takes_part == [True, True, True, True, True, False, False]
 
 

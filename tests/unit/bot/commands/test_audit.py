@@ -32,19 +32,37 @@ def runs(services: Services) -> dict[str, str]:
 
     The last one learned its mailbox later.
     """
-    mine = services.store.open(Channel("support@contoso.com"), ANNA, Origin("room-1", message="m-1"))
-    services.store.append(mine.id, Event(Kind.SIGNED_IN, now(), by="admin@example.test", account=Account("t", "o", "admin@example.test")))
+    mine = services.store.open(
+        Channel("support@contoso.com"), ANNA, Origin("room-1", message="m-1")
+    )
+    services.store.append(
+        mine.id,
+        Event(
+            Kind.SIGNED_IN,
+            now(),
+            by="admin@example.test",
+            account=Account("t", "o", "admin@example.test"),
+        ),
+    )
     other = services.store.open(Channel("sales@contoso.com"), EVE, Origin("room-2", message="m-2"))
     later = services.store.open(Channel(""), ANNA, Origin("room-2", message="m-3"))
-    services.store.append(later.id, Event(Kind.DETAILS, now(), by=ANNA.email, channel=Channel("info@contoso.com")))
+    services.store.append(
+        later.id, Event(Kind.DETAILS, now(), by=ANNA.email, channel=Channel("info@contoso.com"))
+    )
     return {"here": mine.id, "other": other.id, "later": later.id}
 
 
-def asked(ctx: ChatContext, webex_script: Any, argument: str = "") -> tuple[list[dict[str, Any]], str]:
+def asked(
+    ctx: ChatContext, webex_script: Any, argument: str = ""
+) -> tuple[list[dict[str, Any]], str]:
     """Type it: the entries of the file, and all that the cards say."""
     before = len(webex_script.asked)
     commands()["audit"].run(ctx, argument)
-    posts = [body for method, path, body in webex_script.asked[before:] if method == "POST" and path == "/messages"]
+    posts = [
+        body
+        for method, path, body in webex_script.asked[before:]
+        if method == "POST" and path == "/messages"
+    ]
     files = [body["files"] for body in posts if "files" in body]
     entries = [json.loads(line) for line in b"".join(files).splitlines()]
     return entries, str([body.get("attachments") for body in posts if "attachments" in body])
@@ -63,20 +81,33 @@ def approving(ctx: ChatContext, *approvers: str) -> ChatContext:
     return replace(ctx, services=services)
 
 
-def test_in_a_space_only_what_belongs_there(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
+def test_in_a_space_only_what_belongs_there(
+    anna: ChatContext, webex_script: Any, runs: dict[str, str]
+):
     """The runs of the space, and nothing of the next one."""
     entries, card = asked(anna, webex_script)
-    assert (seen(entries, runs), [entry["what"] for entry in entries]) == ({"here"}, ["opened", "signed_in"])
-    assert ("support@contoso.com" in card, "sales@contoso.com" in card, text("audit.what.signed_in") in card) == (True, False, True)
+    assert (seen(entries, runs), [entry["what"] for entry in entries]) == (
+        {"here"},
+        ["opened", "signed_in"],
+    )
+    assert (
+        "support@contoso.com" in card,
+        "sales@contoso.com" in card,
+        text("audit.what.signed_in") in card,
+    ) == (True, False, True)
 
 
-def test_in_a_direct_message_what_is_ones_own(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
+def test_in_a_direct_message_what_is_ones_own(
+    anna: ChatContext, webex_script: Any, runs: dict[str, str]
+):
     """Wherever it was asked for."""
     entries, _ = asked(replace(anna, room="room-9", direct=True), webex_script)
     assert seen(entries, runs) == {"here", "later"}
 
 
-def test_an_approver_sees_everything_in_a_direct_message(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
+def test_an_approver_sees_everything_in_a_direct_message(
+    anna: ChatContext, webex_script: Any, runs: dict[str, str]
+):
     """And in a space just that space, as everybody there reads along."""
     ctx = approving(anna, "anna@example.test")
     entries, _ = asked(replace(ctx, room="room-9", direct=True), webex_script)
@@ -84,33 +115,61 @@ def test_an_approver_sees_everything_in_a_direct_message(anna: ChatContext, webe
     assert seen(asked(ctx, webex_script)[0], runs) == {"here"}
 
 
-def test_whoever_has_several_addresses_is_known_by_each(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
+def test_whoever_has_several_addresses_is_known_by_each(
+    anna: ChatContext, webex_script: Any, runs: dict[str, str]
+):
     """A person with several addresses is recognized by each, as an approver and as a requester."""
     person = replace(anna.person, email="a.second@example.test", others=(ANNA.email,))
     second = replace(anna, person=person, direct=True, room="direct-1")
     assert seen(asked(second, webex_script)[0], runs) == {"here", "later"}
-    assert seen(asked(approving(second, ANNA.email), webex_script)[0], runs) == {"here", "other", "later"}
+    assert seen(asked(approving(second, ANNA.email), webex_script)[0], runs) == {
+        "here",
+        "other",
+        "later",
+    }
 
 
-def test_who_is_no_approver_sees_nothing(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
+def test_who_is_no_approver_sees_nothing(
+    anna: ChatContext, webex_script: Any, runs: dict[str, str]
+):
     """If approvers are configured, other people get no trail, and their attempt is recorded."""
     entries, card = asked(approving(anna, "boss@example.test"), webex_script)
     assert (entries, text("audit.not_yours") in card, "support@" in card) == ([], True, False)
     last = read(anna.services.store.audit.entries()[-1])
-    assert (last["what"], last["by"], last["why"], last["room"]) == ("refused", "anna@example.test", "audit.not_yours", "room-1")
+    assert (last["what"], last["by"], last["why"], last["room"]) == (
+        "refused",
+        "anna@example.test",
+        "audit.not_yours",
+        "room-1",
+    )
 
 
 @pytest.mark.parametrize(
-    ("approvers", "listed", "hint"), [((), True, False), (("anna@example.test",), True, False), (("boss@example.test",), False, True)]
+    ("approvers", "listed", "hint"),
+    [
+        ((), True, False),
+        (("anna@example.test",), True, False),
+        (("boss@example.test",), False, True),
+    ],
 )
-def test_help_lists_it_for_whom_it_is(anna: ChatContext, webex_script: Any, approvers: tuple[str, ...], listed: bool, hint: bool):  # noqa: FBT001  columns of the table
+def test_help_lists_it_for_whom_it_is(
+    anna: ChatContext, webex_script: Any, approvers: tuple[str, ...], listed: bool, hint: bool
+):
     """Help lists ``/audit`` only for people who may run it.
 
     It says that something is left out only if that is true.
     """
     commands()["help"].run(approving(anna, *approvers), "")
     card = str(webex_script.asked[-1])
-    assert ("/audit [ADDRESS]" in card, text("help.not_listed") in card, "/setup-email" in card) == (listed, hint, True)
+    assert (
+        "/audit [ADDRESS]" in card,
+        text("help.not_listed") in card,
+        "/setup-email" in card,
+    ) == (
+        listed,
+        hint,
+        True,
+    )
 
 
 def test_one_channel(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
@@ -119,9 +178,15 @@ def test_one_channel(anna: ChatContext, webex_script: Any, runs: dict[str, str])
     A channel that the person may not see is unknown here.
     """
     entries, _ = asked(replace(anna, room="room-2"), webex_script, "Info@contoso.com")
-    assert (seen(entries, runs), [entry["what"] for entry in entries]) == ({"later"}, ["opened", "details"])
+    assert (seen(entries, runs), [entry["what"] for entry in entries]) == (
+        {"later"},
+        ["opened", "details"],
+    )
     entries, card = asked(anna, webex_script, "sales@contoso.com")
-    assert (entries, text("notice.unknown_channel_title", mailbox="sales@contoso.com") in card) == ([], True)
+    assert (entries, text("notice.unknown_channel_title", mailbox="sales@contoso.com") in card) == (
+        [],
+        True,
+    )
     assert text("typed.comma_in_domain") in asked(anna, webex_script, "info@contoso,test")[1]
 
 
@@ -129,7 +194,12 @@ def test_taking_it_out_is_recorded(anna: ChatContext, webex_script: Any, runs: d
     """Exporting the trail is recorded with the person, the space and the number of entries."""
     asked(anna, webex_script)
     last = read(anna.services.store.audit.entries()[-1])
-    assert (last["what"], last["by"], last["entries"], last["room"]) == ("exported", "anna@example.test", 2, "room-1")
+    assert (last["what"], last["by"], last["entries"], last["room"]) == (
+        "exported",
+        "anna@example.test",
+        2,
+        "room-1",
+    )
 
 
 def test_an_empty_trail(anna: ChatContext, webex_script: Any):
@@ -146,15 +216,32 @@ def test_tampering_is_said(anna: ChatContext, webex_script: Any, runs: dict[str,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("reason", ["a\r\nb", "\x1b[31m", "[Approve](https://evil.test)", "${env}", "\u202eabc", "<b>x</b>", "x" * 100_000])
-def test_hostile_text_does_no_harm(anna: ChatContext, webex_script: Any, runs: dict[str, str], reason: str):
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "a\r\nb",
+        "\x1b[31m",
+        "[Approve](https://evil.test)",
+        "${env}",
+        "\u202eabc",
+        "<b>x</b>",
+        "x" * 100_000,
+    ],
+)
+def test_hostile_text_does_no_harm(
+    anna: ChatContext, webex_script: Any, runs: dict[str, str], reason: str
+):
     """One line of plain ASCII in the file; in the card nothing that a client would act on."""
     hostile = Person("anna", f"{reason}@example.test", "org-1")
-    anna.services.store.open(Channel(f"x{reason}@example.test"), hostile, Origin("room-1", reason, message="m-9"))
+    anna.services.store.open(
+        Channel(f"x{reason}@example.test"), hostile, Origin("room-1", reason, message="m-9")
+    )
     before = len(webex_script.asked)
     commands()["audit"].run(anna, "")
     file, post = (body for method, path, body in webex_script.asked[before:] if method == "POST")
-    assert [line.isascii() and line.decode().isprintable() for line in file["files"].split(b"\n")] == [True] * 4
+    assert [
+        line.isascii() and line.decode().isprintable() for line in file["files"].split(b"\n")
+    ] == [True] * 4
     drawn = json.dumps(post["attachments"])
     assert len(drawn) < 16_000
     assert re.findall(r"\\u001b|\\u202e|\\r|\\n|\$\{", drawn) == []
@@ -162,20 +249,33 @@ def test_hostile_text_does_no_harm(anna: ChatContext, webex_script: Any, runs: d
 
 def test_no_secret_of_the_bot_leaves(anna: ChatContext, webex_script: Any, services: Services):
     """Even one that got into the trail unnoticed is not in the file."""
-    secrets = (services.bot.webex_access_token, services.settings.microsoft_client_secret, *services.bot.webhook_secrets)
-    services.store.audit.add(*({"what": "said", "room": "room-1", "value": f"it was {secret}"} for secret in secrets))
+    secrets = (
+        services.bot.webex_access_token,
+        services.settings.microsoft_client_secret,
+        *services.bot.webhook_secrets,
+    )
+    services.store.audit.add(
+        *({"what": "said", "room": "room-1", "value": f"it was {secret}"} for secret in secrets)
+    )
     before = len(webex_script.asked)
     commands()["audit"].run(anna, "")
-    file = next(body["files"].decode() for _, _, body in webex_script.asked[before:] if "files" in body)
+    file = next(
+        body["files"].decode() for _, _, body in webex_script.asked[before:] if "files" in body
+    )
     assert ([secret for secret in secrets if secret in file], file.count("[removed]")) == ([], 4)
 
 
-def test_the_page_says_how_to_verify_by_hand(anna: ChatContext, webex_script: Any, runs: dict[str, str], tmp_path: Path):
+def test_the_page_says_how_to_verify_by_hand(
+    anna: ChatContext, webex_script: Any, runs: dict[str, str], tmp_path: Path
+):
     """The Python code in docs/audit.md accepts a valid file and finds a changed entry."""
     code = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert code is not None
     lines = list(anna.services.store.audit.entries())
-    told = [_verified(code[1], tmp_path, each) for each in (lines, [lines[0], lines[1].replace(b"admin@", b"boss@"), *lines[2:]])]
+    told = [
+        _verified(code[1], tmp_path, each)
+        for each in (lines, [lines[0], lines[1].replace(b"admin@", b"boss@"), *lines[2:]])
+    ]
     assert told == [[], [2]]
 
 

@@ -30,7 +30,10 @@ def known(anna: ChatContext) -> Known:
     def make(count: int) -> tuple[str, ...]:
         boxes = tuple(f"box{number:03}@example.test" for number in range(count))
         for box in boxes:
-            anna.services.redis.set(f"channel:{box}", codec.dump(Record("RUN", now(), Channel(box, tenant_id="tenant-1"))))
+            anna.services.redis.set(
+                f"channel:{box}",
+                codec.dump(Record("RUN", now(), Channel(box, tenant_id="tenant-1"))),
+            )
         anna.services.redis.sadd("space:room-1:channels", *boxes)
         return boxes
 
@@ -56,8 +59,14 @@ def test_one_round_for_all_channels(anna: ChatContext, known: Known):
     boxes = known(3)
     check.run(anna, "ALL")
     run = the_round(anna)
-    assert (run.kind, mailboxes(run), run.requester.email) == ("bulk_check", boxes, "anna@example.test")
-    assert [str(job.func_name) for job in anna.services.runs.queue.jobs][:1] == ["jobs.advance.advance"]
+    assert (run.kind, mailboxes(run), run.requester.email) == (
+        "bulk_check",
+        boxes,
+        "anna@example.test",
+    )
+    assert [str(job.func_name) for job in anna.services.runs.queue.jobs][:1] == [
+        "jobs.advance.advance"
+    ]
 
 
 def test_a_second_one_meanwhile_shows_the_first(anna: ChatContext, known: Known):
@@ -83,13 +92,19 @@ def test_the_card_of_five_hundred(anna: ChatContext, known: Known):
     """The worst first, the rest in numbers, small enough to be sent."""
     boxes = known(500)
     check.run(anna, "all")
-    broken = [Finding(box, State.WRONG, cause="smtp_auth_off_for_mailbox", facts={"step": "smtp_auth"}) for box in boxes[490:]]
+    broken = [
+        Finding(box, State.WRONG, cause="smtp_auth_off_for_mailbox", facts={"step": "smtp_auth"})
+        for box in boxes[490:]
+    ]
     right = [Finding(box, State.OK, seen=Text("channels.nothing_wrong")) for box in boxes[:490]]
     run = found(anna, the_round(anna), *right, *broken)
     card = face.cards(run, anna.services)[0].card
     assert card.text.startswith("Mail is broken in 10 of 500 channels.")
     assert len(codec.dump(card.content)) < 15_000
-    assert "480 more channels are not listed; none is worse than these. All: 10 broken, 490 right." in str(card.content)
+    assert (
+        "480 more channels are not listed; none is worse than these. All: 10 broken, 490 right."
+        in str(card.content)
+    )
 
 
 def test_few_edits_however_many_channels(anna: ChatContext, known: Known):
@@ -102,7 +117,11 @@ def test_few_edits_however_many_channels(anna: ChatContext, known: Known):
         marks.append(face.cards(run, anna.services)[0])
     last = face.cards(found(anna, run), anna.services)[0]
     assert 4 <= len({each.fingerprint for each in [*marks, last]}) <= 9
-    assert ({each.final for each in marks}, last.final, last.urgency != marks[-1].urgency) == ({False}, True, True)
+    assert ({each.final for each in marks}, last.final, last.urgency != marks[-1].urgency) == (
+        {False},
+        True,
+        True,
+    )
     assert face.view(found(anna, run)).checking == 0
 
 
@@ -124,31 +143,63 @@ NEEDS_OTHER = Text("skipped.needs_other", {"step": "key:step.mailbox_user"})
 
 def checked(anna: ChatContext, *findings: Finding) -> Run:
     """A check that ended with these findings."""
-    run = anna.services.store.check(Channel("support@example.test", profile=Profile.LEAST), anna.asker, anna.origin)
+    run = anna.services.store.check(
+        Channel("support@example.test", profile=Profile.LEAST), anna.asker, anna.origin
+    )
     return found(anna, run, *findings)
 
 
 @pytest.mark.parametrize(
     ("findings", "state", "words"),
     [
-        ((Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"),), State.WRONG, "SMTP AUTH is off"),
+        (
+            (Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"),),
+            State.WRONG,
+            "SMTP AUTH is off",
+        ),
         ((Finding("security_defaults", State.POSSIBLE),), State.POSSIBLE, "something was noticed"),
-        ((Finding("smtp_auth", State.SKIPPED, seen=NEEDS_SIGN_IN), Finding("entra", State.OK)), State.UNKNOWN, "but 1 of 2 findings"),
+        (
+            (Finding("smtp_auth", State.SKIPPED, seen=NEEDS_SIGN_IN), Finding("entra", State.OK)),
+            State.UNKNOWN,
+            "but 1 of 2 findings",
+        ),
         ((Finding("client_secret", State.WARNING),), State.WARNING, "something was noticed"),
-        ((Finding("entra", State.UNKNOWN, cause="throttled"), *MAIL), State.UNKNOWN, "but 1 of 3 findings could not be looked at"),
-        ((Finding("copies", State.SKIPPED, seen=NEEDS_OTHER), *MAIL[1:]), State.UNKNOWN, "but 1 of 2 findings could not be looked at"),
-        ((Finding("arrivals", State.SKIPPED, seen=Text("skipped.no_mail")),), State.UNKNOWN, "no mail of the last two days proves it"),
+        (
+            (Finding("entra", State.UNKNOWN, cause="throttled"), *MAIL),
+            State.UNKNOWN,
+            "but 1 of 3 findings could not be looked at",
+        ),
+        (
+            (Finding("copies", State.SKIPPED, seen=NEEDS_OTHER), *MAIL[1:]),
+            State.UNKNOWN,
+            "but 1 of 2 findings could not be looked at",
+        ),
+        (
+            (Finding("arrivals", State.SKIPPED, seen=Text("skipped.no_mail")),),
+            State.UNKNOWN,
+            "no mail of the last two days proves it",
+        ),
         ((Finding("copies", State.OK),), State.UNKNOWN, "no mail of the last two days proves it"),
-        ((Finding("connect_send", State.SKIPPED, seen=Text("skipped.no_service_key")), *MAIL), State.OK, "Nothing wrong was found"),
+        (
+            (Finding("connect_send", State.SKIPPED, seen=Text("skipped.no_service_key")), *MAIL),
+            State.OK,
+            "Nothing wrong was found",
+        ),
     ],
 )
-def test_a_check_in_one_line(anna: ChatContext, findings: tuple[Finding, ...], state: State, words: str):
+def test_a_check_in_one_line(
+    anna: ChatContext, findings: tuple[Finding, ...], state: State, words: str
+):
     """The line of a check names the cause, or how much is known.
 
     Facts that could not be read are not called right. Only mail proves that mail flows.
     """
     verdict = summarize(checked(anna, *findings))
-    assert (verdict.step, verdict.state, words in render(face.words_of(verdict))) == ("support@example.test", state, True)
+    assert (verdict.step, verdict.state, words in render(face.words_of(verdict))) == (
+        "support@example.test",
+        state,
+        True,
+    )
 
 
 def test_a_list_shows_the_newest_check(anna: ChatContext, known: Known, said: Any):

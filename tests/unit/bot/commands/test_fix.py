@@ -21,13 +21,27 @@ from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 
 MAILBOX = "support@contoso.com"
-LINE = Change("outbound_policy", "M4", Text("step.outbound_policy"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x")
-RULE, DOMAIN = ("transport_rules", "transport_rule_blocks"), ("remote_domain", "remote_domain_blocks_forwarding")
+LINE = Change(
+    "outbound_policy",
+    "M4",
+    Text("step.outbound_policy"),
+    Text("seen.off"),
+    Text("seen.on"),
+    Scope.MAILBOX,
+    "x",
+)
+RULE, DOMAIN = (
+    ("transport_rules", "transport_rule_blocks"),
+    ("remote_domain", "remote_domain_blocks_forwarding"),
+)
 POLICY, TOKEN = ("outbound_policy", "forwarding_blocked"), ("sessions", "session_revoked")
 
 
 def fixed(
-    ctx: ChatContext, *causes: tuple[str, str], age: timedelta = timedelta(0), changes: tuple[Change, ...] = ()
+    ctx: ChatContext,
+    *causes: tuple[str, str],
+    age: timedelta = timedelta(0),
+    changes: tuple[Change, ...] = (),
 ) -> tuple[Run, datetime]:
     """A fix after a check that has found these, with its plan; and when the check was."""
     store, at = ctx.services.store, now() - age
@@ -36,7 +50,10 @@ def fixed(
     store.end(setup, Event(Kind.FINISHED, now()))
     if causes:
         check = store.check(channel, ctx.asker, Origin())
-        found = [Event(Kind.FOUND, at, step=step, finding=Finding(step, State.WRONG, cause=cause)) for step, cause in causes]
+        found = [
+            Event(Kind.FOUND, at, step=step, finding=Finding(step, State.WRONG, cause=cause))
+            for step, cause in causes
+        ]
         store.append(check.id, *found, Event(Kind.CHECKED, at))
         store.channels.set_last_check(MAILBOX, check.id)
     commands()["fix"].run(ctx, MAILBOX)
@@ -49,11 +66,19 @@ def fixed(
 @pytest.mark.parametrize(
     ("cause", "sentence"),
     [
-        (RULE, "A mail-flow rule stops the copy to Webex Connect. An Exchange administrator excepts the Forwarding Address"),
-        (DOMAIN, "A remote domain forbids automatic forwarding to Webex Connect. Set-RemoteDomain for that entry"),
+        (
+            RULE,
+            "A mail-flow rule stops the copy to Webex Connect. An Exchange administrator excepts the Forwarding Address",
+        ),
+        (
+            DOMAIN,
+            "A remote domain forbids automatic forwarding to Webex Connect. Set-RemoteDomain for that entry",
+        ),
     ],
 )
-def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna: ChatContext, cause: tuple[str, str], sentence: str):
+def test_a_fix_that_changes_nothing_says_what_the_check_has_found(
+    anna: ChatContext, cause: tuple[str, str], sentence: str
+):
     """A fix that changes nothing shows the check's cause, its remedy and whose turn it is.
 
     It does not say that every setting is right.
@@ -61,14 +86,25 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna: ChatCont
     run, at = fixed(anna, cause)
     drawn = draw(plan_face.view(run))
     told = "Nothing is there that the bot may change. Administrator's turn: mend what /check has found, as marked below."
-    assert (told in drawn.text, f"{at:%d %b %H:%M} UTC: {sentence}" in str(drawn.content)) == (True, True)
+    assert (told in drawn.text, f"{at:%d %b %H:%M} UTC: {sentence}" in str(drawn.content)) == (
+        True,
+        True,
+    )
     assert "right already" not in drawn.text
 
 
 @pytest.mark.parametrize(
-    ("causes", "age"), [([], timedelta(0)), ([RULE], RECENT + timedelta(minutes=1)), ([POLICY], timedelta(0)), ([TOKEN], timedelta(0))]
+    ("causes", "age"),
+    [
+        ([], timedelta(0)),
+        ([RULE], RECENT + timedelta(minutes=1)),
+        ([POLICY], timedelta(0)),
+        ([TOKEN], timedelta(0)),
+    ],
 )
-def test_without_a_recent_one_it_points_to_the_command(anna: ChatContext, causes: list[tuple[str, str]], age: timedelta):
+def test_without_a_recent_one_it_points_to_the_command(
+    anna: ChatContext, causes: list[tuple[str, str]], age: timedelta
+):
     """Without a recent check, or if the bot can fix its causes, the fix points to ``/check``.
 
     The bot has just read those settings itself. The run asks for a new token if one is needed.
@@ -83,6 +119,14 @@ def test_beside_what_it_mends_it_says_what_it_does_not(anna: ChatContext):
     """Before anybody approves a plan after which mail still stops."""
     run, _ = fixed(anna, DOMAIN, POLICY, changes=(LINE,))
     drawn = draw(plan_face.view(run))
-    assert ("1 change to approve" in drawn.text, "A remote domain forbids" in str(drawn.content)) == (True, True)
+    assert (
+        "1 change to approve" in drawn.text,
+        "A remote domain forbids" in str(drawn.content),
+    ) == (
+        True,
+        True,
+    )
     anna.services.store.end(run, Event(Kind.CANCELLED, now()))
-    assert "A remote domain forbids" not in str(draw(plan_face.view(anna.services.store.load(run.id))).content)
+    assert "A remote domain forbids" not in str(
+        draw(plan_face.view(anna.services.store.load(run.id))).content
+    )

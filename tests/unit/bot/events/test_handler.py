@@ -24,12 +24,31 @@ def space(services: Services, webex_script: Any, reply: Any) -> Callable[..., No
     """Scripts a message, who wrote it, and who is in the space."""
 
     def script(
-        words: str = "/help", *, who: str = "anna", kind: str = "group", members: list[tuple[str, str]] = MEMBERS, **more: Any
+        words: str = "/help",
+        *,
+        who: str = "anna",
+        kind: str = "group",
+        members: list[tuple[str, str]] = MEMBERS,
+        **more: Any,
     ) -> None:
-        message = {"id": "m1", "roomId": "room-1", "roomType": kind, "personId": who, "personEmail": f"{who}@example.test", "text": words}
+        message = {
+            "id": "m1",
+            "roomId": "room-1",
+            "roomType": kind,
+            "personId": who,
+            "personEmail": f"{who}@example.test",
+            "text": words,
+        }
         webex_script.on("GET", "/messages/m1", reply(body=message | more))
         items = [
-            {"id": f"ms-{i}", "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1", "roomType": kind}
+            {
+                "id": f"ms-{i}",
+                "roomId": "room-1",
+                "personId": i,
+                "personEmail": e,
+                "personOrgId": "org-1",
+                "roomType": kind,
+            }
             for i, e in members
         ]
         webex_script.on("GET", "/memberships", reply(body={"items": items}))
@@ -39,7 +58,13 @@ def space(services: Services, webex_script: Any, reply: Any) -> Callable[..., No
 
 def person(webex_script: Any, reply: Any, **more: Any) -> None:
     """Somebody else than Anna writes."""
-    body = {"id": "eve", "emails": ["eve@example.test"], "orgId": "org-1", "type": "person", "displayName": "Eve"}
+    body = {
+        "id": "eve",
+        "emails": ["eve@example.test"],
+        "orgId": "org-1",
+        "type": "person",
+        "displayName": "Eve",
+    }
     webex_script.on("GET", "/people/eve", reply(body=body | more))
 
 
@@ -51,7 +76,9 @@ def test_a_command_is_carried_out(space: Callable[..., None], said: Said):
 
 
 @pytest.mark.parametrize(("words", "near"), [("/setup-emial", "/setup-email"), ("hello", "")])
-def test_what_is_no_command_gets_help(space: Callable[..., None], said: Said, words: str, near: str):
+def test_what_is_no_command_gets_help(
+    space: Callable[..., None], said: Said, words: str, near: str
+):
     """With the nearest command, where one was meant."""
     space(words, kind="direct")
     receive("messages", "m1", "anna", "room-1")
@@ -86,7 +113,13 @@ def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Sa
 def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, created: str):
     """A replayed event is ignored, and its message is not even fetched."""
     space()
-    receive("messages", "m1", "anna", "room-1", created.replace("eleven minutes ago", (now() - timedelta(minutes=11)).isoformat()))
+    receive(
+        "messages",
+        "m1",
+        "anna",
+        "room-1",
+        created.replace("eleven minutes ago", (now() - timedelta(minutes=11)).isoformat()),
+    )
     assert [path for _, path, _ in webex_script.asked if "m1" in path] == []
 
 
@@ -100,9 +133,15 @@ def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, 
 
 @pytest.mark.parametrize(
     ("created", "stale"),
-    [("", False), ("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True), ("now", False)],
+    [
+        ("", False),
+        ("yesterday", False),
+        ("2020-01-01T00:00:00", False),
+        ("2020-01-01T00:00:00Z", True),
+        ("now", False),
+    ],
 )
-def test_stale(created: str, stale: bool):  # noqa: FBT001  a column of the table
+def test_stale(created: str, stale: bool):
     """An age that cannot be read is none: the event was signed all the same."""
     assert models.is_stale(created.replace("now", now().isoformat())) is stale
 
@@ -116,7 +155,12 @@ def test_stale(created: str, stale: bool):  # noqa: FBT001  a column of the tabl
     ],
 )
 def test_guests_and_strangers_are_refused(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: dict[str, Any], key: str
+    space: Callable[..., None],
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    more: dict[str, Any],
+    key: str,
 ):
     """Politely, and without a word about any channel."""
     person(webex_script, reply, **more)
@@ -135,7 +179,9 @@ def test_guests_and_strangers_are_refused(
         {"type": "bot", "emails": None},
     ],
 )
-def test_another_bot_gets_no_answer(space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: dict[str, Any]):
+def test_another_bot_gets_no_answer(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: dict[str, Any]
+):
     """Another bot gets no answer, because two bots would talk forever.
 
     A bot is recognized by its type or, if Webex does not give one, by its address.
@@ -146,12 +192,17 @@ def test_another_bot_gets_no_answer(space: Callable[..., None], said: Said, webe
     assert said() == []
 
 
-def test_with_an_outsider_in_the_space_nothing_is_said_of_a_channel(space: Callable[..., None], said: Said, begin: Callable[..., Run]):
+def test_with_an_outsider_in_the_space_nothing_is_said_of_a_channel(
+    space: Callable[..., None], said: Said, begin: Callable[..., Run]
+):
     """Anna may ask, but not where a stranger reads along."""
     begin()
     space("/status", members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
     receive("messages", "m1", "anna", "room-1")
-    assert (text("refused.space") in said()[0][1], "support@example.test" in str(said())) == (True, False)
+    assert (text("refused.space") in said()[0][1], "support@example.test" in str(said())) == (
+        True,
+        False,
+    )
 
 
 def test_in_a_direct_room_nobody_reads_along(space: Callable[..., None], webex_script: Any):
@@ -161,7 +212,9 @@ def test_in_a_direct_room_nobody_reads_along(space: Callable[..., None], webex_s
     assert [path for _, path, _ in webex_script.asked if "membership" in path] == []
 
 
-def test_the_events_word_is_not_believed(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+def test_the_events_word_is_not_believed(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any
+):
     """An event that names Anna for Eve's message asks Webex who Eve is."""
     person(webex_script, reply, emails=["eve@fabrikam.test"])
     space("/status", who="eve", kind="direct")
@@ -169,7 +222,9 @@ def test_the_events_word_is_not_believed(space: Callable[..., None], said: Said,
     assert text("refused.organisation") in said()[0][1]
 
 
-def test_a_message_that_is_gone(space: Callable[..., None], said: Said, webex_script: Any, reply: Any, hasty_retries: None):
+def test_a_message_that_is_gone(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, hasty_retries: None
+):
     """Somebody deleted it."""
     space()
     webex_script.on("GET", "/messages/m1", reply(404, {"message": "gone"}))
@@ -189,7 +244,14 @@ def press(
     kind: str = "group",
 ) -> None:
     """Scripts a card answer; the card is not there yet for so many looks."""
-    action = {"id": "a1", "messageId": "card-9", "personId": who, "roomId": "room-1", "inputs": inputs, "created": created}
+    action = {
+        "id": "a1",
+        "messageId": "card-9",
+        "personId": who,
+        "roomId": "room-1",
+        "inputs": inputs,
+        "created": created,
+    }
     webex_script.on("GET", "/attachment/actions/a1", reply(body=action))
     card = reply(body={"id": "card-9", "roomId": "room-1", "roomType": kind, "personId": card_of})
     webex_script.on("GET", "/messages/card-9", *[reply(404, {"message": "no"})] * lags, card)
@@ -203,14 +265,18 @@ def test_a_button_is_pressed(space: Callable[..., None], said: Said, webex_scrip
     assert [method for method, _ in said()] == ["POST"]
 
 
-def test_a_card_that_webex_does_not_know_yet(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+def test_a_card_that_webex_does_not_know_yet(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any
+):
     """The API may lag behind the press: it is not lost."""
     space()
     press(webex_script, reply, {"do": "help"}, lags=1)
     assert [method for method, _ in said()] == ["POST"]
 
 
-def test_an_old_press_is_left_alone(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+def test_an_old_press_is_left_alone(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any
+):
     """A press that is older than ten minutes by its own time is ignored."""
     space()
     press(webex_script, reply, {"do": "help"}, created=(now() - timedelta(minutes=11)).isoformat())
@@ -218,10 +284,21 @@ def test_an_old_press_is_left_alone(space: Callable[..., None], said: Said, webe
 
 
 @pytest.mark.parametrize(
-    ("inputs", "card_of"), [({"do": "help"}, "other-bot"), ({"do": "no_such"}, "bot-1"), ({}, "bot-1"), ({"do": ["help"]}, "bot-1")]
+    ("inputs", "card_of"),
+    [
+        ({"do": "help"}, "other-bot"),
+        ({"do": "no_such"}, "bot-1"),
+        ({}, "bot-1"),
+        ({"do": ["help"]}, "bot-1"),
+    ],
 )
 def test_a_forged_press_does_nothing(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, inputs: dict[str, Any], card_of: str
+    space: Callable[..., None],
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    inputs: dict[str, Any],
+    card_of: str,
 ):
     """A press of another sender's card, or with an unknown verb, does nothing."""
     space()
@@ -229,14 +306,18 @@ def test_a_forged_press_does_nothing(
     assert said() == []
 
 
-def test_an_outsider_in_the_space_stops_buttons_too(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+def test_an_outsider_in_the_space_stops_buttons_too(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any
+):
     """The refusal speaks of the button."""
     space(members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
     press(webex_script, reply, {"do": "status"})
     assert text("refused.space") in said()[0][1]
 
 
-def test_a_mistake_of_ours_is_said_with_a_reference(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+def test_a_mistake_of_ours_is_said_with_a_reference(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any
+):
     """A bug is answered with a reference.
 
     Webex refuses the card here and would refuse it again, so the person still gets an answer.
@@ -245,7 +326,13 @@ def test_a_mistake_of_ours_is_said_with_a_reference(space: Callable[..., None], 
     bad = reply(400, {"message": "invalid card"})
     webex_script.on("POST", "/messages", bad, bad, reply(body={"id": "posted-1"}))
     press(webex_script, reply, {"do": "help"})
-    assert [text("notice.broken_words") in said()[-1][1], "REF-" in str(webex_script.asked[-1])] == [True, True]
+    assert [
+        text("notice.broken_words") in said()[-1][1],
+        "REF-" in str(webex_script.asked[-1]),
+    ] == [
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -260,14 +347,30 @@ def test_a_mistake_of_ours_is_said_with_a_reference(space: Callable[..., None], 
     ],
 )
 def test_joining_a_space(
-    services: Services, said: Said, webex_script: Any, reply: Any, members: list[Any], membership: str, kind: str, room: str, answers: int
+    services: Services,
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    members: list[Any],
+    membership: str,
+    kind: str,
+    room: str,
+    answers: int,
 ):
     """The bot greets a space that it joins if everybody there may know what it does.
 
     Other people's joining is ignored. If the membership has no room type, Webex is asked.
     """
     rows = [
-        {"id": f"ms-{i}", "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1", "roomType": kind} for i, e in members
+        {
+            "id": f"ms-{i}",
+            "roomId": "room-1",
+            "personId": i,
+            "personEmail": e,
+            "personOrgId": "org-1",
+            "roomType": kind,
+        }
+        for i, e in members
     ]
     mine = [row for row in rows if row["personId"] == "bot-1"]
     webex_script.on("GET", "/memberships", reply(body={"items": mine}), reply(body={"items": rows}))

@@ -8,26 +8,42 @@ from bot.events.prefetch import prefetch
 from bot.webex.client import Webex
 from tests.fixtures.waiting import until
 
-MEMBER = {"id": "m1", "personId": "ann-id", "personEmail": "ann@example.test", "personOrgId": "org", "roomId": "room"}
+MEMBER = {
+    "id": "m1",
+    "personId": "ann-id",
+    "personEmail": "ann@example.test",
+    "personOrgId": "org",
+    "roomId": "room",
+}
 ANN = {"id": "ann-id", "emails": ["ann@example.test"], "orgId": "org", "type": "person"}
 BOB = {"id": "bob-id", "emails": ["bob@example.test"], "orgId": "org", "type": "person"}
 
 
-def test_the_two_questions_are_asked_before_they_are_needed(webex: Webex, webex_script: Any, reply: Any):
+def test_the_two_questions_are_asked_before_they_are_needed(
+    webex: Webex, webex_script: Any, reply: Any
+):
     """The answers are there, and nothing is asked a second time."""
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}))
     with prefetch(webex, "ann-id", "room") as asked:
         until(lambda: len(webex_script.asked) >= 2, "the two questions")
         person, members = asked.person("ann-id"), asked.members("room")
-    assert (person.email, [member.person_id for member in members], len(webex_script.asked)) == ("ann@example.test", ["ann-id"], 2)
+    assert (person.email, [member.person_id for member in members], len(webex_script.asked)) == (
+        "ann@example.test",
+        ["ann-id"],
+        2,
+    )
 
 
-def test_an_event_that_names_somebody_else_is_not_believed(webex: Webex, webex_script: Any, reply: Any):
+def test_an_event_that_names_somebody_else_is_not_believed(
+    webex: Webex, webex_script: Any, reply: Any
+):
     """The person and the room of the message itself are asked for."""
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
-    webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}), reply(200, {"items": []}))
+    webex_script.on(
+        "GET", "/memberships", reply(200, {"items": [MEMBER]}), reply(200, {"items": []})
+    )
     with prefetch(webex, "ann-id", "room") as asked:
         asked.members("room")
         assert (asked.person("bob-id").email, asked.members("another")) == ("bob@example.test", ())

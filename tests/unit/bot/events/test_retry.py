@@ -27,7 +27,13 @@ from jobs.storage import codec, keys
 from tests.fixtures.webex_script import receive
 
 Said = Callable[[], list[tuple[str, str]]]
-AWAY = {"429": (429, {"Retry-After": "40"}), "503": (503, {}), "no answer": (0, {}), "502": (502, {}), "401": (401, {})}
+AWAY = {
+    "429": (429, {"Retry-After": "40"}),
+    "503": (503, {}),
+    "no answer": (0, {}),
+    "502": (502, {}),
+    "401": (401, {}),
+}
 
 
 @pytest.fixture
@@ -43,7 +49,14 @@ def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., dateti
     """Anna types something 1:1, and the event arrives, as often as it is called."""
 
     def write(words: str, **more: Any) -> datetime | None:
-        body = {"id": "m1", "roomId": "room-1", "roomType": "direct", "personId": "anna", "text": words, "created": now().isoformat()}
+        body = {
+            "id": "m1",
+            "roomId": "room-1",
+            "roomType": "direct",
+            "personId": "anna",
+            "text": words,
+            "created": now().isoformat(),
+        }
         message = body | more
         webex_script.on("GET", f"/messages/{message['id']}", reply(body=message))
         return receive("messages", str(message["id"]), "anna", "room-1")
@@ -53,7 +66,9 @@ def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., dateti
 
 def work(redis: Redis) -> None:
     """Run all jobs in the queue of events with a real worker in this process."""
-    SimpleWorker([make_queue(redis)], connection=redis, serializer="json", job_class=SafeJob).work(burst=True)
+    SimpleWorker([make_queue(redis)], connection=redis, serializer="json", job_class=SafeJob).work(
+        burst=True
+    )
 
 
 def seconds(when: datetime | None) -> int | None:
@@ -71,7 +86,9 @@ def event(**more: Any) -> WebhookEvent:
     return replace(WebhookEvent("messages", "m1", "anna", "", now().isoformat()), **more)
 
 
-def test_the_same_event_comes_again_when_webex_says(busy: Services, redis: Redis, webex_script: Any, reply: Any):
+def test_the_same_event_comes_again_when_webex_says(
+    busy: Services, redis: Redis, webex_script: Any, reply: Any
+):
     """Not sooner than Retry-After, also where the doorbell rings before; and it stays one event however often it is delivered meanwhile."""
     webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": "40"}))
     arrived = event()
@@ -82,7 +99,10 @@ def test_the_same_event_comes_again_when_webex_says(busy: Services, redis: Redis
     again = kept(redis, arrived).not_before
     assert again is not None
     assert 40 <= (again - kept(redis, arrived).arrived).total_seconds() < 45
-    assert (redis.zscore(keys.events_due(), arrived.key), busy.events.add(arrived)) == (pytest.approx(again.timestamp(), abs=0.1), False)
+    assert (redis.zscore(keys.events_due(), arrived.key), busy.events.add(arrived)) == (
+        pytest.approx(again.timestamp(), abs=0.1),
+        False,
+    )
     assert [path for _, path, _ in webex_script.asked].count("/messages/m1") == 1
 
 
@@ -94,9 +114,15 @@ def test_its_own_pauses_grow(busy: Services, redis: Redis, webex_script: Any, re
     with capture_logs() as logged:
         for _ in range(3):
             work(redis)
-            redis.set(keys.event(arrived.key), codec.dump(replace(kept(redis, arrived), not_before=None)))
+            redis.set(
+                keys.event(arrived.key), codec.dump(replace(kept(redis, arrived), not_before=None))
+            )
             busy.events.ring(arrived.key)
-    assert [(line["tries"], line["seconds"]) for line in logged if line["event"] == "event is tried again"] == [(1, 2), (2, 5), (3, 10)]
+    assert [
+        (line["tries"], line["seconds"])
+        for line in logged
+        if line["event"] == "event is tried again"
+    ] == [(1, 2), (2, 5), (3, 10)]
 
 
 @pytest.mark.parametrize("away", AWAY)
@@ -109,9 +135,16 @@ def test_what_may_pass_is_tried_again(busy: Services, webex_script: Any, reply: 
 
 
 @pytest.mark.parametrize(
-    ("age", "wait"), [(timedelta(minutes=9, seconds=30), "40"), (timedelta(0), "3600"), (timedelta(0), "99999999999999999999")]
+    ("age", "wait"),
+    [
+        (timedelta(minutes=9, seconds=30), "40"),
+        (timedelta(0), "3600"),
+        (timedelta(0), "99999999999999999999"),
+    ],
 )
-def test_what_comes_too_late_is_given_up(busy: Services, webex_script: Any, reply: Any, age: timedelta, wait: str):
+def test_what_comes_too_late_is_given_up(
+    busy: Services, webex_script: Any, reply: Any, age: timedelta, wait: str
+):
     """Ten minutes after it happened nobody waits for the answer any more; that is in the log."""
     webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": wait}))
     with capture_logs() as logged:
@@ -129,26 +162,44 @@ def missing(webex_script: Any, reply: Any) -> None:
 @pytest.mark.parametrize("resource", ["messages", "attachmentActions", "memberships"])
 @pytest.mark.parametrize(("age", "interval"), [(0, 2), (57, 2), (59, None), (120, None)])
 def test_what_is_not_there_yet_is_looked_for_for_a_minute(
-    busy: Services, webex_script: Any, reply: Any, hasty_retries: None, resource: str, age: int, interval: int | None
+    busy: Services,
+    webex_script: Any,
+    reply: Any,
+    hasty_retries: None,
+    resource: str,
+    age: int,
+    interval: int | None,
 ):
     """An event may come before what it is about; after that time it is gone."""
     missing(webex_script, reply)
     with capture_logs() as logged:
-        again = receive(resource, "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat())
+        again = receive(
+            resource, "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat()
+        )
     assert seconds(again) == interval
     said = [line["event"] for line in logged if line["event"].startswith("event")]
     assert said == ["event is tried again" if interval else "event about something that is gone"]
 
 
-def test_a_press_whose_card_is_not_there_yet(busy: Services, webex_script: Any, reply: Any, hasty_retries: None):
+def test_a_press_whose_card_is_not_there_yet(
+    busy: Services, webex_script: Any, reply: Any, hasty_retries: None
+):
     """The card belongs to it."""
     missing(webex_script, reply)
-    action = {"id": "m1", "messageId": "card-9", "personId": "anna", "roomId": "room-1", "inputs": {"do": "help"}}
+    action = {
+        "id": "m1",
+        "messageId": "card-9",
+        "personId": "anna",
+        "roomId": "room-1",
+        "inputs": {"do": "help"},
+    }
     webex_script.on("GET", "/attachment/actions/m1", reply(body=action))
     assert receive("attachmentActions", "m1", "anna", "room-1", now().isoformat()) is not None
 
 
-def test_what_is_late_is_answered(typed: Any, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
+def test_what_is_late_is_answered(
+    typed: Any, said: Said, webex_script: Any, reply: Any, hasty_retries: None
+):
     """A message that Webex shows late is answered once, by the next try."""
     missing(webex_script, reply)
     first = receive("messages", "m1", "anna", "room-1", now().isoformat())
@@ -168,7 +219,9 @@ def test_something_else_that_is_missing_is_not_the_event(
     assert [line["event"] for line in logged if line["event"].startswith("event")] == [event]
 
 
-def test_an_event_without_a_time_has_that_of_its_arrival(busy: Services, redis: Redis, webex_script: Any, reply: Any):
+def test_an_event_without_a_time_has_that_of_its_arrival(
+    busy: Services, redis: Redis, webex_script: Any, reply: Any
+):
     """It is given up ten minutes after it arrived."""
     webex_script.on("GET", "/messages/m1", reply(503))
     arrived = event(created="")
@@ -179,8 +232,12 @@ def test_an_event_without_a_time_has_that_of_its_arrival(busy: Services, redis: 
     assert (redis.get(keys.event(arrived.key)), redis.zcard(keys.events_due())) == (b"", 0)
 
 
-@pytest.mark.parametrize("how", [(429, {"Retry-After": "5"}), (502, {}), (0, {})], ids=["429", "502", "no answer"])
-def test_cancel_is_carried_out_once(typed: Any, begin: Any, busy: Services, said: Said, webex_script: Any, reply: Any, how: Any):
+@pytest.mark.parametrize(
+    "how", [(429, {"Retry-After": "5"}), (502, {}), (0, {})], ids=["429", "502", "no answer"]
+)
+def test_cancel_is_carried_out_once(
+    typed: Any, begin: Any, busy: Services, said: Said, webex_script: Any, reply: Any, how: Any
+):
     """``/cancel`` ends the run once, and the next try posts its answer.
 
     The person never reads that there was nothing to cancel.
@@ -191,11 +248,18 @@ def test_cancel_is_carried_out_once(typed: Any, begin: Any, busy: Services, said
     tries = [typed("/cancel"), typed("/cancel"), typed("/cancel")]
     ended = [each for each in busy.store.events(run.id) if each.kind is Kind.CANCELLED]
     assert ([each is not None for each in tries], len(ended)) == ([True, False, False], 1)
-    assert [text("notice.cancelled_title", run=run.id) in words for _, words in said()] == [True, True]
+    assert [text("notice.cancelled_title", run=run.id) in words for _, words in said()] == [
+        True,
+        True,
+    ]
 
 
-@pytest.mark.parametrize("doubt", [(502, b"<html>"), (200, b"<html>"), (0, None)], ids=["502", "a page", "no answer"])
-def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(typed: Any, said: Said, webex_script: Any, reply: Any, doubt: Any):
+@pytest.mark.parametrize(
+    "doubt", [(502, b"<html>"), (200, b"<html>"), (0, None)], ids=["502", "a page", "no answer"]
+)
+def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(
+    typed: Any, said: Said, webex_script: Any, reply: Any, doubt: Any
+):
     """An answer that may have been posted is posted four times at most.
 
     The waits are 5 seconds, a minute and five minutes, within the event's ten minutes. The last
@@ -211,7 +275,10 @@ def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(typed: Any,
 def test_two_doubtful_answers_lose_nothing(typed: Any, said: Said, webex_script: Any, reply: Any):
     """The third post is taken, and no other follows."""
     webex_script.on("POST", "/messages", reply(502), reply(502), reply(body={"id": "posted-1"}))
-    assert ([typed("/help") is not None for _ in range(4)], len(said())) == ([True, True, False, False], 3)
+    assert ([typed("/help") is not None for _ in range(4)], len(said())) == (
+        [True, True, False, False],
+        3,
+    )
 
 
 LOOKS = {
@@ -223,19 +290,36 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("seen", LOOKS)
-def test_in_a_1_1_the_bot_looks_first(typed: Any, said: Said, webex_script: Any, reply: Any, seen: str):
+def test_in_a_1_1_the_bot_looks_first(
+    typed: Any, said: Said, webex_script: Any, reply: Any, seen: str
+):
     """In a 1:1 room the bot lists its messages first and does not post an answer twice."""
     more, posts = LOOKS[seen]
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
     typed("/help")
     ((_, words),) = said()
-    answer = {"id": "posted-0", "personId": "bot-1", "text": f"{words} ", "created": now().isoformat()}
+    answer = {
+        "id": "posted-0",
+        "personId": "bot-1",
+        "text": f"{words} ",
+        "created": now().isoformat(),
+    }
     webex_script.on("GET", "/messages", reply(body={"items": [answer | more]}))
     assert (typed("/help"), len(said())) == (None, posts)
 
 
-@pytest.mark.parametrize(("status", "posts"), [(503, 1), (403, 2)], ids=["Webex is away", "it may not look"])
-def test_where_it_cannot_look(typed: Any, said: Said, webex_script: Any, reply: Any, hasty_retries: None, status: int, posts: int):
+@pytest.mark.parametrize(
+    ("status", "posts"), [(503, 1), (403, 2)], ids=["Webex is away", "it may not look"]
+)
+def test_where_it_cannot_look(
+    typed: Any,
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    hasty_retries: None,
+    status: int,
+    posts: int,
+):
     """Later where Webex is away; where it may not, it posts."""
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
     typed("/help")
@@ -245,11 +329,17 @@ def test_where_it_cannot_look(typed: Any, said: Said, webex_script: Any, reply: 
 
 def first_cards(webex_script: Any) -> int:
     """Return the number of times the first card was posted."""
-    return sum('"do": "intake"' in json.dumps(body) for method, _, body in webex_script.asked if method == "POST")
+    return sum(
+        '"do": "intake"' in json.dumps(body)
+        for method, _, body in webex_script.asked
+        if method == "POST"
+    )
 
 
 @pytest.mark.parametrize("doubts", [2, 4])
-def test_a_first_card_is_there_when_webex_says_so(typed: Any, busy: Services, webex_script: Any, reply: Any, doubts: int):
+def test_a_first_card_is_there_when_webex_says_so(
+    typed: Any, busy: Services, webex_script: Any, reply: Any, doubts: int
+):
     """Not before; and who asks again gets one that was given up."""
     webex_script.on("POST", "/messages", *[reply(502)] * doubts, reply(body={"id": "posted-1"}))
     there = []
@@ -260,15 +350,24 @@ def test_a_first_card_is_there_when_webex_says_so(typed: Any, busy: Services, we
     assert (there.index(True), first_cards(webex_script)) == (doubts, doubts + 1)
 
 
-def test_who_asks_again_gets_the_first_card_once(typed: Any, busy: Services, webex_script: Any, reply: Any):
+def test_who_asks_again_gets_the_first_card_once(
+    typed: Any, busy: Services, webex_script: Any, reply: Any
+):
     """A person who repeats a request gets the first card once, not also the kept answer."""
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
-    again = [typed("/setup-email support@example.test", id=message) for message in ("m1", "m2", "m1")]
-    assert ([each is not None for each in again], first_cards(webex_script)) == ([True, False, False], 2)
+    again = [
+        typed("/setup-email support@example.test", id=message) for message in ("m1", "m2", "m1")
+    ]
+    assert ([each is not None for each in again], first_cards(webex_script)) == (
+        [True, False, False],
+        2,
+    )
     assert len(busy.store.runs_in_space("room-1")) == 1
 
 
-def test_a_check_is_opened_once(typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any):
+def test_a_check_is_opened_once(
+    typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any
+):
     """However often the event is read; so a worker that dies after it does no harm either."""
     busy.redis.sadd("space:room-1:channels", "support@example.test")
     for _ in range(2):
@@ -276,9 +375,18 @@ def test_a_check_is_opened_once(typed: Any, busy: Services, said: Said, webex_sc
     assert len(busy.redis.keys("run:*:events")) == 1
 
 
-@pytest.mark.parametrize(("status", "files"), [(502, 1), (503, 2)], ids=["may stand there", "surely not"])
+@pytest.mark.parametrize(
+    ("status", "files"), [(502, 1), (503, 2)], ids=["may stand there", "surely not"]
+)
 def test_the_trail_is_taken_out_once(
-    typed: Any, begin: Any, busy: Services, webex_script: Any, reply: Any, status: int, files: int, monkeypatch: Any
+    typed: Any,
+    begin: Any,
+    busy: Services,
+    webex_script: Any,
+    reply: Any,
+    status: int,
+    files: int,
+    monkeypatch: Any,
 ):
     """The audit trail is exported once and recorded by one entry.
 
@@ -292,7 +400,9 @@ def test_the_trail_is_taken_out_once(
     webex_script.on("POST", "/messages", *answers)
     assert [typed("/audit") is not None for _ in range(3)] == [True, False, False]
     posts = [body for method, _, body in webex_script.asked if method == "POST"]
-    assert [("files" in body, "attachments" in body) for body in posts] == [(True, False)] * files + [(False, True)]
+    assert [("files" in body, "attachments" in body) for body in posts] == [
+        (True, False)
+    ] * files + [(False, True)]
     assert len([line for line in busy.store.audit.entries() if b"exported" in line]) == 1
 
 
@@ -307,30 +417,48 @@ def test_what_waits_is_sealed(typed: Any, busy: Services, webex_script: Any, rep
 def read_only(webex_script: Any, reply: Any, *more: Any) -> None:
     """A space where the bot may not write."""
     rows = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
-    items = [{"id": i, "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1"} for i, e in rows]
+    items = [
+        {"id": i, "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1"}
+        for i, e in rows
+    ]
     webex_script.on("GET", "/memberships", reply(body={"items": items}))
     webex_script.on("POST", "/messages", reply(403, {"message": "only moderators"}), *more)
 
 
-def test_where_the_bot_may_not_write_it_says_so_in_person(typed: Any, webex_script: Any, reply: Any):
+def test_where_the_bot_may_not_write_it_says_so_in_person(
+    typed: Any, webex_script: Any, reply: Any
+):
     """Once, 1:1 to who asked; nothing is tried again."""
     read_only(webex_script, reply, reply(body={"id": "posted-1"}))
     assert [typed("/status", roomType="group") for _ in range(2)] == [None, None]
     posts = [body for method, _, body in webex_script.asked if method == "POST"]
-    assert [(body.get("roomId"), body.get("toPersonId")) for body in posts] == [("room-1", None), (None, "anna")]
+    assert [(body.get("roomId"), body.get("toPersonId")) for body in posts] == [
+        ("room-1", None),
+        (None, "anna"),
+    ]
     assert text("notice.unposted_title") in posts[1]["text"]
 
 
-def test_where_it_may_write_nowhere_nothing_is_tried_again(typed: Any, said: Said, webex_script: Any, reply: Any):
+def test_where_it_may_write_nowhere_nothing_is_tried_again(
+    typed: Any, said: Said, webex_script: Any, reply: Any
+):
     """Neither in the space nor 1:1."""
     read_only(webex_script, reply)
     assert (typed("/status", roomType="group"), len(said())) == (None, 2)
 
 
-def test_a_greeting_that_is_not_taken_is_told_to_nobody(busy: Services, said: Said, webex_script: Any, reply: Any):
+def test_a_greeting_that_is_not_taken_is_told_to_nobody(
+    busy: Services, said: Said, webex_script: Any, reply: Any
+):
     """A refused greeting is not reported to anybody, because no person asked for it."""
     read_only(webex_script, reply)
-    mine = {"id": "ms-1", "roomId": "room-1", "roomType": "group", "personId": "bot-1", "personEmail": "emailbot@webex.bot"}
+    mine = {
+        "id": "ms-1",
+        "roomId": "room-1",
+        "roomType": "group",
+        "personId": "bot-1",
+        "personEmail": "emailbot@webex.bot",
+    }
     webex_script.on("GET", "/memberships", reply(body={"items": [mine]}))
     assert (receive("memberships", "ms-1", "bot-1", "room-1"), len(said())) == (None, 1)
 
@@ -340,17 +468,26 @@ def shot(**more: Any) -> dict[str, Any]:
     return {"files": ["/v1/contents/1"]} | more
 
 
-def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any):
+def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(
+    typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any
+):
     """The guide is shown once, and the picture is taken when Webex hands it out."""
     busy.redis.sadd("space:room-1:channels", "support@example.test")
     picture = reply(body=b"\x89PNG\r\n\x1a\n", headers={"Content-Type": "image/png"})
     webex_script.on("GET", "/contents/1", reply(423, {}, {"Retry-After": "9"}), picture)
     again = [typed("/tac support@example.test", **shot()) for _ in range(2)]
     assert [seconds(each) for each in again] == [9, None]
-    assert [key in words for (_, words), key in zip(said(), (text("tac.title"), "The screenshot is taken"), strict=True)] == [True, True]
+    assert [
+        key in words
+        for (_, words), key in zip(
+            said(), (text("tac.title"), "The screenshot is taken"), strict=True
+        )
+    ] == [True, True]
 
 
-def test_a_scan_that_does_not_end(typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
+def test_a_scan_that_does_not_end(
+    typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any, hasty_retries: None
+):
     """If a file's scan takes over a minute, the person is asked to send it again.
 
     The event then counts as done.

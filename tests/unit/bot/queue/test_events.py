@@ -67,11 +67,17 @@ def test_an_event_is_handled_once(events: EventQueue, redis: Redis):
     handled = Handled()
     for _ in range(2):
         events.process(EVENT.key, handled)
-    assert ([each.event for each in handled.seen], kept(redis), redis.zcard(keys.events_due())) == ([EVENT], None, 0)
+    assert ([each.event for each in handled.seen], kept(redis), redis.zcard(keys.events_due())) == (
+        [EVENT],
+        None,
+        0,
+    )
 
 
 @pytest.mark.parametrize("left", [3, LEASE_S])
-def test_an_event_of_another_machines_worker_comes_when_its_lock_ends(events: EventQueue, redis: Redis, left: int):
+def test_an_event_of_another_machines_worker_comes_when_its_lock_ends(
+    events: EventQueue, redis: Redis, left: int
+):
     """Nobody here knows whether it lives: the next try is due as its lock runs out, 12 seconds after its last sign of life at most."""
     redis.set(keys.event_lock(EVENT.key), "other-boot pid:[1]/999999/1/aa", ex=left)
     handled = Handled()
@@ -100,7 +106,9 @@ def test_a_mistake_is_tried_again_and_ends(events: EventQueue, redis: Redis):
         with pytest.raises(ZeroDivisionError):
             events.process(EVENT.key, failing)
     assert (waits, kept(redis), redis.zcard(keys.events_due())) == ([*PAUSES_S], None, 0)
-    assert [(line["tries"], line["id"]) for line in logged if line["event"].startswith("event given up")] == [(4, "m1")]
+    assert [
+        (line["tries"], line["id"]) for line in logged if line["event"].startswith("event given up")
+    ] == [(4, "m1")]
 
 
 def test_an_event_that_kills_its_workers_ends(events: EventQueue, redis: Redis):
@@ -128,7 +136,10 @@ def test_a_retry_that_webex_asked_for_is_no_mistake(events: EventQueue, redis: R
     for tries in range(6):
         events.process(EVENT.key, Handled(now() + timedelta(seconds=20)))
         pending = kept(redis)
-        assert (pending and (pending.tries, pending.begun), 19 < due_in(redis) <= 20) == ((tries + 1, 0), True)
+        assert (pending and (pending.tries, pending.begun), 19 < due_in(redis) <= 20) == (
+            (tries + 1, 0),
+            True,
+        )
         put_forward(redis)
 
 
@@ -149,7 +160,9 @@ def test_a_clock_that_is_set_back_puts_no_event_off(events: EventQueue, redis: R
     assert len(early(events, redis, timedelta(hours=2))) == 1
 
 
-def test_a_doorbell_that_nobody_hears_is_rung_again(services: Services, events: EventQueue, redis: Redis):
+def test_a_doorbell_that_nobody_hears_is_rung_again(
+    services: Services, events: EventQueue, redis: Redis
+):
     """The web process was killed before it rang, or a worker that had taken the job and not begun: two seconds later, once."""
     events.bell.queue.empty()
     Dispatcher(services).dispatch_due()

@@ -9,7 +9,9 @@ from bot.queue import ADVANCE, ALLOWED, Doorbell, NotAllowedError, make_queue
 def test_a_callback_is_a_function_too(redis: Redis):
     """A job that brings a callback, which would be called by its name, is refused."""
     job = make_queue(redis).create_job("bot.events.handler.receive")
-    job._success_callback_name = job._failure_callback_name = job._stopped_callback_name = "os.system"  # noqa: SLF001  what an intruder writes
+    job._success_callback_name = job._failure_callback_name = job._stopped_callback_name = (  # noqa: SLF001  what an intruder writes
+        "os.system"
+    )
     for name in ("success_callback", "failure_callback", "stopped_callback"):
         with pytest.raises(NotAllowedError):
             getattr(job, name)
@@ -34,4 +36,10 @@ def test_the_doorbell_calls_a_function_with_an_id(redis: Redis):
     queue = make_queue(redis)
     Doorbell(queue, ADVANCE).ring("run-1")
     (job,) = queue.get_jobs()
-    assert (job.func_name, job.args, job.kwargs, job.result_ttl, job.failure_ttl) == (ADVANCE, ["run-1"], {}, 0, 3600)
+    assert (job.func_name, job.args, job.kwargs, job.result_ttl, job.failure_ttl) == (
+        ADVANCE,
+        ["run-1"],
+        {},
+        0,
+        3600,
+    )

@@ -17,7 +17,12 @@ from bot.web.pages import assets
 @pytest.fixture
 def microsoft_services(services: Services, provider: Any) -> Services:
     """The conversation's parts, whose Microsoft is the small provider on loopback."""
-    work = replace(services.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
+    work = replace(
+        services.settings,
+        login_url=provider.base,
+        microsoft_client_id="client-1",
+        microsoft_client_secret="s3cr~t.Value",
+    )
     return replace(services, settings=work)
 
 

@@ -23,13 +23,17 @@ def path(services: Services, run: Run, kind: str = "signin") -> str:
 def away(page: Any) -> str:
     """Return the address that the page's button opens."""
     return (
-        page.text.partition('href="https://' if 'href="https://' in page.text else 'href="http://')[2]
+        page.text.partition('href="https://' if 'href="https://' in page.text else 'href="http://')[
+            2
+        ]
         .partition('"')[0]
         .replace("&amp;", "&")
     )
 
 
-def depart(services: Services, browser: FlaskClient, run: Run, kind: str = "signin") -> dict[str, str]:
+def depart(
+    services: Services, browser: FlaskClient, run: Run, kind: str = "signin"
+) -> dict[str, str]:
     """Open the link; what Microsoft is asked."""
     page = browser.get(path(services, run, kind))
     assert page.status_code == 200, page.text
@@ -44,7 +48,9 @@ def signed(services: Services, browser: FlaskClient, provider: Any, run: Run) ->
 
 def come_back(provider: Any, asked: dict[str, str]) -> dict[str, str]:
     """Sign in at Microsoft with what the bot asked there; the query with which Microsoft sends back."""
-    query: dict[str, str] = provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items()))
+    query: dict[str, str] = provider.sign_in(
+        f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())
+    )
     return query
 
 

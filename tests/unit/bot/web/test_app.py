@@ -39,8 +39,15 @@ def test_health_with_redis(app: Flask):
 
 def test_health_without_redis(settings: BotSettings, free_port: int):
     """Without Redis the probe sees 503."""
-    answer = create_app(settings, connect_for_web(f"redis://127.0.0.1:{free_port}/0")).test_client().get("/healthz")
-    assert (answer.status_code, answer.json) == (503, {"status": "unavailable", "redis": "unreachable"})
+    answer = (
+        create_app(settings, connect_for_web(f"redis://127.0.0.1:{free_port}/0"))
+        .test_client()
+        .get("/healthz")
+    )
+    assert (answer.status_code, answer.json) == (
+        503,
+        {"status": "unavailable", "redis": "unreachable"},
+    )
 
 
 @pytest.mark.parametrize("path", ["/page", "/healthz", "/nowhere", "/broken", "/webhooks/webex"])
@@ -58,9 +65,17 @@ def test_a_page_may_bring_its_own_policy(app: Flask):
 
 @pytest.mark.parametrize(
     ("path", "status", "text"),
-    [("/nowhere", 404, "404 NOT FOUND\n"), ("/broken", 500, "500 INTERNAL SERVER ERROR\n"), ("/webhooks/webex", 405, "")],
+    [
+        ("/nowhere", 404, "404 NOT FOUND\n"),
+        ("/broken", 500, "500 INTERNAL SERVER ERROR\n"),
+        ("/webhooks/webex", 405, ""),
+    ],
 )
 def test_error_pages_are_plain(app: Flask, path: str, status: int, text: str):
     """An error shows HTTP's own words for it: no stack, no names of ours."""
     answer = app.test_client().get(path)
-    assert (answer.status_code, answer.text, answer.content_type) == (status, text, "text/plain; charset=utf-8")
+    assert (answer.status_code, answer.text, answer.content_type) == (
+        status,
+        text,
+        "text/plain; charset=utf-8",
+    )

@@ -11,7 +11,12 @@ from bot.web.app import create_app
 from jobs.contact_center import delivery_receipts as kept
 from jobs.contact_center.webex_connect import Receipt
 
-POSTED = {"deliveryInfoNotification": {"deliveryInfo": {"code": "7553", "Description": "SMTP Authentication Failed"}, "transid": "t-1"}}
+POSTED = {
+    "deliveryInfoNotification": {
+        "deliveryInfo": {"code": "7553", "Description": "SMTP Authentication Failed"},
+        "transid": "t-1",
+    }
+}
 
 
 @pytest.fixture

@@ -36,7 +36,9 @@ BACK = "/microsoft/callback"
 @pytest.fixture
 def services(microsoft_services: Services, provider: Any) -> Services:
     """With a Microsoft on loopback, where all roles are granted."""
-    provider.app_roles.update({GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)})
+    provider.app_roles.update(
+        {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
+    )
     return microsoft_services
 
 
@@ -44,18 +46,37 @@ def services(microsoft_services: Services, provider: Any) -> Services:
 def run(services: Services) -> Run:
     """A check of Anna's that had to leave something out."""
     channel = Channel("support@example.test", tenant_id=TENANT)
-    begun = services.store.check(channel, Person("anna", "anna@example.test", "org-1"), Origin("room-1", "t"))
+    begun = services.store.check(
+        channel, Person("anna", "anna@example.test", "org-1"), Origin("room-1", "t")
+    )
     left_out = Finding("security_defaults", State.SKIPPED, seen=NEEDS_SIGN_IN)
-    services.store.append(begun.id, Event(Kind.FOUND, now(), step=left_out.step, finding=left_out), Event(Kind.CHECKED, now()))
+    services.store.append(
+        begun.id,
+        Event(Kind.FOUND, now(), step=left_out.step, finding=left_out),
+        Event(Kind.CHECKED, now()),
+    )
     return services.store.load(begun.id)
 
 
 def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]:
     """Open the card's link; what Microsoft is asked, and where."""
     page = browser.get(urlsplit(links.link(services, "access", run.id).url).path)
-    assert (page.status_code, "support@example.test" in page.text, "anna@example.test" in page.text) == (200, True, True)
-    url = next(part for part in page.text.split('"') if "/adminconsent" in part).replace("&amp;", "&")
-    return {"path": urlsplit(url).path, **{name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}}
+    assert (
+        page.status_code,
+        "support@example.test" in page.text,
+        "anna@example.test" in page.text,
+    ) == (
+        200,
+        True,
+        True,
+    )
+    url = next(part for part in page.text.split('"') if "/adminconsent" in part).replace(
+        "&amp;", "&"
+    )
+    return {
+        "path": urlsplit(url).path,
+        **{name: values[0] for name, values in parse_qs(urlsplit(url).query).items()},
+    }
 
 
 def test_the_way_there(services: Services, browser: FlaskClient, run: Run):
@@ -77,16 +98,23 @@ def test_granted(services: Services, browser: FlaskClient, run: Run):
     """After a grant the tenant is remembered, the check runs again, and the button is gone."""
     assert verdict.view(run, services).grant_url
     state = depart(services, browser, run)["state"]
-    page = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
+    page = browser.get(
+        BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state}
+    )
     after, known = services.store.load(run.id), app_access.grant_for(services.redis, TENANT)
     assert (page.status_code, text("page.readable_title") in page.text) == (200, True)
     assert known is not None
     assert (known.by, after.checked, after.findings) == ("anna@example.test", None, {})
     data = services.store.events(run.id)[-1].data
-    assert {name: data[name] for name in ("tenant", "roles")} == {"tenant": TENANT, "roles": ", ".join(known.roles)}
+    assert {name: data[name] for name in ("tenant", "roles")} == {
+        "tenant": TENANT,
+        "roles": ", ".join(known.roles),
+    }
     assert "jobs.advance.advance" in {str(job.func_name) for job in services.runs.queue.jobs}
     assert verdict.view(after, services).grant_url == ""
-    again = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
+    again = browser.get(
+        BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state}
+    )
     assert again.status_code == 400
 
 
@@ -96,22 +124,53 @@ ENTRA = "AADSTS{}: No. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00
 @pytest.mark.parametrize(
     ("query", "cause"),
     [
-        ({"admin_consent": "True", "error": "access_denied", "error_description": ENTRA.format(65004)}, "consent_declined"),
-        ({"admin_consent": "True", "error": "consent_required", "error_description": ENTRA.format(90094)}, "app_access_not_allowed"),
-        ({"admin_consent": "True", "tenant": "99999999-2222-3333-4444-555555555555"}, "wrong_tenant"),
+        (
+            {
+                "admin_consent": "True",
+                "error": "access_denied",
+                "error_description": ENTRA.format(65004),
+            },
+            "consent_declined",
+        ),
+        (
+            {
+                "admin_consent": "True",
+                "error": "consent_required",
+                "error_description": ENTRA.format(90094),
+            },
+            "app_access_not_allowed",
+        ),
+        (
+            {"admin_consent": "True", "tenant": "99999999-2222-3333-4444-555555555555"},
+            "wrong_tenant",
+        ),
         ({"tenant": TENANT}, "consent_declined"),
     ],
 )
-def test_what_does_not_count(services: Services, browser: FlaskClient, run: Run, query: dict[str, str], cause: str):
+def test_what_does_not_count(
+    services: Services, browser: FlaskClient, run: Run, query: dict[str, str], cause: str
+):
     """A consent that was declined, forbidden or of another tenant does not count.
 
     The page and the card say which it was. The button stays, and no token is requested.
     """
-    page = browser.get(BACK, query_string=query | {"state": depart(services, browser, run)["state"]})
+    page = browser.get(
+        BACK, query_string=query | {"state": depart(services, browser, run)["state"]}
+    )
     after = services.store.load(run.id)
     view = verdict.view(after, services)
-    assert (after.problems["app_access"].cause, text(f"cause.{cause}").split("'")[0] in page.text) == (cause, True)
-    assert (view.problem and view.problem.key, bool(view.grant_url), app_access.grant_for(services.redis, TENANT)) == (
+    assert (
+        after.problems["app_access"].cause,
+        text(f"cause.{cause}").split("'")[0] in page.text,
+    ) == (
+        cause,
+        True,
+    )
+    assert (
+        view.problem and view.problem.key,
+        bool(view.grant_url),
+        app_access.grant_for(services.redis, TENANT),
+    ) == (
         f"cause.{cause}",
         True,
         None,
@@ -126,14 +185,27 @@ def test_consent_without_the_permissions(services: Services, provider: Any, run:
     with pytest.raises(Forbidden) as told:
         journey.handle_callback(services, run, flow, {"admin_consent": "True", "tenant": TENANT})
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")
-    assert (told.value.cause, told.value.code, app_access.grant_for(services.redis, TENANT)) == ("app_roles_missing", lacking, None)
+    assert (told.value.cause, told.value.code, app_access.grant_for(services.redis, TENANT)) == (
+        "app_roles_missing",
+        lacking,
+        None,
+    )
     assert sum(form.get("scope") == GRAPH_SCOPE for _, form in provider.requests) == 3
 
 
-def test_permissions_that_are_still_spreading(services: Services, browser: FlaskClient, provider: Any, run: Run):
+def test_permissions_that_are_still_spreading(
+    services: Services, browser: FlaskClient, provider: Any, run: Run
+):
     """The first token after the consent may lack them; another one is asked for a moment later."""
     provider.trouble.append(provider.refuse(400, "unauthorized_client", 700016))
-    page = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": depart(services, browser, run)["state"]})
+    page = browser.get(
+        BACK,
+        query_string={
+            "admin_consent": "True",
+            "tenant": TENANT,
+            "state": depart(services, browser, run)["state"],
+        },
+    )
     assert text("page.readable_title") in page.text
 
 
@@ -145,7 +217,11 @@ def test_a_state_of_another_check(services: Services, browser: FlaskClient, run:
     state = depart(services, browser, run)["state"]
     flow = oauth_state.pop(services, state)
     assert flow is not None
-    other = services.store.check(Channel("other@example.test", tenant_id=TENANT), Person("bob", "bob@example.test"), Origin("room-1"))
+    other = services.store.check(
+        Channel("other@example.test", tenant_id=TENANT),
+        Person("bob", "bob@example.test"),
+        Origin("room-1"),
+    )
     oauth_state.save(services, state, replace(flow, run=other.id))
     browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
     assert services.store.load(other.id).problems["app_access"].cause == "state_mismatch"
@@ -154,16 +230,29 @@ def test_a_state_of_another_check(services: Services, browser: FlaskClient, run:
 
 def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: Run):
     """Each finding on the card has its own access, not the least access that its step needs."""
-    seen = [Finding("security_defaults", State.OK, access=Access.APP), Finding("entra", State.OK, access=Access.NONE)]
-    services.store.append(run.id, *(Event(Kind.FOUND, now(), step=each.step, finding=each) for each in seen))
+    seen = [
+        Finding("security_defaults", State.OK, access=Access.APP),
+        Finding("entra", State.OK, access=Access.NONE),
+    ]
+    services.store.append(
+        run.id, *(Event(Kind.FOUND, now(), step=each.step, finding=each) for each in seen)
+    )
     lines = verdict.view(services.store.load(run.id), services).lines
     assert {line.access for line in lines} == {Access.APP, Access.NONE}
 
 
-@pytest.mark.parametrize("channel", [Channel("support@example.test"), Channel("support@example.test", tenant_id="known")])
+@pytest.mark.parametrize(
+    "channel", [Channel("support@example.test"), Channel("support@example.test", tenant_id="known")]
+)
 def test_the_button_needs_a_tenant(services: Services, begin: Callable[..., Run], channel: Channel):
     """The button for read access needs a known tenant, because it opens that tenant's page."""
     begun = services.store.check(channel, Person("anna", "anna@example.test"), Origin("room-1"))
     left_out = Finding("security_defaults", State.SKIPPED, seen=NEEDS_SIGN_IN)
-    services.store.append(begun.id, Event(Kind.FOUND, now(), step=left_out.step, finding=left_out), Event(Kind.CHECKED, now()))
-    assert bool(verdict.view(services.store.load(begun.id), services).grant_url) is bool(channel.tenant_id)
+    services.store.append(
+        begun.id,
+        Event(Kind.FOUND, now(), step=left_out.step, finding=left_out),
+        Event(Kind.CHECKED, now()),
+    )
+    assert bool(verdict.view(services.store.load(begun.id), services).grant_url) is bool(
+        channel.tenant_id
+    )

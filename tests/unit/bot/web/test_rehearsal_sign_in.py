@@ -26,21 +26,48 @@ def services(microsoft_services: Services) -> Services:
     return microsoft_services
 
 
-def test_a_delegate_rehearses_for_a_shared_mailbox(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_a_delegate_rehearses_for_a_shared_mailbox(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
     """A delegate of the tenant can rehearse for a shared mailbox.
 
     The mail server decides whether that user may log in for the mailbox.
     """
-    facts = {"user_id": "oid-2", "upn": "shared@contoso.com", "client_id": "client-1", "shared": "blocked"}
-    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.POSSIBLE, facts=facts)))
+    facts = {
+        "user_id": "oid-2",
+        "upn": "shared@contoso.com",
+        "client_id": "client-1",
+        "shared": "blocked",
+    }
+    run = begin(
+        SIGNED_IN,
+        Event(
+            Kind.FOUND,
+            now(),
+            step="mailbox_user",
+            finding=Finding("mailbox_user", State.POSSIBLE, facts=facts),
+        ),
+    )
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
-    page = browser.get(f"/rehearsal/{links.link(services, 'rehearsal', run.id).url.rpartition('/')[2]}").text
-    assert ("a user who may send as support@example.test" in page, "the mailbox itself" in page) == (True, False)
+    page = browser.get(
+        f"/rehearsal/{links.link(services, 'rehearsal', run.id).url.rpartition('/')[2]}"
+    ).text
+    assert (
+        "a user who may send as support@example.test" in page,
+        "the mailbox itself" in page,
+    ) == (
+        True,
+        False,
+    )
     asked = depart(services, browser, run, "rehearsal")
     assert ("login_hint" in asked, asked["prompt"]) == (False, "login")
     browser.get(BACK, query_string=come_back(provider, asked))
     event = last(services, run)
-    assert (event.kind, event.data.get("question"), event.by) == (Kind.ANSWERED, "mailbox_sign_in", "admin@contoso.com")
+    assert (event.kind, event.data.get("question"), event.by) == (
+        Kind.ANSWERED,
+        "mailbox_sign_in",
+        "admin@contoso.com",
+    )
     assert services.vault.holds(f"rehearsal:{run.id}")
 
 
@@ -72,9 +99,17 @@ def test_what_was_written_a_moment_ago_is_waited_for(
     """
     monkeypatch.setattr("bot.web.oauth.SETTLE_S", (0, 0))
     facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
-    found = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
+    found = Event(
+        Kind.FOUND,
+        now(),
+        step="mailbox_user",
+        finding=Finding("mailbox_user", State.OK, facts=facts),
+    )
     at = now() - timedelta(seconds=ago_s)
-    written = (Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG)), Event(Kind.CHANGED, at, step=step))
+    written = (
+        Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG)),
+        Event(Kind.CHANGED, at, step=step),
+    )
     run = begin(SIGNED_IN, found, *written)
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
     asked = depart(services, browser, run, "rehearsal")
@@ -83,45 +118,80 @@ def test_what_was_written_a_moment_ago_is_waited_for(
     assert last(services, run).data.get("cause") == cause
 
 
-@pytest.mark.parametrize(("object_id", "counts"), [("oid-1", True), ("OID-1", True), ("oid-2", False)])
+@pytest.mark.parametrize(
+    ("object_id", "counts"), [("oid-1", True), ("OID-1", True), ("oid-2", False)]
+)
 def test_only_the_mailbox_user_rehearses(
     services: Services,
     browser: FlaskClient,
     provider: Any,
     begin: Callable[..., Run],
     object_id: str,
-    counts: bool,  # noqa: FBT001  a column of the table
+    counts: bool,
 ):
     """Only the mailbox user can rehearse, by the object id of the validated token.
 
     The tokens are sealed only then.
     """
     facts = {"user_id": object_id, "upn": "support@contoso.com", "client_id": "client-1"}
-    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts)))
+    run = begin(
+        SIGNED_IN,
+        Event(
+            Kind.FOUND,
+            now(),
+            step="mailbox_user",
+            finding=Finding("mailbox_user", State.OK, facts=facts),
+        ),
+    )
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
     asked = depart(services, browser, run, "rehearsal")
-    assert (asked["login_hint"], asked["prompt"], "https://outlook.office.com/SMTP.Send" in asked["scope"]) == (
+    assert (
+        asked["login_hint"],
+        asked["prompt"],
+        "https://outlook.office.com/SMTP.Send" in asked["scope"],
+    ) == (
         "support@contoso.com",
         "login",
         True,
     )
     browser.get(BACK, query_string=come_back(provider, asked))
     event = last(services, run)
-    assert (event.kind, event.data.get("cause")) == ((Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user"))
+    assert (event.kind, event.data.get("cause")) == (
+        (Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user")
+    )
     sealed = [
         services.vault.holds(name)
-        for name in (f"rehearsal:{run.id}", f"rehearsal-session:{run.id}", f"check-session:{run.channel.mailbox}")
+        for name in (
+            f"rehearsal:{run.id}",
+            f"rehearsal-session:{run.id}",
+            f"check-session:{run.channel.mailbox}",
+        )
     ]
     assert sealed == [counts, counts, False]
 
 
-def test_the_mailbox_user_needs_no_administrator(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_the_mailbox_user_needs_no_administrator(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
     """While the administrator's sign-in has ended the journey goes to the same tenant, and counts."""
     facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
-    user = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
-    run = begin(SIGNED_IN, user, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
+    user = Event(
+        Kind.FOUND,
+        now(),
+        step="mailbox_user",
+        finding=Finding("mailbox_user", State.OK, facts=facts),
+    )
+    run = begin(
+        SIGNED_IN,
+        user,
+        Event(Kind.PLANNED, now(), data={"plan": "p"}),
+        Event(Kind.SIGNED_OUT, now()),
+    )
     services.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)
     address = away(browser.get(path(services, run, "rehearsal")))
     asked = {name: values[0] for name, values in parse_qs(urlsplit("//" + address).query).items()}
     browser.get(BACK, query_string=come_back(provider, asked))
-    assert (f"/{TENANT}/oauth2/v2.0/authorize" in address, last(services, run).kind) == (True, Kind.ANSWERED)
+    assert (f"/{TENANT}/oauth2/v2.0/authorize" in address, last(services, run).kind) == (
+        True,
+        Kind.ANSWERED,
+    )

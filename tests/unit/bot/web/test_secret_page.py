@@ -22,7 +22,10 @@ from jobs.storage import codec
 SECRET = "s3cret~Value.<b>"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
 MADE = Event(
-    Kind.FOUND, now(), step="client_secret", finding=Finding("client_secret", State.OK, facts={"key_id": "key-1", "client_id": "client-1"})
+    Kind.FOUND,
+    now(),
+    step="client_secret",
+    finding=Finding("client_secret", State.OK, facts={"key_id": "key-1", "client_id": "client-1"}),
 )
 
 
@@ -50,7 +53,10 @@ def end(services: Services) -> None:
 def test_looking_burns_nothing(services: Services, browser: FlaskClient, run: Run, address: str):
     """Previews and scanners see a button, and no secret."""
     pages = [browser.get(address), browser.head(address), browser.get(address)]
-    assert ([page.status_code for page in pages], any(SECRET in page.text for page in pages)) == ([200] * 3, False)
+    assert ([page.status_code for page in pages], any(SECRET in page.text for page in pages)) == (
+        [200] * 3,
+        False,
+    )
     assert services.vault.holds(f"secret:{run.id}")
 
 
@@ -61,28 +67,54 @@ def test_a_press_shows_it_once(services: Services, browser: FlaskClient, run: Ru
     """
     shown = browser.post(address)
     assert shown.status_code == 200
-    assert ["s3cret~Value.&lt;b&gt;" in shown.text, "client-1" in shown.text, "support@example.test" in shown.text] == [True] * 3
-    assert (services.vault.holds(f"secret:{run.id}"), services.store.was_secret_shown("key-1")) == (False, True)
+    assert [
+        "s3cret~Value.&lt;b&gt;" in shown.text,
+        "client-1" in shown.text,
+        "support@example.test" in shown.text,
+    ] == [True] * 3
+    assert (services.vault.holds(f"secret:{run.id}"), services.store.was_secret_shown("key-1")) == (
+        False,
+        True,
+    )
     assert [browser.post(address).status_code, browser.get(address).status_code] == [410, 410]
 
 
-def test_without_an_administrator_the_addresses_are_whole(services: Services, browser: FlaskClient, run: Run, address: str):
+def test_without_an_administrator_the_addresses_are_whole(
+    services: Services, browser: FlaskClient, run: Run, address: str
+):
     """The tenant is known although the administrator's sign-in has ended."""
-    services.store.append(run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
+    services.store.append(
+        run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now())
+    )
     shown = browser.post(address).text
-    assert ["/tenant-1/oauth2/v2.0/authorize" in shown, "/tenant-1/oauth2/v2.0/token" in shown] == [True, True]
+    assert ["/tenant-1/oauth2/v2.0/authorize" in shown, "/tenant-1/oauth2/v2.0/token" in shown] == [
+        True,
+        True,
+    ]
 
 
-@pytest.mark.parametrize(("upn", "login"), [("S1@contoso.test", "S1@contoso.test"), ("support@example.test", "")])
-def test_a_login_of_its_own_can_be_copied(services: Services, browser: FlaskClient, run: Run, address: str, upn: str, login: str):
+@pytest.mark.parametrize(
+    ("upn", "login"), [("S1@contoso.test", "S1@contoso.test"), ("support@example.test", "")]
+)
+def test_a_login_of_its_own_can_be_copied(
+    services: Services, browser: FlaskClient, run: Run, address: str, upn: str, login: str
+):
     """Only where who signs in is another address than the mailbox's."""
     user = Finding("mailbox_user", State.OK, facts={"upn": upn})
     services.store.append(run.id, Event(Kind.FOUND, now(), step="mailbox_user", finding=user))
     page = browser.post(address).text
-    assert (("Login ID For Generating Token" in page), page.count(login) > 1 if login else True) == (bool(login), True)
+    assert (
+        ("Login ID For Generating Token" in page),
+        page.count(login) > 1 if login else True,
+    ) == (
+        bool(login),
+        True,
+    )
 
 
-def test_of_fifty_readers_one_sees_it(services: Services, browser: FlaskClient, run: Run, address: str):
+def test_of_fifty_readers_one_sees_it(
+    services: Services, browser: FlaskClient, run: Run, address: str
+):
     """At the same moment."""
     with ThreadPoolExecutor(50) as pool:
         pages = list(pool.map(lambda _: browser.application.test_client().post(address), range(50)))
@@ -94,7 +126,11 @@ def test_of_fifty_readers_one_sees_it(services: Services, browser: FlaskClient, 
 def test_the_page_is_private(browser: FlaskClient, address: str, method: str):
     """The page of the secret allows no cache, no referrer and no external content."""
     page = getattr(browser, method)(address)
-    assert (page.headers["Cache-Control"], page.headers["Referrer-Policy"], page.headers["X-Robots-Tag"]) == (
+    assert (
+        page.headers["Cache-Control"],
+        page.headers["Referrer-Policy"],
+        page.headers["X-Robots-Tag"],
+    ) == (
         "no-store",
         "no-referrer",
         "noindex",
@@ -103,13 +139,26 @@ def test_the_page_is_private(browser: FlaskClient, address: str, method: str):
 
 
 @pytest.mark.parametrize(("method", "status"), [("put", 405), ("delete", 405), ("patch", 405)])
-def test_no_other_method(services: Services, browser: FlaskClient, run: Run, address: str, method: str, status: int):
+def test_no_other_method(
+    services: Services, browser: FlaskClient, run: Run, address: str, method: str, status: int
+):
     """Other methods are refused and do not use up the secret."""
-    assert (getattr(browser, method)(address).status_code, services.vault.holds(f"secret:{run.id}")) == (status, True)
+    assert (
+        getattr(browser, method)(address).status_code,
+        services.vault.holds(f"secret:{run.id}"),
+    ) == (
+        status,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("get", "/handover/none", 404), ("post", "/handover/none", 410), ("post", "/handover/none/renew", 404)]
+    ("method", "path", "status"),
+    [
+        ("get", "/handover/none", 404),
+        ("post", "/handover/none", 410),
+        ("post", "/handover/none/renew", 404),
+    ],
 )
 def test_an_unknown_link(browser: FlaskClient, method: str, path: str, status: int):
     """Shows nothing."""
@@ -118,28 +167,47 @@ def test_an_unknown_link(browser: FlaskClient, method: str, path: str, status: i
 
 def test_another_kinds_link(services: Services, browser: FlaskClient, run: Run):
     """A sign-in link does not open this page."""
-    path = urlsplit(links.link(services, "signin", run.id).url).path.replace("/signin/", "/handover/")
+    path = urlsplit(links.link(services, "signin", run.id).url).path.replace(
+        "/signin/", "/handover/"
+    )
     assert (browser.get(path).status_code, browser.post(path).status_code) == (404, 410)
     assert services.vault.holds(f"secret:{run.id}")
 
 
-def test_a_late_link_shows_nothing_but_a_way_on(services: Services, browser: FlaskClient, run: Run, address: str):
+def test_a_late_link_shows_nothing_but_a_way_on(
+    services: Services, browser: FlaskClient, run: Run, address: str
+):
     """A new link comes 1:1 to who asked, and never on the page."""
     end(services)
-    services.redis.hset(f"cards:{run.id}", "connect", codec.dump(PostedCard("m", "r", "x", "", now())))
+    services.redis.hset(
+        f"cards:{run.id}", "connect", codec.dump(PostedCard("m", "r", "x", "", now()))
+    )
     pages = [browser.get(address), browser.post(address), browser.post(f"{address}/renew")]
-    assert ([page.status_code for page in pages], any(SECRET[:6] in page.text for page in pages)) == ([410, 410, 200], False)
-    assert (services.vault.holds(f"secret:{run.id}"), posted_card(services, run.id, "connect")) == (True, None)
+    assert (
+        [page.status_code for page in pages],
+        any(SECRET[:6] in page.text for page in pages),
+    ) == (
+        [410, 410, 200],
+        False,
+    )
+    assert (services.vault.holds(f"secret:{run.id}"), posted_card(services, run.id, "connect")) == (
+        True,
+        None,
+    )
     assert [job.func_name for job in services.cards.bell.queue.jobs] == ["bot.cards.draw.draw"]
 
 
-def test_a_cancelled_run_shows_nothing(services: Services, browser: FlaskClient, run: Run, address: str):
+def test_a_cancelled_run_shows_nothing(
+    services: Services, browser: FlaskClient, run: Run, address: str
+):
     """Its secret was dropped with it."""
     services.vault.drop(f"secret:{run.id}")
     assert (browser.get(address).status_code, browser.post(address).status_code) == (410, 410)
 
 
-@pytest.mark.parametrize(("path", "kind"), [("/pages/page.css", "text/css"), ("/pages/copy.js", "text/javascript")])
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/pages/page.css", "text/css"), ("/pages/copy.js", "text/javascript")]
+)
 def test_the_pages_own_files(browser: FlaskClient, path: str, kind: str):
     """One style sheet and one script, of the bot's own."""
     page = browser.get(path)
@@ -147,14 +215,21 @@ def test_the_pages_own_files(browser: FlaskClient, path: str, kind: str):
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_after_a_loss_the_run_goes_on(services: Services, browser: FlaskClient, run: Run, address: str, lost: bool):  # noqa: FBT001  a column of the table
+def test_after_a_loss_the_run_goes_on(
+    services: Services, browser: FlaskClient, run: Run, address: str, lost: bool
+):
     """After a lost secret's replacement is shown, a worker removes the lost one.
 
     The recorded key id is that of the secret that was shown.
     """
     services.vault.put(f"secret-key:{run.id}", "key-2", 60)
     if lost:
-        services.store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "new_secret", "value": "key-1"}))
+        services.store.append(
+            run.id, Event(Kind.ANSWERED, now(), data={"question": "new_secret", "value": "key-1"})
+        )
     assert SECRET.partition("<")[0] in browser.post(address).text
     assert [services.store.was_secret_shown(key) for key in ("key-1", "key-2")] == [False, True]
-    assert (f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in services.runs.queue.jobs}) is lost
+    assert (
+        f"jobs.advance.advance {run.id}"
+        in {f"{job.func_name} {job.args[0]}" for job in services.runs.queue.jobs}
+    ) is lost

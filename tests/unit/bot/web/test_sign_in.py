@@ -24,7 +24,10 @@ from tests.unit.bot.web.journey import BACK, TENANT, away, depart, last, path, s
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 APP = Event(
-    Kind.FOUND, now(), step="application", finding=Finding("application", State.OK, facts={"client_id": "email-app", "app_name": "Mail"})
+    Kind.FOUND,
+    now(),
+    step="application",
+    finding=Finding("application", State.OK, facts={"client_id": "email-app", "app_name": "Mail"}),
 )
 
 
@@ -34,13 +37,20 @@ def services(microsoft_services: Services) -> Services:
     return microsoft_services
 
 
-def test_the_page_says_for_what_and_by_whom(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
+def test_the_page_says_for_what_and_by_whom(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run]
+):
     """And leads to Microsoft with PKCE, a state of 256 bits, a nonce, and no consent prompt."""
     run = begin()
     page = browser.get(path(services, run))
-    asked = {name: values[0] for name, values in parse_qs(urlsplit("//" + away(page)).query).items()}
+    asked = {
+        name: values[0] for name, values in parse_qs(urlsplit("//" + away(page)).query).items()
+    }
     assert ("support@example.test" in page.text, "anna@example.test" in page.text) == (True, True)
-    assert {name: asked[name] for name in ("code_challenge_method", "prompt", "client_id", "redirect_uri")} == {
+    assert {
+        name: asked[name]
+        for name in ("code_challenge_method", "prompt", "client_id", "redirect_uri")
+    } == {
         "code_challenge_method": "S256",
         "prompt": "select_account",
         "client_id": "client-1",
@@ -51,16 +61,25 @@ def test_the_page_says_for_what_and_by_whom(services: Services, browser: FlaskCl
 
 
 @pytest.mark.parametrize("address", ["/signin/{}", "/microsoft/callback?state=x", "/signin/none"])
-def test_every_page_is_private(services: Services, browser: FlaskClient, begin: Callable[..., Run], address: str):
+def test_every_page_is_private(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run], address: str
+):
     """Every sign-in page allows no referrer, no cache, no external content and no frame."""
     page = browser.get(address.format(path(services, begin()).rpartition("/")[2]))
-    wanted = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY"}
+    wanted = {
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
     assert {name: page.headers[name] for name in wanted} == wanted
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
 
 
-def test_a_sign_in(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_a_sign_in(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
     """A sign-in is sealed for the run and recorded with its account, and a worker continues.
 
     The account is that of the validated token.
@@ -69,14 +88,20 @@ def test_a_sign_in(services: Services, browser: FlaskClient, provider: Any, begi
     page = browser.get(BACK, query_string=signed(services, browser, provider, run))
     event = last(services, run)
     assert (page.status_code, "admin@contoso.com" in page.text) == (200, True)
-    assert (event.kind, event.by, event.account and event.account.tenant_id) == (Kind.SIGNED_IN, "admin@contoso.com", TENANT)
+    assert (event.kind, event.by, event.account and event.account.tenant_id) == (
+        Kind.SIGNED_IN,
+        "admin@contoso.com",
+        TENANT,
+    )
     assert services.vault.holds(f"session:{run.id}")
     jobs = (*services.runs.queue.jobs, *services.cards.bell.queue.jobs)
     assert {str(job.func_name) for job in jobs} == {"jobs.advance.advance", "bot.cards.draw.draw"}
 
 
 @pytest.mark.parametrize("number", [65001, 50076, 50079])
-def test_exchange_asks_for_more_than_graph(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run], number: int):
+def test_exchange_asks_for_more_than_graph(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run], number: int
+):
     """If Exchange needs more than Graph, the browser continues to a sign-in for Exchange.
 
     It may need consent or a second factor. The result of the second sign-in counts.
@@ -86,9 +111,18 @@ def test_exchange_asks_for_more_than_graph(services: Services, browser: FlaskCli
     onward = browser.get(BACK, query_string=signed(services, browser, provider, run))
     address = onward.headers.get("Location", "")
     asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-    assert (onward.status_code, "https://outlook.office365.com/.default" in asked.get("scope", "")) == (302, True)
+    assert (
+        onward.status_code,
+        "https://outlook.office365.com/.default" in asked.get("scope", ""),
+    ) == (
+        302,
+        True,
+    )
     assert browser.get(BACK, query_string=provider.sign_in(address)).status_code == 200
-    assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (Kind.SIGNED_IN, True)
+    assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (
+        Kind.SIGNED_IN,
+        True,
+    )
 
 
 @pytest.mark.parametrize(("number", "at_once"), [(53003, True), (50076, False)])
@@ -98,7 +132,7 @@ def test_more_than_a_sign_in_can_give(
     provider: Any,
     begin: Callable[..., Run],
     number: int,
-    at_once: bool,  # noqa: FBT001  a column
+    at_once: bool,
 ):
     """A sign-in that a policy forbids fails at once, and any other after the second sign-in.
 
@@ -109,26 +143,40 @@ def test_more_than_a_sign_in_can_give(
     page = browser.get(BACK, query_string=signed(services, browser, provider, run))
     if not at_once:
         page = browser.get(BACK, query_string=provider.sign_in(page.headers["Location"]))
-    assert (page.status_code, last(services, run).kind, f"AADSTS{number}" in page.text) == (200, Kind.PROBLEM, True)
+    assert (page.status_code, last(services, run).kind, f"AADSTS{number}" in page.text) == (
+        200,
+        Kind.PROBLEM,
+        True,
+    )
 
 
-def test_a_state_is_used_once(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_a_state_is_used_once(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
     """The same answer a second time is over."""
     run = begin()
     query = signed(services, browser, provider, run)
     browser.get(BACK, query_string=query)
     again = browser.get(BACK, query_string=query)
-    assert (again.status_code, last(services, run).kind, len(services.store.events(run.id))) == (400, Kind.SIGNED_IN, 3)
+    assert (again.status_code, last(services, run).kind, len(services.store.events(run.id))) == (
+        400,
+        Kind.SIGNED_IN,
+        3,
+    )
 
 
-@pytest.mark.parametrize("query", [{}, {"state": ""}, {"state": "made-up", "code": "x"}, {"error": "access_denied"}])
+@pytest.mark.parametrize(
+    "query", [{}, {"state": ""}, {"state": "made-up", "code": "x"}, {"error": "access_denied"}]
+)
 def test_a_state_that_was_never_given_out(browser: FlaskClient, query: dict[str, str]):
     """A state that was never issued gets 400 and has no effect."""
     page = browser.get(BACK, query_string=query)
     assert (page.status_code, text("page.over_title") in page.text) == (400, True)
 
 
-def test_looking_uses_nothing_up(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_looking_uses_nothing_up(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
     """Link previews and scanners do not use up a sign-in.
 
     A preview opens the page many times, and a scanner sends HEAD requests, and the person can still
@@ -142,34 +190,57 @@ def test_looking_uses_nothing_up(services: Services, browser: FlaskClient, provi
     assert last(services, run).kind is Kind.SIGNED_IN
 
 
-def test_a_declined_sign_in_is_told(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
+def test_a_declined_sign_in_is_told(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run]
+):
     """On the page and on record, with Microsoft's own code."""
     run = begin()
     state = depart(services, browser, run)["state"]
     words = "AADSTS65004: User declined to consent. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00:00Z"
-    page = browser.get(BACK, query_string={"state": state, "error": "access_denied", "error_description": words})
+    page = browser.get(
+        BACK, query_string={"state": state, "error": "access_denied", "error_description": words}
+    )
     event = last(services, run)
-    assert (event.kind, event.data["question"], event.data["cause"]) == (Kind.PROBLEM, "sign_in", "consent_declined")
+    assert (event.kind, event.data["question"], event.data["cause"]) == (
+        Kind.PROBLEM,
+        "sign_in",
+        "consent_declined",
+    )
     assert ("AADSTS65004" in page.text, page.status_code) == (True, 200)
 
 
-@pytest.mark.parametrize("claims", [{"aud": "another"}, {"nonce": "another"}, {"exp": 1}, {"tid": "another"}])
+@pytest.mark.parametrize(
+    "claims", [{"aud": "another"}, {"nonce": "another"}, {"exp": 1}, {"tid": "another"}]
+)
 def test_a_token_that_is_not_ours(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run], claims: dict[str, Any]
+    services: Services,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    claims: dict[str, Any],
 ):
     """A token with a wrong audience, nonce, tenant or expiry does not sign a person in."""
     run = begin()
     provider.claims.update(claims)
     browser.get(BACK, query_string=signed(services, browser, provider, run))
-    assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (Kind.PROBLEM, False)
+    assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (
+        Kind.PROBLEM,
+        False,
+    )
 
 
-CHANGING = Event(Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG))
+CHANGING = Event(
+    Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG)
+)
 APPROVED = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
 
 
-@pytest.mark.parametrize(("tenant", "counts"), [(TENANT, True), ("99999999-2222-3333-4444-555555555555", False)])
-@pytest.mark.parametrize("word", [(APPROVED,), (APPROVED, CHANGING), (APPROVED, CHANGING, Event(Kind.DETAILS, now()))])
+@pytest.mark.parametrize(
+    ("tenant", "counts"), [(TENANT, True), ("99999999-2222-3333-4444-555555555555", False)]
+)
+@pytest.mark.parametrize(
+    "word", [(APPROVED,), (APPROVED, CHANGING), (APPROVED, CHANGING, Event(Kind.DETAILS, now()))]
+)
 def test_a_run_stays_in_its_tenant(
     services: Services,
     browser: FlaskClient,
@@ -177,44 +248,71 @@ def test_a_run_stays_in_its_tenant(
     begin: Callable[..., Run],
     word: tuple[Event, ...],
     tenant: str,
-    counts: bool,  # noqa: FBT001  a column of the table
+    counts: bool,
 ):
     """After a plan was approved, an administrator of another tenant cannot continue the run."""
     admin = Event(Kind.SIGNED_IN, now(), account=Account(tenant, "oid-1", "admin@contoso.com"))
-    run = begin(admin, Event(Kind.PLANNED, now(), data={"plan": "p"}), *word, Event(Kind.SIGNED_OUT, now()))
+    run = begin(
+        admin, Event(Kind.PLANNED, now(), data={"plan": "p"}), *word, Event(Kind.SIGNED_OUT, now())
+    )
     browser.get(BACK, query_string=signed(services, browser, provider, run))
-    assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (Kind.SIGNED_IN if counts else Kind.PROBLEM, counts)
+    assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (
+        Kind.SIGNED_IN if counts else Kind.PROBLEM,
+        counts,
+    )
 
 
-def test_before_an_approval_any_tenant_may_be_tried(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_before_an_approval_any_tenant_may_be_tried(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
     """Before an approval, a person who picked the wrong account may pick one of another tenant."""
-    admin = Event(Kind.SIGNED_IN, now(), account=Account("99999999-2222-3333-4444-555555555555", "oid-9", "admin@fabrikam.com"))
-    run = begin(admin, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
+    admin = Event(
+        Kind.SIGNED_IN,
+        now(),
+        account=Account("99999999-2222-3333-4444-555555555555", "oid-9", "admin@fabrikam.com"),
+    )
+    run = begin(
+        admin, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now())
+    )
     browser.get(BACK, query_string=signed(services, browser, provider, run))
     assert last(services, run).kind is Kind.SIGNED_IN
 
 
-def test_of_two_who_sign_in_the_first_counts(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_of_two_who_sign_in_the_first_counts(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
     """A journey that comes back late replaces neither the account nor what is sealed."""
     run = begin()
     query = signed(services, browser, provider, run)
-    services.store.append(run.id, replace(SIGNED_IN, account=Account(TENANT, "oid-2", "first@contoso.com")))
+    services.store.append(
+        run.id, replace(SIGNED_IN, account=Account(TENANT, "oid-2", "first@contoso.com"))
+    )
     page = browser.get(BACK, query_string=query)
     account = services.store.load(run.id).account
-    assert (text("page.done_title") in page.text, account and account.upn) == (True, "first@contoso.com")
+    assert (text("page.done_title") in page.text, account and account.upn) == (
+        True,
+        "first@contoso.com",
+    )
     assert not services.vault.holds(f"session:{run.id}")
 
 
-def test_a_link_of_an_ended_run(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_a_link_of_an_ended_run(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
     """Neither the way there nor the way back."""
     run = begin()
     query = signed(services, browser, provider, run)
     services.store.end(run, Event(Kind.CANCELLED, now()))
-    assert (browser.get(path(services, run)).status_code, browser.get(BACK, query_string=query).status_code) == (410, 410)
+    assert (
+        browser.get(path(services, run)).status_code,
+        browser.get(BACK, query_string=query).status_code,
+    ) == (410, 410)
     assert services.store.load(run.id).account is None
 
 
-def test_a_link_whose_time_is_up(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
+def test_a_link_whose_time_is_up(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run]
+):
     """Is over."""
     address = path(services, begin())
     key = next(key for key in services.redis.scan_iter("ticket:*"))
@@ -223,7 +321,9 @@ def test_a_link_whose_time_is_up(services: Services, browser: FlaskClient, begin
     assert browser.get(address).status_code == 410
 
 
-def test_somebody_is_signed_in_already(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
+def test_somebody_is_signed_in_already(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run]
+):
     """If a person has signed in already, the page says so and has no button."""
     page = browser.get(path(services, begin(SIGNED_IN)))
     assert (page.status_code, text("page.done_title") in page.text, away(page)) == (200, True, "")
@@ -235,12 +335,16 @@ def test_an_unknown_link(browser: FlaskClient, address: str):
     assert browser.get(address).status_code == 404
 
 
-def test_a_link_of_another_kind(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
+def test_a_link_of_another_kind(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run]
+):
     """A sign-in link is no consent link."""
     assert browser.get(path(services, begin()).replace("/signin/", "/consent/")).status_code == 404
 
 
-def test_microsoft_away(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_microsoft_away(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
     """The page says so, and the link stays good."""
     provider.discovery = (400, {"Content-Type": "application/json"}, b'{"error": "invalid_tenant"}')
     assert browser.get(path(services, begin())).status_code == 502
@@ -252,17 +356,29 @@ def test_microsoft_away(services: Services, browser: FlaskClient, provider: Any,
         ({"admin_consent": "True", "tenant": TENANT}, Kind.ANSWERED, None),
         ({"admin_consent": "True", "tenant": TENANT.upper()}, Kind.ANSWERED, None),
         ({"admin_consent": "True", "tenant": "another"}, Kind.PROBLEM, "wrong_tenant"),
-        ({"admin_consent": "True", "error": "access_denied", "tenant": TENANT}, Kind.PROBLEM, "consent_declined"),
+        (
+            {"admin_consent": "True", "error": "access_denied", "tenant": TENANT},
+            Kind.PROBLEM,
+            "consent_declined",
+        ),
         ({}, Kind.PROBLEM, "consent_declined"),
     ],
 )
 def test_admin_consent(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run], query: dict[str, str], kind: Kind, cause: str | None
+    services: Services,
+    browser: FlaskClient,
+    begin: Callable[..., Run],
+    query: dict[str, str],
+    kind: Kind,
+    cause: str | None,
 ):
     """An admin consent redirect is only an answer; a refusal or another tenant is a problem."""
     run = begin(SIGNED_IN, APP)
     asked = depart(services, browser, run, "consent")
-    assert (asked["client_id"], asked["redirect_uri"]) == ("email-app", "https://bot.example.test/microsoft/callback")
+    assert (asked["client_id"], asked["redirect_uri"]) == (
+        "email-app",
+        "https://bot.example.test/microsoft/callback",
+    )
     browser.get(BACK, query_string=query | {"state": asked["state"]})
     event = last(services, run)
     assert (event.kind, event.data["question"], event.data.get("cause")) == (kind, "consent", cause)
@@ -275,4 +391,8 @@ def test_a_state_is_sealed_and_ends(services: Services, redis: Any):
     assert b"verifier-1" not in redis.get("sealed:flow:state-1")
     flow = oauth_state.pop(services, "state-1")
     assert flow is not None
-    assert (flow.msal, "verifier-1" in repr(flow), oauth_state.pop(services, "state-1")) == ({"code_verifier": "verifier-1"}, False, None)
+    assert (flow.msal, "verifier-1" in repr(flow), oauth_state.pop(services, "state-1")) == (
+        {"code_verifier": "verifier-1"},
+        False,
+        None,
+    )

@@ -57,10 +57,14 @@ def sign(body: bytes, secret: str = NEW) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
 
 
-def post(app: Flask, body: bytes, signature: str | None = None, content_type: str = "application/json") -> TestResponse:
+def post(
+    app: Flask, body: bytes, signature: str | None = None, content_type: str = "application/json"
+) -> TestResponse:
     """The answer to one delivery."""
     headers = {} if signature is None else {"X-Spark-Signature": signature}
-    return app.test_client().post("/webhooks/webex", data=body, headers=headers, content_type=content_type)
+    return app.test_client().post(
+        "/webhooks/webex", data=body, headers=headers, content_type=content_type
+    )
 
 
 def deliver(app: Flask, event: dict[str, Any]) -> int:
@@ -71,8 +75,14 @@ def deliver(app: Flask, event: dict[str, Any]) -> int:
 
 def queued(redis: Redis) -> list[tuple[str | None, dict[str, Any]]]:
     """The events for which a doorbell was rung: the function that is called, and what is kept of the event."""
-    jobs = [(job.func_name, redis.get(keys.event(job.args[0]))) for job in make_queue(redis).get_jobs()]
-    return [(function, asdict(codec.load(kept, PendingEvent).event)) for function, kept in jobs if isinstance(kept, bytes)]
+    jobs = [
+        (job.func_name, redis.get(keys.event(job.args[0]))) for job in make_queue(redis).get_jobs()
+    ]
+    return [
+        (function, asdict(codec.load(kept, PendingEvent).event))
+        for function, kept in jobs
+        if isinstance(kept, bytes)
+    ]
 
 
 def test_an_event_becomes_one_job_with_ids_only(app: Flask, redis: Redis):
@@ -83,23 +93,41 @@ def test_an_event_becomes_one_job_with_ids_only(app: Flask, redis: Redis):
     assert queued(redis) == [
         (
             "bot.events.handler.receive",
-            {"resource": "messages", "id": "event-1", "actor": "a-person", "room": "room-1", "created": "2026-11-25T08:00:00.000Z"},
+            {
+                "resource": "messages",
+                "id": "event-1",
+                "actor": "a-person",
+                "room": "room-1",
+                "created": "2026-11-25T08:00:00.000Z",
+            },
         )
     ]
-    assert [key for key in redis.scan_iter() if b"ann@example.test" in (redis.dump(key) or b"")] == []
+    assert [
+        key for key in redis.scan_iter() if b"ann@example.test" in (redis.dump(key) or b"")
+    ] == []
 
 
-def test_nobody_but_redis_is_asked_for_the_answer(settings: BotSettings, redis: Redis, monkeypatch: pytest.MonkeyPatch):
+def test_nobody_but_redis_is_asked_for_the_answer(
+    settings: BotSettings, redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
     """The web process connects only to Redis when it answers a webhook.
 
     It has just started and gets one event of each kind, good or bad.
     """
     places: set[object] = set()
     connect = socket.socket.connect
-    monkeypatch.setattr(socket.socket, "connect", lambda self, place: (places.add(place), connect(self, place))[1])
+    monkeypatch.setattr(
+        socket.socket, "connect", lambda self, place: (places.add(place), connect(self, place))[1]
+    )
     app = create_app(settings, connect_for_web(settings.redis_url))
-    taken = [deliver(app, envelope(resource)) for resource in ("messages", "attachmentActions", "memberships", "rooms")]
-    refused = [post(app, b"{}", signature).status_code for signature in ("", sign(b"{}", "a-secret-of-somebody-else"))]
+    taken = [
+        deliver(app, envelope(resource))
+        for resource in ("messages", "attachmentActions", "memberships", "rooms")
+    ]
+    refused = [
+        post(app, b"{}", signature).status_code
+        for signature in ("", sign(b"{}", "a-secret-of-somebody-else"))
+    ]
     assert (taken, refused, len(queued(redis))) == ([200] * 4, [401] * 2, 3)
     assert places == {("127.0.0.1", urlsplit(settings.redis_url).port)}
 
@@ -114,7 +142,10 @@ def test_the_three_resources_are_taken(app: Flask, redis: Redis, resource: str):
 def test_both_secrets_are_taken_while_rotating(app: Flask, redis: Redis):
     """Webhooks that still have the old secret work until the next start has given them the new one."""
     first, second = (json.dumps(envelope(id=name)).encode() for name in ("a", "b"))
-    assert [post(app, first, sign(first, NEW)).status_code, post(app, second, sign(second, OLD)).status_code] == [200, 200]
+    assert [
+        post(app, first, sign(first, NEW)).status_code,
+        post(app, second, sign(second, OLD)).status_code,
+    ] == [200, 200]
     assert len(queued(redis)) == 2
 
 
@@ -148,7 +179,10 @@ def test_one_flipped_byte_breaks_the_signature(app: Flask, redis: Redis):
     """The signature is over the raw bytes: each single changed byte of a body is noticed."""
     body = json.dumps(envelope()).encode()
     signature = sign(body)
-    flipped = (body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :] for place in range(0, len(body), 7))
+    flipped = (
+        body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
+        for place in range(0, len(body), 7)
+    )
     assert {post(app, other, signature).status_code for other in flipped} == {401}
     assert queued(redis) == []
 
@@ -193,7 +227,11 @@ def test_an_event_is_remembered_after_it_was_handled(app: Flask, redis: Redis):
     EventQueue(redis).process(key, lambda _: None)
     make_queue(redis).empty()
     assert (deliver(app, envelope()), queued(redis)) == (200, [])
-    assert (redis.get(keys.event(key)), redis.ttl(keys.event(key)) > 3000, redis.zcard(keys.events_due())) == (b"", True, 0)
+    assert (
+        redis.get(keys.event(key)),
+        redis.ttl(keys.event(key)) > 3000,
+        redis.zcard(keys.events_due()),
+    ) == (b"", True, 0)
 
 
 def test_an_event_is_due_where_the_doorbell_was_not_heard(app: Flask, redis: Redis):
@@ -245,14 +283,23 @@ def test_the_bots_own_membership_is_taken(app: Flask, redis: Redis):
 
 def test_unknown_keys_and_missing_ones_are_fine(app: Flask, redis: Redis):
     """An event with the bare minimum is enough, and the actor may come from the envelope."""
-    event = {"resource": "messages", "event": "created", "actorId": "someone", "new": [1], "data": {"id": "m", "more": {}}}
+    event = {
+        "resource": "messages",
+        "event": "created",
+        "actorId": "someone",
+        "new": [1],
+        "data": {"id": "m", "more": {}},
+    }
     assert deliver(app, event) == 200
     assert [arguments for _, arguments in queued(redis)] == [
         {"resource": "messages", "id": "m", "actor": "someone", "room": "", "created": ""}
     ]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"resource": "messages", "event": "created"}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"resource": "messages", "event": "created"}'],
+)
 def test_a_signed_body_that_makes_no_sense_gets_400(app: Flask, redis: Redis, body: bytes):
     """A signed body that is not JSON, not an object or without an event gets 400 and no job."""
     answer = post(app, body, sign(body))
@@ -286,17 +333,26 @@ def test_other_methods_get_405(app: Flask, method: str):
     assert (answer.status_code, "POST" in answer.headers["Allow"]) == (405, True)
 
 
-def test_without_redis_the_answer_is_503_within_a_second(settings: BotSettings, free_port: int, monkeypatch: pytest.MonkeyPatch):
+def test_without_redis_the_answer_is_503_within_a_second(
+    settings: BotSettings, free_port: int, monkeypatch: pytest.MonkeyPatch
+):
     """An event is never acknowledged that was not enqueued, and Webex does not wait: two tries, and no pause between them."""
     slept: list[float] = []
     monkeypatch.setattr("redis.retry.sleep", slept.append)
     app = create_app(settings, connect_for_web(f"redis://127.0.0.1:{free_port}/0"))
     body = json.dumps(envelope()).encode()
     answer = post(app, body, sign(body))
-    assert (answer.status_code, answer.data, any(slept), 2 * WEB_TIMEOUT_S < 1) == (503, b"", False, True)
+    assert (answer.status_code, answer.data, any(slept), 2 * WEB_TIMEOUT_S < 1) == (
+        503,
+        b"",
+        False,
+        True,
+    )
 
 
-def test_a_connection_that_went_stale_is_mended(settings: BotSettings, redis: Redis, redis_url: str):
+def test_a_connection_that_went_stale_is_mended(
+    settings: BotSettings, redis: Redis, redis_url: str
+):
     """After a restart of Redis the first event is not lost: the dead connection is replaced at once."""
     app = create_app(settings, connect_for_web(redis_url))
     deliver(app, envelope(id="before"))

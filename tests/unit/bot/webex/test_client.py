@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from bot.webex.client import CardAction, File, FileTooLargeError, Membership, Message, Webex, WebexBadRequestError, WebexPerson, Webhook
+from bot.webex.client import (
+    CardAction,
+    File,
+    FileTooLargeError,
+    Membership,
+    Message,
+    Webex,
+    WebexBadRequestError,
+    WebexPerson,
+    Webhook,
+)
 
 MEMBER = {
     "id": "member-1",
@@ -21,10 +31,19 @@ CARD = {"type": "AdaptiveCard", "version": "1.3", "body": []}
 
 def test_who_the_bot_is(webex: Webex, webex_script: Any, reply: Any):
     """me() and person() give the same fields, with the first address in lower case."""
-    person = {"id": "bot-id", "emails": ["Email@Webex.bot"], "orgId": "org-1", "type": "bot", "displayName": "Email", "new": 1}
+    person = {
+        "id": "bot-id",
+        "emails": ["Email@Webex.bot"],
+        "orgId": "org-1",
+        "type": "bot",
+        "displayName": "Email",
+        "new": 1,
+    }
     webex_script.on("GET", "/people/me", reply(200, person))
     webex_script.on("GET", "/people/bot-id", reply(200, person))
-    assert {webex.me(), webex.person("bot-id")} == {WebexPerson("bot-id", "email@webex.bot", "org-1", "bot", "Email")}
+    assert {webex.me(), webex.person("bot-id")} == {
+        WebexPerson("bot-id", "email@webex.bot", "org-1", "bot", "Email")
+    }
 
 
 def test_a_message_is_read(webex: Webex, webex_script: Any, reply: Any):
@@ -69,7 +88,9 @@ def test_a_message_is_read(webex: Webex, webex_script: Any, reply: Any):
 
 def test_a_message_without_text_is_read(webex: Webex, webex_script: Any, reply: Any):
     """A card or a file alone has no text, and a missing field is empty instead of an error."""
-    webex_script.on("GET", "/messages/m-2", reply(200, {"id": "m-2", "roomType": "direct", "text": None}))
+    webex_script.on(
+        "GET", "/messages/m-2", reply(200, {"id": "m-2", "roomType": "direct", "text": None})
+    )
     message = webex.message("m-2")
     assert (message.text, message.files, message.thread, message.is_direct) == ("", (), "m-2", True)
 
@@ -77,7 +98,15 @@ def test_a_message_without_text_is_read(webex: Webex, webex_script: Any, reply: 
 def test_the_inputs_of_a_card_answer_become_text(webex: Webex, webex_script: Any, reply: Any):
     """Whatever JSON somebody sends as an input arrives as text (facts/webex.md 3)."""
     inputs = {"a": "x", "b": 12, "c": True, "d": None, "e": ["1"], "f": {"g": 1.5}}
-    answer = {"id": "a-1", "type": "submit", "messageId": "m-1", "personId": "ann", "roomId": "room-1", "inputs": inputs, "created": "then"}
+    answer = {
+        "id": "a-1",
+        "type": "submit",
+        "messageId": "m-1",
+        "personId": "ann",
+        "roomId": "room-1",
+        "inputs": inputs,
+        "created": "then",
+    }
     webex_script.on("GET", "/attachment/actions/a-1", reply(200, answer))
     expected = {"a": "x", "b": "12", "c": "true", "d": "", "e": '["1"]', "f": '{"g": 1.5}'}
     assert webex.action("a-1") == CardAction("a-1", "m-1", "ann", expected, "then")
@@ -85,7 +114,11 @@ def test_the_inputs_of_a_card_answer_become_text(webex: Webex, webex_script: Any
 
 def test_card_answers_keep_their_inputs_out_of_logs(webex: Webex, webex_script: Any, reply: Any):
     """The inputs of a card answer are not shown in its repr."""
-    webex_script.on("GET", "/attachment/actions/a-1", reply(200, {"id": "a-1", "inputs": {"note": "private words"}}))
+    webex_script.on(
+        "GET",
+        "/attachment/actions/a-1",
+        reply(200, {"id": "a-1", "inputs": {"note": "private words"}}),
+    )
     assert "private words" not in repr(webex.action("a-1"))
 
 
@@ -93,13 +126,17 @@ def test_members_of_all_pages(webex: Webex, webex_script: Any, reply: Any):
     """The list of members continues as long as Webex names a next page."""
     link = {"Link": f'<{webex_script.url}memberships/more?cursor=2>; rel="next"'}
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}, link))
-    webex_script.on("GET", "/memberships/more", reply(200, {"items": [MEMBER | {"personId": "bob"}]}))
+    webex_script.on(
+        "GET", "/memberships/more", reply(200, {"items": [MEMBER | {"personId": "bob"}]})
+    )
     assert [member.person_id for member in webex.members("room-1")] == ["ann", "bob"]
 
 
 def test_one_membership(webex: Webex, webex_script: Any, reply: Any):
     """Asked for with the space and the person, and None where somebody has left."""
-    webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}), reply(200, {"items": []}))
+    webex_script.on(
+        "GET", "/memberships", reply(200, {"items": [MEMBER]}), reply(200, {"items": []})
+    )
     assert [webex.membership("room-1", "ann"), webex.membership("room-1", "ann")] == [ANN, None]
     assert webex_script.asked[0][1] == "/memberships?roomId=room-1&personId=ann"
 
@@ -126,13 +163,19 @@ def test_a_person_is_written_to(webex: Webex, webex_script: Any, reply: Any):
 
 def test_what_was_posted_says_where(webex: Webex, webex_script: Any, reply: Any):
     """The room of a 1:1 message is known by nothing else."""
-    webex_script.on("POST", "/messages", reply(200, {"id": "m-9", "roomId": "direct-1", "roomType": "direct"}))
+    webex_script.on(
+        "POST", "/messages", reply(200, {"id": "m-9", "roomId": "direct-1", "roomType": "direct"})
+    )
     posted = webex.send(to_email="ann@example.test", text="Hello")
     assert (posted.id, posted.room_id, posted.is_direct) == ("m-9", "direct-1", True)
 
 
-@pytest.mark.parametrize(("body", "kind"), [({"type": "group"}, "group"), ({"type": "direct"}, "direct"), ({}, "")])
-def test_the_kind_of_a_room(webex: Webex, webex_script: Any, reply: Any, body: dict[str, str], kind: str):
+@pytest.mark.parametrize(
+    ("body", "kind"), [({"type": "group"}, "group"), ({"type": "direct"}, "direct"), ({}, "")]
+)
+def test_the_kind_of_a_room(
+    webex: Webex, webex_script: Any, reply: Any, body: dict[str, str], kind: str
+):
     """The type of a room is what Webex gives, or empty if it gives none."""
     webex_script.on("GET", "/rooms/room-1", reply(200, {"id": "room-1"} | body))
     assert webex.room_type("room-1") == kind
@@ -155,10 +198,16 @@ def test_a_card_is_edited_in_place(webex: Webex, webex_script: Any, reply: Any):
 
 def test_an_edit_that_webex_refuses_is_told_apart(webex: Webex, webex_script: Any, reply: Any):
     """A 400 has a class of its own, is not tried again, and carries what Webex support asks for."""
-    webex_script.on("PUT", "/messages/m-1", reply(400, {"message": "Unable to edit", "trackingId": "ROUTER_1"}))
+    webex_script.on(
+        "PUT", "/messages/m-1", reply(400, {"message": "Unable to edit", "trackingId": "ROUTER_1"})
+    )
     with pytest.raises(WebexBadRequestError) as caught:
         webex.edit("m-1", "room-1", "3 of 7", CARD)
-    assert (caught.value.status, caught.value.tracking_id, len(webex_script.asked)) == (400, "ROUTER_1", 1)
+    assert (caught.value.status, caught.value.tracking_id, len(webex_script.asked)) == (
+        400,
+        "ROUTER_1",
+        1,
+    )
     assert str(caught.value) == "Webex answered 400: Unable to edit (tracking id ROUTER_1)"
 
 
@@ -186,20 +235,40 @@ def test_webhooks_are_listed_made_and_changed(webex: Webex, webex_script: Any, r
     webex_script.on("PUT", "/webhooks/w-1", reply(200, hook))
     read = Webhook("w-1", "n", "https://t", "messages", "created", "", "inactive")
     assert webex.webhooks() == (read,)
-    assert webex.create_webhook(name="n", target_url="https://t", resource="messages", event="created", secret="a-secret") == read
+    assert (
+        webex.create_webhook(
+            name="n",
+            target_url="https://t",
+            resource="messages",
+            event="created",
+            secret="a-secret",
+        )
+        == read
+    )
     webex.update_webhook("w-1", name="n", target_url="https://u", secret="a-secret")
     assert [body for _, _, body in webex_script.asked] == [
         None,
-        {"name": "n", "targetUrl": "https://t", "resource": "messages", "event": "created", "secret": "a-secret"},
+        {
+            "name": "n",
+            "targetUrl": "https://t",
+            "resource": "messages",
+            "event": "created",
+            "secret": "a-secret",
+        },
         {"name": "n", "targetUrl": "https://u", "secret": "a-secret", "status": "active"},
     ]
 
 
 def test_a_file_is_downloaded(webex: Webex, webex_script: Any, reply: Any):
     """With its name and type."""
-    headers = {"Content-Type": "text/plain", "Content-Disposition": 'attachment; filename="headers.txt"'}
+    headers = {
+        "Content-Type": "text/plain",
+        "Content-Disposition": 'attachment; filename="headers.txt"',
+    }
     webex_script.on("GET", "/contents/1", reply(200, b"Received: from", headers))
-    assert webex.download(webex_script.url + "contents/1") == File("headers.txt", "text/plain", b"Received: from")
+    assert webex.download(webex_script.url + "contents/1") == File(
+        "headers.txt", "text/plain", b"Received: from"
+    )
 
 
 def test_a_large_file_is_not_held(webex: Webex, webex_script: Any, reply: Any):
@@ -209,8 +278,17 @@ def test_a_large_file_is_not_held(webex: Webex, webex_script: Any, reply: Any):
         webex.download(webex_script.url + "contents/1", largest=4)
 
 
-@pytest.mark.parametrize("elsewhere", ["http://localhost:{port}/v1/contents/1", "http://[::1]:{port}/v1/contents/1", "/v1/contents/1"])
-def test_a_file_at_another_name_of_this_machine(webex: Webex, webex_script: Any, reply: Any, elsewhere: str):
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "http://localhost:{port}/v1/contents/1",
+        "http://[::1]:{port}/v1/contents/1",
+        "/v1/contents/1",
+    ],
+)
+def test_a_file_at_another_name_of_this_machine(
+    webex: Webex, webex_script: Any, reply: Any, elsewhere: str
+):
     """A file of a Webex on this machine is requested at the configured address.
 
     Webex may use another name for the same machine.
@@ -220,7 +298,10 @@ def test_a_file_at_another_name_of_this_machine(webex: Webex, webex_script: Any,
     assert webex.download(elsewhere.format(port=port)).content == b"Received: from"
 
 
-@pytest.mark.parametrize("elsewhere", ["http://localhost:1/v1/contents/1", "http://localhost:{port}/v2/x", "http://[/v1/", "x:y"])
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["http://localhost:1/v1/contents/1", "http://localhost:{port}/v2/x", "http://[/v1/", "x:y"],
+)
 def test_another_port_or_path_is_another_place(webex: Webex, webex_script: Any, elsewhere: str):
     """A file at another port or path is refused, and nothing is sent."""
     port = webex_script.url.split(":")[2].partition("/")[0]
@@ -245,13 +326,20 @@ def test_an_id_stays_one_part_of_the_path(webex: Webex, webex_script: Any):
 @pytest.mark.parametrize("refusal", [400, 404])
 def test_a_thread_that_is_gone_is_left(webex: Webex, webex_script: Any, reply: Any, refusal: int):
     """If Webex refuses the parent message, the message is posted in the space without a thread."""
-    webex_script.on("POST", "/messages", reply(refusal, {"message": "parentId"}), reply(200, {"id": "posted"}))
+    webex_script.on(
+        "POST", "/messages", reply(refusal, {"message": "parentId"}), reply(200, {"id": "posted"})
+    )
     assert webex.send(room_id="room-1", text="hello", parent_id="gone").id == "posted"
     bodies = [body for _, _, body in webex_script.asked]
-    assert bodies == [{"roomId": "room-1", "text": "hello", "parentId": "gone"}, {"roomId": "room-1", "text": "hello"}]
+    assert bodies == [
+        {"roomId": "room-1", "text": "hello", "parentId": "gone"},
+        {"roomId": "room-1", "text": "hello"},
+    ]
 
 
-def test_a_refused_message_without_a_thread_is_not_posted_again(webex: Webex, webex_script: Any, reply: Any):
+def test_a_refused_message_without_a_thread_is_not_posted_again(
+    webex: Webex, webex_script: Any, reply: Any
+):
     """A refused message without a thread is not posted again, because it has no parent to leave out."""
     webex_script.on("POST", "/messages", reply(400, {"message": "no such room"}))
     with pytest.raises(WebexBadRequestError):

@@ -21,7 +21,10 @@ WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ME), ME)
 ONCE = RetryPolicy(longest_wait_s=0.0, total_s=0.1)
 # What comes at once, and what drips after it.
 DRIPS = {
-    "an error": (LENGTH.replace(b"200 OK", b"404 Not Found\r\nContent-Type: application/json"), b" " * 4000),
+    "an error": (
+        LENGTH.replace(b"200 OK", b"404 Not Found\r\nContent-Type: application/json"),
+        b" " * 4000,
+    ),
     "a body": (LENGTH, b" " * 4000),
     "a body that looks whole": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + ME, b" " * 4000),
 }
@@ -73,7 +76,10 @@ class Dripping:
 
 @pytest.fixture(params=["http", "https"])
 def dripping(
-    request: pytest.FixtureRequest, certificate: Any, monkeypatch: pytest.MonkeyPatch, real_pauses: None
+    request: pytest.FixtureRequest,
+    certificate: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    real_pauses: None,
 ) -> Iterator[tuple[Dripping, Webex, str]]:
     """It listens, in plain and over TLS; a call has a second."""
     monkeypatch.setattr(deadline, "TOTAL_S", 1.0)
@@ -81,7 +87,11 @@ def dripping(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.cert))
     context = certificate.server_context()
-    server = Dripping((lambda came: context.wrap_socket(came, server_side=True)) if request.param == "https" else lambda came: came)
+    server = Dripping(
+        (lambda came: context.wrap_socket(came, server_side=True))
+        if request.param == "https"
+        else lambda came: came
+    )
     url = f"{request.param}://127.0.0.1:{server.port}/v1/"
     webex = Webex("a-made-up-token", url, ONCE)
     yield server, webex, url
@@ -92,7 +102,9 @@ def dripping(
 @pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("drip", DRIPS)
-def test_an_answer_that_drips_ends_in_time(dripping: tuple[Dripping, Webex, str], drip: str, call: str):
+def test_an_answer_that_drips_ends_in_time(
+    dripping: tuple[Dripping, Webex, str], drip: str, call: str
+):
     """A response that arrives in small pieces times out, like a missing response.
 
     A posted message may exist then. A response that is cut off is never taken as whole.
@@ -105,7 +117,9 @@ def test_an_answer_that_drips_ends_in_time(dripping: tuple[Dripping, Webex, str]
 
 
 @pytest.mark.slow
-def test_a_call_that_is_over_is_not_cut(dripping: tuple[Dripping, Webex, str], monkeypatch: pytest.MonkeyPatch):
+def test_a_call_that_is_over_is_not_cut(
+    dripping: tuple[Dripping, Webex, str], monkeypatch: pytest.MonkeyPatch
+):
     """Its connection serves the next one, however much later."""
     monkeypatch.setattr(deadline, "TOTAL_S", 2.0)
     server, webex, _ = dripping

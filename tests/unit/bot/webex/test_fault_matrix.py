@@ -36,11 +36,23 @@ CALLS: dict[str, tuple[str, str, Callable[[Webex, str], Any]]] = {
     "room_type": ("GET", "/rooms/r1", lambda webex, _: webex.room_type("r1")),
     "room_title": ("GET", "/rooms/r1", lambda webex, _: webex.room_title("r1")),
     "post": ("POST", "/messages", lambda webex, _: webex.post(Post({"roomId": "r1", "text": "t"}))),
-    "send": ("POST", "/messages", lambda webex, _: webex.send(room_id="r1", text="t", card=CARD, parent_id="m1")),
-    "send_file": ("POST", "/messages", lambda webex, _: webex.send_file(room_id="r1", text="t", parent_id="m1", **FILE)),
+    "send": (
+        "POST",
+        "/messages",
+        lambda webex, _: webex.send(room_id="r1", text="t", card=CARD, parent_id="m1"),
+    ),
+    "send_file": (
+        "POST",
+        "/messages",
+        lambda webex, _: webex.send_file(room_id="r1", text="t", parent_id="m1", **FILE),
+    ),
     "edit": ("PUT", "/messages/m1", lambda webex, _: webex.edit("m1", "r1", "t", CARD)),
     "webhooks": ("GET", "/webhooks", lambda webex, _: webex.webhooks()),
-    "create_webhook": ("POST", "/webhooks", lambda webex, _: webex.create_webhook(resource="messages", event="created", **HOOK)),
+    "create_webhook": (
+        "POST",
+        "/webhooks",
+        lambda webex, _: webex.create_webhook(resource="messages", event="created", **HOOK),
+    ),
     "update_webhook": ("PUT", "/webhooks/w1", lambda webex, _: webex.update_webhook("w1", **HOOK)),
     "delete_webhook": ("DELETE", "/webhooks/w1", lambda webex, _: webex.delete_webhook("w1")),
     "download": ("GET", "/contents/c1", lambda webex, url: webex.download(f"{url}contents/c1")),
@@ -55,7 +67,11 @@ FAULTS: dict[str, tuple[tuple[int, bytes, dict[str, str]], type[WebexError], int
     "429 with a huge one": ((429, b"{}", {"Retry-After": "99999999"}), WebexRateLimitError, 1),
     "429 with infinity": ((429, b"{}", {"Retry-After": "inf"}), WebexRateLimitError, 2),
     "429 with a date": ((429, b"{}", {"Retry-After": DATE}), WebexRateLimitError, 2),
-    "429 with words": ((429, b"<html>", {"Retry-After": "rand(30),add(30)", **WEB}), WebexRateLimitError, 2),
+    "429 with words": (
+        (429, b"<html>", {"Retry-After": "rand(30),add(30)", **WEB}),
+        WebexRateLimitError,
+        2,
+    ),
     "500": ((500, b'{"message": "x"}', {}), WebexError, 1),
     "503": ((503, b"<html>", WEB), WebexError, 2),
     "504": ((504, b"\0" * 512, WEB), WebexError, 1),
@@ -79,7 +95,11 @@ SAY_NOTHING = {"delete", "delete_webhook", "download", "edit", "update_webhook"}
 
 def test_every_call_is_in_the_matrix():
     """A new call of the client is a new line here."""
-    public = {name for name, _ in inspect.getmembers(Webex, inspect.isfunction) if not name.startswith("_")}
+    public = {
+        name
+        for name, _ in inspect.getmembers(Webex, inspect.isfunction)
+        if not name.startswith("_")
+    }
     assert public == set(CALLS)
 
 
@@ -105,13 +125,17 @@ def test_trouble_that_stays(webex: Webex, webex_script: Any, reply: Any, call: s
         raised, found = _outcome(lambda: ask(webex, webex_script.url))
         assert raised is not None or (status == 200 and call in SAY_NOTHING), (fault, found)
         assert raised is None or isinstance(raised, error), fault
-        assert raised is None or raised.retry_after is None or 0 <= raised.retry_after <= 99_999_999, fault
+        assert (
+            raised is None or raised.retry_after is None or 0 <= raised.retry_after <= 99_999_999
+        ), fault
         assert not isinstance(found, File) or found.content == body, fault
         assert 1 <= len(webex_script.asked) <= MOST_GETS, fault
         assert method != "POST" or len(webex_script.asked) == sent, fault
 
 
-@pytest.mark.parametrize("call", [name for name, (method, _, _) in CALLS.items() if method == "DELETE"])
+@pytest.mark.parametrize(
+    "call", [name for name, (method, _, _) in CALLS.items() if method == "DELETE"]
+)
 def test_what_is_gone_is_deleted(webex: Webex, webex_script: Any, reply: Any, call: str):
     """Asked for once."""
     method, path, ask = CALLS[call]
@@ -121,8 +145,12 @@ def test_what_is_gone_is_deleted(webex: Webex, webex_script: Any, reply: Any, ca
 
 
 @pytest.mark.usefixtures("hasty_retries")
-@pytest.mark.parametrize("call", [name for name, (method, _, _) in CALLS.items() if method != "DELETE"])
-def test_not_found_is_said_of_everything_else(webex: Webex, webex_script: Any, reply: Any, call: str):
+@pytest.mark.parametrize(
+    "call", [name for name, (method, _, _) in CALLS.items() if method != "DELETE"]
+)
+def test_not_found_is_said_of_everything_else(
+    webex: Webex, webex_script: Any, reply: Any, call: str
+):
     """A 404 of any other call raises an error of its own, so callers can tell it from a fault."""
     method, path, ask = CALLS[call]
     webex_script.on(method, path, reply(404, {"message": "no"}))

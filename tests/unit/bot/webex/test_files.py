@@ -41,7 +41,14 @@ def send(form: Form, **more: str) -> str:
     """Post the archive."""
     return (
         Webex("a-made-up-token", form.url)
-        .send_file(room_id="room-1", text="For Cisco TAC", name="tac.zip", content_type="application/zip", content=ZIP, **more)
+        .send_file(
+            room_id="room-1",
+            text="For Cisco TAC",
+            name="tac.zip",
+            content_type="application/zip",
+            content=ZIP,
+            **more,
+        )
         .id
     )
 
@@ -52,7 +59,9 @@ def parts(mails: list[Mail]) -> dict[str, Any]:
     for mail in mails:
         content = mail.get_payload(decode=True)
         file = mail.get_filename()
-        found[str(mail.get_param("name", header="content-disposition"))] = (file, mail.get_content_type(), content) if file else content
+        found[str(mail.get_param("name", header="content-disposition"))] = (
+            (file, mail.get_content_type(), content) if file else content
+        )
     return found
 
 
@@ -89,7 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         form: Form = self.server.form  # type: ignore[attr-defined]  # set by the fixture
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        mail = BytesParser().parsebytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body)
+        mail = BytesParser().parsebytes(
+            f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body
+        )
         form.came.append((self.path, self.headers["Authorization"], mail.get_payload()))  # type: ignore[arg-type]  # a form has parts
         self.send_response(form.statuses.pop(0) if len(form.statuses) > 1 else form.statuses[0])
         self.send_header("Content-Type", "application/json")

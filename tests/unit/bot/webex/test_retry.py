@@ -19,21 +19,38 @@ from bot.webex.client import (
 ME = {"id": "bot-id"}
 
 
-def test_retry_after_is_waited_for(webex: Webex, webex_script: Any, reply: Any, pauses: list[float]):
+def test_retry_after_is_waited_for(
+    webex: Webex, webex_script: Any, reply: Any, pauses: list[float]
+):
     """A 429 is asked again after the seconds that Webex names, not before."""
-    webex_script.on("GET", "/people/me", reply(429, {"message": "slow down"}, {"Retry-After": "1"}), reply(200, ME))
+    webex_script.on(
+        "GET",
+        "/people/me",
+        reply(429, {"message": "slow down"}, {"Retry-After": "1"}),
+        reply(200, ME),
+    )
     assert (webex.me().id, pauses) == ("bot-id", [1.0])
 
 
 def test_a_long_retry_after_goes_to_the_caller(webex: Webex, webex_script: Any, reply: Any):
     """A long Retry-After is not slept: the error carries it for the caller (facts/webex.md 4)."""
-    webex_script.on("GET", "/people/me", reply(429, b"<html>", {"Retry-After": "3600", "Content-Type": "text/html"}))
+    webex_script.on(
+        "GET",
+        "/people/me",
+        reply(429, b"<html>", {"Retry-After": "3600", "Content-Type": "text/html"}),
+    )
     with pytest.raises(WebexRateLimitError) as caught:
         webex.me()
-    assert (caught.value.status, caught.value.retry_after, len(webex_script.asked)) == (429, 3600.0, 1)
+    assert (caught.value.status, caught.value.retry_after, len(webex_script.asked)) == (
+        429,
+        3600.0,
+        1,
+    )
 
 
-def test_a_malformed_retry_after_is_a_rate_limit(webex: Webex, webex_script: Any, reply: Any, hasty_retries: None):
+def test_a_malformed_retry_after_is_a_rate_limit(
+    webex: Webex, webex_script: Any, reply: Any, hasty_retries: None
+):
     """The header that broke SDK 1.6.1 in production is waited out with 15 seconds (facts/webex.md 4)."""
     webex_script.on("GET", "/people/me", reply(429, {}, {"Retry-After": "rand(30),add(30)"}))
     with pytest.raises(WebexRateLimitError) as caught:
@@ -41,7 +58,9 @@ def test_a_malformed_retry_after_is_a_rate_limit(webex: Webex, webex_script: Any
     assert (caught.value.status, caught.value.retry_after) == (429, 15.0)
 
 
-def test_who_comes_back_by_itself_does_not_wait(hurried: Webex, webex_script: Any, reply: Any, pauses: list[float]):
+def test_who_comes_back_by_itself_does_not_wait(
+    hurried: Webex, webex_script: Any, reply: Any, pauses: list[float]
+):
     """A hurried client gives a Retry-After of more than 3 seconds to the caller at once.
 
     Other clients would sleep.
@@ -82,17 +101,30 @@ def test_retries_end(webex: Webex, webex_script: Any, reply: Any):
     assert (caught.value.status, caught.value.tracking_id, len(webex_script.asked)) == (502, "T", 4)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(400, WebexAnswerError), (401, WebexUnauthorizedError), (403, WebexAnswerError)])
-def test_a_lasting_error_is_not_tried_again(webex: Webex, webex_script: Any, reply: Any, status: int, kind: type[WebexError]):
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, WebexAnswerError), (401, WebexUnauthorizedError), (403, WebexAnswerError)],
+)
+def test_a_lasting_error_is_not_tried_again(
+    webex: Webex, webex_script: Any, reply: Any, status: int, kind: type[WebexError]
+):
     """A lasting error is not retried, and its tracking id comes from the header if the body has none."""
-    webex_script.on("GET", "/people/me", reply(status, {"message": "no"}, {"trackingId": "FROM_HEADER"}))
+    webex_script.on(
+        "GET", "/people/me", reply(status, {"message": "no"}, {"trackingId": "FROM_HEADER"})
+    )
     with pytest.raises(kind) as caught:
         webex.me()
-    assert (caught.value.status, caught.value.tracking_id, len(webex_script.asked)) == (status, "FROM_HEADER", 1)
+    assert (caught.value.status, caught.value.tracking_id, len(webex_script.asked)) == (
+        status,
+        "FROM_HEADER",
+        1,
+    )
 
 
 @pytest.mark.parametrize("status", [300, 302, 307, 423, 429, 503])
-def test_a_post_that_was_not_accepted_is_sent_again(webex: Webex, webex_script: Any, reply: Any, status: int):
+def test_a_post_that_was_not_accepted_is_sent_again(
+    webex: Webex, webex_script: Any, reply: Any, status: int
+):
     """423, 429, 503 and a way elsewhere prove that nothing was posted."""
     headers = {"Retry-After": "0", "Location": "http://127.0.0.2:9/login"}
     webex_script.on("POST", "/messages", reply(status, {}, headers), reply(200, {"id": "m-1"}))
@@ -100,7 +132,9 @@ def test_a_post_that_was_not_accepted_is_sent_again(webex: Webex, webex_script: 
 
 
 @pytest.mark.parametrize("status", [0, 500, 502, 504])
-def test_a_post_that_may_have_been_accepted_is_not_sent_again(webex: Webex, webex_script: Any, reply: Any, status: int):
+def test_a_post_that_may_have_been_accepted_is_not_sent_again(
+    webex: Webex, webex_script: Any, reply: Any, status: int
+):
     """A dropped connection or a gateway's error may hide a posted message: twice would be worse."""
     webex_script.on("POST", "/messages", reply(status, {}), reply(200, {"id": "m-1"}))
     with pytest.raises(WebexError) as caught:
@@ -111,14 +145,24 @@ def test_a_post_that_may_have_been_accepted_is_not_sent_again(webex: Webex, webe
 def test_a_post_that_never_left_is_known_as_such(free_port: int, hasty_retries: None):
     """Without a connection nothing was posted, and the error says so."""
     with pytest.raises(WebexUnreachableError) as caught:
-        Webex("a-made-up-token", f"http://127.0.0.1:{free_port}/v1/").send(room_id="r", text="Hello")
+        Webex("a-made-up-token", f"http://127.0.0.1:{free_port}/v1/").send(
+            room_id="r", text="Hello"
+        )
     assert caught.value.accepted is False
 
 
 @pytest.mark.parametrize("path", ["/messages/new", "/attachment/actions/new"])
-def test_a_fresh_thing_may_be_late(webex: Webex, webex_script: Any, reply: Any, pauses: list[float], path: str):
+def test_a_fresh_thing_may_be_late(
+    webex: Webex, webex_script: Any, reply: Any, pauses: list[float], path: str
+):
     """The API may lag behind the webhook: two 404 in two seconds are no loss (facts/webex.md 1)."""
-    webex_script.on("GET", path, reply(404, {"message": "no"}), reply(404, {"message": "no"}), reply(200, {"id": "new"}))
+    webex_script.on(
+        "GET",
+        path,
+        reply(404, {"message": "no"}),
+        reply(404, {"message": "no"}),
+        reply(200, {"id": "new"}),
+    )
     assert (webex.message if "messages" in path else webex.action)("new").id == "new"
     assert 1 < sum(pauses) < 2.5
 
@@ -134,16 +178,22 @@ def test_a_fresh_thing_that_never_comes_is_gone(webex: Webex, webex_script: Any,
 
 
 @pytest.mark.parametrize("body", [b"<html>not json", b"[]", b"null", b'{"items": 1'])
-def test_half_an_answer_is_an_error_of_ours(webex: Webex, webex_script: Any, reply: Any, body: bytes, hasty_retries: None):
+def test_half_an_answer_is_an_error_of_ours(
+    webex: Webex, webex_script: Any, reply: Any, body: bytes, hasty_retries: None
+):
     """Whatever the SDK stumbles over, the caller sees a WebexError."""
     webex_script.on("GET", "/memberships", reply(200, body))
     with pytest.raises(WebexError):
         webex.members("room-1")
 
 
-def test_a_mistake_is_no_rate_limit(webex: Webex, webex_script: Any, reply: Any, hasty_retries: None):
+def test_a_mistake_is_no_rate_limit(
+    webex: Webex, webex_script: Any, reply: Any, hasty_retries: None
+):
     """Only a 429 is a rate limit: another response that the SDK cannot read is an unreadable answer."""
-    webex_script.on("GET", "/memberships", reply(200, {"items": []}, {"Link": '<http://[>; rel="next"'}))
+    webex_script.on(
+        "GET", "/memberships", reply(200, {"items": []}, {"Link": '<http://[>; rel="next"'})
+    )
     with pytest.raises(WebexUnreachableError) as caught:
         webex.members("room-1")
     assert (caught.value.status, caught.value.retry_after) == (0, None)
@@ -151,7 +201,11 @@ def test_a_mistake_is_no_rate_limit(webex: Webex, webex_script: Any, reply: Any,
 
 def test_the_token_is_in_no_error(webex: Webex, webex_script: Any, reply: Any, free_port: int):
     """Neither the text nor the causes of an error name the token, even where Webex repeats it back."""
-    webex_script.on("GET", "/people/me", reply(401, {"message": "The request requires a valid access token", "trackingId": "T"}))
+    webex_script.on(
+        "GET",
+        "/people/me",
+        reply(401, {"message": "The request requires a valid access token", "trackingId": "T"}),
+    )
     with pytest.raises(WebexUnauthorizedError) as caught:
         webex.me()
     assert caught.value.__cause__ is None

@@ -14,9 +14,13 @@ ELSEWHERE = "http://127.0.0.2:9/v1/people/eve"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(webex: Webex, webex_script: Any, reply: Any, hasty_retries: None, status: int):
+def test_no_redirect_is_followed(
+    webex: Webex, webex_script: Any, reply: Any, hasty_retries: None, status: int
+):
     """Not even to another path of the same host."""
-    webex_script.on("GET", "/people/anna", reply(status, {}, {"Location": f"{webex_script.url}people/eve"}))
+    webex_script.on(
+        "GET", "/people/anna", reply(status, {}, {"Location": f"{webex_script.url}people/eve"})
+    )
     webex_script.on("GET", "/people/eve", reply(body={"id": "eve"}))
     with pytest.raises(WebexError):
         webex.person("anna")
@@ -32,12 +36,22 @@ def test_no_next_page_elsewhere(webex: Webex, webex_script: Any, reply: Any, has
 
 
 @pytest.mark.parametrize(
-    "following", ["{url}memberships/more", "http://localhost:{port}/v1/memberships/more", "memberships/more", "/v1/memberships/more"]
+    "following",
+    [
+        "{url}memberships/more",
+        "http://localhost:{port}/v1/memberships/more",
+        "memberships/more",
+        "/v1/memberships/more",
+    ],
 )
 def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any, following: str):
     """A next page under another loopback name or without a host is read at the configured address."""
-    link = following.format(url=webex_script.url, port=webex_script.url.split(":")[2].partition("/")[0])
-    webex_script.on("GET", "/memberships", reply(body={"items": []}, headers={"Link": f'<{link}>; rel="next"'}))
+    link = following.format(
+        url=webex_script.url, port=webex_script.url.split(":")[2].partition("/")[0]
+    )
+    webex_script.on(
+        "GET", "/memberships", reply(body={"items": []}, headers={"Link": f'<{link}>; rel="next"'})
+    )
     webex_script.on("GET", "/memberships/more", reply(body={"items": [{"personId": "ann"}]}))
     assert [member.person_id for member in webex.members("room-1")] == ["ann"]
 
@@ -45,9 +59,21 @@ def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any
 @pytest.mark.parametrize(
     ("url", "api", "home"),
     [
-        ("https://webexapis.com:443/v1/x?a=1&b=2#c", "https://webexapis.com/v1/", "https://webexapis.com/v1/x?a=1&b=2"),
-        ("https://WebexAPIs.com/v1/x", "https://webexapis.com:443/v1/", "https://webexapis.com:443/v1/x"),
-        ("https://eve@webexapis.com/v1/x", "https://webexapis.com/v1/", "https://webexapis.com/v1/x"),
+        (
+            "https://webexapis.com:443/v1/x?a=1&b=2#c",
+            "https://webexapis.com/v1/",
+            "https://webexapis.com/v1/x?a=1&b=2",
+        ),
+        (
+            "https://WebexAPIs.com/v1/x",
+            "https://webexapis.com:443/v1/",
+            "https://webexapis.com:443/v1/x",
+        ),
+        (
+            "https://eve@webexapis.com/v1/x",
+            "https://webexapis.com/v1/",
+            "https://webexapis.com/v1/x",
+        ),
         ("http://[::1]:8801/v1/x", "http://localhost:8801/v1/", "http://localhost:8801/v1/x"),
         ("http://webexapis.com/v1/x", "https://webexapis.com/v1/", ""),
         ("https://webexapis.com:444/v1/x", "https://webexapis.com/v1/", ""),

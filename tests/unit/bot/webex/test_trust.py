@@ -31,14 +31,18 @@ def address(certificate: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.delenv(name, raising=False)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Me)
     server.socket = certificate.server_context().wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    ).start()
     yield f"https://127.0.0.1:{server.server_port}/v1/"
     server.shutdown()
     server.server_close()
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
-def test_an_authority_of_the_companys_own(address: str, certificate: Any, monkeypatch: pytest.MonkeyPatch, name: str):
+def test_an_authority_of_the_companys_own(
+    address: str, certificate: Any, monkeypatch: pytest.MonkeyPatch, name: str
+):
     """Either variable is enough, as for Microsoft's clouds."""
     monkeypatch.setenv(name, str(certificate.cert))
     assert Webex("token", address).me().id == "bot-1"

@@ -31,7 +31,9 @@ class WebhookShelf(Webex):
         """All of them."""
         return tuple(self.hooks.values())
 
-    def create_webhook(self, *, name: str, target_url: str, resource: str, event: str, secret: str) -> Webhook:
+    def create_webhook(
+        self, *, name: str, target_url: str, resource: str, event: str, secret: str
+    ) -> Webhook:
         """Put one onto the shelf."""
         hook = Webhook(f"new-{next(self._ids)}", name, target_url, resource, event, "", "active")
         self.hooks[hook.id], self.secrets[hook.id] = hook, secret
@@ -40,7 +42,9 @@ class WebhookShelf(Webex):
 
     def update_webhook(self, webhook_id: str, *, name: str, target_url: str, secret: str) -> None:
         """Change the fields that Webex lets a PUT change."""
-        self.hooks[webhook_id] = replace(self.hooks[webhook_id], name=name, target_url=target_url, status="active")
+        self.hooks[webhook_id] = replace(
+            self.hooks[webhook_id], name=name, target_url=target_url, status="active"
+        )
         self.secrets[webhook_id] = secret
         self.writes += 1
 
@@ -52,7 +56,10 @@ class WebhookShelf(Webex):
 
 def hook(resource: str = "messages", **changes: Any) -> Webhook:
     """A good webhook of this bot, or one with something different."""
-    return replace(Webhook(f"old-{resource}", PREFIX + resource, TARGET, resource, "created", "", "active"), **changes)
+    return replace(
+        Webhook(f"old-{resource}", PREFIX + resource, TARGET, resource, "created", "", "active"),
+        **changes,
+    )
 
 
 def good() -> tuple[Webhook, ...]:
@@ -62,10 +69,15 @@ def good() -> tuple[Webhook, ...]:
 
 def shelf_state(shelf: WebhookShelf) -> list[tuple[str, ...]]:
     """Return the fields that matter of every webhook."""
-    return sorted((each.name, each.target_url, each.resource, each.event, each.filter, each.status) for each in shelf.webhooks())
+    return sorted(
+        (each.name, each.target_url, each.resource, each.event, each.filter, each.status)
+        for each in shelf.webhooks()
+    )
 
 
-WELL = sorted((PREFIX + resource, TARGET, resource, "created", "", "active") for resource in RESOURCES)
+WELL = sorted(
+    (PREFIX + resource, TARGET, resource, "created", "", "active") for resource in RESOURCES
+)
 
 
 def test_the_first_start_registers_three(settings: BotSettings, redis: Redis):
@@ -100,7 +112,9 @@ def test_a_second_start_changes_nothing_but_the_secret(settings: BotSettings, re
     ],
 )
 @pytest.mark.parametrize("how", ["register", "watch"])
-def test_what_is_broken_is_mended(settings: BotSettings, redis: Redis, broken: tuple[Webhook, ...], how: str):
+def test_what_is_broken_is_mended(
+    settings: BotSettings, redis: Redis, broken: tuple[Webhook, ...], how: str
+):
     """Broken webhooks are repaired, and afterwards exactly one of each kind exists.
 
     They are switched off, at a wrong address, doubled, filtered, of another kind, or missing.
@@ -120,7 +134,12 @@ def test_of_two_the_good_one_stays(settings: BotSettings, redis: Redis):
 def test_other_webhooks_are_left_alone(settings: BotSettings, redis: Redis):
     """Another instance of this bot and other people's webhooks stay as they are, even broken ones."""
     others = (
-        hook(id="1", name="email-bot 00000000 messages", status="inactive", target_url="https://other.example.test/webhooks/webex"),
+        hook(
+            id="1",
+            name="email-bot 00000000 messages",
+            status="inactive",
+            target_url="https://other.example.test/webhooks/webex",
+        ),
         hook(id="2", name="somebody else", status="inactive"),
         hook(id="3", name="email-bot", status="inactive"),
     )
@@ -145,7 +164,10 @@ def test_after_a_move_the_same_webhooks_call_the_new_address(settings: BotSettin
     WebhookRegistrar(shelf, redis, settings).register()
     ids = sorted(shelf.hooks)
     assert WebhookRegistrar(shelf, redis, moved(settings)).register() == Outcome(updated=RESOURCES)
-    assert (sorted(shelf.hooks), {each.target_url for each in shelf.webhooks()}) == (ids, {"https://moved.example.test/webhooks/webex"})
+    assert (sorted(shelf.hooks), {each.target_url for each in shelf.webhooks()}) == (
+        ids,
+        {"https://moved.example.test/webhooks/webex"},
+    )
     assert WebhookRegistrar(shelf, redis, moved(settings)).watch() == Outcome()
 
 
@@ -154,7 +176,9 @@ def test_webhooks_of_an_older_version_move_too(settings: BotSettings, redis: Red
     shelf = WebhookShelf(*good())
     WebhookRegistrar(shelf, redis, settings).register()
     WebhookRegistrar(shelf, redis, moved(settings)).register()
-    assert {each.target_url for each in shelf.webhooks()} == {"https://moved.example.test/webhooks/webex"}
+    assert {each.target_url for each in shelf.webhooks()} == {
+        "https://moved.example.test/webhooks/webex"
+    }
 
 
 def test_what_was_left_behind_is_surplus(settings: BotSettings, redis: Redis):
@@ -167,7 +191,9 @@ def test_what_was_left_behind_is_surplus(settings: BotSettings, redis: Redis):
     assert redis.smembers("webhooks:ours") == {each.id.encode() for each in shelf.webhooks()}
 
 
-def test_another_installation_of_the_same_bot_stays(settings: BotSettings, redis: Redis, redis_url: str):
+def test_another_installation_of_the_same_bot_stays(
+    settings: BotSettings, redis: Redis, redis_url: str
+):
     """The webhooks of another installation of the same bot stay, before and after a move.
 
     It has another address and another Redis, so neither its names nor its ids are known here.
@@ -175,7 +201,9 @@ def test_another_installation_of_the_same_bot_stays(settings: BotSettings, redis
     shelf = WebhookShelf()
     with Redis.from_url(redis_url.removesuffix("/0") + "/1") as elsewhere:
         elsewhere.flushdb()
-        other = WebhookRegistrar(shelf, elsewhere, replace(settings, public_url="https://other.example.test"))
+        other = WebhookRegistrar(
+            shelf, elsewhere, replace(settings, public_url="https://other.example.test")
+        )
         other.register()
         before = other.own()
         for each in (settings, moved(settings)):
@@ -184,16 +212,31 @@ def test_another_installation_of_the_same_bot_stays(settings: BotSettings, redis
         assert (other.own(), len(shelf.hooks)) == (before, 6)
 
 
-def test_a_repair_that_failed_is_tried_at_once(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
+def test_a_repair_that_failed_is_tried_at_once(
+    settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
+):
     """Only one that was switched on waits its five minutes."""
-    off = {"id": "w", "name": PREFIX + "messages", "targetUrl": TARGET, "resource": "messages", "event": "created", "status": "inactive"}
-    rest = [{**off, "id": each, "name": PREFIX + each, "resource": each, "status": "active"} for each in RESOURCES[1:]]
+    off = {
+        "id": "w",
+        "name": PREFIX + "messages",
+        "targetUrl": TARGET,
+        "resource": "messages",
+        "event": "created",
+        "status": "inactive",
+    }
+    rest = [
+        {**off, "id": each, "name": PREFIX + each, "resource": each, "status": "active"}
+        for each in RESOURCES[1:]
+    ]
     webex_script.on("GET", "/webhooks", reply(200, {"items": [off, *rest]}))
     webex_script.on("PUT", "/webhooks/w", reply(400, {"message": "not now"}), reply(200, off))
     subscriptions = WebhookRegistrar(webex, redis, settings)
     with pytest.raises(WebexBadRequestError):
         subscriptions.watch()
-    assert [subscriptions.watch(), subscriptions.watch()] == [Outcome(updated=("messages",)), Outcome()]
+    assert [subscriptions.watch(), subscriptions.watch()] == [
+        Outcome(updated=("messages",)),
+        Outcome(),
+    ]
 
 
 def test_watching_what_is_well_writes_nothing(settings: BotSettings, redis: Redis):
@@ -218,12 +261,20 @@ def test_a_webhook_that_keeps_falling_is_not_hurried(settings: BotSettings, redi
     assert outcomes == [Outcome(updated=("messages",)), Outcome(), Outcome(updated=("messages",))]
 
 
-def test_the_real_client_and_the_shelf_agree(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
+def test_the_real_client_and_the_shelf_agree(
+    settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
+):
     """Over HTTP the same is sent as the tests above assume: three POST with the newest secret."""
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
     WebhookRegistrar(webex, redis, settings).register()
     assert [body for method, _, body in webex_script.asked if method == "POST"] == [
-        {"name": PREFIX + resource, "targetUrl": TARGET, "resource": resource, "event": "created", "secret": "new-secret-0123456789"}
+        {
+            "name": PREFIX + resource,
+            "targetUrl": TARGET,
+            "resource": resource,
+            "event": "created",
+            "secret": "new-secret-0123456789",
+        }
         for resource in RESOURCES
     ]

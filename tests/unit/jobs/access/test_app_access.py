@@ -21,9 +21,23 @@ from redis import Redis
 import jobs
 from jobs.access import app_access, tenant_reader
 from jobs.access.app_access import AppAccess
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, Rejected, Transient
+from jobs.clouds.errors import (
+    CloudError,
+    CloudReply,
+    Forbidden,
+    MalformedAnswer,
+    Rejected,
+    Transient,
+)
 from jobs.microsoft import scopes
-from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph, WriteRefusedError, missing_in, roles_in
+from jobs.microsoft.app_only import (
+    AppTokens,
+    ReadingExchange,
+    ReadingGraph,
+    WriteRefusedError,
+    missing_in,
+    roles_in,
+)
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 from jobs.model import Access, Person
@@ -41,7 +55,12 @@ KEY = "a key of thirty-two bytes at least"
 def here(provider: Any, work_settings: Settings) -> Settings:
     """Settings whose Entra is the small provider on loopback, where all roles are granted."""
     provider.app_roles.update(ALL)
-    return replace(work_settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret=SECRET)
+    return replace(
+        work_settings,
+        login_url=provider.base,
+        microsoft_client_id="client-1",
+        microsoft_client_secret=SECRET,
+    )
 
 
 def token(**claims: object) -> str:
@@ -79,7 +98,12 @@ def test_proven_by_both_tokens(here: Settings, provider: Any):
 
 def test_missing_roles_are_named(here: Settings, provider: Any):
     """All of them, by their names, whichever token lacks them."""
-    provider.app_roles.update({GRAPH_SCOPE: ["User.Read.All", "Application.Read.All", "Directory.Read.All"], EXCHANGE_SCOPE: []})
+    provider.app_roles.update(
+        {
+            GRAPH_SCOPE: ["User.Read.All", "Application.Read.All", "Directory.Read.All"],
+            EXCHANGE_SCOPE: [],
+        }
+    )
     with pytest.raises(Forbidden) as told:
         app_access.prove(here, TENANT, "anna@contoso.com")
     assert (told.value.cause, told.value.code) == (
@@ -92,7 +116,10 @@ def test_kept_by_tenant_without_a_secret(here: Settings, redis: Redis):
     """Redis stores what a tenant granted, but neither the token nor the bot's secret."""
     access = app_access.prove(here, TENANT, "anna@contoso.com")
     app_access.save(redis, access)
-    assert (app_access.grant_for(redis, TENANT), app_access.grant_for(redis, TENANT.upper())) == (access, access)
+    assert (app_access.grant_for(redis, TENANT), app_access.grant_for(redis, TENANT.upper())) == (
+        access,
+        access,
+    )
     assert [app_access.grant_for(redis, tenant) for tenant in ("", "another")] == [None, None]
     kept = b"".join(redis.hvals("tenants:app-access"))
     assert (SECRET.encode() in kept, b"eyJ" in kept) == (False, False)
@@ -135,18 +162,46 @@ async def test_one_token_for_all_that_ask():
     ("answer", "ended", "cause"),
     [
         (token(roles=[]), True, "app_access_withdrawn"),
-        (Rejected("app_not_found", CloudReply("entra", 400, "AADSTS700016", "No such app.")), True, "app_access_withdrawn"),
-        (Rejected("app_disabled", CloudReply("entra", 400, "AADSTS7000112")), True, "app_access_withdrawn"),
-        (Rejected("consent_missing", CloudReply("entra", 400, "AADSTS65001")), True, "app_access_withdrawn"),
-        (Rejected("blocked_by_conditional_access", CloudReply("entra", 400, "AADSTS53003")), False, "blocked_by_conditional_access"),
-        (Rejected("tenant_not_found", CloudReply("entra", 400, "AADSTS90002")), False, "tenant_not_found"),
+        (
+            Rejected("app_not_found", CloudReply("entra", 400, "AADSTS700016", "No such app.")),
+            True,
+            "app_access_withdrawn",
+        ),
+        (
+            Rejected("app_disabled", CloudReply("entra", 400, "AADSTS7000112")),
+            True,
+            "app_access_withdrawn",
+        ),
+        (
+            Rejected("consent_missing", CloudReply("entra", 400, "AADSTS65001")),
+            True,
+            "app_access_withdrawn",
+        ),
+        (
+            Rejected("blocked_by_conditional_access", CloudReply("entra", 400, "AADSTS53003")),
+            False,
+            "blocked_by_conditional_access",
+        ),
+        (
+            Rejected("tenant_not_found", CloudReply("entra", 400, "AADSTS90002")),
+            False,
+            "tenant_not_found",
+        ),
         (Rejected("request_rejected", CloudReply("entra", 400)), False, "request_rejected"),
-        (Rejected("client_secret_expired", CloudReply("entra", 401, "AADSTS7000222")), False, "client_secret_expired"),
+        (
+            Rejected("client_secret_expired", CloudReply("entra", 401, "AADSTS7000222")),
+            False,
+            "client_secret_expired",
+        ),
         (Transient("entra_busy", CloudReply("entra", 503)), False, "entra_busy"),
-        (MalformedAnswer("answer_unreadable", CloudReply("entra", 200)), False, "answer_unreadable"),
+        (
+            MalformedAnswer("answer_unreadable", CloudReply("entra", 200)),
+            False,
+            "answer_unreadable",
+        ),
     ],
 )
-async def test_when_it_has_ended(answer: str | CloudError, ended: bool, cause: str):  # noqa: FBT001  a column of the table
+async def test_when_it_has_ended(answer: str | CloudError, ended: bool, cause: str):
     """Access has ended only if the tenant withdrew it, not if Entra is busy or our secret is wrong.
 
     A policy does not end it either. A later request gets the same error without a call.
@@ -160,7 +215,9 @@ async def test_when_it_has_ended(answer: str | CloudError, ended: bool, cause: s
     assert (tokens.ended is not None, asked) == (ended, ["s"])
 
 
-async def test_the_eyes_of_a_tenant(here: Settings, provider: Any, runtime_of: Callable[[Settings], Runtime], asker: Person):
+async def test_the_eyes_of_a_tenant(
+    here: Settings, provider: Any, runtime_of: Callable[[Settings], Runtime], asker: Person
+):
     """Without a grant a tenant cannot be read, and with one it is read by the app.
 
     A withdrawn grant is reported with its reason and forgotten.
@@ -177,13 +234,21 @@ async def test_the_eyes_of_a_tenant(here: Settings, provider: Any, runtime_of: C
     event = seen.revoked_event()
     assert event is not None
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")
-    assert event.data == {"question": "app_access", "cause": "app_access_withdrawn", "code": lacking}
+    assert event.data == {
+        "question": "app_access",
+        "cause": "app_access_withdrawn",
+        "code": lacking,
+    }
     assert app_access.grant_for(runtime.store.redis, TENANT) is None
 
 
 def writing() -> list[str]:
     """The methods of Graph that change something, by their names."""
-    return [name for name, _ in inspect.getmembers(Graph, inspect.iscoroutinefunction) if name.startswith(WRITES)]
+    return [
+        name
+        for name, _ in inspect.getmembers(Graph, inspect.iscoroutinefunction)
+        if name.startswith(WRITES)
+    ]
 
 
 @pytest.mark.parametrize("name", writing())
@@ -191,23 +256,36 @@ async def test_graph_is_never_written_to(name: str):
     """Every method that changes something is refused before anything is sent."""
     sent: list[httpx.Request] = []
     async with httpx.AsyncClient(
-        transport=httpx.MockTransport(lambda request: sent.append(request) or httpx.Response(200, json={}))
+        transport=httpx.MockTransport(
+            lambda request: sent.append(request) or httpx.Response(200, json={})
+        )
     ) as http:
         method = getattr(ReadingGraph(http, _token, "https://graph.test"), name)
-        given = {each: {"datetime": datetime.now(UTC), "Json": {}}.get(str(kind.annotation), "x") for each, kind in _parameters(method)}
+        given = {
+            each: {"datetime": datetime.now(UTC), "Json": {}}.get(str(kind.annotation), "x")
+            for each, kind in _parameters(method)
+        }
         with pytest.raises(WriteRefusedError):
             await method(**given)
     assert (sent, len(writing()) >= 10) == ([], True)
 
 
 @pytest.mark.parametrize(
-    "cmdlet", ["Set-CASMailbox", "New-HostedOutboundSpamFilterRule", "Remove-Mailbox", "Enable-OrganizationCustomization"]
+    "cmdlet",
+    [
+        "Set-CASMailbox",
+        "New-HostedOutboundSpamFilterRule",
+        "Remove-Mailbox",
+        "Enable-OrganizationCustomization",
+    ],
 )
 async def test_exchange_is_never_written_to(cmdlet: str):
     """Only cmdlets that read are sent."""
     sent: list[httpx.Request] = []
     async with httpx.AsyncClient(
-        transport=httpx.MockTransport(lambda r: sent.append(r) or httpx.Response(200, json={"value": []}))
+        transport=httpx.MockTransport(
+            lambda r: sent.append(r) or httpx.Response(200, json={"value": []})
+        )
     ) as http:
         exchange = ReadingExchange(http, _token, "https://exchange.test", TENANT, "")
         with pytest.raises(WriteRefusedError):
@@ -220,9 +298,17 @@ async def test_exchange_is_never_written_to(cmdlet: str):
 
 def test_only_checks_use_it():
     """Only checks use the read access, and the modules that use it never make a change."""
-    users = {path.name: path.read_text(encoding="utf-8") for path in Path(jobs.__file__).parent.rglob("*.py") if _opens(path)}
+    users = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in Path(jobs.__file__).parent.rglob("*.py")
+        if _opens(path)
+    }
     assert users.keys() == {"check.py", "bulk.py"}
-    assert [name for name, text in users.items() if ".apply_plan(" in text or ".make_plan(" in text or "apply(" in text] == []
+    assert [
+        name
+        for name, text in users.items()
+        if ".apply_plan(" in text or ".make_plan(" in text or "apply(" in text
+    ] == []
 
 
 def test_its_permissions_only_read():
@@ -240,9 +326,14 @@ def test_its_permissions_only_read():
 
 @pytest.mark.parametrize(
     ("reads", "may"),
-    [((), True), (("User.Read.All", "View-Only Recipients"), True), (("ServiceHealth.Read.All",), False), (("Mail.ReadWrite",), False)],
+    [
+        ((), True),
+        (("User.Read.All", "View-Only Recipients"), True),
+        (("ServiceHealth.Read.All",), False),
+        (("Mail.ReadWrite",), False),
+    ],
 )
-def test_what_the_app_may_read(reads: tuple[str, ...], may: bool):  # noqa: FBT001  a column of the table
+def test_what_the_app_may_read(reads: tuple[str, ...], may: bool):
     """If the app lacks a permission, the probe is left to a sign-in without a call."""
     assert scopes.app_may_read(reads) is may
 
@@ -252,7 +343,10 @@ def test_what_the_app_may_read(reads: tuple[str, ...], may: bool):  # noqa: FBT0
     [
         ("https://graph.microsoft.com", GRAPH_SCOPE),
         ("https://graph.microsoft.us", "https://graph.microsoft.us/.default"),
-        ("https://microsoftgraph.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn/.default"),
+        (
+            "https://microsoftgraph.chinacloudapi.cn",
+            "https://microsoftgraph.chinacloudapi.cn/.default",
+        ),
         ("https://localhost:1/graph", GRAPH_SCOPE),
     ],
 )
@@ -264,7 +358,9 @@ def test_the_scope_of_a_cloud(url: str, scope: str):
 def _opens(path: Path) -> bool:
     tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     return any(
-        isinstance(node, ast.ImportFrom) and node.module == "jobs.access" and any(a.name == "tenant_reader" for a in node.names)
+        isinstance(node, ast.ImportFrom)
+        and node.module == "jobs.access"
+        and any(a.name == "tenant_reader" for a in node.names)
         for node in tree
     )
 
@@ -277,8 +373,15 @@ async def _token() -> str:
     return "token"
 
 
-@pytest.mark.parametrize(("host", "traces"), [("graph.microsoft.com", True), ("graph.microsoft.us", False), ("127.0.0.1:9", True)])
-def test_what_a_cloud_does_not_have_is_not_needed_there(make_settings: Callable[..., Settings], host: str, traces: bool):  # noqa: FBT001  a column of the table
+@pytest.mark.parametrize(
+    ("host", "traces"),
+    [("graph.microsoft.com", True), ("graph.microsoft.us", False), ("127.0.0.1:9", True)],
+)
+def test_what_a_cloud_does_not_have_is_not_needed_there(
+    make_settings: Callable[..., Settings], host: str, traces: bool
+):
     """Graph traces messages in the public cloud only, so no national token can carry that role."""
     graph, _ = app_access.needed(make_settings(graph_url=f"https://{host}")).values()
-    assert set(GRAPH_APP_ROLES) - set(graph) == (set() if traces else {"ExchangeMessageTrace.Read.All"})
+    assert set(GRAPH_APP_ROLES) - set(graph) == (
+        set() if traces else {"ExchangeMessageTrace.Read.All"}
+    )

@@ -8,14 +8,28 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from jobs.channel.form import LONGEST, LONGEST_URL, ChannelForm, InvalidInputError, read_address, read_callback, read_details
+from jobs.channel.form import (
+    LONGEST,
+    LONGEST_URL,
+    ChannelForm,
+    InvalidInputError,
+    read_address,
+    read_callback,
+    read_details,
+)
 from jobs.model import Channel, Profile, Text
 
 MAILBOX = "support@contoso.com"
-RIGHT = {"callback_url": "https://uk.webexconnect.io/callback", "forwarding_address": "x1@mail.webexconnect.io"}
+RIGHT = {
+    "callback_url": "https://uk.webexconnect.io/callback",
+    "forwarding_address": "x1@mail.webexconnect.io",
+}
 
 
-@pytest.mark.parametrize("typed", [MAILBOX, " Support@Contoso.com ", "<support@contoso.com>", "mailto:support@contoso.com"])
+@pytest.mark.parametrize(
+    "typed",
+    [MAILBOX, " Support@Contoso.com ", "<support@contoso.com>", "mailto:support@contoso.com"],
+)
 def test_an_address(typed: str):
     """An address is read in the forms that Webex, mail programs and people write."""
     assert read_address(typed) == MAILBOX
@@ -62,7 +76,9 @@ def test_any_text_is_an_address_or_a_reason(typed: str):
     assert not why or why.startswith("typed.")
 
 
-@pytest.mark.parametrize("typed", ["support@contoso.test", "x1@mail.connect.localhost", "o'neil+x@corp.local"])
+@pytest.mark.parametrize(
+    "typed", ["support@contoso.test", "x1@mail.connect.localhost", "o'neil+x@corp.local"]
+)
 def test_an_address_of_a_closed_network(typed: str):
     """Its domain need not be one that the world knows."""
     assert read_address(typed) == typed
@@ -126,13 +142,21 @@ def test_the_first_card_with_defaults():
 
 def test_the_first_card_with_everything():
     """The mailbox too, where the command did not name it; unknown inputs are left alone."""
-    values = RIGHT | {"mailbox": "Support@contoso.com", "lifetime": "6", "keep_copy": "no", "profile": "least", "x": "y"}
+    values = RIGHT | {
+        "mailbox": "Support@contoso.com",
+        "lifetime": "6",
+        "keep_copy": "no",
+        "profile": "least",
+        "x": "y",
+    }
     asked = Channel(MAILBOX, **RIGHT, keep_copy=False, lifetime_months=6, profile=Profile.LEAST)
     assert read_details(Channel(""), values) == ChannelForm(asked, {})
 
 
-@pytest.mark.parametrize(("typed", "kept"), [("yes", True), ("true", True), ("no", False), ("false", False)])
-def test_whether_a_copy_stays(typed: str, kept: bool):  # noqa: FBT001  a column of the table
+@pytest.mark.parametrize(
+    ("typed", "kept"), [("yes", True), ("true", True), ("no", False), ("false", False)]
+)
+def test_whether_a_copy_stays(typed: str, kept: bool):
     """In the card's words, and in those of a client that sends true or false."""
     found = read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed})
     assert found == ChannelForm(replace(Channel(MAILBOX), **RIGHT, keep_copy=kept), {})
@@ -141,7 +165,9 @@ def test_whether_a_copy_stays(typed: str, kept: bool):  # noqa: FBT001  a column
 @pytest.mark.parametrize("typed", ["", "maybe", "No", "0", "null", "['no']"])
 def test_a_copy_that_is_neither(typed: str):
     """An answer that is neither yes nor no does not count as yes."""
-    assert read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed}) == ChannelForm(None, {"keep_copy": Text("typed.keep_copy")})
+    assert read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed}) == ChannelForm(
+        None, {"keep_copy": Text("typed.keep_copy")}
+    )
 
 
 def test_a_mailbox_that_was_named_cannot_be_changed():
@@ -161,10 +187,19 @@ def test_every_wrong_field_is_named_at_once():
     }
     same = {name: name for name in ("lifetime", "profile", "keep_copy")}
     keys = {"callback_url": "callback_https", "forwarding_address": "forwarding_is_mailbox", **same}
-    assert read_details(Channel(MAILBOX), values) == ChannelForm(None, {name: Text(f"typed.{key}") for name, key in keys.items()})
+    assert read_details(Channel(MAILBOX), values) == ChannelForm(
+        None, {name: Text(f"typed.{key}") for name, key in keys.items()}
+    )
 
 
-@drawn(st.dictionaries(st.sampled_from(["mailbox", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile"]), st.text()))
+@drawn(
+    st.dictionaries(
+        st.sampled_from(
+            ["mailbox", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile"]
+        ),
+        st.text(),
+    )
+)
 def test_any_inputs_are_details_or_errors(values: dict[str, str]):
     """Never both, never neither."""
     found = read_details(Channel(""), values)

@@ -28,37 +28,58 @@ BOXES = ("a@contoso.com", "b@contoso.com", "c@fabrikam.com")
 
 
 @pytest.fixture
-def runtime(provider: Any, work_settings: Settings, runtime_of: Callable[[Settings], Runtime]) -> Runtime:
+def runtime(
+    provider: Any, work_settings: Settings, runtime_of: Callable[[Settings], Runtime]
+) -> Runtime:
     """A worker's runtime whose clouds are on loopback, or closed."""
-    closed = {"smtp_server": "127.0.0.1:1", "status_url": provider.base, "graph_url": provider.base, "exchange_url": provider.base}
+    closed = {
+        "smtp_server": "127.0.0.1:1",
+        "status_url": provider.base,
+        "graph_url": provider.base,
+        "exchange_url": provider.base,
+    }
     return runtime_of(replace(work_settings, login_url=provider.base, **closed))
 
 
 @pytest.fixture
 def begun(store: RunStore, asker: Person) -> Run:
     """A bulk check of three channels, one of a tenant that is known."""
-    store.redis.set("channel:c@fabrikam.com", codec.dump(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2"))))
-    return store.check(Channel(""), asker, Origin("room-1"), RunKind.BULK_CHECK, Brief(mailboxes=tuple(BOXES)))
+    store.redis.set(
+        "channel:c@fabrikam.com",
+        codec.dump(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2"))),
+    )
+    return store.check(
+        Channel(""), asker, Origin("room-1"), RunKind.BULK_CHECK, Brief(mailboxes=tuple(BOXES))
+    )
 
 
 async def test_every_channel_gets_its_verdict(runtime: Runtime, store: RunStore, begun: Run):
     """The bulk check ends with a verdict for each; each channel's whole check is kept as its newest, and none is due by itself."""
     version = await bulk.check_all(runtime, begun, lambda: True)
     run = store.load(begun.id)
-    assert (run.findings.keys(), run.checked is not None, version) == (set(BOXES), True, run.version)
+    assert (run.findings.keys(), run.checked is not None, version) == (
+        set(BOXES),
+        True,
+        run.version,
+    )
     checks = [store.last_check(box) for box in BOXES]
-    assert [(each.channel.mailbox, each.kind, each.checked is not None) for each in checks if each] == [
-        (box, "check", True) for box in BOXES
-    ]
+    assert [
+        (each.channel.mailbox, each.kind, each.checked is not None) for each in checks if each
+    ] == [(box, "check", True) for box in BOXES]
     assert {raw.decode() for raw in store.redis.zrange("runs:due", 0, -1)} == {begun.id}
     assert all(each is None or each.findings["smtp_server"].state is State.WRONG for each in checks)
 
 
-async def test_what_is_the_same_for_all_is_looked_at_once(runtime: Runtime, provider: Any, begun: Run):
+async def test_what_is_the_same_for_all_is_looked_at_once(
+    runtime: Runtime, provider: Any, begun: Run
+):
     """Entra's discovery document is read once a tenant, not once a channel."""
     await bulk.check_all(runtime, begun, lambda: True)
     asked = [path for path, _ in provider.requests if path.endswith("openid-configuration")]
-    assert sorted(asked) == ["/T2/v2.0/.well-known/openid-configuration", "/organizations/v2.0/.well-known/openid-configuration"]
+    assert sorted(asked) == [
+        "/T2/v2.0/.well-known/openid-configuration",
+        "/organizations/v2.0/.well-known/openid-configuration",
+    ]
 
 
 async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: RunStore, begun: Run):
@@ -70,7 +91,11 @@ async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: Run
     store.append(begun.id, Event(Kind.FOUND, now(), step=BOXES[0], finding=first))
     await bulk.check_all(runtime, store.load(begun.id), lambda: True)
     run = store.load(begun.id)
-    assert (run.findings[BOXES[0]], len(run.findings), store.last_check(BOXES[0])) == (first, 3, None)
+    assert (run.findings[BOXES[0]], len(run.findings), store.last_check(BOXES[0])) == (
+        first,
+        3,
+        None,
+    )
     assert await bulk.check_all(runtime, run, lambda: True) == run.version == store.length(run.id)
 
 
@@ -90,7 +115,9 @@ async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: RunSto
 
 
 @pytest.mark.parametrize(("seconds", "looked"), [(bulk.SLICE_S, 1), (bulk.LONGEST_S, 0)])
-async def test_a_tenant_that_was_begun_is_finished(runtime: Runtime, store: RunStore, begun: Run, seconds: float, looked: int):
+async def test_a_tenant_that_was_begun_is_finished(
+    runtime: Runtime, store: RunStore, begun: Run, seconds: float, looked: int
+):
     """Cut in two it would be read twice; only the job's own time ends it."""
     work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - seconds - 1)
     async with tenant_reader.open_reader(runtime, "") as seen:
@@ -101,13 +128,30 @@ async def test_a_tenant_that_was_begun_is_finished(runtime: Runtime, store: RunS
 def test_channels_by_their_tenant(runtime: Runtime, begun: Run):
     """Those whose tenant is not known are together."""
     found = bulk.by_tenant(runtime, mailboxes(begun))
-    assert {name: [each.mailbox for each in channels] for name, channels in found.items()} == {"": list(BOXES[:2]), "t2": [BOXES[2]]}
+    assert {name: [each.mailbox for each in channels] for name, channels in found.items()} == {
+        "": list(BOXES[:2]),
+        "t2": [BOXES[2]],
+    }
 
 
 def test_a_draft_is_nowhere_before_it_is_kept(store: RunStore, asker: Person):
     """A death in the middle leaves no half check behind; kept, it reads as it was."""
-    draft = CheckBuffer(store, opening(Channel("a@contoso.com"), asker, RunKind.CHECK, Origin("room-1")))
+    draft = CheckBuffer(
+        store, opening(Channel("a@contoso.com"), asker, RunKind.CHECK, Origin("room-1"))
+    )
     draft.append(draft.run.id, Event(Kind.FOUND, now(), step="x", finding=Finding("x", State.OK)))
-    assert (store.length(draft.run.id), store.last_check("a@contoso.com"), draft.refresh(draft.run)) == (0, None, draft.run)
+    assert (
+        store.length(draft.run.id),
+        store.last_check("a@contoso.com"),
+        draft.refresh(draft.run),
+    ) == (
+        0,
+        None,
+        draft.run,
+    )
     kept = draft.save()
-    assert (store.load(kept.id), store.last_check("a@contoso.com"), store.redis.zscore("runs:due", kept.id)) == (kept, kept, None)
+    assert (
+        store.load(kept.id),
+        store.last_check("a@contoso.com"),
+        store.redis.zscore("runs:due", kept.id),
+    ) == (kept, kept, None)

@@ -29,7 +29,11 @@ NOT_AT_GRAPH = Forbidden("not_allowed", CloudReply("graph", 403, "Forbidden"))
 NO_ROLE = Forbidden("exchange_role_missing", CloudReply("exchange", 403))
 NO_GRANT = SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
 WITHDRAWN = Forbidden("app_access_withdrawn", CloudReply("entra"))
-USER = {"id": "u1", "userPrincipalName": "support@contoso.com", "assignedPlans": [{"service": "exchange", "capabilityStatus": "Enabled"}]}
+USER = {
+    "id": "u1",
+    "userPrincipalName": "support@contoso.com",
+    "assignedPlans": [{"service": "exchange", "capabilityStatus": "Enabled"}],
+}
 
 
 class Silent:
@@ -44,7 +48,13 @@ class Look(Probe):
 
     article_row = "X"
 
-    def __init__(self, name: str, error: Exception | None = None, access: Access = Access.ADMIN, reads: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        error: Exception | None = None,
+        access: Access = Access.ADMIN,
+        reads: tuple[str, ...] = (),
+    ) -> None:
         self.name, self.reads, self.diagnosis = name, reads, Diagnosis(access=access)
         self.error = error
 
@@ -55,10 +65,18 @@ class Look(Probe):
         return self.ok()
 
 
-def looked(ctx: StepContext, allowed: set[Access], *steps: Look) -> dict[str, tuple[State, Text | None, Access | None]]:
+def looked(
+    ctx: StepContext, allowed: set[Access], *steps: Look
+) -> dict[str, tuple[State, Text | None, Access | None]]:
     """Return what a check finds, by step."""
-    asyncio.run(Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check(allowed))
-    return {step.name: (f.state, f.seen, f.access) for step in steps for f in [ctx.run.findings[step.name]]}
+    asyncio.run(
+        Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check(allowed)
+    )
+    return {
+        step.name: (f.state, f.seen, f.access)
+        for step in steps
+        for f in [ctx.run.findings[step.name]]
+    }
 
 
 @pytest.mark.parametrize(
@@ -69,31 +87,59 @@ def looked(ctx: StepContext, allowed: set[Access], *steps: Look) -> dict[str, tu
         ({Access.NONE, Access.ADMIN}, [Access.NONE, Access.ADMIN, Access.ADMIN]),
     ],
 )
-def test_every_finding_says_with_what_it_was_seen(given: Callable[..., StepContext], allowed: set[Access], seen: list[Access | None]):
+def test_every_finding_says_with_what_it_was_seen(
+    given: Callable[..., StepContext], allowed: set[Access], seen: list[Access | None]
+):
     """Every finding says whether it came without access, from the bot or from a sign-in.
 
     A probe for which the bot has no permission is left to a sign-in.
     """
-    steps = (Look("a", access=Access.NONE), Look("b", reads=("Policy.Read.All",)), Look("c", reads=("Sites.Read.All",)))
+    steps = (
+        Look("a", access=Access.NONE),
+        Look("b", reads=("Policy.Read.All",)),
+        Look("c", reads=("Sites.Read.All",)),
+    )
     found = looked(given(), allowed, *steps)
     assert [found[name][2] for name in "abc"] == seen
-    assert {name for name in "abc" if found[name][1] == NEEDS_SIGN_IN} == {name for name in "abc" if found[name][2] is None}
+    assert {name for name in "abc" if found[name][1] == NEEDS_SIGN_IN} == {
+        name for name in "abc" if found[name][2] is None
+    }
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(NOT_AT_GRAPH, NOT_BY_ITSELF), (NO_ROLE, NOT_AT_EXCHANGE), (NO_GRANT, NOT_AT_EXCHANGE), (WITHDRAWN, NEEDS_SIGN_IN)],
+    [
+        (NOT_AT_GRAPH, NOT_BY_ITSELF),
+        (NO_ROLE, NOT_AT_EXCHANGE),
+        (NO_GRANT, NOT_AT_EXCHANGE),
+        (WITHDRAWN, NEEDS_SIGN_IN),
+    ],
 )
 def test_a_refusal_is_no_finding(given: Callable[..., StepContext], error: CloudError, words: Text):
     """If the bot's own access is refused, the finding is skipped with the reason.
 
     It is neither wrong nor unknown.
     """
-    assert looked(given(), {Access.NONE, Access.APP}, Look("a", error))["a"][:2] == (State.SKIPPED, words)
+    assert looked(given(), {Access.NONE, Access.APP}, Look("a", error))["a"][:2] == (
+        State.SKIPPED,
+        words,
+    )
 
 
-@pytest.mark.parametrize("odd", [KeyError("appId"), TypeError("no"), ValueError("x"), AttributeError("get"), IndexError(), OverflowError()])
-def test_an_answer_that_cannot_be_read_stops_nothing_else(given: Callable[..., StepContext], odd: Exception):
+@pytest.mark.parametrize(
+    "odd",
+    [
+        KeyError("appId"),
+        TypeError("no"),
+        ValueError("x"),
+        AttributeError("get"),
+        IndexError(),
+        OverflowError(),
+    ],
+)
+def test_an_answer_that_cannot_be_read_stops_nothing_else(
+    given: Callable[..., StepContext], odd: Exception
+):
     """It is unknown, with the reason, and the other facts are looked at."""
     ctx = given()
     found = looked(ctx, {Access.NONE}, Look("a", odd, Access.NONE), Look("b", access=Access.NONE))
@@ -119,12 +165,30 @@ MAY_BE_SHARED = KNOWN | {"shared": "unknown"}
     ("access", "answer", "state", "seen", "cause"),
     [
         (Access.APP, (403, None), State.SKIPPED, NOT_AT_EXCHANGE, ""),
-        (Access.ADMIN, (403, None), State.UNKNOWN, Text("cause.exchange_role_missing"), "exchange_role_missing"),
-        (Access.ADMIN, (200, "a page"), State.UNKNOWN, verbatim("not a JSON object with a list"), "answer_unreadable"),
+        (
+            Access.ADMIN,
+            (403, None),
+            State.UNKNOWN,
+            Text("cause.exchange_role_missing"),
+            "exchange_role_missing",
+        ),
+        (
+            Access.ADMIN,
+            (200, "a page"),
+            State.UNKNOWN,
+            verbatim("not a JSON object with a list"),
+            "answer_unreadable",
+        ),
     ],
 )
 async def test_a_mailbox_that_exchange_does_not_show(
-    given: Callable[..., StepContext], cloud: Any, access: Access, answer: object, state: State, seen: Text, cause: str
+    given: Callable[..., StepContext],
+    cloud: Any,
+    access: Access,
+    answer: object,
+    state: State,
+    seen: Text,
+    cause: str,
 ):
     """If Exchange cannot show a mailbox, a check still reports the directory's half and continues.
 
@@ -144,9 +208,14 @@ async def test_a_setup_needs_exchange(given: Callable[..., StepContext], cloud: 
 
 @pytest.mark.parametrize(
     ("user", "state", "cause"),
-    [({"accountEnabled": False}, State.POSSIBLE, "account_disabled"), ({"assignedPlans": []}, State.SKIPPED, "")],
+    [
+        ({"accountEnabled": False}, State.POSSIBLE, "account_disabled"),
+        ({"assignedPlans": []}, State.SKIPPED, ""),
+    ],
 )
-async def test_an_account_like_a_shared_mailbox_s(given: Callable[..., StepContext], cloud: Any, user: Any, state: State, cause: str):
+async def test_an_account_like_a_shared_mailbox_s(
+    given: Callable[..., StepContext], cloud: Any, user: Any, state: State, cause: str
+):
     """An account that is blocked or unlicensed may be a shared mailbox, so nothing is certain.
 
     In this case Exchange does not say of what kind the mailbox is.
@@ -159,7 +228,11 @@ async def test_an_account_like_a_shared_mailbox_s(given: Callable[..., StepConte
 @pytest.mark.parametrize("state", [State.UNKNOWN, State.POSSIBLE, State.SKIPPED, State.WRONG])
 def test_ids_that_are_known_lead_on(given: Callable[..., StepContext], state: State):
     """A probe that needs a fact is run with the ids that were found, whatever else is unknown."""
-    ctx, first, then = given(kind="check"), Look("a", access=Access.NONE), Look("b", access=Access.NONE)
+    ctx, first, then = (
+        given(kind="check"),
+        Look("a", access=Access.NONE),
+        Look("b", access=Access.NONE),
+    )
     first.inspect = lambda _ctx: _found(Finding("a", state, facts=KNOWN))  # type: ignore[method-assign]
     then.__dict__["needs"] = ("a",)
     assert looked(ctx, {Access.NONE}, first, then)["b"][0] is State.OK
@@ -171,15 +244,26 @@ async def _found(finding: Finding) -> Finding:
 
 def run_with(given: Callable[..., StepContext], *findings: Finding) -> Run:
     """A check that nobody has signed in for, with these findings."""
-    events = [Event(Kind.SIGNED_OUT, now()), *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings)]
+    events = [
+        Event(Kind.SIGNED_OUT, now()),
+        *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings),
+    ]
     return given(events=tuple(events), kind="check").run
 
 
 @pytest.mark.parametrize(
     ("seen", "more"),
-    [(NEEDS_SIGN_IN, True), (NOT_BY_ITSELF, True), (NOT_AT_EXCHANGE, True), (Text("skipped.no_mail"), False), (None, False)],
+    [
+        (NEEDS_SIGN_IN, True),
+        (NOT_BY_ITSELF, True),
+        (NOT_AT_EXCHANGE, True),
+        (Text("skipped.no_mail"), False),
+        (None, False),
+    ],
 )
-def test_when_a_sign_in_shows_more(given: Callable[..., StepContext], seen: Text | None, more: bool):  # noqa: FBT001  a column of the table
+def test_when_a_sign_in_shows_more(
+    given: Callable[..., StepContext], seen: Text | None, more: bool
+):
     """Only where something was left out for want of access."""
     assert check.may_sign_in(run_with(given, Finding("a", State.SKIPPED, seen=seen))) is more
 
@@ -202,7 +286,7 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(
     given: Callable[..., StepContext],
     redis: Redis,
     finding: Finding,
-    more: bool,  # noqa: FBT001  a parameter of the test
+    more: bool,
 ):
     """After a check, another person with more roles may sign in, in the same run.
 
@@ -212,8 +296,19 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(
     assert (check.may_sign_in(ctx.run), FLOWS["signin"].is_complete(ctx.run)) == (False, True)
     ctx.store.append(ctx.run.id, Event(Kind.CHECKED, now()))
     run = ctx.store.load(ctx.run.id)
-    assert (check.may_sign_in(run), FLOWS["signin"].is_complete(run), check.may_be_granted(redis, run)) == (more, not more, False)
-    ctx.store.append(ctx.run.id, Event(Kind.SIGNED_IN, now(), account=replace(run.account, upn="other@contoso.com")))
+    assert (
+        check.may_sign_in(run),
+        FLOWS["signin"].is_complete(run),
+        check.may_be_granted(redis, run),
+    ) == (
+        more,
+        not more,
+        False,
+    )
+    ctx.store.append(
+        ctx.run.id,
+        Event(Kind.SIGNED_IN, now(), account=replace(run.account, upn="other@contoso.com")),
+    )
     again = ctx.store.load(ctx.run.id)
     assert (again.checked, again.findings, FLOWS["signin"].is_complete(again)) == (None, {}, True)
 
@@ -222,7 +317,10 @@ def test_when_the_tenant_can_let_the_bot_read(given: Callable[..., StepContext],
     """Something was left out, the tenant is known, and it has not granted it yet."""
     run = run_with(given, Finding("a", State.SKIPPED, seen=NEEDS_SIGN_IN))
     assert check.may_be_granted(redis, run) is True
-    assert check.may_be_granted(redis, replace(run, channel=replace(run.channel, tenant_id=""))) is False
+    assert (
+        check.may_be_granted(redis, replace(run, channel=replace(run.channel, tenant_id="")))
+        is False
+    )
     assert check.may_be_granted(redis, run_over(run)) is False
     app_access.save(redis, AppAccess(run.channel.tenant_id, now(), "anna@contoso.com", ()))
     assert check.may_be_granted(redis, run) is False
@@ -238,7 +336,10 @@ def test_a_grant_looks_anew(given: Callable[..., StepContext]):
     ctx = given(kind="check", events=(Event(Kind.CHECKED, now()),))
     granted = Event(Kind.READABLE, now(), by="anna@contoso.com", data={"tenant": "tenant-1"})
     ctx.store.append(ctx.run.id, granted)
-    assert (ctx.store.load(ctx.run.id).checked is not None, ctx.store.load(ctx.run.id).answer("app_access")) == (True, "granted")
+    assert (
+        ctx.store.load(ctx.run.id).checked is not None,
+        ctx.store.load(ctx.run.id).answer("app_access"),
+    ) == (True, "granted")
     ctx.store.append(ctx.run.id, Event(Kind.SIGNED_OUT, now()), granted)
     run = ctx.store.load(ctx.run.id)
     assert (run.checked, run.findings, run.problems) == (None, {}, {})

@@ -16,17 +16,32 @@ from jobs.runs.run_store import RunStore
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
-def ran(store: RunStore, channel: Channel, asker: Person, hours: int, client_id: str, *steps: str) -> None:
+def ran(
+    store: RunStore, channel: Channel, asker: Person, hours: int, client_id: str, *steps: str
+) -> None:
     """Record a run that found this app, changed these steps and had its token saved.
 
     ``hours`` is the time after MOMENT.
     """
-    run, at = store.open(channel, asker, Origin("room-1", message=f"m{hours}")), MOMENT + timedelta(hours=hours)
+    run, at = (
+        store.open(channel, asker, Origin("room-1", message=f"m{hours}")),
+        MOMENT + timedelta(hours=hours),
+    )
     store.append(
-        run.id, Event(Kind.FOUND, at, step="application", finding=Finding("application", State.OK, facts={"client_id": client_id}))
+        run.id,
+        Event(
+            Kind.FOUND,
+            at,
+            step="application",
+            finding=Finding("application", State.OK, facts={"client_id": client_id}),
+        ),
     )
     for step in steps:
-        store.append(run.id, Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG)), Event(Kind.CHANGED, at, step=step))
+        store.append(
+            run.id,
+            Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG)),
+            Event(Kind.CHANGED, at, step=step),
+        )
     store.append(run.id, Event(Kind.ANSWERED, at, data={"question": "token_saved", "value": "yes"}))
     store.end(store.load(run.id), Event(Kind.FINISHED, at))
 
@@ -39,10 +54,14 @@ def test_the_newest_of_each(store: RunStore, channel: Channel, asker: Person):
     ran(store, channel, asker, 0, "old", "forwarding", "smtp_auth")
     ran(store, channel, asker, 5, "new", "smtp_auth")
     later = MOMENT + timedelta(hours=5)
-    assert brief_for(store, channel.mailbox) == Brief(client_id="new", token_at=later, changed_at=MOMENT)
+    assert brief_for(store, channel.mailbox) == Brief(
+        client_id="new", token_at=later, changed_at=MOMENT
+    )
 
 
-def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: RunStore, channel: Channel, asker: Person):
+def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(
+    store: RunStore, channel: Channel, asker: Person
+):
     """An app that a run only found is not taken as the app in Webex Connect.
 
     Webex Connect has the app that its token was generated with.
@@ -50,18 +69,35 @@ def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: RunStore,
     ran(store, channel, asker, 0, "given", "client_secret")
     run = store.open(channel, asker, Origin("room-1", message="m2"))
     seen = Finding("application", State.OK, facts={"client_id": "found"})
-    store.append(run.id, Event(Kind.FOUND, MOMENT + timedelta(hours=2), step="application", finding=seen))
+    store.append(
+        run.id, Event(Kind.FOUND, MOMENT + timedelta(hours=2), step="application", finding=seen)
+    )
     assert brief_for(store, channel.mailbox).client_id == "given"
 
 
 @pytest.mark.parametrize(
-    ("shared", "told"), [("", Brief(upn="s1@contoso.com")), ("yes", Brief(shared=True)), ("blocked", Brief(shared=True))]
+    ("shared", "told"),
+    [
+        ("", Brief(upn="s1@contoso.com")),
+        ("yes", Brief(shared=True)),
+        ("blocked", Brief(shared=True)),
+    ],
 )
-def test_whose_mailbox_the_login_opens(store: RunStore, channel: Channel, asker: Person, shared: str, told: Brief):
+def test_whose_mailbox_the_login_opens(
+    store: RunStore, channel: Channel, asker: Person, shared: str, told: Brief
+):
     """A shared mailbox has its own address, whichever token is used (facts/microsoft.md 2.1)."""
     run = store.open(channel, asker, Origin("room-1", message="m1"))
     facts = {"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {})
-    store.append(run.id, Event(Kind.FOUND, MOMENT, step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts)))
+    store.append(
+        run.id,
+        Event(
+            Kind.FOUND,
+            MOMENT,
+            step="mailbox_user",
+            finding=Finding("mailbox_user", State.OK, facts=facts),
+        ),
+    )
     assert brief_for(store, channel.mailbox) == told
 
 

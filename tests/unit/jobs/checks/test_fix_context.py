@@ -24,13 +24,19 @@ PROOF = {"own_login", "test_mail", "agent_has_it", "agent_answer"}
 def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding) -> Run:
     """A check that is done, and the channel's newest."""
     run = store.check(channel, asker, Origin())
-    store.append(run.id, *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings), Event(Kind.CHECKED, now()))
+    store.append(
+        run.id,
+        *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings),
+        Event(Kind.CHECKED, now()),
+    )
     store.channels.set_last_check(channel.mailbox, run.id)
     return store.load(run.id)
 
 
 @pytest.mark.parametrize("cause", sorted(fix_context.GENERATE))
-def test_the_cause_of_the_newest_check_is_told(store: RunStore, channel: Channel, asker: Person, cause: str):
+def test_the_cause_of_the_newest_check_is_told(
+    store: RunStore, channel: Channel, asker: Person, cause: str
+):
     """The cause of the newest check is passed on, whichever finding it is from."""
     checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
     assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
@@ -47,7 +53,9 @@ def test_the_cause_of_the_newest_check_is_told(store: RunStore, channel: Channel
         ),
     ],
 )
-def test_what_a_new_token_does_not_mend(store: RunStore, channel: Channel, asker: Person, findings: tuple[Finding, ...]):
+def test_what_a_new_token_does_not_mend(
+    store: RunStore, channel: Channel, asker: Person, findings: tuple[Finding, ...]
+):
     """A healthy check passes on nothing, and neither does a cause that the bot can change.
 
     A finding that such a cause explains is not passed on either.
@@ -61,13 +69,19 @@ def test_without_a_check_nothing_is_told(store: RunStore, channel: Channel):
     assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
-def test_a_token_that_was_generated_since_has_answered_it(given: Callable[..., StepContext], channel: Channel, asker: Person):
+def test_a_token_that_was_generated_since_has_answered_it(
+    given: Callable[..., StepContext], channel: Channel, asker: Person
+):
     """And a later check counts from that token on."""
     ctx = given(kind="fix")
     checked(ctx.store, channel, asker, Finding("sessions", State.WRONG, cause="session_revoked"))
     saved = now() + timedelta(seconds=1)
-    ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, saved, data={"question": "token_saved", "value": "yes"}))
-    assert fix_context.fix_context(ctx.store, channel.mailbox) == Brief(token_at=saved, fix=FixBrief())
+    ctx.store.append(
+        ctx.run.id, Event(Kind.ANSWERED, saved, data={"question": "token_saved", "value": "yes"})
+    )
+    assert fix_context.fix_context(ctx.store, channel.mailbox) == Brief(
+        token_at=saved, fix=FixBrief()
+    )
 
 
 def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., StepContext]):
@@ -81,9 +95,17 @@ def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., Step
 
 
 @pytest.mark.parametrize(
-    ("step", "proof"), [("smtp_auth", PROOF), ("application", PROOF), ("forwarding", {"test_mail"}), ("gone", {"test_mail"})]
+    ("step", "proof"),
+    [
+        ("smtp_auth", PROOF),
+        ("application", PROOF),
+        ("forwarding", {"test_mail"}),
+        ("gone", {"test_mail"}),
+    ],
 )
-def test_what_carries_answers_is_proven_by_one(given: Callable[..., StepContext], step: str, proof: set[str]):
+def test_what_carries_answers_is_proven_by_one(
+    given: Callable[..., StepContext], step: str, proof: set[str]
+):
     """A fix of outgoing mail is proven by a login and an answer that leaves.
 
     A fix of incoming mail is proven by a mail that arrives.
@@ -95,9 +117,16 @@ def test_what_carries_answers_is_proven_by_one(given: Callable[..., StepContext]
 
 
 @pytest.mark.parametrize(
-    ("state", "told"), [(State.WARNING, FixBrief(consent_missing=True)), (State.OK, FixBrief()), (State.SKIPPED, FixBrief())]
+    ("state", "told"),
+    [
+        (State.WARNING, FixBrief(consent_missing=True)),
+        (State.OK, FixBrief()),
+        (State.SKIPPED, FixBrief()),
+    ],
 )
-def test_a_consent_that_is_missing_is_told(store: RunStore, channel: Channel, asker: Person, state: State, told: FixBrief):
+def test_a_consent_that_is_missing_is_told(
+    store: RunStore, channel: Channel, asker: Person, state: State, told: FixBrief
+):
     """A missing consent is passed on if the newest check found it missing."""
     checked(store, channel, asker, Finding("admin_consent", state))
     assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=told)
@@ -111,5 +140,12 @@ def test_the_consent_card_is_part_of_such_a_fix(given: Callable[..., StepContext
     run = given(kind="fix").run
     told = replace(run, brief=Brief(fix=FixBrief(consent_missing=True)))
     assert set(steps_of(told)) - set(steps_of(run)) == CONSENT
-    mends = replace(run, plan=Plan("p1", (Change("mail_send", "E4", Text("x"), Text("x"), Text("x"), Scope.APP, ""),), now()))
+    mends = replace(
+        run,
+        plan=Plan(
+            "p1",
+            (Change("mail_send", "E4", Text("x"), Text("x"), Text("x"), Scope.APP, ""),),
+            now(),
+        ),
+    )
     assert set(steps_of(mends)) >= CONSENT

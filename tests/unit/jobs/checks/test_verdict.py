@@ -28,8 +28,14 @@ def fact(
     async def inspect(self: Probe, ctx: StepContext) -> Finding:
         raise NotImplementedError
 
-    diagnosis = Diagnosis(station=station, caused_by=caused_by, explains=frozenset(explains), **more)
-    return type(name, (Probe,), {"name": name, "article_row": name, "diagnosis": diagnosis, "inspect": inspect})()
+    diagnosis = Diagnosis(
+        station=station, caused_by=caused_by, explains=frozenset(explains), **more
+    )
+    return type(
+        name,
+        (Probe,),
+        {"name": name, "article_row": name, "diagnosis": diagnosis, "inspect": inspect},
+    )()
 
 
 def graph(*facts: Probe) -> dict[str, Probe]:
@@ -52,14 +58,24 @@ STEPS = graph(
 
 def test_symptom_is_explained():
     """A wrong finding that another one brings about is a symptom of it, and no cause."""
-    found = {"policy": wrong("policy", "blocked"), "copies": wrong("copies", "blocked"), "auth": Finding("auth", State.OK)}
+    found = {
+        "policy": wrong("policy", "blocked"),
+        "copies": wrong("copies", "blocked"),
+        "auth": Finding("auth", State.OK),
+    }
     verdict = judge(STEPS, found)
-    assert (verdict.causes, verdict.symptoms, verdict.stops) == (("policy",), {"copies": "policy"}, Station.FORWARD)
+    assert (verdict.causes, verdict.symptoms, verdict.stops) == (
+        ("policy",),
+        {"copies": "policy"},
+        Station.FORWARD,
+    )
 
 
 def test_other_code_is_a_cause_of_its_own():
     """A finding with a code that another finding cannot cause is a cause of its own."""
-    verdict = judge(STEPS, {"auth": wrong("auth", "auth_off"), "login": wrong("login", "mfa_needed")})
+    verdict = judge(
+        STEPS, {"auth": wrong("auth", "auth_off"), "login": wrong("login", "mfa_needed")}
+    )
     assert verdict.causes == ("auth", "login")
 
 
@@ -87,7 +103,9 @@ def test_what_went_well_since_is_history():
     steps = graph(fact("answers"), fact("log", superseded_by=("answers",)))
     found = {
         "log": wrong("log", "x", since=parse("2026-01-01T10:00:00+00:00")),
-        "answers": Finding("answers", State.OK, signals=Signals(at=parse("2026-01-01T11:00:00+00:00"))),
+        "answers": Finding(
+            "answers", State.OK, signals=Signals(at=parse("2026-01-01T11:00:00+00:00"))
+        ),
     }
     assert (judge(steps, found).causes, judge(steps, found).warnings) == ((), ())
 
@@ -102,7 +120,11 @@ def test_not_essential_only_warns():
 def test_skipped_and_unknown_are_not_passed():
     """Facts that could not be read are listed apart, and a possible cause stays possible."""
     steps = graph(fact("a"), fact("b"), fact("c"))
-    found = {"a": Finding("a", State.SKIPPED), "b": Finding("b", State.UNKNOWN), "c": Finding("c", State.POSSIBLE)}
+    found = {
+        "a": Finding("a", State.SKIPPED),
+        "b": Finding("b", State.UNKNOWN),
+        "c": Finding("c", State.POSSIBLE),
+    }
     verdict = judge(steps, found)
     assert (verdict.skipped, verdict.possible, verdict.causes) == (("a", "b"), ("c",), ())
 
@@ -112,7 +134,12 @@ OUTSIDE = graph(
     fact("defaults"),
     fact("login", caused_by=("health", "defaults")),
 )
-MAYBE = Finding("health", State.POSSIBLE, cause="incident", signals=Signals(since=parse("2026-01-01T10:00:00+00:00")))
+MAYBE = Finding(
+    "health",
+    State.POSSIBLE,
+    cause="incident",
+    signals=Signals(since=parse("2026-01-01T10:00:00+00:00")),
+)
 
 
 def test_an_incident_is_the_cause_where_it_explains_something():
@@ -121,20 +148,37 @@ def test_an_incident_is_the_cause_where_it_explains_something():
     The explained finding is then a symptom.
     """
     verdict = judge(OUTSIDE, {"health": MAYBE, "login": wrong("login", "busy")})
-    assert (verdict.causes, verdict.symptoms, verdict.possible, verdict.stops) == (("health",), {"login": "health"}, (), Station.ANSWER)
+    assert (verdict.causes, verdict.symptoms, verdict.possible, verdict.stops) == (
+        ("health",),
+        {"login": "health"},
+        (),
+        Station.ANSWER,
+    )
     assert str(verdict.since) == "2026-01-01 10:00:00+00:00"
 
 
 def test_an_incident_alone_is_no_cause():
     """An incident stays possible if nothing is wrong or if something else is."""
-    assert (judge(OUTSIDE, {"health": MAYBE}).causes, judge(OUTSIDE, {"health": MAYBE}).possible) == ((), ("health",))
+    assert (
+        judge(OUTSIDE, {"health": MAYBE}).causes,
+        judge(OUTSIDE, {"health": MAYBE}).possible,
+    ) == (
+        (),
+        ("health",),
+    )
     verdict = judge(OUTSIDE, {"health": MAYBE, "login": wrong("login", "secret_gone")})
     assert (verdict.causes, verdict.possible) == (("login",), ("health",))
 
 
 def test_what_explains_nothing_by_name_is_never_promoted():
     """A policy that may match is no cause of a failure whose code it does not name."""
-    verdict = judge(OUTSIDE, {"defaults": Finding("defaults", State.POSSIBLE, cause="x"), "login": wrong("login", "busy")})
+    verdict = judge(
+        OUTSIDE,
+        {
+            "defaults": Finding("defaults", State.POSSIBLE, cause="x"),
+            "login": wrong("login", "busy"),
+        },
+    )
     assert (verdict.causes, verdict.possible) == (("login",), ("defaults",))
 
 
@@ -143,17 +187,28 @@ def test_what_shows_by_its_own_name_is_proven_by_that_name_alone():
 
     For example, a possibly blocked account causes a sign-in that says so, and nothing else.
     """
-    steps = graph(fact("user", Station.MAILBOX, explains=("disabled", "refused")), fact("login", caused_by=("user",)))
+    steps = graph(
+        fact("user", Station.MAILBOX, explains=("disabled", "refused")),
+        fact("login", caused_by=("user",)),
+    )
     maybe = Finding("user", State.POSSIBLE, cause="disabled")
     said = judge(steps, {"user": maybe, "login": wrong("login", "disabled")})
     other = judge(steps, {"user": maybe, "login": wrong("login", "refused")})
-    assert (said.causes, said.symptoms, said.stops) == (("user",), {"login": "user"}, Station.ANSWER)
+    assert (said.causes, said.symptoms, said.stops) == (
+        ("user",),
+        {"login": "user"},
+        Station.ANSWER,
+    )
     assert (other.causes, other.possible) == (("login",), ("user",))
 
 
 def at(hour: float, state: State = State.OK) -> Finding:
     """Mail that went well at that hour."""
-    return Finding("answers", state, signals=Signals(at=parse(f"2026-01-01T{int(hour):02}:{int(hour % 1 * 60):02}:00+00:00")))
+    return Finding(
+        "answers",
+        state,
+        signals=Signals(at=parse(f"2026-01-01T{int(hour):02}:{int(hour % 1 * 60):02}:00+00:00")),
+    )
 
 
 LASTS = graph(
@@ -174,7 +229,10 @@ DEAD = wrong("log", "x", since=parse("2026-01-01T10:00:00+00:00"))
         (at(11.75, State.WARNING), ("log",)),
         (Finding("probe", State.OK), ()),
         (Finding("probe", State.OK, signals=Signals(at=parse("2026-01-01T10:01:00+00:00"))), ()),
-        (Finding("probe", State.OK, signals=Signals(at=parse("2026-01-01T09:59:00+00:00"))), ("log",)),
+        (
+            Finding("probe", State.OK, signals=Signals(at=parse("2026-01-01T09:59:00+00:00"))),
+            ("log",),
+        ),
     ],
 )
 def test_a_token_outlives_its_sign_in(later: Finding, causes: tuple[str, ...]):
@@ -195,7 +253,9 @@ def test_nothing_is_certain_before_its_healer_was_seen():
     """A failure may be history: before that was looked at it is no cause."""
     found = {"log": DEAD, "answers": at(9)}
     assert (judge(LASTS, found, done=False).causes, judge(LASTS, found).causes) == ((), ("log",))
-    assert judge(LASTS, found | {"probe": Finding("probe", State.WARNING)}, done=False).causes == ("log",)
+    assert judge(LASTS, found | {"probe": Finding("probe", State.WARNING)}, done=False).causes == (
+        "log",
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,8 +275,17 @@ def test_what_may_be_the_cause_is_tried(signals: Signals, found: Finding, state:
 
     A finding may name the findings that disprove it.
     """
-    verdict = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked", signals=signals), found.step: found})
-    assert (verdict.weighed["policy"].state, verdict.possible) == (state, ("policy",) if state is State.POSSIBLE else ())
+    verdict = judge(
+        LASTS,
+        {
+            "policy": Finding("policy", State.POSSIBLE, cause="blocked", signals=signals),
+            found.step: found,
+        },
+    )
+    assert (verdict.weighed["policy"].state, verdict.possible) == (
+        state,
+        ("policy",) if state is State.POSSIBLE else (),
+    )
 
 
 def test_what_was_disproved_may_count_as_left_out():
@@ -232,7 +301,13 @@ def test_what_is_possible_is_no_second_cause():
     """
     verdict = judge(LASTS, {"login": Finding("login", State.POSSIBLE, cause="x"), "log": DEAD})
     assert (verdict.causes, verdict.symptoms, verdict.possible) == (("log",), {"login": "log"}, ())
-    named = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked"), "login": wrong("login", "blocked")})
+    named = judge(
+        LASTS,
+        {
+            "policy": Finding("policy", State.POSSIBLE, cause="blocked"),
+            "login": wrong("login", "blocked"),
+        },
+    )
     assert (named.causes, named.symptoms, named.possible) == (("policy",), {"login": "policy"}, ())
 
 
@@ -253,10 +328,18 @@ def test_since_is_that_of_the_first_cause():
         ((Finding("copies", State.OK), Finding("answers", State.OK)), True),
         ((Finding("copies", State.SKIPPED), Finding("answers", State.OK)), False),
         ((Finding("answers", State.OK),), False),
-        ((Finding("copies", State.OK), Finding("answers", State.OK, signals=Signals(unanswered=parse("2026-01-01T10:00:00")))), False),
+        (
+            (
+                Finding("copies", State.OK),
+                Finding(
+                    "answers", State.OK, signals=Signals(unanswered=parse("2026-01-01T10:00:00"))
+                ),
+            ),
+            False,
+        ),
     ],
 )
-def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):  # noqa: FBT001  a row of the table
+def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):
     """Mail flow both ways needs both ends.
 
     An answer proves nothing about the copies, and a mail that waits too long proves nothing about
@@ -273,13 +356,18 @@ def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):  # n
         ("redirect_uri_mismatch", "redirect_uri_mismatch", ("application",)),
     ],
 )
-def test_an_app_explains_what_its_own_fault_brings_about(cause: str, said: str, causes: tuple[str, ...]):
+def test_an_app_explains_what_its_own_fault_brings_about(
+    cause: str, said: str, causes: tuple[str, ...]
+):
     """An app explains only failures that its own fault can cause.
 
     A deleted app refuses everybody, and a missing redirect URI refuses no client secret.
     """
     assert (
-        judge(checks_for(Profile.ARTICLE), {"application": wrong("application", cause), "sign_ins": wrong("sign_ins", said)}).causes
+        judge(
+            checks_for(Profile.ARTICLE),
+            {"application": wrong("application", cause), "sign_ins": wrong("sign_ins", said)},
+        ).causes
         == causes
     )
 
@@ -314,7 +402,9 @@ NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Text("skipped.restricted_se
         ((), ("copies",), LOST, {}),
     ],
 )
-def test_a_failure_without_a_code(beside: tuple[Finding, ...], causes: tuple[str, ...], code: str, symptoms: dict[str, str]):
+def test_a_failure_without_a_code(
+    beside: tuple[Finding, ...], causes: tuple[str, ...], code: str, symptoms: dict[str, str]
+):
     """A failure without a code is put down to the only possible cause, if that could be read.
 
     Otherwise it says that it could not be read. A verdict always has a first line.
@@ -322,19 +412,29 @@ def test_a_failure_without_a_code(beside: tuple[Finding, ...], causes: tuple[str
     found = {each.step: each for each in (*beside, wrong("copies", LOST))}
     looked_at = found | {name: Finding(name, State.OK) for name in ON_THE_WAY if name not in found}
     verdict = judge(ON_THE_WAY, looked_at)
-    assert (verdict.causes, verdict.weighed[causes[0]].cause, verdict.symptoms) == (causes, code, symptoms)
+    assert (verdict.causes, verdict.weighed[causes[0]].cause, verdict.symptoms) == (
+        causes,
+        code,
+        symptoms,
+    )
 
 
 def test_what_alone_may_explain_a_failure_is_not_known_before_all_was_seen():
     """Another one may come that explains it as well, or with certainty."""
-    assert judge(ON_THE_WAY, {"copies": wrong("copies", LOST), "rules": RULE}, done=False).causes == ()
+    assert (
+        judge(ON_THE_WAY, {"copies": wrong("copies", LOST), "rules": RULE}, done=False).causes == ()
+    )
 
 
 def test_a_failure_with_a_code_is_not_put_down_to_what_is_possible():
     """A failure with a code is not put down to a possible cause that does not explain the code."""
     found = {"copies": wrong("copies", "connect_address_gone"), "rules": RULE, "policy": UNREAD}
     verdict = judge(ON_THE_WAY, found)
-    assert (verdict.causes, verdict.weighed["copies"].cause, verdict.possible) == (("copies",), "connect_address_gone", ("rules",))
+    assert (verdict.causes, verdict.weighed["copies"].cause, verdict.possible) == (
+        ("copies",),
+        "connect_address_gone",
+        ("rules",),
+    )
 
 
 def test_what_is_set_right_by_now_is_told_so():
@@ -348,15 +448,31 @@ def test_what_is_set_right_by_now_is_told_so():
     )
     failed = wrong("copies", "blocked")
     told = {
-        state: judge(steps, {"policy": Finding("policy", state), "copies": failed}).weighed["copies"].cause
+        state: judge(steps, {"policy": Finding("policy", state), "copies": failed})
+        .weighed["copies"]
+        .cause
         for state in (State.OK, State.UNKNOWN)
     }
     assert told == {State.OK: "settling", State.UNKNOWN: "blocked"}
-    assert judge(steps, {"policy": wrong("policy", "blocked"), "copies": failed}).causes == ("policy",)
+    assert judge(steps, {"policy": wrong("policy", "blocked"), "copies": failed}).causes == (
+        "policy",
+    )
 
 
 def test_newer_mail_that_has_not_gone_on_is_no_proof():
     """Also where it has not even arrived."""
     well = {name: Finding(name, State.OK) for name in ("arrivals", "copies", "answers")}
-    late = {name: replace(well[name], state=State.WARNING, signals=Signals(unproven=parse("2026-01-01T10:00:00+00:00"))) for name in well}
-    assert [mail_flows(well), *(mail_flows(well | {name: late[name]}) for name in well)] == [True, False, False, False]
+    late = {
+        name: replace(
+            well[name],
+            state=State.WARNING,
+            signals=Signals(unproven=parse("2026-01-01T10:00:00+00:00")),
+        )
+        for name in well
+    }
+    assert [mail_flows(well), *(mail_flows(well | {name: late[name]}) for name in well)] == [
+        True,
+        False,
+        False,
+        False,
+    ]

@@ -16,7 +16,11 @@ from jobs.model import Access, Finding, State, Station, Text
 from jobs.steps.forwarding import Forwarding
 from jobs.steps.implicit_grant import ImplicitGrant
 
-COPY_OFF = {"ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io", "ForwardingAddress": None, "DeliverToMailboxAndForward": False}
+COPY_OFF = {
+    "ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io",
+    "ForwardingAddress": None,
+    "DeliverToMailboxAndForward": False,
+}
 
 
 class Silent:
@@ -40,11 +44,17 @@ class Copies(Probe):
 
 def checked(ctx: StepContext, *steps: Step) -> dict[str, Finding]:
     """Return the findings of a check with an administrator's sign-in."""
-    asyncio.run(Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check({Access.NONE, Access.ADMIN}))
+    asyncio.run(
+        Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check(
+            {Access.NONE, Access.ADMIN}
+        )
+    )
     return {step.name: ctx.run.findings[step.name] for step in steps}
 
 
-def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given: Callable[..., StepContext], cloud: Any):
+def test_a_copy_that_is_not_kept_as_asked_explains_nothing(
+    given: Callable[..., StepContext], cloud: Any
+):
     """A wrong setting for keeping copies explains no failure, because mail flows anyway.
 
     It is a warning, and a failure of the copies stays the cause.
@@ -53,7 +63,11 @@ def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given: Callable[..., 
     steps = (Forwarding(), Copies())
     found = checked(given(kind="check"), *steps)
     verdict = judge({step.name: step for step in steps}, found)
-    assert (verdict.causes, verdict.symptoms, verdict.warnings) == (("copies",), {}, ("forwarding",))
+    assert (verdict.causes, verdict.symptoms, verdict.warnings) == (
+        ("copies",),
+        {},
+        ("forwarding",),
+    )
     copy = found["forwarding"]
     assert (copy.state, copy.seen, copy.expected, copy.cause) == (
         State.WARNING,
@@ -74,4 +88,7 @@ def test_a_fix_mends_it_all_the_same(given: Callable[..., StepContext], cloud: A
 def test_what_mail_does_not_need_is_weighed_alike(given: Callable[..., StepContext]):
     """A step that is not essential only warns, by the same rule."""
     found = checked(given(kind="check"), ImplicitGrant())
-    assert (found["implicit_grant"].state, found["implicit_grant"].seen) == (State.WARNING, Text("seen.implicit_off"))
+    assert (found["implicit_grant"].state, found["implicit_grant"].seen) == (
+        State.WARNING,
+        Text("seen.implicit_off"),
+    )

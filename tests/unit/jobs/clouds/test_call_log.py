@@ -30,9 +30,17 @@ async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., S
         with call_log.record_calls() as made:
             await request(client, Call("graph", "GET", URL), judge_graph)
             await request(client, Call("graph", "PATCH", URL), judge_graph)
-            await request(client, Call("exchange", "PUT", URL, headers={"X-CmdletName": "Get-Mailbox"}), judge_graph)
+            await request(
+                client,
+                Call("exchange", "PUT", URL, headers={"X-CmdletName": "Get-Mailbox"}),
+                judge_graph,
+            )
             with pytest.raises(Transient):
-                await request(client, Call("exchange", "POST", URL, headers={"X-CmdletName": "Set-Mailbox"}), judge_graph)
+                await request(
+                    client,
+                    Call("exchange", "POST", URL, headers={"X-CmdletName": "Set-Mailbox"}),
+                    judge_graph,
+                )
     assert [ID.sub("*", line) for line in made] == [
         "graph PATCH /v1.0/applications/o-1 204 request-id=r-1 client-request-id=*",
         "exchange Set-Mailbox 0 client-request-id=*",

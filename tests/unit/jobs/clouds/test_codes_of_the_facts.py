@@ -17,8 +17,12 @@ from practice.shared import ABSENT, FACTS
 
 ROOT = Path(__file__).parents[4]
 TOLD = FACTS / "microsoft.md"
-CODES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("codes.toml").read_text(encoding="utf-8"))
-REMEDIES = tomllib.loads((ROOT / "adaptive_cards" / "texts" / "causes.en.toml").read_text(encoding="utf-8"))["remedy"]
+CODES: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_name("codes.toml").read_text(encoding="utf-8")
+)
+REMEDIES = tomllib.loads(
+    (ROOT / "adaptive_cards" / "texts" / "causes.en.toml").read_text(encoding="utf-8")
+)["remedy"]
 GRAPH_SECTIONS = ("### 1.2", "### 1.3", "### 1.5", "### 1.6", "## 7")
 GRAPH_CODE = re.compile(r"\b(?:Request|Authorization|Directory)_\w+|\bNoBacking\w+")
 EXCHANGE_CODE = re.compile(r"\b(?!ODataService)\w+Exception\b")
@@ -46,9 +50,14 @@ def exchange_body(row: dict[str, Any]) -> bytes:
     parts: dict[str, dict[str, Any]] = {
         "details": {
             "message": "Error executing cmdlet",
-            "details": [{"code": "Client", "message": f"Ex6F9304|{kind}|{message}" if kind else message}],
+            "details": [
+                {"code": "Client", "message": f"Ex6F9304|{kind}|{message}" if kind else message}
+            ],
         },
-        "internalexception": {"message": "Invalid Operation", "innererror": {"internalexception": {"message": message, "type": kind}}},
+        "internalexception": {
+            "message": "Invalid Operation",
+            "innererror": {"internalexception": {"message": message, "type": kind}},
+        },
         "error": {"message": message},
     }
     if row["part"] == "nothing":
@@ -88,23 +97,34 @@ def test_every_reply_and_bounce_has_its_cause(row: dict[str, Any]):
 
 def test_every_cause_of_the_list_is_one_of_the_products():
     """A cause that is spelt wrongly would hold nothing."""
-    assert {row["cause"] for service in ("graph", "exchange", "smtp") for row in CODES[service]} - REMEDIES.keys() == set()
+    assert {
+        row["cause"] for service in ("graph", "exchange", "smtp") for row in CODES[service]
+    } - REMEDIES.keys() == set()
 
 
 @needs_facts
 @pytest.mark.parametrize("service", ["graph", "exchange", "smtp"])
 def test_the_list_says_what_the_facts_say(service: str):
     """Each row's words stand in its section."""
-    assert [row["facts"] for row in CODES[service] if row["facts"] not in section(row["section"])] == []
+    assert [
+        row["facts"] for row in CODES[service] if row["facts"] not in section(row["section"])
+    ] == []
 
 
 @needs_facts
 def test_no_aadsts_code_of_the_facts_is_left_out():
     """Section 5 is the list; whatever is named elsewhere is on it."""
     listed = {
-        int(code) for row in re.findall(r"\n\| ([\d /]+) \|", TOLD.read_text(encoding="utf-8")) for code in re.findall(r"\d{5,}", row)
+        int(code)
+        for row in re.findall(r"\n\| ([\d /]+) \|", TOLD.read_text(encoding="utf-8"))
+        for code in re.findall(r"\d{5,}", row)
     }
-    transient = {int(code) for code in re.findall(r"\d{5,}", section("## 5.").split("| 90099 ")[1].split("| transient")[0])}
+    transient = {
+        int(code)
+        for code in re.findall(
+            r"\d{5,}", section("## 5.").split("| 90099 ")[1].split("| transient")[0]
+        )
+    }
     named = {int(code) for code in re.findall(r"AADSTS(\d+)", TOLD.read_text(encoding="utf-8"))}
     assert (listed | transient, named - listed - transient) == (set(CODES["entra"]), set())
 
@@ -113,20 +133,38 @@ def test_no_aadsts_code_of_the_facts_is_left_out():
 def test_every_reply_in_the_table_of_the_facts_is_explained():
     """Section 4.1 lists the replies; several of them share a code, so the words count."""
     table = TOLD.read_text(encoding="utf-8").split("\n### 4.1", 1)[1].split("\n### ", 1)[0]
-    replies = [line.split(" | ")[0].strip("| ").replace("`", "") for line in table.splitlines() if line.startswith("| ")][1:]
-    unexplained = [reply for reply in replies if not reply.startswith("235") and not find_causes(reply)]
+    replies = [
+        line.split(" | ")[0].strip("| ").replace("`", "")
+        for line in table.splitlines()
+        if line.startswith("| ")
+    ][1:]
+    unexplained = [
+        reply for reply in replies if not reply.startswith("235") and not find_causes(reply)
+    ]
     assert (len(replies), unexplained) == (14, [])
 
 
 @needs_facts
 def test_no_code_of_graph_exchange_and_smtp_in_the_facts_is_left_out():
     """Every code of Graph, Exchange and SMTP in the facts has a row in codes.toml."""
-    rows_text = {service: " ".join(str(row) for row in CODES[service]) for service in ("graph", "exchange", "smtp")}
-    named = {
-        "graph": {code for heading in GRAPH_SECTIONS for code in GRAPH_CODE.findall(section(heading))},
-        "exchange": set(EXCHANGE_CODE.findall(section("### 3.5"))),
-        "smtp": {code for heading in ("### 2.3", "### 4.1") for code in SMTP_CODE.findall(section(heading))},
+    rows_text = {
+        service: " ".join(str(row) for row in CODES[service])
+        for service in ("graph", "exchange", "smtp")
     }
-    left_out = {service: {code for code in codes if code not in rows_text[service]} for service, codes in named.items()}
+    named = {
+        "graph": {
+            code for heading in GRAPH_SECTIONS for code in GRAPH_CODE.findall(section(heading))
+        },
+        "exchange": set(EXCHANGE_CODE.findall(section("### 3.5"))),
+        "smtp": {
+            code
+            for heading in ("### 2.3", "### 4.1")
+            for code in SMTP_CODE.findall(section(heading))
+        },
+    }
+    left_out = {
+        service: {code for code in codes if code not in rows_text[service]}
+        for service, codes in named.items()
+    }
     assert all(named.values())
     assert left_out == {"graph": set(), "exchange": set(), "smtp": set()}

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs.clouds.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, OAUTH, REPLICATION_CAUSES, SMTP_PHRASES, ErrorKind
+from jobs.clouds.causes import (
+    ENTRA,
+    EXCHANGE_PHRASES,
+    GRAPH_PHRASES,
+    OAUTH,
+    REPLICATION_CAUSES,
+    SMTP_PHRASES,
+    ErrorKind,
+)
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -69,7 +77,11 @@ OWN = frozenset(
 """Causes that the work with Microsoft states itself, without a code of a cloud behind them."""
 CAUSES = OWN.union(
     (meaning.cause for table in (ENTRA, OAUTH) for meaning in table.values()),
-    (phrase.meaning.cause for phrases in (GRAPH_PHRASES, EXCHANGE_PHRASES, SMTP_PHRASES) for phrase in phrases),
+    (
+        phrase.meaning.cause
+        for phrases in (GRAPH_PHRASES, EXCHANGE_PHRASES, SMTP_PHRASES)
+        for phrase in phrases
+    ),
 )
 
 
@@ -104,7 +116,10 @@ def test_what_settles_is_a_cause():
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("AADSTS50011: The redirect URI ... AADSTS50011", [KnownError("redirect_uri_mismatch", "AADSTS50011")]),
+        (
+            "AADSTS50011: The redirect URI ... AADSTS50011",
+            [KnownError("redirect_uri_mismatch", "AADSTS50011")],
+        ),
         ("aadsts7000222 expired", [KnownError("client_secret_expired", "AADSTS7000222")]),
         ("AADSTS99999999", [KnownError("", "AADSTS99999999")]),
         (
@@ -113,7 +128,10 @@ def test_what_settles_is_a_cause():
         ),
         (
             "535-5.7.139 no, SmtpClientAuthentication\r\n535 5.7.139 is disabled for the Tenant. Visit smtp_auth_disabled\r\nAADSTS50173",
-            [KnownError("smtp_auth_off_for_tenant", "535 5.7.139"), KnownError("session_revoked", "AADSTS50173")],
+            [
+                KnownError("smtp_auth_off_for_tenant", "535 5.7.139"),
+                KnownError("session_revoked", "AADSTS50173"),
+            ],
         ),
         (
             "S: 535-5.7.139 Authentication unsuccessful, the user\nS: 535 credentials were incorrect",
@@ -121,13 +139,22 @@ def test_what_settles_is_a_cause():
         ),
         (
             "250-SIZE 157286400\n250-AUTH LOGIN XOAUTH2\n535-5.7.3 Authentication unsuccessful\n554 5.2.252 SendAsDenied",
-            [KnownError("smtp_token_refused", "535 5.7.3"), KnownError("send_as_denied", "554 5.2.252")],
+            [
+                KnownError("smtp_token_refused", "535 5.7.3"),
+                KnownError("send_as_denied", "554 5.2.252"),
+            ],
         ),
-        ("535 5.7.3 Authentication unsuccessful [SN2PR]", [KnownError("smtp_token_refused", "535 5.7.3")]),
+        (
+            "535 5.7.3 Authentication unsuccessful [SN2PR]",
+            [KnownError("smtp_token_refused", "535 5.7.3")],
+        ),
         ("5.7.520 Access denied ... AS(7555)", [KnownError("forwarding_blocked", "5.7.520")]),
         (
             "first 554 5.2.252 SendAsDenied; a@x not allowed\nthen AADSTS50173 revoked",
-            [KnownError("send_as_denied", "554 5.2.252"), KnownError("session_revoked", "AADSTS50173")],
+            [
+                KnownError("send_as_denied", "554 5.2.252"),
+                KnownError("session_revoked", "AADSTS50173"),
+            ],
         ),
         (
             "The command you tried to run isn't currently allowed in your organization.",
@@ -167,7 +194,10 @@ def test_why_a_mail_was_given_up(lines: tuple[str, ...], cause: str):
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ("432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", "smtp_too_many_connections"),
+        (
+            "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded",
+            "smtp_too_many_connections",
+        ),
         ("432 4.3.2 concurrent connection limit exceeded", "smtp_too_many_connections"),
         ("432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded", "smtp_busy"),
         ("451 4.3.2 System not accepting network messages", "smtp_busy"),
@@ -186,26 +216,45 @@ def test_an_error_carries_evidence_and_reads_well():
 
     Control characters cannot forge a log line.
     """
-    said = CloudReply("graph", 404, "Request_ResourceNotFound", "not\r\nhere", RequestIds(request_id="r-1", client_request_id="c-1"))
+    said = CloudReply(
+        "graph",
+        404,
+        "Request_ResourceNotFound",
+        "not\r\nhere",
+        RequestIds(request_id="r-1", client_request_id="c-1"),
+    )
     error = NotFound("not_found", said)
     assert error.evidence() == (
         Evidence("graph", "404 Request_ResourceNotFound not here"),
         Evidence("request-id", "r-1"),
         Evidence("client-request-id", "c-1"),
     )
-    assert str(error) == "graph 404 Request_ResourceNotFound: not_found: not here: request-id=r-1 client-request-id=c-1"
+    assert (
+        str(error)
+        == "graph 404 Request_ResourceNotFound: not_found: not here: request-id=r-1 client-request-id=c-1"
+    )
 
 
 def test_a_message_holds_no_secret():
     """A secret that a service echoes in an error reaches neither a card nor Redis."""
-    said = CloudReply("graph", 500, message='Failed: {"secretText": "abc8Q~0123456789made-up-0123456789abcdef", "keyId": "k"}')
+    said = CloudReply(
+        "graph",
+        500,
+        message='Failed: {"secretText": "abc8Q~0123456789made-up-0123456789abcdef", "keyId": "k"}',
+    )
     error = Rejected("request_rejected", said)
-    assert ("Q~" in error.message, "Q~" in error.words, "keyId" in error.message) == (False, False, True)
+    assert ("Q~" in error.message, "Q~" in error.words, "keyId" in error.message) == (
+        False,
+        False,
+        True,
+    )
 
 
 def test_a_code_that_begins_the_words_is_told_once():
     """A code that the message already begins with, as Entra writes it, is shown once."""
-    said = CloudReply("entra", 400, "AADSTS700016", "AADSTS700016: Application with identifier 'x' was not found.")
+    said = CloudReply(
+        "entra", 400, "AADSTS700016", "AADSTS700016: Application with identifier 'x' was not found."
+    )
     assert Rejected("app_not_found", said).evidence() == (Evidence("entra", f"400 {said.message}"),)
 
 
@@ -214,8 +263,11 @@ def test_a_message_is_cut():
     assert len(Rejected("request_rejected", CloudReply("graph", message="x" * 5000)).message) == 600
 
 
-@pytest.mark.parametrize(("cause", "settles"), [("not_found", True), ("client_secret_wrong", True), ("redirect_uri_mismatch", False)])
-def test_what_a_write_of_ours_can_cause_settles(cause: str, settles: bool):  # noqa: FBT001  a parameter of the test
+@pytest.mark.parametrize(
+    ("cause", "settles"),
+    [("not_found", True), ("client_secret_wrong", True), ("redirect_uri_mismatch", False)],
+)
+def test_what_a_write_of_ours_can_cause_settles(cause: str, settles: bool):
     """A 404 may be replication; a wrong redirect URI never is."""
     assert CloudError(cause, CloudReply("entra")).can_be_replication is settles
 
@@ -223,7 +275,10 @@ def test_what_a_write_of_ours_can_cause_settles(cause: str, settles: bool):  # n
 def test_each_kind_has_its_class():
     """A meaning becomes the class that its kind names."""
     made = {
-        kind: type(error_for(meaning, CloudReply("entra"))).kind for kind in ErrorKind for meaning in ENTRA.values() if meaning.kind is kind
+        kind: type(error_for(meaning, CloudReply("entra"))).kind
+        for kind in ErrorKind
+        for meaning in ENTRA.values()
+        if meaning.kind is kind
     }
     assert made == {kind: kind for kind in made}
     assert isinstance(error_for(ENTRA[650051], CloudReply("entra")), NotReplicatedYet)

@@ -70,10 +70,18 @@ class Cloud:
         return httpx.Response(step.status_code, headers=step.headers, content=step.content)
 
 
-async def ask(settings: Settings, cloud: Any, method: str = "GET", patience: RetryPolicy | None = None, **options: Any) -> Response:
+async def ask(
+    settings: Settings,
+    cloud: Any,
+    method: str = "GET",
+    patience: RetryPolicy | None = None,
+    **options: Any,
+) -> Response:
     """Send one request to a cloud."""
     async with async_client(settings, httpx.MockTransport(cloud)) as client:
-        return await request(client, Call("graph", method, URL, **options), judge_graph, patience or RetryPolicy())
+        return await request(
+            client, Call("graph", method, URL, **options), judge_graph, patience or RetryPolicy()
+        )
 
 
 MATRIX = [
@@ -82,19 +90,54 @@ MATRIX = [
     ("429 without", httpx.Response(429), None, 2, None, 2),
     ("429 senseless", httpx.Response(429, headers={"Retry-After": "soon"}), None, 2, None, 2),
     ("429 negative", httpx.Response(429, headers={"Retry-After": "-5"}), None, 2, None, 2),
-    ("429 for an hour", httpx.Response(429, headers={"Retry-After": "3600"}), Transient, 1, Transient, 1),
+    (
+        "429 for an hour",
+        httpx.Response(429, headers={"Retry-After": "3600"}),
+        Transient,
+        1,
+        Transient,
+        1,
+    ),
     ("500", httpx.Response(500), None, 2, Transient, 1),
     ("502", httpx.Response(502, html="<html>"), None, 2, Transient, 1),
     ("503", httpx.Response(503), None, 2, Transient, 1),
-    ("503 with Retry-After", httpx.Response(503, headers={"Retry-After": "2"}), None, 2, Transient, 1),
+    (
+        "503 with Retry-After",
+        httpx.Response(503, headers={"Retry-After": "2"}),
+        None,
+        2,
+        Transient,
+        1,
+    ),
     ("504", httpx.Response(504), None, 2, Transient, 1),
     ("timeout", httpx.ReadTimeout("slow"), None, 2, Transient, 1),
     ("reset", httpx.ReadError("reset"), None, 2, Transient, 1),
     ("not connected", httpx.ConnectError("refused"), None, 2, None, 2),
-    ("wrong JSON", httpx.Response(200, content=b'{"value": ['), MalformedAnswer, 1, MalformedAnswer, 1),
+    (
+        "wrong JSON",
+        httpx.Response(200, content=b'{"value": ['),
+        MalformedAnswer,
+        1,
+        MalformedAnswer,
+        1,
+    ),
     ("HTML", httpx.Response(200, html="<html>"), MalformedAnswer, 1, MalformedAnswer, 1),
-    ("NUL bytes", httpx.Response(200, content=b"\0" * 4096), MalformedAnswer, 1, MalformedAnswer, 1),
-    ("redirect", httpx.Response(302, headers={"Location": "https://evil.test/"}), Rejected, 1, Rejected, 1),
+    (
+        "NUL bytes",
+        httpx.Response(200, content=b"\0" * 4096),
+        MalformedAnswer,
+        1,
+        MalformedAnswer,
+        1,
+    ),
+    (
+        "redirect",
+        httpx.Response(302, headers={"Location": "https://evil.test/"}),
+        Rejected,
+        1,
+        Rejected,
+        1,
+    ),
     ("400", httpx.Response(400, json={"error": {"code": "BadRequest"}}), Rejected, 1, Rejected, 1),
     ("401", httpx.Response(401), SignInNeeded, 1, SignInNeeded, 1),
     ("403", httpx.Response(403), Forbidden, 1, Forbidden, 1),
@@ -106,7 +149,9 @@ MATRIX = [
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("row", MATRIX, ids=[row[0] for row in MATRIX])
-async def test_fault_matrix(make_settings: Callable[..., Settings], row: tuple[Any, ...], method: str):
+async def test_fault_matrix(
+    make_settings: Callable[..., Settings], row: tuple[Any, ...], method: str
+):
     """Each fault, then a good answer: a defined outcome after a defined number of tries."""
     _, fault, *expected = row
     outcome, tries = expected[:2] if method == "GET" else expected[2:]
@@ -126,7 +171,11 @@ async def test_a_fault_that_stays_ends_after_five_tries(make_settings: Callable[
     cloud = Cloud(httpx.Response(503))
     with pytest.raises(Transient) as failed:
         await ask(make_settings(), cloud)
-    assert (len(cloud.seen), failed.value.status, failed.value.cause) == (5, 503, "service_unavailable")
+    assert (len(cloud.seen), failed.value.status, failed.value.cause) == (
+        5,
+        503,
+        "service_unavailable",
+    )
 
 
 @pytest.mark.usefixtures("no_waiting")
@@ -138,7 +187,9 @@ async def test_a_post_that_may_be_repeated_is(make_settings: Callable[..., Setti
 
 
 @pytest.mark.usefixtures("real_pauses")
-async def test_retry_after_is_a_minimum(make_settings: Callable[..., Settings], waits: list[RetryDetails]):
+async def test_retry_after_is_a_minimum(
+    make_settings: Callable[..., Settings], waits: list[RetryDetails]
+):
     """The wait that is really slept is the one that was asked for."""
     await ask(make_settings(), Cloud(httpx.Response(429, headers={"Retry-After": "1"}), OK))
     assert [wait.wait_for for wait in waits] == [1.0]
@@ -161,7 +212,10 @@ async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
 
     A real server announces 100 bytes and sends 10.
     """
-    answers = [b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"value": ', b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"value": []}']
+    answers = [
+        b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"value": ',
+        b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"value": []}',
+    ]
     tries: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,7 +228,9 @@ async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with async_client(make_settings(graph_url=base)) as client:
-            assert (await request(client, Call("graph", "GET", base), judge_graph)).data == {"value": []}
+            assert (await request(client, Call("graph", "GET", base), judge_graph)).data == {
+                "value": []
+            }
             tries.clear()
             with pytest.raises(TruncatedAnswer):
                 await request(client, Call("graph", "POST", base, body={}), judge_graph)
@@ -182,7 +238,9 @@ async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
 
 
 @pytest.mark.usefixtures("no_waiting")
-async def test_every_attempt_has_an_id_of_its_own_and_the_answers_id_is_kept(make_settings: Callable[..., Settings]):
+async def test_every_attempt_has_an_id_of_its_own_and_the_answers_id_is_kept(
+    make_settings: Callable[..., Settings],
+):
     """client-request-id is new for each attempt, and the error holds both ids."""
     cloud = Cloud(httpx.Response(500), httpx.Response(403, headers={"request-id": "r-1"}))
     with pytest.raises(Forbidden) as failed:
@@ -198,15 +256,29 @@ async def test_no_other_host_is_spoken_to(make_settings: Callable[..., Settings]
     cloud = Cloud(OK)
     async with async_client(make_settings(), httpx.MockTransport(cloud)) as client:
         with pytest.raises(Rejected) as refused:
-            await request(client, Call("graph", "GET", "https://graph.microsoft.com.evil.test/"), judge_graph)
-    with sync_client(make_settings(), httpx.MockTransport(cloud)) as client, pytest.raises(Rejected):
+            await request(
+                client, Call("graph", "GET", "https://graph.microsoft.com.evil.test/"), judge_graph
+            )
+    with (
+        sync_client(make_settings(), httpx.MockTransport(cloud)) as client,
+        pytest.raises(Rejected),
+    ):
         client.get("https://evil.test/")
     assert (refused.value.cause, cloud.seen) == ("host_not_allowed", [])
 
 
 def graph_no(status: int, code: str, message: str = "") -> httpx.Response:
     """An error of Graph's."""
-    return httpx.Response(status, json={"error": {"code": code, "message": message, "innerError": {"date": "d", "request-id": "r-9"}}})
+    return httpx.Response(
+        status,
+        json={
+            "error": {
+                "code": code,
+                "message": message,
+                "innerError": {"date": "d", "request-id": "r-9"},
+            }
+        },
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,34 +286,80 @@ def graph_no(status: int, code: str, message: str = "") -> httpx.Response:
     [
         (graph_no(404, "Request_ResourceNotFound"), NotFound, "not_found"),
         (graph_no(403, "Authorization_RequestDenied"), Forbidden, "directory_role_missing"),
-        (graph_no(409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists."), AlreadyExists, "already_there"),
-        (graph_no(400, "Request_BadRequest", "Permission being assigned already exists on the object"), AlreadyExists, "already_there"),
         (
-            graph_no(400, "Request_BadRequest", "The appId 'x' ... does not reference a valid application object."),
+            graph_no(
+                409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists."
+            ),
+            AlreadyExists,
+            "already_there",
+        ),
+        (
+            graph_no(
+                400, "Request_BadRequest", "Permission being assigned already exists on the object"
+            ),
+            AlreadyExists,
+            "already_there",
+        ),
+        (
+            graph_no(
+                400,
+                "Request_BadRequest",
+                "The appId 'x' ... does not reference a valid application object.",
+            ),
             NotReplicatedYet,
             "directory_settling",
         ),
-        (graph_no(400, "Request_BadRequest", "Not a valid reference update"), NotReplicatedYet, "directory_settling"),
-        (graph_no(400, "x", "Credential type not allowed as per assigned policy"), Forbidden, "secret_forbidden_by_policy"),
+        (
+            graph_no(400, "Request_BadRequest", "Not a valid reference update"),
+            NotReplicatedYet,
+            "directory_settling",
+        ),
+        (
+            graph_no(400, "x", "Credential type not allowed as per assigned policy"),
+            Forbidden,
+            "secret_forbidden_by_policy",
+        ),
         (
             graph_no(
-                400, "CredentialInvalidLifetimeAsPerAppPolicy", "Credential lifetime exceeds the max value allowed as per assigned policy"
+                400,
+                "CredentialInvalidLifetimeAsPerAppPolicy",
+                "Credential lifetime exceeds the max value allowed as per assigned policy",
             ),
             Forbidden,
             "secret_forbidden_by_policy",
         ),
         (
-            graph_no(400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists."),
+            graph_no(
+                400,
+                "Request_BadRequest",
+                "Another object with the same value for property uniqueName already exists.",
+            ),
             AlreadyExists,
             "already_there",
         ),
         (graph_no(401, "InvalidAuthenticationToken"), SignInNeeded, "access_token_refused"),
         (graph_no(400, "Request_BadRequest", "Something else"), Rejected, "request_rejected"),
-        (graph_no(400, "Request_BadRequest", "No password credential found with keyId 'x'."), NotFound, "not_found"),
-        (graph_no(409, "Conflict"), AlreadyExists, "already_there"),
-        (httpx.Response(400, json={"error": {"code": None, "message": None}}), Rejected, "request_rejected"),
         (
-            httpx.Response(400, json={"odata.error": {"code": "x", "message": {"lang": "en", "value": "Not a valid reference update"}}}),
+            graph_no(400, "Request_BadRequest", "No password credential found with keyId 'x'."),
+            NotFound,
+            "not_found",
+        ),
+        (graph_no(409, "Conflict"), AlreadyExists, "already_there"),
+        (
+            httpx.Response(400, json={"error": {"code": None, "message": None}}),
+            Rejected,
+            "request_rejected",
+        ),
+        (
+            httpx.Response(
+                400,
+                json={
+                    "odata.error": {
+                        "code": "x",
+                        "message": {"lang": "en", "value": "Not a valid reference update"},
+                    }
+                },
+            ),
             NotReplicatedYet,
             "directory_settling",
         ),
@@ -259,14 +377,27 @@ async def test_graphs_errors_are_told_by_code_and_words(
 
 def exchange_no(message: str, kind: str) -> httpx.Response:
     """An error of Exchange's, with its words in internalexception."""
-    inner = {"message": "Invalid Operation", "internalexception": {"message": message, "type": kind}}
-    return httpx.Response(400, json={"error": {"code": "BadRequest", "message": "Invalid Operation", "innererror": inner}})
+    inner = {
+        "message": "Invalid Operation",
+        "internalexception": {"message": message, "type": kind},
+    }
+    return httpx.Response(
+        400,
+        json={"error": {"code": "BadRequest", "message": "Invalid Operation", "innererror": inner}},
+    )
 
 
 def exchange_details(status: int, message: str) -> httpx.Response:
     """An error of Exchange's, with its words in details."""
     return httpx.Response(
-        status, json={"error": {"code": "InternalServerError", "message": "Error executing cmdlet", "details": [{"message": message}]}}
+        status,
+        json={
+            "error": {
+                "code": "InternalServerError",
+                "message": "Error executing cmdlet",
+                "details": [{"message": message}],
+            }
+        },
     )
 
 
@@ -274,7 +405,10 @@ def exchange_details(status: int, message: str) -> httpx.Response:
     ("answer", "kind", "cause", "code", "message"),
     [
         (
-            exchange_no("Cannot process argument transformation on parameter 'X'.", "Microsoft.Exchange.ParameterTransformationException"),
+            exchange_no(
+                "Cannot process argument transformation on parameter 'X'.",
+                "Microsoft.Exchange.ParameterTransformationException",
+            ),
             Rejected,
             "exchange_parameter_wrong",
             "ParameterTransformationException",
@@ -282,7 +416,8 @@ def exchange_details(status: int, message: str) -> httpx.Response:
         ),
         (
             exchange_details(
-                500, "Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|It couldn't be found on 'X'."
+                500,
+                "Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|It couldn't be found on 'X'.",
             ),
             NotFound,
             "not_found",
@@ -298,7 +433,8 @@ def exchange_details(status: int, message: str) -> httpx.Response:
         ),
         (
             exchange_no(
-                "The command you tried to run isn't currently allowed in your organization. To run this command, you first need ...", ""
+                "The command you tried to run isn't currently allowed in your organization. To run this command, you first need ...",
+                "",
             ),
             Rejected,
             "customization_needed",
@@ -306,7 +442,10 @@ def exchange_details(status: int, message: str) -> httpx.Response:
             "The command you tried to run isn't currently allowed in your organization. To run this command, you first need ...",
         ),
         (
-            exchange_no("This operation is not required. Organization is already enabled for customization.", ""),
+            exchange_no(
+                "This operation is not required. Organization is already enabled for customization.",
+                "",
+            ),
             AlreadyExists,
             "already_there",
             "BadRequest",
@@ -318,7 +457,9 @@ def exchange_details(status: int, message: str) -> httpx.Response:
         (httpx.Response(503, html="<html>"), Transient, "service_unavailable", "", ""),
     ],
 )
-def test_exchanges_errors_are_told_by_the_exception(answer: httpx.Response, kind: type, cause: str, code: str, message: str):
+def test_exchanges_errors_are_told_by_the_exception(
+    answer: httpx.Response, kind: type, cause: str, code: str, message: str
+):
     """The captured bodies of section 3.5, and the words to show."""
     error = judge_exchange(answer, RequestIds())
     assert (type(error), error.cause, error.code, error.message) == (kind, cause, code, message)

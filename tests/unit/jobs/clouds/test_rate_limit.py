@@ -20,7 +20,9 @@ QUICK = Limit("/reports", 2, 0.4)
 SCARCE = Limit("messagetrace", 3, 60.0, waits=False)
 
 
-async def calls(pace: RateLimiter, name: str, count: int, seconds: float = 0.0) -> list[tuple[float, float]]:
+async def calls(
+    pace: RateLimiter, name: str, count: int, seconds: float = 0.0
+) -> list[tuple[float, float]]:
     """Make this many calls at once and return when each began and ended, in order."""
     began = time.monotonic()
 
@@ -81,7 +83,11 @@ def test_the_limits_are_those_of_the_facts():
     programs.
     """
     named = {each.part: (each.most, each.seconds, each.waits) for each in LIMITS}
-    assert named == {"/identity/conditionalaccess": (1, 1.0, True), "/auditlogs/": (5, 10.0, True), "messagetrace": (90, 300.0, False)}
+    assert named == {
+        "/identity/conditionalaccess": (1, 1.0, True),
+        "/auditlogs/": (5, 10.0, True),
+        "messagetrace": (90, 300.0, False),
+    }
 
 
 async def test_kept_reads_are_made_once_and_errors_are_not_kept():

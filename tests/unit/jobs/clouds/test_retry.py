@@ -10,7 +10,14 @@ from itertools import pairwise
 
 import pytest
 
-from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, Transient, TruncatedAnswer
+from jobs.clouds.errors import (
+    CloudError,
+    CloudReply,
+    MalformedAnswer,
+    Rejected,
+    Transient,
+    TruncatedAnswer,
+)
 from jobs.clouds.retry import Pauses, RetryPolicy, may_repeat, parse_retry_after
 
 
@@ -25,14 +32,17 @@ from jobs.clouds.retry import Pauses, RetryPolicy, may_repeat, parse_retry_after
         (Rejected, True, 0.0, False),
     ],
 )
-def test_who_is_patient(error: type[CloudError], repeatable: bool, spent: float, expected: bool):  # noqa: FBT001  parameters of the test
+def test_who_is_patient(error: type[CloudError], repeatable: bool, spent: float, expected: bool):
     """Without a Retry-After the kind and the request decide, and stamina's own back-off is used."""
     failed = error("throttled", CloudReply("graph"))
-    assert (may_repeat(failed, repeatable=repeatable) and RetryPolicy().wait(failed, spent=spent)) is expected
+    assert (
+        may_repeat(failed, repeatable=repeatable) and RetryPolicy().wait(failed, spent=spent)
+    ) is expected
 
 
 @pytest.mark.parametrize(
-    ("asked", "spent", "expected"), [(10, 0, 10), (0, 0, 0.5), (60, 0, 60), (61, 0, False), (60, 31, False), (29, 60, 29)]
+    ("asked", "spent", "expected"),
+    [(10, 0, 10), (0, 0, 0.5), (60, 0, 60), (61, 0, False), (60, 31, False), (29, 60, 29)],
 )
 def test_how_long_is_patient(asked: float, spent: float, expected: float):
     """A wait is at least the time requested; one sleep is at most 60 s, and all of them 90 s.
@@ -44,7 +54,17 @@ def test_how_long_is_patient(asked: float, spent: float, expected: float):
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [(None, None), ("", None), ("7", 7.0), ("1.5", 1.5), ("-1", None), ("nan", None), ("inf", None), ("soon", None)]
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("7", 7.0),
+        ("1.5", 1.5),
+        ("-1", None),
+        ("nan", None),
+        ("inf", None),
+        ("soon", None),
+    ],
 )
 def test_retry_after_in_seconds(header: str | None, seconds: float | None):
     """A Retry-After that makes no sense counts as missing."""
@@ -106,7 +126,9 @@ def test_a_pause_without_a_retry_after_is_the_policys_own(carry_out: Callable[..
     assert [round((later - sooner) / 30, 1) for sooner, later in pairwise(made)] == [1.0, 1.0]
 
 
-@pytest.mark.parametrize(("tries", "asked", "pause"), [(1, None, 5.0), (2, 7.5, 60.0), (3, None, 60.0), (1, 7.5, 7.5)])
+@pytest.mark.parametrize(
+    ("tries", "asked", "pause"), [(1, None, 5.0), (2, 7.5, 60.0), (3, None, 60.0), (1, 7.5, 7.5)]
+)
 def test_the_last_pause_repeats_itself(tries: int, asked: float | None, pause: float):
     """What the service asks for is a minimum."""
     assert Pauses((5.0, 60.0)).after(tries, asked) == pause

@@ -28,7 +28,9 @@ class Cloud:
 async def test_the_same_read_at_the_same_time_is_made_once():
     """Three concurrent reads of one key share one answer; another key or a later read is separate."""
     reads, cloud = SingleFlight(), Cloud()
-    together = await asyncio.gather(*(reads.read("a", cloud.look) for _ in range(3)), reads.read("b", cloud.look))
+    together = await asyncio.gather(
+        *(reads.read("a", cloud.look) for _ in range(3)), reads.read("b", cloud.look)
+    )
     await reads.read("a", cloud.look)
     assert (together, cloud.asked) == (["before"] * 4, 3)
 
@@ -54,7 +56,9 @@ async def test_an_error_reaches_everybody_who_waits():
         await asyncio.sleep(0.01)
         raise Rejected("request_rejected", CloudReply("graph"))
 
-    answers = await asyncio.gather(reads.read("a", refuse), reads.read("a", refuse), return_exceptions=True)
+    answers = await asyncio.gather(
+        reads.read("a", refuse), reads.read("a", refuse), return_exceptions=True
+    )
     assert [getattr(answer, "cause", "") for answer in answers] == ["request_rejected"] * 2
     with pytest.raises(Rejected):
         await reads.read("a", refuse)

@@ -27,7 +27,12 @@ SINCE = datetime(2026, 11, 24, 8, 14, tzinfo=UTC)
 EXCHANGE = frozenset({"exchange online", "exchange"})
 POSTED = {
     "deliveryInfoNotification": {
-        "deliveryInfo": {"deliveryChannel": "email", "Description": "Submitted", "code": "7501", "deliveryStatus": "Submitted"},
+        "deliveryInfo": {
+            "deliveryChannel": "email",
+            "Description": "Submitted",
+            "code": "7501",
+            "deliveryStatus": "Submitted",
+        },
         "correlationid": "R1",
         "transid": "t-1",
     }
@@ -36,20 +41,34 @@ POSTED = {
 
 def issue(**more: Any) -> dict[str, Any]:
     """An open incident of Exchange Online."""
-    usual = {"id": "EX1", "title": "SMTP", "classification": "incident", "status": "serviceDegradation", "isResolved": False}
+    usual = {
+        "id": "EX1",
+        "title": "SMTP",
+        "classification": "incident",
+        "status": "serviceDegradation",
+        "isResolved": False,
+    }
     return usual | {"startDateTime": "2026-11-24T08:14:00Z"} | more
 
 
 def overview(*issues: dict[str, Any], service: str = "Exchange Online") -> dict[str, Any]:
     """A service with its issues."""
-    return {"service": service, "id": "Exchange", "status": "ServiceDegradation", "issues": list(issues)}
+    return {
+        "service": service,
+        "id": "Exchange",
+        "status": "ServiceDegradation",
+        "issues": list(issues),
+    }
 
 
 @pytest.mark.parametrize(
     ("rows", "found"),
     [
         ([overview(issue())], (Incident("EX1", "SMTP", SINCE),)),
-        ([overview(issue(classification="Incident", status="ServiceInterruption"))], (Incident("EX1", "SMTP", SINCE),)),
+        (
+            [overview(issue(classification="Incident", status="ServiceInterruption"))],
+            (Incident("EX1", "SMTP", SINCE),),
+        ),
         ([overview(issue(classification="advisory"))], ()),
         ([overview(issue(isResolved=True))], ()),
         ([overview(issue(status="serviceRestored"))], ()),
@@ -73,9 +92,15 @@ def test_the_newest_incident_comes_first():
     ("body", "found"),
     [
         (POSTED, Receipt("7501", "Submitted", "t-1")),
-        ({"DeliveryInfoNotification": {"DeliveryInfo": {"Code": 7553, "description": "No"}}}, Receipt("7553", "No", "")),
+        (
+            {"DeliveryInfoNotification": {"DeliveryInfo": {"Code": 7553, "description": "No"}}},
+            Receipt("7553", "No", ""),
+        ),
         ({"messageId": "t-2", "status": "submitted"}, Receipt("7501", "submitted", "t-2")),
-        ({"messageId": "t-2", "status": "failed", "code": "7554"}, Receipt("7554", "failed", "t-2")),
+        (
+            {"messageId": "t-2", "status": "failed", "code": "7554"},
+            Receipt("7554", "failed", "t-2"),
+        ),
         ({"messageId": "t-2", "status": "Failed"}, Receipt("failed", "Failed", "t-2")),
         ({"messageId": "t-2", "status": "queued"}, None),
         ({}, None),
@@ -105,11 +130,19 @@ def test_codes_of_webex_connect(code: str, cause: str):
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
-        (401, {"code": "7001", "description": "Authentication failed"}, ("webex_key_refused", "7001", "Authentication failed")),
+        (
+            401,
+            {"code": "7001", "description": "Authentication failed"},
+            ("webex_key_refused", "7001", "Authentication failed"),
+        ),
         (404, {"error": {"key": "404", "message": [{"description": "no"}]}}, ("not_found", "", "")),
         (429, "slow down", ("webex_busy", "", "")),
         (503, "<html>", ("webex_unavailable", "", "")),
-        (400, {"Code": 7000, "Description": "invalid JSON"}, ("webex_refused", "7000", "invalid JSON")),
+        (
+            400,
+            {"Code": 7000, "Description": "invalid JSON"},
+            ("webex_refused", "7000", "invalid JSON"),
+        ),
     ],
 )
 def test_how_webex_says_no(status: int, body: object, told: tuple[str, str, str]):
@@ -121,16 +154,32 @@ def test_how_webex_says_no(status: int, body: object, told: tuple[str, str, str]
 
 def test_values_by_any_case():
     """The first existing value is returned, in any letter case; a list or None gives an empty string."""
-    assert (value({"Code": 1}, "code"), value({"b": "x"}, "a", "B"), value([], "a"), value({"a": None}, "a")) == ("1", "x", "", "")
+    assert (
+        value({"Code": 1}, "code"),
+        value({"b": "x"}, "a", "B"),
+        value([], "a"),
+        value({"a": None}, "a"),
+    ) == ("1", "x", "", "")
 
 
 def test_a_mail_is_begun_once(redis: Redis):
     """The second inspection of a run gets no address and sends nothing; both can read the receipt."""
     token = delivery_receipts.begin(redis, "R1")
-    assert (bool(token), delivery_receipts.begin(redis, "R1"), delivery_receipts.read(redis, "R1")) == (True, "", None)
+    assert (
+        bool(token),
+        delivery_receipts.begin(redis, "R1"),
+        delivery_receipts.read(redis, "R1"),
+    ) == (
+        True,
+        "",
+        None,
+    )
     delivery_receipts.sent(redis, "R1", "t-1")
     assert delivery_receipts.receive(redis, token, POSTED) is True
-    assert (delivery_receipts.message(redis, "R1"), delivery_receipts.read(redis, "R1")) == ("t-1", Receipt("7501", "Submitted", "t-1"))
+    assert (delivery_receipts.message(redis, "R1"), delivery_receipts.read(redis, "R1")) == (
+        "t-1",
+        Receipt("7501", "Submitted", "t-1"),
+    )
 
 
 def test_an_unknown_address_takes_nothing(redis: Redis):
@@ -153,12 +202,17 @@ def test_an_unknown_address_takes_nothing(redis: Redis):
         ("sales@contoso.com", "", False),
     ],
 )
-def test_whose_task_it_is(destination: str, app: str, mine: bool):  # noqa: FBT001  a row of the table
+def test_whose_task_it_is(destination: str, app: str, mine: bool):
     """A task belongs to the mailbox if it names the mailbox or an app known to be the mailbox's.
 
     The documents do not agree which of the two a task names (facts/connect.md 3.1).
     """
-    assert Task("t", "kim@customer.example", destination, "created", now()).is_for("support@contoso.com", app) is mine
+    assert (
+        Task("t", "kim@customer.example", destination, "created", now()).is_for(
+            "support@contoso.com", app
+        )
+        is mine
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,10 +225,15 @@ def test_whose_task_it_is(destination: str, app: str, mine: bool):  # noqa: FBT0
         ("kim@customer.example", "sales@contoso.com", 1, False),
     ],
 )
-def test_what_a_task_came_of(origin: str, destination: str, minutes: int, came: bool):  # noqa: FBT001  a row of the table
+def test_what_a_task_came_of(origin: str, destination: str, minutes: int, came: bool):
     """A task is matched to a mail by sender and time, unless it names another mailbox."""
     at = now()
-    assert Task("t", origin, destination, "created", at + timedelta(minutes=minutes)).came_of("kim@customer.example", at) is came
+    assert (
+        Task("t", origin, destination, "created", at + timedelta(minutes=minutes)).came_of(
+            "kim@customer.example", at
+        )
+        is came
+    )
 
 
 async def test_of_very_many_tasks_the_newest_are_read(work_settings: Settings):
@@ -189,8 +248,19 @@ async def test_of_very_many_tasks_the_newest_are_read(work_settings: Settings):
         def do_GET(self) -> None:
             asked = parse_qs(urlsplit(self.path).query)
             first = int(asked["from"][0])
-            later = [at for at in times if at.timestamp() * 1000 >= first][: int(asked["pageSize"][0])]
-            rows = [{"id": f"{at:%s}", "attributes": {"channelType": "email", "createdTime": int(at.timestamp() * 1000)}} for at in later]
+            later = [at for at in times if at.timestamp() * 1000 >= first][
+                : int(asked["pageSize"][0])
+            ]
+            rows = [
+                {
+                    "id": f"{at:%s}",
+                    "attributes": {
+                        "channelType": "email",
+                        "createdTime": int(at.timestamp() * 1000),
+                    },
+                }
+                for at in later
+            ]
             data = json.dumps({"data": rows}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
@@ -201,8 +271,14 @@ async def test_of_very_many_tasks_the_newest_are_read(work_settings: Settings):
             """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    settings = replace(work_settings, contact_center_url=f"http://127.0.0.1:{server.server_address[1]}", contact_center_token="token")
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    ).start()
+    settings = replace(
+        work_settings,
+        contact_center_url=f"http://127.0.0.1:{server.server_address[1]}",
+        contact_center_token="token",
+    )
     found = await email_tasks(settings, began)
     server.shutdown()
     server.server_close()

@@ -40,21 +40,34 @@ class Look(Probe):
         return self.ok()
 
 
-def test_what_is_left_out_holds_up_nobody(given: Callable[..., StepContext], carry_out: Callable[..., float]):
+def test_what_is_left_out_holds_up_nobody(
+    given: Callable[..., StepContext], carry_out: Callable[..., float]
+):
     """Thirty skipped steps are saved at once, before the first inspection and without waiting for it."""
     ctx = given(kind="check")
     left = [Look(f"admin{number}", Access.ADMIN) for number in range(30)]
-    steps = {step.name: step for step in (Look("quick", Access.NONE), Look("slow", Access.NONE, 0.3), *left)}
+    steps = {
+        step.name: step
+        for step in (Look("quick", Access.NONE), Look("slow", Access.NONE, 0.3), *left)
+    }
     heard = Counting(ctx)
     carry_out(Engine(ctx, steps, heard, lambda: True).check({Access.NONE}))
     assert heard.found == [30, 31, 32]
-    assert [ctx.run.findings[name].state for name in ("admin0", "quick", "slow")] == [State.SKIPPED, State.OK, State.OK]
+    assert [ctx.run.findings[name].state for name in ("admin0", "quick", "slow")] == [
+        State.SKIPPED,
+        State.OK,
+        State.OK,
+    ]
 
 
-def test_what_is_seen_at_once_is_saved_at_once(given: Callable[..., StepContext], carry_out: Callable[..., float]):
+def test_what_is_seen_at_once_is_saved_at_once(
+    given: Callable[..., StepContext], carry_out: Callable[..., float]
+):
     """Ten answers of the same moment are one event to the store, not ten."""
     ctx = given(kind="check")
-    steps = {step.name: step for step in (Look(f"probe{number}", Access.NONE) for number in range(10))}
+    steps = {
+        step.name: step for step in (Look(f"probe{number}", Access.NONE) for number in range(10))
+    }
     heard = Counting(ctx)
     carry_out(Engine(ctx, steps, heard, lambda: True).check({Access.NONE}))
     assert (heard.found[-1], len(heard.found) < 4) == (10, True)

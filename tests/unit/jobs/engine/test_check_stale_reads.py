@@ -41,7 +41,11 @@ class Grant(Step):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Return the next scripted state; the last one is repeated."""
         state = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        return self.ok() if state is State.OK else self.wrong(Text("seen.none"), cause="consent_missing")
+        return (
+            self.ok()
+            if state is State.OK
+            else self.wrong(Text("seen.none"), cause="consent_missing")
+        )
 
 
 def written(given: Callable[..., StepContext], minutes: float) -> None:
@@ -75,7 +79,9 @@ def test_what_was_written_a_moment_ago_is_read_once_more(
     """
     written(given, minutes)
     ctx = given(kind="check")
-    seconds = carry_out(Engine(ctx, {"grant": Grant(group, *looks)}, Silent(), lambda: True).check({Access.NONE}))
+    seconds = carry_out(
+        Engine(ctx, {"grant": Grant(group, *looks)}, Silent(), lambda: True).check({Access.NONE})
+    )
     assert (ctx.run.findings["grant"].state, seconds) == (state, pytest.approx(waited, abs=0.4))
 
 
@@ -84,5 +90,12 @@ def test_of_many_channels_all_is_read_once(given: Callable[..., StepContext], ca
     written(given, 1)
     ctx = given(kind="check")
     ctx.reads = ReadCache()
-    assert carry_out(Engine(ctx, {"grant": Grant("entra", NOT_SHOWN, SHOWN)}, Silent(), lambda: True).check({Access.NONE})) < STALE_S
+    assert (
+        carry_out(
+            Engine(ctx, {"grant": Grant("entra", NOT_SHOWN, SHOWN)}, Silent(), lambda: True).check(
+                {Access.NONE}
+            )
+        )
+        < STALE_S
+    )
     assert ctx.run.findings["grant"].state is State.WRONG

@@ -30,9 +30,13 @@ SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")
 
 @pytest.mark.parametrize("kind", [Transient, MalformedAnswer])
 @pytest.mark.parametrize("waits", [0, 3, len(AGAIN_S) - 1])
-def test_what_may_pass_is_tried_again(given: Callable[..., StepContext], kind: type[CloudError], waits: int):
+def test_what_may_pass_is_tried_again(
+    given: Callable[..., StepContext], kind: type[CloudError], waits: int
+):
     """After longer and longer pauses."""
-    found = finding_from_error(ConnectIds(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run)
+    found = finding_from_error(
+        ConnectIds(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run
+    )
     assert (found.state, found.waiting_for, found.cause, found.seen) == (
         State.UNKNOWN,
         Turn.TIME,
@@ -43,27 +47,50 @@ def test_what_may_pass_is_tried_again(given: Callable[..., StepContext], kind: t
     assert abs((found.until - now()).total_seconds() - AGAIN_S[waits]) < 1
 
 
-@pytest.mark.parametrize(("asked", "pause"), [(None, 30), (7.0, 30), (90.0, 90), (99_999_999.0, LONGEST_PAUSE_S)])
-def test_retry_after_is_the_least_that_is_waited(given: Callable[..., StepContext], asked: float | None, pause: float):
+@pytest.mark.parametrize(
+    ("asked", "pause"), [(None, 30), (7.0, 30), (90.0, 90), (99_999_999.0, LONGEST_PAUSE_S)]
+)
+def test_retry_after_is_the_least_that_is_waited(
+    given: Callable[..., StepContext], asked: float | None, pause: float
+):
     """A cloud that asks for more than our own pause gets it, up to an hour."""
-    found = finding_from_error(ConnectIds(), Transient("throttled", SAID, retry_after=asked), given(waits={"ids": 2}).run)
+    found = finding_from_error(
+        ConnectIds(), Transient("throttled", SAID, retry_after=asked), given(waits={"ids": 2}).run
+    )
     assert found.until is not None
     assert abs((found.until - now()).total_seconds() - pause) < 1
 
 
 @pytest.mark.parametrize(
-    ("error", "waits"), [(Transient("throttled", SAID), len(AGAIN_S)), (Forbidden("not_allowed", SAID), 0), (Rejected("x", SAID), 0)]
+    ("error", "waits"),
+    [
+        (Transient("throttled", SAID), len(AGAIN_S)),
+        (Forbidden("not_allowed", SAID), 0),
+        (Rejected("x", SAID), 0),
+    ],
 )
-def test_everything_else_is_a_persons_turn(given: Callable[..., StepContext], error: CloudError, waits: int):
+def test_everything_else_is_a_persons_turn(
+    given: Callable[..., StepContext], error: CloudError, waits: int
+):
     """Every other error is the administrator's turn, and so is one that persists after seven tries."""
     found = finding_from_error(ConnectIds(), error, given(waits={"ids": waits}).run)
-    assert (found.state, found.waiting_for, found.until) == (State.UNKNOWN, Turn.ADMINISTRATOR, None)
+    assert (found.state, found.waiting_for, found.until) == (
+        State.UNKNOWN,
+        Turn.ADMINISTRATOR,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
-    ("said", "words"), [(CloudReply("graph", code="C"), verbatim("C")), (CloudReply("graph"), Text("cause.not_found"))]
+    ("said", "words"),
+    [
+        (CloudReply("graph", code="C"), verbatim("C")),
+        (CloudReply("graph"), Text("cause.not_found")),
+    ],
 )
-def test_an_error_without_words_is_told_by_its_code(given: Callable[..., StepContext], said: CloudReply, words: Text):
+def test_an_error_without_words_is_told_by_its_code(
+    given: Callable[..., StepContext], said: CloudReply, words: Text
+):
     """An error without a message shows the cloud's code, or the text of its cause without a cloud."""
     assert finding_from_error(ConnectIds(), NotFound("not_found", said), given().run).seen == words
 
@@ -86,7 +113,9 @@ NOT_THERE = NotFound("not_found", CloudReply("graph", 404))
         (Rejected("redirect_uri_mismatch", SAID), 10, False),
     ],
 )
-def test_what_a_write_of_ours_explains(given: Callable[..., StepContext], error: CloudError, ago: float | None, settling: bool):  # noqa: FBT001  a column of the table
+def test_what_a_write_of_ours_explains(
+    given: Callable[..., StepContext], error: CloudError, ago: float | None, settling: bool
+):
     """An error right after our write counts as replication delay only if the cloud replicates.
 
     It counts for two minutes (CHECKLIST J7), or for five if the directory itself says that it is
@@ -97,10 +126,15 @@ def test_what_a_write_of_ours_explains(given: Callable[..., StepContext], error:
 
 
 @pytest.mark.parametrize(("tries", "settling"), [((310, 200, 1), False), ((290, 200, 1), True)])
-def test_trying_again_does_not_open_the_window_again(given: Callable[..., StepContext], tries: tuple[float, ...], settling: bool):  # noqa: FBT001  a column of the table
+def test_trying_again_does_not_open_the_window_again(
+    given: Callable[..., StepContext], tries: tuple[float, ...], settling: bool
+):
     """A change that never gets to its end counts from its first try, however often it is tried."""
     wrong = Finding("application", State.WRONG)
-    events = tuple(Event(Kind.CHANGING, now() - timedelta(seconds=ago), step="application", finding=wrong) for ago in tries)
+    events = tuple(
+        Event(Kind.CHANGING, now() - timedelta(seconds=ago), step="application", finding=wrong)
+        for ago in tries
+    )
     assert may_be_replication(NOT_READY, given(events=events).run) is settling
 
 
@@ -113,13 +147,16 @@ LETS_IN = [
 
 
 @pytest.mark.parametrize("error", LETS_IN)
-@pytest.mark.parametrize(("signed_in", "changed", "settling"), [(119, None, True), (121, None, False), (300, 119, True), (300, 121, False)])
+@pytest.mark.parametrize(
+    ("signed_in", "changed", "settling"),
+    [(119, None, True), (121, None, False), (300, 119, True), (300, 121, False)],
+)
 def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
     given: Callable[..., StepContext],
     error: CloudError,
     signed_in: float,
     changed: float | None,
-    settling: bool,  # noqa: FBT001  a column of the table
+    settling: bool,
 ):
     """A role or consent that is missing minutes after a sign-in or change may be a replication delay."""
     account = Account("tenant-1", "oid-1", "admin@contoso.com")
@@ -130,5 +167,7 @@ def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
 
 def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given: Callable[..., StepContext]):
     """It was begun a second ago and changed nothing, so nobody waits for a role on its account."""
-    begun = Event(Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG))
+    begun = Event(
+        Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG)
+    )
     assert may_be_replication(LETS_IN[2], given(events=(begun,)).run) is False

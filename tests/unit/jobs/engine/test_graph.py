@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import AlreadyExists, CloudError, CloudReply, Forbidden, NotFound, SignInNeeded, Transient
+from jobs.clouds.errors import (
+    AlreadyExists,
+    CloudError,
+    CloudReply,
+    Forbidden,
+    NotFound,
+    SignInNeeded,
+    Transient,
+)
 from jobs.engine.applier import IN_FLIGHT_S
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -90,18 +98,28 @@ def engine(ctx: StepContext, *steps: Fact, holds: bool = True) -> Engine:
 
 def approve(ctx: StepContext, *steps: Fact) -> None:
     """A plan with everything in it, and a word for it."""
-    changes = tuple(change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG)))
+    changes = tuple(
+        change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG))
+    )
     planned = Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes)
-    ctx.store.append(ctx.run.id, planned, Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"}))
+    ctx.store.append(
+        ctx.run.id, planned, Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
+    )
 
 
 def told(ctx: StepContext) -> list[tuple[str, str]]:
     """Return the kinds and steps of the events that the engine has appended."""
     known = {"opened", "details", "signed_in"}
-    return [(str(e.kind), e.step) for e in ctx.store.events(ctx.run.id) if e.kind not in known and e.step != "given"]
+    return [
+        (str(e.kind), e.step)
+        for e in ctx.store.events(ctx.run.id)
+        if e.kind not in known and e.step != "given"
+    ]
 
 
-def test_what_needs_nothing_runs_at_the_same_time(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_what_needs_nothing_runs_at_the_same_time(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """Each waits for the other to have begun, which only works together."""
     both = asyncio.Barrier(2)
 
@@ -111,12 +129,22 @@ def test_what_needs_nothing_runs_at_the_same_time(carry_out: Callable[..., None]
     a, b, ctx = Fact("a"), Fact("b"), given()
     a.hooks["inspect"] = b.hooks["inspect"] = meet
     carry_out(engine(ctx, a, b).make_plan())
-    assert {name: f.state for name, f in ctx.run.findings.items() if name != "given"} == {"a": State.OK, "b": State.OK}
+    assert {name: f.state for name, f in ctx.run.findings.items() if name != "given"} == {
+        "a": State.OK,
+        "b": State.OK,
+    }
 
 
-def test_a_look_records_a_plan_and_changes_nothing(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_a_look_records_a_plan_and_changes_nothing(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """A step that depends on something missing is planned without being inspected."""
-    a, b, c, ctx = Fact("a", State.WRONG), Fact("b", needs=("a",)), Fact("c", automatic=False), given()
+    a, b, c, ctx = (
+        Fact("a", State.WRONG),
+        Fact("b", needs=("a",)),
+        Fact("c", automatic=False),
+        given(),
+    )
     carry_out(engine(ctx, a, b, c).make_plan())
     assert (a.log, b.log, c.log) == (["inspect"], [], [])
     assert ctx.run.findings["b"] == b.wrong(NOTHING_YET)
@@ -144,12 +172,18 @@ def test_needs_come_first(carry_out: Callable[..., None], given: Callable[..., S
         step.hooks["inspect"] = note
         return step
 
-    steps = [noting(Fact("c", needs=("a", "b", "not here"))), noting(Fact("b", needs=("a",))), noting(Fact("a"))]
+    steps = [
+        noting(Fact("c", needs=("a", "b", "not here"))),
+        noting(Fact("b", needs=("a",))),
+        noting(Fact("a")),
+    ]
     carry_out(engine(given(), *steps).apply_plan())
     assert order == ["a", "b", "c"]
 
 
-def test_an_approved_change_is_made_and_proven(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_an_approved_change_is_made_and_proven(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """Saved before, saved after, read back; only inspect calls it done."""
     a, ctx = Fact("a", State.WRONG, State.OK), given()
     approve(ctx, a)
@@ -159,7 +193,9 @@ def test_an_approved_change_is_made_and_proven(carry_out: Callable[..., None], g
     assert ctx.run.settled("a")
 
 
-def test_what_holds_is_not_changed(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_what_holds_is_not_changed(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """A second run writes nothing."""
     a, ctx = Fact("a"), given()
     approve(ctx, a)
@@ -167,28 +203,43 @@ def test_what_holds_is_not_changed(carry_out: Callable[..., None], given: Callab
     assert a.log == ["inspect"]
 
 
-def test_nothing_is_changed_without_an_approval(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_nothing_is_changed_without_an_approval(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """The approver is waited for."""
     a, ctx = Fact("a", State.WRONG), given()
     carry_out(engine(ctx, a).apply_plan())
-    assert (a.log, ctx.run.findings["a"]) == (["inspect"], a.waits_for(Turn.APPROVER, Text("seen.not_approved")))
+    assert (a.log, ctx.run.findings["a"]) == (
+        ["inspect"],
+        a.waits_for(Turn.APPROVER, Text("seen.not_approved")),
+    )
 
 
-def test_what_cannot_be_mended_stays_wrong(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_what_cannot_be_mended_stays_wrong(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """A step without a change of its own is only reported; a free step is applied without approval."""
-    a, b, ctx = Fact("a", State.WRONG, changes=False), Fact("b", State.WRONG, State.OK, changes=False, unapproved=True), given()
+    a, b, ctx = (
+        Fact("a", State.WRONG, changes=False),
+        Fact("b", State.WRONG, State.OK, changes=False, unapproved=True),
+        given(),
+    )
     carry_out(engine(ctx, a, b).apply_plan())
     assert (a.log, b.log) == (["inspect"], ["inspect", "apply", "inspect"])
     assert ctx.run.findings["a"].state is State.WRONG
 
 
-def test_after_holds_a_change_back(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_after_holds_a_change_back(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """Until the other step is settled; then it is tried again by itself."""
     gate, ctx = Fact("gate", State.WAITING), given()
     a = Fact("a", *[State.WRONG] * 3, State.OK, after=("gate",))
     approve(ctx, a)
     carry_out(engine(ctx, a, gate).apply_plan())
-    assert ctx.run.findings["a"] == a.waits_for(Turn.NOBODY, Text("seen.after", {"step": "key:step.gate"}))
+    assert ctx.run.findings["a"] == a.waits_for(
+        Turn.NOBODY, Text("seen.after", {"step": "key:step.gate"})
+    )
     gate.shows = [State.OK]
     carry_out(engine(ctx, a, gate).apply_plan())
     assert a.log == ["inspect"] * 3 + ["apply", "inspect"]
@@ -202,9 +253,15 @@ def test_an_answer_is_asked_for(carry_out: Callable[..., None], given: Callable[
     assert ctx.run.findings["a"] == a.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
 
 
-def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_an_answer_that_comes_meanwhile_counts_at_once(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """The step is tried again in the same walk."""
-    a, b, ctx = Fact("a", State.WRONG, State.WRONG, State.OK, required_answer="rehearse"), Fact("b"), given()
+    a, b, ctx = (
+        Fact("a", State.WRONG, State.WRONG, State.OK, required_answer="rehearse"),
+        Fact("b"),
+        given(),
+    )
     approve(ctx, a)
     said = appending(Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"}))
 
@@ -217,7 +274,9 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out: Callable[..., 
     assert a.log == ["inspect", "inspect", "apply", "inspect"]
 
 
-def test_a_change_that_shows_late_is_read_again(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_a_change_that_shows_late_is_read_again(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """With longer and longer pauses; a long one says on the card what is waited for."""
     a, ctx = Fact("a", *[State.WRONG] * 5, State.OK), given()
     approve(ctx, a)
@@ -226,29 +285,43 @@ def test_a_change_that_shows_late_is_read_again(carry_out: Callable[..., None], 
     assert told(ctx).count(("found", "a")) == 2
 
 
-def test_a_change_that_never_shows_parks_the_run(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_a_change_that_never_shows_parks_the_run(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """Time is waited for, the worker is free, and for five minutes nothing is written a second time."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
     carry_out(engine(ctx, a).apply_plan())
     found = ctx.run.findings["a"]
-    assert (a.log.count("apply"), found.waiting_for, found.seen) == (1, Turn.TIME, Text("seen.replication"))
+    assert (a.log.count("apply"), found.waiting_for, found.seen) == (
+        1,
+        Turn.TIME,
+        Text("seen.replication"),
+    )
     assert found.until is not None
 
 
 @pytest.mark.parametrize(("changed", "tries"), [(["application"], 3), ([], 1)])
 def test_not_found_after_a_write_of_ours_is_asked_again(
-    carry_out: Callable[..., None], given: Callable[..., StepContext], changed: list[str], tries: int
+    carry_out: Callable[..., None],
+    given: Callable[..., StepContext],
+    changed: list[str],
+    tries: int,
 ):
     """Without such a write, not found is not found."""
     a, ctx = Fact("a"), given(changed=dict.fromkeys(changed, now()))
     a.hooks["inspect"] = raising(NotFound("not_found", SAID), NotFound("not_found", SAID))
     carry_out(engine(ctx, a).apply_plan())
-    assert (len(a.log), ctx.run.findings["a"].state) == (tries, State.OK if changed else State.UNKNOWN)
+    assert (len(a.log), ctx.run.findings["a"].state) == (
+        tries,
+        State.OK if changed else State.UNKNOWN,
+    )
 
 
-def test_already_there_is_success_for_whoever_asked(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_already_there_is_success_for_whoever_asked(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """An earlier try has made it: inspect decides."""
     a, ctx = Fact("a", State.WRONG, State.OK), given()
     a.hooks["apply"] = raising(AlreadyExists("already_there", SAID))
@@ -257,13 +330,18 @@ def test_already_there_is_success_for_whoever_asked(carry_out: Callable[..., Non
     assert (a.log, ctx.run.settled("a")) == (["inspect", "apply", "inspect"], True)
 
 
-def test_a_refused_change_is_told(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_a_refused_change_is_told(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """With the cloud's words; nothing is said to have changed."""
     a, ctx = Fact("a", State.WRONG), given()
     a.hooks["apply"] = raising(Forbidden("not_allowed", SAID))
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
-    assert (ctx.run.findings["a"].state, ctx.run.findings["a"].cause) == (State.UNKNOWN, "not_allowed")
+    assert (ctx.run.findings["a"].state, ctx.run.findings["a"].cause) == (
+        State.UNKNOWN,
+        "not_allowed",
+    )
     assert ctx.run.changed["a"].done is None
 
 
@@ -282,7 +360,9 @@ def test_a_step_may_know_better(carry_out: Callable[..., None], given: Callable[
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-def test_a_dead_sign_in_ends_the_walk(carry_out: Callable[..., None], given: Callable[..., StepContext], where: str):
+def test_a_dead_sign_in_ends_the_walk(
+    carry_out: Callable[..., None], given: Callable[..., StepContext], where: str
+):
     """Whatever else is under way is left; the run asks for a sign-in."""
     a, b, ctx = Fact("a", State.WRONG), Fact("b"), given()
     a.hooks[where] = raising(SignInNeeded("sign_in_expired", SAID))
@@ -297,7 +377,9 @@ def test_a_dead_sign_in_ends_the_walk(carry_out: Callable[..., None], given: Cal
     assert "b" not in ctx.run.findings
 
 
-def test_a_lost_lease_writes_nothing_more(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_a_lost_lease_writes_nothing_more(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """Another worker has the run."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
@@ -307,7 +389,9 @@ def test_a_lost_lease_writes_nothing_more(carry_out: Callable[..., None], given:
     assert (a.log, told(ctx)) == ([], before)
 
 
-def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_a_lease_that_is_lost_before_a_change_makes_none(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """A worker that lost its lease makes no change, because the record is written before the change."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
@@ -322,18 +406,31 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out: Callable[...
     assert a.log == ["inspect"]
 
 
-def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """After a cancellation the current change is finished and recorded, and no other begins."""
     a, b, ctx = Fact("a", State.WRONG, State.OK), Fact("b", needs=("a",)), given()
     a.hooks["apply"] = appending(Event(Kind.CANCELLED, now()))
     approve(ctx, a)
     carry_out(engine(ctx, a, b).apply_plan())
-    assert (a.log, b.log, ctx.run.ended, ctx.run.settled("a")) == (["inspect", "apply", "inspect"], [], "cancelled", True)
+    assert (a.log, b.log, ctx.run.ended, ctx.run.settled("a")) == (
+        ["inspect", "apply", "inspect"],
+        [],
+        "cancelled",
+        True,
+    )
 
 
-@pytest.mark.parametrize(("shows", "log"), [([State.OK], ["inspect"]), ([State.WRONG, State.OK], ["inspect", "apply", "inspect"])])
+@pytest.mark.parametrize(
+    ("shows", "log"),
+    [([State.OK], ["inspect"]), ([State.WRONG, State.OK], ["inspect", "apply", "inspect"])],
+)
 def test_a_death_between_changing_and_changed_is_looked_at_first(
-    carry_out: Callable[..., float], given: Callable[..., StepContext], shows: list[State], log: list[str]
+    carry_out: Callable[..., float],
+    given: Callable[..., StepContext],
+    shows: list[State],
+    log: list[str],
 ):
     """After a crash during a change, the step is inspected first; a finished change is not repeated.
 
@@ -343,25 +440,43 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(
     a, ctx = Fact("a", *shows), given()
     approve(ctx, a)
     before = Finding("a", State.WRONG, facts={"was": "x"})
-    ctx.store.append(ctx.run.id, Event(Kind.CHANGING, now(), step="a", finding=before), Event(Kind.RESUMED, now()))
+    ctx.store.append(
+        ctx.run.id,
+        Event(Kind.CHANGING, now(), step="a", finding=before),
+        Event(Kind.RESUMED, now()),
+    )
     waited = carry_out(engine(ctx, a).apply_plan())
     assert (a.log, ctx.run.settled("a"), ctx.run.changed["a"].before) == (log, True, before)
     assert waited == pytest.approx(IN_FLIGHT_S, abs=0.5)
 
 
-def test_a_cloud_that_is_away_stops_nothing_else(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_a_cloud_that_is_away_stops_nothing_else(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """It is looked at again later, by itself."""
     a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
     a.hooks["inspect"] = raising(Transient("service_unavailable", SAID))
     carry_out(engine(ctx, a, b, c).apply_plan())
-    assert {n: f.state for n, f in ctx.run.findings.items() if n != "given"} == {"a": State.UNKNOWN, "c": State.OK}
+    assert {n: f.state for n, f in ctx.run.findings.items() if n != "given"} == {
+        "a": State.UNKNOWN,
+        "c": State.OK,
+    }
     assert ctx.run.findings["a"].until is not None
 
 
-def test_a_check_looks_once_and_says_what_it_left_out(carry_out: Callable[..., None], given: Callable[..., StepContext]):
+def test_a_check_looks_once_and_says_what_it_left_out(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
     """Without the access, without what it needs, and where the cloud refuses."""
-    a, b = Fact("a", State.WRONG, diagnosis=Diagnosis(access=Access.NONE)), Fact("b", needs=("a",), diagnosis=Diagnosis(access=Access.NONE))
-    c, d, ctx = Fact("c", diagnosis=Diagnosis(access=Access.ADMIN)), Fact("d", diagnosis=Diagnosis(access=Access.NONE)), given()
+    a, b = (
+        Fact("a", State.WRONG, diagnosis=Diagnosis(access=Access.NONE)),
+        Fact("b", needs=("a",), diagnosis=Diagnosis(access=Access.NONE)),
+    )
+    c, d, ctx = (
+        Fact("c", diagnosis=Diagnosis(access=Access.ADMIN)),
+        Fact("d", diagnosis=Diagnosis(access=Access.NONE)),
+        given(),
+    )
     d.hooks["inspect"] = raising(SignInNeeded("sign_in_missing", SAID))
     carry_out(engine(ctx, a, b, c, d).check({Access.NONE}))
     assert {n: (f.state, f.seen) for n, f in ctx.run.findings.items() if n in "abc"} == {
@@ -369,4 +484,7 @@ def test_a_check_looks_once_and_says_what_it_left_out(carry_out: Callable[..., N
         "b": (State.SKIPPED, Text("skipped.needs_other", {"step": "key:step.a"})),
         "c": (State.SKIPPED, Text("skipped.needs_sign_in")),
     }
-    assert (ctx.run.findings["d"].state, [step.log for step in (a, b, c)]) == (State.UNKNOWN, [["inspect"], [], []])
+    assert (ctx.run.findings["d"].state, [step.log for step in (a, b, c)]) == (
+        State.UNKNOWN,
+        [["inspect"], [], []],
+    )

@@ -20,7 +20,9 @@ from jobs.model import Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
 
-NONE, SHUT, ON, OPEN = (Text(f"seen.{name}") for name in ("none", "sp_disabled", "on", "implicit_on"))
+NONE, SHUT, ON, OPEN = (
+    Text(f"seen.{name}") for name in ("none", "sp_disabled", "on", "implicit_on")
+)
 REFUSED = Forbidden("not_allowed", CloudReply("graph", 403))
 
 
@@ -29,7 +31,9 @@ class Fact(Step):
 
     article_row, group = "E1", "entra"
 
-    def __init__(self, name: str, seen: Text | None = None, error: Forbidden | None = None, **more: Any) -> None:
+    def __init__(
+        self, name: str, seen: Text | None = None, error: Forbidden | None = None, **more: Any
+    ) -> None:
         self.name, self.seen, self.error = name, seen, error
         self.known: dict[str, str] = {}
         self.log: list[str] = []
@@ -45,7 +49,11 @@ class Fact(Step):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Making it is not opening it."""
-        return (self.change(finding.seen or NONE, OPEN if finding.seen == SHUT else ON, self.scope, "x"),)
+        return (
+            self.change(
+                finding.seen or NONE, OPEN if finding.seen == SHUT else ON, self.scope, "x"
+            ),
+        )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Done."""
@@ -61,7 +69,13 @@ def engine(ctx: StepContext, *steps: Fact) -> Engine:
 def approve(ctx: StepContext, *scopes: str) -> None:
     """The plan in force."""
     assert ctx.run.plan is not None
-    ctx.store.append(ctx.run.id, *(Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": scope}) for scope in scopes))
+    ctx.store.append(
+        ctx.run.id,
+        *(
+            Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": scope})
+            for scope in scopes
+        ),
+    )
 
 
 def kinds(ctx: StepContext, kind: Kind) -> list[str]:
@@ -79,7 +93,11 @@ def kinds(ctx: StepContext, kind: Kind) -> list[str]:
     ],
 )
 async def test_none_is_said_only_of_what_is_known_to_be_none(
-    given: Callable[..., StepContext], base: Fact, known: dict[str, str], before: Text, log: list[str]
+    given: Callable[..., StepContext],
+    base: Fact,
+    known: dict[str, str],
+    before: Text,
+    log: list[str],
 ):
     """A planned step says "none" only if that is known; otherwise it says "not known".
 
@@ -95,7 +113,9 @@ async def test_none_is_said_only_of_what_is_known_to_be_none(
     assert lines["above"] == (NOT_KNOWN if log else before)
 
 
-async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_known(given: Callable[..., StepContext]):
+async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_known(
+    given: Callable[..., StepContext],
+):
     """A grant of an app that is still to be made, say, for a user whom nobody may read."""
     steps = Fact("app", NONE), Fact("user", error=REFUSED), Fact("grant", needs=("user", "app"))
     ctx = given()
@@ -108,7 +128,11 @@ async def test_a_step_that_foresees_is_looked_at_before_what_it_needs_is_made(
     given: Callable[..., StepContext], seen: Text, *, looked: bool
 ):
     """A step with ``foresees`` is inspected although its prerequisite is known to be missing."""
-    base, top, ctx = Fact("base", seen), Fact("top", SHUT, needs=("base",), inspect_unmet=True), given()
+    base, top, ctx = (
+        Fact("base", seen),
+        Fact("top", SHUT, needs=("base",), inspect_unmet=True),
+        given(),
+    )
     await engine(ctx, base, top).make_plan()
     assert (bool(top.log), ctx.run.findings["top"].seen) == (looked, SHUT if looked else NOT_KNOWN)
 
@@ -123,7 +147,9 @@ async def test_what_could_not_be_looked_at_is_looked_at_again(given: Callable[..
     assert ctx.run.findings["top"].seen == SHUT
 
 
-async def test_what_was_found_since_the_approval_is_approved_anew(given: Callable[..., StepContext]):
+async def test_what_was_found_since_the_approval_is_approved_anew(
+    given: Callable[..., StepContext],
+):
     """An approval to create something does not cover opening what a person has closed since.
 
     The new change is added to the plan for approval, and every change that waits is listed in the
@@ -143,10 +169,16 @@ async def test_what_was_found_since_the_approval_is_approved_anew(given: Callabl
     assert ctx.run.findings["made"] == made.waits_for(Turn.APPROVER, Text("seen.not_approved"))
     approve(ctx, "mailbox")
     await engine(ctx, made, other).apply_plan()
-    assert (made.log.count("apply"), other.log.count("apply"), kinds(ctx, Kind.DIFFERS)) == (1, 1, ["made"])
+    assert (made.log.count("apply"), other.log.count("apply"), kinds(ctx, Kind.DIFFERS)) == (
+        1,
+        1,
+        ["made"],
+    )
 
 
-async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_anew(given: Callable[..., StepContext]):
+async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_anew(
+    given: Callable[..., StepContext],
+):
     """The tenant's own approval was for another line."""
     grant, base, ctx = Fact("grant", NONE), Fact("base", NONE, scope=Scope.TENANT), given()
     await engine(ctx, grant, base).make_plan()
@@ -167,7 +199,9 @@ async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Callable[
 
 
 @pytest.mark.parametrize(("seen", "made"), [(NONE, 1), (SHUT, 0)])
-async def test_what_was_not_known_is_approved_as_that(given: Callable[..., StepContext], seen: Text, made: int):
+async def test_what_was_not_known_is_approved_as_that(
+    given: Callable[..., StepContext], seen: Text, made: int
+):
     """It is made as the plan said; what turns out to be shut was not in it."""
     base, top, ctx = Fact("base", ON), Fact("top", seen, needs=("base",)), given()
     await engine(ctx, base, top).make_plan()

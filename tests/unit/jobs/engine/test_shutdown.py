@@ -41,7 +41,13 @@ class Made(Step):
 
     article_row, group = "E1", "entra"
 
-    def __init__(self, name: str, seconds: float = 0, meanwhile: Callable[[], None] = lambda: None, **more: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        seconds: float = 0,
+        meanwhile: Callable[[], None] = lambda: None,
+        **more: Any,
+    ) -> None:
         self.name, self.seconds, self.meanwhile, self.log = name, seconds, meanwhile, list[str]()
         for key, value in more.items():
             setattr(self, key, value)
@@ -70,9 +76,13 @@ def shutdown() -> Shutdown:
 
 def approved(ctx: StepContext, shutdown: Shutdown, *steps: Step) -> Engine:
     """The engine of these steps, all approved."""
-    changes = tuple(change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG)))
+    changes = tuple(
+        change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG))
+    )
     word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
-    ctx.store.append(ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes), word)
+    ctx.store.append(
+        ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes), word
+    )
     return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: True, shutdown)
 
 
@@ -115,10 +125,18 @@ async def test_another_process_goes_on(given: Given, shutdown: Shutdown):
 
 
 def test_the_run_is_due_at_once(
-    given: Given, runtime_of: Callable[[Settings], Runtime], work_settings: Settings, store: RunStore, monkeypatch: Any
+    given: Given,
+    runtime_of: Callable[[Settings], Runtime],
+    work_settings: Settings,
+    store: RunStore,
+    monkeypatch: Any,
 ):
     """After a shutdown the run is due at once and its lease is free for any worker."""
-    run = given(events=(Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "oid-1", "admin@contoso.com")),)).run
+    run = given(
+        events=(
+            Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "oid-1", "admin@contoso.com")),
+        )
+    ).run
 
     async def stopped(*_: object) -> int:
         raise StoppingError
@@ -127,4 +145,7 @@ def test_the_run_is_due_at_once(
     install(runtime_of(work_settings))
     advance.advance(run.id)
     with store.lease(run.id) as lease:
-        assert (float(store.redis.zscore("runs:due", run.id) or 0) <= now().timestamp(), lease is not None) == (True, True)  # type: ignore[arg-type]  # redis-py's two answers
+        assert (
+            float(store.redis.zscore("runs:due", run.id) or 0) <= now().timestamp(),
+            lease is not None,
+        ) == (True, True)  # type: ignore[arg-type]  # redis-py's two answers

@@ -21,16 +21,43 @@ STEP = "smtp_auth"
 
 def line(before: str) -> Change:
     """A change of SMTP AUTH."""
-    return Change(STEP, "M2", Text("step.smtp_auth"), Text(before), Text("seen.on"), Scope.MAILBOX, "Set-CASMailbox")
+    return Change(
+        STEP,
+        "M2",
+        Text("step.smtp_auth"),
+        Text(before),
+        Text("seen.on"),
+        Scope.MAILBOX,
+        "Set-CASMailbox",
+    )
 
 
-def run(name: str, was: dict[str, str], left: dict[str, str], kind: str = "setup", *, done: bool = True, before: str = "b") -> Run:
+def run(
+    name: str,
+    was: dict[str, str],
+    left: dict[str, str],
+    kind: str = "setup",
+    *,
+    done: bool = True,
+    before: str = "b",
+) -> Run:
     """A run that has changed SMTP AUTH."""
-    changed = Changed((line(before),), Finding(STEP, State.WRONG, values=was), AT, AT if done else None, left)
-    return Run(name, Channel("support@contoso.com"), Person("p", "a@contoso.com"), AT, RunKind(kind), changed={STEP: changed})
+    changed = Changed(
+        (line(before),), Finding(STEP, State.WRONG, values=was), AT, AT if done else None, left
+    )
+    return Run(
+        name,
+        Channel("support@contoso.com"),
+        Person("p", "a@contoso.com"),
+        AT,
+        RunKind(kind),
+        changed={STEP: changed},
+    )
 
 
-def past(*runs: str, was: dict[str, str], left: dict[str, str], before: str, change: str) -> tuple[RecordedChange, ...]:
+def past(
+    *runs: str, was: dict[str, str], left: dict[str, str], before: str, change: str
+) -> tuple[RecordedChange, ...]:
     """Return one remembered change."""
     return (RecordedChange(STEP, line(change), Text(before), was, left, runs),)
 
@@ -51,7 +78,10 @@ RECALLED: list[tuple[str, list[Run], tuple[RecordedChange, ...]]] = [
     ("an undo has put it back", [run("A", UNSET, ON), run("U", {}, UNSET, "undo")], ()),
     (
         "an undo that was killed after the change has seen that it is back",
-        [run("A", UNSET, ON), replace(run("U", {}, {}, "undo", done=False), findings={STEP: Finding(STEP, State.OK)})],
+        [
+            run("A", UNSET, ON),
+            replace(run("U", {}, {}, "undo", done=False), findings={STEP: Finding(STEP, State.OK)}),
+        ],
         (),
     ),
     (
@@ -73,7 +103,9 @@ RECALLED: list[tuple[str, list[Run], tuple[RecordedChange, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("runs", "wanted"), [row[1:] for row in RECALLED], ids=[row[0] for row in RECALLED])
+@pytest.mark.parametrize(
+    ("runs", "wanted"), [row[1:] for row in RECALLED], ids=[row[0] for row in RECALLED]
+)
 def test_what_is_remembered(runs: list[Run], wanted: tuple[RecordedChange, ...]):
     """Back, as long as each run found what the one before it had left."""
     assert recall(runs, all_steps()) == wanted
@@ -82,15 +114,26 @@ def test_what_is_remembered(runs: list[Run], wanted: tuple[RecordedChange, ...])
 def test_ids_come_from_the_newest_run_that_knew_them(given: Callable[..., StepContext]):
     """And nothing else of a run is taken along."""
     first = given(facts={"object_id": "old", "sp_id": "sp", "upn": "u", "expires": "e"}).run
-    second = Run("B", first.channel, first.requester, AT, findings={"x": Finding("x", State.OK, facts={"object_id": "new"})})
+    second = Run(
+        "B",
+        first.channel,
+        first.requester,
+        AT,
+        findings={"x": Finding("x", State.OK, facts={"object_id": "new"})},
+    )
     assert known([first, second]) == {"object_id": "new", "sp_id": "sp"}
 
 
 def undo(given: Callable[..., StepContext], *names: str, **found: State) -> Run:
     """An undo of these steps, with what was found."""
-    pasts = tuple(RecordedChange(name, line("b"), Text("b"), {"x": ""}, {"x": "1"}, ("A",)) for name in names)
+    pasts = tuple(
+        RecordedChange(name, line("b"), Text("b"), {"x": ""}, {"x": "1"}, ("A",)) for name in names
+    )
     recalled = Event(Kind.RECALLED, AT, data={"sp_id": "sp-1"}, past=pasts)
-    events = [Event(Kind.FOUND, AT, step=name, finding=Finding(name, state)) for name, state in found.items()]
+    events = [
+        Event(Kind.FOUND, AT, step=name, finding=Finding(name, state))
+        for name, state in found.items()
+    ]
     return given(kind="undo", events=(recalled, *events)).run
 
 
@@ -108,7 +151,13 @@ def test_the_way_back_is_the_other_way_round(given: Callable[..., StepContext]):
     )
     steps = steps_of(undo(given, *names))
     assert {name: set(step.after) for name, step in steps.items()} == {
-        "application": {"service_principal", "client_secret", "mail_send", "smtp_grant", "check_secret"},
+        "application": {
+            "service_principal",
+            "client_secret",
+            "mail_send",
+            "smtp_grant",
+            "check_secret",
+        },
         "service_principal": {"smtp_grant"},
         "mail_send": {"client_secret", "check_secret"},
         "client_secret": {"check_secret"},
@@ -126,8 +175,14 @@ def test_what_was_found_out_is_known_again(given: Callable[..., StepContext]):
 
 @pytest.mark.parametrize(
     ("found", "is_undone"),
-    [({STEP: State.WARNING, "forwarding": State.OK}, True), ({STEP: State.WARNING, "forwarding": State.SKIPPED}, False), ({}, False)],
+    [
+        ({STEP: State.WARNING, "forwarding": State.OK}, True),
+        ({STEP: State.WARNING, "forwarding": State.SKIPPED}, False),
+        ({}, False),
+    ],
 )
-def test_whether_anything_is_back(given: Callable[..., StepContext], found: dict[str, State], is_undone: bool):  # noqa: FBT001  a column of the table
+def test_whether_anything_is_back(
+    given: Callable[..., StepContext], found: dict[str, State], is_undone: bool
+):
     """An undo that reverses no change leaves the channel as it was."""
     assert undid(undo(given, STEP, "forwarding", **found)) is is_undone

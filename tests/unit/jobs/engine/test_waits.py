@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, NotReplicatedYet, Rejected, SignInNeeded
+from jobs.clouds.errors import (
+    CloudError,
+    CloudReply,
+    Forbidden,
+    NotReplicatedYet,
+    Rejected,
+    SignInNeeded,
+)
 from jobs.engine.applier import MAX_UNSEEN_CHANGES
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
@@ -22,7 +29,10 @@ from jobs.runs.run import Event, Kind
 
 NO_ROLE = Forbidden("exchange_role_missing", CloudReply("exchange", 403))
 NO_CONSENT = SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
-NOT_READY = NotReplicatedYet("directory_settling", CloudReply("graph", 400, "Request_BadRequest", "NoBackingApplicationObject"))
+NOT_READY = NotReplicatedYet(
+    "directory_settling",
+    CloudReply("graph", 400, "Request_BadRequest", "NoBackingApplicationObject"),
+)
 DEHYDRATED = Rejected("customization_needed", CloudReply("exchange", 400))
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
 GONE, THERE = Text("seen.none"), Text("seen.on")
@@ -52,7 +62,14 @@ class Fact(Step):
 
     article_row, group = "E1", "entra"
 
-    def __init__(self, name: str, *refusals: CloudError, where: str = "apply", holds: bool = False, **more: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        *refusals: CloudError,
+        where: str = "apply",
+        holds: bool = False,
+        **more: Any,
+    ) -> None:
         self.name, self.refusals, self.where, self.holds = name, list(refusals), where, holds
         self.log: list[str] = []
         for key, value in {"scope": Scope.MAILBOX, **more}.items():
@@ -92,7 +109,9 @@ def signed_in(seconds: float) -> Event:
 def approved(*steps: Fact, scope: str = "mailbox") -> tuple[Event, Event]:
     """A plan with everything in it, and a word for it."""
     lines = tuple(step.change(GONE, THERE, step.scope, "x") for step in steps)
-    return Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), Event(Kind.APPROVED, now(), data={"plan": "p", "scope": scope})
+    return Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), Event(
+        Kind.APPROVED, now(), data={"plan": "p", "scope": scope}
+    )
 
 
 def engine(ctx: StepContext, *steps: Fact) -> Engine:
@@ -101,16 +120,27 @@ def engine(ctx: StepContext, *steps: Fact) -> Engine:
 
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
-async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Callable[..., StepContext], error: CloudError):
+async def test_a_role_that_may_be_on_its_way_is_waited_for(
+    given: Callable[..., StepContext], error: CloudError
+):
     """Right after a sign-in, a missing role is waited for and named in the cloud's own words."""
     step, ctx = Fact("a", error, where="inspect", holds=True), given(events=(signed_in(5),))
     await engine(ctx, step).make_plan()
     found = ctx.run.findings["a"]
     assert found.until is not None
     assert found == Finding(
-        "a", State.WAITING, LET_IN, cause=error.cause, evidence=error.evidence(), waiting_for=Turn.TIME, until=found.until
+        "a",
+        State.WAITING,
+        LET_IN,
+        cause=error.cause,
+        evidence=error.evidence(),
+        waiting_for=Turn.TIME,
+        until=found.until,
     )
-    assert (step.log, timedelta() < found.until - now() <= timedelta(seconds=8)) == (["inspect"], True)
+    assert (step.log, timedelta() < found.until - now() <= timedelta(seconds=8)) == (
+        ["inspect"],
+        True,
+    )
 
 
 async def test_a_role_that_arrives_lets_the_run_go_on(given: Callable[..., StepContext]):
@@ -123,17 +153,25 @@ async def test_a_role_that_arrives_lets_the_run_go_on(given: Callable[..., StepC
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-async def test_a_role_that_is_missing_is_said_after_two_minutes(given: Callable[..., StepContext], where: str):
+async def test_a_role_that_is_missing_is_said_after_two_minutes(
+    given: Callable[..., StepContext], where: str
+):
     """Then it is the administrator's turn."""
     step, ctx = Fact("a", NO_ROLE, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
     await engine(ctx, step).apply_plan()
     found = ctx.run.findings["a"]
-    assert (found.state, found.waiting_for, found.cause) == (State.UNKNOWN, Turn.ADMINISTRATOR, "exchange_role_missing")
+    assert (found.state, found.waiting_for, found.cause) == (
+        State.UNKNOWN,
+        Turn.ADMINISTRATOR,
+        "exchange_role_missing",
+    )
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(given: Callable[..., StepContext], where: str):
+async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(
+    given: Callable[..., StepContext], where: str
+):
     """Not before: the consent may be minutes old."""
     step, ctx = Fact("a", NO_CONSENT, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
@@ -147,7 +185,12 @@ async def test_a_check_never_waits(given: Callable[..., StepContext], error: Clo
     step, ctx = Fact("a", error, where="inspect"), given(kind="check", events=(signed_in(1),))
     await engine(ctx, step).check({Access.ADMIN})
     found = ctx.run.findings["a"]
-    assert (found.state, found.waiting_for, found.until, step.log) == (State.UNKNOWN, Turn.ADMINISTRATOR, None, ["inspect"])
+    assert (found.state, found.waiting_for, found.until, step.log) == (
+        State.UNKNOWN,
+        Turn.ADMINISTRATOR,
+        None,
+        ["inspect"],
+    )
 
 
 async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Callable[..., StepContext]):
@@ -156,12 +199,19 @@ async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Callable
     The report quotes the directory. The change is tried again only on request.
     """
     step = Fact("a", *[NOT_READY] * 3)
-    tries = [Event(Kind.CHANGING, seconds_ago(ago), step="a", finding=step.wrong(GONE)) for ago in (301, 60, 30)]
+    tries = [
+        Event(Kind.CHANGING, seconds_ago(ago), step="a", finding=step.wrong(GONE))
+        for ago in (301, 60, 30)
+    ]
     ctx = given(events=(*approved(step), *tries))
     for _ in range(2):
         await engine(ctx, step).apply_plan()
     found = ctx.run.findings["a"]
-    assert (found.state, found.waiting_for, found.seen) == (State.UNKNOWN, Turn.ADMINISTRATOR, verbatim("NoBackingApplicationObject"))
+    assert (found.state, found.waiting_for, found.seen) == (
+        State.UNKNOWN,
+        Turn.ADMINISTRATOR,
+        verbatim("NoBackingApplicationObject"),
+    )
     assert step.log.count("apply") == 2
 
 
@@ -170,11 +220,19 @@ async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Callable[
     step = Fact("a")
     wrong = step.wrong(GONE)
     made = [
-        Event(kind, seconds_ago(400), step="a", finding=wrong) for _ in range(MAX_UNSEEN_CHANGES) for kind in (Kind.CHANGING, Kind.CHANGED)
+        Event(kind, seconds_ago(400), step="a", finding=wrong)
+        for _ in range(MAX_UNSEEN_CHANGES)
+        for kind in (Kind.CHANGING, Kind.CHANGED)
     ]
     ctx = given(events=(*approved(step), *made))
     await engine(ctx, step).apply_plan()
-    stopped = Finding("a", State.UNKNOWN, Text("seen.never_shown"), cause="change_never_shown", waiting_for=Turn.ADMINISTRATOR)
+    stopped = Finding(
+        "a",
+        State.UNKNOWN,
+        Text("seen.never_shown"),
+        cause="change_never_shown",
+        waiting_for=Turn.ADMINISTRATOR,
+    )
     assert (step.log, ctx.run.findings["a"]) == (["inspect"], stopped)
     ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now()))
     await engine(ctx, step).apply_plan()
@@ -196,12 +254,19 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[...
 
     It needs its own approval, and the step that demanded it waits.
     """
-    base, top = Fact("base", holds=True, scope=Scope.TENANT), Wanting("top", *[DEHYDRATED] * 3, after=("base",))
+    base, top = (
+        Fact("base", holds=True, scope=Scope.TENANT),
+        Wanting("top", *[DEHYDRATED] * 3, after=("base",)),
+    )
     ctx = given(events=approved(top))
     await engine(ctx, base, top).apply_plan()
     lines = (*top.plan(ctx, top.wrong(GONE)), *base.plan(ctx, base.wrong(REQUIRED_ELSEWHERE)))
     assert ctx.run.plan is not None
-    assert (ctx.run.plan.changes, ctx.run.plan.id, set(ctx.run.approvals)) == (lines, digest(lines), {Scope.MAILBOX})
+    assert (ctx.run.plan.changes, ctx.run.plan.id, set(ctx.run.approvals)) == (
+        lines,
+        digest(lines),
+        {Scope.MAILBOX},
+    )
     assert (ctx.run.findings["base"], ctx.run.findings["top"]) == (
         base.waits_for(Turn.APPROVER, Text("seen.not_approved")),
         top.waits_for(Turn.NOBODY, Text("seen.after", {"step": "key:step.base"})),
@@ -210,15 +275,30 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[...
     word = Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": "tenant"})
     ctx.store.append(ctx.run.id, word)
     await engine(ctx, base, top).apply_plan()
-    assert (base.log.count("apply"), ctx.run.settled("base"), ctx.run.findings["top"].waiting_for) == (1, True, Turn.TIME)
+    assert (
+        base.log.count("apply"),
+        ctx.run.settled("base"),
+        ctx.run.findings["top"].waiting_for,
+    ) == (
+        1,
+        True,
+        Turn.TIME,
+    )
     await engine(ctx, base, top).apply_plan()
     assert (base.log.count("apply"), ctx.run.settled("top")) == (1, True)
 
 
-async def test_a_change_that_was_approved_already_is_made_at_once(given: Callable[..., StepContext]):
+async def test_a_change_that_was_approved_already_is_made_at_once(
+    given: Callable[..., StepContext],
+):
     """A demanded change that was approved already is made at once, though it had seemed done."""
     base, top = Fact("base", holds=True), Wanting("top", DEHYDRATED, after=("base",))
     ctx = given(events=approved(base, top))
     await engine(ctx, base, top).apply_plan()
     assert ctx.run.plan is not None
-    assert (base.log.count("apply"), ctx.run.settled("base"), ctx.run.settled("top"), len(ctx.run.plan.changes)) == (1, True, True, 2)
+    assert (
+        base.log.count("apply"),
+        ctx.run.settled("base"),
+        ctx.run.settled("top"),
+        len(ctx.run.plan.changes),
+    ) == (1, True, True, 2)

@@ -43,13 +43,23 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     start = datetime.now(UTC) - timedelta(hours=1)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(start + timedelta(days=1))
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+    builder = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    )
+    builder = (
+        builder.serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=1))
+    )
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+    )
     cert = builder.sign(key, hashes.SHA256())
     paths = folder / "cert.pem", folder / "key.pem"
     paths[0].write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     paths[1].write_bytes(pem)
     return paths
 
@@ -72,7 +82,11 @@ class _Server(SMTP):
     line_length_limit = 8192
 
     async def auth_XOAUTH2(self, _: SMTP, args: list[str]) -> AuthResult | str:  # noqa: N802  aiosmtpd finds it by this name
-        blob = base64.b64decode(args[1]) if len(args) > 1 else await self.challenge_auth("", encode_to_b64=False)
+        blob = (
+            base64.b64decode(args[1])
+            if len(args) > 1
+            else await self.challenge_auth("", encode_to_b64=False)
+        )
         user, _, bearer = bytes(blob).decode().partition("\x01auth=Bearer ")
         self.mailbox.logins.append(user.removeprefix("user="))
         if bearer == f"{GOOD_TOKEN}\x01\x01":
@@ -92,27 +106,40 @@ class _Handler(MessageHandler):
     def handle_message(self, message: Message) -> None:
         self.mailbox.received.append(message)
 
-    async def handle_RCPT(self, _s: SMTP, _se: Session, envelope: Envelope, address: str, _o: list[str]) -> str:  # noqa: N802  aiosmtpd finds it by this name
+    async def handle_RCPT(  # noqa: N802
+        self, _s: SMTP, _se: Session, envelope: Envelope, address: str, _o: list[str]
+    ) -> str:
         if self.mailbox.refuse_recipient:
             return self.mailbox.refuse_recipient
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
 
-def _password(server: Any, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
-    good = isinstance(data, LoginPassword) and (data.login, data.password) == (b"bot@contoso.com", b"p@ss word")
-    return AuthResult(success=good, handled=False, message=None if good else server.mailbox.password_refusal)
+def _password(
+    server: Any, _session: Session, _envelope: Envelope, _mechanism: str, data: Any
+) -> AuthResult:
+    good = isinstance(data, LoginPassword) and (data.login, data.password) == (
+        b"bot@contoso.com",
+        b"p@ss word",
+    )
+    return AuthResult(
+        success=good, handled=False, message=None if good else server.mailbox.password_refusal
+    )
 
 
 @pytest.fixture
-def start(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Mailbox]]:
+def start(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Mailbox]]:
     """Return a function that starts a server.
 
     ``tls`` offers STARTTLS, ``oauth`` offers XOAUTH2, and ``trusted`` trusts its certificate.
     """
     running: list[Controller] = []
 
-    def start_one(*, tls: bool = True, oauth: bool = True, trusted: bool = True, secure: bool = False) -> Mailbox:
+    def start_one(
+        *, tls: bool = True, oauth: bool = True, trusted: bool = True, secure: bool = False
+    ) -> Mailbox:
         mailbox = Mailbox()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
@@ -135,7 +162,12 @@ def start(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> It
                 made.mailbox = mailbox
                 return made
 
-        server = One(_Handler(mailbox), hostname="127.0.0.1", port=mailbox.port, ssl_context=context if secure else None)
+        server = One(
+            _Handler(mailbox),
+            hostname="127.0.0.1",
+            port=mailbox.port,
+            ssl_context=context if secure else None,
+        )
         server.start()
         running.append(server)
         return mailbox

@@ -18,21 +18,42 @@ NOT_FROM_HERE = "550 5.7.1 Service unavailable, client host blocked"
     ("words", "cause"),
     [
         (FULL, "mailbox_full"),
-        ("554 5.2.0 STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded", "mailbox_full"),
+        (
+            "554 5.2.0 STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded",
+            "mailbox_full",
+        ),
         ("550 5.2.2 Submission quota exceeded", "sending_limit_reached"),
         (LIMIT, "sending_limit_reached"),
-        ("550 5.7.232 Your message can't be sent because your trial tenant has exceeded its daily limit", "sending_limit_reached"),
-        ("550 5.7.233 Your message can't be sent because your tenant exceeded its daily limit", "sending_limit_reached"),
+        (
+            "550 5.7.232 Your message can't be sent because your trial tenant has exceeded its daily limit",
+            "sending_limit_reached",
+        ),
+        (
+            "550 5.7.233 Your message can't be sent because your tenant exceeded its daily limit",
+            "sending_limit_reached",
+        ),
         ("550 5.7.705 Access denied, tenant has exceeded threshold", "tenant_sending_blocked"),
         ("550 5.7.708 Access denied, traffic not accepted from this IP", "tenant_sending_blocked"),
-        ("550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains", "tenant_sending_blocked"),
+        (
+            "550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains",
+            "tenant_sending_blocked",
+        ),
         ("550 5.7.12 Sender was not authenticated by organization", "mailbox_internal_only"),
-        ("550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", "mailbox_internal_only"),
+        (
+            "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required",
+            "mailbox_internal_only",
+        ),
         (INSIDE, "mailbox_internal_only"),
         ("550 5.7.136 Sender was not authenticated", "mailbox_internal_only"),
-        ("#5.7.1 smtp;550 5.7.1 RESOLVER.RST.AuthRequired; authentication required [Stage: CreateMessage]", "mailbox_internal_only"),
+        (
+            "#5.7.1 smtp;550 5.7.1 RESOLVER.RST.AuthRequired; authentication required [Stage: CreateMessage]",
+            "mailbox_internal_only",
+        ),
         ("550 5.7.124 Sender not in allowed-senders list", "mailbox_senders_listed"),
-        ("550 5.7.129 RESOLVER.RST.RestrictedToRecipientsPermission; not authorized to send to recipient", "mailbox_senders_listed"),
+        (
+            "550 5.7.129 RESOLVER.RST.RestrictedToRecipientsPermission; not authorized to send to recipient",
+            "mailbox_senders_listed",
+        ),
         ("550 5.7.1 RESOLVER.RST.NotAuthorized; not authorized", "mailbox_senders_listed"),
         ("554 5.4.6 Hop count exceeded - possible mail loop", "mail_loop"),
         ("554 5.4.14 Hop count exceeded - possible mail loop ATTR34", "mail_loop"),
@@ -55,14 +76,30 @@ def test_what_a_code_means(words: str, cause: str):
         (INSIDE, "mailbox_internal_only", "", ""),
         ("550 5.7.124 Sender not in allowed-senders list", "mailbox_senders_listed", "", ""),
         (LIMIT, "", "sending_limit_reached", "sending_limit_reached"),
-        ("550 5.7.705 Access denied, tenant has exceeded threshold", "", "tenant_sending_blocked", "tenant_sending_blocked"),
-        ("550 5.1.8 Access denied, bad outbound sender", "", "sender_restricted", "sender_restricted"),
+        (
+            "550 5.7.705 Access denied, tenant has exceeded threshold",
+            "",
+            "tenant_sending_blocked",
+            "tenant_sending_blocked",
+        ),
+        (
+            "550 5.1.8 Access denied, bad outbound sender",
+            "",
+            "sender_restricted",
+            "sender_restricted",
+        ),
         ("554 5.4.14 Hop count exceeded", "mail_loop", "mail_loop", "mail_loop"),
     ],
 )
 def test_of_whom_a_code_speaks(words: str, arrival: str, copy: str, answer: str):
     """A colleague who may not send, or a customer's full mailbox, is no fault of the mailbox."""
-    assert [cause_at(place, [words]) for place in (Station.MAILBOX, Station.FORWARD, Station.ANSWER)] == [arrival, copy, answer]
+    assert [
+        cause_at(place, [words]) for place in (Station.MAILBOX, Station.FORWARD, Station.ANSWER)
+    ] == [
+        arrival,
+        copy,
+        answer,
+    ]
 
 
 DROPPED = "Defer | 421 4.4.2 Connection dropped"
@@ -71,9 +108,15 @@ DROPPED = "Defer | 421 4.4.2 Connection dropped"
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
-        ((DROPPED, "Fail | 550 5.4.300 Message expired -> 421 4.4.2 Connection dropped"), UNANSWERED),
+        (
+            (DROPPED, "Fail | 550 5.4.300 Message expired -> 421 4.4.2 Connection dropped"),
+            UNANSWERED,
+        ),
         (("Fail | 550 4.4.7 QUEUE.Expired; message expired",), UNANSWERED),
-        (("Fail | 550 5.4.316 Message expired, connection refused (Socket error code 10061)",), UNANSWERED),
+        (
+            ("Fail | 550 5.4.316 Message expired, connection refused (Socket error code 10061)",),
+            UNANSWERED,
+        ),
         (("Defer | 450 4.4.316 Connection refused [Message=Socket error code 10061]",), UNANSWERED),
         ((DROPPED,), UNANSWERED),
         ((DROPPED, f"Fail | {NOT_FROM_HERE}"), LOST),

@@ -76,7 +76,9 @@ class Exchange:
         self.rows = rows
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
+    async def run(
+        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
+    ) -> list[ExchangeRow]:
         """Give what the test put there."""
         self.asked.append((cmdlet, dict(parameters)))
         if isinstance(self.rows, Exception):
@@ -95,7 +97,11 @@ def graph(answer: httpx.Response, seen: list[httpx.Request] | None = None) -> Gr
     async def token() -> str:
         return "token-1"
 
-    return Graph(httpx.AsyncClient(transport=httpx.MockTransport(handler)), token, "https://graph.microsoft.com")
+    return Graph(
+        httpx.AsyncClient(transport=httpx.MockTransport(handler)),
+        token,
+        "https://graph.microsoft.com",
+    )
 
 
 async def test_graphs_rows_come_newest_first_and_once():
@@ -110,7 +116,10 @@ async def test_the_cmdlets_rows_are_the_same():
     since = now() - timedelta(hours=1)
     assert await CmdletTrace(exchange).find(since, recipient="support@contoso.com") == (DELIVERED,)
     ((cmdlet, parameters),) = exchange.asked
-    assert (cmdlet, sorted(parameters)) == ("Get-MessageTraceV2", ["EndDate", "RecipientAddress", "StartDate"])
+    assert (cmdlet, sorted(parameters)) == (
+        "Get-MessageTraceV2",
+        ["EndDate", "RecipientAddress", "StartDate"],
+    )
     assert parameters["StartDate"] == since.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -124,25 +133,35 @@ class Many:
         self.most, self.warns, self.asked = most, warns, 0
         times = [now() - timedelta(minutes=number) for number in range(1, rows + 1)]
         self.rows = [
-            ExchangeRow(CMDLET_ROWS[0]) | {"MessageTraceId": f"m-{number}", "Received": at.strftime("%Y-%m-%dT%H:%M:%S")}
+            ExchangeRow(CMDLET_ROWS[0])
+            | {"MessageTraceId": f"m-{number}", "Received": at.strftime("%Y-%m-%dT%H:%M:%S")}
             for number, at in enumerate(times)
         ]
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
+    async def run(
+        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
+    ) -> list[ExchangeRow]:
         """The newest of the interval."""
         self.asked += 1
         start, end = (str(parameters[name]).removesuffix("Z") for name in ("StartDate", "EndDate"))
         found = [ExchangeRow(row) for row in self.rows if start <= row["Received"] <= end]
         if self.warns and len(found) > self.most:
-            raise MalformedAnswer("exchange_answer_cut", CloudReply("exchange", 200, message="There are more results"))
+            raise MalformedAnswer(
+                "exchange_answer_cut", CloudReply("exchange", 200, message="There are more results")
+            )
         return found[: self.most]
 
 
-@pytest.mark.parametrize(("rows", "warns", "calls"), [(999, False, 1), (1000, False, 2), (2500, False, 3), (2500, True, 7)])
-async def test_a_busy_mailbox_is_read_whole(rows: int, warns: bool, calls: int):  # noqa: FBT001  a column of the table
+@pytest.mark.parametrize(
+    ("rows", "warns", "calls"),
+    [(999, False, 1), (1000, False, 2), (2500, False, 3), (2500, True, 7)],
+)
+async def test_a_busy_mailbox_is_read_whole(rows: int, warns: bool, calls: int):
     """More than a thousand rows are read in parts, and each row counts once."""
     many = Many(rows, 1000, warns=warns)
-    found = await CmdletTrace(many).find(now() - timedelta(hours=48), recipient="support@contoso.com")
+    found = await CmdletTrace(many).find(
+        now() - timedelta(hours=48), recipient="support@contoso.com"
+    )
     assert (len(found), len({row.id for row in found}), many.asked) == (rows, rows, calls)
 
 
@@ -157,7 +176,12 @@ async def test_the_subject_is_looked_at_here_as_well():
     """A backend that does not filter by subject makes no difference."""
     assert await CmdletTrace(Exchange(CMDLET_ROWS)).find(SINCE, subject="TEST") == (DELIVERED,)
     assert await CmdletTrace(Exchange(CMDLET_ROWS)).find(SINCE, subject="other") == ()
-    assert await GraphTrace(graph(httpx.Response(200, json={"value": GRAPH_ROWS}))).find(SINCE, subject="other") == ()
+    assert (
+        await GraphTrace(graph(httpx.Response(200, json={"value": GRAPH_ROWS}))).find(
+            SINCE, subject="other"
+        )
+        == ()
+    )
 
 
 async def test_no_more_than_ten_days_are_asked_for():
@@ -169,7 +193,9 @@ async def test_no_more_than_ten_days_are_asked_for():
     await CmdletTrace(exchange).find(long_ago)
     start = seen[0].url.params["$filter"].split(" ge ")[1].split(" ")[0]
     assert now() - datetime.fromisoformat(start) < timedelta(days=10, minutes=1)
-    assert now() - datetime.fromisoformat(exchange.asked[0][1]["StartDate"]) < timedelta(days=10, minutes=1)
+    assert now() - datetime.fromisoformat(exchange.asked[0][1]["StartDate"]) < timedelta(
+        days=10, minutes=1
+    )
 
 
 @pytest.mark.parametrize(
@@ -192,9 +218,26 @@ def test_a_status_is_read_in_any_spelling(word: object, status: TraceStatus):
 async def test_details_are_lines_in_which_codes_can_be_found():
     """Event, action and words of each event, by either way."""
     by_graph = GraphTrace(
-        graph(httpx.Response(200, json={"value": [{"event": "Fail", "description": "550 5.7.520 Access denied", "data": None}]}))
+        graph(
+            httpx.Response(
+                200,
+                json={
+                    "value": [
+                        {"event": "Fail", "description": "550 5.7.520 Access denied", "data": None}
+                    ]
+                },
+            )
+        )
     )
-    by_cmdlet = CmdletTrace(Exchange([ExchangeRow({"Date": "2026-11-24", "Event": "Fail", "Detail": "550 5.7.520 Access denied"})]))
+    by_cmdlet = CmdletTrace(
+        Exchange(
+            [
+                ExchangeRow(
+                    {"Date": "2026-11-24", "Event": "Fail", "Detail": "550 5.7.520 Access denied"}
+                )
+            ]
+        )
+    )
     assert await by_graph.details(FAILED) == ("Fail | 550 5.7.520 Access denied",)
     assert await by_cmdlet.details(FAILED) == ("2026-11-24 | Fail | 550 5.7.520 Access denied",)
 
@@ -208,7 +251,10 @@ async def test_the_cmdlet_takes_over_where_graph_does_not_trace(status: int):
     assert await trace.find(SINCE) == (DELIVERED,)
     assert await trace.find(SINCE) == (DELIVERED,)
     await trace.details(DELIVERED)
-    assert (len(seen), [asked[0] for asked in exchange.asked]) == (1, ["Get-MessageTraceV2"] * 2 + ["Get-MessageTraceDetailV2"])
+    assert (len(seen), [asked[0] for asked in exchange.asked]) == (
+        1,
+        ["Get-MessageTraceV2"] * 2 + ["Get-MessageTraceDetailV2"],
+    )
 
 
 async def test_if_neither_can_graphs_words_are_told():
@@ -225,7 +271,9 @@ async def test_graph_being_slow_is_no_reason_to_change():
     """Only a no is answered by the cmdlet; trouble goes up."""
     exchange = Exchange(CMDLET_ROWS)
     with pytest.raises(Transient):
-        await open_trace(graph(httpx.Response(429, headers={"Retry-After": "300"})), exchange).find(SINCE)
+        await open_trace(graph(httpx.Response(429, headers={"Retry-After": "300"})), exchange).find(
+            SINCE
+        )
     assert exchange.asked == []
 
 
@@ -244,7 +292,11 @@ async def test_details_that_are_not_given_out_leave_the_row(status: int):
 
 def test_what_went_on():
     """A mail to a group or an alias was passed on, not delivered; a pending or failed one is neither."""
-    assert {status for status in TraceStatus if status.went_on} == {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
+    assert {status for status in TraceStatus if status.went_on} == {
+        TraceStatus.DELIVERED,
+        TraceStatus.EXPANDED,
+        TraceStatus.RESOLVED,
+    }
 
 
 async def test_times_are_told_in_utc():
@@ -257,7 +309,10 @@ async def test_times_are_told_in_utc():
 async def test_a_row_without_a_time_is_left_out():
     """The others count."""
     rows = [{**GRAPH_ROWS[0], "receivedDateTime": None}, *GRAPH_ROWS]
-    assert await GraphTrace(graph(httpx.Response(200, json={"value": rows}))).find(SINCE) == (FAILED, DELIVERED)
+    assert await GraphTrace(graph(httpx.Response(200, json={"value": rows}))).find(SINCE) == (
+        FAILED,
+        DELIVERED,
+    )
 
 
 async def test_a_time_that_is_none_is_unreadable():

@@ -10,7 +10,13 @@ import pytest
 from jobs.clouds.errors import CloudError, Rejected, Transient
 from jobs.mail.send import OutgoingMail, send_test_mail
 
-MAIL = OutgoingMail("probe@fabrikam.com", "support@contoso.com", "Test of the channel #1", "Nothing to do.", "<test.1@fabrikam.com>")
+MAIL = OutgoingMail(
+    "probe@fabrikam.com",
+    "support@contoso.com",
+    "Test of the channel #1",
+    "Nothing to do.",
+    "<test.1@fabrikam.com>",
+)
 
 
 @pytest.mark.parametrize(
@@ -24,12 +30,23 @@ MAIL = OutgoingMail("probe@fabrikam.com", "support@contoso.com", "Test of the ch
         ({"tls": False}, "smtp://bot%40contoso.com:p%40ss%20word@127.0.0.1:{}"),
     ],
 )
-async def test_the_mail_arrives_as_it_was_sent(start: Callable[..., Any], server: dict[str, bool], url: str):
+async def test_the_mail_arrives_as_it_was_sent(
+    start: Callable[..., Any], server: dict[str, bool], url: str
+):
     """A mail arrives unchanged in plain text, with STARTTLS, with TLS, and with a user name."""
     mailbox = start(**server)
     await send_test_mail(url.format(mailbox.port), MAIL)
     (mail,) = mailbox.received
-    assert OutgoingMail(mail["From"], mail["To"], mail["Subject"], mail.get_payload().strip(), mail["Message-ID"]) == MAIL
+    assert (
+        OutgoingMail(
+            mail["From"],
+            mail["To"],
+            mail["Subject"],
+            mail.get_payload().strip(),
+            mail["Message-ID"],
+        )
+        == MAIL
+    )
 
 
 async def test_starttls_always_does_not_send_in_the_clear(start: Callable[..., Any]):
@@ -69,13 +86,23 @@ async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
     ("reply", "kind", "cause"),
     [
         ("530 5.7.57 Client not authenticated to send mail", Rejected, "probe_login_refused"),
-        ("550 5.7.3 Requested action aborted; user not authenticated", Rejected, "probe_login_refused"),
+        (
+            "550 5.7.3 Requested action aborted; user not authenticated",
+            Rejected,
+            "probe_login_refused",
+        ),
         ("530 Authentication required", Rejected, "probe_login_refused"),
         ("451 4.7.0 Temporary server error", Transient, "smtp_busy"),
-        ("550 5.7.60 Client does not have permissions to send as this sender", Rejected, "send_as_denied"),
+        (
+            "550 5.7.60 Client does not have permissions to send as this sender",
+            Rejected,
+            "send_as_denied",
+        ),
     ],
 )
-async def test_a_server_that_wants_a_login(start: Callable[..., Any], reply: str, kind: type[CloudError], cause: str):
+async def test_a_server_that_wants_a_login(
+    start: Callable[..., Any], reply: str, kind: type[CloudError], cause: str
+):
     """Without one it takes no recipient; what it says of anything else is what it says."""
     mailbox = start(tls=False)
     mailbox.refuse_recipient = reply
@@ -88,12 +115,18 @@ async def test_a_server_that_wants_a_login(start: Callable[..., Any], reply: str
     ("refusal", "kind", "cause"),
     [
         ("535 5.7.8 Bad credentials", Rejected, "probe_login_refused"),
-        ("535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox.", Rejected, "probe_login_refused"),
+        (
+            "535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox.",
+            Rejected,
+            "probe_login_refused",
+        ),
         ("534 5.7.9 Please log in with your web browser", Rejected, "probe_login_refused"),
         ("454 4.7.0 Temporary authentication failure", Transient, "smtp_busy"),
     ],
 )
-async def test_a_login_that_is_refused(start: Callable[..., Any], refusal: str, kind: type[CloudError], cause: str):
+async def test_a_login_that_is_refused(
+    start: Callable[..., Any], refusal: str, kind: type[CloudError], cause: str
+):
     """A refused login is the operator's error, whatever the reply; a busy server may accept it later."""
     mailbox = start(tls=False)
     mailbox.password_refusal = refusal

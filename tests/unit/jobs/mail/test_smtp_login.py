@@ -55,7 +55,10 @@ async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any])
     mailbox = start()
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "x" * 2000)
     assert mailbox.logins == [USER]
-    assert [line for line in probe.transcript if line.startswith("C: ")][-2:] == ["C: AUTH XOAUTH2", "C: (token)"]
+    assert [line for line in probe.transcript if line.startswith("C: ")][-2:] == [
+        "C: AUTH XOAUTH2",
+        "C: (token)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,11 @@ async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any])
     [
         ("535 5.7.3 Authentication unsuccessful [TEST]", None, "smtp_token_refused"),
         ("535 5.7.3 Authentication unsuccessful [TEST]", {"status": "401"}, "smtp_token_refused"),
-        ("535 5.7.8 Error: authentication failed", {"status": "403", "schemes": "bearer"}, "scope_wrong"),
+        (
+            "535 5.7.8 Error: authentication failed",
+            {"status": "403", "schemes": "bearer"},
+            "scope_wrong",
+        ),
         ("535 5.7.8 Error: authentication failed", {"status": "500"}, "smtp_busy"),
         (
             "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit https://aka.ms/smtp_auth_disabled",
@@ -85,7 +92,11 @@ async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any])
             None,
             "smtp_login_blocked",
         ),
-        ("432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", None, "smtp_too_many_connections"),
+        (
+            "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded",
+            None,
+            "smtp_too_many_connections",
+        ),
         ("454 4.7.0 Temporary authentication failure", None, "smtp_busy"),
         (
             "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit https://aka.ms/smtp_auth_disabled",
@@ -99,12 +110,19 @@ async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any])
         ("554 whatever", None, "smtp_refused"),
     ],
 )
-async def test_each_refusal_has_its_cause(start: Callable[..., Any], refusal: str, challenge: dict[str, str] | None, cause: str):
+async def test_each_refusal_has_its_cause(
+    start: Callable[..., Any], refusal: str, challenge: dict[str, str] | None, cause: str
+):
     """Each known reply has its cause, with and without a 334 challenge, and is kept verbatim."""
     mailbox = start()
     mailbox.refusal, mailbox.challenge = refusal, challenge
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "bad-token")
-    assert (probe.ok, probe.failed_phase, probe.cause, probe.reply) == (False, "auth", cause, refusal)
+    assert (probe.ok, probe.failed_phase, probe.cause, probe.reply) == (
+        False,
+        "auth",
+        cause,
+        refusal,
+    )
 
 
 async def test_a_server_without_starttls_never_sees_the_token(start: Callable[..., Any]):
@@ -118,7 +136,11 @@ async def test_a_certificate_that_nobody_trusts_ends_it(start: Callable[..., Any
     """The handshake fails as a phase of its own, before the token."""
     mailbox = start(trusted=False)
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, GOOD)
-    assert (probe.failed_phase, probe.cause, mailbox.logins) == ("certificate", "smtp_certificate_invalid", [])
+    assert (probe.failed_phase, probe.cause, mailbox.logins) == (
+        "certificate",
+        "smtp_certificate_invalid",
+        [],
+    )
     assert "CERTIFICATE_VERIFY_FAILED" in probe.reply
 
 
@@ -134,7 +156,11 @@ async def test_nobody_listens():
     async with await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
     probe = await login_probe(f"127.0.0.1:{port}", USER, GOOD)
-    assert (probe.failed_phase, probe.cause, probe.transcript) == ("connect", "smtp_unreachable", ())
+    assert (probe.failed_phase, probe.cause, probe.transcript) == (
+        "connect",
+        "smtp_unreachable",
+        (),
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,25 +196,37 @@ async def test_a_server_that_says_nothing_costs_no_more_than_the_time_given():
         held.append(writer)
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        probe = await login_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", USER, GOOD, 0.1)
+        probe = await login_probe(
+            f"127.0.0.1:{server.sockets[0].getsockname()[1]}", USER, GOOD, 0.1
+        )
         for writer in held:
             writer.close()
             await writer.wait_closed()
-    assert (probe.failed_phase, probe.cause, probe.reply) == ("banner", "timed_out", "no answer in 0.1 s")
+    assert (probe.failed_phase, probe.cause, probe.reply) == (
+        "banner",
+        "timed_out",
+        "no answer in 0.1 s",
+    )
 
 
 async def test_the_transcript_is_whole(start: Callable[..., Any]):
     """Every line of both sides but the credentials, so that support can read what happened."""
     mailbox = start()
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "bad-token")
-    shape = [re.sub(r"^(S: \d{3}).*", r"\1", line) for line in probe.transcript if not line.startswith("S: 250-")]
+    shape = [
+        re.sub(r"^(S: \d{3}).*", r"\1", line)
+        for line in probe.transcript
+        if not line.startswith("S: 250-")
+    ]
     assert shape == [
         "S: 220", "C: EHLO localhost", "S: 250", "C: STARTTLS", "S: 220", "-- TLSv1.3",
         "C: EHLO localhost", "S: 250", "C: AUTH XOAUTH2 (token)", "S: 535",
     ]  # fmt: skip
 
 
-async def test_another_servers_manner_of_speaking(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch):
+async def test_another_servers_manner_of_speaking(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+):
     """The login works with a multi-line greeting, no enhanced codes, and the old ``AUTH=`` spelling."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -230,8 +268,14 @@ async def test_a_busy_server_is_asked_once_more():
 @pytest.mark.parametrize(
     ("lines", "cause"),
     [
-        ("5.7.139 Authentication unsuccessful, SmtpClientAuthentication is 5.7.139 disabled for the Mailbox.", "smtp_auth_off_for_mailbox"),
-        ("5.7.139 Authentication unsuccessful, user is locked by your 5.7.139 organization's security 5.7.139 defaults policy", SECURITY),
+        (
+            "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is 5.7.139 disabled for the Mailbox.",
+            "smtp_auth_off_for_mailbox",
+        ),
+        (
+            "5.7.139 Authentication unsuccessful, user is locked by your 5.7.139 organization's security 5.7.139 defaults policy",
+            SECURITY,
+        ),
         ("5.7.3 Authentication 5.7.3 unsuccessful", "smtp_token_refused"),
         ("5.7.1 see 5.7.139", "smtp_login_blocked"),
         ("no code", "smtp_token_refused"),
@@ -286,7 +330,9 @@ async def test_tls_that_fails_is_no_bad_certificate():
 
 
 @asynccontextmanager
-async def speaking(certificate: tuple[Path, Path], starttls: bytes, *after: bytes) -> AsyncIterator[str]:
+async def speaking(
+    certificate: tuple[Path, Path], starttls: bytes, *after: bytes
+) -> AsyncIterator[str]:
     """A server that answers STARTTLS with these words; its address. After them it speaks TLS where more words are given."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
@@ -315,7 +361,11 @@ async def test_a_starttls_that_is_refused(certificate: tuple[Path, Path]):
     """It is the server's own answer to a phase of its own, and no certificate was seen."""
     async with speaking(certificate, b"454 4.7.0 TLS not available\r\n") as server:
         probe = await login_probe(server, USER, GOOD, 3)
-    assert (probe.failed_phase, probe.cause, probe.reply) == ("starttls", "smtp_busy", "454 4.7.0 TLS not available")
+    assert (probe.failed_phase, probe.cause, probe.reply) == (
+        "starttls",
+        "smtp_busy",
+        "454 4.7.0 TLS not available",
+    )
 
 
 async def test_a_handshake_that_does_not_end(certificate: tuple[Path, Path]):
@@ -326,11 +376,15 @@ async def test_a_handshake_that_does_not_end(certificate: tuple[Path, Path]):
     assert probe.transcript[-2:] == ("C: STARTTLS", "S: 220 go on")
 
 
-async def test_words_before_the_handshake_are_no_replies(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch):
+async def test_words_before_the_handshake_are_no_replies(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+):
     """Whoever sits between may write after the 220 in plain text: nothing of it answers what is asked under TLS (RFC 3207, 4.2)."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     injected = b"220 go on\r\n250 AUTH XOAUTH2\r\n235 2.7.0 welcome\r\n"
-    async with speaking(certificate, injected, b"250 AUTH XOAUTH2\r\n", b"535 5.7.3 no\r\n") as server:
+    async with speaking(
+        certificate, injected, b"250 AUTH XOAUTH2\r\n", b"535 5.7.3 no\r\n"
+    ) as server:
         probe = await login_probe(server, USER, GOOD, 3)
     assert (probe.ok, probe.cause, probe.reply) == (False, "smtp_token_refused", "535 5.7.3 no")
 

@@ -19,7 +19,10 @@ from jobs.microsoft.app_manifest import (
 )
 
 ONE = {"resourceAppId": "exchange", "resourceAccess": [{"id": "smtp", "type": "Scope"}]}
-BOTH = {"resourceAppId": "exchange", "resourceAccess": [{"id": "smtp", "type": "Scope"}, {"id": "mail", "type": "Role"}]}
+BOTH = {
+    "resourceAppId": "exchange",
+    "resourceAccess": [{"id": "smtp", "type": "Scope"}, {"id": "mail", "type": "Role"}],
+}
 OTHER = {"resourceAppId": "graph", "resourceAccess": [{"id": "user", "type": "Scope"}]}
 
 
@@ -31,7 +34,10 @@ OTHER = {"resourceAppId": "graph", "resourceAccess": [{"id": "user", "type": "Sc
         ({"requiredResourceAccess": None}, [ONE]),
         ({"requiredResourceAccess": [OTHER]}, [OTHER, ONE]),
         ({"requiredResourceAccess": [ONE]}, [ONE]),
-        ({"requiredResourceAccess": [{"resourceAppId": "exchange", "resourceAccess": None}]}, [ONE]),
+        (
+            {"requiredResourceAccess": [{"resourceAppId": "exchange", "resourceAccess": None}]},
+            [ONE],
+        ),
     ],
 )
 def test_one_more_permission(there: dict[str, object] | None, access: list[object]):
@@ -42,14 +48,19 @@ def test_one_more_permission(there: dict[str, object] | None, access: list[objec
 def test_a_second_permission_of_a_resource_joins_the_first():
     """One entry a resource; what was read is not changed."""
     there = {"requiredResourceAccess": [ONE]}
-    assert (with_permission(there, "EXCHANGE", "mail", "Role"), there) == ([BOTH], {"requiredResourceAccess": [ONE]})
+    assert (with_permission(there, "EXCHANGE", "mail", "Role"), there) == (
+        [BOTH],
+        {"requiredResourceAccess": [ONE]},
+    )
 
 
 def test_one_permission_less():
     """A resource of which nothing is left goes as well."""
     there = {"requiredResourceAccess": [BOTH, OTHER]}
     assert without_permission(there, "exchange", "MAIL") == [ONE, OTHER]
-    assert without_permission({"requiredResourceAccess": [ONE, OTHER]}, "exchange", "smtp") == [OTHER]
+    assert without_permission({"requiredResourceAccess": [ONE, OTHER]}, "exchange", "smtp") == [
+        OTHER
+    ]
     assert without_permission(None, "exchange", "smtp") == []
 
 
@@ -58,12 +69,28 @@ def test_one_permission_less():
     [
         ({}, ()),
         ({"exchange": {}}, ()),
-        ({"exchange": {"appRoles": [{"id": "MAIL"}], "oauth2PermissionScopes": [{"id": "smtp"}]}}, ()),
-        ({"exchange": {"appRoles": [{"id": "mail"}], "oauth2PermissionScopes": None}}, (("exchange", "smtp"),)),
-        ({"exchange": {"oauth2PermissionScopes": [{"id": "mail"}]}}, (("exchange", "smtp"), ("exchange", "mail"))),
+        (
+            {
+                "exchange": {
+                    "appRoles": [{"id": "MAIL"}],
+                    "oauth2PermissionScopes": [{"id": "smtp"}],
+                }
+            },
+            (),
+        ),
+        (
+            {"exchange": {"appRoles": [{"id": "mail"}], "oauth2PermissionScopes": None}},
+            (("exchange", "smtp"),),
+        ),
+        (
+            {"exchange": {"oauth2PermissionScopes": [{"id": "mail"}]}},
+            (("exchange", "smtp"), ("exchange", "mail")),
+        ),
     ],
 )
-def test_what_a_resource_does_not_expose(principals: dict[str, dict[str, object]], unknown: tuple[object, ...]):
+def test_what_a_resource_does_not_expose(
+    principals: dict[str, dict[str, object]], unknown: tuple[object, ...]
+):
     """A permission that the resource does not expose as its kind is unknown, if it lists any."""
     assert unknown_to({"requiredResourceAccess": [BOTH, OTHER]}, principals) == unknown
 
@@ -71,7 +98,10 @@ def test_what_a_resource_does_not_expose(principals: dict[str, dict[str, object]
 def test_what_is_declared():
     """A declared permission is found by resource and id, in any letter case."""
     app = {"requiredResourceAccess": [ONE]}
-    assert [declares(app, *each) for each in (("EXCHANGE", "SMTP"), ("exchange", "mail"), ("graph", "smtp"))] == [True, False, False]
+    assert [
+        declares(app, *each)
+        for each in (("EXCHANGE", "SMTP"), ("exchange", "mail"), ("graph", "smtp"))
+    ] == [True, False, False]
 
 
 @drawn(st.lists(st.text()), st.lists(st.text(), unique=True))
@@ -109,10 +139,22 @@ def test_ids_are_read(principal: dict[str, object] | None, found: str):
 
 def test_a_box_that_was_never_touched_is_off():
     """Without an app, a web platform or settings, the access token box counts as off."""
-    assert [issues_access_tokens(app) for app in (None, {}, {"web": None}, {"web": {"implicitGrantSettings": None}})] == [False] * 4
+    assert [
+        issues_access_tokens(app)
+        for app in (None, {}, {"web": None}, {"web": {"implicitGrantSettings": None}})
+    ] == [False] * 4
 
 
 def test_the_web_platform_as_it_can_be_written_back():
     """Nulls and ``redirectUriSettings`` are left out, because they would contradict new addresses."""
-    there = {"redirectUris": ["u"], "redirectUriSettings": [{"uri": "u", "index": None}], "homePageUrl": None, "logoutUrl": "l"}
-    assert (web({"web": there}), web({"web": None}), web(None)) == ({"redirectUris": ["u"], "logoutUrl": "l"}, {}, {})
+    there = {
+        "redirectUris": ["u"],
+        "redirectUriSettings": [{"uri": "u", "index": None}],
+        "homePageUrl": None,
+        "logoutUrl": "l",
+    }
+    assert (web({"web": there}), web({"web": None}), web(None)) == (
+        {"redirectUris": ["u"], "logoutUrl": "l"},
+        {},
+        {},
+    )

@@ -6,7 +6,13 @@ import pytest
 
 from jobs.clouds.errors import CloudError
 from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
-from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES, exchange_scope, graph_scopes, smtp_scope
+from jobs.microsoft.scopes import (
+    EXCHANGE_SCOPE,
+    GRAPH_SETUP_SCOPES,
+    exchange_scope,
+    graph_scopes,
+    smtp_scope,
+)
 
 
 def test_the_consent_address_has_everything_the_endpoint_requires():
@@ -34,12 +40,29 @@ def test_a_granted_consent_says_where():
 @pytest.mark.parametrize(
     ("query", "cause"),
     [
-        ({"admin_consent": "True", "error": "consent_required", "error_description": "AADSTS65004: declined"}, "consent_declined"),
+        (
+            {
+                "admin_consent": "True",
+                "error": "consent_required",
+                "error_description": "AADSTS65004: declined",
+            },
+            "consent_declined",
+        ),
         ({"error": "access_denied"}, "consent_declined"),
         ({"error": "access_denied", "error_subcode": "cancel"}, "consent_cancelled"),
         ({"error": "access_denied", "error_description": "User cancelled"}, "consent_cancelled"),
-        ({"error": "access_denied", "error_subcode": "cancel", "error_description": "AADSTS65004: declined"}, "consent_declined"),
-        ({"admin_consent": "True", "error": "x", "error_description": "AADSTS90094: no"}, "admin_consent_required"),
+        (
+            {
+                "error": "access_denied",
+                "error_subcode": "cancel",
+                "error_description": "AADSTS65004: declined",
+            },
+            "consent_declined",
+        ),
+        (
+            {"admin_consent": "True", "error": "x", "error_description": "AADSTS90094: no"},
+            "admin_consent_required",
+        ),
         ({}, "consent_declined"),
         ({"admin_consent": "False"}, "consent_declined"),
     ],
@@ -57,14 +80,21 @@ def test_an_error_counts_whatever_admin_consent_says(query: dict[str, str], caus
         ("https://graph.microsoft.com", "Application.ReadWrite.All"),
         ("http://127.0.0.1:9000", "Application.ReadWrite.All"),
         ("https://graph.microsoft.us", "https://graph.microsoft.us/Application.ReadWrite.All"),
-        ("https://microsoftgraph.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn/Application.ReadWrite.All"),
+        (
+            "https://microsoftgraph.chinacloudapi.cn",
+            "https://microsoftgraph.chinacloudapi.cn/Application.ReadWrite.All",
+        ),
     ],
 )
 def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str):
     """Graph scopes are short in the public cloud only, which alone has message traces by Graph."""
-    traces = [scope for scope in graph_scopes(url) if scope.endswith("ExchangeMessageTrace.Read.All")]
+    traces = [
+        scope for scope in graph_scopes(url) if scope.endswith("ExchangeMessageTrace.Read.All")
+    ]
     missing = len(GRAPH_SETUP_SCOPES) - len(graph_scopes(url))
-    assert (graph_scopes(url)[0], len(traces), missing) == ((first, 0, 1) if "//" in first else (first, 1, 0))
+    assert (graph_scopes(url)[0], len(traces), missing) == (
+        (first, 0, 1) if "//" in first else (first, 1, 0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,8 +129,11 @@ def test_the_scope_of_the_channel_follows_the_cloud(url: str, scope: str):
 
 def test_what_is_there_already_is_no_refusal():
     """AADSTS650051 has two senses; the step reads the grants in any case."""
-    said = (
-        "AADSTS650051: Using application 'app' is currently not supported as the service principal name is already present for the tenant."
-    )
-    query = {"admin_consent": "True", "error": "invalid_client", "error_description": said, "tenant": "t-1"}
+    said = "AADSTS650051: Using application 'app' is currently not supported as the service principal name is already present for the tenant."
+    query = {
+        "admin_consent": "True",
+        "error": "invalid_client",
+        "error_description": said,
+        "tenant": "t-1",
+    }
     assert read_consent_answer(query) == Granted("t-1")

@@ -16,7 +16,10 @@ def test_another_process_finds_what_one_has_read(redis: Redis):
     """The document comes back as it was, for an hour at most."""
     vault = Vault(redis, (Fernet.generate_key().decode(),))
     DiscoveryCache(vault).put(URL, DOCUMENT)
-    assert (DiscoveryCache(vault).get(URL), DiscoveryCache(vault).get("https://elsewhere")) == (DOCUMENT, None)
+    assert (DiscoveryCache(vault).get(URL), DiscoveryCache(vault).get("https://elsewhere")) == (
+        DOCUMENT,
+        None,
+    )
     assert 0 < redis.ttl(f"sealed:document:{URL}") <= LIFE_S
 
 

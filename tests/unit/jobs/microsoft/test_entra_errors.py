@@ -49,7 +49,11 @@ def test_an_unknown_number_is_shown_whole(provider: Any, bot: Identity, cache: s
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)]
     with pytest.raises(SignInNeeded) as refused:
         bot.token(cache, EXCHANGE)
-    assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == ("request_rejected", "AADSTS9999999", "corr-1")
+    assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == (
+        "request_rejected",
+        "AADSTS9999999",
+        "corr-1",
+    )
 
 
 READ_ON = "https://login.microsoftonline.us/error?code=9999999"
@@ -67,7 +71,12 @@ READ_ON = "https://login.microsoftonline.us/error?code=9999999"
 )
 def test_an_unknown_number_says_where_to_read_about_it(number: int, uri: str | None, message: str):
     """At Microsoft's own sign-in, and nowhere else; a number that is known has a remedy of ours."""
-    body = {"error": "invalid_grant", "error_description": f"AADSTS{number}: No.", "error_codes": [number], "error_uri": uri}
+    body = {
+        "error": "invalid_grant",
+        "error_description": f"AADSTS{number}: No.",
+        "error_codes": [number],
+        "error_uri": uri,
+    }
     assert entra_error(body, 400).message == message
 
 
@@ -76,7 +85,11 @@ def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):
     provider.trouble = [(400, {"Content-Type": "text/html"}, PAGE.encode())]
     with pytest.raises(Rejected) as refused:
         bot.token(cache, EXCHANGE)
-    assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == ("common_endpoint_used", "AADSTS50194", "corr-9")
+    assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == (
+        "common_endpoint_used",
+        "AADSTS50194",
+        "corr-9",
+    )
     assert "<" not in refused.value.message
 
 
@@ -89,11 +102,18 @@ def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):
         ("", "service_unavailable", ""),
     ],
 )
-def test_a_busy_answer_keeps_what_it_says(provider: Any, bot: Identity, cache: str, body: str, cause: str, code: str):
+def test_a_busy_answer_keeps_what_it_says(
+    provider: Any, bot: Identity, cache: str, body: str, cause: str, code: str
+):
     """A busy answer keeps its code and ids, together with the ids of the request."""
     provider.trouble = [(503, {"x-ms-request-id": "req-9", "Retry-After": "600"}, body.encode())]
     with pytest.raises(Transient) as busy:
         bot.token(cache, EXCHANGE)
     told = busy.value
-    assert (told.cause, told.code, told.ids.correlation_id, told.ids.request_id) == (cause, code, "corr-9" if code else "", "req-9")
+    assert (told.cause, told.code, told.ids.correlation_id, told.ids.request_id) == (
+        cause,
+        code,
+        "corr-9" if code else "",
+        "req-9",
+    )
     assert (bool(told.ids.client_request_id), told.retry_after) == (True, 600)

@@ -19,14 +19,18 @@ from jobs.settings import Settings
 TENANT = "11111111-2222-3333-4444-555555555555"
 
 
-async def run(settings: Settings, handler: Any, *arguments: Any, **options: Any) -> list[ExchangeRow]:
+async def run(
+    settings: Settings, handler: Any, *arguments: Any, **options: Any
+) -> list[ExchangeRow]:
     """Run one cmdlet against a handler."""
 
     async def token() -> str:
         return "token-1"
 
     async with async_client(settings, httpx.MockTransport(handler)) as http:
-        runner = InvokeCommand(http, token, "https://outlook.office365.com", TENANT, "admin@contoso.com")
+        runner = InvokeCommand(
+            http, token, "https://outlook.office365.com", TENANT, "admin@contoso.com"
+        )
         return await runner.run(*arguments, **options)
 
 
@@ -38,12 +42,27 @@ async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(make_settings: Callable
         seen.append(request)
         return httpx.Response(200, json={"@adminapi.warnings": [], "value": []})
 
-    parameters = {"Identity": "a@contoso.com", "ForwardingAddress": None, "DeliverToMailboxAndForward": True}
-    assert await run(make_settings(), answer, "Set-Mailbox", parameters, select=("Name", "Identity")) == []
+    parameters = {
+        "Identity": "a@contoso.com",
+        "ForwardingAddress": None,
+        "DeliverToMailboxAndForward": True,
+    }
+    assert (
+        await run(make_settings(), answer, "Set-Mailbox", parameters, select=("Name", "Identity"))
+        == []
+    )
     sent = seen[0]
-    assert str(sent.url) == f"https://outlook.office365.com/adminapi/beta/{TENANT}/InvokeCommand?$select=Name,Identity"
-    assert (sent.headers["x-anchormailbox"], sent.headers["authorization"]) == ("UPN:admin@contoso.com", "Bearer token-1")
-    assert json.loads(sent.content) == {"CmdletInput": {"CmdletName": "Set-Mailbox", "Parameters": parameters}}
+    assert (
+        str(sent.url)
+        == f"https://outlook.office365.com/adminapi/beta/{TENANT}/InvokeCommand?$select=Name,Identity"
+    )
+    assert (sent.headers["x-anchormailbox"], sent.headers["authorization"]) == (
+        "UPN:admin@contoso.com",
+        "Bearer token-1",
+    )
+    assert json.loads(sent.content) == {
+        "CmdletInput": {"CmdletName": "Set-Mailbox", "Parameters": parameters}
+    }
 
 
 async def test_no_parameters_are_an_empty_object(make_settings: Callable[..., Settings]):
@@ -58,63 +77,122 @@ async def test_no_parameters_are_an_empty_object(make_settings: Callable[..., Se
     assert bodies == [{}]
 
 
-async def test_rows_do_not_mind_letter_case_and_lose_their_sidecars(make_settings: Callable[..., Settings]):
+async def test_rows_do_not_mind_letter_case_and_lose_their_sidecars(
+    make_settings: Callable[..., Settings],
+):
     """Property names are found in any letter case, and their type annotations are left out."""
-    body = {"value": [{"SmtpClientAuthenticationDisabled": None, "Name@data.type": "String", "Name": "a"}]}
-    (row,) = await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-CASMailbox", {"Identity": "a"})
+    body = {
+        "value": [
+            {"SmtpClientAuthenticationDisabled": None, "Name@data.type": "String", "Name": "a"}
+        ]
+    }
+    (row,) = await run(
+        make_settings(),
+        lambda _: httpx.Response(200, json=body),
+        "Get-CASMailbox",
+        {"Identity": "a"},
+    )
     assert row == {"SmtpClientAuthenticationDisabled": None, "Name": "a"}
-    assert (row["name"], row.get("NAME"), "smtpclientauthenticationdisabled" in row) == ("a", "a", True)
+    assert (row["name"], row.get("NAME"), "smtpclientauthenticationdisabled" in row) == (
+        "a",
+        "a",
+        True,
+    )
     assert row.get("SMTPClientAuthenticationDisabled", "default") is None
     assert row.get("missing", "default") == "default"
 
 
 @pytest.mark.parametrize(
-    "answer", [httpx.Response(200, json={}), httpx.Response(200, json={"value": None}), httpx.Response(200), httpx.Response(204)]
+    "answer",
+    [
+        httpx.Response(200, json={}),
+        httpx.Response(200, json={"value": None}),
+        httpx.Response(200),
+        httpx.Response(204),
+    ],
 )
-async def test_an_empty_answer_is_an_empty_result(make_settings: Callable[..., Settings], answer: httpx.Response):
+async def test_an_empty_answer_is_an_empty_result(
+    make_settings: Callable[..., Settings], answer: httpx.Response
+):
     """Set-cmdlets answer with nothing in several ways."""
     assert await run(make_settings(), lambda _: answer, "Set-Mailbox", {}) == []
 
 
-@pytest.mark.parametrize("extra", [{"@odata.nextLink": "https://x"}, {"@adminapi.warnings": ["There are more results."]}])
-async def test_a_partial_answer_to_a_reading_cmdlet_is_an_error(make_settings: Callable[..., Settings], extra: dict[str, Any]):
+@pytest.mark.parametrize(
+    "extra", [{"@odata.nextLink": "https://x"}, {"@adminapi.warnings": ["There are more results."]}]
+)
+async def test_a_partial_answer_to_a_reading_cmdlet_is_an_error(
+    make_settings: Callable[..., Settings], extra: dict[str, Any]
+):
     """Rows that are missing must not look like rows that do not exist."""
     body = {"value": [{"Name": "a"}], **extra}
     with pytest.raises(MalformedAnswer) as failed:
-        await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-TransportRule", {})
+        await run(
+            make_settings(), lambda _: httpx.Response(200, json=body), "Get-TransportRule", {}
+        )
     assert failed.value.cause == "exchange_answer_cut"
 
 
 @pytest.mark.parametrize(
-    "body", [{"value": {"Name": "a"}}, [{"Name": "a"}], {"Name": "a", "@odata.context": "x"}, {"value": [{"Name": "a"}]}]
+    "body",
+    [
+        {"value": {"Name": "a"}},
+        [{"Name": "a"}],
+        {"Name": "a", "@odata.context": "x"},
+        {"value": [{"Name": "a"}]},
+    ],
 )
 async def test_one_object_is_a_list_of_one(make_settings: Callable[..., Settings], body: Any):
     """With or without the list around it."""
-    assert await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-TransportConfig", {}) == [{"Name": "a"}]
+    assert await run(
+        make_settings(), lambda _: httpx.Response(200, json=body), "Get-TransportConfig", {}
+    ) == [{"Name": "a"}]
 
 
 async def test_a_warning_after_a_write_is_only_talk(make_settings: Callable[..., Settings]):
     """Exchange warns when a setting was so already; that is success."""
-    body = {"value": [], "@adminapi.warnings": ["The command completed successfully but no settings have been modified."]}
-    assert await run(make_settings(), lambda _: httpx.Response(200, json=body), "Set-Mailbox", {}) == []
+    body = {
+        "value": [],
+        "@adminapi.warnings": [
+            "The command completed successfully but no settings have been modified."
+        ],
+    }
+    assert (
+        await run(make_settings(), lambda _: httpx.Response(200, json=body), "Set-Mailbox", {})
+        == []
+    )
 
 
 @pytest.mark.parametrize("body", [["a"], "text", {"value": "text"}, {"value": ["a"]}])
-async def test_an_answer_of_another_shape_is_unreadable_here_too(make_settings: Callable[..., Settings], body: Any):
+async def test_an_answer_of_another_shape_is_unreadable_here_too(
+    make_settings: Callable[..., Settings], body: Any
+):
     """JSON without a list of objects is not taken for one."""
     with pytest.raises(MalformedAnswer):
         await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-Mailbox", {})
 
 
-async def test_a_403_of_nul_bytes_is_a_missing_role_that_may_settle(make_settings: Callable[..., Settings]):
+async def test_a_403_of_nul_bytes_is_a_missing_role_that_may_settle(
+    make_settings: Callable[..., Settings],
+):
     """The body is no JSON, and a role that was just given takes minutes."""
     with pytest.raises(Forbidden) as failed:
-        await run(make_settings(), lambda _: httpx.Response(403, content=b"\0" * 4096), "Set-CASMailbox", {})
+        await run(
+            make_settings(),
+            lambda _: httpx.Response(403, content=b"\0" * 4096),
+            "Set-CASMailbox",
+            {},
+        )
     assert (failed.value.cause, failed.value.can_be_replication) == ("exchange_role_missing", True)
 
 
-@pytest.mark.parametrize(("cmdlet", "tries"), [("Get-Mailbox", 5), ("Set-Mailbox", 5), ("New-HostedOutboundSpamFilterPolicy", 1)])
-async def test_only_what_is_safe_to_repeat_is_sent_again(make_settings: Callable[..., Settings], cmdlet: str, tries: int):
+@pytest.mark.parametrize(
+    ("cmdlet", "tries"),
+    [("Get-Mailbox", 5), ("Set-Mailbox", 5), ("New-HostedOutboundSpamFilterPolicy", 1)],
+)
+async def test_only_what_is_safe_to_repeat_is_sent_again(
+    make_settings: Callable[..., Settings], cmdlet: str, tries: int
+):
     """A time-out on New- may have made the object: the caller looks first."""
     seen: list[httpx.Request] = []
 
@@ -147,13 +225,19 @@ async def test_six_cmdlets_run_at_a_time(make_settings: Callable[..., Settings])
         return "token-1"
 
     async with async_client(make_settings(), httpx.MockTransport(answer)) as http:
-        runner = InvokeCommand(http, token, "https://outlook.office365.com", TENANT, "admin@contoso.com")
-        await asyncio.gather(*(runner.run("Get-Mailbox", {"Identity": str(number)}) for number in range(9)))
+        runner = InvokeCommand(
+            http, token, "https://outlook.office365.com", TENANT, "admin@contoso.com"
+        )
+        await asyncio.gather(
+            *(runner.run("Get-Mailbox", {"Identity": str(number)}) for number in range(9))
+        )
     assert most == 6
 
 
 @pytest.mark.usefixtures("real_pauses")
-def test_an_exchange_that_is_asked_too_much_is_asked_one_at_a_time(make_settings: Callable[..., Settings], carry_out: Callable[..., float]):
+def test_an_exchange_that_is_asked_too_much_is_asked_one_at_a_time(
+    make_settings: Callable[..., Settings], carry_out: Callable[..., float]
+):
     """After the first refusal each try has a second of its own, so tries are not used up at once."""
     begins: list[float] = []
 
@@ -166,8 +250,12 @@ def test_an_exchange_that_is_asked_too_much_is_asked_one_at_a_time(make_settings
 
     async def work() -> None:
         async with async_client(make_settings(), httpx.MockTransport(answer)) as http:
-            runner = InvokeCommand(http, token, "https://outlook.office365.com", TENANT, "admin@contoso.com")
-            await asyncio.gather(*(runner.run("Get-Mailbox", {"Identity": str(number)}) for number in range(2)))
+            runner = InvokeCommand(
+                http, token, "https://outlook.office365.com", TENANT, "admin@contoso.com"
+            )
+            await asyncio.gather(
+                *(runner.run("Get-Mailbox", {"Identity": str(number)}) for number in range(2))
+            )
 
     carry_out(work())
     assert len(begins) == 4

@@ -36,10 +36,16 @@ class Directory:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Be a transport's handler."""
         raw = request.url.raw_path.decode().removeprefix("/v1.0")
-        self.asked.append((request.method, raw, json.loads(request.content) if request.content else None))
+        self.asked.append(
+            (request.method, raw, json.loads(request.content) if request.content else None)
+        )
         self.headers.append(request.headers)
         left = self.answers.get((request.method, unquote(raw.partition("?")[0])), [])
-        status, body = (left.pop(0) if len(left) > 1 else left[0]) if left else (404, {"error": {"code": "Request_ResourceNotFound"}})
+        status, body = (
+            (left.pop(0) if len(left) > 1 else left[0])
+            if left
+            else (404, {"error": {"code": "Request_ResourceNotFound"}})
+        )
         return httpx.Response(status, json=body) if body is not None else httpx.Response(status)
 
 
@@ -50,7 +56,9 @@ def directory() -> Directory:
 
 
 @pytest.fixture
-async def graph(directory: Directory, make_settings: Callable[..., Settings]) -> AsyncIterator[Graph]:
+async def graph(
+    directory: Directory, make_settings: Callable[..., Settings]
+) -> AsyncIterator[Graph]:
     """A Graph that speaks to the directory."""
 
     async def token() -> str:
@@ -64,7 +72,9 @@ async def test_a_key_is_quoted_and_encoded(graph: Graph, directory: Directory):
     """A quote in a name is doubled, and every character that means something in a URL is encoded."""
     directory.on("GET", "/applications(uniqueName='o''brien/é&#')", (200, {"id": "a"}))
     assert await graph.application_by_unique_name("o'brien/é&#") == {"id": "a"}
-    assert directory.asked == [("GET", "/applications(uniqueName='o%27%27brien%2F%C3%A9%26%23')", None)]
+    assert directory.asked == [
+        ("GET", "/applications(uniqueName='o%27%27brien%2F%C3%A9%26%23')", None)
+    ]
     assert directory.headers[0]["authorization"] == "Bearer token-1"
 
 
@@ -79,9 +89,15 @@ async def test_an_app_is_known_by_its_object_id_and_among_all(graph: Graph, dire
     """Apps are read with only the properties that identify whose app it is."""
     directory.on("GET", "/applications/obj", (200, {"id": "obj"}))
     directory.on("GET", "/applications", (200, {"value": [{"id": "obj"}]}))
-    assert (await graph.application_by_id("obj"), await graph.application_by_id("other")) == ({"id": "obj"}, None)
+    assert (await graph.application_by_id("obj"), await graph.application_by_id("other")) == (
+        {"id": "obj"},
+        None,
+    )
     assert await graph.applications() == [{"id": "obj"}]
-    assert unquote(directory.asked[-1][1]) == "/applications?$select=id,appId,displayName,uniqueName,web"
+    assert (
+        unquote(directory.asked[-1][1])
+        == "/applications?$select=id,appId,displayName,uniqueName,web"
+    )
 
 
 async def test_upsert_gives_the_application_created_or_changed(graph: Graph, directory: Directory):
@@ -89,24 +105,38 @@ async def test_upsert_gives_the_application_created_or_changed(graph: Graph, dir
     path = "/applications(uniqueName='webex')"
     directory.on("PATCH", path, (201, {"id": "new"}), (204, None))
     directory.on("GET", path, (200, {"id": "old"}))
-    assert [await graph.upsert_application("webex", {"displayName": "W"}) for _ in range(2)] == [{"id": "new"}, {"id": "old"}]
+    assert [await graph.upsert_application("webex", {"displayName": "W"}) for _ in range(2)] == [
+        {"id": "new"},
+        {"id": "old"},
+    ]
     assert [each[0] for each in directory.asked] == ["PATCH", "PATCH", "GET"]
     assert directory.headers[0]["prefer"] == "create-if-missing"
     assert directory.asked[0][2] == {"displayName": "W"}
 
 
-async def test_a_new_secret_is_asked_for_once_and_kept_out_of_sight(graph: Graph, directory: Directory):
+async def test_a_new_secret_is_asked_for_once_and_kept_out_of_sight(
+    graph: Graph, directory: Directory
+):
     """The secret's end is sent in UTC to the second, and its value is not in the repr."""
-    answer = {"keyId": "k", "hint": "abc", "endDateTime": "2027-05-20T12:30:01Z", "secretText": "abc~secret"}
+    answer = {
+        "keyId": "k",
+        "hint": "abc",
+        "endDateTime": "2027-05-20T12:30:01Z",
+        "secretText": "abc~secret",
+    }
     directory.on("POST", "/applications/obj/addPassword", (200, answer))
     made = await graph.add_password("obj", "webex 1", WHEN)
     assert made == NewPassword("k", "abc~secret")
     assert "abc~secret" not in repr(made)
-    assert directory.asked[0][2] == {"passwordCredential": {"displayName": "webex 1", "endDateTime": "2027-05-20T12:30:01Z"}}
+    assert directory.asked[0][2] == {
+        "passwordCredential": {"displayName": "webex 1", "endDateTime": "2027-05-20T12:30:01Z"}
+    }
 
 
 @pytest.mark.parametrize("status", [500, 503, 504])
-async def test_a_secret_whose_answer_is_lost_is_not_made_twice(graph: Graph, directory: Directory, status: int):
+async def test_a_secret_whose_answer_is_lost_is_not_made_twice(
+    graph: Graph, directory: Directory, status: int
+):
     """AddPassword is not idempotent: the caller looks for the orphan first."""
     directory.on("POST", "/applications/obj/addPassword", (status, None))
     with pytest.raises(Transient):
@@ -115,7 +145,9 @@ async def test_a_secret_whose_answer_is_lost_is_not_made_twice(graph: Graph, dir
 
 
 @pytest.mark.parametrize("value", [{}, {"secretText": ""}, {"secretText": ["abc~secret"]}])
-async def test_a_secret_without_its_value_is_unreadable(graph: Graph, directory: Directory, value: dict[str, object]):
+async def test_a_secret_without_its_value_is_unreadable(
+    graph: Graph, directory: Directory, value: dict[str, object]
+):
     """An answer without secretText, or with something else there, is of no use, and says so."""
     directory.on("POST", "/applications/obj/addPassword", (200, {"keyId": "k"} | value))
     with pytest.raises(MalformedAnswer):
@@ -129,9 +161,15 @@ async def test_a_service_principal_is_made_by_the_apps_id(graph: Graph, director
     assert directory.asked == [("POST", "/servicePrincipals", {"appId": "app-1"})]
 
 
-async def test_a_service_principal_that_somebody_else_made_meanwhile_is_there(graph: Graph, directory: Directory):
+async def test_a_service_principal_that_somebody_else_made_meanwhile_is_there(
+    graph: Graph, directory: Directory
+):
     """A 409 becomes ``AlreadyExists``, and the caller looks again."""
-    directory.on("POST", "/servicePrincipals", (409, {"error": {"code": "Request_MultipleObjectsWithSameKeyValue"}}))
+    directory.on(
+        "POST",
+        "/servicePrincipals",
+        (409, {"error": {"code": "Request_MultipleObjectsWithSameKeyValue"}}),
+    )
     with pytest.raises(AlreadyExists):
         await graph.create_service_principal("app-1")
 
@@ -143,16 +181,27 @@ async def test_a_service_principal_that_somebody_else_made_meanwhile_is_there(gr
         ("user-1", {"consentType": "Principal", "principalId": "user-1"}),
     ],
 )
-async def test_a_grant_is_for_one_user_or_for_all(graph: Graph, directory: Directory, principal: str | None, body: dict[str, str]):
+async def test_a_grant_is_for_one_user_or_for_all(
+    graph: Graph, directory: Directory, principal: str | None, body: dict[str, str]
+):
     """ConsentType follows from whether a principal is named."""
     directory.on("POST", "/oauth2PermissionGrants", (201, {"id": "g"}))
     await graph.create_grant("client", "exchange", "SMTP.Send", principal)
-    assert directory.asked[0][2] == {"clientId": "client", "resourceId": "exchange", "scope": "SMTP.Send", **body}
+    assert directory.asked[0][2] == {
+        "clientId": "client",
+        "resourceId": "exchange",
+        "scope": "SMTP.Send",
+        **body,
+    }
 
 
 async def test_a_grant_that_exists_is_already_there(graph: Graph, directory: Directory):
     """The second POST is 409, and the caller merges."""
-    directory.on("POST", "/oauth2PermissionGrants", (409, {"error": {"code": "x", "message": "Permission entry already exists."}}))
+    directory.on(
+        "POST",
+        "/oauth2PermissionGrants",
+        (409, {"error": {"code": "x", "message": "Permission entry already exists."}}),
+    )
     with pytest.raises(AlreadyExists):
         await graph.create_grant("client", "exchange", "SMTP.Send")
 
@@ -192,7 +241,10 @@ async def test_what_is_gone_already_is_removed(graph: Graph, directory: Director
 
 async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, directory: Directory):
     """A next link is followed at this Graph, whatever name it has there."""
-    first = {"value": [{"id": 1}], "@odata.nextLink": "http://localhost:9000/v1.0/oauth2PermissionGrants?$skiptoken=2"}
+    first = {
+        "value": [{"id": 1}],
+        "@odata.nextLink": "http://localhost:9000/v1.0/oauth2PermissionGrants?$skiptoken=2",
+    }
     second = {"value": [{"id": 2}]}
     directory.on("GET", "/oauth2PermissionGrants", (200, first), (200, second))
     assert await graph.grants("sp") == [{"id": 1}, {"id": 2}]
@@ -203,10 +255,16 @@ async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, di
     ]
 
 
-@pytest.mark.parametrize("link", ["https://evil.test/x", "https://graph.microsoft.com/beta/x?$skiptoken=2", 7])
-async def test_a_next_page_that_leads_elsewhere_is_no_end(graph: Graph, directory: Directory, link: object):
+@pytest.mark.parametrize(
+    "link", ["https://evil.test/x", "https://graph.microsoft.com/beta/x?$skiptoken=2", 7]
+)
+async def test_a_next_page_that_leads_elsewhere_is_no_end(
+    graph: Graph, directory: Directory, link: object
+):
     """A next link to another host is an error and is not fetched."""
-    directory.on("GET", "/oauth2PermissionGrants", (200, {"value": [{"id": 1}], "@odata.nextLink": link}))
+    directory.on(
+        "GET", "/oauth2PermissionGrants", (200, {"value": [{"id": 1}], "@odata.nextLink": link})
+    )
     with pytest.raises(MalformedAnswer):
         await graph.grants("sp")
     assert len(directory.asked) == 1
@@ -219,28 +277,51 @@ async def test_a_user_is_found_by_upn(graph: Graph, directory: Directory):
     assert directory.asked[0][1].startswith("/users/a%23EXT%23@contoso.com?")
 
 
-@pytest.mark.parametrize(("matches", "found"), [([{"id": "u"}], {"id": "u"}), ([], None), ([{"id": "u"}, {"id": "v"}], None)])
+@pytest.mark.parametrize(
+    ("matches", "found"),
+    [([{"id": "u"}], {"id": "u"}), ([], None), ([{"id": "u"}, {"id": "v"}], None)],
+)
 async def test_a_user_is_found_by_an_address_that_is_no_upn(
     graph: Graph, directory: Directory, matches: list[dict[str, str]], found: dict[str, str] | None
 ):
     """The mailbox's other addresses are looked through, and an ambiguous answer is no answer."""
     directory.on("GET", "/users", (200, {"value": matches}))
     assert await graph.user("o'brien@contoso.com") == found
-    wanted = "proxyAddresses/any(p:p eq 'smtp:o''brien@contoso.com') or mail eq 'o''brien@contoso.com'"
+    wanted = (
+        "proxyAddresses/any(p:p eq 'smtp:o''brien@contoso.com') or mail eq 'o''brien@contoso.com'"
+    )
     assert httpx.URL(BASE + directory.asked[1][1]).params["$filter"] == wanted
 
 
-async def test_a_user_is_found_where_the_filter_is_beyond_the_directory(graph: Graph, directory: Directory):
+async def test_a_user_is_found_where_the_filter_is_beyond_the_directory(
+    graph: Graph, directory: Directory
+):
     """Then by the main address alone."""
-    directory.on("GET", "/users", (400, {"error": {"code": "Request_UnsupportedQuery"}}), (200, {"value": [{"id": "u"}]}))
+    directory.on(
+        "GET",
+        "/users",
+        (400, {"error": {"code": "Request_UnsupportedQuery"}}),
+        (200, {"value": [{"id": "u"}]}),
+    )
     assert await graph.user("o'brien@contoso.com") == {"id": "u"}
-    assert httpx.URL(BASE + directory.asked[-1][1]).params["$filter"] == "mail eq 'o''brien@contoso.com'"
+    assert (
+        httpx.URL(BASE + directory.asked[-1][1]).params["$filter"]
+        == "mail eq 'o''brien@contoso.com'"
+    )
 
 
 async def test_what_a_filter_let_through_is_looked_at_again(graph: Graph, directory: Directory):
     """Another app's grants and sign-ins are not this one's, even where the directory gives them."""
-    directory.on("GET", "/oauth2PermissionGrants", (200, {"value": [{"id": 1, "clientId": "SP"}, {"id": 2, "clientId": "x"}, {"id": 3}]}))
-    directory.on("GET", "/auditLogs/signIns", (200, {"value": [{"id": 1, "appId": "x"}, {"id": 2, "appId": "APP"}]}))
+    directory.on(
+        "GET",
+        "/oauth2PermissionGrants",
+        (200, {"value": [{"id": 1, "clientId": "SP"}, {"id": 2, "clientId": "x"}, {"id": 3}]}),
+    )
+    directory.on(
+        "GET",
+        "/auditLogs/signIns",
+        (200, {"value": [{"id": 1, "appId": "x"}, {"id": 2, "appId": "APP"}]}),
+    )
     assert [each["id"] for each in await graph.grants("sp")] == [1, 3]
     assert [each["id"] for each in await graph.sign_ins("app", WHEN)] == [2]
 
@@ -257,8 +338,12 @@ async def test_the_tenants_policies_are_read(graph: Graph, directory: Directory)
     directory.on("GET", "/organization", (200, {"value": [{"id": "t", "verifiedDomains": []}]}))
     directory.on("GET", "/policies/defaultAppManagementPolicy", (200, {"id": "m"}))
     directory.on("GET", "/policies/authorizationPolicy", (200, {"id": "z"}))
-    directory.on("GET", "/policies/permissionGrantPolicies/p/excludes", (200, {"value": [{"id": "x"}]}))
-    directory.on("GET", "/policies/identitySecurityDefaultsEnforcementPolicy", (200, {"isEnabled": True}))
+    directory.on(
+        "GET", "/policies/permissionGrantPolicies/p/excludes", (200, {"value": [{"id": "x"}]})
+    )
+    directory.on(
+        "GET", "/policies/identitySecurityDefaultsEnforcementPolicy", (200, {"isEnabled": True})
+    )
     directory.on("GET", "/servicePrincipals/sp/appRoleAssignments", (200, {"value": [{"id": "r"}]}))
     assert await graph.organization() == {"id": "t", "verifiedDomains": []}
     assert await graph.app_management_policy() == {"id": "m"}
@@ -276,7 +361,9 @@ async def test_a_trace_is_filtered_and_its_details_are_read(graph: Graph, direct
         "/admin/exchange/tracing/messageTraces/m/getDetailsByRecipient(recipientAddress='a@b.c')",
         (200, {"value": [{"event": "Fail"}]}),
     )
-    assert await graph.message_traces(TraceFilter(WHEN, WHEN, recipient="o'b@c.d", subject="Test")) == [{"id": "m"}]
+    assert await graph.message_traces(
+        TraceFilter(WHEN, WHEN, recipient="o'b@c.d", subject="Test")
+    ) == [{"id": "m"}]
     assert await graph.message_trace_details("m", "a@b.c") == [{"event": "Fail"}]
     assert httpx.URL(BASE + directory.asked[0][1]).params["$filter"] == (
         "recipientAddress eq 'o''b@c.d' and contains(subject, 'Test')"
@@ -285,7 +372,9 @@ async def test_a_trace_is_filtered_and_its_details_are_read(graph: Graph, direct
 
 
 @pytest.mark.parametrize("body", [[], "text", None])
-async def test_an_answer_of_another_shape_is_unreadable(graph: Graph, directory: Directory, body: Any):
+async def test_an_answer_of_another_shape_is_unreadable(
+    graph: Graph, directory: Directory, body: Any
+):
     """JSON that is not an object is not taken for one."""
     directory.on("GET", "/policies/authorizationPolicy", (200, body))
     with pytest.raises(MalformedAnswer):
@@ -302,7 +391,9 @@ async def test_the_query_is_written_as_the_documents_write_it(graph: Graph, dire
 
 
 @pytest.mark.parametrize(("refusals", "tokens"), [(1, ["t-1", "t-2"]), (2, ["t-1", "t-2"])])
-async def test_a_token_that_is_refused_is_renewed_once(make_settings: Callable[..., Settings], refusals: int, tokens: list[str]):
+async def test_a_token_that_is_refused_is_renewed_once(
+    make_settings: Callable[..., Settings], refusals: int, tokens: list[str]
+):
     """It may have ended early; a second 401 is meant."""
     seen: list[str] = []
 

@@ -43,7 +43,9 @@ def sign_in(identity: Identity, provider: Any, **options: str) -> SignedIn:
     return identity.finish(flow, provider.sign_in(flow["auth_uri"]), **options)
 
 
-def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(provider: Any, bot: Identity):
+def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(
+    provider: Any, bot: Identity
+):
     """The account comes from the validated ID token, and the repr shows no secret."""
     signed_in = sign_in(bot, provider)
     assert signed_in.account == Account(TENANT, "oid-1", "admin@contoso.com", ("role-1",))
@@ -54,9 +56,16 @@ def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(pro
 
 def test_the_flow_survives_json_and_sends_people_to_the_real_address(provider: Any, bot: Identity):
     """A flow survives JSON, and its address has the login URL's scheme, S256 and ``select_account``."""
-    flow = json.loads(json.dumps(bot.begin(GRAPH, CALLBACK, "state-1", login_hint="admin@contoso.com")))
+    flow = json.loads(
+        json.dumps(bot.begin(GRAPH, CALLBACK, "state-1", login_hint="admin@contoso.com"))
+    )
     assert flow["auth_uri"].startswith(f"{provider.base}/organizations/oauth2/v2.0/authorize?")
-    for part in ("code_challenge_method=S256", "prompt=select_account", "state=state-1", "login_hint=admin%40contoso.com"):
+    for part in (
+        "code_challenge_method=S256",
+        "prompt=select_account",
+        "state=state-1",
+        "login_hint=admin%40contoso.com",
+    ):
         assert part in flow["auth_uri"]
     assert bot.finish(flow, provider.sign_in(flow["auth_uri"])).account.tenant_id == TENANT
 
@@ -78,7 +87,9 @@ def test_the_flow_survives_json_and_sends_people_to_the_real_address(provider: A
         ({"tid": "99999999-0000-0000-0000-000000000000"}, "wrong_tenant"),
     ],
 )
-def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(provider: Any, bot: Identity, claims: Any, cause: str):
+def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(
+    provider: Any, bot: Identity, claims: Any, cause: str
+):
     """Every claim that is checked has a cause of its own."""
     provider.claims = claims() if callable(claims) else claims
     with pytest.raises(Rejected) as refused:
@@ -86,7 +97,9 @@ def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(provider: 
     assert refused.value.cause == cause
 
 
-@pytest.mark.parametrize("issuer", ["{base}/{{tenantid}}/v2.0", "{base}/{{tenant}}/v2.0/", "{base}/organizations/v2.0"])
+@pytest.mark.parametrize(
+    "issuer", ["{base}/{{tenantid}}/v2.0", "{base}/{{tenant}}/v2.0/", "{base}/organizations/v2.0"]
+)
 def test_the_issuer_of_every_tenant_stands_for_each(provider: Any, bot: Identity, issuer: str):
     """However the shared document writes it, the token names its own tenant there."""
     provider.issuer = issuer.format(base=provider.base)
@@ -124,7 +137,10 @@ def test_a_signature_by_another_key_is_refused(provider: Any, bot: Identity):
 def test_rolled_over_keys_are_read_again(provider: Any, bot: Identity):
     """After a key roll-over the new key is found, although the old keys are cached."""
     sign_in(bot, provider)
-    provider.key, provider.key_id = rsa.generate_private_key(public_exponent=65537, key_size=2048), "key-2"
+    provider.key, provider.key_id = (
+        rsa.generate_private_key(public_exponent=65537, key_size=2048),
+        "key-2",
+    )
     assert sign_in(bot, provider).account.object_id == "oid-1"
     assert [path for path, _ in provider.requests].count("/organizations/discovery/v2.0/keys") == 2
 
@@ -158,20 +174,50 @@ def test_a_foreign_state_is_refused_before_anything_is_sent(provider: Any, bot: 
 @pytest.mark.parametrize(
     ("query", "cause", "code"),
     [
-        ({"error": "access_denied", "error_description": "AADSTS65004: User declined"}, "consent_declined", "AADSTS65004"),
+        (
+            {"error": "access_denied", "error_description": "AADSTS65004: User declined"},
+            "consent_declined",
+            "AADSTS65004",
+        ),
         ({"error": "access_denied"}, "consent_declined", "access_denied"),
-        ({"error": "consent_required", "error_description": "AADSTS90094: Admin"}, "admin_consent_required", "AADSTS90094"),
+        (
+            {"error": "consent_required", "error_description": "AADSTS90094: Admin"},
+            "admin_consent_required",
+            "AADSTS90094",
+        ),
         ({"error": "strange", "error_description": "AADSTS1: new"}, "request_rejected", "AADSTS1"),
-        ({"error": "invalid_client", "error_codes": "9999999"}, "request_rejected", "AADSTS9999999"),
-        ({"error": "invalid_grant", "error_description": "AADSTS9999999: new"}, "request_rejected", "AADSTS9999999"),
-        ({"error": "temporarily_unavailable", "error_description": "AADSTS9999999: new"}, "entra_busy", "AADSTS9999999"),
-        ({"error": "invalid_grant", "suberror": "consent_required"}, "consent_missing", "invalid_grant"),
-        ({"error": "x", "error_uri": "https://login.test/error?code=7000222"}, "client_secret_expired", "AADSTS7000222"),
+        (
+            {"error": "invalid_client", "error_codes": "9999999"},
+            "request_rejected",
+            "AADSTS9999999",
+        ),
+        (
+            {"error": "invalid_grant", "error_description": "AADSTS9999999: new"},
+            "request_rejected",
+            "AADSTS9999999",
+        ),
+        (
+            {"error": "temporarily_unavailable", "error_description": "AADSTS9999999: new"},
+            "entra_busy",
+            "AADSTS9999999",
+        ),
+        (
+            {"error": "invalid_grant", "suberror": "consent_required"},
+            "consent_missing",
+            "invalid_grant",
+        ),
+        (
+            {"error": "x", "error_uri": "https://login.test/error?code=7000222"},
+            "client_secret_expired",
+            "AADSTS7000222",
+        ),
         ({"error": "x", "error_codes": "[50011]"}, "redirect_uri_mismatch", "AADSTS50011"),
         ({"error": "x", "error_codes": "1, 50011"}, "redirect_uri_mismatch", "AADSTS50011"),
     ],
 )
-def test_an_error_in_the_query_becomes_its_cause(bot: Identity, query: dict[str, str], cause: str, code: str):
+def test_an_error_in_the_query_becomes_its_cause(
+    bot: Identity, query: dict[str, str], cause: str, code: str
+):
     """An error in the redirect gets its cause from its own AADSTS number, or else from OAuth's error."""
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
     with pytest.raises(CloudError) as refused:
@@ -186,7 +232,11 @@ def test_a_code_works_once(provider: Any, bot: Identity):
     bot.finish(flow, query)
     with pytest.raises(SignInNeeded) as refused:
         bot.finish(flow, query)
-    assert (refused.value.cause, refused.value.ids.correlation_id, refused.value.ids.trace_id) == ("code_already_used", "corr-1", "trace-1")
+    assert (refused.value.cause, refused.value.ids.correlation_id, refused.value.ids.trace_id) == (
+        "code_already_used",
+        "corr-1",
+        "trace-1",
+    )
 
 
 def test_a_wrong_client_secret_settles(provider: Any, http: httpx.Client):
@@ -198,7 +248,9 @@ def test_a_wrong_client_secret_settles(provider: Any, http: httpx.Client):
     assert "another" not in str(refused.value)
 
 
-def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(provider: Any, bot: Identity):
+def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(
+    provider: Any, bot: Identity
+):
     """One sign-in serves Graph and Exchange, and the second call is answered by the cache."""
     signed_in = sign_in(bot, provider)
     token, cache = bot.token(signed_in.cache, EXCHANGE)
@@ -207,7 +259,9 @@ def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(provide
     assert len(provider.requests) == before
 
 
-def test_a_dead_refresh_token_asks_for_a_sign_in_and_is_not_remembered(provider: Any, bot: Identity):
+def test_a_dead_refresh_token_asks_for_a_sign_in_and_is_not_remembered(
+    provider: Any, bot: Identity
+):
     """After AADSTS700082 the next try sends a new request, because the refusal is not cached."""
     cache = sign_in(bot, provider).cache
     provider.trouble = [provider.refuse(400, "invalid_grant", 700082)]
@@ -263,24 +317,37 @@ ODD = [
 
 
 @pytest.mark.parametrize("body", ODD)
-def test_a_token_answer_without_a_token_is_unreadable(provider: Any, bot: Identity, http: httpx.Client, body: dict[str, Any]):
+def test_a_token_answer_without_a_token_is_unreadable(
+    provider: Any, bot: Identity, http: httpx.Client, body: dict[str, Any]
+):
     """An answer without a token is unreadable, and neither asks for a sign-in nor sends "None"."""
     app = Identity(provider.base, http, TENANT, bot.client_id, "s3cr~t.Value")
     cache = sign_in(bot, provider).cache
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
     query = provider.sign_in(flow["auth_uri"])
-    for ask in (lambda: bot.token(cache, EXCHANGE), lambda: app.app_token(EXCHANGE[0]), lambda: bot.finish(flow, query)):
+    for ask in (
+        lambda: bot.token(cache, EXCHANGE),
+        lambda: app.app_token(EXCHANGE[0]),
+        lambda: bot.finish(flow, query),
+    ):
         provider.trouble = [(200, {}, json.dumps(body).encode())]
         with pytest.raises(MalformedAnswer) as failed:
             ask()
         assert failed.value.cause == "answer_unreadable"
 
 
-@pytest.mark.parametrize("lives", [{}, {"expires_in": "3599"}, {"expires_in": 3599, "ext_expires_in": None, "scope": None}])
-def test_a_token_answer_may_be_told_in_older_ways(provider: Any, bot: Identity, lives: dict[str, Any]):
+@pytest.mark.parametrize(
+    "lives",
+    [{}, {"expires_in": "3599"}, {"expires_in": 3599, "ext_expires_in": None, "scope": None}],
+)
+def test_a_token_answer_may_be_told_in_older_ways(
+    provider: Any, bot: Identity, lives: dict[str, Any]
+):
     """Numbers as texts, or none at all."""
     cache = sign_in(bot, provider).cache
-    provider.trouble = [(200, {}, json.dumps({"access_token": "at", "token_type": "Bearer", **lives}).encode())]
+    provider.trouble = [
+        (200, {}, json.dumps({"access_token": "at", "token_type": "Bearer", **lives}).encode())
+    ]
     assert bot.token(cache, EXCHANGE)[0] == "at"
 
 
@@ -294,7 +361,9 @@ def test_a_tenant_that_does_not_exist_is_named(provider: Any, http: httpx.Client
     """Entra says it where the discovery document should be."""
     provider.discovery = provider.refuse(400, "invalid_tenant", 90002)
     with pytest.raises(Rejected) as refused:
-        Identity(provider.base, http, "nowhere.test", "client-1", "secret").begin(GRAPH, CALLBACK, "state-1")
+        Identity(provider.base, http, "nowhere.test", "client-1", "secret").begin(
+            GRAPH, CALLBACK, "state-1"
+        )
     assert (refused.value.cause, refused.value.status) == ("tenant_not_found", 400)
 
 
@@ -308,14 +377,21 @@ def test_a_discovery_document_without_endpoints_is_unreadable(provider: Any, bot
 def test_nobody_listens_at_the_login_url(provider: Any, http: httpx.Client):
     """A refused connection is transient."""
     with pytest.raises(Transient) as failed:
-        Identity(f"{provider.scheme}://127.0.0.1:9", http, TENANT, "client-1", "secret").begin(GRAPH, CALLBACK, "state-1")
+        Identity(f"{provider.scheme}://127.0.0.1:9", http, TENANT, "client-1", "secret").begin(
+            GRAPH, CALLBACK, "state-1"
+        )
     assert failed.value.cause == "connection_lost"
 
 
 @pytest.mark.parametrize("token", ["garbage", "a.b.c", None])
 def test_an_id_token_that_is_none_is_invalid(provider: Any, bot: Identity, token: str | None):
     """Msal stumbles over it in several ways; here it has one cause."""
-    body = {"access_token": "at", "token_type": "Bearer", "expires_in": 3600, **({"id_token": token} if token else {})}
+    body = {
+        "access_token": "at",
+        "token_type": "Bearer",
+        "expires_in": 3600,
+        **({"id_token": token} if token else {}),
+    }
     provider.trouble = [(200, {}, json.dumps(body).encode())]
     with pytest.raises(Rejected) as refused:
         sign_in(bot, provider)
@@ -347,15 +423,29 @@ async def test_a_refused_token_is_renewed_for_all(provider: Any, bot: Identity):
     source.spend(old)
     new = await source()
     source.spend(old)
-    refreshes = [form for path, form in provider.requests if path.endswith("/token") and form.get("grant_type") == "refresh_token"]
+    refreshes = [
+        form
+        for path, form in provider.requests
+        if path.endswith("/token") and form.get("grant_type") == "refresh_token"
+    ]
     assert (old, new, await source(), len(refreshes)) == ("at-1", "at-rt-1", "at-rt-1", 1)
 
 
-async def test_a_token_is_looked_for_once_and_found_again_by_the_next_process(provider: Any, bot: Identity):
+async def test_a_token_is_looked_for_once_and_found_again_by_the_next_process(
+    provider: Any, bot: Identity
+):
     """A token is requested once and then found in memory and in the cache, even for ``.default``."""
     saved: list[str] = []
     provider.granted = "https://outlook.office365.com/Exchange.Manage"
     first = Tokens(bot, sign_in(bot, provider).cache, saved.append).source(*EXCHANGE)
-    tokens = [await first(), await first(), await Tokens(bot, saved[-1], saved.append).source(*EXCHANGE)()]
-    refreshes = [form for path, form in provider.requests if path.endswith("/token") and form.get("grant_type") == "refresh_token"]
+    tokens = [
+        await first(),
+        await first(),
+        await Tokens(bot, saved[-1], saved.append).source(*EXCHANGE)(),
+    ]
+    refreshes = [
+        form
+        for path, form in provider.requests
+        if path.endswith("/token") and form.get("grant_type") == "refresh_token"
+    ]
     assert (tokens, len(saved), len(refreshes)) == (["at-rt-1"] * 3, 1, 1)

@@ -7,18 +7,36 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.outbound_spam import CARRIED, EffectivePolicy, addresses_of, applies_to, named, narrowed, needs_addresses, policy_name
+from jobs.microsoft.outbound_spam import (
+    CARRIED,
+    EffectivePolicy,
+    addresses_of,
+    applies_to,
+    named,
+    narrowed,
+    needs_addresses,
+    policy_name,
+)
 
 SENDER = "support@contoso.com"
 DEFAULT = ExchangeRow({"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"})
-ON, OFF = ExchangeRow({"Name": "P-on", "AutoForwardingMode": "On"}), ExchangeRow({"Name": "P-off", "AutoForwardingMode": "Off"})
+ON, OFF = (
+    ExchangeRow({"Name": "P-on", "AutoForwardingMode": "On"}),
+    ExchangeRow({"Name": "P-off", "AutoForwardingMode": "Off"}),
+)
 POLICIES = [DEFAULT, ON, OFF]
 
 
 def rule(policy: str, priority: object = 0, **conditions: object) -> ExchangeRow:
     """An enabled rule."""
     return ExchangeRow(
-        {"Name": f"R-{policy}", "HostedOutboundSpamFilterPolicy": policy, "Priority": priority, "State": "Enabled", **conditions}
+        {
+            "Name": f"R-{policy}",
+            "HostedOutboundSpamFilterPolicy": policy,
+            "Priority": priority,
+            "State": "Enabled",
+            **conditions,
+        }
     )
 
 
@@ -58,7 +76,9 @@ def test_a_group_cannot_be_judged_here():
     group = rule("P-off", 0, FromMemberOf=["Sales"])
     both = rule("P-off", 1, From=["a@contoso.com"], FromMemberOf=["Sales"])
     ours = rule("P-on", 2, From=[SENDER])
-    assert applies_to([SENDER], POLICIES, [group, both, ours]) == EffectivePolicy(ON, ours, (group,))
+    assert applies_to([SENDER], POLICIES, [group, both, ours]) == EffectivePolicy(
+        ON, ours, (group,)
+    )
 
 
 def test_an_exception_for_a_group_cannot_be_judged_either():
@@ -72,21 +92,32 @@ def test_an_exception_for_a_group_cannot_be_judged_either():
 
 def test_a_default_policy_that_does_not_say_so():
     """It is known by its name."""
-    assert applies_to([SENDER], [ExchangeRow({"Name": "Default", "AutoForwardingMode": "On"})], []).forwards
+    assert applies_to(
+        [SENDER], [ExchangeRow({"Name": "Default", "AutoForwardingMode": "On"})], []
+    ).forwards
 
 
 @pytest.mark.parametrize(
-    ("mode", "forwards"), [("On", True), ("on", True), ("Off", False), ("Automatic", False), (None, False), ("", False)]
+    ("mode", "forwards"),
+    [("On", True), ("on", True), ("Off", False), ("Automatic", False), (None, False), ("", False)],
 )
-def test_only_on_forwards(mode: str | None, forwards: bool):  # noqa: FBT001  a column of the table
+def test_only_on_forwards(mode: str | None, forwards: bool):
     """Automatic counts as off."""
-    assert applies_to([SENDER], [ExchangeRow(DEFAULT | {"AutoForwardingMode": mode})], []).forwards is forwards
+    assert (
+        applies_to([SENDER], [ExchangeRow(DEFAULT | {"AutoForwardingMode": mode})], []).forwards
+        is forwards
+    )
 
 
 def test_no_policies_at_all():
     """An answer without a default forwards nothing and carries nothing."""
     applies = applies_to([SENDER], [], [])
-    assert (applies.forwards, applies.mode, applies.name, applies.limits()) == (False, "Automatic", "", {})
+    assert (applies.forwards, applies.mode, applies.name, applies.limits()) == (
+        False,
+        "Automatic",
+        "",
+        {},
+    )
 
 
 def test_a_rule_whose_policy_is_gone():
@@ -99,7 +130,16 @@ def test_limits_are_carried_along():
     """All eight, in whatever case; empty ones are left out, false and zero are not."""
     row = ExchangeRow({"isdefault": True, **{name.lower(): 7 for name in CARRIED}, "Color": "red"})
     assert applies_to([SENDER], [row], []).limits() == dict.fromkeys(CARRIED, 7)
-    row = ExchangeRow({"IsDefault": True, CARRIED[0]: 0, CARRIED[1]: None, CARRIED[2]: "", CARRIED[4]: False, CARRIED[5]: []})
+    row = ExchangeRow(
+        {
+            "IsDefault": True,
+            CARRIED[0]: 0,
+            CARRIED[1]: None,
+            CARRIED[2]: "",
+            CARRIED[4]: False,
+            CARRIED[5]: [],
+        }
+    )
     assert applies_to([SENDER], [row], []).limits() == {CARRIED[0]: 0, CARRIED[4]: False}
 
 
@@ -131,7 +171,10 @@ def test_a_policys_name_is_one_that_exchange_takes(mailbox: str):
 )
 def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
     """A valid policy name stays as it is; any other ends with six characters of the address's hash."""
-    assert (policy_name(mailbox)[: len(name)], len(policy_name(mailbox)) - len(name)) == (name, 6 if name.endswith("-") else 0)
+    assert (policy_name(mailbox)[: len(name)], len(policy_name(mailbox)) - len(name)) == (
+        name,
+        6 if name.endswith("-") else 0,
+    )
 
 
 @pytest.mark.slow
@@ -162,14 +205,24 @@ def test_a_mailbox_is_known_by_all_of_its_addresses(conditions: dict[str, object
 
 def test_nobody_sends():
     """Without an address only the default policy is left."""
-    assert applies_to([], POLICIES, [rule("P-on", SenderDomainIs=["contoso.com"]), rule("P-off", From=[SENDER])]).name == "Default"
+    assert (
+        applies_to(
+            [],
+            POLICIES,
+            [rule("P-on", SenderDomainIs=["contoso.com"]), rule("P-off", From=[SENDER])],
+        ).name
+        == "Default"
+    )
 
 
 @pytest.mark.parametrize(
     ("mailbox", "addresses"),
     [
         ({}, ()),
-        ({"EmailAddresses": ["smtp:a@x.io", "SMTP:b@x.io", "SIP:a@x.io", "X500:/o=x"]}, ("b@x.io", "a@x.io")),
+        (
+            {"EmailAddresses": ["smtp:a@x.io", "SMTP:b@x.io", "SIP:a@x.io", "X500:/o=x"]},
+            ("b@x.io", "a@x.io"),
+        ),
         ({"PrimarySmtpAddress": "C@x.io", "EmailAddresses": "SMTP:c@x.io"}, ("c@x.io",)),
         ({"EmailAddresses": ["plain@x.io"]}, ("plain@x.io",)),
     ],
@@ -191,12 +244,19 @@ def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple
         ({"ExceptIfSenderDomainIs": "contoso.com"}, True),
     ],
 )
-def test_a_rule_may_mean_another_address(conditions: dict[str, object], others: bool):  # noqa: FBT001  a column of the table
+def test_a_rule_may_mean_another_address(conditions: dict[str, object], others: bool):
     """The mailbox's addresses are read only if a rule names another person or a domain."""
     assert needs_addresses([rule("P-on", **conditions)], [SENDER]) is others
 
 
 def test_what_narrows_a_rule():
     """Every condition but its senders, where it has a value."""
-    found = rule("P-on", From=[SENDER], ExceptIfFrom=[], ExceptIfSenderDomainIs=["x.io"], SenderDomainIs="contoso.com", FromMemberOf=None)
+    found = rule(
+        "P-on",
+        From=[SENDER],
+        ExceptIfFrom=[],
+        ExceptIfSenderDomainIs=["x.io"],
+        SenderDomainIs="contoso.com",
+        FromMemberOf=None,
+    )
     assert narrowed(found) == ("SenderDomainIs", "ExceptIfSenderDomainIs")

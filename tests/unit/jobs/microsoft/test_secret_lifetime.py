@@ -10,13 +10,19 @@ import pytest
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
 
 MADE = datetime(2026, 6, 1, tzinfo=UTC)
-LIFETIME, ADDITION = {"restrictionType": "passwordLifetime"}, {"restrictionType": "passwordAddition"}
+LIFETIME, ADDITION = (
+    {"restrictionType": "passwordLifetime"},
+    {"restrictionType": "passwordAddition"},
+)
 NINETY = LIFETIME | {"maxLifetime": "P90D"}
 
 
 def policy(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return a policy as Graph shows it."""
-    return {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": list(rules)}} | more
+    return {
+        "isEnabled": True,
+        "applicationRestrictions": {"passwordCredentials": list(rules)},
+    } | more
 
 
 def days(number: float) -> SecretRules:
@@ -66,10 +72,12 @@ def test_what_is_in_force(found: dict[str, Any], rules: SecretRules):
         ("", True),
     ],
 )
-def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):  # noqa: FBT001  a column of the table
+def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):
     """It counts from its date on; one without a date that can be read counts for all."""
     rules = [rule | {"restrictForAppsCreatedAfterDateTime": since} for rule in (ADDITION, NINETY)]
-    assert rules_for(policy(*rules), MADE) == (SecretRules(forbidden=True, longest=timedelta(days=90)) if reaches else SecretRules())
+    assert rules_for(policy(*rules), MADE) == (
+        SecretRules(forbidden=True, longest=timedelta(days=90)) if reaches else SecretRules()
+    )
 
 
 @pytest.mark.parametrize(

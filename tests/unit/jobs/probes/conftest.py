@@ -45,7 +45,12 @@ def outside() -> Iterator[Outside]:
             parts, length = urlsplit(self.path), int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             state.asked.append(
-                (f"{self.command} {parts.path}", parse_qs(parts.query), {k.lower(): v for k, v in self.headers.items()}, body)
+                (
+                    f"{self.command} {parts.path}",
+                    parse_qs(parts.query),
+                    {k.lower(): v for k, v in self.headers.items()},
+                    body,
+                )
             )
             status, content = state.answers.get(f"{self.command} {parts.path}", (404, {}))
             data = json.dumps(content, default=lambda moment: moment()).encode()
@@ -58,7 +63,9 @@ def outside() -> Iterator[Outside]:
             """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    ).start()
     state.base = f"http://127.0.0.1:{server.server_address[1]}"
     yield state
     server.shutdown()

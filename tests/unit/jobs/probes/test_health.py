@@ -49,11 +49,22 @@ def test_no_incident(cloud: Any, given: Any):
 
 def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
     """An incident is shown with its id, title and beginning, by the probe of its own service only."""
-    cloud.on(HEALTH, [{"service": "Exchange Online", "id": "Exchange", "issues": [ISSUE, ISSUE | {"id": "EX0", "startDateTime": None}]}])
+    cloud.on(
+        HEALTH,
+        [
+            {
+                "service": "Exchange Online",
+                "id": "Exchange",
+                "issues": [ISSUE, ISSUE | {"id": "EX0", "startDateTime": None}],
+            }
+        ],
+    )
     ctx = given()
     found = look("exchange_health", ctx)
     assert told(found) == (State.POSSIBLE, "seen.incidents", "exchange_incident")
-    assert found.seen == Text("seen.incidents", {"id": "EX1", "title": "SMTP is late", "count": "1"})
+    assert found.seen == Text(
+        "seen.incidents", {"id": "EX1", "title": "SMTP is late", "count": "1"}
+    )
     assert found.signals == Signals(since=datetime(2026, 11, 24, 8, 14, tzinfo=UTC))
     assert told(look("entra_health", ctx)) == (State.OK, "seen.no_incident", "")
 
@@ -70,28 +81,43 @@ def test_who_may_not_read_the_health_is_told_so(cloud: Any, given: Any, status: 
     [
         ([], (State.OK, "seen.no_incident", "")),
         ([OPEN], (State.POSSIBLE, "seen.incident", "webex_incident")),
-        ([OPEN | {"name": "Late", "components": [{"name": "Webex Connect"}]}], (State.POSSIBLE, "seen.incident", "webex_incident")),
+        (
+            [OPEN | {"name": "Late", "components": [{"name": "Webex Connect"}]}],
+            (State.POSSIBLE, "seen.incident", "webex_incident"),
+        ),
         ([OPEN | {"name": "Webex Meetings: Recordings"}], (State.OK, "seen.no_incident", "")),
         ([OPEN | {"commercial": False}], (State.OK, "seen.no_incident", "")),
         ([OPEN | {"status": "resolved"}], (State.OK, "seen.no_incident", "")),
     ],
 )
-def test_webex_status(outside: Any, configured: Any, given: Any, incidents: list[Any], found: tuple[State, str, str]):
+def test_webex_status(
+    outside: Any, configured: Any, given: Any, incidents: list[Any], found: tuple[State, str, str]
+):
     """Only open incidents of the contact center or Webex Connect count, by their title or components."""
     outside.on("GET /status/unresolved-incidents.json", {"incidents": incidents})
     assert told(look("webex_status", given(settings=configured()))) == found
 
 
 @pytest.mark.parametrize(("body", "status"), [({}, 200), ([], 200), ({}, 503)])
-def test_a_page_that_cannot_be_read_says_nothing(outside: Any, configured: Any, given: Any, body: Any, status: int):
+def test_a_page_that_cannot_be_read_says_nothing(
+    outside: Any, configured: Any, given: Any, body: Any, status: int
+):
     """Skipped, with the reason."""
     outside.on("GET /status/unresolved-incidents.json", body, status)
-    assert told(look("webex_status", given(settings=configured()))) == (State.SKIPPED, "skipped.status_page", "")
+    assert told(look("webex_status", given(settings=configured()))) == (
+        State.SKIPPED,
+        "skipped.status_page",
+        "",
+    )
 
 
 def test_the_page_can_be_switched_off(given: Any, configured: Any, outside: Any):
     """An address that is none asks nobody."""
-    assert told(look("webex_status", given(settings=configured(status_url="off")))) == (State.SKIPPED, "skipped.status_off", "")
+    assert told(look("webex_status", given(settings=configured(status_url="off")))) == (
+        State.SKIPPED,
+        "skipped.status_off",
+        "",
+    )
     assert outside.asked == []
 
 
@@ -106,16 +132,26 @@ FORBIDS = Text("seen.authentication_policy_basic", {"name": "Strict"})
         (None, None, [], State.OK, Text("seen.no_authentication_policy")),
         ("Strict", "Default", STRICT, State.POSSIBLE, FORBIDS),
         (None, "Strict", STRICT, State.POSSIBLE, FORBIDS),
-        ("Open", "Strict", [*STRICT, {"Name": "Open", "AllowBasicAuthSmtp": True}], State.OK, Text(APPLIES, {"name": "Open"})),
+        (
+            "Open",
+            "Strict",
+            [*STRICT, {"Name": "Open", "AllowBasicAuthSmtp": True}],
+            State.OK,
+            Text(APPLIES, {"name": "Open"}),
+        ),
         (None, "Gone", [], State.OK, Text(APPLIES, {"name": "Gone"})),
     ],
 )
-def test_which_authentication_policy_applies(cloud: Any, given: Any, user: Any, organization: Any, policies: Any, state: State, seen: Text):
+def test_which_authentication_policy_applies(
+    cloud: Any, given: Any, user: Any, organization: Any, policies: Any, state: State, seen: Text
+):
     """The user's own policy applies before the organization's.
 
     A policy that forbids passwords only for SMTP may stop this login (facts/microsoft.md 2.1).
     """
-    cloud.on("Get-User", [{"AuthenticationPolicy": user}]).on("Get-OrganizationConfig", [{"DefaultAuthenticationPolicy": organization}])
+    cloud.on("Get-User", [{"AuthenticationPolicy": user}]).on(
+        "Get-OrganizationConfig", [{"DefaultAuthenticationPolicy": organization}]
+    )
     cloud.on("Get-AuthenticationPolicy", policies)
     found = look("authentication_policy", given())
     assert (found.state, found.seen) == (state, seen)

@@ -85,7 +85,9 @@ def _answer(known: Zone, data: bytes) -> bytes:
         ({}, State.SKIPPED, "skipped.no_dns", ""),
     ],
 )
-def test_what_the_name_server_says(zone: Zone, given: Callable[..., Any], records: Zone, state: State, seen: str, cause: str):
+def test_what_the_name_server_says(
+    zone: Zone, given: Callable[..., Any], records: Zone, state: State, seen: str, cause: str
+):
     """Another gateway may be the cause, no autodiscover is a warning, and no answer proves nothing."""
     zone.update(records)
     found = asyncio.run(MailExchanger().inspect(given()))
@@ -94,10 +96,19 @@ def test_what_the_name_server_says(zone: Zone, given: Callable[..., Any], record
 
 @pytest.mark.parametrize(
     ("records", "hours", "possible"),
-    [(GATEWAY, 40, ()), (MICROSOFT, 0.5, ()), (MICROSOFT, 3, ("mail_exchanger",)), (GATEWAY, None, ("mail_exchanger",))],
+    [
+        (GATEWAY, 40, ()),
+        (MICROSOFT, 0.5, ()),
+        (MICROSOFT, 3, ("mail_exchanger",)),
+        (GATEWAY, None, ("mail_exchanger",)),
+    ],
 )
 def test_mail_that_arrives_disproves_it(
-    zone: Zone, given: Callable[..., Any], records: Zone, hours: float | None, possible: tuple[str, ...]
+    zone: Zone,
+    given: Callable[..., Any],
+    records: Zone,
+    hours: float | None,
+    possible: tuple[str, ...],
 ):
     """A gateway that mail came through is not the cause; a deleted record may be cached for an hour."""
     zone.update(records)

@@ -17,11 +17,34 @@ from jobs.probes import all_probes
 from jobs.probes.transport_rules import TransportRules
 
 TRACES = "GET /admin/exchange/tracing/messageTraces"
-MAILBOX, FORWARD, CUSTOMER = "support@contoso.com", "x1@mail.webexconnect.io", "kim@customer.example"
-BEFORE, COPY, ANSWER = "transport_rule_blocks_arrivals", "transport_rule_blocks", "transport_rule_blocks_answers"
-IN = {"Name": "In", "State": "Enabled", "RedirectMessageTo": ["boss@contoso.com"], "SentTo": [MAILBOX]}
-OUT = {"Name": "Out", "State": "Enabled", "DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"]}
-SOME = {"Name": "Some mail", "State": "Enabled", "DeleteMessage": True, "SubjectContainsWords": ["order"]}
+MAILBOX, FORWARD, CUSTOMER = (
+    "support@contoso.com",
+    "x1@mail.webexconnect.io",
+    "kim@customer.example",
+)
+BEFORE, COPY, ANSWER = (
+    "transport_rule_blocks_arrivals",
+    "transport_rule_blocks",
+    "transport_rule_blocks_answers",
+)
+IN = {
+    "Name": "In",
+    "State": "Enabled",
+    "RedirectMessageTo": ["boss@contoso.com"],
+    "SentTo": [MAILBOX],
+}
+OUT = {
+    "Name": "Out",
+    "State": "Enabled",
+    "DeleteMessage": True,
+    "RecipientDomainIs": ["mail.webexconnect.io"],
+}
+SOME = {
+    "Name": "Some mail",
+    "State": "Enabled",
+    "DeleteMessage": True,
+    "SubjectContainsWords": ["order"],
+}
 BY_RULE = "Fail | Transport rule: 'Some mail', ID: (x)"
 
 
@@ -29,10 +52,19 @@ def traced(cloud: Any, recipient: str, words: str) -> None:
     """Script the newest mail to ``recipient`` as failed with ``words``."""
     sender = MAILBOX if recipient == CUSTOMER else CUSTOMER
     at = (now() - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    row = {"id": "m1", "messageId": "<1>", "senderAddress": sender, "recipientAddress": recipient, "receivedDateTime": at}
+    row = {
+        "id": "m1",
+        "messageId": "<1>",
+        "senderAddress": sender,
+        "recipientAddress": recipient,
+        "receivedDateTime": at,
+    }
     failed = [row | {"subject": "Hello", "status": "failed", "size": 900}]
     cloud.on(TRACES, *([[], failed] if recipient == FORWARD else [failed, []]))
-    cloud.on(f"{TRACES}/m1/getDetailsByRecipient(recipientAddress='{recipient}')", [{"description": words}])
+    cloud.on(
+        f"{TRACES}/m1/getDetailsByRecipient(recipientAddress='{recipient}')",
+        [{"description": words}],
+    )
 
 
 def found_by(name: str, ctx: Any) -> dict[str, Finding]:
@@ -49,9 +81,15 @@ def judged(found: Mapping[str, Finding]) -> tuple[str, Station | None]:
 
 @pytest.mark.parametrize(
     ("rules", "cause", "stops"),
-    [([IN], BEFORE, Station.MAILBOX), ([OUT], COPY, Station.FORWARD), ([OUT, IN], BEFORE, Station.MAILBOX)],
+    [
+        ([IN], BEFORE, Station.MAILBOX),
+        ([OUT], COPY, Station.FORWARD),
+        ([OUT, IN], BEFORE, Station.MAILBOX),
+    ],
 )
-def test_a_rule_that_certainly_matches_has_its_place(cloud: Any, given: Any, rules: list[Any], cause: str, stops: Station):
+def test_a_rule_that_certainly_matches_has_its_place(
+    cloud: Any, given: Any, rules: list[Any], cause: str, stops: Station
+):
     """The rule that stops mail first is reported first."""
     cloud.on("Get-TransportRule", [ExchangeRow(rule) for rule in rules])
     found = asyncio.run(TransportRules().inspect(given()))
@@ -85,22 +123,44 @@ def test_a_rule_for_the_copy_explains_no_mail_that_never_arrived(cloud: Any, giv
     """
     cloud.on("Get-TransportRule", [ExchangeRow(OUT)])
     rule = asyncio.run(TransportRules().inspect(given()))
-    before, answers = Finding("arrivals", State.WRONG, cause=BEFORE), Finding("answers", State.WRONG, cause=ANSWER)
-    assert judge(all_probes(), {"transport_rules": rule, "arrivals": before}).causes == ("arrivals", "transport_rules")
-    assert judge(all_probes(), {"transport_rules": rule, "answers": answers}).symptoms == {"answers": "transport_rules"}
+    before, answers = (
+        Finding("arrivals", State.WRONG, cause=BEFORE),
+        Finding("answers", State.WRONG, cause=ANSWER),
+    )
+    assert judge(all_probes(), {"transport_rules": rule, "arrivals": before}).causes == (
+        "arrivals",
+        "transport_rules",
+    )
+    assert judge(all_probes(), {"transport_rules": rule, "answers": answers}).symptoms == {
+        "answers": "transport_rules"
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "recipient", "words", "cause", "stops"),
     [
         ("arrivals", MAILBOX, "554 5.2.2 mailbox full", "mailbox_full", Station.MAILBOX),
-        ("arrivals", MAILBOX, "550 5.7.134 Sender was not authenticated for mailbox", "mailbox_internal_only", Station.MAILBOX),
-        ("copies", FORWARD, "550 5.7.705 Access denied, tenant has exceeded threshold", "tenant_sending_blocked", Station.FORWARD),
+        (
+            "arrivals",
+            MAILBOX,
+            "550 5.7.134 Sender was not authenticated for mailbox",
+            "mailbox_internal_only",
+            Station.MAILBOX,
+        ),
+        (
+            "copies",
+            FORWARD,
+            "550 5.7.705 Access denied, tenant has exceeded threshold",
+            "tenant_sending_blocked",
+            Station.FORWARD,
+        ),
         ("copies", FORWARD, "550 5.4.300 Message expired", "connect_not_reached", Station.CONNECT),
         ("answers", CUSTOMER, "550 5.1.90 daily limit", "sending_limit_reached", Station.ANSWER),
     ],
 )
-def test_a_bounce_has_its_place(cloud: Any, given: Any, name: str, recipient: str, words: str, cause: str, stops: Station):
+def test_a_bounce_has_its_place(
+    cloud: Any, given: Any, name: str, recipient: str, words: str, cause: str, stops: Station
+):
     """One mail is enough where its code is known."""
     traced(cloud, recipient, words)
     assert judged(found_by(name, given())) == (cause, stops)
@@ -115,7 +175,9 @@ def test_a_bounce_has_its_place(cloud: Any, given: Any, name: str, recipient: st
         ("answers", CUSTOMER, "550 5.7.134 Sender was not authenticated for mailbox"),
     ],
 )
-def test_what_a_bounce_says_of_others_is_no_cause(cloud: Any, given: Any, name: str, recipient: str, words: str):
+def test_what_a_bounce_says_of_others_is_no_cause(
+    cloud: Any, given: Any, name: str, recipient: str, words: str
+):
     """A colleague's limit and a customer's full mailbox are one mail's own matter."""
     traced(cloud, recipient, words)
     found = found_by(name, given())[name]
@@ -124,6 +186,8 @@ def test_what_a_bounce_says_of_others_is_no_cause(cloud: Any, given: Any, name: 
 
 def test_an_incident_of_webex_explains_a_copy_that_nobody_took():
     """It is the cause then, and mail stops at Webex Connect."""
-    late = Finding("copies", State.WRONG, cause="connect_not_reached", signals=Signals(station=Station.CONNECT))
+    late = Finding(
+        "copies", State.WRONG, cause="connect_not_reached", signals=Signals(station=Station.CONNECT)
+    )
     incident = Finding("webex_status", State.POSSIBLE, cause="webex_incident")
     assert judged({"copies": late, "webex_status": incident}) == ("webex_incident", Station.CONNECT)

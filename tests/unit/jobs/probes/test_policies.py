@@ -22,8 +22,15 @@ from jobs.probes.transport_rules import TransportRules
 from jobs.runs.origin import Brief
 
 USER = "aaaaaaaa-0000-4000-8000-00000000000a"
-CONDITIONS = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE_APP_ID]}}
-BLOCKS = {"state": "enabled", "conditions": CONDITIONS, "grantControls": {"builtInControls": ["block"]}}
+CONDITIONS = {
+    "users": {"includeUsers": ["All"]},
+    "applications": {"includeApplications": [EXCHANGE_APP_ID]},
+}
+BLOCKS = {
+    "state": "enabled",
+    "conditions": CONDITIONS,
+    "grantControls": {"builtInControls": ["block"]},
+}
 FILTER = {"mode": "include", "rule": 'CustomSecurityAttribute.Apps_Kind -eq "mail"'}
 OFTEN = {"signInFrequency": {"isEnabled": True, "type": "hours", "value": 1}}
 
@@ -40,7 +47,11 @@ def conditions(**more: Any) -> dict[str, Any]:
         (BLOCKS | {"state": "enabledForReportingButNotEnforced"}, False),
         (BLOCKS | {"grantControls": None}, False),
         (BLOCKS | {"grantControls": None, "sessionControls": OFTEN}, True),
-        (BLOCKS | {"grantControls": None, "sessionControls": {"signInFrequency": {"isEnabled": False}}}, False),
+        (
+            BLOCKS
+            | {"grantControls": None, "sessionControls": {"signInFrequency": {"isEnabled": False}}},
+            False,
+        ),
         (conditions(clientAppTypes=["all"]), True),
         (conditions(clientAppTypes=["browser", "mobileAppsAndDesktopClients"]), True),
         (conditions(clientAppTypes=["exchangeActiveSync", "other"]), False),
@@ -50,27 +61,70 @@ def conditions(**more: Any) -> dict[str, Any]:
         (conditions(applications={"includeApplications": ["Office365"]}), True),
         (conditions(applications={"includeApplications": ["another-app"]}), False),
         (conditions(authenticationFlows={"transferMethods": "deviceCodeFlow"}), False),
-        (conditions(authenticationFlows={"transferMethods": "deviceCodeFlow, authenticationTransfer"}), False),
+        (
+            conditions(
+                authenticationFlows={"transferMethods": "deviceCodeFlow, authenticationTransfer"}
+            ),
+            False,
+        ),
         (conditions(authenticationFlows={"transferMethods": "none"}), True),
         (conditions(authenticationFlows={"transferMethods": None}), True),
         (conditions(authenticationFlows=None), True),
         (conditions(applications={"includeApplications": [], "applicationFilter": FILTER}), True),
-        (conditions(applications={"includeApplications": [], "applicationFilter": FILTER, "excludeApplications": ["Office365"]}), False),
-        (conditions(applications={"includeApplications": ["another-app"], "applicationFilter": None}), False),
-        (conditions(applications={"includeApplications": ["All"], "excludeApplications": ["Office365"]}), False),
-        (conditions(applications={"includeApplications": ["All"], "excludeApplications": [EXCHANGE_APP_ID.upper()]}), False),
-        (conditions(applications={"includeApplications": ["All"], "excludeApplications": ["another-app"]}), True),
+        (
+            conditions(
+                applications={
+                    "includeApplications": [],
+                    "applicationFilter": FILTER,
+                    "excludeApplications": ["Office365"],
+                }
+            ),
+            False,
+        ),
+        (
+            conditions(
+                applications={"includeApplications": ["another-app"], "applicationFilter": None}
+            ),
+            False,
+        ),
+        (
+            conditions(
+                applications={"includeApplications": ["All"], "excludeApplications": ["Office365"]}
+            ),
+            False,
+        ),
+        (
+            conditions(
+                applications={
+                    "includeApplications": ["All"],
+                    "excludeApplications": [EXCHANGE_APP_ID.upper()],
+                }
+            ),
+            False,
+        ),
+        (
+            conditions(
+                applications={
+                    "includeApplications": ["All"],
+                    "excludeApplications": ["another-app"],
+                }
+            ),
+            True,
+        ),
         ({}, False),
     ],
 )
-def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool):  # noqa: FBT001  a column of the table
+def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool):
     """OAuth is no legacy client, ids have no case, and a new sign-in after some time is a demand too."""
     assert touches(policy, USER.upper()) is touches(policy, USER) is touched
 
 
 def rules(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any]) -> State:
     """Return the state that the probe reports for one mail flow rule."""
-    cloud.on("Get-TransportRule", [ExchangeRow({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | rule)])
+    cloud.on(
+        "Get-TransportRule",
+        [ExchangeRow({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | rule)],
+    )
     return asyncio.run(TransportRules().inspect(given())).state
 
 
@@ -78,29 +132,129 @@ def rules(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any]) -
     ("rule", "state"),
     [
         ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"]}, State.WRONG),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "SentToScope": "NotInOrganization"}, State.WRONG),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "SenderIpRanges": ["10.0.0.0/8"]}, State.POSSIBLE),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "SubjectMatchesPatterns": ["x"]}, State.POSSIBLE),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "ExceptIfFrom": ["a@b.c"]}, State.POSSIBLE),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["mail.webexconnect.io"],
+                "SentToScope": "NotInOrganization",
+            },
+            State.WRONG,
+        ),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["mail.webexconnect.io"],
+                "SenderIpRanges": ["10.0.0.0/8"],
+            },
+            State.POSSIBLE,
+        ),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["mail.webexconnect.io"],
+                "SubjectMatchesPatterns": ["x"],
+            },
+            State.POSSIBLE,
+        ),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["mail.webexconnect.io"],
+                "ExceptIfFrom": ["a@b.c"],
+            },
+            State.POSSIBLE,
+        ),
         ({"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["connect"]}, State.POSSIBLE),
-        ({"ModerateMessageByUser": ["boss@contoso.com"], "SentToScope": "NotInOrganization"}, State.POSSIBLE),
+        (
+            {"ModerateMessageByUser": ["boss@contoso.com"], "SentToScope": "NotInOrganization"},
+            State.POSSIBLE,
+        ),
         ({"RejectMessageReasonText": "no", "SentToScope": "InOrganization"}, State.OK),
-        ({"RedirectMessageTo": ["boss@contoso.com"], "SentTo": ["Support@contoso.com"], "SentToScope": "InOrganization"}, State.WRONG),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["contoso.com"], "SubjectContainsWords": ["spam"]}, State.POSSIBLE),
+        (
+            {
+                "RedirectMessageTo": ["boss@contoso.com"],
+                "SentTo": ["Support@contoso.com"],
+                "SentToScope": "InOrganization",
+            },
+            State.WRONG,
+        ),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["contoso.com"],
+                "SubjectContainsWords": ["spam"],
+            },
+            State.POSSIBLE,
+        ),
         ({"DeleteMessage": True, "SentTo": ["sales@contoso.com"]}, State.OK),
         ({"DeleteMessage": "false", "RecipientDomainIs": ["mail.webexconnect.io"]}, State.OK),
         ({"DeleteMessage": True, "MessageTypeMatches": "AutoForward"}, State.OK),
         ({"DeleteMessage": True, "State": "Disabled"}, State.OK),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "SomeNewCondition": ["x"]}, State.POSSIBLE),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "WhenChanged": "2026-01-01", "Size": 9}, State.WRONG),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "ExpiryDate": "2026-01-01T00:00:00"}, State.OK),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "ActivationDate": "2999-01-01T00:00:00Z"}, State.OK),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "ActivationDate": "2026-01-01T00:00:00Z"}, State.WRONG),
-        ({"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["webexconnect"]}, State.WRONG),
-        ({"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["partner.example"]}, State.OK),
-        ({"DeleteMessage": True, "AnyOfRecipientAddressMatchesPatterns": ["webexconnect\\.io$"]}, State.POSSIBLE),
-        ({"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["partner\\.example$"]}, State.OK),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "SentTo": ["other@mail.webexconnect.io"]}, State.OK),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["mail.webexconnect.io"],
+                "SomeNewCondition": ["x"],
+            },
+            State.POSSIBLE,
+        ),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["mail.webexconnect.io"],
+                "WhenChanged": "2026-01-01",
+                "Size": 9,
+            },
+            State.WRONG,
+        ),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["mail.webexconnect.io"],
+                "ExpiryDate": "2026-01-01T00:00:00",
+            },
+            State.OK,
+        ),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["mail.webexconnect.io"],
+                "ActivationDate": "2999-01-01T00:00:00Z",
+            },
+            State.OK,
+        ),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["mail.webexconnect.io"],
+                "ActivationDate": "2026-01-01T00:00:00Z",
+            },
+            State.WRONG,
+        ),
+        (
+            {"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["webexconnect"]},
+            State.WRONG,
+        ),
+        (
+            {"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["partner.example"]},
+            State.OK,
+        ),
+        (
+            {"DeleteMessage": True, "AnyOfRecipientAddressMatchesPatterns": ["webexconnect\\.io$"]},
+            State.POSSIBLE,
+        ),
+        (
+            {"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["partner\\.example$"]},
+            State.OK,
+        ),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["mail.webexconnect.io"],
+                "SentTo": ["other@mail.webexconnect.io"],
+            },
+            State.OK,
+        ),
         ({"DeleteMessage": True, "RecipientDomainIs": ["connect.io"]}, State.OK),
         ({"DeleteMessage": True, "Mode": "AuditAndNotify"}, State.OK),
         ({"DeleteMessage": True, "RecipientDomainIs": "mail.webexconnect.io"}, State.WRONG),
@@ -110,10 +264,19 @@ def rules(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any]) -
         ({"DeleteMessage": True, "ExceptIfRecipientDomainIs": ["Mail.webexconnect.io"]}, State.OK),
         ({"DeleteMessage": True, "ExceptIfRecipientDomainIs": ["webexconnect.io"]}, State.POSSIBLE),
         ({"DeleteMessage": True, "ExceptIfSentTo": ["x1@mail.webexconnect.io"]}, State.OK),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["contoso.com"], "ExceptIfSentTo": ["support@contoso.com"]}, State.OK),
+        (
+            {
+                "DeleteMessage": True,
+                "RecipientDomainIs": ["contoso.com"],
+                "ExceptIfSentTo": ["support@contoso.com"],
+            },
+            State.OK,
+        ),
     ],
 )
-def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], state: State):
+def test_which_rules_stop_the_copy(
+    cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], state: State
+):
     """A rule certainly stops the copy if the recipient is its only condition and it is active today."""
     assert rules(cloud, given, rule) is state
 
@@ -127,34 +290,55 @@ def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., StepContext]
         (None, State.SKIPPED),
     ],
 )
-async def test_a_moment_with_or_without_its_zone(cloud: Any, given: Callable[..., StepContext], valid_from: str | None, state: State):
+async def test_a_moment_with_or_without_its_zone(
+    cloud: Any, given: Callable[..., StepContext], valid_from: str | None, state: State
+):
     """Without one it is UTC; one outside of the calendar is none."""
-    cloud.on("GET /users/support@contoso.com", {"id": USER, "signInSessionsValidFromDateTime": valid_from})
+    cloud.on(
+        "GET /users/support@contoso.com",
+        {"id": USER, "signInSessionsValidFromDateTime": valid_from},
+    )
     ctx = given(brief=Brief(token_at=datetime(2026, 11, 22, 10, tzinfo=UTC)))
     assert (await Sessions().inspect(ctx)).state is state
 
 
 @pytest.mark.parametrize("shared", ["yes", "unknown"])
-async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(given: Callable[..., StepContext], cloud: Any, shared: str):
+async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(
+    given: Callable[..., StepContext], cloud: Any, shared: str
+):
     """Another user got the token, so this one is not even asked about."""
     found = await Sessions().inspect(given(facts={"user_id": USER, "shared": shared}))
-    assert (found.state, found.seen, cloud.asked) == (State.SKIPPED, Text("skipped.delegate_unknown"), [])
+    assert (found.state, found.seen, cloud.asked) == (
+        State.SKIPPED,
+        Text("skipped.delegate_unknown"),
+        [],
+    )
 
 
-async def test_the_sessions_are_those_of_the_user_who_was_found(given: Callable[..., StepContext], cloud: Any):
+async def test_the_sessions_are_those_of_the_user_who_was_found(
+    given: Callable[..., StepContext], cloud: Any
+):
     """Sessions are read by object id, because the directory may not know the mailbox's address."""
     cloud.on(f"GET /users/{USER}", {"id": USER})
     await Sessions().inspect(given(facts={"user_id": USER}))
-    assert [what for what, _ in cloud.asked if what.startswith("GET /users/")] == [f"GET /users/{USER}"]
+    assert [what for what, _ in cloud.asked if what.startswith("GET /users/")] == [
+        f"GET /users/{USER}"
+    ]
 
 
-CHANGED = {"modifiedDateTime": "2026-11-25T08:00:00Z", "createdDateTime": "2026-01-01T00:00:00Z", "displayName": "P"}
+CHANGED = {
+    "modifiedDateTime": "2026-11-25T08:00:00Z",
+    "createdDateTime": "2026-01-01T00:00:00Z",
+    "displayName": "P",
+}
 LOGGED_IN = Finding("smtp_login", State.OK)
 
 
 def answered(hour: int) -> Finding:
     """An answer that left at that hour."""
-    return Finding("answers", State.OK, signals=Signals(at=datetime(2026, 11, 25, hour, tzinfo=UTC)))
+    return Finding(
+        "answers", State.OK, signals=Signals(at=datetime(2026, 11, 25, hour, tzinfo=UTC))
+    )
 
 
 def signed(cause: str) -> Finding:
@@ -169,7 +353,12 @@ def signed(cause: str) -> Finding:
         (BLOCKS | CHANGED, answered(10), (), ()),
         (BLOCKS | CHANGED, answered(9), ("conditional_access",), ()),
         (BLOCKS, answered(10), ("conditional_access",), ()),
-        (conditions(locations={"includeLocations": ["All"]}) | CHANGED, LOGGED_IN, ("conditional_access",), ()),
+        (
+            conditions(locations={"includeLocations": ["All"]}) | CHANGED,
+            LOGGED_IN,
+            ("conditional_access",),
+            (),
+        ),
         (conditions(locations={"includeLocations": ["All"]}) | CHANGED, answered(10), (), ()),
         (BLOCKS | CHANGED, signed("blocked_by_conditional_access"), (), ("conditional_access",)),
         (BLOCKS | CHANGED, signed("client_secret_expired"), ("conditional_access",), ("sign_ins",)),
@@ -194,13 +383,25 @@ async def test_a_policy_is_tried(
     ("other", "possible", "causes"),
     [
         (LOGGED_IN, (), ()),
-        (Finding("smtp_login", State.WRONG, cause="blocked_by_security_defaults"), (), ("security_defaults",)),
+        (
+            Finding("smtp_login", State.WRONG, cause="blocked_by_security_defaults"),
+            (),
+            ("security_defaults",),
+        ),
         (signed("blocked_by_security_defaults"), (), ("security_defaults",)),
-        (Finding("smtp_login", State.WRONG, cause="smtp_auth_off_for_mailbox"), ("security_defaults",), ("smtp_login",)),
+        (
+            Finding("smtp_login", State.WRONG, cause="smtp_auth_off_for_mailbox"),
+            ("security_defaults",),
+            ("smtp_login",),
+        ),
     ],
 )
 async def test_security_defaults_are_tried(
-    cloud: Any, given: Callable[..., StepContext], other: Finding, possible: tuple[str, ...], causes: tuple[str, ...]
+    cloud: Any,
+    given: Callable[..., StepContext],
+    other: Finding,
+    possible: tuple[str, ...],
+    causes: tuple[str, ...],
 ):
     """The documents do not say whether they stop this login: the login does, either way."""
     cloud.on("GET /policies/identitySecurityDefaultsEnforcementPolicy", {"isEnabled": True})
@@ -211,7 +412,9 @@ async def test_security_defaults_are_tried(
 
 def left(minutes: float, **more: str) -> Finding:
     """An answer that left so many minutes ago."""
-    return Finding("answers", State.OK, signals=Signals(at=now() - timedelta(minutes=minutes), **more))
+    return Finding(
+        "answers", State.OK, signals=Signals(at=now() - timedelta(minutes=minutes), **more)
+    )
 
 
 def refused(cause: str) -> Finding:
@@ -232,7 +435,11 @@ def refused(cause: str) -> Finding:
     ],
 )
 async def test_an_authentication_policy_is_tried(
-    cloud: Any, given: Callable[..., StepContext], other: Callable[[], Finding], possible: tuple[str, ...], causes: tuple[str, ...]
+    cloud: Any,
+    given: Callable[..., StepContext],
+    other: Callable[[], Finding],
+    possible: tuple[str, ...],
+    causes: tuple[str, ...],
 ):
     """A login decides either way, and so does an answer sent just now; else it stays possible."""
     cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
@@ -242,11 +449,31 @@ async def test_an_authentication_policy_is_tried(
     assert (verdict.possible, verdict.causes) == (possible, causes)
 
 
-@pytest.mark.parametrize(("cause", "causes"), [("transport_rule_blocks", "transport_rules"), ("forwarding_blocked", "copies")])
-async def test_a_rule_is_the_cause_where_a_trace_names_it(cloud: Any, given: Callable[..., StepContext], cause: str, causes: str):
+@pytest.mark.parametrize(
+    ("cause", "causes"),
+    [("transport_rule_blocks", "transport_rules"), ("forwarding_blocked", "copies")],
+)
+async def test_a_rule_is_the_cause_where_a_trace_names_it(
+    cloud: Any, given: Callable[..., StepContext], cause: str, causes: str
+):
     """A rule that may match is the cause once a trace names it."""
-    cloud.on("Get-TransportRule", [ExchangeRow({"Name": "R", "State": "Enabled", "DeleteMessage": True, "SubjectContainsWords": ["x"]})])
-    found = {"transport_rules": await TransportRules().inspect(given()), "copies": Finding("copies", State.WRONG, cause=cause)}
+    cloud.on(
+        "Get-TransportRule",
+        [
+            ExchangeRow(
+                {
+                    "Name": "R",
+                    "State": "Enabled",
+                    "DeleteMessage": True,
+                    "SubjectContainsWords": ["x"],
+                }
+            )
+        ],
+    )
+    found = {
+        "transport_rules": await TransportRules().inspect(given()),
+        "copies": Finding("copies", State.WRONG, cause=cause),
+    }
     verdict = judge(all_probes(), found)
     assert (verdict.causes, verdict.weighed[causes].cause) == ((causes,), cause)
 
@@ -259,10 +486,18 @@ HELD = [
 
 @pytest.mark.parametrize(
     ("rows", "state", "evidence"),
-    [(HELD, State.WRONG, (Evidence("exchange", "OutboundSpam"),)), (HELD[:1], State.OK, ()), ([], State.OK, ())],
+    [
+        (HELD, State.WRONG, (Evidence("exchange", "OutboundSpam"),)),
+        (HELD[:1], State.OK, ()),
+        ([], State.OK, ()),
+    ],
 )
 async def test_a_sender_that_exchange_holds(
-    cloud: Any, given: Callable[..., StepContext], rows: list[ExchangeRow], state: State, evidence: tuple[Evidence, ...]
+    cloud: Any,
+    given: Callable[..., StepContext],
+    rows: list[ExchangeRow],
+    state: State,
+    evidence: tuple[Evidence, ...],
 ):
     """A blocked sender counts only if it is the mailbox's address, in any letter case."""
     cloud.on("Get-BlockedSenderAddress", rows)
@@ -271,7 +506,9 @@ async def test_a_sender_that_exchange_holds(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_who_may_not_read_them_is_told_so(cloud: Any, given: Callable[..., StepContext], status: int):
+async def test_who_may_not_read_them_is_told_so(
+    cloud: Any, given: Callable[..., StepContext], status: int
+):
     """Skipped, and never an alarm."""
     cloud.refuse("Get-BlockedSenderAddress", status)
     found = await all_probes()["restricted_sender"].inspect(given())

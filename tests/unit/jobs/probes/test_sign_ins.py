@@ -31,7 +31,9 @@ def ago(minutes: float) -> Callable[[], str]:
     return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def row(minutes: float, code: int = 0, user: str = USER, *, interactive: bool = False, **more: Any) -> dict[str, Any]:
+def row(
+    minutes: float, code: int = 0, user: str = USER, *, interactive: bool = False, **more: Any
+) -> dict[str, Any]:
     """A row of so many minutes ago."""
     plain = {
         "id": f"r{minutes}",
@@ -41,7 +43,11 @@ def row(minutes: float, code: int = 0, user: str = USER, *, interactive: bool = 
         "appId": "client-1",
     }
     status = {"errorCode": code, "failureReason": "No." if code else ""}
-    return plain | {"isInteractive": interactive, "correlationId": f"c{minutes}", "status": status} | more
+    return (
+        plain
+        | {"isInteractive": interactive, "correlationId": f"c{minutes}", "status": status}
+        | more
+    )
 
 
 def person(minutes: float, code: int = 0, user: str = USER, **more: Any) -> dict[str, Any]:
@@ -52,7 +58,9 @@ def person(minutes: float, code: int = 0, user: str = USER, **more: Any) -> dict
 async def look(cloud: Any, ctx: StepContext, *rows: dict[str, Any]) -> Finding:
     """Return the finding for a log with these rows, oldest first; the log promises no order."""
     ordered = list(reversed(rows))
-    cloud.on(LOG, [each for each in ordered if each["isInteractive"]]).on(RENEWALS, [each for each in ordered if not each["isInteractive"]])
+    cloud.on(LOG, [each for each in ordered if each["isInteractive"]]).on(
+        RENEWALS, [each for each in ordered if not each["isInteractive"]]
+    )
     return await SignIns().inspect(ctx)
 
 
@@ -73,10 +81,26 @@ def ctx(given: Callable[..., StepContext]) -> StepContext:
         ((row(5, 9999999), row(65)), State.WRONG, "sign_in_failed"),
         ((row(5, 700082, OTHER), row(65)), State.OK, ""),
         ((person(3, 0, OTHER, resourceDisplayName="Microsoft Graph"), row(65)), State.OK, ""),
-        ((person(3, 0, OTHER, resourceId="00000003-0000-0000-c000-000000000000"), row(65)), State.OK, ""),
-        ((person(3, 0, OTHER, resourceDisplayName="Office 365 Exchange Online"), row(65)), State.WRONG, "wrong_mailbox_user"),
-        ((person(3, 0, OTHER, resourceId="00000002-0000-0FF1-CE00-000000000000"), row(65)), State.WRONG, "wrong_mailbox_user"),
-        ((row(5, 700082, resourceDisplayName="Microsoft Graph"), row(65)), State.WRONG, "refresh_token_expired"),
+        (
+            (person(3, 0, OTHER, resourceId="00000003-0000-0000-c000-000000000000"), row(65)),
+            State.OK,
+            "",
+        ),
+        (
+            (person(3, 0, OTHER, resourceDisplayName="Office 365 Exchange Online"), row(65)),
+            State.WRONG,
+            "wrong_mailbox_user",
+        ),
+        (
+            (person(3, 0, OTHER, resourceId="00000002-0000-0FF1-CE00-000000000000"), row(65)),
+            State.WRONG,
+            "wrong_mailbox_user",
+        ),
+        (
+            (row(5, 700082, resourceDisplayName="Microsoft Graph"), row(65)),
+            State.WRONG,
+            "refresh_token_expired",
+        ),
         ((person(5, 53003, OTHER), person(65)), State.OK, ""),
         ((person(5, 50058), person(65)), State.OK, ""),
         ((person(5, 65004), person(65)), State.OK, ""),
@@ -97,28 +121,45 @@ def ctx(given: Callable[..., StepContext]) -> StepContext:
         ((), State.SKIPPED, ""),
     ],
 )
-async def test_which_rows_tell(cloud: Any, ctx: StepContext, rows: tuple[Any, ...], state: State, cause: str):
+async def test_which_rows_tell(
+    cloud: Any, ctx: StepContext, rows: tuple[Any, ...], state: State, cause: str
+):
     """A refused renewal ends the token; abandoned sign-ins and busy services say nothing."""
     found = await look(cloud, ctx, *rows)
     assert (found.state, found.cause) == (state, cause)
 
 
-async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud: Any, given: Callable[..., StepContext]):
+async def test_for_a_shared_mailbox_a_delegate_signs_in(
+    cloud: Any, given: Callable[..., StepContext]
+):
     """Everybody's rows count there, and nobody is the wrong user."""
     ctx = given(facts=FACTS | {"shared": "yes"})
     assert (await look(cloud, ctx, row(5, user=OTHER))).state is State.OK
-    assert (await look(cloud, ctx, row(5, 50057, OTHER), row(65, user=OTHER))).cause == "account_disabled"
+    assert (
+        await look(cloud, ctx, row(5, 50057, OTHER), row(65, user=OTHER))
+    ).cause == "account_disabled"
 
 
-async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud: Any, ctx: StepContext):
+async def test_a_failure_says_since_when_and_from_when_a_success_counts(
+    cloud: Any, ctx: StepContext
+):
     """A failure dates from the first of its kind after a success; only a later success disproves it.
 
     The finding shows the code and the correlation id.
     """
     found = await look(cloud, ctx, row(5, 700082), row(65, 700082), row(125))
-    ages = [(now() - at).total_seconds() / 60 for at in (found.signals.since, found.signals.harmless_after)]
-    assert (ages, found.signals.token_lives) == ([pytest.approx(65, abs=2), pytest.approx(5, abs=2)], False)
-    assert found.evidence == (Evidence("entra", "AADSTS700082: No."), Evidence("correlation-id", "c5"))
+    ages = [
+        (now() - at).total_seconds() / 60
+        for at in (found.signals.since, found.signals.harmless_after)
+    ]
+    assert (ages, found.signals.token_lives) == (
+        [pytest.approx(65, abs=2), pytest.approx(5, abs=2)],
+        False,
+    )
+    assert found.evidence == (
+        Evidence("entra", "AADSTS700082: No."),
+        Evidence("correlation-id", "c5"),
+    )
     nothing_before = await look(cloud, ctx, row(5, 700082))
     assert nothing_before.signals == Signals(harmless_after=nothing_before.signals.harmless_after)
     in_person = await look(cloud, ctx, person(5, 90094), person(300))
@@ -135,13 +176,26 @@ POLICIES = [
 
 @pytest.mark.parametrize(
     ("applied", "told"),
-    [(POLICIES, ("Block legacy, p3",)), (POLICIES[1:2], ()), ([], ()), (None, ()), ("hidden", ()), (["hidden", None], ())],
+    [
+        (POLICIES, ("Block legacy, p3",)),
+        (POLICIES[1:2], ()),
+        ([], ()),
+        (None, ()),
+        ("hidden", ()),
+        (["hidden", None], ()),
+    ],
 )
-async def test_which_policy_refused_is_told(cloud: Any, ctx: StepContext, applied: object, told: tuple[str, ...]):
+async def test_which_policy_refused_is_told(
+    cloud: Any, ctx: StepContext, applied: object, told: tuple[str, ...]
+):
     """The evidence names the refusing policy as the log does (facts/microsoft.md 5)."""
     found = await look(cloud, ctx, row(5, 53003, appliedConditionalAccessPolicies=applied), row(65))
     named = tuple(Evidence("conditional-access", each) for each in told)
-    assert found.evidence == (Evidence("entra", "AADSTS53003: No."), *named, Evidence("correlation-id", "c5"))
+    assert found.evidence == (
+        Evidence("entra", "AADSTS53003: No."),
+        *named,
+        Evidence("correlation-id", "c5"),
+    )
 
 
 async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: StepContext, redis: Any):
@@ -149,12 +203,23 @@ async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: StepContext, 
 
     They are found by the request's id or the row's id, or by the second if the log has neither.
     """
-    made = ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C1", "graph POST /x 200 request-id=r65"]
+    made = [
+        "entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C1",
+        "graph POST /x 200 request-id=r65",
+    ]
     mailbox_login.record_sign_in(redis, "support@contoso.com", made)
-    rows = (row(1, correlationId="c1"), row(2, id="r2", correlationId="x"), row(0, id="", correlationId=""), row(5, 700082), row(65))
+    rows = (
+        row(1, correlationId="c1"),
+        row(2, id="r2", correlationId="x"),
+        row(0, id="", correlationId=""),
+        row(5, 700082),
+        row(65),
+    )
     assert (await look(cloud, ctx, *rows)).cause == "refresh_token_expired"
     assert (await look(cloud, ctx, row(1, 7000215, correlationId="c1"), row(5))).state is State.OK
-    assert (await look(cloud, ctx, row(1, 700082, id="", correlationId=""), row(65))).state is State.WRONG
+    assert (
+        await look(cloud, ctx, row(1, 700082, id="", correlationId=""), row(65))
+    ).state is State.WRONG
     assert redis.ttl("channel:support@contoso.com:own-sign-ins") > 7 * 24 * 3600
 
 
@@ -168,15 +233,23 @@ async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: StepContext, 
         ((row(0), row(0, id="r2"), row(0, 7000215, id="theirs"), row(5)), "client_secret_wrong"),
     ],
 )
-async def test_a_log_with_numbers_of_its_own(cloud: Any, ctx: StepContext, redis: Any, rows: tuple[Any, ...], cause: str):
+async def test_a_log_with_numbers_of_its_own(
+    cloud: Any, ctx: StepContext, redis: Any, rows: tuple[Any, ...], cause: str
+):
     """If no row has one of our ids, a renewal in the same second counts as ours."""
-    mailbox_login.record_sign_in(redis, "support@contoso.com", ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C2"])
+    mailbox_login.record_sign_in(
+        redis,
+        "support@contoso.com",
+        ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C2"],
+    )
     assert (await look(cloud, ctx, *rows)).cause == cause
 
 
 async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: StepContext):
     """A renewal that lacks a second factor is a failure, even if its row does not say that it is one."""
-    cloud.on(LOG, []).on(RENEWALS, [row(5, 50076) | {"isInteractive": None}, row(65) | {"isInteractive": None}])
+    cloud.on(LOG, []).on(
+        RENEWALS, [row(5, 50076) | {"isInteractive": None}, row(65) | {"isInteractive": None}]
+    )
     assert (await SignIns().inspect(ctx)).cause == "mfa_needed"
 
 
@@ -187,7 +260,9 @@ async def test_what_is_asked(cloud: Any, ctx: StepContext):
 
 
 @pytest.mark.parametrize(("minutes", "asked"), [(30, [RENEWALS]), (300, [RENEWALS, LOG, RENEWALS])])
-async def test_of_many_channels_less_is_asked(cloud: Any, ctx: StepContext, minutes: int, asked: list[str]):
+async def test_of_many_channels_less_is_asked(
+    cloud: Any, ctx: StepContext, minutes: int, asked: list[str]
+):
     """Where a renewal has just gone well nobody's attempt would say more. In a bulk check the second question is answered from memory."""
     ctx.reads = ReadCache()
     assert (await look(cloud, ctx, row(minutes), person(400))).state is State.OK
@@ -195,7 +270,9 @@ async def test_of_many_channels_less_is_asked(cloud: Any, ctx: StepContext, minu
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 503])
-async def test_without_beta_the_interactive_ones_tell(cloud: Any, given: Callable[..., StepContext], status: int):
+async def test_without_beta_the_interactive_ones_tell(
+    cloud: Any, given: Callable[..., StepContext], status: int
+):
     """Not every cloud serves it."""
     cloud.on(LOG, [person(5, 50173), person(65)]).refuse(RENEWALS, status)
     assert (await SignIns().inspect(given(facts=FACTS))).cause == "session_revoked"
@@ -221,16 +298,30 @@ async def test_a_log_that_is_not_there(cloud: Any, given: Callable[..., StepCont
         ({"errorCode": "50173"}, State.WRONG),
     ],
 )
-async def test_a_sign_in_in_any_shape(cloud: Any, given: Callable[..., StepContext], status: object, state: State):
+async def test_a_sign_in_in_any_shape(
+    cloud: Any, given: Callable[..., StepContext], status: object, state: State
+):
     """Numbers may be texts, and parts may be missing."""
-    cloud.on(LOG, [{"createdDateTime": "2026-11-25T08:00:00Z", "status": status}, {"createdDateTime": "yesterday"}])
+    cloud.on(
+        LOG,
+        [
+            {"createdDateTime": "2026-11-25T08:00:00Z", "status": status},
+            {"createdDateTime": "yesterday"},
+        ],
+    )
     found = await SignIns().inspect(given(facts=FACTS))
     assert (found.state, found.cause) == (state, "session_revoked" if state is State.WRONG else "")
 
 
 async def test_a_new_sign_in_heals_a_revocation(cloud: Any, given: Callable[..., StepContext]):
     """A sign-in after a revocation gives a new token, with or without a press of the bot's button."""
-    cloud.on(f"GET /users/{USER}", {"id": USER, "signInSessionsValidFromDateTime": (now() - timedelta(minutes=60)).isoformat()})
+    cloud.on(
+        f"GET /users/{USER}",
+        {
+            "id": USER,
+            "signInSessionsValidFromDateTime": (now() - timedelta(minutes=60)).isoformat(),
+        },
+    )
     ctx = given(facts=FACTS, brief=Brief(token_at=now() - timedelta(days=9)))
     revoked = await Sessions().inspect(ctx)
     assert (revoked.state, revoked.cause) == (State.WRONG, "session_revoked")

@@ -19,9 +19,15 @@ from jobs.probes import all_probes
 from jobs.runs.origin import Brief
 
 TRACES = "GET /admin/exchange/tracing/messageTraces"
-MAILBOX, FORWARD, CUSTOMER = "support@contoso.com", "x1@mail.webexconnect.io", "kim@customer.example"
+MAILBOX, FORWARD, CUSTOMER = (
+    "support@contoso.com",
+    "x1@mail.webexconnect.io",
+    "kim@customer.example",
+)
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-BLOCKED = "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)"
+BLOCKED = (
+    "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)"
+)
 
 
 def ago(minutes: float) -> Callable[[], str]:
@@ -32,10 +38,26 @@ def ago(minutes: float) -> Callable[[], str]:
     return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def row(minutes: int, recipient: str = MAILBOX, status: str = "delivered", **more: Any) -> dict[str, Any]:
+def row(
+    minutes: int, recipient: str = MAILBOX, status: str = "delivered", **more: Any
+) -> dict[str, Any]:
     """A mail of so many minutes ago, for one recipient."""
-    plain = {"id": f"m{minutes}", "messageId": f"<{minutes}>", "senderAddress": CUSTOMER, "recipientAddress": recipient}
-    return plain | {"receivedDateTime": ago(minutes), "subject": f"Hello {minutes}", "status": status, "size": 900} | more
+    plain = {
+        "id": f"m{minutes}",
+        "messageId": f"<{minutes}>",
+        "senderAddress": CUSTOMER,
+        "recipientAddress": recipient,
+    }
+    return (
+        plain
+        | {
+            "receivedDateTime": ago(minutes),
+            "subject": f"Hello {minutes}",
+            "status": status,
+            "size": 900,
+        }
+        | more
+    )
 
 
 def copy(minutes: int, status: str = "delivered", **more: Any) -> dict[str, Any]:
@@ -62,12 +84,24 @@ def details(cloud: Any, minutes: int, recipient: str, *lines: str) -> None:
         ([row(5), row(60, status="failed")], State.OK, ""),
         ([row(5, status="failed"), row(60)], State.WARNING, "mail_not_delivered"),
         ([row(5, status="failed")], State.WARNING, "mail_not_delivered"),
-        ([row(5, status="failed"), row(6, status="failed"), row(60)], State.WRONG, "mail_not_delivered"),
+        (
+            [row(5, status="failed"), row(6, status="failed"), row(60)],
+            State.WRONG,
+            "mail_not_delivered",
+        ),
         ([row(5, status="failed"), row(5, id="other")], State.WARNING, "mail_not_delivered"),
         ([row(3, status="gettingStatus"), row(5)], State.OK, ""),
         ([row(5, status="quarantined"), row(6, status="filteredAsSpam"), row(60)], State.OK, ""),
-        ([row(5, status="filteredAsSpam"), row(6, status="filteredAsSpam")], State.WARNING, "mail_not_delivered"),
-        ([row(90, status="pending"), row(95, status="pending"), row(200)], State.WRONG, "mail_not_delivered"),
+        (
+            [row(5, status="filteredAsSpam"), row(6, status="filteredAsSpam")],
+            State.WARNING,
+            "mail_not_delivered",
+        ),
+        (
+            [row(90, status="pending"), row(95, status="pending"), row(200)],
+            State.WRONG,
+            "mail_not_delivered",
+        ),
     ],
 )
 def test_what_arrives(cloud: Any, given: Any, rows: list[Any], state: State, cause: str):
@@ -88,7 +122,10 @@ def test_a_code_that_is_known_needs_no_second_mail(cloud: Any, given: Any):
     assert (found.state, found.cause) == (State.WRONG, "forwarding_blocked")
 
 
-@pytest.mark.parametrize(("last", "cause"), [(BLOCKED, "forwarding_blocked"), ("550 5.7.1 Not from you", "mail_not_delivered")])
+@pytest.mark.parametrize(
+    ("last", "cause"),
+    [(BLOCKED, "forwarding_blocked"), ("550 5.7.1 Not from you", "mail_not_delivered")],
+)
 def test_what_put_it_off_is_not_why_it_failed(cloud: Any, given: Any, last: str, cause: str):
     """The cause is the final refusal, not a temporary error that the trace lists before it."""
     cloud.on(TRACES, [copy(5, "failed"), copy(30)])
@@ -101,7 +138,11 @@ def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
     cloud.on(TRACES, [copy(5, "failed"), copy(20, "failed"), copy(30), copy(90, "failed")])
     details(cloud, 5, FORWARD, BLOCKED)
     found = look("copies", given())
-    assert (found.state, found.cause, found.signals.failed) == (State.WRONG, "forwarding_blocked", 2)
+    assert (found.state, found.cause, found.signals.failed) == (
+        State.WRONG,
+        "forwarding_blocked",
+        2,
+    )
     ages = [(now() - at).total_seconds() / 60 for at in (found.signals.since, found.signals.at)]
     assert ages == [pytest.approx(20, abs=2), pytest.approx(30, abs=2)]
     assert found.evidence == (Evidence("trace", f"Fail | {BLOCKED}"),)
@@ -118,7 +159,9 @@ def test_the_edge_of_the_window_is_no_beginning(cloud: Any, given: Any):
 def test_a_known_failure_stays_known(cloud: Any, given: Any, refuse: int):
     """Details that cannot be read, and rules that cannot, take nothing back."""
     cloud.on(TRACES, [copy(5, "failed"), copy(30)])
-    cloud.refuse(f"{TRACES}/m5/getDetailsByRecipient(recipientAddress='{FORWARD}')", refuse).refuse("Get-TransportRule", refuse)
+    cloud.refuse(f"{TRACES}/m5/getDetailsByRecipient(recipientAddress='{FORWARD}')", refuse).refuse(
+        "Get-TransportRule", refuse
+    )
     found = look("copies", given())
     assert (found.state, found.cause, found.evidence) == (State.WRONG, "mail_not_delivered", ())
 
@@ -146,7 +189,9 @@ HOUR = 60
         ([40, 50, 60], [45], State.POSSIBLE, "seen.no_copy"),
     ],
 )
-def test_copies_that_never_come(cloud: Any, given: Any, arrived: list[int], copies: list[int], state: State, seen: str):
+def test_copies_that_never_come(
+    cloud: Any, given: Any, arrived: list[int], copies: list[int], state: State, seen: str
+):
     """Mail without a copy within half an hour is a failure; a single such mail proves little."""
     sides(cloud, [row(minutes) for minutes in arrived], [copy(minutes) for minutes in copies])
     found = look("copies", given())
@@ -158,14 +203,30 @@ def test_copies_that_never_come(cloud: Any, given: Any, arrived: list[int], copi
     ("words", "ages", "state", "cause"),
     [
         ("", [2, 3], State.WARNING, ""),
-        ("Transport rule: 'Nothing to Webex', ID: (x)", [2, 3], State.WRONG, "transport_rule_blocks"),
+        (
+            "Transport rule: 'Nothing to Webex', ID: (x)",
+            [2, 3],
+            State.WRONG,
+            "transport_rule_blocks",
+        ),
         ("Transport rule: 'Nothing to Webex', ID: (x)", [20], State.OK, ""),
     ],
 )
-def test_copies_that_are_held_back(cloud: Any, given: Any, words: str, ages: list[int], state: State, cause: str):
+def test_copies_that_are_held_back(
+    cloud: Any, given: Any, words: str, ages: list[int], state: State, cause: str
+):
     """One pending copy may be a short delay; several prove nothing, and a trace may give the cause."""
-    rule = {"Name": "Nothing to Webex", "State": "Enabled", "ModerateMessageByUser": ["boss@contoso.com"], "DeleteMessage": True}
-    sides(cloud, [row(age) for age in (*ages, 300)], [*(copy(age, "pending") for age in ages), copy(300)])
+    rule = {
+        "Name": "Nothing to Webex",
+        "State": "Enabled",
+        "ModerateMessageByUser": ["boss@contoso.com"],
+        "DeleteMessage": True,
+    }
+    sides(
+        cloud,
+        [row(age) for age in (*ages, 300)],
+        [*(copy(age, "pending") for age in ages), copy(300)],
+    )
     details(cloud, ages[0], FORWARD, words)
     cloud.on("Get-TransportRule", [rule])
     found = look("copies", given())
@@ -178,12 +239,22 @@ def test_copies_that_are_held_back(cloud: Any, given: Any, words: str, ages: lis
         (["a", "b", "c"], "", State.WARNING, ""),
         (["a", "b"], "", State.OK, ""),
         (["a", "a", "a"], "", State.OK, ""),
-        (["a", "b"], "quarantined by the mail flow rule 'All'", State.WRONG, "transport_rule_blocks_arrivals"),
+        (
+            ["a", "b"],
+            "quarantined by the mail flow rule 'All'",
+            State.WRONG,
+            "transport_rule_blocks_arrivals",
+        ),
     ],
 )
-def test_what_a_filter_takes(cloud: Any, given: Any, senders: list[str], words: str, state: State, cause: str):
+def test_what_a_filter_takes(
+    cloud: Any, given: Any, senders: list[str], words: str, state: State, cause: str
+):
     """Quarantined mail of several senders proves nothing; a rule that its trace names is the cause."""
-    held = [row(age, status="quarantined", senderAddress=f"{who}@customer.test") for age, who in enumerate(senders, 1)]
+    held = [
+        row(age, status="quarantined", senderAddress=f"{who}@customer.test")
+        for age, who in enumerate(senders, 1)
+    ]
     cloud.on(TRACES, [*held, row(300)])
     for age in range(1, len(senders) + 1):
         details(cloud, age, MAILBOX, words)
@@ -193,7 +264,16 @@ def test_what_a_filter_takes(cloud: Any, given: Any, senders: list[str], words: 
 
 def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud: Any, given: Any):
     """Nor do a delivery report, and a mail of the mailbox itself."""
-    sides(cloud, [row(40, senderAddress="postmaster@contoso.com"), row(45, senderAddress=MAILBOX), row(60), row(70)], [])
+    sides(
+        cloud,
+        [
+            row(40, senderAddress="postmaster@contoso.com"),
+            row(45, senderAddress=MAILBOX),
+            row(60),
+            row(70),
+        ],
+        [],
+    )
     ctx = given(brief=Brief(changed_at=now() - timedelta(minutes=55)))
     assert (look("copies", ctx).state, look("copies", ctx).facts) == (State.SKIPPED, {})
 
@@ -214,25 +294,52 @@ def test_copies_that_do_not_go_on(cloud: Any, given: Any, copies: list[Any], sta
     assert look("copies", given()).state is state
 
 
-RULE = {"Name": "Nothing to Webex", "Guid": "11112222-3333", "State": "Enabled", "DeleteMessage": True}
+RULE = {
+    "Name": "Nothing to Webex",
+    "Guid": "11112222-3333",
+    "State": "Enabled",
+    "DeleteMessage": True,
+}
 
 
 @pytest.mark.parametrize(
     ("words", "rules", "cause"),
     [
         ("Deleted by the transport rule 'Anything'.", [], "transport_rule_blocks"),
-        ("550 5.7.1 TRANSPORT.RULES.RejectMessage; the message was rejected by organization policy", [], "transport_rule_blocks"),
+        (
+            "550 5.7.1 TRANSPORT.RULES.RejectMessage; the message was rejected by organization policy",
+            [],
+            "transport_rule_blocks",
+        ),
         ("Transport rule: 'Nothing to Webex', ID: (x)", [RULE], "transport_rule_blocks"),
         ("Dropped by ID: (11112222-3333)", [RULE], "transport_rule_blocks"),
-        ("550 5.7.1 Ask the helpdesk", [RULE | {"RejectMessageReasonText": "Ask the helpdesk"}], "transport_rule_blocks"),
-        ("550 5.7.912 No", [RULE | {"RejectMessageEnhancedStatusCode": "5.7.912"}], "transport_rule_blocks"),
-        ("550 5.7.1 No", [RULE | {"RejectMessageEnhancedStatusCode": "5.7.1"}], "mail_not_delivered"),
-        ("Transport rule: 'Nothing to Webex', ID: (x)", [RULE | {"DeleteMessage": False, "SetSCL": 1}], "mail_not_delivered"),
+        (
+            "550 5.7.1 Ask the helpdesk",
+            [RULE | {"RejectMessageReasonText": "Ask the helpdesk"}],
+            "transport_rule_blocks",
+        ),
+        (
+            "550 5.7.912 No",
+            [RULE | {"RejectMessageEnhancedStatusCode": "5.7.912"}],
+            "transport_rule_blocks",
+        ),
+        (
+            "550 5.7.1 No",
+            [RULE | {"RejectMessageEnhancedStatusCode": "5.7.1"}],
+            "mail_not_delivered",
+        ),
+        (
+            "Transport rule: 'Nothing to Webex', ID: (x)",
+            [RULE | {"DeleteMessage": False, "SetSCL": 1}],
+            "mail_not_delivered",
+        ),
         ("Transport rule: 'Disclaimer', ID: (x)", [RULE], "mail_not_delivered"),
         (f"Transport rule: 'Nothing to Webex'; {BLOCKED}", [RULE], "forwarding_blocked"),
     ],
 )
-def test_a_trace_that_names_the_rule(cloud: Any, given: Any, words: str, rules: list[Any], cause: str):
+def test_a_trace_that_names_the_rule(
+    cloud: Any, given: Any, words: str, rules: list[Any], cause: str
+):
     """A rule that removes mail is found by its name, id or reason; a known code takes precedence."""
     sides(cloud, [], [copy(5, "failed")])
     details(cloud, 5, FORWARD, words)
@@ -243,14 +350,24 @@ def test_a_trace_that_names_the_rule(cloud: Any, given: Any, words: str, rules: 
 @pytest.mark.parametrize(
     ("words", "cause", "station"),
     [
-        ("550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", "connect_address_gone", "connect"),
-        ("550 5.1.1 The email account that you tried to reach does not exist.", "connect_address_gone", "connect"),
+        (
+            "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+            "connect_address_gone",
+            "connect",
+        ),
+        (
+            "550 5.1.1 The email account that you tried to reach does not exist.",
+            "connect_address_gone",
+            "connect",
+        ),
         ("550 5.4.1 Recipient address rejected: Access denied", "connect_address_gone", "connect"),
         ("550 5.1.100 Something else", "mail_not_delivered", None),
         (f"550 5.1.1; {BLOCKED}", "forwarding_blocked", None),
     ],
 )
-def test_a_forwarding_address_that_nobody_has(cloud: Any, given: Any, words: str, cause: str, station: str | None):
+def test_a_forwarding_address_that_nobody_has(
+    cloud: Any, given: Any, words: str, cause: str, station: str | None
+):
     """Webex Connect's own mail server refuses it: the app was deleted, and mail stops there."""
     sides(cloud, [], [copy(5, "failed")])
     details(cloud, 5, FORWARD, words)
@@ -258,7 +375,9 @@ def test_a_forwarding_address_that_nobody_has(cloud: Any, given: Any, words: str
     assert (found.state, found.cause, found.signals.station) == (State.WRONG, cause, station)
 
 
-def answer(minutes: int, to: str = CUSTOMER, status: str = "delivered", **more: Any) -> dict[str, Any]:
+def answer(
+    minutes: int, to: str = CUSTOMER, status: str = "delivered", **more: Any
+) -> dict[str, Any]:
     """A mail of the mailbox."""
     return row(minutes, to, status, senderAddress=MAILBOX, **more)
 
@@ -266,16 +385,48 @@ def answer(minutes: int, to: str = CUSTOMER, status: str = "delivered", **more: 
 @pytest.mark.parametrize(
     ("sent", "words", "state", "cause"),
     [
-        ([answer(5, status="failed"), answer(30)], "550 5.1.10 RESOLVER.ADR.RecipientNotFound", State.WARNING, "mail_not_delivered"),
-        ([answer(5, status="failed"), answer(30)], "451 4.7.1 Greylisted, try again", State.WARNING, "mail_not_delivered"),
-        ([answer(5, status="failed"), answer(30)], "554 5.2.252 SendAsDenied", State.WRONG, "send_as_denied"),
-        ([answer(5, status="failed")], "550 5.1.8 Access denied, bad outbound sender", State.WRONG, "sender_restricted"),
-        ([answer(5, status="failed"), answer(6, "jo@x.example", "failed"), answer(30)], "550 5.7.1", State.WRONG, "mail_not_delivered"),
-        ([answer(5, status="failed"), answer(6, status="failed"), answer(30)], "550 5.1.10", State.WARNING, "mail_not_delivered"),
+        (
+            [answer(5, status="failed"), answer(30)],
+            "550 5.1.10 RESOLVER.ADR.RecipientNotFound",
+            State.WARNING,
+            "mail_not_delivered",
+        ),
+        (
+            [answer(5, status="failed"), answer(30)],
+            "451 4.7.1 Greylisted, try again",
+            State.WARNING,
+            "mail_not_delivered",
+        ),
+        (
+            [answer(5, status="failed"), answer(30)],
+            "554 5.2.252 SendAsDenied",
+            State.WRONG,
+            "send_as_denied",
+        ),
+        (
+            [answer(5, status="failed")],
+            "550 5.1.8 Access denied, bad outbound sender",
+            State.WRONG,
+            "sender_restricted",
+        ),
+        (
+            [answer(5, status="failed"), answer(6, "jo@x.example", "failed"), answer(30)],
+            "550 5.7.1",
+            State.WRONG,
+            "mail_not_delivered",
+        ),
+        (
+            [answer(5, status="failed"), answer(6, status="failed"), answer(30)],
+            "550 5.1.10",
+            State.WARNING,
+            "mail_not_delivered",
+        ),
         ([answer(5), answer(30, status="failed")], "", State.OK, ""),
     ],
 )
-def test_an_answer_that_bounces(cloud: Any, given: Any, sent: list[Any], words: str, state: State, cause: str):
+def test_an_answer_that_bounces(
+    cloud: Any, given: Any, sent: list[Any], words: str, state: State, cause: str
+):
     """One recipient's bounce is no fault; the mailbox's own and several in a row are."""
     sides(cloud, sent, [])
     details(cloud, 5, CUSTOMER, words)
@@ -298,7 +449,9 @@ def test_what_is_no_answer(cloud: Any, given: Any, recipient: str):
         (("550 5.7.1 No", "550 5.7.1 No"), State.WRONG),
     ],
 )
-def test_customers_who_do_not_exist_say_nothing_of_the_channel(cloud: Any, given: Any, told: tuple[str, str], state: State):
+def test_customers_who_do_not_exist_say_nothing_of_the_channel(
+    cloud: Any, given: Any, told: tuple[str, str], state: State
+):
     """Two addresses with a typing error in a row are none of the mailbox's fault."""
     sides(cloud, [answer(5, status="failed"), answer(6, "jo@x.example", "failed"), answer(30)], [])
     details(cloud, 5, CUSTOMER, told[0])
@@ -321,11 +474,17 @@ HANDED = [copy(minutes) for minutes in (35, 90, 150)]
         ([answer(45), *BUSY[1:]], [copy(40), *HANDED[1:]], State.OK, "seen.unanswered", True),
     ],
 )
-def test_a_mail_that_waits_for_its_answer(cloud: Any, given: Any, sent: list[Any], copies: list[Any], state: State, seen: str, waits: bool):  # noqa: FBT001  a row of the table
+def test_a_mail_that_waits_for_its_answer(
+    cloud: Any, given: Any, sent: list[Any], copies: list[Any], state: State, seen: str, waits: bool
+):
     """An unanswered mail is never a failure: it waits as earlier ones did, or is noted."""
     sides(cloud, sent, copies)
     found = look("answers", given())
-    assert (found.state, found.seen and found.seen.key, found.signals.unanswered is not None) == (state, seen, waits)
+    assert (found.state, found.seen and found.seen.key, found.signals.unanswered is not None) == (
+        state,
+        seen,
+        waits,
+    )
 
 
 @pytest.mark.parametrize(
@@ -344,9 +503,19 @@ def test_what_nobody_wrote_is_no_answer(cloud: Any, given: Any, subject: str, st
     assert look("answers", given()).state is state
 
 
-def traced(minutes: int, sender: str = CUSTOMER, status: TraceStatus = TraceStatus.DELIVERED) -> TraceRow:
+def traced(
+    minutes: int, sender: str = CUSTOMER, status: TraceStatus = TraceStatus.DELIVERED
+) -> TraceRow:
     """A row as the trace gives it; a copy has its original's message id."""
-    return TraceRow(f"m{minutes}", sender, "", f"<{minutes}>", MOMENT - timedelta(minutes=minutes), "Hello", status)
+    return TraceRow(
+        f"m{minutes}",
+        sender,
+        "",
+        f"<{minutes}>",
+        MOMENT - timedelta(minutes=minutes),
+        "Hello",
+        status,
+    )
 
 
 @pytest.mark.parametrize(

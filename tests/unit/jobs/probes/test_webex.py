@@ -69,7 +69,11 @@ def copy(minutes: float, **more: Any) -> dict[str, Any]:
         "senderAddress": "kim@customer.example",
         "recipientAddress": "x1@mail.webexconnect.io",
     }
-    return row | {"receivedDateTime": ago(minutes), "subject": "Hello", "status": "delivered", "size": 900} | more
+    return (
+        row
+        | {"receivedDateTime": ago(minutes), "subject": "Hello", "status": "delivered", "size": 900}
+        | more
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +92,11 @@ def test_nothing_is_asked_without_a_key(given: Any, name: str, why: str):
 
 def test_a_check_sends_nothing_by_itself(given: Any, configured: Any, outside: Any):
     """A service key alone sends no mail."""
-    assert told(look("connect_send", given(settings=configured()))) == (State.SKIPPED, "skipped.send_not_asked", "")
+    assert told(look("connect_send", given(settings=configured()))) == (
+        State.SKIPPED,
+        "skipped.send_not_asked",
+        "",
+    )
     assert outside.asked == []
 
 
@@ -98,8 +106,14 @@ def test_a_mail_through_webex_connect(given: Any, configured: Any, outside: Any,
     outside.on("GET /connect/v2/messages/t-1", {"messageId": "t-1", "status": "submitted"})
     ctx = asked_for(given(settings=configured()))
     found = look("connect_send", ctx)
-    assert (found.state, found.seen) == (State.OK, Text("seen.connect_submitted", {"recipient": "anna@contoso.com"}))
-    assert found.evidence == (Evidence("connect", "7501 submitted"), Evidence("transaction-id", "t-1"))
+    assert (found.state, found.seen) == (
+        State.OK,
+        Text("seen.connect_submitted", {"recipient": "anna@contoso.com"}),
+    )
+    assert found.evidence == (
+        Evidence("connect", "7501 submitted"),
+        Evidence("transaction-id", "t-1"),
+    )
     [(_, _, headers, body)] = [each for each in outside.asked if each[0].startswith("POST")]
     notify = body.pop("notifyUrl")
     assert (headers["key"], body["from"], body["to"]) == (
@@ -122,19 +136,30 @@ def test_a_mail_through_webex_connect(given: Any, configured: Any, outside: Any,
         ("7241", State.UNKNOWN, "connect_send_failed"),
     ],
 )
-def test_a_receipt_that_is_no_good(given: Any, configured: Any, outside: Any, redis: Any, code: str, state: State, cause: str):
+def test_a_receipt_that_is_no_good(
+    given: Any, configured: Any, outside: Any, redis: Any, code: str, state: State, cause: str
+):
     """A bad receipt shows its code and cause; a code about the tester's address says nothing."""
-    outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on("GET /connect/v2/messages/t-1", {}, 403)
+    outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on(
+        "GET /connect/v2/messages/t-1", {}, 403
+    )
     ctx = asked_for(given(settings=configured()))
     delivery_receipts.save(redis, ctx.run.id, Receipt(code, "Failed", "t-1"))
     found = look("connect_send", ctx)
-    assert (told(found), found.evidence[0]) == ((state, "verbatim", cause), Evidence("connect", f"{code} Failed"))
+    assert (told(found), found.evidence[0]) == (
+        (state, "verbatim", cause),
+        Evidence("connect", f"{code} Failed"),
+    )
 
 
 @pytest.mark.parametrize(
     ("status", "body", "cause"),
     [
-        (403, {"code": "7010", "description": "Source IP is not allow-listed"}, "connect_address_not_allowed"),
+        (
+            403,
+            {"code": "7010", "description": "Source IP is not allow-listed"},
+            "connect_address_not_allowed",
+        ),
         (401, {"code": "7001", "description": "Authentication failed"}, "webex_key_refused"),
         (400, {"code": "7007", "description": "Service inactive"}, "connect_service_inactive"),
         (403, {}, "webex_key_refused"),
@@ -142,7 +167,9 @@ def test_a_receipt_that_is_no_good(given: Any, configured: Any, outside: Any, re
         (500, {}, "webex_unavailable"),
     ],
 )
-def test_what_the_bot_is_refused_is_not_the_channels(given: Any, configured: Any, outside: Any, status: int, body: Any, cause: str):
+def test_what_the_bot_is_refused_is_not_the_channels(
+    given: Any, configured: Any, outside: Any, status: int, body: Any, cause: str
+):
     """Not known, in Webex Connect's own words, also at the second look, which sends nothing."""
     outside.on("POST /connect/v2/messages", body, status)
     ctx = asked_for(given(settings=configured()))
@@ -153,16 +180,28 @@ def test_what_the_bot_is_refused_is_not_the_channels(given: Any, configured: Any
 
 
 @pytest.mark.slow
-def test_a_question_that_fails_is_asked_again(given: Any, configured: Any, outside: Any, redis: Any, monkeypatch: pytest.MonkeyPatch):
+def test_a_question_that_fails_is_asked_again(
+    given: Any, configured: Any, outside: Any, redis: Any, monkeypatch: pytest.MonkeyPatch
+):
     """Whatever Webex Connect answers to it, the receipt may still come by itself."""
     monkeypatch.setattr("jobs.probes.connect_send.PATIENCE_S", 0.2)
-    outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on("GET /connect/v2/messages/t-1", {}, 418)
-    assert told(look("connect_send", asked_for(given(settings=configured())))) == (State.UNKNOWN, "seen.no_receipt", "")
+    outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on(
+        "GET /connect/v2/messages/t-1", {}, 418
+    )
+    assert told(look("connect_send", asked_for(given(settings=configured())))) == (
+        State.UNKNOWN,
+        "seen.no_receipt",
+        "",
+    )
 
 
 def test_one_cause_is_told_where_a_login_fails_too():
     """A failed login of Webex Connect is a symptom if another probe found the specific cause."""
-    for name, cause in (("smtp_login", "smtp_token_refused"), ("sign_ins", "refresh_token_expired"), ("answers", "send_as_denied")):
+    for name, cause in (
+        ("smtp_login", "smtp_token_refused"),
+        ("sign_ins", "refresh_token_expired"),
+        ("answers", "send_as_denied"),
+    ):
         found = {
             "connect_send": Finding("connect_send", State.WRONG, cause="connect_login_failed"),
             name: Finding(name, State.WRONG, cause=cause),
@@ -177,18 +216,29 @@ def test_one_cause_is_told_where_a_login_fails_too():
         ([], (State.SKIPPED, "skipped.no_task", "")),
         ([task(5, "sales@contoso.com")], (State.SKIPPED, "skipped.no_task", "")),
         ([task(5, channelType="telephony")], (State.SKIPPED, "skipped.no_task", "")),
-        ([task(5, createdTime="yesterday"), task(5, createdTime=None)], (State.SKIPPED, "skipped.no_task", "")),
-        ([task(5, createdTime=lambda: f"{now().timestamp() * 1000:.0f}")], (State.OK, "seen.task", "")),
+        (
+            [task(5, createdTime="yesterday"), task(5, createdTime=None)],
+            (State.SKIPPED, "skipped.no_task", ""),
+        ),
+        (
+            [task(5, createdTime=lambda: f"{now().timestamp() * 1000:.0f}")],
+            (State.OK, "seen.task", ""),
+        ),
         ([task(9), task(5)], (State.OK, "seen.task", "")),
         ([task(5, "a_38412723414")], (State.SKIPPED, "skipped.task_of_whom", "")),
         ([task(5, "a_1")], (State.OK, "seen.task", "")),
     ],
 )
-def test_tasks_of_the_mailbox(given: Any, configured: Any, outside: Any, tasks: list[Any], found: tuple[State, str, str]):
+def test_tasks_of_the_mailbox(
+    given: Any, configured: Any, outside: Any, tasks: list[Any], found: tuple[State, str, str]
+):
     """Only email tasks for the mailbox, or for the only app of Webex Connect, count."""
     outside.on(POINTS, {"data": [POINT]}).on("GET /cc/v1/tasks", {"meta": {}, "data": tasks})
     assert told(look("agent_tasks", given(settings=configured()))) == found
-    assert (outside.asked[0][1]["channelTypes"], outside.asked[0][2]["authorization"]) == (["email"], "Bearer token-1")
+    assert (outside.asked[0][1]["channelTypes"], outside.asked[0][2]["authorization"]) == (
+        ["email"],
+        "Bearer token-1",
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,17 +249,31 @@ def test_tasks_of_the_mailbox(given: Any, configured: Any, outside: Any, tasks: 
         ([copy(60)], [task(600)], (State.WRONG, "seen.no_task", "no_task")),
         ([copy(60)], [], (State.WRONG, "seen.no_task", "no_task")),
         ([copy(60)], [task(59, "a_2")], (State.OK, "seen.mail_to_task", "")),
-        ([copy(60)], [task(59, "a_2", origin="jo@x.example")], (State.WRONG, "seen.no_task", "no_task")),
+        (
+            [copy(60)],
+            [task(59, "a_2", origin="jo@x.example")],
+            (State.WRONG, "seen.no_task", "no_task"),
+        ),
         ([copy(60)], [task(59, "sales@contoso.com")], (State.WRONG, "seen.no_task", "no_task")),
         ([copy(60)], [task(59, origin="jo@x.example")], (State.OK, "seen.mail_to_task", "")),
         ([copy(1)], [task(600)], (State.SKIPPED, "skipped.too_fresh", "")),
-        ([copy(60, senderAddress="support@contoso.com")], [], (State.SKIPPED, "skipped.no_mail", "")),
+        (
+            [copy(60, senderAddress="support@contoso.com")],
+            [],
+            (State.SKIPPED, "skipped.no_mail", ""),
+        ),
         ([copy(60, size=26 * 1024 * 1024)], [], (State.SKIPPED, "skipped.no_mail", "")),
         ([copy(60, status="failed")], [], (State.SKIPPED, "skipped.no_mail", "")),
     ],
 )
 def test_mail_becomes_a_task(
-    cloud: Any, given: Any, configured: Any, outside: Any, copies: list[Any], tasks: list[Any], found: tuple[State, str, str]
+    cloud: Any,
+    given: Any,
+    configured: Any,
+    outside: Any,
+    copies: list[Any],
+    tasks: list[Any],
+    found: tuple[State, str, str],
 ):
     """A forwarded mail has a later task; fresh mail, and mail that makes none by rule, says nothing."""
     cloud.on(TRACES, copies)
@@ -222,7 +286,10 @@ def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: A
     cloud.on(TRACES, [copy(10), copy(60), copy(200)])
     outside.on("GET /cc/v1/tasks", {"data": [task(199)]})
     signals = look("mail_to_task", given(settings=configured())).signals
-    assert (signals.missed, signals.since) == (2, pytest.approx(now() - timedelta(minutes=60), abs=timedelta(minutes=1)))
+    assert (signals.missed, signals.since) == (
+        2,
+        pytest.approx(now() - timedelta(minutes=60), abs=timedelta(minutes=1)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,14 +297,25 @@ def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: A
     [
         ([], (State.WRONG, "seen.no_entry_point", "entry_point_missing")),
         ([POINT | {"assetId": ""}], (State.WRONG, "seen.no_entry_point", "entry_point_missing")),
-        ([POINT | {"active": False}], (State.WRONG, "seen.entry_points_off", "entry_point_inactive")),
-        ([POINT | {"active": "false"}], (State.WRONG, "seen.entry_points_off", "entry_point_inactive")),
+        (
+            [POINT | {"active": False}],
+            (State.WRONG, "seen.entry_points_off", "entry_point_inactive"),
+        ),
+        (
+            [POINT | {"active": "false"}],
+            (State.WRONG, "seen.entry_points_off", "entry_point_inactive"),
+        ),
         ([{"name": "Email", "channelType": "EMAIL"}], (State.OK, "seen.entry_points", "")),
         ([POINT], (State.OK, "seen.entry_points", "")),
-        ([POINT | {"active": False}, POINT | {"assetId": "a_2"}], (State.OK, "seen.entry_points", "")),
+        (
+            [POINT | {"active": False}, POINT | {"assetId": "a_2"}],
+            (State.OK, "seen.entry_points", ""),
+        ),
     ],
 )
-def test_entry_points(given: Any, configured: Any, outside: Any, points: list[Any], found: tuple[State, str, str]):
+def test_entry_points(
+    given: Any, configured: Any, outside: Any, points: list[Any], found: tuple[State, str, str]
+):
     """One active entry point that takes mail from an app of Webex Connect is enough."""
     outside.on(POINTS, {"data": points})
     assert told(look("entry_point", given(settings=configured()))) == found

@@ -21,7 +21,12 @@ AT = "2026-11-25T09:00:00+00:00"
 def trail(redis: Redis) -> Trail:
     """A trail of five entries."""
     made = Trail(redis, KEYS)
-    made.add(*({"at": AT, "what": "said", "value": value} for value in ("one", "two", "three", "four", "five")))
+    made.add(
+        *(
+            {"at": AT, "what": "said", "value": value}
+            for value in ("one", "two", "three", "four", "five")
+        )
+    )
     return made
 
 
@@ -40,7 +45,9 @@ def recomputed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A chain that fits again, after something in it was changed: the hashes need no key."""
     prev, found = BEGINNING, []
     for n, entry in enumerate(entries, 1):
-        fact = {name: value for name, value in entry.items() if name not in {"prev", "hash"}} | {"n": n}
+        fact = {name: value for name, value in entry.items() if name not in {"prev", "hash"}} | {
+            "n": n
+        }
         found.append({**fact, "prev": prev, "hash": chained_hash(prev, fact)})
         prev = str(found[-1]["hash"])
     return found
@@ -50,7 +57,11 @@ def test_each_entry_holds_the_hash_before_it(trail: Trail, redis: Redis):
     """Each hash is SHA-256 over the previous hash and the canonical JSON, as docs/audit.md says."""
     first, second = lines(redis)[:2]
     fact = b'{"at":"2026-11-25T09:00:00+00:00","n":2,"value":"two","what":"said"}'
-    assert second == {**json.loads(fact), "prev": first["hash"], "hash": hashlib.sha256(str(first["hash"]).encode() + fact).hexdigest()}
+    assert second == {
+        **json.loads(fact),
+        "prev": first["hash"],
+        "hash": hashlib.sha256(str(first["hash"]).encode() + fact).hexdigest(),
+    }
     assert (first["prev"], trail.verify()) == (BEGINNING, Verified(5, AT))
 
 
@@ -73,7 +84,10 @@ TAMPERING: dict[str, tuple[Callable[[list[dict[str, Any]]], list[dict[str, Any]]
     "two exchanged": (lambda e: [e[0], e[2], e[1], *e[3:]], 2),
     "the end cut off": (lambda e: e[:3], 4),
     "everything but the first cut off": (lambda e: e[:1], 2),
-    "one more, that fits": (lambda e: recomputed([*e, {"at": AT, "what": "said", "value": "six"}]), 6),
+    "one more, that fits": (
+        lambda e: recomputed([*e, {"at": AT, "what": "said", "value": "six"}]),
+        6,
+    ),
     "no JSON": (lambda e: [*e[:3], {"value": 1}, *e[4:]], 4),
     "the first is another one": (lambda e: recomputed([{"what": "forged"}, *e[1:]]), 5),
 }
@@ -102,7 +116,9 @@ def test_the_end_cannot_be_sealed_without_the_key(trail: Trail, redis: Redis, he
 def test_a_forgery_is_never_sealed_later(trail: Trail, redis: Redis):
     """After a forgery the bot continues, and the trail records from which entry it is valid again."""
     write(redis, recomputed(changed(lines(redis))))
-    redis.set("audit:head", json.dumps({"n": 5, "hash": lines(redis)[-1]["hash"], "seal": "0" * 64}))
+    redis.set(
+        "audit:head", json.dumps({"n": 5, "hash": lines(redis)[-1]["hash"], "seal": "0" * 64})
+    )
     trail.add({"what": "later"})
     trail.add({"what": "later still"})
     assert [entry["what"] for entry in lines(redis)[5:]] == [DOUBTED, "later", "later still"]
@@ -130,11 +146,15 @@ def test_many_writers_make_one_chain(redis: Redis, redis_url: str):
     def work(writer: int) -> None:
         trail = Trail(Redis.from_url(redis_url), KEYS)
         for number in range(20):
-            trail.add({"at": AT, "what": f"{writer}/{number}"}, along=lambda pipe: pipe.incr("done"))
+            trail.add(
+                {"at": AT, "what": f"{writer}/{number}"}, along=lambda pipe: pipe.incr("done")
+            )
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
-    assert sorted(entry["what"] for entry in lines(redis)) == sorted(f"{writer}/{number}" for writer in range(8) for number in range(20))
+    assert sorted(entry["what"] for entry in lines(redis)) == sorted(
+        f"{writer}/{number}" for writer in range(8) for number in range(20)
+    )
     assert (Trail(redis, KEYS).verify(), redis.get("done")) == (Verified(160, AT), b"160")
 
 
@@ -151,7 +171,19 @@ def test_all_or_nothing(trail: Trail, redis: Redis):
     assert trail.add({"what": "six"}, along=lambda pipe: pipe.incr("x")) == [1]
 
 
-@pytest.mark.parametrize("text", ["a\r\nb", "\x1b[31mred", "[x](https://evil.test)", "\u202eabc", "\x00", "\ud800", "${x}", '{"n":1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\r\nb",
+        "\x1b[31mred",
+        "[x](https://evil.test)",
+        "\u202eabc",
+        "\x00",
+        "\ud800",
+        "${x}",
+        '{"n":1}',
+    ],
+)
 def test_no_text_breaks_a_line(redis: Redis, text: str):
     """An entry is one line of ASCII without control characters, and any text is read back unchanged."""
     trail = Trail(redis, KEYS)

@@ -19,7 +19,15 @@ from jobs.runs.run_store import RunStore
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 STAMP = "2026-11-25T09:00:00+00:00"
 ORIGIN = Origin("room-1", message="m-1")
-LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("after.on"), Scope.MAILBOX, "Set-CASMailbox")
+LINE = Change(
+    "smtp_auth",
+    "M2",
+    Text("step.smtp_auth"),
+    Text("seen.off"),
+    Text("after.on"),
+    Scope.MAILBOX,
+    "Set-CASMailbox",
+)
 SHOWN = {
     "object": {"key": "step.smtp_auth", "values": {}},
     "before": {"key": "seen.off", "values": {}},
@@ -32,34 +40,90 @@ SHOWN = {
 
 def recorded(store: RunStore) -> list[dict[str, Any]]:
     """The trail, without what only makes the chain."""
-    return [{name: value for name, value in read(line).items() if name not in {"prev", "hash", "n"}} for line in store.audit.entries()]
+    return [
+        {name: value for name, value in read(line).items() if name not in {"prev", "hash", "n"}}
+        for line in store.audit.entries()
+    ]
 
 
-def test_a_run_is_told_from_its_beginning_to_its_end(store: RunStore, asker: Person, channel: Channel):
+def test_a_run_is_told_from_its_beginning_to_its_end(
+    store: RunStore, asker: Person, channel: Channel
+):
     """Each entry has its time, person, run, mailbox, space, tenant, account, and old and new values."""
     run = store.open(Channel(channel.mailbox), asker, ORIGIN)
     account = Account("tenant-9", "oid-1", "admin@contoso.com", ("role-1",))
     plan = {"plan": "p-1", "scope": "mailbox"}
     finding = Finding("smtp_auth", State.WRONG, facts={"user_id": "u-1"})
-    store.append(run.id, Event(Kind.SIGNED_IN, AT, by=account.upn, account=account, data={"calls": "entra POST /token 200 id=1"}))
+    store.append(
+        run.id,
+        Event(
+            Kind.SIGNED_IN,
+            AT,
+            by=account.upn,
+            account=account,
+            data={"calls": "entra POST /token 200 id=1"},
+        ),
+    )
     store.append(run.id, Event(Kind.PLANNED, AT, data={"plan": "p-1"}, changes=(LINE,)))
     store.append(run.id, Event(Kind.APPROVED, AT, by="boss@contoso.com", data=plan))
     store.append(run.id, Event(Kind.RUNNING, AT, step="smtp_auth"))
-    store.append(run.id, Event(Kind.CHANGING, AT, step="smtp_auth", finding=finding, changes=(LINE,)))
-    store.append(run.id, Event(Kind.CHANGED, AT, step="smtp_auth", data={"calls": "exchange Set-CASMailbox 200 request-id=r"}))
-    store.append(run.id, Event(Kind.FOUND, AT, step="smtp_auth", finding=Finding("smtp_auth", State.OK)))
+    store.append(
+        run.id, Event(Kind.CHANGING, AT, step="smtp_auth", finding=finding, changes=(LINE,))
+    )
+    store.append(
+        run.id,
+        Event(
+            Kind.CHANGED,
+            AT,
+            step="smtp_auth",
+            data={"calls": "exchange Set-CASMailbox 200 request-id=r"},
+        ),
+    )
+    store.append(
+        run.id, Event(Kind.FOUND, AT, step="smtp_auth", finding=Finding("smtp_auth", State.OK))
+    )
     store.end(store.load(run.id), Event(Kind.CANCELLED, AT, by="anna@contoso.com"))
-    about = {"run": run.id, "kind": "setup", "mailbox": "support@contoso.com", "room": "room-1", "asked_by": "anna@contoso.com"}
+    about = {
+        "run": run.id,
+        "kind": "setup",
+        "mailbox": "support@contoso.com",
+        "room": "room-1",
+        "asked_by": "anna@contoso.com",
+    }
     signed = about | {"tenant": "tenant-9", "account": "admin@contoso.com", "at": STAMP}
-    ids = {"tenant_id": "tenant-9", "object_id": "oid-1", "upn": "admin@contoso.com", "roles": ["role-1"]}
+    ids = {
+        "tenant_id": "tenant-9",
+        "object_id": "oid-1",
+        "upn": "admin@contoso.com",
+        "roles": ["role-1"],
+    }
     opened, *rest = recorded(store)
     assert opened.items() >= (about | {"what": "opened", "by": "anna@contoso.com"}).items()
     assert rest == [
-        signed | {"what": "signed_in", "by": account.upn, "account_ids": ids, "data": {"calls": "entra POST /token 200 id=1"}},
+        signed
+        | {
+            "what": "signed_in",
+            "by": account.upn,
+            "account_ids": ids,
+            "data": {"calls": "entra POST /token 200 id=1"},
+        },
         signed | {"what": "planned", "by": "bot", "data": {"plan": "p-1"}, "changes": [SHOWN]},
         signed | {"what": "approved", "by": "boss@contoso.com", "data": plan},
-        signed | {"what": "changing", "by": "bot", "step": "smtp_auth", "changes": [SHOWN], "facts": {"user_id": "u-1"}},
-        signed | {"what": "changed", "by": "bot", "step": "smtp_auth", "data": {"calls": "exchange Set-CASMailbox 200 request-id=r"}},
+        signed
+        | {
+            "what": "changing",
+            "by": "bot",
+            "step": "smtp_auth",
+            "changes": [SHOWN],
+            "facts": {"user_id": "u-1"},
+        },
+        signed
+        | {
+            "what": "changed",
+            "by": "bot",
+            "step": "smtp_auth",
+            "data": {"calls": "exchange Set-CASMailbox 200 request-id=r"},
+        },
         signed | {"what": "cancelled", "by": "anna@contoso.com"},
     ]
     assert store.audit.verify().broken_at == 0
@@ -77,11 +141,16 @@ def test_only_looking_is_left_out(kind: Kind, store: RunStore, asker: Person, ch
 
 def test_a_run_that_learns_its_mailbox(channel: Channel):
     """Entries name it from then on, and the kind of run and the space from the first on."""
-    opened = Event(Kind.OPENED, AT, by="a@b.c", run_kind=RunKind.UNDO, origin=ORIGIN, channel=Channel(""))
+    opened = Event(
+        Kind.OPENED, AT, by="a@b.c", run_kind=RunKind.UNDO, origin=ORIGIN, channel=Channel("")
+    )
     details = Event(Kind.DETAILS, AT, by="a@b.c", channel=channel)
     told = [about for _, about in entries_of(About("r-1"), (opened, details))]
     first = About("r-1", "undo", "", "room-1", "a@b.c")
-    assert told == [first, About("r-1", "undo", channel.mailbox, "room-1", "a@b.c", channel.tenant_id)]
+    assert told == [
+        first,
+        About("r-1", "undo", channel.mailbox, "room-1", "a@b.c", channel.tenant_id),
+    ]
 
 
 def test_who_came_second_is_recorded(store: RunStore, asker: Person, channel: Channel):
@@ -99,16 +168,28 @@ def test_a_secret_that_was_shown(store: RunStore, asker: Person, channel: Channe
     run = store.open(channel, asker, ORIGIN)
     store.record_secret_shown("key-7", run.id)
     last = recorded(store)[-1]
-    assert (last["what"], last["key_id"], last["run"], last["mailbox"]) == ("handed_over", "key-7", run.id, channel.mailbox)
+    assert (last["what"], last["key_id"], last["run"], last["mailbox"]) == (
+        "handed_over",
+        "key-7",
+        run.id,
+        channel.mailbox,
+    )
     assert store.was_secret_shown("key-7")
 
 
 @pytest.mark.parametrize(
-    "secret", ["qWg8Q~fakeSecretValue0123456789abcdefghij", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "Bearer abcdefgh12345678"]
+    "secret",
+    [
+        "qWg8Q~fakeSecretValue0123456789abcdefghij",
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln",
+        "Bearer abcdefgh12345678",
+    ],
 )
 def test_what_looks_like_a_secret_is_never_written(secret: str):
     """Wherever somebody put it: in a reason, in an answer, under a name of its own."""
-    found = entry("answered", data={"value": f"because {secret} was seen"}, client_secret="whatever-it-is")
+    found = entry(
+        "answered", data={"value": f"because {secret} was seen"}, client_secret="whatever-it-is"
+    )
     assert secret not in str(found)
     assert found["client_secret"] == "[removed]"
 
@@ -123,7 +204,9 @@ def test_a_large_run_stays_whole(store: RunStore, asker: Person, channel: Channe
 def test_a_change_that_did_not_end_well(store: RunStore, asker: Person, channel: Channel):
     """It is on record with its cause and with the calls that may have had an effect."""
     run = store.open(channel, asker, ORIGIN)
-    store.not_changed(run.id, "smtp_auth", {"cause": "timed_out", "calls": "exchange Set-CASMailbox 200 id=1"})
+    store.not_changed(
+        run.id, "smtp_auth", {"cause": "timed_out", "calls": "exchange Set-CASMailbox 200 id=1"}
+    )
     last = recorded(store)[-1]
     assert (last["what"], last["step"], last["run"]) == ("not_changed", "smtp_auth", run.id)
     assert last["data"] == {"cause": "timed_out", "calls": "exchange Set-CASMailbox 200 id=1"}

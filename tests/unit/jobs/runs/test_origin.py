@@ -16,8 +16,23 @@ from jobs.storage import codec
 AT = datetime(2026, 11, 25, 9, 30, 15, 250000, tzinfo=UTC)
 CHANNEL, ASKER = Channel("support@contoso.com"), Person("person-1", "anna@contoso.com")
 ORIGIN = Origin("room-1", "thread-1", direct=True, message="message-1")
-FULL = Brief("client-1", "s1@contoso.com", shared=True, token_at=AT, changed_at=AT, mailboxes=("a@b.c",), test_recipient="x@y.z")
-FIX = Brief(fix=FixBrief(consent_missing=True, token_cause="grant_invalid", manual_causes=("mail_loop",), checked_at=AT))
+FULL = Brief(
+    "client-1",
+    "s1@contoso.com",
+    shared=True,
+    token_at=AT,
+    changed_at=AT,
+    mailboxes=("a@b.c",),
+    test_recipient="x@y.z",
+)
+FIX = Brief(
+    fix=FixBrief(
+        consent_missing=True,
+        token_cause="grant_invalid",
+        manual_causes=("mail_loop",),
+        checked_at=AT,
+    )
+)
 
 
 @pytest.mark.parametrize("brief", [FULL, FIX, Brief()])
@@ -40,7 +55,13 @@ def test_the_audit_trail_says_where_it_was_asked_for(store: RunStore):
     store.check(CHANNEL, ASKER, ORIGIN, brief=FIX)
     entry = codec.load(store.audit.entries()[0], dict)
     origin = {"room": "room-1", "thread": "thread-1", "direct": True, "message": "message-1"}
-    assert (entry["kind"], entry["room"], entry["origin"], entry["brief"]["fix"]["manual_causes"], "data" in entry) == (
+    assert (
+        entry["kind"],
+        entry["room"],
+        entry["origin"],
+        entry["brief"]["fix"]["manual_causes"],
+        "data" in entry,
+    ) == (
         "check",
         "room-1",
         origin,

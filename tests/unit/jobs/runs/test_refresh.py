@@ -14,8 +14,15 @@ from jobs.runs.run_store import RunStore
 def test_only_what_happened_since_is_added(redis: Redis):
     """Three events later both ways lead to the same run; with nothing new nothing changes."""
     store = RunStore(redis)
-    early = store.open(Channel("support@contoso.com"), Person("ann", "ann@contoso.com"), Origin("room"))
+    early = store.open(
+        Channel("support@contoso.com"), Person("ann", "ann@contoso.com"), Origin("room")
+    )
     for state in (State.WAITING, State.WRONG, State.OK):
         store.append(early.id, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", state)))
     late = store.refresh(early)
-    assert (late, store.refresh(late), late.version, late.settled("ids")) == (store.load(early.id), late, 4, True)
+    assert (late, store.refresh(late), late.version, late.settled("ids")) == (
+        store.load(early.id),
+        late,
+        4,
+        True,
+    )

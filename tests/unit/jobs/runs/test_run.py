@@ -17,7 +17,10 @@ T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
 T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)
 CHANNEL = Channel("support@contoso.com")
 ASKER = Person("p1", "anna@contoso.com")
-ACCOUNT, ELSEWHERE = Account("t1", "o1", "admin@contoso.com"), Account("t2", "o2", "admin@fabrikam.com")
+ACCOUNT, ELSEWHERE = (
+    Account("t1", "o1", "admin@contoso.com"),
+    Account("t2", "o2", "admin@fabrikam.com"),
+)
 OPENED = Event(Kind.OPENED, T0, by=ASKER.email, origin=Origin("r1"), channel=CHANNEL, person=ASKER)
 BASE = Run("R1", CHANNEL, ASKER, T0, origin=Origin("r1"))
 CHANGE = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set-Mailbox")
@@ -28,10 +31,17 @@ PAST = RecordedChange("forwarding", CHANGE, Text("a"), {"smtp": ""}, {"smtp": "x
 UNKNOWN, WAITING = Finding("ids", State.UNKNOWN), Finding("token", State.WAITING, until=T2)
 SIGNED_IN, SIGNED_OUT = Event(Kind.SIGNED_IN, T0, account=ACCOUNT), Event(Kind.SIGNED_OUT, T1)
 PLANNED = Event(Kind.PLANNED, T0, data={"plan": "plan-1"}, changes=(CHANGE,))
-APPROVED = Event(Kind.APPROVED, T1, by="anna@contoso.com", data={"plan": "plan-1", "scope": "mailbox"})
+APPROVED = Event(
+    Kind.APPROVED, T1, by="anna@contoso.com", data={"plan": "plan-1", "scope": "mailbox"}
+)
 TENANT_WIDE = replace(CHANGE, step="customization", scope=Scope.TENANT)
-DEMANDED = Event(Kind.DEMANDED, T2, step="forwarding", data={"plan": "plan-2"}, changes=(TENANT_WIDE,))
-OTHER, SHUT = replace(CHANGE, step="ids"), replace(CHANGE, before=Text("shut"), after=Text("open"), scope=Scope.APP)
+DEMANDED = Event(
+    Kind.DEMANDED, T2, step="forwarding", data={"plan": "plan-2"}, changes=(TENANT_WIDE,)
+)
+OTHER, SHUT = (
+    replace(CHANGE, step="ids"),
+    replace(CHANGE, before=Text("shut"), after=Text("open"), scope=Scope.APP),
+)
 DIFFERS = Event(Kind.DIFFERS, T2, step="forwarding", data={"plan": "plan-2"}, changes=(SHUT,))
 PLAN = Plan("plan-1", (CHANGE,), T0)
 FORWARDING = frozenset({"forwarding"})
@@ -45,7 +55,9 @@ def found(finding: Finding) -> Event:
 
 def problem(question: str) -> Event:
     """Something went wrong where a person was asked."""
-    return Event(Kind.PROBLEM, T1, data={"question": question, "cause": "wrong_tenant", "code": "AADSTS1"})
+    return Event(
+        Kind.PROBLEM, T1, data={"question": question, "cause": "wrong_tenant", "code": "AADSTS1"}
+    )
 
 
 DETAILED = replace(BASE, channel=replace(CHANNEL, callback_url="u"), detailed=True)
@@ -115,7 +127,9 @@ TABLE: list[tuple[str, list[Event], Run]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("events", "run"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+@pytest.mark.parametrize(
+    ("events", "run"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
 def test_what_follows(events: list[Event], run: Run):
     """The whole run, compared."""
     assert fold("R1", [OPENED, *events]) == replace(run, version=len(events) + 1)
@@ -137,7 +151,9 @@ def test_folding_goes_on_anywhere():
     """Reading only what is new gives the same run as reading it all."""
     events = [OPENED, PLANNED, APPROVED, found(OK), Event(Kind.FINISHED, T2)]
     whole = fold("R1", events)
-    assert [apply_events(fold("R1", events[:cut]), events[cut:]) for cut in range(1, len(events) + 1)] == [whole] * len(events)
+    assert [
+        apply_events(fold("R1", events[:cut]), events[cut:]) for cut in range(1, len(events) + 1)
+    ] == [whole] * len(events)
 
 
 @pytest.mark.parametrize(
@@ -151,23 +167,35 @@ def test_folding_goes_on_anywhere():
         ({Scope.TENANT}, TENANT_WIDE, True),
         ({Scope.MAILBOX}, replace(CHANGE, step="other"), False),
         ({Scope.MAILBOX}, replace(CHANGE, after=Text("d")), False),
-        ({Scope.MAILBOX}, replace(CHANGE, after=Text("c", {"expires": "26 Nov 2027"}), command="PATCH /applications/o-1"), True),
+        (
+            {Scope.MAILBOX},
+            replace(
+                CHANGE,
+                after=Text("c", {"expires": "26 Nov 2027"}),
+                command="PATCH /applications/o-1",
+            ),
+            True,
+        ),
         ({Scope.MAILBOX}, replace(CHANGE, before=Text("other")), True),
         ({Scope.MAILBOX}, replace(CHANGE, before=Text("other"), overwrites=True), False),
         ({Scope.MAILBOX}, replace(CHANGE, overwrites=True), True),
         (set(), CHANGE, False),
     ],
 )
-def test_an_approval_covers_its_scope(approvals: set[Scope], change: Change, approved: bool):  # noqa: FBT001  a column of the table
+def test_an_approval_covers_its_scope(approvals: set[Scope], change: Change, approved: bool):
     """The plan must show the change, as far as it matters, and its scope must be approved."""
     plan = replace(PLAN, changes=(CHANGE, TENANT_WIDE))
-    assert replace(BASE, plan=plan, approvals=dict.fromkeys(approvals, APPROVAL)).approved(change) is approved
+    assert (
+        replace(BASE, plan=plan, approvals=dict.fromkeys(approvals, APPROVAL)).approved(change)
+        is approved
+    )
 
 
 @pytest.mark.parametrize(
-    ("state", "settled"), [(state, state in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}) for state in State]
+    ("state", "settled"),
+    [(state, state in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}) for state in State],
 )
-def test_settled(state: State, settled: bool):  # noqa: FBT001  a column of the table
+def test_settled(state: State, settled: bool):
     """Skipped is settled, and so is what only may be wrong; unknown never is."""
     assert replace(BASE, findings={"ids": Finding("ids", state)}).settled("ids") is settled
 
@@ -191,13 +219,27 @@ def test_the_tenant_of_a_run(events: list[Event], tenant: str, bound_to: str):
 
 def test_facts_and_answers():
     """A value that some step found, what a person said, and empty strings for what nobody did."""
-    run = replace(BASE, findings={"a": Finding("a", State.OK, facts={"upn": ""}), "b": OK}, answers={"q": Reply("yes", "", T0)})
-    assert (run.fact("upn"), run.fact("none"), run.answer("q"), run.answer("none"), run.kind) == ("u", "", "yes", "", "setup")
+    run = replace(
+        BASE,
+        findings={"a": Finding("a", State.OK, facts={"upn": ""}), "b": OK},
+        answers={"q": Reply("yes", "", T0)},
+    )
+    assert (run.fact("upn"), run.fact("none"), run.answer("q"), run.answer("none"), run.kind) == (
+        "u",
+        "",
+        "yes",
+        "",
+        "setup",
+    )
 
 
 @pytest.mark.parametrize(
     ("changed", "written"),
-    [(Changed((), WRONG, T1), T1), (Changed((), WRONG, T2, since=T1), T1), (Changed((), WRONG, T1, T2), T2)],
+    [
+        (Changed((), WRONG, T1), T1),
+        (Changed((), WRONG, T2, since=T1), T1),
+        (Changed((), WRONG, T1, T2), T2),
+    ],
 )
 def test_when_a_change_was_written(changed: Changed, written: datetime):
     """When it was made; of one that never got to its end, the first try."""

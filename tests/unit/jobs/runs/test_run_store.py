@@ -30,7 +30,15 @@ def test_a_second_run_of_a_mailbox_is_refused(store: RunStore, asker: Person, op
     """It names the first one, and leaves nothing open behind."""
     with pytest.raises(AlreadyRunningError) as busy:
         store.open(Channel(MAILBOX), asker, replace(ORIGIN, message="message-2"))
-    assert (busy.value.run, store.channels.running(MAILBOX), len(store.runs_in_space("room-1"))) == (opened.id, opened.id, 1)
+    assert (
+        busy.value.run,
+        store.channels.running(MAILBOX),
+        len(store.runs_in_space("room-1")),
+    ) == (
+        opened.id,
+        opened.id,
+        1,
+    )
 
 
 def test_of_many_at_once_one_opens(store: RunStore, asker: Person):
@@ -88,7 +96,11 @@ def test_a_finished_setup_is_a_record(store: RunStore, opened: Run, asker: Perso
     store.schedule.add(opened.id, at)
     store.end(opened, Event(Kind.FINISHED, at))
     assert store.channels.record(MAILBOX) == Record(opened.id, at, Channel(MAILBOX))
-    assert (store.channels.of_space("room-1"), store.channels.of_space("room-2"), store.channels.of_space("room-2", asker.id)) == (
+    assert (
+        store.channels.of_space("room-1"),
+        store.channels.of_space("room-2"),
+        store.channels.of_space("room-2", asker.id),
+    ) == (
         (MAILBOX,),
         (),
         (MAILBOX,),
@@ -173,7 +185,10 @@ def test_an_unknown_run(store: RunStore):
 
 def test_an_older_worker_reads_what_a_newer_one_wrote(store: RunStore, opened: Run):
     """In the middle of an upgrade: a kind of event that it does not know, and a key, change nothing."""
-    store.redis.rpush(f"run:{opened.id}:events", '{"kind": "of_tomorrow", "at": "2026-11-25T10:00:00Z", "colour": "green"}')
+    store.redis.rpush(
+        f"run:{opened.id}:events",
+        '{"kind": "of_tomorrow", "at": "2026-11-25T10:00:00Z", "colour": "green"}',
+    )
     assert store.load(opened.id) == replace(opened, version=opened.version + 1)
 
 
@@ -190,7 +205,10 @@ def test_a_check_holds_nothing(store: RunStore, asker: Person, opened: Run):
     first, second = (store.check(Channel(MAILBOX), asker, ORIGIN) for _ in range(2))
     store.channels.set_last_check(MAILBOX, second.id)
     assert (first.kind, first.detailed, store.last_check(MAILBOX)) == ("check", True, second)
-    assert (store.channels.running(MAILBOX), store.last_check("sales@contoso.com")) == (opened.id, None)
+    assert (store.channels.running(MAILBOX), store.last_check("sales@contoso.com")) == (
+        opened.id,
+        None,
+    )
 
 
 def test_a_check_that_is_gone_is_none(store: RunStore):
@@ -212,14 +230,20 @@ def listed(store: RunStore) -> list[str]:
 
 def test_a_space_lists_every_open_run(store: RunStore, twelve: list[Run]):
     """Newest first, however many they are."""
-    assert (listed(store), store.count_in_space("room-1")) == ([f"m{each}" for each in reversed(range(12))], len(twelve))
+    assert (listed(store), store.count_in_space("room-1")) == (
+        [f"m{each}" for each in reversed(range(12))],
+        len(twelve),
+    )
 
 
 def test_a_space_lists_open_runs_before_ended_ones(store: RunStore, twelve: list[Run]):
     """A space lists open runs first and fills up to ten with the newest ended ones."""
     for run in twelve[2:]:
         store.end(run, Event(Kind.CANCELLED, now()))
-    assert (listed(store), store.count_in_space("room-1")) == (["m1", "m0", *(f"m{each}" for each in range(11, 3, -1))], 12)
+    assert (listed(store), store.count_in_space("room-1")) == (
+        ["m1", "m0", *(f"m{each}" for each in range(11, 3, -1))],
+        12,
+    )
 
 
 def test_a_run_whose_history_was_deleted_is_not_listed(store: RunStore, twelve: list[Run]):
@@ -227,13 +251,19 @@ def test_a_run_whose_history_was_deleted_is_not_listed(store: RunStore, twelve: 
     store.end(twelve[11], Event(Kind.CANCELLED, now()))
     store.end(twelve[3], Event(Kind.CANCELLED, now()))
     store.redis.delete(*(f"run:{twelve[each].id}:events" for each in (0, 5, 11)))
-    assert (listed(store), store.count_in_space("room-1")) == ([*(f"m{each}" for each in (10, 9, 8, 7, 6, 4, 2, 1)), "m3"], 9)
+    assert (listed(store), store.count_in_space("room-1")) == (
+        [*(f"m{each}" for each in (10, 9, 8, 7, 6, 4, 2, 1)), "m3"],
+        9,
+    )
 
 
 def test_the_claim_of_a_message_ends(store: RunStore, asker: Person, opened: Run):
     """After a day nobody delivers the same message again; a mailbox is held until its run ends."""
     store.open(Channel(""), asker, ORIGIN)
-    assert (0 < store.redis.ttl("channel:message-1:run") <= ASKED_S, store.redis.ttl(f"channel:{MAILBOX}:run")) == (True, -1)
+    assert (
+        0 < store.redis.ttl("channel:message-1:run") <= ASKED_S,
+        store.redis.ttl(f"channel:{MAILBOX}:run"),
+    ) == (True, -1)
 
 
 def test_a_secret_is_handed_over_once_and_for_all(store: RunStore):
@@ -244,7 +274,9 @@ def test_a_secret_is_handed_over_once_and_for_all(store: RunStore):
 
 def test_ids_can_be_read_aloud():
     """Six characters, none of which looks like another."""
-    assert all(len(each) == 6 and set(each) <= set(LETTERS) for each in (new_id() for _ in range(100)))
+    assert all(
+        len(each) == 6 and set(each) <= set(LETTERS) for each in (new_id() for _ in range(100))
+    )
 
 
 def test_a_mailbox_lists_its_runs(store: RunStore, asker: Person, opened: Run):
@@ -261,7 +293,11 @@ def test_a_mailbox_lists_its_runs(store: RunStore, asker: Person, opened: Run):
 
 @pytest.mark.parametrize(
     ("state", "kind", "listed"),
-    [(State.OK, Kind.FINISHED, ()), (State.WARNING, Kind.FINISHED, (MAILBOX,)), (State.OK, Kind.CANCELLED, (MAILBOX,))],
+    [
+        (State.OK, Kind.FINISHED, ()),
+        (State.WARNING, Kind.FINISHED, (MAILBOX,)),
+        (State.OK, Kind.CANCELLED, (MAILBOX,)),
+    ],
 )
 def test_an_undone_channel_is_listed_nowhere(
     store: RunStore, asker: Person, opened: Run, state: State, kind: Kind, listed: tuple[str, ...]
@@ -272,9 +308,15 @@ def test_an_undone_channel_is_listed_nowhere(
     change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     past = RecordedChange("smtp_auth", change, Text("b"), {"disabled": ""}, {}, (opened.id,))
     store.append(undo.id, Event(Kind.RECALLED, now(), past=(past,)))
-    store.append(undo.id, Event(Kind.FOUND, now(), step="smtp_auth", finding=Finding("smtp_auth", state)))
+    store.append(
+        undo.id, Event(Kind.FOUND, now(), step="smtp_auth", finding=Finding("smtp_auth", state))
+    )
     store.end(store.load(undo.id), Event(kind, now()))
-    assert (store.channels.of_space("room-1", asker.id), store.channels.of_space("room-2"), store.channels.record(MAILBOX) is None) == (
+    assert (
+        store.channels.of_space("room-1", asker.id),
+        store.channels.of_space("room-2"),
+        store.channels.record(MAILBOX) is None,
+    ) == (
         listed,
         (),
         listed == (),

@@ -64,9 +64,14 @@ ORIGINS = {
 }
 """Those that have no thread of their own."""
 BRIEFS = {
-    "CHECK2": Brief("client-1", "done@contoso.com", token_at=moment(9, 20), changed_at=moment(9, 10)),
+    "CHECK2": Brief(
+        "client-1", "done@contoso.com", token_at=moment(9, 20), changed_at=moment(9, 10)
+    ),
     "ROUND2": Brief(mailboxes=("done@contoso.com", "undone@contoso.com")),
-    "FIXING": Brief("client-1", fix=FixBrief(True, "session_revoked", ("smtp_login",), moment(10, 0))),  # noqa: FBT003  as it is stored
+    "FIXING": Brief(
+        "client-1",
+        fix=FixBrief(True, "session_revoked", ("smtp_login",), moment(10, 0)),  # noqa: FBT003  as it is stored
+    ),
     "DIRECT": Brief("client-1", shared=True, test_recipient="anna@contoso.com"),
 }
 """Every other run was told nothing."""
@@ -85,7 +90,10 @@ SIGNALS: dict[str, dict[str, Signals]] = {
     },
     "DIRECT": {
         "conditional_access": Signals(
-            harmless_after=POLICY_CHANGED, by_place=True, disproved_by=("answers",), elsewhere_since=POLICY_CHANGED
+            harmless_after=POLICY_CHANGED,
+            by_place=True,
+            disproved_by=("answers",),
+            elsewhere_since=POLICY_CHANGED,
         ),
         "smtp_login": Signals(disproved_by=(), harmless_after=moment(8, 1)),
         "sign_ins": Signals(at=moment(8, 2), generated_at=moment(8, 3)),
@@ -121,7 +129,12 @@ def old(old_data: Redis) -> RunStore:
 def test_the_fixture_has_a_run_in_every_stage():
     """And all its events together are of every kind but one that only stands beside a plan."""
     runs = {key.split(":")[1] for key in OLD if key.startswith("run:") and key.endswith(":events")}
-    kinds = {json.loads(line)["kind"] for key, entry in OLD.items() if key.endswith(":events") for line in entry["value"]}
+    kinds = {
+        json.loads(line)["kind"]
+        for key, entry in OLD.items()
+        if key.endswith(":events")
+        for line in entry["value"]
+    }
     assert (runs, {str(kind) for kind in Kind} - kinds) == (set(RUNS), {"differs", "unknown"})
 
 
@@ -130,14 +143,25 @@ def test_every_run_stands_where_it_stood(old: RunStore, run_id: str):
     """Nothing of a run is lost, and nothing is read otherwise."""
     run = old.load(run_id)
     approvals, changed = tuple(sorted(map(str, run.approvals))), tuple(sorted(run.changed))
-    assert (run.kind, run.ended, run.version, run.detailed, run.account is not None, approvals, changed) == RUNS[run_id]
+    assert (
+        run.kind,
+        run.ended,
+        run.version,
+        run.detailed,
+        run.account is not None,
+        approvals,
+        changed,
+    ) == RUNS[run_id]
 
 
 @pytest.mark.parametrize("run_id", RUNS)
 def test_where_each_run_was_asked_for_and_what_it_was_told(old: RunStore, run_id: str):
     """Its origin and its brief were strings under names of one dictionary, of which nothing is left."""
     run = old.load(run_id)
-    assert (run.origin, run.brief) == (ORIGINS.get(run_id, origin_of(run_id)), BRIEFS.get(run_id, Brief()))
+    assert (run.origin, run.brief) == (
+        ORIGINS.get(run_id, origin_of(run_id)),
+        BRIEFS.get(run_id, Brief()),
+    )
     assert old.events(run_id)[0].data == {}
 
 
@@ -145,15 +169,27 @@ def test_where_each_run_was_asked_for_and_what_it_was_told(old: RunStore, run_id
 def test_what_each_finding_signals(old: RunStore, run_id: str):
     """Times, counts and names that were texts among the facts have their types; ids are facts still."""
     found = old.load(run_id).findings
-    assert {step: finding.signals for step, finding in found.items() if finding.signals != NO_SIGNALS} == SIGNALS.get(run_id, {})
-    assert {name for finding in found.values() for name in finding.facts} & set(Signals.__struct_fields__) == set()
+    assert {
+        step: finding.signals for step, finding in found.items() if finding.signals != NO_SIGNALS
+    } == SIGNALS.get(run_id, {})
+    assert {name for finding in found.values() for name in finding.facts} & set(
+        Signals.__struct_fields__
+    ) == set()
 
 
 def test_the_fixture_has_every_signal_and_every_word_of_a_brief():
     """So the two tests before this one leave no field out."""
     told = [each for signals in SIGNALS.values() for each in signals.values()]
-    never = {name for name in Signals.__struct_fields__ if all(getattr(each, name) == getattr(NO_SIGNALS, name) for each in told)}
-    words = {each.name for each in fields(Brief) if all(getattr(brief, each.name) == each.default for brief in BRIEFS.values())}
+    never = {
+        name
+        for name in Signals.__struct_fields__
+        if all(getattr(each, name) == getattr(NO_SIGNALS, name) for each in told)
+    }
+    words = {
+        each.name
+        for each in fields(Brief)
+        if all(getattr(brief, each.name) == each.default for brief in BRIEFS.values())
+    }
     assert (never, words) == (set(), set())
 
 
@@ -163,11 +199,19 @@ def test_the_bulk_check_of_a_space_is_found(old: RunStore):
     old.redis.set("space:room-2:round", "ROUND3", ex=600)
     old.redis.set("run:ROUND3:about", '{"run":"ROUND3","kind":"round","mailbox":""}', ex=600)
     schema.ensure(old.redis)
-    assert [old.redis.get(f"space:{room}:bulk_check") for room in ("room-1", "room-2")] == [b"ROUND2", b"ROUND3"]
+    assert [old.redis.get(f"space:{room}:bulk_check") for room in ("room-1", "room-2")] == [
+        b"ROUND2",
+        b"ROUND3",
+    ]
     assert old.redis.keys("space:*:round") == []
-    assert all(0 < old.redis.ttl(key) <= 600 for key in ("space:room-2:bulk_check", "run:ROUND3:about"))
+    assert all(
+        0 < old.redis.ttl(key) <= 600 for key in ("space:room-2:bulk_check", "run:ROUND3:about")
+    )
     told = [old.redis.get(f"run:{run_id}:about") for run_id in ("ROUND2", "ROUND3")]
-    assert [codec.load(raw, About).kind for raw in told if isinstance(raw, bytes)] == ["bulk_check", "bulk_check"]
+    assert [codec.load(raw, About).kind for raw in told if isinstance(raw, bytes)] == [
+        "bulk_check",
+        "bulk_check",
+    ]
 
 
 def test_a_newer_bulk_check_stays(redis: Redis):
@@ -175,7 +219,10 @@ def test_a_newer_bulk_check_stays(redis: Redis):
     redis.set("space:room-1:round", "OLDER2")
     redis.set("space:room-1:bulk_check", "NEWER2")
     schema.ensure(redis)
-    assert (redis.get("space:room-1:bulk_check"), redis.exists("space:room-1:round")) == (b"NEWER2", 0)
+    assert (redis.get("space:room-1:bulk_check"), redis.exists("space:room-1:round")) == (
+        b"NEWER2",
+        0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,8 +236,19 @@ def test_a_newer_bulk_check_stays(redis: Redis):
 )
 def test_a_time_that_a_cloud_had_written(told: str, moment: datetime | None):
     """One without a zone is in UTC, and what is no time is none: the old version read them so, and no run is refused for them."""
-    finding = {"step": "conditional_access", "state": "possible", "facts": {"elsewhere_since": told}}
-    new = MIGRATIONS[-1].event({"kind": "found", "at": "2026-11-20T09:00:00Z", "step": "conditional_access", "finding": finding})
+    finding = {
+        "step": "conditional_access",
+        "state": "possible",
+        "facts": {"elsewhere_since": told},
+    }
+    new = MIGRATIONS[-1].event(
+        {
+            "kind": "found",
+            "at": "2026-11-20T09:00:00Z",
+            "step": "conditional_access",
+            "finding": finding,
+        }
+    )
     event = codec.load(json.dumps(new), Event)
     assert event.finding is not None
     assert event.finding.signals == Signals(elsewhere_since=moment)
@@ -200,7 +258,9 @@ def test_a_time_that_a_cloud_had_written(told: str, moment: datetime | None):
 def test_what_an_undo_remembers(old: RunStore):
     """The values before and after each change, under their new names."""
     past = old.load("UNDO22").past
-    assert {name: (each.values_before, each.values_after, each.runs) for name, each in past.items()} == {
+    assert {
+        name: (each.values_before, each.values_after, each.runs) for name, each in past.items()
+    } == {
         "application": ({"present": "no"}, {"present": "yes", "object_id": "obj-1"}, ("BEFORE",)),
         "client_secret": ({"made": ""}, {"made": "yes"}, ("BEFORE",)),
         "smtp_auth": ({"disabled": "true"}, {"disabled": "false"}, ("BEFORE",)),
@@ -210,18 +270,32 @@ def test_what_an_undo_remembers(old: RunStore):
 
 def test_what_runs_know(old: RunStore):
     """A plan and its approval, a change that was begun, what was found, what was answered, and a problem."""
-    planned, changing, form, fixed, check = (old.load(run_id) for run_id in ("APPRVD", "CHANGE", "FORM22", "FIXING", "CHECK2"))
+    planned, changing, form, fixed, check = (
+        old.load(run_id) for run_id in ("APPRVD", "CHANGE", "FORM22", "FIXING", "CHECK2")
+    )
     assert planned.plan is not None
     assert all(planned.approved(line) for line in planned.plan.changes)
     assert planned.approvals[Scope.TENANT].by == "boss@contoso.com"
     assert (changing.change_applied("application"), changing.running) == (False, {"application"})
-    assert (form.fact("client_id"), form.answer("token_saved"), form.changed["smtp_auth"].values_after) == (
+    assert (
+        form.fact("client_id"),
+        form.answer("token_saved"),
+        form.changed["smtp_auth"].values_after,
+    ) == (
         "client-1",
         "yes",
         {"disabled": "false"},
     )
-    assert (fixed.demanded, fixed.resumed, fixed.brief.fix and fixed.brief.fix.manual_causes) == ({"customization"}, 1, ("smtp_login",))
-    assert (check.findings["smtp_login"].state, check.checked is not None, check.problems["app_access"].code) == (
+    assert (fixed.demanded, fixed.resumed, fixed.brief.fix and fixed.brief.fix.manual_causes) == (
+        {"customization"},
+        1,
+        ("smtp_login",),
+    )
+    assert (
+        check.findings["smtp_login"].state,
+        check.checked is not None,
+        check.problems["app_access"].code,
+    ) == (
         State.WRONG,
         True,
         "AADSTS700016",
@@ -232,10 +306,17 @@ def test_lists_and_the_trail(old: RunStore, redis: Redis):
     """Who holds which mailbox, what was proven, what was checked, what is due; the audit trail is whole."""
     channels = ChannelIndex(redis)
     assert [record.run for record in channels.connected()] == ["DONE22", "BEFORE"]
-    assert (channels.running("form@contoso.com"), channels.running("cancelled@contoso.com")) == ("FORM22", "")
+    assert (channels.running("form@contoso.com"), channels.running("cancelled@contoso.com")) == (
+        "FORM22",
+        "",
+    )
     last = old.last_check("done@contoso.com")
     assert last is not None
-    assert (last.id, old.was_secret_shown("key-1"), len(old.runs_in_space("room-1", most=100))) == ("CHECK2", True, 17)
+    assert (last.id, old.was_secret_shown("key-1"), len(old.runs_in_space("room-1", most=100))) == (
+        "CHECK2",
+        True,
+        17,
+    )
     assert "TESTML" in old.schedule.claim_due()
     assert (Trail(redis, (KEY,)).verify().broken_at, redis.exists("locks:held")) == (0, 0)
 
@@ -259,7 +340,12 @@ def test_only_what_has_to_change_does(old_data: Redis):
     differs = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     runs = {f"run:{run_id}:events".encode() for run_id in RUNS}
     bulk_check = {b"run:ROUND2:about", b"space:room-1:round", b"space:room-1:bulk_check"}
-    assert differs == runs | bulk_check | {b"cards:SIGNED", b"cards:DONE22", b"locks:held", b"schema"}
+    assert differs == runs | bulk_check | {
+        b"cards:SIGNED",
+        b"cards:DONE22",
+        b"locks:held",
+        b"schema",
+    }
 
 
 def test_how_long_a_run_is_kept_stays(old_data: Redis):
@@ -278,7 +364,13 @@ def test_an_empty_redis_gets_the_number(redis: Redis):
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(str(schema.NEWEST + 1), f"has layout {schema.NEWEST + 1}, and this version reads up to layout {schema.NEWEST}"), ("x", "holds 'x'")],
+    [
+        (
+            str(schema.NEWEST + 1),
+            f"has layout {schema.NEWEST + 1}, and this version reads up to layout {schema.NEWEST}",
+        ),
+        ("x", "holds 'x'"),
+    ],
 )
 def test_what_is_newer_is_refused(old_data: Redis, number: str, words: str):
     """In a sentence, and nothing is touched."""
@@ -303,7 +395,9 @@ def test_a_run_that_cannot_be_read_is_refused(old_data: Redis, line: str):
     """Its key is named with what to do, and no run is migrated."""
     old_data.rpush("run:SIGNED:events", line)
     before = everything(old_data)
-    with pytest.raises(schema.SchemaError, match=r"run:SIGNED:events cannot be migrated.*or delete that key"):
+    with pytest.raises(
+        schema.SchemaError, match=r"run:SIGNED:events cannot be migrated.*or delete that key"
+    ):
         schema.ensure(old_data)
     assert {key: value for key, value in everything(old_data).items() if key != b"locks:held"} == {
         key: value for key, value in before.items() if key != b"locks:held"

@@ -16,14 +16,21 @@ STEP = Addresses()
 
 
 @pytest.mark.parametrize("missing", ["callback_url", "forwarding_address"])
-async def test_a_missing_address_waits_for_the_requester(given: Callable[..., StepContext], channel: Channel, missing: str):
+async def test_a_missing_address_waits_for_the_requester(
+    given: Callable[..., StepContext], channel: Channel, missing: str
+):
     """Without either address, the requester is waited for."""
     found = await STEP.inspect(given(channel=replace(channel, **{missing: ""})))
     assert found == Finding("addresses", State.WAITING, waiting_for=Turn.REQUESTER)
 
 
-async def test_both_addresses_are_shown(given: Callable[..., StepContext], channel: Channel, cloud: Any):
+async def test_both_addresses_are_shown(
+    given: Callable[..., StepContext], channel: Channel, cloud: Any
+):
     """With both, they are named, and no cloud is asked."""
     found = await STEP.inspect(given())
-    shown = Text("seen.addresses", {"callback": channel.callback_url, "forwarding": channel.forwarding_address})
+    shown = Text(
+        "seen.addresses",
+        {"callback": channel.callback_url, "forwarding": channel.forwarding_address},
+    )
     assert (found, cloud.asked) == (Finding("addresses", State.OK, seen=shown), [])

@@ -20,27 +20,41 @@ FACTS = {"mail_send": "mail-id", "sp_id": "sp-1"}
 
 async def test_nothing_to_consent_to(given: Callable[..., StepContext], cloud: Any):
     """Admin consent is skipped if Exchange does not expose Mail.Send."""
-    assert await STEP.inspect(given()) == Finding("admin_consent", State.SKIPPED, seen=Text("skipped.mail_send_not_exposed"))
+    assert await STEP.inspect(given()) == Finding(
+        "admin_consent", State.SKIPPED, seen=Text("skipped.mail_send_not_exposed")
+    )
 
 
 async def test_an_assignment_is_consent(given: Callable[..., StepContext], cloud: Any):
     """Consent is given once the app role is assigned, no matter who assigned it."""
     cloud.on(READ, [{"appRoleId": "other"}, {"appRoleId": "MAIL-ID"}])
-    assert await STEP.inspect(given(facts=FACTS)) == Finding("admin_consent", State.OK, seen=Text("seen.consent"))
+    assert await STEP.inspect(given(facts=FACTS)) == Finding(
+        "admin_consent", State.OK, seen=Text("seen.consent")
+    )
 
 
-async def test_without_it_the_administrator_is_waited_for(given: Callable[..., StepContext], cloud: Any):
+async def test_without_it_the_administrator_is_waited_for(
+    given: Callable[..., StepContext], cloud: Any
+):
     """Without consent the step waits for the administrator."""
     cloud.on(READ, [])
     found = await STEP.inspect(given(facts=FACTS))
-    assert found == Finding("admin_consent", State.WAITING, seen=Text("seen.no_consent"), waiting_for=Turn.ADMINISTRATOR)
+    assert found == Finding(
+        "admin_consent", State.WAITING, seen=Text("seen.no_consent"), waiting_for=Turn.ADMINISTRATOR
+    )
 
 
-async def test_a_fresh_redirect_waits_for_the_directory(given: Callable[..., StepContext], cloud: Any):
+async def test_a_fresh_redirect_waits_for_the_directory(
+    given: Callable[..., StepContext], cloud: Any
+):
     """After a fresh redirect the step waits and looks again, because the grant may appear later."""
     cloud.on(READ, [])
     found = await STEP.inspect(given(facts=FACTS, answers={"consent": "granted"}))
-    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, Turn.TIME, Text("seen.consent_settles"))
+    assert (found.state, found.waiting_for, found.seen) == (
+        State.WAITING,
+        Turn.TIME,
+        Text("seen.consent_settles"),
+    )
     assert found.until is not None
     assert found.until > now()
 
@@ -48,7 +62,11 @@ async def test_a_fresh_redirect_waits_for_the_directory(given: Callable[..., Ste
 async def test_an_old_redirect_proves_nothing(given: Callable[..., StepContext], cloud: Any):
     """Five minutes later the administrator is asked again."""
     cloud.on(READ, [])
-    old = Event(Kind.ANSWERED, now() - timedelta(minutes=6), data={"question": "consent", "value": "granted"})
+    old = Event(
+        Kind.ANSWERED,
+        now() - timedelta(minutes=6),
+        data={"question": "consent", "value": "granted"},
+    )
     found = await STEP.inspect(given(facts=FACTS, events=(old,)))
     assert (found.waiting_for, found.until) == (Turn.ADMINISTRATOR, None)
 
@@ -56,7 +74,13 @@ async def test_an_old_redirect_proves_nothing(given: Callable[..., StepContext],
 async def test_a_check_warns_where_it_was_revoked(given: Callable[..., StepContext], cloud: Any):
     """Mail flows without it; a setup would wait for it, and a check agrees with that."""
     cloud.on(READ, [])
-    found = STEP.diagnosis.as_check_result(await STEP.inspect(given(facts=FACTS, kind="check", answers={"consent": "granted"})))
-    assert (found.state, found.seen, found.expected) == (State.WARNING, Text("seen.no_consent"), Text("expected.admin_consent"))
+    found = STEP.diagnosis.as_check_result(
+        await STEP.inspect(given(facts=FACTS, kind="check", answers={"consent": "granted"}))
+    )
+    assert (found.state, found.seen, found.expected) == (
+        State.WARNING,
+        Text("seen.no_consent"),
+        Text("expected.admin_consent"),
+    )
     assert STEP.name in checks_for(Profile.ARTICLE)
     assert STEP.name not in checks_for(Profile.LEAST)

@@ -20,29 +20,51 @@ TRACE = "GET /admin/exchange/tracing/messageTraces"
 
 def row(ctx: Any, status: str, recipient: str = "probe@else.test") -> dict[str, str]:
     """A trace row of the agent's answer."""
-    sent = {"id": "t1", "senderAddress": "support@contoso.com", "receivedDateTime": "2026-11-25T09:00:00Z"}
-    return sent | {"recipientAddress": recipient, "subject": f"RE: Webex email test {ctx.run.id}", "status": status}
+    sent = {
+        "id": "t1",
+        "senderAddress": "support@contoso.com",
+        "receivedDateTime": "2026-11-25T09:00:00Z",
+    }
+    return sent | {
+        "recipientAddress": recipient,
+        "subject": f"RE: Webex email test {ctx.run.id}",
+        "status": status,
+    }
 
 
 async def test_an_agent_is_asked(given: Callable[..., StepContext]):
     """The step waits for an agent to confirm that the mail has arrived."""
     found = await HAS.inspect(given())
-    assert found == Finding("agent_has_it", State.WAITING, seen=Text("seen.agent_asked"), waiting_for=Turn.AGENT)
+    assert found == Finding(
+        "agent_has_it", State.WAITING, seen=Text("seen.agent_asked"), waiting_for=Turn.AGENT
+    )
 
 
 async def test_an_agents_word_counts(given: Callable[..., StepContext]):
     """Somebody at the desktop has it."""
-    assert await HAS.inspect(given(answers={"agent_has_it": "yes"})) == Finding("agent_has_it", State.OK, seen=Text("seen.said_by_agent"))
+    assert await HAS.inspect(given(answers={"agent_has_it": "yes"})) == Finding(
+        "agent_has_it", State.OK, seen=Text("seen.said_by_agent")
+    )
 
 
 @pytest.mark.parametrize(
     "answer",
-    [Finding("agent_answer", State.OK), Finding("agent_answer", State.WAITING, cause="sender_restricted", facts={"answer_failed_at": "t"})],
+    [
+        Finding("agent_answer", State.OK),
+        Finding(
+            "agent_answer",
+            State.WAITING,
+            cause="sender_restricted",
+            facts={"answer_failed_at": "t"},
+        ),
+    ],
 )
 async def test_an_answer_shows_it_better(given: Callable[..., StepContext], answer: Finding):
     """An answer proves that the agent had the mail, even if the answer was stopped on its way."""
     answered = Event(Kind.FOUND, now(), step="agent_answer", finding=answer)
-    assert await HAS.inspect(given(events=(answered,))) == Finding("agent_has_it", State.OK, seen=Text("seen.shown_by_answer"))
+    assert await HAS.inspect(given(events=(answered,))) == Finding(
+        "agent_has_it", State.OK, seen=Text("seen.shown_by_answer")
+    )
 
 
 async def test_a_delivered_answer_is_the_proof(given: Callable[..., StepContext], cloud: Any):
@@ -55,14 +77,27 @@ async def test_a_delivered_answer_is_the_proof(given: Callable[..., StepContext]
 
 
 @pytest.mark.parametrize(
-    "recipient", [None, "x1@mail.webexconnect.io", "X1@mail.webexconnect.io", "Support@contoso.com", "upn@contoso.com"]
+    "recipient",
+    [
+        None,
+        "x1@mail.webexconnect.io",
+        "X1@mail.webexconnect.io",
+        "Support@contoso.com",
+        "upn@contoso.com",
+    ],
 )
-async def test_what_is_no_answer(given: Callable[..., StepContext], cloud: Any, recipient: str | None):
+async def test_what_is_no_answer(
+    given: Callable[..., StepContext], cloud: Any, recipient: str | None
+):
     """The step waits for the agent if only the copy, a mail to itself, or no mail was sent."""
     ctx = given(facts={"upn": "UPN@contoso.com"})
     cloud.on(TRACE, [row(ctx, "delivered", recipient)] if recipient else [])
     found = await ANSWER.inspect(ctx)
-    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, Turn.AGENT, Text("seen.no_answer"))
+    assert (found.state, found.waiting_for, found.seen) == (
+        State.WAITING,
+        Turn.AGENT,
+        Text("seen.no_answer"),
+    )
     assert found.until is not None
 
 
@@ -76,19 +111,31 @@ async def test_what_is_no_answer(given: Callable[..., StepContext], cloud: Any, 
         ("no idea", "mail_not_delivered"),
     ],
 )
-async def test_an_answer_that_failed_is_explained(given: Callable[..., StepContext], cloud: Any, words: str, cause: str):
+async def test_an_answer_that_failed_is_explained(
+    given: Callable[..., StepContext], cloud: Any, words: str, cause: str
+):
     """A failed answer gets its cause from the trace's text if that is known."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, "failed")])
-    cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='probe@else.test')", [{"description": words}])
+    cloud.on(
+        f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='probe@else.test')",
+        [{"description": words}],
+    )
     found = await ANSWER.inspect(ctx)
-    assert (found.waiting_for, found.cause, found.evidence) == (Turn.AGENT, cause, (Evidence("trace", words),))
+    assert (found.waiting_for, found.cause, found.evidence) == (
+        Turn.AGENT,
+        cause,
+        (Evidence("trace", words),),
+    )
     assert found.facts == {"answer_failed_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
 
 
 async def test_an_automatic_reply_is_no_answer(given: Callable[..., StepContext], cloud: Any):
     """Exchange sends it, and nobody has answered."""
     ctx = given()
-    cloud.on(TRACE, [row(ctx, "delivered") | {"subject": f"Automatic reply: Webex email test {ctx.run.id}"}])
+    cloud.on(
+        TRACE,
+        [row(ctx, "delivered") | {"subject": f"Automatic reply: Webex email test {ctx.run.id}"}],
+    )
     found = await ANSWER.inspect(ctx)
     assert (found.state, found.seen) == (State.WAITING, Text("seen.no_answer"))

@@ -22,7 +22,9 @@ READ, WRITE = f"GET /applications(uniqueName='{NAME}')", f"PATCH /applications(u
 FACTS = {"exchange_smtp_send": "smtp-id"}
 CHANGE = "PATCH /applications/object-1"
 URIS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
-ACCESS = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "smtp-id", "type": "Scope"}]}]
+ACCESS = [
+    {"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "smtp-id", "type": "Scope"}]}
+]
 APP = {
     "id": "object-1",
     "appId": "client-1",
@@ -38,26 +40,39 @@ async def test_a_whole_app_holds(given: Callable[..., StepContext], cloud: Any):
     """Both redirect addresses, one tenant, SMTP.Send declared."""
     cloud.on(READ, APP)
     found = await STEP.inspect(given(facts=FACTS))
-    assert (found.state, found.seen, found.facts) == (State.OK, Text("seen.application", {"client_id": "client-1"}), KNOWN)
+    assert (found.state, found.seen, found.facts) == (
+        State.OK,
+        Text("seen.application", {"client_id": "client-1"}),
+        KNOWN,
+    )
 
 
 @pytest.mark.parametrize("audience", ["azureadmyorg", None])
-async def test_an_audience_that_is_not_told_is_no_difference(given: Callable[..., StepContext], cloud: Any, audience: str | None):
+async def test_an_audience_that_is_not_told_is_no_difference(
+    given: Callable[..., StepContext], cloud: Any, audience: str | None
+):
     """Only another one is."""
     cloud.on(READ, APP | {"signInAudience": audience})
     assert (await STEP.inspect(given(facts=FACTS))).state is State.OK
 
 
 @pytest.mark.parametrize(("kind", "state"), [("setup", State.WRONG), ("check", State.WARNING)])
-async def test_the_bots_own_address_carries_no_mail(given: Callable[..., StepContext], cloud: Any, kind: str, state: State):
+async def test_the_bots_own_address_carries_no_mail(
+    given: Callable[..., StepContext], cloud: Any, kind: str, state: State
+):
     """A check warns where nothing but that is missing."""
     cloud.on(READ, APP | {"web": {"redirectUris": URIS[:1]}})
     found = await STEP.inspect(given(facts=FACTS, kind=kind))
-    assert (found.state, found.seen) == (state, Text("seen.redirects_missing", {"missing": URIS[1]}))
+    assert (found.state, found.seen) == (
+        state,
+        Text("seen.redirects_missing", {"missing": URIS[1]}),
+    )
 
 
 @pytest.mark.parametrize("name", ["id", "appId"])
-async def test_an_app_without_its_ids_says_nothing(given: Callable[..., StepContext], cloud: Any, name: str):
+async def test_an_app_without_its_ids_says_nothing(
+    given: Callable[..., StepContext], cloud: Any, name: str
+):
     """An app without a documented id is a malformed answer."""
     cloud.on(READ, {key: value for key, value in APP.items() if key != name})
     with pytest.raises(MalformedAnswer, match=f"an object without {name}"):
@@ -68,13 +83,21 @@ async def test_an_app_without_its_ids_says_nothing(given: Callable[..., StepCont
     ("part", "seen"),
     [
         ({"web": {"redirectUris": URIS[1:]}}, Text("seen.redirects_missing", {"missing": URIS[0]})),
-        ({"web": {"redirectUris": [URIS[0] + "/", URIS[1]]}}, Text("seen.redirects_missing", {"missing": URIS[0]})),
+        (
+            {"web": {"redirectUris": [URIS[0] + "/", URIS[1]]}},
+            Text("seen.redirects_missing", {"missing": URIS[0]}),
+        ),
         ({"web": None}, Text("seen.redirects_missing", {"missing": ", ".join(URIS)})),
-        ({"signInAudience": "AzureADMultipleOrgs"}, Text("seen.audience", {"audience": "AzureADMultipleOrgs"})),
+        (
+            {"signInAudience": "AzureADMultipleOrgs"},
+            Text("seen.audience", {"audience": "AzureADMultipleOrgs"}),
+        ),
         ({"requiredResourceAccess": []}, Text("seen.not_declared")),
     ],
 )
-async def test_what_an_app_may_lack(given: Callable[..., StepContext], cloud: Any, part: dict[str, object], seen: Text):
+async def test_what_an_app_may_lack(
+    given: Callable[..., StepContext], cloud: Any, part: dict[str, object], seen: Text
+):
     """Each difference is named; the app's ids are known all the same."""
     cloud.on(READ, APP | part)
     found = await STEP.inspect(given(facts=FACTS))
@@ -89,7 +112,9 @@ async def test_what_an_app_may_lack(given: Callable[..., StepContext], cloud: An
         ({"requiredResourceAccess": []}, State.WARNING),
     ],
 )
-async def test_what_stops_no_mail(given: Callable[..., StepContext], cloud: Any, part: dict[str, object], state: State):
+async def test_what_stops_no_mail(
+    given: Callable[..., StepContext], cloud: Any, part: dict[str, object], state: State
+):
     """A check only warns of a wider audience or an undeclared but granted permission."""
     cloud.on(READ, APP | part)
     assert STEP.diagnosis.as_check_result(await STEP.inspect(given(facts=FACTS))).state is state
@@ -100,7 +125,15 @@ async def test_no_app_yet(given: Callable[..., StepContext], cloud: Any):
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     command = f"Graph PATCH /applications(uniqueName='{NAME}')"
-    line = Change("application", "E1", Text("step.application"), Text("seen.none"), Text("after.application"), Scope.APP, command)
+    line = Change(
+        "application",
+        "E1",
+        Text("step.application"),
+        Text("seen.none"),
+        Text("after.application"),
+        Scope.APP,
+        command,
+    )
     assert (found.state, found.facts, STEP.plan(ctx, found)) == (State.WRONG, {}, (line,))
 
 
@@ -109,7 +142,11 @@ async def test_a_new_app_is_made_whole(given: Callable[..., StepContext], cloud:
     cloud.on(WRITE, (201, APP))
     ctx = given(facts=FACTS)
     await STEP.apply(ctx, await STEP.inspect(ctx))
-    body = {"signInAudience": "AzureADMyOrg", "web": {"redirectUris": URIS}, "requiredResourceAccess": ACCESS}
+    body = {
+        "signInAudience": "AzureADMyOrg",
+        "web": {"redirectUris": URIS},
+        "requiredResourceAccess": ACCESS,
+    }
     body |= {"displayName": "Webex Connect email (support@contoso.com)"}
     body |= {"servicePrincipalLockConfiguration": {"isEnabled": True, "allProperties": True}}
     assert cloud.writes == [(WRITE, body)]
@@ -117,19 +154,32 @@ async def test_a_new_app_is_made_whole(given: Callable[..., StepContext], cloud:
 
 async def test_an_app_that_is_there_is_merged_into(given: Callable[..., StepContext], cloud: Any):
     """Values of other people in an existing app are kept, in front of ours."""
-    other = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "user-read", "type": "Scope"}]}
+    other = {
+        "resourceAppId": GRAPH_APP_ID,
+        "resourceAccess": [{"id": "user-read", "type": "Scope"}],
+    }
     web = {"redirectUris": ["https://else.test/x"], "logoutUrl": "https://else.test/out"}
     cloud.on(READ, APP | {"web": web, "requiredResourceAccess": [other]})
     ctx = given(facts=FACTS)
     await STEP.apply(ctx, await STEP.inspect(ctx))
     merged = {"redirectUris": ["https://else.test/x", *URIS], "logoutUrl": "https://else.test/out"}
-    body = {"signInAudience": "AzureADMyOrg", "web": merged, "requiredResourceAccess": [other, *ACCESS]}
+    body = {
+        "signInAudience": "AzureADMyOrg",
+        "web": merged,
+        "requiredResourceAccess": [other, *ACCESS],
+    }
     assert cloud.writes == [(CHANGE, body)]
 
 
-async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Callable[..., StepContext], cloud: Any):
+async def test_a_stale_not_there_does_not_cost_an_app_its_lists(
+    given: Callable[..., StepContext], cloud: Any
+):
     """A missing app is read once more before the write, and merged into if it exists after all."""
-    cloud.on(READ, (404, {"error": {"code": "Request_ResourceNotFound"}}), APP | {"web": {"redirectUris": ["https://else.test/x"]}})
+    cloud.on(
+        READ,
+        (404, {"error": {"code": "Request_ResourceNotFound"}}),
+        APP | {"web": {"redirectUris": ["https://else.test/x"]}},
+    )
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     await STEP.apply(ctx, found)
@@ -137,7 +187,9 @@ async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Callable[
     assert cloud.writes[0][1]["web"]["redirectUris"] == ["https://else.test/x", *URIS]
 
 
-async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given: Callable[..., StepContext], cloud: Any):
+async def test_an_app_that_is_not_there_any_more_is_not_made_anew(
+    given: Callable[..., StepContext], cloud: Any
+):
     """It was seen a moment ago, so a replica that does not know it is no reason to write."""
     cloud.on(READ, APP | {"web": {}}, (404, {"error": {"code": "Request_ResourceNotFound"}}))
     ctx = given(facts=FACTS)
@@ -147,24 +199,41 @@ async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given: Callabl
     assert cloud.writes == []
 
 
-async def test_graphs_smtp_send_is_declared_where_exchange_has_none(given: Callable[..., StepContext], cloud: Any):
+async def test_graphs_smtp_send_is_declared_where_exchange_has_none(
+    given: Callable[..., StepContext], cloud: Any
+):
     """A foreign id would break every consent, so the resource that exposes the id is named."""
     cloud.on(READ, APP)
     ctx = given(facts={"graph_smtp_send": "graph-smtp"})
     await STEP.apply(ctx, await STEP.inspect(ctx))
-    added = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "graph-smtp", "type": "Scope"}]}
+    added = {
+        "resourceAppId": GRAPH_APP_ID,
+        "resourceAccess": [{"id": "graph-smtp", "type": "Scope"}],
+    }
     assert cloud.writes[0][1]["requiredResourceAccess"] == [*ACCESS, added]
 
 
-BY_HAND = APP | {"appId": "theirs", "uniqueName": None, "requiredResourceAccess": [], "web": {"redirectUris": URIS[:1]}}
+BY_HAND = APP | {
+    "appId": "theirs",
+    "uniqueName": None,
+    "requiredResourceAccess": [],
+    "web": {"redirectUris": URIS[:1]},
+}
 NO_NAME = "GET /applications(appId='theirs')"
 
 
 @pytest.mark.parametrize(
     ("apps", "offered"),
-    [([BY_HAND], "theirs"), ([BY_HAND, BY_HAND | {"appId": "other"}], ""), ([BY_HAND | {"uniqueName": "x"}], ""), ([], "")],
+    [
+        ([BY_HAND], "theirs"),
+        ([BY_HAND, BY_HAND | {"appId": "other"}], ""),
+        ([BY_HAND | {"uniqueName": "x"}], ""),
+        ([], ""),
+    ],
 )
-async def test_an_app_made_by_hand_is_offered(given: Callable[..., StepContext], cloud: Any, apps: list[Any], offered: str):
+async def test_an_app_made_by_hand_is_offered(
+    given: Callable[..., StepContext], cloud: Any, apps: list[Any], offered: str
+):
     """One manually created app for the same Call Back URL is offered; of several none is chosen."""
     cloud.on("GET /applications", apps)
     ctx = given(facts=FACTS)
@@ -185,22 +254,38 @@ async def test_an_app_made_by_hand_is_adopted(given: Callable[..., StepContext],
     cloud.on(NO_NAME, BY_HAND)
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.facts["client_id"]) == (State.WRONG, Text("seen.by_hand", {"name": "Mail"}), "theirs")
+    assert (found.state, found.seen, found.facts["client_id"]) == (
+        State.WRONG,
+        Text("seen.by_hand", {"name": "Mail"}),
+        "theirs",
+    )
     await STEP.apply(ctx, found)
-    body = {"signInAudience": "AzureADMyOrg", "web": {"redirectUris": URIS}, "requiredResourceAccess": ACCESS, "uniqueName": NAME}
+    body = {
+        "signInAudience": "AzureADMyOrg",
+        "web": {"redirectUris": URIS},
+        "requiredResourceAccess": ACCESS,
+        "uniqueName": NAME,
+    }
     assert cloud.writes == [("PATCH /applications/object-1", body)]
 
 
 @pytest.mark.parametrize("status", [400, 409])
-async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(given: Callable[..., StepContext], cloud: Any, status: int):
+async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(
+    given: Callable[..., StepContext], cloud: Any, status: int
+):
     """Its client id finds it."""
     cloud.on(NO_NAME, BY_HAND).on(CHANGE, (status, {"error": {"code": "x"}}), (204, None))
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     await STEP.apply(ctx, await STEP.inspect(ctx))
-    assert [(what, body.get("uniqueName")) for what, body in cloud.writes] == [(CHANGE, NAME), (CHANGE, None)]
+    assert [(what, body.get("uniqueName")) for what, body in cloud.writes] == [
+        (CHANGE, NAME),
+        (CHANGE, None),
+    ]
 
 
-async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given: Callable[..., StepContext], cloud: Any):
+async def test_an_app_that_may_not_be_changed_is_not_tried_twice(
+    given: Callable[..., StepContext], cloud: Any
+):
     """A role that is missing has nothing to do with the name."""
     cloud.on(NO_NAME, BY_HAND).refuse(CHANGE, 403)
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
@@ -210,12 +295,17 @@ async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given: Callable
     assert len(cloud.writes) == 1
 
 
-async def test_a_name_that_is_not_kept_is_not_asked_for_again(given: Callable[..., StepContext], cloud: Any):
+async def test_a_name_that_is_not_kept_is_not_asked_for_again(
+    given: Callable[..., StepContext], cloud: Any
+):
     """The change was made: without the name the app is whole."""
     cloud.on(NO_NAME, APP | {"appId": "theirs", "uniqueName": None})
     ctx = given(facts=FACTS, answers={"adopt": "theirs"}, changed={"application": now()})
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen) == (State.OK, Text("seen.application", {"client_id": "theirs"}))
+    assert (found.state, found.seen) == (
+        State.OK,
+        Text("seen.application", {"client_id": "theirs"}),
+    )
 
 
 async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
@@ -225,13 +315,20 @@ async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
     missing = (404, {"error": {"code": "Request_ResourceNotFound"}})
     cloud.on(READ, missing, missing, missing, APP)
-    cloud.refuse(WRITE, 400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists.")
+    cloud.refuse(
+        WRITE,
+        400,
+        "Request_BadRequest",
+        "Another object with the same value for property uniqueName already exists.",
+    )
     ctx = given(facts=FACTS)
     await STEP.apply(ctx, await STEP.inspect(ctx))
     assert [what for what, _ in cloud.writes] == [WRITE, CHANGE]
 
 
-async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., StepContext], cloud: Any, monkeypatch: pytest.MonkeyPatch):
+async def test_a_name_that_the_recycle_bin_keeps(
+    given: Callable[..., StepContext], cloud: Any, monkeypatch: pytest.MonkeyPatch
+):
     """A deleted app may keep its name for 30 days, so the next one has the run's id appended."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
     cloud.refuse(WRITE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
@@ -239,7 +336,10 @@ async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., StepContex
     name = f"{NAME}-{ctx.run.id.lower()}"
     cloud.on(f"PATCH /applications(uniqueName='{name}')", (201, APP | {"uniqueName": name}))
     await STEP.apply(ctx, await STEP.inspect(ctx))
-    assert [what for what, _ in cloud.writes] == [WRITE, f"PATCH /applications(uniqueName='{name}')"]
+    assert [what for what, _ in cloud.writes] == [
+        WRITE,
+        f"PATCH /applications(uniqueName='{name}')",
+    ]
     ctx.looking = True
     cloud.on("GET /applications", [APP | {"uniqueName": name}])
     found = await STEP.inspect(ctx)
@@ -249,7 +349,9 @@ async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., StepContex
 BY_ID = "GET /applications(appId='client-1')"
 
 
-async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(given: Callable[..., StepContext], cloud: Any):
+async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(
+    given: Callable[..., StepContext], cloud: Any
+):
     """A check finds the app by an earlier run's client ID if the directory dropped its unique name."""
     cloud.on(BY_ID, APP)
     ctx = given(facts=FACTS, kind="check", brief=Brief(client_id="client-1"))
@@ -257,12 +359,16 @@ async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(given: Callab
     assert (found.state, found.facts) == (State.OK, KNOWN)
 
 
-async def test_a_fix_of_such_an_app_makes_no_second_one(given: Callable[..., StepContext], cloud: Any):
+async def test_a_fix_of_such_an_app_makes_no_second_one(
+    given: Callable[..., StepContext], cloud: Any
+):
     """It is changed by its object id, and given the name once more."""
     cloud.on(BY_ID, APP | {"web": {"redirectUris": []}})
     ctx = given(facts=FACTS, kind="fix", brief=Brief(client_id="client-1"))
     await STEP.apply(ctx, await STEP.inspect(ctx))
-    assert [(what, body["uniqueName"]) for what, body in cloud.writes] == [("PATCH /applications/object-1", NAME)]
+    assert [(what, body["uniqueName"]) for what, body in cloud.writes] == [
+        ("PATCH /applications/object-1", NAME)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -277,7 +383,12 @@ async def test_a_fix_of_such_an_app_makes_no_second_one(given: Callable[..., Ste
     ],
 )
 async def test_an_app_made_anew_has_another_client_id(
-    given: Callable[..., StepContext], cloud: Any, kind: str, given_id: str, there: Any, state: State
+    given: Callable[..., StepContext],
+    cloud: Any,
+    kind: str,
+    given_id: str,
+    there: Any,
+    state: State,
 ):
     """A check reports that Webex Connect has a deleted app's client ID; a setup uses the new app."""
     cloud.on(READ, APP)
@@ -288,37 +399,67 @@ async def test_an_app_made_anew_has_another_client_id(
     assert (found.state, found.facts) == (state, KNOWN)
     gone = Text("seen.app_replaced", {"client_id": "client-1", "gone": "client-0"})
     assert (found.cause, found.seen) == (
-        ("app_not_found", gone) if state is State.WRONG else ("", Text("seen.application", {"client_id": "client-1"}))
+        ("app_not_found", gone)
+        if state is State.WRONG
+        else ("", Text("seen.application", {"client_id": "client-1"}))
     )
 
 
-GRAPHS = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "USER-READ", "type": "Scope"}, {"id": "old-id", "type": "Role"}]}
+GRAPHS = {
+    "resourceAppId": GRAPH_APP_ID,
+    "resourceAccess": [{"id": "USER-READ", "type": "Scope"}, {"id": "old-id", "type": "Role"}],
+}
 GRAPH = f"GET /servicePrincipals(appId='{GRAPH_APP_ID}')"
-EXPOSES = {"id": "graph-sp", "oauth2PermissionScopes": [{"id": "user-read", "value": "User.Read"}], "appRoles": [{"id": "r"}]}
+EXPOSES = {
+    "id": "graph-sp",
+    "oauth2PermissionScopes": [{"id": "user-read", "value": "User.Read"}],
+    "appRoles": [{"id": "r"}],
+}
 
 
-@pytest.mark.parametrize(("kind", "state"), [("setup", State.WRONG), ("fix", State.WRONG), ("check", State.WARNING)])
+@pytest.mark.parametrize(
+    ("kind", "state"), [("setup", State.WRONG), ("fix", State.WRONG), ("check", State.WARNING)]
+)
 async def test_a_permission_that_the_tenant_does_not_know_is_taken_out(
     given: Callable[..., StepContext], cloud: Any, kind: str, state: State
 ):
     """An unknown permission is planned for removal, because it breaks every consent (AADSTS65006)."""
     cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
     ctx = given(facts=FACTS, kind=kind)
-    found = STEP.diagnosis.as_check_result(await STEP.inspect(ctx)) if kind == "check" else await STEP.inspect(ctx)
+    found = (
+        STEP.diagnosis.as_check_result(await STEP.inspect(ctx))
+        if kind == "check"
+        else await STEP.inspect(ctx)
+    )
     (line,) = STEP.plan(ctx, found)
-    seen, note = Text("seen.permission_unknown", {"ids": "old-id"}), Text("note.permission_unknown", {"ids": "old-id"})
-    assert (found.state, found.seen, found.cause, line.note) == (state, seen, "permission_id_unknown", note)
+    seen, note = (
+        Text("seen.permission_unknown", {"ids": "old-id"}),
+        Text("note.permission_unknown", {"ids": "old-id"}),
+    )
+    assert (found.state, found.seen, found.cause, line.note) == (
+        state,
+        seen,
+        "permission_id_unknown",
+        note,
+    )
     await STEP.apply(ctx, found)
     kept = GRAPHS | {"resourceAccess": [{"id": "USER-READ", "type": "Scope"}]}
     assert cloud.writes[0][1]["requiredResourceAccess"] == [*ACCESS, kept]
 
 
-async def test_a_permission_to_take_out_is_told_beside_what_else_is_wrong(given: Callable[..., StepContext], cloud: Any):
+async def test_a_permission_to_take_out_is_told_beside_what_else_is_wrong(
+    given: Callable[..., StepContext], cloud: Any
+):
     """The plan names a permission that it removes, even if another fault is reported first."""
-    cloud.on(READ, APP | {"web": {}, "requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
+    cloud.on(READ, APP | {"web": {}, "requiredResourceAccess": [*ACCESS, GRAPHS]}).on(
+        GRAPH, EXPOSES
+    )
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
-    assert (found.cause, STEP.plan(ctx, found)[0].note) == ("reply_address_missing", Text("note.permission_unknown", {"ids": "old-id"}))
+    assert (found.cause, STEP.plan(ctx, found)[0].note) == (
+        "reply_address_missing",
+        Text("note.permission_unknown", {"ids": "old-id"}),
+    )
 
 
 @pytest.mark.parametrize(
@@ -327,7 +468,14 @@ async def test_a_permission_to_take_out_is_told_beside_what_else_is_wrong(given:
         (GRAPHS, {"id": "graph-sp"}, True),
         (GRAPHS, None, True),
         (GRAPHS | {"resourceAppId": "another-api"}, EXPOSES, False),
-        ({"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "SMTP-ID", "type": "Scope"}]}, None, False),
+        (
+            {
+                "resourceAppId": EXCHANGE_APP_ID,
+                "resourceAccess": [{"id": "SMTP-ID", "type": "Scope"}],
+            },
+            None,
+            False,
+        ),
     ],
 )
 async def test_what_cannot_be_judged_stays(
@@ -335,7 +483,7 @@ async def test_what_cannot_be_judged_stays(
     cloud: Any,
     entry: dict[str, object],
     principal: dict[str, object] | None,
-    asked: bool,  # noqa: FBT001  a column of the table
+    asked: bool,
 ):
     """A permission stays if its resource is missing, lists nothing, or is neither Exchange nor Graph."""
     cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, entry]})

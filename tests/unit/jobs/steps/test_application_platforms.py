@@ -20,7 +20,9 @@ READ = f"GET /applications(uniqueName='{NAME}')"
 FACTS = {"exchange_smtp_send": "smtp-id"}
 CHANGE = "PATCH /applications/object-1"
 URIS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
-ACCESS = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "smtp-id", "type": "Scope"}]}]
+ACCESS = [
+    {"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "smtp-id", "type": "Scope"}]}
+]
 APP = {
     "id": "object-1",
     "appId": "client-1",
@@ -42,23 +44,37 @@ ELSEWHERE = [
 @pytest.mark.parametrize("there", [URIS, URIS[1:]])
 @pytest.mark.parametrize(("platforms", "key", "cause"), ELSEWHERE)
 async def test_a_callback_of_another_platform_is_moved_to_web(
-    given: Callable[..., StepContext], cloud: Any, there: list[str], platforms: dict[str, list[str]], key: str, cause: str
+    given: Callable[..., StepContext],
+    cloud: Any,
+    there: list[str],
+    platforms: dict[str, list[str]],
+    key: str,
+    cause: str,
 ):
     """A callback under another platform is moved to Web, and the URIs of others stay there."""
     app = (
         APP
         | {"web": {"redirectUris": there}}
-        | {name: {"redirectUris": ["https://else.test/x", *uris]} for name, uris in platforms.items()}
+        | {
+            name: {"redirectUris": ["https://else.test/x", *uris]}
+            for name, uris in platforms.items()
+        }
     )
     cloud.on(READ, app, app, APP)
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (State.WRONG, Text(key, {"uris": URIS[0]}), cause)
+    assert (found.state, found.seen, found.cause) == (
+        State.WRONG,
+        Text(key, {"uris": URIS[0]}),
+        cause,
+    )
     assert STEP.diagnosis.causes_elsewhere(cause) >= {cause}
     await STEP.apply(ctx, found)
     ((what, body),) = cloud.writes
     assert (what, set(body["web"]["redirectUris"])) == (CHANGE, set(URIS))
-    assert {name: body[name] for name in platforms} == {name: {"redirectUris": ["https://else.test/x"]} for name in platforms}
+    assert {name: body[name] for name in platforms} == {
+        name: {"redirectUris": ["https://else.test/x"]} for name in platforms
+    }
     left = await STEP.inspect(ctx)
     assert (left.state, left.values == found.values) == (State.OK, False)
 
@@ -75,7 +91,10 @@ async def test_an_undo_puts_the_platforms_back(given: Callable[..., StepContext]
     assert (await STEP.inspect_undo(ctx, past)).state is State.WRONG
     await STEP.undo(ctx, past)
     body = cloud.writes[0][1]
-    assert (body["web"]["redirectUris"], body["spa"]) == (URIS[1:], {"redirectUris": ["https://else.test/x", URIS[0]]})
+    assert (body["web"]["redirectUris"], body["spa"]) == (
+        URIS[1:],
+        {"redirectUris": ["https://else.test/x", URIS[0]]},
+    )
     assert (await STEP.inspect_undo(ctx, past)).state is State.OK
 
 

@@ -24,18 +24,29 @@ from jobs.storage.vault import Vault
 STEP = ClientSecret()
 APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
 POLICY = "GET /policies/defaultAppManagementPolicy"
-ADD, REMOVE = "POST /applications/object-1/addPassword", "POST /applications/object-1/removePassword"
+ADD, REMOVE = (
+    "POST /applications/object-1/addPassword",
+    "POST /applications/object-1/removePassword",
+)
 FACTS = {"object_id": "object-1"}
 
 
 def secret(key_id: str, label: str, days: float) -> dict[str, str]:
     """A secret as Graph lists it, ``days`` from its end."""
-    return {"keyId": key_id, "displayName": label, "hint": "abc", "endDateTime": (now() + timedelta(days=days)).isoformat()}
+    return {
+        "keyId": key_id,
+        "displayName": label,
+        "hint": "abc",
+        "endDateTime": (now() + timedelta(days=days)).isoformat(),
+    }
 
 
 def restricted(*restrictions: dict[str, str]) -> dict[str, object]:
     """An app-management policy."""
-    return {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": list(restrictions)}}
+    return {
+        "isEnabled": True,
+        "applicationRestrictions": {"passwordCredentials": list(restrictions)},
+    }
 
 
 FORBIDS = restricted({"restrictionType": "passwordAddition"})
@@ -47,16 +58,40 @@ async def test_nobody_has_a_secret(given: Callable[..., StepContext], cloud: Any
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     end = datetime.fromisoformat(found.facts["renew_until"])
-    assert (found.state, found.seen, found.cause, end.month, end.year) == (State.WRONG, Text("seen.none"), "", now().month, now().year + 1)
+    assert (found.state, found.seen, found.cause, end.month, end.year) == (
+        State.WRONG,
+        Text("seen.none"),
+        "",
+        now().month,
+        now().year + 1,
+    )
     after = Text("after.client_secret", {"expires": f"{end:%d %b %Y}"})
     command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end:%Y-%m-%d}"
-    line = Change("client_secret", "E3", Text("step.client_secret"), Text("seen.none"), after, Scope.APP, command)
+    line = Change(
+        "client_secret",
+        "E3",
+        Text("step.client_secret"),
+        Text("seen.none"),
+        after,
+        Scope.APP,
+        command,
+    )
     assert STEP.plan(ctx, found) == (line,)
 
 
-async def test_a_secret_that_nobody_can_see_does_not_count(given: Callable[..., StepContext], cloud: Any):
+async def test_a_secret_that_nobody_can_see_does_not_count(
+    given: Callable[..., StepContext], cloud: Any
+):
     """A listed secret that was neither sealed here nor shown counts as missing."""
-    cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect OTHER", 300), secret("k2", "by hand", 300)]})
+    cloud.on(
+        APP,
+        {
+            "passwordCredentials": [
+                secret("k1", "Webex Connect OTHER", 300),
+                secret("k2", "by hand", 300),
+            ]
+        },
+    )
     assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.none")
 
 
@@ -70,7 +105,9 @@ async def test_a_sealed_secret_holds(given: Callable[..., StepContext], cloud: A
     facts = {"key_id": "k1", "hint": "abc", "expires": made["endDateTime"]}
     end = datetime.fromisoformat(made["endDateTime"])
     seen = Text("seen.secret", {"expires": f"{end:%d %b %Y}"})
-    assert await STEP.inspect(ctx) == Finding("client_secret", State.OK, seen=seen, facts=facts, values={"key_id": "k1"})
+    assert await STEP.inspect(ctx) == Finding(
+        "client_secret", State.OK, seen=seen, facts=facts, values={"key_id": "k1"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +120,13 @@ async def test_a_sealed_secret_holds(given: Callable[..., StepContext], cloud: A
     ],
 )
 async def test_a_secret_that_was_handed_over(
-    given: Callable[..., StepContext], cloud: Any, store: RunStore, days: float, kind: str, state: State, cause: str
+    given: Callable[..., StepContext],
+    cloud: Any,
+    store: RunStore,
+    days: float,
+    kind: str,
+    state: State,
+    cause: str,
 ):
     """It holds until it ends; a check only warns of one that ends soon."""
     store.record_secret_shown("k1")
@@ -92,13 +135,17 @@ async def test_a_secret_that_was_handed_over(
     assert (found.state, found.cause) == (state, cause)
 
 
-@pytest.mark.parametrize(("secrets", "seen"), [([], "seen.secrets_forbidden"), ([-1], "seen.secret_expired")])
+@pytest.mark.parametrize(
+    ("secrets", "seen"), [([], "seen.secrets_forbidden"), ([-1], "seen.secret_expired")]
+)
 async def test_a_tenant_may_forbid_the_secret_that_is_needed(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, secrets: list[float], seen: str
 ):
     """If the tenant's policy forbids secrets, the step is wrong and has no plan."""
     store.record_secret_shown("k1")
-    cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect X", days) for days in secrets]}).on(POLICY, FORBIDS)
+    cloud.on(
+        APP, {"passwordCredentials": [secret("k1", "Webex Connect X", days) for days in secrets]}
+    ).on(POLICY, FORBIDS)
     ctx = given(facts=FACTS | {"key_id": "k1"})
     found = await STEP.inspect(ctx)
     assert found.seen is not None
@@ -127,7 +174,9 @@ async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
 
 
 @pytest.mark.parametrize("limit", ["P30D", "P7D", "P1D", "PT1H"])
-async def test_the_secret_that_a_run_has_made_is_never_replaced(given: Callable[..., StepContext], cloud: Any, vault: Vault, limit: str):
+async def test_the_secret_that_a_run_has_made_is_never_replaced(
+    given: Callable[..., StepContext], cloud: Any, vault: Vault, limit: str
+):
     """A run never replaces its own secret, however short the tenant's limit is.
 
     The next one would end no later, so the run would create one after the other.
@@ -136,36 +185,51 @@ async def test_the_secret_that_a_run_has_made_is_never_replaced(given: Callable[
     vault.put(f"secret:{ctx.run.id}", "value", 60)
     vault.put(f"secret-key:{ctx.run.id}", "k1", 60)
     made = secret("k1", f"Webex Connect {ctx.run.id}", 1 / 48)
-    cloud.on(APP, {"passwordCredentials": [made]}).on(POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": limit}))
+    cloud.on(APP, {"passwordCredentials": [made]}).on(
+        POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": limit})
+    )
     assert (await STEP.inspect(ctx)).state is State.OK
 
 
 @pytest.mark.parametrize(("days", "state"), [(29, State.OK), (11, State.OK), (9, State.WRONG)])
-async def test_soon_is_a_third_of_a_short_life(given: Callable[..., StepContext], cloud: Any, store: RunStore, days: float, state: State):
+async def test_soon_is_a_third_of_a_short_life(
+    given: Callable[..., StepContext], cloud: Any, store: RunStore, days: float, state: State
+):
     """With a limit of 30 days, a secret with 29 days left is as good as new, also for the next run."""
     store.record_secret_shown("k1")
     limit = restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P30D"})
-    cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]}).on(POLICY, limit)
+    cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]}).on(
+        POLICY, limit
+    )
     assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}))).state is state
 
 
-async def test_a_policy_for_younger_apps_is_not_for_this_one(given: Callable[..., StepContext], cloud: Any):
+async def test_a_policy_for_younger_apps_is_not_for_this_one(
+    given: Callable[..., StepContext], cloud: Any
+):
     """Graph says when the app was made, and the restriction from when on it counts."""
-    rule = {"restrictionType": "passwordAddition", "restrictForAppsCreatedAfterDateTime": "2026-01-01T00:00:00Z"}
+    rule = {
+        "restrictionType": "passwordAddition",
+        "restrictForAppsCreatedAfterDateTime": "2026-01-01T00:00:00Z",
+    }
     cloud.on(APP, {"createdDateTime": "2025-06-01T00:00:00Z"}).on(POLICY, restricted(rule))
     assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.none")
 
 
 async def test_a_limit_that_cuts_nothing_is_not_told(given: Callable[..., StepContext], cloud: Any):
     """A tenant that allows two years shortens no secret of one year."""
-    cloud.on(APP, {}).on(POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P2Y"}))
+    cloud.on(APP, {}).on(
+        POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P2Y"})
+    )
     ctx = given(facts=FACTS)
     assert STEP.plan(ctx, await STEP.inspect(ctx))[0].note is None
 
 
 async def test_a_tenant_may_cut_the_lifetime(given: Callable[..., StepContext], cloud: Any):
     """The end is cut to what is allowed, less five minutes, and the plan says so."""
-    cloud.on(APP, {}).on(POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D"}))
+    cloud.on(APP, {}).on(
+        POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D"})
+    )
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     left = datetime.fromisoformat(found.facts["renew_until"]) - now()
@@ -173,51 +237,99 @@ async def test_a_tenant_may_cut_the_lifetime(given: Callable[..., StepContext], 
     assert STEP.plan(ctx, found)[0].note == Text("note.secret_clamped")
 
 
-async def test_a_secret_is_made_and_sealed(given: Callable[..., StepContext], cloud: Any, vault: Vault):
+async def test_a_secret_is_made_and_sealed(
+    given: Callable[..., StepContext], cloud: Any, vault: Vault
+):
     """Its value goes into the vault and nowhere else."""
-    cloud.on(ADD, {"keyId": "k9", "secretText": "s3cret~value", "endDateTime": "2027-11-25T00:00:00Z"})
+    cloud.on(
+        ADD, {"keyId": "k9", "secretText": "s3cret~value", "endDateTime": "2027-11-25T00:00:00Z"}
+    )
     ctx = given(facts=FACTS)
-    await STEP.apply(ctx, Finding("client_secret", State.WRONG, facts={"renew_until": "2027-11-25T09:00:00+00:00"}))
-    credential = {"displayName": f"Webex Connect {ctx.run.id}", "endDateTime": "2027-11-25T09:00:00Z"}
+    await STEP.apply(
+        ctx,
+        Finding("client_secret", State.WRONG, facts={"renew_until": "2027-11-25T09:00:00+00:00"}),
+    )
+    credential = {
+        "displayName": f"Webex Connect {ctx.run.id}",
+        "endDateTime": "2027-11-25T09:00:00Z",
+    }
     assert cloud.writes == [(ADD, {"passwordCredential": credential})]
-    assert (vault.get(f"secret:{ctx.run.id}"), vault.get(f"secret-key:{ctx.run.id}")) == ("s3cret~value", "k9")
+    assert (vault.get(f"secret:{ctx.run.id}"), vault.get(f"secret-key:{ctx.run.id}")) == (
+        "s3cret~value",
+        "k9",
+    )
 
 
 async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., StepContext], cloud: Any):
     """After a crash before sealing, the unknown secret is removed before a new one is created."""
-    begun = Event(Kind.CHANGING, now(), step="client_secret", finding=Finding("client_secret", State.WRONG))
-    ctx = given(facts=FACTS, changed={"client_secret": now()}, events=(Event(Kind.RESUMED, now()), begun))
-    mine, other = secret("k1", f"Webex Connect {ctx.run.id}", 300), secret("k2", "Webex Connect OTHER", 300)
-    cloud.on(APP, {"passwordCredentials": [mine, other]}).on(ADD, {"keyId": "k9", "secretText": "value"})
-    await STEP.apply(ctx, Finding("client_secret", State.WRONG, facts={"renew_until": "2027-11-25T09:00:00+00:00"}))
-    assert [(what, (body or {}).get("keyId")) for what, body in cloud.writes] == [(REMOVE, "k1"), (ADD, None)]
+    begun = Event(
+        Kind.CHANGING, now(), step="client_secret", finding=Finding("client_secret", State.WRONG)
+    )
+    ctx = given(
+        facts=FACTS, changed={"client_secret": now()}, events=(Event(Kind.RESUMED, now()), begun)
+    )
+    mine, other = (
+        secret("k1", f"Webex Connect {ctx.run.id}", 300),
+        secret("k2", "Webex Connect OTHER", 300),
+    )
+    cloud.on(APP, {"passwordCredentials": [mine, other]}).on(
+        ADD, {"keyId": "k9", "secretText": "value"}
+    )
+    await STEP.apply(
+        ctx,
+        Finding("client_secret", State.WRONG, facts={"renew_until": "2027-11-25T09:00:00+00:00"}),
+    )
+    assert [(what, (body or {}).get("keyId")) for what, body in cloud.writes] == [
+        (REMOVE, "k1"),
+        (ADD, None),
+    ]
 
 
-async def test_a_secret_without_an_end_never_ends(given: Callable[..., StepContext], cloud: Any, store: RunStore):
+async def test_a_secret_without_an_end_never_ends(
+    given: Callable[..., StepContext], cloud: Any, store: RunStore
+):
     """An unreadable end is no reason to renew."""
     store.record_secret_shown("k1")
-    cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect X", 1) | {"endDateTime": ""}]})
+    cloud.on(
+        APP, {"passwordCredentials": [secret("k1", "Webex Connect X", 1) | {"endDateTime": ""}]}
+    )
     assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}))).state is State.OK
 
 
-async def test_six_months_are_six_months(given: Callable[..., StepContext], channel: Channel, cloud: Any):
+async def test_six_months_are_six_months(
+    given: Callable[..., StepContext], channel: Channel, cloud: Any
+):
     """The lifetime that was asked for counts."""
     cloud.on(APP, {})
     found = await STEP.inspect(given(channel=replace(channel, lifetime_months=6), facts=FACTS))
-    assert timedelta(days=180) < datetime.fromisoformat(found.facts["renew_until"]) - now() < timedelta(days=185)
+    assert (
+        timedelta(days=180)
+        < datetime.fromisoformat(found.facts["renew_until"]) - now()
+        < timedelta(days=185)
+    )
 
 
 @pytest.mark.parametrize(("kind", "state"), [("check", State.POSSIBLE), ("fix", State.WRONG)])
-@pytest.mark.parametrize(("days", "cause"), [(-1, "client_secret_expired"), (None, "client_secret_gone")])
+@pytest.mark.parametrize(
+    ("days", "cause"), [(-1, "client_secret_expired"), (None, "client_secret_gone")]
+)
 async def test_a_secret_made_by_hand_may_be_the_one_in_use(
-    given: Callable[..., StepContext], cloud: Any, store: RunStore, kind: str, state: State, days: float | None, cause: str
+    given: Callable[..., StepContext],
+    cloud: Any,
+    store: RunStore,
+    kind: str,
+    state: State,
+    days: float | None,
+    cause: str,
 ):
     """A check warns that an unknown valid secret may be in use, and a fix creates a known one."""
     store.record_secret_shown("k1")
     ours = [secret("k1", "Webex Connect EARLIER", days)] if days else []
     cloud.on(APP, {"passwordCredentials": [*ours, secret("k9", "by hand", 90)]})
     ctx = given(facts=FACTS | {"key_id": "k1"}, kind=kind)
-    store.redis.set("channel:support@contoso.com", codec.dump(Record(ctx.run.id, now(), ctx.channel)))
+    store.redis.set(
+        "channel:support@contoso.com", codec.dump(Record(ctx.run.id, now(), ctx.channel))
+    )
     found = await STEP.inspect(ctx)
     assert (found.state, found.cause) == (state, cause)
 
@@ -228,8 +340,13 @@ async def test_no_other_secret_excuses_one_that_is_gone(
 ):
     """Not the bot's own for checking, and not one that has ended."""
     store.record_secret_shown("k1")
-    cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", -1), secret("k9", *other)]})
-    assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind="check"))).state is State.WRONG
+    cloud.on(
+        APP,
+        {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", -1), secret("k9", *other)]},
+    )
+    assert (
+        await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind="check"))
+    ).state is State.WRONG
 
 
 @pytest.mark.parametrize(("given_id", "state"), [("client-0", State.WRONG), ("client-1", State.OK)])
@@ -237,7 +354,9 @@ async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, given_id: str, state: State
 ):
     """A fix creates a secret for a new app, so that the form shows the new client ID too."""
-    cloud.on(APP, {"appId": "client-1", "passwordCredentials": [secret("k1", "Webex Connect R0", 300)]})
+    cloud.on(
+        APP, {"appId": "client-1", "passwordCredentials": [secret("k1", "Webex Connect R0", 300)]}
+    )
     ctx = given(facts=FACTS | {"key_id": "k1"}, kind="fix", brief=Brief(client_id=given_id))
     store.record_secret_shown("k1")
     assert (await STEP.inspect(ctx)).state is state

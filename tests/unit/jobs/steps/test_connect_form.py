@@ -17,7 +17,9 @@ PARTS = [MailboxFields(), AppFields(), AddressFields(), Token()]
 @pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
 async def test_a_part_waits_for_the_requester(given: Callable[..., StepContext], step: Step):
     """Each part of the form waits until the requester confirms that it is saved."""
-    assert await step.inspect(given()) == Finding(step.name, State.WAITING, seen=Text("seen.form_open"), waiting_for=Turn.REQUESTER)
+    assert await step.inspect(given()) == Finding(
+        step.name, State.WAITING, seen=Text("seen.form_open"), waiting_for=Turn.REQUESTER
+    )
 
 
 @pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
@@ -29,4 +31,6 @@ async def test_a_saved_token_says_it_all(given: Callable[..., StepContext], step
 
 def test_the_form_needs_everything_at_microsoft():
     """Generate Token can succeed only when all of it holds."""
-    assert {step.article_row: step.needs for step in PARTS} == dict.fromkeys(("C3", "C4", "C5", "C6"), FORM)
+    assert {step.article_row: step.needs for step in PARTS} == dict.fromkeys(
+        ("C3", "C4", "C5", "C6"), FORM
+    )

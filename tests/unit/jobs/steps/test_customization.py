@@ -27,17 +27,23 @@ DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automati
 async def test_customized(given: Callable[..., StepContext], cloud: Any, rows: list[object]):
     """The step is OK if the tenant reports that it is customized, although that is no proof."""
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
-    assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Text("seen.customized"))
+    assert await STEP.inspect(given()) == Finding(
+        "customization", State.OK, seen=Text("seen.customized")
+    )
 
 
 @pytest.mark.parametrize("rows", [[], [{}], [{"IsDehydrated": None}]])
-async def test_a_tenant_that_does_not_tell(given: Callable[..., StepContext], cloud: Any, rows: list[object]):
+async def test_a_tenant_that_does_not_tell(
+    given: Callable[..., StepContext], cloud: Any, rows: list[object]
+):
     """Left out, never counted as right; M4 finds out."""
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
     assert await STEP.inspect(given()) == STEP.skipped(Text("skipped.customization_untold"))
 
 
-async def test_who_may_not_ask_the_tenant_is_told_nothing(given: Callable[..., StepContext], cloud: Any):
+async def test_who_may_not_ask_the_tenant_is_told_nothing(
+    given: Callable[..., StepContext], cloud: Any
+):
     """Without access to the organization the step is skipped, if the policies can be read."""
     cloud.refuse("Get-OrganizationConfig", 403).on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
@@ -48,17 +54,33 @@ async def test_who_may_not_ask_the_tenant_is_told_nothing(given: Callable[..., S
 
 
 @pytest.mark.parametrize("rows", [[], [{"IsDehydrated": False}], [{"IsDehydrated": True}]])
-async def test_exchange_may_ask_for_it_all_the_same(given: Callable[..., StepContext], cloud: Any, rows: list[object]):
+async def test_exchange_may_ask_for_it_all_the_same(
+    given: Callable[..., StepContext], cloud: Any, rows: list[object]
+):
     """M4 was refused for want of it, whatever the property says: needed, until this run has run it."""
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
     asked = Event(Kind.DEMANDED, now(), step="customization", data={"plan": "p"})
     ctx = given(events=(asked,))
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (State.WRONG, REQUIRED_ELSEWHERE, "customization_needed")
-    assert [(line.before, line.scope) for line in STEP.plan(ctx, found)] == [(REQUIRED_ELSEWHERE, Scope.TENANT)]
-    ctx.store.append(ctx.run.id, *(Event(kind, now(), step="customization", finding=found) for kind in (Kind.CHANGING, Kind.CHANGED)))
+    assert (found.state, found.seen, found.cause) == (
+        State.WRONG,
+        REQUIRED_ELSEWHERE,
+        "customization_needed",
+    )
+    assert [(line.before, line.scope) for line in STEP.plan(ctx, found)] == [
+        (REQUIRED_ELSEWHERE, Scope.TENANT)
+    ]
+    ctx.store.append(
+        ctx.run.id,
+        *(
+            Event(kind, now(), step="customization", finding=found)
+            for kind in (Kind.CHANGING, Kind.CHANGED)
+        ),
+    )
     ctx.run = ctx.store.load(ctx.run.id)
-    assert await STEP.inspect(ctx) == Finding("customization", State.OK, seen=Text("seen.customized"))
+    assert await STEP.inspect(ctx) == Finding(
+        "customization", State.OK, seen=Text("seen.customized")
+    )
 
 
 NOT_REQUIRED = "This operation is not required. Organization is already enabled for customization."
@@ -66,17 +88,25 @@ NOT_YET = "The command you tried to run isn't currently allowed in your organiza
 
 
 async def test_a_flag_that_stays_is_waited_for_by_the_policy(
-    given: Callable[..., StepContext], cloud: Any, runtime_of: Callable[[Settings], Runtime], work_settings: Settings
+    given: Callable[..., StepContext],
+    cloud: Any,
+    runtime_of: Callable[[Settings], Runtime],
+    work_settings: Settings,
 ):
     """The cmdlet runs once, and M4 is retried with growing pauses while ``IsDehydrated`` stays true."""
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(f"Get-{POLICY}", [DEFAULT])
-    cloud.refuse("Enable-OrganizationCustomization", 400, "BadRequest", NOT_REQUIRED).refuse(f"New-{POLICY}", 400, "BadRequest", NOT_YET)
+    cloud.refuse("Enable-OrganizationCustomization", 400, "BadRequest", NOT_REQUIRED).refuse(
+        f"New-{POLICY}", 400, "BadRequest", NOT_YET
+    )
     steps = {"customization": STEP, "outbound_policy": OutboundPolicy()}
     ctx = given()
     engine = Engine(ctx, steps, runtime_of(work_settings).listener, lambda: True)
     await engine.make_plan()
     assert ctx.run.plan is not None
-    words = [Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": scope}) for scope in ("tenant", "mailbox")]
+    words = [
+        Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": scope})
+        for scope in ("tenant", "mailbox")
+    ]
     ctx.store.append(ctx.run.id, *words)
     pauses = []
     for _ in range(4):
@@ -87,24 +117,43 @@ async def test_a_flag_that_stays_is_waited_for_by_the_policy(
         pauses.append(round((waiting.until - now()).total_seconds()))
     asked = [what for what, _ in cloud.writes]
     assert (asked.count("Enable-OrganizationCustomization"), asked.count(f"New-{POLICY}")) == (1, 4)
-    assert (ctx.run.settled("customization"), pauses) == (True, [round(pause) for pause in CUSTOMIZATION_S[:4]])
+    assert (ctx.run.settled("customization"), pauses) == (
+        True,
+        [round(pause) for pause in CUSTOMIZATION_S[:4]],
+    )
 
 
-async def test_not_needed_where_forwarding_is_allowed(given: Callable[..., StepContext], cloud: Any):
+async def test_not_needed_where_forwarding_is_allowed(
+    given: Callable[..., StepContext], cloud: Any
+):
     """With nothing to save for M4, the whole tenant stays as it is."""
-    cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": "On"}])
-    assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Text("seen.customization_not_needed"))
+    cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(
+        f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": "On"}]
+    )
+    assert await STEP.inspect(given()) == Finding(
+        "customization", State.OK, seen=Text("seen.customization_not_needed")
+    )
 
 
 @pytest.mark.parametrize("value", [True, "True"])
-async def test_needed_is_tenant_wide_and_for_ever(given: Callable[..., StepContext], cloud: Any, value: object):
+async def test_needed_is_tenant_wide_and_for_ever(
+    given: Callable[..., StepContext], cloud: Any, value: object
+):
     """The line has an approval of its own, a warning, and no way back."""
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": value}]).on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (State.WRONG, Text("seen.not_customized"), "customization_needed")
+    assert (found.state, found.seen, found.cause) == (
+        State.WRONG,
+        Text("seen.not_customized"),
+        "customization_needed",
+    )
     words = Text("step.customization"), Text("seen.not_customized"), Text("after.customization")
     rest = {"reversible": False, "note": Text("note.customization"), "warning": True}
-    assert STEP.plan(ctx, found) == (Change("customization", "M5", *words, Scope.TENANT, "Enable-OrganizationCustomization", **rest),)
+    assert STEP.plan(ctx, found) == (
+        Change(
+            "customization", "M5", *words, Scope.TENANT, "Enable-OrganizationCustomization", **rest
+        ),
+    )
     await STEP.apply(ctx, found)
     assert cloud.writes == [("Enable-OrganizationCustomization", {})]

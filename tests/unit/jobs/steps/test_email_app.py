@@ -14,10 +14,14 @@ STEP = EmailApp()
 
 async def test_the_app_is_believed_by_its_callback(given: Callable[..., StepContext]):
     """A Call Back URL from the requester proves that the app exists."""
-    assert await STEP.inspect(given()) == Finding("email_app", State.OK, seen=Text("seen.said_by_requester"))
+    assert await STEP.inspect(given()) == Finding(
+        "email_app", State.OK, seen=Text("seen.said_by_requester")
+    )
 
 
-async def test_without_a_callback_the_requester_is_waited_for(given: Callable[..., StepContext], channel: Channel):
+async def test_without_a_callback_the_requester_is_waited_for(
+    given: Callable[..., StepContext], channel: Channel
+):
     """Without a Call Back URL the step waits for the requester."""
     found = await STEP.inspect(given(channel=replace(channel, callback_url="")))
     assert found == Finding("email_app", State.WAITING, waiting_for=Turn.REQUESTER)

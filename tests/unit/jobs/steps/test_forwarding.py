@@ -16,32 +16,53 @@ from jobs.steps.forwarding import Forwarding
 
 STEP = Forwarding()
 TARGET = "x1@mail.webexconnect.io"
-ON = {"ForwardingSmtpAddress": f"smtp:{TARGET}", "ForwardingAddress": None, "DeliverToMailboxAndForward": True}
+ON = {
+    "ForwardingSmtpAddress": f"smtp:{TARGET}",
+    "ForwardingAddress": None,
+    "DeliverToMailboxAndForward": True,
+}
 
 
-@pytest.mark.parametrize("row", [ON, ON | {"ForwardingSmtpAddress": TARGET.upper(), "DeliverToMailboxAndForward": "True"}])
-async def test_forwarding_with_a_copy_holds(given: Callable[..., StepContext], cloud: Any, row: object):
+@pytest.mark.parametrize(
+    "row",
+    [ON, ON | {"ForwardingSmtpAddress": TARGET.upper(), "DeliverToMailboxAndForward": "True"}],
+)
+async def test_forwarding_with_a_copy_holds(
+    given: Callable[..., StepContext], cloud: Any, row: object
+):
     """With and without ``smtp:``, in any case."""
     cloud.on("Get-Mailbox", [row])
     values = {"smtp": TARGET, "internal": "", "keeps": "true"}
-    assert await STEP.inspect(given()) == Finding("forwarding", State.OK, seen=Text("seen.forwarding_keeps"), values=values)
+    assert await STEP.inspect(given()) == Finding(
+        "forwarding", State.OK, seen=Text("seen.forwarding_keeps"), values=values
+    )
 
 
 @pytest.mark.parametrize(
     ("row", "seen", "cause"),
     [
-        (ON | {"ForwardingAddress": "Sales"}, Text("seen.forwarding_overridden", {"address": "Sales"}), "forwarding_address_wins"),
+        (
+            ON | {"ForwardingAddress": "Sales"},
+            Text("seen.forwarding_overridden", {"address": "Sales"}),
+            "forwarding_address_wins",
+        ),
         (
             ON | {"ForwardingAddress": "Jane Doe", "ForwardingSmtpAddress": "smtp:Old@x.io"},
             Text("seen.forwarding_overridden_two", {"address": "Jane Doe", "external": "old@x.io"}),
             "forwarding_address_wins",
         ),
-        (ON | {"ForwardingSmtpAddress": "smtp:o@x.io"}, Text("seen.forwards_to", {"address": "o@x.io"}), "not_forwarded"),
+        (
+            ON | {"ForwardingSmtpAddress": "smtp:o@x.io"},
+            Text("seen.forwards_to", {"address": "o@x.io"}),
+            "not_forwarded",
+        ),
         (ON | {"ForwardingSmtpAddress": None}, Text("seen.none"), "not_forwarded"),
         (ON | {"DeliverToMailboxAndForward": False}, Text("seen.keeps_none"), "copy_differs"),
     ],
 )
-async def test_what_may_be_wrong(given: Callable[..., StepContext], cloud: Any, row: dict[str, object], seen: Text, cause: str):
+async def test_what_may_be_wrong(
+    given: Callable[..., StepContext], cloud: Any, row: dict[str, object], seen: Text, cause: str
+):
     """An internal address wins silently, another target, none, or the copy."""
     cloud.on("Get-Mailbox", [row])
     found = await STEP.inspect(given())
@@ -51,21 +72,39 @@ async def test_what_may_be_wrong(given: Callable[..., StepContext], cloud: Any, 
 async def test_what_was_there_is_kept(given: Callable[..., StepContext], cloud: Any):
     """All three values, for an undo."""
     cloud.on("Get-Mailbox", [ON | {"ForwardingAddress": "Sales"}])
-    assert (await STEP.inspect(given())).values == {"smtp": TARGET, "internal": "Sales", "keeps": "true"}
+    assert (await STEP.inspect(given())).values == {
+        "smtp": TARGET,
+        "internal": "Sales",
+        "keeps": "true",
+    }
 
 
 @pytest.mark.parametrize(("keep", "word"), [(True, "$true"), (False, "$false")])
-async def test_all_three_values_are_set_at_once(given: Callable[..., StepContext], channel: Channel, cloud: Any, keep: bool, word: str):  # noqa: FBT001  a parameter of the table
+async def test_all_three_values_are_set_at_once(
+    given: Callable[..., StepContext], channel: Channel, cloud: Any, keep: bool, word: str
+):
     """The plan names them as PowerShell would, and so does the request."""
     cloud.on("Get-Mailbox", [{}])
     ctx = given(channel=replace(channel, keep_copy=keep))
     found = await STEP.inspect(ctx)
     command = f"Set-Mailbox support@contoso.com -ForwardingAddress $null -ForwardingSmtpAddress {TARGET} -DeliverToMailboxAndForward {word}"
     after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": TARGET})
-    line = Change("forwarding", "M3", Text("step.forwarding"), Text("seen.none"), after, Scope.MAILBOX, command)
+    line = Change(
+        "forwarding",
+        "M3",
+        Text("step.forwarding"),
+        Text("seen.none"),
+        after,
+        Scope.MAILBOX,
+        command,
+    )
     assert STEP.plan(ctx, found) == (line,)
     await STEP.apply(ctx, found)
-    values = {"ForwardingAddress": None, "ForwardingSmtpAddress": f"smtp:{TARGET}", "DeliverToMailboxAndForward": keep}
+    values = {
+        "ForwardingAddress": None,
+        "ForwardingSmtpAddress": f"smtp:{TARGET}",
+        "DeliverToMailboxAndForward": keep,
+    }
     assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com"} | values)]
 
 
@@ -73,12 +112,16 @@ def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Callable[..
     """A name with a blank would be two arguments."""
     was = {"internal": "Jane Doe", "smtp": "old@x.io", "keeps": "false"}
     line = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
-    command = STEP.undo_command(given(kind="undo"), RecordedChange("forwarding", line, Text("b"), was, {}, ("R1",)))
+    command = STEP.undo_command(
+        given(kind="undo"), RecordedChange("forwarding", line, Text("b"), was, {}, ("R1",))
+    )
     where = "-ForwardingAddress 'Jane Doe' -ForwardingSmtpAddress old@x.io"
     assert command == f"Set-Mailbox support@contoso.com {where} -DeliverToMailboxAndForward $false"
 
 
-async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Callable[..., StepContext]):
+async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(
+    given: Callable[..., StepContext],
+):
     """A missing mailbox raises ``NotFound``: another step reports it, and its forwarding is unknown."""
     with pytest.raises(NotFound):
         await STEP.inspect(given())

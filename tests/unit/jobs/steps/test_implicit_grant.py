@@ -20,13 +20,23 @@ READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
 @pytest.mark.parametrize(
     ("app", "state", "seen"),
     [
-        ({"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}}, State.OK, "seen.implicit_on"),
-        ({"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": False}}}, State.WRONG, "seen.implicit_off"),
+        (
+            {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}},
+            State.OK,
+            "seen.implicit_on",
+        ),
+        (
+            {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": False}}},
+            State.WRONG,
+            "seen.implicit_off",
+        ),
         ({"web": {"implicitGrantSettings": None}}, State.WRONG, "seen.implicit_off"),
         ({}, State.WRONG, "seen.implicit_off"),
     ],
 )
-async def test_the_box(given: Callable[..., StepContext], cloud: Any, app: dict[str, object], state: State, seen: str):
+async def test_the_box(
+    given: Callable[..., StepContext], cloud: Any, app: dict[str, object], state: State, seen: str
+):
     """Ticked, or not, or never touched."""
     cloud.on(READ, app)
     found = await STEP.inspect(given())
@@ -39,19 +49,36 @@ async def test_ticking_it_keeps_the_rest(given: Callable[..., StepContext], clou
     ctx = given(facts={"object_id": "object-1"})
     found = await STEP.inspect(ctx)
     command = "web.implicitGrantSettings.enableAccessTokenIssuance = true"
-    line = Change("implicit_grant", "E2", Text("step.implicit_grant"), Text("seen.off"), Text("seen.on"), Scope.APP, command)
+    line = Change(
+        "implicit_grant",
+        "E2",
+        Text("step.implicit_grant"),
+        Text("seen.off"),
+        Text("seen.on"),
+        Scope.APP,
+        command,
+    )
     assert STEP.plan(ctx, found) == (line,)
     await STEP.apply(ctx, found)
     settings = {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": False}
-    uris = ["https://a.test/callback", "https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
+    uris = [
+        "https://a.test/callback",
+        "https://uk.webexconnect.io/callback",
+        "https://bot.test/microsoft/callback",
+    ]
     web = {"redirectUris": uris, "implicitGrantSettings": settings}
     assert cloud.writes == [("PATCH /applications/object-1", {"web": web})]
 
 
 @pytest.mark.parametrize("on", [True, False])
-async def test_a_check_says_that_nothing_needs_it(given: Callable[..., StepContext], cloud: Any, on: bool):  # noqa: FBT001  a column of the table
+async def test_a_check_says_that_nothing_needs_it(
+    given: Callable[..., StepContext], cloud: Any, on: bool
+):
     """A check says that no token depends on the box, whether it is ticked or not (CHECKLIST O10)."""
     cloud.on(READ, {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": on}}})
     found = STEP.diagnosis.as_check_result(await STEP.inspect(given(kind="check")))
     assert found.seen is not None
-    assert (found.state, "code flow" in render(found.seen)) == (State.OK if on else State.WARNING, True)
+    assert (found.state, "code flow" in render(found.seen)) == (
+        State.OK if on else State.WARNING,
+        True,
+    )

@@ -17,16 +17,33 @@ FACTS = {"mail_send": "mail-id", "exchange_smtp_send": "smtp-id", "object_id": "
 SMTP, MAIL = {"id": "smtp-id", "type": "Scope"}, {"id": "mail-id", "type": "Role"}
 
 
-async def test_a_tenant_without_mail_send_goes_without(given: Callable[..., StepContext], cloud: Any):
+async def test_a_tenant_without_mail_send_goes_without(
+    given: Callable[..., StepContext], cloud: Any
+):
     """The row is skipped with a reason and without a request if Exchange does not expose Mail.Send."""
     found = await STEP.inspect(given())
-    assert (found, cloud.asked) == (Finding("mail_send", State.SKIPPED, seen=Text("skipped.mail_send_not_exposed")), [])
+    assert (found, cloud.asked) == (
+        Finding("mail_send", State.SKIPPED, seen=Text("skipped.mail_send_not_exposed")),
+        [],
+    )
 
 
 async def test_declared_is_declared(given: Callable[..., StepContext], cloud: Any):
     """Ids are compared without regard to case."""
-    cloud.on(READ, {"requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID.upper(), "resourceAccess": [MAIL | {"id": "MAIL-ID"}]}]})
-    assert await STEP.inspect(given(facts=FACTS)) == Finding("mail_send", State.OK, seen=Text("seen.mail_send"), values={"declared": "yes"})
+    cloud.on(
+        READ,
+        {
+            "requiredResourceAccess": [
+                {
+                    "resourceAppId": EXCHANGE_APP_ID.upper(),
+                    "resourceAccess": [MAIL | {"id": "MAIL-ID"}],
+                }
+            ]
+        },
+    )
+    assert await STEP.inspect(given(facts=FACTS)) == Finding(
+        "mail_send", State.OK, seen=Text("seen.mail_send"), values={"declared": "yes"}
+    )
 
 
 async def test_a_stale_read_does_not_drop_smtp_send(given: Callable[..., StepContext], cloud: Any):
@@ -36,7 +53,9 @@ async def test_a_stale_read_does_not_drop_smtp_send(given: Callable[..., StepCon
     found = await STEP.inspect(ctx)
     words = Text("step.mail_send"), Text("seen.none"), Text("after.mail_send")
     command = "requiredResourceAccess + Exchange Mail.Send (Role)"
-    line = Change("mail_send", "E4", *words, Scope.APP, command, note=Text("note.mail_send"), warning=True)
+    line = Change(
+        "mail_send", "E4", *words, Scope.APP, command, note=Text("note.mail_send"), warning=True
+    )
     assert STEP.plan(ctx, found) == (line,)
     await STEP.apply(ctx, found)
     access = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP, MAIL]}]

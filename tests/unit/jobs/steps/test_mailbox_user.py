@@ -14,7 +14,12 @@ from jobs.steps.mailbox_user import MailboxUser
 STEP = MailboxUser()
 USER = "GET /users/support@contoso.com"
 PLAN = {"service": "exchange", "capabilityStatus": "Enabled"}
-PERSON = {"id": "user-1", "userPrincipalName": "support@contoso.com", "accountEnabled": True, "assignedPlans": [PLAN]}
+PERSON = {
+    "id": "user-1",
+    "userPrincipalName": "support@contoso.com",
+    "accountEnabled": True,
+    "assignedPlans": [PLAN],
+}
 FACTS = {"user_id": "user-1", "upn": "support@contoso.com"}
 UPN = {"upn": "support@contoso.com"}
 EXPECTED = Text("expected.mailbox_user")
@@ -26,81 +31,147 @@ EXPECTED = Text("expected.mailbox_user")
         (PERSON, [], "seen.no_mailbox", "mailbox_not_found"),
         (PERSON | {"accountEnabled": False}, [{}], "seen.disabled", "account_disabled"),
         (PERSON | {"assignedPlans": []}, [{}], "seen.no_licence", "licence_missing"),
-        (PERSON | {"assignedPlans": [PLAN | {"capabilityStatus": "Suspended"}]}, [{}], "seen.no_licence", "licence_missing"),
+        (
+            PERSON | {"assignedPlans": [PLAN | {"capabilityStatus": "Suspended"}]},
+            [{}],
+            "seen.no_licence",
+            "licence_missing",
+        ),
     ],
 )
 @pytest.mark.parametrize("kind", ["setup", "check"])
 async def test_what_a_user_may_lack(
-    given: Callable[..., StepContext], cloud: Any, person: object, mailbox: list[object], seen: str, cause: str, kind: str
+    given: Callable[..., StepContext],
+    cloud: Any,
+    person: object,
+    mailbox: list[object],
+    seen: str,
+    cause: str,
+    kind: str,
 ):
     """Each gap of a user has its cause; only a check looks on if the mailbox is missing."""
     cloud.on(USER, person).on("Get-Mailbox", mailbox)
     found = await STEP.inspect(given(kind=kind))
-    assert (found.state, found.seen, found.expected, found.cause) == (State.WRONG, Text(seen, UPN), EXPECTED, cause)
-    assert {name: found.facts.get(name) for name in FACTS} == (FACTS if mailbox or kind == "check" else dict.fromkeys(FACTS))
+    assert (found.state, found.seen, found.expected, found.cause) == (
+        State.WRONG,
+        Text(seen, UPN),
+        EXPECTED,
+        cause,
+    )
+    assert {name: found.facts.get(name) for name in FACTS} == (
+        FACTS if mailbox or kind == "check" else dict.fromkeys(FACTS)
+    )
 
 
 @pytest.mark.parametrize(
     ("person", "mailbox"),
     [
         (PERSON, {"RecipientTypeDetails": "UserMailbox"}),
-        (PERSON | {"assignedPlans": [PLAN | {"service": "Exchange", "capabilityStatus": "Warning"}]}, {}),
+        (
+            PERSON
+            | {"assignedPlans": [PLAN | {"service": "Exchange", "capabilityStatus": "Warning"}]},
+            {},
+        ),
         (PERSON | {"assignedPlans": []}, {"RecipientTypeDetails": "SharedMailbox"}),
         ({key: value for key, value in PERSON.items() if key != "accountEnabled"}, {}),
         ({key: value for key, value in PERSON.items() if key != "assignedPlans"}, {}),
     ],
 )
-async def test_a_user_with_a_mailbox_holds(given: Callable[..., StepContext], cloud: Any, person: object, mailbox: object):
+async def test_a_user_with_a_mailbox_holds(
+    given: Callable[..., StepContext], cloud: Any, person: object, mailbox: object
+):
     """A license in its grace period is valid, and a shared mailbox needs none."""
     cloud.on(USER, person).on("Get-Mailbox", [mailbox])
     shared = {"shared": "yes"} if "Shared" in str(mailbox) else {}
-    assert await STEP.inspect(given()) == Finding("mailbox_user", State.OK, seen=Text("seen.mailbox", UPN), facts=FACTS | shared)
+    assert await STEP.inspect(given()) == Finding(
+        "mailbox_user", State.OK, seen=Text("seen.mailbox", UPN), facts=FACTS | shared
+    )
 
 
 @pytest.mark.parametrize("kind", ["SharedMailbox", "RoomMailbox", "EquipmentMailbox"])
-async def test_a_shared_mailbox_s_account_is_blocked_as_a_rule(given: Callable[..., StepContext], cloud: Any, kind: str):
+async def test_a_shared_mailbox_s_account_is_blocked_as_a_rule(
+    given: Callable[..., StepContext], cloud: Any, kind: str
+):
     """Others sign in for it, so that is no cause by itself: it may be one, and holds up no setup."""
-    cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []}).on("Get-Mailbox", [{"RecipientTypeDetails": kind}])
+    cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []}).on(
+        "Get-Mailbox", [{"RecipientTypeDetails": kind}]
+    )
     found = await STEP.inspect(given())
     seen, facts = Text("seen.shared_blocked", UPN), FACTS | {"shared": "blocked"}
-    assert found == Finding("mailbox_user", State.POSSIBLE, seen=seen, expected=EXPECTED, cause="account_disabled", facts=facts)
+    assert found == Finding(
+        "mailbox_user",
+        State.POSSIBLE,
+        seen=seen,
+        expected=EXPECTED,
+        cause="account_disabled",
+        facts=facts,
+    )
 
 
 async def test_the_mailbox_names_its_owner(given: Callable[..., StepContext], cloud: Any):
     """If the directory has no user with the mailbox's address, Exchange names the owner."""
     upn = "svc@contoso.com"
-    cloud.on("Get-Mailbox", [{"UserPrincipalName": upn}]).on(f"GET /users/{upn}", PERSON | {"userPrincipalName": upn}).on("GET /users", [])
+    cloud.on("Get-Mailbox", [{"UserPrincipalName": upn}]).on(
+        f"GET /users/{upn}", PERSON | {"userPrincipalName": upn}
+    ).on("GET /users", [])
     found = await STEP.inspect(given())
     assert (found.state, found.seen) == (State.OK, Text("seen.mailbox_other_upn", {"upn": upn}))
 
 
 async def test_another_upn_is_told(given: Callable[..., StepContext], cloud: Any):
     """An address that is only an alias finds the user, and the UPN that signs in is named."""
-    cloud.on("GET /users", [PERSON | {"userPrincipalName": "svc-mail@contoso.com"}]).on("Get-Mailbox", [{}])
+    cloud.on("GET /users", [PERSON | {"userPrincipalName": "svc-mail@contoso.com"}]).on(
+        "Get-Mailbox", [{}]
+    )
     found = await STEP.inspect(given())
     upn = {"upn": "svc-mail@contoso.com"}
-    assert found == Finding("mailbox_user", State.OK, seen=Text("seen.mailbox_other_upn", upn), facts={"user_id": "user-1"} | upn)
+    assert found == Finding(
+        "mailbox_user",
+        State.OK,
+        seen=Text("seen.mailbox_other_upn", upn),
+        facts={"user_id": "user-1"} | upn,
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "seen"),
-    [("MailUniversalDistributionGroup", "seen.group"), ("GroupMailbox", "seen.group"), ("MailContact", "seen.nobody"), ("", "seen.nobody")],
+    [
+        ("MailUniversalDistributionGroup", "seen.group"),
+        ("GroupMailbox", "seen.group"),
+        ("MailContact", "seen.nobody"),
+        ("", "seen.nobody"),
+    ],
 )
-async def test_nobody_is_told_from_a_group(given: Callable[..., StepContext], cloud: Any, kind: str, seen: str):
+async def test_nobody_is_told_from_a_group(
+    given: Callable[..., StepContext], cloud: Any, kind: str, seen: str
+):
     """An address of a group is said to be one."""
     cloud.on("GET /users", []).on("Get-Recipient", [{"RecipientTypeDetails": kind}])
     found = await STEP.inspect(given())
-    assert (found.seen, found.cause) == (Text(seen, {"mailbox": "support@contoso.com"}), "mailbox_not_found")
+    assert (found.seen, found.cause) == (
+        Text(seen, {"mailbox": "support@contoso.com"}),
+        "mailbox_not_found",
+    )
 
 
-async def test_a_group_that_cannot_be_looked_up_is_nobody(given: Callable[..., StepContext], cloud: Any):
+async def test_a_group_that_cannot_be_looked_up_is_nobody(
+    given: Callable[..., StepContext], cloud: Any
+):
     """Without the right to read recipients the mailbox is missing, and no error hides that."""
     cloud.on("GET /users", []).refuse("Get-Recipient", 403)
-    assert (await STEP.inspect(given())).seen == Text("seen.nobody", {"mailbox": "support@contoso.com"})
+    assert (await STEP.inspect(given())).seen == Text(
+        "seen.nobody", {"mailbox": "support@contoso.com"}
+    )
 
 
-async def test_of_a_mailbox_that_is_not_there_a_plan_shows_nothing(given: Callable[..., StepContext], cloud: Any):
+async def test_of_a_mailbox_that_is_not_there_a_plan_shows_nothing(
+    given: Callable[..., StepContext], cloud: Any
+):
     """Without facts the steps that need it are not looked at, also where its account is blocked."""
     cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []}).on("Get-Mailbox", [])
     found = await STEP.inspect(given())
-    assert (found.cause, found.facts, found.signals.station) == ("account_disabled", {}, Station.ANSWER)
+    assert (found.cause, found.facts, found.signals.station) == (
+        "account_disabled",
+        {},
+        Station.ANSWER,
+    )

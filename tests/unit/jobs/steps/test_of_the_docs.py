@@ -31,23 +31,45 @@ def step(monkeypatch: pytest.MonkeyPatch) -> Step:
     return made
 
 
-async def test_it_looks_plans_and_changes(step: Step, given: Callable[..., StepContext], cloud: Any):
+async def test_it_looks_plans_and_changes(
+    step: Step, given: Callable[..., StepContext], cloud: Any
+):
     """The step is wrong if the mailbox is on hold, and one cmdlet removes the hold."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": True}])
     ctx = given()
     found = await step.inspect(ctx)
     (line,) = step.plan(ctx, found)
     await step.apply(ctx, found)
-    assert (found.state, found.values, line.command) == (State.WRONG, {"held": "true"}, COMMAND.format("false"))
-    assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": False})]
+    assert (found.state, found.values, line.command) == (
+        State.WRONG,
+        {"held": "true"},
+        COMMAND.format("false"),
+    )
+    assert cloud.writes == [
+        ("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": False})
+    ]
 
 
 @pytest.mark.parametrize(("now", "state"), [(True, State.OK), (False, State.WRONG)])
-async def test_it_is_undone(step: Step, given: Callable[..., StepContext], cloud: Any, now: bool, state: State):  # noqa: FBT001
+async def test_it_is_undone(
+    step: Step, given: Callable[..., StepContext], cloud: Any, now: bool, state: State
+):
     """The undo is done once the hold is back, and has work to do until then."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": now}])
     ctx = given(kind="undo")
-    past = RecordedChange(step.name, step.plan(ctx, step.ok())[0], Text("seen.on_hold"), {"held": "true"}, {"held": "false"}, ("run-1",))
-    assert ((await step.inspect_undo(ctx, past)).state, step.undo_command(ctx, past)) == (state, COMMAND.format("true"))
+    past = RecordedChange(
+        step.name,
+        step.plan(ctx, step.ok())[0],
+        Text("seen.on_hold"),
+        {"held": "true"},
+        {"held": "false"},
+        ("run-1",),
+    )
+    assert ((await step.inspect_undo(ctx, past)).state, step.undo_command(ctx, past)) == (
+        state,
+        COMMAND.format("true"),
+    )
     await step.undo(ctx, past)
-    assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": True})]
+    assert cloud.writes == [
+        ("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": True})
+    ]

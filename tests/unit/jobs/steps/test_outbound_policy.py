@@ -35,7 +35,9 @@ WRONG = Finding("outbound_policy", State.WRONG)
 
 
 @pytest.mark.parametrize("mode", ["Automatic", "Off", None])
-async def test_the_default_policy_does_not_forward(given: Callable[..., StepContext], cloud: Any, mode: str | None):
+async def test_the_default_policy_does_not_forward(
+    given: Callable[..., StepContext], cloud: Any, mode: str | None
+):
     """Automatic counts as off."""
     cloud.on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": mode}])
     found = await STEP.inspect(given())
@@ -48,29 +50,57 @@ async def test_a_policy_that_is_on_holds(given: Callable[..., StepContext], clou
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS])
     seen = Text("seen.outbound", {"mode": "On", "policy": NAME})
     found = await STEP.inspect(given())
-    assert (replace(found, values={}), set(found.values)) == (Finding("outbound_policy", State.OK, seen=seen), {"policy", "rule"})
+    assert (replace(found, values={}), set(found.values)) == (
+        Finding("outbound_policy", State.OK, seen=seen),
+        {"policy", "rule"},
+    )
 
 
 @pytest.mark.parametrize(("kind", "state"), [("setup", State.WRONG), ("check", State.POSSIBLE)])
 @pytest.mark.parametrize(("default", "above"), [("On", "Off"), ("Automatic", "On")])
-@pytest.mark.parametrize("who", [{"FromMemberOf": ["Sales"]}, {"From": [MAILBOX], "ExceptIfFromMemberOf": ["Sales"]}])
+@pytest.mark.parametrize(
+    "who", [{"FromMemberOf": ["Sales"]}, {"From": [MAILBOX], "ExceptIfFromMemberOf": ["Sales"]}]
+)
 async def test_a_rule_for_a_group_leaves_a_doubt(
-    given: Callable[..., StepContext], cloud: Any, kind: str, state: State, default: str, above: str, who: dict[str, object]
+    given: Callable[..., StepContext],
+    cloud: Any,
+    kind: str,
+    state: State,
+    default: str,
+    above: str,
+    who: dict[str, object],
 ):
     """A rule for a group is a possible cause in a check and wrong in a setup."""
-    policies = [DEFAULT | {"AutoForwardingMode": default}, {"Name": "Sales", "AutoForwardingMode": above}]
+    policies = [
+        DEFAULT | {"AutoForwardingMode": default},
+        {"Name": "Sales", "AutoForwardingMode": above},
+    ]
     rule = {"Name": "Sales only", POLICY: "Sales", "Priority": 0, "State": "Enabled"} | who
     cloud.on(f"Get-{POLICY}", policies).on(f"Get-{RULE}", [rule])
     found = await STEP.inspect(given(kind=kind))
-    seen = Text("seen.outbound_unsure", {"policy": "Default", "mode": default, "rule": "Sales only"})
+    seen = Text(
+        "seen.outbound_unsure", {"policy": "Default", "mode": default, "rule": "Sales only"}
+    )
     assert (found.state, found.seen, found.cause) == (state, seen, "forwarding_blocked")
 
 
-@pytest.mark.parametrize(("cause", "causes"), [("forwarding_blocked", ("outbound_policy",)), ("", ())])
-async def test_a_trace_takes_the_doubt_away(given: Callable[..., StepContext], cloud: Any, cause: str, causes: tuple[str, ...]):
+@pytest.mark.parametrize(
+    ("cause", "causes"), [("forwarding_blocked", ("outbound_policy",)), ("", ())]
+)
+async def test_a_trace_takes_the_doubt_away(
+    given: Callable[..., StepContext], cloud: Any, cause: str, causes: tuple[str, ...]
+):
     """A rule for a group may let the copy through: what the trace says decides whether it does."""
-    rule = {"Name": "Sales", POLICY: "Sales", "FromMemberOf": ["Sales"], "Priority": 0, "State": "Enabled"}
-    cloud.on(f"Get-{POLICY}", [DEFAULT, {"Name": "Sales", "AutoForwardingMode": "On"}]).on(f"Get-{RULE}", [rule])
+    rule = {
+        "Name": "Sales",
+        POLICY: "Sales",
+        "FromMemberOf": ["Sales"],
+        "Priority": 0,
+        "State": "Enabled",
+    }
+    cloud.on(f"Get-{POLICY}", [DEFAULT, {"Name": "Sales", "AutoForwardingMode": "On"}]).on(
+        f"Get-{RULE}", [rule]
+    )
     copies = Finding("copies", State.WRONG if cause else State.OK, cause=cause)
     found = {"outbound_policy": await STEP.inspect(given(kind="check")), "copies": copies}
     assert judge(checks_for(Profile.LEAST), found).causes == causes
@@ -85,15 +115,28 @@ async def test_a_policy_and_a_rule_are_made(given: Callable[..., StepContext], c
     command = f"New-{POLICY} '{NAME}' -AutoForwardingMode On {limits}; New-{RULE} '{NAME}' -{POLICY} '{NAME}' -From {MAILBOX} -Priority 0"
     before = Text("seen.outbound", {"mode": "Automatic", "policy": "Default"})
     words = Text("step.outbound_policy"), before, Text("after.outbound_policy")
-    assert STEP.plan(ctx, found) == (Change("outbound_policy", "M4", *words, Scope.MAILBOX, command),)
+    assert STEP.plan(ctx, found) == (
+        Change("outbound_policy", "M4", *words, Scope.MAILBOX, command),
+    )
     await STEP.apply(ctx, found)
     assert cloud.writes == [
-        (f"New-{POLICY}", {"RecipientLimitPerDay": 500, "NotifyOutboundSpam": False, "Name": NAME, "AutoForwardingMode": "On"}),
+        (
+            f"New-{POLICY}",
+            {
+                "RecipientLimitPerDay": 500,
+                "NotifyOutboundSpam": False,
+                "Name": NAME,
+                "AutoForwardingMode": "On",
+            },
+        ),
         (f"New-{RULE}", {"Name": NAME, POLICY: NAME, "From": [MAILBOX], "Priority": 0}),
     ]
 
 
-ABOVE = [{"Name": f"Rule {number}", POLICY: "Sales", "From": ["a@contoso.com"], "Priority": number} for number in range(3)]
+ABOVE = [
+    {"Name": f"Rule {number}", POLICY: "Sales", "From": ["a@contoso.com"], "Priority": number}
+    for number in range(3)
+]
 
 
 @pytest.mark.parametrize(
@@ -102,11 +145,16 @@ ABOVE = [{"Name": f"Rule {number}", POLICY: "Sales", "From": ["a@contoso.com"], 
         ([], None),
         (ABOVE[:1], Text("note.rules_move.one")),
         (ABOVE, Text("note.rules_move.many", {"count": "3"})),
-        ([ABOVE[0], RULE_OF_OURS | {"Priority": "1", "State": "Disabled"}, ABOVE[2]], Text("note.rules_move.one")),
+        (
+            [ABOVE[0], RULE_OF_OURS | {"Priority": "1", "State": "Disabled"}, ABOVE[2]],
+            Text("note.rules_move.one"),
+        ),
         ([RULE_OF_OURS | {"State": "Disabled"}, ABOVE[1]], None),
     ],
 )
-async def test_the_plan_says_which_rules_move_down(given: Callable[..., StepContext], cloud: Any, rules: list[Any], note: Text | None):
+async def test_the_plan_says_which_rules_move_down(
+    given: Callable[..., StepContext], cloud: Any, rules: list[Any], note: Text | None
+):
     """The plan says how many rules move down: all of them, or only those above our existing rule."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", rules)
     ctx = given()
@@ -149,46 +197,73 @@ OTHERS: list[tuple[dict[str, Any], dict[str, Any], str, Text]] = [
         {"From": [MAILBOX, SALES], "ExceptIfFrom": ["b@contoso.com", ALIAS.upper()]},
         {"ExceptIfFrom": ["b@contoso.com"]},
         " -ExceptIfFrom b@contoso.com",
-        Text("after.outbound_policy_cleared", {"senders": f"{MAILBOX}, {SALES}", "cleared": f"ExceptIfFrom {ALIAS.upper()}"}),
+        Text(
+            "after.outbound_policy_cleared",
+            {"senders": f"{MAILBOX}, {SALES}", "cleared": f"ExceptIfFrom {ALIAS.upper()}"},
+        ),
     ),
     (
         {"From": [], "SenderDomainIs": "contoso.com", "ExceptIfSenderDomainIs": ["contoso.com"]},
         {"ExceptIfSenderDomainIs": None},
         " -ExceptIfSenderDomainIs $null",
-        Text("after.outbound_policy_cleared", {"senders": "contoso.com", "cleared": "ExceptIfSenderDomainIs contoso.com"}),
+        Text(
+            "after.outbound_policy_cleared",
+            {"senders": "contoso.com", "cleared": "ExceptIfSenderDomainIs contoso.com"},
+        ),
     ),
     (
         {"From": MAILBOX, "FromMemberOf": ["Sales"], "ExceptIfFromMemberOf": ["Desk", "Field"]},
         {"FromMemberOf": None, "ExceptIfFromMemberOf": None},
         " -FromMemberOf $null -ExceptIfFromMemberOf $null",
-        Text("after.outbound_policy_cleared", {"senders": MAILBOX, "cleared": "FromMemberOf Sales; ExceptIfFromMemberOf Desk, Field"}),
+        Text(
+            "after.outbound_policy_cleared",
+            {"senders": MAILBOX, "cleared": "FromMemberOf Sales; ExceptIfFromMemberOf Desk, Field"},
+        ),
     ),
 ]
 
 
 @pytest.mark.parametrize(("who", "sent", "shown", "after"), OTHERS)
 async def test_whom_somebody_else_put_into_our_rule_stays(
-    given: Callable[..., StepContext], cloud: Any, who: dict[str, Any], sent: dict[str, Any], shown: str, after: Text
+    given: Callable[..., StepContext],
+    cloud: Any,
+    who: dict[str, Any],
+    sent: dict[str, Any],
+    shown: str,
+    after: Text,
 ):
     """Addresses that others put into our rule stay, and the plan names who is covered and what goes.
 
     The commands in the plan equal the requests. The step is wrong only because a rule is above
     ours.
     """
-    above = {"Name": "Baseline", POLICY: "Default", "SenderDomainIs": ["contoso.com"], "Priority": 0, "State": "Enabled"}
-    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [above, RULE_OF_OURS | who | {"Priority": 1}])
+    above = {
+        "Name": "Baseline",
+        POLICY: "Default",
+        "SenderDomainIs": ["contoso.com"],
+        "Priority": 0,
+        "State": "Enabled",
+    }
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(
+        f"Get-{RULE}", [above, RULE_OF_OURS | who | {"Priority": 1}]
+    )
     cloud.on("Get-Mailbox", [{"EmailAddresses": [f"SMTP:{MAILBOX}", f"smtp:{ALIAS}"]}])
     ctx = given(kind="fix")
     found = await STEP.inspect(ctx)
     (line,) = STEP.plan(ctx, found)
     assert (line.after, line.note) == (after, Text("note.rules_move.one"))
-    assert line.command == f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}'{shown} -Priority 0"
+    assert (
+        line.command
+        == f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}'{shown} -Priority 0"
+    )
     await STEP.apply(ctx, found)
     assert cloud.writes[1:] == [(f"Set-{RULE}", {"Identity": NAME, "Priority": 0, **sent})]
 
 
 @pytest.mark.parametrize("who", [row[0] for row in OTHERS])
-async def test_an_undo_gives_them_back_what_they_had(given: Callable[..., StepContext], cloud: Any, who: dict[str, Any]):
+async def test_an_undo_gives_them_back_what_they_had(
+    given: Callable[..., StepContext], cloud: Any, who: dict[str, Any]
+):
     """An undo restores the rule, even if the fix was killed before it had read the rule back."""
     bent = RULE_OF_OURS | who | {"State": "Disabled"}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [bent])
@@ -203,24 +278,42 @@ async def test_an_undo_gives_them_back_what_they_had(given: Callable[..., StepCo
     assert (await STEP.inspect_undo(ctx, past)).state is State.WRONG
     cloud.asked.clear()
     await STEP.undo(ctx, past)
-    back = {name: [value] if isinstance(value, str) and name == "From" else value or None for name, value in who.items()}
+    back = {
+        name: [value] if isinstance(value, str) and name == "From" else value or None
+        for name, value in who.items()
+    }
     assert cloud.writes[0] == (f"Set-{RULE}", {"Identity": NAME, POLICY: NAME, **back})
     cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled", "From": ["else@contoso.com"]}])
     assert (await STEP.inspect_undo(ctx, past)).state is State.WARNING
 
 
-async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Callable[..., StepContext], cloud: Any):
+async def test_a_policy_that_is_not_listed_yet_gets_its_rule(
+    given: Callable[..., StepContext], cloud: Any
+):
     """An earlier try has made it, and the list is stale: without the rule it would apply to nobody."""
     cloud.on(f"Get-{POLICY}", [DEFAULT])
-    cloud.refuse(f"New-{POLICY}", 400, "", "|Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException|It already exists.")
+    cloud.refuse(
+        f"New-{POLICY}",
+        400,
+        "",
+        "|Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException|It already exists.",
+    )
     await STEP.apply(given(), WRONG)
     assert [what for what, _ in cloud.writes] == [f"New-{POLICY}", f"New-{RULE}"]
 
 
-BENT = {"State": "Disabled", "ExceptIfFrom": [MAILBOX], "SenderDomainIs": "fabrikam.com", "ExceptIfFromMemberOf": [], POLICY: "Other"}
+BENT = {
+    "State": "Disabled",
+    "ExceptIfFrom": [MAILBOX],
+    "SenderDomainIs": "fabrikam.com",
+    "ExceptIfFromMemberOf": [],
+    POLICY: "Other",
+}
 
 
-async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..., StepContext], cloud: Any):
+async def test_a_rule_of_ours_that_somebody_bent_is_put_right(
+    given: Callable[..., StepContext], cloud: Any
+):
     """Switched off, narrowed, or with another policy: the plan says what is done, and all of it is."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT])
     ctx = given()
@@ -229,7 +322,11 @@ async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..
     commands = f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' {put_right}; Enable-{RULE} '{NAME}'"
     gone = {"senders": MAILBOX, "cleared": f"SenderDomainIs fabrikam.com; ExceptIfFrom {MAILBOX}"}
     (line,) = STEP.plan(ctx, found)
-    assert (found.state, line.command, line.after) == (State.WRONG, commands, Text("after.outbound_policy_cleared", gone))
+    assert (found.state, line.command, line.after) == (
+        State.WRONG,
+        commands,
+        Text("after.outbound_policy_cleared", gone),
+    )
     await STEP.apply(ctx, found)
     cleared = {"SenderDomainIs": None, "ExceptIfFrom": None}
     assert cloud.writes == [
@@ -241,13 +338,18 @@ async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..
 
 async def test_an_undo_bends_it_back(given: Callable[..., StepContext], cloud: Any):
     """An undo restores the rule as it was: disabled, with its exceptions and its policy."""
-    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS])
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(
+        f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS]
+    )
     ctx = given(kind="undo")
     was, left = (await STEP.inspect(ctx)).values, (await STEP.inspect(ctx)).values
     line = Change("outbound_policy", "M4", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     past = RecordedChange("outbound_policy", line, Text("b"), was, left, ("R1",))
     bends = f"-From {MAILBOX} -{POLICY} Other -SenderDomainIs fabrikam.com -ExceptIfFrom {MAILBOX}"
-    assert STEP.undo_command(ctx, past).partition(f"; Set-{POLICY}")[0] == f"Set-{RULE} '{NAME}' {bends}; Disable-{RULE} '{NAME}'"
+    assert (
+        STEP.undo_command(ctx, past).partition(f"; Set-{POLICY}")[0]
+        == f"Set-{RULE} '{NAME}' {bends}; Disable-{RULE} '{NAME}'"
+    )
     await STEP.undo(ctx, past)
     bent = {POLICY: "Other", "SenderDomainIs": "fabrikam.com", "ExceptIfFrom": [MAILBOX]}
     assert cloud.writes == [
@@ -257,22 +359,41 @@ async def test_an_undo_bends_it_back(given: Callable[..., StepContext], cloud: A
     ]
 
 
-@pytest.mark.parametrize(("answer", "state"), [([{"EmailAddresses": ["SMTP:svc@contoso.com"]}], State.OK), ([], State.WRONG)])
-async def test_a_rule_may_name_the_mailbox_otherwise(given: Callable[..., StepContext], cloud: Any, answer: list[object], state: State):
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [([{"EmailAddresses": ["SMTP:svc@contoso.com"]}], State.OK), ([], State.WRONG)],
+)
+async def test_a_rule_may_name_the_mailbox_otherwise(
+    given: Callable[..., StepContext], cloud: Any, answer: list[object], state: State
+):
     """A rule that names an unknown address is compared with the mailbox's aliases in Exchange."""
     rule = RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).on("Get-Mailbox", answer)
     assert (await STEP.inspect(given())).state is state
 
 
-async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Callable[..., StepContext], cloud: Any):
+async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(
+    given: Callable[..., StepContext], cloud: Any
+):
     """And by its UPN; nothing else is asked where no rule names anybody else."""
     rule = RULE_OF_OURS | {"From": ["upn@contoso.com"]}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).refuse("Get-Mailbox", 403)
     ctx = given(facts={"upn": "upn@contoso.com"})
-    assert ((await STEP.inspect(ctx)).state, "Get-Mailbox" in [what for what, _ in cloud.asked]) == (State.OK, False)
+    assert (
+        (await STEP.inspect(ctx)).state,
+        "Get-Mailbox" in [what for what, _ in cloud.asked],
+    ) == (
+        State.OK,
+        False,
+    )
     cloud.on(f"Get-{RULE}", [rule | {"From": ["upn@contoso.com", "b@contoso.com"]}])
-    assert ((await STEP.inspect(ctx)).state, "Get-Mailbox" in [what for what, _ in cloud.asked]) == (State.OK, True)
+    assert (
+        (await STEP.inspect(ctx)).state,
+        "Get-Mailbox" in [what for what, _ in cloud.asked],
+    ) == (
+        State.OK,
+        True,
+    )
 
 
 def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., StepContext]):
@@ -285,7 +406,9 @@ def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., Step
 
 def test_the_pauses_make_a_day_and_end_before_the_sign_in():
     """The pauses add up to the 24 hours that Microsoft names and end before the sign-in does."""
-    pauses = [CUSTOMIZATION_S[min(number, len(CUSTOMIZATION_S) - 1)] for number in range(DAY_TRIES + 1)]
+    pauses = [
+        CUSTOMIZATION_S[min(number, len(CUSTOMIZATION_S) - 1)] for number in range(DAY_TRIES + 1)
+    ]
     assert 24 * 3600 <= sum(pauses) < SESSION_S
     assert max(pauses) <= LONGEST_PAUSE_S
 

@@ -23,14 +23,21 @@ from jobs.storage.vault import Vault
 
 STEP = OwnLogin()
 TENANT = "11111111-2222-3333-4444-555555555555"
-CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
+CHANNEL = Channel(
+    "support@contoso.com", "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
+)
 PROOF = {"own_login", "agent_has_it", "agent_answer"}
 
 
 def planned(ctx: StepContext, *names: str) -> Run:
     """The run with a plan that changes these steps."""
-    changes = tuple(all_steps()[name].change(Text("seen.off"), Text("seen.on"), "mailbox", "x") for name in names)  # type: ignore[arg-type]  # the scope is not looked at
-    ctx.store.append(ctx.run.id, Event(Kind.PLANNED, ctx.run.opened, data={"plan": "p"}, changes=changes))
+    changes = tuple(
+        all_steps()[name].change(Text("seen.off"), Text("seen.on"), "mailbox", "x")
+        for name in names
+    )  # type: ignore[arg-type]  # the scope is not looked at
+    ctx.store.append(
+        ctx.run.id, Event(Kind.PLANNED, ctx.run.opened, data={"plan": "p"}, changes=changes)
+    )
     return ctx.store.load(ctx.run.id)
 
 
@@ -44,7 +51,10 @@ async def test_a_dead_sign_in_does_not_hold_up_the_fix(
     given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any
 ):
     """It is the bot's own, not the channel's: left out, with the reason and Microsoft's words."""
-    ctx = given(facts={"client_id": "client-1", "upn": "support@contoso.com"}, settings=replace(work_settings, login_url=provider.base))
+    ctx = given(
+        facts={"client_id": "client-1", "upn": "support@contoso.com"},
+        settings=replace(work_settings, login_url=provider.base),
+    )
     vault.put("check-secret:support@contoso.com", "secret", 60)
     vault.put("check-session:support@contoso.com", "{}", 60)
     found = await STEP.inspect(ctx)
@@ -62,18 +72,32 @@ async def test_a_dead_sign_in_does_not_hold_up_the_fix(
     ],
 )
 async def test_what_the_fix_has_written_may_not_be_known_yet(
-    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any, number: int, ago: int, state: State
+    given: Callable[..., StepContext],
+    vault: Vault,
+    work_settings: Settings,
+    provider: Any,
+    number: int,
+    ago: int,
+    state: State,
 ):
     """An error that a change may cause gets two minutes before the sign-in counts as invalid."""
     vault.put("check-secret:support@contoso.com", "s3cr~t.Value", 60)
     made = replace(work_settings, login_url=provider.base)
     with sync_client(made) as http:
         identity = Identity(provider.base, http, TENANT, "client-1", "s3cr~t.Value")
-        flow = identity.begin([smtp_scope(made.exchange_url)], "https://bot.test/microsoft/callback", "state-1")
+        flow = identity.begin(
+            [smtp_scope(made.exchange_url)], "https://bot.test/microsoft/callback", "state-1"
+        )
         cache = identity.finish(flow, provider.sign_in(flow["auth_uri"])).cache
     vault.put("check-session:support@contoso.com", cache, 60)
     changed = {"client_secret": now() - timedelta(seconds=ago)}
-    ctx = given(channel=replace(CHANNEL, tenant_id=TENANT), facts={"client_id": "client-1"}, settings=made, changed=changed, kind="fix")
+    ctx = given(
+        channel=replace(CHANNEL, tenant_id=TENANT),
+        facts={"client_id": "client-1"},
+        settings=made,
+        changed=changed,
+        kind="fix",
+    )
     provider.trouble = [provider.refuse(400, "invalid_grant", number)]
     found = await STEP.inspect(ctx)
     assert (found.state, found.until is not None) == (state, state is State.WAITING)
@@ -88,7 +112,9 @@ async def test_what_the_fix_has_written_may_not_be_known_yet(
         (("outbound_policy",), set()),
     ],
 )
-def test_a_fix_proves_the_way_that_was_broken(given: Callable[..., StepContext], changed: tuple[str, ...], proof: set[str]):
+def test_a_fix_proves_the_way_that_was_broken(
+    given: Callable[..., StepContext], changed: tuple[str, ...], proof: set[str]
+):
     """A mail always; a login and an answer where the way of answers was changed."""
     steps = steps_of(planned(given(kind="fix"), *changed))
     assert ("test_mail" in steps, PROOF & steps.keys()) == (True, proof)

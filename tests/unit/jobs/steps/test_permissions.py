@@ -32,14 +32,20 @@ async def test_ids_are_read_from_the_tenant(given: Callable[..., StepContext], c
     cloud.on(principal(EXCHANGE_APP_ID), EXCHANGE).on(principal(GRAPH_APP_ID), {"id": "graph-sp"})
     facts = {"exchange_sp_id": "exchange-sp", "graph_sp_id": "graph-sp", "graph_smtp_send": ""}
     facts |= {"exchange_smtp_send": "smtp-id", "mail_send": "mail-id"}
-    assert await STEP.inspect(given()) == Finding("permissions", State.OK, seen=Text("seen.permissions"), facts=facts)
+    assert await STEP.inspect(given()) == Finding(
+        "permissions", State.OK, seen=Text("seen.permissions"), facts=facts
+    )
 
 
 async def test_no_exchange_in_the_tenant(given: Callable[..., StepContext], cloud: Any):
     """A missing service principal of Exchange Online is created if the tenant has the service."""
     ctx = given()
     found = await STEP.inspect(ctx)
-    assert (found.state, found.cause, found.seen) == (State.WRONG, "exchange_service_missing", Text("seen.no_exchange"))
+    assert (found.state, found.cause, found.seen) == (
+        State.WRONG,
+        "exchange_service_missing",
+        Text("seen.no_exchange"),
+    )
     words = Text("step.permissions"), Text("seen.no_exchange"), Text("after.permissions")
     command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
     assert STEP.plan(ctx, found) == (Change("permissions", "E4", *words, Scope.APP, command),)
@@ -56,30 +62,54 @@ async def test_no_exchange_in_the_tenant(given: Callable[..., StepContext], clou
         (Transient("service_unavailable", SAID), False),
     ],
 )
-def test_a_tenant_without_the_service(given: Callable[..., StepContext], error: CloudError, told: bool):  # noqa: FBT001  a column of the table
+def test_a_tenant_without_the_service(
+    given: Callable[..., StepContext], error: CloudError, told: bool
+):
     """A tenant without the service is reported in Graph's words; other errors are left to the engine."""
     found = STEP.explain_error(given(), error)
     assert (found is not None) is told
     if found:
-        assert (found.state, found.cause, found.seen) == (State.UNKNOWN, "exchange_service_missing", verbatim("No such service."))
+        assert (found.state, found.cause, found.seen) == (
+            State.UNKNOWN,
+            "exchange_service_missing",
+            verbatim("No such service."),
+        )
 
 
 def test_ids_that_are_not_exposed_cannot_be_mended(given: Callable[..., StepContext]):
     """The plan is empty if Exchange does not expose SMTP.Send, because no change of ours adds it."""
-    assert STEP.plan(given(), Finding("permissions", State.WRONG, cause="permission_id_unknown")) == ()
+    assert (
+        STEP.plan(given(), Finding("permissions", State.WRONG, cause="permission_id_unknown")) == ()
+    )
 
 
-async def test_a_permission_that_is_switched_off_is_none(given: Callable[..., StepContext], cloud: Any):
+async def test_a_permission_that_is_switched_off_is_none(
+    given: Callable[..., StepContext], cloud: Any
+):
     """A scope that the tenant has disabled counts as not exposed."""
-    off = {"id": "exchange-sp", "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "smtp-id", "isEnabled": False}]}
+    off = {
+        "id": "exchange-sp",
+        "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "smtp-id", "isEnabled": False}],
+    }
     cloud.on(principal(EXCHANGE_APP_ID), off)
     found = await STEP.inspect(given())
-    assert (found.state, found.cause, found.seen) == (State.WRONG, "permission_id_unknown", Text("seen.no_smtp_send"))
+    assert (found.state, found.cause, found.seen) == (
+        State.WRONG,
+        "permission_id_unknown",
+        Text("seen.no_smtp_send"),
+    )
 
 
 async def test_graphs_own_smtp_send_is_enough(given: Callable[..., StepContext], cloud: Any):
     """If only Graph exposes SMTP.Send, its id is used."""
-    graph = {"id": "graph-sp", "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "graph-smtp"}]}
+    graph = {
+        "id": "graph-sp",
+        "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "graph-smtp"}],
+    }
     cloud.on(principal(EXCHANGE_APP_ID), {"id": "exchange-sp"}).on(principal(GRAPH_APP_ID), graph)
     found = await STEP.inspect(given())
-    assert (found.state, found.facts["graph_smtp_send"], found.facts["exchange_smtp_send"]) == (State.OK, "graph-smtp", "")
+    assert (found.state, found.facts["graph_smtp_send"], found.facts["exchange_smtp_send"]) == (
+        State.OK,
+        "graph-smtp",
+        "",
+    )

@@ -20,4 +20,6 @@ async def test_a_word_counts(given: Callable[..., StepContext]):
 async def test_without_it_the_requester_is_waited_for(given: Callable[..., StepContext]):
     """It cannot be changed afterwards, so nobody guesses."""
     found = await STEP.inspect(given())
-    assert found == Finding("registered", State.WAITING, seen=Text("seen.not_registered"), waiting_for=Turn.REQUESTER)
+    assert found == Finding(
+        "registered", State.WAITING, seen=Text("seen.not_registered"), waiting_for=Turn.REQUESTER
+    )

@@ -19,7 +19,9 @@ from jobs.steps.rehearsal import Rehearsal
 from jobs.storage.vault import Vault
 
 STEP = Rehearsal()
-REFUSAL = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox."
+REFUSAL = (
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox."
+)
 
 
 @pytest.fixture
@@ -41,33 +43,50 @@ def refuses() -> Iterator[str]:
 
 def rehearsing(vault: Vault, ctx: StepContext) -> None:
     """The mailbox user has just signed in."""
-    for name, value in (("rehearsal", "the-token"), ("rehearsal-session", "the-sign-in"), ("rehearsal-secret", "the-secret")):
+    for name, value in (
+        ("rehearsal", "the-token"),
+        ("rehearsal-session", "the-sign-in"),
+        ("rehearsal-secret", "the-secret"),
+    ):
         vault.put(f"{name}:{ctx.run.id}", value, 60)
 
 
 def kept(vault: Vault, ctx: StepContext) -> tuple[str | None, str | None, bool, bool]:
     """Return the check's sign-in and secret, and whether the run still has its own."""
-    session, secret = (vault.get(f"{name}:support@contoso.com") for name in ("check-session", "check-secret"))
-    return session, secret, vault.holds(f"rehearsal-session:{ctx.run.id}"), vault.holds(f"rehearsal-secret:{ctx.run.id}")
+    session, secret = (
+        vault.get(f"{name}:support@contoso.com") for name in ("check-session", "check-secret")
+    )
+    return (
+        session,
+        secret,
+        vault.holds(f"rehearsal-session:{ctx.run.id}"),
+        vault.holds(f"rehearsal-secret:{ctx.run.id}"),
+    )
 
 
 async def test_a_reason_skips_it(given: Callable[..., StepContext]):
     """The reason is on record."""
     found = await STEP.inspect(given(answers={"rehearse": "skip:on leave"}))
-    assert found == Finding("rehearsal", State.SKIPPED, seen=Text("skipped.rehearsal_because", {"reason": "on leave"}))
+    assert found == Finding(
+        "rehearsal", State.SKIPPED, seen=Text("skipped.rehearsal_because", {"reason": "on leave"})
+    )
 
 
 async def test_the_mailbox_user_is_waited_for(given: Callable[..., StepContext]):
     """The rehearsal waits for the mailbox user, because a login needs the token of a sign-in."""
     found = await STEP.inspect(given(answers={"rehearse": "yes"}))
-    assert found == Finding("rehearsal", State.WAITING, seen=Text("seen.rehearsal_open"), waiting_for=Turn.MAILBOX_USER)
+    assert found == Finding(
+        "rehearsal", State.WAITING, seen=Text("seen.rehearsal_open"), waiting_for=Turn.MAILBOX_USER
+    )
 
 
 async def test_a_refusal_shows_its_phase_and_its_words(
     given: Callable[..., StepContext], vault: Vault, work_settings: Settings, refuses: str
 ):
     """With the server's own words as evidence, and the token nowhere."""
-    ctx = given(facts={"upn": "support@contoso.com"}, settings=replace(work_settings, smtp_server=refuses))
+    ctx = given(
+        facts={"upn": "support@contoso.com"}, settings=replace(work_settings, smtp_server=refuses)
+    )
     rehearsing(vault, ctx)
     found = await STEP.inspect(ctx)
     assert (found.state, found.waiting_for, found.cause, found.until) == (
@@ -83,7 +102,9 @@ async def test_a_refusal_shows_its_phase_and_its_words(
     assert kept(vault, ctx) == (None, None, True, True)
 
 
-async def test_what_has_logged_in_is_kept(given: Callable[..., StepContext], vault: Vault, monkeypatch: pytest.MonkeyPatch):
+async def test_what_has_logged_in_is_kept(
+    given: Callable[..., StepContext], vault: Vault, monkeypatch: pytest.MonkeyPatch
+):
     """A successful sign-in and its secret are kept for checks, once and with the user's permission."""
 
     async def login_probe(_server: str, _upn: str, _token: str) -> SmtpProbe:
@@ -96,9 +117,16 @@ async def test_what_has_logged_in_is_kept(given: Callable[..., StepContext], vau
     assert kept(vault, ctx) == ("the-sign-in", "the-secret", True, False)
 
 
-@pytest.mark.parametrize(("shared", "user"), [("", "s1@contoso.com"), ("blocked", "support@contoso.com"), ("yes", "support@contoso.com")])
+@pytest.mark.parametrize(
+    ("shared", "user"),
+    [("", "s1@contoso.com"), ("blocked", "support@contoso.com"), ("yes", "support@contoso.com")],
+)
 async def test_whose_mailbox_the_login_opens(
-    given: Callable[..., StepContext], vault: Vault, monkeypatch: pytest.MonkeyPatch, shared: str, user: str
+    given: Callable[..., StepContext],
+    vault: Vault,
+    monkeypatch: pytest.MonkeyPatch,
+    shared: str,
+    user: str,
 ):
     """A shared mailbox is named by its address; the token is a delegate's."""
     asked: list[str] = []
@@ -113,13 +141,22 @@ async def test_whose_mailbox_the_login_opens(
     assert ((await STEP.inspect(ctx)).state, asked) == (State.OK, [user, "the-token"])
 
 
-@pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.MAILBOX_USER)])
+@pytest.mark.parametrize(
+    ("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.MAILBOX_USER)]
+)
 async def test_a_fresh_switch_takes_time_to_spread(
-    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, refuses: str, ago: timedelta, turn: Turn
+    given: Callable[..., StepContext],
+    vault: Vault,
+    work_settings: Settings,
+    refuses: str,
+    ago: timedelta,
+    turn: Turn,
 ):
     """Within an hour of our own switch, a login that is still blocked is tried again by itself."""
     settings = replace(work_settings, smtp_server=refuses)
-    ctx = given(facts={"upn": "support@contoso.com"}, changed={"smtp_auth": now() - ago}, settings=settings)
+    ctx = given(
+        facts={"upn": "support@contoso.com"}, changed={"smtp_auth": now() - ago}, settings=settings
+    )
     vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
     found = await STEP.inspect(ctx)
     assert (found.waiting_for, found.until is not None) == (turn, turn is Turn.TIME)
@@ -127,11 +164,22 @@ async def test_a_fresh_switch_takes_time_to_spread(
 
 @pytest.mark.parametrize(("waited", "turn"), [(0, Turn.TIME), (8, Turn.MAILBOX_USER)])
 async def test_a_server_that_is_away_is_tried_again(
-    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, free_port: int, waited: int, turn: Turn
+    given: Callable[..., StepContext],
+    vault: Vault,
+    work_settings: Settings,
+    free_port: int,
+    waited: int,
+    turn: Turn,
 ):
     """It says nothing about the login; after some tries somebody is asked."""
     settings = replace(work_settings, smtp_server=f"127.0.0.1:{free_port}")
-    ctx = given(facts={"upn": "support@contoso.com"}, waits={"rehearsal": waited}, settings=settings)
+    ctx = given(
+        facts={"upn": "support@contoso.com"}, waits={"rehearsal": waited}, settings=settings
+    )
     vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
     found = await STEP.inspect(ctx)
-    assert (found.cause, found.waiting_for, found.until is not None) == ("smtp_unreachable", turn, turn is Turn.TIME)
+    assert (found.cause, found.waiting_for, found.until is not None) == (
+        "smtp_unreachable",
+        turn,
+        turn is Turn.TIME,
+    )

@@ -20,7 +20,10 @@ from jobs.storage.vault import Vault
 
 STEP = CheckSecret()
 APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
-ADD, REMOVE = "POST /applications/object-1/addPassword", "POST /applications/object-1/removePassword"
+ADD, REMOVE = (
+    "POST /applications/object-1/addPassword",
+    "POST /applications/object-1/removePassword",
+)
 FACTS = {"object_id": "object-1"}
 KEPT = "check-secret:support@contoso.com"
 
@@ -36,14 +39,20 @@ async def test_a_sealed_secret_holds(given: Callable[..., StepContext], vault: V
     """A sealed secret of this run, or one kept with permission before, is enough; it is not unsealed."""
     ctx = given()
     vault.put(sealed.format(run=ctx.run.id), "value", 60)
-    assert await STEP.inspect(ctx) == Finding("check_secret", State.OK, seen=Text("seen.check_secret"), values={"made": "yes"})
+    assert await STEP.inspect(ctx) == Finding(
+        "check_secret", State.OK, seen=Text("seen.check_secret"), values={"made": "yes"}
+    )
 
 
-async def test_a_proven_channel_is_not_rehearsed_again(given: Callable[..., StepContext], store: RunStore):
+async def test_a_proven_channel_is_not_rehearsed_again(
+    given: Callable[..., StepContext], store: RunStore
+):
     """A later run of the same channel leaves it out."""
     earlier = given()
     store.end(earlier.run, Event(Kind.FINISHED, now()))
-    assert await STEP.inspect(given()) == Finding("check_secret", State.SKIPPED, seen=Text("skipped.proven_before"))
+    assert await STEP.inspect(given()) == Finding(
+        "check_secret", State.SKIPPED, seen=Text("skipped.proven_before")
+    )
 
 
 async def test_it_is_planned_with_the_others(given: Callable[..., StepContext]):
@@ -51,15 +60,24 @@ async def test_it_is_planned_with_the_others(given: Callable[..., StepContext]):
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     words = Text("step.check_secret"), Text("seen.none"), Text("after.check_secret")
-    line = Change("check_secret", "C6", *words, Scope.APP, "Graph POST /applications/{id}/addPassword")
+    line = Change(
+        "check_secret", "C6", *words, Scope.APP, "Graph POST /applications/{id}/addPassword"
+    )
     assert STEP.plan(ctx, found) == (replace(line, note=Text("note.check_secret")),)
 
 
-async def test_it_replaces_what_was_left_behind(given: Callable[..., StepContext], cloud: Any, vault: Vault):
+async def test_it_replaces_what_was_left_behind(
+    given: Callable[..., StepContext], cloud: Any, vault: Vault
+):
     """A new secret replaces an orphan, keeps all others, and ends no later than Webex Connect's."""
     end = now() + timedelta(days=30)
-    left = [{"displayName": LABEL, "keyId": "old"}, {"displayName": "Webex Connect X", "keyId": "theirs"}]
-    cloud.on(APP, {"passwordCredentials": left}).on(ADD, {"keyId": "new", "secretText": "own~secret"})
+    left = [
+        {"displayName": LABEL, "keyId": "old"},
+        {"displayName": "Webex Connect X", "keyId": "theirs"},
+    ]
+    cloud.on(APP, {"passwordCredentials": left}).on(
+        ADD, {"keyId": "new", "secretText": "own~secret"}
+    )
     ctx = given(facts=FACTS | {"expires": end.isoformat()})
     await STEP.apply(ctx, Finding("check_secret", State.WRONG))
     credential = {"displayName": LABEL, "endDateTime": f"{end:%Y-%m-%dT%H:%M:%SZ}"}

@@ -26,18 +26,29 @@ Given = Callable[..., StepContext]
 
 def secret(key_id: str, run_id: str) -> dict[str, str]:
     """A client secret of a run."""
-    return {"keyId": key_id, "displayName": f"Webex Connect {run_id}", "endDateTime": (now() + timedelta(days=300)).isoformat()}
+    return {
+        "keyId": key_id,
+        "displayName": f"Webex Connect {run_id}",
+        "endDateTime": (now() + timedelta(days=300)).isoformat(),
+    }
 
 
 def test_a_run_without_a_loss_has_no_such_step(given: Given):
     """A run without a lost secret has no step for it."""
-    runs = [given(channel=Channel(f"{name}@contoso.com"), answers=answers).run for name, answers in (("a", {}), ("b", LOST))]
+    runs = [
+        given(channel=Channel(f"{name}@contoso.com"), answers=answers).run
+        for name, answers in (("a", {}), ("b", LOST))
+    ]
     assert [("lost_secret" in steps_of(run)) for run in runs] == [False, True]
 
 
 async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: RunStore):
     """Although it was handed over, and nobody has to wait for the directory to make another."""
-    ctx = given(facts={"object_id": "obj-1", "key_id": "k1"}, answers=LOST, changed={"client_secret": now() - timedelta(minutes=1)})
+    ctx = given(
+        facts={"object_id": "obj-1", "key_id": "k1"},
+        answers=LOST,
+        changed={"client_secret": now() - timedelta(minutes=1)},
+    )
     store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", ctx.run.id)]})
     found = await OLD.inspect(ctx)
@@ -46,11 +57,17 @@ async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: Run
 
 async def test_it_is_no_orphan(given: Given, cloud: Any):
     """After a crash the half-made successor is removed; the lost secret stays until one is shown."""
-    trying = Event(Kind.CHANGING, now() + timedelta(seconds=1), step="client_secret", finding=OLD.wrong(Text("seen.none")))
+    trying = Event(
+        Kind.CHANGING,
+        now() + timedelta(seconds=1),
+        step="client_secret",
+        finding=OLD.wrong(Text("seen.none")),
+    )
     ctx = given(facts={"object_id": "obj-1"}, answers=LOST, events=(trying, trying))
     left = {"passwordCredentials": [secret("k1", ctx.run.id), secret("k3", ctx.run.id)]}
     cloud.on(APP, left, {"passwordCredentials": left["passwordCredentials"][:1]}).on(
-        "POST /applications/obj-1/addPassword", {"keyId": "k4", "secretText": "s", "endDateTime": ""}
+        "POST /applications/obj-1/addPassword",
+        {"keyId": "k4", "secretText": "s", "endDateTime": ""},
     )
     end = (now() + timedelta(days=300)).isoformat()
     await OLD.apply(ctx, OLD.wrong(Text("seen.none"), facts={"renew_until": end}))
@@ -82,7 +99,9 @@ async def test_a_sealed_successor_holds(given: Given, cloud: Any, vault: Vault):
     assert (found.state, found.facts["key_id"]) == (State.OK, "k2")
 
 
-async def test_one_that_was_shown_before_it_was_read_back_holds(given: Given, cloud: Any, store: RunStore, vault: Vault):
+async def test_one_that_was_shown_before_it_was_read_back_holds(
+    given: Given, cloud: Any, store: RunStore, vault: Vault
+):
     """A secret that was shown before the directory listed it counts, so no other one is created."""
     ctx = given(facts={"object_id": "obj-1"}, answers=LOST)
     vault.put(f"secret-key:{ctx.run.id}", "k2", 60)

@@ -41,7 +41,11 @@ Given = Callable[..., StepContext]
 
 def secret(key_id: str, name: str, days: float = 9) -> dict[str, str]:
     """A secret as Graph lists it."""
-    return {"keyId": key_id, "displayName": name, "endDateTime": (now() + timedelta(days=days)).isoformat()}
+    return {
+        "keyId": key_id,
+        "displayName": name,
+        "endDateTime": (now() + timedelta(days=days)).isoformat(),
+    }
 
 
 def before(store: RunStore, channel: Any, asker: Person) -> str:
@@ -51,7 +55,9 @@ def before(store: RunStore, channel: Any, asker: Person) -> str:
     return run.id
 
 
-async def test_the_plan_shows_it_from_the_start(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
+async def test_the_plan_shows_it_from_the_start(
+    given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person
+):
     """In a fix, the plan lists the removal of the old secret together with the new secret."""
     name = f"Webex Connect {before(store, channel, asker)}"
     store.record_secret_shown("k1")
@@ -63,38 +69,70 @@ async def test_the_plan_shows_it_from_the_start(given: Given, cloud: Any, store:
     assert [("old_secret" in steps_of(run)) for run in (ctx.run, planned)] == [False, True]
 
 
-async def test_the_new_one_does_not_count_as_its_removal(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
+async def test_the_new_one_does_not_count_as_its_removal(
+    given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person
+):
     """The new secret does not count as the removal of the old one, though one plan shows both."""
     old = secret("k1", f"Webex Connect {before(store, channel, asker)}")
     store.record_secret_shown("k1")
     ctx = given(facts=FACTS, kind="fix")
-    there, after = {"passwordCredentials": [old]}, {"passwordCredentials": [old, secret("k2", f"Webex Connect {ctx.run.id}", 300)]}
-    cloud.on(APP, there, there, after).on("POST /applications/object-1/addPassword", {"keyId": "k2", "secretText": "s"})
+    there, after = (
+        {"passwordCredentials": [old]},
+        {"passwordCredentials": [old, secret("k2", f"Webex Connect {ctx.run.id}", 300)]},
+    )
+    cloud.on(APP, there, there, after).on(
+        "POST /applications/object-1/addPassword", {"keyId": "k2", "secretText": "s"}
+    )
     lines = ClientSecret().plan(ctx, await ClientSecret().inspect(ctx))
     word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
     store.append(ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), word)
     await Engine(ctx, {"client_secret": ClientSecret()}, NoListener(), lambda: True).apply_plan()
-    done = [change.step for made in ctx.run.changed.values() if made.done for change in made.changes]
-    assert ([line.step for line in lines], done) == (["client_secret", "old_secret"], ["client_secret"])
+    done = [
+        change.step for made in ctx.run.changed.values() if made.done for change in made.changes
+    ]
+    assert ([line.step for line in lines], done) == (
+        ["client_secret", "old_secret"],
+        ["client_secret"],
+    )
 
 
-async def test_a_setup_removes_nothing(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
+async def test_a_setup_removes_nothing(
+    given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person
+):
     """It was not asked for."""
-    cloud.on(APP, {"passwordCredentials": [secret("k1", f"Webex Connect {before(store, channel, asker)}")]})
+    cloud.on(
+        APP,
+        {"passwordCredentials": [secret("k1", f"Webex Connect {before(store, channel, asker)}")]},
+    )
     ctx = given(facts=FACTS)
-    assert [line.step for line in ClientSecret().plan(ctx, await ClientSecret().inspect(ctx))] == ["client_secret"]
+    assert [line.step for line in ClientSecret().plan(ctx, await ClientSecret().inspect(ctx))] == [
+        "client_secret"
+    ]
 
 
-async def test_only_what_the_bot_made_before_is_removed(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
+async def test_only_what_the_bot_made_before_is_removed(
+    given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person
+):
     """Only the bot's earlier secrets are removed, never this run's own or a person's."""
     ours = secret("k1", f"Webex Connect {before(store, channel, asker)}")
     ctx = given(facts=FACTS, kind="fix")
-    kept = [secret("k2", f"Webex Connect {ctx.run.id}"), secret("k3", "Webex Connect by Kim"), secret("k4", "by hand")]
-    cloud.on(APP, {"passwordCredentials": [ours, *kept]}, {"passwordCredentials": [ours, *kept]}, {"passwordCredentials": kept})
+    kept = [
+        secret("k2", f"Webex Connect {ctx.run.id}"),
+        secret("k3", "Webex Connect by Kim"),
+        secret("k4", "by hand"),
+    ]
+    cloud.on(
+        APP,
+        {"passwordCredentials": [ours, *kept]},
+        {"passwordCredentials": [ours, *kept]},
+        {"passwordCredentials": kept},
+    )
     found = await STEP.inspect(ctx)
     assert (found.state, found.seen, STEP.plan(ctx, found)) == (State.WRONG, ONE, (LINE,))
     await STEP.apply(ctx, found)
-    assert await STEP.inspect(ctx) == Finding("old_secret", State.OK, seen=Text("seen.old_secret_removed"))
+    assert await STEP.inspect(ctx) == Finding(
+        "old_secret", State.OK, seen=Text("seen.old_secret_removed")
+    )
     await STEP.apply(ctx, found)
     assert cloud.writes == [(REMOVE, {"keyId": "k1"})]
 

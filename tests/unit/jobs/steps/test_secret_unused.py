@@ -18,20 +18,35 @@ from jobs.steps.secret_for_checks import LABEL
 from jobs.steps.secret_unused import UnusedSecret
 
 STEP = UnusedSecret()
-BY_ID, BY_NAME = "GET /applications/object-1", f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
+BY_ID, BY_NAME = (
+    "GET /applications/object-1",
+    f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')",
+)
 REMOVE = "POST /applications/object-1/removePassword"
 FACTS = {"object_id": "object-1"}
-OWN, THEIRS = {"displayName": LABEL, "keyId": "own"}, {"displayName": "Webex Connect X", "keyId": "theirs"}
+OWN, THEIRS = (
+    {"displayName": LABEL, "keyId": "own"},
+    {"displayName": "Webex Connect X", "keyId": "theirs"},
+)
 MADE = Event(Kind.FOUND, now(), step="check_secret", finding=Finding("check_secret", State.OK))
-TRIED = Event(Kind.CHANGING, now(), step="check_secret", finding=Finding("check_secret", State.WRONG))
+TRIED = Event(
+    Kind.CHANGING, now(), step="check_secret", finding=Finding("check_secret", State.WRONG)
+)
 Given = Callable[..., StepContext]
 
 
 @pytest.mark.parametrize(
     ("answer", "events", "there"),
-    [("skip:away", (MADE,), True), ("skip:away", (TRIED,), True), ("skip:away", (), False), ("yes", (MADE,), False)],
+    [
+        ("skip:away", (MADE,), True),
+        ("skip:away", (TRIED,), True),
+        ("skip:away", (), False),
+        ("yes", (MADE,), False),
+    ],
 )
-def test_where_it_is_part_of_a_run(given: Given, answer: str, events: tuple[Event, ...], there: bool):  # noqa: FBT001  a column of the table
+def test_where_it_is_part_of_a_run(
+    given: Given, answer: str, events: tuple[Event, ...], there: bool
+):
     """Only where there may be one that nobody rehearses with."""
     ctx = given(channel=Channel("a@contoso.com"), answers={"rehearse": answer}, events=events)
     assert ("unused_secret" in steps_of(ctx.run)) is there
@@ -39,7 +54,9 @@ def test_where_it_is_part_of_a_run(given: Given, answer: str, events: tuple[Even
 
 async def test_it_is_removed_once_and_proven(given: Given, cloud: Any):
     """The unused secret is found by its name and removed, and Webex Connect's own stays."""
-    cloud.on(BY_ID, {"passwordCredentials": [THEIRS]}).on(BY_NAME, {"passwordCredentials": [OWN, THEIRS]})
+    cloud.on(BY_ID, {"passwordCredentials": [THEIRS]}).on(
+        BY_NAME, {"passwordCredentials": [OWN, THEIRS]}
+    )
     ctx = given(facts=FACTS)
     assert (await STEP.inspect(ctx)).state is State.WRONG
     await STEP.apply(ctx, STEP.wrong(Text("seen.unused_secret_there")))
@@ -51,14 +68,22 @@ async def test_it_is_removed_once_and_proven(given: Given, cloud: Any):
 async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Any):
     """Only a look says that it is gone."""
     cloud.on(BY_ID, {"passwordCredentials": [OWN]})
-    assert (await STEP.inspect(given(facts=FACTS, changed={"unused_secret": now()}))).state is State.WRONG
+    assert (
+        await STEP.inspect(given(facts=FACTS, changed={"unused_secret": now()}))
+    ).state is State.WRONG
 
 
 @pytest.mark.parametrize(
     ("error", "state"),
-    [(Forbidden("request_rejected", CloudReply("graph")), State.WARNING), (Transient("service_unavailable", CloudReply("graph")), None)],
+    [
+        (Forbidden("request_rejected", CloudReply("graph")), State.WARNING),
+        (Transient("service_unavailable", CloudReply("graph")), None),
+    ],
 )
 def test_one_that_may_not_be_removed_is_named(given: Given, error: CloudError, state: State | None):
     """A secret that cannot be removed is named but blocks no run; a temporary error is retried."""
     found = STEP.explain_error(given(), error)
-    assert (found and found.state, found and found.seen and found.seen.values) == (state, state and {"name": LABEL})
+    assert (found and found.state, found and found.seen and found.seen.values) == (
+        state,
+        state and {"name": LABEL},
+    )

@@ -46,7 +46,13 @@ async def test_one_that_is_there_holds(given: Callable[..., StepContext], cloud:
     """Enabled by default, and open to everybody by default."""
     cloud.on(READ, {"id": "sp-1"})
     found = await STEP.inspect(given(facts=FACTS))
-    assert found == Finding("service_principal", State.OK, seen=Text("seen.service_principal"), facts={"sp_id": "sp-1"}, values=VALUES)
+    assert found == Finding(
+        "service_principal",
+        State.OK,
+        seen=Text("seen.service_principal"),
+        facts={"sp_id": "sp-1"},
+        values=VALUES,
+    )
 
 
 SHUT = {"id": "sp-1", "appRoleAssignmentRequired": True}
@@ -61,7 +67,13 @@ WITH_USER = FACTS | {"user_id": "user-1"}
 def line(before: str, after: str, command: str) -> Change:
     """One line of the plan."""
     return Change(
-        "service_principal", "E1", Text("step.service_principal"), Text(before), Text(after), Scope.APP, f"Graph {PATH}, {command}"
+        "service_principal",
+        "E1",
+        Text("step.service_principal"),
+        Text(before),
+        Text(after),
+        Scope.APP,
+        f"Graph {PATH}, {command}",
     )
 
 
@@ -72,7 +84,12 @@ LET_IN = line("seen.sp_assignment", "after.sp_open", "appRoleAssignmentRequired 
 @pytest.mark.parametrize(
     ("principal", "cause", "lines", "body"),
     [
-        ({"id": "sp-1", "accountEnabled": False}, "app_disabled", (ENABLE,), {"accountEnabled": True}),
+        (
+            {"id": "sp-1", "accountEnabled": False},
+            "app_disabled",
+            (ENABLE,),
+            {"accountEnabled": True},
+        ),
         (SHUT, "user_not_assigned", (LET_IN,), {"appRoleAssignmentRequired": False}),
         (
             SHUT | {"accountEnabled": False},
@@ -83,7 +100,12 @@ LET_IN = line("seen.sp_assignment", "after.sp_open", "appRoleAssignmentRequired 
     ],
 )
 async def test_what_somebody_has_shut_is_opened(
-    given: Callable[..., StepContext], cloud: Any, principal: Any, cause: str, lines: tuple[Change, ...], body: dict[str, bool]
+    given: Callable[..., StepContext],
+    cloud: Any,
+    principal: Any,
+    cause: str,
+    lines: tuple[Change, ...],
+    body: dict[str, bool],
 ):
     """A line of the plan for each property, and one request for all of them."""
     cloud.on(READ, principal).on(ASSIGNED, [])
@@ -101,7 +123,13 @@ BY_MICROSOFT = Text("seen.app_by_microsoft", {"status": BANNED})
 @pytest.mark.parametrize(
     ("principal", "state", "cause", "seen", "lines"),
     [
-        ({"disabledByMicrosoftStatus": BANNED}, State.WRONG, "app_disabled_by_microsoft", BY_MICROSOFT, ()),
+        (
+            {"disabledByMicrosoftStatus": BANNED},
+            State.WRONG,
+            "app_disabled_by_microsoft",
+            BY_MICROSOFT,
+            (),
+        ),
         ({"isDisabled": True}, State.WRONG, "app_deactivated", Text("seen.app_deactivated"), ()),
         (
             {"isDisabled": True, "disabledByMicrosoftStatus": BANNED, "accountEnabled": False},
@@ -110,18 +138,41 @@ BY_MICROSOFT = Text("seen.app_by_microsoft", {"status": BANNED})
             BY_MICROSOFT,
             (ENABLE,),
         ),
-        ({"isDisabled": False, "disabledByMicrosoftStatus": "NotDisabled"}, State.OK, "", Text("seen.service_principal"), ()),
-        ({"isDisabled": None, "disabledByMicrosoftStatus": None}, State.OK, "", Text("seen.service_principal"), ()),
+        (
+            {"isDisabled": False, "disabledByMicrosoftStatus": "NotDisabled"},
+            State.OK,
+            "",
+            Text("seen.service_principal"),
+            (),
+        ),
+        (
+            {"isDisabled": None, "disabledByMicrosoftStatus": None},
+            State.OK,
+            "",
+            Text("seen.service_principal"),
+            (),
+        ),
     ],
 )
 async def test_an_app_that_no_plan_can_open(
-    given: Callable[..., StepContext], cloud: Any, principal: Any, state: State, cause: str, seen: Text, lines: tuple[Change, ...]
+    given: Callable[..., StepContext],
+    cloud: Any,
+    principal: Any,
+    state: State,
+    cause: str,
+    seen: Text,
+    lines: tuple[Change, ...],
 ):
     """A plan cannot open an app that is deactivated or disabled by Microsoft (facts/microsoft.md 5)."""
     cloud.on(READ, {"id": "sp-1", **principal})
     ctx = given(facts=WITH_USER)
     found = await STEP.inspect(ctx)
-    assert (found.state, found.cause, found.seen, STEP.plan(ctx, found)) == (state, cause, seen, lines)
+    assert (found.state, found.cause, found.seen, STEP.plan(ctx, found)) == (
+        state,
+        cause,
+        seen,
+        lines,
+    )
     assert found.facts["sp_id"] == "sp-1"
 
 
@@ -130,7 +181,9 @@ def test_a_refused_sign_in_is_explained_by_it(cause: str):
     """AADSTS7000112 says the same of each."""
     own = Finding("service_principal", State.WRONG, cause=cause)
     refused = Finding("sign_ins", State.WRONG, cause="app_disabled")
-    assert judge(checks_for(Profile.LEAST), {"service_principal": own, "sign_ins": refused}).causes == ("service_principal",)
+    assert judge(
+        checks_for(Profile.LEAST), {"service_principal": own, "sign_ins": refused}
+    ).causes == ("service_principal",)
 
 
 async def test_what_it_was_is_written_down(given: Callable[..., StepContext], cloud: Any):
@@ -150,16 +203,22 @@ async def test_what_it_was_is_written_down(given: Callable[..., StepContext], cl
         ([], "SharedMailbox", State.WRONG),
     ],
 )
-async def test_who_is_assigned_decides(given: Callable[..., StepContext], cloud: Any, assigned: list[Any], mailbox: str, state: State):
+async def test_who_is_assigned_decides(
+    given: Callable[..., StepContext], cloud: Any, assigned: list[Any], mailbox: str, state: State
+):
     """The user's own assignment is enough; a group or a delegate of a shared mailbox is possible."""
-    cloud.on(READ, SHUT).on(ASSIGNED, assigned).on("Get-Mailbox", [{"RecipientTypeDetails": mailbox}])
+    cloud.on(READ, SHUT).on(ASSIGNED, assigned).on(
+        "Get-Mailbox", [{"RecipientTypeDetails": mailbox}]
+    )
     ctx = given(facts=WITH_USER)
     found = await STEP.inspect(ctx)
     assert (found.state, found.cause) == (state, "" if state is State.OK else "user_not_assigned")
     assert bool(STEP.plan(ctx, found)) is (state is State.WRONG)
 
 
-async def test_the_user_is_looked_up_where_nobody_has_yet(given: Callable[..., StepContext], cloud: Any):
+async def test_the_user_is_looked_up_where_nobody_has_yet(
+    given: Callable[..., StepContext], cloud: Any
+):
     """The mailbox's user may be found at the same time, so this step does not wait for it."""
     cloud.on(READ, SHUT).on(ASSIGNED, [MINE]).on("GET /users/support@contoso.com", {"id": "user-1"})
     assert (await STEP.inspect(given(facts=FACTS))).state is State.OK

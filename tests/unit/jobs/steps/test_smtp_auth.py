@@ -25,11 +25,15 @@ EXPECTED = Text("expected.smtp_auth")
         ("", "false", "seen.smtp_inherits_on"),
     ],
 )
-async def test_switched_on(given: Callable[..., StepContext], cloud: Any, own: object, everybody: object, seen: str):
+async def test_switched_on(
+    given: Callable[..., StepContext], cloud: Any, own: object, everybody: object, seen: str
+):
     """The mailbox's own switch wins; without one, the organization's counts."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
     values = {"disabled": "false" if own in {False, "False"} else ""}
-    assert await STEP.inspect(given()) == Finding("smtp_auth", State.OK, seen=Text(seen), values=values)
+    assert await STEP.inspect(given()) == Finding(
+        "smtp_auth", State.OK, seen=Text(seen), values=values
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,22 +44,41 @@ async def test_switched_on(given: Callable[..., StepContext], cloud: Any, own: o
         (None, None, "seen.smtp_inherits_off", "smtp_auth_off_for_tenant", ""),
     ],
 )
-async def test_switched_off(given: Callable[..., StepContext], cloud: Any, own: object, everybody: object, seen: str, cause: str, was: str):
+async def test_switched_off(
+    given: Callable[..., StepContext],
+    cloud: Any,
+    own: object,
+    everybody: object,
+    seen: str,
+    cause: str,
+    was: str,
+):
     """The finding shows where SMTP AUTH was switched off and keeps the previous value."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
-    wanted = Finding("smtp_auth", State.WRONG, seen=Text(seen), expected=EXPECTED, cause=cause, values={"disabled": was})
+    wanted = Finding(
+        "smtp_auth",
+        State.WRONG,
+        seen=Text(seen),
+        expected=EXPECTED,
+        cause=cause,
+        values={"disabled": was},
+    )
     assert await STEP.inspect(given()) == wanted
 
 
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize(("own", "state"), [(False, State.OK), (True, State.WRONG)])
-async def test_the_mailbox_says_enough(given: Callable[..., StepContext], cloud: Any, own: object, state: State, status: int):
+async def test_the_mailbox_says_enough(
+    given: Callable[..., StepContext], cloud: Any, own: object, state: State, status: int
+):
     """If the mailbox has its own setting, an unreadable organization does not matter."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).refuse("Get-TransportConfig", status)
     assert (await STEP.inspect(given())).state is state
 
 
-async def test_a_mailbox_that_inherits_needs_the_organization(given: Callable[..., StepContext], cloud: Any):
+async def test_a_mailbox_that_inherits_needs_the_organization(
+    given: Callable[..., StepContext], cloud: Any
+):
     """A mailbox that inherits the setting needs the organization's, so a refused read is an error."""
     cloud.on("Get-CASMailbox", [{PROPERTY: None}]).refuse("Get-TransportConfig", 403)
     with pytest.raises(Forbidden):
@@ -71,4 +94,6 @@ async def test_only_the_one_mailbox_is_switched(given: Callable[..., StepContext
     command = f"Set-CASMailbox support@contoso.com -{PROPERTY} $false"
     assert STEP.plan(ctx, found) == (Change("smtp_auth", "M2", *words, Scope.MAILBOX, command),)
     await STEP.apply(ctx, found)
-    assert cloud.writes == [("Set-CASMailbox", {"Identity": "support@contoso.com", PROPERTY: False})]
+    assert cloud.writes == [
+        ("Set-CASMailbox", {"Identity": "support@contoso.com", PROPERTY: False})
+    ]

@@ -18,23 +18,46 @@ STEP = Tenant()
 @pytest.mark.parametrize("name", ["contoso.com", "Contoso.COM"])
 async def test_a_verified_domain_is_ours(given: Callable[..., StepContext], cloud: Any, name: str):
     """Domains are compared without regard to case."""
-    cloud.on("GET /organization", [{"verifiedDomains": [{"name": "contoso.onmicrosoft.com"}, {"name": name}]}])
-    assert await STEP.inspect(given()) == Finding("tenant", State.OK, seen=Text("seen.tenant", VALUES))
+    cloud.on(
+        "GET /organization",
+        [{"verifiedDomains": [{"name": "contoso.onmicrosoft.com"}, {"name": name}]}],
+    )
+    assert await STEP.inspect(given()) == Finding(
+        "tenant", State.OK, seen=Text("seen.tenant", VALUES)
+    )
 
 
 @pytest.mark.parametrize(
-    "rows", [[{"verifiedDomains": [{"name": "fabrikam.com"}]}], [{"verifiedDomains": [{}, {"name": "x.contoso.com"}]}]]
+    "rows",
+    [
+        [{"verifiedDomains": [{"name": "fabrikam.com"}]}],
+        [{"verifiedDomains": [{}, {"name": "x.contoso.com"}]}],
+    ],
 )
-async def test_another_tenant_is_named(given: Callable[..., StepContext], cloud: Any, rows: list[object]):
+async def test_another_tenant_is_named(
+    given: Callable[..., StepContext], cloud: Any, rows: list[object]
+):
     """A domain that is not verified here belongs to somebody else."""
     cloud.on("GET /organization", rows)
     wanted = Text("expected.tenant")
-    expected = Finding("tenant", State.WRONG, seen=Text("seen.other_tenant", VALUES), expected=wanted, cause="wrong_tenant")
+    expected = Finding(
+        "tenant",
+        State.WRONG,
+        seen=Text("seen.other_tenant", VALUES),
+        expected=wanted,
+        cause="wrong_tenant",
+    )
     assert await STEP.inspect(given()) == expected
 
 
-@pytest.mark.parametrize("answer", [(403, {}), (404, {}), (400, {}), [], [{}], [{"verifiedDomains": None}]])
-async def test_domains_that_may_not_be_read_decide_nothing(given: Callable[..., StepContext], cloud: Any, answer: object):
+@pytest.mark.parametrize(
+    "answer", [(403, {}), (404, {}), (400, {}), [], [{}], [{"verifiedDomains": None}]]
+)
+async def test_domains_that_may_not_be_read_decide_nothing(
+    given: Callable[..., StepContext], cloud: Any, answer: object
+):
     """If the organization's domains cannot be read, the mailbox user decides."""
     cloud.on("GET /organization", answer)
-    assert await STEP.inspect(given()) == Finding("tenant", State.OK, seen=Text("seen.tenant_unread", VALUES))
+    assert await STEP.inspect(given()) == Finding(
+        "tenant", State.OK, seen=Text("seen.tenant_unread", VALUES)
+    )

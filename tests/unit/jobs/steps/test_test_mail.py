@@ -42,7 +42,9 @@ def minutes(count: float) -> str:
 
 def said(question: str, ago: float, value: str = "yes") -> Event:
     """Somebody pressed a button so many minutes ago."""
-    return Event(Kind.ANSWERED, now() - timedelta(minutes=ago), data={"question": question, "value": value})
+    return Event(
+        Kind.ANSWERED, now() - timedelta(minutes=ago), data={"question": question, "value": value}
+    )
 
 
 @pytest.fixture
@@ -56,27 +58,43 @@ async def test_a_delivered_copy_is_the_proof(given: Callable[..., StepContext], 
     ctx = given()
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY)])
     moment = "2026-11-25T09:00:00+00:00"
-    facts = {"subject": f"Webex email test {ctx.run.id}", "arrived_at": moment, "forwarded_at": moment}
-    assert await STEP.inspect(ctx) == Finding("test_mail", State.OK, seen=Text("seen.copy_delivered"), facts=facts)
+    facts = {
+        "subject": f"Webex email test {ctx.run.id}",
+        "arrived_at": moment,
+        "forwarded_at": moment,
+    }
+    assert await STEP.inspect(ctx) == Finding(
+        "test_mail", State.OK, seen=Text("seen.copy_delivered"), facts=facts
+    )
 
 
-async def test_the_bot_sends_it_where_it_can(given: Callable[..., StepContext], cloud: Any, sends: Settings):
+async def test_the_bot_sends_it_where_it_can(
+    given: Callable[..., StepContext], cloud: Any, sends: Settings
+):
     """The step is wrong before the bot has sent the mail, so that applying it sends the mail."""
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=sends))
     assert (found.state, found.seen) == (State.WRONG, Text("seen.not_sent"))
 
 
-@pytest.mark.parametrize(("ago", "state"), [(timedelta(seconds=5), State.WAITING), (timedelta(seconds=25), State.WRONG)])
-async def test_a_sending_that_was_cut_off(given: Callable[..., StepContext], cloud: Any, sends: Settings, ago: timedelta, state: State):
+@pytest.mark.parametrize(
+    ("ago", "state"), [(timedelta(seconds=5), State.WAITING), (timedelta(seconds=25), State.WRONG)]
+)
+async def test_a_sending_that_was_cut_off(
+    given: Callable[..., StepContext], cloud: Any, sends: Settings, ago: timedelta, state: State
+):
     """After a crash while sending, the mail is sent again if it does not show within 20 seconds."""
     cloud.on(TRACE, [])
-    begun = Event(Kind.CHANGING, now() - ago, step="test_mail", finding=Finding("test_mail", State.WRONG))
+    begun = Event(
+        Kind.CHANGING, now() - ago, step="test_mail", finding=Finding("test_mail", State.WRONG)
+    )
     assert (await STEP.inspect(given(settings=sends, events=(begun,)))).state is state
 
 
 @pytest.mark.parametrize("sender", ["", MAILBOX])
-async def test_a_person_sends_it_otherwise(given: Callable[..., StepContext], cloud: Any, sends: Settings, sender: str):
+async def test_a_person_sends_it_otherwise(
+    given: Callable[..., StepContext], cloud: Any, sends: Settings, sender: str
+):
     """Without a sender other than the mailbox, the bot asks a person to send the mail."""
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=replace(sends, probe_from=sender)))
@@ -94,7 +112,15 @@ async def test_a_person_sends_it_otherwise(given: Callable[..., StepContext], cl
         (False, test_mail.LATE + 1, 1, Turn.TIME, "seen.on_its_way"),
     ],
 )
-async def test_underway(given: Callable[..., StepContext], cloud: Any, rows: bool, waits: int, sent: int, turn: Turn, seen: str):  # noqa: FBT001  a parameter of the table
+async def test_underway(
+    given: Callable[..., StepContext],
+    cloud: Any,
+    rows: bool,
+    waits: int,
+    sent: int,
+    turn: Turn,
+    seen: str,
+):
     """A mail on its way is waited for, and the requester is asked once it is late."""
     ctx = given(events=(said("test_sent", sent),), waits={"test_mail": waits})
     cloud.on(TRACE, [row(ctx, MAILBOX, "pending")] if rows else [], [])
@@ -103,16 +129,27 @@ async def test_underway(given: Callable[..., StepContext], cloud: Any, rows: boo
     assert found.cause == ("test_mail_late" if turn is Turn.REQUESTER else "")
 
 
-@pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.ADMINISTRATOR)])
-async def test_a_blocked_copy_is_explained(given: Callable[..., StepContext], cloud: Any, ago: timedelta, turn: Turn):
+@pytest.mark.parametrize(
+    ("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.ADMINISTRATOR)]
+)
+async def test_a_blocked_copy_is_explained(
+    given: Callable[..., StepContext], cloud: Any, ago: timedelta, turn: Turn
+):
     """The trace's words say why; within an hour of our own policy it may be the old one still."""
     ctx = given(changed={"outbound_policy": now() - ago}, answers={"test_sent": "yes"})
     words = "550 5.7.520 Access denied, Your organization does not allow external forwarding."
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
-    events = [{"event": "Defer", "description": "421 4.4.2 Connection dropped"}, {"event": "Fail", "description": words}]
+    events = [
+        {"event": "Defer", "description": "421 4.4.2 Connection dropped"},
+        {"event": "Fail", "description": words},
+    ]
     cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')", events)
     found = await STEP.inspect(ctx)
-    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, turn, "forwarding_blocked")
+    assert (found.state, found.waiting_for, found.cause) == (
+        State.WAITING,
+        turn,
+        "forwarding_blocked",
+    )
     assert found.evidence[1:] == (Evidence("trace", f"Fail | {words}"),)
 
 
@@ -127,7 +164,10 @@ async def test_a_forwarding_address_that_nobody_has(
     ctx = given(answers={"test_sent": "yes"})
     cloud.on(TRACE, [row(ctx, MAILBOX, arrived)], [row(ctx, COPY, copies)] if copies else [])
     for recipient in (MAILBOX, COPY):
-        cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{recipient}')", [{"description": "550 5.1.1 User unknown"}])
+        cloud.on(
+            f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{recipient}')",
+            [{"description": "550 5.1.1 User unknown"}],
+        )
     assert (await STEP.inspect(ctx)).cause == cause
 
 
@@ -140,24 +180,45 @@ async def test_a_forwarding_address_that_nobody_has(
     ],
 )
 async def test_a_bounce_is_told_by_its_code(
-    given: Callable[..., StepContext], cloud: Any, arrived: str, copies: str | None, words: str, cause: str
+    given: Callable[..., StepContext],
+    cloud: Any,
+    arrived: str,
+    copies: str | None,
+    words: str,
+    cause: str,
 ):
     """A bounce gets its cause from its code; a bounced copy says nothing about the mailbox."""
     ctx = given(answers={"test_sent": "yes"})
     cloud.on(TRACE, [row(ctx, MAILBOX, arrived)], [row(ctx, COPY, copies)] if copies else [])
     for recipient in (MAILBOX, COPY):
-        cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{recipient}')", [{"description": words}])
+        cloud.on(
+            f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{recipient}')",
+            [{"description": words}],
+        )
     found = await STEP.inspect(ctx)
     assert (found.waiting_for, found.cause) == (Turn.ADMINISTRATOR, cause)
 
 
-async def test_it_is_sent_again_when_the_policy_may_have_spread(given: Callable[..., StepContext], cloud: Any, sends: Settings):
+async def test_it_is_sent_again_when_the_policy_may_have_spread(
+    given: Callable[..., StepContext], cloud: Any, sends: Settings
+):
     """A minute after the first one failed, another one is worth it."""
-    ctx = given(changed={"outbound_policy": now(), "test_mail": now() - timedelta(minutes=2)}, waits={"test_mail": 1}, settings=sends)
+    ctx = given(
+        changed={"outbound_policy": now(), "test_mail": now() - timedelta(minutes=2)},
+        waits={"test_mail": 1},
+        settings=sends,
+    )
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
-    cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')", [{"description": "5.7.520 Access denied"}])
+    cloud.on(
+        f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')",
+        [{"description": "5.7.520 Access denied"}],
+    )
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (State.WRONG, Text("seen.not_sent"), "forwarding_blocked")
+    assert (found.state, found.seen, found.cause) == (
+        State.WRONG,
+        Text("seen.not_sent"),
+        "forwarding_blocked",
+    )
 
 
 def happens(ctx: StepContext, event: Event) -> None:
@@ -176,34 +237,56 @@ def refused(ctx: Any, cloud: Any, *more: dict[str, str]) -> None:
     failed = row(ctx, COPY, "failed", id="t1", receivedDateTime=minutes(10))
     cloud.on(TRACE, [row(ctx, MAILBOX, id="t1", receivedDateTime=minutes(10)), *more], [failed])
     for each in ("t1", "t2"):
-        cloud.on(f"{TRACE}/{each}/getDetailsByRecipient(recipientAddress='{COPY}')", [{"description": REFUSED}])
+        cloud.on(
+            f"{TRACE}/{each}/getDetailsByRecipient(recipientAddress='{COPY}')",
+            [{"description": REFUSED}],
+        )
 
 
 @pytest.mark.parametrize("by_bot", [True, False])
-async def test_a_refused_copy_is_sent_again_after_look_again(given: Callable[..., StepContext], cloud: Any, sends: Settings, by_bot: bool):  # noqa: FBT001  who sends it
+async def test_a_refused_copy_is_sent_again_after_look_again(
+    given: Callable[..., StepContext], cloud: Any, sends: Settings, by_bot: bool
+):
     """After Look again, a refused mail is sent again, and its old trace rows no longer count."""
     sent: dict[str, Any]
-    sent = {"changed": {"test_mail": now() - timedelta(minutes=11)}, "settings": sends} if by_bot else {"events": (said("test_sent", 11),)}
+    sent = (
+        {"changed": {"test_mail": now() - timedelta(minutes=11)}, "settings": sends}
+        if by_bot
+        else {"events": (said("test_sent", 11),)}
+    )
     ctx = given(**sent)
     refused(ctx, cloud)
     assert (await STEP.inspect(ctx)).waiting_for is Turn.ADMINISTRATOR
     happens(ctx, said("look_again", 1))
     refused(ctx, cloud)
     found = await STEP.inspect(ctx)
-    expected = (State.WRONG, Text("seen.not_sent"), None) if by_bot else (State.WAITING, test_mail.SEND_AGAIN, Turn.REQUESTER)
+    expected = (
+        (State.WRONG, Text("seen.not_sent"), None)
+        if by_bot
+        else (State.WAITING, test_mail.SEND_AGAIN, Turn.REQUESTER)
+    )
     assert (found.state, found.seen, found.waiting_for, found.cause) == (*expected, "")
     assert "arrived_at" not in found.facts
 
 
-async def test_the_mail_that_was_sent_again_is_followed(given: Callable[..., StepContext], cloud: Any):
+async def test_the_mail_that_was_sent_again_is_followed(
+    given: Callable[..., StepContext], cloud: Any
+):
     """Trace rows of the first mail do not count for the second, whose own failure is reported."""
     ctx = given(events=(said("test_sent", 11), said("look_again", 3), said("test_sent", 2)))
     refused(ctx, cloud)
     assert (await STEP.inspect(ctx)).seen == Text("seen.on_its_way")
-    both = [row(ctx, COPY, "failed", id=each, receivedDateTime=minutes(ago)) for each, ago in (("t2", 1), ("t1", 10))]
+    both = [
+        row(ctx, COPY, "failed", id=each, receivedDateTime=minutes(ago))
+        for each, ago in (("t2", 1), ("t1", 10))
+    ]
     cloud.on(TRACE, [row(ctx, MAILBOX, id="t2", receivedDateTime=minutes(1))], both)
     found = await STEP.inspect(ctx)
-    assert (found.waiting_for, found.cause, found.evidence) == (Turn.ADMINISTRATOR, "mail_not_delivered", (Evidence("trace", REFUSED),))
+    assert (found.waiting_for, found.cause, found.evidence) == (
+        Turn.ADMINISTRATOR,
+        "mail_not_delivered",
+        (Evidence("trace", REFUSED),),
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,16 +299,26 @@ async def test_the_mail_that_was_sent_again_is_followed(given: Callable[..., Ste
     ],
 )
 async def test_a_lost_mail_is_sent_again_after_look_again(
-    given: Callable[..., StepContext], cloud: Any, sends: Settings, last: Finding | None, state: State
+    given: Callable[..., StepContext],
+    cloud: Any,
+    sends: Settings,
+    last: Finding | None,
+    state: State,
 ):
     """After Look again, a late mail is sent again, but not one that is still on its way."""
     cloud.on(TRACE, [])
     known = (Event(Kind.FOUND, now(), step="test_mail", finding=last),) if last else ()
-    ctx = given(changed={"test_mail": now() - timedelta(minutes=20)}, settings=sends, events=(*known, said("look_again", 1)))
+    ctx = given(
+        changed={"test_mail": now() - timedelta(minutes=20)},
+        settings=sends,
+        events=(*known, said("look_again", 1)),
+    )
     assert (await STEP.inspect(ctx)).state is state
 
 
-async def test_a_mail_sent_anew_has_another_id(given: Callable[..., StepContext], monkeypatch: pytest.MonkeyPatch, sends: Settings):
+async def test_a_mail_sent_anew_has_another_id(
+    given: Callable[..., StepContext], monkeypatch: pytest.MonkeyPatch, sends: Settings
+):
     """A repeated mail has a new Message-ID, as mailboxes drop duplicates; a resumed one does not."""
     ids = []
 
@@ -234,7 +327,10 @@ async def test_a_mail_sent_anew_has_another_id(given: Callable[..., StepContext]
 
     monkeypatch.setattr(test_mail, "send_test_mail", send)
     wrong = Finding("test_mail", State.WRONG)
-    first, second, third = (Event(Kind.CHANGING, now() - timedelta(minutes=ago), step="test_mail", finding=wrong) for ago in (9, 8, 1))
+    first, second, third = (
+        Event(Kind.CHANGING, now() - timedelta(minutes=ago), step="test_mail", finding=wrong)
+        for ago in (9, 8, 1)
+    )
     done = Event(Kind.CHANGED, now() - timedelta(minutes=7), step="test_mail")
     ctx = given(settings=sends)
     for event in (first, second, done, third):
@@ -249,14 +345,24 @@ OTHER = {"messageId": "<other>"}
 
 
 @pytest.mark.parametrize("own", [MAILBOX, "UPN@contoso.com"])
-async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Callable[..., StepContext], cloud: Any, own: str):
+async def test_a_mail_from_the_mailbox_itself_proves_nothing(
+    given: Callable[..., StepContext], cloud: Any, own: str
+):
     """A test mail from the mailbox itself proves nothing, because Webex Connect drops it."""
     ctx = given(facts={"upn": "upn@contoso.com"}, events=(said("test_sent", 1),))
     from_own = OWN | {"senderAddress": own}
     cloud.on(TRACE, [row(ctx, MAILBOX, **from_own)], [row(ctx, COPY, **from_own)])
     found = await STEP.inspect(ctx)
-    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "test_mail_from_itself")
-    assert (found.seen, "arrived_at" in found.facts, found.until is not None) == (Text("seen.from_itself"), False, True)
+    assert (found.state, found.waiting_for, found.cause) == (
+        State.WAITING,
+        Turn.REQUESTER,
+        "test_mail_from_itself",
+    )
+    assert (found.seen, "arrived_at" in found.facts, found.until is not None) == (
+        Text("seen.from_itself"),
+        False,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -272,12 +378,14 @@ async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Callable[...
 async def test_the_copy_of_a_good_mail_counts_whoever_forwards_it(
     given: Callable[..., StepContext],
     cloud: Any,
-    beside: bool | None,  # noqa: FBT001  a column of the table: True adds a mail of its own, None means that nothing arrived
+    beside: bool | None,
     copy: str,
     state: State,
 ):
     """A copy counts though the mailbox is its sender, unless its Message-ID is of a mail to itself."""
     ctx = given(events=(said("test_sent", 1),))
-    arrived = [row(ctx, MAILBOX, id="t2", **OWN)] * bool(beside) + [row(ctx, MAILBOX, **OTHER)] * (beside is not None)
+    arrived = [row(ctx, MAILBOX, id="t2", **OWN)] * bool(beside) + [row(ctx, MAILBOX, **OTHER)] * (
+        beside is not None
+    )
     cloud.on(TRACE, arrived, [row(ctx, COPY, messageId=copy, senderAddress=MAILBOX)])
     assert (await STEP.inspect(ctx)).state is state

@@ -38,7 +38,10 @@ async def test_the_service_is_missing(given: Callable[..., StepContext], cloud: 
     ctx = given()
     found = await STEP.inspect(ctx)
     wanted = Text("expected.trace_access")
-    seen, more = Text("seen.trace_service_missing"), {"facts": {"missing": "yes"}, "values": {"present": "no"}}
+    seen, more = (
+        Text("seen.trace_service_missing"),
+        {"facts": {"missing": "yes"}, "values": {"present": "no"}},
+    )
     assert found == Finding("trace_access", State.WRONG, seen=seen, expected=wanted, **more)
     words = Text("step.trace_access"), Text("seen.none"), Text("after.trace_access")
     command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
@@ -55,7 +58,9 @@ async def test_a_role_that_is_missing_is_an_error(given: Callable[..., StepConte
 
 
 @pytest.mark.parametrize("service", [(200, {"id": "sp"}), (401, {})])
-async def test_a_sign_in_that_is_dead_is_not_hidden(given: Callable[..., StepContext], cloud: Any, service: tuple[int, Any]):
+async def test_a_sign_in_that_is_dead_is_not_hidden(
+    given: Callable[..., StepContext], cloud: Any, service: tuple[int, Any]
+):
     """An ended sign-in is reported as such, even if the trace service exists and refuses everyone."""
     cloud.refuse(TRACE, 401).refuse("Get-MessageTraceV2", 403).on(SERVICE, service)
     with pytest.raises(SignInNeeded):

@@ -31,9 +31,18 @@ MADE: dict[str, Any] = {
     "id": "obj-1",
     "appId": "client-1",
     "signInAudience": "AzureADMyOrg",
-    "web": {"redirectUris": OURS, "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": False}},
+    "web": {
+        "redirectUris": OURS,
+        "implicitGrantSettings": {
+            "enableAccessTokenIssuance": True,
+            "enableIdTokenIssuance": False,
+        },
+    },
     "requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP, MAIL]}],
-    "passwordCredentials": [SECRET, {"displayName": "Webex email bot, rehearsal and check", "keyId": "k2"}],
+    "passwordCredentials": [
+        SECRET,
+        {"displayName": "Webex email bot, rehearsal and check", "keyId": "k2"},
+    ],
 }
 FACTS = {
     "object_id": "obj-1",
@@ -45,11 +54,23 @@ FACTS = {
     "exchange_smtp_send": "smtp-id",
     "mail_send": "mail-id",
 }
-APP, PRINCIPAL, GRANTS = "GET /applications/obj-1", "GET /servicePrincipals(appId='client-1')", "GET /oauth2PermissionGrants"
+APP, PRINCIPAL, GRANTS = (
+    "GET /applications/obj-1",
+    "GET /servicePrincipals(appId='client-1')",
+    "GET /oauth2PermissionGrants",
+)
 REMOVE = "POST /applications/obj-1/removePassword"
-POLICY_ROW, RULE_ROW = {"Name": NAME, "AutoForwardingMode": "On"}, {"Name": NAME, "From": [MAILBOX], "State": "Enabled", POLICY: NAME}
+POLICY_ROW, RULE_ROW = (
+    {"Name": NAME, "AutoForwardingMode": "On"},
+    {"Name": NAME, "From": [MAILBOX], "State": "Enabled", POLICY: NAME},
+)
 GRANT = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
-SIGN_IN = {"id": "g2", "resourceId": "graph-sp", "principalId": "user-1", "scope": "offline_access openid profile"}
+SIGN_IN = {
+    "id": "g2",
+    "resourceId": "graph-sp",
+    "principalId": "user-1",
+    "scope": "offline_access openid profile",
+}
 
 Given = Callable[..., StepContext]
 
@@ -61,14 +82,29 @@ def said(row: dict[str, Any], *names: str) -> str:
 
 def policy_said(mode: str) -> str:
     """The channel's policy with that mode and no limits."""
-    carried = ("RecipientLimitExternalPerHour", "RecipientLimitInternalPerHour", "RecipientLimitPerDay", "ActionWhenThresholdReached")
-    more = ("NotifyOutboundSpam", "NotifyOutboundSpamRecipients", "BccSuspiciousOutboundMail", "BccSuspiciousOutboundAdditionalRecipients")
+    carried = (
+        "RecipientLimitExternalPerHour",
+        "RecipientLimitInternalPerHour",
+        "RecipientLimitPerDay",
+        "ActionWhenThresholdReached",
+    )
+    more = (
+        "NotifyOutboundSpam",
+        "NotifyOutboundSpamRecipients",
+        "BccSuspiciousOutboundMail",
+        "BccSuspiciousOutboundAdditionalRecipients",
+    )
     return said({"AutoForwardingMode": mode}, "AutoForwardingMode", *carried, *more)
 
 
 def app_values(**more: str) -> dict[str, str]:
     """Return the values that E1 records of the app."""
-    return {"object_id": "obj-1", "uris": json.dumps(OURS), "audience": "AzureADMyOrg", "declared": "yes"} | more
+    return {
+        "object_id": "obj-1",
+        "uris": json.dumps(OURS),
+        "audience": "AzureADMyOrg",
+        "declared": "yes",
+    } | more
 
 
 NO_APP = {"object_id": "", "uris": "[]", "audience": "", "declared": ""}
@@ -93,7 +129,14 @@ TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tupl
         "forwarding",
         {"smtp": "old@x.io", "internal": "Sales", "keeps": "false"},
         {"smtp": "x1@mail.webexconnect.io", "internal": "", "keeps": "true"},
-        {"Get-Mailbox": [{"ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io", "DeliverToMailboxAndForward": True}]},
+        {
+            "Get-Mailbox": [
+                {
+                    "ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io",
+                    "DeliverToMailboxAndForward": True,
+                }
+            ]
+        },
         [
             (
                 "Set-Mailbox",
@@ -111,14 +154,20 @@ TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tupl
         {"policy": "", "rule": ""},
         {"policy": policy_said("On"), "rule": RULE_SAID},
         {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
-        [(f"Remove-{RULE}", {"Identity": NAME, "Confirm": False}), (f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})],
+        [
+            (f"Remove-{RULE}", {"Identity": NAME, "Confirm": False}),
+            (f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False}),
+        ],
     ),
     (
         "outbound_policy",
         {"policy": policy_said("Off"), "rule": RULE_SAID},
         {"policy": policy_said("On"), "rule": RULE_SAID},
         {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
-        [(f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX]}), (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "Off"})],
+        [
+            (f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX]}),
+            (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "Off"}),
+        ],
     ),
     (
         "smtp_grant",
@@ -146,7 +195,9 @@ TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tupl
                 {
                     "signInAudience": "AzureADMultipleOrgs",
                     "web": MADE["web"] | {"redirectUris": ["https://old/callback"]},
-                    "requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [MAIL]}],
+                    "requiredResourceAccess": [
+                        {"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [MAIL]}
+                    ],
                 },
             )
         ],
@@ -162,8 +213,16 @@ TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tupl
         "service_principal",
         {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"},
         {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired": "true"},
-        {APP: MADE, PRINCIPAL: {"id": "sp-1", "accountEnabled": True, "appRoleAssignmentRequired": True}},
-        [("PATCH /servicePrincipals/sp-1", {"accountEnabled": False, "appRoleAssignmentRequired": True})],
+        {
+            APP: MADE,
+            PRINCIPAL: {"id": "sp-1", "accountEnabled": True, "appRoleAssignmentRequired": True},
+        },
+        [
+            (
+                "PATCH /servicePrincipals/sp-1",
+                {"accountEnabled": False, "appRoleAssignmentRequired": True},
+            )
+        ],
     ),
     (
         "implicit_grant",
@@ -173,7 +232,15 @@ TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tupl
         [
             (
                 "PATCH /applications/obj-1",
-                {"web": MADE["web"] | {"implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False}}},
+                {
+                    "web": MADE["web"]
+                    | {
+                        "implicitGrantSettings": {
+                            "enableAccessTokenIssuance": False,
+                            "enableIdTokenIssuance": False,
+                        }
+                    }
+                },
             )
         ],
     ),
@@ -185,7 +252,11 @@ TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tupl
         [
             (
                 "PATCH /applications/obj-1",
-                {"requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP]}]},
+                {
+                    "requiredResourceAccess": [
+                        {"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP]}
+                    ]
+                },
             )
         ],
     ),
@@ -195,25 +266,85 @@ TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tupl
 IDS = [f"{row[0]}-{number}" for number, row in enumerate(TABLE)]
 #: Step, how the runs left it, and the cloud after somebody else has been there.
 TOUCHED: list[tuple[str, dict[str, str], dict[str, Any]]] = [
-    ("smtp_auth", {"disabled": "false"}, {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]}),
-    ("forwarding", TABLE[2][2], {"Get-Mailbox": [{"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}]}),
-    ("forwarding", TABLE[2][2], {"Get-Mailbox": [TABLE[2][3]["Get-Mailbox"][0] | {"DeliverToMailboxAndForward": False}]}),
-    ("outbound_policy", TABLE[3][2], {f"Get-{POLICY}": [POLICY_ROW | {"RecipientLimitPerDay": 9}], f"Get-{RULE}": [RULE_ROW]}),
-    ("outbound_policy", TABLE[3][2], {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW | {"From": [MAILBOX, "b@contoso.com"]}]}),
-    ("smtp_grant", TABLE[5][2], {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]}),
-    ("application", app_values(), {APP: MADE | {"web": {"redirectUris": [*OURS, "https://theirs/callback"]}}}),
-    ("application", app_values(), {APP: MADE | {"passwordCredentials": [SECRET, {"displayName": "theirs", "keyId": "k9"}]}}),
-    ("application", app_values(), {APP: MADE | {"passwordCredentials": [{"displayName": None, "keyId": "k9"}]}}),
+    (
+        "smtp_auth",
+        {"disabled": "false"},
+        {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]},
+    ),
+    (
+        "forwarding",
+        TABLE[2][2],
+        {
+            "Get-Mailbox": [
+                {"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}
+            ]
+        },
+    ),
+    (
+        "forwarding",
+        TABLE[2][2],
+        {"Get-Mailbox": [TABLE[2][3]["Get-Mailbox"][0] | {"DeliverToMailboxAndForward": False}]},
+    ),
+    (
+        "outbound_policy",
+        TABLE[3][2],
+        {f"Get-{POLICY}": [POLICY_ROW | {"RecipientLimitPerDay": 9}], f"Get-{RULE}": [RULE_ROW]},
+    ),
+    (
+        "outbound_policy",
+        TABLE[3][2],
+        {
+            f"Get-{POLICY}": [POLICY_ROW],
+            f"Get-{RULE}": [RULE_ROW | {"From": [MAILBOX, "b@contoso.com"]}],
+        },
+    ),
+    (
+        "smtp_grant",
+        TABLE[5][2],
+        {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]},
+    ),
+    (
+        "application",
+        app_values(),
+        {APP: MADE | {"web": {"redirectUris": [*OURS, "https://theirs/callback"]}}},
+    ),
+    (
+        "application",
+        app_values(),
+        {APP: MADE | {"passwordCredentials": [SECRET, {"displayName": "theirs", "keyId": "k9"}]}},
+    ),
+    (
+        "application",
+        app_values(),
+        {APP: MADE | {"passwordCredentials": [{"displayName": None, "keyId": "k9"}]}},
+    ),
     ("application", app_values(), {APP: MADE | {"keyCredentials": [{"keyId": "c1"}]}}),
-    ("application", app_values(), {APP: MADE | {"requiredResourceAccess": [{"resourceAppId": "g", "resourceAccess": [{"id": "more"}]}]}}),
+    (
+        "application",
+        app_values(),
+        {
+            APP: MADE
+            | {
+                "requiredResourceAccess": [
+                    {"resourceAppId": "g", "resourceAccess": [{"id": "more"}]}
+                ]
+            }
+        },
+    ),
     ("service_principal", {"sp_id": "sp-1"}, {APP: MADE, PRINCIPAL: {"id": "sp-2"}}),
-    ("service_principal", {"sp_id": "sp-1"}, {APP: MADE | {"keyCredentials": [{"keyId": "c1"}]}, PRINCIPAL: {"id": "sp-1"}}),
+    (
+        "service_principal",
+        {"sp_id": "sp-1"},
+        {APP: MADE | {"keyCredentials": [{"keyId": "c1"}]}, PRINCIPAL: {"id": "sp-1"}},
+    ),
 ]
 
 
 def past(name: str, was: dict[str, str], left: dict[str, str]) -> RecordedChange:
     """Return a recorded change of a run."""
-    change = Change(name, "E1", Text(f"step.{name}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x")
+    change = Change(
+        name, "E1", Text(f"step.{name}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x"
+    )
     return RecordedChange(name, change, Text("seen.off"), was, left, ("R1",))
 
 
@@ -224,7 +355,9 @@ def scripted(cloud: Any, script: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("name", "was", "left", "script", "calls"), TABLE, ids=IDS)
-async def test_what_the_runs_left_is_put_back(given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any):
+async def test_what_the_runs_left_is_put_back(
+    given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any
+):
     """An undo makes exactly these calls, and its plan has a command of its own."""
     scripted(cloud, script)
     ctx, what = given(kind="undo", facts=FACTS), past(name, was, left)
@@ -237,7 +370,11 @@ async def test_what_the_runs_left_is_put_back(given: Given, cloud: Any, name: st
     assert cloud.writes == calls
 
 
-@pytest.mark.parametrize(("name", "was", "left"), [row[:3] for row in TABLE if not any(row[1].values())], ids=lambda value: str(value)[:16])
+@pytest.mark.parametrize(
+    ("name", "was", "left"),
+    [row[:3] for row in TABLE if not any(row[1].values())],
+    ids=lambda value: str(value)[:16],
+)
 async def test_what_is_gone_is_undone(given: Given, cloud: Any, name: str, was: Any, left: Any):
     """An object that was created and is gone counts as undone, and a second try removes nothing."""
     cloud.on("Get-CASMailbox", [{"SmtpClientAuthenticationDisabled": None}]).on(GRANTS, [])
@@ -249,11 +386,15 @@ async def test_what_is_gone_is_undone(given: Given, cloud: Any, name: str, was: 
 
 
 @pytest.mark.parametrize(("name", "left", "script"), TOUCHED)
-async def test_what_somebody_else_has_changed_stays(given: Given, cloud: Any, name: str, left: Any, script: Any):
+async def test_what_somebody_else_has_changed_stays(
+    given: Given, cloud: Any, name: str, left: Any, script: Any
+):
     """Another person's later change stays and is only a warning, so the undo continues with the rest."""
     scripted(cloud, script)
     was = dict.fromkeys(left, "")
-    assert (await all_steps()[name].inspect_undo(given(kind="undo", facts=FACTS), past(name, was, left))).state is State.WARNING
+    assert (
+        await all_steps()[name].inspect_undo(given(kind="undo", facts=FACTS), past(name, was, left))
+    ).state is State.WARNING
 
 
 @pytest.mark.parametrize("name", ["customization", "permissions", "trace_access"])
@@ -262,13 +403,25 @@ async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Any, name: 
     ctx = given(kind="undo")
     run = replace(ctx.run, past={name: past(name, {"x": "no"}, {})})
     found = await reversals(run, all_steps())[name].inspect(ctx)
-    assert (found, cloud.asked) == (Finding(name, State.SKIPPED, seen=Text(f"skipped.undo_{name}")), [])
+    assert (found, cloud.asked) == (
+        Finding(name, State.SKIPPED, seen=Text(f"skipped.undo_{name}")),
+        [],
+    )
 
 
 @pytest.mark.parametrize(("name", "was", "left", "script", "calls"), TABLE, ids=IDS)
-async def test_what_a_run_never_read_back_is_put_back(given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any):
+async def test_what_a_run_never_read_back_is_put_back(
+    given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any
+):
     """A change that was begun but never read back is reversed if the present state is its result."""
-    kept = {APP: MADE | {"web": MADE["web"] | {"redirectUris": [*json.loads(was.get("uris") or "[]"), *OURS]}}} if APP in script else {}
+    kept = (
+        {
+            APP: MADE
+            | {"web": MADE["web"] | {"redirectUris": [*json.loads(was.get("uris") or "[]"), *OURS]}}
+        }
+        if APP in script
+        else {}
+    )
     scripted(cloud, script | kept)
     reversal = Reversal(all_steps()[name], past(name, was, {}), ())
     ctx = given(kind="undo", facts=FACTS)
@@ -294,10 +447,14 @@ TOUCHED_UNREAD: list[tuple[str, dict[str, str], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("name", "was", "script", "now"), TOUCHED_UNREAD)
-async def test_what_a_run_never_read_back_may_be_somebody_elses(given: Given, cloud: Any, name: str, was: Any, script: Any, now: str):
+async def test_what_a_run_never_read_back_may_be_somebody_elses(
+    given: Given, cloud: Any, name: str, was: Any, script: Any, now: str
+):
     """Any other state after a change that was never read back stays, and the card shows it."""
     scripted(cloud, script)
-    found = await Reversal(all_steps()[name], past(name, was, {}), ()).inspect(given(kind="undo", facts=FACTS))
+    found = await Reversal(all_steps()[name], past(name, was, {}), ()).inspect(
+        given(kind="undo", facts=FACTS)
+    )
     assert (found.state, cloud.writes) == (State.WARNING, [])
     assert now in render(found.seen or Text("seen.none"))
 
@@ -305,9 +462,15 @@ async def test_what_a_run_never_read_back_may_be_somebody_elses(given: Given, cl
 async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Any):
     """Its policy was made, its rule refused: the policy goes, and the plan says what is really there."""
     cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
-    ctx, reversal = given(kind="undo"), Reversal(all_steps()["outbound_policy"], past("outbound_policy", TABLE[3][1], {}), ())
+    ctx, reversal = (
+        given(kind="undo"),
+        Reversal(all_steps()["outbound_policy"], past("outbound_policy", TABLE[3][1], {}), ()),
+    )
     found = await reversal.inspect(ctx)
-    assert (found.state, render(reversal.plan(ctx, found)[0].before)) == (State.WRONG, "Default: Automatic")
+    assert (found.state, render(reversal.plan(ctx, found)[0].before)) == (
+        State.WRONG,
+        "Default: Automatic",
+    )
     await reversal.apply(ctx, found)
     assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
 
@@ -316,7 +479,9 @@ async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Any):
     """The app's present service principal counts as the run's if the run ended before it read the id."""
     cloud.on(APP, MADE).on(PRINCIPAL, {"id": "sp-7"})
     step, what = all_steps()["service_principal"], past("service_principal", {"sp_id": ""}, {})
-    ctx = given(kind="undo", facts={name: value for name, value in FACTS.items() if name != "sp_id"})
+    ctx = given(
+        kind="undo", facts={name: value for name, value in FACTS.items() if name != "sp_id"}
+    )
     assert (await step.inspect_undo(ctx, what)).facts == {"sp_id": "sp-7"}
 
 
@@ -332,9 +497,19 @@ async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any)
 
 async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, cloud: Any):
     """Ids in another letter case, as Graph may write them, are no change by another person."""
-    access = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "SMTP-ID", "type": "Scope"}, {"id": "Mail-Id", "type": "Role"}]}]
+    access = [
+        {
+            "resourceAppId": EXCHANGE_APP_ID,
+            "resourceAccess": [
+                {"id": "SMTP-ID", "type": "Scope"},
+                {"id": "Mail-Id", "type": "Role"},
+            ],
+        }
+    ]
     cloud.on(APP, MADE | {"requiredResourceAccess": access})
-    found = await all_steps()["application"].inspect_undo(given(kind="undo", facts=FACTS), past("application", NO_APP, app_values()))
+    found = await all_steps()["application"].inspect_undo(
+        given(kind="undo", facts=FACTS), past("application", NO_APP, app_values())
+    )
     assert found.state is State.WRONG
 
 
@@ -351,7 +526,9 @@ async def test_what_is_sealed_here_goes_too(given: Given, cloud: Any, vault: Vau
     for name in names:
         vault.put(name, "value", 60)
     ctx = given(kind="undo", facts=FACTS)
-    assert (await all_steps()["check_secret"].inspect_undo(ctx, past("check_secret", {"made": ""}, {}))).state is State.WRONG
+    assert (
+        await all_steps()["check_secret"].inspect_undo(ctx, past("check_secret", {"made": ""}, {}))
+    ).state is State.WRONG
     for name in ("check_secret", "client_secret"):
         await all_steps()[name].undo(ctx, past(name, {}, {}))
     assert [vault.holds(name) for name in names] == [False, False, False]
@@ -389,6 +566,14 @@ async def test_an_object_that_is_gone_stops_nothing(given: Given):
 def test_a_line_says_what_is_final(given: Given):
     """Secrets come back as other secrets only; everything else can be set up as it was."""
     ctx, seen = given(kind="undo", facts=FACTS), Finding("x", State.WRONG)
-    lines = [Reversal(all_steps()[name], past(name, was, left), ()).plan(ctx, seen)[0] for name, was, left, _, _ in TABLE]
+    lines = [
+        Reversal(all_steps()[name], past(name, was, left), ()).plan(ctx, seen)[0]
+        for name, was, left, _, _ in TABLE
+    ]
     assert {line.step for line in lines if not line.reversible} == {"client_secret", "check_secret"}
-    assert {line.step for line in lines if line.note} == {"application", "mail_send", "client_secret", "check_secret"}
+    assert {line.step for line in lines if line.note} == {
+        "application",
+        "mail_send",
+        "client_secret",
+        "check_secret",
+    }

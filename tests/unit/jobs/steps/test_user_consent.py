@@ -32,7 +32,10 @@ OURS, DOCS = "ManagePermissionGrantsForSelf.", "managePermissionGrantsForSelf."
 )
 def test_the_policy_in_plain_words(names: list[str] | None, answer: str):
     """Both cases of the prefix, and the widest of several."""
-    assert allows(assigned({"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}})) == answer
+    assert (
+        allows(assigned({"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}))
+        == answer
+    )
 
 
 @pytest.mark.parametrize("policy", [{}, {"defaultUserRolePermissions": None}])
@@ -44,19 +47,29 @@ def test_a_policy_that_says_nothing_allows_nothing(policy: dict[str, object]):
 async def test_whatever_it_says_holds(given: Callable[..., StepContext], cloud: Any):
     """The channel does not depend on it, so the row is ok, with what was seen."""
     cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": []}})
-    assert await STEP.inspect(given()) == Finding("user_consent", State.OK, seen=Text("seen.user_consent_no"))
+    assert await STEP.inspect(given()) == Finding(
+        "user_consent", State.OK, seen=Text("seen.user_consent_no")
+    )
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_one_that_may_not_be_read_is_skipped(given: Callable[..., StepContext], cloud: Any, status: int):
+async def test_one_that_may_not_be_read_is_skipped(
+    given: Callable[..., StepContext], cloud: Any, status: int
+):
     """An administrator without Policy.Read.All, or a cloud without the policy, does not stop the run."""
     cloud.refuse(READ, status)
-    assert await STEP.inspect(given()) == Finding("user_consent", State.SKIPPED, seen=Text("skipped.policy_not_readable"))
+    assert await STEP.inspect(given()) == Finding(
+        "user_consent", State.SKIPPED, seen=Text("skipped.policy_not_readable")
+    )
 
 
 EXCHANGE, FACTS = "00000002-0000-0ff1-ce00-000000000000", {"exchange_smtp_send": "smtp-id"}
 EXCLUDES = "GET /policies/permissionGrantPolicies/microsoft-user-default-recommended/excludes"
-IMAP = {"permissionType": "delegated", "resourceApplication": EXCHANGE, "permissions": ["imap-id", "pop-id"]}
+IMAP = {
+    "permissionType": "delegated",
+    "resourceApplication": EXCHANGE,
+    "permissions": ["imap-id", "pop-id"],
+}
 SMTP = IMAP | {"permissions": ["imap-id", "SMTP-ID"]}
 
 
@@ -66,7 +79,13 @@ SMTP = IMAP | {"permissions": ["imap-id", "SMTP-ID"]}
         ([], "yes"),
         ([IMAP], "yes"),
         ([IMAP, SMTP], "no"),
-        ([SMTP | {"permissionType": "delegatedUserConsentable", "clientApplicationIds": ["all"]}], "no"),
+        (
+            [
+                SMTP
+                | {"permissionType": "delegatedUserConsentable", "clientApplicationIds": ["all"]}
+            ],
+            "no",
+        ),
         ([SMTP | {"resourceApplication": "any", "permissions": ["all"]}], "no"),
         ([SMTP | {"permissionType": "application"}], "yes"),
         ([SMTP | {"resourceApplication": "another-api"}], "yes"),
@@ -74,23 +93,40 @@ SMTP = IMAP | {"permissions": ["imap-id", "SMTP-ID"]}
         ([{}], "yes"),
     ],
 )
-async def test_what_the_recommended_policy_leaves_out_is_read(given: Callable[..., StepContext], cloud: Any, sets: list[Any], answer: str):
+async def test_what_the_recommended_policy_leaves_out_is_read(
+    given: Callable[..., StepContext], cloud: Any, sets: list[Any], answer: str
+):
     """The recommended policy's exclusions are read from the tenant, because Microsoft updates them."""
     names = [OURS + "microsoft-user-default-recommended"]
-    cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).on(EXCLUDES, sets)
+    cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).on(
+        EXCLUDES, sets
+    )
     assert (await STEP.inspect(given(facts=FACTS))).seen == Text(f"seen.user_consent_{answer}")
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_where_that_may_not_be_read_the_documents_count(given: Callable[..., StepContext], cloud: Any, status: int):
+async def test_where_that_may_not_be_read_the_documents_count(
+    given: Callable[..., StepContext], cloud: Any, status: int
+):
     """SMTP.Send is not in their list."""
     names = [DOCS + "microsoft-user-default-recommended"]
-    cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).refuse(EXCLUDES, status)
+    cloud.on(
+        READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}
+    ).refuse(EXCLUDES, status)
     assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.user_consent_yes")
 
 
-async def test_nothing_more_is_read_where_another_policy_decides(given: Callable[..., StepContext], cloud: Any):
+async def test_nothing_more_is_read_where_another_policy_decides(
+    given: Callable[..., StepContext], cloud: Any
+):
     """Only the recommended one changes by itself."""
-    cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": [OURS + "microsoft-user-default-low"]}})
+    cloud.on(
+        READ,
+        {
+            "defaultUserRolePermissions": {
+                "permissionGrantPoliciesAssigned": [OURS + "microsoft-user-default-low"]
+            }
+        },
+    )
     await STEP.inspect(given(facts=FACTS))
     assert [what for what, _ in cloud.asked] == [READ]

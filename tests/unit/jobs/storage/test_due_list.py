@@ -20,7 +20,11 @@ def due(redis: Redis) -> DueList:
 def test_a_member_is_handed_out_again_after_its_lease(due: DueList):
     """Unless it is taken off the list."""
     due.schedule("A", now())
-    assert (due.claim(), due.claim(), 12 < due.due("A") - now().timestamp() <= 13) == (("A",), (), True)
+    assert (due.claim(), due.claim(), 12 < due.due("A") - now().timestamp() <= 13) == (
+        ("A",),
+        (),
+        True,
+    )
     due.remove("A")
     assert due.due("A") == 0
 

@@ -37,7 +37,10 @@ def test_what_another_has_by_now_is_lost(redis: Redis):
     with renewed_lock(redis, DRAW, 5) as held:
         redis.delete("draw:run")
         with renewed_lock(redis, DRAW, 5) as other:
-            assert (held is not None and held.renew(), held is not None and held.lost) == (False, True)
+            assert (held is not None and held.renew(), held is not None and held.lost) == (
+                False,
+                True,
+            )
             assert other is not None
             assert (other.renew(), redis.hlen("locks:held")) == (True, 1)
 

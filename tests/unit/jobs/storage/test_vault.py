@@ -31,13 +31,22 @@ def test_keys_are_rotated(redis: Redis):
     Vault(redis, (old,)).put("a", "1", 60)
     Vault(redis, (new, old)).put("b", "2", 60)
     both, newest, oldest = Vault(redis, (new, old)), Vault(redis, (new,)), Vault(redis, (old,))
-    assert [[vault.get(name) for name in "ab"] for vault in (both, newest, oldest)] == [["1", "2"], [None, "2"], ["1", None]]
+    assert [[vault.get(name) for name in "ab"] for vault in (both, newest, oldest)] == [
+        ["1", "2"],
+        [None, "2"],
+        ["1", None],
+    ]
 
 
 def test_what_was_touched_is_not_opened(vault: Vault, redis: Redis):
     """Another's bytes under our name are nothing."""
     redis.set("sealed:a", b"not a token")
-    assert (vault.get("a"), vault.holds("a"), vault.take("a"), vault.holds("a")) == (None, True, None, False)
+    assert (vault.get("a"), vault.holds("a"), vault.take("a"), vault.holds("a")) == (
+        None,
+        True,
+        None,
+        False,
+    )
 
 
 def test_a_value_ends(vault: Vault, redis: Redis):
@@ -53,4 +62,8 @@ def test_another_name_for_a_value(vault: Vault, redis: Redis):
     vault.put("a", "1", 60)
     vault.move("a", "b")
     vault.move("a", "b")
-    assert (vault.holds("a"), vault.get("b"), 0 < int(redis.ttl("sealed:b")) <= 60) == (False, "1", True)  # type: ignore[arg-type]  # see above
+    assert (vault.holds("a"), vault.get("b"), 0 < int(redis.ttl("sealed:b")) <= 60) == (
+        False,
+        "1",
+        True,
+    )  # type: ignore[arg-type]  # see above

@@ -24,8 +24,14 @@ from jobs.tac.case import Report, RunHistory, Screenshot, TacCase
 AT = datetime(2026, 11, 25, 14, 5, 9, tzinfo=UTC)
 ORG = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wYjBjNmE5ZS02YjFmLTRjNTItOWQ2Zi0zYzFmN2MwYTRlMTE"
 RITA = Person("rita", "requester@contoso.com", ORG)
-CHANNEL = Channel("support@contoso.com", "https://contoso.us.webexconnect.io/callback", "4475e4a8@mail-us.imiconnect.io")
-REPLY = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox."
+CHANNEL = Channel(
+    "support@contoso.com",
+    "https://contoso.us.webexconnect.io/callback",
+    "4475e4a8@mail-us.imiconnect.io",
+)
+REPLY = (
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox."
+)
 LOGIN = Finding(
     "smtp_login",
     State.WRONG,
@@ -40,7 +46,11 @@ LOGIN = Finding(
     ),
 )
 BARE = TacCase(CHANNEL, Report(RITA), AT)
-KEYS = {"tac.file.none": "not given", "step.smtp_login": "The bot's own login", "cause.smtp_auth_off_for_mailbox": "SMTP AUTH is off."}
+KEYS = {
+    "tac.file.none": "not given",
+    "step.smtp_login": "The bot's own login",
+    "cause.smtp_auth_off_for_mailbox": "SMTP AUTH is off.",
+}
 
 
 def say(words: Text) -> str:
@@ -50,12 +60,23 @@ def say(words: Text) -> str:
     """
     if words.key == "verbatim":
         return words.values["text"]
-    return "" if words.key.startswith("remedy.") else KEYS.get(words.key, " ".join([words.key, *words.values.values()]))
+    return (
+        ""
+        if words.key.startswith("remedy.")
+        else KEYS.get(words.key, " ".join([words.key, *words.values.values()]))
+    )
 
 
 def past(kind: str, *events: Event) -> RunHistory:
     """A run with these events."""
-    opened = Event(Kind.OPENED, AT - timedelta(hours=1), by=RITA.email, run_kind=RunKind(kind), channel=CHANNEL, person=RITA)
+    opened = Event(
+        Kind.OPENED,
+        AT - timedelta(hours=1),
+        by=RITA.email,
+        run_kind=RunKind(kind),
+        channel=CHANNEL,
+        person=RITA,
+    )
     return RunHistory(fold(kind.upper(), (opened, *events)), (opened, *events))
 
 
@@ -65,11 +86,21 @@ def found(finding: Finding) -> Event:
 
 
 IDS = Finding(
-    "ids", State.OK, facts={"client_id": "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28", "tenant_id": "8f2c6a41-3b7d-4e19-9c55-d1a0e7b4f263"}
+    "ids",
+    State.OK,
+    facts={
+        "client_id": "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28",
+        "tenant_id": "8f2c6a41-3b7d-4e19-9c55-d1a0e7b4f263",
+    },
 )
 FULL = replace(
     BARE,
-    told=Report(RITA, "a_638211456712345678", "2c8ad0a4-88aa-4a43-b31b-b46d6dcbbf4b", "7553 since 14:05 UTC\nsecond line"),
+    told=Report(
+        RITA,
+        "a_638211456712345678",
+        "2c8ad0a4-88aa-4a43-b31b-b46d6dcbbf4b",
+        "7553 since 14:05 UTC\nsecond line",
+    ),
     setup=past("setup", found(IDS), Event(Kind.FINISHED, AT - timedelta(minutes=30))),
     check=past("check", found(LOGIN), Event(Kind.CHECKED, AT - timedelta(minutes=4))),
     picture=Screenshot("png", b"\x89PNG\r\n\x1a\n..."),
@@ -86,14 +117,29 @@ def opened(made: Bundle) -> dict[str, bytes]:
 def texts(matter: TacCase, *known: str) -> dict[str, str]:
     """The texts in the archive."""
     files = opened(bundle(matter, say, Redactor(known)))
-    return {name: content.decode() for name, content in files.items() if not name.startswith("screenshot")}
+    return {
+        name: content.decode()
+        for name, content in files.items()
+        if not name.startswith("screenshot")
+    }
 
 
 def test_names():
     """The archive is named after the mailbox and the minute in UTC, and says what is in it."""
     made = bundle(FULL, say, Redactor())
-    files = ("summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json", "screenshot.png")
-    assert (made.name, made.files, tuple(opened(made))) == ("tac-support-contoso-com-20261125-1405Z.zip", files, files)
+    files = (
+        "summary.md",
+        "findings.md",
+        "smtp-transcript.txt",
+        "findings.json",
+        "history.json",
+        "screenshot.png",
+    )
+    assert (made.name, made.files, tuple(opened(made))) == (
+        "tac-support-contoso-com-20261125-1405Z.zip",
+        files,
+        files,
+    )
     assert opened(made)["screenshot.png"] == b"\x89PNG\r\n\x1a\n..."
 
 
@@ -122,7 +168,11 @@ def test_the_summary_answers_what_tac_asks():
 def test_findings_for_a_person():
     """Each finding shows its row, state, result, cause and ids; unknown values are left out."""
     page = texts(FULL)["findings.md"]
-    part = page[page.index("## C6 The bot's own login (wrong)") : page.index("# tac.file.of_setup")].strip().splitlines()
+    part = (
+        page[page.index("## C6 The bot's own login (wrong)") : page.index("# tac.file.of_setup")]
+        .strip()
+        .splitlines()
+    )
     assert part == [
         "## C6 The bot's own login (wrong)",
         "",
@@ -139,14 +189,21 @@ def test_the_worst_finding_comes_first():
     """Wrong findings come before correct ones, and skipped ones come last."""
     others = [Finding("entra", State.SKIPPED), Finding("smtp_server", State.OK), LOGIN]
     page = texts(replace(BARE, check=past("check", *map(found, others))))["findings.md"]
-    assert [heading.split()[-1] for heading in page.splitlines() if heading.startswith("## ")] == ["(wrong)", "(ok)", "(skipped)"]
+    assert [heading.split()[-1] for heading in page.splitlines() if heading.startswith("## ")] == [
+        "(wrong)",
+        "(ok)",
+        "(skipped)",
+    ]
 
 
 def test_findings_for_a_machine():
     """JSON with both runs, the keys and their words."""
     data = json.loads(texts(FULL)["findings.json"])
     finding = data["check"]["findings"][0]
-    named = {name: finding[name] for name in ("step", "row", "state", "cause", "title", "seen_text", "found_at")}
+    named = {
+        name: finding[name]
+        for name in ("step", "row", "state", "cause", "title", "seen_text", "found_at")
+    }
     assert named == {
         "step": "smtp_login",
         "row": "C6",
@@ -162,23 +219,50 @@ def test_findings_for_a_machine():
 def test_history_and_transcript():
     """Every event of both runs in order, and the SMTP dialogue line by line."""
     files = texts(FULL)
-    kinds = {name: [event["kind"] for event in part["events"]] for name, part in json.loads(files["history.json"]).items()}
-    assert kinds == {"check": ["opened", "found", "checked"], "setup": ["opened", "found", "finished"]}
-    assert files["smtp-transcript.txt"] == f"check CHECK, smtp_login, 2026-11-25 14:00:09 UTC\nS: 220 ready\nS: {REPLY}\n"
+    kinds = {
+        name: [event["kind"] for event in part["events"]]
+        for name, part in json.loads(files["history.json"]).items()
+    }
+    assert kinds == {
+        "check": ["opened", "found", "checked"],
+        "setup": ["opened", "found", "finished"],
+    }
+    assert (
+        files["smtp-transcript.txt"]
+        == f"check CHECK, smtp_login, 2026-11-25 14:00:09 UTC\nS: 220 ready\nS: {REPLY}\n"
+    )
 
 
 def test_nothing_was_checked_yet():
     """Without a check, a setup and words of the requester the file is still made and names the gaps."""
     files = texts(BARE)
-    assert set(files) == {"summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json"}
-    assert ("tac.file.no_check" in files["summary.md"], "tac.file.no_check" in files["findings.md"]) == (True, True)
+    assert set(files) == {
+        "summary.md",
+        "findings.md",
+        "smtp-transcript.txt",
+        "findings.json",
+        "history.json",
+    }
+    assert (
+        "tac.file.no_check" in files["summary.md"],
+        "tac.file.no_check" in files["findings.md"],
+    ) == (
+        True,
+        True,
+    )
     assert files["smtp-transcript.txt"] == "tac.file.no_transcript\n"
-    assert [json.loads(files[name]) for name in ("findings.json", "history.json")] == [{"check": None, "setup": None}] * 2
+    assert [json.loads(files[name]) for name in ("findings.json", "history.json")] == [
+        {"check": None, "setup": None}
+    ] * 2
 
 
 def test_a_finding_of_another_version():
     """A step that this version does not know is shown by its name."""
-    old = past("check", found(Finding("gone_step", State.WAITING, waiting_for=Turn.TIME)), Event(Kind.CHECKED, AT))
+    old = past(
+        "check",
+        found(Finding("gone_step", State.WAITING, waiting_for=Turn.TIME)),
+        Event(Kind.CHECKED, AT),
+    )
     files = texts(replace(BARE, check=old))
     assert "## - step.gone_step (waiting)" in files["findings.md"]
     assert json.loads(files["findings.json"])["check"]["findings"][0]["row"] == "-"
@@ -186,11 +270,18 @@ def test_a_finding_of_another_version():
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 SECRETS = st.one_of(
-    st.tuples(st.text(ALPHABET, min_size=3, max_size=3), st.text(ALPHABET + "_~.-", min_size=34, max_size=34)).map("8Q~".join),
+    st.tuples(
+        st.text(ALPHABET, min_size=3, max_size=3),
+        st.text(ALPHABET + "_~.-", min_size=34, max_size=34),
+    ).map("8Q~".join),
     st.text(ALPHABET + "_-", min_size=60, max_size=120).map(lambda tail: f"0.AXkA1b{tail}"),
-    st.text(ALPHABET, min_size=20, max_size=40).map(lambda body: f"eyJhbGciOiJub25lIn0.eyJ{body}.x{body}"),
+    st.text(ALPHABET, min_size=20, max_size=40).map(
+        lambda body: f"eyJhbGciOiJub25lIn0.eyJ{body}.x{body}"
+    ),
     st.text(ALPHABET, min_size=30, max_size=60).map(
-        lambda token: base64.b64encode(f"user=a@b.c\x01auth=Bearer {token}\x01\x01".encode()).decode()
+        lambda token: base64.b64encode(
+            f"user=a@b.c\x01auth=Bearer {token}\x01\x01".encode()
+        ).decode()
     ),
 )
 WRAPPINGS = (
@@ -236,6 +327,18 @@ def everywhere(bad: str) -> TacCase:
         evidence=(Evidence("smtp", bad), Evidence("transcript", f"C: {bad}")),
         facts={"note": bad},
     )
-    events = (found(finding), Event(Kind.ANSWERED, AT, data={"question": "error", "value": bad}), Event(Kind.CHECKED, AT))
-    channel = replace(CHANNEL, callback_url=f"https://contoso.us.webexconnect.io/{bad}/callback", tenant_id=bad)
-    return TacCase(channel, Report(RITA, bad, bad, f"seen: {bad}\nand {bad}."), AT, past("setup", *events), past("check", *events))
+    events = (
+        found(finding),
+        Event(Kind.ANSWERED, AT, data={"question": "error", "value": bad}),
+        Event(Kind.CHECKED, AT),
+    )
+    channel = replace(
+        CHANNEL, callback_url=f"https://contoso.us.webexconnect.io/{bad}/callback", tenant_id=bad
+    )
+    return TacCase(
+        channel,
+        Report(RITA, bad, bad, f"seen: {bad}\nand {bad}."),
+        AT,
+        past("setup", *events),
+        past("check", *events),
+    )

@@ -47,26 +47,45 @@ class Channel:
 
         It sends a real mail and the agent's real answer.
         """
-        if self.post("mail/customer", **{"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"}).status_code != 200:
+        if (
+            self.post(
+                "mail/customer",
+                **{"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"},
+            ).status_code
+            != 200
+        ):
             return "mailbox"
         places = {mail["place"] for mail in self.mails() if mail["subject"] == subject}
         if "refused" in places:
             return "mailbox"
         if not any(task["subject"] == subject for task in self.tasks()):
-            there = places & {"connect"} or ("internet" in places and self._to_webex(subject)) or self._refused(subject)
+            there = (
+                places & {"connect"}
+                or ("internet" in places and self._to_webex(subject))
+                or self._refused(subject)
+            )
             return "connect" if there else "forward"
         code = self.post("agent/answer", subject=subject, body="We are here").json()["code"]
-        answered = any(mail["subject"] == f"Re: {subject}" and mail["place"] == "internet" for mail in self.mails())
+        answered = any(
+            mail["subject"] == f"Re: {subject}" and mail["place"] == "internet"
+            for mail in self.mails()
+        )
         return "" if code == "7501" and answered else "answer"
 
     def _to_webex(self, subject: str) -> bool:
         """Return whether the copy left for the forwarding address that Webex Connect had at the setup."""
-        sent = [mail["recipient"] for mail in self.mails() if mail["subject"] == subject and mail["place"] == "internet"]
+        sent = [
+            mail["recipient"]
+            for mail in self.mails()
+            if mail["subject"] == subject and mail["place"] == "internet"
+        ]
         return self.forwarding_address in sent
 
     def _refused(self, subject: str) -> bool:
         """Return whether Webex Connect's mail server returned the copy or did not answer."""
-        return any(mail["subject"] == subject and mail["note"] in {NOBODY, AWAY} for mail in self.mails())
+        return any(
+            mail["subject"] == subject and mail["note"] in {NOBODY, AWAY} for mail in self.mails()
+        )
 
     forwarding_address = ""
 
@@ -74,8 +93,18 @@ class Channel:
 def _allow(ground: Ground) -> None:
     """Make the changes in Exchange that the article asks an administrator for."""
     default = ground.exchange.outbound_policies[0]
-    nobody = {f"{prefix}{key}": [] for prefix in ("", "ExceptIf") for key in ("From", "FromMemberOf", "SenderDomainIs")}
-    rule = {"Name": "Webex", "Identity": "Webex", "HostedOutboundSpamFilterPolicy": "Webex", "State": "Enabled", "Priority": 0}
+    nobody = {
+        f"{prefix}{key}": []
+        for prefix in ("", "ExceptIf")
+        for key in ("From", "FromMemberOf", "SenderDomainIs")
+    }
+    rule = {
+        "Name": "Webex",
+        "Identity": "Webex",
+        "HostedOutboundSpamFilterPolicy": "Webex",
+        "State": "Enabled",
+        "Priority": 0,
+    }
     own = {"Name": "Webex", "Identity": "Webex", "IsDefault": False, "AutoForwardingMode": "On"}
     ground.exchange.outbound_policies.append(default | own)
     ground.exchange.outbound_rules.append(nobody | rule | {"From": [MAILBOX]})
@@ -87,25 +116,59 @@ def _allow(ground: Ground) -> None:
 
 def _register(ground: Ground) -> Json:
     """The app with its secret and its grant; returns what the form of Webex Connect needs."""
-    tenant, world, key, secret = ground.tenant, ground.world, new_id(), "abcQ~secret-of-the-email-app-in-practice"
-    password = {"keyId": key, "displayName": "Webex", "hint": secret[:3], "startDateTime": stamp(world.now())}
+    tenant, world, key, secret = (
+        ground.tenant,
+        ground.world,
+        new_id(),
+        "abcQ~secret-of-the-email-app-in-practice",
+    )
+    password = {
+        "keyId": key,
+        "displayName": "Webex",
+        "hint": secret[:3],
+        "startDateTime": stamp(world.now()),
+    }
     declared = [world.catalogue.declare(ids.EXCHANGE_APP, ("SMTP.Send",))]
     web = {"redirectUris": [ground.connect.callback_url, "http://127.0.0.1/bot"]}
-    app = {"id": new_id(), "appId": new_id(), "displayName": "Mail", "signInAudience": "AzureADMyOrg", "web": web}
+    app = {
+        "id": new_id(),
+        "appId": new_id(),
+        "displayName": "Mail",
+        "signInAudience": "AzureADMyOrg",
+        "web": web,
+    }
     tenant.applications.seed(
-        app | {"requiredResourceAccess": declared, "passwordCredentials": [password | {"endDateTime": "2099-01-01T00:00:00Z"}]}
+        app
+        | {
+            "requiredResourceAccess": declared,
+            "passwordCredentials": [password | {"endDateTime": "2099-01-01T00:00:00Z"}],
+        }
     )
     principal = tenant.principals.seed(service_principal(app["appId"], "Mail"))
     exchange = first(tenant.principals.written(), {"appId": ids.EXCHANGE_APP}) or {}
-    grant = {"clientId": principal["id"], "resourceId": exchange["id"], "consentType": "Principal", "principalId": ground.user.id}
+    grant = {
+        "clientId": principal["id"],
+        "resourceId": exchange["id"],
+        "consentType": "Principal",
+        "principalId": ground.user.id,
+    }
     tenant.grants.seed(grant | {"id": new_id(), "scope": "SMTP.Send"})
     world.secrets[key] = secret
     return {"client_id": app["appId"], "client_secret": secret}
 
 
 def _connect(channel: Channel, credentials: Json) -> None:
-    form = {"email_id": MAILBOX, "username": MAILBOX, "smtp_server": "smtp.office365.com", "port": "587", "security": "STARTTLS"}
-    form |= {"scope": "offline_access https://outlook.office.com/SMTP.Send", **channel.ground.login_url(channel.ground.tenant.id)}
+    form = {
+        "email_id": MAILBOX,
+        "username": MAILBOX,
+        "smtp_server": "smtp.office365.com",
+        "port": "587",
+        "security": "STARTTLS",
+    }
+    form |= {
+        "scope": "offline_access https://outlook.office.com/SMTP.Send",
+        **channel.ground.login_url(channel.ground.tenant.id),
+    }
     for path, body in (
         ("connect/app", form | credentials),
         ("connect/generate_token", {"as": MAILBOX}),
@@ -119,7 +182,11 @@ def _connect(channel: Channel, credentials: Json) -> None:
 @pytest.fixture(scope="package")
 def set_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
     """One cloud with one channel."""
-    cloud = PracticeCloud(0, tmp_path_factory.mktemp("cloud"), PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0))
+    cloud = PracticeCloud(
+        0,
+        tmp_path_factory.mktemp("cloud"),
+        PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0),
+    )
     cloud.start()
     verify = ssl.create_default_context(cafile=str(cloud.tls.ca_path))
     with httpx.Client(base_url=cloud.url, verify=verify, trust_env=False, timeout=LIMIT_S) as http:

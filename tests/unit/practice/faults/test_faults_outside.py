@@ -14,14 +14,20 @@ import pytest
 from tests.fixtures.waiting import until
 
 Json = dict[str, Any]
-MAIL = {"channel": "email", "from": "support@contoso.com", "to": [{"email": ["kim@customer.example"], "correlationId": "R1"}]}
+MAIL = {
+    "channel": "email",
+    "from": "support@contoso.com",
+    "to": [{"email": ["kim@customer.example"], "correlationId": "R1"}],
+}
 MAIL |= {"content": {"type": "text", "subject": "Test", "text": "Hello"}}
 
 
 def send(channel: Any, key: str | None = None, **more: Any) -> Any:
     """A mail by the API."""
     own = channel.cloud.settings.connect_key
-    return channel.http.post("/connect/v2/messages", json=MAIL | more, headers={"key": own if key is None else key})
+    return channel.http.post(
+        "/connect/v2/messages", json=MAIL | more, headers={"key": own if key is None else key}
+    )
 
 
 def code_of(channel: Any, number: str) -> str:
@@ -30,7 +36,9 @@ def code_of(channel: Any, number: str) -> str:
     return str(until(lambda: channel.http.get(path, headers=headers).json()["code"], "the receipt"))
 
 
-@pytest.mark.parametrize(("fault", "code"), [("", "7501"), ("smtp_auth_off_mailbox", "7553"), ("secret_expired", "7553")])
+@pytest.mark.parametrize(
+    ("fault", "code"), [("", "7501"), ("smtp_auth_off_mailbox", "7553"), ("secret_expired", "7553")]
+)
 def test_a_mail_by_the_messaging_api(channel: Any, fault: str, code: str):
     """A mail of the messaging API uses the same login as answers, so its code shows what stops them."""
     channel.http.patch("/practice/outside", json={"polling": True})
@@ -49,7 +57,9 @@ def test_a_mail_by_the_messaging_api(channel: Any, fault: str, code: str):
         (None, {"from": "sales@contoso.com"}, (400, "7104")),
     ],
 )
-def test_what_the_messaging_api_refuses(channel: Any, key: str | None, more: Json, answer: tuple[int, str]):
+def test_what_the_messaging_api_refuses(
+    channel: Any, key: str | None, more: Json, answer: tuple[int, str]
+):
     """Each with its code."""
     told = send(channel, key, **more)
     assert (told.status_code, told.json()["code"]) == answer
@@ -66,7 +76,12 @@ def test_a_refusal_on_demand_ends_with_a_restore(channel: Any):
 def test_asking_for_a_status_is_for_select_clients(channel: Any):
     """Unless it is switched on, the question is not offered (facts/connect.md 2.2)."""
     number = send(channel).json()["messageId"]
-    assert channel.http.get(f"/connect/v2/messages/{number}", headers={"key": channel.cloud.settings.connect_key}).status_code == 403
+    assert (
+        channel.http.get(
+            f"/connect/v2/messages/{number}", headers={"key": channel.cloud.settings.connect_key}
+        ).status_code
+        == 403
+    )
 
 
 def test_tasks_and_entry_points_of_the_contact_center(channel: Any):
@@ -75,12 +90,30 @@ def test_tasks_and_entry_points_of_the_contact_center(channel: Any):
     settings = channel.cloud.settings
     bearer = {"Authorization": f"Bearer {settings.contact_center_token}"}
     span = {"from": "0", "to": str(int(time.time() * 1000) + 1000), "channelTypes": "email"}
-    task = channel.http.get("/contact-center/v1/tasks", params=span, headers=bearer).json()["data"][-1]["attributes"]
-    assert (task["origin"], task["destination"], task["status"]) == ("kim@customer.example", "support@contoso.com", "completed")
-    assert channel.http.get("/contact-center/v1/tasks", params=span | {"to": "1"}, headers=bearer).json()["data"] == []
+    task = channel.http.get("/contact-center/v1/tasks", params=span, headers=bearer).json()["data"][
+        -1
+    ]["attributes"]
+    assert (task["origin"], task["destination"], task["status"]) == (
+        "kim@customer.example",
+        "support@contoso.com",
+        "completed",
+    )
+    assert (
+        channel.http.get(
+            "/contact-center/v1/tasks", params=span | {"to": "1"}, headers=bearer
+        ).json()["data"]
+        == []
+    )
     points = f"/contact-center/organization/{settings.contact_center_org}/v2/entry-point"
-    assert [point["assetId"] for point in channel.http.get(points, headers=bearer).json()["data"]] == [channel.ground.connect.app_id]
-    assert channel.http.get(points.replace(settings.contact_center_org, "other"), headers=bearer).status_code == 404
+    assert [
+        point["assetId"] for point in channel.http.get(points, headers=bearer).json()["data"]
+    ] == [channel.ground.connect.app_id]
+    assert (
+        channel.http.get(
+            points.replace(settings.contact_center_org, "other"), headers=bearer
+        ).status_code
+        == 404
+    )
     assert channel.http.get(points).status_code == 401
 
 
@@ -88,7 +121,10 @@ def test_the_status_page_is_open_to_everybody(channel: Any):
     """The status page needs no token and is empty until an incident begins."""
     assert channel.http.get("/status/unresolved-incidents.json").json() == {"incidents": []}
     channel.post("fault/webex_incident")
-    assert [each["publicationId"] for each in channel.http.get("/status/unresolved-incidents.json").json()["incidents"]] == ["PUB0010751"]
+    assert [
+        each["publicationId"]
+        for each in channel.http.get("/status/unresolved-incidents.json").json()["incidents"]
+    ] == ["PUB0010751"]
 
 
 def test_unknown_words_are_refused(channel: Any):

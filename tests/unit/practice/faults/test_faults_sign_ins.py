@@ -64,16 +64,34 @@ def test_the_log_names_the_policy_that_refused(channel: Any):
     channel.post("fault/ca_blocks")
     assert channel.stops("After") == "answer"
     row = channel.ground.tenant.sign_ins[-1]
-    failed = [each["displayName"] for each in row["appliedConditionalAccessPolicies"] if each["result"] == "failure"]
-    assert (row["conditionalAccessStatus"], failed, len(row["appliedConditionalAccessPolicies"])) == ("failure", ["Block legacy"], 6)
+    failed = [
+        each["displayName"]
+        for each in row["appliedConditionalAccessPolicies"]
+        if each["result"] == "failure"
+    ]
+    assert (
+        row["conditionalAccessStatus"],
+        failed,
+        len(row["appliedConditionalAccessPolicies"]),
+    ) == (
+        "failure",
+        ["Block legacy"],
+        6,
+    )
 
 
-@pytest.mark.parametrize(("fault", "told"), [("secret_id_pasted", True), ("secret_id_pasted_other_log", False)])
-def test_the_number_of_a_request_may_stand_in_the_log(channel: Any, fault: str, told: bool):  # noqa: FBT001  a column of the table
+@pytest.mark.parametrize(
+    ("fault", "told"), [("secret_id_pasted", True), ("secret_id_pasted_other_log", False)]
+)
+def test_the_number_of_a_request_may_stand_in_the_log(channel: Any, fault: str, told: bool):
     """The log has the request's id or an id of its own, because no document promises either."""
     channel.post(f"fault/{fault}")
     address = f"/{channel.ground.tenant.id}/oauth2/v2.0/token"
-    form = {"grant_type": "refresh_token", "refresh_token": channel.ground.connect.refresh_token, "client_id": channel.ground.app["appId"]}
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": channel.ground.connect.refresh_token,
+        "client_id": channel.ground.app["appId"],
+    }
     channel.http.post(address, data=form, headers={"client-request-id": "number-1"})
     assert (channel.ground.tenant.sign_ins[-1]["correlationId"] == "number-1") is told
 
@@ -83,7 +101,10 @@ def test_a_person_meets_the_demand_that_a_refresh_cannot(channel: Any):
     for fault in ("ca_asks_mfa", "ca_asks_often"):
         channel.post("restore")
         channel.post(f"fault/{fault}")
-        assert channel.post("connect/generate_token", **{"as": "support@contoso.com"}).status_code == 200
+        assert (
+            channel.post("connect/generate_token", **{"as": "support@contoso.com"}).status_code
+            == 200
+        )
         assert _newest(channel) == (0, True, "support@contoso.com")
 
 

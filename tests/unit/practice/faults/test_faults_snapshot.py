@@ -18,7 +18,8 @@ def test_restore_puts_everything_back(channel: Any):
     before = _world(channel)
     for name in ("mailbox_deleted", "form_scope_unknown", "graph_down", "smtp_no_starttls"):
         channel.post(
-            f"fault/{name}" if name != "form_scope_unknown" else "mail/customer", **{"from": "a@b.example", "to": "support@contoso.com"}
+            f"fault/{name}" if name != "form_scope_unknown" else "mail/customer",
+            **{"from": "a@b.example", "to": "support@contoso.com"},
         )
     assert _world(channel) != before
     assert channel.post("restore").status_code == 200

@@ -37,7 +37,9 @@ def test_a_variation_that_is_right_stops_nothing(channel: Any, variation: Fault)
     assert channel.stops("After") == ""
 
 
-@pytest.mark.parametrize("pair", pairs(FAULTS, 12, 7), ids=lambda pair: f"{pair[0].name}+{pair[1].name}")
+@pytest.mark.parametrize(
+    "pair", pairs(FAULTS, 12, 7), ids=lambda pair: f"{pair[0].name}+{pair[1].name}"
+)
 def test_two_faults_stop_mail_where_the_first_of_them_does(channel: Any, pair: tuple[Fault, Fault]):
     """Both can be switched on at once, in either order of their names."""
     for fault in pair:
@@ -48,8 +50,13 @@ def test_two_faults_stop_mail_where_the_first_of_them_does(channel: Any, pair: t
 
 def test_every_fault_has_a_source_a_cause_and_a_name_of_its_own():
     """Every fault has a unique name, a source in the facts, a station, and a cause with a remedy."""
-    texts = [tomllib.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "adaptive_cards/texts").glob("*.toml")]
-    told = {kind: {key for each in texts for key in each.get(kind, {})} for kind in ("cause", "remedy")}
+    texts = [
+        tomllib.loads(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "adaptive_cards/texts").glob("*.toml")
+    ]
+    told = {
+        kind: {key for each in texts for key in each.get(kind, {})} for kind in ("cause", "remedy")
+    }
     for fault in FAULTS:
         assert FACTS.match(fault.source), fault.name
         assert fault.stops in STATIONS, fault.name

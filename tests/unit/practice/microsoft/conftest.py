@@ -20,7 +20,9 @@ from tests.fixtures.waiting import LIMIT_S
 
 Json = dict[str, Any]
 VERIFIER = "v" * 50
-CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+CHALLENGE = (
+    base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+)
 SETUP = (
     "openid profile offline_access Application.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All "
     "AppRoleAssignment.ReadWrite.All Policy.Read.All User.Read.All Directory.Read.All ExchangeMessageTrace.Read.All "
@@ -45,7 +47,14 @@ class Clock:
 class Services:
     """Actions of the tests: sign in, call Graph, run cmdlets, log in with SMTP."""
 
-    base, callback, setup, graph_scope, exchange_scope, smtp_scope = BASE, CALLBACK, SETUP, GRAPH, EXCHANGE, SMTP
+    base, callback, setup, graph_scope, exchange_scope, smtp_scope = (
+        BASE,
+        CALLBACK,
+        SETUP,
+        GRAPH,
+        EXCHANGE,
+        SMTP,
+    )
 
     def __init__(self, cloud: Cloud, http: httpx.Client, clock: Clock) -> None:
         self.clock, self.cloud, self.http, self.settings = clock, cloud, http, cloud.world.settings
@@ -78,18 +87,30 @@ class Services:
         }
         return usual | more
 
-    def authorize(self, account: str, query: Json, tenant: str = "organizations", action: str = "accept") -> httpx.Response:
+    def authorize(
+        self, account: str, query: Json, tenant: str = "organizations", action: str = "accept"
+    ) -> httpx.Response:
         """Press Accept or Decline on the sign-in page."""
-        return self.http.post(f"/{tenant}/oauth2/v2.0/authorize", params=query, data={"account": account, "action": action})
+        return self.http.post(
+            f"/{tenant}/oauth2/v2.0/authorize",
+            params=query,
+            data={"account": account, "action": action},
+        )
 
     @staticmethod
     def values(answer: httpx.Response) -> Json:
         """The query of a redirect."""
-        return {name: found[0] for name, found in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+        return {
+            name: found[0]
+            for name, found in parse_qs(urlsplit(answer.headers["location"]).query).items()
+        }
 
     def redeem(self, tenant: str = "organizations", **form: str) -> httpx.Response:
         """Ask the token endpoint as the bot."""
-        own = {"client_id": self.settings.bot_client_id, "client_secret": self.settings.bot_client_secret}
+        own = {
+            "client_id": self.settings.bot_client_id,
+            "client_secret": self.settings.bot_client_secret,
+        }
         return self.http.post(f"/{tenant}/oauth2/v2.0/token", data=own | form)
 
     def code(self, account: str, scope: str) -> str:
@@ -98,7 +119,12 @@ class Services:
 
     def sign_in(self, account: str, scope: str, token_scope: str | None = None) -> Json:
         """Tokens for an account."""
-        form = {"grant_type": "authorization_code", "code": self.code(account, scope), "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+        form = {
+            "grant_type": "authorization_code",
+            "code": self.code(account, scope),
+            "redirect_uri": CALLBACK,
+            "code_verifier": VERIFIER,
+        }
         return self.redeem(**form, scope=token_scope or scope).json()
 
     def token(self, account: str, scope: str) -> str:
@@ -106,22 +132,37 @@ class Services:
         key = (account, scope)
         if key not in self.tokens:
             first = self.sign_in(account, SETUP, GRAPH)
-            form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], "scope": scope}
+            form = {
+                "grant_type": "refresh_token",
+                "refresh_token": first["refresh_token"],
+                "scope": scope,
+            }
             self.tokens[key] = str(self.redeem(**form).json()["access_token"])
         return self.tokens[key]
 
-    def graph(self, method: str, path: str, body: Json | None = None, account: str = "admin@contoso.com", **headers: str) -> httpx.Response:
+    def graph(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        account: str = "admin@contoso.com",
+        **headers: str,
+    ) -> httpx.Response:
         """Call Graph."""
         sent = {"Authorization": f"Bearer {self.token(account, GRAPH)}"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
         return self.http.request(method, f"/graph/v1.0{path}", json=body, headers=sent)
 
-    def cmdlet(self, name: str, account: str = "admin@contoso.com", **parameters: Any) -> httpx.Response:
+    def cmdlet(
+        self, name: str, account: str = "admin@contoso.com", **parameters: Any
+    ) -> httpx.Response:
         """Run a cmdlet."""
         url = f"/adminapi/beta/{self.tenant(account.partition('@')[2])['id']}/InvokeCommand"
         body = {"CmdletInput": {"CmdletName": name, "Parameters": parameters}}
-        return self.http.post(url, json=body, headers={"Authorization": f"Bearer {self.token(account, EXCHANGE)}"})
+        return self.http.post(
+            url, json=body, headers={"Authorization": f"Bearer {self.token(account, EXCHANGE)}"}
+        )
 
     def resource(self, app_id: str = "00000002-0000-0ff1-ce00-000000000000") -> Json:
         """A resource's service principal."""
@@ -134,7 +175,9 @@ class Services:
     def smtp_login(self, user: str, token: str, *, late: bool = False) -> tuple[int, str]:
         """Log in by XOAUTH2 and hear the reply."""
         with self.submission() as client:
-            response = base64.b64encode(f"user={user}\x01auth=Bearer {token}\x01\x01".encode()).decode()
+            response = base64.b64encode(
+                f"user={user}\x01auth=Bearer {token}\x01\x01".encode()
+            ).decode()
             code, reply = client.docmd("AUTH", "XOAUTH2" if late else f"XOAUTH2 {response}")
             if late:
                 assert code == 334

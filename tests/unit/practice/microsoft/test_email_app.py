@@ -12,7 +12,11 @@ CALLBACK = "https://a.example/callback"
 
 def made(services: Any, *access: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """An app with its service principal that declares permissions on Exchange."""
-    body = {"displayName": "Mail", "signInAudience": "AzureADMyOrg", "web": {"redirectUris": [CALLBACK]}}
+    body = {
+        "displayName": "Mail",
+        "signInAudience": "AzureADMyOrg",
+        "web": {"redirectUris": [CALLBACK]},
+    }
     body["requiredResourceAccess"] = [{"resourceAppId": EXCHANGE, "resourceAccess": list(access)}]
     app = services.graph("POST", "/applications", body).json()
     return app, services.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).json()
@@ -31,22 +35,44 @@ def secret(services: Any, app: dict[str, Any]) -> dict[str, Any]:
 
 def consent(services: Any, app: dict[str, Any]) -> Any:
     """The administrator accepts all that the app declares."""
-    query = {"client_id": app["appId"], "redirect_uri": CALLBACK, "scope": services.exchange_scope, "state": "s"}
-    return services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
+    query = {
+        "client_id": app["appId"],
+        "redirect_uri": CALLBACK,
+        "scope": services.exchange_scope,
+        "state": "s",
+    }
+    return services.http.post(
+        "/contoso.com/v2.0/adminconsent",
+        params=query,
+        data={"account": "admin@contoso.com", "action": "accept"},
+    )
 
 
 def app_token(services: Any, app: dict[str, Any], text: str, tenant: str = "contoso.com") -> Any:
     """client_credentials."""
-    form = {"grant_type": "client_credentials", "client_id": app["appId"], "client_secret": text, "scope": services.exchange_scope}
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": app["appId"],
+        "client_secret": text,
+        "scope": services.exchange_scope,
+    }
     return services.http.post(f"/{tenant}/oauth2/v2.0/token", data=form)
 
 
 def test_consent_to_declared_permissions_gives_scopes_and_roles(services: Any):
     """.default makes a grant for everybody and an app role assignment."""
-    app, client = made(services, permission(services, "Scope", "SMTP.Send"), permission(services, "Role", "Mail.Send"))
+    app, client = made(
+        services,
+        permission(services, "Scope", "SMTP.Send"),
+        permission(services, "Role", "Mail.Send"),
+    )
     assert services.values(consent(services, app))["admin_consent"] == "True"
-    grants = services.graph("GET", f"/servicePrincipals/{client['id']}/oauth2PermissionGrants").json()["value"]
-    roles = services.graph("GET", f"/servicePrincipals/{client['id']}/appRoleAssignments").json()["value"]
+    grants = services.graph(
+        "GET", f"/servicePrincipals/{client['id']}/oauth2PermissionGrants"
+    ).json()["value"]
+    roles = services.graph("GET", f"/servicePrincipals/{client['id']}/appRoleAssignments").json()[
+        "value"
+    ]
     assert ([item["scope"] for item in grants], len(roles)) == (["SMTP.Send"], 1)
 
 
@@ -61,14 +87,20 @@ def test_an_app_alone_has_its_roles_and_needs_a_directory_role_at_exchange(servi
     app, _ = made(services, permission(services, "Role", "Exchange.ManageAsApp"))
     consent(services, app)
     token = app_token(services, app, secret(services, app)["secretText"]).json()["access_token"]
-    assert jwt.decode(token, options={"verify_signature": False})["roles"] == ["Exchange.ManageAsApp"]
+    assert jwt.decode(token, options={"verify_signature": False})["roles"] == [
+        "Exchange.ManageAsApp"
+    ]
     url, body = (
         f"/adminapi/beta/{services.tenant()['id']}/InvokeCommand",
         {"CmdletInput": {"CmdletName": "Get-TransportConfig", "Parameters": {}}},
     )
-    seen = [services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code]
+    seen = [
+        services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code
+    ]
     services.change(principal_roles={app["appId"]: ["Global Reader"]})
-    seen.append(services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code)
+    seen.append(
+        services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code
+    )
     assert seen == [403, 200]
 
 
@@ -88,7 +120,10 @@ def test_a_single_tenant_app_stays_in_its_tenant(services: Any):
     """Over organizations it is 50194, in another tenant 700016."""
     app, _ = made(services)
     key = secret(services, app)["secretText"]
-    codes = [app_token(services, app, key, tenant).json()["error_codes"][0] for tenant in ("organizations", "fabrikam.com")]
+    codes = [
+        app_token(services, app, key, tenant).json()["error_codes"][0]
+        for tenant in ("organizations", "fabrikam.com")
+    ]
     assert codes == [50194, 700016]
 
 
@@ -106,7 +141,10 @@ def test_a_grant_for_one_user_skips_consent_for_that_user_only(services: Any):
     services.graph("POST", "/oauth2PermissionGrants", grant)
     services.change(consent=[])
     query = services.query(services.smtp_scope, client_id=app["appId"], redirect_uri=CALLBACK)
-    answers = [services.authorize(f"{name}@contoso.com", query, "contoso.com") for name in ("support", "agent")]
+    answers = [
+        services.authorize(f"{name}@contoso.com", query, "contoso.com")
+        for name in ("support", "agent")
+    ]
     assert ("code" in services.values(answers[0]), "AADSTS90094" in answers[1].text) == (True, True)
 
 

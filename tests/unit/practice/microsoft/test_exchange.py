@@ -21,25 +21,61 @@ def rows(answer: Any) -> list[dict[str, Any]]:
 def test_an_answer_has_warnings_and_sidecars(services: Any):
     """An answer has an empty list of warnings and the type of each boolean, but no type for null."""
     body = services.cmdlet("Get-TransportConfig").json()
-    assert (body["@adminapi.warnings"], body["value"][0]["SmtpClientAuthenticationDisabled@data.type"]) == ([], "System.Boolean")
-    assert rows(services.cmdlet("Get-CASMailbox", Identity="support@contoso.com"))[0]["SmtpClientAuthenticationDisabled"] is None
+    assert (
+        body["@adminapi.warnings"],
+        body["value"][0]["SmtpClientAuthenticationDisabled@data.type"],
+    ) == (
+        [],
+        "System.Boolean",
+    )
+    assert (
+        rows(services.cmdlet("Get-CASMailbox", Identity="support@contoso.com"))[0][
+            "SmtpClientAuthenticationDisabled"
+        ]
+        is None
+    )
 
 
 def test_smtp_auth_is_set_on_the_mailbox(services: Any):
     """The property is tri-state and can be read back."""
-    assert rows(services.cmdlet("Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled=False)) == []
-    assert rows(services.cmdlet("Get-CASMailbox", identity="support@contoso.com"))[0]["SmtpClientAuthenticationDisabled"] is False
+    assert (
+        rows(
+            services.cmdlet(
+                "Set-CASMailbox",
+                Identity="support@contoso.com",
+                SmtpClientAuthenticationDisabled=False,
+            )
+        )
+        == []
+    )
+    assert (
+        rows(services.cmdlet("Get-CASMailbox", identity="support@contoso.com"))[0][
+            "SmtpClientAuthenticationDisabled"
+        ]
+        is False
+    )
 
 
 def test_forwarding_is_read_back_with_its_prefix(services: Any):
     """ForwardingSmtpAddress comes back with smtp:, and null clears it."""
     services.cmdlet(
-        "Set-Mailbox", Identity="support@contoso.com", ForwardingSmtpAddress="x@forward.example", DeliverToMailboxAndForward=True
+        "Set-Mailbox",
+        Identity="support@contoso.com",
+        ForwardingSmtpAddress="x@forward.example",
+        DeliverToMailboxAndForward=True,
     )
     box = rows(services.cmdlet("Get-Mailbox", Identity="support@contoso.com"))[0]
-    assert (box["ForwardingSmtpAddress"], box["DeliverToMailboxAndForward"]) == ("smtp:x@forward.example", True)
+    assert (box["ForwardingSmtpAddress"], box["DeliverToMailboxAndForward"]) == (
+        "smtp:x@forward.example",
+        True,
+    )
     services.cmdlet("Set-Mailbox", Identity="support@contoso.com", ForwardingSmtpAddress=None)
-    assert rows(services.cmdlet("Get-Mailbox", Identity="support@contoso.com"))[0]["ForwardingSmtpAddress"] is None
+    assert (
+        rows(services.cmdlet("Get-Mailbox", Identity="support@contoso.com"))[0][
+            "ForwardingSmtpAddress"
+        ]
+        is None
+    )
 
 
 def test_unknown_object_parameter_and_cmdlet(services: Any):
@@ -48,7 +84,9 @@ def test_unknown_object_parameter_and_cmdlet(services: Any):
     strange = services.cmdlet("Get-HostedOutboundSpamFilterPolicy", ResultSize="Unlimited")
     unknown = services.cmdlet("Get-Bogus")
     assert absent.status_code == 404
-    assert inner(absent).startswith("Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|")
+    assert inner(absent).startswith(
+        "Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|"
+    )
     assert strange.status_code == 400
     assert inner(strange).endswith("Invalid cmdlet parameters specified. ResultSize")
     assert (unknown.status_code, set(unknown.content)) == (403, {0})
@@ -56,18 +94,29 @@ def test_unknown_object_parameter_and_cmdlet(services: Any):
 
 def test_a_value_of_the_wrong_type_is_named(services: Any):
     """The transformation's message names the parameter."""
-    error = services.cmdlet("Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled="no").json()["error"]
-    assert "'SmtpClientAuthenticationDisabled'" in error["innererror"]["internalexception"]["message"]
+    error = services.cmdlet(
+        "Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled="no"
+    ).json()["error"]
+    assert (
+        "'SmtpClientAuthenticationDisabled'" in error["innererror"]["internalexception"]["message"]
+    )
 
 
 def test_a_graph_token_is_401_and_another_tenant_403(services: Any):
     """Exchange takes its own tokens only, for their own tenant only."""
     body = {"CmdletInput": {"CmdletName": "Get-TransportConfig", "Parameters": {}}}
     answers = []
-    for domain, scope in (("contoso.com", services.graph_scope), ("fabrikam.com", services.exchange_scope)):
+    for domain, scope in (
+        ("contoso.com", services.graph_scope),
+        ("fabrikam.com", services.exchange_scope),
+    ):
         headers = {"Authorization": f"Bearer {services.token('admin@contoso.com', scope)}"}
         answers.append(
-            services.http.post(f"/adminapi/beta/{services.tenant(domain)['id']}/InvokeCommand", json=body, headers=headers).status_code
+            services.http.post(
+                f"/adminapi/beta/{services.tenant(domain)['id']}/InvokeCommand",
+                json=body,
+                headers=headers,
+            ).status_code
         )
     assert answers == [401, 403]
 
@@ -80,16 +129,27 @@ def test_a_policy_waits_for_customization(services: Any):
     assert rows(services.cmdlet("Enable-OrganizationCustomization")) == []
     assert rows(services.cmdlet("Get-OrganizationConfig"))[0]["IsDehydrated"] is False
     assert NEED in inner(services.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))
-    assert "This operation is not required" in inner(services.cmdlet("Enable-OrganizationCustomization"))
+    assert "This operation is not required" in inner(
+        services.cmdlet("Enable-OrganizationCustomization")
+    )
     services.wait(minutes=2)
-    assert rows(services.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))[0]["AutoForwardingMode"] == "On"
+    assert (
+        rows(services.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))[0][
+            "AutoForwardingMode"
+        ]
+        == "On"
+    )
 
 
 def rule(services: Any, name: str, **more: Any) -> Any:
     """A policy with its rule."""
     services.change(dehydrated=False)
     services.cmdlet("New-HostedOutboundSpamFilterPolicy", Name=name, AutoForwardingMode="On")
-    given = {"Name": name, "HostedOutboundSpamFilterPolicy": name, "From": ["support@contoso.com"]} | more
+    given = {
+        "Name": name,
+        "HostedOutboundSpamFilterPolicy": name,
+        "From": ["support@contoso.com"],
+    } | more
     return services.cmdlet("New-HostedOutboundSpamFilterRule", **given)
 
 
@@ -99,7 +159,11 @@ def test_priority_zero_moves_the_others_down(services: Any):
     rule(services, "two")
     rule(services, "three", Priority=0)
     found = rows(services.cmdlet("Get-HostedOutboundSpamFilterRule"))
-    assert [(row["Name"], row["Priority"]) for row in found] == [("three", 0), ("one", 1), ("two", 2)]
+    assert [(row["Name"], row["Priority"]) for row in found] == [
+        ("three", 0),
+        ("one", 1),
+        ("two", 2),
+    ]
 
 
 def test_a_rule_needs_a_policy_of_its_own(services: Any):
@@ -118,25 +182,49 @@ def test_a_rule_needs_a_policy_of_its_own(services: Any):
 def test_removing_a_policy_leaves_its_rule(services: Any):
     """And the default policy stays."""
     rule(services, "one")
-    assert rows(services.cmdlet("Remove-HostedOutboundSpamFilterPolicy", Identity="one", Confirm=False)) == []
-    assert services.cmdlet("Remove-HostedOutboundSpamFilterPolicy", Identity="Default").status_code == 400
-    assert [row["Name"] for row in rows(services.cmdlet("Get-HostedOutboundSpamFilterRule"))] == ["one"]
+    assert (
+        rows(
+            services.cmdlet("Remove-HostedOutboundSpamFilterPolicy", Identity="one", Confirm=False)
+        )
+        == []
+    )
+    assert (
+        services.cmdlet("Remove-HostedOutboundSpamFilterPolicy", Identity="Default").status_code
+        == 400
+    )
+    assert [row["Name"] for row in rows(services.cmdlet("Get-HostedOutboundSpamFilterRule"))] == [
+        "one"
+    ]
 
 
 def test_the_list_of_cmdlets_depends_on_the_role(services: Any):
     """EXOModuleFile names what the caller may run; a person without a role may run nothing."""
     url = f"/adminapi/v1.0/{services.tenant()['id']}/EXOModuleFile?Version=3.9.2"
     seen = []
-    services.change(users={"admin@contoso.com": {"roles": ["Exchange Administrator", "Privileged Role Administrator"]}})
+    services.change(
+        users={
+            "admin@contoso.com": {
+                "roles": ["Exchange Administrator", "Privileged Role Administrator"]
+            }
+        }
+    )
     services.http.post(
         "/contoso.com/v2.0/adminconsent",
-        params={"client_id": services.settings.bot_client_id, "redirect_uri": services.callback, "scope": services.exchange_scope},
+        params={
+            "client_id": services.settings.bot_client_id,
+            "redirect_uri": services.callback,
+            "scope": services.exchange_scope,
+        },
         data={"account": "admin@contoso.com", "action": "accept"},
     )
     for account in ("admin@contoso.com", "helpdesk@contoso.com"):
-        token = services.sign_in(account, services.exchange_scope + " offline_access")["access_token"]
+        token = services.sign_in(account, services.exchange_scope + " offline_access")[
+            "access_token"
+        ]
         seen.append(
-            services.http.get(url, headers={"Authorization": f"Bearer {token}", "CommandName": "*"}).json()["value"][0]["exportedCmdlets"]
+            services.http.get(
+                url, headers={"Authorization": f"Bearer {token}", "CommandName": "*"}
+            ).json()["value"][0]["exportedCmdlets"]
         )
     assert ("Set-CASMailbox" in seen[0].split(","), seen[1]) == (True, "")
 
@@ -147,7 +235,19 @@ def test_a_batch_answers_each_request(services: Any):
         {"CmdletInput": {"CmdletName": name, "Parameters": {"Identity": who}}}
         for name, who in (("Get-Mailbox", "support@contoso.com"), ("Get-Mailbox", "x"))
     ]
-    requests = [{"id": str(number), "method": "POST", "url": "x", "body": body} for number, body in enumerate(bodies)]
-    headers = {"Authorization": f"Bearer {services.token('admin@contoso.com', services.exchange_scope)}"}
-    answer = services.http.post(f"/adminapi/beta/{services.tenant()['id']}/$batch", json={"requests": requests}, headers=headers)
-    assert [(item["id"], item["status"]) for item in answer.json()["responses"]] == [("0", 200), ("1", 404)]
+    requests = [
+        {"id": str(number), "method": "POST", "url": "x", "body": body}
+        for number, body in enumerate(bodies)
+    ]
+    headers = {
+        "Authorization": f"Bearer {services.token('admin@contoso.com', services.exchange_scope)}"
+    }
+    answer = services.http.post(
+        f"/adminapi/beta/{services.tenant()['id']}/$batch",
+        json={"requests": requests},
+        headers=headers,
+    )
+    assert [(item["id"], item["status"]) for item in answer.json()["responses"]] == [
+        ("0", 200),
+        ("1", 404),
+    ]

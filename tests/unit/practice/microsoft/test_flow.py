@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 TRACE_APP = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
-CUSTOMER = {"from": "kim@customer.example", "to": "support@contoso.com", "subject": "My order", "body": "Where is it?"}
+CUSTOMER = {
+    "from": "kim@customer.example",
+    "to": "support@contoso.com",
+    "subject": "My order",
+    "body": "Where is it?",
+}
 
 
 def post(services: Any, path: str, **body: Any) -> Any:
@@ -21,12 +26,21 @@ def places(services: Any) -> list[str]:
 def forward(services: Any, *, allowed: bool = True) -> None:
     """Forward the mailbox to Webex Connect, and let it out or not."""
     address = services.http.get("/practice/connect/app").json()["forwarding_address"]
-    services.cmdlet("Set-Mailbox", Identity="support@contoso.com", ForwardingSmtpAddress=address, DeliverToMailboxAndForward=True)
+    services.cmdlet(
+        "Set-Mailbox",
+        Identity="support@contoso.com",
+        ForwardingSmtpAddress=address,
+        DeliverToMailboxAndForward=True,
+    )
     if allowed:
         services.change(dehydrated=False)
         services.cmdlet("New-HostedOutboundSpamFilterPolicy", Name="F", AutoForwardingMode="On")
         services.cmdlet(
-            "New-HostedOutboundSpamFilterRule", Name="F", HostedOutboundSpamFilterPolicy="F", From=["support@contoso.com"], Priority=0
+            "New-HostedOutboundSpamFilterRule",
+            Name="F",
+            HostedOutboundSpamFilterPolicy="F",
+            From=["support@contoso.com"],
+            Priority=0,
         )
 
 
@@ -37,7 +51,9 @@ def fields(services: Any) -> dict[str, str]:
     body = {"displayName": "Mail", "signInAudience": "AzureADMyOrg", "web": web}
     made = services.graph("POST", "/applications", body).json()
     services.graph("POST", "/servicePrincipals", {"appId": made["appId"]})
-    secret = services.graph("POST", f"/applications/{made['id']}/addPassword", {}).json()["secretText"]
+    secret = services.graph("POST", f"/applications/{made['id']}/addPassword", {}).json()[
+        "secretText"
+    ]
     login = f"https://login.microsoftonline.com/{services.tenant()['id']}/oauth2/v2.0"
     return {
         "Email ID": "support@contoso.com",
@@ -57,9 +73,15 @@ def fields(services: Any) -> dict[str, str]:
 def connected(services: Any) -> None:
     """Everything that the article asks for."""
     forward(services)
-    services.cmdlet("Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled=False)
+    services.cmdlet(
+        "Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled=False
+    )
     post(services, "connect/app", fields=fields(services))
-    for path, body in (("generate_token", {"as": "support@contoso.com"}), ("save", {}), ("register", {"service": "Email service"})):
+    for path, body in (
+        ("generate_token", {"as": "support@contoso.com"}),
+        ("save", {}),
+        ("register", {"service": "Email service"}),
+    ):
         answer = post(services, f"connect/{path}", **body)
         assert answer.status_code == 200, answer.text
 
@@ -67,16 +89,23 @@ def connected(services: Any) -> None:
 def trace(services: Any, condition: str) -> list[dict[str, Any]]:
     """The message trace through Graph."""
     services.graph("POST", "/servicePrincipals", {"appId": TRACE_APP})
-    return list(services.graph("GET", f"/admin/exchange/tracing/messageTraces?$filter={condition}").json()["value"])
+    return list(
+        services.graph("GET", f"/admin/exchange/tracing/messageTraces?$filter={condition}").json()[
+            "value"
+        ]
+    )
 
 
 def test_without_forwarding_a_mail_stays_in_the_mailbox(services: Any):
     """One copy, one row."""
     assert post(services, "mail/customer", **CUSTOMER).status_code == 200
     assert places(services) == ["mailbox"]
-    assert [row["status"] for row in trace(services, "contains(subject,'order') and senderAddress eq 'kim@customer.example'")] == [
-        "delivered"
-    ]
+    assert [
+        row["status"]
+        for row in trace(
+            services, "contains(subject,'order') and senderAddress eq 'kim@customer.example'"
+        )
+    ] == ["delivered"]
 
 
 def test_automatic_keeps_a_forward_in(services: Any):
@@ -85,27 +114,39 @@ def test_automatic_keeps_a_forward_in(services: Any):
     post(services, "mail/customer", **CUSTOMER)
     assert places(services) == ["mailbox", "rejected", "internet"]
     failed = trace(services, "status eq 'failed'")
-    path = (
-        f"/admin/exchange/tracing/messageTraces/{failed[0]['id']}/getDetailsByRecipient(recipientAddress='{failed[0]['recipientAddress']}')"
-    )
+    path = f"/admin/exchange/tracing/messageTraces/{failed[0]['id']}/getDetailsByRecipient(recipientAddress='{failed[0]['recipientAddress']}')"
     assert "5.7.520" in services.graph("GET", path).json()["value"][-1]["description"]
-    details = services.cmdlet("Get-MessageTraceDetailV2", MessageTraceId=failed[0]["id"], RecipientAddress=failed[0]["recipientAddress"])
+    details = services.cmdlet(
+        "Get-MessageTraceDetailV2",
+        MessageTraceId=failed[0]["id"],
+        RecipientAddress=failed[0]["recipientAddress"],
+    )
     assert "5.7.520" in details.json()["value"][-1]["Detail"]
 
 
 def test_a_forwarding_address_wins(services: Any):
     """With both set the mail goes to the colleague and not to Webex Connect."""
     forward(services)
-    services.cmdlet("Set-Mailbox", Identity="support@contoso.com", ForwardingAddress="agent@contoso.com")
+    services.cmdlet(
+        "Set-Mailbox", Identity="support@contoso.com", ForwardingAddress="agent@contoso.com"
+    )
     post(services, "mail/customer", **CUSTOMER)
-    owners = [(item["place"], item["owner"]) for item in services.http.get("/practice/mail").json()["items"]]
+    owners = [
+        (item["place"], item["owner"])
+        for item in services.http.get("/practice/mail").json()["items"]
+    ]
     assert owners == [("mailbox", "support@contoso.com"), ("mailbox", "agent@contoso.com")]
 
 
 def test_remote_domains_and_transport_rules_block_too(services: Any):
     """A rule on the recipient's domain rejects; one on auto-forwards does not see mailbox forwarding."""
     connected(services)
-    rejects = {"Name": "no", "State": "Enabled", "RecipientDomainIs": ["mail-us.imiconnect.io"], "RejectMessageReasonText": "no"}
+    rejects = {
+        "Name": "no",
+        "State": "Enabled",
+        "RecipientDomainIs": ["mail-us.imiconnect.io"],
+        "RejectMessageReasonText": "no",
+    }
     for blocked, values in (
         (True, {"transport_rules": [rejects]}),
         (False, {"transport_rules": [rejects | {"MessageTypeMatches": "AutoForward"}]}),
@@ -120,14 +161,27 @@ def test_the_whole_way_there_and_back(services: Any):
     """A customer's mail becomes a task, and the agent's answer arrives over SMTP and is in the trace."""
     connected(services)
     post(services, "mail/customer", **CUSTOMER)
-    assert [task["subject"] for task in services.http.get("/practice/agent/tasks").json()["items"]] == ["My order"]
+    assert [
+        task["subject"] for task in services.http.get("/practice/agent/tasks").json()["items"]
+    ] == ["My order"]
     receipt = post(services, "agent/answer", subject="My order", body="On its way").json()
-    assert (receipt["code"], receipt["description"], receipt["task"]["status"]) == ("7501", "Submitted", "completed")
+    assert (receipt["code"], receipt["description"], receipt["task"]["status"]) == (
+        "7501",
+        "Submitted",
+        "completed",
+    )
     last = services.http.get("/practice/mail").json()["items"][-1]
-    assert (last["recipient"], last["subject"], last["place"]) == ("kim@customer.example", "Re: My order", "internet")
-    assert [row["status"] for row in trace(services, "startsWith(subject,'Re: My') and recipientAddress eq 'kim@customer.example'")] == [
-        "delivered"
-    ]
+    assert (last["recipient"], last["subject"], last["place"]) == (
+        "kim@customer.example",
+        "Re: My order",
+        "internet",
+    )
+    assert [
+        row["status"]
+        for row in trace(
+            services, "startsWith(subject,'Re: My') and recipientAddress eq 'kim@customer.example'"
+        )
+    ] == ["delivered"]
 
 
 def test_self_addressed_mail_starts_nothing(services: Any):
@@ -142,7 +196,9 @@ def test_the_answer_fails_as_webex_connect_says(services: Any):
     """SMTP AUTH off and a deleted grant are 7553 with the server's words; a wrong port is 7554."""
     connected(services)
     post(services, "mail/customer", **CUSTOMER)
-    services.cmdlet("Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled=True)
+    services.cmdlet(
+        "Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled=True
+    )
     first = post(services, "agent/answer", subject="My order", body="x").json()
     post(services, "connect/app", Port="25")
     second = post(services, "agent/answer", subject="My order", body="x").json()
@@ -156,16 +212,27 @@ def test_the_answer_fails_as_webex_connect_says(services: Any):
 def test_generate_token_repeats_microsofts_words(services: Any):
     """Generate Token shows Microsoft's code for a wrong secret and a declined consent, but no secret."""
     form = fields(services)
-    post(services, "connect/app", fields=form | {"Client Secret": "11111111-1111-1111-1111-111111111111"})
+    post(
+        services,
+        "connect/app",
+        fields=form | {"Client Secret": "11111111-1111-1111-1111-111111111111"},
+    )
     wrong = post(services, "connect/generate_token", **{"as": "support@contoso.com"})
-    declined = post(services, "connect/generate_token", **{"as": "support@contoso.com", "action": "decline"})
+    declined = post(
+        services, "connect/generate_token", **{"as": "support@contoso.com", "action": "decline"}
+    )
     assert ("AADSTS7000215" in wrong.text, "AADSTS65004" in declined.text) == (True, True)
     assert form["Client Secret"] not in post(services, "connect/app", fields=form).text
 
 
 def test_buttons_come_in_their_order_and_the_service_stays(services: Any):
     """Register needs Save, Save needs a token; the service cannot be changed."""
-    assert [post(services, f"connect/{name}", service="a").status_code for name in ("save", "register")] == [409, 409]
+    assert [
+        post(services, f"connect/{name}", service="a").status_code for name in ("save", "register")
+    ] == [
+        409,
+        409,
+    ]
     connected(services)
     assert post(services, "connect/register", service="another").status_code == 409
 
@@ -187,5 +254,8 @@ def test_settings_and_setters_refuse_what_they_do_not_know(services: Any):
     """Unknown words and tenants are errors; delays can be set."""
     assert services.change(colour="red").status_code == 400
     assert services.http.get("/practice/tenants/nowhere.example").status_code == 404
-    assert services.http.put("/practice/settings", json={"trace_delay_s": 3}).json()["trace_delay_s"] == 3
+    assert (
+        services.http.put("/practice/settings", json={"trace_delay_s": 3}).json()["trace_delay_s"]
+        == 3
+    )
     assert services.http.put("/practice/settings", json={"colour": 3}).status_code == 400

@@ -8,7 +8,11 @@ import pytest
 
 NAME = "/applications(uniqueName='webexconnect-support')"
 CREATE = {"Prefer": "create-if-missing"}
-BODY = {"displayName": "Mail", "signInAudience": "AzureADMyOrg", "web": {"redirectUris": ["https://a.example/callback"]}}
+BODY = {
+    "displayName": "Mail",
+    "signInAudience": "AzureADMyOrg",
+    "web": {"redirectUris": ["https://a.example/callback"]},
+}
 
 
 def code(answer: Any) -> tuple[int, str]:
@@ -24,24 +28,52 @@ def made(services: Any) -> dict[str, Any]:
 def test_upsert_creates_then_updates_then_misses(services: Any):
     """201 with the object, 204 without a body, and 404 without the header."""
     missing = services.graph("PATCH", NAME, BODY)
-    created, updated = services.graph("PATCH", NAME, BODY, **CREATE), services.graph("PATCH", NAME, {"notes": "n"}, **CREATE)
-    assert (code(missing), created.status_code, updated.status_code, updated.content) == ((404, "Request_ResourceNotFound"), 201, 204, b"")
+    created, updated = (
+        services.graph("PATCH", NAME, BODY, **CREATE),
+        services.graph("PATCH", NAME, {"notes": "n"}, **CREATE),
+    )
+    assert (code(missing), created.status_code, updated.status_code, updated.content) == (
+        (404, "Request_ResourceNotFound"),
+        201,
+        204,
+        b"",
+    )
     seen = services.graph("GET", NAME).json()
-    assert (seen["uniqueName"], seen["notes"], seen["web"]["redirectUris"]) == ("webexconnect-support", "n", ["https://a.example/callback"])
+    assert (seen["uniqueName"], seen["notes"], seen["web"]["redirectUris"]) == (
+        "webexconnect-support",
+        "n",
+        ["https://a.example/callback"],
+    )
 
 
 def test_patch_replaces_lists_and_keeps_the_rest_of_web(services: Any):
     """A PATCH of ``redirectUris`` replaces the whole list and keeps the implicit grant settings."""
     app = made(services)
-    services.graph("PATCH", f"/applications/{app['id']}", {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}})
-    services.graph("PATCH", f"/applications/{app['id']}", {"web": {"redirectUris": ["https://b.example/callback"]}})
+    services.graph(
+        "PATCH",
+        f"/applications/{app['id']}",
+        {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}},
+    )
+    services.graph(
+        "PATCH",
+        f"/applications/{app['id']}",
+        {"web": {"redirectUris": ["https://b.example/callback"]}},
+    )
     web = services.graph("GET", f"/applications(appId='{app['appId']}')").json()["web"]
-    assert (web["redirectUris"], web["implicitGrantSettings"]["enableAccessTokenIssuance"]) == (["https://b.example/callback"], True)
+    assert (web["redirectUris"], web["implicitGrantSettings"]["enableAccessTokenIssuance"]) == (
+        ["https://b.example/callback"],
+        True,
+    )
 
 
 @pytest.mark.parametrize(
     "body",
-    [{"colour": "red"}, {"passwordCredentials": []}, {"appId": "x"}, {"web": {"redirectUris": ["http://a.example/callback"]}}],
+    [
+        {"colour": "red"},
+        {"passwordCredentials": []},
+        {"appId": "x"},
+        {"web": {"redirectUris": ["http://a.example/callback"]}},
+    ],
 )
 def test_what_cannot_be_written_is_refused(services: Any, body: dict[str, Any]):
     """Unknown and read-only properties and http redirects are 400."""
@@ -53,17 +85,31 @@ def test_select_is_honoured_and_checked(services: Any):
     app = made(services)
     seen = services.graph("GET", f"/applications/{app['id']}?$select=appId,displayName").json()
     assert set(seen) == {"@odata.context", "id", "appId", "displayName"}
-    assert code(services.graph("GET", f"/applications/{app['id']}?$select=colour")) == (400, "Request_BadRequest")
+    assert code(services.graph("GET", f"/applications/{app['id']}?$select=colour")) == (
+        400,
+        "Request_BadRequest",
+    )
 
 
 def test_a_secret_is_told_once(services: Any):
     """``addPassword`` shows the secret once; afterwards only its first three characters can be read."""
     app = made(services)
-    secret = services.graph("POST", f"/applications/{app['id']}/addPassword", {"passwordCredential": {"displayName": "one"}}).json()
+    secret = services.graph(
+        "POST",
+        f"/applications/{app['id']}/addPassword",
+        {"passwordCredential": {"displayName": "one"}},
+    ).json()
     kept = services.graph("GET", f"/applications/{app['id']}").json()["passwordCredentials"]
-    assert [(item["hint"], item["secretText"], item["keyId"]) for item in kept] == [(secret["secretText"][:3], None, secret["keyId"])]
+    assert [(item["hint"], item["secretText"], item["keyId"]) for item in kept] == [
+        (secret["secretText"][:3], None, secret["keyId"])
+    ]
     assert secret["secretText"] not in services.http.get("/practice/tenants/contoso.com").text
-    assert services.graph("POST", f"/applications/{app['id']}/removePassword", {"keyId": secret["keyId"]}).status_code == 204
+    assert (
+        services.graph(
+            "POST", f"/applications/{app['id']}/removePassword", {"keyId": secret["keyId"]}
+        ).status_code
+        == 204
+    )
     assert services.graph("GET", f"/applications/{app['id']}").json()["passwordCredentials"] == []
 
 
@@ -71,9 +117,17 @@ def test_an_app_management_policy_forbids_secrets(services: Any):
     """The tenant's policy can keep secrets out, in its own words."""
     app = made(services)
     rule = {"restrictionType": "passwordAddition", "state": "enabled"}
-    services.change(app_management={"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule]}})
+    services.change(
+        app_management={
+            "isEnabled": True,
+            "applicationRestrictions": {"passwordCredentials": [rule]},
+        }
+    )
     answer = services.graph("POST", f"/applications/{app['id']}/addPassword", {})
-    assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Credential type not allowed as per assigned policy")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        400,
+        "Credential type not allowed as per assigned policy",
+    )
 
 
 def test_only_a_request_makes_a_service_principal(services: Any):
@@ -81,7 +135,10 @@ def test_only_a_request_makes_a_service_principal(services: Any):
     app = made(services)
     assert services.graph("GET", f"/servicePrincipals(appId='{app['appId']}')").status_code == 404
     assert services.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).status_code == 201
-    assert code(services.graph("POST", "/servicePrincipals", {"appId": app["appId"]})) == (409, "Request_MultipleObjectsWithSameKeyValue")
+    assert code(services.graph("POST", "/servicePrincipals", {"appId": app["appId"]})) == (
+        409,
+        "Request_MultipleObjectsWithSameKeyValue",
+    )
 
 
 def test_new_objects_are_unknown_until_they_are_replicated(services: Any):
@@ -90,7 +147,13 @@ def test_new_objects_are_unknown_until_they_are_replicated(services: Any):
     services.settings.replication_s = 60
     app = made(services)
     principal = services.graph("POST", "/servicePrincipals", {"appId": app["appId"]})
-    token = services.redeem(tenant="contoso.com", client_id=app["appId"], client_secret="x", grant_type="refresh_token", refresh_token="x")
+    token = services.redeem(
+        tenant="contoso.com",
+        client_id=app["appId"],
+        client_secret="x",
+        grant_type="refresh_token",
+        refresh_token="x",
+    )
     assert admin
     assert services.graph("GET", f"/applications/{app['id']}").status_code == 404
     assert "does not reference a valid application object" in principal.json()["error"]["message"]
@@ -126,28 +189,52 @@ def test_a_grant_is_one_object_and_its_scope_is_replaced(services: Any):
         "resourceId": services.resource()["id"],
         "scope": "SMTP.Send",
     }
-    first, second = services.graph("POST", "/oauth2PermissionGrants", body), services.graph("POST", "/oauth2PermissionGrants", body)
-    assert (first.status_code, code(second)) == (201, (409, "Request_MultipleObjectsWithSameKeyValue"))
-    assert services.graph("PATCH", f"/oauth2PermissionGrants/{first.json()['id']}", {"scope": "Mail.Send"}).status_code == 204
-    found = services.graph("GET", f"/oauth2PermissionGrants?$filter=clientId eq '{body['clientId']}'").json()["value"]
+    first, second = (
+        services.graph("POST", "/oauth2PermissionGrants", body),
+        services.graph("POST", "/oauth2PermissionGrants", body),
+    )
+    assert (first.status_code, code(second)) == (
+        201,
+        (409, "Request_MultipleObjectsWithSameKeyValue"),
+    )
+    assert (
+        services.graph(
+            "PATCH", f"/oauth2PermissionGrants/{first.json()['id']}", {"scope": "Mail.Send"}
+        ).status_code
+        == 204
+    )
+    found = services.graph(
+        "GET", f"/oauth2PermissionGrants?$filter=clientId eq '{body['clientId']}'"
+    ).json()["value"]
     assert [item["scope"] for item in found] == ["Mail.Send"]
 
 
 def test_an_app_role_is_assigned_once(services: Any):
     """A Cloud Application Administrator can assign Exchange's Mail.Send once, but not Graph's."""
-    client, exchange, graph = principal_of(services), services.resource(), services.resource("00000003-0000-0000-c000-000000000000")
+    client, exchange, graph = (
+        principal_of(services),
+        services.resource(),
+        services.resource("00000003-0000-0000-c000-000000000000"),
+    )
     answers = []
     for resource in (exchange, exchange, graph):
         role = next(item["id"] for item in resource["appRoles"] if item["value"] == "Mail.Send")
         body = {"principalId": client["id"], "resourceId": resource["id"], "appRoleId": role}
-        answers.append(services.graph("POST", f"/servicePrincipals/{resource['id']}/appRoleAssignedTo", body))
+        answers.append(
+            services.graph("POST", f"/servicePrincipals/{resource['id']}/appRoleAssignedTo", body)
+        )
     assert [answer.status_code for answer in answers] == [201, 400, 403]
-    assert answers[1].json()["error"]["message"] == "Permission being assigned already exists on the object."
+    assert (
+        answers[1].json()["error"]["message"]
+        == "Permission being assigned already exists on the object."
+    )
 
 
 def test_ids_of_permissions_are_new_at_every_start(services: Any):
     """The id that people write down for SMTP.Send is not exposed."""
-    assert "258f6531-6087-4cc4-bb90-092c5fb3ed3f" not in {item["id"] for item in services.resource()["oauth2PermissionScopes"]}
+    assert "258f6531-6087-4cc4-bb90-092c5fb3ed3f" not in {
+        item["id"] for item in services.resource()["oauth2PermissionScopes"]
+    }
 
 
 def test_wrong_audience_no_token_and_no_permission(services: Any):
@@ -156,9 +243,18 @@ def test_wrong_audience_no_token_and_no_permission(services: Any):
     own = {"Authorization": f"Bearer {exchange}", "client-request-id": "c-1"}
     wrong = services.http.get("/graph/v1.0/applications", headers=own)
     small = services.sign_in("helpdesk@contoso.com", "openid User.Read")["access_token"]
-    denied = services.http.get("/graph/v1.0/applications", headers={"Authorization": f"Bearer {small}"})
-    assert (code(wrong), code(denied)) == ((401, "InvalidAuthenticationToken"), (403, "Authorization_RequestDenied"))
-    assert wrong.headers["client-request-id"] == wrong.json()["error"]["innerError"]["client-request-id"] == "c-1"
+    denied = services.http.get(
+        "/graph/v1.0/applications", headers={"Authorization": f"Bearer {small}"}
+    )
+    assert (code(wrong), code(denied)) == (
+        (401, "InvalidAuthenticationToken"),
+        (403, "Authorization_RequestDenied"),
+    )
+    assert (
+        wrong.headers["client-request-id"]
+        == wrong.json()["error"]["innerError"]["client-request-id"]
+        == "c-1"
+    )
     assert services.http.get("/graph/v1.0/me").status_code == 401
 
 
@@ -166,23 +262,34 @@ def test_an_expired_token_is_401(services: Any):
     """Two hours later the token is too old."""
     token = services.token("admin@contoso.com", services.graph_scope)
     services.wait(hours=2)
-    assert services.http.get("/graph/v1.0/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    assert (
+        services.http.get(
+            "/graph/v1.0/me", headers={"Authorization": f"Bearer {token}"}
+        ).status_code
+        == 401
+    )
 
 
 def test_a_user_is_found_by_upn_or_id_and_by_mail_only_with_a_filter(services: Any):
     """The address of a mailbox whose UPN differs is no key."""
     assert services.graph("GET", "/users/service@contoso.com").status_code == 404
     query = "/users?$filter=mail eq 'service@contoso.com'&$select=userPrincipalName,accountEnabled"
-    assert [(row["userPrincipalName"], row["accountEnabled"]) for row in services.graph("GET", query).json()["value"]] == [
-        ("s.desk@contoso.com", True)
-    ]
+    assert [
+        (row["userPrincipalName"], row["accountEnabled"])
+        for row in services.graph("GET", query).json()["value"]
+    ] == [("s.desk@contoso.com", True)]
 
 
 def test_a_filter_joins_with_and_and_or(services: Any):
     """Either of two addresses finds the user; a broken filter and an unsupported property are 400."""
     query = "/users?$filter=proxyAddresses/any(p:p eq 'smtp:none@contoso.com') or mail eq 'service@contoso.com' and accountEnabled eq true"
-    assert [row["mail"] for row in services.graph("GET", query).json()["value"]] == ["service@contoso.com"]
-    broken = [services.graph("GET", f"/users?$filter={text}").status_code for text in ("mail eq", "mail eq 'a' 'b'", "surname eq 'a'")]
+    assert [row["mail"] for row in services.graph("GET", query).json()["value"]] == [
+        "service@contoso.com"
+    ]
+    broken = [
+        services.graph("GET", f"/users?$filter={text}").status_code
+        for text in ("mail eq", "mail eq 'a' 'b'", "surname eq 'a'")
+    ]
     assert broken == [400, 400, 400]
 
 
@@ -190,10 +297,15 @@ def test_assigned_plans_come_only_when_asked_for(services: Any):
     """A user's plans come only with ``$select``, and a user without a license has none."""
     assert "assignedPlans" not in services.graph("GET", "/users/support@contoso.com").json()
     found = {
-        name: services.graph("GET", f"/users/{name}@contoso.com?$select=assignedPlans").json()["assignedPlans"]
+        name: services.graph("GET", f"/users/{name}@contoso.com?$select=assignedPlans").json()[
+            "assignedPlans"
+        ]
         for name in ("support", "unlicensed")
     }
-    assert ([plan["service"] for plan in found["support"]], found["unlicensed"]) == (["exchange"], [])
+    assert ([plan["service"] for plan in found["support"]], found["unlicensed"]) == (
+        ["exchange"],
+        [],
+    )
 
 
 def test_the_policies_can_be_read(services: Any):
@@ -202,7 +314,9 @@ def test_the_policies_can_be_read(services: Any):
         name: services.graph("GET", f"/policies/{name}").json()
         for name in ("authorizationPolicy", "identitySecurityDefaultsEnforcementPolicy")
     }
-    assigned = read["authorizationPolicy"]["defaultUserRolePermissions"]["permissionGrantPoliciesAssigned"]
+    assigned = read["authorizationPolicy"]["defaultUserRolePermissions"][
+        "permissionGrantPoliciesAssigned"
+    ]
     assert assigned == ["ManagePermissionGrantsForSelf.microsoft-user-default-recommended"]
     assert read["identitySecurityDefaultsEnforcementPolicy"]["isEnabled"] is False
 

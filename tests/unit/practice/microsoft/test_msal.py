@@ -26,7 +26,9 @@ def cloud(tmp_path: Any, free_port: int) -> Iterator[PracticeCloud]:
     made.stop()
 
 
-@pytest.mark.filterwarnings("ignore:response_mode='form_post' is recommended")  # a query is what the bot's callback reads
+@pytest.mark.filterwarnings(
+    "ignore:response_mode='form_post' is recommended"
+)  # a query is what the bot's callback reads
 def test_msal_signs_in_and_gets_two_tokens(cloud: PracticeCloud):
     """MSAL signs in with PKCE and a nonce, gets a second token silently, and cannot replay the code."""
     with httpx.Client(verify=cloud.tls.client_context(), trust_env=False) as http:
@@ -38,8 +40,13 @@ def test_msal_signs_in_and_gets_two_tokens(cloud: PracticeCloud):
             http_client=http,
         )
         flow = app.initiate_auth_code_flow(["User.Read", MANAGE], redirect_uri=CALLBACK)
-        answer = http.post(flow["auth_uri"], data={"account": "admin@contoso.com", "action": "accept"})
-        values = {name: found[0] for name, found in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+        answer = http.post(
+            flow["auth_uri"], data={"account": "admin@contoso.com", "action": "accept"}
+        )
+        values = {
+            name: found[0]
+            for name, found in parse_qs(urlsplit(answer.headers["location"]).query).items()
+        }
         first = app.acquire_token_by_auth_code_flow(flow, values, scopes=["User.Read"])
         silent = app.acquire_token_silent([MANAGE], app.get_accounts()[0])
         replay = app.acquire_token_by_auth_code_flow(flow, values, scopes=["User.Read"])

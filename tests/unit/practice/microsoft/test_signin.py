@@ -32,12 +32,17 @@ def test_discovery_by_domain_names_the_tenant_by_its_id(services: Any, name: str
 
 def test_an_unknown_tenant_is_90002(services: Any):
     """The discovery document of an unknown tenant is error AADSTS90002."""
-    assert codes(services.http.get("/nowhere.example/v2.0/.well-known/openid-configuration")) == [90002]
+    assert codes(services.http.get("/nowhere.example/v2.0/.well-known/openid-configuration")) == [
+        90002
+    ]
 
 
 def test_the_page_shows_accounts_and_preselects_the_hint(services: Any):
     """The chooser is a plain form; login_hint checks one account."""
-    page = services.http.get("/contoso.com/oauth2/v2.0/Authorize", params=services.query("User.Read", login_hint="admin@contoso.com")).text
+    page = services.http.get(
+        "/contoso.com/oauth2/v2.0/Authorize",
+        params=services.query("User.Read", login_hint="admin@contoso.com"),
+    ).text
     assert 'value="admin@contoso.com" required checked' in page
     assert 'name="action" value="decline"' in page
 
@@ -47,7 +52,10 @@ def test_the_id_token_is_signed_and_names_person_and_roles(services: Any):
     tokens = services.sign_in("admin@contoso.com", services.setup, services.graph_scope)
     tenant = services.tenant()
     keys = jwt.PyJWKSet.from_dict(services.http.get(f"/{tenant['id']}/discovery/v2.0/keys").json())
-    options = {"audience": services.settings.bot_client_id, "issuer": f"{services.base}/{tenant['id']}/v2.0"}
+    options = {
+        "audience": services.settings.bot_client_id,
+        "issuer": f"{services.base}/{tenant['id']}/v2.0",
+    }
     claims = jwt.decode(tokens["id_token"], keys.keys[0].key, algorithms=["RS256"], **options)
     admin = tenant["users"]["admin@contoso.com"]
     assert (claims["nonce"], claims["tid"], claims["oid"], claims["preferred_username"]) == (
@@ -63,7 +71,9 @@ def test_one_refresh_token_serves_two_resources(services: Any):
     """After consent, one refresh token gives a Graph and an Exchange token with their audiences."""
     services.sign_in("admin@contoso.com", services.setup, services.graph_scope)
     read = {
-        scope: jwt.decode(services.token("admin@contoso.com", scope), options={"verify_signature": False})
+        scope: jwt.decode(
+            services.token("admin@contoso.com", scope), options={"verify_signature": False}
+        )
         for scope in (services.graph_scope, services.exchange_scope)
     }
     assert [claims["aud"] for claims in read.values()] == ["https://graph.microsoft.com", OUTLOOK]
@@ -73,8 +83,16 @@ def test_one_refresh_token_serves_two_resources(services: Any):
 def test_exchange_without_consent_is_65001(services: Any):
     """A refresh token alone opens no resource that nobody agreed to."""
     tokens = services.sign_in("admin@contoso.com", "openid offline_access User.Read")
-    answer = services.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=services.exchange_scope)
-    assert (answer.status_code, codes(answer), answer.json()["error"]) == (400, [65001], "invalid_grant")
+    answer = services.redeem(
+        grant_type="refresh_token",
+        refresh_token=tokens["refresh_token"],
+        scope=services.exchange_scope,
+    )
+    assert (answer.status_code, codes(answer), answer.json()["error"]) == (
+        400,
+        [65001],
+        "invalid_grant",
+    )
 
 
 def test_a_person_without_a_role_cannot_consent_to_admin_scopes(services: Any):
@@ -85,29 +103,46 @@ def test_a_person_without_a_role_cannot_consent_to_admin_scopes(services: Any):
 
 def test_declining_comes_back_as_access_denied(services: Any):
     """Decline redirects with the error, Microsoft's code and the state."""
-    values = services.values(services.authorize("admin@contoso.com", services.query("User.Read"), action="decline"))
-    assert (values["error"], values["error_description"][:11], values["state"]) == ("access_denied", "AADSTS65004", "s1")
+    values = services.values(
+        services.authorize("admin@contoso.com", services.query("User.Read"), action="decline")
+    )
+    assert (values["error"], values["error_description"][:11], values["state"]) == (
+        "access_denied",
+        "AADSTS65004",
+        "s1",
+    )
 
 
 def test_a_redirect_uri_is_compared_byte_for_byte(services: Any):
     """A trailing slash is another address; the page says 50011 and does not redirect."""
     services.http.put("/practice/bot", json={"redirect_uris": [services.callback]})
-    answer = services.authorize("admin@contoso.com", services.query("User.Read", redirect_uri=services.callback + "/"))
+    answer = services.authorize(
+        "admin@contoso.com", services.query("User.Read", redirect_uri=services.callback + "/")
+    )
     assert (answer.status_code, "AADSTS50011" in answer.text) == (400, True)
 
 
 @pytest.mark.parametrize(
     ("account", "code"),
-    [("disabled@contoso.com", "AADSTS50057"), ("admin@fabrikam.com", "AADSTS50020"), ("nobody@contoso.com", "AADSTS50034")],
+    [
+        ("disabled@contoso.com", "AADSTS50057"),
+        ("admin@fabrikam.com", "AADSTS50020"),
+        ("nobody@contoso.com", "AADSTS50034"),
+    ],
 )
 def test_accounts_that_cannot_sign_in(services: Any, account: str, code: str):
     """Disabled, foreign and unknown accounts end on a page with their code."""
-    assert code in services.authorize(account, services.query("User.Read"), tenant="contoso.com").text
+    assert (
+        code in services.authorize(account, services.query("User.Read"), tenant="contoso.com").text
+    )
 
 
 def test_a_code_is_good_once(services: Any):
     """The second redemption is 54005."""
-    form = {"grant_type": "authorization_code", "code": services.code("support@contoso.com", "openid User.Read")}
+    form = {
+        "grant_type": "authorization_code",
+        "code": services.code("support@contoso.com", "openid User.Read"),
+    }
     form |= {"redirect_uri": services.callback, "code_verifier": "v" * 50}
     assert services.redeem(**form).status_code == 200
     assert codes(services.redeem(**form)) == [54005]
@@ -115,23 +150,42 @@ def test_a_code_is_good_once(services: Any):
 
 def test_the_verifier_has_to_match(services: Any):
     """Another PKCE verifier is 501481."""
-    form = {"grant_type": "authorization_code", "code": services.code("support@contoso.com", "openid User.Read")}
-    assert codes(services.redeem(**form, redirect_uri=services.callback, code_verifier="w" * 50)) == [501481]
+    form = {
+        "grant_type": "authorization_code",
+        "code": services.code("support@contoso.com", "openid User.Read"),
+    }
+    assert codes(
+        services.redeem(**form, redirect_uri=services.callback, code_verifier="w" * 50)
+    ) == [501481]
 
 
 def test_wrong_secret_no_secret_and_wrong_client(services: Any):
     """Each has its own code; the first two are 401."""
     wrong = services.redeem(grant_type="refresh_token", refresh_token="x", client_secret="no")
     none = services.redeem(grant_type="refresh_token", refresh_token="x", client_secret="")
-    client = services.redeem(grant_type="refresh_token", refresh_token="x", client_id="11111111-1111-1111-1111-111111111111")
-    assert [(answer.status_code, codes(answer)[0]) for answer in (wrong, none, client)] == [(401, 7000215), (401, 7000218), (400, 700016)]
+    client = services.redeem(
+        grant_type="refresh_token",
+        refresh_token="x",
+        client_id="11111111-1111-1111-1111-111111111111",
+    )
+    assert [(answer.status_code, codes(answer)[0]) for answer in (wrong, none, client)] == [
+        (401, 7000215),
+        (401, 7000218),
+        (400, 700016),
+    ]
 
 
 def test_revoked_sessions_end_refresh_tokens(services: Any):
     """After revoking sessions a refresh token is 50173."""
     tokens = services.sign_in("support@contoso.com", services.smtp_scope)
     services.change(revoke_sessions="support@contoso.com")
-    assert codes(services.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=services.smtp_scope)) == [50173]
+    assert codes(
+        services.redeem(
+            grant_type="refresh_token",
+            refresh_token=tokens["refresh_token"],
+            scope=services.smtp_scope,
+        )
+    ) == [50173]
 
 
 def test_a_user_who_was_deleted_has_no_token(services: Any):
@@ -140,14 +194,23 @@ def test_a_user_who_was_deleted_has_no_token(services: Any):
     tenant = services.cloud.world.tenant("contoso.com")
     del tenant.users[tenant.user("support@contoso.com").id]
     noted = len(tenant.sign_ins)
-    assert codes(services.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=services.smtp_scope)) == [50057]
+    assert codes(
+        services.redeem(
+            grant_type="refresh_token",
+            refresh_token=tokens["refresh_token"],
+            scope=services.smtp_scope,
+        )
+    ) == [50057]
     assert len(tenant.sign_ins) == noted
 
 
 def test_a_sign_in_is_logged_with_what_it_is_for(services: Any):
     """The log row of a sign-in names its resource."""
     services.sign_in("support@contoso.com", services.smtp_scope)
-    assert services.cloud.world.tenant("contoso.com").sign_ins[-1]["resourceDisplayName"] == "Office 365 Exchange Online"
+    assert (
+        services.cloud.world.tenant("contoso.com").sign_ins[-1]["resourceDisplayName"]
+        == "Office 365 Exchange Online"
+    )
 
 
 def test_a_token_request_names_one_resource(services: Any):
@@ -157,13 +220,18 @@ def test_a_token_request_names_one_resource(services: Any):
         "code": services.code("support@contoso.com", "User.Read"),
         "redirect_uri": services.callback,
     }
-    answer = services.redeem(**form, code_verifier="v" * 50, scope="User.Read https://outlook.office.com/SMTP.Send")
+    answer = services.redeem(
+        **form, code_verifier="v" * 50, scope="User.Read https://outlook.office.com/SMTP.Send"
+    )
     assert codes(answer) == [70011]
 
 
 def test_default_does_not_mix_with_other_scopes(services: Any):
     """A request for ``.default`` with another scope is refused with a redirect."""
-    answer = services.http.get("/organizations/oauth2/v2.0/authorize", params=services.query(f"{services.graph_scope} User.Read"))
+    answer = services.http.get(
+        "/organizations/oauth2/v2.0/authorize",
+        params=services.query(f"{services.graph_scope} User.Read"),
+    )
     assert services.values(answer)["error"] == "invalid_scope"
 
 
@@ -171,16 +239,28 @@ def test_a_user_may_consent_to_smtp_by_the_recommended_policy(services: Any):
     """The recommended policy lets users consent to SMTP.Send; without a policy an administrator must."""
     assert "access_token" in services.sign_in("support@contoso.com", services.smtp_scope)
     services.change("fabrikam.com", consent=[])
-    assert "AADSTS90094" in services.authorize("support@fabrikam.com", services.query(services.smtp_scope)).text
+    assert (
+        "AADSTS90094"
+        in services.authorize("support@fabrikam.com", services.query(services.smtp_scope)).text
+    )
 
 
 def test_conditional_access_blocks_refresh(services: Any):
     """A blocking policy for everybody and everything is 53003 at refresh."""
     tokens = services.sign_in("support@contoso.com", services.smtp_scope)
     policy = {"id": "p", "state": "enabled", "grantControls": {"builtInControls": ["block"]}}
-    policy["conditions"] = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": ["All"]}}
+    policy["conditions"] = {
+        "users": {"includeUsers": ["All"]},
+        "applications": {"includeApplications": ["All"]},
+    }
     services.change(conditional_access=[policy])
-    assert codes(services.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=services.smtp_scope)) == [53003]
+    assert codes(
+        services.redeem(
+            grant_type="refresh_token",
+            refresh_token=tokens["refresh_token"],
+            scope=services.smtp_scope,
+        )
+    ) == [53003]
 
 
 def test_a_policy_may_except_a_place(services: Any):
@@ -193,22 +273,38 @@ def test_a_policy_may_except_a_place(services: Any):
         "locations": {"includeLocations": ["All"], "excludeLocations": [ids.WEBEX]},
     }
     services.change(conditional_access=[policy])
-    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "scope": services.smtp_scope}
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": tokens["refresh_token"],
+        "scope": services.smtp_scope,
+    }
     assert codes(services.redeem(**form)) == [53003]
     services.http.headers[ids.PLACE] = ids.WEBEX
     assert "access_token" in services.redeem(**form).json()
 
 
-CONSENT = {"redirect_uri": "http://127.0.0.1:5000/callback", "scope": "https://outlook.office365.com/.default", "state": "s2"}
+CONSENT = {
+    "redirect_uri": "http://127.0.0.1:5000/callback",
+    "scope": "https://outlook.office365.com/.default",
+    "state": "s2",
+}
 
 
 def test_admin_consent_grants_for_everybody(services: Any):
     """Admin consent grants all principals and assigns the app's own permissions."""
     services.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
     query = CONSENT | {"client_id": services.settings.bot_client_id}
-    answer = services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
+    answer = services.http.post(
+        "/contoso.com/v2.0/adminconsent",
+        params=query,
+        data={"account": "admin@contoso.com", "action": "accept"},
+    )
     values = services.values(answer)
-    assert (values["admin_consent"], values["tenant"], values["state"]) == ("True", services.tenant()["id"], "s2")
+    assert (values["admin_consent"], values["tenant"], values["state"]) == (
+        "True",
+        services.tenant()["id"],
+        "s2",
+    )
     assert {grant["consentType"] for grant in services.tenant()["grants"]} == {"AllPrincipals"}
     assert any("Exchange.Manage" in grant["scope"] for grant in services.tenant()["grants"])
     assert len(services.tenant()["role_assignments"]) == 7
@@ -217,7 +313,11 @@ def test_admin_consent_grants_for_everybody(services: Any):
 def test_application_permissions_take_a_higher_role(services: Any):
     """Consent to delegated permissions does not include application ones (facts/microsoft.md 1.5)."""
     query = CONSENT | {"client_id": services.settings.bot_client_id}
-    answer = services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
+    answer = services.http.post(
+        "/contoso.com/v2.0/adminconsent",
+        params=query,
+        data={"account": "admin@contoso.com", "action": "accept"},
+    )
     assert ("AADSTS90094" in answer.text, services.tenant()["role_assignments"]) == (True, [])
 
 
@@ -231,11 +331,25 @@ def test_an_app_alone(services: Any):
     services.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
     query = CONSENT | {"client_id": services.settings.bot_client_id}
     assert app_token(services, services.graph_scope)["error_codes"] == [700016]
-    services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
-    graph, exchange = (app_token(services, scope)["access_token"] for scope in (services.graph_scope, services.exchange_scope))
+    services.http.post(
+        "/contoso.com/v2.0/adminconsent",
+        params=query,
+        data={"account": "admin@contoso.com", "action": "accept"},
+    )
+    graph, exchange = (
+        app_token(services, scope)["access_token"]
+        for scope in (services.graph_scope, services.exchange_scope)
+    )
     assert (len(roles(graph)), roles(exchange)) == (6, ["Exchange.ManageAsApp"])
-    read = services.http.get("/graph/v1.0/policies/identitySecurityDefaultsEnforcementPolicy", headers={"Authorization": f"Bearer {graph}"})
-    write = services.http.post("/graph/v1.0/applications", json={"displayName": "x"}, headers={"Authorization": f"Bearer {graph}"})
+    read = services.http.get(
+        "/graph/v1.0/policies/identitySecurityDefaultsEnforcementPolicy",
+        headers={"Authorization": f"Bearer {graph}"},
+    )
+    write = services.http.post(
+        "/graph/v1.0/applications",
+        json={"displayName": "x"},
+        headers={"Authorization": f"Bearer {graph}"},
+    )
     assert (read.status_code, write.status_code, cmdlet(services, exchange)) == (200, 403, 403)
     services.change(principal_roles={services.settings.bot_client_id: ["Global Reader"]})
     assert cmdlet(services, exchange) == 200
@@ -255,21 +369,33 @@ def cmdlet(services: Any, token: str) -> int:
     """The status of a cmdlet that reads."""
     body = {"CmdletInput": {"CmdletName": "Get-OrganizationConfig", "Parameters": {}}}
     url = f"/adminapi/beta/{services.tenant()['id']}/InvokeCommand"
-    return int(services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code)
+    return int(
+        services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code
+    )
 
 
 def test_declined_admin_consent_still_says_admin_consent(services: Any):
     """``admin_consent`` is True in the error case too, so only ``error`` shows the refusal."""
     query = CONSENT | {"client_id": services.settings.bot_client_id}
-    answer = services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "decline"})
+    answer = services.http.post(
+        "/contoso.com/v2.0/adminconsent",
+        params=query,
+        data={"account": "admin@contoso.com", "action": "decline"},
+    )
     values = services.values(answer)
-    assert (values["admin_consent"], values["error"], values["error_description"][:11]) == ("True", "consent_required", "AADSTS65004")
+    assert (values["admin_consent"], values["error"], values["error_description"][:11]) == (
+        "True",
+        "consent_required",
+        "AADSTS65004",
+    )
 
 
 def test_admin_consent_takes_an_administrator(services: Any):
     """Somebody without a role meets the page that asks for one, and nothing is granted."""
     query = CONSENT | {"client_id": services.settings.bot_client_id}
     answer = services.http.post(
-        "/contoso.com/v2.0/adminconsent", params=query, data={"account": "helpdesk@contoso.com", "action": "accept"}
+        "/contoso.com/v2.0/adminconsent",
+        params=query,
+        data={"account": "helpdesk@contoso.com", "action": "accept"},
     )
     assert ("AADSTS90094" in answer.text, services.tenant()["grants"]) == (True, [])

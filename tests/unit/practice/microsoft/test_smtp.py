@@ -19,47 +19,70 @@ def mailbox(services: Any, **fields: Any) -> None:
 def test_a_good_token_logs_in(services: Any, *, late: bool):
     """With the mailbox's switch on; the response may come after a 334."""
     mailbox(services, smtp_auth_disabled=False)
-    assert services.smtp_login("support@contoso.com", services.smtp_token("support@contoso.com"), late=late) == (
+    assert services.smtp_login(
+        "support@contoso.com", services.smtp_token("support@contoso.com"), late=late
+    ) == (
         235,
         "2.7.0 Authentication successful",
     )
 
 
-@pytest.mark.parametrize(("switch", "word"), [(None, "disabled for the Tenant"), (True, "disabled for the Mailbox")])
+@pytest.mark.parametrize(
+    ("switch", "word"), [(None, "disabled for the Tenant"), (True, "disabled for the Mailbox")]
+)
 def test_smtp_auth_off_says_where(services: Any, word: str, *, switch: bool | None):
     """The organization's SMTP AUTH setting applies if the mailbox has none."""
     mailbox(services, smtp_auth_disabled=switch)
-    code, reply = services.smtp_login("support@contoso.com", services.smtp_token("support@contoso.com"))
+    code, reply = services.smtp_login(
+        "support@contoso.com", services.smtp_token("support@contoso.com")
+    )
     assert (code, word in reply, reply[:7]) == (535, True, "5.7.139")
 
 
 def test_a_graph_token_somebody_elses_and_nonsense_are_5_7_3(services: Any):
     """Audience, scope and user have to be right."""
     mailbox(services, smtp_auth_disabled=False)
-    graph = services.sign_in("support@contoso.com", "openid https://graph.microsoft.com/SMTP.Send")["access_token"]
+    graph = services.sign_in("support@contoso.com", "openid https://graph.microsoft.com/SMTP.Send")[
+        "access_token"
+    ]
     replies = [
-        services.smtp_login("support@contoso.com", token)[1][:5] for token in (graph, services.smtp_token("agent@contoso.com"), "nonsense")
+        services.smtp_login("support@contoso.com", token)[1][:5]
+        for token in (graph, services.smtp_token("agent@contoso.com"), "nonsense")
     ]
     assert replies == ["5.7.3"] * 3
 
 
 def test_a_delegate_opens_a_shared_mailbox(services: Any):
     """With full access the delegate's token serves the shared address."""
-    services.change(users={"shared@contoso.com": {"mailbox": {"smtp_auth_disabled": False, "full_access": ["agent@contoso.com"]}}})
-    assert services.smtp_login("shared@contoso.com", services.smtp_token("agent@contoso.com"))[0] == 235
+    services.change(
+        users={
+            "shared@contoso.com": {
+                "mailbox": {"smtp_auth_disabled": False, "full_access": ["agent@contoso.com"]}
+            }
+        }
+    )
+    assert (
+        services.smtp_login("shared@contoso.com", services.smtp_token("agent@contoso.com"))[0]
+        == 235
+    )
 
 
 def test_security_defaults_lock_smtp(services: Any):
     """In their own words."""
     mailbox(services, smtp_auth_disabled=False)
     services.change(security_defaults=True)
-    assert "security defaults policy" in services.smtp_login("support@contoso.com", services.smtp_token("support@contoso.com"))[1]
+    assert (
+        "security defaults policy"
+        in services.smtp_login("support@contoso.com", services.smtp_token("support@contoso.com"))[1]
+    )
 
 
 def test_a_password_is_refused_and_nobody_sends_without_login(services: Any):
     """Basic logins are 5.7.139; MAIL without a login is 5.7.57; before STARTTLS nothing goes."""
     with services.submission() as client:
-        with pytest.raises(smtplib.SMTPAuthenticationError, match="user credentials were incorrect"):
+        with pytest.raises(
+            smtplib.SMTPAuthenticationError, match="user credentials were incorrect"
+        ):
             client.login("support@contoso.com", "secret")
         assert client.mail("support@contoso.com")[1].startswith(b"5.7.57")
     with smtplib.SMTP("localhost", services.settings.smtp_port, timeout=LIMIT_S) as plain:
@@ -72,6 +95,13 @@ def test_a_mailbox_sends_only_as_itself(services: Any):
     mailbox(services, smtp_auth_disabled=False)
     token = services.smtp_token("support@contoso.com")
     with services.submission() as client:
-        client.auth("XOAUTH2", lambda _challenge=None: f"user=support@contoso.com\x01auth=Bearer {token}\x01\x01")
+        client.auth(
+            "XOAUTH2",
+            lambda _challenge=None: f"user=support@contoso.com\x01auth=Bearer {token}\x01\x01",
+        )
         with pytest.raises(smtplib.SMTPDataError, match="SendAsDenied"):
-            client.sendmail("agent@contoso.com", ["a@customer.example"], "From: agent@contoso.com\r\nSubject: x\r\n\r\nx")
+            client.sendmail(
+                "agent@contoso.com",
+                ["a@customer.example"],
+                "From: agent@contoso.com\r\nSubject: x\r\n\r\nx",
+            )

@@ -31,7 +31,9 @@ class Api:
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """The bot calls the API."""
         headers = more.pop("headers", {"Authorization": f"Bearer {TOKEN}"})
-        return self.app.test_client().open(f"/webex/v1{path}", method=method, json=body, headers=headers, **more)
+        return self.app.test_client().open(
+            f"/webex/v1{path}", method=method, json=body, headers=headers, **more
+        )
 
     def do(self, path: str, body: Any = None, method: str = "POST") -> Any:
         """A person acts."""
@@ -70,7 +72,9 @@ class Receiver:
     def wait(self, count: int, seconds: float = LIMIT_S) -> list[dict[str, Any]]:
         """The first ``count`` payloads."""
         with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.got) >= count, seconds), f"{len(self.got)} of {count} came"
+            assert self.arrived.wait_for(lambda: len(self.got) >= count, seconds), (
+                f"{len(self.got)} of {count} came"
+            )
             return [json.loads(body) for _, body in self.got]
 
 

@@ -20,7 +20,9 @@ def path(message: dict[str, Any]) -> str:
 
 def test_the_bot_reads_a_file(api: Any):
     """A file of a message that mentions the bot comes with its name and type."""
-    said = api.do("/say", {"as": RITA, "room": SPACE, "text": "here", "mention": True, "files": [FILE]}).json
+    said = api.do(
+        "/say", {"as": RITA, "room": SPACE, "text": "here", "mention": True, "files": [FILE]}
+    ).json
     answer = api.call("GET", path(said))
     assert (answer.status_code, answer.data, answer.content_type) == (200, PNG, "image/png")
     assert answer.headers["Content-Disposition"] == "attachment; filename=shot.png"
@@ -29,18 +31,27 @@ def test_the_bot_reads_a_file(api: Any):
 
 def test_a_file_that_the_bot_may_not_see(api: Any):
     """A file is not found without a mention, after its message is deleted, or at an unknown address."""
-    unseen = api.do("/say", {"as": RITA, "room": SPACE, "text": "not for the bot", "files": [FILE]}).json
+    unseen = api.do(
+        "/say", {"as": RITA, "room": SPACE, "text": "not for the bot", "files": [FILE]}
+    ).json
     gone = api.do("/say", {"as": RITA, "text": "", "files": [FILE]}).json
     assert api.call("GET", path(gone)).status_code == 200
     api.do("/delete", {"message_id": gone["id"]})
-    assert [api.call("GET", each).status_code for each in (path(unseen), path(gone), "/contents/none")] == [404] * 3
+    assert [
+        api.call("GET", each).status_code for each in (path(unseen), path(gone), "/contents/none")
+    ] == [404] * 3
     assert api.call("GET", path(unseen), headers={}).status_code == 401
 
 
 def test_the_bot_posts_a_file(api: Any):
     """The bot posts a file with a form in a thread, and every reader gets the same bytes."""
     root = api.do("/say", {"as": RITA, "room": SPACE, "text": "/tac", "mention": True}).json
-    form = {"roomId": root["roomId"], "parentId": root["id"], "text": "a file", "files": (io.BytesIO(PNG), "a.zip", "application/zip")}
+    form = {
+        "roomId": root["roomId"],
+        "parentId": root["id"],
+        "text": "a file",
+        "files": (io.BytesIO(PNG), "a.zip", "application/zip"),
+    }
     headers = {"Authorization": "Bearer practice-bot-token"}
     posted = api.app.test_client().post("/webex/v1/messages", data=form, headers=headers).json
     assert (posted["parentId"], posted["text"]) == (root["id"], "a file")

@@ -8,20 +8,34 @@ from typing import Any
 def test_me_is_the_bot(api: Any) -> None:
     """The token belongs to an account of type bot."""
     me = api.call("GET", "/people/me").json
-    assert (me["type"], me["emails"], me["displayName"]) == ("bot", ["email-bot@webex.bot"], "Email Bot")
+    assert (me["type"], me["emails"], me["displayName"]) == (
+        "bot",
+        ["email-bot@webex.bot"],
+        "Email Bot",
+    )
 
 
 def test_people_are_found_not_listed(api: Any) -> None:
     """A query needs an address, a name or ids."""
     found = api.call("GET", "/people?email=ADMIN@contoso.com").json["items"]
-    assert ([each["displayName"] for each in found], api.call("GET", "/people").status_code) == (["Ada Admin"], 400)
+    assert ([each["displayName"] for each in found], api.call("GET", "/people").status_code) == (
+        ["Ada Admin"],
+        400,
+    )
 
 
 def test_a_membership_names_the_organisation(api: Any) -> None:
     """GET /memberships returns the person's organization, and nothing for a person outside the room."""
-    inside = api.call("GET", f"/memberships?roomId={api.room()}&personEmail=admin@contoso.com").json["items"]
-    outside = api.call("GET", f"/memberships?roomId={api.room()}&personEmail=outsider@evil.example").json["items"]
-    assert ([each["personOrgId"] for each in inside], outside) == ([api.webex.world.by_email("admin@contoso.com").org_id], [])
+    inside = api.call(
+        "GET", f"/memberships?roomId={api.room()}&personEmail=admin@contoso.com"
+    ).json["items"]
+    outside = api.call(
+        "GET", f"/memberships?roomId={api.room()}&personEmail=outsider@evil.example"
+    ).json["items"]
+    assert ([each["personOrgId"] for each in inside], outside) == (
+        [api.webex.world.by_email("admin@contoso.com").org_id],
+        [],
+    )
 
 
 def test_foreign_rooms_are_unknown(api: Any) -> None:
@@ -43,7 +57,10 @@ def test_a_person_sees_their_own_rooms_only(api: Any) -> None:
     sent = api.call("POST", "/messages", {"roomId": api.room(), "text": "for all"}).json
     api.call("PUT", f"/messages/{sent['id']}", {"roomId": api.room(), "text": "for all, edited"})
     views = {
-        who: [(each["text"], each["edits"]) for each in api.do(f"/messages?as={who}", method="GET").json["items"]]
+        who: [
+            (each["text"], each["edits"])
+            for each in api.do(f"/messages?as={who}", method="GET").json["items"]
+        ]
         for who in ("admin@contoso.com", "requester@contoso.com", "outsider@evil.example")
     }
     assert views == {
@@ -58,10 +75,19 @@ def test_the_journal_holds_every_write(api: Any) -> None:
     api.call(
         "POST",
         "/webhooks",
-        {"name": "b", "targetUrl": "https://b.example/", "resource": "messages", "event": "created", "secret": "hidden"},
+        {
+            "name": "b",
+            "targetUrl": "https://b.example/",
+            "resource": "messages",
+            "event": "created",
+            "secret": "hidden",
+        },
     )
     api.do("/say", {"as": "admin@contoso.com", "text": "hello"})
     kept = [(entry.who, entry.action) for entry in api.journal.entries()]
-    assert kept == [("email-bot@webex.bot", "webhook.create"), ("admin@contoso.com", "message.create")]
+    assert kept == [
+        ("email-bot@webex.bot", "webhook.create"),
+        ("admin@contoso.com", "message.create"),
+    ]
     assert "hidden" not in str(api.journal.entries())
     assert api.journal.counts() == {"webex.message.create": 1, "webex.webhook.create": 1}

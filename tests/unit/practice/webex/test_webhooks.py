@@ -14,15 +14,27 @@ from tests.fixtures.waiting import LIMIT_S
 SECRET = "a-secret-of-some-length"
 
 
-def subscribe(api: Any, receiver: Any, resource: str = "messages", event: str = "created", **more: Any) -> Any:
+def subscribe(
+    api: Any, receiver: Any, resource: str = "messages", event: str = "created", **more: Any
+) -> Any:
     """The bot registers the receiver."""
-    body = {"name": "bot", "targetUrl": receiver.url, "resource": resource, "event": event, "secret": SECRET, **more}
+    body = {
+        "name": "bot",
+        "targetUrl": receiver.url,
+        "resource": resource,
+        "event": event,
+        "secret": SECRET,
+        **more,
+    }
     return api.call("POST", "/webhooks", body).json
 
 
 def say(api: Any, text: str = "/help", *, mention: bool = True) -> str:
     """The requester says something in the space."""
-    answer = api.do("/say", {"as": "requester@contoso.com", "room": "Contact center", "text": text, "mention": mention})
+    answer = api.do(
+        "/say",
+        {"as": "requester@contoso.com", "room": "Contact center", "text": text, "mention": mention},
+    )
     return str(answer.json["id"])
 
 
@@ -42,7 +54,10 @@ def test_a_mention_is_notified_thin_and_signed(api: Any, receiver: Any) -> None:
         "personId": api.person("requester@contoso.com"),
         "personEmail": "requester@contoso.com",
     }
-    kept = {key: payload[key] for key in ("id", "resource", "event", "status", "ownedBy", "actorId", "createdBy")}
+    kept = {
+        key: payload[key]
+        for key in ("id", "resource", "event", "status", "ownedBy", "actorId", "createdBy")
+    }
     assert kept == {
         "id": hook["id"],
         "resource": "messages",
@@ -66,13 +81,26 @@ def test_a_press_is_notified_to_the_cards_author_without_inputs(api: Any, receiv
     """The payload of attachmentActions has no inputs; the firehose does not cover it."""
     subscribe(api, receiver, "all", "all", filter="")
     subscribe(api, receiver, "attachmentActions")
-    card = {"type": "AdaptiveCard", "version": "1.3", "actions": [{"type": "Action.Submit", "title": "Go", "data": {"do": "go"}}]}
+    card = {
+        "type": "AdaptiveCard",
+        "version": "1.3",
+        "actions": [{"type": "Action.Submit", "title": "Go", "data": {"do": "go"}}],
+    }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
-    sent = api.call("POST", "/messages", {"roomId": api.room(), "text": "x", "attachments": [attachment]}).json["id"]
+    sent = api.call(
+        "POST", "/messages", {"roomId": api.room(), "text": "x", "attachments": [attachment]}
+    ).json["id"]
     api.do("/press", {"as": "admin@contoso.com", "message_id": sent, "title": "Go"})
     payloads = {payload["resource"]: payload["data"] for payload in receiver.wait(2)}
     assert set(payloads) == {"messages", "attachmentActions"}
-    assert set(payloads["attachmentActions"]) == {"id", "type", "messageId", "personId", "roomId", "created"}
+    assert set(payloads["attachmentActions"]) == {
+        "id",
+        "type",
+        "messageId",
+        "personId",
+        "roomId",
+        "created",
+    }
 
 
 def test_being_added_is_notified_with_the_organisation(api: Any, receiver: Any) -> None:
@@ -80,7 +108,10 @@ def test_being_added_is_notified_with_the_organisation(api: Any, receiver: Any) 
     subscribe(api, receiver, "memberships", filter=f"personId={api.person('email-bot@webex.bot')}")
     api.do("/space", {"name": "New", "members": ["outsider@evil.example"]})
     payload = receiver.wait(1)[0]
-    assert (payload["data"]["personEmail"], payload["actorId"]) == ("email-bot@webex.bot", api.person("outsider@evil.example"))
+    assert (payload["data"]["personEmail"], payload["actorId"]) == (
+        "email-bot@webex.bot",
+        api.person("outsider@evil.example"),
+    )
     assert payload["data"]["personOrgId"]
 
 
@@ -106,12 +137,25 @@ def test_a_failed_notification_is_tried_again(api: Any, receiver: Any) -> None:
 
 def test_a_hundred_failures_stop_a_webhook(api: Any) -> None:
     """The webhook becomes inactive; re-activated, one failure stops it again."""
-    hook = api.call("POST", "/webhooks", {"name": "b", "targetUrl": "http://127.0.0.1:9/", "resource": "messages", "event": "created"}).json
+    hook = api.call(
+        "POST",
+        "/webhooks",
+        {
+            "name": "b",
+            "targetUrl": "http://127.0.0.1:9/",
+            "resource": "messages",
+            "event": "created",
+        },
+    ).json
     record = api.webex.world.webhooks[hook["id"]]
     record.failures.extend([time.monotonic()] * 98)
     say(api)
     _until(lambda: record.status == "inactive")
-    again = api.call("PUT", f"/webhooks/{hook['id']}", {"name": "b", "targetUrl": "http://127.0.0.1:9/", "status": "active"}).json
+    again = api.call(
+        "PUT",
+        f"/webhooks/{hook['id']}",
+        {"name": "b", "targetUrl": "http://127.0.0.1:9/", "status": "active"},
+    ).json
     assert (again["status"], len(record.failures)) == ("active", 0)
     say(api)
     _until(lambda: record.status == "inactive")
@@ -121,18 +165,37 @@ def test_a_hundred_failures_stop_a_webhook(api: Any) -> None:
 def test_an_update_changes_only_what_may_change(api: Any, receiver: Any) -> None:
     """An update changes only a webhook's name, target and secret, and cannot switch it off."""
     hook = subscribe(api, receiver)
-    body = {"name": "new", "targetUrl": "https://new.example/", "secret": "new", "resource": "rooms"}
+    body = {
+        "name": "new",
+        "targetUrl": "https://new.example/",
+        "secret": "new",
+        "resource": "rooms",
+    }
     changed = api.call("PUT", f"/webhooks/{hook['id']}", body).json
     assert changed == hook | {"name": "new", "targetUrl": "https://new.example/", "secret": "new"}
-    assert api.call("PUT", f"/webhooks/{hook['id']}", body | {"status": "inactive"}).status_code == 400
+    assert (
+        api.call("PUT", f"/webhooks/{hook['id']}", body | {"status": "inactive"}).status_code == 400
+    )
 
 
 @pytest.mark.parametrize(
-    "change", [{"name": ""}, {"targetUrl": "nowhere"}, {"resource": "mail"}, {"event": "pressed"}, {"filter": "colour=red"}]
+    "change",
+    [
+        {"name": ""},
+        {"targetUrl": "nowhere"},
+        {"resource": "mail"},
+        {"event": "pressed"},
+        {"filter": "colour=red"},
+    ],
 )
 def test_bad_subscriptions_are_refused(api: Any, change: dict[str, str]) -> None:
     """Every field of a webhook is checked."""
-    body = {"name": "b", "targetUrl": "https://b.example/", "resource": "messages", "event": "created"} | change
+    body = {
+        "name": "b",
+        "targetUrl": "https://b.example/",
+        "resource": "messages",
+        "event": "created",
+    } | change
     assert (api.call("POST", "/webhooks", body).status_code, api.webex.world.webhooks) == (400, {})
 
 

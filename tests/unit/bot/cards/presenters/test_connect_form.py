@@ -15,8 +15,18 @@ from jobs.runs.run import Event, Kind, Run
 
 MAILBOX = "support@example.test"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
-FORM = Event(Kind.FOUND, now(), step="mailbox_fields", finding=Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER))
-REHEARSED = Event(Kind.ANSWERED, now(), by="delegate@example.test", data={"question": "mailbox_sign_in", "value": "yes"})
+FORM = Event(
+    Kind.FOUND,
+    now(),
+    step="mailbox_fields",
+    finding=Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER),
+)
+REHEARSED = Event(
+    Kind.ANSWERED,
+    now(),
+    by="delegate@example.test",
+    data={"question": "mailbox_sign_in", "value": "yes"},
+)
 TICK = "Tick Use different email address than the asset email ID for generating tokens"
 EMPTY = text("connect.tick_boxes")
 ANY_USER = text("connect.login_of_user")
@@ -24,18 +34,47 @@ ANY_USER = text("connect.login_of_user")
 
 def user(**facts: str) -> Event:
     """Return the event of a mailbox user that was found, with these facts."""
-    return Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts={"upn": MAILBOX, **facts}))
+    return Event(
+        Kind.FOUND,
+        now(),
+        step="mailbox_user",
+        finding=Finding("mailbox_user", State.OK, facts={"upn": MAILBOX, **facts}),
+    )
 
 
 @pytest.mark.parametrize(
     ("events", "username", "login", "said", "left_out"),
     [
         ([user()], MAILBOX, "", (EMPTY, f"sign in as {MAILBOX}"), (TICK, "Login ID")),
-        ([user(upn="S1@example.test")], "S1@example.test", "S1@example.test", (TICK, "sign in as S1@example.test"), (EMPTY,)),
+        (
+            [user(upn="S1@example.test")],
+            "S1@example.test",
+            "S1@example.test",
+            (TICK, "sign in as S1@example.test"),
+            (EMPTY,),
+        ),
         ([user(upn=MAILBOX.upper())], MAILBOX.upper(), "", (EMPTY,), (TICK,)),
-        ([user(shared="blocked")], MAILBOX, ANY_USER, (TICK, "Send As", "sign in as that user"), (EMPTY, f"sign in as {MAILBOX}")),
-        ([user(shared="blocked", upn="s2@example.test")], MAILBOX, ANY_USER, (TICK,), (EMPTY, "s2@example.test")),
-        ([user(shared="blocked"), REHEARSED], MAILBOX, "delegate@example.test", (TICK, "sign in as delegate@example.test"), (EMPTY,)),
+        (
+            [user(shared="blocked")],
+            MAILBOX,
+            ANY_USER,
+            (TICK, "Send As", "sign in as that user"),
+            (EMPTY, f"sign in as {MAILBOX}"),
+        ),
+        (
+            [user(shared="blocked", upn="s2@example.test")],
+            MAILBOX,
+            ANY_USER,
+            (TICK,),
+            (EMPTY, "s2@example.test"),
+        ),
+        (
+            [user(shared="blocked"), REHEARSED],
+            MAILBOX,
+            "delegate@example.test",
+            (TICK, "sign in as delegate@example.test"),
+            (EMPTY,),
+        ),
         ([user(shared="yes")], MAILBOX, ANY_USER, (TICK, "sign in as that user"), (EMPTY,)),
     ],
 )
@@ -55,26 +94,54 @@ def test_the_login_for_generating_tokens(
     run = begin(SIGNED_IN, FORM, *events)
     (card,) = connect_form.cards(run, services)
     told = card.card.text + str(card.card.content)
-    assert (connect_form.form(run, services).username, connect_form.form(run, services).login_id) == (username, login)
+    assert (
+        connect_form.form(run, services).username,
+        connect_form.form(run, services).login_id,
+    ) == (
+        username,
+        login,
+    )
     assert [words for words in said if words not in told] == []
     assert [words for words in left_out if words in told] == []
 
 
-SECRET = Change("client_secret", "E3", Text("step.client_secret"), Text("seen.none"), Text("seen.on"), Scope.APP, "Graph")
+SECRET = Change(
+    "client_secret",
+    "E3",
+    Text("step.client_secret"),
+    Text("seen.none"),
+    Text("seen.on"),
+    Scope.APP,
+    "Graph",
+)
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(SECRET,))
-MADE = Event(Kind.CHANGING, now(), step="client_secret", changes=(SECRET,), finding=Finding("client_secret", State.WRONG))
+MADE = Event(
+    Kind.CHANGING,
+    now(),
+    step="client_secret",
+    changes=(SECRET,),
+    finding=Finding("client_secret", State.WRONG),
+)
 
 
 @pytest.mark.parametrize(
     ("events", "said", "left_out"),
     [
-        ([PLANNED], ("Press Generate Token in Webex Connect", "The one in the form stays."), ("Fill in the email app", "New secret")),
+        (
+            [PLANNED],
+            ("Press Generate Token in Webex Connect", "The one in the form stays."),
+            ("Fill in the email app", "New secret"),
+        ),
         ([PLANNED, MADE], ("Fill in the email app", "New secret"), ("The one in the form stays.",)),
     ],
     ids=["planned", "made"],
 )
 def test_a_fix_asks_for_a_secret_only_where_it_has_made_one(
-    services: Services, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
+    services: Services,
+    begin: Callable[..., Run],
+    events: list[Event],
+    said: tuple[str, ...],
+    left_out: tuple[str, ...],
 ):
     """A fix asks for a client secret only if it created one, and it has no rehearsal.
 
@@ -88,16 +155,32 @@ def test_a_fix_asks_for_a_secret_only_where_it_has_made_one(
     assert rehearsal.cards(run, services) == []
 
 
-OPEN = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER))
-REFUSED = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.WAITING, cause="smtp_token_refused"))
+OPEN = Event(
+    Kind.FOUND,
+    now(),
+    step="rehearsal",
+    finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER),
+)
+REFUSED = Event(
+    Kind.FOUND,
+    now(),
+    step="rehearsal",
+    finding=Finding("rehearsal", State.WAITING, cause="smtp_token_refused"),
+)
 LOGGED_IN = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.OK))
-PRESSED = Event(Kind.ANSWERED, now(), by="anna@example.test", data={"question": "rehearse", "value": "yes"})
+PRESSED = Event(
+    Kind.ANSWERED, now(), by="anna@example.test", data={"question": "rehearse", "value": "yes"}
+)
 
 
 @pytest.mark.parametrize(
     ("events", "said", "left_out"),
     [
-        ([PRESSED, OPEN], ("a user who may send as support@example.test",), ("mailbox's own account",)),
+        (
+            [PRESSED, OPEN],
+            ("a user who may send as support@example.test",),
+            ("mailbox's own account",),
+        ),
         (
             [PRESSED, REHEARSED, REFUSED],
             ("an Exchange administrator gives this user rights to the mailbox", "Send As"),
@@ -111,7 +194,11 @@ PRESSED = Event(Kind.ANSWERED, now(), by="anna@example.test", data={"question": 
     ],
 )
 def test_a_delegate_is_asked_to_rehearse(
-    services: Services, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
+    services: Services,
+    begin: Callable[..., Run],
+    events: list[Event],
+    said: tuple[str, ...],
+    left_out: tuple[str, ...],
 ):
     """A delegate of a shared mailbox is asked to rehearse with the text that fits the stage."""
     (card,) = rehearsal.cards(begin(SIGNED_IN, FORM, user(shared="blocked"), *events), services)

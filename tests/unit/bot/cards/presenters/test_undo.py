@@ -27,22 +27,36 @@ FINDINGS = {
     "application": Finding("application", State.OK, seen=Text("seen.undo_removed")),
     "smtp_auth": Finding("smtp_auth", State.WARNING, seen=SEEN),
     "forwarding": Finding("forwarding", State.WRONG, seen=Text("seen.on")),
-    "customization": Finding("customization", State.SKIPPED, seen=Text("skipped.undo_customization")),
+    "customization": Finding(
+        "customization", State.SKIPPED, seen=Text("skipped.undo_customization")
+    ),
 }
 
 
 def line(name: str) -> Change:
     """A line of a plan."""
-    return Change(name, "M3", Text(f"step.{name}"), Text("seen.on"), Text("seen.none"), Scope.MAILBOX, "x")
+    return Change(
+        name, "M3", Text(f"step.{name}"), Text("seen.on"), Text("seen.none"), Scope.MAILBOX, "x"
+    )
 
 
-PASTS = tuple(RecordedChange(name, line(name), Text("seen.none"), {"object_id": ""}, {}, ("R1",)) for name in FINDINGS)
+PASTS = tuple(
+    RecordedChange(name, line(name), Text("seen.none"), {"object_id": ""}, {}, ("R1",))
+    for name in FINDINGS
+)
 RECALLED = Event(Kind.RECALLED, now(), past=PASTS)
-FOUND = tuple(Event(Kind.FOUND, now(), step=name, finding=finding) for name, finding in FINDINGS.items())
+FOUND = tuple(
+    Event(Kind.FOUND, now(), step=name, finding=finding) for name, finding in FINDINGS.items()
+)
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line("forwarding"),))
-APPROVED = Event(Kind.APPROVED, now(), by="anna@example.test", data={"plan": "p", "scope": "mailbox"})
+APPROVED = Event(
+    Kind.APPROVED, now(), by="anna@example.test", data={"plan": "p", "scope": "mailbox"}
+)
 BACK = Event(
-    Kind.FOUND, now(), step="forwarding", finding=Finding("forwarding", State.OK, seen=Text("seen.undo_back", {"seen": "key:seen.none"}))
+    Kind.FOUND,
+    now(),
+    step="forwarding",
+    finding=Finding("forwarding", State.OK, seen=Text("seen.undo_back", {"seen": "key:seen.none"})),
 )
 FINISHED = Event(Kind.FINISHED, now())
 
@@ -64,10 +78,16 @@ def test_the_plan_says_what_stays(planned: Run):
         ("M5", "key:step.customization", text("skipped.undo_customization")),
     ]
     assert found.warnings == (
-        *(Text("plan.stands", {"row": row, "step": step, "seen": seen}) for row, step, seen in stays),
+        *(
+            Text("plan.stands", {"row": row, "step": step, "seen": seen})
+            for row, step, seen in stays
+        ),
         Text("plan.undo_asset"),
     )
-    assert (found.right, found.header.kind) == ((Text("plan.right_line", {"row": "E1", "step": "key:step.application"}),), "undo")
+    assert (found.right, found.header.kind) == (
+        (Text("plan.right_line", {"row": "E1", "step": "key:step.application"}),),
+        "undo",
+    )
 
 
 def test_its_progress_names_the_things(planned: Run, begin: Begin, services: Services):
@@ -85,11 +105,18 @@ def test_the_end_of_an_undo(begin: Begin, services: Services):
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED, kind="undo")
     found = undo.view(run)
     assert [row for row, _, _ in found.restored] == ["E1", "M3"]
-    assert [(row, words.key) for row, words, _ in found.left_alone] == [("M2", "step.smtp_auth"), ("M5", "step.customization")]
+    assert [(row, words.key) for row, words, _ in found.left_alone] == [
+        ("M2", "step.smtp_auth"),
+        ("M5", "step.customization"),
+    ]
     assert (found.binned, found.approved_by) == (True, "anna@example.test")
     slots = [card.slot for of in draw.PRESENTERS for card in of(run, services)]
     assert slots == ["plan", "progress", "undone"]
-    assert (next_action(run).words.key, next_action(run).turn, _run_line(run).kind) == ("turn_words.undone", Turn.NOBODY, "undo")
+    assert (next_action(run).words.key, next_action(run).turn, _run_line(run).kind) == (
+        "turn_words.undone",
+        Turn.NOBODY,
+        "undo",
+    )
 
 
 def test_a_cancelled_undo_ends_without_that_card(begin: Begin, services: Services):
@@ -103,8 +130,18 @@ def test_every_change_can_be_undone_or_says_why_not():
 
     Notes of the plan have texts for the undo too.
     """
-    changing = [step for step in all_steps().values() if type(step).apply is not Step.apply and type(step).plan is not Step.plan]
-    without = [step.name for step in changing if not isinstance(step, Undoable) and not has_text(f"skipped.undo_{step.name}")]
+    changing = [
+        step
+        for step in all_steps().values()
+        if type(step).apply is not Step.apply and type(step).plan is not Step.plan
+    ]
+    without = [
+        step.name
+        for step in changing
+        if not isinstance(step, Undoable) and not has_text(f"skipped.undo_{step.name}")
+    ]
     undoable = [step for step in all_steps().values() if isinstance(step, Undoable)]
     assert (without, len(changing) > 10) == ([], True)
-    assert {step.name for step in undoable if step.undo_note != has_text(f"note.undo_{step.name}")} == set()
+    assert {
+        step.name for step in undoable if step.undo_note != has_text(f"note.undo_{step.name}")
+    } == set()

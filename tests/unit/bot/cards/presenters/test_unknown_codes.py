@@ -40,20 +40,36 @@ Begin = Callable[..., Run]
 def entra() -> CloudError:
     """The body of the token endpoint, as Entra writes it."""
     told = f"AADSTS9999999: {WORDS} Trace ID: trc-1 Correlation ID: cor-2 Timestamp: 2026-11-25 09:00:00Z"
-    body = {"error": "brand_new", "error_description": told, "error_codes": [9999999], "trace_id": "trc-1", "correlation_id": "cor-2"}
+    body = {
+        "error": "brand_new",
+        "error_description": told,
+        "error_codes": [9999999],
+        "trace_id": "trc-1",
+        "correlation_id": "cor-2",
+    }
     return entra_error(body | {"error_uri": READ_ON}, 400)
 
 
 def graph() -> CloudError:
     """Graph's form of an error."""
-    return judge_graph(httpx.Response(400, json={"error": {"code": "Request_BrandNew", "message": WORDS}}), IDS)
+    return judge_graph(
+        httpx.Response(400, json={"error": {"code": "Request_BrandNew", "message": WORDS}}), IDS
+    )
 
 
 def exchange() -> CloudError:
     """InvokeCommand's form of an error."""
-    details = [{"code": "Client", "message": f"Ex6F9304|Microsoft.Exchange.BrandNewException|{WORDS}"}]
+    details = [
+        {"code": "Client", "message": f"Ex6F9304|Microsoft.Exchange.BrandNewException|{WORDS}"}
+    ]
     return judge_exchange(
-        httpx.Response(400, json={"error": {"code": "BadRequest", "message": "Invalid Operation", "details": details}}), IDS
+        httpx.Response(
+            400,
+            json={
+                "error": {"code": "BadRequest", "message": "Invalid Operation", "details": details}
+            },
+        ),
+        IDS,
     )
 
 
@@ -72,7 +88,13 @@ def missing(card: Any, told: tuple[str, ...]) -> list[str]:
 
 def refused(services: Services, run: Run, error: CloudError, *more: Event) -> Run:
     """The run after a step that could not be looked at."""
-    services.store.append(run.id, Event(Kind.FOUND, now(), step="smtp_auth", finding=finding_from_error(SmtpAuth(), error, run)), *more)
+    services.store.append(
+        run.id,
+        Event(
+            Kind.FOUND, now(), step="smtp_auth", finding=finding_from_error(SmtpAuth(), error, run)
+        ),
+        *more,
+    )
     return services.store.load(run.id)
 
 
@@ -96,7 +118,13 @@ def test_on_the_card_of_a_check(services: Services, begin: Begin, service: str):
 def test_on_the_card_of_a_sign_in(services: Services, begin: Begin):
     """Of one that did not count."""
     error, told = entra(), UNKNOWN["entra"][1]
-    run = begin(Event(Kind.PROBLEM, now(), data={"question": "sign_in", "cause": error.cause, "code": error.words}))
+    run = begin(
+        Event(
+            Kind.PROBLEM,
+            now(),
+            data={"question": "sign_in", "cause": error.cause, "code": error.words},
+        )
+    )
     assert [missing(card.card, told) for card in sign_in.cards(run, services)] == [[]]
 
 
@@ -110,11 +138,22 @@ async def test_on_the_card_of_a_rehearsal(services: Services, begin: Begin):
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         probe = await hello_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", 5)
-    seen = Text("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
+    seen = Text(
+        "seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply}
+    )
     evidence = (Evidence("smtp", probe.reply),)
-    finding = Finding("rehearsal", State.WAITING, seen=seen, cause=probe.cause, evidence=evidence, waiting_for=Turn.MAILBOX_USER)
+    finding = Finding(
+        "rehearsal",
+        State.WAITING,
+        seen=seen,
+        cause=probe.cause,
+        evidence=evidence,
+        waiting_for=Turn.MAILBOX_USER,
+    )
     asked = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
-    run = begin(SIGNED_IN, PLANNED, asked, Event(Kind.FOUND, now(), step="rehearsal", finding=finding))
+    run = begin(
+        SIGNED_IN, PLANNED, asked, Event(Kind.FOUND, now(), step="rehearsal", finding=finding)
+    )
     assert probe.cause == "smtp_refused"
     assert missing(draw_rehearsal(rehearsal.view(run, services)), (REPLY,)) == []
 
@@ -122,10 +161,18 @@ async def test_on_the_card_of_a_rehearsal(services: Services, begin: Begin):
 def test_a_known_code_is_told_without_what_only_support_reads():
     """On a sign-in card; the ids stay in the run's history."""
     told = "AADSTS50105: Not assigned. Trace ID: trc-1 Correlation ID: cor-2"
-    assert entra_error({"error": "interaction_required", "error_description": told}).words == "AADSTS50105: Not assigned."
+    assert (
+        entra_error({"error": "interaction_required", "error_description": told}).words
+        == "AADSTS50105: Not assigned."
+    )
 
 
 def test_what_is_tried_again_by_itself_has_no_ids_on_a_card(services: Services, begin: Begin):
     """Each try has new ones, and a card that takes ten edits is not edited for them."""
-    error = judge_graph(httpx.Response(503, json={"error": {"code": "ServiceUnavailable", "message": "Later"}}), IDS)
-    assert progress.view(refused(services, begin(SIGNED_IN), error)).problem_code == "503 ServiceUnavailable Later"
+    error = judge_graph(
+        httpx.Response(503, json={"error": {"code": "ServiceUnavailable", "message": "Later"}}), IDS
+    )
+    assert (
+        progress.view(refused(services, begin(SIGNED_IN), error)).problem_code
+        == "503 ServiceUnavailable Later"
+    )

@@ -25,7 +25,9 @@ SINCE = datetime(2026, 11, 25, 8, 14, tzinfo=UTC)
 MISSED = Signals(missed=14, missed_since=SINCE)
 
 
-def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True, test_recipient: str = "") -> Run:
+def run_of(
+    *found: Finding, keep_copy: bool = True, ended: bool = True, test_recipient: str = ""
+) -> Run:
     """A check that found this."""
     channel = Channel("support@contoso.com", forwarding_address="x@y.example", keep_copy=keep_copy)
     findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
@@ -51,8 +53,15 @@ def verdict_of(run: Run) -> Verdict:
 COPIES = Finding("copies", State.WRONG, cause="forwarding_blocked", signals=MISSED)
 POLICY = Finding("outbound_policy", State.WRONG, cause="forwarding_blocked")
 KEPT = Finding("forwarding", State.OK)
-FULL = Finding("arrivals", State.WRONG, cause="mailbox_full", signals=Signals(failed=3, since=SINCE))
-RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arrivals", signals=Signals(station=Station.MAILBOX))
+FULL = Finding(
+    "arrivals", State.WRONG, cause="mailbox_full", signals=Signals(failed=3, since=SINCE)
+)
+RULE = Finding(
+    "transport_rules",
+    State.WRONG,
+    cause="transport_rule_blocks_arrivals",
+    signals=Signals(station=Station.MAILBOX),
+)
 
 
 @pytest.mark.parametrize(
@@ -65,19 +74,50 @@ RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arri
         ((FULL, KEPT), True, Damage(3, SINCE)),
         ((replace(FULL, signals=Signals(failed=3)), KEPT), True, None),
         ((FULL, Finding("copies", State.OK, signals=Signals(at=AT)), KEPT), True, None),
-        ((FULL, Finding("copies", State.OK, signals=Signals(at=datetime(2026, 11, 25, 8, tzinfo=UTC))), KEPT), True, Damage(3, SINCE)),
+        (
+            (
+                FULL,
+                Finding(
+                    "copies", State.OK, signals=Signals(at=datetime(2026, 11, 25, 8, tzinfo=UTC))
+                ),
+                KEPT,
+            ),
+            True,
+            Damage(3, SINCE),
+        ),
         ((RULE, COPIES, KEPT), True, Damage(14, SINCE)),
-        ((POLICY, COPIES, KEPT, replace(FULL, state=State.WARNING)), True, Damage(14, SINCE, kept=True)),
-        ((Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"), replace(COPIES, state=State.OK)), True, None),
+        (
+            (POLICY, COPIES, KEPT, replace(FULL, state=State.WARNING)),
+            True,
+            Damage(14, SINCE, kept=True),
+        ),
+        (
+            (
+                Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"),
+                replace(COPIES, state=State.OK),
+            ),
+            True,
+            None,
+        ),
         ((replace(COPIES, state=State.OK),), True, None),
         (
-            (Finding("mail_to_task", State.WRONG, cause="no_task", signals=Signals(missed=2, since=SINCE)), KEPT),
+            (
+                Finding(
+                    "mail_to_task",
+                    State.WRONG,
+                    cause="no_task",
+                    signals=Signals(missed=2, since=SINCE),
+                ),
+                KEPT,
+            ),
             True,
             Damage(2, SINCE, kept=True),
         ),
     ],
 )
-def test_damage_only_where_mail_stops_and_the_trace_was_read(found: tuple[Finding, ...], keep_copy: bool, damage: Damage | None):  # noqa: FBT001  a row of the table
+def test_damage_only_where_mail_stops_and_the_trace_was_read(
+    found: tuple[Finding, ...], keep_copy: bool, damage: Damage | None
+):
     """Damage is shown only if its number is known and mail stops before an agent.
 
     It says that mails are kept only if the copy is known to stay in the mailbox.
@@ -88,9 +128,13 @@ def test_damage_only_where_mail_stops_and_the_trace_was_read(found: tuple[Findin
 
 def test_no_incident_is_a_line_where_all_three_were_read():
     """Skipped is not read."""
-    three = [Finding(name, State.OK) for name in ("exchange_health", "entra_health", "webex_status")]
+    three = [
+        Finding(name, State.OK) for name in ("exchange_health", "entra_health", "webex_status")
+    ]
     run = run_of(*three)
-    assert [proof.words for proof in extras.no_incident(run, run.findings)] == [Text("verdict.no_incident")]
+    assert [proof.words for proof in extras.no_incident(run, run.findings)] == [
+        Text("verdict.no_incident")
+    ]
     partly = run_of(*three[:2], Finding("webex_status", State.SKIPPED))
     assert extras.no_incident(partly, partly.findings) == []
 
@@ -104,9 +148,16 @@ def test_no_incident_is_a_line_where_all_three_were_read():
         ("https://c", True, "a@b.c", False),
     ],
 )
-def test_a_mail_through_webex_connect_is_offered_once(services: Services, url: str, ended: bool, sent_to: str, offered: bool):  # noqa: FBT001  a row of the table
+def test_a_mail_through_webex_connect_is_offered_once(
+    services: Services, url: str, ended: bool, sent_to: str, offered: bool
+):
     """A mail through Webex Connect is offered once, at the end of a check, if a key is configured."""
-    assert extras.may_send(run_of(ended=ended, test_recipient=sent_to), replace(services.settings, connect_url=url)) is offered
+    assert (
+        extras.may_send(
+            run_of(ended=ended, test_recipient=sent_to), replace(services.settings, connect_url=url)
+        )
+        is offered
+    )
 
 
 def test_the_cause_is_drawn_as_one(services: Services):
@@ -116,19 +167,29 @@ def test_the_cause_is_drawn_as_one(services: Services):
     """
     found = view(
         run_of(
-            Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"), Finding("smtp_server", State.WRONG, cause="smtp_busy")
+            Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"),
+            Finding("smtp_server", State.WRONG, cause="smtp_busy"),
         ),
         services,
     )
-    assert [(line.row, line.state) for line in found.lines if line.row == "MS"] == [("MS", State.WRONG)]
-    assert ([line.title for line in found.causes], found.possible, found.turn) == ([Text("cause.exchange_incident")], (), Turn.TIME)
+    assert [(line.row, line.state) for line in found.lines if line.row == "MS"] == [
+        ("MS", State.WRONG)
+    ]
+    assert ([line.title for line in found.causes], found.possible, found.turn) == (
+        [Text("cause.exchange_incident")],
+        (),
+        Turn.TIME,
+    )
     assert [stop.station for stop in found.way if stop.passes is False] == [Station.ANSWER]
 
 
 def test_the_day_of_the_secret_is_told_where_it_is_known_and_far():
     """A setting that is right has its date; one that warns or was not read has none here."""
     day = {"expires": "2027-11-24T00:00:00+00:00"}
-    found = [Finding("client_secret", state, facts=facts) for state, facts in ((State.OK, day), (State.WARNING, day), (State.OK, {}))]
+    found = [
+        Finding("client_secret", state, facts=facts)
+        for state, facts in ((State.OK, day), (State.WARNING, day), (State.OK, {}))
+    ]
     expected = [datetime(2027, 11, 24, tzinfo=UTC), None, None]
     assert [extras.secret_expires({"client_secret": each}) for each in found] == expected
     assert extras.secret_expires({}) is None

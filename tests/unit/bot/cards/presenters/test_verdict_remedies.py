@@ -14,7 +14,18 @@ from bot.services import Services
 from jobs.checks.remedies import who_acts
 from jobs.clock import now
 from jobs.engine.failures import NEEDS_SIGN_IN
-from jobs.model import Account, Channel, Finding, Person, RunKind, Signals, State, Station, Text, Turn
+from jobs.model import (
+    Account,
+    Channel,
+    Finding,
+    Person,
+    RunKind,
+    Signals,
+    State,
+    Station,
+    Text,
+    Turn,
+)
 from jobs.runs.run import Run
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -33,7 +44,16 @@ BEGINS = {
 def check_of(*found: Finding, channel: Channel = CHANNEL) -> Run:
     """A check that ended with this."""
     findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
-    run = Run("R1", channel, Person("p", "anna@contoso.com"), AT, RunKind.CHECK, detailed=True, findings=findings, found_at=times)
+    run = Run(
+        "R1",
+        channel,
+        Person("p", "anna@contoso.com"),
+        AT,
+        RunKind.CHECK,
+        detailed=True,
+        findings=findings,
+        found_at=times,
+    )
     return replace(run, checked=AT)
 
 
@@ -61,44 +81,120 @@ def ok(*steps: str) -> tuple[Finding, ...]:
         ),
         ((wrong("smtp_login", "smtp_auth_off_for_mailbox"), *ok("smtp_auth")), Turn.TIME, None),
         ((wrong("copies", "forwarding_blocked"), *ok("outbound_policy")), Turn.TIME, None),
-        ((wrong("service_principal", "service_principal_missing"), *ok("application")), Turn.APPROVER, ("fix.service_principal", FIX)),
         (
-            (wrong("smtp_login", "app_not_found"), wrong("service_principal", "service_principal_missing"), *ok("application")),
+            (wrong("service_principal", "service_principal_missing"), *ok("application")),
             Turn.APPROVER,
             ("fix.service_principal", FIX),
         ),
-        ((wrong("smtp_login", "app_not_found"), Finding("application", State.SKIPPED)), Turn.APPROVER, ("fix.application", FIX)),
-        ((wrong("smtp_login", "app_not_found"), *ok("application", "service_principal")), Turn.CONTACT_CENTER, None),
-        ((wrong("smtp_login", "app_disabled"), wrong("service_principal", "app_disabled")), Turn.APPROVER, ("fix.service_principal", FIX)),
-        ((wrong("smtp_login", "app_disabled"), wrong("service_principal", "app_disabled_by_microsoft")), Turn.ADMINISTRATOR, None),
+        (
+            (
+                wrong("smtp_login", "app_not_found"),
+                wrong("service_principal", "service_principal_missing"),
+                *ok("application"),
+            ),
+            Turn.APPROVER,
+            ("fix.service_principal", FIX),
+        ),
+        (
+            (wrong("smtp_login", "app_not_found"), Finding("application", State.SKIPPED)),
+            Turn.APPROVER,
+            ("fix.application", FIX),
+        ),
+        (
+            (wrong("smtp_login", "app_not_found"), *ok("application", "service_principal")),
+            Turn.CONTACT_CENTER,
+            None,
+        ),
+        (
+            (wrong("smtp_login", "app_disabled"), wrong("service_principal", "app_disabled")),
+            Turn.APPROVER,
+            ("fix.service_principal", FIX),
+        ),
+        (
+            (
+                wrong("smtp_login", "app_disabled"),
+                wrong("service_principal", "app_disabled_by_microsoft"),
+            ),
+            Turn.ADMINISTRATOR,
+            None,
+        ),
         ((wrong("smtp_login", "account_at_risk"),), Turn.ADMINISTRATOR, None),
-        ((wrong("service_principal", "app_disabled"),), Turn.APPROVER, ("fix.service_principal", FIX)),
-        ((wrong("smtp_login", "user_not_assigned"), *ok("service_principal")), Turn.ADMINISTRATOR, None),
+        (
+            (wrong("service_principal", "app_disabled"),),
+            Turn.APPROVER,
+            ("fix.service_principal", FIX),
+        ),
+        (
+            (wrong("smtp_login", "user_not_assigned"), *ok("service_principal")),
+            Turn.ADMINISTRATOR,
+            None,
+        ),
         ((wrong("application", "redirect_uri_is_spa"),), Turn.APPROVER, ("fix.application", FIX)),
-        ((wrong("application", "public_client_with_secret"),), Turn.APPROVER, ("fix.application", FIX)),
-        ((wrong("sign_ins", "redirect_uri_is_spa"), *ok("application")), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
+        (
+            (wrong("application", "public_client_with_secret"),),
+            Turn.APPROVER,
+            ("fix.application", FIX),
+        ),
+        (
+            (wrong("sign_ins", "redirect_uri_is_spa"), *ok("application")),
+            Turn.MAILBOX_USER,
+            ("fix.generate_token", CONNECT),
+        ),
         ((wrong("client_secret", "secret_forbidden_by_policy"),), Turn.ADMINISTRATOR, None),
-        ((wrong("client_secret", "client_secret_expired"),), Turn.APPROVER, ("fix.client_secret", FIX)),
-        ((wrong("sign_ins", "client_secret_wrong"), *ok("client_secret")), Turn.CONTACT_CENTER, None),
-        ((wrong("sign_ins", "refresh_token_expired"),), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
-        ((wrong("sessions", "session_revoked"),), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
+        (
+            (wrong("client_secret", "client_secret_expired"),),
+            Turn.APPROVER,
+            ("fix.client_secret", FIX),
+        ),
+        (
+            (wrong("sign_ins", "client_secret_wrong"), *ok("client_secret")),
+            Turn.CONTACT_CENTER,
+            None,
+        ),
+        (
+            (wrong("sign_ins", "refresh_token_expired"),),
+            Turn.MAILBOX_USER,
+            ("fix.generate_token", CONNECT),
+        ),
+        (
+            (wrong("sessions", "session_revoked"),),
+            Turn.MAILBOX_USER,
+            ("fix.generate_token", CONNECT),
+        ),
         ((wrong("sign_ins", "grant_invalid"),), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
         ((wrong("mail_to_task", "no_task"),), Turn.CONTACT_CENTER, None),
         ((wrong("entry_point", "entry_point_missing"),), Turn.CONTACT_CENTER, None),
         ((wrong("connect_send", "connect_smtp_failed"),), Turn.CONTACT_CENTER, None),
         ((REMOTE_DOMAIN,), Turn.ADMINISTRATOR, None),
-        ((REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), Turn.ADMINISTRATOR, ("fix.outbound_policy", FIX)),
-        ((REMOTE_DOMAIN, wrong("copies", "forwarding_blocked"), *ok("outbound_policy")), Turn.ADMINISTRATOR, None),
+        (
+            (REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")),
+            Turn.ADMINISTRATOR,
+            ("fix.outbound_policy", FIX),
+        ),
+        (
+            (REMOTE_DOMAIN, wrong("copies", "forwarding_blocked"), *ok("outbound_policy")),
+            Turn.ADMINISTRATOR,
+            None,
+        ),
         (
             (wrong("sign_ins", "grant_invalid"), wrong("smtp_auth", "smtp_auth_off_for_mailbox")),
             Turn.MAILBOX_USER,
             ("fix.smtp_auth", FIX),
         ),
-        ((Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"), wrong("smtp_server", "smtp_busy")), Turn.TIME, None),
+        (
+            (
+                Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"),
+                wrong("smtp_server", "smtp_busy"),
+            ),
+            Turn.TIME,
+            None,
+        ),
         ((), Turn.NOBODY, None),
     ],
 )
-def test_who_can_mend_it_and_by_which_button(services: Services, found: tuple[Finding, ...], turn: Turn, fix: object):
+def test_who_can_mend_it_and_by_which_button(
+    services: Services, found: tuple[Finding, ...], turn: Turn, fix: object
+):
     """The cause decides whose turn it is and which button the card shows.
 
     The button opens a plan if one of the causes can be changed by it. It opens Webex Connect's page
@@ -111,7 +207,9 @@ def test_who_can_mend_it_and_by_which_button(services: Services, found: tuple[Fi
 
 def test_a_button_for_another_cause_says_so(services: Services):
     """If the first cause needs a person, the card says so and that the button fixes another cause."""
-    drawn = draw(view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), services))
+    drawn = draw(
+        view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), services)
+    )
     told = "Administrator's turn: do what Remedy says below. The button mends another of the causes, and shows its plan first."
     assert (told in drawn.text, text("fix.outbound_policy") in str(drawn.content)) == (True, True)
 
@@ -129,25 +227,41 @@ def test_a_sign_in_comes_before_the_page(services: Services):
 @pytest.mark.parametrize("state", [State.SKIPPED, State.UNKNOWN])
 def test_a_sign_in_comes_before_a_fix_that_may_mend_nothing(services: Services, state: State):
     """Entra says of an app that Microsoft has disabled what it says of one that is switched off here."""
-    left_out = Finding("service_principal", state, seen=NEEDS_SIGN_IN), Finding("mailbox_user", State.SKIPPED, seen=NEEDS_SIGN_IN)
+    left_out = (
+        Finding("service_principal", state, seen=NEEDS_SIGN_IN),
+        Finding("mailbox_user", State.SKIPPED, seen=NEEDS_SIGN_IN),
+    )
     seen = view(check_of(wrong("smtp_login", "app_disabled"), *left_out), services)
     assert (seen.fix, seen.turn) == (None, Turn.ADMINISTRATOR)
     assert "Administrator's turn: sign in with the button below" in draw(seen).text
 
 
-NO_ROLE = Finding("copies", State.UNKNOWN, cause="exchange_role_missing", seen=Text("cause.exchange_role_missing"))
+NO_ROLE = Finding(
+    "copies", State.UNKNOWN, cause="exchange_role_missing", seen=Text("cause.exchange_role_missing")
+)
 LOST = wrong("arrivals", "mail_not_delivered")
 
 
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        ((NO_ROLE, *ok("smtp_login")), "Administrator's turn: who signed in may not read everything. Somebody with the role"),
-        ((LOST, replace(NO_ROLE, step="transport_rules")), "Administrator's turn: who signed in may not read everything. Somebody"),
-        ((NO_ROLE, wrong("smtp_auth", "smtp_auth_off_for_mailbox")), "Approver's turn: press the button below"),
+        (
+            (NO_ROLE, *ok("smtp_login")),
+            "Administrator's turn: who signed in may not read everything. Somebody with the role",
+        ),
+        (
+            (LOST, replace(NO_ROLE, step="transport_rules")),
+            "Administrator's turn: who signed in may not read everything. Somebody",
+        ),
+        (
+            (NO_ROLE, wrong("smtp_auth", "smtp_auth_off_for_mailbox")),
+            "Approver's turn: press the button below",
+        ),
     ],
 )
-def test_who_may_not_read_everything_is_followed_by_somebody_who_may(services: Services, found: tuple[Finding, ...], told: str):
+def test_who_may_not_read_everything_is_followed_by_somebody_who_may(
+    services: Services, found: tuple[Finding, ...], told: str
+):
     """If the signed-in account may not read everything, the card still offers a sign-in.
 
     It does not say that no action is needed.
@@ -162,14 +276,25 @@ def test_the_page_stays_where_a_role_is_lacking(services: Services):
 
     The sign-in has already shown what ended the token.
     """
-    run = replace(check_of(wrong("sign_ins", "grant_invalid"), NO_ROLE), account=Account("t", "o", "anna@contoso.com"))
+    run = replace(
+        check_of(wrong("sign_ins", "grant_invalid"), NO_ROLE),
+        account=Account("t", "o", "anna@contoso.com"),
+    )
     assert view(run, services).fix == ("fix.generate_token", CONNECT)
 
 
 @pytest.mark.parametrize("url", ["", "http://uk.webexconnect.io/callback"])
 def test_no_page_without_its_address(services: Services, url: str):
     """An address that is not known, or not safe, is no button."""
-    assert view(check_of(wrong("sign_ins", "grant_invalid"), channel=replace(CHANNEL, callback_url=url)), services).fix is None
+    assert (
+        view(
+            check_of(
+                wrong("sign_ins", "grant_invalid"), channel=replace(CHANNEL, callback_url=url)
+            ),
+            services,
+        ).fix
+        is None
+    )
 
 
 def test_the_page_of_webex_connect_is_a_button(services: Services):
@@ -186,9 +311,14 @@ def test_the_turn_is_whom_the_remedy_names(begins: str):
 
     Codes that a check never names are left out.
     """
-    shown = {key.partition(".")[2] for key in keys() if key.startswith("remedy.")} - {"already_there", "request_rejected"}
+    shown = {key.partition(".")[2] for key in keys() if key.startswith("remedy.")} - {
+        "already_there",
+        "request_rejected",
+    }
     shown = {cause for cause in shown if not cause.startswith("id_token")}
-    named = {cause: who_acts(cause) for cause in shown if text(f"remedy.{cause}").startswith(begins)}
+    named = {
+        cause: who_acts(cause) for cause in shown if text(f"remedy.{cause}").startswith(begins)
+    }
     others = {cause: turn for cause, turn in named.items() if turn is not BEGINS[begins]}
     assert named
     assert others == {}
@@ -200,11 +330,19 @@ def test_the_turn_is_whom_the_remedy_names(begins: str):
         (ok("answers"), (None, None, None, None, None, True)),
         (ok("copies"), (True, True, True, None, None, None)),
         (ok("agent_tasks", "answers"), (True, True, None, True, True, True)),
-        ((*ok("copies"), Finding("answers", State.OK, signals=Signals(unanswered=now()))), (True, True, True, None, None, None)),
-        ((*ok("answers"), wrong("copies", "mail_not_delivered")), (None, None, False, None, None, True)),
+        (
+            (*ok("copies"), Finding("answers", State.OK, signals=Signals(unanswered=now()))),
+            (True, True, True, None, None, None),
+        ),
+        (
+            (*ok("answers"), wrong("copies", "mail_not_delivered")),
+            (None, None, False, None, None, True),
+        ),
     ],
 )
-def test_the_way_claims_what_was_seen(services: Services, found: tuple[Finding, ...], passes: tuple[bool | None, ...]):
+def test_the_way_claims_what_was_seen(
+    services: Services, found: tuple[Finding, ...], passes: tuple[bool | None, ...]
+):
     """The drawing claims only what was seen.
 
     An answer that left proves nothing about the stations before it, and a task proves nothing about
@@ -220,20 +358,45 @@ def test_what_a_fix_enables_again_names_it():
 
     Only Microsoft can enable that one again.
     """
-    assert ["/fix" in text(f"remedy.{cause}") for cause in ("app_disabled", "app_disabled_by_microsoft")] == [True, False]
+    assert [
+        "/fix" in text(f"remedy.{cause}") for cause in ("app_disabled", "app_disabled_by_microsoft")
+    ] == [
+        True,
+        False,
+    ]
 
 
 def test_both_ways_is_said_of_both_ends_alone(services: Services):
     """The first line of a check whose copies nobody could see claims nothing."""
     lines = [
-        draw(view(check_of(*found), services)).text for found in (ok("answers"), ok("agent_tasks", "answers"), ok("copies", "answers"))
+        draw(view(check_of(*found), services)).text
+        for found in (ok("answers"), ok("agent_tasks", "answers"), ok("copies", "answers"))
     ]
-    assert [line.startswith("Nothing wrong: mail flows both ways") for line in lines] == [False, False, True]
+    assert [line.startswith("Nothing wrong: mail flows both ways") for line in lines] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_what_has_gone_well_since_is_no_cross(services: Services):
     """A failed sign-in before the newest answers is only a warning in the list, not a cause."""
-    failed = Finding("sign_ins", State.WRONG, cause="grant_invalid", signals=Signals(since=datetime(2026, 11, 24, 9, tzinfo=UTC)))
-    answers = Finding("answers", State.OK, signals=Signals(at=datetime(2026, 11, 25, 8, tzinfo=UTC)))
+    failed = Finding(
+        "sign_ins",
+        State.WRONG,
+        cause="grant_invalid",
+        signals=Signals(since=datetime(2026, 11, 24, 9, tzinfo=UTC)),
+    )
+    answers = Finding(
+        "answers", State.OK, signals=Signals(at=datetime(2026, 11, 25, 8, tzinfo=UTC))
+    )
     seen = view(check_of(failed, answers), services)
-    assert ([line.state for line in seen.lines if line.row == "LOG"], seen.causes, seen.warnings) == ([State.WARNING], (), ())
+    assert (
+        [line.state for line in seen.lines if line.row == "LOG"],
+        seen.causes,
+        seen.warnings,
+    ) == (
+        [State.WARNING],
+        (),
+        (),
+    )

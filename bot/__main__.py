@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
-    from bot.web import delivery_receipts, pages, secret_page, sign_in  # noqa: PLC0415  only here is Flask needed
-    from bot.web.app import DataGate, create_app, serve  # noqa: PLC0415  only here is Flask needed
+    from bot.web import delivery_receipts, pages, secret_page, sign_in  # noqa: PLC0415  Flask only here
+    from bot.web.app import DataGate, create_app, serve  # noqa: PLC0415  Flask only here
 
     refused = _data_problem(settings.redis_url)
     if refused:

@@ -247,7 +247,7 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-mixed", planned((CHANGES[5], kept))
     yield "plan-tenant-only", planned((M5,))
     yield "plan-approved", planned(approved=True)
-    yield "plan-anew", planned(CHANGES[5:6], under_way=True)
+    yield "plan-anew", planned(CHANGES[5:6], has_begun=True)
     yield "plan-tenant-approved", planned(approved_tenant=True)
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)
     yield "plan-nothing", planned(())

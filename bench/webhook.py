@@ -276,7 +276,8 @@ def main() -> int:
                 until(partial(listens, BOT_PORT))
                 until(partial(listens, BARE_PORT))
                 say(
-                    f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}, {EVENTS} events a run, ms"
+                    f"Python {platform.python_version()}, {os.cpu_count()} cores, "
+                    f"load {os.getloadavg()[0]:.2f}, {EVENTS} events a run, ms"
                 )
                 say(
                     "clients side        p50      p95      p99      max    per s  failed  lost  doubled"

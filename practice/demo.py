@@ -76,7 +76,8 @@ def run() -> int:
     try:
         with stack:
             screen.act(
-                f"everything is up after {screen.elapsed:.1f} s: bot {stack.public_url}, cloud {stack.cloud_url}"
+                f"everything is up after {screen.elapsed:.1f} s: bot "
+                f"{stack.public_url}, cloud {stack.cloud_url}"
             )
             people = stack.people(screen.message)
             try:
@@ -109,10 +110,12 @@ def _report(error: Exception, people: People, screen: Screen, stack: Stack) -> N
     expected = error.expected if isinstance(error, NotSeenError) else str(error)
     sys.stdout.flush()
     sys.stderr.write(
-        f"\nFailed after {screen.elapsed:.1f} s. Expected: {expected}\n\nThe last card:\n{screen.last or 'none'}\n"
+        f"\nFailed after {screen.elapsed:.1f} s. Expected: {expected}\n\nThe last "
+        f"card:\n{screen.last or 'none'}\n"
     )
     sys.stderr.write(
-        f"\n{len(people.messages)} messages were seen.\n{stack.logs(TAIL_LINES)}\nThe logs stay in {stack.folder}\n"
+        f"\n{len(people.messages)} messages were seen.\n{stack.logs(TAIL_LINES)}\nThe "
+        f"logs stay in {stack.folder}\n"
     )
 
 

@@ -250,7 +250,10 @@ def _row(  # noqa: PLR0913, PLR0917
     expected = ", ".join(
         fault.expects[0] if fault.expects else "nothing wrong" for fault in case.faults
     )
-    yield f"{'right' if judged.right else 'WRONG'}  {number:3}/{of}  {seconds:5.1f} s  {case.kind:7}  {case.name}  ({expected})"
+    yield (
+        f"{'right' if judged.right else 'WRONG'}  {number:3}/{of}  {seconds:5.1f} s  "
+        f"{case.kind:7}  {case.name}  ({expected})"
+    )
     yield f"              {first}"
     if judged.why:
         yield f"              {judged.why}"

@@ -107,7 +107,10 @@ def page() -> str:
         + AT_EXCHANGE
         + STEPS
         + "".join(
-            f"| {step.article_row} | {_title(step)} | {_profiles(step)} | {_names(step.reads)} | {_names(step.writes)} |\n"
+            (
+                f"| {step.article_row} | {_title(step)} | {_profiles(step)} | "
+                f"{_names(step.reads)} | {_names(step.writes)} |\n"
+            )
             for step in steps
         )
         + PROBES

@@ -163,7 +163,10 @@ FAULTS: Final = (
     Fault(
         "redirect_also_spa",
         "microsoft.md 4 (24 h for SPA), 5 (700084)",
-        "the callback is registered as a single-page application beside Web, and the refresh token ended after a day",
+        (
+            "the callback is registered as a single-page application beside Web, and the "
+            "refresh token ended after a day"
+        ),
         _also_spa,
         ("redirect_uri_is_spa",),
         "answer",

@@ -23,7 +23,10 @@ TENANT_BLOCKED: Final = "550 5.7.705 Access denied, tenant has exceeded threshol
 INSIDE_ONLY: Final = (
     "550 5.7.134 RESOLVER.RST.SenderNotAuthenticatedForMailbox; authentication required"
 )
-FULL: Final = "554 5.2.2 mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionQuotaExceeded"
+FULL: Final = (
+    "554 5.2.2 mailbox full; "
+    "STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionQuotaExceeded"
+)
 TAKES_AWAY: Final = {
     "DeleteMessage": "Deleted",
     "RedirectMessageTo": "Redirected",
@@ -137,7 +140,10 @@ def transport(tenant: Tenant, sender: str, target: str, subject: str = "") -> st
                 return f"{words} by the transport rule '{rule['Name']}'."
         if rule.get("RejectMessageReasonText") or rule.get("RejectMessageEnhancedStatusCode"):
             code = rule.get("RejectMessageEnhancedStatusCode") or "5.7.1"
-            return f"550 {code} {rule.get('RejectMessageReasonText') or 'Delivery not authorized, message refused.'}"
+            return (
+                f"550 {code} "
+                f"{rule.get('RejectMessageReasonText') or 'Delivery not authorized, message refused.'}"
+            )
     return None
 
 

@@ -24,13 +24,14 @@ NO_BASIC: Final = (
     f"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. {SITE}"
 )
 _OFF: Final = (
-    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the {0}. Visit https://aka.ms/smtp_auth_disabled for more information. "
-    + SITE
-)
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled "
+    "for the {0}. Visit https://aka.ms/smtp_auth_disabled for more information. "
+) + SITE
 OFF_MAILBOX: Final = _OFF.format("Mailbox")
 OFF_TENANT: Final = _OFF.format("Tenant")
 SECURITY_DEFAULTS: Final = (
-    "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy. "
+    "535 5.7.139 Authentication unsuccessful, user is locked by your organization's "
+    "security defaults policy. "
     f"Contact your administrator. {SITE}"
 )
 

@@ -146,7 +146,10 @@ class Submission:
                 if denied := next(
                     (name for name in (mail.sender, author) if not _may_send(login, name)), None
                 ):
-                    return f"554 5.2.252 SendAsDenied; {login.mailbox.mail} not allowed to send as {denied}; {sasl.SITE}"
+                    return (
+                        f"554 5.2.252 SendAsDenied; {login.mailbox.mail} not allowed to "
+                        f"send as {denied}; {sasl.SITE}"
+                    )
                 self._flow.leave(login.tenant, mail)
         return QUEUED
 
@@ -177,7 +180,10 @@ class Exchanger:
         if self._world.tenant_of(address) is None:
             return f"550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain {sasl.SITE}"
         if not self._flow.known(address):
-            return f"550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient {address} not found by SMTP address lookup"
+            return (
+                f"550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient {address} not "
+                "found by SMTP address lookup"
+            )
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Recipient OK"
 

@@ -57,7 +57,8 @@ def _name(run: Run, rows: list[Json]) -> str:
     name = run.text("Name")
     if len(name) > NAME_LENGTH or set(name) & BAD_LETTERS:
         raise invalid(
-            f"The name '{name}' is not valid: at most {NAME_LENGTH} characters and none of \\ % & * + / = ? {{ }} | < > ( ) ; : [ ] , \"."
+            f"The name '{name}' is not valid: at most {NAME_LENGTH} characters and "
+            f'none of \\ % & * + / = ? {{ }} | < > ( ) ; : [ ] , ".'
         )
     if any(row["Name"].lower() == name.lower() for row in rows):
         raise exists(name)
@@ -78,7 +79,9 @@ def _settings(run: Run) -> Json:
         mode = str(run.value("AutoForwardingMode")).lower()
         if mode not in MODES:
             raise invalid(
-                f"Cannot process argument transformation on parameter 'AutoForwardingMode'. Cannot convert value \"{run.value('AutoForwardingMode')}\"."
+                "Cannot process argument transformation on parameter "
+                "'AutoForwardingMode'. Cannot convert value "
+                f'"{run.value("AutoForwardingMode")}".'
             )
         given["AutoForwardingMode"] = MODES[mode]
     for name in LIMITS:
@@ -93,7 +96,8 @@ def _number(run: Run, name: str) -> int:
     value = run.value(name)
     if isinstance(value, bool) or not str(value).isdecimal():
         raise invalid(
-            f'Cannot process argument transformation on parameter \'{name}\'. Cannot convert value "{value}" to type "System.UInt32".'
+            f"Cannot process argument transformation on parameter '{name}'. Cannot "
+            f'convert value "{value}" to type "System.UInt32".'
         )
     return int(value)
 

@@ -11,7 +11,10 @@ from typing import Any, Final
 from practice.microsoft.exchange.call import READERS, Rows, Run, cmdlet, invalid, missing
 from practice.microsoft.world import stamp
 
-FILTERS: Final = "SenderAddress RecipientAddress StartDate EndDate MessageTraceId MessageId Status Subject SubjectFilterType ResultSize"
+FILTERS: Final = (
+    "SenderAddress RecipientAddress StartDate EndDate MessageTraceId MessageId Status "
+    "Subject SubjectFilterType ResultSize"
+)
 STATUS: Final = {
     "delivered": "Delivered",
     "failed": "Failed",

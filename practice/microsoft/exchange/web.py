@@ -64,7 +64,10 @@ class Caller:
             if not name.startswith("@") and name.lower() not in cmdlet.parameters
         ]
         if strange:
-            text = "Parameter set cannot be resolved using the specified named parameters. Invalid cmdlet parameters specified. "
+            text = (
+                "Parameter set cannot be resolved using the specified named parameters. "
+                "Invalid cmdlet parameters specified. "
+            )
             raise invalid(text + ", ".join(strange), UNKNOWN)
         return cmdlet.work(Run(self.world, self.tenant, self.who, cmdlet.name, given))
 

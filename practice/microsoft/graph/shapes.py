@@ -134,7 +134,8 @@ def check_redirects(platform: Json) -> None:
             or "*" in str(uri)
         ):
             raise bad(
-                f"Reply URL '{uri}' is not valid: only https, or http on localhost, without wildcard or fragment."
+                f"Reply URL '{uri}' is not valid: only https, or http on localhost, "
+                "without wildcard or fragment."
             )
 
 
@@ -152,7 +153,8 @@ def check_access(entries: Any) -> None:
         for item in entry.get("resourceAccess", []):
             if not GUID.fullmatch(str(item.get("id"))) or item.get("type") not in {"Scope", "Role"}:
                 raise bad(
-                    "Invalid value specified for property 'resourceAccess' of resource 'RequiredResourceAccess'."
+                    "Invalid value specified for property 'resourceAccess' of "
+                    "resource 'RequiredResourceAccess'."
                 )
         if not GUID.fullmatch(str(entry.get("resourceAppId"))):
             raise bad(

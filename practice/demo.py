@@ -24,7 +24,7 @@ class Screen:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self.last = ""
 
     @property
@@ -58,7 +58,7 @@ class Screen:
         self._print(self.last)
 
     def _print(self, text: str, code: str = "") -> None:
-        shown = f"\033[{code}m{text}\033[0m" if code and self._colour else text
+        shown = f"\033[{code}m{text}\033[0m" if code and self._color else text
         sys.stdout.write(shown + "\n")
         sys.stdout.flush()
 

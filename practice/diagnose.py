@@ -244,7 +244,7 @@ def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, 
     return seen, judged
 
 
-def _row(  # noqa: PLR0913, PLR0917
+def _row(  # noqa: PLR0913, PLR0917  the columns of a row
     number: int, of: int, case: Case, first: str, judged: Judgement, seconds: float
 ) -> Iterator[str]:
     expected = ", ".join(

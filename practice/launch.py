@@ -32,7 +32,7 @@ def play(port: int, folder: Path) -> int:
     """
     if names := real_settings():
         return _refuse(
-            "The practice space does not start beside a real installation. Unset "
+            "The practice space does not start next to a real installation. Unset "
             f"these first: {', '.join(names)}"
         )
     try:

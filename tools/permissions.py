@@ -75,14 +75,16 @@ PROBES = """
 | probe | access | to read |
 |---|---|---|
 """
+DELEGATED = "delegated, granted for one user | both | the mailbox user only |"
+APPLICATION = "application, by admin consent | article | the app, as any mailbox of the tenant |"
 APP = f"""
 ## The email app for Webex Connect
 
 | permission | kind | profile | who can use it |
 |---|---|---|---|
-| `{SMTP_SCOPE.rpartition("/")[2]}` of Office 365 Exchange Online | delegated, granted for one user | both | the mailbox user only |
-| `openid`, `profile`, `offline_access` of Microsoft Graph | delegated, granted for one user | both | the mailbox user only |
-| `Mail.Send` of Office 365 Exchange Online | application, by admin consent | article | the app, as any mailbox of the tenant |
+| `{SMTP_SCOPE.rpartition("/")[2]}` of Office 365 Exchange Online | {DELEGATED}
+| `openid`, `profile`, `offline_access` of Microsoft Graph | {DELEGATED}
+| `Mail.Send` of Office 365 Exchange Online | {APPLICATION}
 
 The mail flow uses the first permission. The article asks people to add `Mail.Send`. The least-privilege
 profile leaves it out. For a shared mailbox another user signs in. So the delegated permissions are granted

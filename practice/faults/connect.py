@@ -227,7 +227,7 @@ FAULTS: Final = (
     _inside(
         "connect_asset_deleted",
         "connect.md 1.5 (never delete)",
-        "the asset was deleted and made anew: it has another forwarding address",
+        "the asset was deleted and created again: it has another forwarding address",
         _app(forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io"),
         "connect_address_gone",
         "connect",

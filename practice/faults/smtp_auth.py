@@ -63,7 +63,7 @@ FAULTS: Final = (
     Fault(
         "smtp_auth_off_tenant",
         "microsoft.md 9 row 1, 2.1; connect.md 4.3 (token ok, send fails)",
-        "the mailbox inherits, and SMTP AUTH is off for the organisation",
+        "the mailbox inherits, and SMTP AUTH is off for the organization",
         _off_for_tenant,
         ("smtp_auth_off_for_tenant",),
         "answer",

@@ -80,7 +80,7 @@ class Flow:
         if forwards and hops < LOOP:
             self._forward(tenant, user, box, mail, trace_id, hops)
 
-    def _forward(  # noqa: PLR0913, PLR0917
+    def _forward(  # noqa: PLR0913, PLR0917  the facts of one delivery
         self, tenant: Tenant, user: User, box: Mailbox, mail: Mail, trace_id: str, hops: int
     ) -> None:
         target = box.forwarding_address or (box.forwarding_smtp_address or "").partition(":")[2]
@@ -111,7 +111,7 @@ class Flow:
         if not self._connect(copy, user.mail or user.upn):
             self._store.put(copy, "internet", target)
 
-    def _refuse(  # noqa: PLR0913, PLR0917
+    def _refuse(  # noqa: PLR0913, PLR0917  the facts of one delivery
         self, tenant: Tenant, user: User, mail: Mail, trace_id: str, reason: str, place: str
     ) -> None:
         """Stop a mail; with ``place`` "rejected" it is a forwarded mail.

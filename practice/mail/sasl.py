@@ -76,7 +76,7 @@ def _credentials(response: str) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
     if (
-        len(parts) != 4  # noqa: PLR2004
+        len(parts) != 4  # noqa: PLR2004  the fields of RFC 7628
         or not parts[0].startswith("user=")
         or not parts[1].lower().startswith("auth=bearer ")
     ):

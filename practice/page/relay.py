@@ -121,6 +121,6 @@ def _away() -> str:
     )
     title = "Practice space: one moment"
     return (
-        "<!doctype html><html "
-        f'lang="en"><head><title>{title}</title>{STYLE}</head><body><h1>{title}</h1><p>{words}</p></body></html>'
+        f'<!doctype html><html lang="en"><head><title>{title}</title>{STYLE}</head>'
+        f"<body><h1>{title}</h1><p>{words}</p></body></html>"
     )

@@ -131,7 +131,8 @@ def _backed(call: Call, app_id: str) -> Json:
     """Return the new service principal of an existing app.
 
     Raises:
-        GraphError: with status 400 when no application that this tenant may use has the ID, or 403 without permission.
+        GraphError: with status 400 when no application that this tenant may use has the ID, or 403
+            without permission.
     """
     if app_id in MICROSOFTS:
         may_write(call, {})

@@ -22,19 +22,24 @@ AUDIENCES: Final = frozenset(
 GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 NAME_LENGTH: Final = 256
 
-_WRITABLE = """api appRoles authenticationBehaviors defaultRedirectUri description displayName groupMembershipClaims identifierUris info
-isDeviceOnlyAuthSupported isFallbackPublicClient nativeAuthenticationApisEnabled notes oauth2RequirePostResponse optionalClaims
-parentalControlSettings publicClient requestSignatureVerification requiredResourceAccess samlMetadataUrl serviceManagementReference
-servicePrincipalLockConfiguration signInAudience spa tags tokenEncryptionKeyId uniqueName web"""
-_READ_ONLY = """addIns appId applicationTemplateId certification createdByAppId createdDateTime deletedDateTime disabledByMicrosoftStatus
-id isDisabled keyCredentials passwordCredentials publisherDomain verifiedPublisher"""
+_WRITABLE = """api appRoles authenticationBehaviors defaultRedirectUri description displayName
+groupMembershipClaims identifierUris info isDeviceOnlyAuthSupported isFallbackPublicClient
+nativeAuthenticationApisEnabled notes oauth2RequirePostResponse optionalClaims
+parentalControlSettings publicClient requestSignatureVerification requiredResourceAccess
+samlMetadataUrl serviceManagementReference servicePrincipalLockConfiguration signInAudience
+spa tags tokenEncryptionKeyId uniqueName web"""
+_READ_ONLY = """addIns appId applicationTemplateId certification createdByAppId createdDateTime
+deletedDateTime disabledByMicrosoftStatus id isDisabled keyCredentials passwordCredentials
+publisherDomain verifiedPublisher"""
 WRITABLE: Final = frozenset(_WRITABLE.split())
 APPLICATION: Final = WRITABLE | frozenset(_READ_ONLY.split())
-_PRINCIPAL_WRITABLE = """accountEnabled alternativeNames appId appRoleAssignmentRequired description displayName homepage loginUrl logoutUrl
-notes notificationEmailAddresses preferredSingleSignOnMode replyUrls servicePrincipalNames servicePrincipalType tags"""
-_PRINCIPAL_READ_ONLY = """id appDescription appDisplayName appOwnerOrganizationId applicationTemplateId appRoles createdByAppId info
-disabledByMicrosoftStatus isDisabled keyCredentials oauth2PermissionScopes passwordCredentials signInAudience tokenEncryptionKeyId
-verifiedPublisher resourceSpecificApplicationPermissions"""
+_PRINCIPAL_WRITABLE = """accountEnabled alternativeNames appId appRoleAssignmentRequired description displayName
+homepage loginUrl logoutUrl notes notificationEmailAddresses preferredSingleSignOnMode
+replyUrls servicePrincipalNames servicePrincipalType tags"""
+_PRINCIPAL_READ_ONLY = """id appDescription appDisplayName appOwnerOrganizationId applicationTemplateId appRoles
+createdByAppId info disabledByMicrosoftStatus isDisabled keyCredentials oauth2PermissionScopes
+passwordCredentials signInAudience tokenEncryptionKeyId verifiedPublisher
+resourceSpecificApplicationPermissions"""
 PRINCIPAL_WRITABLE: Final = frozenset(_PRINCIPAL_WRITABLE.split())
 PRINCIPAL: Final = PRINCIPAL_WRITABLE | frozenset(_PRINCIPAL_READ_ONLY.split())
 
@@ -83,7 +88,8 @@ def check_application(body: Json) -> None:
     """Check the properties of an application.
 
     Raises:
-        GraphError: with status 400 for unknown or read-only properties, wrong redirect URIs and malformed IDs.
+        GraphError: with status 400 for unknown or read-only properties, wrong redirect URIs and
+            malformed IDs.
     """
     check_names(body, WRITABLE, "Application")
     if "displayName" in body and not (

@@ -36,7 +36,10 @@ LIMIT: Final = 100
 WINDOW: Final = timedelta(minutes=5)
 MOST: Final = 5000
 PAGE: Final = 1000
-DETAILS: Final = "/admin/exchange/tracing/messageTraces/{row}/getDetailsByRecipient(recipientAddress='{recipient}')"
+DETAILS: Final = (
+    "/admin/exchange/tracing/messageTraces/{row}"
+    "/getDetailsByRecipient(recipientAddress='{recipient}')"
+)
 
 
 def row_json(row: Row) -> Json:

@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any, Final
 
+UNKNOWN_PERMISSION: Final = 65006
 TEXTS: Final = {
     50011: (
         "invalid_request",
@@ -75,7 +76,7 @@ TEXTS: Final = {
         ),
     ),
     65004: ("access_denied", "User declined to consent to access the app."),
-    65006: (
+    UNKNOWN_PERMISSION: (
         "invalid_client",
         (
             "Resource '{0}' had no entitlements matching required permissions configured "
@@ -173,7 +174,7 @@ TEXTS: Final = {
 }
 
 
-class Trouble(Exception):  # noqa: N818 - Microsoft's term is "error", which means something else everywhere here
+class Trouble(Exception):  # noqa: N818  Microsoft's "error" has another meaning in this package
     """Error with an AADSTS number and the values in its text.
 
     ``back`` means that the app receives it by a redirect.
@@ -191,7 +192,7 @@ class Trouble(Exception):  # noqa: N818 - Microsoft's term is "error", which mea
     @property
     def status(self) -> int:
         """Status of the HTTP response: 401 for a client that could not authenticate."""
-        return 401 if self.error == "invalid_client" and self.code != 65006 else 400  # noqa: PLR2004 - AADSTS65006
+        return 401 if self.error == "invalid_client" and self.code != UNKNOWN_PERMISSION else 400
 
     def description(self, trace: str, correlation: str, at: datetime) -> str:
         """Return the text with the IDs that Microsoft's support asks for."""

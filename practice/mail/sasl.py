@@ -52,21 +52,23 @@ def decide(world: World, keys: Keys, response: str) -> Login | str:
     if claims is None or found is None:
         return REFUSED
     tenant, user = found
+    if claims["tid"] != tenant.id or not _may(tenant, user, claims):
+        return REFUSED
+    return _policy_reply(tenant, user) or Login(tenant, user)
+
+
+def _policy_reply(tenant: Tenant, user: User) -> str:
+    """Return the reply that refuses a valid token, or an empty text if the mailbox may log in."""
     box = user.mailbox
-    if (
-        box is None
-        or not user.licensed
-        or claims["tid"] != tenant.id
-        or not _may(tenant, user, claims)
-    ):
+    if box is None or not user.licensed:
         return REFUSED
     if user.login_reply:
         return user.login_reply
     if tenant.policies.security_defaults:
         return SECURITY_DEFAULTS
     if box.smtp_auth_disabled is None:
-        return OFF_TENANT if tenant.exchange.smtp_auth_disabled else Login(tenant, user)
-    return OFF_MAILBOX if box.smtp_auth_disabled else Login(tenant, user)
+        return OFF_TENANT if tenant.exchange.smtp_auth_disabled else ""
+    return OFF_MAILBOX if box.smtp_auth_disabled else ""
 
 
 def _credentials(response: str) -> tuple[str, str]:

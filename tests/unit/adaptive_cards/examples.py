@@ -143,7 +143,16 @@ def change(
 ) -> Change:
     """One line of a plan."""
     before, after = map(verbatim, values)
-    return Change(row.lower(), row, verbatim(name), before, after, scope, command, **more)  # type: ignore[arg-type]  # two flags and a note
+    return Change(
+        row.lower(),
+        row,
+        verbatim(name),
+        before,
+        after,
+        scope,
+        command,
+        **more,  # type: ignore[arg-type]  # two flags and a note
+    )
 
 
 M5 = change(
@@ -210,7 +219,10 @@ CHANGES = (
         "Forwarding",
         ("none", FORWARDING),
         Scope.MAILBOX,
-        f"Set-Mailbox {MAILBOX} -ForwardingAddress $null -ForwardingSmtpAddress {FORWARDING} -DeliverToMailboxAndForward $true",
+        (
+            f"Set-Mailbox {MAILBOX} -ForwardingAddress $null -ForwardingSmtpAddress "
+            f"{FORWARDING} -DeliverToMailboxAndForward $true"
+        ),
         note=verbatim("A copy stays in the mailbox."),
     ),
     change(
@@ -218,7 +230,10 @@ CHANGES = (
         "Outbound spam policy for this sender",
         ("Default: Automatic, counts as blocked", "own policy, forwarding On, priority 0"),
         Scope.MAILBOX,
-        f"New-HostedOutboundSpamFilterPolicy {POLICY} -AutoForwardingMode On\nNew-HostedOutboundSpamFilterRule {POLICY} -Priority 0",
+        (
+            f"New-HostedOutboundSpamFilterPolicy {POLICY} -AutoForwardingMode On\n"
+            f"New-HostedOutboundSpamFilterRule {POLICY} -Priority 0"
+        ),
         note=verbatim("One rule moves from priority 0 to 1. Waits for M5."),
     ),
     M5,
@@ -254,7 +269,7 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-mixed", planned((CHANGES[5], kept))
     yield "plan-tenant-only", planned((M5,))
     yield "plan-approved", planned(approved=True)
-    yield "plan-anew", planned(CHANGES[5:6], under_way=True)
+    yield "plan-anew", planned(CHANGES[5:6], has_begun=True)
     yield "plan-tenant-approved", planned(approved_tenant=True)
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)
     yield "plan-nothing", planned(())

@@ -65,7 +65,16 @@ def progressed(turn: Turn, told: str, **more: object) -> cards.Card:
     """A progress card."""
     rows = _rows()
     groups = (("progress.group.entra", rows[:5]), ("progress.group.microsoft", rows[5:]))
-    return cards.progress(ProgressView(header(4), groups, turn, verbatim(told), AT, **more))  # type: ignore[arg-type]  # the view's own names
+    return cards.progress(
+        ProgressView(
+            header(4),
+            groups,
+            turn,
+            verbatim(told),
+            AT,
+            **more,  # type: ignore[arg-type]  # the view's own names
+        )
+    )
 
 
 def _progresses() -> Iterator[tuple[str, cards.Card]]:

@@ -22,7 +22,8 @@ def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
     )
     assert [fact["title"] for fact in found["facts"]] == ["Expected", "Seen", "Evidence", "Remedy"]
     assert found["facts"][2]["value"] == (
-        "Message trace: 08:14:06 UTC, failed: 550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555); "
+        "Message trace: 08:14:06 UTC, failed: 550 5.7.520 Access denied, Your "
+        "organization does not allow external forwarding. AS(7555); "
         "Request ID: 0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"
     )
     assert below(examples["verdict-broken"], "Root cause", nodes) == [
@@ -53,7 +54,10 @@ def test_symptoms_stand_below_their_cause(examples: Cards, nodes: Nodes):
 def test_what_may_explain_it_says_what_would_prove_it(examples: Cards, nodes: Nodes):
     """With a cause, what is possible comes last; without one it comes first."""
     expires = "\u25b2 E3 Client secret 1, expires 6 Dec 2026, in 12 days"
-    rule = "? M3 Mail-flow rules Large mail. Possible. What would prove it: A message trace that names the rule."
+    rule = (
+        "? M3 Mail-flow rules Large mail. Possible. What would prove it: A message trace "
+        "that names the rule."
+    )
     assert below(examples["verdict-broken"], "Also noticed, not the cause", nodes) == [
         expires,
         rule,
@@ -74,7 +78,10 @@ def test_proofs_have_an_age(examples: Cards, nodes: Nodes):
 def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
     """Findings that were left out for the same reason share a row; unknown is not skipped."""
     assert below(examples["verdict-unproven"], "Not looked at: skipped is not passed", nodes) == [
-        "\u2212 Conditional access, Authenticated SMTP, Outbound spam policy, Customisation and 1 more Needs an administrator's sign-in",
+        (
+            "\u2212 Conditional access, Authenticated SMTP, Outbound spam policy, "
+            "Customisation and 1 more Needs an administrator's sign-in"
+        ),
         "\u2212 Mail through Webex Connect No service key of Webex Connect is configured",
         "? Microsoft Entra There was no answer in time",
     ]

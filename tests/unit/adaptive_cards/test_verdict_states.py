@@ -72,26 +72,40 @@ PRESS = "press the button below. It shows its plan first; nothing is changed bef
 
 TEXTS = {
     "verdict-broken": f"{BLOCKED} Since 08:14 UTC today. Approver's turn: {PRESS}",
-    "verdict-two-causes": f"{BLOCKED} Since 20 Nov 10:42 UTC. One more cause is listed below. Approver's turn: {PRESS}",
+    "verdict-two-causes": (
+        f"{BLOCKED} Since 20 Nov 10:42 UTC. One more cause is listed below. Approver's "
+        f"turn: {PRESS}"
+    ),
     "verdict-early": f"{BLOCKED} Since 08:14 UTC today. Still looking at 19 of 23. Approver's turn: {PRESS}",
-    "verdict-by-hand": "The client secret has expired. Administrator's turn: do what Remedy says below, then press Check again.",
+    "verdict-by-hand": (
+        "The client secret has expired. Administrator's turn: do what Remedy says below, "
+        "then press Check again."
+    ),
     "verdict-not-read": (
         "Mail is not delivered, and what stops it could not be read. "
         "Administrator's turn: sign in with the button below, and the rest is looked at, too."
     ),
-    "verdict-waits": "The service is not available at the moment. Nobody has to act. Remedy below says why; Check again looks anew.",
+    "verdict-waits": (
+        "The service is not available at the moment. Nobody has to act. Remedy below "
+        "says why; Check again looks anew."
+    ),
     "verdict-started": "Looking: 0 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
     "verdict-looking": "Looking: 7 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
     "verdict-healthy": (
         "Nothing wrong: mail flows both ways. Nobody has to act. Newest proof: 4 s ago. "
-        "What happens between Webex Connect and the agent was not read. One thing that may stop mail is listed below."
+        "What happens between Webex Connect and the agent was not read. One thing that "
+        "may stop mail is listed below."
     ),
     "verdict-unproven": (
-        "Nothing wrong was found. That mail flows both ways was not proven. 7 of 9 findings were not looked at. "
+        "Nothing wrong was found. That mail flows both ways was not proven. 7 of 9 "
+        "findings were not looked at. "
         "Administrator's turn: sign in with the button below, and the rest is looked at, too."
     ),
     "channels-checking": "Checking: 1 of 3. Nobody has to act. The verdicts fill in as they arrive.",
-    "channels-many": "Mail is broken in one of 501 channels. Requester's turn: type /check ADDRESS to see the cause and the fix.",
+    "channels-many": (
+        "Mail is broken in one of 501 channels. Requester's turn: type /check ADDRESS to "
+        "see the cause and the fix."
+    ),
 }
 
 WAYS = {
@@ -171,7 +185,8 @@ def test_way(name: str, examples: Cards, nodes: Nodes):
 def test_without_a_proof_nothing_is_said_to_flow(make_verdict: ModuleType):
     """Settings that are all right prove no mail."""
     assert make_verdict.checked(0, lines=make_verdict.RIGHT).text == (
-        "Nothing wrong was found. That mail flows both ways was not proven. Nobody has to act. The checks that ran are listed below."
+        "Nothing wrong was found. That mail flows both ways was not proven. Nobody has "
+        "to act. The checks that ran are listed below."
     )
 
 

@@ -51,7 +51,16 @@ def way(passes: str, last: datetime | None = AT) -> tuple[Stop, ...]:
 def checked(looking: int = 0, *causes: tuple[str, CheckLine], **more: object) -> cards.Card:
     """A check's card; each cause is a code and the finding behind it, as the view wants it."""
     roots = tuple(cause(code, found) for code, found in causes)
-    return cards.verdict(VerdictView("9M2C", MAILBOX, AT, looking, roots, **more))  # type: ignore[arg-type]  # the view's own names
+    return cards.verdict(
+        VerdictView(
+            "9M2C",
+            MAILBOX,
+            AT,
+            looking,
+            roots,
+            **more,  # type: ignore[arg-type]  # the view's own names
+        )
+    )
 
 
 def cause(code: str, found: CheckLine) -> CheckLine:
@@ -280,7 +289,14 @@ def hostile() -> dict[str, cards.Card]:
             "command": HOSTILE,
             **more,
         }
-        return CheckLine("M4", words, state, Access.ADMIN, words, **told)  # type: ignore[arg-type]  # the view's own names
+        return CheckLine(
+            "M4",
+            words,
+            state,
+            Access.ADMIN,
+            words,
+            **told,  # type: ignore[arg-type]  # the view's own names
+        )
 
     several = {state: tuple(bad(state) for _ in range(9)) for state in State}
     explained = tuple(

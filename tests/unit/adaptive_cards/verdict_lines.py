@@ -26,7 +26,14 @@ def line(
     **more: object,
 ) -> CheckLine:
     """One finding."""
-    return CheckLine(row, verbatim(title), state, access, verbatim(seen) if seen else None, **more)  # type: ignore[arg-type]  # the view's own names
+    return CheckLine(
+        row,
+        verbatim(title),
+        state,
+        access,
+        verbatim(seen) if seen else None,
+        **more,  # type: ignore[arg-type]  # the view's own names
+    )
 
 
 REPLY = "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)"
@@ -44,10 +51,16 @@ POLICY = line(
         Evidence("request-id", "0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"),
     ),
     remedy=Text("remedy.forwarding_blocked"),
-    command="Get-HostedOutboundSpamFilterRule\nSet-HostedOutboundSpamFilterRule 'Webex Connect forwarding - support' -Priority 0",
+    command=(
+        "Get-HostedOutboundSpamFilterRule\n"
+        "Set-HostedOutboundSpamFilterRule 'Webex Connect forwarding - support' -Priority 0"
+    ),
 )
 
-ENTRA = "401 invalid_client AADSTS7000222: The provided client secret keys for app '5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28' are expired."
+ENTRA = (
+    "401 invalid_client AADSTS7000222: The provided client secret keys for app "
+    "'5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28' are expired."
+)
 
 SECRET = line(
     "E3",

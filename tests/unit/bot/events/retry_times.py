@@ -11,5 +11,5 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 def seconds(when: datetime | None) -> int | None:
-    """How far away it is."""
+    """Return the seconds until ``when``, or None without a time."""
     return when and round((when - now()).total_seconds())

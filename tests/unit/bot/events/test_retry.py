@@ -48,7 +48,10 @@ def event(**more: Any) -> WebhookEvent:
 def test_the_same_event_comes_again_when_webex_says(
     busy: Services, redis: Redis, webex_script: Any, reply: Any
 ):
-    """Not sooner than Retry-After, also where the doorbell rings before; and it stays one event however often it is delivered meanwhile."""
+    """An event is not tried again before Retry-After, even if its job is queued earlier.
+
+    It stays one event, however often Webex delivers it in the meantime.
+    """
     webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": "40"}))
     arrived = event()
     assert busy.events.add(arrived)

@@ -42,7 +42,10 @@ def test_what_may_stop_mail_is_a_warning_on_the_plan(
         )
     )
     words = {"row": "M1", "step": "key:step.mailbox_user"}
-    said = "support@example.test may not sign in. That is usual for a shared mailbox: a user with rights to it signs in"
+    said = (
+        "support@example.test may not sign in. That is usual for a shared mailbox: a "
+        "user with rights to it signs in"
+    )
     assert Text("plan.stands", words | {"seen": said}) in view.warnings
     assert [line.values["step"] for line in view.right] == ["key:step.permissions"]
 

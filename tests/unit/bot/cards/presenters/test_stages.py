@@ -40,22 +40,28 @@ from tests.unit.bot.cards.presenters.stage_events import (
 )
 
 TO_HER = "anna@example.test"
-
 STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
     ("details are in", [], [("signin", "thread")]),
-    ("somebody else is asked", [answered("administrator", ADMIN)], [("signin", "thread"), (f"signin-direct:{ADMIN}", ADMIN)]),
+    ("somebody else is asked", [answered("administrator", ADMIN)],
+     [("signin", "thread"), (f"signin-direct:{ADMIN}", ADMIN)]),
     ("signed in", [SIGNED_IN], []),
     ("planned", [SIGNED_IN, PLANNED], [("plan", "thread")]),
     ("approved", [SIGNED_IN, PLANNED, APPROVED], [("plan", "thread"), ("progress", "thread")]),
-    ("signed out", [SIGNED_IN, PLANNED, APPROVED, SIGNED_OUT], [("signin", "thread"), ("progress", "thread")]),
-    ("consent", [SIGNED_IN, PLANNED, APPROVED, CONSENT], [("plan", "thread"), ("progress", "thread"), ("consent", "thread")]),
-    ("consent, somebody asked", [SIGNED_IN, PLANNED, APPROVED, CONSENT, answered("consent_administrator", ADMIN)],
+    ("signed out", [SIGNED_IN, PLANNED, APPROVED, SIGNED_OUT],
+     [("signin", "thread"), ("progress", "thread")]),
+    ("consent", [SIGNED_IN, PLANNED, APPROVED, CONSENT],
+     [("plan", "thread"), ("progress", "thread"), ("consent", "thread")]),
+    ("consent, somebody asked",
+     [SIGNED_IN, PLANNED, APPROVED, CONSENT, answered("consent_administrator", ADMIN)],
      [("plan", "thread"), ("progress", "thread"), ("consent", "thread"), (f"consent-direct:{ADMIN}", ADMIN)]),
-    ("form", [SIGNED_IN, PLANNED, APPROVED, FORM], [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread")]),
+    ("form", [SIGNED_IN, PLANNED, APPROVED, FORM],
+     [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread")]),
     ("proof", [SIGNED_IN, PLANNED, APPROVED, FORM, ON_THE_WAY],
-     [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread"), ("mail", "thread")]),
+     [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread"),
+      ("mail", "thread")]),
     ("cancelled before a plan", [Event(Kind.CANCELLED, now())], []),
-    ("cancelled", [SIGNED_IN, PLANNED, APPROVED, CONSENT, FORM, ON_THE_WAY, Event(Kind.CANCELLED, now())], [("plan", "thread"), ("progress", "thread")]),
+    ("cancelled", [SIGNED_IN, PLANNED, APPROVED, CONSENT, FORM, ON_THE_WAY, Event(Kind.CANCELLED, now())],
+     [("plan", "thread"), ("progress", "thread")]),
     ("failed", [SIGNED_IN, PLANNED, Event(Kind.FAILED, now())], [("plan", "thread"), ("progress", "thread")]),
 ]  # fmt: skip
 
@@ -111,13 +117,15 @@ SEEN: list[tuple[str, list[Event], set[str]]] = [
     ("details are in", [], {"signin"}),
     ("planned", [SIGNED_IN, PLANNED], {"plan"}),
     ("running", [SIGNED_IN, PLANNED, APPROVED], set()),
-    ("waits", [SIGNED_IN, PLANNED, APPROVED, found("ids", State.WAITING, waiting_for=Turn.TIME, until=now())], set()),
+    ("waits",
+     [SIGNED_IN, PLANNED, APPROVED, found("ids", State.WAITING, waiting_for=Turn.TIME, until=now())], set()),
     ("look", [SIGNED_IN, PLANNED, APPROVED, found("ids", State.UNKNOWN)], {"progress"}),
     ("consent", [SIGNED_IN, PLANNED, APPROVED, CONSENT], {"progress", "consent"}),
     ("granted", [SIGNED_IN, PLANNED, APPROVED, found("admin_consent")], set()),
     ("form", [SIGNED_IN, PLANNED, APPROVED, FORM], {"progress", "connect", "rehearsal"}),
-    ("filled in", [SIGNED_IN, PLANNED, APPROVED, found("mailbox_fields"), answered("token_saved"), answered("registered"),
-     answered("rehearse", "skip:away"), ON_THE_WAY], set()),
+    ("filled in",
+     [SIGNED_IN, PLANNED, APPROVED, found("mailbox_fields"), answered("token_saved"),
+      answered("registered"), answered("rehearse", "skip:away"), ON_THE_WAY], set()),
     ("cancelled", [SIGNED_IN, PLANNED, APPROVED, Event(Kind.CANCELLED, now())], {"progress"}),
 ]  # fmt: skip
 

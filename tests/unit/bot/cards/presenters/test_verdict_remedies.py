@@ -175,7 +175,10 @@ def test_a_button_for_another_cause_says_so(services: Services):
     drawn = draw(
         view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), services)
     )
-    told = "Administrator's turn: do what Remedy says below. The button mends another of the causes, and shows its plan first."
+    told = (
+        "Administrator's turn: do what Remedy says below. The button mends another of "
+        "the causes, and shows its plan first."
+    )
     assert (told in drawn.text, text("fix.outbound_policy") in str(drawn.content)) == (True, True)
 
 

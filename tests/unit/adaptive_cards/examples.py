@@ -275,20 +275,20 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-nothing", planned(())
     for closed in ("cancelled", "failed", "done", "signed_out"):
         yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
-    yield "plan-blocked", planned(blocked=(verbatim("M1 The mailbox has no Exchange licence."),))
+    yield "plan-blocked", planned(blocking=(verbatim("M1 The mailbox has no Exchange licence."),))
     undo = replace(header(3), kind=RunKind.UNDO)
     stays = (
         verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."),
         Text("plan.undo_asset"),
     )
-    yield "plan-by-hand", planned(by_hand=CLIENT_ID)
+    yield "plan-by-hand", planned(manually_created=CLIENT_ID)
     yield "plan-undo", planned(head=undo, warnings=stays)
     yield "plan-undo-nothing", planned((), head=undo, warnings=stays)
     yield (
         "plan-blocked-twice",
         planned(
             CHANGES[:2],
-            blocked=(verbatim("M1 No licence."), verbatim("M3 Mail is forwarded elsewhere.")),
+            blocking=(verbatim("M1 No licence."), verbatim("M3 Mail is forwarded elsewhere.")),
         ),
     )
 

@@ -136,9 +136,11 @@ def _undone() -> Iterator[tuple[str, cards.Card]]:
     yield "undone", cards.undone(whole)
     yield (
         "undone-hostile",
-        cards.undone(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=())),
+        cards.undone(
+            replace(whole, restored=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left_alone=())
+        ),
     )
-    yield "undone-nothing", cards.undone(replace(whole, back=(), approved_by="", binned=False))
+    yield "undone-nothing", cards.undone(replace(whole, restored=(), approved_by="", binned=False))
 
 
 def _ends() -> Iterator[tuple[str, cards.Card]]:

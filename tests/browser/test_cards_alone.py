@@ -15,9 +15,12 @@ from practice.page.web import STATIC, Space
 from tests.unit.adaptive_cards import all_examples
 
 ALONE = """<!doctype html><html lang="en"><head><title>Cards</title><link rel="icon" href="data:,">
-<link rel="stylesheet" href="/practice/static/page.css"><link rel="stylesheet" href="/practice/static/cards.css">
-<script src="/practice/vendor/markdown-it.js"></script><script src="/practice/vendor/adaptivecards.js"></script>
-<script type="module">import { drawn } from "/practice/static/cards.js"; window.drawn = drawn;</script></head><body><main></main></body></html>"""
+<link rel="stylesheet" href="/practice/static/page.css">
+<link rel="stylesheet" href="/practice/static/cards.css">
+<script src="/practice/vendor/markdown-it.js"></script>
+<script src="/practice/vendor/adaptivecards.js"></script>
+<script type="module">import { drawn } from "/practice/static/cards.js"; window.drawn = drawn;</script>
+</head><body><main></main></body></html>"""
 DRAW = """([card, theme, width]) => {
   document.documentElement.dataset.theme = theme;
   const box = document.createElement("div");
@@ -31,8 +34,10 @@ DRAW = """([card, theme, width]) => {
   for (const node of box.querySelectorAll("*")) {
     const at = node.getBoundingClientRect();
     if (!at.width || !at.height) continue;
-    const cut = getComputedStyle(node).overflowX !== "visible" && node.scrollWidth > node.clientWidth + 1 && !node.matches("input, textarea, select, select *");
-    if (at.right > edge.right + 1 || at.left < edge.left - 1 || cut) out.push(`${node.className || node.tagName}: ${node.textContent.slice(0, 60)}`);
+    const cut = getComputedStyle(node).overflowX !== "visible"
+      && node.scrollWidth > node.clientWidth + 1 && !node.matches("input, textarea, select, select *");
+    if (at.right > edge.right + 1 || at.left < edge.left - 1 || cut)
+      out.push(`${node.className || node.tagName}: ${node.textContent.slice(0, 60)}`);
   }
   return { out, empty: !box.textContent.trim(), height: edge.height };
 }"""
@@ -41,7 +46,10 @@ PRESSED = """([card, title]) => {
   const sent = [];
   const box = window.drawn(card, "light", ({ data, inputs }) => sent.push({ data, inputs }));
   document.querySelector("main").replaceChildren(box);
-  for (const field of box.querySelectorAll("input")) { field.value = ""; field.dispatchEvent(new Event("input")); }
+  for (const field of box.querySelectorAll("input")) {
+    field.value = "";
+    field.dispatchEvent(new Event("input"));
+  }
   [...box.querySelectorAll("button")].find((each) => each.textContent === title).click();
   return sent;
 }"""
@@ -81,7 +89,7 @@ def blank(browser: Any):
 @pytest.mark.parametrize("width", [600, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_overflows(blank: Any, theme: str, width: int):
-    """No element of any card overflows its box, is clipped or is empty, also with parts opened."""
+    """No card is empty, and none of its elements overflows its box or is clipped, even when opened."""
     seen = {name: blank.evaluate(DRAW, [card, theme, width]) for name, card in CARDS.items()}
     assert len(seen) > 40
     assert {

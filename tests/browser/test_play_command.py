@@ -79,7 +79,7 @@ def _terminal(port: int, folder: Path) -> Iterator[tuple[Any, Path, list[int]]]:
     scratch.mkdir()
     with log.open("wb") as out:
         env = os.environ | {"TMPDIR": str(scratch)}
-        running = subprocess.Popen(  # noqa: S603
+        running = subprocess.Popen(  # noqa: S603  our own command line
             _command(port, folder),
             cwd=ROOT,
             env=env,

@@ -18,7 +18,10 @@ from practice.page.host import PracticeSpace
 MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"
 SECRET = re.compile(r"\w{2,4}[QRq]~[\w~.-]{31,40}")
 
-GONE_ON = "([id, change]) => Number(document.querySelector(`[data-id='${id}']`)?.dataset.change) > Number(change)"
+GONE_ON = (
+    "([id, change]) => "
+    "Number(document.querySelector(`[data-id='${id}']`)?.dataset.change) > Number(change)"
+)
 
 
 @pytest.fixture

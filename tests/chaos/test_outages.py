@@ -74,7 +74,10 @@ def _the_run(redis: Redis) -> str:
 
 
 def test_deploy_in_the_middle(stack: Stack, people: People, walk: Walk) -> None:
-    """SIGTERM to worker and web: both end by themselves, the side effect under way ends, and the run goes on after the start."""
+    """After SIGTERM, worker and web end by themselves, and the run goes on after the next start.
+
+    The side effect that is under way is finished first.
+    """
     _held(people, {"delay_s": HOLD_S, **PRINCIPALS}, walk, walk.plan(profile="least"))
     assert [stack.processes[name].stop(LIMIT_S) for name in ("worker", "web")] == [0, 0]
     stack.start("web")
@@ -102,7 +105,7 @@ def test_web_killed(stack: Stack, people: People, walk: Walk) -> None:
 
 
 def test_redis_killed_with_its_data(stack: Stack, people: People, walk: Walk) -> None:
-    """Redis is killed while the approval is on its way, and comes back with what it had on disk: the run goes on."""
+    """The run goes on if Redis is killed during an approval and restarts with its data on disk."""
     walk.approve(walk.plan(profile="least"))
     stack.kill("redis", signal.SIGKILL, whole=True)
     time.sleep(1)
@@ -114,7 +117,7 @@ def test_redis_killed_with_its_data(stack: Stack, people: People, walk: Walk) ->
 
 
 def test_redis_full(people: People, walk: Walk, redis: Redis) -> None:
-    """Redis takes no more writes in the middle of a run: when there is room again the run goes on."""
+    """The run goes on as soon as a full Redis accepts writes again."""
     plan = walk.plan(profile="least")
     walk.approve(plan)
     people.until("the first change", walk.writes)
@@ -159,7 +162,10 @@ def _limit(redis: Redis, size: int) -> None:
 def test_redis_whose_disk_is_full(
     people: People, walk: Walk, redis: Redis, full_disk: Callable[[], None]
 ) -> None:
-    """The append-only file cannot be written in the middle of a run: writes are refused, and when there is room again the run goes on."""
+    """The run goes on after Redis could not write its append-only file for a while.
+
+    Redis refuses writes as long as its disk is full.
+    """
     walk.approve(walk.plan(profile="least"))
     people.until("the first change", walk.writes)
     full_disk()

@@ -43,7 +43,10 @@ def redis(stack: Stack) -> Iterator[Redis]:
 def test_the_run_does_not_wait_for_cards(
     people: People, walk: Walk, weather: dict[str, Any]
 ) -> None:
-    """It makes its changes while Webex stays away; when Webex is back, the newest state is shown, and an old one nowhere."""
+    """The run makes its changes while Webex is away.
+
+    When Webex is back, the cards show the newest state and no older one.
+    """
     walk.approve(walk.plan(profile="least"))
     people.until("the first write", walk.writes)
     people.control("POST", "faults", {"times": MANY, **weather})

@@ -18,7 +18,8 @@ from practice.tls import Tls
 from tests.fixtures.practice_cloud import administrators_token, practice_cloud
 
 SCOPES = (
-    "offline_access Application.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All AppRoleAssignment.ReadWrite.All Policy.Read.All "
+    "offline_access Application.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All "
+    "AppRoleAssignment.ReadWrite.All Policy.Read.All "
     "User.Read.All Directory.Read.All ExchangeMessageTrace.Read.All AuditLog.Read.All"
 )
 EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"

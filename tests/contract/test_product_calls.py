@@ -11,12 +11,10 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
-import jsonschema
 import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
@@ -40,6 +38,7 @@ from jobs.storage.vault import Vault
 from practice.settings import PracticeSettings
 from practice.shared import ABSENT, GRAPH, WEBEX
 from practice.tls import Tls
+from tests.contract.openapi import Asked, Spec
 from tests.fixtures.practice_cloud import BASE, administrators_token, practice_cloud
 
 MAILBOX = "support@contoso.com"
@@ -52,105 +51,6 @@ FORM = {
     "test_sent": "yes",
     "agent_has_it": "yes",
 }
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    body: Any
-
-
-def nullable(node: Any) -> Any:
-    """OpenAPI's ``nullable`` in the words of JSON Schema."""
-    if isinstance(node, list):
-        return [nullable(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    plain = {key: nullable(value) for key, value in node.items() if key != "nullable"}
-    return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
-
-
-class Spec:
-    """An OpenAPI document that requests are held against."""
-
-    def __init__(self, path: Path, known: dict[str, set[str]] | None = None) -> None:
-        self._spec, self._known = (
-            nullable(json.loads(path.read_text(encoding="utf-8"))),
-            known or {},
-        )
-        longest_first = sorted(self._spec["paths"], key=lambda template: template.count("{"))
-        self._patterns = {
-            template: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)))
-            for template in longest_first
-        }
-
-    def problems(self, asked: Asked) -> list[str]:
-        """Return the parts of a request that are not in the specification.
-
-        ``known`` names exceptions by path.
-        """
-        template = next(
-            (name for name, pattern in self._patterns.items() if pattern.fullmatch(asked.path)),
-            None,
-        )
-        operation = self._spec["paths"].get(template, {}).get(asked.method.lower())
-        if operation is None:
-            return [f"{asked.method} {asked.path}: not in the specification"]
-        if asked.body is None:
-            return []
-        if "requestBody" not in operation:
-            return [f"{asked.method} {asked.path}: takes no body"]
-        schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        body = {
-            key: value
-            for key, value in asked.body.items()
-            if key not in self._known.get(f"{asked.method} {template}", ())
-        }
-        errors = jsonschema.Draft202012Validator(
-            schema | {"components": self._spec["components"]}
-        ).iter_errors(body)
-        found = [error.message for error in errors] + [
-            f"{name} is not known" for name in self._unknown(schema, body)
-        ]
-        return [f"{asked.method} {asked.path}: {each}" for each in found]
-
-    def _unknown(self, schema: Any, value: Any) -> Iterator[str]:
-        """Yield properties that the specification does not name, at any depth.
-
-        The specification allows others, but Graph refuses them.
-        """
-        parts = list(self._parts(schema))
-        known = {name: part for each in parts for name, part in each.get("properties", {}).items()}
-        if isinstance(value, list):
-            yield from (
-                name
-                for item in value
-                for each in parts
-                if "items" in each
-                for name in self._unknown(each["items"], item)
-            )
-        elif isinstance(value, dict) and known:
-            yield from (name for name in value if name not in known)
-            yield from (
-                name
-                for key, item in value.items()
-                if key in known
-                for name in self._unknown(known[key], item)
-            )
-
-    def _parts(self, schema: Any) -> Iterator[Any]:
-        """The schema and all that it is made of."""
-        yield schema
-        if "$ref" in schema:
-            yield from self._parts(
-                self._spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-            )
-        for part in (*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
-            yield from self._parts(part)
 
 
 @dataclass
@@ -371,7 +271,8 @@ def webex() -> Iterator[tuple[Webex, list[Asked]]]:
     server.asked = []  # type: ignore[attr-defined]  # the handler reads it
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    yield Webex("token", f"http://127.0.0.1:{server.server_port}/v1/"), server.asked  # type: ignore[attr-defined]  # see above
+    client = Webex("token", f"http://127.0.0.1:{server.server_port}/v1/")
+    yield client, server.asked  # type: ignore[attr-defined]  # see above
     server.shutdown()
     thread.join()
     server.server_close()

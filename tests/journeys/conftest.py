@@ -29,7 +29,7 @@ NewWalk = Callable[..., Walk]
 
 @pytest.fixture(scope="module", autouse=True)
 def known_calls(stack: Stack) -> Iterator[None]:
-    """Whatever the product asked stands in a list of tests/faults/calls.toml."""
+    """Assert that every call of the product is in a list of tests/faults/calls.toml."""
     yield
     if stack.processes["cloud"].alive:
         everybody = stack.people()

@@ -232,5 +232,5 @@ def some(run: Run | None) -> bool:
 
 
 def whole(run: Run | None) -> bool:
-    """Whether the bulk check has ended."""
+    """Return whether the bulk check has ended."""
     return run is not None and run.checked is not None

@@ -73,7 +73,8 @@ def test_errors_explained(people: People, at_form: Walk) -> None:
         "passwordCredentials"
     ][0]["keyId"]
     text = (
-        "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
+        "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request "
+        "is the client secret value, "
         f"not the client secret ID, for a secret added to app '{secret_id}'."
     )
     answer = walk.press(card, "explain", {"error_text": text})

@@ -46,6 +46,17 @@ def test_article_profile_in_a_space(stack: Stack, people: People, new_walk: Any)
     _again_changes_nothing(walk)
 
 
+def _ids_of_writes(people: People) -> set[str]:
+    """Return Microsoft's request ids of the calls that change something."""
+    writes = ("PATCH", "DELETE", "New-", "Set-", "Enable-", "Remove-")
+    calls = people.control("GET", "calls")["items"]
+    return {
+        call["request_id"]
+        for call in calls
+        if (call["cmdlet"] or call["method"]).startswith(writes) and call["request_id"]
+    }
+
+
 def _on_record(stack: Stack, people: People, walk: Any) -> None:
     """Assert that the audit trail names the people and every changing call.
 
@@ -68,13 +79,7 @@ def _on_record(stack: Stack, people: People, walk: Any) -> None:
         REQUESTER,
         "bot",
     )
-    writes = ("PATCH", "DELETE", "New-", "Set-", "Enable-", "Remove-")
-    calls = people.control("GET", "calls")["items"]
-    made = {
-        call["request_id"]
-        for call in calls
-        if (call["cmdlet"] or call["method"]).startswith(writes) and call["request_id"]
-    }
+    made = _ids_of_writes(people)
     assert made
     assert {each for each in made if each not in file} == set()
 

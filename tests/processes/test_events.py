@@ -49,7 +49,7 @@ def worker(events: EventQueue, redis_url: str) -> Iterator[subprocess.Popen[byte
 def test_an_event_that_a_worker_died_with_comes_back(
     services: Services, events: EventQueue, worker: subprocess.Popen[bytes], redis: Redis
 ):
-    """At once where its death can be seen: nothing while it lives, and then the doorbell rings for it again."""
+    """An event of a killed worker is handed out again at once, and not while the worker lives."""
     handled, dispatcher = list[PendingEvent](), Dispatcher(services)
     events.bell.queue.empty()
     dispatcher.dispatch_due()

@@ -14,7 +14,10 @@ from practice.processes import Process, words
 from tests.fixtures.waiting import until
 
 ROOT = Path(__file__).parents[2]
-STUBBORN = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.fork() or os.setpgrp(); time.sleep(600)"
+STUBBORN = (
+    "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.fork() or os.setpgrp(); "
+    "time.sleep(600)"
+)
 POLITE = "import time; time.sleep(600)"
 LAUNCHER = """
 import os, sys, time
@@ -22,7 +25,10 @@ from pathlib import Path
 from practice.guard import Guard
 from practice.processes import Process, session, words
 guard, folder = Guard(), Path(sys.argv[1])
-kept = [Process(name, words(sys.executable, "-c", code), dict(os.environ), folder, folder / name, guard) for name, code in (("a", sys.argv[2]), ("b", sys.argv[3]))]
+kept = [
+    Process(name, words(sys.executable, "-c", code), dict(os.environ), folder, folder / name, guard)
+    for name, code in (("a", sys.argv[2]), ("b", sys.argv[3]))
+]
 for one in kept:
     one.start()
 while len(found := [pid for one in kept for pid in session(one.running.pid)]) < 3:

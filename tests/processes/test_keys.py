@@ -1,4 +1,4 @@
-"""Where the keys of a whole worker lie."""
+"""Names of the keys of a whole worker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ with renewed_lock(redis, LockName(LockKind.RUN, run.id), 60):
 
 
 def test_nothing_lies_outside_the_prefix(redis: Redis, redis_url: str):
-    """A run, a lock, and a job that a worker has carried out: every key of theirs, and of RQ, begins with it."""
+    """Every key of a run, a lock, a finished job and RQ begins with the prefix."""
     line = [sys.executable, "-c", EVERYTHING, redis_url]
     env = {**os.environ, "REDIS_PREFIX": "second-bot:"}
     subprocess.run(line, env=env, timeout=LIMIT_S, check=True)  # noqa: S603  our own

@@ -88,7 +88,7 @@ def test_a_lock_that_ran_out_is_not_taken_from_the_next(redis: Redis):
 
 
 def test_a_lock_of_a_kind_that_is_not_known(redis: Redis):
-    """A newer version has held it: it leaves the list, and nothing is told of it."""
+    """A dead lock of an unknown kind, from a newer version, leaves the list and is not reported."""
     with renewed_lock(redis, DRAW, 60):
         place, pid, _, rest = (redis.get("draw:R1") or b"").decode().split("/")
     redis.hset("locks:held", "tomorrow:R1", f"{place}/{pid}/1/{rest}")

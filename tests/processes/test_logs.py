@@ -1,4 +1,4 @@
-"""What a process writes to its log."""
+"""Lines that a process writes to its log."""
 
 from __future__ import annotations
 

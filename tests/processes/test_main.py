@@ -149,7 +149,8 @@ def test_the_doctor_says_who_sends_the_test_mail(
 UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
 OTHER = "11111111-2222-3333-4444-555555555555"
 NO_ID = (
-    "WRONG  organizations: ALLOWED_ORG_IDS holds 'contoso', which is no organization's id: write the Organization ID that Control Hub"
+    "WRONG  organizations: ALLOWED_ORG_IDS holds 'contoso', which is no organization's id: "
+    "write the Organization ID that Control Hub"
     " shows under Account, or the orgId that the Webex API gives for a person"
 )
 
@@ -272,7 +273,8 @@ def test_the_doctor_says_that_the_data_is_newer(env: dict[str, str], redis: Redi
 
 
 REFUSED = (
-    f"The data in Redis has layout 99, and this version reads up to layout {schema.NEWEST}: start the version that wrote it,"
+    f"The data in Redis has layout 99, and this version reads up to layout {schema.NEWEST}: "
+    "start the version that wrote it,"
     " or use another REDIS_URL or REDIS_PREFIX."
 )
 

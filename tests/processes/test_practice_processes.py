@@ -13,7 +13,10 @@ import pytest
 from practice.processes import Process, between, procfile, session, words
 from tests.fixtures.waiting import until
 
-FORKING = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.fork() or os.setpgrp(); print('up', flush=True); time.sleep(600)"
+FORKING = (
+    "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.fork() or os.setpgrp(); "
+    "print('up', flush=True); time.sleep(600)"
+)
 
 
 def make(tmp_path: Path, code: str) -> Process:
@@ -32,7 +35,8 @@ def test_a_procfile_is_read(tmp_path: Path) -> None:
     """Names and command lines; comments are left out, also those with a colon."""
     path = tmp_path / "Procfile"
     path.write_text(
-        "# redis: python -m bot redis\nweb: exec python -m bot web\n\nworker: python -m bot worker --port 1:2\n",
+        "# redis: python -m bot redis\nweb: exec python -m bot web\n\n"
+        "worker: python -m bot worker --port 1:2\n",
         "utf-8",
     )
     assert procfile(path) == {
@@ -57,7 +61,8 @@ def test_a_signal_reaches_the_process_itself(tmp_path: Path) -> None:
     """A process gets signals and returns its exit code without a shell, and can be restarted."""
     process = make(
         tmp_path,
-        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); time.sleep(600)",
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); "
+        "print('up', flush=True); time.sleep(600)",
     )
     process.start()
     wait_for(process, "up")

@@ -1,4 +1,4 @@
-"""What a worker in a process of its own takes from the queue."""
+"""Jobs that a worker in a process of its own takes from the queue."""
 
 from __future__ import annotations
 

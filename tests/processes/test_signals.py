@@ -41,14 +41,19 @@ def last():
     note("last")
     while not stopped:
         time.sleep(0.02)
-    (folder / "last-saw").write_text((folder / "finished").read_text() if (folder / "finished").exists() else "nothing")
+    done = folder / "finished"
+    (folder / "last-saw").write_text(done.read_text() if done.exists() else "nothing")
     return 0
 
 def failing():
     note("failing")
     raise RuntimeError("on purpose")
 
-roles = {"patient": Role("patient", patient), "last": Role("last", last, last=True), "failing": Role("failing", failing)}
+roles = {
+    "patient": Role("patient", patient),
+    "last": Role("last", last, last=True),
+    "failing": Role("failing", failing),
+}
 sys.exit(Supervisor(tuple(roles[name] for name in sys.argv[2:])).run())
 """
 TIMED = """

@@ -53,7 +53,7 @@ def server(
 
 
 def listens(port: int) -> bool:
-    """Whether somebody listens there."""
+    """Return whether a server listens on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -81,7 +81,10 @@ def test_sigterm_lets_a_request_finish(server: tuple[subprocess.Popen[bytes], in
 
 
 def test_stalled_clients_do_not_keep_others_waiting(server: tuple[subprocess.Popen[bytes], int]):
-    """Clients that send half a request and stop, more than waitress takes by default: the next one is answered beside them (facts/parts.md G)."""
+    """Clients that stop after half a request do not delay the next client (facts/parts.md G).
+
+    They are more than waitress accepts by default.
+    """
     stalled = [socket.create_connection(("127.0.0.1", server[1])) for _ in range(150)]
     for each in stalled:
         each.sendall(b"POST /webhooks/webex HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nhalf")

@@ -129,7 +129,7 @@ def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path:
     It ends long before it would be killed.
     """
     (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
-    worker = subprocess.Popen(  # noqa: S603
+    worker = subprocess.Popen(  # noqa: S603  our own command line
         [sys.executable, "-c", PROBING, settings.redis_url, str(tmp_path)],
         stderr=subprocess.DEVNULL,
     )

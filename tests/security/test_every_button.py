@@ -1,7 +1,7 @@
 """Every verb that a card can send, sent by the wrong people, late, twice, and with odd inputs.
 
-The verbs come from the registry. A new verb must be added to an audience here, or the first test
-fails.
+The verbs come from the registry. A new verb must be added to an audience in
+``tests/security/verbs.py``, or the first test fails.
 """
 
 from __future__ import annotations
@@ -19,51 +19,7 @@ from jobs.storage import codec
 from practice.client import People, actions, does
 from practice.conversation import Walk, apps, fresh
 from practice.stack import Stack
-
-TAKES_PART = {
-    *("approve", "approve_tenant", "least_privilege", "intake", "cancel"),
-    *(
-        "ask_administrator",
-        "ask_consent",
-        "consent_again",
-        "look_again",
-        "token_saved",
-        "registered",
-    ),
-    *("adopt", "new_secret", "sign_in_other"),
-}
-"""Verbs for people who take part in the run."""
-IN_ITS_SPACE = {"test_sent", "agent_has_it", "rehearse", "skip_rehearsal"}
-"""Verbs for everybody in the run's own space, such as an agent or the mailbox user."""
-OF_NO_RUN = {
-    "setup",
-    "typed",
-    "setup_again",
-    "setup_change",
-    "help",
-    "status",
-    "explain",
-    "check",
-    "fix",
-    "tac",
-    "missing",
-    "connect_test",
-}
-"""Verbs for everybody whom the bot serves.
-
-What they show and start is bound to the space or to the person.
-"""
-ONLY_THE_RUN = {
-    "new_secret",
-    "sign_in_other",
-    "cancel",
-    "consent_again",
-    "look_again",
-    "token_saved",
-    "registered",
-}
-"""They read nothing but which run it is."""
-OF_A_RUN = sorted(TAKES_PART | IN_ITS_SPACE)
+from tests.security.verbs import IN_ITS_SPACE, OF_A_RUN, OF_NO_RUN, ONLY_THE_RUN, TAKES_PART
 
 OUTSIDER, COLLEAGUE = "outsider@evil.example", "colleague@contoso.com"
 LARGE = "x" * 100_000
@@ -174,7 +130,7 @@ def told(answers_seen: list[str], key: str) -> list[str]:
 
 
 def test_every_verb_has_its_audience() -> None:
-    """Every verb has exactly one audience in the lists above."""
+    """Every verb has exactly one audience in ``tests/security/verbs.py``."""
     audiences = Counter([*TAKES_PART, *IN_ITS_SPACE, *OF_NO_RUN])
     assert (bot_actions().keys() - audiences.keys(), audiences.keys() - bot_actions().keys()) == (
         set(),

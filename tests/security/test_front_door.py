@@ -257,7 +257,7 @@ def test_cards_are_held_back_while_an_outsider_is_there(
 def test_without_redis(
     stack: Stack, people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]
 ) -> None:
-    """503 at both doors, so that Webex sends again and people try again; then everything goes on."""
+    """Without Redis, webhooks and pages answer 503, and both work again when Redis is back."""
     stack.kill("redis", signal.SIGKILL, whole=True)
     people.until(
         "no Redis",

@@ -197,7 +197,8 @@ def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, st
 @given(JSON.map(json.dumps).map(str.encode) | st.binary(max_size=80))
 @example(NESTED.encode())
 @example(
-    b'{"deliveryInfoNotification": {"deliveryInfo": {"code": ["7501"], "Description": "\\ud800"}, "transid": {}}}'
+    b'{"deliveryInfoNotification": {"deliveryInfo": '
+    b'{"code": ["7501"], "Description": "\\ud800"}, "transid": {}}}'
 )
 def test_receipts(browser: FlaskClient, services: Services, body: bytes) -> None:
     """A receipt posted to a known address is accepted, and any other address is unknown.

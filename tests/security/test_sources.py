@@ -38,7 +38,10 @@ SHAPES = {
     "a JSON web token": r"\beyJ[\w-]{16,}\.eyJ[\w-]{16,}\.[\w-]{16,}",
     "a refresh token": r"(?<![\w.-])[01]\.A[\w-]{80,}",
     "a cloud key": r"\b(?:AKIA[0-9A-Z]{16}|ghp_\w{36}|xox[abp]-[\w-]{20,})\b",
-    "a password in an address": r"\b(?:https?|smtp|rediss?)://[\w.-]*:[^\s:/@{}$<>\"']{8,}@[\w.-]+\.(?:com|net|org|io)\b",
+    "a password in an address": (
+        r"\b(?:https?|smtp|rediss?)://[\w.-]*:[^\s:/@{}$<>\"']{8,}"
+        r"@[\w.-]+\.(?:com|net|org|io)\b"
+    ),
     "a Fernet key": r"(?<![\w/+-])[A-Za-z0-9_-]{43}=(?![\w/+=-])",
 }
 MADE_UP = re.compile(
@@ -46,7 +49,8 @@ MADE_UP = re.compile(
 )
 """Pattern of a secret in a test, so that it is never mistaken for a real one."""
 SECRET = re.compile(
-    r"(?:^|_)(?:secrets?|passwords?|verifier|assertion|cache|(?:access|refresh|id|auth)_token|encryption_keys|session)$"
+    r"(?:^|_)(?:secrets?|passwords?|verifier|assertion|cache|(?:access|refresh|id|auth)_token"
+    r"|encryption_keys|session)$"
 )
 PUBLIC = {("Settling", "cache")}
 OUTWARD = {

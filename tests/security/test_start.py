@@ -114,7 +114,7 @@ def test_no_file_named_test_is_run(loads: str, said: str, tmp_path: Path) -> Non
     It would run only if it were imported on purpose.
     """
     (tmp_path / "test.py").write_text("print('planted')", encoding="utf-8")
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603  our own command line
         [sys.executable, "-c", loads],
         cwd=tmp_path,
         capture_output=True,

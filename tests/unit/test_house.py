@@ -57,7 +57,10 @@ ORDER = {
         "escape texts views",
     ),
 }
-"""Folders, and modules at a package's top, from those that decide to those that serve. Imports go to later lines only."""
+"""Folders, and modules at a package's top, from those that decide to those that serve.
+
+Imports go to later lines only.
+"""
 MOST_ROOMS = {"bot": 15, "jobs": 22, "adaptive_cards": 15}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 LEFT_OVER = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3 + r"\b")))
@@ -140,7 +143,7 @@ def rooms(package: str) -> set[str]:
 
 @pytest.mark.parametrize("package", ORDER)
 def test_few_rooms_at_first_sight(package: str):
-    """A package shows so few folders and modules that a stranger can read them all, and each has its place in the order."""
+    """A package has few folders and modules, and each has its place in the order."""
     assert len(rooms(package)) <= MOST_ROOMS[package]
     assert rooms(package) <= {name for line in ORDER[package] for name in line.split()}
 
@@ -292,18 +295,18 @@ def test_nothing_is_kept_that_nobody_reads():
 
 KEYS = ROOT / "jobs/storage/keys.py"
 COMMANDS = ("redis", "_redis", "pipe", "together", "both")
-"""What a connection or a pipeline of Redis is called."""
+"""Names of a connection or a pipeline of Redis."""
 
 
 def spelled(node: ast.AST) -> str:
-    """How a literal or an f-string begins; empty for anything else."""
+    """Return the first text of a literal or an f-string, and an empty text for anything else."""
     first = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
 
 
 @cache
 def heads_of_keys() -> tuple[str, ...]:
-    """How keys begin, as far as the first colon."""
+    """Return the beginnings of keys, up to the first colon."""
     calls = [
         node
         for node in ast.walk(tree(KEYS))
@@ -313,7 +316,7 @@ def heads_of_keys() -> tuple[str, ...]:
 
 
 def is_given_to_redis(node: ast.AST) -> bool:
-    """Whether a text is spelled where a command of Redis takes its key."""
+    """Return whether a literal text is given to a command of Redis as its key."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
         return False
     connection = ast.unparse(node.func.value).rpartition(".")[2]
@@ -325,7 +328,10 @@ def is_given_to_redis(node: ast.AST) -> bool:
 
 
 def test_one_place_spells_the_keys_of_redis():
-    """jobs/storage/keys.py; no other file has a text that begins as a key does, or gives one of its own to Redis."""
+    """Only jobs/storage/keys.py has texts that begin as a key does.
+
+    No other file gives a literal text to Redis as a key.
+    """
     elsewhere = [
         f"{told(path)}:{node.lineno}"
         for path in files("bot", "jobs")
@@ -363,7 +369,10 @@ def test_nothing_is_left_for_later():
 
 
 def test_what_is_said_goes_through_the_messenger():
-    """Only the outbox posts by the client itself: what anything else posted so would be lost where Webex is away, or said twice."""
+    """Only the outbox posts with the client itself.
+
+    A message that other code posted so would be lost if Webex is away, or posted twice.
+    """
     names = {"post", "edit", "send", "send_file"}
     found = {
         f"{told(path)}:{node.lineno}"

@@ -1,0 +1,103 @@
+"""Requests, and the OpenAPI specifications that they are compared with."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Request that the product has sent."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    body: Any
+
+
+def nullable(node: Any) -> Any:
+    """Return the schema with OpenAPI's ``nullable`` written as JSON Schema writes it."""
+    if isinstance(node, list):
+        return [nullable(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: nullable(value) for key, value in node.items() if key != "nullable"}
+    return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
+
+
+class Spec:
+    """OpenAPI document that requests are compared with."""
+
+    def __init__(self, path: Path, known: dict[str, set[str]] | None = None) -> None:
+        self._spec = nullable(json.loads(path.read_text(encoding="utf-8")))
+        self._known = known or {}
+        longest_first = sorted(self._spec["paths"], key=lambda template: template.count("{"))
+        self._patterns = {
+            template: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)))
+            for template in longest_first
+        }
+
+    def problems(self, asked: Asked) -> list[str]:
+        """Return the parts of a request that are not in the specification.
+
+        ``known`` names exceptions by path.
+        """
+        template = next(
+            (name for name, pattern in self._patterns.items() if pattern.fullmatch(asked.path)),
+            None,
+        )
+        operation = self._spec["paths"].get(template, {}).get(asked.method.lower())
+        if operation is None:
+            return [f"{asked.method} {asked.path}: not in the specification"]
+        if asked.body is None:
+            return []
+        if "requestBody" not in operation:
+            return [f"{asked.method} {asked.path}: takes no body"]
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        body = {
+            key: value
+            for key, value in asked.body.items()
+            if key not in self._known.get(f"{asked.method} {template}", ())
+        }
+        errors = jsonschema.Draft202012Validator(
+            schema | {"components": self._spec["components"]}
+        ).iter_errors(body)
+        found = [error.message for error in errors] + [
+            f"{name} is not known" for name in self._unknown(schema, body)
+        ]
+        return [f"{asked.method} {asked.path}: {each}" for each in found]
+
+    def _unknown(self, schema: Any, value: Any) -> Iterator[str]:
+        """Yield properties that the specification does not name, at any depth.
+
+        The specification allows others, but Graph refuses them.
+        """
+        parts = list(self._parts(schema))
+        known = {name: part for each in parts for name, part in each.get("properties", {}).items()}
+        if isinstance(value, list):
+            for kind in [each["items"] for each in parts if "items" in each]:
+                for item in value:
+                    yield from self._unknown(kind, item)
+        elif isinstance(value, dict) and known:
+            for name, item in value.items():
+                if name in known:
+                    yield from self._unknown(known[name], item)
+                else:
+                    yield name
+
+    def _parts(self, schema: Any) -> Iterator[Any]:
+        """Yield the schema and all schemas that it consists of."""
+        yield schema
+        if "$ref" in schema:
+            yield from self._parts(
+                self._spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            )
+        for part in (*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+            yield from self._parts(part)

@@ -1,0 +1,204 @@
+"""Life of a channel under the worst conditions, with records of everything that was seen in it."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import signal
+import ssl
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+
+from practice.browser import Page
+from practice.client import does, has, links
+from practice.conversation import Walk, words
+from practice.processes import session
+from practice.stack import Stack
+from tests.security.secret_search import SHAPES
+
+Json = dict[str, Any]
+LINK = re.compile(r'href="(https://[^"]+/(?:authorize|adminconsent)\?[^"]+)"')
+READERS = 50
+PLANTED = "1.Bplanted-in-an-answer-that-makes-no-sense-0123456789abcdefghijklmnopqrst"
+NONSENSE = {
+    "access_token": {"token": PLANTED},
+    "refresh_token": PLANTED,
+    "id_token": f"{PLANTED}.{PLANTED}",
+    "token_type": 7,
+}
+
+
+@dataclass
+class Life:
+    """Traces of a channel's life: the walk, the answers of the fifty readers, and the bundle."""
+
+    walk: Walk
+    readers: list[httpx.Response] = field(default_factory=list)
+    before: list[httpx.Response] = field(default_factory=list)
+    bundle: dict[str, bytes] = field(default_factory=dict)
+    cmdlines: list[bytes] = field(default_factory=list)
+    environs: list[bytes] = field(default_factory=list)
+    journeys: list[dict[str, str]] = field(default_factory=list)
+    pages: list[httpx.Response] = field(default_factory=list)
+
+
+class CrowdedWalk(Walk):
+    """Walk whose one-time page fifty people open at once.
+
+    Every link preview and mail scanner has opened it before.
+    """
+
+    life: Life
+
+    def open(
+        self, card: Json, who: str = "", decision: Literal["accept", "decline"] = "accept"
+    ) -> Page:
+        """Open the card's link, and keep the address at Microsoft to which the bot's page leads."""
+        page = httpx.get(links(card)[0], trust_env=False)
+        away = next((html.unescape(link) for link in LINK.findall(page.text)), "")
+        self.life.pages.append(page)
+        self.life.journeys.append(
+            {"at": urlsplit(away).path, **dict(parse_qsl(urlsplit(away).query))}
+        )
+        return Walk.open(self, card, who, decision)
+
+    def secret(self, card: Json) -> str:
+        """Open the one-time page fifty times at once, and return the secret that one reader gets."""
+        url = links(card)[0]
+        with httpx.Client(trust_env=False) as scanner:
+            self.life.before = [
+                scanner.request(method, url) for method in ("HEAD", "GET", "GET", "OPTIONS", "HEAD")
+            ]
+        with ThreadPoolExecutor(READERS) as crowd:
+            self.life.readers = list(
+                crowd.map(lambda _: httpx.post(url, trust_env=False, timeout=30), range(READERS))
+            )
+        self.revealed = True
+        return next(found[0] for each in self.life.readers if (found := SHAPES.search(each.text)))
+
+
+def sign_in_and_kill(stack: Stack, walk: Walk) -> None:
+    """Sign in, press Approve three times at once, and kill the worker while it adds a secret.
+
+    The token endpoint answers nonsense once.
+    """
+    control = walk.people.control
+    walk.ask()
+    card = walk.details()
+    control(
+        "POST",
+        "faults",
+        {
+            "prefix": "/organizations/oauth2/v2.0/token",
+            "method": "POST",
+            "status": 200,
+            "body": _json(NONSENSE),
+        },
+    )
+    walk.open(card)
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    plan = walk.card("a plan card", "approve")
+    control(
+        "POST",
+        "faults",
+        {
+            "prefix": "/graph/v1.0/applications/",
+            "method": "POST",
+            "process": True,
+            "delay_s": 1.5,
+            "times": 1,
+        },
+    )
+    for _ in range(3):
+        walk.people.press(walk.requester, plan, "approve")
+    if "approve_tenant" in does(plan):
+        walk.people.press(walk.requester, plan, "approve_tenant")
+    walk.people.until("the call is held", lambda: not control("GET", "faults")["items"], 20)
+    stack.kill("worker", signal.SIGKILL, whole=True)
+    stack.restart("worker")
+
+
+def check_and_fix(walk: Walk) -> None:
+    """Check a mailbox whose SMTP AUTH is off, with a sign-in, and then fix it.
+
+    The check's token request is answered with nonsense once.
+    """
+    people, tenant = walk.people, walk.people.control("GET", "tenants/contoso.com")["id"]
+    people.control(
+        "PATCH",
+        "tenants/contoso.com",
+        {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}},
+    )
+    people.control(
+        "POST",
+        "faults",
+        {"prefix": f"/{tenant}/oauth2/v2.0/token", "status": 200, "body": _json(NONSENSE)},
+    )
+    card = walk.type(f"/check {walk.mailbox}")
+    offered = people.wait_for(
+        "a check that offers a sign-in", lambda m: m["id"] == card["id"] and bool(links(m)), 40
+    )
+    people.open_link(walk.admin, links(offered)[0])
+    verdict = people.wait_for(
+        "the cause",
+        lambda m: m["id"] == card["id"] and {"fix"} <= does(m) and "SMTP AUTH is off" in words(m),
+        60,
+    )
+    people.press(walk.requester, verdict, "fix")
+    sign_in = people.wait_for(
+        "a sign-in card", has("ask_administrator", link=True), 20, verdict["change"]
+    )
+    people.open_link(walk.admin, links(sign_in)[0])
+    plan = people.wait_for("a plan", has("approve"), 30, sign_in["change"])
+    people.press(walk.requester, plan, "approve")
+    people.press(
+        walk.requester,
+        people.wait_for("the agent's turn", has("agent_has_it"), 40, plan["change"]),
+        "agent_has_it",
+    )
+    task = people.until(
+        "the test mail as a task", lambda: people.control("GET", "agent/tasks")["items"][-1:]
+    )[0]
+    people.control("POST", "agent/answer", {"task": task["id"], "body": "We are here."})
+    people.wait_for(
+        "that it is mended",
+        lambda m: bool(m["card"]) and "is mended" in words(m),
+        40,
+        plan["change"],
+    )
+
+
+def tac_file(stack: Stack, walk: Walk) -> dict[str, bytes]:
+    """Make the file for TAC and return its unpacked parts by name."""
+    card = walk.type(f"/tac {walk.mailbox}")
+    walk.people.press(walk.requester, card, "tac", {"seen_text": "7553 since 14:05"})
+    posted = walk.people.wait_for("a file", lambda each: bool(each["files"]), 20)
+    address = posted["files"][0].replace("/webex/v1/", "/practice/webex/")
+    answer = httpx.get(
+        address, verify=ssl.create_default_context(cafile=str(stack.ca_path)), trust_env=False
+    )
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def record_processes(stack: Stack, life: Life) -> None:
+    """Record the command lines and environments of all processes of the product."""
+    for name in ("redis", "web", "worker"):
+        leader = stack.processes[name].running
+        for pid in session(leader.pid) if leader else ():
+            for found, kept in (("cmdline", life.cmdlines), ("environ", life.environs)):
+                try:
+                    kept.append(Path(f"/proc/{pid}/{found}").read_bytes())
+                except OSError:
+                    continue  # a work horse that has just ended
+
+
+def _json(value: Any) -> str:
+    return httpx.Request("POST", "http://x", json=value).content.decode()

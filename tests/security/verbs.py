@@ -1,0 +1,42 @@
+"""Verbs of the buttons, by the people who may send them."""
+
+from __future__ import annotations
+
+TAKES_PART = {
+    *("approve", "approve_tenant", "least_privilege", "intake", "cancel"),
+    *("ask_administrator", "ask_consent", "consent_again", "look_again"),
+    *("token_saved", "registered"),
+    *("adopt", "new_secret", "sign_in_other"),
+}
+"""Verbs for people who take part in the run."""
+IN_ITS_SPACE = {"test_sent", "agent_has_it", "rehearse", "skip_rehearsal"}
+"""Verbs for everybody in the run's own space, such as an agent or the mailbox user."""
+OF_NO_RUN = {
+    "setup",
+    "typed",
+    "setup_again",
+    "setup_change",
+    "help",
+    "status",
+    "explain",
+    "check",
+    "fix",
+    "tac",
+    "missing",
+    "connect_test",
+}
+"""Verbs for everybody whom the bot serves.
+
+What they show and start is bound to the space or to the person.
+"""
+ONLY_THE_RUN = {
+    "new_secret",
+    "sign_in_other",
+    "cancel",
+    "consent_again",
+    "look_again",
+    "token_saved",
+    "registered",
+}
+"""Verbs that read only the id of the run from their inputs."""
+OF_A_RUN = sorted(TAKES_PART | IN_ITS_SPACE)

@@ -44,9 +44,9 @@ NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Text("skipped.restricted_se
 def test_a_failure_without_a_code(
     beside: tuple[Finding, ...], causes: tuple[str, ...], code: str, symptoms: dict[str, str]
 ):
-    """A failure without a code is put down to the only possible cause, if that could be read.
+    """The only possible cause explains a failure without a code, if the bot could read it.
 
-    Otherwise it says that it could not be read. A verdict always has a first line.
+    Otherwise the verdict says that it could not be read. A verdict always has a first line.
     """
     found = {each.step: each for each in (*beside, wrong("copies", LOST))}
     looked_at = found | {name: Finding(name, State.OK) for name in ON_THE_WAY if name not in found}

@@ -38,7 +38,7 @@ def no_waiting() -> Iterator[None]:
 
 @pytest.fixture
 def waits() -> Iterator[list[RetryDetails]]:
-    """Waits that stamina was told to make."""
+    """Retries that stamina scheduled, with their waits."""
     seen: list[RetryDetails] = []
     set_on_retry_hooks([seen.append])
     yield seen

@@ -172,7 +172,8 @@ def exchange_details(status: int, message: str) -> httpx.Response:
         (
             exchange_details(
                 500,
-                "Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|It couldn't be found on 'X'.",
+                "Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException"
+                "|It couldn't be found on 'X'.",
             ),
             NotFound,
             "not_found",
@@ -188,13 +189,17 @@ def exchange_details(status: int, message: str) -> httpx.Response:
         ),
         (
             exchange_no(
-                "The command you tried to run isn't currently allowed in your organization. To run this command, you first need ...",
+                "The command you tried to run isn't currently allowed in your organization. To "
+                "run this command, you first need ...",
                 "",
             ),
             Rejected,
             "customization_needed",
             "BadRequest",
-            "The command you tried to run isn't currently allowed in your organization. To run this command, you first need ...",
+            (
+                "The command you tried to run isn't currently allowed in your organization. To run "
+                "this command, you first need ..."
+            ),
         ),
         (
             exchange_no(

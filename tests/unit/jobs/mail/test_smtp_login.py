@@ -72,22 +72,34 @@ async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any])
         ),
         ("535 5.7.8 Error: authentication failed", {"status": "500"}, "smtp_busy"),
         (
-            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit https://aka.ms/smtp_auth_disabled",
+            (
+                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for "
+                "the Mailbox. Visit https://aka.ms/smtp_auth_disabled"
+            ),
             None,
             "smtp_auth_off_for_mailbox",
         ),
         (
-            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled",
+            (
+                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for "
+                "the Tenant. Visit https://aka.ms/smtp_auth_disabled"
+            ),
             {"status": "400"},
             "smtp_auth_off_for_tenant",
         ),
         (
-            "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy. Contact your administrator.",
+            (
+                "535 5.7.139 Authentication unsuccessful, user is locked by your organization's "
+                "security defaults policy. Contact your administrator."
+            ),
             None,
             "blocked_by_security_defaults",
         ),
         (
-            "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated successfully",
+            (
+                "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be "
+                "authenticated successfully"
+            ),
             None,
             "smtp_login_blocked",
         ),
@@ -98,7 +110,10 @@ async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any])
         ),
         ("454 4.7.0 Temporary authentication failure", None, "smtp_busy"),
         (
-            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit https://aka.ms/smtp_auth_disabled",
+            (
+                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for "
+                "the Mailbox. Visit https://aka.ms/smtp_auth_disabled"
+            ),
             {"status": "403"},
             "smtp_auth_off_for_mailbox",
         ),
@@ -249,11 +264,17 @@ async def test_a_busy_server_is_asked_once_more():
     ("lines", "cause"),
     [
         (
-            "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is 5.7.139 disabled for the Mailbox.",
+            (
+                "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is 5.7.139 disabled "
+                "for the Mailbox."
+            ),
             "smtp_auth_off_for_mailbox",
         ),
         (
-            "5.7.139 Authentication unsuccessful, user is locked by your 5.7.139 organization's security 5.7.139 defaults policy",
+            (
+                "5.7.139 Authentication unsuccessful, user is locked by your 5.7.139 organization's "
+                "security 5.7.139 defaults policy"
+            ),
             SECURITY,
         ),
         ("5.7.3 Authentication 5.7.3 unsuccessful", "smtp_token_refused"),
@@ -292,7 +313,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @pytest.mark.parametrize("code", [b"+22", b"1_2", b" 22", b"-12"])
 async def test_a_code_that_is_none(code: bytes):
-    """What Python reads as a number is no reply code yet."""
+    """Text that ``int`` accepts is not yet a reply code."""
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(code + b" hello\r\n")

@@ -59,7 +59,10 @@ async def test_tls_that_fails_is_no_bad_certificate():
 async def speaking(
     certificate: tuple[Path, Path], starttls: bytes, *after: bytes
 ) -> AsyncIterator[str]:
-    """A server that answers STARTTLS with these words; its address. After them it speaks TLS where more words are given."""
+    """Yield the address of a server that answers STARTTLS with ``starttls``.
+
+    If there are replies ``after``, it continues with TLS and sends them.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     ended = asyncio.Event()
@@ -95,7 +98,7 @@ async def test_a_starttls_that_is_refused(certificate: tuple[Path, Path]):
 
 
 async def test_a_handshake_that_does_not_end(certificate: tuple[Path, Path]):
-    """The server let it begin, so it is the certificate's phase that took too long; the transcript says as much."""
+    """A handshake that stalls is a timeout in the certificate phase, as the transcript shows."""
     async with speaking(certificate, b"220 go on\r\n") as server:
         probe = await login_probe(server, USER, GOOD, 0.3)
     assert (probe.failed_phase, probe.cause) == ("certificate", "timed_out")
@@ -105,7 +108,10 @@ async def test_a_handshake_that_does_not_end(certificate: tuple[Path, Path]):
 async def test_words_before_the_handshake_are_no_replies(
     certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ):
-    """Whoever sits between may write after the 220 in plain text: nothing of it answers what is asked under TLS (RFC 3207, 4.2)."""
+    """Plain text that an attacker injects after the 220 answers no command under TLS.
+
+    RFC 3207, section 4.2.
+    """
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     injected = b"220 go on\r\n250 AUTH XOAUTH2\r\n235 2.7.0 welcome\r\n"
     async with speaking(

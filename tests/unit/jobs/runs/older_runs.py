@@ -37,13 +37,13 @@ RUNS: dict[str, tuple[Any, ...]] = {
     "READBL": ("setup", None, 3, True, False, (), ()),
     "DIRECT": ("check", None, 13, True, False, (), ()),
 }
-"""As that version read each of them: kind, end, events, details, signed in, approvals, steps that were changed."""
+"""Kind, end, number of events, details, signed in, approvals and changed steps of each run."""
 ORIGINS = {
     "CHECK2": Origin("room-1", "thread-c", message="message-CHECK2"),
     "ROUND2": Origin("room-1", "thread-c", message="message-ROUND2"),
     "DIRECT": Origin("room-2", direct=True, message="message-DIRECT"),
 }
-"""Those that have no thread of their own."""
+"""Origins of the runs without a thread of their own."""
 BRIEFS = {
     "CHECK2": Brief(
         "client-1", "done@contoso.com", token_at=moment(9, 20), changed_at=moment(9, 10)
@@ -51,11 +51,11 @@ BRIEFS = {
     "ROUND2": Brief(mailboxes=("done@contoso.com", "undone@contoso.com")),
     "FIXING": Brief(
         "client-1",
-        fix=FixBrief(True, "session_revoked", ("smtp_login",), moment(10, 0)),  # noqa: FBT003  as it is stored
+        fix=FixBrief(True, "session_revoked", ("smtp_login",), moment(10, 0)),  # noqa: FBT003  as stored
     ),
     "DIRECT": Brief("client-1", shared=True, test_recipient="anna@contoso.com"),
 }
-"""Every other run was told nothing."""
+"""Briefs of the runs that have one; every other run has an empty brief."""
 POLICY_CHANGED = datetime(2026, 11, 19, 8, 0, 0, 123456, UTC)
 SIGNALS: dict[str, dict[str, Signals]] = {
     "CHECK2": {
@@ -87,4 +87,4 @@ SIGNALS: dict[str, dict[str, Signals]] = {
         "mail_to_task": Signals(at=moment(8, 10), unproven=moment(8, 11)),
     },
 }
-"""The findings that told the verdict something; no other did."""
+"""Signals of the findings that have any; every other finding has none."""

@@ -1,4 +1,4 @@
-"""Data of an older layout is migrated whole, or refused in a sentence; data of a newer one is refused."""
+"""Migration of older data, which succeeds as a whole or is refused; newer data is refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def origin_of(run_id: str) -> Origin:
 
 
 def everything(redis: Redis) -> dict[bytes, bytes | None]:
-    """What is in Redis, byte for byte."""
+    """Return every key of Redis with its value, byte for byte."""
     return {key: redis.dump(key) for key in redis.scan_iter()}
 
 
@@ -46,7 +46,7 @@ def old(old_data: Redis) -> RunStore:
 
 
 def test_the_fixture_has_a_run_in_every_stage():
-    """And all its events together are of every kind but one that only stands beside a plan."""
+    """The fixture has every run, and every kind of event but DIFFERS and UNKNOWN."""
     runs = {key.split(":")[1] for key in OLD if key.startswith("run:") and key.endswith(":events")}
     kinds = {
         json.loads(line)["kind"]
@@ -59,7 +59,7 @@ def test_the_fixture_has_a_run_in_every_stage():
 
 @pytest.mark.parametrize("run_id", RUNS)
 def test_every_run_stands_where_it_stood(old: RunStore, run_id: str):
-    """Nothing of a run is lost, and nothing is read otherwise."""
+    """Migration loses nothing of a run and changes none of its meaning."""
     run = old.load(run_id)
     approvals, changed = tuple(sorted(map(str, run.approvals))), tuple(sorted(run.changed))
     assert (
@@ -97,7 +97,7 @@ def test_what_each_finding_signals(old: RunStore, run_id: str):
 
 
 def test_the_fixture_has_every_signal_and_every_word_of_a_brief():
-    """So the two tests before this one leave no field out."""
+    """The fixture uses every field, so the two tests before this one cover all of them."""
     told = [each for signals in SIGNALS.values() for each in signals.values()]
     never = {
         name
@@ -113,7 +113,7 @@ def test_the_fixture_has_every_signal_and_every_word_of_a_brief():
 
 
 def test_the_bulk_check_of_a_space_is_found(old: RunStore):
-    """Under its new key, for as long as before, and the audit trail knows the run's kind by its new name."""
+    """A bulk check moves to its new key with its expiry, and its kind gets the new name."""
     old.redis.delete("schema")
     old.redis.set("space:room-2:round", "ROUND3", ex=600)
     old.redis.set("run:ROUND3:about", '{"run":"ROUND3","kind":"round","mailbox":""}', ex=600)
@@ -134,7 +134,7 @@ def test_the_bulk_check_of_a_space_is_found(old: RunStore):
 
 
 def test_a_newer_bulk_check_stays(redis: Redis):
-    """A migration that was cut off goes on after a command of the new version."""
+    """A bulk check that the new version stored during an interrupted migration stays."""
     redis.set("space:room-1:round", "OLDER2")
     redis.set("space:room-1:bulk_check", "NEWER2")
     schema.ensure(redis)
@@ -154,7 +154,10 @@ def test_a_newer_bulk_check_stays(redis: Redis):
     ],
 )
 def test_a_time_that_a_cloud_had_written(told: str, moment: datetime | None):
-    """One without a zone is in UTC, and what is no time is none: the old version read them so, and no run is refused for them."""
+    """A time without a zone is in UTC, and text that is not a time becomes None.
+
+    The old version read them so, and no run is refused because of them.
+    """
     finding = {
         "step": "conditional_access",
         "state": "possible",
@@ -188,7 +191,7 @@ def test_what_an_undo_remembers(old: RunStore):
 
 
 def test_what_runs_know(old: RunStore):
-    """A plan and its approval, a change that was begun, what was found, what was answered, and a problem."""
+    """Plans, approvals, begun changes, facts, answers and problems survive the migration."""
     planned, changing, form, fixed, check = (
         old.load(run_id) for run_id in ("APPRVD", "CHANGE", "FORM22", "FIXING", "CHECK2")
     )
@@ -222,7 +225,7 @@ def test_what_runs_know(old: RunStore):
 
 
 def test_lists_and_the_trail(old: RunStore, redis: Redis):
-    """Who holds which mailbox, what was proven, what was checked, what is due; the audit trail is whole."""
+    """The lists of channels, checks and due runs survive, and the audit trail is intact."""
     channels = ChannelIndex(redis)
     assert [record.run for record in channels.connected()] == ["DONE22", "BEFORE"]
     assert (channels.running("form@contoso.com"), channels.running("cancelled@contoso.com")) == (
@@ -241,7 +244,7 @@ def test_lists_and_the_trail(old: RunStore, redis: Redis):
 
 
 def test_once_is_enough(old_data: Redis):
-    """The second start finds the number and changes nothing; without the number, the migration changes nothing more."""
+    """A second start changes nothing, also if the number of the schema is missing."""
     schema.ensure(old_data)
     after = everything(old_data)
     schema.ensure(old_data)
@@ -252,7 +255,10 @@ def test_once_is_enough(old_data: Redis):
 
 
 def test_only_what_has_to_change_does(old_data: Redis):
-    """Of the old keys: each run's history, the cards, the bulk check of a space and its kind, and the list of held locks."""
+    """The migration changes no other keys.
+
+    It changes each run's history, the cards, a space's bulk check and its kind, and the held locks.
+    """
     before = everything(old_data)
     schema.ensure(old_data)
     after = everything(old_data)

@@ -109,7 +109,10 @@ async def test_a_policy_and_a_rule_are_made(given: Callable[..., StepContext], c
     ctx = given()
     found = await STEP.inspect(ctx)
     limits = "-RecipientLimitPerDay 500 -NotifyOutboundSpam $false"
-    command = f"New-{POLICY} '{NAME}' -AutoForwardingMode On {limits}; New-{RULE} '{NAME}' -{POLICY} '{NAME}' -From {MAILBOX} -Priority 0"
+    command = (
+        f"New-{POLICY} '{NAME}' -AutoForwardingMode On {limits}; New-{RULE} '{NAME}' -{POLICY} "
+        f"'{NAME}' -From {MAILBOX} -Priority 0"
+    )
     before = Text("seen.outbound", {"mode": "Automatic", "policy": "Default"})
     words = Text("step.outbound_policy"), before, Text("after.outbound_policy")
     assert STEP.plan(ctx, found) == (
@@ -316,7 +319,10 @@ async def test_a_rule_of_ours_that_somebody_bent_is_put_right(
     ctx = given()
     found = await STEP.inspect(ctx)
     put_right = f"-SenderDomainIs $null -ExceptIfFrom $null -{POLICY} '{NAME}' -Priority 0"
-    commands = f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' {put_right}; Enable-{RULE} '{NAME}'"
+    commands = (
+        f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' {put_right}; "
+        f"Enable-{RULE} '{NAME}'"
+    )
     gone = {"senders": MAILBOX, "cleared": f"SenderDomainIs fabrikam.com; ExceptIfFrom {MAILBOX}"}
     (line,) = STEP.plan(ctx, found)
     assert (found.state, line.command, line.after) == (

@@ -195,19 +195,75 @@ async def test_what_a_run_never_read_back_is_put_back(
     assert [what for what, _ in cloud.writes] == [what for what, _ in calls]
 
 
-#: Later changes by others, after a run that read nothing back: neither the old state nor the change's result is present.
+#: Later changes by others after a run that read nothing back.
+#: Neither the old state nor the change's result is present.
 TOUCHED_UNREAD: list[tuple[str, dict[str, str], dict[str, Any], str]] = [
-    ("smtp_auth", {"disabled": ""}, {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]}, "off"),
-    ("forwarding", TABLE[2][1], {"Get-Mailbox": [{"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}]}, "other@x.io"),
-    ("outbound_policy", TABLE[3][1], {f"Get-{POLICY}": [POLICY_ROW | {"AutoForwardingMode": "Off"}], f"Get-{RULE}": [RULE_ROW]}, NAME),
-    ("outbound_policy", TABLE[3][1], {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW | {"From": [MAILBOX, "b@contoso.com"]}]}, NAME),
-    ("outbound_policy", TABLE[3][1], {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW | {"ExceptIfFrom": "b@contoso.com"}]}, NAME),
-    ("outbound_policy", TABLE[4][1], {f"Get-{POLICY}": [POLICY_ROW | {"RecipientLimitPerDay": 9}], f"Get-{RULE}": [RULE_ROW]}, NAME),
+    (
+        "smtp_auth",
+        {"disabled": ""},
+        {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]},
+        "off",
+    ),
+    (
+        "forwarding",
+        TABLE[2][1],
+        {
+            "Get-Mailbox": [
+                {"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}
+            ]
+        },
+        "other@x.io",
+    ),
+    (
+        "outbound_policy",
+        TABLE[3][1],
+        {f"Get-{POLICY}": [POLICY_ROW | {"AutoForwardingMode": "Off"}], f"Get-{RULE}": [RULE_ROW]},
+        NAME,
+    ),
+    (
+        "outbound_policy",
+        TABLE[3][1],
+        {
+            f"Get-{POLICY}": [POLICY_ROW],
+            f"Get-{RULE}": [RULE_ROW | {"From": [MAILBOX, "b@contoso.com"]}],
+        },
+        NAME,
+    ),
+    (
+        "outbound_policy",
+        TABLE[3][1],
+        {
+            f"Get-{POLICY}": [POLICY_ROW],
+            f"Get-{RULE}": [RULE_ROW | {"ExceptIfFrom": "b@contoso.com"}],
+        },
+        NAME,
+    ),
+    (
+        "outbound_policy",
+        TABLE[4][1],
+        {f"Get-{POLICY}": [POLICY_ROW | {"RecipientLimitPerDay": 9}], f"Get-{RULE}": [RULE_ROW]},
+        NAME,
+    ),
     ("outbound_policy", TABLE[4][1], {f"Get-{POLICY}": [], f"Get-{RULE}": []}, "Default"),
-    ("smtp_grant", TABLE[5][1], {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]}, "POP.AccessAsUser.All"),
-    ("application", TABLE[8][1], {APP: MADE | {"web": {"redirectUris": [*OURS, "https://theirs/callback"]}}}, "present"),
-    ("service_principal", TABLE[10][1], {APP: MADE, PRINCIPAL: {"id": "sp-2"}}, "Present and enabled"),
-]  # fmt: skip
+    (
+        "smtp_grant",
+        TABLE[5][1],
+        {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]},
+        "POP.AccessAsUser.All",
+    ),
+    (
+        "application",
+        TABLE[8][1],
+        {APP: MADE | {"web": {"redirectUris": [*OURS, "https://theirs/callback"]}}},
+        "present",
+    ),
+    (
+        "service_principal",
+        TABLE[10][1],
+        {APP: MADE, PRINCIPAL: {"id": "sp-2"}},
+        "Present and enabled",
+    ),
+]
 
 
 @pytest.mark.parametrize(("name", "was", "script", "now"), TOUCHED_UNREAD)

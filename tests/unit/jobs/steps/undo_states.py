@@ -100,7 +100,7 @@ def app_values(**more: str) -> dict[str, str]:
 
 NO_APP = {"object_id": "", "uris": "[]", "audience": "", "declared": ""}
 RULE_SAID = said(RULE_ROW, "From", "State", POLICY)
-#: Step, its old state, the state that the runs left, the scripted cloud in that state, and the calls that reverse it.
+#: Step, old state, state after the runs, the scripted cloud in that state, and the undo's calls.
 TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tuple[str, Any]]]] = [
     (
         "smtp_auth",

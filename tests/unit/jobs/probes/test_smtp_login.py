@@ -13,34 +13,12 @@ from jobs.access import mailbox_login
 from jobs.access.mailbox_login import last_success
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.clouds.http import sync_client
 from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe
-from jobs.microsoft.identity import Identity
 from jobs.model import Finding, Signals, State, Text
 from jobs.probes import checks_for
 from jobs.probes.smtp_login import SmtpLogin
-from jobs.runs.origin import Brief
-from jobs.settings import Settings
-from jobs.storage.vault import Vault
 from tests.unit.jobs.probes.own_logins import MAILBOX, NOTHING, OWN, begun, judged, ok
-
-
-@pytest.fixture
-def ctx(
-    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any
-) -> StepContext:
-    """A check of a mailbox whose user has rehearsed."""
-    settings = replace(work_settings, login_url=provider.base, smtp_server="127.0.0.1:1")
-    with sync_client(settings) as http:
-        identity = Identity(settings.login_url, http, "organizations", "client-1", "s3cr~t.Value")
-        flow = identity.begin(
-            ["https://outlook.office.com/SMTP.Send"], "https://bot.test/callback", "state-1"
-        )
-        cache = identity.finish(flow, provider.sign_in(flow["auth_uri"])).cache
-    vault.put(f"check-secret:{MAILBOX}", "s3cr~t.Value", 60)
-    vault.put(f"check-session:{MAILBOX}", cache, 60)
-    return given(settings=settings, kind="check", brief=Brief(client_id="client-1"))
 
 
 async def test_nobody_rehearsed(given: Callable[..., StepContext]):

@@ -25,6 +25,7 @@ from jobs.probes.connect_send import ConnectSend
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.webex_status import WebexStatus
 from jobs.runs.origin import Brief, Origin
+from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
@@ -100,6 +101,18 @@ def services() -> Services:
     return Services()
 
 
+def opened(store: RunStore) -> Run:
+    """A check that may send one mail through Webex Connect."""
+    channel = Channel(
+        MAILBOX,
+        "https://uk.webexconnect.io/callback",
+        "x1@mail.webexconnect.io",
+        tenant_id="tenant-1",
+    )
+    origin, brief = Origin("room-1", message="m-1"), Brief(test_recipient="anna@contoso.com")
+    return store.open(channel, Person("anna", "anna@contoso.com"), origin, RunKind.CHECK, brief)
+
+
 @pytest.fixture
 def look(
     redis: Redis,
@@ -113,12 +126,6 @@ def look(
     It returns the findings, the seconds and the weather.
     """
     store = RunStore(redis)
-    channel = Channel(
-        MAILBOX,
-        "https://uk.webexconnect.io/callback",
-        "x1@mail.webexconnect.io",
-        tenant_id="tenant-1",
-    )
 
     def looked(
         call: str, fault: Any = None, times: int = 1, looks: int = 1
@@ -132,14 +139,7 @@ def look(
             "async_client",
             lambda settings: async_client(settings, httpx.MockTransport(weather)),
         )
-        told = Brief(test_recipient="anna@contoso.com")
-        run = store.open(
-            channel,
-            Person("anna", "anna@contoso.com"),
-            Origin("room-1", message="m-1"),
-            RunKind.CHECK,
-            told,
-        )
+        run = opened(store)
         found, seconds = [], 0.0
         for _ in range(looks):
             ctx = StepContext(

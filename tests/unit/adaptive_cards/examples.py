@@ -295,6 +295,11 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
 
 def hostile() -> dict[str, cards.Card]:
     """Every card that shows what came from outside, with the worst of it in every place."""
+    return {**_hostile_stages(), **_hostile_answers()}
+
+
+def _hostile_stages() -> dict[str, cards.Card]:
+    """The cards of a run, from the first to the last."""
     bad, words = HOSTILE, verbatim(HOSTILE)
     head = header(3, bad)
     danger = tuple(
@@ -304,11 +309,8 @@ def hostile() -> dict[str, cards.Card]:
     )
     rows = tuple(Row("E1", words, State.OK, note=words, right=words) for _ in range(17))
     fields = (Channel(bad), bad, 587, bad, bad, bad, bad, bad, f"{BASE}/handover/${{x}}", AT)
-    lines = tuple(RunLine(bad, bad, 99, Turn.AGENT, words, AT) for _ in range(30))
     proofs = tuple(Proof("V1", words, AT) for _ in range(5))
     steps = tuple(("E1", words, State.OK) for _ in range(18))
-    evidence = tuple(Evidence(bad, bad) for _ in range(20))
-    buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
         "hostile-intake": cards.intake(
             IntakeView(
@@ -318,7 +320,6 @@ def hostile() -> dict[str, cards.Card]:
                 ask_mailbox=True,
             )
         ),
-        "hostile-typed": cards.typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
         "hostile-signin": cards.signin(
             SignInView(head, bad, f"{BASE}/s", AT, problem=words, problem_code=bad, problem_at=AT)
         ),
@@ -350,6 +351,17 @@ def hostile() -> dict[str, cards.Card]:
         "hostile-done": cards.done(
             DoneView(head, AT, AT, proofs, steps, AT, 1, 1, Profile.LEAST, bad, (words,))
         ),
+    }
+
+
+def _hostile_answers() -> dict[str, cards.Card]:
+    """The cards that answer a command."""
+    bad, words = HOSTILE, verbatim(HOSTILE)
+    lines = tuple(RunLine(bad, bad, 99, Turn.AGENT, words, AT) for _ in range(30))
+    evidence = tuple(Evidence(bad, bad) for _ in range(20))
+    buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
+    return {
+        "hostile-typed": cards.typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
         "hostile-help": cards.help_card(
             HelpView((HelpEntry("check", bad, "more"),), nearest=bad, typed=bad)
         ),

@@ -275,32 +275,33 @@ def _channels() -> dict[str, cards.Card]:
     }
 
 
+def _hostile_line(state: State, **more: object) -> CheckLine:
+    words = verbatim(HOSTILE)
+    told = {
+        "expected": words,
+        "evidence": tuple(Evidence(HOSTILE, HOSTILE) for _ in range(9)),
+        "remedy": words,
+        "proof": words,
+        "command": HOSTILE,
+        **more,
+    }
+    return CheckLine(
+        "M4",
+        words,
+        state,
+        Access.ADMIN,
+        words,
+        **told,  # type: ignore[arg-type]  # the view's own names
+    )
+
+
 def hostile() -> dict[str, cards.Card]:
     """The worst of it in every place that comes from outside, thirty findings long."""
     words = verbatim(HOSTILE)
-    evidence = tuple(Evidence(HOSTILE, HOSTILE) for _ in range(9))
-
-    def bad(state: State, **more: object) -> CheckLine:
-        told = {
-            "expected": words,
-            "evidence": evidence,
-            "remedy": words,
-            "proof": words,
-            "command": HOSTILE,
-            **more,
-        }
-        return CheckLine(
-            "M4",
-            words,
-            state,
-            Access.ADMIN,
-            words,
-            **told,  # type: ignore[arg-type]  # the view's own names
-        )
-
-    several = {state: tuple(bad(state) for _ in range(9)) for state in State}
+    several = {state: tuple(_hostile_line(state) for _ in range(9)) for state in State}
     explained = tuple(
-        bad(State.WRONG, explained_by=row) for row in ("M4", "E3", "M4", "E3", "DNS", "TLS")
+        _hostile_line(State.WRONG, explained_by=row)
+        for row in ("M4", "E3", "M4", "E3", "DNS", "TLS")
     )
     view = VerdictView(
         *("9M2C", HOSTILE[:254], AT, 0, several[State.WRONG]),

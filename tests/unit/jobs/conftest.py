@@ -151,6 +151,20 @@ def vault(redis: Redis, work_settings: Settings) -> Vault:
 Given = Callable[..., StepContext]
 
 
+def wait(store: RunStore, run_id: str, name: str, count: int) -> None:
+    """Let the step wait so many times."""
+    waiting = Finding(name, State.WAITING, until=MOMENT)
+    for _ in range(count):
+        store.append(run_id, Event(Kind.FOUND, MOMENT, step=name, finding=waiting))
+
+
+def change(store: RunStore, run_id: str, name: str, at: datetime) -> None:
+    """Record that the run has changed the step."""
+    wrong = Finding(name, State.WRONG)
+    store.append(run_id, Event(Kind.CHANGING, at, step=name, finding=wrong))
+    store.append(run_id, Event(Kind.CHANGED, at, step=name))
+
+
 @pytest.fixture
 def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) -> Given:
     """Return a function that makes the context of a run.
@@ -182,18 +196,13 @@ def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) 
         )
         store.append(run.id, Event(Kind.FOUND, MOMENT, step="given", finding=found))
         for name, count in (waits or {}).items():
-            waiting = Finding(name, State.WAITING, until=MOMENT)
-            for _ in range(count):
-                store.append(run.id, Event(Kind.FOUND, MOMENT, step=name, finding=waiting))
+            wait(store, run.id, name, count)
         for question, value in (answers or {}).items():
             store.append(
                 run.id, Event(Kind.ANSWERED, now(), data={"question": question, "value": value})
             )
         for name, at in (changed or {}).items():
-            store.append(
-                run.id, Event(Kind.CHANGING, at, step=name, finding=Finding(name, State.WRONG))
-            )
-            store.append(run.id, Event(Kind.CHANGED, at, step=name))
+            change(store, run.id, name, at)
         for event in events:
             store.append(run.id, event)
         return context(store.load(run.id).id, settings)

@@ -54,31 +54,18 @@ def test_a_run_is_told_from_its_beginning_to_its_end(
     account = Account("tenant-9", "oid-1", "admin@contoso.com", ("role-1",))
     plan = {"plan": "p-1", "scope": "mailbox"}
     finding = Finding("smtp_auth", State.WRONG, facts={"user_id": "u-1"})
-    store.append(
-        run.id,
-        Event(
-            Kind.SIGNED_IN,
-            AT,
-            by=account.upn,
-            account=account,
-            data={"calls": "entra POST /token 200 id=1"},
-        ),
+    signed_in, changed = (
+        {"calls": "entra POST /token 200"},
+        {"calls": "exchange Set-CASMailbox 200"},
     )
+    store.append(run.id, Event(Kind.SIGNED_IN, AT, account.upn, account=account, data=signed_in))
     store.append(run.id, Event(Kind.PLANNED, AT, data={"plan": "p-1"}, changes=(LINE,)))
     store.append(run.id, Event(Kind.APPROVED, AT, by="boss@contoso.com", data=plan))
     store.append(run.id, Event(Kind.RUNNING, AT, step="smtp_auth"))
     store.append(
         run.id, Event(Kind.CHANGING, AT, step="smtp_auth", finding=finding, changes=(LINE,))
     )
-    store.append(
-        run.id,
-        Event(
-            Kind.CHANGED,
-            AT,
-            step="smtp_auth",
-            data={"calls": "exchange Set-CASMailbox 200 request-id=r"},
-        ),
-    )
+    store.append(run.id, Event(Kind.CHANGED, AT, step="smtp_auth", data=changed))
     store.append(
         run.id, Event(Kind.FOUND, AT, step="smtp_auth", finding=Finding("smtp_auth", State.OK))
     )
@@ -100,13 +87,7 @@ def test_a_run_is_told_from_its_beginning_to_its_end(
     opened, *rest = recorded(store)
     assert opened.items() >= (about | {"what": "opened", "by": "anna@contoso.com"}).items()
     assert rest == [
-        signed
-        | {
-            "what": "signed_in",
-            "by": account.upn,
-            "account_ids": ids,
-            "data": {"calls": "entra POST /token 200 id=1"},
-        },
+        signed | {"what": "signed_in", "by": account.upn, "account_ids": ids, "data": signed_in},
         signed | {"what": "planned", "by": "bot", "data": {"plan": "p-1"}, "changes": [SHOWN]},
         signed | {"what": "approved", "by": "boss@contoso.com", "data": plan},
         signed
@@ -117,13 +98,7 @@ def test_a_run_is_told_from_its_beginning_to_its_end(
             "changes": [SHOWN],
             "facts": {"user_id": "u-1"},
         },
-        signed
-        | {
-            "what": "changed",
-            "by": "bot",
-            "step": "smtp_auth",
-            "data": {"calls": "exchange Set-CASMailbox 200 request-id=r"},
-        },
+        signed | {"what": "changed", "by": "bot", "step": "smtp_auth", "data": changed},
         signed | {"what": "cancelled", "by": "anna@contoso.com"},
     ]
     assert store.audit.verify().broken_at == 0

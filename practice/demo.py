@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from practice import cardtext
-from practice.client import NotSeenError, People
+from practice.client import NotSeenError, People, from_bot
 from practice.scenario import Story
 from practice.stack import NotStartedError, Stack
 
@@ -43,7 +43,7 @@ class Screen:
 
     def message(self, message: dict[str, Any]) -> None:
         """Print a message that appeared or changed."""
-        if not message["from"].endswith("@webex.bot") or message["deleted"]:
+        if not from_bot(message):
             return
         where = message["room"] if message["roomType"] == "group" else f"1:1 with {_other(message)}"
         edited = f", edit {message['edits']}" if message["edits"] else ""

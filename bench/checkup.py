@@ -26,7 +26,7 @@ from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
 from practice.client import NotSeenError, People, links
-from practice.scenario import Story
+from practice.scenario import Scenario
 from practice.stack import Stack
 from practice.verdicts import catalogue, texts
 
@@ -68,7 +68,7 @@ class Checkup:
         self.people: People = stack.people(
             lambda message: self._seen.append((time.time(), message))
         )
-        for _, play in Story(self.people, lambda _: None).scenes()[:SCENES]:
+        for _, play in Scenario(self.people, lambda _: None).scenes()[:SCENES]:
             play()
 
     def signed_in(self) -> Checked:

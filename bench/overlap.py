@@ -21,7 +21,7 @@ from jobs.model import Profile, State
 from jobs.runs.run import Event, Kind
 from jobs.steps import steps_for
 from jobs.storage import codec
-from practice.scenario import Story
+from practice.scenario import Scenario
 from practice.stack import Stack
 
 LATENCY_MS = 200
@@ -55,7 +55,7 @@ def record() -> Recorded:
     with Stack(env={"LOG_LEVEL": "DEBUG"}, practice=DELAYS) as stack:
         people = stack.people()
         try:
-            for _, play in Story(people, lambda _: None).scenes()[:SCENES]:
+            for _, play in Scenario(people, lambda _: None).scenes()[:SCENES]:
                 play()
             items: list[Json] = people.control("GET", "calls")["items"]
         finally:

@@ -12,7 +12,7 @@ import httpx
 
 from practice import cardtext
 from practice.client import NotSeenError, People, from_bot
-from practice.scenario import Story
+from practice.scenario import Scenario
 from practice.stack import NotStartedError, Stack
 
 WIDTH = 100
@@ -97,7 +97,7 @@ def run() -> int:
 
 
 def _play(people: People, screen: Screen) -> None:
-    story = Story(people, screen.act)
+    story = Scenario(people, screen.act)
     scenes = story.scenes()
     for number, (title, play) in enumerate(scenes, 1):
         screen.scene(number, len(scenes), title)

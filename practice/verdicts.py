@@ -39,7 +39,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgment:
     """Judgment of a card: whether it was right, and the reason if not."""
 
     right: bool
@@ -91,7 +91,7 @@ def texts(card: Json) -> str:
     return "\n".join(cardtext.texts(card))
 
 
-def judge(seen: Seen, fault: Fault) -> Judgement:
+def judge(seen: Seen, fault: Fault) -> Judgment:
     """Judge the card for a single fault."""
     if fault.level is Level.CAUSE:
         return _cause(seen, fault)
@@ -99,10 +99,10 @@ def judge(seen: Seen, fault: Fault) -> Judgement:
         return _noted(seen, fault)
     if fault.level is Level.UNSEEN:
         return _unseen(seen, fault)
-    return Judgement(not seen.alarm, f"false alarm: {seen.first}" if seen.alarm else "")
+    return Judgment(not seen.alarm, f"false alarm: {seen.first}" if seen.alarm else "")
 
 
-def judge_pair(seen: Seen, faults: Iterable[Fault]) -> Judgement:
+def judge_pair(seen: Seen, faults: Iterable[Fault]) -> Judgment:
     """Judge the card for several faults: it must name each of them and nothing else."""
     pair = tuple(faults)
     missed = [fault.name for fault in pair if not seen.named & set(fault.expects)]
@@ -113,35 +113,35 @@ def judge_pair(seen: Seen, faults: Iterable[Fault]) -> Judgement:
         *(f"symptom {code}" for code in sorted(extra)),
         *(["too many causes"] if too_many else []),
     ]
-    return Judgement(not why, "; ".join(why))
+    return Judgment(not why, "; ".join(why))
 
 
-def _cause(seen: Seen, fault: Fault) -> Judgement:
+def _cause(seen: Seen, fault: Fault) -> Judgment:
     if any(seen.first.startswith(sentences()[code]) for code in fault.expects):
-        return Judgement(right=True)
-    return Judgement(right=False, why=f"expected {fault.expects[0]}")
+        return Judgment(right=True)
+    return Judgment(right=False, why=f"expected {fault.expects[0]}")
 
 
-def _noted(seen: Seen, fault: Fault) -> Judgement:
+def _noted(seen: Seen, fault: Fault) -> Judgment:
     """Judge a fault with which mail still flows.
 
     The card must mention it, and the first line must not be an alarm, not even about this fault.
     """
     if seen.alarm:
-        return Judgement(right=False, why=f"false alarm: {seen.first}")
+        return Judgment(right=False, why=f"false alarm: {seen.first}")
     told = seen.noticed or any(sentences()[code] in seen.text for code in fault.expects)
-    return Judgement(told, "" if told else "not noted")
+    return Judgment(told, "" if told else "not noted")
 
 
-def _unseen(seen: Seen, fault: Fault) -> Judgement:
+def _unseen(seen: Seen, fault: Fault) -> Judgment:
     """Judge a fault inside Webex Connect.
 
     The card must not call the channel proven, and it must not name another cause.
     """
     if fault.stops and seen.first in _heads("well"):
-        return Judgement(right=False, why="called proven")
+        return Judgment(right=False, why="called proven")
     wrong = sorted(seen.named - set(fault.expects))
-    return Judgement(not wrong, ", ".join(wrong))
+    return Judgment(not wrong, ", ".join(wrong))
 
 
 def _roots(texts: list[str]) -> set[str]:

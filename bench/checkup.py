@@ -11,7 +11,7 @@ in the same run, is every call one after the other.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
 from practice.client import NotSeenError, People, links
-from practice.scenario import Story
+from practice.scenario import Scenario
 from practice.stack import Stack
 from practice.verdicts import catalogue, texts
 
@@ -68,7 +68,7 @@ class Checkup:
         self.people: People = stack.people(
             lambda message: self._seen.append((time.time(), message))
         )
-        for _, play in Story(self.people, lambda _: None).scenes()[:SCENES]:
+        for _, play in Scenario(self.people, lambda _: None).scenes()[:SCENES]:
             play()
 
     def signed_in(self) -> Checked:
@@ -139,33 +139,35 @@ def checked(events: Iterable[Event], calls: list[Call]) -> Checked:
     events = list(events)
     began = next(event.at.timestamp() for event in events if event.kind is Kind.SIGNED_IN)
     ended = next(event.at.timestamp() for event in reversed(events) if event.kind is Kind.CHECKED)
-    found = {
-        event.step: event.at.timestamp() - began
-        for event in events
-        if event.kind is Kind.FOUND and event.at.timestamp() > began
-    }
-    work = [
-        call
-        for call in calls
-        if began - 0.005 <= call.start < ended
-        and call.method != "NOTIFY"
-        and "/webex/" not in call.path
-    ]
-    alone = {
-        step: _alone(
-            [call for call in work if step in call.steps and not call.path.endswith(TOKENS)]
-        )
-        for step in found
-    }
-    alone = {
-        step: seconds or (found[step] if STEPS[step].diagnosis.access is Access.NONE else 0.0)
-        for step, seconds in alone.items()
-    }
-    alone = {step: _with_needs(step, alone) for step in alone}
+    work = [call for call in calls if began - 0.005 <= call.start < ended and _is_of_cloud(call)]
+    by_itself = {step: _by_itself(step, after, work) for step, after in _found(events, began)}
+    alone = {step: _with_needs(step, by_itself) for step in by_itself}
     name = max(alone, key=lambda step: alone[step])
     return Checked(
         ended - began, alone[name], _tokens(work), sum(call.seconds for call in work), name
     )
+
+
+def _is_of_cloud(call: Call) -> bool:
+    return call.method != "NOTIFY" and "/webex/" not in call.path
+
+
+def _found(events: list[Event], began: float) -> Iterator[tuple[str, float]]:
+    """Yield each finding's step, and the seconds from the sign-in until then."""
+    for event in events:
+        after = event.at.timestamp() - began
+        if event.kind is Kind.FOUND and after > 0:
+            yield event.step, after
+
+
+def _by_itself(step: str, after: float, work: list[Call]) -> float:
+    """Return the seconds of a probe's own calls.
+
+    For a probe that needs no sign-in and makes no call, these are the seconds until its finding.
+    """
+    own = [call for call in work if step in call.steps and not call.path.endswith(TOKENS)]
+    free = STEPS[step].diagnosis.access is Access.NONE
+    return _alone(own) or (after if free else 0.0)
 
 
 def _with_needs(step: str, alone: dict[str, float]) -> float:

@@ -18,7 +18,7 @@ from jobs.storage import codec
 from practice.actors import ADMIN, CHANGING, MAILBOX, REQUESTER
 from practice.client import People
 from practice.processes import session
-from practice.scenario import Story
+from practice.scenario import Scenario
 from practice.stack import Stack
 
 LARGEST_MIB = 80
@@ -30,7 +30,7 @@ def main() -> bool:
     with Stack() as stack:
         people = stack.people()
         try:
-            story = Story(people, lambda _: None)
+            story = Scenario(people, lambda _: None)
             people.control("POST", "calls/reset")
             for _, play in story.scenes()[:-1]:
                 play()
@@ -48,7 +48,7 @@ def main() -> bool:
     return _print(first, second, changes, idle, memory)
 
 
-def _again(story: Story, people: People) -> dict[str, Any]:
+def _again(story: Scenario, people: People) -> dict[str, Any]:
     """Inspect the same channel again, up to the plan without changes, and return the calls."""
     story.answered(f"/setup-email {MAILBOX}")
     people.control("POST", "calls/reset")

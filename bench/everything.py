@@ -43,7 +43,10 @@ ONCE = (
     "/policies/identitySecurityDefaultsEnforcementPolicy",
     "/identity/conditionalAccess/policies",
 )
-"""What a tenant has once: to be read once in a bulk check, however many channels there are."""
+"""Reads of objects that a tenant has once.
+
+A bulk check makes each of them once per tenant, for any number of channels.
+"""
 SETTINGS = {"limits": "1", "replication_s": "0", "trace_delay_s": "0"}
 
 

@@ -21,7 +21,7 @@ from jobs.model import Profile, State
 from jobs.runs.run import Event, Kind
 from jobs.steps import steps_for
 from jobs.storage import codec
-from practice.scenario import Story
+from practice.scenario import Scenario
 from practice.stack import Stack
 
 LATENCY_MS = 200
@@ -55,7 +55,7 @@ def record() -> Recorded:
     with Stack(env={"LOG_LEVEL": "DEBUG"}, practice=DELAYS) as stack:
         people = stack.people()
         try:
-            for _, play in Story(people, lambda _: None).scenes()[:SCENES]:
+            for _, play in Scenario(people, lambda _: None).scenes()[:SCENES]:
                 play()
             items: list[Json] = people.control("GET", "calls")["items"]
         finally:
@@ -88,23 +88,30 @@ def plan_span(recorded: Recorded) -> Span:
 def consent_span(recorded: Recorded) -> Span:
     """Return the span from the accepted webhook of the press on Approve to the consent card."""
     approved = recorded.first(Kind.APPROVED)
-    waiting = recorded.first(
-        Kind.FOUND,
-        lambda e: (
-            e.finding is not None and e.step == "admin_consent" and e.finding.state is State.WAITING
-        ),
-    )
+    began = _accepted(recorded, approved)
+    card = _card(recorded, recorded.first(Kind.FOUND, _waits_for_consent))
+    head = [call for call in _between(recorded, began, approved) if "/webex/" in call.path]
+    work = [call for call in _between(recorded, approved, card.start) if call.steps]
+    return Span(tuple(head), tuple(work), card, frozenset({"admin_consent"}), card.end - began)
+
+
+def _accepted(recorded: Recorded, approved: float) -> float:
+    """Return when the bot accepted the webhook of the press, in seconds since the epoch."""
     notices = [
         call
         for call in recorded.calls
         if call.method == "NOTIFY" and "attachmentActions" in call.path and call.end < approved
     ]
-    began = max(call.end for call in notices if call.start < approved - LATENCY_MS / 1000)
-    began = min(call.end for call in notices if call.end > began - 0.1)
-    card = _card(recorded, waiting)
-    head = [call for call in _between(recorded, began, approved) if "/webex/" in call.path]
-    work = [call for call in _between(recorded, approved, card.start) if call.steps]
-    return Span(tuple(head), tuple(work), card, frozenset({"admin_consent"}), card.end - began)
+    last = max(call.end for call in notices if call.start < approved - LATENCY_MS / 1000)
+    return min(call.end for call in notices if call.end > last - 0.1)
+
+
+def _waits_for_consent(event: Event) -> bool:
+    return (
+        event.step == "admin_consent"
+        and event.finding is not None
+        and event.finding.state is State.WAITING
+    )
 
 
 def _card(recorded: Recorded, after: float) -> Call:

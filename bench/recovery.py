@@ -21,7 +21,7 @@ from jobs.storage import codec
 from practice.actors import REQUESTER
 from practice.client import NotSeenError
 from practice.processes import grandchildren, parent
-from practice.scenario import Story
+from practice.scenario import Scenario
 from practice.stack import Stack
 
 TARGET_S = 30.0
@@ -58,7 +58,7 @@ def _measure(kill: Callable[[Stack], None]) -> float:
     with Stack() as stack:
         people = stack.people()
         try:
-            story = Story(people, lambda _: None)
+            story = Scenario(people, lambda _: None)
             for _, play in story.scenes()[:UNTIL_PLAN]:
                 play()
             people.control("PUT", "settings", {"latency_ms": SLOW_MS})

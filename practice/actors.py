@@ -22,7 +22,7 @@ CHANGING = ("graph.", "exchange.")
 Json = dict[str, Any]
 
 
-class Stage:
+class Actors:
     """People of the demo and their actions; ``tell`` prints each action."""
 
     def __init__(self, people: People, tell: Callable[[str], None]) -> None:

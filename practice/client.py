@@ -32,6 +32,11 @@ def actions(message: Json) -> Iterator[Json]:
     return (action for action, _ in buttons(message.get("card") or {}))
 
 
+def from_bot(message: Json) -> bool:
+    """Return whether the bot wrote the message and it still exists."""
+    return bool(message["from"].endswith("@webex.bot") and not message["deleted"])
+
+
 def does(message: Json) -> set[str]:
     """Return the verbs of the message's submit buttons."""
     return {
@@ -171,12 +176,7 @@ class People:
             self.look(max(0.0, min(POLL_S, deadline - time.monotonic())))
             newest = sorted(self.messages.values(), key=lambda each: -int(each["change"]))
             for message in newest:
-                if (
-                    message["change"] > after
-                    and message["from"].endswith("@webex.bot")
-                    and not message["deleted"]
-                    and wanted(message)
-                ):
+                if message["change"] > after and from_bot(message) and wanted(message):
                     return message
             if time.monotonic() >= deadline:
                 raise NotSeenError(expected, newest[0] if newest else None)

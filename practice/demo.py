@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from practice import cardtext
-from practice.client import NotSeenError, People
-from practice.scenario import Story
+from practice.client import NotSeenError, People, from_bot
+from practice.scenario import Scenario
 from practice.stack import NotStartedError, Stack
 
 WIDTH = 100
@@ -43,7 +43,7 @@ class Screen:
 
     def message(self, message: dict[str, Any]) -> None:
         """Print a message that appeared or changed."""
-        if not message["from"].endswith("@webex.bot") or message["deleted"]:
+        if not from_bot(message):
             return
         where = message["room"] if message["roomType"] == "group" else f"1:1 with {_other(message)}"
         edited = f", edit {message['edits']}" if message["edits"] else ""
@@ -97,7 +97,7 @@ def run() -> int:
 
 
 def _play(people: People, screen: Screen) -> None:
-    story = Story(people, screen.act)
+    story = Scenario(people, screen.act)
     scenes = story.scenes()
     for number, (title, play) in enumerate(scenes, 1):
         screen.scene(number, len(scenes), title)

@@ -20,9 +20,9 @@ from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
 from practice.client import NotSeenError, does, links
 from practice.faults import FAULTS, HEALTHY, Fault, Level
 from practice.faults.pairs import pairs
-from practice.scenario import Story
+from practice.scenario import Scenario
 from practice.stack import NotStartedError, Stack
-from practice.verdicts import Judgement, Seen
+from practice.verdicts import Judgment, Seen
 
 Json = dict[str, Any]
 CUSTOMER: Final = "kim@customer.example"
@@ -121,8 +121,8 @@ def _case(fault: Fault) -> Case:
     return Case(kinds.get(fault.level, "single"), (fault,))
 
 
-class Diagnosis(Story):
-    """Story that sets the channel up once, then breaks it again for every case and asks ``/check``."""
+class Diagnosis(Scenario):
+    """Scenario that sets the channel up once, then breaks it again for every case and asks ``/check``."""
 
     def set_up(self) -> None:
         """Play the whole setup conversation and take a snapshot of the world."""
@@ -238,11 +238,11 @@ def _all(
             _say(textwrap.indent(seen.text, "              | "))
 
 
-def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, Judgement]:
+def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, Judgment]:
     try:
         seen = diagnosis.ask_about(case, number)
     except (NotSeenError, httpx.HTTPError) as error:
-        return None, Judgement(right=False, why=str(error))
+        return None, Judgment(right=False, why=str(error))
     judged = (
         verdicts.judge(seen, case.faults[0])
         if len(case.faults) == 1
@@ -252,7 +252,7 @@ def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, 
 
 
 def _row(  # noqa: PLR0913, PLR0917  the columns of a row
-    number: int, of: int, case: Case, first: str, judged: Judgement, seconds: float
+    number: int, of: int, case: Case, first: str, judged: Judgment, seconds: float
 ) -> Iterator[str]:
     expected = ", ".join(
         fault.expects[0] if fault.expects else "nothing wrong" for fault in case.faults

@@ -70,6 +70,16 @@ class Guard:
 
 def guard(lines: TextIO) -> None:
     """Read until the launcher is gone, then end its sessions: first with SIGTERM, then with SIGKILL."""
+    left = _leaders(lines)
+    _send(left, signal.SIGTERM)
+    deadline = time.monotonic() + PATIENCE_S
+    while any(map(_there, _members(left))) and time.monotonic() < deadline:
+        time.sleep(PACE_S)
+    _send(_members(left), signal.SIGKILL)
+
+
+def _leaders(lines: TextIO) -> list[int]:
+    """Return the leaders of the sessions that still run when the input ends, oldest first."""
     left: dict[int, None] = {}
     for line in lines:
         pid = int(line[1:])
@@ -77,14 +87,11 @@ def guard(lines: TextIO) -> None:
             left[pid] = None
         else:
             left.pop(pid, None)
-    _send(left, signal.SIGTERM)
-    deadline = time.monotonic() + PATIENCE_S
-    while (
-        any(_there(pid) for leader in left for pid in session(leader))
-        and time.monotonic() < deadline
-    ):
-        time.sleep(PACE_S)
-    _send([pid for leader in left for pid in session(leader)], signal.SIGKILL)
+    return list(left)
+
+
+def _members(leaders: list[int]) -> list[int]:
+    return [pid for leader in leaders for pid in session(leader)]
 
 
 def _send(pids: Iterable[int], number: signal.Signals) -> None:

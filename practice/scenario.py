@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from practice import cardtext
-from practice.actors import ADMIN, AGENT, MAILBOX, REQUESTER, SECRET, Stage
+from practice.actors import ADMIN, AGENT, MAILBOX, REQUESTER, SECRET, Actors
 from practice.client import NotSeenError, does, has, links
 
 FORM = {
@@ -25,8 +25,8 @@ FORM = {
 Json = dict[str, Any]
 
 
-class Story(Stage):
-    """Story in scenes, played one after another.
+class Scenario(Actors):
+    """Setup conversation in scenes, played one after another.
 
     ``details`` are the answers on the first card besides the two addresses. A scene raises
     :class:`practice.client.NotSeenError` if something is missing.

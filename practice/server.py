@@ -91,22 +91,25 @@ class _Handler(WSGIRequestHandler):
 
         A stream ends with its connection.
         """
-        code, _, phrase = told["status"].partition(" ")
-        self.send_response(int(code), phrase)
-        for name, value in told["headers"]:
-            self.send_header(name, value)
-        sized = (
-            any(name.lower() == "content-length" for name, _ in told["headers"])
-            or int(code) in BODILESS
-        )
-        if self.close_connection or not sized:
-            self.send_header("Connection", "close")
-        self.end_headers()
+        sized = self._send_head(told)
         for part in parts:
             self.wfile.write(part if self.command != "HEAD" else b"")
             if not sized:
                 self.wfile.flush()
         self.wfile.flush()
+
+    def _send_head(self, told: dict[str, Any]) -> bool:
+        """Send the status and the headers, and return whether the body's length is known."""
+        code, _, phrase = told["status"].partition(" ")
+        self.send_response(int(code), phrase)
+        for name, value in told["headers"]:
+            self.send_header(name, value)
+        names = {name.lower() for name, _ in told["headers"]}
+        sized = "content-length" in names or int(code) in BODILESS
+        if self.close_connection or not sized:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        return sized
 
 
 class Server(ThreadedWSGIServer):

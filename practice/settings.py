@@ -63,21 +63,21 @@ class PracticeSettings:
         Raises:
             ValueError: for any other name or value.
         """
-        delays = {
+        delays = sorted(
             item.name
             for item in dataclasses.fields(self)
             if item.name.endswith(("_ms", "_s", "_every"))
-        }
+        )
         for key, value in values.items():
-            if (
-                key not in delays
-                or isinstance(value, bool)
-                or not isinstance(value, int | float)
-                or value < 0
-            ):
+            if key not in delays or not _is_positive(value):
                 raise ValueError(
-                    f"{key}={value!r}: the delays are {', '.join(sorted(delays))}, in numbers from 0"
+                    f"{key}={value!r}: the delays are {', '.join(delays)}, in numbers from 0"
                 )
         for key, value in values.items():
             setattr(self, key, float(value))
         return self.public()
+
+
+def _is_positive(value: Any) -> bool:
+    """Return whether the value is a number from 0."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0

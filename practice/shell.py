@@ -75,19 +75,11 @@ class Shell:
     ) -> tuple[str, list[tuple[str, str]], bytes]:
         if fault is None:
             return self._real(environ)
+        breaks = bool(fault.status or fault.reset)
         time.sleep(fault.delay_s)
-        real = self._real(environ) if fault.process or not (fault.status or fault.reset) else None
+        real = self._real(environ) if fault.process or not breaks else None
         time.sleep(fault.late_s)
-        if real is not None and not (fault.status or fault.reset):
-            return real
-        code = fault.status or 599
-        phrase = HTTPStatus(code).phrase if code in HTTPStatus.__members__.values() else "Fault"
-        headers = {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(fault.body)),
-            **fault.headers,
-        }
-        return f"{code} {phrase}", list(headers.items()), fault.body
+        return _broken(fault) if real is None or breaks else real
 
     def _real(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
         """Return the application's whole response, so that it can be timed and dropped."""
@@ -99,6 +91,18 @@ class Shell:
         result = self._app(environ, note)
         body = b"".join(_closed(result))
         return told["status"], told["headers"], body
+
+
+def _broken(fault: Fault) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Return the fault's own response."""
+    code = fault.status or 599
+    phrase = HTTPStatus(code).phrase if code in HTTPStatus.__members__.values() else "Fault"
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(fault.body)),
+        **fault.headers,
+    }
+    return f"{code} {phrase}", list(headers.items()), fault.body
 
 
 def _closed(result: Iterable[bytes]) -> Iterator[bytes]:

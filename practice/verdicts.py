@@ -5,6 +5,7 @@ The sentences are read from the catalog as data.
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgment:
     """Judgment of a card: whether it was right, and the reason if not."""
 
     right: bool
@@ -68,15 +69,21 @@ def read(card: Json) -> Seen:
     band = [line.removeprefix(BAND).strip(MARKS) for line in lines if line.startswith(BAND)]
     first = band[0] if band else ""
     told = cardtext.texts(card)
-    roots = _roots(told)
-    named = frozenset(
+    alarm = first not in {text.removesuffix(".") for text in _heads("well", "unproven")}
+    noticed = bool(_heads("noticed", "noticed_alone") & set(told))
+    return Seen(first, _named(first, _roots(told)), alarm, _more(band), noticed, "\n".join(told))
+
+
+def _named(first: str, roots: set[str]) -> frozenset[str]:
+    """Return the codes of the causes in the first line and in the section of root causes."""
+    return frozenset(
         code for code, words in sentences().items() if words in roots or first.startswith(words)
     )
-    calm = {str(catalogue()["verdict"][key]).removesuffix(".") for key in ("well", "unproven")}
-    noticed = bool(
-        {str(catalogue()["verdict"][key]) for key in ("noticed", "noticed_alone")} & set(told)
-    )
-    return Seen(first, named, first not in calm, _more(band), noticed, "\n".join(told))
+
+
+def _heads(*keys: str) -> set[str]:
+    """Return these texts of the verdict."""
+    return {str(catalogue()["verdict"][key]) for key in keys}
 
 
 def texts(card: Json) -> str:
@@ -84,22 +91,18 @@ def texts(card: Json) -> str:
     return "\n".join(cardtext.texts(card))
 
 
-def judge(seen: Seen, fault: Fault) -> Judgement:
+def judge(seen: Seen, fault: Fault) -> Judgment:
     """Judge the card for a single fault."""
     if fault.level is Level.CAUSE:
         return _cause(seen, fault)
-    wrong = seen.named - set(fault.expects)
     if fault.level is Level.NOTED:
         return _noted(seen, fault)
     if fault.level is Level.UNSEEN:
-        claims = bool(fault.stops) and seen.first == str(catalogue()["verdict"]["well"])
-        return Judgement(
-            not claims and not wrong, "called proven" if claims else ", ".join(sorted(wrong))
-        )
-    return Judgement(not seen.alarm, "" if not seen.alarm else f"false alarm: {seen.first}")
+        return _unseen(seen, fault)
+    return Judgment(not seen.alarm, f"false alarm: {seen.first}" if seen.alarm else "")
 
 
-def judge_pair(seen: Seen, faults: Iterable[Fault]) -> Judgement:
+def judge_pair(seen: Seen, faults: Iterable[Fault]) -> Judgment:
     """Judge the card for several faults: it must name each of them and nothing else."""
     pair = tuple(faults)
     missed = [fault.name for fault in pair if not seen.named & set(fault.expects)]
@@ -110,38 +113,51 @@ def judge_pair(seen: Seen, faults: Iterable[Fault]) -> Judgement:
         *(f"symptom {code}" for code in sorted(extra)),
         *(["too many causes"] if too_many else []),
     ]
-    return Judgement(not why, "; ".join(why))
+    return Judgment(not why, "; ".join(why))
 
 
-def _cause(seen: Seen, fault: Fault) -> Judgement:
+def _cause(seen: Seen, fault: Fault) -> Judgment:
     if any(seen.first.startswith(sentences()[code]) for code in fault.expects):
-        return Judgement(right=True)
-    return Judgement(right=False, why=f"expected {fault.expects[0]}")
+        return Judgment(right=True)
+    return Judgment(right=False, why=f"expected {fault.expects[0]}")
 
 
-def _noted(seen: Seen, fault: Fault) -> Judgement:
+def _noted(seen: Seen, fault: Fault) -> Judgment:
     """Judge a fault with which mail still flows.
 
     The card must mention it, and the first line must not be an alarm, not even about this fault.
     """
     if seen.alarm:
-        return Judgement(right=False, why=f"false alarm: {seen.first}")
+        return Judgment(right=False, why=f"false alarm: {seen.first}")
     told = seen.noticed or any(sentences()[code] in seen.text for code in fault.expects)
-    return Judgement(told, "" if told else "not noted")
+    return Judgment(told, "" if told else "not noted")
+
+
+def _unseen(seen: Seen, fault: Fault) -> Judgment:
+    """Judge a fault inside Webex Connect.
+
+    The card must not call the channel proven, and it must not name another cause.
+    """
+    if fault.stops and seen.first in _heads("well"):
+        return Judgment(right=False, why="called proven")
+    wrong = sorted(seen.named - set(fault.expects))
+    return Judgment(not wrong, ", ".join(wrong))
 
 
 def _roots(texts: list[str]) -> set[str]:
     """Return the texts of the section of root causes."""
-    verdict = catalogue()["verdict"]
-    heads = {str(verdict[key]) for key in ("root_cause", "root_causes")}
-    begins = [place for place, text in enumerate(texts) if text in heads]
-    ends = {str(verdict[key]) for key in ("noticed", "noticed_alone", "proven", "not_looked")}
-    found: set[str] = set()
-    for text in texts[begins[0] + 1 :] if begins else []:
-        if text in ends or text.startswith(str(verdict["explained"]).partition("{")[0]):
-            break
-        found.add(text.strip())
-    return found
+    heads = _heads("root_cause", "root_causes")
+    section = itertools.dropwhile(lambda text: text not in heads, texts)
+    return {
+        text.strip() for text in itertools.takewhile(_is_inside, itertools.islice(section, 1, None))
+    }
+
+
+def _is_inside(text: str) -> bool:
+    """Return whether a text belongs to the section of root causes and is not its end."""
+    explained = str(catalogue()["verdict"]["explained"]).partition("{")[0]
+    ends = _heads("noticed", "noticed_alone", "proven", "not_looked")
+    return text not in ends and not text.startswith(explained)
 
 
 def _more(band: list[str]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class Jumping(asyncio.SelectorEventLoop):
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Event loop whose clock jumps ahead whenever it waits only for the clock."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Jumping(asyncio.SelectorEventLoop):
 
 
 class _Selector(selectors.DefaultSelector):
-    def __init__(self, loop: Jumping) -> None:
+    def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
         self._loop = loop
 
@@ -34,7 +34,7 @@ class _Selector(selectors.DefaultSelector):
 
 def carry_out(work: Coroutine[Any, Any, None]) -> float:
     """Run ``work`` to its end without waiting; return the seconds that it would have waited."""
-    loop = Jumping()
+    loop = VirtualTimeLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(work)
     return loop.ahead

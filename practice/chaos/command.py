@@ -106,24 +106,30 @@ class Score:
             _say(self._line(outcome))
 
     def _line(self, outcome: Outcome) -> str:
-        share = min(1.0, self.kills / self.wanted)
-        bar = "█" * round(share * 20) + "░" * (20 - round(share * 20))
+        bar = _bar(min(1.0, self.kills / self.wanted))
         good = not (outcome.trouble or outcome.doubles or outcome.orphans) and outcome.told
-        killed = ", ".join(
-            f"{h.kill.name} {h.kill.when if h.kill.effect else ''} {h.kill.victim} {_seconds(h.seconds)}"
-            for h in outcome.hits
-        )
-        after = time.monotonic() - self.started
+        after, killed = time.monotonic() - self.started, _killed(outcome) or "not reached"
         line = (
             f"{bar} {self.kills:3}/{self.wanted} {after:5.0f} s  "
-            f"{'right' if good else 'WRONG'}  {outcome.seconds:4.0f} s  "
-            f"{killed or 'not reached'}"
+            f"{'right' if good else 'WRONG'}  {outcome.seconds:4.0f} s  {killed}"
         )
         details = (
             f" doubles {outcome.doubles}, orphans {outcome.orphans}, told {outcome.told}; "
             f"{outcome.trouble}"
         )
         return line if good else f"{line}\n          {details}"
+
+
+def _bar(share: float) -> str:
+    return "█" * round(share * 20) + "░" * (20 - round(share * 20))
+
+
+def _killed(outcome: Outcome) -> str:
+    """Return the kills of a run with the seconds until work began again."""
+    return ", ".join(
+        f"{h.kill.name} {h.kill.when if h.kill.effect else ''} {h.kill.victim} {_seconds(h.seconds)}"
+        for h in outcome.hits
+    )
 
 
 def run(kills: int, seed: int, lanes: int) -> int:
@@ -144,11 +150,8 @@ def run(kills: int, seed: int, lanes: int) -> int:
     for error in failed:
         _say(f"A stack stopped: {error}")
     _say(table(score))
-    return (
-        0
-        if not failed and score.kills >= kills and all(row.good for row in score.rows.values())
-        else 1
-    )
+    good = not failed and score.kills >= kills and all(row.good for row in score.rows.values())
+    return 0 if good else 1
 
 
 def table(score: Score) -> str:

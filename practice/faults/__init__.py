@@ -18,7 +18,7 @@ from practice.faults import (
     smtp_auth,
     token,
 )
-from practice.faults.fault_context import Ground
+from practice.faults.fault_context import FaultContext
 from practice.faults.healthy import HEALTHY
 from practice.faults.model import Fault, Level
 
@@ -67,4 +67,13 @@ def find(name: str) -> Fault:
     raise KeyError(name)
 
 
-__all__ = ["FAMILIES", "FAULTS", "HEALTHY", "NOT_APPLICABLE", "Fault", "Ground", "Level", "find"]
+__all__ = [
+    "FAMILIES",
+    "FAULTS",
+    "HEALTHY",
+    "NOT_APPLICABLE",
+    "Fault",
+    "FaultContext",
+    "Level",
+    "find",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from practice.faults.fault_context import Ground, Json, put
+from practice.faults.fault_context import FaultContext, Json, put
 from practice.faults.model import Fault
 from practice.microsoft import ids
 from practice.microsoft.world import new_id, stamp
@@ -13,7 +13,7 @@ from practice.microsoft.world import new_id, stamp
 ROW: Final = "microsoft.md 9 row 8, 2.1, 5"
 
 
-def conditional(ground: Ground, name: str, state: str = "enabled", **more: Any) -> Json:
+def conditional(ground: FaultContext, name: str, state: str = "enabled", **more: Any) -> Json:
     """Return a Conditional Access policy for the mailbox user and Exchange, created now."""
     users = {
         "includeUsers": [ground.user.id],
@@ -45,13 +45,13 @@ def controls(*names: str) -> Json:
     return {"operator": "OR", "builtInControls": list(names)}
 
 
-def _policy(name: str, **more: Any) -> Callable[[Ground], None]:
+def _policy(name: str, **more: Any) -> Callable[[FaultContext], None]:
     return lambda ground: ground.policies.conditional_access.append(
         conditional(ground, name, **more)
     )
 
 
-def _account(**values: Any) -> Callable[[Ground], None]:
+def _account(**values: Any) -> Callable[[FaultContext], None]:
     return lambda ground: put(ground.user, **values)
 
 

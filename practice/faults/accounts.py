@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from practice.faults.fault_context import Ground, Json, put
+from practice.faults.fault_context import FaultContext, Json, put
 from practice.faults.model import Fault, Level
 from practice.faults.policy import applying
 from practice.microsoft.world import LONG_AGO, new_id, stamp
@@ -26,7 +26,7 @@ NATIONAL: Final = {
 def right(
     name: str,
     what: str,
-    apply: Callable[[Ground], None],
+    apply: Callable[[FaultContext], None],
     source: str = "microsoft.md 2",
     set_up: Mapping[str, str] | None = None,
 ) -> Fault:
@@ -39,12 +39,12 @@ def right(
     )
 
 
-def alone(name: str, what: str, apply: Callable[[Ground], None], source: str) -> Fault:
+def alone(name: str, what: str, apply: Callable[[FaultContext], None], source: str) -> Fault:
     """Return a healthy variation that is checked without a sign-in."""
     return replace(right(name, what, apply, source), alone=True)
 
 
-def shared(ground: Ground) -> None:
+def shared(ground: FaultContext) -> None:
     """Use a shared mailbox whose delegate signed in at Generate Token.
 
     The delegate chose to use another login.
@@ -53,7 +53,7 @@ def shared(ground: Ground) -> None:
     ground.fill_in(DELEGATE, login_id=DELEGATE)
 
 
-def _blocked(ground: Ground) -> None:
+def _blocked(ground: FaultContext) -> None:
     """Use a shared mailbox in its usual state.
 
     Its own account is blocked and has no license, and the grant belongs to the delegate.
@@ -64,7 +64,7 @@ def _blocked(ground: Ground) -> None:
     put(ground.user, enabled=False)
 
 
-def _by_hand(ground: Ground, *, alone: bool) -> None:
+def _by_hand(ground: FaultContext, *, alone: bool) -> None:
     """Put a secret made in the portal into Webex Connect.
 
     The bot's own secret remains, or is removed with ``alone``.
@@ -89,7 +89,7 @@ def _by_hand(ground: Ground, *, alone: bool) -> None:
     ground.fill_in(client_secret=secret)
 
 
-def _own_removed(ground: Ground) -> None:
+def _own_removed(ground: FaultContext) -> None:
     """Remove the bot's own secret, so that its login fails.
 
     The failure is in the sign-in log, whose rows have their own request numbers.
@@ -105,7 +105,7 @@ def _own_removed(ground: Ground) -> None:
     )
 
 
-def _own_token_dead(ground: Ground) -> None:
+def _own_token_dead(ground: FaultContext) -> None:
     """Invalidate every refresh token of the app except the one in Webex Connect.
 
     Webex Connect renews its token with each mail.
@@ -119,7 +119,7 @@ def _own_token_dead(ground: Ground) -> None:
     tokens.update({text: replace(record, dead=True) for text, record in mine.items()})
 
 
-def _assigned(ground: Ground, principal: Json) -> None:
+def _assigned(ground: FaultContext, principal: Json) -> None:
     ground.set_principal(appRoleAssignmentRequired=True)
     seen = {
         "resourceId": ground.principal["id"],
@@ -130,7 +130,7 @@ def _assigned(ground: Ground, principal: Json) -> None:
     ground.tenant.assignments.seed(nothing | seen | principal)
 
 
-def _assigned_user(ground: Ground) -> None:
+def _assigned_user(ground: FaultContext) -> None:
     _assigned(
         ground,
         {
@@ -141,7 +141,7 @@ def _assigned_user(ground: Ground) -> None:
     )
 
 
-def _assigned_group(ground: Ground) -> None:
+def _assigned_group(ground: FaultContext) -> None:
     group: Json = {
         "id": new_id(),
         "displayName": "Mail senders",
@@ -159,7 +159,7 @@ def _assigned_group(ground: Ground) -> None:
     )
 
 
-def _only_by_domain(ground: Ground) -> None:
+def _only_by_domain(ground: FaultContext) -> None:
     """Allow forwarding with a rule for the mailbox's domain instead of a rule for the mailbox."""
     name = applying(ground)["Name"]
     for rule in ground.exchange.outbound_rules:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from practice.faults.fault_context import Ground, Json
+from practice.faults.fault_context import FaultContext, Json
 from practice.faults.model import Fault, Level
 from practice.microsoft import ids
 from practice.microsoft.world import new_id
@@ -12,45 +12,45 @@ from practice.microsoft.world import new_id
 FOREIGN_ID: Final = "258f6531-6087-4cc4-bb90-092c5fb3ed3f"
 
 
-def _redirects(ground: Ground, uris: list[str]) -> None:
+def _redirects(ground: FaultContext, uris: list[str]) -> None:
     ground.set_app(web=ground.app["web"] | {"redirectUris": uris})
     ground.generate(ground.mailbox)
 
 
-def _other_uris(ground: Ground) -> list[str]:
+def _other_uris(ground: FaultContext) -> list[str]:
     return [uri for uri in ground.app["web"]["redirectUris"] if uri != ground.connect.callback_url]
 
 
-def _spa(ground: Ground) -> None:
+def _spa(ground: FaultContext) -> None:
     ground.set_app(spa={"redirectUris": [ground.connect.callback_url]})
     _redirects(ground, _other_uris(ground))
 
 
-def _also_spa(ground: Ground) -> None:
+def _also_spa(ground: FaultContext) -> None:
     ground.set_app(spa={"redirectUris": [ground.connect.callback_url]})
     ground.age_tokens(2)
 
 
-def _assigned_only(ground: Ground) -> None:
+def _assigned_only(ground: FaultContext) -> None:
     ground.set_principal(appRoleAssignmentRequired=True)
     ground.generate(ground.mailbox)
 
 
-def _foreign_permission(ground: Ground) -> None:
+def _foreign_permission(ground: FaultContext) -> None:
     access: list[Json] = [{"id": FOREIGN_ID, "type": "Scope"}]
     ground.set_app(
         requiredResourceAccess=[{"resourceAppId": ids.EXCHANGE_APP, "resourceAccess": access}]
     )
 
 
-def _create_again(ground: Ground) -> None:
+def _create_again(ground: FaultContext) -> None:
     """Delete the app and create it again: the same name with another client ID."""
     principal, number = ground.principal, new_id()
     ground.set_app(appId=number)
     ground.tenant.principals.seed(principal | {"appId": number, "servicePrincipalNames": [number]})
 
 
-def _shut(ground: Ground, **fields: Any) -> None:
+def _shut(ground: FaultContext, **fields: Any) -> None:
     """Set the fields on both objects of the app."""
     ground.set_principal(**fields)
     ground.set_app(**fields)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from practice.faults.fault_context import Ground, put
+from practice.faults.fault_context import FaultContext, put
 from practice.faults.model import TRACED, Fault, Level
 from practice.mail.store import Mail
 from practice.microsoft.world import new_id
@@ -16,34 +16,34 @@ from practice.microsoft.world import new_id
 NOWHERE: Final = "11111111-2222-4333-8444-555555555555"
 
 
-def _form(**fields: str) -> Callable[[Ground], None]:
+def _form(**fields: str) -> Callable[[FaultContext], None]:
     return lambda ground: ground.fill_in(**fields)
 
 
-def _tenant(name: str) -> Callable[[Ground], None]:
+def _tenant(name: str) -> Callable[[FaultContext], None]:
     return lambda ground: ground.fill_in(**ground.login_url(name))
 
 
-def _swapped(ground: Ground) -> None:
+def _swapped(ground: FaultContext) -> None:
     urls = ground.login_url(ground.tenant.id)
     ground.fill_in(
         authorization_url=urls["access_token_url"], access_token_url=urls["authorization_url"]
     )
 
 
-def _app(**values: object) -> Callable[[Ground], None]:
+def _app(**values: object) -> Callable[[FaultContext], None]:
     return lambda ground: put(ground.connect, **values)
 
 
-def _writes_to_itself(ground: Ground) -> None:
+def _writes_to_itself(ground: FaultContext) -> None:
     ground.cloud.flow.arrive(_mail(ground, ground.mailbox, 900))
 
 
-def _large_mail(ground: Ground) -> None:
+def _large_mail(ground: FaultContext) -> None:
     ground.cloud.flow.arrive(_mail(ground, "kim@customer.example", 26 * 1024 * 1024))
 
 
-def _mail(ground: Ground, sender: str, size: int) -> Mail:
+def _mail(ground: FaultContext, sender: str, size: int) -> Mail:
     return Mail(
         f"<{new_id()}@customer.example>",
         sender,
@@ -55,7 +55,7 @@ def _mail(ground: Ground, sender: str, size: int) -> Mail:
     )
 
 
-def _deleted(ground: Ground) -> None:
+def _deleted(ground: FaultContext) -> None:
     """Replace the forwarding address; Webex Connect's mail server refuses the old one."""
     put(
         ground.connect,
@@ -64,20 +64,20 @@ def _deleted(ground: Ground) -> None:
     )
 
 
-def _cannot_be_reached(ground: Ground) -> None:
+def _cannot_be_reached(ground: FaultContext) -> None:
     put(ground.connect, away=True)
     for _ in range(2):
         ground.cloud.flow.arrive(_mail(ground, "kim@customer.example", 900))
 
 
-def _away(ground: Ground) -> None:
+def _away(ground: FaultContext) -> None:
     """Break sending from Webex Connect while the mailbox sends an automatic reply to every customer."""
     put(ground.box, automatic_reply=True)
     ground.fill_in(username="agent@contoso.com")
 
 
 def _inside(
-    name: str, source: str, what: str, apply: Callable[[Ground], None], *more: str
+    name: str, source: str, what: str, apply: Callable[[FaultContext], None], *more: str
 ) -> Fault:
     """Return a fault that only Webex Connect itself shows.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from practice.faults.fault_context import Ground, Json, put
+from practice.faults.fault_context import FaultContext, Json, put
 from practice.faults.model import Fault, Level
 from practice.microsoft import ids
 from practice.microsoft.world import first
@@ -12,12 +12,12 @@ from practice.microsoft.world import first
 NEVER: Final[list[str]] = []
 
 
-def _exchange_sp(ground: Ground) -> str:
+def _exchange_sp(ground: FaultContext) -> str:
     found = first(ground.tenant.principals.written(), {"appId": ids.EXCHANGE_APP})
     return str(found["id"]) if found else ""
 
 
-def _without_smtp(ground: Ground, grant: Json) -> Json | None:
+def _without_smtp(ground: FaultContext, grant: Json) -> Json | None:
     """Return the grant after a PATCH that replaced its scopes."""
     return (
         grant | {"scope": "IMAP.AccessAsUser.All"}
@@ -26,18 +26,18 @@ def _without_smtp(ground: Ground, grant: Json) -> Json | None:
     )
 
 
-def _consent_off(ground: Ground) -> None:
+def _consent_off(ground: FaultContext) -> None:
     put(ground.policies, consent=NEVER)
     ground.set_grants(lambda _grant: None)
     ground.generate(ground.mailbox)
 
 
-def _declined(ground: Ground) -> None:
+def _declined(ground: FaultContext) -> None:
     ground.set_grants(lambda _grant: None)
     ground.generate(ground.mailbox, "decline")
 
 
-def _revoked(ground: Ground) -> None:
+def _revoked(ground: FaultContext) -> None:
     for row in list(ground.tenant.assignments.written()):
         if row["principalId"] == ground.principal["id"]:
             ground.tenant.assignments.drop(row["id"])

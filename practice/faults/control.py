@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from practice.faults import FAULTS, HEALTHY, Ground, find
+from practice.faults import FAULTS, HEALTHY, FaultContext, find
 from practice.hooks import Faults as Hooks
 from practice.microsoft import Cloud
 from practice.snapshot import Snapshots
@@ -52,7 +52,7 @@ class FaultControl:
         try:
             # Not under the world's lock: a fault may press Generate Token, which calls this cloud itself.
             found.apply(
-                Ground(
+                FaultContext(
                     self._cloud,
                     self._hooks,
                     self._outside,

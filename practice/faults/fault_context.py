@@ -32,7 +32,7 @@ ALWAYS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class FaultContext:
     """Channel of a mailbox, with short names for the changes that are made to it."""
 
     cloud: Cloud

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from practice.faults.fault_context import Ground, put
+from practice.faults.fault_context import FaultContext, put
 from practice.faults.model import Fault, Level
 
 
-def _box(**values: Any) -> Callable[[Ground], None]:
+def _box(**values: Any) -> Callable[[FaultContext], None]:
     return lambda ground: put(ground.box, **values)
 
 
-def _old_address(ground: Ground) -> None:
+def _old_address(ground: FaultContext) -> None:
     put(ground.box, forwarding_smtp_address=f"smtp:{'0' * 32}@{ground.forward_domain}")
 
 

@@ -8,23 +8,23 @@ from typing import Final
 from practice.faults.access import conditional, controls
 from practice.faults.accounts import ACCOUNTS, alone
 from practice.faults.accounts import right as _right
-from practice.faults.fault_context import Ground, put
+from practice.faults.fault_context import FaultContext, put
 from practice.faults.policy import applying, higher_rule, rule
 from practice.faults.smtp_auth import no_basic
 from practice.microsoft import ids
 from practice.microsoft.world import LONG_AGO, first, new_id, stamp
 
 
-def _inherits(ground: Ground) -> None:
+def _inherits(ground: FaultContext) -> None:
     put(ground.exchange, smtp_auth_disabled=False)
     put(ground.box, smtp_auth_disabled=None)
 
 
-def _for_everybody(ground: Ground) -> None:
+def _for_everybody(ground: FaultContext) -> None:
     ground.set_grants(lambda grant: grant | {"consentType": "AllPrincipals", "principalId": None})
 
 
-def _more_secrets(ground: Ground) -> None:
+def _more_secrets(ground: FaultContext) -> None:
     old = {"keyId": new_id(), "displayName": "old", "hint": "abc", "startDateTime": stamp(LONG_AGO)}
     later = old | {
         "keyId": new_id(),
@@ -40,14 +40,14 @@ def _more_secrets(ground: Ground) -> None:
     )
 
 
-def _more_redirects(ground: Ground) -> None:
+def _more_redirects(ground: FaultContext) -> None:
     web = ground.app["web"]
     ground.set_app(
         web=web | {"redirectUris": [*web["redirectUris"], "https://portal.contoso.com/callback"]}
     )
 
 
-def _other_policies(ground: Ground) -> None:
+def _other_policies(ground: FaultContext) -> None:
     users = {"includeUsers": [ground.other().id], "excludeUsers": []}
     for name, state, change in (
         ("Block agents", "enabled", {"users": users}),
@@ -70,7 +70,7 @@ def _other_policies(ground: Ground) -> None:
         )
 
 
-def _by_place(ground: Ground) -> None:
+def _by_place(ground: FaultContext) -> None:
     """Allow logins only from Webex Connect's addresses, so that the bot's own login is refused."""
     policy = conditional(
         ground,
@@ -84,27 +84,27 @@ def _by_place(ground: Ground) -> None:
     )
 
 
-def _default_on(ground: Ground) -> None:
+def _default_on(ground: FaultContext) -> None:
     """Allow forwarding in the Default policy, without a separate rule."""
     put(ground.exchange, outbound_rules=[])
     applying(ground)["AutoForwardingMode"] = "On"
 
 
-def _merged(ground: Ground) -> None:
+def _merged(ground: FaultContext) -> None:
     ground.set_grants(lambda grant: grant | {"scope": f"{grant['scope']} email"})
 
 
-def _without_trace(ground: Ground) -> None:
+def _without_trace(ground: FaultContext) -> None:
     found = first(ground.tenant.principals.written(), {"appId": ids.TRACE_APP})
     ground.tenant.principals.drop(found["id"] if found else "")
 
 
-def _upper(ground: Ground) -> None:
+def _upper(ground: FaultContext) -> None:
     forward = (ground.box.forwarding_smtp_address or "").partition(":")[2]
     put(ground.box, forwarding_smtp_address=f"SMTP:{forward.upper()}")
 
 
-def _urls_in_capitals(ground: Ground) -> None:
+def _urls_in_capitals(ground: FaultContext) -> None:
     urls = {
         name: url.replace("/authorize", "/Authorize")
         for name, url in ground.login_url(ground.tenant.id).items()
@@ -112,11 +112,11 @@ def _urls_in_capitals(ground: Ground) -> None:
     ground.fill_in(**urls)
 
 
-def _by_domain(ground: Ground) -> None:
+def _by_domain(ground: FaultContext) -> None:
     ground.fill_in(**ground.login_url("contoso.onmicrosoft.com"))
 
 
-def _remote_domains(ground: Ground) -> None:
+def _remote_domains(ground: FaultContext) -> None:
     row = {
         "Identity": "Partner",
         "Name": "Partner",
@@ -127,7 +127,7 @@ def _remote_domains(ground: Ground) -> None:
     ground.exchange.remote_domains.append(row)
 
 
-def _exact_remote(ground: Ground) -> None:
+def _exact_remote(ground: FaultContext) -> None:
     """Forbid forwarding to all remote domains except Webex Connect's, which has its own entry."""
     for row in ground.exchange.remote_domains:
         row["AutoForwardEnabled"] = False
@@ -141,7 +141,7 @@ def _exact_remote(ground: Ground) -> None:
     ground.exchange.remote_domains.append(own)
 
 
-def _other_rules(ground: Ground) -> None:
+def _other_rules(ground: FaultContext) -> None:
     rule(ground, "No partner", RecipientDomainIs=["partner.example"], RejectMessageReasonText="No")
     rule(
         ground,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from practice.faults.fault_context import Ground, put
+from practice.faults.fault_context import FaultContext, put
 from practice.faults.model import NDR, TRACED, Fault
 
 
-def _renamed(ground: Ground) -> None:
+def _renamed(ground: FaultContext) -> None:
     put(
         ground.user,
         upn="care@contoso.com",
@@ -18,7 +18,7 @@ def _renamed(ground: Ground) -> None:
     )
 
 
-def _delete(ground: Ground) -> None:
+def _delete(ground: FaultContext) -> None:
     del ground.tenant.users[ground.user.id]
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from practice.faults.fault_context import Ground
+from practice.faults.fault_context import FaultContext
 
 TRACED: Final = "trace"
 """Object of faults that only the trace of a mail shows.
@@ -47,7 +47,7 @@ class Fault:
     name: str
     source: str
     what: str
-    apply: Callable[[Ground], None]
+    apply: Callable[[FaultContext], None]
     expects: tuple[str, ...] = ()
     stops: str = ""
     on: str = ""

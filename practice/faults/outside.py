@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from practice.faults.fault_context import Ground, put
+from practice.faults.fault_context import FaultContext, put
 from practice.faults.model import Fault, Level
 from practice.faults.smtp_auth import TEMPORARY
 from practice.microsoft.world import stamp
@@ -17,7 +17,7 @@ from practice.microsoft.world import stamp
 Json = dict[str, Any]
 
 
-def _incident(ground: Ground, service: str, number: str, title: str) -> None:
+def _incident(ground: FaultContext, service: str, number: str, title: str) -> None:
     """Add an open incident, and grant the bot permission to read the service health."""
     began = stamp(ground.world.now() - timedelta(hours=1))
     issue = {
@@ -33,20 +33,20 @@ def _incident(ground: Ground, service: str, number: str, title: str) -> None:
     ground.consent("ServiceHealth.Read.All")
 
 
-def _exchange(ground: Ground) -> None:
+def _exchange(ground: FaultContext) -> None:
     _incident(ground, "Exchange Online", "EX734001", "Users may be unable to send mail by SMTP")
 
 
-def _exchange_busy(ground: Ground) -> None:
+def _exchange_busy(ground: FaultContext) -> None:
     _exchange(ground)
     put(ground.user, login_reply=TEMPORARY)
 
 
-def _entra(ground: Ground) -> None:
+def _entra(ground: FaultContext) -> None:
     _incident(ground, "Microsoft Entra", "MO734002", "Some sign-ins fail")
 
 
-def _webex(name: str) -> Callable[[Ground], None]:
+def _webex(name: str) -> Callable[[FaultContext], None]:
     incident: Json = {
         "id": "a1",
         "publicationId": "PUB0010751",
@@ -65,11 +65,11 @@ def _webex(name: str) -> Callable[[Ground], None]:
     )
 
 
-def _refusal(code: str) -> Callable[[Ground], None]:
+def _refusal(code: str) -> Callable[[FaultContext], None]:
     return lambda ground: put(ground.outside, refusal=code)
 
 
-def _entry_points_off(ground: Ground) -> None:
+def _entry_points_off(ground: FaultContext) -> None:
     for point in ground.cloud.connect.entry_points:
         point.active = False
 

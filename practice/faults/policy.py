@@ -8,24 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from practice.faults.fault_context import Ground, Json, put
+from practice.faults.fault_context import FaultContext, Json, put
 from practice.faults.model import NDR, TRACED, Fault, Level
 from practice.mail import gates
 
 BLOCKED: Final = ("forwarding_blocked",)
 
 
-def applying(ground: Ground) -> Json:
+def applying(ground: FaultContext) -> Json:
     """Return the outbound policy that applies to the mailbox now."""
     return gates.policy(ground.tenant, ground.user)
 
 
-def _mode(mode: str) -> Callable[[Ground], None]:
+def _mode(mode: str) -> Callable[[FaultContext], None]:
     return lambda ground: applying(ground).update(AutoForwardingMode=mode)
 
 
-def _rules(change: Callable[[Json], object]) -> Callable[[Ground], None]:
-    def apply(ground: Ground) -> None:
+def _rules(change: Callable[[Json], object]) -> Callable[[FaultContext], None]:
+    def apply(ground: FaultContext) -> None:
         name = applying(ground)["Name"]
         for rule in ground.exchange.outbound_rules:
             if rule["HostedOutboundSpamFilterPolicy"] == name:
@@ -34,18 +34,18 @@ def _rules(change: Callable[[Json], object]) -> Callable[[Ground], None]:
     return apply
 
 
-def _without_rule(ground: Ground) -> None:
+def _without_rule(ground: FaultContext) -> None:
     name = applying(ground)["Name"]
     rules = ground.exchange.outbound_rules
     rules[:] = [rule for rule in rules if rule["HostedOutboundSpamFilterPolicy"] != name]
 
 
-def _without_policy(ground: Ground) -> None:
+def _without_policy(ground: FaultContext) -> None:
     policies = ground.exchange.outbound_policies
     policies.remove(applying(ground))
 
 
-def higher_rule(ground: Ground, mode: str, **who: list[str]) -> None:
+def higher_rule(ground: FaultContext, mode: str, **who: list[str]) -> None:
     """Add a policy with a rule of the highest priority."""
     default = next(row for row in ground.exchange.outbound_policies if row["IsDefault"])
     name = f"Strict {mode}"
@@ -78,18 +78,18 @@ def higher_rule(ground: Ground, mode: str, **who: list[str]) -> None:
     ground.exchange.outbound_rules.append(nobody | rule | {"Comments": None} | who)
 
 
-def _shared_under_baseline(ground: Ground) -> None:
+def _shared_under_baseline(ground: FaultContext) -> None:
     _rules(lambda row: row["From"].append("agent@contoso.com"))(ground)
     higher_rule(ground, "Off", SenderDomainIs=["contoso.com"])
 
 
-def _joins_strict_group(ground: Ground) -> None:
+def _joins_strict_group(ground: FaultContext) -> None:
     ground.tenant.groups[0]["members"].append(ground.mailbox)
     higher_rule(ground, "Off", FromMemberOf=["sales@contoso.com"])
 
 
-def _remote(name: str, domain: Callable[[Ground], str]) -> Callable[[Ground], None]:
-    def apply(ground: Ground) -> None:
+def _remote(name: str, domain: Callable[[FaultContext], str]) -> Callable[[FaultContext], None]:
+    def apply(ground: FaultContext) -> None:
         rows = [row for row in ground.exchange.remote_domains if row["Name"] != name]
         entry = {
             "Identity": name,
@@ -103,7 +103,7 @@ def _remote(name: str, domain: Callable[[Ground], str]) -> Callable[[Ground], No
     return apply
 
 
-def rule(ground: Ground, name: str, **fields: Any) -> None:
+def rule(ground: FaultContext, name: str, **fields: Any) -> None:
     """Add an enabled mail-flow rule."""
     row = {
         "Identity": name,
@@ -115,29 +115,29 @@ def rule(ground: Ground, name: str, **fields: Any) -> None:
     ground.exchange.transport_rules.append(row | fields)
 
 
-def _takes(**action: Any) -> Callable[[Ground], None]:
+def _takes(**action: Any) -> Callable[[FaultContext], None]:
     return lambda ground: rule(
         ground, "Nothing to Webex", RecipientDomainIs=[ground.forward_domain], **action
     )
 
 
-def _stops_arrivals(**fields: Any) -> Callable[[Ground], None]:
+def _stops_arrivals(**fields: Any) -> Callable[[FaultContext], None]:
     return lambda ground: rule(ground, "Not to the old helpdesk", SentTo=[ground.mailbox], **fields)
 
 
-def _stops_answers(ground: Ground) -> None:
+def _stops_answers(ground: FaultContext) -> None:
     fields = {"From": [ground.mailbox], "ExceptIfRecipientDomainIs": [ground.forward_domain]}
     rule(ground, "Answers by the portal", RejectMessageReasonText="Answer in the portal", **fields)
 
 
 def _rule_fault(
-    name: str, what: str, apply: Callable[[Ground], None], cause: str, stops: str
+    name: str, what: str, apply: Callable[[FaultContext], None], cause: str, stops: str
 ) -> Fault:
     return Fault(name, "microsoft.md 2.3", what, apply, (cause,), stops, TRACED)
 
 
 def _fault(
-    name: str, what: str, apply: Callable[[Ground], None], expects: tuple[str, ...], on: str
+    name: str, what: str, apply: Callable[[FaultContext], None], expects: tuple[str, ...], on: str
 ) -> Fault:
     return Fault(
         name,

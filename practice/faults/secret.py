@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
-from practice.faults.fault_context import Ground, put
+from practice.faults.fault_context import FaultContext, put
 from practice.faults.model import Fault, Level
 
 FORBIDDEN: Final = {
@@ -20,24 +20,24 @@ FORBIDDEN: Final = {
 }
 
 
-def _ends(days: float, *, all_of_them: bool = False) -> Callable[[Ground], None]:
+def _ends(days: float, *, all_of_them: bool = False) -> Callable[[FaultContext], None]:
     return lambda ground: ground.set_secrets(ground.ends(days), all_of_them=all_of_them)
 
 
-def _secret_id(ground: Ground) -> None:
+def _secret_id(ground: FaultContext) -> None:
     used = ground.connect.fields["client_secret"]
     ground.fill_in(
         client_secret=next(key for key, secret in ground.world.secrets.items() if secret == used)
     )
 
 
-def _encoded(ground: Ground) -> None:
+def _encoded(ground: FaultContext) -> None:
     ground.fill_in(
         client_secret=quote(ground.connect.fields["client_secret"], safe="").replace("~", "%7E")
     )
 
 
-def _unnumbered(ground: Ground) -> None:
+def _unnumbered(ground: FaultContext) -> None:
     """Use the secret's ID as the secret, in a tenant whose sign-in log has its own request numbers.
 
     The log then also lists the bot's own renewal, without a request number to identify it.

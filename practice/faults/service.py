@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Final
 
-from practice.faults.fault_context import Ground
+from practice.faults.fault_context import FaultContext
 from practice.faults.model import Fault, Level
 
 BUSY: Final = json.dumps(
@@ -22,16 +22,16 @@ TOO_MANY: Final = json.dumps(
 NUL: Final = "\0" * 4096
 
 
-def _entra_down(ground: Ground) -> None:
+def _entra_down(ground: FaultContext) -> None:
     for tenant in (ground.tenant.id, "organizations", "common"):
         ground.answer(f"/{tenant}/", 503, BUSY)
 
 
-def _tokens_down(ground: Ground) -> None:
+def _tokens_down(ground: FaultContext) -> None:
     ground.answer(f"/{ground.tenant.id}/oauth2/v2.0/token", 503, BUSY, "POST")
 
 
-def _answers(prefix: str, status: int, body: str, **headers: str) -> Callable[[Ground], None]:
+def _answers(prefix: str, status: int, body: str, **headers: str) -> Callable[[FaultContext], None]:
     return lambda ground: ground.answer(prefix, status, body, **headers)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from practice.faults.fault_context import Ground, put
+from practice.faults.fault_context import FaultContext, put
 from practice.faults.model import Fault
 from practice.mail import sasl, smtp
 
@@ -20,20 +20,20 @@ CONCURRENT: Final = (
 TEMPORARY: Final = f"451 4.7.0 Temporary server error. Please try again later. PRX4 {sasl.SITE}"
 
 
-def _replies(reply: str) -> Callable[[Ground], None]:
+def _replies(reply: str) -> Callable[[FaultContext], None]:
     return lambda ground: put(ground.user, login_reply=reply)
 
 
-def _mood(mood: str) -> Callable[[Ground], None]:
+def _mood(mood: str) -> Callable[[FaultContext], None]:
     return lambda ground: put(ground.world, smtp_mood=mood)
 
 
-def _off_for_tenant(ground: Ground) -> None:
+def _off_for_tenant(ground: FaultContext) -> None:
     put(ground.exchange, smtp_auth_disabled=True)
     put(ground.box, smtp_auth_disabled=None)
 
 
-def no_basic(ground: Ground) -> None:
+def no_basic(ground: FaultContext) -> None:
     """Forbid passwords for SMTP in the organization's authentication policy."""
     put(
         ground.exchange,
@@ -44,7 +44,7 @@ def no_basic(ground: Ground) -> None:
     put(ground.exchange, default_authentication_policy="No basic")
 
 
-def _no_smtp_at_all(ground: Ground) -> None:
+def _no_smtp_at_all(ground: FaultContext) -> None:
     """Forbid passwords for SMTP in a tenant where this stops every login."""
     no_basic(ground)
     put(ground.user, login_reply=CRITERIA)

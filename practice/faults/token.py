@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from practice.faults.fault_context import Ground, put
+from practice.faults.fault_context import FaultContext, put
 from practice.faults.model import Fault, Level
 
 NO_LOG: Final = json.dumps(
@@ -20,18 +20,18 @@ NO_LOG: Final = json.dumps(
 )
 
 
-def _die(ground: Ground) -> None:
+def _die(ground: FaultContext) -> None:
     ground.set_tokens(lambda record: replace(record, dead=True))
 
 
-def _die_unlogged(ground: Ground) -> None:
+def _die_unlogged(ground: FaultContext) -> None:
     """Invalidate the tokens in a tenant without Entra P1, so that the sign-in log cannot be read."""
     _die(ground)
     for version in ("v1.0", "beta"):
         ground.answer(f"/graph/{version}/auditLogs", 403, NO_LOG)
 
 
-def _own_is_old(ground: Ground) -> None:
+def _own_is_old(ground: FaultContext) -> None:
     """Age only Webex Connect's own token, as if it had kept its first one."""
     tokens, own = ground.cloud.vault.refresh, ground.connect.refresh_token
     tokens[own] = replace(tokens[own], at=tokens[own].at - timedelta(days=91))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from html import unescape
 from re import sub
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
@@ -56,6 +56,19 @@ class ConnectOAuth:
         self._redeem(app, app.fields["refresh_token_url"], form)
 
     def _code(self, app: ConnectApp, account: str, action: str, state: str) -> str:
+        page = self._consent_answer(app, account, action, state)
+        location = str(page.headers.get("location", ""))
+        if not location.startswith(app.callback_url + "?"):
+            raise FormError(_words(page.text) or f"HTTP {page.status_code}")
+        values = dict(parse_qsl(urlsplit(location).query))
+        if values.get("state") != state or "code" not in values:
+            raise FormError(values.get("error_description") or values.get("error") or "no code")
+        return values["code"]
+
+    def _consent_answer(
+        self, app: ConnectApp, account: str, action: str, state: str
+    ) -> httpx.Response:
+        """Open the authorization page, choose the account, and return the last response."""
         query = {
             "client_id": app.fields["client_id"],
             "redirect_uri": app.callback_url,
@@ -66,19 +79,10 @@ class ConnectOAuth:
         }
         url = self._here(app.fields["authorization_url"])
         page = self._send("GET", url, params=query)
-        if page.status_code == 200:  # noqa: PLR2004  the account chooser
-            page = self._send(
-                "POST", url, params=query, data={"account": account, "action": action}
-            )
-        location = str(page.headers.get("location", ""))
-        if not location.startswith(app.callback_url + "?"):
-            raise FormError(_words(page.text) or f"HTTP {page.status_code}")
-        values: dict[str, str] = {
-            name: found[0] for name, found in parse_qs(urlsplit(location).query).items()
-        }
-        if values.get("state") != state or "code" not in values:
-            raise FormError(values.get("error_description") or values.get("error") or "no code")
-        return values["code"]
+        if page.status_code != httpx.codes.OK:
+            return page
+        choice = {"account": account, "action": action}
+        return self._send("POST", url, params=query, data=choice)
 
     def _redeem(self, app: ConnectApp, url: str, form: dict[str, str]) -> None:
         own = {"client_id": app.fields["client_id"], "client_secret": app.fields["client_secret"]}

@@ -7,6 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 LINES = 6
+OUTSIDE = ("forward", "connect", "agent")
 TAKEN, SENT = "received", "7501"
 STOPPED = frozenset({"refused", "rejected"})
 """Places of a mail that the mailbox refused, or that could not leave the mailbox."""
@@ -45,18 +46,18 @@ def drawn(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: str)
     last = inward[-1]["message_id"] if inward else ""
     copies = [copy for copy in inward if copy["message_id"] == last]
     stations = [*_inward(copies, log, tasks, forwarding), _answer(log, mail)]
-    lines = sorted(
-        (*(_line(copy) for copy in mail), *(_logged(entry) for entry in log)),
-        key=lambda line: line.at,
-        reverse=True,
-    )
     return {
         "stations": [asdict(station) for station in stations],
-        "lines": [asdict(line) for line in lines[:LINES]],
+        "lines": [asdict(line) for line in _newest_lines(mail, log)],
         "stopped": _stopped(inward),
         "mail": last,
         "answers": sum(entry["direction"] == "outbound" for entry in log),
     }
+
+
+def _newest_lines(mail: list[Json], log: list[Json]) -> list[Line]:
+    lines = [*map(_line, mail), *map(_logged, log)]
+    return sorted(lines, key=lambda line: line.at, reverse=True)[:LINES]
 
 
 def _from_outside(copy: Json) -> bool:
@@ -69,22 +70,23 @@ def _inward(
     copies: list[Json], log: list[Json], tasks: list[Json], forwarding: str
 ) -> list[Station]:
     if not copies:
-        return [
-            Station("customer", note="not yet"),
-            *(Station(name) for name in ("mailbox", "forward", "connect", "agent")),
-        ]
+        return [Station("customer", note="not yet"), *_idle("mailbox", *OUTSIDE)]
     first, places = copies[0], {copy["place"]: copy for copy in copies}
     at = str(first["at"])
     customer = Station("customer", "ok", "wrote", at)
     if stopped := places.get("nowhere") or places.get("refused"):
         note = "no such mailbox" if "nowhere" in places else "stops here"
         refused = Station("mailbox", "wrong", note, at, stopped["note"])
-        return [customer, refused, Station("forward"), Station("connect"), Station("agent")]
+        return [customer, refused, *_idle(*OUTSIDE)]
     box = Station("mailbox", "ok", "keeps a copy" if "mailbox" in places else "keeps no copy", at)
     forward = _forward(places, forwarding)
     if forward.state != "ok":
-        return [customer, box, forward, Station("connect"), Station("agent")]
+        return [customer, box, forward, *_idle("connect", "agent")]
     return [customer, box, forward, *_beyond(first, log, tasks)]
+
+
+def _idle(*names: str) -> list[Station]:
+    return [Station(name) for name in names]
 
 
 def _forward(places: dict[str, Json], forwarding: str) -> Station:
@@ -106,31 +108,35 @@ def _forward(places: dict[str, Json], forwarding: str) -> Station:
     )
 
 
-def _beyond(first: Json, log: list[Json], tasks: list[Json]) -> tuple[Station, Station]:
+def _beyond(first: Json, log: list[Json], tasks: list[Json]) -> list[Station]:
     """Return Webex Connect and the agent, for a mail that left the mailbox."""
-    took = [
+    seen = _received(first, log)
+    if seen is None:
+        return _idle("connect", "agent")
+    if seen["code"] != TAKEN:
+        reply = f"{seen['code']} {seen['description']}"
+        return [Station("connect", "wrong", "starts no flow", seen["at"], reply), *_idle("agent")]
+    mine = [task for task in tasks if task["message_id"] == first["message_id"]]
+    return [Station("connect", "ok", "task created", seen["at"]), _agent(mine, seen["at"])]
+
+
+def _received(first: Json, log: list[Json]) -> Json | None:
+    """Return Webex Connect's last log entry about the mail, or None."""
+    found = [
         entry
         for entry in log
         if entry["direction"] == "inbound"
         and entry["subject"] == first["subject"]
         and entry["at"] >= first["at"]
     ]
-    if not took:
-        return Station("connect"), Station("agent")
-    seen = took[-1]
-    if seen["code"] != TAKEN:
-        return Station(
-            "connect",
-            "wrong",
-            "starts no flow",
-            seen["at"],
-            f"{seen['code']} {seen['description']}",
-        ), Station("agent")
-    mine = [task for task in tasks if task["message_id"] == first["message_id"]]
-    note = "answered" if mine and mine[-1]["status"] == "completed" else "has the task"
-    return Station("connect", "ok", "task created", seen["at"]), Station(
-        "agent", "ok" if mine else "idle", note if mine else "", seen["at"]
-    )
+    return found[-1] if found else None
+
+
+def _agent(tasks: list[Json], at: str) -> Station:
+    if not tasks:
+        return Station("agent", at=at)
+    note = "answered" if tasks[-1]["status"] == "completed" else "has the task"
+    return Station("agent", "ok", note, at)
 
 
 def _answer(log: list[Json], mail: list[Json]) -> Station:
@@ -138,14 +144,19 @@ def _answer(log: list[Json], mail: list[Json]) -> Station:
     if not sent:
         return Station("answer", note="no answer yet")
     last = sent[-1]
-    copies = [copy for copy in mail if copy["subject"] == last["subject"]]
-    if last["code"] == SENT and copies and copies[-1]["place"] == "refused":
-        return Station("answer", "wrong", "stops here", last["at"], copies[-1]["note"])
-    if last["code"] == SENT:
+    reply = _refusal(last, mail)
+    if reply is None:
         return Station("answer", "ok", "left by SMTP", last["at"])
-    return Station(
-        "answer", "wrong", "stops here", last["at"], f"{last['code']} {last['description']}"
-    )
+    return Station("answer", "wrong", "stops here", last["at"], reply)
+
+
+def _refusal(sent: Json, mail: list[Json]) -> str | None:
+    """Return the reply that stopped an answer, or None if the answer left the mailbox."""
+    if sent["code"] != SENT:
+        return f"{sent['code']} {sent['description']}"
+    copies = [copy for copy in mail if copy["subject"] == sent["subject"]]
+    stopped = bool(copies) and copies[-1]["place"] == "refused"
+    return str(copies[-1]["note"]) if stopped else None
 
 
 def _stopped(inward: list[Json]) -> int:

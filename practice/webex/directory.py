@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import flask
 
 from practice.journal import Journal
@@ -41,21 +43,10 @@ class DirectoryRoutes:
     def people(self) -> flask.Response:
         """Return people by email, display name or IDs; only an administrator could list all people."""
         asked = flask.request.args
-        email, name, ids = (
-            asked.get("email", "").lower(),
-            asked.get("displayName", "").lower(),
-            asked.get("id", ""),
-        )
-        if not (email or name or ids):
+        if not any(asked.get(name) for name in ("email", "displayName", "id")):
             raise bad("Email or displayName should be specified.")
         with self._world.lock:
-            found = [
-                each
-                for each in self._world.people.values()
-                if (email and each.email == email)
-                or (name and each.display_name.lower().startswith(name))
-                or (ids and each.id in ids.split(","))
-            ]
+            found = [each for each in self._world.people.values() if _is_asked_for(each, asked)]
             return access.page(found, shapes.person)
 
     def person(self, person_id: str) -> flask.Response:
@@ -101,20 +92,19 @@ class DirectoryRoutes:
         if person and not room_id:
             raise bad("roomId is required with personId or personEmail")
         with self._world.lock:
-            if not room_id:
-                found = [
-                    each
-                    for each in self._world.memberships.values()
-                    if each.person_id == actor().id
-                ]
-            else:
-                found = list(self._world.members(self._posting.room(actor(), room_id).id))
-            found = [
-                each
-                for each in found
-                if not person or person & {each.person_id, self._world.people[each.person_id].email}
-            ]
+            found = self._memberships(room_id)
+            if person:
+                found = [each for each in found if person & self._names(each)]
             return access.page(found, lambda each: shapes.membership(self._world, each))
+
+    def _memberships(self, room_id: str | None) -> list[Membership]:
+        if room_id:
+            return list(self._world.members(self._posting.room(actor(), room_id).id))
+        mine = actor().id
+        return [each for each in self._world.memberships.values() if each.person_id == mine]
+
+    def _names(self, membership: Membership) -> set[str]:
+        return {membership.person_id, self._world.people[membership.person_id].email}
 
     def join(self) -> flask.Response:
         """Add a person to a space."""
@@ -160,3 +150,12 @@ class DirectoryRoutes:
 
     def _shown(self, room: Room) -> dict[str, object]:
         return shapes.room(self._world, room, actor())
+
+
+def _is_asked_for(person: Person, asked: Mapping[str, str]) -> bool:
+    email, name = asked.get("email", "").lower(), asked.get("displayName", "").lower()
+    return (
+        (bool(email) and person.email == email)
+        or (bool(name) and person.display_name.lower().startswith(name))
+        or person.id in asked.get("id", "").split(",")
+    )

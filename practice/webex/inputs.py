@@ -19,19 +19,19 @@ def find(card: Json, title: str, data: Json | None) -> tuple[Json, tuple[Json, .
     Raises:
         WebexError: with status 404 when the card has no such button.
     """
-    for action, around in cards.buttons(card):
-        if action.get("type") != "Action.Submit":
-            continue
-        held = action.get("data") or {}
-        if data is None and action.get("title") == title:
+    buttons = list(cards.buttons(card))
+    for action, around in buttons:
+        if action.get("type") == "Action.Submit" and _is_meant(action, title, data):
             return action, around
-        if data is not None and isinstance(held, dict) and data.items() <= held.items():
-            return action, around
-    titles = [str(action.get("title")) for action, _ in cards.buttons(card)]
-    raise WebexError(
-        404,
-        f"no submit button {title or data!r} on this card; its buttons: {', '.join(titles) or 'none'}",
-    )
+    titles = ", ".join(str(action.get("title")) for action, _ in buttons) or "none"
+    raise WebexError(404, f"no submit button {title or data!r} on this card; its buttons: {titles}")
+
+
+def _is_meant(action: Json, title: str, data: Json | None) -> bool:
+    if data is None:
+        return bool(action.get("title") == title)
+    held = action.get("data") or {}
+    return isinstance(held, dict) and data.items() <= held.items()
 
 
 def gather(action: Json, around: tuple[Json, ...], typed: Json, *, force: bool) -> Json:
@@ -73,9 +73,7 @@ def _refuse(known: dict[str, Json], typed: Json, values: Json) -> None:
         for key in typed
         if key not in known
     ]
-    faults += [
-        fault for key, element in known.items() if (fault := _fault(element, values.get(key)))
-    ]
+    faults += filter(None, (_fault(element, values.get(key)) for key, element in known.items()))
     if faults:
         raise WebexError(422, "a Webex client would not send this: " + "; ".join(faults))
 

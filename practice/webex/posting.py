@@ -116,17 +116,21 @@ class Posting:
     def _edited(self, message: Message, body: Json) -> Version:
         if len(message.versions) > MOST_EDITS:
             raise bad(f"The edit limit of {MOST_EDITS} edits per message has been reached")
-        said, old = self._said(body), message.current.card
+        said = self._said(body)
         if message.files or body.get("files"):
             raise bad("Edits of messages containing files are not currently supported")
-        if old or said.card:
-            if not self.world.options.card_edits or not said.card:
-                raise bad(
-                    "Edits of messages containing files or attachments are not currently supported"
-                )
-            if cards.has_image(said.card) or (old and cards.has_image(old)):
-                raise bad("Edits of cards containing images are not supported")
+        self._check_card_edit(message.current.card, said.card)
         return said
+
+    def _check_card_edit(self, old: Json | None, new: Json | None) -> None:
+        if not old and not new:
+            return
+        if not new or not self.world.options.card_edits:
+            raise bad(
+                "Edits of messages containing files or attachments are not currently supported"
+            )
+        if any(map(cards.has_image, filter(None, (old, new)))):
+            raise bad("Edits of cards containing images are not supported")
 
     def _said(self, body: Json) -> Version:
         text, markdown = body.get("text") or "", body.get("markdown") or ""
@@ -205,17 +209,20 @@ def _card(body: Json) -> Json | None:
         raise bad("Only one card per message is supported")
     if not attachments:
         return None
-    first = attachments[0]
-    if (
-        not isinstance(first, dict)
-        or first.get("contentType") != CARD_TYPE
-        or not isinstance(first.get("content"), dict)
-    ):
+    if not _is_card(attachments[0]):
         raise bad(f"An attachment needs a contentType {CARD_TYPE} and a content")
-    card: Json = first["content"]
+    card: Json = attachments[0]["content"]
     if faults := cards.faults(card):
         raise bad(f"Unable to post message: invalid card: {'; '.join(faults)}")
     return card
+
+
+def _is_card(attachment: Any) -> bool:
+    return (
+        isinstance(attachment, dict)
+        and attachment.get("contentType") == CARD_TYPE
+        and isinstance(attachment.get("content"), dict)
+    )
 
 
 def _brief(said: Version) -> Json:

@@ -210,7 +210,10 @@ def _receipt(sent: Sent) -> Json:
 
 
 def _task(task: Task) -> Json:
-    """Return a task as SPEC has it: times in milliseconds, and the address to which the mail was sent."""
+    """Return a task in the form of SPEC.
+
+    Times are in milliseconds, and the address is the one to which the mail was sent.
+    """
     at = int(task.at.timestamp() * 1000)
     values = {
         "channelType": "email",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from practice.page.host import PracticeSpace
-from practice.scenario import Story
+from practice.scenario import Scenario
 from practice.verdicts import sentences
 
 MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"
@@ -29,7 +29,7 @@ def proven(space: PracticeSpace) -> PracticeSpace:
     """A space whose channel is set up, without clicks."""
     assert space.stack is not None
     people = space.stack.people()
-    for _, scene in Story(people, lambda _: None).scenes()[:SETUP]:
+    for _, scene in Scenario(people, lambda _: None).scenes()[:SETUP]:
         scene()
     people.close()
     return space

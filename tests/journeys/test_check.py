@@ -10,7 +10,7 @@ import pytest
 from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
 from practice.client import People, does, has, links
 from practice.conversation import band, words
-from practice.scenario import SECRET, Story
+from practice.scenario import SECRET, Scenario
 from practice.stack import Stack
 
 MEASURED = True
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 @pytest.fixture(scope="module")
 def channel(stack: Stack, people: People) -> People:
     """A channel that is set up and proven, in the demo's space."""
-    story = Story(people, lambda _: None)
+    story = Scenario(people, lambda _: None)
     for _, scene in story.scenes()[:11]:
         scene()
     return people

@@ -28,18 +28,8 @@ def add(call: Call, key: str) -> Answer:
     for name in given:
         if name not in GIVEN and not name.startswith("@odata."):
             raise bad(f"Property 'passwordCredential.{name}' cannot be set.")
-    start = _moment(given.get("startDateTime")) or call.world.now()
-    end = _moment(given.get("endDateTime")) or start + USUAL
-    if end <= max(start, call.world.now()):
-        raise bad("Key credential end date is invalid.")
-    _policy(call, end - start)
-    text = (
-        secrets.choice("ABCabc")
-        + secrets.choice("0123456789")
-        + secrets.choice("QRq")
-        + "~"
-        + "".join(secrets.choice(LETTERS) for _ in range(36))
-    )
+    start, end = _lifetime(call, given)
+    text = _new_text()
     made: Json = {
         "customKeyIdentifier": given.get("customKeyIdentifier"),
         "displayName": given.get("displayName"),
@@ -55,14 +45,23 @@ def add(call: Call, key: str) -> Answer:
         call.tenant.applications, app | {"passwordCredentials": [*app["passwordCredentials"], made]}
     )
     call.note("add_password", app["displayName"], None, made)
-    return Answer(
-        200,
-        {
-            "@odata.context": f"{odata.root(call)}/$metadata#microsoft.graph.passwordCredential",
-            **made,
-            "secretText": text,
-        },
-    )
+    context = f"{odata.root(call)}/$metadata#microsoft.graph.passwordCredential"
+    return Answer(200, {"@odata.context": context, **made, "secretText": text})
+
+
+def _lifetime(call: Call, given: Json) -> tuple[datetime, datetime]:
+    """Return the start and the end of the new secret, which the tenant's policy must allow."""
+    start = _moment(given.get("startDateTime")) or call.world.now()
+    end = _moment(given.get("endDateTime")) or start + USUAL
+    if end <= max(start, call.world.now()):
+        raise bad("Key credential end date is invalid.")
+    _policy(call, end - start)
+    return start, end
+
+
+def _new_text() -> str:
+    begin = [secrets.choice(letters) for letters in ("ABCabc", "0123456789", "QRq", "~")]
+    return "".join([*begin, *(secrets.choice(LETTERS) for _ in range(36))])
 
 
 @route("POST", "/applications{key}/removePassword", APPS_WRITE)

@@ -33,13 +33,13 @@ deletedDateTime disabledByMicrosoftStatus id isDisabled keyCredentials passwordC
 publisherDomain verifiedPublisher"""
 WRITABLE: Final = frozenset(_WRITABLE.split())
 APPLICATION: Final = WRITABLE | frozenset(_READ_ONLY.split())
-_PRINCIPAL_WRITABLE = """accountEnabled alternativeNames appId appRoleAssignmentRequired description displayName
-homepage loginUrl logoutUrl notes notificationEmailAddresses preferredSingleSignOnMode
+_PRINCIPAL_WRITABLE = """accountEnabled alternativeNames appId appRoleAssignmentRequired description
+displayName homepage loginUrl logoutUrl notes notificationEmailAddresses preferredSingleSignOnMode
 replyUrls servicePrincipalNames servicePrincipalType tags"""
-_PRINCIPAL_READ_ONLY = """id appDescription appDisplayName appOwnerOrganizationId applicationTemplateId appRoles
-createdByAppId info disabledByMicrosoftStatus isDisabled keyCredentials oauth2PermissionScopes
-passwordCredentials signInAudience tokenEncryptionKeyId verifiedPublisher
-resourceSpecificApplicationPermissions"""
+_PRINCIPAL_READ_ONLY = """id appDescription appDisplayName appOwnerOrganizationId
+applicationTemplateId appRoles createdByAppId info disabledByMicrosoftStatus isDisabled
+keyCredentials oauth2PermissionScopes passwordCredentials signInAudience tokenEncryptionKeyId
+verifiedPublisher resourceSpecificApplicationPermissions"""
 PRINCIPAL_WRITABLE: Final = frozenset(_PRINCIPAL_WRITABLE.split())
 PRINCIPAL: Final = PRINCIPAL_WRITABLE | frozenset(_PRINCIPAL_READ_ONLY.split())
 

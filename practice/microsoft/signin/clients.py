@@ -13,7 +13,7 @@ from flask import request
 from practice.microsoft import ids
 from practice.microsoft.signin import consent
 from practice.microsoft.signin.errors import Trouble
-from practice.microsoft.world import Tenant, User, World
+from practice.microsoft.world import Tenant, User, World, first
 
 Json = dict[str, Any]
 MANY: Final = frozenset({"common", "organizations", "consumers"})
@@ -52,24 +52,20 @@ class Client:
         Raises:
             Trouble: AADSTS50105 otherwise.
         """
-        client = next(
-            (item for item in tenant.principals.written() if item["appId"] == self.app["appId"]),
-            None,
-        )
-        if client and client.get("appRoleAssignmentRequired"):
-            mine = {
-                user.id,
-                *(
-                    group["id"]
-                    for group in tenant.groups
-                    if any(user.known_as(member) for member in group["members"])
-                ),
-            }
-            assigned = (
-                item for item in tenant.assignments.written() if item["resourceId"] == client["id"]
-            )
-            if not any(item["principalId"] in mine for item in assigned):
-                raise Trouble(50105, (user.upn, self.app["appId"]))
+        client = first(tenant.principals.written(), {"appId": self.app["appId"]})
+        if not client or not client.get("appRoleAssignmentRequired"):
+            return
+        assigned = {
+            item["principalId"]
+            for item in tenant.assignments.written()
+            if item["resourceId"] == client["id"]
+        }
+        if not assigned & {user.id, *_groups_of(tenant, user)}:
+            raise Trouble(50105, (user.upn, self.app["appId"]))
+
+
+def _groups_of(tenant: Tenant, user: User) -> list[str]:
+    return [group["id"] for group in tenant.groups if any(map(user.known_as, group["members"]))]
 
 
 def tenant_named(world: World, name: str) -> Tenant | None:
@@ -98,18 +94,39 @@ def client(world: World, tenant_name: str, client_id: str) -> Client:
     if found is None:
         raise Trouble(700016, (client_id, tenant_name))
     home, app = found
-    single = app.get("signInAudience") == "AzureADMyOrg"
-    if single and tenant is None:
+    asked = Client(home, app, tenant)
+    _check_enabled(app, _principal_in(world, asked, client_id), client_id)
+    return asked
+
+
+def _principal_in(world: World, asked: Client, client_id: str) -> Json | None:
+    """Return the app's service principal in the tenant, or in its home tenant for any tenant.
+
+    It may be missing in another tenant, if the app is multitenant.
+
+    Raises:
+        Trouble: AADSTS50194 or 700016.
+    """
+    single = asked.app.get("signInAudience") == "AzureADMyOrg"
+    if single and asked.tenant is None:
         raise Trouble(50194, (client_id,))
-    here = tenant or home
+    here = asked.tenant or asked.home
     principal = world.principal(here, client_id)
-    if (single and here.id != home.id) or (here.id == home.id and principal is None):
+    at_home = here.id == asked.home.id
+    if (single and not at_home) or (at_home and principal is None):
         raise Trouble(700016, (client_id, here.name))
-    if _shut(app) or (
-        principal and (_shut(principal) or not principal.get("accountEnabled", True))
-    ):
+    return principal
+
+
+def _check_enabled(app: Json, principal: Json | None, client_id: str) -> None:
+    """Check that neither the app nor its service principal is disabled.
+
+    Raises:
+        Trouble: AADSTS7000112.
+    """
+    here = principal or {}
+    if _shut(app) or _shut(here) or not here.get("accountEnabled", True):
         raise Trouble(7000112, (client_id,))
-    return Client(home, app, tenant)
 
 
 def _shut(item: Json) -> bool:
@@ -184,52 +201,62 @@ def applied(tenant: Tenant, user: User, code: int, *, interactive: bool) -> Json
     """Return the part of a sign-in log row about policies: those that failed and those not applied."""
     rows = []
     for policy in tenant.policies.conditional_access:
-        controls = list((policy.get("grantControls") or {}).get("builtInControls", []))
         failed = bool(code) and _demand(policy, user, interactive=interactive) == code
-        said = {
+        row = {
             "id": policy.get("id"),
             "displayName": policy.get("displayName"),
-            "enforcedGrantControls": controls,
+            "enforcedGrantControls": _controls(policy),
+            "enforcedSessionControls": [],
+            "result": "failure" if failed else "notApplied",
         }
-        rows.append(
-            said | {"enforcedSessionControls": [], "result": "failure" if failed else "notApplied"}
-        )
+        rows.append(row)
     status = "failure" if any(row["result"] == "failure" for row in rows) else "notApplied"
     return {"conditionalAccessStatus": status, "appliedConditionalAccessPolicies": rows}
 
 
 def _touches(policy: Json, user: User) -> bool:
     conditions = policy.get("conditions", {})
+    excluded = (conditions.get("locations") or {}).get("excludeLocations", [])
+    if _only_other_flows(conditions) or request.headers.get(ids.PLACE, "") in excluded:
+        return False
     users, apps = conditions.get("users", {}), conditions.get("applications", {})
-    if set(
-        str((conditions.get("authenticationFlows") or {}).get("transferMethods") or "none").split(
-            ","
-        )
-    ) != {"none"}:
-        return False  # for the device code only, which this cloud does not serve
-    allowed = (conditions.get("locations") or {}).get("excludeLocations", [])
-    if request.headers.get(ids.PLACE, "") in allowed:
-        return False
-    if user.id in users.get("excludeUsers", []) or ids.EXCHANGE_APP in apps.get(
-        "excludeApplications", []
-    ):
-        return False
-    included = set(users.get("includeUsers", [])) & {"All", user.id}
-    return bool(included) and bool(
-        set(apps.get("includeApplications", [])) & {"All", "Office365", ids.EXCHANGE_APP}
+    return _covers(users, "Users", {"All", user.id}, user.id) and _covers(
+        apps, "Applications", {"All", "Office365", ids.EXCHANGE_APP}, ids.EXCHANGE_APP
     )
+
+
+def _only_other_flows(conditions: Json) -> bool:
+    """Return whether the policy is for the device code, which this cloud does not serve."""
+    flows = conditions.get("authenticationFlows") or {}
+    return set(str(flows.get("transferMethods") or "none").split(",")) != {"none"}
+
+
+def _covers(condition: Json, kind: str, names: set[str], item: str) -> bool:
+    """Return whether a condition includes any of the names and does not exclude the item."""
+    included = condition.get(f"include{kind}", [])
+    return not names.isdisjoint(included) and item not in condition.get(f"exclude{kind}", [])
 
 
 def _demand(policy: Json, user: User, *, interactive: bool) -> int:
     """Return the AADSTS number with which a policy stops the sign-in, or 0 if it does not."""
     if policy.get("state") != "enabled" or not _touches(policy, user):
         return 0
-    controls = set((policy.get("grantControls") or {}).get("builtInControls", []))
+    controls = set(_controls(policy))
+    blocks = [code for control, code in BLOCKS.items() if control in controls]
+    if blocks or interactive:
+        return blocks[0] if blocks else 0
+    if "mfa" in controls:
+        return 50076
+    return 70043 if _limits_sessions(policy) else 0
+
+
+def _controls(policy: Json) -> list[str]:
+    return list((policy.get("grantControls") or {}).get("builtInControls", []))
+
+
+def _limits_sessions(policy: Json) -> bool:
     frequency = (policy.get("sessionControls") or {}).get("signInFrequency") or {}
-    asked = [code for control, code in BLOCKS.items() if control in controls]
-    asked += [50076] if "mfa" in controls and not interactive else []
-    asked += [70043] if frequency.get("isEnabled") and not interactive else []
-    return next(iter(asked), 0)
+    return bool(frequency.get("isEnabled"))
 
 
 def principal_of(client: Client, tenant: Tenant) -> Json:

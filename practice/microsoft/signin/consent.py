@@ -47,16 +47,17 @@ def declared(world: World, app: Json, app_id: str, kind: str = "Scope") -> set[s
     """
     exposed = world.catalogue.scopes if kind == "Scope" else world.catalogue.roles
     names = {item["id"]: str(item["value"]) for item in exposed.get(app_id, [])}
-    found: set[str] = set()
-    for entry in app.get("requiredResourceAccess", []):
-        for access in (
-            entry.get("resourceAccess", []) if entry.get("resourceAppId") == app_id else []
-        ):
-            if access.get("type") == kind and access.get("id") not in names:
-                raise Trouble(UNKNOWN_PERMISSION, (app_id, app["appId"]))
-            if access.get("type") == kind:
-                found.add(names[access["id"]])
-    return found
+    wanted = {access.get("id") for access in _accesses(app, app_id) if access.get("type") == kind}
+    if not wanted <= set(names):
+        raise Trouble(UNKNOWN_PERMISSION, (app_id, app["appId"]))
+    return {names[number] for number in wanted}
+
+
+def _accesses(app: Json, app_id: str) -> list[Json]:
+    """Return the required permissions of both kinds on a resource."""
+    entries = app.get("requiredResourceAccess", [])
+    mine = (entry for entry in entries if entry.get("resourceAppId") == app_id)
+    return [access for entry in mine for access in entry.get("resourceAccess", [])]
 
 
 def resources(app: Json) -> list[str]:

@@ -112,7 +112,7 @@ def test_a_fault_alone_is_judged_by_the_first_line(name: str, causes: tuple[str,
 def test_what_is_noted_may_stand_below():
     """A warning is enough where mail still flows."""
     warned = _seen(warnings=(replace(_line("client_secret_expires_soon"), state=State.WARNING),))
-    assert verdicts.judge(warned, find("secret_expires_soon")) == verdicts.Judgement(right=True)
+    assert verdicts.judge(warned, find("secret_expires_soon")) == verdicts.Judgment(right=True)
 
 
 def test_a_pair_wants_both_and_nothing_besides():

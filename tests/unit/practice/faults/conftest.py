@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from practice.cloud import PracticeCloud
-from practice.faults import Ground
+from practice.faults import FaultContext
 from practice.mail.connect import AWAY, NOBODY
 from practice.microsoft import ids
 from practice.microsoft.seed import service_principal
@@ -28,7 +28,7 @@ class Channel:
 
     def __init__(self, cloud: PracticeCloud, http: httpx.Client) -> None:
         self.cloud, self.http = cloud, http
-        self.ground = Ground(cloud.microsoft, cloud.faults, cloud.outside.state)
+        self.ground = FaultContext(cloud.microsoft, cloud.faults, cloud.outside.state)
 
     def post(self, path: str, **body: Any) -> httpx.Response:
         """A control call."""
@@ -90,7 +90,7 @@ class Channel:
     forwarding_address = ""
 
 
-def _allow(ground: Ground) -> None:
+def _allow(ground: FaultContext) -> None:
     """Make the changes in Exchange that the article asks an administrator for."""
     default = ground.exchange.outbound_policies[0]
     nobody = {
@@ -114,7 +114,7 @@ def _allow(ground: Ground) -> None:
     ground.box.deliver_and_forward = True
 
 
-def _register(ground: Ground) -> Json:
+def _register(ground: FaultContext) -> Json:
     """The app with its secret and its grant; returns what the form of Webex Connect needs."""
     tenant, world, key, secret = (
         ground.tenant,

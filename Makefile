@@ -10,7 +10,7 @@ CLEAN := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQUESTS_CA_BUNDLE -u CURL_CA_B
 	-u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u http_proxy -u https_proxy -u all_proxy
 COVERED := COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice test quick quick-tests lint unit check diagnose chaos bench practice-serve audit docs lock clean
+.PHONY: help install demo practice test quick quick-bot quick-jobs lint unit check diagnose chaos bench practice-serve audit docs lock clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
@@ -47,12 +47,18 @@ test: lint unit
 
 check: test
 
-# lint runs beside the tests, which leave it a core now and then.
-quick: $(STAMP)
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint quick-tests
+# Lint and two halves of the tests at the same time. Each half is one process, because the workers of xdist would take
+# as long again to collect all tests and to report each of them.
+QUICK := pytest --quiet -p no:cacheprovider -p no:rerunfailures -m "not slow"
 
-quick-tests: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(PYTEST) --numprocesses 2 -m "not slow" $(or $(TESTS),tests/unit tests/contract)
+quick: $(STAMP)
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint quick-bot quick-jobs
+
+quick-bot: $(STAMP)
+	@$(CLEAN) $(RUN) -m $(QUICK) $(filter-out %/jobs,$(wildcard tests/unit/*))
+
+quick-jobs: $(STAMP)
+	@$(CLEAN) $(RUN) -m $(QUICK) tests/unit/jobs tests/contract
 
 lint: $(STAMP)
 	@echo "ruff check"; $(RUN) -m ruff check --quiet .

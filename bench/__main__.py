@@ -38,7 +38,8 @@ def _run(name: str) -> bool:
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > cores / 2:
         say(
-            f"\n  before {name}: load {load:.1f} on {cores} cores, so times are longer than on a quiet machine"
+            f"\n  before {name}: load {load:.1f} on {cores} cores, so times are "
+            "longer than on a quiet machine"
         )
     return BENCHES[name]()
 

@@ -148,7 +148,10 @@ def _print(
             ),
             verdict("the second set-up wrote nothing", _writes(second) == 0),
             verdict(
-                f"no process over {LARGEST_MIB} MiB ({largest:.0f}); {private:.0f} MiB together, counting shared memory once or less",
+                (
+                    f"no process over {LARGEST_MIB} MiB ({largest:.0f}); {private:.0f} "
+                    "MiB together, counting shared memory once or less"
+                ),
                 largest <= LARGEST_MIB,
             ),
         ]

@@ -21,7 +21,10 @@ def say(line: str = "") -> None:
 def machine() -> str:
     """Return versions, cores and load, without which a number means nothing."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}; {packages}"
+    return (
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, load "
+        f"{os.getloadavg()[0]:.2f}; {packages}"
+    )
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

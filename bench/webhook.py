@@ -175,7 +175,10 @@ def run(port: int, clients: int, name: str) -> Result:
 
 
 def _event(redis: Redis, job: Job) -> str:
-    """The id of the event that a job is for: the bare route's lies in the job, the bot's under a key of its own."""
+    """Return the ID of the event that a job handles.
+
+    The bare route keeps it in the job, the bot in a Redis key of its own.
+    """
     if not job.args:
         return str(job.kwargs["id"])
     kept = redis.get(keys.event(job.args[0]))
@@ -208,7 +211,9 @@ def process(*arguments: str) -> Iterator[None]:
         "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
         "LOG_LEVEL": "WARNING",
     }
-    server = subprocess.Popen([sys.executable, *arguments], env=env, stderr=subprocess.DEVNULL)  # noqa: S603  our own command line
+    server = subprocess.Popen(  # noqa: S603  our own command line
+        [sys.executable, *arguments], env=env, stderr=subprocess.DEVNULL
+    )
     try:
         yield
     finally:
@@ -276,7 +281,8 @@ def main() -> int:
                 until(partial(listens, BOT_PORT))
                 until(partial(listens, BARE_PORT))
                 say(
-                    f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}, {EVENTS} events a run, ms"
+                    f"Python {platform.python_version()}, {os.cpu_count()} cores, "
+                    f"load {os.getloadavg()[0]:.2f}, {EVENTS} events a run, ms"
                 )
                 say(
                     "clients side        p50      p95      p99      max    per s  failed  lost  doubled"

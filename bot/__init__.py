@@ -1,6 +1,7 @@
-"""The conversation in Webex: webhooks in, commands and card buttons, cards out.
+"""Conversation in Webex: incoming webhooks, commands and card buttons, and outgoing cards.
 
-RQ reads the first part of its keys from the environment while it is imported, so it is set before any other module is.
+RQ reads the prefix of its keys from the environment while it is imported. So this package sets the
+prefix before it imports any other module.
 """
 
 from __future__ import annotations

@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
-    from bot.web import delivery_receipts, pages, secret_page, sign_in  # noqa: PLC0415  the other commands need no Flask
-    from bot.web.app import DataGate, create_app, serve  # noqa: PLC0415  the other commands need no Flask
+    from bot.web import delivery_receipts, pages, secret_page, sign_in  # noqa: PLC0415  Flask only here
+    from bot.web.app import DataGate, create_app, serve  # noqa: PLC0415  Flask only here
 
     refused = _data_problem(settings.redis_url)
     if refused:
@@ -100,7 +100,10 @@ def _services(settings: BotSettings, work: Settings, redis: Redis) -> Services:
 
 
 def _data_problem(url: str) -> str:
-    """Migrate older data; why this version cannot use the data, or the empty string. Where Redis is away, it is looked at once it answers."""
+    """Migrate older data and return why this version cannot use it, or an empty string.
+
+    If Redis is unavailable, the string is empty. The data is checked when Redis answers.
+    """
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
             hurried.ping()
@@ -128,10 +131,10 @@ def _audit(settings: BotSettings, work: Settings) -> int:
         )
         found = trail.verify()
     except RedisError as error:
-        print(error, file=sys.stderr)  # noqa: T201  a command line speaks so
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
     if found.broken_at:
-        print(  # noqa: T201
+        print(  # noqa: T201  CLI output
             f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md",
             file=sys.stderr,
         )
@@ -147,11 +150,15 @@ def _webhooks(settings: BotSettings, _work: Settings) -> int:
     try:
         done = subscriptions.register()
         for hook in subscriptions.own():
-            print(f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}")  # noqa: T201  a command line speaks so
+            print(  # noqa: T201  CLI output
+                f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}"
+            )
     except (WebexError, RedisError) as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
-    print(f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}")  # noqa: T201  CLI output
+    print(  # noqa: T201  CLI output
+        f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}"
+    )
     return 0
 
 

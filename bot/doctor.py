@@ -118,7 +118,8 @@ def _require_access(seen: Iterable[tuple[str, str, tuple[str, ...]]]) -> None:
     """Raise :class:`WrongError` if the access to one of the tenants is lost."""
     if lost := [f"{tenant} ({why})" for tenant, why, _ in seen if why]:
         raise WrongError(
-            f"not any more by {', '.join(lost)}: an administrator grants it again from the card of /check, or checks need a sign-in"
+            f"not any more by {', '.join(lost)}: an administrator grants it again"
+            " from the card of /check, or checks need a sign-in"
         )
 
 
@@ -127,7 +128,10 @@ def _surplus(seen: Iterable[tuple[str, str, tuple[str, ...]]]) -> str:
     more = [f"{tenant} ({', '.join(names)})" for tenant, _, names in seen if names]
     if not more:
         return ""
-    return f"; more than it needs is granted in {', '.join(more)}: take that back from the bot's enterprise application there"
+    return (
+        f"; more than it needs is granted in {', '.join(more)}:"
+        " take that back from the bot's enterprise application there"
+    )
 
 
 def _granted(redis: Redis) -> tuple[AppAccess, ...]:
@@ -167,7 +171,8 @@ def _redis(redis: Redis) -> str:
         ) from None
     if refused:
         raise WrongError(refused)
-    return f"answers, version {version}, append-only file {'on' if kept == 'yes' else 'off: what runs is lost when it stops'}"
+    append_only = "on" if kept == "yes" else "off: what runs is lost when it stops"
+    return f"answers, version {version}, append-only file {append_only}"
 
 
 def _webex(webex: Webex) -> str:
@@ -195,15 +200,17 @@ def _organizations(listed: tuple[str, ...], webex: Webex) -> str:
         mine = normalize(webex.me().org_id)
     except WebexError:
         return ", ".join(known)  # a problem with Webex is reported by an earlier check
-    return f"{', '.join(known)}; the bot's own account is of {mine or 'none'}, which is {'one of them' if mine in known else 'not listed'}"
+    place = "one of them" if mine in known else "not listed"
+    return f"{', '.join(known)}; the bot's own account is of {mine or 'none'}, which is {place}"
 
 
 def _require_org_ids(listed: tuple[str, ...]) -> None:
-    """Raise :class:`WrongError` if one of these is no organization's id."""
+    """Raise :class:`WrongError` if one of these is not the id of an organization."""
     if odd := [*filterfalse(is_org_id, listed)]:
         raise WrongError(
-            f"ALLOWED_ORG_IDS holds {', '.join(map(repr, odd))}, which is no organization's id: write the Organization ID that Control Hub"
-            " shows under Account, or the orgId that the Webex API gives for a person"
+            f"ALLOWED_ORG_IDS holds {', '.join(map(repr, odd))}, which is no organization's id:"
+            " write the Organization ID that Control Hub shows under Account,"
+            " or the orgId that the Webex API gives for a person"
         )
 
 
@@ -211,7 +218,8 @@ def _webhooks(subscriptions: WebhookRegistrar) -> str:
     active = _active_resources(subscriptions)
     if missing := [name for resource, name in RESOURCES.items() if resource not in active]:
         raise WrongError(
-            f"none is active for {', '.join(missing)}: run `python -m bot webhooks`, or start the worker, which does the same"
+            f"none is active for {', '.join(missing)}: run `python -m bot webhooks`,"
+            " or start the worker, which does the same"
         )
     return f"active for {', '.join(RESOURCES.values())}"
 
@@ -257,6 +265,7 @@ def _microsoft(settings: Settings) -> str:
             client.get(url).raise_for_status()
     except httpx.HTTPError as error:
         raise WrongError(
-            f"{url} does not answer ({type(error).__name__}): look at MICROSOFT_LOGIN_URL, the proxy and SSL_CERT_FILE"
+            f"{url} does not answer ({type(error).__name__}):"
+            " look at MICROSOFT_LOGIN_URL, the proxy and SSL_CERT_FILE"
         ) from None
     return f"{settings.login_url} answers"

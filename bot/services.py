@@ -1,4 +1,4 @@
-"""The parts that the conversation has in a process. Put together once, before the first event."""
+"""Container of a process's parts for the conversation, built once before the first event."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ ME_S = 3600
 
 @dataclass(frozen=True, kw_only=True)
 class Services(Runtime):
-    """The parts of the work, and those of the conversation; nothing here is asked over the network before it is used."""
+    """Container of a process: the parts of the jobs and those of the conversation.
+
+    No part makes a network request before it is used.
+    """
 
     bot: BotSettings
     redis: Redis
@@ -39,7 +42,7 @@ class Services(Runtime):
 
     @property
     def messenger(self) -> Messenger:
-        """What posts: the outbox of the event that is being carried out, or else Webex itself."""
+        """Return the outbox of the event that is being handled, or else Webex itself."""
         return self.webex if self.outbox is None else self.outbox
 
     @classmethod
@@ -81,7 +84,7 @@ class Services(Runtime):
         """Add to the run's history, and have a worker carry the run on and draw its cards.
 
         Raises:
-            RunGoneError: there is no such run.
+            RunGoneError: The run does not exist.
         """
         if events:
             self.store.append(run_id, *events)

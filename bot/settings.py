@@ -99,7 +99,10 @@ def _domains(values: Mapping[str, str]) -> tuple[str, ...]:
 
 def _problems(values: Mapping[str, str]) -> Iterator[str]:
     if "WEBEX_ACCESS_TOKEN" not in values:
-        yield "WEBEX_ACCESS_TOKEN is not set: the bot's access token, shown once when the bot is made at developer.webex.com"
+        yield (
+            "WEBEX_ACCESS_TOKEN is not set: the bot's access token,"
+            " shown once when the bot is made at developer.webex.com"
+        )
     yield from _secret_problems(listed(values.get("WEBEX_WEBHOOK_SECRET", "")))
     yield from _public_url_problems(values.get("PUBLIC_URL", ""))
     yield from _domain_problems(_domains(values))
@@ -114,11 +117,20 @@ def _secret_problems(secrets: tuple[str, ...]) -> Iterator[str]:
     if not secrets:
         yield f"WEBEX_WEBHOOK_SECRET is not set: make one with {HOW_TO_MAKE_ONE}"
     if len(secrets) > MOST_SECRETS:
-        yield "WEBEX_WEBHOOK_SECRET holds more than two secrets: the new one and the old one, separated by a comma"
+        yield (
+            "WEBEX_WEBHOOK_SECRET holds more than two secrets:"
+            " the new one and the old one, separated by a comma"
+        )
     if any(map(_is_short, secrets)):
-        yield f"WEBEX_WEBHOOK_SECRET is shorter than {SECRET_CHARACTERS} characters: make one with {HOW_TO_MAKE_ONE}"
+        yield (
+            f"WEBEX_WEBHOOK_SECRET is shorter than {SECRET_CHARACTERS} characters:"
+            f" make one with {HOW_TO_MAKE_ONE}"
+        )
     elif any(map(_is_guessable, secrets)):
-        yield f"WEBEX_WEBHOOK_SECRET can be guessed, since it repeats itself or follows the keyboard: make one with {HOW_TO_MAKE_ONE}"
+        yield (
+            "WEBEX_WEBHOOK_SECRET can be guessed, since it repeats itself or follows the keyboard:"
+            f" make one with {HOW_TO_MAKE_ONE}"
+        )
 
 
 def _is_short(secret: str) -> bool:
@@ -142,7 +154,10 @@ def _is_typed(secret: str) -> bool:
 
 def _public_url_problems(url: str) -> Iterator[str]:
     if not url:
-        yield "PUBLIC_URL is not set: the https address at which Webex and browsers reach this bot, such as https://bot.example.com"
+        yield (
+            "PUBLIC_URL is not set: the https address at which Webex and browsers reach this bot,"
+            " such as https://bot.example.com"
+        )
     elif not _is_web(url):
         yield "PUBLIC_URL is no web address: it looks like https://bot.example.com"
     elif _is_readable(url):
@@ -153,9 +168,15 @@ def _public_url_problems(url: str) -> Iterator[str]:
 
 def _domain_problems(domains: tuple[str, ...]) -> Iterator[str]:
     if not domains:
-        yield "ALLOWED_EMAIL_DOMAINS is not set: the mail domains of the people whom the bot may answer, such as example.com,example.org"
+        yield (
+            "ALLOWED_EMAIL_DOMAINS is not set: the mail domains of the people whom the bot may answer,"
+            " such as example.com,example.org"
+        )
     for domain in filterfalse(DOMAIN.fullmatch, domains):
-        yield f"ALLOWED_EMAIL_DOMAINS holds {domain!r}, which is no domain: write example.com, without wildcards"
+        yield (
+            f"ALLOWED_EMAIL_DOMAINS holds {domain!r}, which is no domain:"
+            " write example.com, without wildcards"
+        )
 
 
 def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
@@ -171,7 +192,10 @@ def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 def _token_address_problems(name: str, url: str) -> Iterator[str]:
     if _is_web(url) and _is_readable(url):
-        yield f"{name} must begin with https://, for tokens go there (plain http only on this very machine, for a try)"
+        yield (
+            f"{name} must begin with https://, for tokens go there"
+            " (plain http only on this very machine, for a try)"
+        )
     elif name != "WEBEX_API_URL" and not _is_web(url):
         yield f"{name} is no web address: it begins with https://"
 
@@ -188,7 +212,10 @@ def _redis_problems(values: Mapping[str, str]) -> Iterator[str]:
     if parts_of(values.get("REDIS_URL", REDIS_URL)).scheme not in {"redis", "rediss", "unix"}:
         yield f"REDIS_URL is no Redis address: it looks like {REDIS_URL}"
     if not keys.is_prefix(values.get(keys.VARIABLE, "")):
-        yield f"{keys.VARIABLE} holds other characters than letters, digits, :, - and _: it looks like email-bot:"
+        yield (
+            f"{keys.VARIABLE} holds other characters than letters, digits, :, - and _:"
+            " it looks like email-bot:"
+        )
 
 
 def _list_problems(values: Mapping[str, str]) -> Iterator[str]:

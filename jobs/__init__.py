@@ -1,1 +1,1 @@
-"""The work on a channel: runs, steps, checks and the clouds they talk to; knows nothing of Webex chat."""
+"""Work on a channel: runs, steps, checks and the clouds they talk to. Nothing here knows Webex chat."""

@@ -103,7 +103,11 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
 
 
 async def advance_steps(engine: Engine) -> None:
-    """Plan what is missing, and carry out what was approved; raises :class:`SignInNeeded` where the signed-in tenant is another one."""
+    """Plan what is missing, and apply what was approved.
+
+    Raises:
+        SignInNeeded: the signed-in tenant is not the channel's.
+    """
     if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
         await engine.make_plan()
     run = engine.ctx.run
@@ -125,7 +129,8 @@ def _worth_inspecting_again(run: Run) -> bool:
 def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run if every step is settled, or else schedule its next look.
 
-    ``seen`` is the version of the run that was worked on. If something happened after it, the run is due at once.
+    ``seen`` is the version of the run that was worked on. If something happened after it, the run
+    is due at once.
     """
     run = runtime.store.load(run_id)
     if _is_finished(run):
@@ -143,7 +148,10 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
 
 
 def _is_finished(run: Run) -> bool:
-    """Return whether a run with a plan has nothing left to do. A check ends when it has looked at everything."""
+    """Return whether a run with a plan has nothing left to do.
+
+    A check ends when it has inspected everything.
+    """
     if run.kind is RunKind.CHECK or run.ended or run.plan is None:
         return False
     return all(run.settled(name) for name in steps_of(run))

@@ -126,9 +126,10 @@ class Evidence:
 class Signals(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True
 ):
-    """What a finding says about times and other findings, for the verdict (:mod:`jobs.checks.weighing`).
+    """Times of a finding and its relation to other findings, for :mod:`jobs.checks.weighing`.
 
-    A msgspec Struct leaves out defaults in JSON, which a dataclass does not: most findings set none of these.
+    It is a msgspec Struct, which leaves out defaults in JSON, unlike a dataclass. Most findings set
+    none of these.
     """
 
     since: datetime | None = None
@@ -136,11 +137,13 @@ class Signals(
     harmless_after: datetime | None = None
     """A later success disproves the failure, if that is another moment than ``since``."""
     disproved_by: tuple[str, ...] | None = None
-    """Steps whose success disproves it, in place of the step's own list, also for a finding that is wrong."""
+    """Steps whose success disproves the finding, instead of the step's own list, even if it is certain."""
     shown_by: Literal["at", "generated_at"] = "at"
-    """The signal of that success that tells its time."""
+    """Signal of that success that gives its time."""
     as_of: str = ""
-    """The step whose ``elsewhere_since`` replaces ``since``. Without it nothing disproves the finding."""
+    """Step whose ``elsewhere_since`` replaces ``since``. Without that value nothing disproves the
+    finding.
+    """
     elsewhere_since: datetime | None = None
     """A success of Webex Connect after that shows that only the place of the bot is refused."""
     by_place: bool = False
@@ -148,7 +151,7 @@ class Signals(
     token_lives: bool = False
     """The token in use still works: a person's own attempt failed, or only the bot cannot reach a server."""
     station: Station | None = None
-    """Where mail stops, if that is not the station of the step."""
+    """Station at which mail stops, if it is not the step's own."""
     proven: bool = False
     """If another finding proves it to be the cause, it is called what that finding is called."""
     at: datetime | None = None
@@ -160,9 +163,9 @@ class Signals(
     unproven: datetime | None = None
     """Mail has not gone on since then, and may yet."""
     failed: int = 0
-    """How many mails have failed since the last one that went through."""
+    """Number of mails that have failed since the last success."""
     missed: int = 0
-    """How many mails have not gone on to the next station."""
+    """Number of mails that have not reached the next station."""
     missed_since: datetime | None = None
     """When the first of them came, if that is not ``since``."""
 
@@ -196,13 +199,14 @@ def _as_text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What inspecting one step saw.
+    """Result of inspecting one step.
 
-    ``facts`` are values that later steps need (object ids, the UPN): they are public within the run and never secret.
-    ``cause`` is a cause code (:mod:`jobs.clouds.errors`); the remedy's text is looked up by it.
-    ``until`` is when to look again, for a finding that waits for time. ``access`` is with what a check looked; None where it did not.
-    ``values`` are what the step would change, as they were at this look: by them ``/undo`` tells whose a value is, and puts it back.
-    ``signals`` are what the verdict weighs it by.
+    ``facts`` are values that later steps need (object IDs, the UPN). They are public within the run
+    and never secret. ``cause`` is a cause code (:mod:`jobs.clouds.errors`), which is also the key
+    of the remedy's text. ``until`` is when to look again, for a finding that waits for time.
+    ``access`` is the access that a check read with, or None if it did not read. ``values`` are the
+    values that the step would change, as they were at this look. From them ``/undo`` sees who set a
+    value, and restores it. ``signals`` are for the verdict.
     """
 
     step: str

@@ -150,7 +150,7 @@ def _in_order(run: Run) -> list[Finding]:
 
 
 def is_unread(finding: Finding) -> bool:
-    """Return whether the step's state could not be told, and is not looked at again by itself."""
+    """Return whether the step's state could not be read and no further look is scheduled."""
     return finding.state is State.UNKNOWN and not finding.until
 
 
@@ -201,7 +201,7 @@ def keeps_secret(run: Run) -> bool:
 
 
 def _waits_for_person(finding: Finding) -> bool:
-    """Return whether the step goes on once a person has acted."""
+    """Return whether the step continues once a person has acted."""
     return finding.state is State.WAITING and finding.waiting_for not in {
         None,
         Turn.TIME,
@@ -215,7 +215,7 @@ def planned_changes(run: Run) -> tuple[Change, ...]:
 
 
 def unplanned_steps(run: Run) -> list[str]:
-    """Return the names of the automatic steps that the plan in force does not change, in the order of the steps."""
+    """Return the automatic steps that the current plan does not change, in the order of the steps."""
     planned = _planned_steps(run)
     return [name for name, step in steps_of(run).items() if step.automatic and name not in planned]
 

@@ -22,11 +22,16 @@ OPAQUE = 40
 """Length from which a word of mixed letters and digits counts as a token, even without a name."""
 
 _NAMES = (
-    "client[_ -]?secret|secret[_ -]?(?:value|text)|(?:client[_ -]?)?assertion|code[_ -]?verifier|pass(?:word|wd|phrase)|pwd|"
-    "(?:access|refresh|id|auth|bearer|session|device|api|service|private|shared|account)[_ -]?(?:token|code|key)|x-api-key"
+    "client[_ -]?secret|secret[_ -]?(?:value|text)|(?:client[_ -]?)?assertion|code[_ -]?verifier|"
+    "pass(?:word|wd|phrase)|pwd|"
+    "(?:access|refresh|id|auth|bearer|session|device|api|service|private|shared|account)"
+    "[_ -]?(?:token|code|key)|x-api-key"
 )
 _VALUE = r"""(?:"(?:\\.|[^"\\\r\n])*"?|'(?:\\.|[^'\\\r\n])*'?|[^\s&]+)"""
-_PLAIN_WORDS = r"(?!(?:tokens?|authentication|authorization|of|scheme|failed|login|plain|xoauth2|oauthbearer|ntlm)[.,;)]*(?:\s|$))"
+_PLAIN_WORDS = (
+    r"(?!(?:tokens?|authentication|authorization|of|scheme|failed|login|plain|xoauth2|oauthbearer|ntlm)"
+    r"[.,;)]*(?:\s|$))"
+)
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.ASCII), replacement)
     for pattern, replacement in (
@@ -45,7 +50,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"\1{GONE}",
         ),
         (
-            r"(?i)(?<![\w-])((?:(?:[\w-]*-)?(?:ESTSAUTH\w*|ESTSSC|esctx[\w-]{0,64}|buid)|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+",
+            (
+                r"(?i)(?<![\w-])((?:(?:[\w-]*-)?(?:ESTSAUTH\w*|ESTSSC|esctx[\w-]{0,64}|buid)"
+                r"|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+"
+            ),
             rf"\1{GONE}",
         ),
         (r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]+://[^\s:/@]*):[^\s/@]+@", rf"\1:{GONE}@"),

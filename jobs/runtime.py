@@ -1,6 +1,7 @@
-"""The parts that a process has, put together once and installed: a job of RQ is a function by name, so it finds them here.
+"""Container of a process's parts, installed once because an RQ job is a function found by its name.
 
-The work needs a :class:`Runtime`. ``bot`` installs one that holds more, and asks for it by its own class.
+The work needs a :class:`Runtime`. ``bot`` installs a subclass that holds more, and asks for it by
+that class.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ R = TypeVar("R", bound="Runtime")
 
 @dataclass(frozen=True)
 class Runtime:
-    """The parts of the work: settings, Redis, the listener, Microsoft's public documents, and the request to stop."""
+    """Parts that the work needs.
+
+    They are the settings, Redis, the listener, Microsoft's public documents, and the shutdown
+    request.
+    """
 
     settings: Settings
     store: RunStore
@@ -32,7 +37,7 @@ class Runtime:
 
     @property
     def channels(self) -> ChannelIndex:
-        """Who holds which channel, and what was proven."""
+        """Index of the run that holds each channel, and of the channels that were proven."""
         return self.store.channels
 
     @property
@@ -53,7 +58,7 @@ def current(kind: type[R]) -> R:
     """Return the process's container, which is of this class.
 
     Raises:
-        RuntimeError: none of this class is installed.
+        RuntimeError: no container of this class is installed.
     """
     for found in _installed:
         if isinstance(found, kind):
@@ -72,7 +77,7 @@ class Listener(Protocol):
 
 
 class NoListener:
-    """Nobody listens: a single channel of a bulk check has no card, the bulk check has it."""
+    """Listener that does nothing. In a bulk check the bulk run has the card, not the single channels."""
 
     def run_changed(self, run_id: str) -> None:
         """Do nothing."""

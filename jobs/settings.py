@@ -30,7 +30,9 @@ REQUIRED = {
     "PUBLIC_URL": "the https address at which Webex and browsers reach this bot",
     "MICROSOFT_CLIENT_ID": "the Application (client) ID of the bot's own Entra app",
     "MICROSOFT_CLIENT_SECRET": "the client secret's Value of the bot's own Entra app",
-    "ENCRYPTION_KEYS": 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"',
+    "ENCRYPTION_KEYS": (
+        'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+    ),
 }
 
 
@@ -195,7 +197,10 @@ def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
         ()
         if named
         else (
-            "PROBE_SMTP_URL is no mail server's address: it looks like smtp://user:password@mail.example.com:587",
+            (
+                "PROBE_SMTP_URL is no mail server's address: it looks like"
+                " smtp://user:password@mail.example.com:587"
+            ),
         )
     ) + (() if sent else ("PROBE_FROM is no address of a sender: it looks like probe@example.com",))
 

@@ -70,7 +70,8 @@ class Stage:
         )
         page = self.people.open_link(who, links(card)[0], decision)
         self.tell(
-            f"the browser shows ({page.status}): {SECRET.sub('(the secret)', ' / '.join(page.text.splitlines()))[:300]}"
+            f"the browser shows ({page.status}): "
+            f"{SECRET.sub('(the secret)', ' / '.join(page.text.splitlines()))[:300]}"
         )
         if page.status >= FIRST_ERROR and not gone:
             raise NotSeenError(f"a page at {page.url}, not {page.status}", card)

@@ -50,10 +50,7 @@ class _Reader(HTMLParser):
         """Note the forms, fields, buttons and links."""
         given = {key: value or "" for key, value in attrs}
         if tag == "form":
-            self._form = Form(
-                urljoin(self._page.url, given.get("action", "")), given.get("method", "get").upper()
-            )
-            self._page.forms.append(self._form)
+            self._begin_form(given)
         elif tag in {"input", "textarea"}:
             self._field(given)
         elif tag == "button" and given.get("name"):
@@ -61,6 +58,11 @@ class _Reader(HTMLParser):
         elif tag == "a" and given.get("href"):
             self._page.links.append(urljoin(self._page.url, given["href"]))
         self._hidden += tag in {"style", "script"}
+
+    def _begin_form(self, given: dict[str, str]) -> None:
+        action = urljoin(self._page.url, given.get("action", ""))
+        self._form = Form(action, given.get("method", "get").upper())
+        self._page.forms.append(self._form)
 
     def handle_endtag(self, tag: str) -> None:
         """End a script or style, whose words are not shown."""
@@ -76,16 +78,20 @@ class _Reader(HTMLParser):
         self._page.text = "\n".join(self._words)
 
     def _field(self, given: dict[str, str]) -> None:
-        kind = given.get("type", "text")
-        if kind == "radio" and given.get("name") == "account":
-            self._form.accounts.append(given.get("value", ""))
-        elif kind == "submit" and given.get("name"):
-            self._form.buttons.append((given["name"], given.get("value", "")))
-        elif given.get("name") and kind not in {"radio", "submit"}:
-            self._form.values[given["name"]] = given.get("value", "")
-        self._form.typed = self._form.typed or (kind in TO_BE_TYPED and "readonly" not in given)
-        if "readonly" in given and given.get("value"):
+        kind, read_only = given.get("type", "text"), "readonly" in given
+        if given.get("name"):
+            self._named_field(kind, given["name"], given.get("value", ""))
+        self._form.typed = self._form.typed or (kind in TO_BE_TYPED and not read_only)
+        if read_only and given.get("value"):
             self._say(given["value"])
+
+    def _named_field(self, kind: str, name: str, value: str) -> None:
+        if kind == "radio" and name == "account":
+            self._form.accounts.append(value)
+        elif kind == "submit":
+            self._form.buttons.append((name, value))
+        elif kind != "radio":
+            self._form.values[name] = value
 
 
 class Browser:
@@ -125,10 +131,8 @@ class Browser:
                 return self._request(page, form, {"account": self._mine(form), "action": decision})
             if not form.typed and f"{form.method} {form.action}" not in done:
                 return self._request(page, form, dict(form.buttons[:1]))
-        fresh = [link for link in page.links if link not in done and not link.startswith("mailto:")]
-        return (
-            self._client.build_request("GET", fresh[0]) if len(page.links) == 1 and fresh else None
-        )
+        link = _only_link(page)
+        return self._client.build_request("GET", link) if link and link not in done else None
 
     def _mine(self, form: Form) -> str:
         """Return this person's account as the page lists it, or the person's name if it is not listed."""
@@ -142,6 +146,12 @@ class Browser:
         return self._client.build_request(
             "POST", form.action, data=values, headers={"Origin": _origin(page.url)}
         )
+
+
+def _only_link(page: Page) -> str:
+    """Return the page's only link to another page, or an empty text."""
+    link = page.links[0] if len(page.links) == 1 else ""
+    return "" if link.startswith("mailto:") else link
 
 
 def _page(response: httpx.Response) -> Page:

@@ -98,7 +98,10 @@ def _input(element: Json) -> Iterator[str]:
     choices = {str(each["value"]): each["title"] for each in element.get("choices", [])}
     held = str(element.get("value", ""))
     offered = f"   ({' · '.join(choices.values())})" if choices else ""
-    yield f"{element.get('label') or element.get('title') or element['id']}: [{choices.get(held, held)}]{offered}"
+    yield (
+        f"{element.get('label') or element.get('title') or element['id']}: "
+        f"[{choices.get(held, held)}]{offered}"
+    )
 
 
 def _action(element: Json) -> Iterator[str]:

@@ -69,8 +69,11 @@ class Walk:
 
     def wait(self, expected: str, wanted: Wanted, seconds: float = 20, after: int = 0) -> Json:
         """Return the newest matching message of this walk's space or of a 1:1."""
-        mine: Wanted = lambda each: each["room"] in {self.room, DIRECT} and wanted(each)  # noqa: E731  a predicate of two others
-        return self.people.wait_for(expected, mine, seconds, max(after, self.since))
+
+        def is_mine(message: dict[str, Any]) -> bool:
+            return message["room"] in {self.room, DIRECT} and wanted(message)
+
+        return self.people.wait_for(expected, is_mine, seconds, max(after, self.since))
 
     def saying(self, text: str, seconds: float = 20, after: int = 0) -> Json:
         """Return the newest message that contains ``text``."""

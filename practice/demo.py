@@ -24,7 +24,7 @@ class Screen:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self.last = ""
 
     @property
@@ -58,7 +58,7 @@ class Screen:
         self._print(self.last)
 
     def _print(self, text: str, code: str = "") -> None:
-        shown = f"\033[{code}m{text}\033[0m" if code and self._colour else text
+        shown = f"\033[{code}m{text}\033[0m" if code and self._color else text
         sys.stdout.write(shown + "\n")
         sys.stdout.flush()
 
@@ -76,7 +76,8 @@ def run() -> int:
     try:
         with stack:
             screen.act(
-                f"everything is up after {screen.elapsed:.1f} s: bot {stack.public_url}, cloud {stack.cloud_url}"
+                f"everything is up after {screen.elapsed:.1f} s: bot "
+                f"{stack.public_url}, cloud {stack.cloud_url}"
             )
             people = stack.people(screen.message)
             try:
@@ -109,10 +110,12 @@ def _report(error: Exception, people: People, screen: Screen, stack: Stack) -> N
     expected = error.expected if isinstance(error, NotSeenError) else str(error)
     sys.stdout.flush()
     sys.stderr.write(
-        f"\nFailed after {screen.elapsed:.1f} s. Expected: {expected}\n\nThe last card:\n{screen.last or 'none'}\n"
+        f"\nFailed after {screen.elapsed:.1f} s. Expected: {expected}\n\nThe last "
+        f"card:\n{screen.last or 'none'}\n"
     )
     sys.stderr.write(
-        f"\n{len(people.messages)} messages were seen.\n{stack.logs(TAIL_LINES)}\nThe logs stay in {stack.folder}\n"
+        f"\n{len(people.messages)} messages were seen.\n{stack.logs(TAIL_LINES)}\nThe "
+        f"logs stay in {stack.folder}\n"
     )
 
 

@@ -9,8 +9,8 @@ import contextlib
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import httpx
@@ -29,6 +29,7 @@ CUSTOMER: Final = "kim@customer.example"
 PATIENCE_S: Final = 30.0
 SIGNED_IN_S: Final = 15.0
 LINK_S: Final = 2.0
+MANY_PAIRS: Final = 100
 PAIRS_RIGHT: Final = 0.95
 KINDS: Final = ("single", "pair", "healthy", "unseen")
 
@@ -101,12 +102,18 @@ def by_channel(every: list[Case]) -> list[tuple[dict[str, str], list[Case]]]:
 def cases(chosen: Chosen) -> list[Case]:
     """Return the cases to try; without a choice these are all cases, with a hundred pairs."""
     if chosen.only:
-        return [_case(fault) for fault in (*FAULTS, *HEALTHY) if fault.name in chosen.only]
-    everything = not (chosen.singles or chosen.healthy or chosen.pairs is not None)
-    found = [_case(fault) for fault in FAULTS] if chosen.singles or everything else []
-    count = 100 if everything else chosen.pairs or 0
-    found += [Case("pair", pair) for pair in pairs(FAULTS, count, chosen.seed)]
-    return found + ([_case(fault) for fault in HEALTHY] if chosen.healthy or everything else [])
+        return _cases(fault for fault in (*FAULTS, *HEALTHY) if fault.name in chosen.only)
+    if not (chosen.singles or chosen.healthy or chosen.pairs is not None):
+        return cases(replace(chosen, singles=True, healthy=True, pairs=MANY_PAIRS))
+    return [
+        *_cases(FAULTS if chosen.singles else ()),
+        *(Case("pair", pair) for pair in pairs(FAULTS, chosen.pairs or 0, chosen.seed)),
+        *_cases(HEALTHY if chosen.healthy else ()),
+    ]
+
+
+def _cases(faults: Iterable[Fault]) -> list[Case]:
+    return [_case(fault) for fault in faults]
 
 
 def _case(fault: Fault) -> Case:
@@ -244,13 +251,16 @@ def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, 
     return seen, judged
 
 
-def _row(  # noqa: PLR0913, PLR0917
+def _row(  # noqa: PLR0913, PLR0917  the columns of a row
     number: int, of: int, case: Case, first: str, judged: Judgement, seconds: float
 ) -> Iterator[str]:
     expected = ", ".join(
         fault.expects[0] if fault.expects else "nothing wrong" for fault in case.faults
     )
-    yield f"{'right' if judged.right else 'WRONG'}  {number:3}/{of}  {seconds:5.1f} s  {case.kind:7}  {case.name}  ({expected})"
+    yield (
+        f"{'right' if judged.right else 'WRONG'}  {number:3}/{of}  {seconds:5.1f} s  "
+        f"{case.kind:7}  {case.name}  ({expected})"
+    )
     yield f"              {first}"
     if judged.why:
         yield f"              {judged.why}"

@@ -53,12 +53,12 @@ class Journal:
         self._calls: list[Call] = []
         self._counts: Counter[tuple[str, str]] = Counter()
 
-    def write(  # noqa: PLR0913, PLR0917
+    def write(  # noqa: PLR0913, PLR0917  the fields of an entry
         self,
         who: str,
         service: str,
         action: str,
-        object: str,  # noqa: A002
+        object: str,  # noqa: A002  the journal's field name
         before: Any = None,
         after: Any = None,
     ) -> Entry:
@@ -72,7 +72,7 @@ class Journal:
             self._changed.notify_all()
             return entry
 
-    def call(  # noqa: PLR0913, PLR0917
+    def call(  # noqa: PLR0913, PLR0917  the fields of an entry
         self,
         who: str,
         method: str,

@@ -32,7 +32,8 @@ def play(port: int, folder: Path) -> int:
     """
     if names := real_settings():
         return _refuse(
-            f"The practice space does not start beside a real installation. Unset these first: {', '.join(names)}"
+            "The practice space does not start next to a real installation. Unset "
+            f"these first: {', '.join(names)}"
         )
     try:
         with _alone(folder, port):
@@ -41,7 +42,8 @@ def play(port: int, folder: Path) -> int:
             return _run(PracticeSpace(folder / "run", port))
     except AlreadyRunsError as error:
         return _refuse(
-            f"The practice space runs already: {error}. Open it there, or stop it with Ctrl-C in its terminal."
+            f"The practice space runs already: {error}. Open it there, or stop it "
+            "with Ctrl-C in its terminal."
         )
     except PortTakenError:
         return _refuse(
@@ -59,7 +61,8 @@ def _run(space: PracticeSpace) -> int:
             _start(space, stopped)
             if not stopped.is_set():
                 _say(
-                    f"Ready after {time.monotonic() - started:.0f} s. Open this address in a browser on this machine:\n\n    {url}\n"
+                    f"Ready after {time.monotonic() - started:.0f} s. Open this "
+                    f"address in a browser on this machine:\n\n    {url}\n"
                 )
                 _say(f"Ctrl-C stops everything. Logs: {space.folder}")
             stopped.wait()

@@ -1,4 +1,4 @@
-"""How long the drivers of the practice cloud wait for what must happen."""
+"""Time limits of the practice cloud's drivers, which wait for expected events."""
 
 from __future__ import annotations
 
@@ -8,5 +8,8 @@ VARIABLE = "PRACTICE_PATIENCE"
 
 
 def patient(seconds: float) -> float:
-    """The limit of a wait in seconds, as many times as long as ``PRACTICE_PATIENCE`` says: the tests must hold on a slow machine."""
+    """Return a time limit in seconds, multiplied by ``PRACTICE_PATIENCE``.
+
+    A slow machine sets this variable, so that the tests pass there too.
+    """
     return seconds * float(os.environ.get(VARIABLE, "1"))

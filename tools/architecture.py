@@ -1,5 +1,8 @@
 # ruff: noqa: INP001  (a script, not a package)
-"""Writes the picture and the table of docs/architecture.md from the code's imports and docstrings (make docs)."""
+"""Generator of the picture and the table in docs/architecture.md (make docs).
+
+Both come from the code's imports and docstrings.
+"""
 
 from __future__ import annotations
 

@@ -75,14 +75,16 @@ PROBES = """
 | probe | access | to read |
 |---|---|---|
 """
+DELEGATED = "delegated, granted for one user | both | the mailbox user only |"
+APPLICATION = "application, by admin consent | article | the app, as any mailbox of the tenant |"
 APP = f"""
 ## The email app for Webex Connect
 
 | permission | kind | profile | who can use it |
 |---|---|---|---|
-| `{SMTP_SCOPE.rpartition("/")[2]}` of Office 365 Exchange Online | delegated, granted for one user | both | the mailbox user only |
-| `openid`, `profile`, `offline_access` of Microsoft Graph | delegated, granted for one user | both | the mailbox user only |
-| `Mail.Send` of Office 365 Exchange Online | application, by admin consent | article | the app, as any mailbox of the tenant |
+| `{SMTP_SCOPE.rpartition("/")[2]}` of Office 365 Exchange Online | {DELEGATED}
+| `openid`, `profile`, `offline_access` of Microsoft Graph | {DELEGATED}
+| `Mail.Send` of Office 365 Exchange Online | {APPLICATION}
 
 The mail flow uses the first permission. The article asks people to add `Mail.Send`. The least-privilege
 profile leaves it out. For a shared mailbox another user signs in. So the delegated permissions are granted
@@ -107,7 +109,10 @@ def page() -> str:
         + AT_EXCHANGE
         + STEPS
         + "".join(
-            f"| {step.article_row} | {_title(step)} | {_profiles(step)} | {_names(step.reads)} | {_names(step.writes)} |\n"
+            (
+                f"| {step.article_row} | {_title(step)} | {_profiles(step)} | "
+                f"{_names(step.reads)} | {_names(step.writes)} |\n"
+            )
             for step in steps
         )
         + PROBES

@@ -45,7 +45,7 @@ def consent(view: ConsentView) -> Card:
     )
 
 
-def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001 -- the order in the view's tuple
+def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001  as in the tuple
     kinds = [run(f", {text(kind)}")] if kind else []
     reason = [note(Text(why))] if why else []
     return marked(glyphs.WARNING if risky else glyphs.OK, rich(run(name, **BOLD), *kinds), *reason)

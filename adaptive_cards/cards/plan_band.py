@@ -41,7 +41,10 @@ def _signed_in(view: PlanView) -> list[Element]:
 
 
 def _left(view: PlanView) -> tuple[int, int]:
-    """Return how many changes are left to approve: those of the mailbox and the app, and those of the tenant."""
+    """Return how many changes are left to approve, as a pair.
+
+    First those of the mailbox and the app, then those of the tenant.
+    """
     tenant = len(of_scope(view.changes, Scope.TENANT))
     local = len(view.changes) - tenant
     return (0 if view.approved else local, 0 if view.approved_tenant else tenant)

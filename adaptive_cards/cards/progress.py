@@ -75,7 +75,10 @@ def _title(view: ProgressView) -> Text:
 
 
 def _counts(rows: list[Row]) -> list[str]:
-    """Return how many rows are done, are running and were skipped, in words; the last two where there are any."""
+    """Return how many rows are done, are running and were skipped, in words.
+
+    Running and skipped rows are left out if there are none.
+    """
     done = sum(line.done for line in rows)
     counts = {
         "running": sum(line.running for line in rows),

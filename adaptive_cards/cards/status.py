@@ -67,7 +67,10 @@ def _band(view: StatusView) -> Band:
 
 
 def _nobodys_turn(going: int) -> Band:
-    """Return the band where no person is waited for, with or without a run that goes on."""
+    """Return the band for the case that no run waits for a person.
+
+    ``going`` is the number of runs that are still active.
+    """
     mark = glyphs.RUNNING if going else glyphs.SKIPPED
     told = Text("status.nobody" if going else "status.nothing_next")
     return Band("emphasis", mark, said(_title(going), **TITLE), (turn_line(Turn.NOBODY, told),))

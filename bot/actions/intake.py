@@ -9,7 +9,7 @@ from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.views import Header
 from bot.actions._guard import on_run
 from bot.chat.context import ChatContext
-from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  the module has the name of its command
+from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  a command's name
 from bot.webex.client import WebexError
 from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.clock import now

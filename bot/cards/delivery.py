@@ -55,12 +55,12 @@ class UnconfirmedPost:
 
 
 def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
-    """Make Webex show the card; returns the seconds after which to try again, or 0.
+    """Make Webex show the card; return the seconds until the next try, or 0.
 
-    With an outsider in the space, what stands in its thread is held back (:mod:`bot.chat.audience`).
+    A card for the thread is held back while an outsider is in the space (:mod:`bot.chat.audience`).
 
     Raises:
-        WebexError: Webex does not answer; nothing is lost, the next draw shows the newest state.
+        WebexError: Webex does not answer. The next draw shows the newest state.
     """
     shown = posted_card(services, run.id, wanted.slot)
     if shown is not None and shown.fingerprint == wanted.fingerprint:
@@ -81,7 +81,10 @@ def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard
 
 
 def _most_edits(wanted: DesiredCard) -> int:
-    """Return the number of edits that the card may have had before this one; the last edit is kept for the end."""
+    """Return the number of earlier edits with which the card may still be edited.
+
+    The last edit that Webex allows is reserved for the final state.
+    """
     return EDITS if wanted.final else EDITS - 1
 
 
@@ -126,7 +129,7 @@ def _note_not_posted(
     doubt: UnconfirmedPost | None,
     error: WebexError,
 ) -> None:
-    """Write down that Webex has refused a 1:1 message, or may have taken the card although it has not said so."""
+    """Record that Webex refused a 1:1 message or may have posted the card unconfirmed."""
     if not passes(error):
         _note_refusal(services, run, wanted, error)
     elif error.accepted:
@@ -135,14 +138,17 @@ def _note_not_posted(
 
 
 def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: WebexError) -> None:
-    """Write down that Webex has refused a 1:1 message; the first time another card may have to say it."""
+    """Record that Webex refused a 1:1 message.
+
+    After the first refusal the cards are drawn again, because another card may have to say it.
+    """
     field = refused_field(wanted.slot)
     if wanted.to != "thread" and services.redis.hset(keys.cards(run.id), field, error.tracking_id):
         services.cards.request(run.id)
 
 
 def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedCard:
-    """Return the card as it stands in Webex now."""
+    """Return the card as Webex shows it now."""
     return PostedCard(
         message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or ""
     )

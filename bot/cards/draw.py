@@ -79,7 +79,10 @@ def draw(run_id: str) -> None:
 
 
 def _schedule_next(services: Services, run_id: str, due: float, wait: float) -> None:
-    """Have newer news drawn at once, and the rest after ``wait`` seconds; with nothing left the run is settled."""
+    """Have newer updates drawn at once, and the rest after ``wait`` seconds.
+
+    If nothing is left to draw, the run's cards are up to date.
+    """
     if services.cards.due(run_id) != due:
         services.cards.request(run_id)
     elif wait:

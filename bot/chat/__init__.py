@@ -1,1 +1,1 @@
-"""One message or button press: who sent it, from where, what it asks for, who may read the answer."""
+"""Handling of a message or button press: its sender, space, request and allowed audience."""

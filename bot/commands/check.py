@@ -21,7 +21,7 @@ from jobs.storage import keys
 from jobs.storage.keys import Key
 
 BULK_CHECK_S = 3600
-"""How long a bulk check that does not end is waited for before another may begin, in seconds."""
+"""Seconds after which a new bulk check may begin although the earlier one has not ended."""
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -65,7 +65,10 @@ def begin(ctx: ChatContext, mailbox: str, *, test_recipient: str = "") -> None:
 
 
 def everything(ctx: ChatContext) -> None:
-    """Check every channel that this person may ask about here. One bulk check of a space at a time: its card is posted anew instead."""
+    """Check every channel that this person may ask about here.
+
+    Only one bulk check runs in a space at a time. If one is under way, its card is posted again.
+    """
     store, key = ctx.services.store, keys.space_bulk_check(ctx.room)
     under_way = _under_way(ctx, key)
     if under_way:
@@ -79,7 +82,7 @@ def everything(ctx: ChatContext) -> None:
 
 
 def _under_way(ctx: ChatContext, key: Key) -> str:
-    """The space's bulk check that has not ended, or the empty string."""
+    """Return the id of the space's bulk check that has not ended, or an empty string."""
     before = ctx.services.redis.get(key)
     try:
         run = ctx.services.store.load(before.decode() if isinstance(before, bytes) else "")

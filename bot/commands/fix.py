@@ -35,7 +35,11 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _brief(store: RunStore, mailbox: str) -> Brief:
-    """What a fix is told, with what the newest check, if that is not old, has found and no plan mends: the plan says it, with the time."""
+    """Return the brief of a fix.
+
+    If the newest check is recent, the brief includes the causes that no plan can fix and the time
+    of that check. The plan shows both.
+    """
     brief, check = fix_context.fix_context(store, mailbox), store.last_check(mailbox)
     if check is None or check.checked is None or now() - check.checked > RECENT:
         return brief

@@ -59,9 +59,9 @@ def inspect_again(ctx: ChatContext, mailbox: str) -> None:
 def begin_known(
     ctx: ChatContext, channel: Channel, kind: RunKind, *events: Event, brief: Brief | None = None
 ) -> None:
-    """Open a run of a channel whose details are known, and let a worker go on; ``brief`` is what it is told beside.
+    """Open a run of a channel whose details are known, and let a worker continue it.
 
-    The same message or press opens one run.
+    ``brief`` holds further input for the run. The same message or press opens only one run.
     """
     try:
         opened = ctx.services.store.open(channel, ctx.asker, ctx.origin, kind, brief)

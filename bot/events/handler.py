@@ -55,10 +55,14 @@ def receive(event_id: str) -> None:
 
 
 def handle(services: Services, pending: PendingEvent) -> datetime | None:
-    """Handle one event. A message that is gone, or older than ten minutes (a replay), is left alone.
+    """Handle one event.
+
+    An event about a message that no longer exists, or that is older than ten minutes (a replay),
+    is ignored.
 
     Returns:
-        When to try again, where Webex is away, or the event is there before what it is about (:mod:`bot.events.retry`); else None.
+        The time of the next try if Webex is unavailable or the object of the event does not exist
+        yet (:mod:`bot.events.retry`), otherwise None.
     """
     event = pending.event
     act = {"messages": _message, "attachmentActions": _action, "memberships": _membership}[

@@ -34,18 +34,20 @@ from jobs.storage.vault import Sealed
 KEPT_S = 1800
 """Seconds for which a handled event is remembered; this is longer than an event is retried."""
 SKEW = timedelta(seconds=10)
-"""How far Webex's clock may be behind the bot's clock."""
+"""Maximum lag of Webex's clock behind the bot's clock."""
 Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
 
 class Outbox(Messenger):
-    """Posts what a command says. After the first post that Webex did not take every other waits, too, in order.
+    """Messenger that keeps the posts of a command that Webex did not accept.
+
+    After the first such post all later posts are kept too, in order.
 
     Attributes:
-        unsent: what is still to be posted. A message that may stand there already is posted again, four times in all, since no answer
-            is worse than two; a file is not.
-        trouble: why it was not; None where all was taken.
+        unsent: Posts that are still to be made. A message that may already be posted is posted
+            again, up to four times, because no answer is worse than two. A file is not.
+        trouble: Error of the first post that was kept, or None if Webex accepted all.
     """
 
     def __init__(self, services: Services, one_to_one: str) -> None:
@@ -80,7 +82,7 @@ class Outbox(Messenger):
         return Message.of({})
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
-        """Edit at once, as what is kept may be overtaken before its time."""
+        """Edit at once, because a kept edit could be out of date when it is made."""
         self._webex.edit(message_id, room_id, text, card)
 
     def post_all(self, posts: Iterable[Post]) -> None:

@@ -18,14 +18,17 @@ API_LAG = timedelta(seconds=60)
 
 
 BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
-"""The bot's own pauses before each other try."""
+"""Pauses before each retry, in seconds."""
 
 
 log = structlog.get_logger(__name__)
 
 
 def retry_event(error: WebexError, pending: PendingEvent) -> datetime | None:
-    """Return when the event is tried again (:func:`retry_before_deadline`); None where it is given up, which is in the log."""
+    """Return when the event is tried again (:func:`retry_before_deadline`), or None.
+
+    None means that the event is given up, which is logged.
+    """
     when = retry_before_deadline(error, pending)
     if when is None:
         log.warning(
@@ -38,9 +41,10 @@ def retry_event(error: WebexError, pending: PendingEvent) -> datetime | None:
 
 
 def retry_before_deadline(error: WebexError, pending: PendingEvent) -> datetime | None:
-    """Return when the event is tried again, not sooner than Webex asked for; None where no try can come in time or help.
+    """Return when the event is tried again, or None if no retry would be in time or would help.
 
-    A token that Webex does not take any more (401) may be one that is being exchanged, and what is not there (404) may only be late.
+    The time is not earlier than Webex asked for. A rejected token (401) may be in the middle of a
+    replacement, and a missing object (404) may only be late.
     """
     wait = BACK_OFF.after(pending.tries + 1, error.retry_after)
     if now().timestamp() + wait > _helps_until(error, pending):
@@ -56,7 +60,10 @@ def retry_before_deadline(error: WebexError, pending: PendingEvent) -> datetime 
 
 
 def _helps_until(error: WebexError, pending: PendingEvent) -> float:
-    """Until when another try may help, 0 where none does. An event without a time has that of its arrival."""
+    """Return the timestamp until which a retry may help, or 0 if none does.
+
+    An event without a time counts from its arrival.
+    """
     began = _time(pending.event.created) or pending.arrived
     if isinstance(error, WebexNotFoundError):
         return (began + API_LAG).timestamp()

@@ -1,4 +1,4 @@
-"""Hands out everything that is due: runs whose time has come, cards and events that waited, and the work of killed processes."""
+"""Dispatch of everything that is due: runs, cards, events and the work of killed processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ class Dispatcher:
             services.events.ring(event_id)
 
     def _retry(self, lock: LockName) -> None:
-        """Have a killed process's work done again; locks of other kinds belong to what is tried again by itself."""
+        """Have the work of a killed process done again.
+
+        Locks of other kinds belong to work that is retried on its own.
+        """
         if lock.kind is LockKind.RUN:
             self.services.schedule.add(lock.owner, now())
         elif lock.kind is LockKind.DRAW:

@@ -83,7 +83,12 @@ def start(port: int = PORT, folder: Path = FOLDER) -> subprocess.Popen[bytes]:
     line = command(port, folder.resolve())
     before = dying_with_me(signal.SIGTERM)
     # preexec_fn: only the child can ask to die with its parent; no threads yet. Own command line.
-    return subprocess.Popen(line, stdout=STDERR, start_new_session=True, preexec_fn=before)  # noqa: S603, PLW1509
+    return subprocess.Popen(  # noqa: S603
+        line,
+        stdout=STDERR,
+        start_new_session=True,
+        preexec_fn=before,  # noqa: PLW1509
+    )
 
 
 def answers(port: int = PORT) -> bool:

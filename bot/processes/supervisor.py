@@ -17,14 +17,17 @@ from bot.processes.signals import STOPS, die_with_parent, signals_blocked, wait_
 
 CHILD = frozenset({signal.SIGCHLD})
 PATIENCE_S = {False: (18.0, 3.0, 2.0), True: (3.0, 1.0, 1.0)}
-"""Seconds to wait after SIGTERM, a second SIGTERM and SIGKILL, keyed by ``Role.last``.
+"""Seconds to wait after SIGTERM, a second SIGTERM and SIGKILL, keyed by ``Role.stops_last``.
 
 Roles that are stopped last have less time. The total is less than 30 seconds.
 """
 SHORT_LIFE_S = 5.0
 PAUSE_S = 1.0
 REFUSED = 2
-"""The exit code of a child that cannot do its work, now or later: then all stop. It is the one for bad settings."""
+"""Exit code of a child that can never do its work, for example with bad settings.
+
+All children are then stopped.
+"""
 log = structlog.get_logger(__name__)
 
 
@@ -32,7 +35,7 @@ log = structlog.get_logger(__name__)
 class Role:
     """Child process.
 
-    Roles with ``last`` are stopped after the others, which need them to finish.
+    Roles with ``stops_last`` are stopped after the others, which need them to finish.
     """
 
     name: str
@@ -80,7 +83,11 @@ class Supervisor:
         return 0
 
     def _reap(self) -> list[tuple[Role, float, int]]:
-        """The dead with the times of their birth and their exit codes. A process of somebody else (a work horse whose worker was killed) may be among the children; it is no role."""
+        """Return the roles that ended, with their start times and exit codes.
+
+        Another process may be among the children, such as the work horse of a killed worker. It
+        has no role and is skipped.
+        """
         dead = []
         while self._children and (ended := os.waitpid(-1, os.WNOHANG))[0]:
             pid, status = ended

@@ -1,7 +1,8 @@
-"""The worker: four RQ workers and the timers, each a process, under one supervisor (facts/parts.md B).
+"""Worker: four RQ workers and the timers under one supervisor (facts/parts.md B).
 
-Each takes other queues: one takes runs alone, so that a Webex that hangs in every other job holds up no run; one takes no runs, so
-that long ones keep no command waiting; two draw no cards. Jobs may run twice; nothing may happen twice.
+Each of them is a process. The RQ workers read different queues. One reads only runs, so that a
+Webex that hangs in every other job delays no run. Two read no runs, so that long runs delay no
+command. Two draw no cards. A job may run twice, but its effect must happen only once.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
 
 
 WORKER_TTL_S = 20
-"""RQ waits for a job for 15 seconds less than this; then a connection that died unseen is noticed."""
+"""Seconds of RQ's worker TTL.
+
+RQ waits for a job for 15 seconds less. Then it notices a connection that was lost silently.
+"""
 
 
 REDIS_PAUSE_S = 0.25
@@ -64,9 +68,11 @@ log = structlog.get_logger(__name__)
 
 
 class BotWorker(Worker):
-    """An RQ worker whose jobs hear of SIGTERM. What one died with is handed out again by the due lists (:mod:`bot.processes.dispatcher`).
+    """RQ worker whose jobs are told of SIGTERM.
 
-    While Redis is away it looks for it every 2 seconds; RQ's own waits for up to a minute.
+    The due lists dispatch the work of a killed worker again (:mod:`bot.processes.dispatcher`).
+    While Redis is unavailable, this worker retries every 2 seconds; RQ's own waits for up to a
+    minute.
     """
 
     max_connection_wait_time = 2.0
@@ -157,12 +163,13 @@ def work(
 
 
 def wait_for_redis(url: str) -> Redis:
-    """A connection to a Redis that answers, with data of the newest layout (:mod:`jobs.runs.schema`).
+    """Return a connection to Redis once it answers and its data has the newest layout.
 
-    RQ gives up at once, and at start everything starts at once (facts/parts.md H).
+    RQ gives up at the first failure, but at start all processes start together (facts/parts.md
+    H). The layout is that of :mod:`jobs.runs.schema`.
 
     Raises:
-        SystemExit: this version cannot use the data.
+        SystemExit: This version cannot use the data.
     """
     redis = connect(url)
     said = False

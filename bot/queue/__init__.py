@@ -1,9 +1,11 @@
-"""RQ as the doorbell of the workers: a job is a function on a list and an id, and wakes a worker for what is on a due list.
+"""RQ queues whose jobs wake a worker for an entry of a due list.
 
-Events, runs and draws have a queue each: events and draws wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`).
-A job that is lost with its worker is made up for by the due list (:mod:`jobs.storage.due_list`).
+A job is an allowed function and an id. Events, runs and draws have a queue each. Events and draws
+wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`). If a job is lost with
+its worker, the due list replaces it (:mod:`jobs.storage.due_list`).
 
-JSON alone is no border: who can write to Redis could name ``os.system`` (facts/parts.md B), so a job says what it may be.
+JSON alone does not make a job safe. A client that can write to Redis could name ``os.system``
+(facts/parts.md B), so only the functions of an allow-list are run.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ CARDS = "email-bot-cards"
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 900
 FAILED_S = 3600
-"""How long a job that failed is kept, in seconds."""
+"""Seconds for which a failed job is kept."""
 WEB_TIMEOUT_S = 0.4
 DRIVER = DriverInfo()
 
@@ -57,17 +59,17 @@ class SafeJob(Job):
 
     @property
     def success_callback(self) -> None:
-        """Return None, or raise if a callback is set, because a callback is also a function by name."""
+        """Return None, or raise if a callback is set, because it too is a function given by name."""
         self._refuse(self._success_callback_name)
 
     @property
     def failure_callback(self) -> None:
-        """Never one."""
+        """Return None, or raise if a callback is set."""
         self._refuse(self._failure_callback_name)
 
     @property
     def stopped_callback(self) -> None:
-        """Never one."""
+        """Return None, or raise if a callback is set."""
         self._refuse(self._stopped_callback_name)
 
     def _refuse(self, name: str | None) -> None:
@@ -83,7 +85,7 @@ class Doorbell:
     function: str
 
     def ring(self, member: str, pipe: Pipeline | None = None) -> Job:
-        """Have a worker look at it, in a pipeline where one is named. One more than needed does no harm."""
+        """Wake a worker for ``member``, in the pipeline if one is given; an extra job does no harm."""
         return self.queue.enqueue_call(
             self.function, args=(member,), result_ttl=0, failure_ttl=FAILED_S, pipeline=pipe
         )
@@ -110,9 +112,11 @@ def connect(url: str) -> Redis:
 
 
 def connect_for_web(url: str) -> Redis:
-    """A connection that gives up early: the web process says 503 in under a second instead of hanging for 4.5 (facts/parts.md G).
+    """Return a connection for the web process, which gives up early.
 
-    It tries once more at once, which mends a connection that went stale; accepting an event twice is harmless, as it has an id.
+    The web process then answers 503 in under a second instead of after 4.5 (facts/parts.md G). The
+    connection retries once at once, which repairs a stale connection. An event may be accepted
+    twice without harm, because it has an id.
     """
     return Redis.from_url(
         url,

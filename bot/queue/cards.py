@@ -1,4 +1,7 @@
-"""The draws that are asked for: each run with news is drawn, however often it is asked for and whichever process dies."""
+"""Queue of the draws that were requested.
+
+Every run with an update is drawn, no matter how often it is requested and which process dies.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,10 @@ class CardQueue:
         self.bell = Doorbell(make_queue(redis, CARDS), DRAW)
 
     def request(self, run_id: str) -> None:
-        """Have the run's cards drawn; a draw that is queued already will see this change too.
+        """Have the run's cards drawn; a draw that is already queued will see this change too.
 
-        A draw that is lost with its worker, or with Redis, is made up for a little later; one that ends takes that back.
+        A further draw is scheduled a little later, in case this one is lost with its worker or with
+        Redis. A draw that ends cancels it.
         """
         self.schedule(run_id, now() + timedelta(seconds=QUEUED_S + 1))
         if self._redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
@@ -45,7 +49,10 @@ class CardQueue:
         self._due.schedule(run_id, when)
 
     def retry(self, run_id: str) -> None:
-        """Have the cards drawn again: a draw was killed, and perhaps another that was just beginning, which is queued no more."""
+        """Clear the queued marker and schedule a new draw, because a draw of the run was killed.
+
+        The marker may belong to another draw that was killed as it began.
+        """
         self._redis.delete(keys.draw_queued(run_id))
         self.schedule(run_id, now())
 
@@ -58,5 +65,5 @@ class CardQueue:
         self._due.settle(run_id, due)
 
     def claim_due(self) -> tuple[str, ...]:
-        """The runs whose cards are due; each is due again a little later, unless its draw settles it."""
+        """Return the runs whose cards are due; each is due again later unless its draw settles it."""
         return self._due.claim()

@@ -1,7 +1,8 @@
-"""The events that Webex has told of and no worker has handled yet: each is handled, once, whichever process dies.
+"""Queue of the events that Webex has sent and no worker has handled yet.
 
-An event lies under a key of its own until it is handled, and its id for an hour after that, so that another delivery is known.
-It is on a due list meanwhile (:mod:`jobs.storage.due_list`): a retry is a new time in that list.
+Each event is handled once, no matter which process dies. It is kept under its own key until it is
+handled. Its id is kept for an hour after that, so that another delivery is recognized. Until then
+it is on a due list (:mod:`jobs.storage.due_list`); a retry is a new time in that list.
 """
 
 from __future__ import annotations
@@ -22,13 +23,21 @@ from jobs.storage.due_list import LONGEST_PAUSE_S, DueList
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 REMEMBER_S = 3600
-"""How long an event is known, in seconds: longer than the 10 minutes after which the worker calls one too old."""
+"""Seconds for which an event is remembered.
+
+This is longer than the 10 minutes after which the worker ignores an event as too old.
+"""
 RUNG_S = 2.0
-"""How long a worker has to begin an event after the doorbell rang, in seconds; then it is rung again."""
+"""Seconds within which a worker must begin an event before another job wakes a worker for it."""
 PAUSES_S = (0, 5, 30)
-"""The pauses before each other try after a worker's death or a mistake, in seconds. After the last one the event is given up."""
+"""Pauses before each retry after a killed worker or an error, in seconds.
+
+After the last retry the event is given up.
+"""
 ADD = """
-if redis.call('set', KEYS[1], ARGV[1], 'nx', 'ex', ARGV[2]) then return redis.call('zadd', KEYS[2], ARGV[3], ARGV[4]) end
+if redis.call('set', KEYS[1], ARGV[1], 'nx', 'ex', ARGV[2]) then
+  return redis.call('zadd', KEYS[2], ARGV[3], ARGV[4])
+end
 return 0
 """
 """Keeps an event and puts it on the due list, unless it is known."""
@@ -37,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """What is kept of an event: ids and a time, nothing else of what Webex sent."""
+    """Event as it is kept: ids and a time, and nothing else that Webex sent."""
 
     resource: str
     id: str
@@ -47,9 +56,10 @@ class WebhookEvent:
 
     @property
     def key(self) -> str:
-        """One id for one happening: a hash, as Webex's ids may hold any character.
+        """Return the id of the event: a hash, because Webex's ids may contain any character.
 
-        A membership that is made again keeps its id (it is made of the person and the room), so its time counts too.
+        A membership that is created again has the same id, made of the person and the room. So its
+        time is part of the hash.
         """
         again = self.created if self.resource == "memberships" else ""
         return hashlib.sha256(f"{self.resource}\n{self.id}\n{again}".encode()).hexdigest()[:40]
@@ -73,7 +83,11 @@ class PendingEvent:
 
     @property
     def wait_s(self) -> float:
-        """For how many seconds more it is put off; a time beyond the longest pause was written before the clock was set back."""
+        """Return the seconds until the next try, or 0 if it may be made now.
+
+        A time beyond the longest pause is ignored, because the clock was set back after it was
+        written.
+        """
         left = (self.not_before - now()).total_seconds() if self.not_before else 0.0
         return left if 0 < left <= LONGEST_PAUSE_S else 0.0
 
@@ -82,7 +96,7 @@ Handle = Callable[[PendingEvent], datetime | None]
 
 
 class EventQueue:
-    """The events to handle. Raises redis.RedisError where Redis is away."""
+    """Queue of the events to handle; raises redis.RedisError if Redis is unavailable."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -90,9 +104,10 @@ class EventQueue:
         self.bell = Doorbell(make_queue(redis), HANDLE)
 
     def add(self, event: WebhookEvent) -> bool:
-        """Keep an event and wake a worker for it, all in one round trip; False where it is known already.
+        """Keep an event and wake a worker for it in one round trip; return False if it is known.
 
-        The doorbell is rung before that is known. One for an event that is known is taken back, and does no harm if a worker has heard it.
+        The job is queued before that is clear. For a known event it is deleted again. It does no
+        harm if a worker has already taken it.
         """
         arrived = now()
         kept, again = codec.dump(PendingEvent(event, arrived)), arrived.timestamp() + RUNG_S
@@ -111,7 +126,7 @@ class EventQueue:
         self.bell.ring(key)
 
     def claim_due(self) -> tuple[str, ...]:
-        """The events that are due; each is due again a little later, unless it is handled by then."""
+        """Return the events that are due; each is due again later unless it is handled by then."""
         return self._due.claim()
 
     def retry(self, key: str) -> None:
@@ -120,9 +135,10 @@ class EventQueue:
             self._put_off(pending)
 
     def process(self, key: str, handle: Handle) -> None:
-        """Have an event handled, if it is due and no other worker is at it. ``handle`` returns when to try again, or None.
+        """Handle an event if it is due and no other worker is handling it.
 
-        An error puts the event off, and is raised again.
+        ``handle`` returns the time of the next try, or None. An error postpones the event and is
+        raised again.
         """
         lock = LockName(LockKind.EVENT, key)
         with renewed_lock(self._redis, lock, LEASE_S) as held:
@@ -157,7 +173,7 @@ class EventQueue:
             self._save(replace(pending, tries=pending.tries + 1, begun=0, not_before=again), again)
 
     def _put_off(self, pending: PendingEvent) -> None:
-        """Have it tried again after a try that did not end, or give it up."""
+        """Schedule a retry after a try that did not end, or give the event up."""
         if pending.begun > len(PAUSES_S):
             self._give_up(pending)
             return

@@ -1,1 +1,1 @@
-"""The web process: webhooks, the pages around sign-in and consent, OAuth callbacks, the one-time page."""
+"""Web process: webhooks, sign-in and consent pages, OAuth callbacks and the one-time page."""

@@ -34,7 +34,8 @@ With the default of two minutes, a few clients could take every slot.
 """
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -75,18 +76,21 @@ def healthz() -> tuple[Response, int]:
 
 
 class DataGate:
-    """Lets no request pass before the data has the newest layout: Redis may have been away when this process started."""
+    """Gate that rejects requests until the data has the newest layout.
+
+    Redis may have been unavailable when this process started.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._open = False
 
     def __call__(self) -> None:
-        """Look at the layout until it was the newest once.
+        """Check the layout on each request until it is the newest.
 
         Raises:
-            ServiceUnavailable: this version cannot use the data.
-            redis.RedisError: Redis is away.
+            ServiceUnavailable: This version cannot use the data.
+            redis.RedisError: Redis is unavailable.
         """
         if self._open or request.path == "/healthz":
             return
@@ -124,7 +128,7 @@ def add_headers(response: Response) -> Response:
     return response
 
 
-def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  the platform's router is in front of it
+def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  behind the platform's router
     """Serve until SIGTERM or Ctrl+C, then finish the current requests (5 seconds at most)."""
     limits = {
         "connection_limit": CLIENTS,

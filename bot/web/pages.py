@@ -15,7 +15,10 @@ from bot.services import Services
 from jobs.model import Text
 
 FOLDER = Path(__file__).with_name("templates")
-POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
 assets = Blueprint("assets", __name__, url_prefix="/pages")
 
 

@@ -15,7 +15,8 @@ from flask import Blueprint, Response, request
 from bot import links
 from bot.links import PageToken
 from bot.web import oauth_state
-from bot.web.oauth import FLOWS, AuthorizationRequest
+from bot.web.oauth import FLOWS
+from bot.web.oauth_flow import AuthorizationRequest
 from bot.web.oauth_state import Flow
 from bot.web.pages import Page, plain, respond, web_services
 from jobs.clock import now

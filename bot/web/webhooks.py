@@ -1,7 +1,8 @@
-"""POST /webhooks/webex: verify, drop duplicates, enqueue, 200. Nothing else happens here, and nobody but Redis is asked.
+"""POST /webhooks/webex: verify the event, drop duplicates, enqueue it and answer 200.
 
-Webex switches a webhook off after 100 failures within 5 minutes and does not say how often it delivers (facts/webex.md 1),
-so the answer is quick, and an event that comes twice is handled once.
+Only Redis is called here. Webex disables a webhook after 100 failures within 5 minutes and does not
+say how often it delivers an event (facts/webex.md 1). So the answer is quick, and an event that
+arrives twice is handled once.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
     """
     given = signature.encode()
     return any(
-        [secret != "" and hmac.compare_digest(_sign(body, secret), given) for secret in secrets]  # noqa: C419  see the docstring
+        [  # noqa: C419  see the docstring
+            secret != "" and hmac.compare_digest(_sign(body, secret), given) for secret in secrets
+        ]
     )
 
 

@@ -66,9 +66,10 @@ LARGEST_FILE = 1_048_576
 
 
 class Webex(Messenger):
-    """The bot's own account. Safe to make before a fork (:class:`bot.webex.session.Account`).
+    """Webex API with the bot's own account.
 
-    Every method raises :class:`bot.webex.errors.WebexError` when its policy is at an end (:mod:`bot.webex.retry`).
+    An instance may be created before a fork (:class:`bot.webex.session.ApiSession`). Every method
+    raises :class:`bot.webex.errors.WebexError` when its retries end (:mod:`bot.webex.retry`).
     """
 
     def __init__(self, access_token: str, api_url: str, policy: RetryPolicy = PATIENT) -> None:
@@ -245,7 +246,11 @@ class Webex(Messenger):
             created = self._api.messages.create(**post.fields).json_data
         else:
             # The SDK reads files only from disk: same private session as in edit(), without JSON type.
-            send = partial(self._api._session.post, "messages", headers={"Content-Type": None})  # noqa: SLF001
+            send = partial(
+                self._api._session.post,  # noqa: SLF001  see above
+                "messages",
+                headers={"Content-Type": None},
+            )
             created = send(
                 data=post.fields,
                 files={"files": (post.file.name, post.file.content, post.file.content_type)},
@@ -262,7 +267,7 @@ class Webex(Messenger):
         # Same private session as in edit(): the SDK has no file call and leaves error responses open.
         with ExitStack() as answers:
             hooks = {"response": lambda answer, **_: answers.push(answer)}
-            response = self._api._session.request(  # noqa: SLF001
+            response = self._api._session.request(  # noqa: SLF001  see above
                 "GET", url, 200, stream=True, allow_redirects=False, hooks=hooks
             )
             content = _at_most(largest, response)

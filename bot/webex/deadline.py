@@ -1,9 +1,9 @@
-"""An end for every call to Webex.
+"""Deadline for every call to Webex.
 
-The time-out of requests is the longest pause between two bytes, which a body that drips never meets. So the clock is
-read between two reads of the body. ``http.client`` reads the status line, the headers, and the size of a chunk in one
-go: where these drip, the time-out between two bytes is all that holds, and in a worker RQ's own time-out ends the job
-(:data:`bot.queue.JOB_TIMEOUT_S`).
+The timeout of requests limits only the pause between two bytes, which a slowly dripping body never
+exceeds. So the clock is read between two reads of the body. ``http.client`` reads the status line,
+the headers and the size of a chunk in one call. If these drip, only the timeout between two bytes
+applies, and in a worker RQ's own timeout ends the job (:data:`bot.queue.JOB_TIMEOUT_S`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from requests import ReadTimeout
 from urllib3 import HTTPResponse
 
 TOTAL_S = 20.0
-"""For one request and its whole answer, in seconds. The last read may take its own time-out beyond."""
+"""Seconds for one request and its whole answer; the last read may add its own timeout."""
 CHUNK = 65_536
 
 
 class TimedBody:
-    """The body of an answer, as requests reads it.
+    """Body of an answer, as requests reads it.
 
-    Each read gives what is there, and none begins after the end. Everything but the reading is the answer's own.
+    Each read returns the available bytes, and none begins after the deadline. All other attributes
+    are those of the original body.
     """
 
     def __init__(self, body: HTTPResponse, end: float) -> None:
@@ -35,10 +36,11 @@ class TimedBody:
         _size: int | None = None,
         decode_content: bool | None = None,  # noqa: FBT001  as urllib3 has it
     ) -> Iterator[bytes]:
-        """Give the body piece by piece.
+        """Yield the body in pieces.
 
         Raises:
-            requests.ReadTimeout: it was not whole in time. What was read is not to be used: without a length it looks whole.
+            requests.ReadTimeout: The body was not complete in time. Do not use the part that was
+                read, because without a length it looks complete.
         """
         while piece := self._body.read1(CHUNK, decode_content=decode_content):
             if time.monotonic() > self._end:

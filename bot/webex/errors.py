@@ -22,7 +22,7 @@ SDK_ERRORS = (
     AssertionError,
 )
 RETRY_AFTER_S = 15.0
-"""What a 429 without a Retry-After means, or any answer with one that makes no sense (facts/webex.md 4)."""
+"""Seconds to wait after a 429 without a Retry-After or with an invalid one (facts/webex.md 4)."""
 BAD_REQUEST = 400
 FORBIDDEN = 403
 NOT_FOUND = 404
@@ -129,7 +129,7 @@ def _never_connected(error: Exception) -> bool:
 
 
 def retry_after_s(header: str) -> float:
-    """The seconds that a Retry-After asks for, 15 where it makes no sense (facts/webex.md 4)."""
+    """Return the seconds that a Retry-After asks for, or 15 if it is invalid (facts/webex.md 4)."""
     asked = parse_retry_after(header)
     return RETRY_AFTER_S if asked is None else asked
 

@@ -1,4 +1,4 @@
-"""What a conversation needs of Webex to speak: post, edit, send a file."""
+"""Interface for posting and editing messages and sending files."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ Json = dict[str, Any]
 
 
 class Messenger(Protocol):
-    """Posts and edits messages as the bot.
+    """Interface for posting and editing messages as the bot.
 
-    There are two: :class:`bot.webex.client.Webex` does it at once, :class:`bot.events.outbox.Outbox` keeps what Webex
-    does not take.
-    Every method raises :class:`bot.webex.errors.WebexError` where Webex says no.
+    :class:`bot.webex.client.Webex` does it at once. :class:`bot.events.outbox.Outbox` keeps the
+    posts that Webex does not accept. Every method raises :class:`bot.webex.errors.WebexError` if
+    Webex refuses.
     """
 
     @abstractmethod
     def post(self, post: Post) -> Message:
-        """Post a message; it has no id where Webex has not taken it yet."""
+        """Post a message and return it; it has no id if Webex has not accepted it yet."""
 
     @abstractmethod
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
-        """Replace a message, card and all (10 times at most).
+        """Replace a message including its card; Webex allows 10 edits at most.
 
         Raises:
-            WebexBadRequestError: Webex does not take this edit; post a new message.
+            WebexBadRequestError: Webex does not accept this edit. Post a new message instead.
         """
 
     def send(  # noqa: PLR0913  each is one of the API's own fields

@@ -14,7 +14,7 @@ PATIENT = RetryPolicy(attempts=4, shortest_wait_s=0.0, first_pause_s=0.3, jitter
 HURRIED = replace(PATIENT, total_s=3.0, longest_wait_s=3.0)
 """Policy for callers that come back automatically, such as cards and events, and for a browser."""
 UNCONFIRMED = Pauses((5.0, 60.0, 300.0))
-"""The pauses after a post that Webex may have taken without saying so."""
+"""Pauses after a post that Webex may have accepted without confirming it, in seconds."""
 _FRESH = RetryPolicy(
     attempts=3,
     total_s=2.5,
@@ -23,12 +23,12 @@ _FRESH = RetryPolicy(
     longest_pause_s=5.0,
     jitter_s=0.1,
 )
-"""For what was made a moment ago, and may not be there yet (facts/webex.md 1)."""
+"""Policy for an object that was just created and may not exist yet (facts/webex.md 1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Makes calls to Webex by a policy, and raises errors of ours instead of the SDK's."""
+    """Caller of Webex that follows a retry policy and translates the SDK's errors into the bot's."""
 
     policy: RetryPolicy
 

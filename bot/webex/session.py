@@ -48,7 +48,7 @@ class ApiSession:
                 single_request_timeout=TIMEOUT_S,
                 wait_on_rate_limit=False,
             )
-            session: Session = api._session._req_session  # noqa: SLF001  the SDK offers no public name for the session
+            session: Session = api._session._req_session  # noqa: SLF001  the SDK has no public name
             _trust(session)
             restrict_to_origin(session, self.api_url)
             self._made = (os.getpid(), api)
@@ -76,9 +76,10 @@ class ApiAdapter(HTTPAdapter):
         self._api_url = api_url
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        """The answer, with a next page at our own origin where it names this API, and a Retry-After that is a number.
+        """Return the answer with a corrected Link header and a numeric Retry-After.
 
-        Its body is read against the clock that starts here, by whoever reads it.
+        The link to a next page of this API gets the bot's own origin for the API. The deadline for
+        reading the body starts here.
         """
         end = time.monotonic() + deadline.TOTAL_S
         answer = super().send(request, *args, **kwargs)

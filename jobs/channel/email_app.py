@@ -40,9 +40,11 @@ Json = dict[str, Any]
 
 
 async def find_app(ctx: StepContext) -> Json | None:
-    """The mailbox's app, or None. One that this run has made may have the second name; one made by hand has none, until it is adopted.
+    """Return the mailbox's app, or None.
 
-    Where the directory does not know it by name, an earlier run's client id finds it (:func:`jobs.checks.check.brief_for`).
+    An app that this run created may have the fallback name. A manually created app has no unique
+    name until it is adopted. If the directory does not know the app by name, the client ID of an
+    earlier run finds it (:func:`jobs.checks.check.brief_for`).
     """
     app = await _app_by_name(ctx)
     for client_id in known_ids(ctx):
@@ -76,7 +78,10 @@ async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
 
 
 def _is_outdated(ctx: StepContext, given: str, app: Json) -> bool:
-    """Return whether another client ID than the app's was given out, and this run makes no new secret to be given out with it."""
+    """Return whether Webex Connect was given the client ID of another app.
+
+    False if this run makes a new secret, because the new client ID is given out with it.
+    """
     return (
         bool(given)
         and "client_secret" not in ctx.run.changed
@@ -173,7 +178,7 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
 
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
-    """Return what the app declares beside our own permissions, as (resource, id)."""
+    """Return the permissions that the app declares besides ours, as (resource, id)."""
     ours = _own_permissions(ctx)
     return [
         (resource, permission)

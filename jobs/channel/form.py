@@ -26,7 +26,7 @@ _CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
     "profile": (set(Profile), Text("typed.profile")),
     "keep_copy": (KEEP_COPY, Text("typed.keep_copy")),
 }
-"""What may be chosen in a field, and what is said of any other value."""
+"""Allowed values of a field, and the message about any other value."""
 LONGEST = 254
 LONGEST_URL = 200
 for _name in ("invalid", "local", "localhost", "test"):

@@ -20,7 +20,8 @@ async def mailbox_row(ctx: StepContext, cmdlet: str = "Get-Mailbox") -> Exchange
     """Return the row that the cmdlet reports for the channel's mailbox.
 
     Raises:
-        NotFound: when the mailbox does not exist; an empty list means the same, not a mailbox with empty values.
+        NotFound: when the mailbox does not exist. An empty list means the same; it is not a mailbox
+            with empty values.
         CloudError: when Exchange cannot be asked.
     """
     rows = await ctx.exchange.run(cmdlet, {"Identity": ctx.channel.mailbox})

@@ -12,7 +12,10 @@ from jobs.model import Evidence
 
 
 def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
-    """Return the mails from the mailbox that somebody wrote to another: no copies, nothing to itself, no automatic replies."""
+    """Return the mails that a person sent from the mailbox to somebody else.
+
+    Copies, mails to the mailbox itself and automatic replies are left out.
+    """
     no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
     return [row for row in sent if row.recipient.lower() not in no_answer and not automatic(row)]
 

@@ -1,6 +1,7 @@
-"""Look at many channels in one go: those of one tenant with the same eyes, so that what a tenant has once is read once.
+"""Check of many channels in one run. Channels of one tenant share the reads of that tenant.
 
-The bulk check is a run whose findings are the channels' verdicts, so a worker that is killed is followed by one that goes on with the rest.
+The bulk check is a run whose findings are the channels' verdicts. If its worker is killed, the next
+one continues with the remaining channels.
 """
 
 from __future__ import annotations
@@ -239,7 +240,10 @@ class CheckBuffer(RunStore):
         return apply_events(run, self._events[run.version :])
 
     def save(self) -> Run:
-        """The check has ended: keep it, as the channel's newest. Its record of who asked is the bulk check's own."""
+        """Save the finished check as the channel's newest.
+
+        The bulk check's own events record who asked for it.
+        """
         self.append(self._id, Event(Kind.CHECKED, now()))
         with self.redis.pipeline() as together:
             together.rpush(

@@ -37,9 +37,10 @@ its own, even after its callback was moved to the platform Web.
 
 
 def fix_context(store: RunStore, mailbox: str) -> Brief:
-    """The brief of a fix: ids and times, nothing secret, and what the newest check has seen that only a person mends.
+    """Return the brief of a fix: IDs and times, never secrets, and the newest check's manual causes.
 
-    That is the cause that a new token ends, and the administrator's consent where it is missing.
+    Manual causes are those that only a person can fix. The brief also has the cause that a new
+    token ends, and whether the administrator's consent is missing.
     """
     last, brief = store.last_check(mailbox), brief_for(store, mailbox)
     if last is None:

@@ -160,7 +160,7 @@ def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]
 
 
 def _generate_button(channel: Channel, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
-    """Return the button to Webex Connect, where a new token ends the first cause and the page is known."""
+    """Return the button to Webex Connect if a new token ends the first cause and the page is known."""
     page = page_of(channel)
     return (
         ("fix.generate_token", {"url": page})
@@ -179,7 +179,7 @@ def page_of(channel: Channel) -> str:
 
 
 def _fixing_steps(verdict: Verdict) -> dict[str, str]:
-    """Return each cause's finding with the step whose plan would mend it, or the empty string."""
+    """Return each cause's finding with the step whose plan would fix it, or an empty string."""
     return {name: _fixing_step(verdict, name) for name in verdict.causes}
 
 

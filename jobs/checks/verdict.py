@@ -151,7 +151,10 @@ def _only_explanation(
 
 
 def _single_possible(able: Collection[str], findings: Mapping[str, Finding]) -> list[str]:
-    """Return the one of these that is possible; nothing where there are several, or one of them was not read."""
+    """Return a list of the only possible finding of these.
+
+    The list is empty if there are several, or if one of them could not be read.
+    """
     possible = in_state(able, findings, State.POSSIBLE)
     read = findings.keys() >= set(able) and not _has_unread(able, findings)
     return possible if read and len(possible) == 1 else []
@@ -300,7 +303,10 @@ def _same_elsewhere(
 def _brings_about(
     name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]
 ) -> frozenset[str]:
-    """Return the causes that a failure shows elsewhere: its own, those it explains, and a failure without a code."""
+    """Return the causes that a failure produces in other findings.
+
+    They are its own cause, those that it explains, and a failure without a code.
+    """
     own = findings[name].cause
     return UNSPECIFIC | {own} | steps[name].diagnosis.causes_elsewhere(own)
 

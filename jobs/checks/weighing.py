@@ -1,7 +1,7 @@
-"""What a finding counts for beside the others: history, harmless, or more than it looks.
+"""Weight of a finding compared to the others: history, harmless, or more serious than it seems.
 
-A step says by its :class:`jobs.engine.diagnosis.Diagnosis` which other steps may show that, and a finding by its
-:class:`jobs.model.Signals` since when. A failure that is uncertain
+The step's :class:`jobs.engine.diagnosis.Diagnosis` names the other steps that may disprove it, and
+the finding's :class:`jobs.model.Signals` says since when. A failure that is uncertain
 (:meth:`jobs.engine.diagnosis.Diagnosis.is_uncertain`) counts as possible.
 """
 
@@ -121,7 +121,10 @@ def _succeeded_since(healer: str, name: str, steps: Steps, findings: Findings) -
 
 
 def _is_late_enough(good: Finding, failed: Finding, findings: Findings, grace: timedelta) -> bool:
-    """Tell whether a success is newer than a failure: by so much, or at all where the token lives and no mail waits."""
+    """Return whether a success is enough newer than a failure to disprove it.
+
+    Any later time is enough if the token in use works and no mail waits.
+    """
     begun, well = _begun(failed, findings), _shown(good, failed)
     if begun is None or well is None:
         return False
@@ -131,7 +134,7 @@ def _is_late_enough(good: Finding, failed: Finding, findings: Findings, grace: t
 
 
 def _shown(good: Finding, failed: Finding) -> datetime | None:
-    """Return the moment of the success that tells about this failure."""
+    """Return the time of the success that may disprove this failure."""
     return good.signals.at if failed.signals.shown_by == "at" else good.signals.generated_at
 
 

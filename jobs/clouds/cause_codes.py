@@ -1,8 +1,9 @@
-"""Every cause that a finding or an error of a cloud can name.
+"""All causes that a finding or a cloud's error can name.
 
-Each code has a sentence ``cause.CODE`` and a remedy in the catalogue of texts; a test holds this list and the
-catalogue together. Tables of codes are made with :func:`causes`, so that a misspelt code fails when its module is
-imported. An enumeration would find it in mypy, but hardly anybody could read its messages about 155 names.
+Each code has a sentence ``cause.CODE`` and a remedy in the catalog of texts; a test keeps this list
+and the catalog consistent. Tables of codes are made with :func:`causes`, so that a misspelled code
+fails when its module is imported. With an enumeration mypy would find it, but its messages about
+155 names are hard to read.
 """
 
 from __future__ import annotations
@@ -178,17 +179,17 @@ def causes(*codes: str) -> frozenset[str]:
     """Return the codes as a set.
 
     Raises:
-        UnknownNameError: one of them is no cause.
+        UnknownNameError: one of them is not a cause.
     """
     require_causes("causes", codes)
     return frozenset(codes)
 
 
 def require_causes(place: str, codes: Iterable[str]) -> None:
-    """Check that every code is a cause; ``place`` is what the error calls the table.
+    """Check that every code is a cause. ``place`` is the name of the table in the error.
 
     Raises:
-        UnknownNameError: one of them is none.
+        UnknownNameError: one of them is not a cause.
     """
     if unknown := sorted({*codes} - CAUSE_CODES):
         message = f"{place}: unknown causes {', '.join(unknown)}"

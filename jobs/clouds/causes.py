@@ -128,7 +128,8 @@ OAUTH: dict[str, Meaning] = {
 #: Words in answers of Microsoft Graph, most specific first (facts 1.2 to 1.5 and 7).
 GRAPH_PHRASES: tuple[Phrase, ...] = (
     _phrase(
-        r"Credential type not allowed|CredentialTypeNotAllowed|CredentialInvalidLifetime|as per assigned policy",
+        r"Credential type not allowed|CredentialTypeNotAllowed|CredentialInvalidLifetime"
+        r"|as per assigned policy",
         "secret_forbidden_by_policy",
         ErrorKind.FORBIDDEN,
     ),
@@ -166,7 +167,8 @@ EXCHANGE_PHRASES: tuple[Phrase, ...] = (
         ErrorKind.ALREADY_EXISTS,
     ),
     _phrase(
-        r"isn.?t currently allowed in your organization|first need to run the command:? *Enable-OrganizationCustomization",
+        r"isn.?t currently allowed in your organization"
+        r"|first need to run the command:? *Enable-OrganizationCustomization",
         "customization_needed",
     ),
     _phrase(
@@ -202,7 +204,9 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
         "send_as_denied",
     ),
     _phrase(
-        r"concurrent connection|\b4\.3\.2\b.*(?:concurrent|connection limit|(?<!recipient )thread limit|too many)|sender thread limit",
+        r"concurrent connection"
+        r"|\b4\.3\.2\b.*(?:concurrent|connection limit|(?<!recipient )thread limit|too many)"
+        r"|sender thread limit",
         "smtp_too_many_connections",
         ErrorKind.TRANSIENT,
     ),
@@ -215,7 +219,8 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
     _phrase(rf"{_code('5.1.90', '5.7.232', '5.7.233')}|submission ?quota", "sending_limit_reached"),
     _phrase(rf"{_code('5.2.2')}|QuotaExceededException", "mailbox_full"),
     _phrase(
-        rf"{_code('5.7.12', '5.7.13', '5.7.133', '5.7.134', '5.7.135', '5.7.136')}|RESOLVER\.RST\.(?:AuthRequired|SenderNotAuthenticated)",
+        rf"{_code('5.7.12', '5.7.13', '5.7.133', '5.7.134', '5.7.135', '5.7.136')}"
+        r"|RESOLVER\.RST\.(?:AuthRequired|SenderNotAuthenticated)",
         "mailbox_internal_only",
     ),
     _phrase(

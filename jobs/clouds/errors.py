@@ -101,9 +101,12 @@ class CloudError(Exception):
     """Refusal of a cloud, or an answer that is missing or cannot be read.
 
     Attributes:
-        cause: a cause code, which is a key under ``[cause]`` in the catalog of texts, with its sentence and remedy.
-        service: the service that answered; ``status``, ``code`` and ``ids`` are the rest of :class:`CloudReply`.
-        message: the service's own text, without control characters and likely secrets, at most 600 characters.
+        cause: a cause code, which is a key under ``[cause]`` in the catalog of texts, with its
+            sentence and remedy.
+        service: the service that answered; ``status``, ``code`` and ``ids`` are the rest of
+            :class:`CloudReply`.
+        message: the service's own text, without control characters and likely secrets, at most
+            600 characters.
         retry_after: seconds that the service asked us to wait, or None.
         unsent: True if the request cannot have had an effect, so even a create may be sent again.
     """

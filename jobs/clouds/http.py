@@ -152,10 +152,10 @@ async def request(
     policy: RetryPolicy = PATIENCE,
     turn: Slot = nullcontext,
 ) -> Response:
-    """Send, and send again where the policy allows it; each time in its ``turn``.
+    """Send a request, and repeat it if the policy allows; each attempt runs in its ``turn``.
 
     Raises:
-        CloudError: what came instead of a good answer, after the last attempt.
+        CloudError: the error of the last attempt.
     """
 
     async def once() -> Response:

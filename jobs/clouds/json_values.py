@@ -1,4 +1,4 @@
-"""Values of a cloud's JSON, whatever shape it really has: each function takes anything, and none raises."""
+"""Values of a cloud's JSON, whatever its real shape. Each function accepts anything and never raises."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def with_low_keys(value: object) -> dict[str, Any]:
 
 
 def text_of(row: Row | None, *names: str) -> str:
-    """Return the first of these fields that is not empty, as text; the empty string if there is none, or no row."""
+    """Return the first of these fields that is not empty, as text.
+
+    Return an empty string if all are empty or there is no row.
+    """
     return str(next(filter(None, map((row or {}).get, names)), ""))
 
 

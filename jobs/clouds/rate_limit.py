@@ -139,7 +139,8 @@ class RateLimiter:
         A 429 holds back all calls of that kind, for as long as Microsoft requests.
 
         Raises:
-            Transient: ``trace_limit``, when the calls of five minutes are used up, because a person does not wait that long.
+            Transient: ``trace_limit``, when the calls of five minutes are used up, because a person
+                does not wait that long.
         """
         limit = next((each for each in self._windows if each.part in name.lower()), None)
         if limit is None:

@@ -18,7 +18,7 @@ from jobs.clouds.errors import Transient, TruncatedAnswer
 
 T = TypeVar("T")
 Judge = Callable[[Exception], bool]
-"""Whether the request that failed with this error may be sent again."""
+"""Function that returns whether the request that failed with this error may be sent again."""
 
 
 class _Tries(
@@ -29,16 +29,17 @@ class _Tries(
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a request is sent within one call, and how long the call may wait.
+    """Number of attempts of a request within one call, and the time that the call may wait.
 
     Attributes:
-        attempts: how often it is sent at most.
-        total_s: seconds from the first byte on after which no other try begins.
-        longest_wait_s: the longest Retry-After that is slept for, in seconds.
-        shortest_wait_s: the least that is slept for a Retry-After, in seconds.
-        first_pause_s: the first pause without a Retry-After, in seconds; each next one is twice as long.
+        attempts: the maximum number of attempts.
+        total_s: seconds after the start of the call from which no further attempt begins.
+        longest_wait_s: the longest Retry-After that the call waits for, in seconds.
+        shortest_wait_s: the minimum wait for a Retry-After, in seconds.
+        first_pause_s: the first pause without a Retry-After, in seconds; each next one is twice as
+            long.
         longest_pause_s: the longest of these pauses, in seconds.
-        jitter_s: the most that chance adds to such a pause, in seconds.
+        jitter_s: the maximum random addition to such a pause, in seconds.
     """
 
     attempts: int = 5
@@ -50,7 +51,7 @@ class RetryPolicy:
     jitter_s: float = 0.5
 
     def call(self, send: Callable[[], T], may_repeat: Judge) -> T:
-        """Make a blocking call, again where the judge allows it, and return its answer.
+        """Make a blocking call, repeat it if the judge allows, and return its answer.
 
         Raises:
             Exception: the last error of the call.
@@ -61,10 +62,10 @@ class RetryPolicy:
         raise AssertionError(send)  # stamina ends by a return or by the error
 
     async def call_async(self, send: Callable[[], Awaitable[T]], may_repeat: Judge) -> T:
-        """Make an asynchronous call, again where the judge allows it, and return its answer within ``total_s``.
+        """Make an asynchronous call, repeat it if the judge allows, and return its answer.
 
         Raises:
-            TimeoutError: the time was over in the middle of a try or of a pause.
+            TimeoutError: ``total_s`` passed during an attempt or a pause.
             Exception: the last error of the call.
         """
         async with asyncio.timeout(self.total_s):
@@ -74,11 +75,12 @@ class RetryPolicy:
         raise AssertionError(send)  # stamina ends by a return or by the error
 
     def wait(self, error: Exception, *, spent: float) -> bool | float:
-        """Tell whether there is time for another try after ``spent`` seconds.
+        """Return whether another attempt fits after ``spent`` seconds, and the wait before it.
 
-        Return False, True (a pause of the policy's own) or the seconds to wait. Retry-After is a minimum. Where it
-        is longer than the policy sleeps, the error goes up at once with ``retry_after`` in it: the job parks itself
-        and frees the worker, instead of knocking too early.
+        False means no. True means a pause of the policy's own. A number is the seconds to wait.
+        Retry-After is a minimum. If it is longer than the policy waits, the error is raised at once
+        with ``retry_after`` in it, so that the job parks itself and frees the worker instead of
+        retrying too early.
         """
         asked: float | None = getattr(error, "retry_after", None)
         if asked is None:
@@ -108,7 +110,10 @@ class Pauses:
     seconds: tuple[float, ...]
 
     def after(self, tries: int, retry_after: float | None = None) -> float:
-        """Return the seconds after so many tries, no fewer than the service asked for. The last pause repeats."""
+        """Return the pause in seconds after this many attempts. The last pause repeats.
+
+        It is never shorter than ``retry_after``.
+        """
         return max(self.seconds[min(tries, len(self.seconds)) - 1], retry_after or 0.0)
 
 
@@ -121,7 +126,10 @@ def may_repeat(error: Exception, *, repeatable: bool) -> bool:
 
 
 def parse_retry_after(header: str | None) -> float | None:
-    """Return the seconds that a ``Retry-After`` asks for, in either of its two forms; None if it makes no sense."""
+    """Return the seconds of a ``Retry-After`` header in either of its two forms, or None.
+
+    None means that the value cannot be read.
+    """
     text = (header or "").strip()
     try:
         seconds = float(text)

@@ -22,7 +22,9 @@ IN_FLIGHT_S = 3.0
 """Seconds in which a call may still arrive at a cloud after the worker that made it was killed."""
 REAPPROVAL_NOTE = Text("note.anew")
 MAX_UNSEEN_CHANGES = 3
-"""A change that never shows is made this often, each time with five minutes to appear; then a person has to look."""
+"""Number of times a change that never takes effect is made, each with five minutes to appear. Then a
+person has to act.
+"""
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ class Applier:
     _begun: set[str] = field(default_factory=set)
 
     async def apply_plan(self) -> None:
-        """Make what is approved true; return when nothing more can be done before a person or the clock has moved.
+        """Apply the approved changes, until everything left waits for a person or for time.
 
         Raises:
             SignInNeeded: the sign-in has ended.
@@ -54,7 +56,10 @@ class Applier:
             self.recorder.found(step, finding)
 
     async def _await_in_flight(self, step: Step) -> None:
-        """Wait for a call of a killed worker to arrive, because a late call would undo what is written after it."""
+        """Wait until a call of a killed worker has arrived or timed out.
+
+        A late call would overwrite later writes.
+        """
         made = self.recorder.run.changed.get(step.name)
         if made is not None and made.done is None and step.name not in self._begun:
             age = (now() - made.begun).total_seconds()
@@ -63,8 +68,8 @@ class Applier:
     async def _apply_if_allowed(self, step: Step, finding: Finding) -> Finding:
         """Make a change that may be made now, or return a finding that says who or what it waits for.
 
-        A plan may show a step's own lines together with lines that another step applies later. All of them must be
-        approved; only the step's own are made here.
+        A plan may show a step's own lines together with lines that another step applies later.
+        All of them must be approved; only the step's own are applied here.
         """
         changes = step.plan(self.recorder.ctx, finding)
         if not changes and not step.unapproved:
@@ -77,9 +82,10 @@ class Applier:
         return self._blocker(step, changes) or await self._change(step, finding, changes)
 
     def _is_replicating(self, step: Step) -> bool:
-        """Return whether a read may be stale, because the change was made within the last five minutes.
+        """Return whether a read may be stale, because the change was made in the last five minutes.
 
-        A newer answer to the question in ``repeat_on`` asks for the change once more, so nothing is waited for then.
+        A newer answer to the question in ``repeat_on`` requests the change again, so there is
+        nothing to wait for.
         """
         made, repeat = (
             self.recorder.run.changed.get(step.name),
@@ -104,7 +110,10 @@ class Applier:
         return None
 
     def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
-        """Show the changed lines on the plan for another approval, because they differ from the approved ones."""
+        """Show the changed lines on the plan for another approval.
+
+        They differ from the approved ones.
+        """
         plan = self.recorder.run.plan
         if plan is not None and not all(plan.shows(change) for change in changes):
             lines = tuple(
@@ -142,7 +151,10 @@ class Applier:
         return await inspector.verify(step)
 
     def _require_other_step(self, step: Step, error: CloudError) -> Finding | None:
-        """Add another step's change to the plan, for an approval of its own, if the cloud asks for it first."""
+        """Add another step's change to the plan if the cloud requires it first.
+
+        The added change needs its own approval.
+        """
         run, other = self.recorder.run, self.steps.get(step.prerequisites.get(error.cause, ""))
         if other is None or run.change_applied(other.name):
             return None

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 STALE_S = 1.0
 """Seconds before a check reads again what the directory may not show yet (facts/microsoft.md 7)."""
 DATA_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
-"""What code raises that meets a missing value, a value of another type, or a date out of range."""
+"""Errors raised by code that meets a missing value, a value of another type, or a date out of range."""
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Checker:
     async def check(self) -> None:
         """Inspect every step that may be read, and skip the others with the reason.
 
-        Every finding says with which access it was seen.
+        Every finding records the access that it was read with.
 
         Raises:
             LeaseLostError: another worker has the run.
@@ -56,7 +56,10 @@ class Checker:
         )
 
     def _skip(self, steps: Sequence[Step]) -> None:
-        """Save the skipped steps in one write, because one by one they would delay the first real finding."""
+        """Save the skipped steps in one write.
+
+        One write per step would delay the first real finding.
+        """
         left = [step for step in steps if step.name not in self.recorder.run.findings]
         if left:
             self.recorder.append(
@@ -103,8 +106,8 @@ class Checker:
     async def _read(self, step: Step) -> Finding:
         """Return the step's finding.
 
-        An answer of another shape than documented becomes an error of this one step. In a setup such an answer ends
-        the run with a reference instead (:func:`jobs.advance.advance`).
+        An answer of another shape than documented becomes an error of this step only. In a setup
+        such an answer ends the run with a reference instead (:func:`jobs.advance.advance`).
 
         Raises:
             CloudError: as for :meth:`jobs.engine.step.Step.inspect`.
@@ -120,5 +123,5 @@ class Checker:
 
 
 def _is_enough(finding: Finding) -> bool:
-    """Return whether other steps can be inspected with this finding: the fact holds, or its ids are known."""
+    """Return whether dependent steps can be inspected: the fact holds, or its IDs are known."""
     return finding.state in {State.OK, State.WARNING} or bool(finding.facts)

@@ -1,4 +1,4 @@
-"""What a step may use while it looks at a channel or changes it."""
+"""Context that a step uses while it inspects or changes a channel."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from jobs.storage.vault import Vault
 
 @dataclass(slots=True)
 class StepContext:
-    """What a step may use. ``run`` is where the run stands now; the engine replaces it after every event.
+    """Everything that a step may use.
 
-    ``access`` is with whose eyes Microsoft is seen; ``reads`` makes a read once that several channels of one check share.
-    ``documents`` are Microsoft's public discovery documents, as far as they are known.
+    ``run`` is the current state of the run; the engine replaces it after every event. ``access`` is
+    the access that Microsoft is read with. ``reads`` caches reads that several channels of one
+    check share. ``documents`` are Microsoft's public discovery documents, as far as they are known.
     """
 
     run: Run
@@ -45,7 +46,7 @@ class StepContext:
 
     @property
     def channels(self) -> ChannelIndex:
-        """Which run holds which channel, and which channels were proven."""
+        """Index of the run that holds each channel, and of the channels that were proven."""
         return self.store.channels
 
     @property

@@ -1,4 +1,7 @@
-"""How a check weighs a finding against the others (:mod:`jobs.checks.weighing`, :mod:`jobs.checks.verdict`)."""
+"""Weighing of a finding in a check.
+
+:mod:`jobs.checks.weighing` and :mod:`jobs.checks.verdict` read it.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from jobs.model import Access, Finding, State, Station
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The place of one step in the search for a root cause.
+    """Place of one step in the search for a root cause.
 
-    Most steps set ``station``, ``caused_by`` and ``explains`` only. Names of steps and codes of causes are checked
-    when the steps are collected (:mod:`jobs.engine.registry`). A step whose answers depend on the finding itself
-    uses a subclass that overrides one of the methods.
+    Most steps set only ``station``, ``caused_by`` and ``explains``. Step names and cause codes are
+    checked when the steps are collected (:mod:`jobs.engine.registry`). A step whose answers depend
+    on the finding itself uses a subclass that overrides one of the methods.
     """
 
     checked: bool = True
@@ -27,7 +30,9 @@ class Diagnosis:
     stops_mail: bool = True
     """Mail stops if the fact does not hold. If false, every failure is only a warning."""
     warnings: frozenset[str] = frozenset()
-    """Causes that are only warnings: mail flows in spite of them. The empty code is a failure without a code."""
+    """Causes that are only warnings, because mail flows despite them. The empty code is a failure
+    without a code.
+    """
     caused_by: tuple[str, ...] = ()
     """Steps whose failure may explain a failure of this one."""
     explains: frozenset[str] = frozenset()
@@ -39,7 +44,9 @@ class Diagnosis:
     state_if_disproved: State = State.OK
     """The state of a possible cause after that."""
     grace: timedelta = timedelta(0)
-    """How long this step may still succeed with an access token from before its refresh token died."""
+    """Time for which this step may still succeed with an access token from before its refresh token
+    died.
+    """
     settling: Mapping[str, str] = field(default_factory=dict)
     """The cause of a failure elsewhere, and what it is called while a change of this step spreads."""
 

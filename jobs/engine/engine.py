@@ -1,7 +1,7 @@
-"""The engine of a run: makes a plan, applies it, or checks a channel.
+"""Engine of a run: makes a plan, applies it, or checks a channel.
 
-All three run every step whose needs are met at the same time. A step that waits for a person or for time stops only the
-steps that need it. Every event is saved before the next side effect.
+All three run every step whose needs are met at the same time. A step that waits for a person or for
+time stops only the steps that need it. Every event is saved before the next side effect.
 """
 
 from __future__ import annotations

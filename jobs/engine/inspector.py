@@ -16,9 +16,13 @@ from jobs.model import Finding, State, Text, Turn
 T = TypeVar("T")
 
 SETTLE_S = (0.2, 0.5, 1, 2, 4)
-"""Pauses between reads after a write, in seconds, while the worker waits. A directory that needs longer parks the run."""
+"""Pauses between reads after a write, in seconds, while the worker waits. If the directory needs
+longer, the run is parked.
+"""
 PARK_S = (8.0, 16, 30, 30, 30, 60)
-"""Pauses of a parked run, in seconds. Together with ``SETTLE_S`` they are the back-off of facts/microsoft.md section 7."""
+"""Pauses of a parked run, in seconds. With ``SETTLE_S`` they are the back-off of facts/microsoft.md
+section 7.
+"""
 SHOWN_AFTER_S = 1
 """A pause of this many seconds or more is shown on the card."""
 REPLICATION, LET_IN = Text("seen.replication"), Text("seen.let_in")
@@ -31,7 +35,7 @@ class Inspector:
     recorder: Recorder
 
     async def inspect(self, step: Step) -> Finding:
-        """Return the finding of ``step``, or a finding that says why it could not be read.
+        """Return the finding of ``step``, or a finding with the reason why it could not be read.
 
         Raises:
             SignInNeeded: the sign-in has ended.
@@ -51,9 +55,10 @@ class Inspector:
         return self.wait_for_replication(step)
 
     async def retry_while_replicating(self, step: Step, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat ``call`` while the directory may not know yet what this run has just written.
+        """Repeat ``call`` while the directory may not yet know a recent write of this run.
 
-        Role and consent errors are not repeated here, because a new role takes longer to arrive than a worker should wait.
+        Role and consent errors are not repeated here, because a new role takes longer to arrive
+        than a worker should wait.
 
         Raises:
             CloudError: the last error of ``call``.
@@ -68,7 +73,10 @@ class Inspector:
         return await call()
 
     def finding_from(self, step: Step, error: CloudError) -> Finding:
-        """Turn an error into a finding. An error that replication may cause waits; a role error keeps the cloud's own words.
+        """Turn an error into a finding.
+
+        An error that replication may cause becomes a finding that waits. A role error keeps the
+        cloud's own words.
 
         Raises:
             SignInNeeded: the sign-in has ended.

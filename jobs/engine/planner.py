@@ -27,7 +27,8 @@ class Planner:
     async def make_plan(self) -> None:
         """Inspect the automatic steps in the order of their needs, then record the plan.
 
-        A second call inspects only steps that are due again or could not be inspected, and the steps that need them.
+        A second call inspects only steps that are due again or could not be inspected, and the steps
+        that need them.
 
         Raises:
             SignInNeeded: the sign-in has ended.

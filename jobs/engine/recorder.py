@@ -24,7 +24,7 @@ class StoppingError(LeaseLostError):
 
 @dataclass(slots=True)
 class Recorder:
-    """Saves what happens to one run, as long as ``holds()`` says that this worker still has the lease."""
+    """Recorder of one run's events, while ``holds()`` says that this worker still has the lease."""
 
     ctx: StepContext
     listener: Listener
@@ -38,7 +38,7 @@ class Recorder:
         return self.ctx.run
 
     def append(self, *events: Event) -> None:
-        """Save the events together, read the run again and tell the listener.
+        """Save the events together, read the run again and notify the listener.
 
         Raises:
             LeaseLostError: another worker has the run.
@@ -76,7 +76,7 @@ class Recorder:
         self.ctx.run = self.ctx.store.refresh(self.run)
 
     def stop_if_requested(self) -> None:
-        """Leave the work if this process is shutting down.
+        """Stop the work if this process is shutting down.
 
         Raises:
             StoppingError: a shutdown was requested.

@@ -63,10 +63,10 @@ def _require(
 
 
 def require_steps(place: str, names: Iterable[str], known: Collection[str]) -> None:
-    """Check that every name is a step; ``place`` is what the error calls the table.
+    """Check that every name is a step. ``place`` is the name of the table in the error.
 
     Raises:
-        UnknownNameError: one of them is none.
+        UnknownNameError: one of them is not a step.
     """
     if unknown := sorted({*names} - {*known}):
         message = f"{place}: unknown steps {', '.join(unknown)}"

@@ -26,10 +26,11 @@ It is used when the step's own inspection found nothing to do.
 
 
 class Step(ABC):
-    """One fact. Subclasses say what it is; only :meth:`inspect` may call it done.
+    """One fact. A subclass defines the fact; only :meth:`inspect` may report it as done.
 
-    A step that can be undone derives from :class:`jobs.engine.undoable.Undoable`, and one that only a check looks
-    at from :class:`Probe`. What a check makes of a finding is one attribute, :attr:`diagnosis`.
+    A step that can be undone derives from :class:`jobs.engine.undoable.Undoable`, and a step that
+    only a check inspects from :class:`Probe`. The attribute :attr:`diagnosis` says how a check
+    weighs its findings.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Step(ABC):
     profiles: frozenset[Profile] = frozenset(Profile)
     """The permission profiles that have this step."""
     diagnosis: Diagnosis = NOT_CHECKED
-    """What a check makes of it; a step without one is no part of ``/check``."""
+    """Weighing of the step's findings in a check. A step without a diagnosis is not part of ``/check``."""
 
     automatic: bool = True
     """False for what only a person can do or prove: such a step is no part of a plan."""
@@ -66,7 +67,9 @@ class Step(ABC):
     shown_in: str = ""
     """The step in whose line of the progress card this one is shown."""
     carries_answers: bool = False
-    """No answer leaves without it: a fix that changes it proves itself by a login and an answer."""
+    """True if no answer can leave without it. A fix that changes it proves the change by a login and
+    an answer.
+    """
 
     @abstractmethod
     async def inspect(self, ctx: StepContext) -> Finding:

@@ -22,7 +22,7 @@ PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
 
 
 class _Past(Step):
-    """What a step's runs changed, under the step's own name."""
+    """Changes that a step's runs made, under the step's own name."""
 
     def __init__(self, step: Step, past: RecordedChange, after: tuple[str, ...]) -> None:
         self.name, self.article_row, self.group = step.name, step.article_row, step.group
@@ -63,7 +63,7 @@ class Reversal(_Past):
 
 
 class Remains(_Past):
-    """What a step's runs changed stays, because the step cannot put it back."""
+    """Changes that stay, because the step cannot undo them."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Say so, with the reason."""

@@ -11,9 +11,10 @@ from jobs.runs.run import RecordedChange
 
 
 class Undoable(Step):
-    """A step whose change can be put back. Its ``inspect`` writes the values that ``apply`` changes into the finding.
+    """Step whose change can be undone.
 
-    The recorded values tell whether a value is still as the runs left it, and what it was before.
+    Its ``inspect`` writes the values that ``apply`` changes into the finding. The recorded values
+    show whether a value is still as the runs left it, and the value before the change.
     """
 
     irreversible: bool = False
@@ -50,10 +51,11 @@ class Undoable(Step):
     def compare_with_recorded(
         self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]
     ) -> Finding:
-        """For :meth:`inspect_undo`: the values as they are now (``seen`` in words), against how they were and how the runs left them.
+        """Compare the current values with the recorded ones, for :meth:`inspect_undo`.
 
-        ``made`` are the values that :meth:`apply` sets: where no run read back what it had left, they count in its place.
-        Some as they were and the others as the runs left them is an undo that was cut off halfway, not somebody else's change.
+        ``values`` are the current values, and ``seen`` is their text. ``made`` are the values that
+        :meth:`apply` sets; they are used if no run read back the values that it had left. A mix of
+        values from before and after the runs is an interrupted undo, not another person's change.
         """
         left = past.values_after or made
         if values == past.values_before:

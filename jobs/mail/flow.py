@@ -118,7 +118,7 @@ def _ids(rows: Sequence[TraceRow]) -> set[str]:
 def _without_row(
     mails: Sequence[TraceRow], copies: Sequence[TraceRow], patience: timedelta
 ) -> tuple[TraceRow, ...]:
-    """Return the mails that are older than that, and of whose copies there is no row."""
+    """Return the mails that are older than that and whose copies have no trace row."""
     begun = _ids(copies)
     return tuple(
         row for row in mails if row.message_id not in begun and now() - row.received > patience

@@ -278,7 +278,7 @@ def _readable(names: Mapping[str, str], found: Sequence[Mapping[str, Any]]) -> l
     """Return the rows that can be read.
 
     Raises:
-        MalformedAnswer: there are rows, and none of them can be.
+        MalformedAnswer: there are rows, and none of them can be read.
     """
     rows: list[TraceRow] = []
     for each in found:

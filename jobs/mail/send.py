@@ -44,7 +44,8 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
     it, and ``?starttls=never`` avoids it. ``smtps://`` uses TLS from the first byte.
 
     Raises:
-        CloudError: when the server cannot be reached, or refuses the login, the sender, the recipient or the mail.
+        CloudError: when the server cannot be reached, or refuses the login, the sender, the
+            recipient or the mail.
     """
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = (
@@ -91,7 +92,10 @@ def _options(url: str) -> dict[str, Any]:
 
 
 def _encryption(parts: SplitResult) -> dict[str, bool | None]:
-    """Return whether TLS begins with the first byte, and whether STARTTLS is asked for: None is where it is offered."""
+    """Return whether TLS begins with the first byte, and whether STARTTLS is required.
+
+    None for STARTTLS means that it is used if the server offers it.
+    """
     if parts.scheme == "smtps":
         return {"use_tls": True, "start_tls": False}
     wish = parse_qs(parts.query).get("starttls", [""])[0].lower()

@@ -15,7 +15,7 @@ _MOST_LINES = 100
 _LEAST_CODE = 100
 """aiosmtplib takes whatever Python reads as a number for a code, such as ``+22``."""
 _MALFORMED = "Malformed SMTP response line: "
-"""How aiosmtplib begins its words on a line without a code."""
+"""Beginning of aiosmtplib's message about a line without a code."""
 _END = "\r\n"
 _UNSAID = "(token)"
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=._~-]{12,}")
@@ -26,10 +26,10 @@ class NotSmtpError(Exception):
 
 
 class SmtpConnection(SMTPProtocol):
-    """aiosmtplib's connection, which writes down what both sides say.
+    """aiosmtplib's connection, with a transcript of both sides.
 
-    ``secrets`` are cut out of everything that is kept. ``aiosmtplib.SMTP`` keeps neither the lines of a reply that does
-    not end nor those of a failed STARTTLS, so the layer below it is used.
+    ``secrets`` are removed from everything that is kept. ``aiosmtplib.SMTP`` keeps neither the
+    lines of an unfinished reply nor those of a failed STARTTLS, so the layer below it is used.
 
     Attributes:
         transcript: every line with ``C: `` or ``S: `` before it, at most 100 of each reply.
@@ -63,11 +63,13 @@ class SmtpConnection(SMTPProtocol):
         return await self.execute_command(line.encode())
 
     async def secure(self, context: ssl.SSLContext) -> SMTPResponse:
-        """Ask for TLS, shake hands, and return the server's reply. Where that is not 220 there was no handshake.
+        """Request TLS, make the handshake, and return the server's reply.
+
+        There is no handshake if the reply is not 220.
 
         Raises:
             NotSmtpError: there is no reply.
-            ssl.SSLError: the handshake failed, or the certificate does not hold.
+            ssl.SSLError: the handshake failed, or the certificate is invalid.
         """
         try:
             reply = await self.start_tls(context, self._host)
@@ -76,7 +78,10 @@ class SmtpConnection(SMTPProtocol):
         self.transcript.append(f"-- {self._tls_version}")
         return reply
 
-    async def read_response(self, timeout: float | None = None) -> SMTPResponse:  # noqa: ASYNC109  aiosmtplib's signature
+    async def read_response(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109  aiosmtplib's signature
+    ) -> SMTPResponse:
         """Read a reply with all its lines.
 
         Raises:

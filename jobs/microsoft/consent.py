@@ -20,7 +20,7 @@ class Granted:
     tenant: str
 
 
-def admin_consent_url(  # noqa: PLR0913, PLR0917
+def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
     login_url: str,
     tenant: str,
     client_id: str,
@@ -38,7 +38,10 @@ def admin_consent_url(  # noqa: PLR0913, PLR0917
         "redirect_uri": redirect_uri,
         "state": state,
     }
-    return f"{login_url.rstrip('/')}/{quote(tenant, safe='')}/v2.0/adminconsent?{urlencode(query, quote_via=quote)}"
+    return (
+        f"{login_url.rstrip('/')}/{quote(tenant, safe='')}/v2.0/adminconsent"
+        f"?{urlencode(query, quote_via=quote)}"
+    )
 
 
 def read_consent_answer(query: Mapping[str, str]) -> Granted:

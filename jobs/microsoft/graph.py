@@ -20,7 +20,10 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 #: Service principal that must exist in the tenant before Graph traces messages (facts 2.5).
 MESSAGE_TRACE_APP_ID = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
 
-_USER_FIELDS = "id,accountEnabled,assignedPlans,displayName,mail,proxyAddresses,userPrincipalName,signInSessionsValidFromDateTime"
+_USER_FIELDS = (
+    "id,accountEnabled,assignedPlans,displayName,mail,proxyAddresses,userPrincipalName,"
+    "signInSessionsValidFromDateTime"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class TraceFilter:
 class Graph(GraphCalls):
     """One tenant's directory, with the permissions of ``token_source``'s token."""
 
-    # --- the email app ------------------------------------------------------------------------------------------
+    # --- the email app ----------------------------------------------------------------------------
 
     async def application_by_unique_name(self, unique_name: str) -> Json | None:
         """Return the application with that ``uniqueName``, or None."""
@@ -139,7 +142,7 @@ class Graph(GraphCalls):
             repeatable=True,
         )
 
-    # --- service principals, grants, roles ----------------------------------------------------------------------
+    # --- service principals, grants, roles --------------------------------------------------------
 
     async def service_principal(self, app_id: str) -> Json | None:
         """Return the tenant's service principal of an app, or None.
@@ -214,7 +217,7 @@ class Graph(GraphCalls):
         """Return the users, groups and apps that are assigned to an app (facts 1.3)."""
         return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignedTo")
 
-    # --- the tenant and its people -------------------------------------------------------------------------------
+    # --- the tenant and its people ----------------------------------------------------------------
 
     async def user(self, address: str) -> Json | None:
         """Return a user by UPN, or else by any address of the mailbox.
@@ -305,7 +308,7 @@ class Graph(GraphCalls):
             "/admin/serviceAnnouncement/healthOverviews", {"$expand": "issues"}
         )
 
-    # --- message trace ------------------------------------------------------------------------------------------
+    # --- message trace ----------------------------------------------------------------------------
 
     async def message_traces(self, wanted: TraceFilter) -> list[Json]:
         """Return trace rows, newest first as Graph sorts them.
@@ -318,7 +321,10 @@ class Graph(GraphCalls):
 
     async def message_trace_details(self, trace_id: str, recipient: str) -> list[Json]:
         """Return the events of one trace row for ``recipient``."""
-        path = f"/admin/exchange/tracing/messageTraces/{segment(trace_id)}/getDetailsByRecipient(recipientAddress={key(recipient)})"
+        path = (
+            f"/admin/exchange/tracing/messageTraces/{segment(trace_id)}"
+            f"/getDetailsByRecipient(recipientAddress={key(recipient)})"
+        )
         return await self.collection(path)
 
 

@@ -74,7 +74,7 @@ def _of_id(keys: list[jwt.PyJWK], key_id: str) -> jwt.PyJWK | None:
 
 
 def _only_key(keys: list[jwt.PyJWK], key_id: str) -> jwt.PyJWK | None:
-    """Return the single key there is, where its id is left out on either side."""
+    """Return the only key, if the token or the key has no key ID."""
     return keys[0] if len(keys) == 1 and not (key_id and keys[0].key_id) else None
 
 

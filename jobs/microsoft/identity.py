@@ -239,7 +239,7 @@ def _retry_if_busy(ask: Callable[[], T]) -> T:
 
 @contextmanager
 def _understood() -> Iterator[None]:
-    """Raise MalformedAnswer where msal cannot make sense of an answer."""
+    """Raise MalformedAnswer if msal cannot read an answer."""
     try:
         yield
     except _MSAL_CONFUSED as error:
@@ -249,10 +249,10 @@ def _understood() -> Iterator[None]:
 
 
 def _access_token(result: Mapping[str, Any]) -> str:
-    """Return the access token that msal was given.
+    """Return the access token that msal received.
 
     Raises:
-        CloudError: Entra gave an error instead.
+        CloudError: Entra returned an error instead.
     """
     if "access_token" not in result:
         raise entra_error(result, httpx.codes.BAD_REQUEST)

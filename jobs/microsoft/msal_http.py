@@ -47,7 +47,8 @@ _CANCELLED = Meaning("consent_cancelled", ErrorKind.REJECTED)
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
 _IN_DESCRIPTION = re.compile(
-    r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
+    r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)"
+    r"(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
 )
 
 
@@ -67,7 +68,7 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
 
 
 def _words(answer: Mapping[str, Any], known: str) -> str:
-    """Return what the answer says; where its number is not known, with the address at which Microsoft tells of it."""
+    """Return the answer's text. For an unknown error number, add the address of Microsoft's page about it."""
     words = text_of(answer, "error_description", "error")
     return words if known else " ".join(filter(None, (words, _read_on(answer))))
 
@@ -277,14 +278,14 @@ def _is_token(answer: Mapping[str, Any]) -> bool:
 
 
 def _has_texts(answer: Mapping[str, Any]) -> bool:
-    """Tell whether what msal takes for texts is text, as far as it is there."""
+    """Return whether the present fields that msal reads as text are text."""
     return all(
         isinstance(answer.get(name) or "", str) for name in ("refresh_token", "id_token", "scope")
     )
 
 
 def _has_numbers(answer: Mapping[str, Any]) -> bool:
-    """Tell whether what msal takes for seconds is a number, as far as it is there."""
+    """Return whether the present fields that msal reads as seconds are numbers."""
     return all(_is_number(answer[name]) for name in ("expires_in", "refresh_in") if name in answer)
 
 

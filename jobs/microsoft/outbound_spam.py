@@ -61,7 +61,7 @@ class EffectivePolicy:
 
     @property
     def _settings(self) -> ExchangeRow:
-        """Return the policy's properties; none where there is no policy."""
+        """Return the policy's properties, which are empty if there is no policy."""
         return self.policy or ExchangeRow({})
 
 
@@ -150,7 +150,10 @@ def addresses_of(mailbox: ExchangeRow) -> tuple[str, ...]:
 
 
 def _is_smtp(address: str) -> bool:
-    """Tell whether it is an address for mail: Exchange lists others too, each with its kind and a colon before it."""
+    """Return whether this is an email address.
+
+    Exchange also lists addresses of other kinds, each with its kind and a colon before it.
+    """
     return bool(address) and (":" not in address or address.lower().startswith("smtp:"))
 
 

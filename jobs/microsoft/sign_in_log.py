@@ -102,7 +102,10 @@ class SignInRow:
         return self.good and not self.interactive
 
     def concerns(self, users: frozenset[str]) -> bool:
-        """Tell whether it says something about these users' token: a success always does, and everything does where no user is known."""
+        """Return whether the row says something about these users' token.
+
+        A success always does. Every row does if no user is known.
+        """
         return self.good or not users or self.user_id in {"", *users}
 
 
@@ -140,7 +143,7 @@ def _for_another(row: dict[str, Any]) -> bool:
 
 
 def _read_own(row: dict[str, Any]) -> SignInRow | None:
-    """Return the row, or None where it has no time, or a token was given for something else than Exchange."""
+    """Return the row, or None if it has no time or its token was not for Exchange."""
     sign_in = _read(row)
     foreign = sign_in is not None and sign_in.good and _for_another(row)
     return None if foreign else sign_in

@@ -15,10 +15,11 @@ from jobs.steps import all_steps, steps_for
 
 @cache
 def all_probes() -> dict[str, Step]:
-    """Every probe by its name.
+    """Return every probe by its name.
 
     Raises:
-        UnknownNameError: a probe, or the diagnosis of a step, names a step or a cause that does not exist.
+        UnknownNameError: a probe, or the diagnosis of a step, names a step or a cause that does
+            not exist.
     """
     probes = {
         probe.name: probe

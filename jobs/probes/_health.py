@@ -1,7 +1,8 @@
-"""What the probes of the providers' own health have in common: an open incident may be all that is behind a failure.
+"""Common part of the probes of the providers' health. An open incident may explain a failure.
 
-Alone it is only possible: there is nearly always an incident somewhere, and mail flows. The verdict makes it the cause where something
-is wrong that it explains (:func:`jobs.checks.verdict.promote_possible`).
+An incident alone is only a possible cause, because some incident is nearly always open while mail
+flows. The verdict makes it the cause if it explains something that is wrong
+(:func:`jobs.checks.verdict.promote_possible`).
 """
 
 from __future__ import annotations

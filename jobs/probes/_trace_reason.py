@@ -24,7 +24,8 @@ _ITS_OWN = "5.7.9"
 """Prefix of the codes 5.7.900 to 5.7.999, which only a rule returns. 5.7.1 has many sources."""
 _MARKS = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
 _BY_A_RULE = re.compile(
-    r"TRANSPORT\.RULES\.|\b(?:deleted|redirected|quarantined|rejected) by (?:the |a )?(?:transport|mail.?flow) rule",
+    r"TRANSPORT\.RULES\."
+    r"|\b(?:deleted|redirected|quarantined|rejected) by (?:the |a )?(?:transport|mail.?flow) rule",
     re.IGNORECASE,
 )
 
@@ -87,7 +88,10 @@ def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
 
 
 def _marks_of(rule: ExchangeRow) -> list[str]:
-    """Return the texts by which a bounce may name the rule; its code only if no other rule of Exchange has it."""
+    """Return the texts by which a bounce may name the rule.
+
+    Its code is included only if no other Exchange rule has it.
+    """
     marks = [text_of(rule, field) for field in _MARKS]
     code = text_of(rule, "RejectMessageEnhancedStatusCode")
     return [*marks, code] if code.startswith(_ITS_OWN) else marks

@@ -198,7 +198,7 @@ def _holds(name: str, wanted: list[str], address: str, within: Within) -> bool:
 
 
 def _fits(name: str, value: str, address: str, within: Within) -> bool:
-    """Return whether the address fits one value of the condition, as conditions of this name are compared."""
+    """Return whether the address matches one value of the condition ``name``."""
     if name in _DOMAINS:
         return within(address.rpartition("@")[2], value)
     if name in _WORDS:

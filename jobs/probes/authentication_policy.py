@@ -57,7 +57,7 @@ class AuthenticationPolicy(Probe):
 
 
 def _forbids_passwords(policy: ExchangeRow | None) -> bool:
-    """Return whether the policy is there and switches SMTP with a password off."""
+    """Return whether the policy exists and turns off SMTP with a password."""
     return policy is not None and str(policy.get("AllowBasicAuthSmtp")).lower() == "false"
 
 

@@ -75,7 +75,10 @@ class ConnectSend(Probe):
     async def _send(self, ctx: StepContext, token: str) -> None:
         """Send the mail. A refusal is stored like a receipt, so that a second look reports the same."""
         subject, recipient = f"Webex email test {ctx.run.id}", ctx.run.brief.test_recipient
-        body = f"This mail was sent through Webex Connect to test {ctx.channel.mailbox}. Nobody has to answer it."
+        body = (
+            f"This mail was sent through Webex Connect to test {ctx.channel.mailbox}."
+            " Nobody has to answer it."
+        )
         notify = f"{ctx.settings.public_url}{delivery_receipts.PATH}{token}"
         try:
             message = await send(
@@ -104,7 +107,10 @@ class ConnectSend(Probe):
         return None
 
     async def _look(self, ctx: StepContext) -> Receipt | None:
-        """Return the receipt that came by itself, or ask Webex Connect for it; None if there is none yet."""
+        """Return the receipt, or None if there is none yet.
+
+        If none has arrived by itself, Webex Connect is asked for it.
+        """
         found = delivery_receipts.read(ctx.store.redis, ctx.run.id)
         if found is None and (message := delivery_receipts.message(ctx.store.redis, ctx.run.id)):
             with suppress(

@@ -140,7 +140,10 @@ async def _tasks(ctx: StepContext) -> Tasks:
 
 
 def _why_none(tasks: Tasks) -> Text:
-    """Return why no task is known to be the mailbox's: some do not say whose they are, or there is none."""
+    """Return why no task is known to be the mailbox's.
+
+    Either some tasks do not name their mailbox, or there are no tasks.
+    """
     nameless = any(task.names_nobody for task in tasks.rows)
     return Text("skipped.task_of_whom" if nameless else "skipped.no_task")
 

@@ -143,13 +143,16 @@ def _is_renewal(row: SignInRow) -> bool:
 
 
 def _is_another(ctx: StepContext, user_id: str) -> bool:
-    """Return whether somebody else than the mailbox user has signed in, which for a shared mailbox is as it should be."""
+    """Return whether a user other than the mailbox user signed in.
+
+    For a shared mailbox that is expected.
+    """
     expected = ctx.fact("user_id").lower()
     return "" not in {user_id, expected} and user_id != expected and not ctx.fact("shared")
 
 
 def _failing_since(rows: Sequence[SignInRow]) -> datetime | None:
-    """Return when the first of the newest failures was; None where no row shows that it went well before."""
+    """Return the time of the first of the newest failures, or None if no row shows an earlier success."""
     streak = list(takewhile(lambda row: not row.good, rows))
     return streak[-1].at if len(streak) < len(rows) else None
 

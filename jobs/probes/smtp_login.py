@@ -78,9 +78,9 @@ OF_THE_PLACE = causes(
 (facts/microsoft.md 2.1).
 """
 BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
-"""What goes well for Webex Connect, as the sign-in log shows it, or an answer that leaves."""
+"""Findings that show success for Webex Connect: the sign-in log, or an answer that leaves."""
 POLICIES = "conditional_access"
-"""The probe that tells whether a policy depends on the place."""
+"""Name of the probe that finds out whether a policy depends on the location."""
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 RENEWED = timedelta(minutes=90)
 """Time within which Webex Connect renews its token (facts/microsoft.md 4). A sign-in that succeeded
@@ -146,11 +146,12 @@ class SmtpLogin(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Log in and leave; nothing is sent.
+        """Log in and disconnect, without sending anything.
 
-        The bot's own secret and its own sign-in may be dead while Webex Connect's live: that only may be the channel's cause, and is
-        left out where the same is seen to be good. What Exchange refuses, and what Entra says of the app, is true of both; so is what it
-        says of the account and of the user's sign-ins. What it says of a place, or of one token, needs another finding
+        The bot's own secret and sign-in may be invalid while Webex Connect's are valid. A failure
+        of them is only a possible cause, and is ignored if other findings show that Webex Connect's
+        are good. Exchange's refusals, and Entra's errors about the app, the account and the user's
+        sign-ins, apply to both. Entra's errors about a location or one token need another finding
         (:meth:`LoginDiagnosis.is_uncertain`).
         """
         brief = ctx.run.brief

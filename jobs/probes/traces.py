@@ -173,7 +173,7 @@ class Copies(_Traced):
         return await self._put_off(ctx, passage) or self._under_way(passage.good, lost, copies)
 
     async def _put_off(self, ctx: StepContext, passage: MailFlow) -> Finding | None:
-        """Return the cause that the newest one's trace names, where several copies are put off; None where there is none."""
+        """Return the cause in the newest copy's trace if several copies are delayed, or None."""
         if len(passage.begun) < ENOUGH:
             return None
         found = await self._stopped(ctx, replace(passage, failures=passage.begun))
@@ -318,7 +318,7 @@ def _senders(rows: Sequence[TraceRow]) -> set[str]:
 
 
 def _is_takeable(copy: TraceRow) -> bool:
-    """Return whether the copy tells something: one that is too large for Webex Connect fails by rule."""
+    """Return whether the copy is evidence. A copy that is too large for Webex Connect always fails."""
     return copy.status.went_on or copy.size <= LARGEST
 
 
@@ -337,7 +337,7 @@ def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
 
 
 def _signals(passage: MailFlow) -> Signals:
-    """Return how often mail has failed since the last one went through; without one, the time is not known."""
+    """Return how many mails have failed since the last success. Without a success the time is unknown."""
     if passage.good is None:
         return Signals(failed=len(passage.failures))
     first = min(row.received for row in passage.failures)

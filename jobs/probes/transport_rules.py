@@ -25,7 +25,7 @@ from jobs.probes._transport_rules import (
 
 
 class RuleDiagnosis(Diagnosis):
-    """What a rule explains depends on where it takes mail away."""
+    """Diagnosis that depends on the station where a rule removes mail."""
 
     def causes_elsewhere(self, cause: str) -> frozenset[str]:
         """Return the causes in other steps that ``cause`` explains.

@@ -60,7 +60,11 @@ class Verified:
 
 
 class Trail:
-    """The trail in one Redis. ``encryption_keys`` are ENCRYPTION_KEYS, newest first: sealed with the first, believed with any."""
+    """Audit trail in one Redis.
+
+    ``encryption_keys`` are ENCRYPTION_KEYS, newest first. The first one seals, and any of them
+    verifies.
+    """
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
         self._redis = redis

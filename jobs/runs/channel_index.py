@@ -1,6 +1,6 @@
-"""Which channels, spaces and runs belong together: who holds a mailbox, what was proven, and what a space may ask about.
+"""Index of channels, spaces and runs: holders of mailboxes, proven channels, channels of a space.
 
-Runs are named by their ids here; :mod:`jobs.runs.run_store` reads them.
+Runs are named by their IDs here; :mod:`jobs.runs.run_store` reads them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class AlreadyRunningError(Exception):
 
 
 class ChannelIndex:
-    """The claims, records and lists of channels. Raises redis.RedisError where Redis is away."""
+    """Claims, records and lists of channels. Raises redis.RedisError if Redis is unreachable."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -139,14 +139,20 @@ class ChannelIndex:
         pipe.delete(keys.channel_claim(mailbox))
 
     def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
-        """Add to a transaction: the channel is proven, and known where the run was asked for and to who asked."""
+        """Add the proven channel, in the caller's transaction.
+
+        It becomes known in the space that asked for the run, and to the requester.
+        """
         mailbox = record.channel.mailbox
         pipe.set(keys.channel_record(mailbox), codec.dump(record))
         pipe.sadd(keys.space_channels(run.origin.room), mailbox)
         pipe.sadd(keys.person_channels(run.requester.id), mailbox)
 
     def remove(self, pipe: Pipeline, mailbox: str, runs: Iterable[Run]) -> None:
-        """Add to a transaction: the channel is connected nowhere any more, neither where one of its runs was asked for nor to who asked."""
+        """Remove the channel, which is no longer connected, in the caller's transaction.
+
+        It is removed from the spaces that asked for its runs, and from their requesters.
+        """
         pipe.delete(keys.channel_record(mailbox), keys.channel_check(mailbox))
         for run in runs:
             pipe.srem(keys.space_channels(run.origin.room), mailbox)

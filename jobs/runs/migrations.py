@@ -1,7 +1,8 @@
-"""How data of an older layout becomes data of the newest: a table of small functions, each from an old object to a new one.
+"""Migration of older data to the newest layout, as a table of small functions on JSON objects.
 
-A change of what is stored raises the layout by one and adds a :class:`Migration`. The functions see JSON objects and not the
-product's classes, which know the newest layout only. Each leaves alone what is new already: a migration may be cut off and begin again.
+A change of the stored data raises the layout by one and adds a :class:`Migration`. The functions
+get JSON objects instead of the product's classes, which know only the newest layout. Each leaves
+new data unchanged, because a migration may be interrupted and start again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from jobs.storage.keys import Key
 Json = dict[str, Any]
 Rewrite = Callable[[Json], Json]
 EVERY = ""
-"""Stands for events of every kind."""
+"""Key for events of every kind."""
 
 
 def _unchanged(old: Json) -> Json:
@@ -26,12 +27,12 @@ def _unchanged(old: Json) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """The way to one layout from the one before.
+    """Migration to one layout from the one before.
 
-    ``events`` are the changes of a run's events, by their kind or for :data:`EVERY` kind, in which case they come first.
-    ``about`` changes what the audit trail says about a run. ``card`` changes a card of a run as it was posted.
-    ``moved`` are pairs of an old and a new key: their ``*`` stands for the part that stays.
-    ``obsolete`` are keys that hold nothing of worth any more.
+    ``events`` are the changes of a run's events, by their kind or for :data:`EVERY` kind, in which
+    case they come first. ``about`` changes the run's part of its audit entries. ``card`` changes a
+    posted card of a run. ``moved`` are pairs of an old and a new key, in which ``*`` is the part
+    that stays. ``obsolete`` are keys that are no longer needed.
     """
 
     to: int
@@ -158,7 +159,7 @@ def _moment(value: object) -> str | None:
 
 
 def _about(about: Json) -> Json:
-    """What the audit trail says about a run: the kind has its new name."""
+    """Rename the run's kind in an audit entry."""
     return {**about, "kind": _run_kind(about.get("kind", ""))}
 
 

@@ -1,6 +1,6 @@
-"""The first facts of a run: the place in Webex that asked for it, and what it is told of earlier runs.
+"""First facts of a run: the place in Webex that asked for it, and its facts from earlier runs.
 
-Nothing here is secret: both stand in the run's first event and in the audit trail.
+Nothing here is secret, because both are in the run's first event and in the audit trail.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class FixBrief:
-    """The part of the newest check's verdict that a fix cannot find by itself.
+    """Part of the newest check's verdict that a fix cannot find by itself.
 
-    ``consent_missing`` is true where the check did not see the administrator's consent.
-    ``token_cause`` is the cause code that only a new token ends, or the empty string.
-    ``manual_causes`` are the cause codes that only a person mends; ``checked_at`` is when the check ended.
+    ``consent_missing`` is true if the check did not see the administrator's consent.
+    ``token_cause`` is the cause code that only a new token ends, or an empty string.
+    ``manual_causes`` are the cause codes that only a person can fix. ``checked_at`` is when the
+    check ended.
     """
 
     consent_missing: bool = False
@@ -40,14 +41,14 @@ class FixBrief:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """The facts that a check, a fix or a bulk check is told before it looks.
+    """Facts that a check, a fix or a bulk check gets before it starts.
 
-    ``client_id`` is the app that Webex Connect got its token with; ``token_at`` is the last Generate Token.
-    ``upn`` is the mailbox user. It is empty for a ``shared`` mailbox, for which several people may sign in.
-    ``changed_at`` is when the bot last changed where copies go.
-    ``mailboxes`` are the channels of a bulk check.
-    ``test_recipient`` is the address that gets one mail through Webex Connect; empty where nobody asked for one.
-    ``fix`` is there only for a fix.
+    ``client_id`` is the app that Webex Connect got its token with. ``token_at`` is the last
+    Generate Token. ``upn`` is the mailbox user. It is empty for a ``shared`` mailbox, for which
+    several people may sign in. ``changed_at`` is when the bot last changed the target of the
+    copies. ``mailboxes`` are the channels of a bulk check. ``test_recipient`` is the address that
+    gets one mail through Webex Connect, or empty if no such mail was requested. ``fix`` is set only
+    for a fix.
     """
 
     client_id: str = ""

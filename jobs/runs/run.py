@@ -1,9 +1,9 @@
-"""A run: an append-only list of events, and what follows from them.
+"""Run: an append-only list of events, and the state that follows from them.
 
-Nobody ever writes a run's state. Whoever has something to say (the engine, a card answer, a browser's callback)
-appends an event; :mod:`jobs.runs.fold` reads the list from the start and says where the run stands. So two
-writers cannot overwrite each other, a worker may die between any two events, and the history is what the audit
-trail (:mod:`jobs.runs.audit`) is made of.
+A run's state is never written. The engine, a card answer and a browser's callback append events,
+and :mod:`jobs.runs.fold` computes the state from the whole list. So two writers cannot overwrite
+each other, and a worker may die between any two events. The audit trail (:mod:`jobs.runs.audit`) is
+made from the same history.
 """
 
 from __future__ import annotations
@@ -70,9 +70,10 @@ class RecordedChange:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. ``by`` is an address, a UPN or empty for the bot; ``data`` never holds a secret.
+    """One event of a run.
 
-    Only the first event of a run has ``run_kind``, ``origin`` and ``brief``.
+    ``by`` is an address or a UPN, or empty for the bot. ``data`` never holds a secret. Only the
+    first event of a run has ``run_kind``, ``origin`` and ``brief``.
     """
 
     kind: Kind
@@ -134,12 +135,14 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where a run stands.
+    """State of a run.
 
-    ``kind``, ``origin`` and ``brief`` are what it was opened with. Only the conversation understands the words of ``origin``;
-    ``brief`` is made by :mod:`jobs.checks.check` and :mod:`jobs.checks.fix_context`.
-    ``version`` is the number of events behind it. ``past`` and ``known`` are what an undo has of the runs before it.
-    ``demanded`` are steps whose change a cloud asked for, whatever their look says; ``planned_in`` is the tenant of whom the plan was made with.
+    ``kind``, ``origin`` and ``brief`` are set when it is opened. Only the conversation interprets
+    the texts of ``origin``. ``brief`` is made by :mod:`jobs.checks.check` and
+    :mod:`jobs.checks.fix_context`. ``version`` is the number of events that the state is computed
+    from. ``past`` and ``known`` are an undo's data of the runs before it. ``demanded`` are steps
+    whose change a cloud requires, whatever their findings. ``planned_in`` is the tenant of the
+    administrator whose sign-in the plan was made with.
     """
 
     id: str

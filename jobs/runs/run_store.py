@@ -29,7 +29,10 @@ ABOUT_S = 90 * 24 * 3600
 
 
 class RunStore:
-    """The runs, with the index of their channels and the schedule of when each is due. Raises redis.RedisError where Redis is away."""
+    """Store of runs, with the index of their channels and the schedule.
+
+    Raises redis.RedisError if Redis is unreachable.
+    """
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
         self.redis = redis
@@ -45,7 +48,10 @@ class RunStore:
         kind: RunKind = RunKind.SETUP,
         brief: Brief | None = None,
     ) -> Run:
-        """Begin a run, claimed by its mailbox, or by the message or press that asked for it while the mailbox is not known.
+        """Open a run and claim its mailbox.
+
+        While the mailbox is not known, the message or button press that asked for the run is
+        claimed instead.
 
         Raises:
             AlreadyRunningError: there is such a run, and it has not ended.
@@ -182,7 +188,8 @@ class RunStore:
         """The right to work on a run, for one worker at a time; None where another has it.
 
         Each renewal puts the run on the due list, so a worker that dies is followed by another after
-        :data:`jobs.runs.schedule.LEASE_S` seconds; where its machine lives, at once (:mod:`jobs.storage.locks`).
+        :data:`jobs.runs.schedule.LEASE_S` seconds, or at once if its machine is still running
+        (:mod:`jobs.storage.locks`).
         """
         name = LockName(LockKind.RUN, run_id)
         return renewed_lock(

@@ -1,4 +1,4 @@
-"""When runs are due: each is handed to a worker at its time, and again after a lease as long as no worker has done it."""
+"""Schedule of runs: each is handed to a worker when due, and again after a lease until it is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.storage import keys
 from jobs.storage.due_list import DueList
 
 LEASE_S = 12
-"""How long a worker has a run without renewing, in seconds."""
+"""Seconds that a worker keeps a run without renewing the lease."""
 
 
 class Schedule:
@@ -34,7 +34,11 @@ class Schedule:
         self._due.schedule(run_id, _after_lease())
 
     def claim_due(self) -> tuple[str, ...]:
-        """Return runs whose time has come. Each stays on the list, for a lease: who takes it may die before it is done."""
+        """Return the runs that are due.
+
+        Each stays on the list with a lease, because the worker that takes it may die before it is
+        done.
+        """
         return self._due.claim()
 
     def ensure(self, pipe: Pipeline, run_id: str) -> None:

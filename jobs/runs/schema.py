@@ -1,6 +1,7 @@
-"""The layout of the data in Redis: a number that is looked at when a process starts, and the migration of older data.
+"""Layout of the data in Redis: a number checked when a process starts, and the migration of older data.
 
-Before anything is written, every run is migrated in memory and folded. So data is used whole, or refused in a sentence.
+Before anything is written, every run is migrated and folded in memory. So the data is used
+completely, or refused with an explanation.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ log = structlog.get_logger(__name__)
 
 
 class SchemaError(Exception):
-    """This version cannot use the data. The text is a sentence for whoever runs the bot, and says what to do."""
+    """This version cannot use the data. The text tells the bot's operator what to do."""
 
 
 def ensure(redis: Redis) -> None:
-    """Migrate older data to the newest layout; one process does it and the others wait.
+    """Migrate older data to the newest layout. One process migrates and the others wait.
 
     Raises:
         SchemaError: the data is newer, or a run cannot be migrated; then nothing was changed.
-        redis.RedisError: Redis is away.
+        redis.RedisError: Redis is unreachable.
     """
     if _layout(redis) == NEWEST:
         return
@@ -45,10 +46,10 @@ def ensure(redis: Redis) -> None:
 
 
 def problem(redis: Redis) -> str:
-    """Return why this version cannot use the data, or the empty string.
+    """Return why this version cannot use the data, or an empty string.
 
     Raises:
-        redis.RedisError: Redis is away.
+        redis.RedisError: Redis is unreachable.
     """
     try:
         _layout(redis)
@@ -63,18 +64,19 @@ def _layout(redis: Redis) -> int:
     text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(FIRST)
     if not text.isdecimal():
         raise SchemaError(
-            f"The key {keys.schema()} in Redis holds {text!r}, which is no layout of this bot's data: use another REDIS_PREFIX."
+            f"The key {keys.schema()} in Redis holds {text!r}, which is no layout of this bot's data:"
+            " use another REDIS_PREFIX."
         )
     if int(text) > NEWEST:
         raise SchemaError(
-            f"The data in Redis has layout {text}, and this version reads up to layout {NEWEST}: start the version that wrote it,"
-            " or use another REDIS_URL or REDIS_PREFIX."
+            f"The data in Redis has layout {text}, and this version reads up to layout {NEWEST}:"
+            " start the version that wrote it, or use another REDIS_URL or REDIS_PREFIX."
         )
     return int(text)
 
 
 def _migrate(redis: Redis, layout: int) -> None:
-    """Check that every run can be migrated, then rewrite runs, cards and the keys beside them."""
+    """Check that every run can be migrated, then rewrite runs, cards and the other keys."""
     pending = [migration for migration in MIGRATIONS if migration.to > layout]
     for key in redis.scan_iter(keys.every_run_events()):
         _check(key, redis.lrange(key, 0, -1), pending)
@@ -101,15 +103,19 @@ def _tidy_keys(redis: Redis, pending: Sequence[Migration]) -> None:
 
 
 def _check(key: bytes, lines: Sequence[bytes | str], pending: Sequence[Migration]) -> None:
-    """Make sure that the run can be read once it is migrated. One whose beginning was deleted is no run, before and after."""
+    """Check that the run can be read after its migration.
+
+    A run whose first event was deleted is not a run, before or after.
+    """
     try:
         fold("", [codec.load(_event(line, pending), Event) for line in lines])
     except RunGoneError:
         return
     except UNREADABLE as error:
         raise SchemaError(
-            f"The run in {key.decode()} cannot be migrated to layout {NEWEST} ({type(error).__name__}: {error}): start the version that"
-            " wrote it and end the run with /cancel, or delete that key."
+            f"The run in {key.decode()} cannot be migrated to layout {NEWEST}"
+            f" ({type(error).__name__}: {error}): start the version"
+            " that wrote it and end the run with /cancel, or delete that key."
         ) from error
 
 
@@ -146,7 +152,7 @@ def _rewrite_about(redis: Redis, key: bytes, pending: Sequence[Migration]) -> No
 
 
 def _move(redis: Redis, old: Key, new: Key) -> None:
-    """Rename the keys, each of which keeps its end. One that is there under the new name is newer."""
+    """Rename the keys and keep their expiry. A value that exists under the new name is newer."""
     first, _, last = old.partition("*")
     for key in {raw.decode() for raw in redis.scan_iter(old)}:
         target = new.replace("*", key.removeprefix(first).removesuffix(last))
@@ -165,7 +171,7 @@ def _about(value: bytes, pending: Sequence[Migration]) -> bytes:
 
 
 def _card(value: bytes | str, pending: Sequence[Migration]) -> bytes:
-    """A card; what else lies beside the cards of a run is no object, and stays."""
+    """Return the card migrated. Other values in the same hash are not objects and stay unchanged."""
     try:
         return _rewritten(value, [migration.card for migration in pending])
     except UNREADABLE:
@@ -181,5 +187,5 @@ def _rewritten(old: bytes | str, rewrites: Sequence[Callable[[Json], Json]]) -> 
 
 
 def _bytes(raw: bytes | str) -> bytes:
-    """What Redis answered, as it is there; redis-py's types leave it open."""
+    """Return Redis' answer unchanged, as bytes, which redis-py's types leave open."""
     return raw if isinstance(raw, bytes) else raw.encode()

@@ -53,12 +53,12 @@ CONSENT = frozenset({"admin_consent"})
 CARRIES_MAIL_SEND = "mail_send"
 """A change of it takes the consent."""
 PROOF = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"})
-"""What proves that answers leave."""
+"""Steps that prove that answers leave."""
 
 
 @cache
 def all_steps() -> dict[str, Step]:
-    """Every step by its name, in the order of the article's rows.
+    """Return every step by its name, in the order of the article's rows.
 
     Raises:
         UnknownNameError: a step or a table names a step or a cause that does not exist.

@@ -50,7 +50,7 @@ Json = dict[str, Any]
 
 
 class AppDiagnosis(Diagnosis):
-    """What an app explains depends on what is wrong with it."""
+    """Diagnosis that depends on the app's own problem."""
 
     def causes_elsewhere(self, cause: str) -> frozenset[str]:
         """Return the causes in other steps that ``cause`` explains.
@@ -105,7 +105,10 @@ class Application(Undoable):
     async def _in_place_of_another(
         self, ctx: StepContext, app: Json | None, found: Finding
     ) -> Finding | None:
-        """In a check, return that Webex Connect has the client ID of an app that is gone; None where it has not."""
+        """Return a finding if Webex Connect has the client ID of a deleted app, or None.
+
+        This applies only to a check.
+        """
         gone = await gone_client_id(ctx, app) if ctx.run.kind is RunKind.CHECK else ""
         if not gone:
             return None
@@ -194,7 +197,7 @@ class Application(Undoable):
         return self._compared(ctx, app, unknown, facts)
 
     def _is_to_be_adopted(self, ctx: StepContext, facts: dict[str, str]) -> bool:
-        """Return whether somebody has chosen this app, made by hand, and this run has not changed it yet."""
+        """Return whether a person chose this manually created app and this run has not changed it yet."""
         chosen = facts["client_id"] == ctx.run.answer(ADOPT)
         return chosen and "unique_name" not in facts and not ctx.run.change_applied(self.name)
 
@@ -220,7 +223,10 @@ class Application(Undoable):
     def _permissions(
         self, ctx: StepContext, app: Json, unknown: str, facts: dict[str, str]
     ) -> Finding | None:
-        """Return what is wrong with the declared permissions: ``SMTP.Send`` is missing, or the tenant does not know one."""
+        """Return a finding if the declared permissions are wrong, or None.
+
+        They are wrong if ``SMTP.Send`` is missing, or if the tenant does not know one of them.
+        """
         if not declares(app, *smtp_send_permission(ctx)):
             return self.wrong(
                 Text("seen.not_declared"), cause="permission_not_declared", facts=facts
@@ -278,7 +284,7 @@ def _may_list_apps(ctx: StepContext) -> bool:
 
 
 def _noted(line: Change, finding: Finding) -> Change:
-    """Return the plan's line, with a note on permissions that are taken out, or on an app made by hand."""
+    """Return the plan's line, with a note on removed permissions or on a manually created app."""
     if unknown := finding.facts.get("unknown_ids"):
         return replace(line, note=Text("note.permission_unknown", {"ids": unknown}), warning=True)
     return (
@@ -289,7 +295,10 @@ def _noted(line: Change, finding: Finding) -> Change:
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
-    """Return the body that writes back the addresses, the audience and what was declared, merged into what is there."""
+    """Return the body that restores the addresses, the audience and the declared permissions.
+
+    The earlier values are merged into the present ones.
+    """
     kept = (
         app.get("requiredResourceAccess")
         if was["declared"]
@@ -305,7 +314,7 @@ def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
-    """Return the ids and names of the app that later steps need, and the permissions that the tenant does not know."""
+    """Return the app's IDs and names that later steps need, and the permissions unknown to the tenant."""
     optional = {"unique_name": text_of(app, "uniqueName"), "unknown_ids": unknown}
     facts = {
         "client_id": promised(app, "appId"),
@@ -323,7 +332,10 @@ def _missing_uris(ctx: StepContext, app: Json) -> list[str]:
 def _moved_counts_first(
     callback_url: str, moved: Collection[str], missing: Collection[str]
 ) -> bool:
-    """Return whether the wrong platform is told before missing addresses: not if the missing one is the Call Back URL, and the other is not."""
+    """Return whether the wrong platform is reported before missing addresses.
+
+    Not if the missing address is the Call Back URL and the other one is not.
+    """
     return bool(moved) and (callback_url in moved or callback_url not in missing)
 
 

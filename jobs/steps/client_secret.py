@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.channel.email_app import app_of_run, find_app, foreign_secrets, gone_client_id, secrets_of
+from jobs.channel.email_app import find_app, gone_client_id, secrets_of
 from jobs.clock import now, parse
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
@@ -20,12 +18,23 @@ from jobs.engine.undoable import Undoable
 from jobs.microsoft.graph_requests import promised
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
 from jobs.model import Change, Finding, RunKind, Scope, Signals, State, Text
-from jobs.runs.run import Event, Kind, RecordedChange
+from jobs.runs.run import RecordedChange
+from jobs.steps._app_secrets import (
+    LOOKS_S,
+    LOST,
+    PREFIX,
+    earlier,
+    end_of,
+    label_of,
+    labelled,
+    lost,
+    manually_created,
+    remove,
+    remove_orphans,
+    tries,
+)
 from jobs.storage.vault import Sealed
 
-PREFIX = "Webex Connect "
-LOST = "new_secret"
-"""Question whose answer is the comma-separated key ids of secrets that were shown and then lost."""
 SEALED_S = 7 * 24 * 3600
 """Seconds that the sealed secret waits to be shown. The page that shows it has its own, shorter limit."""
 ENOUGH = timedelta(days=30)
@@ -33,11 +42,6 @@ ENOUGH = timedelta(days=30)
 a third of the lifetime.
 """
 FORBIDDEN = "secret_forbidden_by_policy"
-LOOKS_S = (0.0, 1, 2, 4)
-"""Pauses, in seconds, between looks for a secret whose answer never arrived.
-
-The request may have been on its way when its worker was killed.
-"""
 
 
 class ClientSecret(Undoable):
@@ -78,7 +82,7 @@ class ClientSecret(Undoable):
     def _newest(self, ctx: StepContext, app: dict[str, Any] | None) -> dict[str, Any] | None:
         return max(
             (secret for secret in secrets_of(app) if self._known(ctx, secret)),
-            key=_end,
+            key=end_of,
             default=None,
         )
 
@@ -100,12 +104,12 @@ class ClientSecret(Undoable):
         }
         if secret is None:
             return self._missing(ctx, rules, renewal)
-        if _end(secret) >= now():
+        if end_of(secret) >= now():
             return self._still_good(ctx, secret, rules, renewal)
         return self._expired(secret, rules, renewal)
 
     def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
-        """Judge where no secret counts: a channel that was proven had one."""
+        """Return the finding for an app without a usable secret. A proven channel had one before."""
         gone = ctx.channels.record(ctx.channel.mailbox) is not None
         found = self.wrong(
             Text("seen.none"), cause="client_secret_gone" if gone else "", facts=renewal
@@ -123,7 +127,7 @@ class ClientSecret(Undoable):
             Text("seen.secret_expired", _day(secret)),
             cause="client_secret_expired",
             facts=renewal,
-            signals=Signals(since=_end(secret)),
+            signals=Signals(since=end_of(secret)),
         )
         return replace(expired, cause=FORBIDDEN) if rules.forbidden else expired
 
@@ -164,7 +168,7 @@ class ClientSecret(Undoable):
         The secret of this run is never replaced, because the next one would expire no later.
         """
         own = secret.get("displayName") == self._label(ctx)
-        return not own and _end(secret) < now() + min(ENOUGH, (new_end - now()) / 3)
+        return not own and end_of(secret) < now() + min(ENOUGH, (new_end - now()) / 3)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan one more secret.
@@ -245,14 +249,6 @@ class ClientSecret(Undoable):
             return {}
 
 
-def label_of(run_id: str) -> str:
-    """Return the secret's name for administrators.
-
-    It contains the run id, so that the secret is found again.
-    """
-    return f"{PREFIX}{run_id}"
-
-
 def _labels(past: RecordedChange) -> set[str]:
     return {label_of(run) for run in past.runs}
 
@@ -266,7 +262,7 @@ def _renewed_until(ctx: StepContext, finding: Finding) -> str:
 
 
 def _removal(finding: Finding) -> tuple[Change, ...]:
-    """Return the plan's line for the secrets that a fix replaces, where there are some."""
+    """Return the plan's line for the secrets that a fix replaces, if any."""
     return (
         (replaced(Text("seen.old_secret", {"count": finding.facts["old"]})),)
         if "old" in finding.facts
@@ -294,27 +290,6 @@ def _was_shown(ctx: StepContext, key_id: str) -> bool:
     return in_use and ctx.store.was_secret_shown(key_id)
 
 
-def manually_created(app: dict[str, Any] | None) -> bool:
-    """Return whether the app has a valid secret that a person made.
-
-    Webex Connect may have that one; its name does not say.
-    """
-    return any(_end(secret) >= now() for secret in foreign_secrets(app))
-
-
-def earlier(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the app's secrets that earlier runs of this mailbox made.
-
-    A secret that a person made is never included, whatever its name begins with.
-    """
-    labels = {
-        label_of(run.id)
-        for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
-        if run.id != ctx.run.id
-    }
-    return _with_labels(app, labels)
-
-
 def replaced(before: Text) -> Change:
     """Return the plan's line for the replaced secrets. A removed secret cannot be restored."""
     after, command = Text("after.old_secret"), "Graph POST /applications/{id}/removePassword"
@@ -330,70 +305,8 @@ def replaced(before: Text) -> Change:
     )
 
 
-def tries(ctx: StepContext, step: str) -> int:
-    """Return how often this run began the step's change since it was last requested.
-
-    The current attempt is included.
-    """
-    return sum(
-        event.kind is Kind.CHANGING and event.step == step for event in _events_since_asked(ctx)
-    )
-
-
-def _events_since_asked(ctx: StepContext) -> list[Event]:
-    """Return the run's events since somebody last asked for a new secret; all of them if nobody has."""
-    asked = ctx.run.answers.get(LOST)
-    return [
-        event for event in ctx.store.events(ctx.run.id) if asked is None or event.at >= asked.at
-    ]
-
-
-def lost(ctx: StepContext) -> set[str]:
-    """Return the key ids of this run's secrets that were shown and then lost."""
-    return set(filter(None, ctx.run.answer(LOST).split(",")))
-
-
-async def remove_orphans(
-    ctx: StepContext, pauses: tuple[float, ...], is_orphan: Callable[[dict[str, Any]], bool]
-) -> None:
-    """Remove the secrets that can no longer be used by anybody, as soon as some are found.
-
-    ``pauses`` are the seconds to wait before each look.
-    """
-    for pause in pauses:
-        await asyncio.sleep(pause)
-        orphans = list(filter(is_orphan, secrets_of(await find_app(ctx))))
-        await remove(ctx, orphans)
-        if orphans:
-            return
-
-
-async def remove(ctx: StepContext, secrets: list[dict[str, Any]]) -> None:
-    """Remove these secrets of the app. One that is already gone counts as removed."""
-    for secret in secrets:
-        with suppress(NotFound):
-            await ctx.graph.remove_password(ctx.fact("object_id"), promised(secret, "keyId"))
-
-
-async def labelled(ctx: StepContext, labels: Collection[str]) -> list[dict[str, Any]]:
-    """Return the app's remaining secrets with these names."""
-    return _with_labels(await app_of_run(ctx), labels)
-
-
-def _with_labels(app: dict[str, Any] | None, labels: Collection[str]) -> list[dict[str, Any]]:
-    return [secret for secret in secrets_of(app) if secret.get("displayName") in labels]
-
-
-def _end(secret: dict[str, Any]) -> datetime:
-    """Return the secret's expiry.
-
-    An unreadable expiry counts as the far future, so it causes no renewal.
-    """
-    return parse(secret.get("endDateTime")) or datetime.max.replace(tzinfo=UTC)
-
-
 def _ends(secret: dict[str, Any]) -> str:
-    return _end(secret).isoformat()
+    return end_of(secret).isoformat()
 
 
 def _values(secret: dict[str, Any] | None) -> dict[str, str]:
@@ -401,4 +314,4 @@ def _values(secret: dict[str, Any] | None) -> dict[str, str]:
 
 
 def _day(secret: dict[str, Any]) -> dict[str, str]:
-    return {"expires": f"{_end(secret):%d %b %Y}"}
+    return {"expires": f"{end_of(secret):%d %b %Y}"}

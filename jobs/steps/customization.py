@@ -56,7 +56,7 @@ class Customization(Step):
         )
 
     def _unneeded(self, ctx: StepContext) -> Finding:
-        """Return that M4 has nothing to save, which a check still tells as a warning."""
+        """Return that M4 has nothing to save, which is a warning in a check."""
         unneeded = self.ok(Text("seen.customization_not_needed"))
         return replace(unneeded, state=State.WARNING) if ctx.run.kind is RunKind.CHECK else unneeded
 

@@ -63,7 +63,10 @@ class Forwarding(Undoable):
         """Plan all three values at once, because an internal forwarding address would silently win."""
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
         after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
-        forward = f"-ForwardingAddress $null -ForwardingSmtpAddress {quoted(target)} -DeliverToMailboxAndForward ${str(keep).lower()}"
+        forward = (
+            f"-ForwardingAddress $null -ForwardingSmtpAddress {quoted(target)}"
+            f" -DeliverToMailboxAndForward ${str(keep).lower()}"
+        )
         command = f"Set-Mailbox {quoted(ctx.channel.mailbox)} {forward}"
         line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
         return (
@@ -97,7 +100,10 @@ class Forwarding(Undoable):
             for name in ("smtp", "internal")
         )
         where = f"-ForwardingAddress {internal} -ForwardingSmtpAddress {smtp}"
-        return f"Set-Mailbox {quoted(ctx.channel.mailbox)} {where} -DeliverToMailboxAndForward ${past.values_before['keeps']}"
+        return (
+            f"Set-Mailbox {quoted(ctx.channel.mailbox)} {where}"
+            f" -DeliverToMailboxAndForward ${past.values_before['keeps']}"
+        )
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore the previous three values (facts/microsoft.md 2.2)."""

@@ -94,7 +94,10 @@ class MailboxUser(Step):
         return self.wrong(Text("seen.no_licence", upn), cause="licence_missing", facts=facts)
 
     def _without_mailbox(self, user: Json, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        """Say why Exchange knows no mailbox. In a plan ``facts`` are empty: the steps that need it show nothing."""
+        """Return why Exchange knows no mailbox.
+
+        In a plan ``facts`` are empty, so that the steps that need them show nothing.
+        """
         if licensed(user):
             return self.wrong(Text("seen.no_mailbox", upn), cause="mailbox_not_found", facts=facts)
         return self._disabled(upn, facts) if sign_in_blocked(user) else self._unlicensed(upn, facts)

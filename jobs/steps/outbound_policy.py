@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -24,10 +23,8 @@ from jobs.microsoft.outbound_spam import (
     alike,
     applies_to,
     bare,
-    covers,
     enabled,
     fields_to_cover,
-    gone,
     moved_down,
     named,
     narrowed,
@@ -37,6 +34,7 @@ from jobs.microsoft.outbound_spam import (
 from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange
+from jobs.steps._outbound_texts import move_note, parameters_text, recorded_row, text_after
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
@@ -125,9 +123,9 @@ class OutboundPolicy(Undoable):
         """
         mended = json.loads(finding.facts.get(MENDED, "{}"))
         command = "; ".join(_commands(ctx.channel.mailbox, finding))
-        after = _after(ctx.channel.mailbox, finding.values.get("rule", ""), mended)
+        after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), mended)
         line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
-        return (replace(line, note=_moves(int(finding.facts.get(MOVED, "0")))),)
+        return (replace(line, note=move_note(int(finding.facts.get(MOVED, "0")))),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create or update the policy, then the rule.
@@ -172,7 +170,7 @@ class OutboundPolicy(Undoable):
         """
         name = quoted(policy_name(ctx.channel.mailbox))
         rule = (
-            f"Set-{RULE} {name}{_policy_text(_rule_before(past))}"
+            f"Set-{RULE} {name}{parameters_text(_rule_before(past))}"
             if past.values_before["rule"]
             else f"Remove-{RULE} {name}"
         )
@@ -255,48 +253,8 @@ def _mended(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, 
     }
 
 
-def _after(mailbox: str, rule: str, mended: dict[str, object]) -> Text:
-    """Return the text for the approver: which other senders the rule covers, and which conditions go."""
-    before = _row(rule)
-    senders = covers(ExchangeRow({**before, **mended}))
-    if cleared := _cleared(before, mended):
-        return Text(
-            "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
-        )
-    alone = not before or list(map(bare, senders)) == [mailbox.lower()]
-    return (
-        Text("after.outbound_policy")
-        if alone
-        else Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
-    )
-
-
-def _cleared(before: ExchangeRow, mended: dict[str, object]) -> str:
-    """Return the conditions that go, in words; empty where none does."""
-    return "; ".join(f"{name} {', '.join(values)}" for name, values in gone(before, mended).items())
-
-
-def _row(recorded: str | None) -> ExchangeRow:
-    """Return a policy or a rule as a finding's values hold it; an empty one where it was not there."""
-    return ExchangeRow(json.loads(recorded or "{}"))
-
-
 def _shown(applies: EffectivePolicy) -> str:
     return applies.name or "Default"
-
-
-def _moves(rules: int) -> Text | None:
-    """Return a note for the approver that a rule on top moves others down, or None.
-
-    Source: facts/microsoft.md 2.3.
-    """
-    if not rules:
-        return None
-    return (
-        Text("note.rules_move.one")
-        if rules == 1
-        else Text("note.rules_move.many", {"count": str(rules)})
-    )
 
 
 async def _addresses(ctx: StepContext) -> tuple[str, ...]:
@@ -351,25 +309,16 @@ def _commands(mailbox: str, finding: Finding) -> list[str]:
     """Return the PowerShell commands: Set- for existing objects, New- for missing ones."""
     name, rule = quoted(policy_name(mailbox)), finding.values.get("rule")
     limits, mended = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, MENDED))
-    policy = f"{'Set' if finding.values.get('policy') else 'New'}-{POLICY} {name} -AutoForwardingMode On{_policy_text(limits)}"
+    policy = (
+        f"{'Set' if finding.values.get('policy') else 'New'}-{POLICY} {name}"
+        f" -AutoForwardingMode On{parameters_text(limits)}"
+    )
     if not rule:
         return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
-    commands = [policy, f"Set-{RULE} {name}{_policy_text(mended)} -Priority 0"]
+    commands = [policy, f"Set-{RULE} {name}{parameters_text(mended)} -Priority 0"]
     return (
         commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
     )
-
-
-def _policy_text(parameters: Mapping[str, object]) -> str:
-    """Return a cmdlet's parameters in PowerShell syntax."""
-    return "".join(f" -{name} {_value(value)}" for name, value in parameters.items())
-
-
-def _value(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "$null", True: "$true", False: "$false"}[value]
-    values = value if isinstance(value, list) else [value]
-    return ", ".join(quoted(str(each)) for each in values)
 
 
 def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
@@ -384,7 +333,7 @@ def _made(
     The limits of a new policy are those that applied before.
     """
     limits = json.loads(was["policy"] or now["policy"] or "{}")
-    rule, before = _row(now["rule"]), _row(was["rule"])
+    rule, before = recorded_row(now["rule"]), recorded_row(was["rule"])
     whole = _is_ours(rule, mailbox) and alike(
         rule, ExchangeRow({**before, **fields_to_cover(before, own, mailbox)})
     )
@@ -395,7 +344,7 @@ def _made(
 
 
 def _is_ours(rule: ExchangeRow, mailbox: str) -> bool:
-    """Return whether the rule is there, on, and has the channel's own policy."""
+    """Return whether the rule exists, is enabled, and has the channel's own policy."""
     return (
         bool(rule) and enabled(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
     )
@@ -408,7 +357,7 @@ def _mode(past: RecordedChange) -> str:
 def _rule_before(past: RecordedChange) -> dict[str, object]:
     """Return the rule's earlier parameters, with its policy only if that was a different one."""
     was = json.loads(past.values_before["rule"])
-    other = was.get(POLICY) not in {None, _row(past.values_after.get("rule")).get(POLICY)}
+    other = was.get(POLICY) not in {None, recorded_row(past.values_after.get("rule")).get(POLICY)}
     policy = {POLICY: was[POLICY]} if other else {}
     senders = [was["From"]] if isinstance(was["From"], str) else was["From"]
     return {

@@ -15,7 +15,7 @@ from jobs.engine.undoable import Undoable
 from jobs.microsoft.secret_lifetime import expiry
 from jobs.model import Change, Finding, Scope, Text
 from jobs.runs.run import RecordedChange
-from jobs.steps.client_secret import LOOKS_S, labelled, remove, remove_orphans, tries
+from jobs.steps._app_secrets import LOOKS_S, labelled, remove, remove_orphans, tries
 from jobs.storage.vault import Sealed
 
 LABEL = "Webex email bot, rehearsal and check"

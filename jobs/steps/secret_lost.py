@@ -9,7 +9,7 @@ from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Finding, Text, Turn
-from jobs.steps.client_secret import lost, remove
+from jobs.steps._app_secrets import lost, remove
 
 
 class LostSecret(Step):

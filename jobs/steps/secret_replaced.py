@@ -9,7 +9,8 @@ from jobs.channel.email_app import find_app
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, Text
-from jobs.steps.client_secret import earlier, remove, replaced
+from jobs.steps._app_secrets import earlier, remove
+from jobs.steps.client_secret import replaced
 
 
 class OldSecret(Step):

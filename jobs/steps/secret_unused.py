@@ -6,7 +6,7 @@ from jobs.clouds.errors import CloudError, Forbidden, Rejected
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Finding, Text
-from jobs.steps.client_secret import LOOKS_S, labelled, remove_orphans
+from jobs.steps._app_secrets import LOOKS_S, labelled, remove_orphans
 from jobs.steps.secret_for_checks import LABEL
 
 

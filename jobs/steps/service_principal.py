@@ -215,7 +215,7 @@ async def _may_be_another(ctx: StepContext, user_id: str) -> bool:
 
 
 def _others_content(ctx: StepContext, principal: Json | None, app: Json | None) -> str:
-    """Return what somebody else has put into the app, in words; empty where there is nothing, or nothing is left."""
+    """Return the content that other people added to the app, in words, or an empty string."""
     return foreign_content(ctx, app, redirect_uris(app)) if principal and app else ""
 
 

@@ -85,7 +85,10 @@ class SmtpAuth(Undoable):
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the command. "Not set" is a value too and is restored as ``$null``."""
-        return f"Set-CASMailbox {quoted(ctx.channel.mailbox)} -{PROPERTY} ${past.values_before['disabled'] or 'null'}"
+        return (
+            f"Set-CASMailbox {quoted(ctx.channel.mailbox)}"
+            f" -{PROPERTY} ${past.values_before['disabled'] or 'null'}"
+        )
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore the property's earlier value."""

@@ -106,7 +106,8 @@ class SmtpGrant(Undoable):
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the command. A grant that existed before gets its old scopes back."""
-        return f"Graph {'PATCH' if any(past.values_before[name] for name in RESOURCES) else 'DELETE'} /oauth2PermissionGrants/{{id}}"
+        existed = any(past.values_before[name] for name in RESOURCES)
+        return f"Graph {'PATCH' if existed else 'DELETE'} /oauth2PermissionGrants/{{id}}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore each grant's old scopes, or delete the grant."""
@@ -206,7 +207,7 @@ async def _put_back(ctx: StepContext, grant: dict[str, object], scopes: str) -> 
 
 
 def _resources(ctx: StepContext) -> dict[str, str]:
-    """Return the service principals that are in the tenant, by the name under which the values hold their scopes."""
+    """Return the service principals in the tenant, by the name that the values hold their scopes under."""
     resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
     return {name: resource for name, resource in resources.items() if resource}
 

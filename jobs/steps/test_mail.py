@@ -77,7 +77,8 @@ class TestMail(Step):
         body = f"This mail proves the email channel of {ctx.channel.mailbox}. Run {ctx.run.id}."
         sent = ctx.run.changed.get(self.name)
         at = (sent.since or sent.begun) if sent else ctx.run.opened
-        message_id = f"<email-test.{ctx.run.id}.{at:%Y%m%d%H%M%S%f}@{ctx.settings.probe_from.rpartition('@')[2]}>"
+        domain = ctx.settings.probe_from.rpartition("@")[2]
+        message_id = f"<email-test.{ctx.run.id}.{at:%Y%m%d%H%M%S%f}@{domain}>"
         mail = OutgoingMail(
             ctx.settings.probe_from, ctx.channel.mailbox, subject_of(ctx), body, message_id
         )
@@ -221,7 +222,7 @@ class _Seen:
 
     @property
     def is_from_itself_alone(self) -> bool:
-        """Whether no mail has arrived but what the mailbox has sent to itself."""
+        """Whether the only mail that arrived is one that the mailbox sent to itself."""
         return bool(self.from_itself) and not self.arrived
 
     @property
@@ -249,7 +250,7 @@ def _is_from(own: frozenset[str], row: TraceRow) -> bool:
 def _copies_of(
     others: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]
 ) -> tuple[TraceRow, ...]:
-    """Return the copies of the mails of others: by their message id, or by a sender who is not the mailbox."""
+    """Return the copies of other people's mails, by message ID or by a sender other than the mailbox."""
     known = {row.message_id for row in others}
     return tuple(row for row in copies if row.message_id in known or not _is_from(own, row))
 
@@ -271,7 +272,7 @@ def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:
 
 
 def _policy_spreads(ctx: StepContext) -> bool:
-    """Return whether this run has changed the outbound policy so lately that not every server knows it."""
+    """Return whether this run changed the outbound policy too recently for every server to know it."""
     policy = ctx.run.changed.get("outbound_policy")
     return policy is not None and now() - policy.begun < SPREADS_FOR
 

@@ -87,7 +87,7 @@ def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -
 
 
 def _holds(condition_set: dict[str, Any], resource: str, permission: str) -> bool:
-    """Return whether the condition set is for delegated permissions and every app, and covers this permission of the resource."""
+    """Return whether the condition set covers this delegated permission of the resource for every app."""
     return (
         lower_of(condition_set, "permissionType").startswith("delegated")
         and lower_of(condition_set, "resourceApplication") in {"", "any", resource}

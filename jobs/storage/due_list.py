@@ -12,13 +12,16 @@ from jobs.clock import now
 
 LONGEST_PAUSE_S = 3600
 """Longest time for which anything is postponed, in seconds."""
-SETTLE = "if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) == tonumber(ARGV[2]) then redis.call('zrem', KEYS[1], ARGV[1]) end"
-"""Takes a member off the list unless its time has changed since."""
+SETTLE = (
+    "if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) == tonumber(ARGV[2])"
+    " then redis.call('zrem', KEYS[1], ARGV[1]) end"
+)
+"""Script that takes a member off the list unless its time has changed since."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueList:
-    """A sorted set in Redis. A member stays in it until it is taken off, because its worker may die before it is done.
+    """Sorted set in Redis. A member stays in it until it is done, because its worker may die before.
 
     Attributes:
         lease_s: The seconds after which a member that was handed out is handed out again.

@@ -1,8 +1,8 @@
-"""The names of all keys in Redis: each is spelled here and nowhere else.
+"""Names of all keys in Redis. Each name is spelled only here.
 
-``REDIS_PREFIX`` stands before every key, so that several installations can share one Redis database. It is read
-when the process starts, because RQ reads its own prefix while it is imported (:func:`rq_prefix`).
-What each key holds, and for how long: docs/operations.md.
+``REDIS_PREFIX`` precedes every key, so that several installations can share one Redis database. It
+is read when the process starts, because RQ reads its own prefix while it is imported
+(:func:`rq_prefix`). docs/operations.md lists the content and lifetime of each key.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def every_run_events() -> Key:
 
 
 def run_about(run_id: str) -> Key:
-    """What the entries of the audit trail say about a run."""
+    """Run's data in its audit entries."""
     return _key("run", run_id, "about")
 
 
@@ -141,7 +141,7 @@ def space_members_checked(room: str) -> Key:
 
 
 def space_hold_announced(room: str) -> Key:
-    """A mark: the space was told that its cards are held back."""
+    """Marker that the space was informed that its cards are held back."""
     return _key("space", room, "told")
 
 
@@ -221,7 +221,7 @@ def connect_address(digest: str) -> Key:
 
 
 def event(event_id: str) -> Key:
-    """A webhook event until it is handled; empty for an hour after that, so that another delivery is known."""
+    """Webhook event until it is handled. It stays empty for one more hour, to recognize another delivery."""
     return _key("event", event_id)
 
 

@@ -1,6 +1,7 @@
-"""Locks in Redis that are renewed while the work lasts, and that know which process holds them.
+"""Locks in Redis that are renewed during the work and record the process that holds them.
 
-:func:`renewed_lock` is the only way to hold one. A thread renews it, so that it serves synchronous and asynchronous work alike.
+:func:`renewed_lock` is the only way to hold one. A thread renews it, so that it serves synchronous
+and asynchronous work alike.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ DEAD = frozenset({"Z", "X"})
 
 
 class LockKind(StrEnum):
-    """What a lock protects."""
+    """Kind of work that a lock protects."""
 
     RUN = "run"
     PRESS = "press"
@@ -54,7 +55,7 @@ _KEYS: dict[LockKind, Callable[[str], Key]] = {
 
 @dataclass(frozen=True, slots=True)
 class LockName:
-    """A lock: what it protects, and the id of its run or event; ``owner`` is empty for a lock that belongs to neither."""
+    """Kind of a lock, and the ID of its run or event. ``owner`` is empty if it belongs to neither."""
 
     kind: LockKind
     owner: str = ""
@@ -121,9 +122,10 @@ def renewed_lock(
     wait_s: float = 0,
     on_renewal: Callable[[], object] = lambda: None,
 ) -> Iterator[RenewedLock | None]:
-    """Hold the lock within the block, or yield None where somebody else has it.
+    """Hold the lock within the block, or yield None if another process has it.
 
-    A lock outlives a process of this machine until the next :func:`release_dead`, and one of another machine by ``seconds``.
+    After the death of its process, a lock lasts until the next :func:`release_dead` if the process
+    was on this machine, and otherwise at most ``seconds``.
 
     Args:
         redis: the connection.
@@ -180,7 +182,7 @@ def _release(redis: Redis, name: LockName, lock: Lock) -> None:
 
 
 def _release_of(redis: Redis, field: str, token: str) -> LockName | None:
-    """Release a lock in the name of the process that took it; None for a kind that this version does not know."""
+    """Release a lock in the name of the process that took it. None for a kind unknown to this version."""
     name = LockName.from_field(field)
     if name is not None:
         with suppress(LockError):

@@ -20,7 +20,7 @@ VaultName = NewType("VaultName", str)
 
 
 class Sealed(StrEnum):
-    """The kinds of sealed values. Each belongs to an owner: a run, a mailbox, or what else its line says."""
+    """Kinds of sealed values. Each belongs to a run, a mailbox, or the owner named in its comment."""
 
     ADMIN_SESSION = "session"  # run: the sign-in of an administrator
     CLIENT_SECRET = "secret"  # run: Webex Connect's client secret until it was shown

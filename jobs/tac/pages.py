@@ -37,7 +37,7 @@ def findings(matter: TacCase, say: Say) -> str:
 
 
 def _id_and_time(run: Run | None) -> dict[str, str]:
-    """Return the values of a heading; dashes where there is no run."""
+    """Return the values of a heading, or dashes if there is no run."""
     return {"run": run.id, "at": utc_text(run.opened)} if run else {"run": "-", "at": "-"}
 
 
@@ -108,7 +108,7 @@ def _lines(run: Run, finding: Finding, say: Say) -> Iterator[str]:
 
 
 def _cause_and_remedy(cause: str, say: Say) -> dict[str, str]:
-    """Return a cause with its words, and its remedy; nothing where there is no cause."""
+    """Return a cause with its sentence and remedy, or nothing if there is no cause."""
     if not cause:
         return {}
     return {

@@ -98,7 +98,7 @@ def _fact(matter: TacCase, name: str) -> str:
 
 
 def _client_id(matter: TacCase) -> str:
-    """Return the client id that a run found or was told: the setup first, then the check."""
+    """Return the client ID that a run found or was given: first the setup's, then the check's."""
     ids = (run.fact("client_id") or run.brief.client_id for run in reversed(matter.runs.values()))
     return next(filter(None, ids), "")
 

@@ -114,8 +114,15 @@ class Score:
             for h in outcome.hits
         )
         after = time.monotonic() - self.started
-        line = f"{bar} {self.kills:3}/{self.wanted} {after:5.0f} s  {'right' if good else 'WRONG'}  {outcome.seconds:4.0f} s  {killed or 'not reached'}"
-        details = f" doubles {outcome.doubles}, orphans {outcome.orphans}, told {outcome.told}; {outcome.trouble}"
+        line = (
+            f"{bar} {self.kills:3}/{self.wanted} {after:5.0f} s  "
+            f"{'right' if good else 'WRONG'}  {outcome.seconds:4.0f} s  "
+            f"{killed or 'not reached'}"
+        )
+        details = (
+            f" doubles {outcome.doubles}, orphans {outcome.orphans}, told {outcome.told}; "
+            f"{outcome.trouble}"
+        )
         return line if good else f"{line}\n          {details}"
 
 

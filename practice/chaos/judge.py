@@ -42,26 +42,29 @@ def left(people: People, walk: Walk) -> Left:
     """Return the state of the tenant, the writes since the walk began, and whether people were told."""
     tenant = people.control("GET", "tenants/contoso.com")
     entries = people.control("GET", "journal", after=walk.written)["items"]
-    made = Counter(
-        f"{name} {entry['object']}"
-        for entry in entries
-        if (name := f"{entry['service']}.{entry['action']}") in MADE_ONCE
-    )
-    secrets = Counter(
-        _label(each) for app in tenant["applications"] for each in app["passwordCredentials"]
-    )
-    subjects = Counter(
-        task["subject"]
-        for task in people.control("GET", "agent/tasks")["items"]
-        if "Webex email test" in task["subject"]
-    )
     return Left(
         _kept(tenant, walk.mailbox),
-        made,
-        secrets,
-        max(subjects.values(), default=0),
+        _made_once(entries),
+        _secrets(tenant["applications"]),
+        _test_mails(people.control("GET", "agent/tasks")["items"]),
         _told(people, walk),
     )
+
+
+def _made_once(entries: list[Json]) -> Counter[str]:
+    """Count the writes that a setup makes only once, by kind and object."""
+    named = ((f"{entry['service']}.{entry['action']}", entry["object"]) for entry in entries)
+    return Counter(f"{name} {target}" for name, target in named if name in MADE_ONCE)
+
+
+def _secrets(apps: list[Json]) -> Counter[str]:
+    return Counter(_label(each) for app in apps for each in app["passwordCredentials"])
+
+
+def _test_mails(tasks: list[Json]) -> int:
+    """Return how many tasks the most frequent test mail has."""
+    subjects = Counter(task["subject"] for task in tasks if "Webex email test" in task["subject"])
+    return max(subjects.values(), default=0)
 
 
 def doubles(found: Left, right: Left) -> int:
@@ -77,13 +80,16 @@ def orphans(found: Left, right: Left) -> int:
 def differences(found: Left, right: Left) -> list[str]:
     """Return the parts of the tenant that differ from a run without a kill."""
     names = [name for name in right.tenant if found.tenant[name] != right.tenant[name]]
-    missing = [*(right.made - found.made), *(right.secrets - found.secrets)]
-    missing = [
-        each for each in missing if "create_grant" not in each
-    ]  # an earlier admin consent has already granted the same
-    return [f"{name}: {found.tenant[name]} instead of {right.tenant[name]}" for name in names] + [
-        f"missing: {each}" for each in missing
+    return [
+        *(f"{name}: {found.tenant[name]} instead of {right.tenant[name]}" for name in names),
+        *(f"missing: {each}" for each in _missing(found, right)),
     ]
+
+
+def _missing(found: Left, right: Left) -> list[str]:
+    """Return the missing objects; an earlier admin consent may already give the same grant."""
+    missing = [*(right.made - found.made), *(right.secrets - found.secrets)]
+    return [each for each in missing if "create_grant" not in each]
 
 
 def _kept(tenant: Json, mailbox: str) -> Json:
@@ -91,31 +97,30 @@ def _kept(tenant: Json, mailbox: str) -> Json:
     apps = tenant["applications"]
     ours = {app["appId"] for app in apps}
     principals = [each for each in tenant["service_principals"] if each["appId"] in ours]
-    ids = {each["id"] for each in principals}
-    granted = {
-        scope
-        for each in tenant["grants"]
-        if each["clientId"] in ids
-        for scope in str(each["scope"]).split()
-    }
     return {
         "applications": sorted((_app(app) for app in apps), key=str),
         "principals": sorted(each["displayName"] for each in principals),
-        "granted": sorted(granted),
-        "policies": sorted(
-            (each["Name"], each["AutoForwardingMode"]) for each in tenant["outbound_policies"]
+        "granted": _granted(tenant["grants"], {each["id"] for each in principals}),
+        "policies": _columns(tenant["outbound_policies"], "Name", "AutoForwardingMode"),
+        "rules": _columns(
+            tenant["outbound_rules"], "Name", "HostedOutboundSpamFilterPolicy", "From"
         ),
-        "rules": sorted(
-            (each["Name"], each["HostedOutboundSpamFilterPolicy"], *each["From"])
-            for each in tenant["outbound_rules"]
-        ),
-        "mailbox": next(
-            user["mailbox"]
-            for upn, user in tenant["users"].items()
-            if mailbox in {upn, user["mail"]}
-        ),
+        "mailbox": _mailbox(tenant["users"], mailbox),
         "dehydrated": tenant["dehydrated"],
     }
+
+
+def _granted(grants: list[Json], clients: set[str]) -> list[str]:
+    scopes = (str(grant["scope"]) for grant in grants if grant["clientId"] in clients)
+    return sorted({scope for text in scopes for scope in text.split()})
+
+
+def _columns(rows: list[Json], *names: str) -> list[list[Any]]:
+    return sorted([row[name] for name in names] for row in rows)
+
+
+def _mailbox(users: Json, address: str) -> Any:
+    return next(user["mailbox"] for upn, user in users.items() if address in {upn, user["mail"]})
 
 
 def _app(app: Json) -> Json:

@@ -51,11 +51,11 @@ class PatientWalk(Walk):
             for task in self.people.control("GET", "agent/tasks")["items"]
             if task["status"] != "queued"
         }
-        fresh_ones = lambda: [  # noqa: E731
-            task
-            for task in self.people.control("GET", "agent/tasks")["items"]
-            if task["id"] not in known
-        ]
+
+        def fresh_ones() -> list[dict[str, Any]]:
+            tasks = self.people.control("GET", "agent/tasks")["items"]
+            return [task for task in tasks if task["id"] not in known]
+
         found: dict[str, Any] = self.people.until(
             "the test mail as a task", fresh_ones, max(seconds, PATIENCE_S)
         )[-1]

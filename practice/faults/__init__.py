@@ -41,10 +41,17 @@ FAMILIES: Final[dict[str, tuple[Fault, ...]]] = {
 }
 FAULTS: Final = tuple(fault for family in FAMILIES.values() for fault in family)
 NOT_APPLICABLE: Final = {
-    "microsoft.md 9 row 11": "Exchange service principal with the wrong object id: concerns app-only SMTP, which Webex Connect's form cannot do.",
-    "microsoft.md 5 (device code, PKCE, code redeemed twice)": "belongs to a sign-in under way, not to the state of a channel.",
+    "microsoft.md 9 row 11": (
+        "Exchange service principal with the wrong object id: concerns app-only SMTP, "
+        "which Webex Connect's form cannot do."
+    ),
+    "microsoft.md 5 (device code, PKCE, code redeemed twice)": (
+        "belongs to a sign-in under way, not to the state of a channel."
+    ),
     "MX of the domain": "this cloud has no DNS; the check skips it here and says so.",
-    "connect.md 4.3 (rfc822 attachment)": "the cure is a newer flow template; nothing of it shows outside Webex Connect.",
+    "connect.md 4.3 (rfc822 attachment)": (
+        "the cure is a newer flow template; nothing of it shows outside Webex Connect."
+    ),
 }
 
 

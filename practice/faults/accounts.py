@@ -171,7 +171,10 @@ ACCOUNTS: Final = (
     right("shared", "a shared mailbox; a delegate's token sends as it", shared, "connect.md 1.2"),
     right(
         "shared_blocked",
-        "a shared mailbox as they usually are: its own account is blocked, and only its delegate has the grant",
+        (
+            "a shared mailbox as they usually are: its own account is blocked, and only "
+            "its delegate has the grant"
+        ),
         _blocked,
         "connect.md 1.2; microsoft.md 2.1",
     ),

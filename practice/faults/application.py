@@ -43,7 +43,7 @@ def _foreign_permission(ground: Ground) -> None:
     )
 
 
-def _made_anew(ground: Ground) -> None:
+def _create_again(ground: Ground) -> None:
     """Delete the app and create it again: the same name with another client ID."""
     principal, number = ground.principal, new_id()
     ground.set_app(appId=number)
@@ -69,8 +69,8 @@ FAULTS: Final = (
     Fault(
         "app_made_anew",
         "microsoft.md 9 row 9",
-        "the app was made anew and has another client ID than the form",
-        _made_anew,
+        "the app was created again and has another client ID than the form",
+        _create_again,
         ("app_not_found",),
         "answer",
         "app",
@@ -163,7 +163,10 @@ FAULTS: Final = (
     Fault(
         "redirect_also_spa",
         "microsoft.md 4 (24 h for SPA), 5 (700084)",
-        "the callback is registered as a single-page application beside Web, and the refresh token ended after a day",
+        (
+            "the callback is registered as a single-page application besides Web, and the "
+            "refresh token ended after a day"
+        ),
         _also_spa,
         ("redirect_uri_is_spa",),
         "answer",

@@ -227,7 +227,7 @@ FAULTS: Final = (
     _inside(
         "connect_asset_deleted",
         "connect.md 1.5 (never delete)",
-        "the asset was deleted and made anew: it has another forwarding address",
+        "the asset was deleted and created again: it has another forwarding address",
         _app(forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io"),
         "connect_address_gone",
         "connect",
@@ -253,7 +253,10 @@ FAULTS: Final = (
     Fault(
         "sender_is_recipient",
         "connect.md 4.3 (own test mail ignored), 1.7",
-        "somebody tests with a mail from the mailbox to itself, which Webex Connect drops; the channel is right",
+        (
+            "somebody tests with a mail from the mailbox to itself, which Webex Connect "
+            "drops; the channel is right"
+        ),
         _writes_to_itself,
         (),
         "",
@@ -273,7 +276,10 @@ FAULTS: Final = (
     Fault(
         "consent_reviewed",
         "connect.md 4.3 (consent screen error), 1.2",
-        "the form asks to review consent explicitly, and users may not consent; the grant is there and the old token goes on working",
+        (
+            "the form asks to review consent explicitly, and users may not consent; the "
+            "grant is there and the old token goes on working"
+        ),
         lambda ground: ground.fill_in(explicit_consent="true"),
         (),
         "",

@@ -209,7 +209,7 @@ HEALTHY: Final = (
     ),
     _right(
         "org_smtp_auth_on",
-        "SMTP AUTH is on for the organisation, and the mailbox inherits",
+        "SMTP AUTH is on for the organization, and the mailbox inherits",
         _inherits,
         "microsoft.md 2.1",
     ),

@@ -26,7 +26,7 @@ FAULTS: Final = (
     Fault(
         "licence_removed",
         "microsoft.md 2.1 (account)",
-        "the user has lost the Exchange licence",
+        "the user has lost the Exchange license",
         lambda ground: put(ground.user, licensed=False),
         ("licence_missing",),
         "mailbox",
@@ -62,7 +62,7 @@ FAULTS: Final = (
     Fault(
         "mailbox_internal_only",
         f"{NDR}, 5.7.134",
-        "the mailbox takes mail from inside the organisation only",
+        "the mailbox takes mail from inside the organization only",
         lambda ground: put(ground.box, senders_authenticated=True),
         ("mailbox_internal_only",),
         "mailbox",

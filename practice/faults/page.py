@@ -16,7 +16,8 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
 MANY: Final = Counter(fault.level for fault in FAULTS)
 INTRODUCTION: Final = f"""# Faults for practice
 
-{len(FAULTS)} faults and {len(HEALTHY)} healthy variations, each with a name. This page is made by `make docs`.
+{len(FAULTS)} faults and {len(HEALTHY)} healthy variations, each with a name.
+This page is made by `make docs`.
 
 - `python -m practice diagnose` runs `/check` on all of them.
 - `POST /practice/fault/NAME` switches one on in a practice cloud with a channel that is set up.

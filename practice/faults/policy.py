@@ -238,7 +238,7 @@ FAULTS: Final = (
     ),
     _fault(
         "rule_rejects_outside",
-        "a mail-flow rule rejects what leaves the organisation, and the trace does not name it",
+        "a mail-flow rule rejects what leaves the organization, and the trace does not name it",
         lambda ground: rule(
             ground,
             "Nothing outside",
@@ -320,7 +320,7 @@ FAULTS: Final = (
     Fault(
         "tenant_sending_blocked",
         f"{NDR}, 5.7.705",
-        "Microsoft lets the whole organisation send nothing outside",
+        "Microsoft lets the whole organization send nothing outside",
         lambda ground: put(ground.exchange, sending_blocked=True),
         ("tenant_sending_blocked",),
         "forward",
@@ -329,7 +329,7 @@ FAULTS: Final = (
     Fault(
         "dehydrated_again",
         "microsoft.md 9 row 13, 2.4; connect.md 4.3 (policy will not save)",
-        "the organisation says that it is not customised; the policy that was made stays in force",
+        "the organization says that it is not customized; the policy that was made stays in force",
         lambda ground: put(ground.exchange, dehydrated=True),
         ("customization_needed",),
         "",

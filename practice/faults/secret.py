@@ -105,7 +105,10 @@ FAULTS: Final = (
     Fault(
         "secret_id_pasted_other_log",
         "microsoft.md 9 row 5, 5 (sign-in log)",
-        "the same, and the rows of the sign-in log have numbers of their own, so that none names the bot's own renewals",
+        (
+            "the same, and the rows of the sign-in log have numbers of their own, so "
+            "that none names the bot's own renewals"
+        ),
         _unnumbered,
         ("client_secret_wrong",),
         "answer",

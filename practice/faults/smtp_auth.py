@@ -9,8 +9,14 @@ from practice.faults.fault_context import Ground, put
 from practice.faults.model import Fault
 from practice.mail import sasl, smtp
 
-CRITERIA: Final = f"535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated successfully. {sasl.SITE}"
-CONCURRENT: Final = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending for more information."
+CRITERIA: Final = (
+    "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to "
+    f"be authenticated successfully. {sasl.SITE}"
+)
+CONCURRENT: Final = (
+    "432 4.3.2 Concurrent connections limit exceeded. Visit "
+    "https://aka.ms/concurrent_sending for more information."
+)
 TEMPORARY: Final = f"451 4.7.0 Temporary server error. Please try again later. PRX4 {sasl.SITE}"
 
 
@@ -57,7 +63,7 @@ FAULTS: Final = (
     Fault(
         "smtp_auth_off_tenant",
         "microsoft.md 9 row 1, 2.1; connect.md 4.3 (token ok, send fails)",
-        "the mailbox inherits, and SMTP AUTH is off for the organisation",
+        "the mailbox inherits, and SMTP AUTH is off for the organization",
         _off_for_tenant,
         ("smtp_auth_off_for_tenant",),
         "answer",

@@ -66,7 +66,7 @@ class ConnectOAuth:
         }
         url = self._here(app.fields["authorization_url"])
         page = self._send("GET", url, params=query)
-        if page.status_code == 200:  # noqa: PLR2004 - the account chooser; any other status is already an answer
+        if page.status_code == 200:  # noqa: PLR2004  the account chooser
             page = self._send(
                 "POST", url, params=query, data={"account": account, "action": action}
             )

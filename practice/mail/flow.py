@@ -6,6 +6,7 @@ Source: facts/microsoft.md 2.2, 2.5.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from practice.mail import gates
@@ -15,6 +16,8 @@ from practice.microsoft.world import Mailbox, Tenant, User, World, new_id
 
 Inbound = Callable[[Mail, str], bool]
 LOOP: Final = 4
+DELIVERED: Final = ("Deliver", "The message was successfully delivered to the mailbox.")
+SENT: Final = ("Send external", "Message sent to the remote server.")
 
 
 class Flow:
@@ -52,47 +55,30 @@ class Flow:
             self._refuse(tenant, user, mail, trace_id, reason, "refused")
             self._report(user, mail, reason)
             return
-        self._row(
-            tenant,
-            mail,
-            trace_id,
-            "delivered",
-            ("Deliver", "The message was successfully delivered to the mailbox."),
-        )
+        self._row(tenant, mail, trace_id, "delivered", DELIVERED)
         forwards = box.forwarding_address or box.forwarding_smtp_address
         if not forwards or box.deliver_and_forward:
             self._store.put(mail, "mailbox", user.upn)
         if box.automatic_reply and not self.known(mail.sender):
-            subject, text = f"Automatic reply: {mail.subject}", "We have your mail and answer soon."
-            own = user.mail or user.upn
-            self.leave(
-                tenant,
-                Mail(
-                    f"<{new_id()}@practice.example>",
-                    own,
-                    mail.sender,
-                    subject,
-                    text,
-                    len(text),
-                    self._world.now(),
-                ),
-            )
+            self._reply(tenant, user, mail)
         if forwards and hops < LOOP:
             self._forward(tenant, user, box, mail, trace_id, hops)
 
-    def _forward(  # noqa: PLR0913, PLR0917
+    def _reply(self, tenant: Tenant, user: User, mail: Mail) -> None:
+        """Send the mailbox's automatic reply to the sender."""
+        subject, text = f"Automatic reply: {mail.subject}", "We have your mail and answer soon."
+        self.leave(tenant, self._mail(user.mail or user.upn, mail.sender, subject, text))
+
+    def _mail(self, sender: str, recipient: str, subject: str, text: str) -> Mail:
+        """Return a new mail that this cloud writes by itself."""
+        number = f"<{new_id()}@practice.example>"
+        return Mail(number, sender, recipient, subject, text, len(text), self._world.now())
+
+    def _forward(  # noqa: PLR0913, PLR0917  the facts of one delivery
         self, tenant: Tenant, user: User, box: Mailbox, mail: Mail, trace_id: str, hops: int
     ) -> None:
         target = box.forwarding_address or (box.forwarding_smtp_address or "").partition(":")[2]
-        copy = Mail(
-            mail.message_id,
-            mail.sender,
-            target,
-            mail.subject,
-            mail.body,
-            mail.size,
-            self._world.now(),
-        )
+        copy = replace(mail, recipient=target, at=self._world.now())
         if self.known(target):
             self.arrive(copy, trace_id, hops + 1)
             return
@@ -101,17 +87,11 @@ class Flow:
             if not reason.startswith("4"):
                 self._report(user, mail, reason)
             return
-        self._row(
-            tenant,
-            copy,
-            trace_id,
-            "delivered",
-            ("Send external", "Message sent to the remote server."),
-        )
+        self._row(tenant, copy, trace_id, "delivered", SENT)
         if not self._connect(copy, user.mail or user.upn):
             self._store.put(copy, "internet", target)
 
-    def _refuse(  # noqa: PLR0913, PLR0917
+    def _refuse(  # noqa: PLR0913, PLR0917  the facts of one delivery
         self, tenant: Tenant, user: User, mail: Mail, trace_id: str, reason: str, place: str
     ) -> None:
         """Stop a mail; with ``place`` "rejected" it is a forwarded mail.
@@ -124,24 +104,10 @@ class Flow:
 
     def _report(self, user: User, mail: Mail, reason: str) -> None:
         """Send a non-delivery report to the sender."""
-        subject, body = (
-            f"Undeliverable: {mail.subject}",
-            f"Your message to {user.mail} couldn't be delivered.\n\n{reason}\n",
-        )
-        number = f"<{new_id()}@practice.example>"
-        self._store.put(
-            Mail(
-                number,
-                f"postmaster@{user.upn.rpartition('@')[2]}",
-                mail.sender,
-                subject,
-                body,
-                len(body),
-                self._world.now(),
-            ),
-            "internet",
-            mail.sender,
-        )
+        subject = f"Undeliverable: {mail.subject}"
+        body = f"Your message to {user.mail} couldn't be delivered.\n\n{reason}\n"
+        sender = f"postmaster@{user.upn.rpartition('@')[2]}"
+        self._store.put(self._mail(sender, mail.sender, subject, body), "internet", mail.sender)
 
     def leave(self, tenant: Tenant, mail: Mail) -> None:
         """Send a mail that a mailbox submitted, to another mailbox here or to the internet."""
@@ -152,13 +118,7 @@ class Flow:
         if author and (reason := gates.answer(tenant, mail.sender, mail.recipient, mail.subject)):
             self._refuse(tenant, author, mail, trace_id, reason, "refused")
             return
-        self._row(
-            tenant,
-            mail,
-            trace_id,
-            "delivered",
-            ("Send external", "Message sent to the remote server."),
-        )
+        self._row(tenant, mail, trace_id, "delivered", SENT)
         self._store.put(mail, "internet", mail.recipient)
 
     def _row(

@@ -23,7 +23,10 @@ TENANT_BLOCKED: Final = "550 5.7.705 Access denied, tenant has exceeded threshol
 INSIDE_ONLY: Final = (
     "550 5.7.134 RESOLVER.RST.SenderNotAuthenticatedForMailbox; authentication required"
 )
-FULL: Final = "554 5.2.2 mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionQuotaExceeded"
+FULL: Final = (
+    "554 5.2.2 mailbox full; "
+    "STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionQuotaExceeded"
+)
 TAKES_AWAY: Final = {
     "DeleteMessage": "Deleted",
     "RedirectMessageTo": "Redirected",
@@ -68,29 +71,25 @@ def block(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | 
 
 def policy(tenant: Tenant, owner: User) -> Json:
     """Return the outbound policy for a sender: that of the first enabled matching rule, or the default."""
-    policies = tenant.exchange.outbound_policies
+    policies = {row["Name"]: row for row in reversed(tenant.exchange.outbound_policies)}
     for rule in sorted(tenant.exchange.outbound_rules, key=lambda row: int(row["Priority"])):
-        found = next(
-            (row for row in policies if row["Name"] == rule["HostedOutboundSpamFilterPolicy"]), None
-        )
+        found: Json | None = policies.get(rule["HostedOutboundSpamFilterPolicy"])
         if found and rule["State"] == "Enabled" and _matches(tenant, owner, rule):
             return found
-    return next(row for row in policies if row["IsDefault"])
+    return next(row for row in tenant.exchange.outbound_policies if row["IsDefault"])
 
 
 def _matches(tenant: Tenant, owner: User, rule: Json) -> bool:
+    excepted = _conditions(tenant, owner, rule, "ExceptIf")
+    wanted = _conditions(tenant, owner, rule)
+    return bool(wanted) and all(wanted) and not any(excepted)
+
+
+def _conditions(tenant: Tenant, owner: User, rule: Json, prefix: str = "") -> list[bool]:
+    """Return, for each condition of the rule, whether it holds for the sender."""
     tests = {"From": _is, "FromMemberOf": _member, "SenderDomainIs": _domain}
-    wanted = [(test, rule[name]) for name, test in tests.items() if rule.get(name)]
-    excepted = [
-        (test, rule[f"ExceptIf{name}"])
-        for name, test in tests.items()
-        if rule.get(f"ExceptIf{name}")
-    ]
-    if any(any(test(tenant, owner, value) for value in values) for test, values in excepted):
-        return False
-    return bool(wanted) and all(
-        any(test(tenant, owner, value) for value in values) for test, values in wanted
-    )
+    given = ((test, rule.get(f"{prefix}{name}")) for name, test in tests.items())
+    return [any(test(tenant, owner, value) for value in values) for test, values in given if values]
 
 
 def _is(_tenant: Tenant, owner: User, value: str) -> bool:
@@ -126,19 +125,25 @@ def transport(tenant: Tenant, sender: str, target: str, subject: str = "") -> st
     """
     for rule in tenant.exchange.transport_rules:
         if (
-            not _on(rule)
-            or rule.get("MessageTypeMatches")
-            or not _applies(tenant, rule, sender, target)
-            or not _says(rule, subject)
+            _on(rule)
+            and not rule.get("MessageTypeMatches")
+            and _applies(tenant, rule, sender, target)
+            and _says(rule, subject)
+            and (refusal := _refusal(rule))
         ):
-            continue
-        for action, words in TAKES_AWAY.items():
-            if rule.get(action):
-                return f"{words} by the transport rule '{rule['Name']}'."
-        if rule.get("RejectMessageReasonText") or rule.get("RejectMessageEnhancedStatusCode"):
-            code = rule.get("RejectMessageEnhancedStatusCode") or "5.7.1"
-            return f"550 {code} {rule.get('RejectMessageReasonText') or 'Delivery not authorized, message refused.'}"
+            return refusal
     return None
+
+
+def _refusal(rule: Json) -> str | None:
+    """Return the text with which the rule stops a mail, or None if it lets the mail pass."""
+    for action, words in TAKES_AWAY.items():
+        if rule.get(action):
+            return f"{words} by the transport rule '{rule['Name']}'."
+    text, code = rule.get("RejectMessageReasonText"), rule.get("RejectMessageEnhancedStatusCode")
+    if not text and not code:
+        return None
+    return f"550 {code or '5.7.1'} {text or 'Delivery not authorized, message refused.'}"
 
 
 def _says(rule: Json, subject: str) -> bool:
@@ -171,17 +176,15 @@ def _is_from(tenant: Tenant, sender: str, names: list[Any]) -> bool:
 def _applies(tenant: Tenant, rule: Json, sender: str, target: str) -> bool:
     """Return whether every supported condition of the rule holds."""
     domain = target.rpartition("@")[2].lower()
-    names, excepted = (
-        {str(value).lower() for value in rule.get(f"{prefix}RecipientDomainIs") or []}
-        for prefix in ("", "ExceptIf")
-    )
-    targets = {str(value).lower() for value in rule.get("SentTo") or []}
-    senders = rule.get("From") or []
     return (
-        (not names or domain in names)
-        and domain not in excepted
-        and (not targets or target.lower() in targets)
-        and (not senders or _is_from(tenant, sender, senders))
+        domain in (_lowered(rule, "RecipientDomainIs") or {domain})
+        and domain not in _lowered(rule, "ExceptIfRecipientDomainIs")
+        and target.lower() in (_lowered(rule, "SentTo") or {target.lower()})
+        and _is_from(tenant, sender, rule.get("From") or [sender])
         and _in_scope(tenant, rule.get("SentToScope"), target)
         and _in_scope(tenant, rule.get("FromScope"), sender)
     )
+
+
+def _lowered(rule: Json, name: str) -> set[str]:
+    return {str(value).lower() for value in rule.get(name) or []}

@@ -24,13 +24,14 @@ NO_BASIC: Final = (
     f"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. {SITE}"
 )
 _OFF: Final = (
-    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the {0}. Visit https://aka.ms/smtp_auth_disabled for more information. "
-    + SITE
-)
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled "
+    "for the {0}. Visit https://aka.ms/smtp_auth_disabled for more information. "
+) + SITE
 OFF_MAILBOX: Final = _OFF.format("Mailbox")
 OFF_TENANT: Final = _OFF.format("Tenant")
 SECURITY_DEFAULTS: Final = (
-    "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy. "
+    "535 5.7.139 Authentication unsuccessful, user is locked by your organization's "
+    "security defaults policy. "
     f"Contact your administrator. {SITE}"
 )
 
@@ -51,21 +52,23 @@ def decide(world: World, keys: Keys, response: str) -> Login | str:
     if claims is None or found is None:
         return REFUSED
     tenant, user = found
+    if claims["tid"] != tenant.id or not _may(tenant, user, claims):
+        return REFUSED
+    return _policy_reply(tenant, user) or Login(tenant, user)
+
+
+def _policy_reply(tenant: Tenant, user: User) -> str:
+    """Return the reply that refuses a valid token, or an empty text if the mailbox may log in."""
     box = user.mailbox
-    if (
-        box is None
-        or not user.licensed
-        or claims["tid"] != tenant.id
-        or not _may(tenant, user, claims)
-    ):
+    if box is None or not user.licensed:
         return REFUSED
     if user.login_reply:
         return user.login_reply
     if tenant.policies.security_defaults:
         return SECURITY_DEFAULTS
     if box.smtp_auth_disabled is None:
-        return OFF_TENANT if tenant.exchange.smtp_auth_disabled else Login(tenant, user)
-    return OFF_MAILBOX if box.smtp_auth_disabled else Login(tenant, user)
+        return OFF_TENANT if tenant.exchange.smtp_auth_disabled else ""
+    return OFF_MAILBOX if box.smtp_auth_disabled else ""
 
 
 def _credentials(response: str) -> tuple[str, str]:
@@ -75,7 +78,7 @@ def _credentials(response: str) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
     if (
-        len(parts) != 4  # noqa: PLR2004
+        len(parts) != 4  # noqa: PLR2004  the fields of RFC 7628
         or not parts[0].startswith("user=")
         or not parts[1].lower().startswith("auth=bearer ")
     ):

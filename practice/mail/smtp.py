@@ -106,7 +106,7 @@ class SubmissionSmtp(SMTP):
         if self.transport is not None:
             super().connection_lost(error)
 
-    async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd finds it by this name
+    async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:  # noqa: N802  aiosmtpd's name
         """Check the token; the response may come with the command or after a 334."""
         response = args[1] if len(args) > 1 else None
         if response is None:
@@ -127,7 +127,7 @@ class Submission:
     def __init__(self, world: World, flow: Flow) -> None:
         self._world, self._flow = world, flow
 
-    async def handle_MAIL(  # noqa: N802
+    async def handle_MAIL(  # noqa: N802  aiosmtpd's name
         self, _server: Any, session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Refuse a sender that has not logged in."""
@@ -136,7 +136,9 @@ class Submission:
         envelope.mail_from = address
         return "250 2.1.0 Sender OK"
 
-    async def handle_DATA(self, _server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's hook
+    async def handle_DATA(  # noqa: N802  aiosmtpd's name
+        self, _server: Any, session: Session, envelope: Envelope
+    ) -> str:
         """Accept the mail if the mailbox may send as its sender."""
         login = cast("Login", session.auth_data)
         with self._world.lock:
@@ -146,7 +148,10 @@ class Submission:
                 if denied := next(
                     (name for name in (mail.sender, author) if not _may_send(login, name)), None
                 ):
-                    return f"554 5.2.252 SendAsDenied; {login.mailbox.mail} not allowed to send as {denied}; {sasl.SITE}"
+                    return (
+                        f"554 5.2.252 SendAsDenied; {login.mailbox.mail} not allowed to "
+                        f"send as {denied}; {sasl.SITE}"
+                    )
                 self._flow.leave(login.tenant, mail)
         return QUEUED
 
@@ -170,18 +175,23 @@ class Exchanger:
     def __init__(self, world: World, flow: Flow) -> None:
         self._world, self._flow = world, flow
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(  # noqa: N802  aiosmtpd's name
         self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Accept only mailboxes of this cloud."""
         if self._world.tenant_of(address) is None:
             return f"550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain {sasl.SITE}"
         if not self._flow.known(address):
-            return f"550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient {address} not found by SMTP address lookup"
+            return (
+                f"550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient {address} not "
+                "found by SMTP address lookup"
+            )
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Recipient OK"
 
-    async def handle_DATA(self, _server: Any, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's hook
+    async def handle_DATA(  # noqa: N802  aiosmtpd's name
+        self, _server: Any, _session: Session, envelope: Envelope
+    ) -> str:
         """Accept the mail."""
         with self._world.lock:
             for recipient in envelope.rcpt_tos:

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 class JournalPort(Protocol):
     """Journal of every write of the cloud; ``before`` and ``after`` never hold a secret."""
 
-    def write(  # noqa: PLR0913, PLR0917
+    def write(  # noqa: PLR0913, PLR0917  the fields of an entry
         self,
         who: str,
         service: str,
         action: str,
-        object: str,  # noqa: A002
+        object: str,  # noqa: A002  the journal's field name
         before: Any = None,
         after: Any = None,
     ) -> Any:

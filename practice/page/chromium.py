@@ -27,7 +27,8 @@ def _install(machine: Machine) -> str:
         raise MissingError("no Chromium on this machine, and no apt-get to install it with")
     if not machine.root:
         raise MissingError(
-            f"no Chromium on this machine. Install it (Debian, Ubuntu: sudo apt-get install {' '.join(PACKAGES)})"
+            "no Chromium on this machine. Install it (Debian, Ubuntu: sudo apt-get "
+            f"install {' '.join(PACKAGES)})"
         )
     try:
         with alone(Path(__file__)):

@@ -14,19 +14,30 @@ from typing import Any
 PATIENCE_MS = 120_000
 MOST_STOPS = 400
 PAUSE_MS, MOST_PAUSES = 100, 100
-# Position of the focus: on the target, on nothing, before or behind it; and whether it is visible.
+# Position of the focus: on the target, on no element, before the target or after it.
+# Also whether it is visible.
 FOCUS = """target => {
   const node = document.activeElement;
   if (!node || node === document.body) return { lost: true };
   const shown = (node.matches("input[type=radio], input[type=checkbox]") && node.closest("label")) || node;
-  const ring = [node, shown].map((each) => getComputedStyle(each)).some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0);
-  const at = shown.getBoundingClientRect(), frame = shown.parentElement.closest("#messages, #behind, dialog, body").getBoundingClientRect();
-  const [left, right] = [Math.max(at.left, frame.left, 0) + 1, Math.min(at.right, frame.right, innerWidth) - 1];
-  const [top, bottom] = [Math.max(at.top, frame.top, 0) + 1, Math.min(at.bottom, frame.bottom, innerHeight) - 1];
-  const points = [[left, top], [right, top], [left, bottom], [right, bottom], [(left + right) / 2, (top + bottom) / 2]];
-  const hit = points.map(([x, y]) => document.elementFromPoint(x, y)).some((each) => each && (shown.contains(each) || each.contains(node) && each.matches("label")));
+  const ring = [node, shown]
+    .map((each) => getComputedStyle(each))
+    .some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0);
+  const at = shown.getBoundingClientRect();
+  const outer = shown.parentElement.closest("#messages, #behind, dialog, body");
+  const frame = outer.getBoundingClientRect();
+  const left = Math.max(at.left, frame.left, 0) + 1;
+  const right = Math.min(at.right, frame.right, innerWidth) - 1;
+  const top = Math.max(at.top, frame.top, 0) + 1;
+  const bottom = Math.min(at.bottom, frame.bottom, innerHeight) - 1;
+  const middle = [(left + right) / 2, (top + bottom) / 2];
+  const points = [[left, top], [right, top], [left, bottom], [right, bottom], middle];
+  const belongs = (each) =>
+    each && (shown.contains(each) || (each.contains(node) && each.matches("label")));
+  const hit = points.map(([x, y]) => document.elementFromPoint(x, y)).some(belongs);
   return {
-    there: node === target, ring, hit, name: (node.getAttribute("aria-label") || node.name || node.textContent).trim().slice(0, 60),
+    there: node === target, ring, hit,
+    name: (node.getAttribute("aria-label") || node.name || node.textContent).trim().slice(0, 60),
     group: target.type === "radio" && node.type === "radio" && node.name === target.name,
     back: Boolean(node.compareDocumentPosition(target) & Node.DOCUMENT_POSITION_PRECEDING),
   };
@@ -195,7 +206,10 @@ class Keyboard(Mouse):
         raise AssertionError(f"Tab never leads to {target}")
 
     def _settled(self, target: Any, *, may_be_lost: bool, must_be_seen: bool) -> dict[str, Any]:
-        """Where the focus is, in the end: a busy browser moves the focus a little later, and scrolls after that."""
+        """Return the position of the focus once it is stable.
+
+        A busy browser moves the focus a little later, and scrolls after that.
+        """
         for _ in range(MOST_PAUSES):
             at: dict[str, Any] = target.evaluate(FOCUS)
             if (may_be_lost or not at.get("lost")) and (not must_be_seen or _seen(at)):

@@ -42,7 +42,7 @@ class Machine:
         """
         env = os.environ | {"PATH": f"{self.python.parent}{os.pathsep}{self.path}"} | more
         try:
-            done = subprocess.run(  # noqa: S603
+            done = subprocess.run(  # noqa: S603  the caller's own command line
                 command,
                 cwd=folder,
                 env=env,

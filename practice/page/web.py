@@ -24,7 +24,10 @@ VENDOR = {
     "adaptivecards.js": "adaptivecards/dist/adaptivecards.min.js",
     "markdown-it.js": "markdown-it/dist/browser/markdown-it.umd.min.js",
 }
-POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
+)
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 Answer = flask.Response
 

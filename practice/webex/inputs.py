@@ -38,7 +38,8 @@ def gather(action: Json, around: tuple[Json, ...], typed: Json, *, force: bool) 
     """Return the inputs and the action's data; ``data`` wins (facts/webex.md section 3).
 
     Raises:
-        WebexError: with status 422, unless ``force`` is set, for anything that a client would not send: unknown inputs, and values that break the input's own rules.
+        WebexError: with status 422, unless ``force`` is set, for anything that a client would not
+            send: unknown inputs, and values that break the input's own rules.
     """
     known = {str(each["id"]): each for each in around}
     values = {

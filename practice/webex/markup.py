@@ -25,7 +25,10 @@ TAG = re.compile(r"<[^>]+>")
 
 def mark(person: Person) -> str:
     """Return a mention as it appears in ``html``: only the first name is visible."""
-    return f'<spark-mention data-object-type="person" data-object-id="{person.id}">{html.escape(person.first_name)}</spark-mention>'
+    return (
+        '<spark-mention data-object-type="person" '
+        f'data-object-id="{person.id}">{html.escape(person.first_name)}</spark-mention>'
+    )
 
 
 def version(world: World, text: str, markdown: str) -> Version:
@@ -75,7 +78,10 @@ def _render(world: World, markdown: str) -> str:
 
 def _mention_html(world: World, match: re.Match[str]) -> str:
     if match["group"]:
-        return f'<spark-mention data-object-type="groupMention" data-group-type="{match["group"]}">All</spark-mention>'
+        return (
+            '<spark-mention data-object-type="groupMention" '
+            f'data-group-type="{match["group"]}">All</spark-mention>'
+        )
     person = _person(world, match)
     return mark(person) if person else html.escape(match["name"] or match["who"])
 

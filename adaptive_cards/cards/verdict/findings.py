@@ -44,7 +44,7 @@ def _wrong_first(view: VerdictView) -> list[CheckLine]:
 
 
 def _groups(lines: list[CheckLine]) -> list[tuple[str, list[CheckLine]]]:
-    """Return the findings by access, and last what was left out, each group with the key of its title."""
+    """Return the findings by access, then the skipped ones, each group with the key of its title."""
     seen = [(f"access.{access}", _seen_by(access, lines)) for access in reversed(Access)]
     return [*seen, ("verdict.skipped_group", [line for line in lines if line.state in _LEFT_OUT])]
 

@@ -53,12 +53,18 @@ def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
 
 
 def direct_slots(slot: str, *people: str) -> list[tuple[str, str]]:
-    """Return the slot and the address for a 1:1 copy of the card to each of these people; empty addresses count for nobody."""
+    """Return the slot and the address for a 1:1 copy of the card to each of these people.
+
+    Empty addresses are left out.
+    """
     return [(f"{slot}-direct:{person}", person) for person in dict.fromkeys(filter(None, people))]
 
 
 def thread_and_direct(slot: str, person: str) -> list[tuple[str, str]]:
-    """Return the slots of a card and to whom each goes: the thread, and 1:1 the person who was asked, if anybody was."""
+    """Return the slots of a card with their destinations.
+
+    They are the thread and, unless ``person`` is empty, a 1:1 message to that address.
+    """
     return [(slot, "thread"), *direct_slots(slot, person)]
 
 
@@ -68,12 +74,18 @@ def posted(services: Services, run: Run, slots: Iterable[tuple[str, str]]) -> li
 
 
 def username(run: Run) -> str:
-    """Return the user name of the SMTP login: the address of a shared mailbox, or the UPN of a person's own mailbox."""
+    """Return the user name of the SMTP login.
+
+    It is the address of a shared mailbox, or the UPN of the user of any other mailbox.
+    """
     return run.channel.mailbox if run.fact("shared") else run.fact("upn")
 
 
 def shared_mailbox_login(run: Run) -> str:
-    """Return the address of the person who signed in for a shared mailbox; empty before that, and for a person's own mailbox."""
+    """Return the address of the person who signed in for a shared mailbox.
+
+    The result is empty before the sign-in and for a mailbox that is not shared.
+    """
     return (
         run.answers["mailbox_sign_in"].by
         if run.fact("shared") and run.answer("mailbox_sign_in")

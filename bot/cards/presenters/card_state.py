@@ -1,4 +1,4 @@
-"""How a card of a run should be and how it is in Webex, which presenters compare."""
+"""Desired and posted state of a run's cards, which presenters compare."""
 
 from __future__ import annotations
 
@@ -43,9 +43,12 @@ class DesiredCard:
 
 @dataclass(frozen=True, slots=True)
 class PostedCard:
-    """A card as it stands in Webex. ``room`` is empty where Webex did not name it; then it is asked for.
+    """Card as Webex shows it.
 
-    ``asks`` is what its newest card has asked of a person, even where that was not posted: who is asked once more gets a card once more.
+    ``room`` is empty if Webex did not name the room; it is then requested when it is needed.
+
+    ``prompt`` is the newest request to a person, even if its card was not posted. A new request
+    therefore posts a new card.
     """
 
     message: str

@@ -31,7 +31,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _is_shown(run: Run) -> bool:
-    """Return whether the fields' values are known in a run that goes on, with somebody signed in."""
+    """Return whether the run is open, an account is signed in and the fields' values are known."""
     return "mailbox_fields" in run.findings and not run.ended and run.account is not None
 
 
@@ -75,7 +75,10 @@ def _is_secret_made(run: Run) -> bool:
 
 
 def _login_id(run: Run) -> str:
-    """Return the address that signs in; for a shared mailbox a description of the person, as long as the address is not known."""
+    """Return the address that signs in.
+
+    For a shared mailbox it is a description of the person until the address is known.
+    """
     return _login(run) or (text("connect.login_of_user") if run.fact("shared") else "")
 
 

@@ -40,12 +40,15 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _administrator(run: Run) -> str:
-    """Return the address of the administrator who was asked for consent or, if nobody was, for the sign-in."""
+    """Return the address of the administrator who was asked for consent.
+
+    If no one was, return the administrator who was asked to sign in.
+    """
     return run.answer("consent_administrator") or run.answer("administrator")
 
 
 def _is_granted(run: Run) -> bool:
-    """Return whether the grants are there in a run that goes on."""
+    """Return whether the run is open and its grants exist."""
     return not run.ended and run.state_of("admin_consent") is State.OK
 
 

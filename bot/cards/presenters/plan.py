@@ -62,7 +62,11 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _is_shown(run: Run, services: Services, found: PlanView) -> bool:
-    """Return whether the plan is in force in the mailbox's own tenant, or was shown and is not in force any more."""
+    """Return whether the plan's card is shown.
+
+    That is so if an account is signed in to the mailbox's own tenant, or if the card was posted
+    and the plan is no longer valid.
+    """
     if _elsewhere(run):
         return False
     return run.account is not None or (
@@ -240,7 +244,7 @@ def _stop(run: Run, finding: Finding) -> Text:
 
 
 def _reason(finding: Finding) -> str:
-    """Return the cloud's own words if the state could not be told, else the words for the finding."""
+    """Return the cloud's own words if the state is unknown, otherwise the text of the finding."""
     return (code_of(finding) if finding.state is State.UNKNOWN else "") or _seen_fragment(finding)
 
 

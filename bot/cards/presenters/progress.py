@@ -53,7 +53,7 @@ def _is_begun(run: Run) -> bool:
 
 
 def _unsent(run: Run, services: Services) -> str:
-    """Return ``unsent`` if Webex refused the form's 1:1 card in a run that goes on, else the empty string."""
+    """Return ``unsent`` if the run is open and Webex refused the form's 1:1 card, else ''."""
     return "unsent" if was_refused(services, run.id, "connect") and not run.ended else ""
 
 
@@ -110,7 +110,10 @@ def _persons_finding(run: Run) -> Finding | None:
 
 
 def _stuck(run: Run) -> Finding | None:
-    """Return the finding that the card tells as its problem: the first for a person, or else the first that is stuck."""
+    """Return the finding that the card shows as its problem, or None.
+
+    It is the first that waits for a person, or otherwise the first that is stuck.
+    """
     return _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
 
 
@@ -178,7 +181,7 @@ def _lines(run: Run, group: str) -> list[Step]:
 
 
 def _in_line(run: Run, line: Step) -> list[Step]:
-    """Return the steps that the line of this step stands for, itself among them."""
+    """Return the steps that the line of this step represents, including the step itself."""
     return [step for step in steps_of(run).values() if line.name in {step.name, step.shown_in}]
 
 
@@ -202,12 +205,18 @@ def _is_running(run: Run, steps: list[Step]) -> bool:
 
 
 def _title(run: Run, line: Step) -> Text:
-    """Return the name of the step in an undo, else of the line, which stands for all the steps in it."""
+    """Return the title of a line.
+
+    In an undo it names the step. Otherwise it names the line, which represents all its steps.
+    """
     return Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
 
 
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
-    """Return whether the step has its turn later: it waits for another step, or is wrong and its change was not begun."""
+    """Return whether the step runs later.
+
+    It waits for another step, or it is wrong and its change has not begun.
+    """
     return finding.waiting_for is Turn.NOBODY or (
         finding.state is State.WRONG and step.name not in run.changed
     )

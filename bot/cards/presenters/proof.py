@@ -42,7 +42,10 @@ def _finished(run: Run, services: Services) -> list[DesiredCard]:
 
 def _mail(run: Run, services: Services) -> DesiredCard:
     mail = mail_view(run, services)
-    turn = f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}{mail.problem}{mail.problem_code}{mail.turn}"
+    turn = (
+        f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}"
+        f"{mail.problem}{mail.problem_code}{mail.turn}"
+    )
     asks = turn if mail.problem or _a_persons(mail) else ""
     return desired_card(
         "mail", mail, draw_mail(mail), urgency=turn, final=mail.over, retires=mail.over, prompt=asks

@@ -79,7 +79,7 @@ def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
 
 
 def _is_open(run: Run) -> bool:
-    """Return whether the run goes on and somebody is signed in."""
+    """Return whether the run is open and an account is signed in."""
     return not run.ended and run.account is not None
 
 

@@ -49,8 +49,11 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _urgency(run: Run, found: VerdictView) -> str:
-    """Return the part of the view that is news: the end, the first real look, the causes, and a problem."""
-    return f"{bool(run.checked)}{_looked(found)}{[line.title.key for line in found.causes]}{found.problem_at or ''}"
+    """Return the urgent part of the view: the end, the first real result, the causes and a problem."""
+    return (
+        f"{bool(run.checked)}{_looked(found)}"
+        f"{[line.title.key for line in found.causes]}{found.problem_at or ''}"
+    )
 
 
 def view(run: Run, services: Services) -> VerdictView:
@@ -88,7 +91,10 @@ def view(run: Run, services: Services) -> VerdictView:
 
 
 def _sign_in_url(run: Run, services: Services) -> str:
-    """Return the link for a sign-in with which a finished check could look at more, or the empty string."""
+    """Return the sign-in link of a finished check, or an empty string.
+
+    The link is shown if a sign-in would let the check read more.
+    """
     return (
         links.link(services, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
     )
@@ -109,7 +115,10 @@ def _fix(run: Run, verdict: Verdict, sign_in_url: str) -> tuple[str, dict[str, s
 
 
 def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
-    """Return the link with which an administrator lets the bot read by itself, if that comes next after a finished check."""
+    """Return the link with which an administrator lets the bot read on its own, or ''.
+
+    It is shown after a finished check that offers no fix and whose tenant can grant access.
+    """
     if run.checked is None or has_fix or not check.may_be_granted(services.redis, run):
         return ""
     return links.link(services, "access", run.id).url
@@ -185,7 +194,7 @@ def _check_line(step: Step, finding: Finding, explained_by: str = "") -> CheckLi
 
 
 def _access(step: Step, finding: Finding) -> Access:
-    """Return the access that was used for the look; the access that it takes, if it was not looked at."""
+    """Return the access that the finding was read with, or else the access that its step needs."""
     return finding.access or step.diagnosis.access
 
 
@@ -218,12 +227,12 @@ def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
 
 
 def _reports(found: Mapping[str, Finding]) -> dict[Station, Finding]:
-    """Return the finding that tells at each station whether mail was seen there, as far as it was looked at."""
+    """Return each checked station with the finding that says whether mail was seen there."""
     return {station: found[name] for name, station in SEEN_AT.items() if name in found}
 
 
 def _stations(reports: Mapping[Station, Finding], tells: Callable[[Finding], bool]) -> set[Station]:
-    """Return the stations whose finding tells this."""
+    """Return the stations whose finding satisfies ``tells``."""
     return {station for station, finding in reports.items() if tells(finding)}
 
 

@@ -36,12 +36,15 @@ def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage |
 
 
 def stop_of(verdict: Verdict) -> int:
-    """Return the place on the mail's path at which mail stops; the length of the path, if none is known."""
+    """Return the index in MAIL_PATH at which mail stops, or its length if none is known."""
     return MAIL_PATH.index(verdict.stops) if verdict.stops else len(MAIL_PATH)
 
 
 def _lost(found: Mapping[str, Finding], *, before: bool) -> tuple[int, datetime] | None:
-    """Return the number of lost mails and since when; mail that stops before the mailbox may have been refused."""
+    """Return the number of lost mails and since when, or None.
+
+    ``before`` means that mail stops before the mailbox, so refused mail counts first.
+    """
     return (_refused(found) if before else None) or _first_missed(found)
 
 

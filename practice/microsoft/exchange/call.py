@@ -80,7 +80,10 @@ def failed(message: str, kind: str = f"{TASKS}.TaskException") -> CmdletError:
 
 def missing(name: str) -> CmdletError:
     """Return a 404 for an object that does not exist."""
-    text = f"The operation couldn't be performed because object '{name}' couldn't be found on 'PRACTICE01DC01.practice.example'."
+    text = (
+        f"The operation couldn't be performed because object '{name}' couldn't be found "
+        "on 'PRACTICE01DC01.practice.example'."
+    )
     return CmdletError(404, f"{TASKS}.ManagementObjectNotFoundException", text)
 
 
@@ -135,7 +138,8 @@ class Run:
         value = self.value(name)
         if not isinstance(value, bool):
             raise invalid(
-                f'Cannot process argument transformation on parameter \'{name}\'. Cannot convert value "{value}" to type "System.Boolean".'
+                f"Cannot process argument transformation on parameter '{name}'. "
+                f'Cannot convert value "{value}" to type "System.Boolean".'
             )
         return value
 

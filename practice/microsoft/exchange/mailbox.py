@@ -125,7 +125,9 @@ def _smtp(value: Any) -> str | None:
     address = re.sub(r"^smtp:", "", str(value), flags=re.IGNORECASE)
     if not ADDRESS.fullmatch(address):
         raise invalid(
-            f"Cannot process argument transformation on parameter 'ForwardingSmtpAddress'. Cannot convert value \"{value}\" to a ProxyAddress."
+            "Cannot process argument transformation on parameter "
+            f"'ForwardingSmtpAddress'. Cannot convert value \"{value}\" to a "
+            "ProxyAddress."
         )
     return f"smtp:{address}"
 

@@ -57,7 +57,8 @@ def _name(run: Run, rows: list[Json]) -> str:
     name = run.text("Name")
     if len(name) > NAME_LENGTH or set(name) & BAD_LETTERS:
         raise invalid(
-            f"The name '{name}' is not valid: at most {NAME_LENGTH} characters and none of \\ % & * + / = ? {{ }} | < > ( ) ; : [ ] , \"."
+            f"The name '{name}' is not valid: at most {NAME_LENGTH} characters and "
+            f'none of \\ % & * + / = ? {{ }} | < > ( ) ; : [ ] , ".'
         )
     if any(row["Name"].lower() == name.lower() for row in rows):
         raise exists(name)
@@ -73,27 +74,33 @@ def _shown(run: Run, rows: list[Json]) -> Rows:
 
 
 def _settings(run: Run) -> Json:
-    given: Json = {}
-    if run.has("AutoForwardingMode"):
-        mode = str(run.value("AutoForwardingMode")).lower()
-        if mode not in MODES:
-            raise invalid(
-                f"Cannot process argument transformation on parameter 'AutoForwardingMode'. Cannot convert value \"{run.value('AutoForwardingMode')}\"."
-            )
-        given["AutoForwardingMode"] = MODES[mode]
-    for name in LIMITS:
-        if run.has(name):
-            given[name] = _number(run, name)
-    given |= {name: run.list_(name) for name in LISTS if run.has(name)}
-    given |= {name: run.flag(name) for name in FLAGS if run.has(name)}
-    return given | {name: run.value(name) for name in TEXTS if run.has(name)}
+    given: Json = {"AutoForwardingMode": _mode(run)} if run.has("AutoForwardingMode") else {}
+    given |= {name: _number(run, name) for name in _given(run, LIMITS)}
+    given |= {name: run.list_(name) for name in _given(run, LISTS)}
+    given |= {name: run.flag(name) for name in _given(run, FLAGS)}
+    return given | {name: run.value(name) for name in _given(run, TEXTS)}
+
+
+def _given(run: Run, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(filter(run.has, names))
+
+
+def _mode(run: Run) -> str:
+    value = run.value("AutoForwardingMode")
+    if mode := MODES.get(str(value).lower()):
+        return mode
+    raise invalid(
+        "Cannot process argument transformation on parameter 'AutoForwardingMode'. "
+        f'Cannot convert value "{value}".'
+    )
 
 
 def _number(run: Run, name: str) -> int:
     value = run.value(name)
     if isinstance(value, bool) or not str(value).isdecimal():
         raise invalid(
-            f'Cannot process argument transformation on parameter \'{name}\'. Cannot convert value "{value}" to type "System.UInt32".'
+            f"Cannot process argument transformation on parameter '{name}'. Cannot "
+            f'convert value "{value}" to type "System.UInt32".'
         )
     return int(value)
 
@@ -265,10 +272,10 @@ def get_blocked_sender_address(run: Run) -> Rows:
     """
     wanted = str(run.value("SenderAddress") or "").lower()
     held = [user.mail or user.upn for user in run.tenant.users.values() if user.restricted]
-    if wanted and wanted not in {address.lower() for address in held}:
+    found = [address for address in held if wanted in {"", address.lower()}]
+    if wanted and not found:
         raise missing(wanted)
-    rows = [
+    return [
         {"SenderAddress": address, "Reason": "OutboundSpamLast24Hours=300;AntispamPhoneHome"}
-        for address in held
+        for address in found
     ]
-    return [row for row in rows if wanted in {"", row["SenderAddress"].lower()}]

@@ -8,10 +8,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from practice.mail.trace import Row
 from practice.microsoft.exchange.call import READERS, Rows, Run, cmdlet, invalid, missing
 from practice.microsoft.world import stamp
 
-FILTERS: Final = "SenderAddress RecipientAddress StartDate EndDate MessageTraceId MessageId Status Subject SubjectFilterType ResultSize"
+FILTERS: Final = (
+    "SenderAddress RecipientAddress StartDate EndDate MessageTraceId MessageId Status "
+    "Subject SubjectFilterType ResultSize"
+)
 STATUS: Final = {
     "delivered": "Delivered",
     "failed": "Failed",
@@ -38,37 +42,53 @@ def _moment(value: Any, usual: datetime) -> datetime:
 @cmdlet("Get-MessageTraceV2", READERS, f"{FILTERS} StartingRecipientAddress FromIP ToIP")
 def get_message_trace(run: Run) -> Rows:
     """Return the rows, newest first."""
+    start, end = _span(run)
+    found = [
+        _trace(row)
+        for row in run.world.traces.seen(run.tenant.id)
+        if start <= row.at <= end and _wanted(run, row)
+    ]
+    return found[::-1][: int(run.value("ResultSize") or PAGE)]
+
+
+def _span(run: Run) -> tuple[datetime, datetime]:
     end = _moment(run.value("EndDate"), run.world.now())
     start = _moment(run.value("StartDate"), end - timedelta(hours=48))
     if start > end or end - start > SPAN + timedelta(minutes=1):
         raise invalid("Invalid StartDate value. The time range has to be 10 days or less.")
-    senders, recipients = (
-        {item.lower() for item in run.list_(name)} for name in ("SenderAddress", "RecipientAddress")
-    )
-    trace_id, message_id = run.value("MessageTraceId"), run.value("MessageId")
-    rows = [
-        {
-            "MessageTraceId": row.trace_id,
-            "MessageId": row.message_id,
-            "SenderAddress": row.sender,
-            "RecipientAddress": row.recipient,
-            "Received": stamp(row.at),
-            "Subject": row.subject,
-            "Status": STATUS[row.status],
-            "Size": row.size,
-            "FromIP": row.from_ip,
-            "ToIP": None,
-        }
-        for row in run.world.traces.seen(run.tenant.id)
-        if start <= row.at <= end
-        and (not senders or row.sender.lower() in senders)
-        and (not recipients or row.recipient.lower() in recipients)
-        and trace_id in {None, row.trace_id}
-        and message_id in {None, row.message_id}
+    return start, end
+
+
+def _wanted(run: Run, row: Row) -> bool:
+    """Return whether the row meets every filter but the dates."""
+    return (
+        _address(run, "SenderAddress", row.sender)
+        and _address(run, "RecipientAddress", row.recipient)
+        and run.value("MessageTraceId") in {None, row.trace_id}
+        and run.value("MessageId") in {None, row.message_id}
         and _subject(run, row.subject)
         and run.value("Status") in {None, STATUS[row.status]}
-    ]
-    return list(reversed(rows))[: int(run.value("ResultSize") or PAGE)]
+    )
+
+
+def _trace(row: Row) -> dict[str, Any]:
+    return {
+        "MessageTraceId": row.trace_id,
+        "MessageId": row.message_id,
+        "SenderAddress": row.sender,
+        "RecipientAddress": row.recipient,
+        "Received": stamp(row.at),
+        "Subject": row.subject,
+        "Status": STATUS[row.status],
+        "Size": row.size,
+        "FromIP": row.from_ip,
+        "ToIP": None,
+    }
+
+
+def _address(run: Run, name: str, address: str) -> bool:
+    wanted = [item.lower() for item in run.list_(name)]
+    return not wanted or address.lower() in wanted
 
 
 def _subject(run: Run, subject: str) -> bool:

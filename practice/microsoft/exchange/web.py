@@ -64,7 +64,10 @@ class Caller:
             if not name.startswith("@") and name.lower() not in cmdlet.parameters
         ]
         if strange:
-            text = "Parameter set cannot be resolved using the specified named parameters. Invalid cmdlet parameters specified. "
+            text = (
+                "Parameter set cannot be resolved using the specified named parameters. "
+                "Invalid cmdlet parameters specified. "
+            )
             raise invalid(text + ", ".join(strange), UNKNOWN)
         return cmdlet.work(Run(self.world, self.tenant, self.who, cmdlet.name, given))
 
@@ -110,7 +113,8 @@ def _caller(world: World, keys: Keys, tenant_name: str) -> Caller:
     """Return the caller of the request.
 
     Raises:
-        Refused: with status 401 for a token that is not an Exchange token with a grant for cmdlets, or 403 for another tenant's token.
+        Refused: with status 401 for a token that is not an Exchange token with a grant for cmdlets,
+            or 403 for another tenant's token.
     """
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     try:
@@ -138,10 +142,10 @@ def _invoke(caller: Caller, body: Any, select: str) -> tuple[int, Json]:
         rows = caller.run(command)
     except CmdletError as error:
         return error.status, error.body()
-    context = f"{caller.world.base_url}/adminapi/beta/{caller.tenant.id}/$metadata#Collection(Exchange.GenericHashTable)"
+    metadata = f"{caller.world.base_url}/adminapi/beta/{caller.tenant.id}/$metadata"
     warnings = {"adminapi.warnings@odata.type": "#Collection(String)", "@adminapi.warnings": []}
     return 200, {
-        "@odata.context": context,
+        "@odata.context": f"{metadata}#Collection(Exchange.GenericHashTable)",
         **warnings,
         "value": [_sidecars(_selected(row, select)) for row in rows],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from practice.microsoft import ids
@@ -25,6 +26,7 @@ from practice.microsoft.world import first, new_id
 Json = dict[str, Any]
 GRANT: Final = frozenset({"clientId", "consentType", "principalId", "resourceId", "scope"})
 FILTERS: Final = dict.fromkeys(("clientId", "consentType", "principalId", "resourceId"), odata.EQ)
+ASSIGNED: Final = ("principalId", "resourceId", "appRoleId")
 ASSIGNMENT: Final = frozenset(
     {
         "appRoleId",
@@ -78,27 +80,34 @@ def _checked(call: Call) -> Json:
     body = {name: value for name, value in call.body.items() if not name.startswith("@odata.")}
     for name in set(body) - GRANT - {"startTime", "expiryTime"}:
         raise bad(f"Invalid property '{name}'.")
-    for name in ("clientId", "consentType", "resourceId"):
-        if not body.get(name):
-            raise bad(
-                f"A value is required for property '{name}' of resource 'OAuth2PermissionGrant'."
-            )
-    if body["consentType"] not in {"AllPrincipals", "Principal"}:
-        raise bad(
-            "Invalid value specified for property 'consentType' of resource 'OAuth2PermissionGrant'."
-        )
-    principal = body.get("principalId")
-    if (body["consentType"] == "Principal") != bool(principal):
-        raise bad("principalId is required for consentType Principal, and only for it.")
+    _need(body, ("clientId", "consentType", "resourceId"), "OAuth2PermissionGrant")
+    _check_consent_type(body)
     for name in ("clientId", "resourceId"):
         if not call.world.find(call.tenant.principals, id=body[name]):
             raise absent(body[name])
+    principal = body.get("principalId")
     if principal and principal not in call.tenant.users:
         raise absent(principal)
     return {name: body.get(name) for name in GRANT} | {
         "id": new_id(),
         "scope": body.get("scope") or "",
     }
+
+
+def _need(body: Json, names: Iterable[str], resource: str) -> None:
+    for name in names:
+        if not body.get(name):
+            raise bad(f"A value is required for property '{name}' of resource '{resource}'.")
+
+
+def _check_consent_type(body: Json) -> None:
+    kind = body["consentType"]
+    if kind not in {"AllPrincipals", "Principal"}:
+        raise bad(
+            "Invalid value specified for property 'consentType' of resource 'OAuth2PermissionGrant'."
+        )
+    if (kind == "Principal") != bool(body.get("principalId")):
+        raise bad("principalId is required for consentType Principal, and only for it.")
 
 
 def _grant(call: Call, key: str) -> Json:
@@ -161,34 +170,30 @@ def _assignments(call: Call, name: str, value: str) -> Answer:
 @route("POST", "/servicePrincipals{key}/appRoleAssignedTo", ASSIGN, APPS_READ)
 def assign(call: Call, key: str) -> Answer:
     """Assign an app role of a resource to a client: admin consent to an application permission."""
-    owner = find(call, key)
-    missing = [
-        name for name in ("principalId", "resourceId", "appRoleId") if not call.body.get(name)
-    ]
-    if missing:
-        raise bad(
-            f"A value is required for property '{missing[0]}' of resource 'AppRoleAssignment'."
-        )
-    body = call.body
+    owner, body = find(call, key), call.body
+    _need(body, ASSIGNED, "AppRoleAssignment")
     if owner["id"] not in {body["principalId"], body["resourceId"]}:
         raise bad("The principal or the resource has to be the one in the address.")
     client = call.world.find(call.tenant.principals, id=body["principalId"])
     resource = call.world.find(call.tenant.principals, id=body["resourceId"])
     if client is None or resource is None:
         raise bad("Not a valid reference update.")
-    call.need_role(
-        ids.GRAPH_ROLE_CONSENTERS if resource["appId"] == ids.GRAPH_APP else ids.CONSENTERS
-    )
-    if not any(role["id"] == body["appRoleId"] for role in resource["appRoles"]):
-        raise bad("Permission being assigned was not found on application.")
-    same = {name: body[name] for name in ("principalId", "resourceId", "appRoleId")}
-    if first(call.tenant.assignments.written(), same):
-        raise bad("Permission being assigned already exists on the object.")
+    _check_assignable(call, resource, body)
     made = call.world.put(
         call.tenant.assignments, consent.assignment(call.world, client, resource, body["appRoleId"])
     )
     call.note("assign_role", client["displayName"], None, made)
     return odata.single(call, made, "appRoleAssignments", 201)
+
+
+def _check_assignable(call: Call, resource: Json, body: Json) -> None:
+    """Check the caller's role, that the resource has the app role, and that it is not yet assigned."""
+    graph = resource["appId"] == ids.GRAPH_APP
+    call.need_role(ids.GRAPH_ROLE_CONSENTERS if graph else ids.CONSENTERS)
+    if body["appRoleId"] not in {role["id"] for role in resource["appRoles"]}:
+        raise bad("Permission being assigned was not found on application.")
+    if first(call.tenant.assignments.written(), {name: body[name] for name in ASSIGNED}):
+        raise bad("Permission being assigned already exists on the object.")
 
 
 @route("DELETE", "/servicePrincipals{key}/appRoleAssignments/{assignment}", ASSIGN)

@@ -91,27 +91,30 @@ def conditions(text: str, allowed: Mapping[str, frozenset[str]]) -> list[list[Co
     """Split a filter into alternatives, each a list of conditions.
 
     Raises:
-        GraphError: with status 400 when the syntax is wrong or the resource does not support the filter.
+        GraphError: with status 400 when the syntax is wrong or the resource does not support the
+            filter.
     """
     found: list[list[Condition]] = [[]]
     at, text = 0, text.strip()
     while at < len(text):
-        match = next(
-            (hit for form in (FUNCTION, LAMBDA, COMPARISON) if (hit := form.match(text, at))), None
-        )
-        joint = JOINT.match(text, match.end()) if match else None
-        if match is None or joint is None:
-            raise GraphError(
-                400,
-                "BadRequest",
-                f"Invalid filter clause: syntax error at position {at} in '{text}'.",
-            )
+        match, joint = _clause(text, at)
         value = match["bare"] if match["text"] is None else match["text"].replace("''", "'")
         found[-1].append(_allowed(Condition(match["name"], match["op"].lower(), value), allowed))
         at = joint.end()
-        if joint[1] and joint[1].lower() == "or":
+        if (joint[1] or "").lower() == "or":
             found.append([])
     return found
+
+
+def _clause(text: str, at: int) -> tuple[re.Match[str], re.Match[str]]:
+    """Return the condition at a position, and the operator that joins it to the next one."""
+    forms = (form.match(text, at) for form in (FUNCTION, LAMBDA, COMPARISON))
+    match = next(filter(None, forms), None)
+    joint = JOINT.match(text, match.end()) if match else None
+    if match is None or joint is None:
+        message = f"Invalid filter clause: syntax error at position {at} in '{text}'."
+        raise GraphError(400, "BadRequest", message)
+    return match, joint
 
 
 def meets(alternatives: Iterable[Iterable[Condition]], item: Json) -> bool:
@@ -147,22 +150,18 @@ def select(
         GraphError: with status 400 for a property that the type does not have.
     """
     public = {key: value for key, value in item.items() if not key.startswith("_")}
-    text = call.query.get("$select", "")
-    if not text:
-        return (
-            public
-            if usual is None
-            else {key: value for key, value in public.items() if key in usual}
-        )
+    if text := call.query.get("$select", ""):
+        return {name: public.get(name) for name in _selected(text, known)}
+    return {key: value for key, value in public.items() if usual is None or key in usual}
+
+
+def _selected(text: str, known: frozenset[str]) -> list[str]:
+    """Return the names of ``$select`` as the type spells them, always with ``id``."""
     names = {name.strip().lower() for name in text.split(",")}
-    lowered = {name.lower(): name for name in known | {"id"}}
-    for name in sorted(names - set(lowered)):
+    spelled = {name.lower(): name for name in known | {"id"}}
+    for name in sorted(names - set(spelled)):
         raise bad(f"Could not find a property named '{name}'.")
-    return {
-        lowered[name]: public.get(lowered[name])
-        for name in sorted(names | {"id"})
-        if name in names or name == "id"
-    }
+    return [spelled[name] for name in sorted(names | {"id"})]
 
 
 def listed(call: Call, items: list[Json], kind: str, most: int = MOST, usual: int = PAGE) -> Answer:

@@ -65,7 +65,10 @@ def security_defaults(call: Call) -> Answer:
     item = {
         "id": "00000000-0000-0000-0000-000000000005",
         "displayName": "Security Defaults",
-        "description": "Security defaults is a set of basic identity security mechanisms recommended by Microsoft.",
+        "description": (
+            "Security defaults is a set of basic identity security mechanisms "
+            "recommended by Microsoft."
+        ),
         "isEnabled": call.tenant.policies.security_defaults,
     }
     known = frozenset(item)
@@ -80,7 +83,10 @@ def app_management(call: Call) -> Answer:
     item = {
         "id": "00000000-0000-0000-0000-000000000000",
         "displayName": "Default app management tenant policy",
-        "description": "Default tenant policy that enforces app management restrictions on applications and service principals.",
+        "description": (
+            "Default tenant policy that enforces app management restrictions on "
+            "applications and service principals."
+        ),
         "isEnabled": False,
         "applicationRestrictions": {"passwordCredentials": [], "keyCredentials": []},
         "servicePrincipalRestrictions": {"passwordCredentials": [], "keyCredentials": []},

@@ -112,7 +112,10 @@ def _create(call: Call, body: Json) -> Answer:
     app_id = str(body["appId"]).lower()
     made = shapes.merged(_backed(call, app_id), body)
     if first(call.tenant.principals.written(), {"appId": app_id}):
-        text = f"The service principal cannot be created, updated, or restored because the service principal name {app_id} is already in use."
+        text = (
+            "The service principal cannot be created, updated, or restored because the "
+            f"service principal name {app_id} is already in use."
+        )
         raise GraphError(409, "Request_MultipleObjectsWithSameKeyValue", text)
     made["_owner"] = call.user.id if call.user else call.claims["oid"]
     call.world.put(call.tenant.principals, made)
@@ -128,7 +131,8 @@ def _backed(call: Call, app_id: str) -> Json:
     """Return the new service principal of an existing app.
 
     Raises:
-        GraphError: with status 400 when no application that this tenant may use has the ID, or 403 without permission.
+        GraphError: with status 400 when no application that this tenant may use has the ID, or 403
+            without permission.
     """
     if app_id in MICROSOFTS:
         may_write(call, {})

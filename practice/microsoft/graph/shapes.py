@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from practice.microsoft.graph.call import bad
+from practice.microsoft.graph.call import GraphError, bad
 from practice.microsoft.world import Tenant, new_id
 
 Json = dict[str, Any]
@@ -22,19 +22,24 @@ AUDIENCES: Final = frozenset(
 GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 NAME_LENGTH: Final = 256
 
-_WRITABLE = """api appRoles authenticationBehaviors defaultRedirectUri description displayName groupMembershipClaims identifierUris info
-isDeviceOnlyAuthSupported isFallbackPublicClient nativeAuthenticationApisEnabled notes oauth2RequirePostResponse optionalClaims
-parentalControlSettings publicClient requestSignatureVerification requiredResourceAccess samlMetadataUrl serviceManagementReference
-servicePrincipalLockConfiguration signInAudience spa tags tokenEncryptionKeyId uniqueName web"""
-_READ_ONLY = """addIns appId applicationTemplateId certification createdByAppId createdDateTime deletedDateTime disabledByMicrosoftStatus
-id isDisabled keyCredentials passwordCredentials publisherDomain verifiedPublisher"""
+_WRITABLE = """api appRoles authenticationBehaviors defaultRedirectUri description displayName
+groupMembershipClaims identifierUris info isDeviceOnlyAuthSupported isFallbackPublicClient
+nativeAuthenticationApisEnabled notes oauth2RequirePostResponse optionalClaims
+parentalControlSettings publicClient requestSignatureVerification requiredResourceAccess
+samlMetadataUrl serviceManagementReference servicePrincipalLockConfiguration signInAudience
+spa tags tokenEncryptionKeyId uniqueName web"""
+_READ_ONLY = """addIns appId applicationTemplateId certification createdByAppId createdDateTime
+deletedDateTime disabledByMicrosoftStatus id isDisabled keyCredentials passwordCredentials
+publisherDomain verifiedPublisher"""
 WRITABLE: Final = frozenset(_WRITABLE.split())
 APPLICATION: Final = WRITABLE | frozenset(_READ_ONLY.split())
-_PRINCIPAL_WRITABLE = """accountEnabled alternativeNames appId appRoleAssignmentRequired description displayName homepage loginUrl logoutUrl
-notes notificationEmailAddresses preferredSingleSignOnMode replyUrls servicePrincipalNames servicePrincipalType tags"""
-_PRINCIPAL_READ_ONLY = """id appDescription appDisplayName appOwnerOrganizationId applicationTemplateId appRoles createdByAppId info
-disabledByMicrosoftStatus isDisabled keyCredentials oauth2PermissionScopes passwordCredentials signInAudience tokenEncryptionKeyId
-verifiedPublisher resourceSpecificApplicationPermissions"""
+_PRINCIPAL_WRITABLE = """accountEnabled alternativeNames appId appRoleAssignmentRequired description displayName
+homepage loginUrl logoutUrl notes notificationEmailAddresses preferredSingleSignOnMode
+replyUrls servicePrincipalNames servicePrincipalType tags"""
+_PRINCIPAL_READ_ONLY = """id appDescription appDisplayName appOwnerOrganizationId applicationTemplateId appRoles
+createdByAppId info disabledByMicrosoftStatus isDisabled keyCredentials oauth2PermissionScopes
+passwordCredentials signInAudience tokenEncryptionKeyId verifiedPublisher
+resourceSpecificApplicationPermissions"""
 PRINCIPAL_WRITABLE: Final = frozenset(_PRINCIPAL_WRITABLE.split())
 PRINCIPAL: Final = PRINCIPAL_WRITABLE | frozenset(_PRINCIPAL_READ_ONLY.split())
 
@@ -83,20 +88,21 @@ def check_application(body: Json) -> None:
     """Check the properties of an application.
 
     Raises:
-        GraphError: with status 400 for unknown or read-only properties, wrong redirect URIs and malformed IDs.
+        GraphError: with status 400 for unknown or read-only properties, wrong redirect URIs and
+            malformed IDs.
     """
     check_names(body, WRITABLE, "Application")
-    if "displayName" in body and not (
-        isinstance(body["displayName"], str) and 0 < len(body["displayName"]) <= NAME_LENGTH
-    ):
-        raise bad("Invalid value specified for property 'displayName' of resource 'Application'.")
+    if "displayName" in body and not _is_name(body["displayName"]):
+        raise _wrong("displayName", "Application")
     if body.get("signInAudience", "AzureADMyOrg") not in AUDIENCES:
-        raise bad(
-            "Invalid value specified for property 'signInAudience' of resource 'Application'."
-        )
+        raise _wrong("signInAudience", "Application")
     for platform in ("web", "spa", "publicClient"):
         check_redirects(body.get(platform) or {})
     check_access(body.get("requiredResourceAccess", []))
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= NAME_LENGTH
 
 
 def check_names(body: Json, writable: frozenset[str], kind: str) -> None:
@@ -124,18 +130,20 @@ def check_redirects(platform: Json) -> None:
     """
     uris = platform.get("redirectUris", []) if isinstance(platform, dict) else None
     if not isinstance(uris, list) or len({*map(str, uris)}) != len(uris):
-        raise bad("Invalid value specified for property 'redirectUris' of resource 'Application'.")
+        raise _wrong("redirectUris", "Application")
     for uri in uris:
-        parts = urlsplit(str(uri))
-        plain = parts.scheme == "http" and parts.hostname in LOOPBACK
-        if (
-            not (parts.hostname and (parts.scheme == "https" or plain))
-            or parts.fragment
-            or "*" in str(uri)
-        ):
+        if not _may_redirect(str(uri)):
             raise bad(
-                f"Reply URL '{uri}' is not valid: only https, or http on localhost, without wildcard or fragment."
+                f"Reply URL '{uri}' is not valid: only https, or http on localhost, "
+                "without wildcard or fragment."
             )
+
+
+def _may_redirect(uri: str) -> bool:
+    parts = urlsplit(uri)
+    if not parts.hostname or parts.fragment or "*" in uri:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
 def check_access(entries: Any) -> None:
@@ -145,19 +153,20 @@ def check_access(entries: Any) -> None:
         GraphError: with status 400 otherwise.
     """
     if not isinstance(entries, list):
-        raise bad(
-            "Invalid value specified for property 'requiredResourceAccess' of resource 'Application'."
-        )
+        raise _wrong("requiredResourceAccess", "Application")
     for entry in entries:
-        for item in entry.get("resourceAccess", []):
-            if not GUID.fullmatch(str(item.get("id"))) or item.get("type") not in {"Scope", "Role"}:
-                raise bad(
-                    "Invalid value specified for property 'resourceAccess' of resource 'RequiredResourceAccess'."
-                )
+        if not all(map(_is_access, entry.get("resourceAccess", []))):
+            raise _wrong("resourceAccess", "RequiredResourceAccess")
         if not GUID.fullmatch(str(entry.get("resourceAppId"))):
-            raise bad(
-                "Invalid value specified for property 'resourceAppId' of resource 'RequiredResourceAccess'."
-            )
+            raise _wrong("resourceAppId", "RequiredResourceAccess")
+
+
+def _is_access(item: Json) -> bool:
+    return bool(GUID.fullmatch(str(item.get("id")))) and item.get("type") in {"Scope", "Role"}
+
+
+def _wrong(name: str, resource: str) -> GraphError:
+    return bad(f"Invalid value specified for property '{name}' of resource '{resource}'.")
 
 
 def merged(old: Json, body: Json) -> Json:

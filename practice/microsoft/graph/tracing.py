@@ -36,7 +36,10 @@ LIMIT: Final = 100
 WINDOW: Final = timedelta(minutes=5)
 MOST: Final = 5000
 PAGE: Final = 1000
-DETAILS: Final = "/admin/exchange/tracing/messageTraces/{row}/getDetailsByRecipient(recipientAddress='{recipient}')"
+DETAILS: Final = (
+    "/admin/exchange/tracing/messageTraces/{row}"
+    "/getDetailsByRecipient(recipientAddress='{recipient}')"
+)
 
 
 def row_json(row: Row) -> Json:
@@ -99,7 +102,10 @@ def _admit(call: Call) -> None:
     if not call.role(ids.TRACE_READERS):
         denied()
     if call.world.principal(call.tenant, ids.TRACE_APP) is None:
-        text = f"The service principal of the message trace service ({ids.TRACE_APP}) was not found in the tenant."
+        text = (
+            f"The service principal of the message trace service ({ids.TRACE_APP}) was "
+            "not found in the tenant."
+        )
         raise GraphError(403, "Forbidden", text)
     now, calls = call.world.now(), call.tenant.trace_calls
     while calls and now - calls[0] >= WINDOW:

@@ -147,7 +147,7 @@ def _consent(world: World, client: Client, tenant: Tenant, user: User, text: str
         consent.agree(world, tenant, principal, left, user)
 
 
-def note_sign_in(  # noqa: PLR0913
+def note_sign_in(  # noqa: PLR0913  the fields of a log entry
     world: World,
     tenant: Tenant,
     user: User,

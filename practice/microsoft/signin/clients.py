@@ -157,7 +157,8 @@ def usable_account(user: User) -> None:
     """Check that the account can sign in.
 
     Raises:
-        Trouble: AADSTS50057 for a disabled account, or the error set for its sign-ins (locked, password expired, at risk).
+        Trouble: AADSTS50057 for a disabled account, or the error set for its sign-ins (locked,
+            password expired, at risk).
     """
     if not user.enabled:
         raise Trouble(50057)

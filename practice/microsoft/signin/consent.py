@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from practice.microsoft import ids
 from practice.microsoft.seed import service_principal
-from practice.microsoft.signin.errors import Trouble
+from practice.microsoft.signin.errors import UNKNOWN_PERMISSION, Trouble
 from practice.microsoft.signin.scopes import Request, Wanted
 from practice.microsoft.world import Tenant, User, World, first, new_id, stamp
 
@@ -53,7 +53,7 @@ def declared(world: World, app: Json, app_id: str, kind: str = "Scope") -> set[s
             entry.get("resourceAccess", []) if entry.get("resourceAppId") == app_id else []
         ):
             if access.get("type") == kind and access.get("id") not in names:
-                raise Trouble(65006, (app_id, app["appId"]))
+                raise Trouble(UNKNOWN_PERMISSION, (app_id, app["appId"]))
             if access.get("type") == kind:
                 found.add(names[access["id"]])
     return found

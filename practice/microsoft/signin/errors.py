@@ -6,10 +6,14 @@ import uuid
 from datetime import datetime
 from typing import Any, Final
 
+UNKNOWN_PERMISSION: Final = 65006
 TEXTS: Final = {
     50011: (
         "invalid_request",
-        "The redirect URI '{0}' specified in the request does not match the redirect URIs configured for the application '{1}'.",
+        (
+            "The redirect URI '{0}' specified in the request does not match the redirect "
+            "URIs configured for the application '{1}'."
+        ),
     ),
     50020: (
         "interaction_required",
@@ -18,14 +22,20 @@ TEXTS: Final = {
     50034: ("invalid_grant", "The user account {0} does not exist in the {1} directory."),
     50053: (
         "invalid_grant",
-        "The account is locked, you've tried to sign in too many times with an incorrect user ID or password.",
+        (
+            "The account is locked, you've tried to sign in too many times with an "
+            "incorrect user ID or password."
+        ),
     ),
     50055: ("invalid_grant", "The password is expired."),
     50057: ("invalid_grant", "The user account is disabled."),
     50058: ("login_required", "A silent sign-in request was sent but no user is signed in."),
     50076: (
         "invalid_grant",
-        "Due to a configuration change made by your administrator, you must use multi-factor authentication to access the resource.",
+        (
+            "Due to a configuration change made by your administrator, you must use "
+            "multi-factor authentication to access the resource."
+        ),
     ),
     50105: (
         "interaction_required",
@@ -37,26 +47,41 @@ TEXTS: Final = {
     ),
     50194: (
         "unauthorized_client",
-        "Application '{0}' is not configured as a multi-tenant application. Usage of the /common endpoint is not supported.",
+        (
+            "Application '{0}' is not configured as a multi-tenant application. Usage of "
+            "the /common endpoint is not supported."
+        ),
     ),
     53000: (
         "interaction_required",
-        "Device is not in required device state: compliant. Conditional Access policy requires a compliant device.",
+        (
+            "Device is not in required device state: compliant. Conditional Access "
+            "policy requires a compliant device."
+        ),
     ),
     53003: ("interaction_required", "Access has been blocked by Conditional Access policies."),
     53011: ("interaction_required", "User blocked due to risk on home tenant."),
     54005: (
         "invalid_grant",
-        "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.",
+        (
+            "OAuth2 Authorization code was already redeemed, please retry with a new "
+            "valid code or use an existing refresh token."
+        ),
     ),
     65001: (
         "invalid_grant",
-        "The user or administrator has not consented to use the application with ID '{0}'. Send an interactive authorization request.",
+        (
+            "The user or administrator has not consented to use the application with ID "
+            "'{0}'. Send an interactive authorization request."
+        ),
     ),
     65004: ("access_denied", "User declined to consent to access the app."),
-    65006: (
+    UNKNOWN_PERMISSION: (
         "invalid_client",
-        "Resource '{0}' had no entitlements matching required permissions configured on the required resource access for client '{1}'.",
+        (
+            "Resource '{0}' had no entitlements matching required permissions configured "
+            "on the required resource access for client '{1}'."
+        ),
     ),
     70000: (
         "invalid_grant",
@@ -79,11 +104,17 @@ TEXTS: Final = {
     ),
     90002: (
         "invalid_request",
-        "Tenant '{0}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.",
+        (
+            "Tenant '{0}' not found. Check to make sure you have the correct tenant ID "
+            "and are signing into the correct cloud."
+        ),
     ),
     90094: (
         "consent_required",
-        "Need admin approval. The grant requires administrator permissions that only an administrator can grant.",
+        (
+            "Need admin approval. The grant requires administrator permissions that only "
+            "an administrator can grant."
+        ),
     ),
     500011: (
         "invalid_resource",
@@ -92,7 +123,11 @@ TEXTS: Final = {
     530035: ("interaction_required", "Access has been blocked by security defaults."),
     650057: (
         "invalid_resource",
-        "Invalid resource. The client has requested access to a resource which is not listed in the requested permissions in the client's application registration.",
+        (
+            "Invalid resource. The client has requested access to a resource which is "
+            "not listed in the requested permissions in the client's application "
+            "registration."
+        ),
     ),
     501481: (
         "invalid_grant",
@@ -113,7 +148,10 @@ TEXTS: Final = {
     700082: ("invalid_grant", "The refresh token has expired due to inactivity."),
     700084: (
         "invalid_grant",
-        "The refresh token was issued to a single page app (SPA), and therefore has a fixed, limited lifetime, which can't be extended.",
+        (
+            "The refresh token was issued to a single page app (SPA), and therefore has "
+            "a fixed, limited lifetime, which can't be extended."
+        ),
     ),
     900144: ("invalid_request", "The request body must contain the following parameter: '{0}'."),
     900561: ("invalid_request", "The endpoint only accepts POST requests. Received a GET request."),
@@ -122,7 +160,11 @@ TEXTS: Final = {
     7000112: ("unauthorized_client", "Application '{0}' is disabled."),
     7000215: (
         "invalid_client",
-        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{0}'.",
+        (
+            "Invalid client secret provided. Ensure the secret being sent in the request "
+            "is the client secret value, not the client secret ID, for a secret added to "
+            "app '{0}'."
+        ),
     ),
     7000218: (
         "invalid_client",
@@ -132,7 +174,7 @@ TEXTS: Final = {
 }
 
 
-class Trouble(Exception):  # noqa: N818 - Microsoft's term is "error", which means something else everywhere here
+class Trouble(Exception):  # noqa: N818  Microsoft's "error" has another meaning in this package
     """Error with an AADSTS number and the values in its text.
 
     ``back`` means that the app receives it by a redirect.
@@ -150,12 +192,15 @@ class Trouble(Exception):  # noqa: N818 - Microsoft's term is "error", which mea
     @property
     def status(self) -> int:
         """Status of the HTTP response: 401 for a client that could not authenticate."""
-        return 401 if self.error == "invalid_client" and self.code != 65006 else 400  # noqa: PLR2004 - AADSTS65006
+        return 401 if self.error == "invalid_client" and self.code != UNKNOWN_PERMISSION else 400
 
     def description(self, trace: str, correlation: str, at: datetime) -> str:
         """Return the text with the IDs that Microsoft's support asks for."""
         text = TEXTS[self.code][1].format(*self.values)
-        return f"AADSTS{self.code}: {text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {at:%Y-%m-%d %H:%M:%SZ}"
+        return (
+            f"AADSTS{self.code}: {text} Trace ID: {trace} Correlation ID: {correlation} "
+            f"Timestamp: {at:%Y-%m-%d %H:%M:%SZ}"
+        )
 
     def body(self, at: datetime, correlation: str = "") -> dict[str, Any]:
         """Return the token endpoint's error body."""

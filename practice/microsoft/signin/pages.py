@@ -8,22 +8,39 @@ from html import escape
 from practice.microsoft.world import Tenant
 
 STYLE = (
-    ":root{color-scheme:light dark;--page:#f2f2f2;--box:#fff;--text:#1b1b1b;--blue:#0067b8;--line:#8a8a8a}"
-    "@media(prefers-color-scheme:dark){:root{--page:#111;--box:#1f1f1f;--text:#f2f2f2;--blue:#0067b8;--line:#767676}a{color:#6cb8f6}}"
-    "*{box-sizing:border-box}body{font:15px/1.4 system-ui,sans-serif;background:var(--page);color:var(--text);max-width:32rem;margin:2rem auto;"
-    "padding:0 1rem}main{background:var(--box);padding:1.5rem 2rem 2rem;box-shadow:0 2px 6px #0003;overflow-wrap:anywhere}"
-    "h1{font-size:1.4rem;font-weight:600;margin:0 0 1rem}ul{padding-left:1.2rem}"
-    "label{display:flex;gap:.7rem;align-items:center;padding:.5rem 0;min-height:2.6rem;border-bottom:1px solid #8883}"
-    "button{font:inherit;padding:.4rem 1.6rem;margin:1.2rem .6rem 0 0;min-height:2.1rem;border:1px solid var(--line);"
-    "background:transparent;color:var(--text);cursor:pointer}button[value=accept]{background:var(--blue);border-color:var(--blue);color:#fff}"
-    ":focus-visible{outline:2px solid var(--text);outline-offset:2px}input[type=radio]{flex:none;width:1.1rem;height:1.1rem;margin:0}"
+    ":root{color-scheme:light dark;"
+    "--page:#f2f2f2;--box:#fff;--text:#1b1b1b;--blue:#0067b8;--line:#8a8a8a}"
+    "@media(prefers-color-scheme:dark){"
+    ":root{--page:#111;--box:#1f1f1f;--text:#f2f2f2;--blue:#0067b8;--line:#767676}"
+    "a{color:#6cb8f6}}"
+    "*{box-sizing:border-box}"
+    "body{font:15px/1.4 system-ui,sans-serif;background:var(--page);color:var(--text);"
+    "max-width:32rem;margin:2rem auto;padding:0 1rem}"
+    "main{background:var(--box);padding:1.5rem 2rem 2rem;"
+    "box-shadow:0 2px 6px #0003;overflow-wrap:anywhere}"
+    "h1{font-size:1.4rem;font-weight:600;margin:0 0 1rem}"
+    "ul{padding-left:1.2rem}"
+    "label{display:flex;gap:.7rem;align-items:center;padding:.5rem 0;"
+    "min-height:2.6rem;border-bottom:1px solid #8883}"
+    "button{font:inherit;padding:.4rem 1.6rem;margin:1.2rem .6rem 0 0;"
+    "min-height:2.1rem;border:1px solid var(--line);"
+    "background:transparent;color:var(--text);cursor:pointer}"
+    "button[value=accept]{background:var(--blue);border-color:var(--blue);color:#fff}"
+    ":focus-visible{outline:2px solid var(--text);outline-offset:2px}"
+    "input[type=radio]{flex:none;width:1.1rem;height:1.1rem;margin:0}"
 )
 
 
 def page(title: str, body: str) -> str:
     """Return a whole page."""
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title><style>{STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>'
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" '
+        f'content="width=device-width"><title>{escape(title)}</title><style>{STYLE}</style>'
+    )
+    return (
+        "<!doctype html><html "
+        f'lang="en"><head>{head}</head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>'
+    )
 
 
 def accounts(tenants: Iterable[Tenant], hint: str) -> str:
@@ -31,7 +48,8 @@ def accounts(tenants: Iterable[Tenant], hint: str) -> str:
     users = [user for tenant in tenants for user in tenant.users.values()]
     return "".join(
         f'<label><input type="radio" name="account" value="{escape(user.upn)}" required'
-        f"{' checked' if user.known_as(hint) else ''}><span>{escape(user.name)} ({escape(user.upn)})</span></label>"
+        f"{' checked' if user.known_as(hint) else ''}><span>{escape(user.name)} "
+        f"({escape(user.upn)})</span></label>"
         for user in users
     )
 
@@ -45,10 +63,16 @@ def chooser(
         for name, value in values
     )
     scopes = "".join(f"<li><code>{escape(scope)}</code></li>" for scope in wanted)
-    buttons = '<button name="action" value="accept">Accept</button><button name="action" value="decline">Decline</button>'
+    buttons = (
+        '<button name="action" value="accept">Accept</button><button name="action" '
+        'value="decline">Decline</button>'
+    )
     return page(
         title,
-        f'<p>{escape(app)} asks for:</p><ul>{scopes}</ul><form method="post">{hidden}{choice}{buttons}</form>',
+        (
+            f"<p>{escape(app)} asks for:</p><ul>{scopes}</ul><form "
+            f'method="post">{hidden}{choice}{buttons}</form>'
+        ),
     )
 
 

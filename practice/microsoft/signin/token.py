@@ -140,7 +140,7 @@ class TokenEndpoint:
         clients.usable_account(user)
         return tenant, user
 
-    def _delegated(  # noqa: PLR0913, PLR0917
+    def _delegated(  # noqa: PLR0913, PLR0917  all that the token depends on
         self,
         client: Client,
         tenant: Tenant,

@@ -8,6 +8,7 @@ from tests.unit.adaptive_cards import (
     audit_examples,
     examples,
     fix_examples,
+    progress_examples,
     tac_examples,
     verdict_examples,
     webex_examples,
@@ -15,6 +16,7 @@ from tests.unit.adaptive_cards import (
 
 MODULES = (
     examples,
+    progress_examples,
     webex_examples,
     answer_examples,
     verdict_examples,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def examples() -> dict[str, cards.Card]:
-    """By a name that says the state."""
+    """Return the cards by a name that says the state."""
     return {**dict(_helps()), **dict(_status()), **dict(_notices())}
 
 

@@ -1,4 +1,4 @@
-"""Examples of every card in every state, with realistic contents, for tests and for pictures."""
+"""Cards up to the plan in every state, and every card with hostile contents, for tests and pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards import test_mail, undo
+from adaptive_cards.cards import test_mail
 from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.cards.consent import ConsentView
 from adaptive_cards.cards.done import DoneView
@@ -39,12 +39,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AT = datetime(2026, 11, 24, 14, 32, 48, tzinfo=UTC)
+
 MAILBOX = "support@contoso.com"
+
 TENANT = "8f2c6a41-3b7d-4e19-9c55-d1a0e7b4f263"
+
 CLIENT_ID = "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28"
+
 FORWARDING = "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io"
+
 BASE = "https://bot.contoso.com"
+
 LOGIN = f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0"
+
 HOSTILE = (
     "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` "
     + "x" * 5000
@@ -53,12 +60,10 @@ HOSTILE = (
 
 
 def examples() -> dict[str, cards.Card]:
-    """All cards by a name that says the state."""
+    """Return the cards by a name that says the state."""
     return {
         **dict(_details()),
         **dict(_plans()),
-        **dict(_progresses()),
-        **dict(_ends()),
         **hostile(),
     }
 
@@ -138,7 +143,16 @@ def change(
 ) -> Change:
     """One line of a plan."""
     before, after = map(verbatim, values)
-    return Change(row.lower(), row, verbatim(name), before, after, scope, command, **more)  # type: ignore[arg-type]  # two flags and a note
+    return Change(
+        row.lower(),
+        row,
+        verbatim(name),
+        before,
+        after,
+        scope,
+        command,
+        **more,  # type: ignore[arg-type]  # two flags and a note
+    )
 
 
 M5 = change(
@@ -152,7 +166,9 @@ M5 = change(
         "Without it M4 cannot be saved. Microsoft may take up to 24 hours; the run waits by itself."
     ),
 )
+
 POLICY = "'Webex Connect forwarding - support'"
+
 CHANGES = (
     change(
         "E1",
@@ -203,7 +219,10 @@ CHANGES = (
         "Forwarding",
         ("none", FORWARDING),
         Scope.MAILBOX,
-        f"Set-Mailbox {MAILBOX} -ForwardingAddress $null -ForwardingSmtpAddress {FORWARDING} -DeliverToMailboxAndForward $true",
+        (
+            f"Set-Mailbox {MAILBOX} -ForwardingAddress $null -ForwardingSmtpAddress "
+            f"{FORWARDING} -DeliverToMailboxAndForward $true"
+        ),
         note=verbatim("A copy stays in the mailbox."),
     ),
     change(
@@ -211,7 +230,10 @@ CHANGES = (
         "Outbound spam policy for this sender",
         ("Default: Automatic, counts as blocked", "own policy, forwarding On, priority 0"),
         Scope.MAILBOX,
-        f"New-HostedOutboundSpamFilterPolicy {POLICY} -AutoForwardingMode On\nNew-HostedOutboundSpamFilterRule {POLICY} -Priority 0",
+        (
+            f"New-HostedOutboundSpamFilterPolicy {POLICY} -AutoForwardingMode On\n"
+            f"New-HostedOutboundSpamFilterRule {POLICY} -Priority 0"
+        ),
         note=verbatim("One rule moves from priority 0 to 1. Waits for M5."),
     ),
     M5,
@@ -247,160 +269,26 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-mixed", planned((CHANGES[5], kept))
     yield "plan-tenant-only", planned((M5,))
     yield "plan-approved", planned(approved=True)
-    yield "plan-anew", planned(CHANGES[5:6], under_way=True)
+    yield "plan-anew", planned(CHANGES[5:6], has_begun=True)
     yield "plan-tenant-approved", planned(approved_tenant=True)
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)
     yield "plan-nothing", planned(())
     for closed in ("cancelled", "failed", "done", "signed_out"):
         yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
-    yield "plan-blocked", planned(blocked=(verbatim("M1 The mailbox has no Exchange licence."),))
+    yield "plan-blocked", planned(blocking=(verbatim("M1 The mailbox has no Exchange licence."),))
     undo = replace(header(3), kind=RunKind.UNDO)
     stays = (
         verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."),
         Text("plan.undo_asset"),
     )
-    yield "plan-by-hand", planned(by_hand=CLIENT_ID)
+    yield "plan-by-hand", planned(manually_created=CLIENT_ID)
     yield "plan-undo", planned(head=undo, warnings=stays)
     yield "plan-undo-nothing", planned((), head=undo, warnings=stays)
     yield (
         "plan-blocked-twice",
         planned(
             CHANGES[:2],
-            blocked=(verbatim("M1 No licence."), verbatim("M3 Mail is forwarded elsewhere.")),
-        ),
-    )
-
-
-def _rows() -> tuple[Row, ...]:
-    return (
-        Row("E1", verbatim("App registration"), State.OK),
-        Row("E3", verbatim("Client secret, expires 24 Nov 2027"), State.WARNING),
-        Row(
-            "E5",
-            verbatim("Admin consent"),
-            State.WAITING,
-            waiting_for=Turn.ADMINISTRATOR,
-            note=verbatim("Since 14:32 UTC."),
-        ),
-        Row(
-            "E5",
-            verbatim("SMTP.Send"),
-            State.WAITING,
-            waiting_for=Turn.TIME,
-            note=verbatim("Next look 14:33:10 UTC."),
-        ),
-        Row("E7", verbatim("User consent read, not changed"), State.SKIPPED),
-        Row("M1", verbatim("Mailbox and Exchange licence"), State.UNKNOWN),
-        Row(
-            "M2",
-            verbatim("Authenticated SMTP on"),
-            State.WRONG,
-            running=True,
-            note=verbatim("Set. Reading it back."),
-        ),
-        Row("M3", verbatim("Forwarding, copy kept"), State.WRONG),
-        Row("M4", verbatim("Outbound spam policy"), right=verbatim("after M5")),
-    )
-
-
-def progressed(turn: Turn, told: str, **more: object) -> cards.Card:
-    """A progress card."""
-    rows = _rows()
-    groups = (("progress.group.entra", rows[:5]), ("progress.group.microsoft", rows[5:]))
-    return cards.progress(ProgressView(header(4), groups, turn, verbatim(told), AT, **more))  # type: ignore[arg-type]  # the view's own names
-
-
-def _progresses() -> Iterator[tuple[str, cards.Card]]:
-    yield (
-        "progress-person",
-        progressed(
-            Turn.ADMINISTRATOR,
-            "grant consent in the 1:1 message of 14:32 UTC. The other steps go on meanwhile.",
-            buttons=("consent_again",),
-        ),
-    )
-    yield "progress-time", progressed(Turn.TIME, "Microsoft may take up to 24 hours.")
-    yield (
-        "progress-running",
-        progressed(Turn.NOBODY, "the steps go on by themselves.", can_cancel=False),
-    )
-    yield "progress-done", progressed(Turn.NOBODY, "", ended="done")
-    problem = verbatim("The app could not be changed.")
-    ways = {
-        "buttons": ("look_again", "sign_in_other"),
-        "problem": problem,
-        "remedy": verbatim("Somebody with the role signs in."),
-    }
-    yield "progress-look", progressed(Turn.ADMINISTRATOR, "see what is marked.", **ways)
-    yield (
-        "progress-failed",
-        progressed(
-            Turn.REQUESTER,
-            "read the reason.",
-            ended="failed",
-            problem=problem,
-            problem_code="Graph 403 Forbidden",
-        ),
-    )
-    yield "progress-cancelled", progressed(Turn.NOBODY, "what is done stays.", ended="cancelled")
-
-
-def _undone() -> Iterator[tuple[str, cards.Card]]:
-    back = (
-        ("E1", verbatim("App registration"), Text("seen.undo_removed")),
-        ("M3", verbatim("Forwarding"), verbatim("As before: none")),
-    )
-    left = (
-        (
-            "M2",
-            verbatim("Authenticated SMTP"),
-            verbatim("Changed by somebody else since, now off. It stays"),
-        ),
-    )
-    whole = undo.UndoneView(
-        replace(header(7), kind=RunKind.UNDO),
-        later(minutes=3),
-        AT,
-        back,
-        left,
-        "anna@contoso.com",
-        binned=True,
-    )
-    yield "undone", cards.undone(whole)
-    yield (
-        "undone-hostile",
-        cards.undone(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=())),
-    )
-    yield "undone-nothing", cards.undone(replace(whole, back=(), approved_by="", binned=False))
-
-
-def _ends() -> Iterator[tuple[str, cards.Card]]:
-    proofs = (
-        ("V1", "Test mail arrived in the mailbox"),
-        ("C6", "235 2.7.0 Authentication successful"),
-    )
-    yield from _undone()
-    done = DoneView(
-        header(7),
-        later(minutes=58),
-        AT,
-        tuple(Proof(row, verbatim(words), later(minutes=20)) for row, words in proofs),
-        (
-            ("C1", verbatim("Email app, said by the requester"), State.OK),
-            ("E1", verbatim(f"App registration, client ID {CLIENT_ID}"), State.OK),
-        ),
-        later(days=365),
-        9,
-        8,
-        Profile.ARTICLE,
-        "the administrator",
-        (verbatim("Conditional access: the signed-in account may not read policies."),),
-    )
-    yield "done", cards.done(done)
-    yield (
-        "done-already",
-        cards.done(
-            DoneView(header(7), AT, AT, (), (), None, 0, 0, Profile.LEAST, "", already=True)
+            blocking=(verbatim("M1 No licence."), verbatim("M3 Mail is forwarded elsewhere.")),
         ),
     )
 

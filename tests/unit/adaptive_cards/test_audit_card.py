@@ -21,11 +21,23 @@ def test_the_band_says_whether_it_is_whole(examples: dict[str, Card]):
     """Whole, begun, not begun, or broken at an entry, and who looks at it then."""
     bands = {name: card.text for name, card in examples.items() if name.startswith("audit")}
     assert bands == {
-        "audit": "41 entries here. The trail is whole. Nobody has to act. The file in this thread holds them all.",
-        "audit-space": "30000 entries here. The trail is whole. Nobody has to act. The file in this thread holds them all.",
-        "audit-one": "1 entry here. The trail is whole. Nobody has to act. The file in this thread holds them all.",
+        "audit": (
+            "41 entries here. The trail is whole. Nobody has to act. The file in this thread "
+            "holds them all."
+        ),
+        "audit-space": (
+            "30000 entries here. The trail is whole. Nobody has to act. The file in this "
+            "thread holds them all."
+        ),
+        "audit-one": (
+            "1 entry here. The trail is whole. Nobody has to act. The file in this thread "
+            "holds them all."
+        ),
         "audit-none": "Nothing is recorded here yet. Nobody has to act. The trail begins with the first run.",
-        "audit-broken": "The trail is broken at entry 17. Requester's turn: have whoever runs the bot look at it with python -m bot doctor.",
+        "audit-broken": (
+            "The trail is broken at entry 17. Requester's turn: have whoever runs the bot "
+            "look at it with python -m bot doctor."
+        ),
     }
 
 

@@ -147,7 +147,8 @@ def test_plan_counts_what_each_approval_covers(examples: Cards):
     """The green button approves the changes of the app and the mailbox; the tenant's are separate."""
     assert '"Approve 8 changes"' in json.dumps(examples["plan"].content)
     assert examples["plan"].text.startswith(
-        "9 changes to approve. Nothing is changed yet. Approver's turn: 8 changes to one app and one mailbox, and 1 to"
+        "9 changes to approve. Nothing is changed yet. Approver's turn: 8 changes to one "
+        "app and one mailbox, and 1 to"
     )
     assert "Nothing is changed yet" not in examples["plan-approved"].text
     assert "1 change still to approve" in examples["plan-anew"].text

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
 from adaptive_cards.views import CheckLine, Damage, Proof
 from jobs.model import Access, Evidence, State, Station, Text, Turn, verbatim
+from tests.unit.adaptive_cards.verdict_lines import (
+    AT,
+    COPIES,
+    EXPIRES,
+    LOGIN,
+    MAILBOX,
+    POLICY,
+    PROOFS,
+    RIGHT,
+    RULE,
+    SECRET,
+    SKIPPED,
+    SYMPTOMS,
+    ago,
+    line,
+)
 
-AT = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
-MAILBOX = "support@contoso.com"
 SIGN_IN = "https://bot.contoso.com/signin/9M2C"
+
 HOSTILE = (
     "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` "
     + "x" * 5000
     + "\u05d0\u05d1" * 50
 )
+
 FIX = ("fix.outbound_policy", {"do": "fix", "channel": MAILBOX, "cause": "outbound_policy"})
+
 CONNECT = ("fix.client_secret", {"url": "https://contoso.us.webexconnect.io"})
-
-
-def ago(**span: float) -> datetime:
-    """A time before the examples' now."""
-    return AT - timedelta(**span)
-
-
-def line(
-    row: str,
-    title: str,
-    state: State = State.OK,
-    access: Access = Access.ADMIN,
-    seen: str = "",
-    **more: object,
-) -> CheckLine:
-    """One finding."""
-    return CheckLine(row, verbatim(title), state, access, verbatim(seen) if seen else None, **more)  # type: ignore[arg-type]  # the view's own names
 
 
 def way(passes: str, last: datetime | None = AT) -> tuple[Stop, ...]:
@@ -48,143 +48,19 @@ def way(passes: str, last: datetime | None = AT) -> tuple[Stop, ...]:
     return tuple(Stop(station, *signs[sign]) for station, sign in zip(Station, passes, strict=True))
 
 
-REPLY = "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)"
-SEEN = "Baseline 2026: Off, priority 0, sender domain contoso.com, changed 08:12 UTC"
-POLICY = line(
-    "M4",
-    "Outbound spam policy for this sender",
-    State.WRONG,
-    seen=SEEN,
-    expected=Text("expected.outbound_policy"),
-    evidence=(
-        Evidence("trace", f"08:14:06 UTC, failed: {REPLY}"),
-        Evidence("request-id", "0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"),
-    ),
-    remedy=Text("remedy.forwarding_blocked"),
-    command="Get-HostedOutboundSpamFilterRule\nSet-HostedOutboundSpamFilterRule 'Webex Connect forwarding - support' -Priority 0",
-)
-ENTRA = "401 invalid_client AADSTS7000222: The provided client secret keys for app '5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28' are expired."
-SECRET = line(
-    "E3",
-    "Client secret",
-    State.WRONG,
-    Access.APP,
-    "Expired 20 Nov 2026",
-    expected=Text("expected.client_secret"),
-    evidence=(
-        Evidence("entra", ENTRA),
-        Evidence("correlation-id", "4451a062-91fd-4c0e-9b27-08dd4c5e7a10"),
-    ),
-    remedy=Text("remedy.client_secret_expired"),
-    command="POST /applications/(id)/addPassword, endDateTime 2027-11-24",
-)
-LOGIN = line(
-    "C6",
-    "The bot's own login as the mailbox",
-    State.WRONG,
-    Access.NONE,
-    "AUTH XOAUTH2: 535 5.7.3 Authentication unsuccessful",
-    evidence=(
-        Evidence("smtp", "535 5.7.3 Authentication unsuccessful"),
-        *(
-            Evidence("transcript", text)
-            for text in (
-                "220 ready",
-                "250 STARTTLS",
-                "AUTH XOAUTH2 (token)",
-                "535 5.7.3 Authentication unsuccessful",
-            )
-        ),
-    ),
-    explained_by="E3",
-)
-SYMPTOMS = (
-    line(
-        "T1",
-        "Copies reach Webex Connect",
-        State.WRONG,
-        seen="Not delivered 24 Nov 10:38:02 UTC",
-        explained_by="M4",
-    ),
-    line(
-        "V2",
-        "Tasks in the contact center",
-        State.WRONG,
-        Access.NONE,
-        "None since 08:10 UTC",
-        explained_by="M4",
-    ),
-)
-COPIES = line(
-    "M3",
-    "Copies to Webex Connect",
-    State.WRONG,
-    Access.APP,
-    "2 mails have no copy, the newest from 10:38",
-)
-EXPIRES = line(
-    "E3", "Client secret", State.WARNING, Access.APP, "1, expires 6 Dec 2026, in 12 days"
-)
-RULE = line(
-    "M3", "Mail-flow rules", State.POSSIBLE, seen="Large mail", proof=Text("proof.transport_rules")
-)
-NEEDS = "Needs an administrator's sign-in"
-SKIPPED = (
-    *(
-        line(row, title, State.SKIPPED, seen=NEEDS)
-        for row, title in (("CA", "Conditional access"), ("M2", "Authenticated SMTP"))
-    ),
-    *(
-        line(row, title, State.SKIPPED, seen=NEEDS)
-        for row, title in (
-            ("M4", "Outbound spam policy"),
-            ("M5", "Customisation"),
-            ("E7", "Consent"),
-        )
-    ),
-    line(
-        "API",
-        "Mail through Webex Connect",
-        State.SKIPPED,
-        Access.NONE,
-        "No service key of Webex Connect is configured",
-    ),
-    line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, "There was no answer in time"),
-)
-RIGHT = (
-    line(
-        "E1", "App registration", access=Access.APP, seen="this tenant only, 2 redirect addresses"
-    ),
-    line("M1", "Mailbox and Exchange licence", access=Access.APP),
-    line(
-        "M2", "Authenticated SMTP", seen="on for this mailbox", command=f"Get-CASMailbox {MAILBOX}"
-    ),
-    line("M3", "Forwarding", seen="To Webex Connect, a copy stays"),
-    line("M5", "Organisation customisation", seen="enabled"),
-    line(
-        "DNS",
-        "Where the world delivers mail",
-        access=Access.NONE,
-        seen="contoso-com.mail.protection.outlook.com",
-    ),
-    line(
-        "TLS",
-        "SMTP server",
-        access=Access.NONE,
-        seen="smtp.office365.com:587 answers, with STARTTLS and a good certificate",
-    ),
-)
-PROOFS = (
-    Proof("V1", verbatim("Forwarded copy delivered to Webex Connect"), ago(minutes=11)),
-    Proof("V3", verbatim("An agent's answer left"), ago(minutes=26)),
-    Proof("C6", verbatim("235 2.7.0 Authentication successful"), ago(seconds=4)),
-)
-
-
 def checked(looking: int = 0, *causes: tuple[str, CheckLine], **more: object) -> cards.Card:
     """A check's card; each cause is a code and the finding behind it, as the view wants it."""
     roots = tuple(cause(code, found) for code, found in causes)
-    return cards.verdict(VerdictView("9M2C", MAILBOX, AT, looking, roots, **more))  # type: ignore[arg-type]  # the view's own names
+    return cards.verdict(
+        VerdictView(
+            "9M2C",
+            MAILBOX,
+            AT,
+            looking,
+            roots,
+            **more,  # type: ignore[arg-type]  # the view's own names
+        )
+    )
 
 
 def cause(code: str, found: CheckLine) -> CheckLine:
@@ -413,7 +289,14 @@ def hostile() -> dict[str, cards.Card]:
             "command": HOSTILE,
             **more,
         }
-        return CheckLine("M4", words, state, Access.ADMIN, words, **told)  # type: ignore[arg-type]  # the view's own names
+        return CheckLine(
+            "M4",
+            words,
+            state,
+            Access.ADMIN,
+            words,
+            **told,  # type: ignore[arg-type]  # the view's own names
+        )
 
     several = {state: tuple(bad(state) for _ in range(9)) for state in State}
     explained = tuple(

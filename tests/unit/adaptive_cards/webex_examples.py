@@ -1,4 +1,4 @@
-"""The cards of the work in Webex Connect, of the rehearsal and of the test mail, with contents as they occur."""
+"""Cards of the work in Webex Connect, the rehearsal and the test mail, in every state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def examples() -> dict[str, cards.Card]:
-    """By a name that says the state."""
+    """Return the cards by a name that says the state."""
     return {**dict(_connects()), **dict(_rehearsals()), **dict(_mails())}
 
 
@@ -35,7 +35,14 @@ def connected(**more: object) -> cards.Card:
         f"{LOGIN}/token",
     )
     scope = "offline_access https://outlook.office.com/SMTP.Send"
-    view = ConnectFormView(head, *fields, scope, f"{BASE}/handover/7Q4K", later(minutes=15), **more)  # type: ignore[arg-type]  # three flags
+    view = ConnectFormView(
+        head,
+        *fields,
+        scope,
+        f"{BASE}/handover/7Q4K",
+        later(minutes=15),
+        **more,  # type: ignore[arg-type]  # three flags
+    )
     return cards.connect_form(view)
 
 
@@ -111,11 +118,23 @@ def _mails() -> Iterator[tuple[str, cards.Card]]:
         "arrived": test_mail.TestMailView(header(7), subject, by_person, *times[:2]),
         "forwarded": test_mail.TestMailView(header(7), subject, by_bot, *times[:3]),
         "agent": test_mail.TestMailView(header(7), subject, by_bot, *times),
-        "problem": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], **stopped),  # type: ignore[arg-type]  # the view's own names
+        "problem": test_mail.TestMailView(
+            header(7),
+            subject,
+            by_bot,
+            *times[:2],
+            **stopped,  # type: ignore[arg-type]  # the view's own names
+        ),
         "problem-time": test_mail.TestMailView(
             header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped
         ),  # type: ignore[arg-type]  # as above
-        "late": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], **late),  # type: ignore[arg-type]  # as above
+        "late": test_mail.TestMailView(
+            header(7),
+            subject,
+            by_bot,
+            *times[:2],
+            **late,  # type: ignore[arg-type]  # as above
+        ),
         "from-itself": test_mail.TestMailView(
             header(7),
             subject,

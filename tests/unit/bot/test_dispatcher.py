@@ -1,4 +1,4 @@
-"""What is due is handed out: runs, draws and events, and the work of processes that were killed."""
+"""The dispatcher: due runs, draws and events get jobs, and so does the work of killed processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVENT = WebhookEvent("messages", "m1")
 
 
 def rung(*bells: Doorbell) -> list[list[str]]:
-    """For what each doorbell was rung."""
+    """Return the first argument of the jobs that each doorbell queued."""
     return [[str(job.args[0]) for job in bell.queue.get_jobs()] for bell in bells]
 
 
@@ -28,7 +28,7 @@ def bells(services: Services) -> tuple[Doorbell, ...]:
 
 
 def test_everything_that_is_due_is_handed_out_once(services: Services):
-    """What is not due yet stays."""
+    """Everything due is queued once; work that is not due yet stays."""
     for wait, name in ((0, "NOW222"), (60, "LATER2")):
         services.schedule.add(name, now() + timedelta(seconds=wait))
         services.cards.schedule(name, now() + timedelta(seconds=wait))
@@ -52,7 +52,10 @@ def test_everything_that_is_due_is_handed_out_once(services: Services):
 def test_a_killed_processs_work_is_handed_out_at_once(
     services: Services, lock: LockName, handed: list[list[str]]
 ):
-    """By the lock that it held; what is tried again by itself is left alone."""
+    """A killed process's work is found by its lock and queued at once.
+
+    Work that is retried without the dispatcher is left alone.
+    """
     services.events.add(EVENT)
     services.events.bell.queue.empty()
     with renewed_lock(services.redis, lock, 60):

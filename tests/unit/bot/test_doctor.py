@@ -61,7 +61,8 @@ def test_granted_and_lost(services: Services, provider: Any):
     provider.app_roles[GRAPH_SCOPE].remove("Policy.Read.All")
     (line,) = examined(services)
     assert line.startswith(
-        f"WRONG  read access: not any more by {TENANT} (lacks Policy.Read.All): an administrator grants it again"
+        f"WRONG  read access: not any more by {TENANT} (lacks Policy.Read.All): an "
+        f"administrator grants it again"
     )
     assert app_access.grant_for(services.redis, TENANT) is not None
 
@@ -75,6 +76,7 @@ def test_more_than_is_needed_is_named(services: Services, provider: Any):
     provider.app_roles[GRAPH_SCOPE] += ["AuditLog.Read.All", "Mail.Read"]
     (line,) = examined(services)
     assert line == (
-        f"ok     read access: 1 tenants let the bot read by itself; more than it needs is granted in {TENANT} (Mail.Read):"
+        f"ok     read access: 1 tenants let the bot read by itself; more than it needs is "
+        f"granted in {TENANT} (Mail.Read):"
         " take that back from the bot's enterprise application there"
     )

@@ -1,4 +1,4 @@
-"""The container: the bot's own account is asked for once an hour, and what is recorded of a run is carried on."""
+"""The container: it looks up the bot's account once an hour, and recorded events wake a worker."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ def test_another_token_is_another_account(
 def test_what_is_recorded_is_carried_on_and_drawn(
     settings: BotSettings, redis: Redis, webex: Webex
 ):
-    """The events land together, a worker is woken for the run and for its cards; without an event only that."""
+    """Events are saved together, and a worker is woken for the run and for its cards.
+
+    Without an event nothing is saved, and a worker is woken all the same.
+    """
     services = make(settings, redis, webex)
     opened = services.store.open(
         Channel("support@example.test"),

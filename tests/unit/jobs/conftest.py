@@ -153,9 +153,10 @@ Given = Callable[..., StepContext]
 
 @pytest.fixture
 def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) -> Given:
-    """Makes the context of a run: what earlier steps found (``facts``), what people ``answers``, which steps it has ``changed``.
+    """Return a function that makes the context of a run.
 
-    ``brief`` is what it is told at its beginning.
+    ``facts`` are the facts of earlier findings, ``answers`` are those of people, ``changed`` holds
+    the steps that the run changed, and ``brief`` is the input of the run.
     """
 
     def make(

@@ -173,8 +173,14 @@ KEPT = (
     "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io",
     "https://login.microsoftonline.com/8F2C6A41-3B7D-4E19-9C55-D1A0E7B4F263/oauth2/v2.0/authorize",
     "https://contoso.us.webexconnect.io/callback",
-    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit https://aka.ms/smtp_auth_disabled",
-    "550 5.7.30 Basic authentication is not supported for Client Submission. [AM0PR04CA0012.eurprd04.prod.outlook.com 2026-11-24T14:32:48Z 08DE2B1F]",
+    (
+        "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
+        "Mailbox. Visit https://aka.ms/smtp_auth_disabled"
+    ),
+    (
+        "550 5.7.30 Basic authentication is not supported for Client Submission. "
+        "[AM0PR04CA0012.eurprd04.prod.outlook.com 2026-11-24T14:32:48Z 08DE2B1F]"
+    ),
     "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)",
     "S: 250-AUTH LOGIN XOAUTH2",
     "C: AUTH XOAUTH2 (token)",
@@ -185,7 +191,10 @@ KEPT = (
     "Y2lzY29zcGFyazovL3VzL1JPT00vMGIwYzZhOWUtNmIxZi00YzUyLTlkNmYtM2MxZjdjMGE0ZTEx",
     "Set-CASMailbox -Identity support@contoso.com -SmtpClientAuthenticationDisabled $false",
     "offline_access https://outlook.office.com/SMTP.Send",
-    "client secret of the email app, expires 2027-11-24T14:20:00Z, key id 1f0e5d3c-0000-4111-9222-333344445555",
+    (
+        "client secret of the email app, expires 2027-11-24T14:20:00Z, key id "
+        "1f0e5d3c-0000-4111-9222-333344445555"
+    ),
     "WWW-Authenticate: the bearer token is missing",
 )
 

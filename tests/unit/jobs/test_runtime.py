@@ -13,7 +13,7 @@ from jobs.settings import Settings
 
 @dataclass(frozen=True)
 class More(Runtime):
-    """What another package installs."""
+    """Container of another package, with a field of its own."""
 
     more: str = "more"
 
@@ -21,7 +21,7 @@ class More(Runtime):
 def test_a_job_finds_what_is_installed(
     runtime_of: Callable[[Settings], Runtime], work_settings: Settings
 ):
-    """As the work knows it; the package that installed it has its own class."""
+    """A job gets the installed container as ``Runtime``, or as the class that was installed."""
     made = runtime_of(work_settings)
     install(made)
     assert current(Runtime) is made

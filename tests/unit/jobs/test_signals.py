@@ -1,4 +1,4 @@
-"""What a finding tells the verdict is kept small, and read back as it was."""
+"""Signals of a finding, which are stored without their defaults and read back unchanged."""
 
 from __future__ import annotations
 

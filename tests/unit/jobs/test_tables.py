@@ -129,7 +129,7 @@ def source() -> str:
 
 
 def with_knob(name: str, value: object) -> Mapping[str, Step]:
-    """All steps, and a copy of one of which an attribute or a field of its diagnosis has another value."""
+    """Return all steps; the attribute ``name`` of the SMTP login, or of its diagnosis, is ``value``."""
     step = type(EVERYTHING["smtp_login"])()
     if hasattr(step, name):
         setattr(step, name, value)

@@ -27,7 +27,7 @@ EVERYTHING = {**all_steps(), **all_probes()}
 
 @cache
 def words() -> tuple[tuple[str, ast.Call], ...]:
-    """Every call of ``Text`` in the conversation and the work, with where it stands; the files are parsed once."""
+    """Return every call of ``Text`` in bot/ and jobs/ with its place; files are parsed once."""
     return tuple(_words())
 
 

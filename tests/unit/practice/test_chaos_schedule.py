@@ -16,7 +16,13 @@ from practice.chaos.kills import EFFECTS, MOST, Kill, Victim, When, runs, sample
 from practice.chaos.lane import Outcome
 from practice.hooks import from_json
 
-RIGHT = Left({"rules": ["r"], "dehydrated": False}, Counter({"graph.create_application A": 1, "graph.create_grant S": 1}), Counter({"Webex Connect": 1}), 1, told=False)  # fmt: skip
+RIGHT = Left(
+    {"rules": ["r"], "dehydrated": False},
+    Counter({"graph.create_application A": 1, "graph.create_grant S": 1}),
+    Counter({"Webex Connect": 1}),
+    1,
+    told=False,
+)
 
 
 def test_a_seed_draws_the_same_kills_again():

@@ -105,7 +105,10 @@ def test_reply_that_stopped_it_is_kept_whole():
 def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
     """Links and redirects to the cloud go through the page, but an address to copy stays unchanged."""
     places = Places("http://127.0.0.1:8090", "http://127.0.0.1:1", "https://localhost:2", tmp_path)
-    html = '<head></head><body><a href="https://localhost:2/common/x">Go</a><input value="https://localhost:2/t/authorize"></body>'
+    html = (
+        '<head></head><body><a href="https://localhost:2/common/x">Go</a><input '
+        'value="https://localhost:2/t/authorize"></body>'
+    )
     with flask.Flask("test").test_request_context(
         "/", headers={"Cookie": "practice_you=admin@contoso.com"}
     ):

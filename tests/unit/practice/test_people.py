@@ -103,7 +103,10 @@ def site() -> Iterator[str]:
             f'<input type="radio" name="account" value="{who}">'
             for who in ("a@contoso.com", "b@contoso.com")
         )
-        buttons = '<button name="action" value="accept">Accept</button><button name="action" value="decline">Decline</button>'
+        buttons = (
+            '<button name="action" value="accept">Accept</button><button name="action" '
+            'value="decline">Decline</button>'
+        )
         answer = flask.make_response(
             f'<form method="post"><input type="hidden" name="kept" value="1">{choice}{buttons}</form>'
         )

@@ -80,7 +80,7 @@ def test_a_call_is_answered_and_written_down(cloud: Cloud) -> None:
 
 
 def test_latency_is_for_cloud_calls_only(cloud: Cloud) -> None:
-    """With 300 ms of latency a cloud call takes as long; with an hour of it a control call is answered all the same."""
+    """Latency delays cloud calls; control calls are answered at once."""
     cloud.settings.change({"latency_ms": 300})
     started = time.monotonic()
     cloud.client.post("/webex/v1/messages")
@@ -102,7 +102,7 @@ def test_one_of_three_calls_is_throttled(cloud: Cloud) -> None:
 
 
 def test_64_calls_run_at_the_same_time(cloud: Cloud) -> None:
-    """64 calls that wait for each other are answered, beside a client that says nothing."""
+    """64 calls that wait for each other are answered, also while another client is idle."""
     with socket.create_connection(("127.0.0.1", cloud.port)), ThreadPoolExecutor(64) as pool:
         answers = list(
             pool.map(lambda _: cloud.client.post("/webex/v1/together").status_code, range(64))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -15,17 +14,11 @@ from bot.actions import _guard, actions
 from bot.chat.context import ChatContext
 from bot.events.outbox import run_once
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Profile, Scope, State, Text
+from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.waiting import LIMIT_S
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, queued, told
 
-Begin = Callable[..., Run]
-Said = Callable[[], list[tuple[str, str]]]
-LINE = Change(
-    "smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x"
-)
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
-PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 ON_A_RUN = sorted(
     set(actions())
     - {
@@ -43,6 +36,7 @@ ON_A_RUN = sorted(
     }
     - {v for v in actions() if v.startswith("tac")}
 )
+
 RIGHT = {
     "callback_url": "https://uk.webexconnect.io/callback",
     "forwarding_address": "x1@mail.webexconnect.io",
@@ -55,28 +49,6 @@ def ben(anna: ChatContext) -> ChatContext:
     return replace(
         anna, person=replace(anna.person, id="ben", email="ben@example.test"), room="room-2"
     )
-
-
-def press(ctx: ChatContext, do: str, **inputs: str) -> None:
-    """A button."""
-    actions()[do](ctx, {"do": do, **inputs})
-
-
-def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
-    """Return the events that people caused in a run."""
-    return [
-        (str(e.kind), e.data)
-        for e in ctx.services.store.events(run.id)[2:]
-        if e.kind not in {Kind.SIGNED_IN, Kind.PLANNED, Kind.FOUND}
-    ]
-
-
-def queued(ctx: ChatContext) -> set[str]:
-    """Return the jobs that wait for a worker."""
-    return {
-        f"{job.func_name} {job.args[0]}"
-        for job in (*ctx.services.runs.queue.jobs, *ctx.services.cards.bell.queue.jobs)
-    }
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
@@ -166,86 +138,6 @@ def test_everybody_in_the_runs_space_may_say_what_they_see(ben: ChatContext, beg
     )
 
 
-@pytest.mark.parametrize(("do", "scope"), [("approve", "mailbox"), ("approve_tenant", "tenant")])
-def test_an_approval(anna: ChatContext, begin: Begin, do: str, scope: str):
-    """An approval of the plan in force is recorded with its person, and a worker continues.
-
-    The cards are drawn.
-    """
-    run = begin(SIGNED_IN, PLANNED)
-    press(anna, do, run=run.id, plan="plan-1")
-    event = anna.services.store.events(run.id)[-1]
-    assert (event.kind, event.by, event.data) == (
-        Kind.APPROVED,
-        "anna@example.test",
-        {"plan": "plan-1", "scope": scope},
-    )
-    assert queued(anna) == {f"jobs.advance.advance {run.id}", f"bot.cards.draw.draw {run.id}"}
-
-
-def test_pressed_twice(anna: ChatContext, begin: Begin, said: Said):
-    """The second press says so and changes nothing."""
-    run = begin(SIGNED_IN, PLANNED)
-    for _ in range(2):
-        press(anna, "approve", run=run.id, plan="plan-1")
-    assert (len(told(anna, run)), text("refused.twice") in said()[0][1]) == (1, True)
-
-
-@pytest.mark.parametrize("plan", ["plan-0", "", "x" * 10_000])
-@pytest.mark.parametrize("do", ["approve", "approve_tenant", "least_privilege"])
-def test_an_old_plan(anna: ChatContext, begin: Begin, said: Said, do: str, plan: str):
-    """A card that shows another plan than the one in force approves nothing."""
-    run = begin(SIGNED_IN, PLANNED)
-    press(anna, do, run=run.id, plan=plan)
-    assert (told(anna, run), text("refused.old") in said()[0][1]) == ([], True)
-
-
-def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna: ChatContext, begin: Begin):
-    """After changes were made, a plan that needs a new approval cannot be made smaller.
-
-    The changes of an earlier approval stay. The rest needs another approval, whatever else has
-    become wrong.
-    """
-    wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
-    changed = Event(
-        Kind.CHANGING, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG)
-    )
-    run = begin(
-        SIGNED_IN, PLANNED, changed, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong)
-    )
-    for do in ("least_privilege", "approve"):
-        press(anna, do, run=run.id, plan="plan-1")
-    assert [kind for kind, _ in told(anna, run)] == ["changing", "approved"]
-
-
-def test_no_plan_is_not_approved(anna: ChatContext, begin: Begin):
-    """A forged approval before the plan exists is ignored."""
-    run = begin(SIGNED_IN)
-    press(anna, "approve", run=run.id)
-    assert told(anna, run) == []
-
-
-def test_a_blocked_plan_is_not_approved(anna: ChatContext, begin: Begin):
-    """A plan is not approved while something is wrong that the bot cannot change."""
-    wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
-    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong), PLANNED)
-    press(anna, "approve", run=run.id, plan="plan-1")
-    assert told(anna, run) == []
-
-
-def test_only_an_approver_approves(anna: ChatContext, begin: Begin, said: Said):
-    """If approvers are configured, the requester alone cannot approve."""
-    run = begin(SIGNED_IN, PLANNED)
-    ctx = replace(
-        anna,
-        services=replace(
-            anna.services, bot=replace(anna.services.bot, approvers=("boss@example.test",))
-        ),
-    )
-    press(ctx, "approve", run=run.id, plan="plan-1")
-    assert (told(anna, run), text("refused.not_approver") in said()[0][1]) == ([], True)
-
-
 def test_who_was_asked_to_consent_takes_part(anna: ChatContext, ben: ChatContext, begin: Begin):
     """On their own card in the 1:1: they say that it is granted already."""
     run = begin(
@@ -258,34 +150,6 @@ def test_who_was_asked_to_consent_takes_part(anna: ChatContext, ben: ChatContext
     )
     press(replace(ben, room="room-ben", direct=True), "look_again", run=run.id)
     assert "look_again" in anna.services.store.load(run.id).answers
-
-
-def test_less_is_asked_for(anna: ChatContext, begin: Begin):
-    """Before an approval: the details change, so that a new plan is made. After it: no more."""
-    run = begin(SIGNED_IN, PLANNED)
-    press(anna, "least_privilege", run=run.id, plan="plan-1")
-    assert (
-        anna.services.store.load(run.id).channel.profile,
-        anna.services.store.load(run.id).plan,
-    ) == (
-        Profile.LEAST,
-        None,
-    )
-    approved = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
-    anna.services.store.append(run.id, PLANNED, approved)
-    press(anna, "least_privilege", run=run.id, plan="plan-1")
-    assert anna.services.store.events(run.id)[-1] == approved
-
-
-def test_less_is_asked_for_where_the_plan_is_stopped(anna: ChatContext, begin: Begin):
-    """Least privilege can be chosen while the plan is blocked.
-
-    The reason may be a permission that least privilege leaves out.
-    """
-    wrong = Finding("mail_send", State.WRONG, seen=Text("skipped.mail_send_not_exposed"))
-    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mail_send", finding=wrong), PLANNED)
-    press(anna, "least_privilege", run=run.id, plan="plan-1")
-    assert anna.services.store.load(run.id).channel.profile is Profile.LEAST
 
 
 @pytest.mark.parametrize("do", ["token_saved", "registered", "test_sent", "agent_has_it"])

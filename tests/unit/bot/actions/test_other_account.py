@@ -29,7 +29,13 @@ APPROVED = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox
 
 def unknown(cause: str, **more: object) -> Event:
     """Exchange did not answer as it should."""
-    found = Finding("mailbox_user", State.UNKNOWN, seen=Text("seen.none"), cause=cause, **more)  # type: ignore[arg-type]  # the finding's own names
+    found = Finding(
+        "mailbox_user",
+        State.UNKNOWN,
+        seen=Text("seen.none"),
+        cause=cause,
+        **more,  # type: ignore[arg-type]  # the finding's own names
+    )
     return Event(Kind.FOUND, now(), step="mailbox_user", finding=found)
 
 

@@ -10,24 +10,16 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards import notice
-from adaptive_cards.cards.notice import NoticeView
 from bot.cards import delivery
-from bot.cards.presenters.card_state import EDITS, NO_EDITS, DesiredCard, desired_card, posted_card
+from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card
 from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
-from jobs.model import verbatim
 from jobs.runs.run import Run
 from jobs.storage import codec
+from tests.unit.bot.cards.small_card import card
 
 Said = Callable[[], list[tuple[str, str]]]
-
-
-def card(text: str, **more: Any) -> DesiredCard:
-    """A small card."""
-    view = NoticeView(verbatim("k"), verbatim(text), verbatim("w"), at=now())
-    return desired_card("plan", view, notice(view), **more)
 
 
 def age(services: Services, run: Run, **more: Any) -> None:
@@ -39,12 +31,6 @@ def age(services: Services, run: Run, **more: Any) -> None:
         "plan",
         codec.dump(replace(shown, at=now() - timedelta(seconds=10), **more)),
     )
-
-
-@pytest.fixture
-def run(begin: Callable[..., Run]) -> Run:
-    """A run whose card is shown."""
-    return begin()
 
 
 def methods(said: Said) -> list[str]:
@@ -327,69 +313,6 @@ def test_webex_away_loses_nothing(
     with pytest.raises(WebexError):
         delivery.sync(services, run, card("b", urgency="x"))
     assert posted_card(services, run.id, "plan") == before
-
-
-def test_the_room_of_a_direct_card_is_known(
-    services: Services, run: Run, webex_script: Any, reply: Any
-):
-    """The room of a direct card comes from the response to its posting, so an edit needs no lookup."""
-    webex_script.on(
-        "POST",
-        "/messages",
-        reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}),
-    )
-    delivery.sync(services, run, card("a", to="anna@example.test"))
-    delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))
-    assert [(method, body and body.get("roomId")) for method, _, body in webex_script.asked] == [
-        ("POST", None),
-        ("PUT", "direct-1"),
-    ]
-
-
-@pytest.mark.parametrize(
-    "posted",
-    [{"id": "posted-1", "roomId": "direct-1"}, {"id": "posted-1"}],
-    ids=["room known", "room not told"],
-)
-def test_a_direct_card_that_somebody_deleted(
-    services: Services, run: Run, webex_script: Any, reply: Any, posted: dict[str, str]
-):
-    """A deleted direct card is posted again, whether the edit or the lookup of its room gives 404."""
-    gone = reply(404, {"message": "gone"})
-    webex_script.on(
-        "POST",
-        "/messages",
-        reply(body=posted),
-        reply(body={"id": "posted-2", "roomId": "direct-1"}),
-    )
-    webex_script.on("PUT", "/messages/posted-1", gone)
-    webex_script.on("GET", "/messages/posted-1", gone)
-    delivery.sync(services, run, card("a", to="anna@example.test"))
-    delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))
-    shown = posted_card(services, run.id, "plan")
-    assert shown is not None
-    assert (shown.message, shown.room) == ("posted-2", "direct-1")
-
-
-def test_a_room_that_webex_did_not_tell_is_asked_once(
-    services: Services, run: Run, webex_script: Any, reply: Any
-):
-    """If the room of a direct card is unknown, Webex is asked for it once.
-
-    This is the case for a card that an older version of the bot posted.
-    """
-    webex_script.on(
-        "GET",
-        "/messages/posted-1",
-        reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}),
-    )
-    delivery.sync(services, run, card("a", to="anna@example.test"))
-    delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))
-    delivery.sync(services, run, card("c", to="anna@example.test", urgency="y"))
-    assert [(m, p) for m, p, _ in webex_script.asked if m == "GET"] == [
-        ("GET", "/messages/posted-1")
-    ]
-    assert webex_script.asked[-1][2]["roomId"] == "direct-1"
 
 
 def test_a_forgotten_card_is_posted_again(services: Services, run: Run, said: Said):

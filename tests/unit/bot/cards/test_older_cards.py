@@ -1,4 +1,4 @@
-"""What an older version has posted is edited by this one, and what it has promised is kept."""
+"""Cards and links of an older version: this version edits the cards and accepts the links."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.runs import schema
 
 
 def test_posted_cards_are_known(services: Services, old_data: Redis):
-    """With what decides their next edit; also one that was only an answer, and one that Webex said no to."""
+    """Old records of posted cards are read: the message, the room, answers and refused posts."""
     schema.ensure(old_data)
     signin, done = (
         posted_card(services, "SIGNED", "signin"),
@@ -35,7 +35,7 @@ def test_posted_cards_are_known(services: Services, old_data: Redis):
 
 
 def test_links_lead_where_they_led(services: Services, old_data: Redis):
-    """By the hash of their token."""
+    """A link of an older version is found by the hash of its token."""
     schema.ensure(old_data)
     old_data.rename("ticket:" + "a" * 64, "ticket:" + hashlib.sha256(b"token").hexdigest())
     ticket = links.read(services, "signin", "token")

@@ -21,7 +21,10 @@ BEN = replace(ANNA, id="ben", email="ben@example.test")
 
 def gate(services: Services, **more: tuple[str, ...]) -> AccessPolicy:
     """The gate, with other settings."""
-    return AccessPolicy(replace(services.bot, **more), services.webex)  # type: ignore[arg-type]  # only tuples are changed
+    return AccessPolicy(
+        replace(services.bot, **more),  # type: ignore[arg-type]  # only tuples are changed
+        services.webex,
+    )
 
 
 @pytest.mark.parametrize(

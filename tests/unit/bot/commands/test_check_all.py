@@ -1,4 +1,7 @@
-"""/check all: one bulk check for everybody in a space, one card, within a card's limits however many channels there are."""
+"""``/check all``: one bulk check and one card for a space.
+
+The card stays within the size limits of a card for any number of channels.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,7 @@ def test_one_round_for_all_channels(anna: ChatContext, known: Known):
 
 
 def test_a_second_one_meanwhile_shows_the_first(anna: ChatContext, known: Known):
-    """Pressing Check all again and again asks Microsoft once; after its end another bulk check may begin."""
+    """Repeated presses of Check all start one bulk check; after its end another one may start."""
     boxes = known(2)
     check.run(anna, "all")
     first = the_round(anna)

@@ -68,7 +68,10 @@ def fixed(
     [
         (
             RULE,
-            "A mail-flow rule stops the copy to Webex Connect. An Exchange administrator excepts the Forwarding Address",
+            (
+                "A mail-flow rule stops the copy to Webex Connect. An Exchange administrator "
+                "excepts the Forwarding Address"
+            ),
         ),
         (
             DOMAIN,
@@ -85,7 +88,10 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(
     """
     run, at = fixed(anna, cause)
     drawn = draw(plan_face.view(run))
-    told = "Nothing is there that the bot may change. Administrator's turn: mend what /check has found, as marked below."
+    told = (
+        "Nothing is there that the bot may change. Administrator's turn: mend what "
+        "/check has found, as marked below."
+    )
     assert (told in drawn.text, f"{at:%d %b %H:%M} UTC: {sentence}" in str(drawn.content)) == (
         True,
         True,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,20 +11,14 @@ from redis import Redis
 from rq import SimpleWorker
 from structlog.testing import capture_logs
 
-from adaptive_cards.texts import text
-from bot.cards.presenters.card_state import was_posted
-from bot.commands.setup_email import FIRST
 from bot.queue import SafeJob, make_queue
 from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
-from bot.webex.client import Webex
 from jobs.clock import now
-from jobs.runs.run import Kind, Run
-from jobs.runtime import install
 from jobs.storage import codec, keys
 from tests.fixtures.webex_script import receive
+from tests.unit.bot.events.retry_times import Said, seconds
 
-Said = Callable[[], list[tuple[str, str]]]
 AWAY = {
     "429": (429, {"Retry-After": "40"}),
     "503": (503, {}),
@@ -36,44 +28,11 @@ AWAY = {
 }
 
 
-@pytest.fixture
-def busy(services: Services, hurried: Webex) -> Services:
-    """The desk as a worker has it."""
-    made = replace(services, webex=hurried)
-    install(made)
-    return made
-
-
-@pytest.fixture
-def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., datetime | None]:
-    """Anna types something 1:1, and the event arrives, as often as it is called."""
-
-    def write(words: str, **more: Any) -> datetime | None:
-        body = {
-            "id": "m1",
-            "roomId": "room-1",
-            "roomType": "direct",
-            "personId": "anna",
-            "text": words,
-            "created": now().isoformat(),
-        }
-        message = body | more
-        webex_script.on("GET", f"/messages/{message['id']}", reply(body=message))
-        return receive("messages", str(message["id"]), "anna", "room-1")
-
-    return write
-
-
 def work(redis: Redis) -> None:
     """Run all jobs in the queue of events with a real worker in this process."""
     SimpleWorker([make_queue(redis)], connection=redis, serializer="json", job_class=SafeJob).work(
         burst=True
     )
-
-
-def seconds(when: datetime | None) -> int | None:
-    """How far away it is."""
-    return when and round((when - now()).total_seconds())
 
 
 def kept(redis: Redis, arrived: WebhookEvent) -> PendingEvent:
@@ -89,7 +48,10 @@ def event(**more: Any) -> WebhookEvent:
 def test_the_same_event_comes_again_when_webex_says(
     busy: Services, redis: Redis, webex_script: Any, reply: Any
 ):
-    """Not sooner than Retry-After, also where the doorbell rings before; and it stays one event however often it is delivered meanwhile."""
+    """An event is not tried again before Retry-After, even if its job is queued earlier.
+
+    It stays one event, however often Webex delivers it in the meantime.
+    """
     webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": "40"}))
     arrived = event()
     assert busy.events.add(arrived)
@@ -230,270 +192,3 @@ def test_an_event_without_a_time_has_that_of_its_arrival(
     redis.set(keys.event(arrived.key), codec.dump(old))
     work(redis)
     assert (redis.get(keys.event(arrived.key)), redis.zcard(keys.events_due())) == (b"", 0)
-
-
-@pytest.mark.parametrize(
-    "how", [(429, {"Retry-After": "5"}), (502, {}), (0, {})], ids=["429", "502", "no answer"]
-)
-def test_cancel_is_carried_out_once(
-    typed: Any, begin: Any, busy: Services, said: Said, webex_script: Any, reply: Any, how: Any
-):
-    """``/cancel`` ends the run once, and the next try posts its answer.
-
-    The person never reads that there was nothing to cancel.
-    """
-    run: Run = begin()
-    status, headers = how
-    webex_script.on("POST", "/messages", reply(status, {}, headers), reply(body={"id": "posted-1"}))
-    tries = [typed("/cancel"), typed("/cancel"), typed("/cancel")]
-    ended = [each for each in busy.store.events(run.id) if each.kind is Kind.CANCELLED]
-    assert ([each is not None for each in tries], len(ended)) == ([True, False, False], 1)
-    assert [text("notice.cancelled_title", run=run.id) in words for _, words in said()] == [
-        True,
-        True,
-    ]
-
-
-@pytest.mark.parametrize(
-    "doubt", [(502, b"<html>"), (200, b"<html>"), (0, None)], ids=["502", "a page", "no answer"]
-)
-def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(
-    typed: Any, said: Said, webex_script: Any, reply: Any, doubt: Any
-):
-    """An answer that may have been posted is posted four times at most.
-
-    The waits are 5 seconds, a minute and five minutes, within the event's ten minutes. The last
-    post is logged.
-    """
-    webex_script.on("POST", "/messages", reply(*doubt))
-    with capture_logs() as logged:
-        tries = [typed("/help") for _ in range(5)]
-    assert ([seconds(each) for each in tries], len(said())) == ([5, 60, 300, None, None], 4)
-    assert [line["posts"] for line in logged if line["event"].startswith("message given up")] == [4]
-
-
-def test_two_doubtful_answers_lose_nothing(typed: Any, said: Said, webex_script: Any, reply: Any):
-    """The third post is taken, and no other follows."""
-    webex_script.on("POST", "/messages", reply(502), reply(502), reply(body={"id": "posted-1"}))
-    assert ([typed("/help") is not None for _ in range(4)], len(said())) == (
-        [True, True, False, False],
-        3,
-    )
-
-
-LOOKS = {
-    "it stands there": ({}, 1),
-    "somebody else wrote it": ({"personId": "anna"}, 2),
-    "another answer": ({"text": "Something else"}, 2),
-    "an older one": ({"created": (now() - timedelta(hours=1)).isoformat()}, 2),
-}
-
-
-@pytest.mark.parametrize("seen", LOOKS)
-def test_in_a_1_1_the_bot_looks_first(
-    typed: Any, said: Said, webex_script: Any, reply: Any, seen: str
-):
-    """In a 1:1 room the bot lists its messages first and does not post an answer twice."""
-    more, posts = LOOKS[seen]
-    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
-    typed("/help")
-    ((_, words),) = said()
-    answer = {
-        "id": "posted-0",
-        "personId": "bot-1",
-        "text": f"{words} ",
-        "created": now().isoformat(),
-    }
-    webex_script.on("GET", "/messages", reply(body={"items": [answer | more]}))
-    assert (typed("/help"), len(said())) == (None, posts)
-
-
-@pytest.mark.parametrize(
-    ("status", "posts"), [(503, 1), (403, 2)], ids=["Webex is away", "it may not look"]
-)
-def test_where_it_cannot_look(
-    typed: Any,
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    hasty_retries: None,
-    status: int,
-    posts: int,
-):
-    """Later where Webex is away; where it may not, it posts."""
-    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
-    typed("/help")
-    webex_script.on("GET", "/messages", reply(status))
-    assert (typed("/help") is not None, len(said())) == (posts == 1, posts)
-
-
-def first_cards(webex_script: Any) -> int:
-    """Return the number of times the first card was posted."""
-    return sum(
-        '"do": "intake"' in json.dumps(body)
-        for method, _, body in webex_script.asked
-        if method == "POST"
-    )
-
-
-@pytest.mark.parametrize("doubts", [2, 4])
-def test_a_first_card_is_there_when_webex_says_so(
-    typed: Any, busy: Services, webex_script: Any, reply: Any, doubts: int
-):
-    """Not before; and who asks again gets one that was given up."""
-    webex_script.on("POST", "/messages", *[reply(502)] * doubts, reply(body={"id": "posted-1"}))
-    there = []
-    for message in ["m1"] * 4 + ["m2"] * 2:
-        typed("/setup-email support@example.test", id=message)
-        (run,) = busy.store.runs_in_space("room-1")
-        there.append(was_posted(busy, run.id, FIRST))
-    assert (there.index(True), first_cards(webex_script)) == (doubts, doubts + 1)
-
-
-def test_who_asks_again_gets_the_first_card_once(
-    typed: Any, busy: Services, webex_script: Any, reply: Any
-):
-    """A person who repeats a request gets the first card once, not also the kept answer."""
-    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
-    again = [
-        typed("/setup-email support@example.test", id=message) for message in ("m1", "m2", "m1")
-    ]
-    assert ([each is not None for each in again], first_cards(webex_script)) == (
-        [True, False, False],
-        2,
-    )
-    assert len(busy.store.runs_in_space("room-1")) == 1
-
-
-def test_a_check_is_opened_once(
-    typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any
-):
-    """However often the event is read; so a worker that dies after it does no harm either."""
-    busy.redis.sadd("space:room-1:channels", "support@example.test")
-    for _ in range(2):
-        typed("/check support@example.test")
-    assert len(busy.redis.keys("run:*:events")) == 1
-
-
-@pytest.mark.parametrize(
-    ("status", "files"), [(502, 1), (503, 2)], ids=["may stand there", "surely not"]
-)
-def test_the_trail_is_taken_out_once(
-    typed: Any,
-    begin: Any,
-    busy: Services,
-    webex_script: Any,
-    reply: Any,
-    status: int,
-    files: int,
-    monkeypatch: Any,
-):
-    """The audit trail is exported once and recorded by one entry.
-
-    A file that may have been posted is not posted again, and a file that surely was not posted is.
-    Then the card follows.
-    """
-    install(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
-    begin()
-    taken = {"id": "posted-1"}
-    answers = [reply(status, {}, {"Retry-After": "9"}), reply(body=taken)]
-    webex_script.on("POST", "/messages", *answers)
-    assert [typed("/audit") is not None for _ in range(3)] == [True, False, False]
-    posts = [body for method, _, body in webex_script.asked if method == "POST"]
-    assert [("files" in body, "attachments" in body) for body in posts] == [
-        (True, False)
-    ] * files + [(False, True)]
-    assert len([line for line in busy.store.audit.entries() if b"exported" in line]) == 1
-
-
-def test_what_waits_is_sealed(typed: Any, busy: Services, webex_script: Any, reply: Any):
-    """An answer that waits for Webex is sealed in Redis, for half an hour at most."""
-    webex_script.on("POST", "/messages", reply(503, {}, {"Retry-After": "5"}))
-    typed("/nonsense")
-    (key,) = busy.redis.keys("sealed:answered:*")
-    assert (b"nonsense" in busy.redis.get(key), 0 < busy.redis.ttl(key) <= 1800) == (False, True)
-
-
-def read_only(webex_script: Any, reply: Any, *more: Any) -> None:
-    """A space where the bot may not write."""
-    rows = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
-    items = [
-        {"id": i, "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1"}
-        for i, e in rows
-    ]
-    webex_script.on("GET", "/memberships", reply(body={"items": items}))
-    webex_script.on("POST", "/messages", reply(403, {"message": "only moderators"}), *more)
-
-
-def test_where_the_bot_may_not_write_it_says_so_in_person(
-    typed: Any, webex_script: Any, reply: Any
-):
-    """Once, 1:1 to who asked; nothing is tried again."""
-    read_only(webex_script, reply, reply(body={"id": "posted-1"}))
-    assert [typed("/status", roomType="group") for _ in range(2)] == [None, None]
-    posts = [body for method, _, body in webex_script.asked if method == "POST"]
-    assert [(body.get("roomId"), body.get("toPersonId")) for body in posts] == [
-        ("room-1", None),
-        (None, "anna"),
-    ]
-    assert text("notice.unposted_title") in posts[1]["text"]
-
-
-def test_where_it_may_write_nowhere_nothing_is_tried_again(
-    typed: Any, said: Said, webex_script: Any, reply: Any
-):
-    """Neither in the space nor 1:1."""
-    read_only(webex_script, reply)
-    assert (typed("/status", roomType="group"), len(said())) == (None, 2)
-
-
-def test_a_greeting_that_is_not_taken_is_told_to_nobody(
-    busy: Services, said: Said, webex_script: Any, reply: Any
-):
-    """A refused greeting is not reported to anybody, because no person asked for it."""
-    read_only(webex_script, reply)
-    mine = {
-        "id": "ms-1",
-        "roomId": "room-1",
-        "roomType": "group",
-        "personId": "bot-1",
-        "personEmail": "emailbot@webex.bot",
-    }
-    webex_script.on("GET", "/memberships", reply(body={"items": [mine]}))
-    assert (receive("memberships", "ms-1", "bot-1", "room-1"), len(said())) == (None, 1)
-
-
-def shot(**more: Any) -> dict[str, Any]:
-    """Return the fields of a message with a screenshot."""
-    return {"files": ["/v1/contents/1"]} | more
-
-
-def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(
-    typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any
-):
-    """The guide is shown once, and the picture is taken when Webex hands it out."""
-    busy.redis.sadd("space:room-1:channels", "support@example.test")
-    picture = reply(body=b"\x89PNG\r\n\x1a\n", headers={"Content-Type": "image/png"})
-    webex_script.on("GET", "/contents/1", reply(423, {}, {"Retry-After": "9"}), picture)
-    again = [typed("/tac support@example.test", **shot()) for _ in range(2)]
-    assert [seconds(each) for each in again] == [9, None]
-    assert [
-        key in words
-        for (_, words), key in zip(
-            said(), (text("tac.title"), "The screenshot is taken"), strict=True
-        )
-    ] == [True, True]
-
-
-def test_a_scan_that_does_not_end(
-    typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any, hasty_retries: None
-):
-    """If a file's scan takes over a minute, the person is asked to send it again.
-
-    The event then counts as done.
-    """
-    busy.redis.sadd("space:room-1:channels", "support@example.test")
-    webex_script.on("GET", "/contents/1", reply(423))
-    old = (now() - timedelta(seconds=61)).isoformat()
-    assert typed("/tac support@example.test", **shot(created=old)) is None
-    assert [text("tac.refused.scanned") in words for _, words in said()] == [False, True]

@@ -1,4 +1,4 @@
-"""Events that wait for a worker: handled once, whoever dies, and given up where no try ends."""
+"""Events that wait for a worker: handled once after any crash, given up if no try succeeds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Handled:
         self.again, self.seen = again, list[PendingEvent]()
 
     def __call__(self, pending: PendingEvent) -> datetime | None:
-        """As the handler of events."""
+        """Handle an event by recording it."""
         self.seen.append(pending)
         return self.again
 
@@ -78,7 +78,11 @@ def test_an_event_is_handled_once(events: EventQueue, redis: Redis):
 def test_an_event_of_another_machines_worker_comes_when_its_lock_ends(
     events: EventQueue, redis: Redis, left: int
 ):
-    """Nobody here knows whether it lives: the next try is due as its lock runs out, 12 seconds after its last sign of life at most."""
+    """The next try is due when the lock of the other machine's worker expires.
+
+    Whether that worker is alive cannot be seen here. The lock lasts at most 12 seconds after its
+    last renewal.
+    """
     redis.set(keys.event_lock(EVENT.key), "other-boot pid:[1]/999999/1/aa", ex=left)
     handled = Handled()
     events.process(EVENT.key, handled)
@@ -95,7 +99,7 @@ def test_an_event_under_way_is_not_handed_out(events: EventQueue, redis: Redis):
 
 
 def test_a_mistake_is_tried_again_and_ends(events: EventQueue, redis: Redis):
-    """At once, after 5 seconds and after 30; then the event is given up, which is in the log with its id."""
+    """An event that raises is retried at once, after 5 and after 30 seconds, then given up and logged."""
     waits = []
     with capture_logs() as logged:
         for _ in PAUSES_S:
@@ -123,7 +127,7 @@ def test_an_event_that_kills_its_workers_ends(events: EventQueue, redis: Redis):
 
 @pytest.mark.parametrize(("begun", "pause"), [(0, 0), (1, 0), (2, 5), (3, 30)])
 def test_deaths_have_growing_pauses(events: EventQueue, redis: Redis, begun: int, pause: int):
-    """As mistakes have; one that was killed before it could write that it had begun counts as none."""
+    """Each crash makes the pause longer; a crash before the try was recorded does not count."""
     pending = kept(redis)
     assert pending is not None
     redis.set(keys.event(EVENT.key), codec.dump(replace(pending, begun=begun)))
@@ -144,7 +148,7 @@ def test_a_retry_that_webex_asked_for_is_no_mistake(events: EventQueue, redis: R
 
 
 def early(events: EventQueue, redis: Redis, wait: timedelta) -> list[PendingEvent]:
-    """What is handled when the doorbell rings that long before the event's time."""
+    """Return the events handled by a job that starts ``wait`` before the event is due."""
     events.process(EVENT.key, Handled(now() + wait))
     events.process(EVENT.key, handled := Handled())
     return handled.seen
@@ -163,7 +167,10 @@ def test_a_clock_that_is_set_back_puts_no_event_off(events: EventQueue, redis: R
 def test_a_doorbell_that_nobody_hears_is_rung_again(
     services: Services, events: EventQueue, redis: Redis
 ):
-    """The web process was killed before it rang, or a worker that had taken the job and not begun: two seconds later, once."""
+    """An event whose job was lost is queued again after two seconds, once.
+
+    The web process was killed before it queued the job, or a worker before it began the job.
+    """
     events.bell.queue.empty()
     Dispatcher(services).dispatch_due()
     assert (events.bell.queue.jobs, 1 < due_in(redis) <= 2) == ([], True)

@@ -9,9 +9,9 @@ from bot.queue import ADVANCE, ALLOWED, Doorbell, NotAllowedError, make_queue
 def test_a_callback_is_a_function_too(redis: Redis):
     """A job that brings a callback, which would be called by its name, is refused."""
     job = make_queue(redis).create_job("bot.events.handler.receive")
-    job._success_callback_name = job._failure_callback_name = job._stopped_callback_name = (  # noqa: SLF001  what an intruder writes
-        "os.system"
-    )
+    written = "os.system"  # an intruder who can write to Redis sets it as every callback
+    job._success_callback_name = job._failure_callback_name = written  # noqa: SLF001  see above
+    job._stopped_callback_name = written  # noqa: SLF001  see above
     for name in ("success_callback", "failure_callback", "stopped_callback"):
         with pytest.raises(NotAllowedError):
             getattr(job, name)

@@ -196,10 +196,10 @@ def test_a_declined_sign_in_is_told(
     """On the page and on record, with Microsoft's own code."""
     run = begin()
     state = depart(services, browser, run)["state"]
-    words = "AADSTS65004: User declined to consent. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00:00Z"
-    page = browser.get(
-        BACK, query_string={"state": state, "error": "access_denied", "error_description": words}
-    )
+    words = "AADSTS65004: User declined to consent. Trace ID: t Correlation ID: c "
+    words += "Timestamp: 2026-11-25 09:00:00Z"
+    query = {"state": state, "error": "access_denied", "error_description": words}
+    page = browser.get(BACK, query_string=query)
     event = last(services, run)
     assert (event.kind, event.data["question"], event.data["cause"]) == (
         Kind.PROBLEM,

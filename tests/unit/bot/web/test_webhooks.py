@@ -74,7 +74,7 @@ def deliver(app: Flask, event: dict[str, Any]) -> int:
 
 
 def queued(redis: Redis) -> list[tuple[str | None, dict[str, Any]]]:
-    """The events for which a doorbell was rung: the function that is called, and what is kept of the event."""
+    """Return the queued jobs: the function that is called and the saved event."""
     jobs = [
         (job.func_name, redis.get(keys.event(job.args[0]))) for job in make_queue(redis).get_jobs()
     ]
@@ -235,7 +235,10 @@ def test_an_event_is_remembered_after_it_was_handled(app: Flask, redis: Redis):
 
 
 def test_an_event_is_due_where_the_doorbell_was_not_heard(app: Flask, redis: Redis):
-    """The web process was killed before it rang, or the worker that had just heard it: it is handed out a moment later."""
+    """An event whose job was lost is due again a moment later.
+
+    The web process was killed before it queued the job, or the worker just after it took the job.
+    """
     deliver(app, envelope())
     make_queue(redis).empty()
     (row,) = redis.zrange(keys.events_due(), 0, -1, withscores=True)
@@ -336,7 +339,10 @@ def test_other_methods_get_405(app: Flask, method: str):
 def test_without_redis_the_answer_is_503_within_a_second(
     settings: BotSettings, free_port: int, monkeypatch: pytest.MonkeyPatch
 ):
-    """An event is never acknowledged that was not enqueued, and Webex does not wait: two tries, and no pause between them."""
+    """Only a queued event is acknowledged.
+
+    Webex does not wait, so Redis is tried twice without a pause.
+    """
     slept: list[float] = []
     monkeypatch.setattr("redis.retry.sleep", slept.append)
     app = create_app(settings, connect_for_web(f"redis://127.0.0.1:{free_port}/0"))

@@ -1,4 +1,4 @@
-"""A Webex whose answer's body comes a byte at a time, and never long enough apart for a time-out between two."""
+"""Deadlines for responses whose body arrives byte by byte, too quickly for a read timeout."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ class Form:
 def form() -> Iterator[Form]:
     """It listens on loopback."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.form = Form(f"http://127.0.0.1:{server.server_port}/v1/")  # type: ignore[attr-defined]  # the handler reads it
+    url = f"http://127.0.0.1:{server.server_port}/v1/"
+    server.form = Form(url)  # type: ignore[attr-defined]  # the handler reads it
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield server.form  # type: ignore[attr-defined]  # see above
@@ -101,7 +102,13 @@ class _Handler(BaseHTTPRequestHandler):
         mail = BytesParser().parsebytes(
             f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body
         )
-        form.came.append((self.path, self.headers["Authorization"], mail.get_payload()))  # type: ignore[arg-type]  # a form has parts
+        form.came.append(
+            (
+                self.path,
+                self.headers["Authorization"],
+                mail.get_payload(),  # type: ignore[arg-type]  # a form has parts
+            )
+        )
         self.send_response(form.statuses.pop(0) if len(form.statuses) > 1 else form.statuses[0])
         self.send_header("Content-Type", "application/json")
         self.end_headers()

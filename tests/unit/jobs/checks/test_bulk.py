@@ -54,7 +54,10 @@ def begun(store: RunStore, asker: Person) -> Run:
 
 
 async def test_every_channel_gets_its_verdict(runtime: Runtime, store: RunStore, begun: Run):
-    """The bulk check ends with a verdict for each; each channel's whole check is kept as its newest, and none is due by itself."""
+    """A bulk check gives a verdict for each channel and saves it as the channel's last check.
+
+    Only the bulk check itself is on the due list.
+    """
     version = await bulk.check_all(runtime, begun, lambda: True)
     run = store.load(begun.id)
     assert (run.findings.keys(), run.checked is not None, version) == (

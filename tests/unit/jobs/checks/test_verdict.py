@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from jobs.checks.verdict import judge, mail_flows
 from jobs.clock import parse
-from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
-from jobs.model import NO_SIGNALS, Finding, Profile, Signals, State, Station, Text
+from jobs.model import NO_SIGNALS, Finding, Profile, Signals, State, Station
 from jobs.probes import checks_for
-
-
-def fact(
-    name: str,
-    station: Station = Station.ANSWER,
-    caused_by: tuple[str, ...] = (),
-    explains: tuple[str, ...] = (),
-    **more: object,
-) -> Probe:
-    """A fact of that name in the graph."""
-
-    async def inspect(self: Probe, ctx: StepContext) -> Finding:
-        raise NotImplementedError
-
-    diagnosis = Diagnosis(
-        station=station, caused_by=caused_by, explains=frozenset(explains), **more
-    )
-    return type(
-        name,
-        (Probe,),
-        {"name": name, "article_row": name, "diagnosis": diagnosis, "inspect": inspect},
-    )()
-
-
-def graph(*facts: Probe) -> dict[str, Probe]:
-    """The facts by name."""
-    return {each.name: each for each in facts}
-
-
-def wrong(name: str, cause: str = "", **signals: object) -> Finding:
-    """A wrong finding."""
-    return Finding(name, State.WRONG, cause=cause, signals=Signals(**signals))
-
+from tests.unit.jobs.checks.verdict_graphs import fact, graph, wrong
 
 STEPS = graph(
     fact("policy", Station.FORWARD, explains=("blocked",)),
@@ -370,109 +334,3 @@ def test_an_app_explains_what_its_own_fault_brings_about(
         ).causes
         == causes
     )
-
-
-LOST = "mail_not_delivered"
-ON_THE_WAY = graph(
-    fact("rules", Station.FORWARD, explains=("rule_blocks", LOST)),
-    fact("policy", Station.FORWARD, explains=("blocked", LOST)),
-    fact("account", Station.MAILBOX, explains=("disabled",)),
-    fact("copies", Station.FORWARD, caused_by=("rules", "policy", "account")),
-)
-RULE = Finding("rules", State.POSSIBLE, cause="rule_may_block", signals=Signals(proven=True))
-POLICY = Finding("policy", State.POSSIBLE, cause="blocked")
-BLOCKED_ACCOUNT = Finding("account", State.POSSIBLE, cause="disabled")
-UNREAD = Finding("policy", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
-NO_ROLE = Finding("policy", State.UNKNOWN, cause="exchange_role_missing")
-NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Text("skipped.restricted_sender"))
-
-
-@pytest.mark.parametrize(
-    ("beside", "causes", "code", "symptoms"),
-    [
-        ((RULE,), ("rules",), "rule_may_block", {"copies": "rules"}),
-        ((POLICY, BLOCKED_ACCOUNT), ("policy",), "blocked", {"copies": "policy"}),
-        ((RULE, NONE_OF_OURS), ("rules",), "rule_may_block", {"copies": "rules"}),
-        ((RULE, POLICY), ("copies",), LOST, {}),
-        ((BLOCKED_ACCOUNT,), ("copies",), LOST, {}),
-        ((RULE, wrong("policy", "blocked")), ("policy",), "blocked", {"copies": "policy"}),
-        ((UNREAD,), ("copies",), "what_stops_mail_not_read", {}),
-        ((NO_ROLE, RULE), ("copies",), "what_stops_mail_not_read", {}),
-        ((Finding("account", State.UNKNOWN),), ("copies",), LOST, {}),
-        ((), ("copies",), LOST, {}),
-    ],
-)
-def test_a_failure_without_a_code(
-    beside: tuple[Finding, ...], causes: tuple[str, ...], code: str, symptoms: dict[str, str]
-):
-    """A failure without a code is put down to the only possible cause, if that could be read.
-
-    Otherwise it says that it could not be read. A verdict always has a first line.
-    """
-    found = {each.step: each for each in (*beside, wrong("copies", LOST))}
-    looked_at = found | {name: Finding(name, State.OK) for name in ON_THE_WAY if name not in found}
-    verdict = judge(ON_THE_WAY, looked_at)
-    assert (verdict.causes, verdict.weighed[causes[0]].cause, verdict.symptoms) == (
-        causes,
-        code,
-        symptoms,
-    )
-
-
-def test_what_alone_may_explain_a_failure_is_not_known_before_all_was_seen():
-    """Another one may come that explains it as well, or with certainty."""
-    assert (
-        judge(ON_THE_WAY, {"copies": wrong("copies", LOST), "rules": RULE}, done=False).causes == ()
-    )
-
-
-def test_a_failure_with_a_code_is_not_put_down_to_what_is_possible():
-    """A failure with a code is not put down to a possible cause that does not explain the code."""
-    found = {"copies": wrong("copies", "connect_address_gone"), "rules": RULE, "policy": UNREAD}
-    verdict = judge(ON_THE_WAY, found)
-    assert (verdict.causes, verdict.weighed["copies"].cause, verdict.possible) == (
-        ("copies",),
-        "connect_address_gone",
-        ("rules",),
-    )
-
-
-def test_what_is_set_right_by_now_is_told_so():
-    """A failure of a setting that is right by now is called older or not yet effective.
-
-    A setting that is still wrong is the cause.
-    """
-    steps = graph(
-        fact("policy", Station.FORWARD, explains=("blocked",), settling={"blocked": "settling"}),
-        fact("copies", Station.FORWARD, caused_by=("policy",)),
-    )
-    failed = wrong("copies", "blocked")
-    told = {
-        state: judge(steps, {"policy": Finding("policy", state), "copies": failed})
-        .weighed["copies"]
-        .cause
-        for state in (State.OK, State.UNKNOWN)
-    }
-    assert told == {State.OK: "settling", State.UNKNOWN: "blocked"}
-    assert judge(steps, {"policy": wrong("policy", "blocked"), "copies": failed}).causes == (
-        "policy",
-    )
-
-
-def test_newer_mail_that_has_not_gone_on_is_no_proof():
-    """Also where it has not even arrived."""
-    well = {name: Finding(name, State.OK) for name in ("arrivals", "copies", "answers")}
-    late = {
-        name: replace(
-            well[name],
-            state=State.WARNING,
-            signals=Signals(unproven=parse("2026-01-01T10:00:00+00:00")),
-        )
-        for name in well
-    }
-    assert [mail_flows(well), *(mail_flows(well | {name: late[name]}) for name in well)] == [
-        True,
-        False,
-        False,
-        False,
-    ]

@@ -123,11 +123,17 @@ def test_what_settles_is_a_cause():
         ("aadsts7000222 expired", [KnownError("client_secret_expired", "AADSTS7000222")]),
         ("AADSTS99999999", [KnownError("", "AADSTS99999999")]),
         (
-            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled",
+            (
+                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for "
+                "the Tenant. Visit https://aka.ms/smtp_auth_disabled"
+            ),
             [KnownError("smtp_auth_off_for_tenant", "535 5.7.139")],
         ),
         (
-            "535-5.7.139 no, SmtpClientAuthentication\r\n535 5.7.139 is disabled for the Tenant. Visit smtp_auth_disabled\r\nAADSTS50173",
+            (
+                "535-5.7.139 no, SmtpClientAuthentication\r\n535 5.7.139 is disabled for the Tenant. "
+                "Visit smtp_auth_disabled\r\nAADSTS50173"
+            ),
             [
                 KnownError("smtp_auth_off_for_tenant", "535 5.7.139"),
                 KnownError("session_revoked", "AADSTS50173"),
@@ -138,7 +144,10 @@ def test_what_settles_is_a_cause():
             [KnownError("smtp_password_login", "535 5.7.139")],
         ),
         (
-            "250-SIZE 157286400\n250-AUTH LOGIN XOAUTH2\n535-5.7.3 Authentication unsuccessful\n554 5.2.252 SendAsDenied",
+            (
+                "250-SIZE 157286400\n250-AUTH LOGIN XOAUTH2\n535-5.7.3 Authentication "
+                "unsuccessful\n554 5.2.252 SendAsDenied"
+            ),
             [
                 KnownError("smtp_token_refused", "535 5.7.3"),
                 KnownError("send_as_denied", "554 5.2.252"),
@@ -171,8 +180,14 @@ def test_codes_are_found_in_pasted_text(text: str, found: list[KnownError]):
 
 DEFERRED = "Defer | Reason: [{LED=421 4.4.2 Connection dropped}]"
 FULL = "Defer | Reason: [{LED=432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded}]"
-BLOCKED = "Fail | Reason: [{LED=550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)}]"
-GIVEN_UP = "Fail | Reason: [{LED=550 5.4.300 Message expired -> 421 4.4.2 Connection dropped due to ConnectionReset}]"
+BLOCKED = (
+    "Fail | Reason: [{LED=550 5.7.520 Access denied, "
+    "Your organization does not allow external forwarding. AS(7555)}]"
+)
+GIVEN_UP = (
+    "Fail | Reason: [{LED=550 5.4.300 Message expired -> "
+    "421 4.4.2 Connection dropped due to ConnectionReset}]"
+)
 
 
 @pytest.mark.parametrize(

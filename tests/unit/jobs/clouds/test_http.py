@@ -13,25 +13,19 @@ import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from jobs.clouds.errors import (
-    AlreadyExists,
     Forbidden,
     MalformedAnswer,
     NotFound,
-    NotReplicatedYet,
     Rejected,
-    RequestIds,
     SignInNeeded,
     Transient,
     TruncatedAnswer,
 )
-from jobs.clouds.http import Call, Response, async_client, request, sync_client
+from jobs.clouds.http import Call, async_client, request, sync_client
 from jobs.clouds.retry import RetryPolicy
-from jobs.microsoft.responses import judge_exchange, judge_graph
+from jobs.microsoft.responses import judge_graph
 from jobs.settings import Settings
-
-URL = "https://graph.microsoft.com/v1.0/organization"
-OK = httpx.Response(200, json={"value": []})
-Script = list[httpx.Response | Exception]
+from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud, ask
 
 
 @pytest.fixture
@@ -44,44 +38,11 @@ def no_waiting() -> Iterator[None]:
 
 @pytest.fixture
 def waits() -> Iterator[list[RetryDetails]]:
-    """Waits that stamina was told to make."""
+    """Retries that stamina scheduled, with their waits."""
     seen: list[RetryDetails] = []
     set_on_retry_hooks([seen.append])
     yield seen
     set_on_retry_hooks(None)
-
-
-class Cloud:
-    """Transport handler that plays a script of answers and counts the requests.
-
-    The last answer is repeated.
-    """
-
-    def __init__(self, *script: httpx.Response | Exception) -> None:
-        self.script: Script = list(script)
-        self.seen: list[httpx.Request] = []
-
-    def __call__(self, asked: httpx.Request) -> httpx.Response:
-        """Be a transport's handler."""
-        self.seen.append(asked)
-        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(step, Exception):
-            raise step
-        return httpx.Response(step.status_code, headers=step.headers, content=step.content)
-
-
-async def ask(
-    settings: Settings,
-    cloud: Any,
-    method: str = "GET",
-    patience: RetryPolicy | None = None,
-    **options: Any,
-) -> Response:
-    """Send one request to a cloud."""
-    async with async_client(settings, httpx.MockTransport(cloud)) as client:
-        return await request(
-            client, Call("graph", method, URL, **options), judge_graph, patience or RetryPolicy()
-        )
 
 
 MATRIX = [
@@ -265,201 +226,3 @@ async def test_no_other_host_is_spoken_to(make_settings: Callable[..., Settings]
     ):
         client.get("https://evil.test/")
     assert (refused.value.cause, cloud.seen) == ("host_not_allowed", [])
-
-
-def graph_no(status: int, code: str, message: str = "") -> httpx.Response:
-    """An error of Graph's."""
-    return httpx.Response(
-        status,
-        json={
-            "error": {
-                "code": code,
-                "message": message,
-                "innerError": {"date": "d", "request-id": "r-9"},
-            }
-        },
-    )
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind", "cause"),
-    [
-        (graph_no(404, "Request_ResourceNotFound"), NotFound, "not_found"),
-        (graph_no(403, "Authorization_RequestDenied"), Forbidden, "directory_role_missing"),
-        (
-            graph_no(
-                409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists."
-            ),
-            AlreadyExists,
-            "already_there",
-        ),
-        (
-            graph_no(
-                400, "Request_BadRequest", "Permission being assigned already exists on the object"
-            ),
-            AlreadyExists,
-            "already_there",
-        ),
-        (
-            graph_no(
-                400,
-                "Request_BadRequest",
-                "The appId 'x' ... does not reference a valid application object.",
-            ),
-            NotReplicatedYet,
-            "directory_settling",
-        ),
-        (
-            graph_no(400, "Request_BadRequest", "Not a valid reference update"),
-            NotReplicatedYet,
-            "directory_settling",
-        ),
-        (
-            graph_no(400, "x", "Credential type not allowed as per assigned policy"),
-            Forbidden,
-            "secret_forbidden_by_policy",
-        ),
-        (
-            graph_no(
-                400,
-                "CredentialInvalidLifetimeAsPerAppPolicy",
-                "Credential lifetime exceeds the max value allowed as per assigned policy",
-            ),
-            Forbidden,
-            "secret_forbidden_by_policy",
-        ),
-        (
-            graph_no(
-                400,
-                "Request_BadRequest",
-                "Another object with the same value for property uniqueName already exists.",
-            ),
-            AlreadyExists,
-            "already_there",
-        ),
-        (graph_no(401, "InvalidAuthenticationToken"), SignInNeeded, "access_token_refused"),
-        (graph_no(400, "Request_BadRequest", "Something else"), Rejected, "request_rejected"),
-        (
-            graph_no(400, "Request_BadRequest", "No password credential found with keyId 'x'."),
-            NotFound,
-            "not_found",
-        ),
-        (graph_no(409, "Conflict"), AlreadyExists, "already_there"),
-        (
-            httpx.Response(400, json={"error": {"code": None, "message": None}}),
-            Rejected,
-            "request_rejected",
-        ),
-        (
-            httpx.Response(
-                400,
-                json={
-                    "odata.error": {
-                        "code": "x",
-                        "message": {"lang": "en", "value": "Not a valid reference update"},
-                    }
-                },
-            ),
-            NotReplicatedYet,
-            "directory_settling",
-        ),
-        (httpx.Response(400, json=["not", "an", "object"]), Rejected, "request_rejected"),
-    ],
-)
-async def test_graphs_errors_are_told_by_code_and_words(
-    make_settings: Callable[..., Settings], answer: httpx.Response, kind: type, cause: str
-):
-    """Section 7's errors, each with its kind."""
-    with pytest.raises(kind) as failed:
-        await ask(make_settings(), Cloud(answer))
-    assert (failed.type, failed.value.cause) == (kind, cause)
-
-
-def exchange_no(message: str, kind: str) -> httpx.Response:
-    """An error of Exchange's, with its words in internalexception."""
-    inner = {
-        "message": "Invalid Operation",
-        "internalexception": {"message": message, "type": kind},
-    }
-    return httpx.Response(
-        400,
-        json={"error": {"code": "BadRequest", "message": "Invalid Operation", "innererror": inner}},
-    )
-
-
-def exchange_details(status: int, message: str) -> httpx.Response:
-    """An error of Exchange's, with its words in details."""
-    return httpx.Response(
-        status,
-        json={
-            "error": {
-                "code": "InternalServerError",
-                "message": "Error executing cmdlet",
-                "details": [{"message": message}],
-            }
-        },
-    )
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind", "cause", "code", "message"),
-    [
-        (
-            exchange_no(
-                "Cannot process argument transformation on parameter 'X'.",
-                "Microsoft.Exchange.ParameterTransformationException",
-            ),
-            Rejected,
-            "exchange_parameter_wrong",
-            "ParameterTransformationException",
-            "Cannot process argument transformation on parameter 'X'.",
-        ),
-        (
-            exchange_details(
-                500,
-                "Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|It couldn't be found on 'X'.",
-            ),
-            NotFound,
-            "not_found",
-            "ManagementObjectNotFoundException",
-            "It couldn't be found on 'X'.",
-        ),
-        (
-            exchange_details(400, "|Microsoft.Exchange.ADObjectAlreadyExistsException|Taken."),
-            AlreadyExists,
-            "already_there",
-            "ADObjectAlreadyExistsException",
-            "Taken.",
-        ),
-        (
-            exchange_no(
-                "The command you tried to run isn't currently allowed in your organization. To run this command, you first need ...",
-                "",
-            ),
-            Rejected,
-            "customization_needed",
-            "BadRequest",
-            "The command you tried to run isn't currently allowed in your organization. To run this command, you first need ...",
-        ),
-        (
-            exchange_no(
-                "This operation is not required. Organization is already enabled for customization.",
-                "",
-            ),
-            AlreadyExists,
-            "already_there",
-            "BadRequest",
-            "This operation is not required. Organization is already enabled for customization.",
-        ),
-        (httpx.Response(403, content=b"\0" * 4096), Forbidden, "exchange_role_missing", "", ""),
-        (httpx.Response(401), SignInNeeded, "exchange_consent_missing", "", ""),
-        (httpx.Response(429), Transient, "throttled", "", ""),
-        (httpx.Response(503, html="<html>"), Transient, "service_unavailable", "", ""),
-    ],
-)
-def test_exchanges_errors_are_told_by_the_exception(
-    answer: httpx.Response, kind: type, cause: str, code: str, message: str
-):
-    """The captured bodies of section 3.5, and the words to show."""
-    error = judge_exchange(answer, RequestIds())
-    assert (type(error), error.cause, error.code, error.message) == (kind, cause, code, message)

@@ -130,5 +130,5 @@ def test_a_pause_without_a_retry_after_is_the_policys_own(carry_out: Callable[..
     ("tries", "asked", "pause"), [(1, None, 5.0), (2, 7.5, 60.0), (3, None, 60.0), (1, 7.5, 7.5)]
 )
 def test_the_last_pause_repeats_itself(tries: int, asked: float | None, pause: float):
-    """What the service asks for is a minimum."""
+    """The last pause repeats, and the service's Retry-After is a minimum."""
     assert Pauses((5.0, 60.0)).after(tries, asked) == pause

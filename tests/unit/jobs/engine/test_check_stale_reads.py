@@ -26,7 +26,7 @@ class Silent:
     """Listener that ignores every change."""
 
     def run_changed(self, run_id: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class Grant(Step):

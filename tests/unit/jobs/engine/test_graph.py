@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,108 +12,27 @@ from jobs.clock import now
 from jobs.clouds.errors import (
     AlreadyExists,
     CloudError,
-    CloudReply,
     Forbidden,
     NotFound,
     SignInNeeded,
-    Transient,
 )
-from jobs.engine.applier import IN_FLIGHT_S
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.engine import Engine
 from jobs.engine.planner import digest
 from jobs.engine.readiness import NOTHING_YET
-from jobs.engine.recorder import LeaseLostError
-from jobs.engine.step import Step
-from jobs.model import Access, Change, Finding, Scope, State, Text, Turn
+from jobs.model import Access, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
-from jobs.runtime import NoListener
-
-SAID = CloudReply("graph", 404, "Code", "words")
-SEEN, EMPTY = Text("seen.ok"), Text("seen.none")
-
-
-class Fact(Step):
-    """Step with scripted states.
-
-    ``shows`` are the states that ``inspect`` sees; the last one is repeated.
-    """
-
-    article_row, group = "E1", "entra"
-
-    def __init__(self, name: str, *shows: State, changes: bool = True, **more: Any) -> None:
-        self.name, self.shows, self.changes = name, list(shows or (State.OK,)), changes
-        self.log: list[str] = []
-        self.hooks: dict[str, Callable[[StepContext], Awaitable[None]]] = {}
-        for key, value in more.items():
-            setattr(self, key, value)
-
-    async def inspect(self, ctx: StepContext) -> Finding:
-        """The next state."""
-        self.log.append("inspect")
-        if "inspect" in self.hooks:
-            await self.hooks["inspect"](ctx)
-        state = self.shows.pop(0) if len(self.shows) > 1 else self.shows[0]
-        return self.wrong(EMPTY) if state is State.WRONG else Finding(self.name, state, seen=SEEN)
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """One line."""
-        return (self.change(EMPTY, SEEN, Scope.MAILBOX, "x"),) if self.changes else ()
-
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Log the call and run the test's hook."""
-        self.log.append("apply")
-        if "apply" in self.hooks:
-            await self.hooks["apply"](ctx)
-
-
-def raising(*errors: CloudError) -> Callable[[StepContext], Awaitable[None]]:
-    """A hook that fails, and then does not any more."""
-    left = list(errors)
-
-    async def hook(_: StepContext) -> None:
-        if left:
-            raise left.pop(0)
-
-    return hook
-
-
-def appending(*events: Event) -> Callable[[StepContext], Awaitable[None]]:
-    """A hook that says something to the run, as another process would."""
-    left = list(events)
-
-    async def hook(ctx: StepContext) -> None:
-        while left:
-            ctx.store.append(ctx.run.id, left.pop(0))
-
-    return hook
-
-
-def engine(ctx: StepContext, *steps: Fact, holds: bool = True) -> Engine:
-    """The engine of these steps."""
-    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: holds)
-
-
-def approve(ctx: StepContext, *steps: Fact) -> None:
-    """A plan with everything in it, and a word for it."""
-    changes = tuple(
-        change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG))
-    )
-    planned = Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes)
-    ctx.store.append(
-        ctx.run.id, planned, Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
-    )
-
-
-def told(ctx: StepContext) -> list[tuple[str, str]]:
-    """Return the kinds and steps of the events that the engine has appended."""
-    known = {"opened", "details", "signed_in"}
-    return [
-        (str(e.kind), e.step)
-        for e in ctx.store.events(ctx.run.id)
-        if e.kind not in known and e.step != "given"
-    ]
+from tests.unit.jobs.engine.scripted_steps import (
+    EMPTY,
+    SAID,
+    SEEN,
+    Fact,
+    appending,
+    approve,
+    engine,
+    raising,
+    told,
+)
 
 
 def test_what_needs_nothing_runs_at_the_same_time(
@@ -357,111 +275,6 @@ def test_a_step_may_know_better(carry_out: Callable[..., None], given: Callable[
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
     assert ctx.run.findings["a"] == a.skipped(SEEN)
-
-
-@pytest.mark.parametrize("where", ["inspect", "apply"])
-def test_a_dead_sign_in_ends_the_walk(
-    carry_out: Callable[..., None], given: Callable[..., StepContext], where: str
-):
-    """Whatever else is under way is left; the run asks for a sign-in."""
-    a, b, ctx = Fact("a", State.WRONG), Fact("b"), given()
-    a.hooks[where] = raising(SignInNeeded("sign_in_expired", SAID))
-
-    async def long(_: StepContext) -> None:
-        await asyncio.sleep(3600)
-
-    b.hooks["inspect"] = long
-    approve(ctx, a)
-    with pytest.raises(SignInNeeded):
-        carry_out(engine(ctx, a, b).apply_plan())
-    assert "b" not in ctx.run.findings
-
-
-def test_a_lost_lease_writes_nothing_more(
-    carry_out: Callable[..., None], given: Callable[..., StepContext]
-):
-    """Another worker has the run."""
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
-    before = told(ctx)
-    with pytest.raises(LeaseLostError):
-        carry_out(engine(ctx, a, holds=False).apply_plan())
-    assert (a.log, told(ctx)) == ([], before)
-
-
-def test_a_lease_that_is_lost_before_a_change_makes_none(
-    carry_out: Callable[..., None], given: Callable[..., StepContext]
-):
-    """A worker that lost its lease makes no change, because the record is written before the change."""
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
-    held = [True]
-
-    async def lose(_: StepContext) -> None:
-        held[0] = False
-
-    a.hooks["inspect"] = lose
-    with pytest.raises(LeaseLostError):
-        carry_out(Engine(ctx, {"a": a}, NoListener(), lambda: held[0]).apply_plan())
-    assert a.log == ["inspect"]
-
-
-def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(
-    carry_out: Callable[..., None], given: Callable[..., StepContext]
-):
-    """After a cancellation the current change is finished and recorded, and no other begins."""
-    a, b, ctx = Fact("a", State.WRONG, State.OK), Fact("b", needs=("a",)), given()
-    a.hooks["apply"] = appending(Event(Kind.CANCELLED, now()))
-    approve(ctx, a)
-    carry_out(engine(ctx, a, b).apply_plan())
-    assert (a.log, b.log, ctx.run.ended, ctx.run.settled("a")) == (
-        ["inspect", "apply", "inspect"],
-        [],
-        "cancelled",
-        True,
-    )
-
-
-@pytest.mark.parametrize(
-    ("shows", "log"),
-    [([State.OK], ["inspect"]), ([State.WRONG, State.OK], ["inspect", "apply", "inspect"])],
-)
-def test_a_death_between_changing_and_changed_is_looked_at_first(
-    carry_out: Callable[..., float],
-    given: Callable[..., StepContext],
-    shows: list[State],
-    log: list[str],
-):
-    """After a crash during a change, the step is inspected first; a finished change is not repeated.
-
-    The state from before the first try is kept. The engine waits first, because a call under way
-    may still arrive.
-    """
-    a, ctx = Fact("a", *shows), given()
-    approve(ctx, a)
-    before = Finding("a", State.WRONG, facts={"was": "x"})
-    ctx.store.append(
-        ctx.run.id,
-        Event(Kind.CHANGING, now(), step="a", finding=before),
-        Event(Kind.RESUMED, now()),
-    )
-    waited = carry_out(engine(ctx, a).apply_plan())
-    assert (a.log, ctx.run.settled("a"), ctx.run.changed["a"].before) == (log, True, before)
-    assert waited == pytest.approx(IN_FLIGHT_S, abs=0.5)
-
-
-def test_a_cloud_that_is_away_stops_nothing_else(
-    carry_out: Callable[..., None], given: Callable[..., StepContext]
-):
-    """It is looked at again later, by itself."""
-    a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
-    a.hooks["inspect"] = raising(Transient("service_unavailable", SAID))
-    carry_out(engine(ctx, a, b, c).apply_plan())
-    assert {n: f.state for n, f in ctx.run.findings.items() if n != "given"} == {
-        "a": State.UNKNOWN,
-        "c": State.OK,
-    }
-    assert ctx.run.findings["a"].until is not None
 
 
 def test_a_check_looks_once_and_says_what_it_left_out(

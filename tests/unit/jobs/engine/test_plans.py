@@ -101,8 +101,8 @@ async def test_none_is_said_only_of_what_is_known_to_be_none(
 ):
     """A planned step says "none" only if that is known; otherwise it says "not known".
 
-    Steps that need an existing but wrong object are still inspected. A step that needs an unknown
-    one is unknown too.
+    A step whose prerequisite exists but is wrong is still inspected. A step whose prerequisite is
+    unknown is unknown too.
     """
     top, above = Fact("top", SHUT, needs=("base",)), Fact("above", SHUT, needs=("top",))
     base.known, ctx = known, given()

@@ -81,7 +81,7 @@ class _Server(SMTP):
     mailbox: Mailbox
     line_length_limit = 8192
 
-    async def auth_XOAUTH2(self, _: SMTP, args: list[str]) -> AuthResult | str:  # noqa: N802  aiosmtpd finds it by this name
+    async def auth_XOAUTH2(self, _: SMTP, args: list[str]) -> AuthResult | str:  # noqa: N802  aiosmtpd's name
         blob = (
             base64.b64decode(args[1])
             if len(args) > 1
@@ -106,7 +106,7 @@ class _Handler(MessageHandler):
     def handle_message(self, message: Message) -> None:
         self.mailbox.received.append(message)
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(  # noqa: N802  aiosmtpd's name
         self, _s: SMTP, _se: Session, envelope: Envelope, address: str, _o: list[str]
     ) -> str:
         if self.mailbox.refuse_recipient:

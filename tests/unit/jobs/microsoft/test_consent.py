@@ -27,7 +27,8 @@ def test_the_consent_address_has_everything_the_endpoint_requires():
     )
     assert url == (
         "https://login.microsoftonline.com/t-1/v2.0/adminconsent?client_id=c-1"
-        "&scope=https%3A%2F%2Foutlook.office.com%2FSMTP.Send%20offline_access&redirect_uri=https%3A%2F%2Fbot.test%2Fcb&state=s%201"
+        "&scope=https%3A%2F%2Foutlook.office.com%2FSMTP.Send%20offline_access&"
+        "redirect_uri=https%3A%2F%2Fbot.test%2Fcb&state=s%201"
     )
 
 
@@ -129,7 +130,10 @@ def test_the_scope_of_the_channel_follows_the_cloud(url: str, scope: str):
 
 def test_what_is_there_already_is_no_refusal():
     """AADSTS650051 has two senses; the step reads the grants in any case."""
-    said = "AADSTS650051: Using application 'app' is currently not supported as the service principal name is already present for the tenant."
+    said = (
+        "AADSTS650051: Using application 'app' is currently not supported as the service "
+        "principal name is already present for the tenant."
+    )
     query = {
         "admin_consent": "True",
         "error": "invalid_client",

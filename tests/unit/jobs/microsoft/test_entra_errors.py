@@ -16,7 +16,10 @@ from jobs.microsoft.msal_http import entra_error
 from jobs.settings import Settings
 
 EXCHANGE = ["https://outlook.office365.com/.default"]
-PAGE = "<html><body><div>AADSTS50194: Application is not multi-tenant. Correlation ID: corr-9 Timestamp: 2026-11-25 00:00:00Z</div></body></html>"
+PAGE = (
+    "<html><body><div>AADSTS50194: Application is not multi-tenant. Correlation ID: corr-9 "
+    "Timestamp: 2026-11-25 00:00:00Z</div></body></html>"
+)
 AWAY = {
     "error": "server_error",
     "error_description": "AADSTS90033: A transient error. Trace ID: t-9 Correlation ID: corr-9",

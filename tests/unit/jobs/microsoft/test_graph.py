@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,57 +13,7 @@ from jobs.clouds.errors import AlreadyExists, MalformedAnswer, NotFound, SignInN
 from jobs.clouds.http import async_client
 from jobs.microsoft.graph import Graph, NewPassword, TraceFilter
 from jobs.settings import Settings
-
-BASE = "https://graph.microsoft.com/v1.0"
-WHEN = datetime(2027, 5, 20, 12, 30, 1, 999, tzinfo=UTC)
-Answers = dict[str, Any]
-
-
-class Directory:
-    """Transport that answers by method and decoded path, or with 404, and keeps the requests."""
-
-    def __init__(self) -> None:
-        self.answers: dict[tuple[str, str], list[tuple[int, Any]]] = {}
-        self.asked: list[tuple[str, str, Any]] = []
-        self.headers: list[httpx.Headers] = []
-
-    def on(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
-        """Script the answers to a request, in order; the last one is repeated."""
-        self.answers[method, path] = list(answers)
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Be a transport's handler."""
-        raw = request.url.raw_path.decode().removeprefix("/v1.0")
-        self.asked.append(
-            (request.method, raw, json.loads(request.content) if request.content else None)
-        )
-        self.headers.append(request.headers)
-        left = self.answers.get((request.method, unquote(raw.partition("?")[0])), [])
-        status, body = (
-            (left.pop(0) if len(left) > 1 else left[0])
-            if left
-            else (404, {"error": {"code": "Request_ResourceNotFound"}})
-        )
-        return httpx.Response(status, json=body) if body is not None else httpx.Response(status)
-
-
-@pytest.fixture
-def directory() -> Directory:
-    """An empty directory."""
-    return Directory()
-
-
-@pytest.fixture
-async def graph(
-    directory: Directory, make_settings: Callable[..., Settings]
-) -> AsyncIterator[Graph]:
-    """A Graph that speaks to the directory."""
-
-    async def token() -> str:
-        return "token-1"
-
-    async with async_client(make_settings(), httpx.MockTransport(directory)) as http:
-        yield Graph(http, token, "https://graph.microsoft.com/")
+from tests.unit.jobs.microsoft.graph_directory import BASE, WHEN, Directory
 
 
 async def test_a_key_is_quoted_and_encoded(graph: Graph, directory: Directory):
@@ -268,62 +216,6 @@ async def test_a_next_page_that_leads_elsewhere_is_no_end(
     with pytest.raises(MalformedAnswer):
         await graph.grants("sp")
     assert len(directory.asked) == 1
-
-
-async def test_a_user_is_found_by_upn(graph: Graph, directory: Directory):
-    """The UPN is a path segment, with a guest's # encoded."""
-    directory.on("GET", "/users/a#EXT#@contoso.com", (200, {"id": "u"}))
-    assert await graph.user("a#EXT#@contoso.com") == {"id": "u"}
-    assert directory.asked[0][1].startswith("/users/a%23EXT%23@contoso.com?")
-
-
-@pytest.mark.parametrize(
-    ("matches", "found"),
-    [([{"id": "u"}], {"id": "u"}), ([], None), ([{"id": "u"}, {"id": "v"}], None)],
-)
-async def test_a_user_is_found_by_an_address_that_is_no_upn(
-    graph: Graph, directory: Directory, matches: list[dict[str, str]], found: dict[str, str] | None
-):
-    """The mailbox's other addresses are looked through, and an ambiguous answer is no answer."""
-    directory.on("GET", "/users", (200, {"value": matches}))
-    assert await graph.user("o'brien@contoso.com") == found
-    wanted = (
-        "proxyAddresses/any(p:p eq 'smtp:o''brien@contoso.com') or mail eq 'o''brien@contoso.com'"
-    )
-    assert httpx.URL(BASE + directory.asked[1][1]).params["$filter"] == wanted
-
-
-async def test_a_user_is_found_where_the_filter_is_beyond_the_directory(
-    graph: Graph, directory: Directory
-):
-    """Then by the main address alone."""
-    directory.on(
-        "GET",
-        "/users",
-        (400, {"error": {"code": "Request_UnsupportedQuery"}}),
-        (200, {"value": [{"id": "u"}]}),
-    )
-    assert await graph.user("o'brien@contoso.com") == {"id": "u"}
-    assert (
-        httpx.URL(BASE + directory.asked[-1][1]).params["$filter"]
-        == "mail eq 'o''brien@contoso.com'"
-    )
-
-
-async def test_what_a_filter_let_through_is_looked_at_again(graph: Graph, directory: Directory):
-    """Another app's grants and sign-ins are not this one's, even where the directory gives them."""
-    directory.on(
-        "GET",
-        "/oauth2PermissionGrants",
-        (200, {"value": [{"id": 1, "clientId": "SP"}, {"id": 2, "clientId": "x"}, {"id": 3}]}),
-    )
-    directory.on(
-        "GET",
-        "/auditLogs/signIns",
-        (200, {"value": [{"id": 1, "appId": "x"}, {"id": 2, "appId": "APP"}]}),
-    )
-    assert [each["id"] for each in await graph.grants("sp")] == [1, 3]
-    assert [each["id"] for each in await graph.sign_ins("app", WHEN)] == [2]
 
 
 async def test_only_the_newest_sign_ins_are_read(graph: Graph, directory: Directory):

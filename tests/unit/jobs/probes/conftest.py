@@ -1,4 +1,4 @@
-"""Webex's services on loopback: a real HTTP server with scripted answers."""
+"""Webex's services on loopback, and the check of a mailbox with a sign-in of the bot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from jobs.clouds.http import sync_client
+from jobs.engine.context import StepContext
+from jobs.microsoft.identity import Identity
+from jobs.runs.origin import Brief
 from jobs.settings import Settings
+from jobs.storage.vault import Vault
+from tests.unit.jobs.probes.own_logins import MAILBOX
 
 
 @dataclass
@@ -88,3 +94,20 @@ def configured(work_settings: Settings, outside: Outside) -> Callable[..., Setti
         return replace(work_settings, **(values | changes))  # type: ignore[arg-type]  # texts by their names
 
     return make
+
+
+@pytest.fixture
+def ctx(
+    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any
+) -> StepContext:
+    """A check of a mailbox whose user has rehearsed."""
+    settings = replace(work_settings, login_url=provider.base, smtp_server="127.0.0.1:1")
+    with sync_client(settings) as http:
+        identity = Identity(settings.login_url, http, "organizations", "client-1", "s3cr~t.Value")
+        flow = identity.begin(
+            ["https://outlook.office.com/SMTP.Send"], "https://bot.test/callback", "state-1"
+        )
+        cache = identity.finish(flow, provider.sign_in(flow["auth_uri"])).cache
+    vault.put(f"check-secret:{MAILBOX}", "s3cr~t.Value", 60)
+    vault.put(f"check-session:{MAILBOX}", cache, 60)
+    return given(settings=settings, kind="check", brief=Brief(client_id="client-1"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +17,6 @@ from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes import all_probes
 from jobs.probes.conditional_access import touches
 from jobs.probes.revoked_sessions import Sessions
-from jobs.probes.transport_rules import TransportRules
 from jobs.runs.origin import Brief
 
 USER = "aaaaaaaa-0000-4000-8000-00000000000a"
@@ -117,168 +115,6 @@ def conditions(**more: Any) -> dict[str, Any]:
 def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool):
     """OAuth is no legacy client, ids have no case, and a new sign-in after some time is a demand too."""
     assert touches(policy, USER.upper()) is touches(policy, USER) is touched
-
-
-def rules(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any]) -> State:
-    """Return the state that the probe reports for one mail flow rule."""
-    cloud.on(
-        "Get-TransportRule",
-        [ExchangeRow({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | rule)],
-    )
-    return asyncio.run(TransportRules().inspect(given())).state
-
-
-@pytest.mark.parametrize(
-    ("rule", "state"),
-    [
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"]}, State.WRONG),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "SentToScope": "NotInOrganization",
-            },
-            State.WRONG,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "SenderIpRanges": ["10.0.0.0/8"],
-            },
-            State.POSSIBLE,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "SubjectMatchesPatterns": ["x"],
-            },
-            State.POSSIBLE,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "ExceptIfFrom": ["a@b.c"],
-            },
-            State.POSSIBLE,
-        ),
-        ({"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["connect"]}, State.POSSIBLE),
-        (
-            {"ModerateMessageByUser": ["boss@contoso.com"], "SentToScope": "NotInOrganization"},
-            State.POSSIBLE,
-        ),
-        ({"RejectMessageReasonText": "no", "SentToScope": "InOrganization"}, State.OK),
-        (
-            {
-                "RedirectMessageTo": ["boss@contoso.com"],
-                "SentTo": ["Support@contoso.com"],
-                "SentToScope": "InOrganization",
-            },
-            State.WRONG,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["contoso.com"],
-                "SubjectContainsWords": ["spam"],
-            },
-            State.POSSIBLE,
-        ),
-        ({"DeleteMessage": True, "SentTo": ["sales@contoso.com"]}, State.OK),
-        ({"DeleteMessage": "false", "RecipientDomainIs": ["mail.webexconnect.io"]}, State.OK),
-        ({"DeleteMessage": True, "MessageTypeMatches": "AutoForward"}, State.OK),
-        ({"DeleteMessage": True, "State": "Disabled"}, State.OK),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "SomeNewCondition": ["x"],
-            },
-            State.POSSIBLE,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "WhenChanged": "2026-01-01",
-                "Size": 9,
-            },
-            State.WRONG,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "ExpiryDate": "2026-01-01T00:00:00",
-            },
-            State.OK,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "ActivationDate": "2999-01-01T00:00:00Z",
-            },
-            State.OK,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "ActivationDate": "2026-01-01T00:00:00Z",
-            },
-            State.WRONG,
-        ),
-        (
-            {"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["webexconnect"]},
-            State.WRONG,
-        ),
-        (
-            {"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["partner.example"]},
-            State.OK,
-        ),
-        (
-            {"DeleteMessage": True, "AnyOfRecipientAddressMatchesPatterns": ["webexconnect\\.io$"]},
-            State.POSSIBLE,
-        ),
-        (
-            {"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["partner\\.example$"]},
-            State.OK,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "SentTo": ["other@mail.webexconnect.io"],
-            },
-            State.OK,
-        ),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["connect.io"]}, State.OK),
-        ({"DeleteMessage": True, "Mode": "AuditAndNotify"}, State.OK),
-        ({"DeleteMessage": True, "RecipientDomainIs": "mail.webexconnect.io"}, State.WRONG),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"]}, State.POSSIBLE),
-        ({"DeleteMessage": True, "MessageTypeMatches": ["AutoForward"]}, State.OK),
-        ({"DeleteMessage": True, "MessageTypeMatches": "OOF"}, State.POSSIBLE),
-        ({"DeleteMessage": True, "ExceptIfRecipientDomainIs": ["Mail.webexconnect.io"]}, State.OK),
-        ({"DeleteMessage": True, "ExceptIfRecipientDomainIs": ["webexconnect.io"]}, State.POSSIBLE),
-        ({"DeleteMessage": True, "ExceptIfSentTo": ["x1@mail.webexconnect.io"]}, State.OK),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["contoso.com"],
-                "ExceptIfSentTo": ["support@contoso.com"],
-            },
-            State.OK,
-        ),
-    ],
-)
-def test_which_rules_stop_the_copy(
-    cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], state: State
-):
-    """A rule certainly stops the copy if the recipient is its only condition and it is active today."""
-    assert rules(cloud, given, rule) is state
 
 
 @pytest.mark.parametrize(
@@ -447,35 +283,6 @@ async def test_an_authentication_policy_is_tried(
     found = await all_probes()["authentication_policy"].inspect(given())
     verdict = judge(all_probes(), {"authentication_policy": found, other().step: other()})
     assert (verdict.possible, verdict.causes) == (possible, causes)
-
-
-@pytest.mark.parametrize(
-    ("cause", "causes"),
-    [("transport_rule_blocks", "transport_rules"), ("forwarding_blocked", "copies")],
-)
-async def test_a_rule_is_the_cause_where_a_trace_names_it(
-    cloud: Any, given: Callable[..., StepContext], cause: str, causes: str
-):
-    """A rule that may match is the cause once a trace names it."""
-    cloud.on(
-        "Get-TransportRule",
-        [
-            ExchangeRow(
-                {
-                    "Name": "R",
-                    "State": "Enabled",
-                    "DeleteMessage": True,
-                    "SubjectContainsWords": ["x"],
-                }
-            )
-        ],
-    )
-    found = {
-        "transport_rules": await TransportRules().inspect(given()),
-        "copies": Finding("copies", State.WRONG, cause=cause),
-    }
-    verdict = judge(all_probes(), found)
-    assert (verdict.causes, verdict.weighed[causes].cause) == ((causes,), cause)
 
 
 HELD = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,35 +13,12 @@ from jobs.access import mailbox_login
 from jobs.access.mailbox_login import last_success
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.clouds.http import sync_client
 from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe
-from jobs.microsoft.identity import Identity
 from jobs.model import Finding, Signals, State, Text
 from jobs.probes import checks_for
 from jobs.probes.smtp_login import SmtpLogin
-from jobs.runs.origin import Brief
-from jobs.settings import Settings
-from jobs.storage.vault import Vault
-
-MAILBOX = "support@contoso.com"
-
-
-@pytest.fixture
-def ctx(
-    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any
-) -> StepContext:
-    """A check of a mailbox whose user has rehearsed."""
-    settings = replace(work_settings, login_url=provider.base, smtp_server="127.0.0.1:1")
-    with sync_client(settings) as http:
-        identity = Identity(settings.login_url, http, "organizations", "client-1", "s3cr~t.Value")
-        flow = identity.begin(
-            ["https://outlook.office.com/SMTP.Send"], "https://bot.test/callback", "state-1"
-        )
-        cache = identity.finish(flow, provider.sign_in(flow["auth_uri"])).cache
-    vault.put(f"check-secret:{MAILBOX}", "s3cr~t.Value", 60)
-    vault.put(f"check-session:{MAILBOX}", cache, 60)
-    return given(settings=settings, kind="check", brief=Brief(client_id="client-1"))
+from tests.unit.jobs.probes.own_logins import MAILBOX, NOTHING, OWN, begun, judged, ok
 
 
 async def test_nobody_rehearsed(given: Callable[..., StepContext]):
@@ -81,26 +57,6 @@ async def test_what_is_the_bots_own_only_may_be_the_channels(
     )
 
 
-def begun(
-    ctx: StepContext, provider: Any, number: int, good: float | None, token: float | None
-) -> Finding:
-    """Return the finding of a refused login.
-
-    ``good`` is hours since the bot's last successful login, ``token`` hours since Webex Connect's
-    token was generated.
-    """
-    redis = ctx.store.redis
-    redis.delete(f"channel:{MAILBOX}:own-login")
-    if good is not None:
-        redis.set(f"channel:{MAILBOX}:own-login", (now() - timedelta(hours=good)).isoformat())
-    if token is not None:
-        ctx.run = replace(
-            ctx.run, brief=replace(ctx.run.brief, token_at=now() - timedelta(hours=token))
-        )
-    provider.trouble = [provider.refuse(400, "invalid_grant", number)]
-    return asyncio.run(SmtpLogin().inspect(ctx))
-
-
 @pytest.mark.parametrize("number", [50173, 70000, 700082])
 @pytest.mark.parametrize(
     ("good", "token", "state", "after"),
@@ -134,14 +90,6 @@ def test_who_signs_in_for_a_shared_mailbox_may_be_another(
     """The bot's ended token proves nothing for a shared mailbox, which may have another user."""
     ctx.run = replace(ctx.run, brief=replace(ctx.run.brief, shared=True))
     assert begun(ctx, provider, number, 1, 480).state is State.POSSIBLE
-
-
-def ok(step: str, hours: float | None = None, generated: float | None = None) -> Finding:
-    """Return an OK finding from ``hours`` ago; ``generated`` is hours since the sign-in."""
-    at, signed_in = (
-        None if ago is None else now() - timedelta(hours=ago) for ago in (hours, generated)
-    )
-    return Finding(step, State.OK, signals=Signals(at=at, generated_at=signed_in))
 
 
 REVOKED = Finding(
@@ -187,21 +135,9 @@ def test_what_shows_that_webex_connects_token_lives(
     )
 
 
-def judged(
-    ctx: StepContext, found: Finding, *others: Finding
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the causes, possible causes and skipped steps of a verdict on the login and the others."""
-    verdict = judge(
-        checks_for(ctx.channel.profile),
-        {"smtp_login": found} | {each.step: each for each in others},
-    )
-    return verdict.causes, verdict.possible, verdict.skipped
-
-
 NO_LOG = Finding("sign_ins", State.SKIPPED, seen=Text("skipped.sign_in_log"))
 NOT_SIGNED_IN = Finding("sign_ins", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
 THE_SAME = Finding("sign_ins", State.WRONG, cause="grant_invalid")
-OWN, NOTHING = ("smtp_login",), ()
 
 
 @pytest.mark.parametrize(
@@ -253,107 +189,6 @@ def test_what_is_the_bots_alone_is_told_in_its_own_words(ctx: StepContext, provi
     )
 
 
-ITS_USER = {"user_id": "u1"}
-ACCOUNT_OFF = Finding("mailbox_user", State.WRONG, cause="account_disabled", facts=ITS_USER)
-SHARED_OFF = Finding(
-    "mailbox_user", State.POSSIBLE, cause="account_disabled", facts=ITS_USER | {"shared": "blocked"}
-)
-SHARED_ON = Finding("mailbox_user", State.OK, facts=ITS_USER | {"shared": "yes"})
-ACCOUNT_ON = Finding("mailbox_user", State.OK, facts=ITS_USER)
-USER_UNREAD = Finding("mailbox_user", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
-
-
-@pytest.mark.parametrize(
-    ("number", "user", "told"),
-    [
-        (50057, USER_UNREAD, (OWN, NOTHING, ("mailbox_user",))),
-        (53011, USER_UNREAD, (OWN, NOTHING, ("mailbox_user",))),
-        (50057, ACCOUNT_OFF, (("mailbox_user",), NOTHING, NOTHING)),
-        (53011, ACCOUNT_ON, (OWN, NOTHING, NOTHING)),
-        (50057, ACCOUNT_ON, (NOTHING, OWN, NOTHING)),
-        (50057, SHARED_OFF, (NOTHING, (*OWN, "mailbox_user"), NOTHING)),
-        (50057, SHARED_ON, (NOTHING, OWN, NOTHING)),
-        (53011, SHARED_ON, (NOTHING, OWN, NOTHING)),
-    ],
-)
-def test_the_account_of_a_user_is_the_channels(
-    ctx: StepContext, provider: Any, number: int, user: Finding, told: tuple[tuple[str, ...], ...]
-):
-    """An account error is the channel's, except for a mailbox that became shared."""
-    causes, possible, skipped = judged(ctx, begun(ctx, provider, number, 1, 480), user)
-    assert (causes, tuple(sorted(possible, reverse=True)), skipped) == told
-
-
-def _by_place(since: datetime | None) -> Signals:
-    """Policies that depend on the place, since then."""
-    return Signals(
-        harmless_after=since, elsewhere_since=since, by_place=True, disproved_by=("answers",)
-    )
-
-
-POLICY = Finding(
-    "conditional_access",
-    State.POSSIBLE,
-    cause="blocked_by_conditional_access",
-    signals=_by_place(now() - timedelta(days=90)),
-)
-FRESH = replace(POLICY, signals=_by_place(now() - timedelta(hours=0.5)))
-UNDATED = replace(POLICY, signals=_by_place(None))
-FOR_ALL_PLACES = replace(POLICY, signals=Signals(harmless_after=POLICY.signals.harmless_after))
-NONE_TOUCHES = Finding("conditional_access", State.OK)
-UNREAD = Finding("conditional_access", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
-BLOCKED_TOO = Finding("sign_ins", State.WRONG, cause="blocked_by_conditional_access")
-SENT_IN_VAIN = Finding("connect_send", State.WRONG, cause="connect_login_failed")
-BOTH = ("conditional_access", "smtp_login")
-
-
-@pytest.mark.parametrize(
-    ("number", "others", "causes", "possible"),
-    [
-        (53003, (POLICY, ok("sign_ins", 3), ok("answers", 3)), NOTHING, NOTHING),
-        (53003, (POLICY, ok("answers", 3)), NOTHING, NOTHING),
-        (50076, (POLICY, ok("sign_ins", 0.4)), NOTHING, ("conditional_access",)),
-        (53003, (FRESH, ok("sign_ins", 1), ok("answers", 1)), NOTHING, BOTH),
-        (53003, (POLICY,), NOTHING, BOTH),
-        (53003, (UNDATED, ok("sign_ins", 1), ok("answers", 1)), NOTHING, BOTH),
-        (53003, (UNREAD,), NOTHING, OWN),
-        (53003, (UNREAD, ok("sign_ins", 1), ok("answers", 1)), NOTHING, OWN),
-        (53003, (), NOTHING, OWN),
-        (53003, (FOR_ALL_PLACES,), ("conditional_access",), NOTHING),
-        (53003, (FOR_ALL_PLACES, ok("sign_ins", 3), ok("answers", 3)), OWN, NOTHING),
-        (50076, (NONE_TOUCHES,), OWN, NOTHING),
-        (53003, (POLICY, BLOCKED_TOO), ("conditional_access",), NOTHING),
-        (53003, (UNREAD, BLOCKED_TOO), ("sign_ins",), NOTHING),
-        (53003, (UNREAD, SENT_IN_VAIN), OWN, NOTHING),
-        (50053, (), OWN, NOTHING),
-        (50053, (ok("sign_ins", 0.4),), OWN, NOTHING),
-        (50053, (ok("sign_ins", 2),), OWN, NOTHING),
-        (50053, (ok("answers", 0.4),), OWN, NOTHING),
-    ],
-)
-def test_a_policy_for_the_bots_place_alone(
-    ctx: StepContext,
-    provider: Any,
-    number: int,
-    others: tuple[Finding, ...],
-    causes: tuple[str, ...],
-    possible: tuple[str, ...],
-):
-    """A policy that stops the bot is only possible until a policy, a sign-in or a mail decides."""
-    told = judged(ctx, begun(ctx, provider, number, 2400, 480), *others)
-    assert (told[0], tuple(sorted(told[1]))) == (causes, possible)
-
-
-def test_a_login_that_is_refused_at_its_place_is_told_so(ctx: StepContext, provider: Any):
-    """The bot's refused login is skipped as its own matter if Webex Connect still gets tokens."""
-    found = begun(ctx, provider, 53003, 2400, 480)
-    verdict = judge(
-        checks_for(ctx.channel.profile),
-        {"smtp_login": found, "conditional_access": POLICY, "answers": ok("answers", 3)},
-    )
-    assert (verdict.skipped, verdict.weighed["smtp_login"].seen) == (OWN, Text("skipped.own_place"))
-
-
 async def test_its_renewal_is_remembered(ctx: StepContext, provider: Any, redis: Any):
     """The bot records its own renewal, so that the sign-in log can be read without it."""
     await SmtpLogin().inspect(ctx)
@@ -369,65 +204,6 @@ async def test_its_renewal_is_remembered(ctx: StepContext, provider: Any, redis:
     good = last_success(redis, MAILBOX)
     assert good is not None
     assert now() - good < timedelta(minutes=1)
-
-
-def own(cause: str) -> Finding:
-    """The bot's own login, which failed for that."""
-    by = {"client_secret_wrong": ("client_secret",), "session_revoked": ("sessions", "sign_ins")}
-    return Finding(
-        "smtp_login",
-        State.POSSIBLE,
-        cause=cause,
-        signals=Signals(disproved_by=by[cause], harmless_after=now()),
-    )
-
-
-@pytest.mark.parametrize(
-    ("cause", "other", "causes", "skipped", "possible"),
-    [
-        ("client_secret_wrong", Finding("client_secret", State.OK), (), ("smtp_login",), ()),
-        (
-            "client_secret_wrong",
-            Finding("client_secret", State.WRONG, cause="client_secret_expired"),
-            ("client_secret",),
-            (),
-            (),
-        ),
-        (
-            "client_secret_wrong",
-            Finding("client_secret", State.SKIPPED),
-            (),
-            ("client_secret",),
-            ("smtp_login",),
-        ),
-        ("session_revoked", Finding("sessions", State.OK), (), ("smtp_login",), ()),
-        (
-            "session_revoked",
-            Finding("sessions", State.WRONG, cause="session_revoked"),
-            ("sessions",),
-            (),
-            (),
-        ),
-        (
-            "session_revoked",
-            Finding("sign_ins", State.WRONG, cause="session_revoked"),
-            ("sign_ins",),
-            (),
-            (),
-        ),
-    ],
-)
-def test_another_finding_decides(
-    ctx: StepContext,
-    cause: str,
-    other: Finding,
-    causes: tuple[str, ...],
-    skipped: tuple[str, ...],
-    possible: tuple[str, ...],
-):
-    """The bot's refused login is skipped, a symptom, or possible, depending on the channel's own."""
-    verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": own(cause), other.step: other})
-    assert (verdict.causes, verdict.skipped, verdict.possible) == (causes, skipped, possible)
 
 
 AT = Signals(at=now())

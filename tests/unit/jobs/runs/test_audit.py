@@ -159,7 +159,7 @@ def test_many_writers_make_one_chain(redis: Redis, redis_url: str):
 
 
 def test_all_or_nothing(trail: Trail, redis: Redis):
-    """If the accompanying commands fail, no entry is written; otherwise their results are returned."""
+    """If the commands ``along`` fail, no entry is written; otherwise their results are returned."""
 
     def fails(pipe: Any) -> None:
         pipe.set("half", "1")

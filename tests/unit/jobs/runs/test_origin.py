@@ -1,4 +1,4 @@
-"""Where a run was asked for, and what it is told: typed from its first event on."""
+"""A run's origin and brief, which are typed from its first event on."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_run_knows_what_it_was_opened_with(kind: RunKind, brief: Brief):
 
 
 def test_a_run_that_says_no_kind_is_a_setup():
-    """Nothing is known of where it was asked for, and it is told nothing."""
+    """A run whose first event has no kind is a setup with an empty origin and brief."""
     run = fold("R1", [Event(Kind.OPENED, AT, channel=CHANNEL, person=ASKER)])
     assert (run.kind, run.origin, run.brief) == (RunKind.SETUP, Origin(), Brief())
 

@@ -1,4 +1,4 @@
-"""Data of an older layout is migrated whole, or refused in a sentence; data of a newer one is refused."""
+"""Migration of older data, which succeeds as a whole or is refused; newer data is refused."""
 
 from __future__ import annotations
 
@@ -6,107 +6,26 @@ import base64
 import json
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from redis import Redis
 
 from jobs.clock import now
-from jobs.model import NO_SIGNALS, Scope, Signals, State, Station
+from jobs.model import NO_SIGNALS, Scope, Signals, State
 from jobs.runs import schema
 from jobs.runs.audit import Trail
 from jobs.runs.audit_entries import About
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.migrations import MIGRATIONS
-from jobs.runs.origin import Brief, FixBrief, Origin
+from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec
 from tests.fixtures.older_data import OLD
+from tests.unit.jobs.runs.older_runs import BRIEFS, ORIGINS, RUNS, SIGNALS
 
 KEY = base64.urlsafe_b64encode(b"0" * 32).decode()
 """The made-up key of ENCRYPTION_KEYS with which it sealed its audit trail."""
-
-
-def moment(hour: int, minute: int) -> datetime:
-    """A time on the day of the fixture."""
-    return datetime(2026, 11, 20, hour, minute, tzinfo=UTC)
-
-
-WHOLE = ("application", "client_secret", "customization", "smtp_auth")
-RUNS: dict[str, tuple[Any, ...]] = {
-    "OPENED": ("setup", None, 1, False, False, (), ()),
-    "DETAIL": ("setup", None, 2, True, False, (), ()),
-    "SIGNED": ("setup", None, 3, True, True, (), ()),
-    "PLANND": ("setup", None, 9, True, True, (), ()),
-    "APPRVD": ("setup", None, 11, True, True, ("mailbox", "tenant"), ()),
-    "CHANGE": ("setup", None, 13, True, True, ("mailbox", "tenant"), ("application",)),
-    "CNSENT": ("setup", None, 28, True, True, ("mailbox", "tenant"), WHOLE),
-    "FORM22": ("setup", None, 31, True, True, ("mailbox", "tenant"), WHOLE),
-    "TESTML": ("setup", None, 37, True, True, ("mailbox", "tenant"), WHOLE),
-    "DONE22": ("setup", "finished", 40, True, True, ("mailbox", "tenant"), WHOLE),
-    "BEFORE": ("setup", "finished", 40, True, True, ("mailbox", "tenant"), WHOLE),
-    "CHECK2": ("check", None, 7, True, False, (), ()),
-    "ROUND2": ("bulk_check", None, 4, True, False, (), ()),
-    "FIXING": ("fix", None, 21, True, True, ("mailbox",), ("smtp_auth",)),
-    "UNDO22": ("undo", None, 6, True, True, (), ()),
-    "CANCEL": ("setup", "cancelled", 10, True, True, (), ()),
-    "FAILED": ("setup", "failed", 5, True, True, (), ()),
-    "NEWER2": ("setup", None, 4, True, True, (), ()),
-    "READBL": ("setup", None, 3, True, False, (), ()),
-    "DIRECT": ("check", None, 13, True, False, (), ()),
-}
-"""As that version read each of them: kind, end, events, details, signed in, approvals, steps that were changed."""
-ORIGINS = {
-    "CHECK2": Origin("room-1", "thread-c", message="message-CHECK2"),
-    "ROUND2": Origin("room-1", "thread-c", message="message-ROUND2"),
-    "DIRECT": Origin("room-2", direct=True, message="message-DIRECT"),
-}
-"""Those that have no thread of their own."""
-BRIEFS = {
-    "CHECK2": Brief(
-        "client-1", "done@contoso.com", token_at=moment(9, 20), changed_at=moment(9, 10)
-    ),
-    "ROUND2": Brief(mailboxes=("done@contoso.com", "undone@contoso.com")),
-    "FIXING": Brief(
-        "client-1",
-        fix=FixBrief(True, "session_revoked", ("smtp_login",), moment(10, 0)),  # noqa: FBT003  as it is stored
-    ),
-    "DIRECT": Brief("client-1", shared=True, test_recipient="anna@contoso.com"),
-}
-"""Every other run was told nothing."""
-POLICY_CHANGED = datetime(2026, 11, 19, 8, 0, 0, 123456, UTC)
-SIGNALS: dict[str, dict[str, Signals]] = {
-    "CHECK2": {
-        "smtp_login": Signals(
-            since=moment(10, 0),
-            shown_by="generated_at",
-            disproved_by=("sign_ins", "answers"),
-            as_of="conditional_access",
-            token_lives=True,
-            station=Station.ANSWER,
-        ),
-        "traces": Signals(harmless_after=moment(10, 30), missed=2, unanswered=moment(9, 30)),
-    },
-    "DIRECT": {
-        "conditional_access": Signals(
-            harmless_after=POLICY_CHANGED,
-            by_place=True,
-            disproved_by=("answers",),
-            elsewhere_since=POLICY_CHANGED,
-        ),
-        "smtp_login": Signals(disproved_by=(), harmless_after=moment(8, 1)),
-        "sign_ins": Signals(at=moment(8, 2), generated_at=moment(8, 3)),
-        "authentication_policy": Signals(harmless_after=moment(8, 4), token_lives=True),
-        "transport_rules": Signals(proven=True),
-        "mailbox_user": Signals(station=Station.ANSWER),
-        "arrivals": Signals(failed=3, since=moment(8, 5), at=moment(8, 6)),
-        "copies": Signals(failed=1, station=Station.CONNECT, missed=14, missed_since=moment(8, 7)),
-        "answers": Signals(at=moment(8, 8), unanswered=moment(8, 9)),
-        "mail_to_task": Signals(at=moment(8, 10), unproven=moment(8, 11)),
-    },
-}
-"""The findings that told the verdict something; no other did."""
 
 
 def origin_of(run_id: str) -> Origin:
@@ -115,7 +34,7 @@ def origin_of(run_id: str) -> Origin:
 
 
 def everything(redis: Redis) -> dict[bytes, bytes | None]:
-    """What is in Redis, byte for byte."""
+    """Return every key of Redis with its value, byte for byte."""
     return {key: redis.dump(key) for key in redis.scan_iter()}
 
 
@@ -127,7 +46,7 @@ def old(old_data: Redis) -> RunStore:
 
 
 def test_the_fixture_has_a_run_in_every_stage():
-    """And all its events together are of every kind but one that only stands beside a plan."""
+    """The fixture has every run, and every kind of event but DIFFERS and UNKNOWN."""
     runs = {key.split(":")[1] for key in OLD if key.startswith("run:") and key.endswith(":events")}
     kinds = {
         json.loads(line)["kind"]
@@ -140,7 +59,7 @@ def test_the_fixture_has_a_run_in_every_stage():
 
 @pytest.mark.parametrize("run_id", RUNS)
 def test_every_run_stands_where_it_stood(old: RunStore, run_id: str):
-    """Nothing of a run is lost, and nothing is read otherwise."""
+    """Migration loses nothing of a run and changes none of its meaning."""
     run = old.load(run_id)
     approvals, changed = tuple(sorted(map(str, run.approvals))), tuple(sorted(run.changed))
     assert (
@@ -178,7 +97,7 @@ def test_what_each_finding_signals(old: RunStore, run_id: str):
 
 
 def test_the_fixture_has_every_signal_and_every_word_of_a_brief():
-    """So the two tests before this one leave no field out."""
+    """The fixture uses every field, so the two tests before this one cover all of them."""
     told = [each for signals in SIGNALS.values() for each in signals.values()]
     never = {
         name
@@ -194,7 +113,7 @@ def test_the_fixture_has_every_signal_and_every_word_of_a_brief():
 
 
 def test_the_bulk_check_of_a_space_is_found(old: RunStore):
-    """Under its new key, for as long as before, and the audit trail knows the run's kind by its new name."""
+    """A bulk check moves to its new key with its expiry, and its kind gets the new name."""
     old.redis.delete("schema")
     old.redis.set("space:room-2:round", "ROUND3", ex=600)
     old.redis.set("run:ROUND3:about", '{"run":"ROUND3","kind":"round","mailbox":""}', ex=600)
@@ -215,7 +134,7 @@ def test_the_bulk_check_of_a_space_is_found(old: RunStore):
 
 
 def test_a_newer_bulk_check_stays(redis: Redis):
-    """A migration that was cut off goes on after a command of the new version."""
+    """A bulk check that the new version stored during an interrupted migration stays."""
     redis.set("space:room-1:round", "OLDER2")
     redis.set("space:room-1:bulk_check", "NEWER2")
     schema.ensure(redis)
@@ -235,7 +154,10 @@ def test_a_newer_bulk_check_stays(redis: Redis):
     ],
 )
 def test_a_time_that_a_cloud_had_written(told: str, moment: datetime | None):
-    """One without a zone is in UTC, and what is no time is none: the old version read them so, and no run is refused for them."""
+    """A time without a zone is in UTC, and text that is not a time becomes None.
+
+    The old version read them so, and no run is refused because of them.
+    """
     finding = {
         "step": "conditional_access",
         "state": "possible",
@@ -269,7 +191,7 @@ def test_what_an_undo_remembers(old: RunStore):
 
 
 def test_what_runs_know(old: RunStore):
-    """A plan and its approval, a change that was begun, what was found, what was answered, and a problem."""
+    """Plans, approvals, begun changes, facts, answers and problems survive the migration."""
     planned, changing, form, fixed, check = (
         old.load(run_id) for run_id in ("APPRVD", "CHANGE", "FORM22", "FIXING", "CHECK2")
     )
@@ -303,7 +225,7 @@ def test_what_runs_know(old: RunStore):
 
 
 def test_lists_and_the_trail(old: RunStore, redis: Redis):
-    """Who holds which mailbox, what was proven, what was checked, what is due; the audit trail is whole."""
+    """The lists of channels, checks and due runs survive, and the audit trail is intact."""
     channels = ChannelIndex(redis)
     assert [record.run for record in channels.connected()] == ["DONE22", "BEFORE"]
     assert (channels.running("form@contoso.com"), channels.running("cancelled@contoso.com")) == (
@@ -322,7 +244,7 @@ def test_lists_and_the_trail(old: RunStore, redis: Redis):
 
 
 def test_once_is_enough(old_data: Redis):
-    """The second start finds the number and changes nothing; without the number, the migration changes nothing more."""
+    """A second start changes nothing, also if the number of the schema is missing."""
     schema.ensure(old_data)
     after = everything(old_data)
     schema.ensure(old_data)
@@ -333,7 +255,10 @@ def test_once_is_enough(old_data: Redis):
 
 
 def test_only_what_has_to_change_does(old_data: Redis):
-    """Of the old keys: each run's history, the cards, the bulk check of a space and its kind, and the list of held locks."""
+    """The migration changes no other keys.
+
+    It changes each run's history, the cards, a space's bulk check and its kind, and the held locks.
+    """
     before = everything(old_data)
     schema.ensure(old_data)
     after = everything(old_data)

@@ -84,7 +84,10 @@ async def test_exchange_may_ask_for_it_all_the_same(
 
 
 NOT_REQUIRED = "This operation is not required. Organization is already enabled for customization."
-NOT_YET = "The command you tried to run isn't currently allowed in your organization. First need to run the command: Enable-OrganizationCustomization"
+NOT_YET = (
+    "The command you tried to run isn't currently allowed in your organization. First need to run "
+    "the command: Enable-OrganizationCustomization"
+)
 
 
 async def test_a_flag_that_stays_is_waited_for_by_the_policy(

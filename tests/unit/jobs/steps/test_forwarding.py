@@ -87,7 +87,10 @@ async def test_all_three_values_are_set_at_once(
     cloud.on("Get-Mailbox", [{}])
     ctx = given(channel=replace(channel, keep_copy=keep))
     found = await STEP.inspect(ctx)
-    command = f"Set-Mailbox support@contoso.com -ForwardingAddress $null -ForwardingSmtpAddress {TARGET} -DeliverToMailboxAndForward {word}"
+    command = (
+        f"Set-Mailbox support@contoso.com -ForwardingAddress $null -ForwardingSmtpAddress {TARGET} "
+        f"-DeliverToMailboxAndForward {word}"
+    )
     after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": TARGET})
     line = Change(
         "forwarding",

@@ -8,16 +8,13 @@ from typing import Any
 
 import pytest
 
-from jobs.access.admin_session import SESSION_S
 from jobs.checks.verdict import judge
-from jobs.clouds.errors import CloudReply, Rejected
 from jobs.engine.context import StepContext
 from jobs.microsoft.outbound_spam import policy_name
-from jobs.model import Change, Channel, Finding, Profile, Scope, State, Text, Turn
+from jobs.model import Change, Finding, Profile, Scope, State, Text
 from jobs.probes import checks_for
 from jobs.runs.run import RecordedChange
-from jobs.steps.outbound_policy import CUSTOMIZATION_S, DAY_TRIES, POLICY, RULE, OutboundPolicy
-from jobs.storage.due_list import LONGEST_PAUSE_S
+from jobs.steps.outbound_policy import POLICY, RULE, OutboundPolicy
 
 STEP = OutboundPolicy()
 MAILBOX = "support@contoso.com"
@@ -112,7 +109,10 @@ async def test_a_policy_and_a_rule_are_made(given: Callable[..., StepContext], c
     ctx = given()
     found = await STEP.inspect(ctx)
     limits = "-RecipientLimitPerDay 500 -NotifyOutboundSpam $false"
-    command = f"New-{POLICY} '{NAME}' -AutoForwardingMode On {limits}; New-{RULE} '{NAME}' -{POLICY} '{NAME}' -From {MAILBOX} -Priority 0"
+    command = (
+        f"New-{POLICY} '{NAME}' -AutoForwardingMode On {limits}; New-{RULE} '{NAME}' -{POLICY} "
+        f"'{NAME}' -From {MAILBOX} -Priority 0"
+    )
     before = Text("seen.outbound", {"mode": "Automatic", "policy": "Default"})
     words = Text("step.outbound_policy"), before, Text("after.outbound_policy")
     assert STEP.plan(ctx, found) == (
@@ -319,7 +319,10 @@ async def test_a_rule_of_ours_that_somebody_bent_is_put_right(
     ctx = given()
     found = await STEP.inspect(ctx)
     put_right = f"-SenderDomainIs $null -ExceptIfFrom $null -{POLICY} '{NAME}' -Priority 0"
-    commands = f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' {put_right}; Enable-{RULE} '{NAME}'"
+    commands = (
+        f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' {put_right}; "
+        f"Enable-{RULE} '{NAME}'"
+    )
     gone = {"senders": MAILBOX, "cleared": f"SenderDomainIs fabrikam.com; ExceptIfFrom {MAILBOX}"}
     (line,) = STEP.plan(ctx, found)
     assert (found.state, line.command, line.after) == (
@@ -394,31 +397,3 @@ async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(
         State.OK,
         True,
     )
-
-
-def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., StepContext]):
-    """Up to a day; after that it is an error like others."""
-    error = Rejected("customization_needed", CloudReply("exchange"))
-    found = STEP.explain_error(given(), error)
-    assert found is not None
-    assert (found.waiting_for, found.seen) == (Turn.TIME, Text("seen.customization_takes"))
-
-
-def test_the_pauses_make_a_day_and_end_before_the_sign_in():
-    """The pauses add up to the 24 hours that Microsoft names and end before the sign-in does."""
-    pauses = [
-        CUSTOMIZATION_S[min(number, len(CUSTOMIZATION_S) - 1)] for number in range(DAY_TRIES + 1)
-    ]
-    assert 24 * 3600 <= sum(pauses) < SESSION_S
-    assert max(pauses) <= LONGEST_PAUSE_S
-
-
-def test_a_day_is_enough(given: Callable[..., StepContext], channel: Channel):
-    """After a day of tries a person has to look."""
-    ctx = given(waits={"outbound_policy": DAY_TRIES + 1})
-    assert STEP.explain_error(ctx, Rejected("customization_needed", CloudReply("exchange"))) is None
-
-
-def test_other_errors_are_not_its_business(given: Callable[..., StepContext]):
-    """The engine knows what they mean."""
-    assert STEP.explain_error(given(), Rejected("request_rejected", CloudReply("exchange"))) is None

@@ -108,7 +108,7 @@ async def test_what_has_logged_in_is_kept(
     """A successful sign-in and its secret are kept for checks, once and with the user's permission."""
 
     async def login_probe(_server: str, _upn: str, _token: str) -> SmtpProbe:
-        return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the record's fields in their order
+        return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  in order
 
     monkeypatch.setattr("jobs.steps.rehearsal.login_probe", login_probe)
     ctx = given(facts={"upn": "support@contoso.com"})
@@ -133,7 +133,7 @@ async def test_whose_mailbox_the_login_opens(
 
     async def probe(server: str, username: str, token: str) -> SmtpProbe:
         asked.extend((username, token))
-        return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the probe's own order
+        return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  in order
 
     monkeypatch.setattr("jobs.steps.rehearsal.login_probe", probe)
     ctx = given(facts={"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {}))

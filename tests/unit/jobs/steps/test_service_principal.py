@@ -1,4 +1,4 @@
-"""E1, second half: the enterprise application."""
+"""Service principal (enterprise application) of the email app, the second half of E1."""
 
 from __future__ import annotations
 

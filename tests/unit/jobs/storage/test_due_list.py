@@ -30,7 +30,7 @@ def test_a_member_is_handed_out_again_after_its_lease(due: DueList):
 
 
 def test_only_what_is_on_the_list_is_extended(due: DueList):
-    """One that was settled meanwhile does not come back."""
+    """A run that left the list in the meantime does not come back."""
     due.schedule("A", now())
     for name in "AB":
         due.extend(name, 5)

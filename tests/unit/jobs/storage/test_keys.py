@@ -17,11 +17,12 @@ FUNCTIONS = [
 
 def arguments(function: object) -> list[str]:
     """A value for each parameter, and its name at that."""
-    return [f"<{name}>" for name in inspect.signature(function).parameters]  # type: ignore[arg-type]  # a function
+    parameters = inspect.signature(function).parameters  # type: ignore[arg-type]  # a function
+    return [f"<{name}>" for name in parameters]
 
 
 def test_each_key_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch):
-    """No two functions give the same name, whatever they are asked for, and each begins with the prefix."""
+    """No two functions return the same key, and each key begins with the prefix."""
     plain = [
         function(*arguments(function)) for function in FUNCTIONS if function.__name__ != "_key"
     ]
@@ -37,5 +38,8 @@ def test_each_key_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch):
     [("", True), ("Bot-1:a_b:", True), ("bot*", False), ("two words", False), ("é", False)],
 )
 def test_what_a_prefix_may_hold(text: str, good: bool):
-    """Letters, digits, colons, hyphens and underscores: nothing that a pattern or RQ's templates would read in their own way."""
+    """A prefix may hold letters, digits, colons, hyphens and underscores.
+
+    Other characters could have a meaning in a key pattern or in RQ's templates.
+    """
     assert keys.is_prefix(text) is good

@@ -16,7 +16,10 @@ DRAW = LockName(LockKind.DRAW, "run")
 
 @pytest.mark.slow
 def test_it_lasts_as_long_as_the_work(redis: Redis):
-    """Half as long again as its own time later nobody else gets it; afterwards anybody does, and no trace of it is left."""
+    """The lock outlasts its own duration while it is held.
+
+    After its release it leaves no key, and another holder gets it.
+    """
     with renewed_lock(redis, DRAW, 1.0) as held:
         time.sleep(1.5)
         with renewed_lock(redis, DRAW, 1) as other:
@@ -54,7 +57,7 @@ def test_it_is_noticed_without_being_asked(redis: Redis):
 
 
 def test_it_is_waited_for(redis: Redis):
-    """As long as was said: until the holder gives it back, or not at all."""
+    """A lock is waited for as long as ``wait_s`` allows, if need be without an end."""
     redis.set("draw:run", "somebody else", px=300)
     with renewed_lock(redis, DRAW, 5, wait_s=0.1) as held:
         assert held is None

@@ -95,7 +95,7 @@ IDS = Finding(
 )
 FULL = replace(
     BARE,
-    told=Report(
+    reported=Report(
         RITA,
         "a_638211456712345678",
         "2c8ad0a4-88aa-4a43-b31b-b46d6dcbbf4b",

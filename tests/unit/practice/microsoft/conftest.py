@@ -25,7 +25,8 @@ CHALLENGE = (
 )
 SETUP = (
     "openid profile offline_access Application.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All "
-    "AppRoleAssignment.ReadWrite.All Policy.Read.All User.Read.All Directory.Read.All ExchangeMessageTrace.Read.All "
+    "AppRoleAssignment.ReadWrite.All Policy.Read.All User.Read.All "
+    "Directory.Read.All ExchangeMessageTrace.Read.All "
     "https://outlook.office365.com/Exchange.Manage"
 )
 GRAPH = "https://graph.microsoft.com/.default"

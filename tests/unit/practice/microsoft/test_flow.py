@@ -114,7 +114,10 @@ def test_automatic_keeps_a_forward_in(services: Any):
     post(services, "mail/customer", **CUSTOMER)
     assert places(services) == ["mailbox", "rejected", "internet"]
     failed = trace(services, "status eq 'failed'")
-    path = f"/admin/exchange/tracing/messageTraces/{failed[0]['id']}/getDetailsByRecipient(recipientAddress='{failed[0]['recipientAddress']}')"
+    path = (
+        f"/admin/exchange/tracing/messageTraces/{failed[0]['id']}"
+        f"/getDetailsByRecipient(recipientAddress='{failed[0]['recipientAddress']}')"
+    )
     assert "5.7.520" in services.graph("GET", path).json()["value"][-1]["description"]
     details = services.cmdlet(
         "Get-MessageTraceDetailV2",

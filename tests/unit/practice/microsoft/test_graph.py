@@ -282,7 +282,10 @@ def test_a_user_is_found_by_upn_or_id_and_by_mail_only_with_a_filter(services: A
 
 def test_a_filter_joins_with_and_and_or(services: Any):
     """Either of two addresses finds the user; a broken filter and an unsupported property are 400."""
-    query = "/users?$filter=proxyAddresses/any(p:p eq 'smtp:none@contoso.com') or mail eq 'service@contoso.com' and accountEnabled eq true"
+    query = (
+        "/users?$filter=proxyAddresses/any(p:p eq 'smtp:none@contoso.com') or mail eq "
+        "'service@contoso.com' and accountEnabled eq true"
+    )
     assert [row["mail"] for row in services.graph("GET", query).json()["value"]] == [
         "service@contoso.com"
     ]

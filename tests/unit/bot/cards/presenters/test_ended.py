@@ -57,7 +57,16 @@ Begin = Callable[..., Run]
 
 def found(step: str, state: State = State.OK, **more: object) -> Event:
     """Something was found."""
-    return Event(Kind.FOUND, now(), step=step, finding=Finding(step, state, **more))  # type: ignore[arg-type]  # the finding's own names
+    return Event(
+        Kind.FOUND,
+        now(),
+        step=step,
+        finding=Finding(
+            step,
+            state,
+            **more,  # type: ignore[arg-type]  # the finding's own names
+        ),
+    )
 
 
 def shown(services: Services, run: Run, *slots: str, turn: str = "ask") -> None:

@@ -5,92 +5,63 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import remedy_within, text
+from adaptive_cards.texts import text
 from bot.cards import delivery, draw
-from bot.cards.presenters import plan as plan_face
 from bot.cards.presenters import progress as progress_face
-from bot.cards.presenters import proof, rehearsal, verdict
-from bot.cards.presenters.card_state import DesiredCard, PostedCard
+from bot.cards.presenters import verdict
+from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
-from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Text, Turn
+from jobs.model import Profile, State, Text, Turn
 from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.steps import steps_for, steps_of
-from jobs.storage import codec, keys
+from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
-
-ADMIN = "admin@example.test"
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
-LINE = Change(
-    "smtp_auth",
-    "M2",
-    Text("step.smtp_auth"),
-    Text("seen.off"),
-    Text("seen.on"),
-    Scope.MAILBOX,
-    "Set-CASMailbox",
+from tests.unit.bot.cards.presenters.stage_events import (
+    ADMIN,
+    APPROVED,
+    CONSENT,
+    FORM,
+    ON_THE_WAY,
+    PLANNED,
+    SIGNED_IN,
+    SIGNED_OUT,
+    Begin,
+    answered,
+    cards,
+    found,
+    shown,
 )
-PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
-APPROVED = Event(
-    Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"}
-)
-SIGNED_OUT = Event(
-    Kind.SIGNED_OUT, now(), data={"cause": "sign_in_missing", "code": "AADSTS700082"}
-)
-Begin = Callable[..., Run]
 
-
-def found(step: str, state: State = State.OK, **more: Any) -> Event:
-    """Something was found."""
-    return Event(Kind.FOUND, now(), step=step, finding=Finding(step, state, **more))
-
-
-def answered(question: str, value: str = "yes") -> Event:
-    """Somebody said something."""
-    return Event(
-        Kind.ANSWERED, now(), by="anna@example.test", data={"question": question, "value": value}
-    )
-
-
-def cards(services: Services, run: Run) -> list[DesiredCard]:
-    """Every card of the run, in the order of drawing."""
-    return [card for of in draw.PRESENTERS for card in of(run, services)]
-
-
-def shown(services: Services, run: Run, *slots: str) -> None:
-    """These cards stand in Webex already."""
-    for slot in slots:
-        services.redis.hset(
-            f"cards:{run.id}", slot, codec.dump(PostedCard("m", "r", "x", "", now()))
-        )
-
-
-CONSENT = found("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
-FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
-ON_THE_WAY = found("test_mail", State.WAITING, waiting_for=Turn.TIME, seen=Text("seen.on_its_way"))
 TO_HER = "anna@example.test"
 STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
     ("details are in", [], [("signin", "thread")]),
-    ("somebody else is asked", [answered("administrator", ADMIN)], [("signin", "thread"), (f"signin-direct:{ADMIN}", ADMIN)]),
+    ("somebody else is asked", [answered("administrator", ADMIN)],
+     [("signin", "thread"), (f"signin-direct:{ADMIN}", ADMIN)]),
     ("signed in", [SIGNED_IN], []),
     ("planned", [SIGNED_IN, PLANNED], [("plan", "thread")]),
     ("approved", [SIGNED_IN, PLANNED, APPROVED], [("plan", "thread"), ("progress", "thread")]),
-    ("signed out", [SIGNED_IN, PLANNED, APPROVED, SIGNED_OUT], [("signin", "thread"), ("progress", "thread")]),
-    ("consent", [SIGNED_IN, PLANNED, APPROVED, CONSENT], [("plan", "thread"), ("progress", "thread"), ("consent", "thread")]),
-    ("consent, somebody asked", [SIGNED_IN, PLANNED, APPROVED, CONSENT, answered("consent_administrator", ADMIN)],
+    ("signed out", [SIGNED_IN, PLANNED, APPROVED, SIGNED_OUT],
+     [("signin", "thread"), ("progress", "thread")]),
+    ("consent", [SIGNED_IN, PLANNED, APPROVED, CONSENT],
+     [("plan", "thread"), ("progress", "thread"), ("consent", "thread")]),
+    ("consent, somebody asked",
+     [SIGNED_IN, PLANNED, APPROVED, CONSENT, answered("consent_administrator", ADMIN)],
      [("plan", "thread"), ("progress", "thread"), ("consent", "thread"), (f"consent-direct:{ADMIN}", ADMIN)]),
-    ("form", [SIGNED_IN, PLANNED, APPROVED, FORM], [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread")]),
+    ("form", [SIGNED_IN, PLANNED, APPROVED, FORM],
+     [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread")]),
     ("proof", [SIGNED_IN, PLANNED, APPROVED, FORM, ON_THE_WAY],
-     [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread"), ("mail", "thread")]),
+     [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread"),
+      ("mail", "thread")]),
     ("cancelled before a plan", [Event(Kind.CANCELLED, now())], []),
-    ("cancelled", [SIGNED_IN, PLANNED, APPROVED, CONSENT, FORM, ON_THE_WAY, Event(Kind.CANCELLED, now())], [("plan", "thread"), ("progress", "thread")]),
+    ("cancelled", [SIGNED_IN, PLANNED, APPROVED, CONSENT, FORM, ON_THE_WAY, Event(Kind.CANCELLED, now())],
+     [("plan", "thread"), ("progress", "thread")]),
     ("failed", [SIGNED_IN, PLANNED, Event(Kind.FAILED, now())], [("plan", "thread"), ("progress", "thread")]),
 ]  # fmt: skip
 
@@ -146,13 +117,15 @@ SEEN: list[tuple[str, list[Event], set[str]]] = [
     ("details are in", [], {"signin"}),
     ("planned", [SIGNED_IN, PLANNED], {"plan"}),
     ("running", [SIGNED_IN, PLANNED, APPROVED], set()),
-    ("waits", [SIGNED_IN, PLANNED, APPROVED, found("ids", State.WAITING, waiting_for=Turn.TIME, until=now())], set()),
+    ("waits",
+     [SIGNED_IN, PLANNED, APPROVED, found("ids", State.WAITING, waiting_for=Turn.TIME, until=now())], set()),
     ("look", [SIGNED_IN, PLANNED, APPROVED, found("ids", State.UNKNOWN)], {"progress"}),
     ("consent", [SIGNED_IN, PLANNED, APPROVED, CONSENT], {"progress", "consent"}),
     ("granted", [SIGNED_IN, PLANNED, APPROVED, found("admin_consent")], set()),
     ("form", [SIGNED_IN, PLANNED, APPROVED, FORM], {"progress", "connect", "rehearsal"}),
-    ("filled in", [SIGNED_IN, PLANNED, APPROVED, found("mailbox_fields"), answered("token_saved"), answered("registered"),
-     answered("rehearse", "skip:away"), ON_THE_WAY], set()),
+    ("filled in",
+     [SIGNED_IN, PLANNED, APPROVED, found("mailbox_fields"), answered("token_saved"),
+      answered("registered"), answered("rehearse", "skip:away"), ON_THE_WAY], set()),
     ("cancelled", [SIGNED_IN, PLANNED, APPROVED, Event(Kind.CANCELLED, now())], {"progress"}),
 ]  # fmt: skip
 
@@ -180,31 +153,6 @@ def test_the_cards_of_a_stage(
     assert [(card.slot, card.fingerprint, card.urgency) for card in first] == [
         (card.slot, card.fingerprint, card.urgency) for card in second
     ]
-
-
-@pytest.mark.parametrize("state", [State.WARNING, State.POSSIBLE])
-def test_what_may_stop_mail_is_a_warning_on_the_plan(
-    services: Services, begin: Begin, state: State
-):
-    """It holds nothing up, and it is not called right."""
-    blocked = found(
-        "mailbox_user",
-        state,
-        seen=Text("seen.shared_blocked", {"upn": "support@example.test"}),
-        cause="account_disabled",
-    )
-    view = plan_face.view(
-        begin(
-            SIGNED_IN,
-            blocked,
-            found("permissions", seen=Text("seen.permissions")),
-            replace(PLANNED, at=now()),
-        )
-    )
-    words = {"row": "M1", "step": "key:step.mailbox_user"}
-    said = "support@example.test may not sign in. That is usual for a shared mailbox: a user with rights to it signs in"
-    assert Text("plan.stands", words | {"seen": said}) in view.warnings
-    assert [line.values["step"] for line in view.right] == ["key:step.permissions"]
 
 
 def test_before_the_details_there_is_only_the_first_card(services: Services, begin: Begin):
@@ -275,71 +223,6 @@ def test_a_problem_is_news(
     )
 
 
-def test_the_plan_names_what_is_right_and_what_stops_it(services: Services, begin: Begin):
-    """Skipped is neither; after an approval nothing stops it any more."""
-    wrong = found(
-        "mailbox_user",
-        State.WRONG,
-        seen=Text("seen.nobody", {"mailbox": "m"}),
-        cause="mailbox_not_found",
-    )
-    run = begin(
-        SIGNED_IN,
-        found("tenant"),
-        found("user_consent", State.SKIPPED),
-        wrong,
-        replace(PLANNED, at=now()),
-    )
-    view = plan_face.view(run)
-    assert [words.values["step"] for words in view.right] == ["key:step.tenant"]
-    assert [words.values["step"] for words in view.blocking] == ["key:step.mailbox_user"]
-    assert (view.changes, view.approved, view.signed_in) == ((LINE,), False, ADMIN)
-    services.store.append(run.id, APPROVED, found("ids"))
-    approved = plan_face.view(services.store.load(run.id))
-    assert (approved.blocking, approved.approved, approved.approved_tenant) == ((), True, False)
-    assert approved.right == view.right  # what the run brings about was not right already
-
-
-def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Services, begin: Begin):
-    """A plan that needs a new approval shows the changes that are left.
-
-    After the approval it also shows the finished changes. No sign-in and no smaller plan replaces
-    it.
-    """
-    other, shut = (
-        replace(LINE, step="forwarding"),
-        replace(LINE, step="forwarding", before=Text("seen.on")),
-    )
-    made = [
-        Event(kind, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG))
-        for kind in (Kind.CHANGING, Kind.CHANGED)
-    ]
-    differs = Event(
-        Kind.DIFFERS, now(), step="forwarding", data={"plan": "plan-2"}, changes=(shut,)
-    )
-    events = (SIGNED_IN, replace(PLANNED, changes=(LINE, other)), APPROVED, *made, differs)
-    run = begin(*events)
-    view = plan_face.view(run)
-    assert (view.changes, view.approved, view.has_begun, view.plan_id) == (
-        (shut,),
-        False,
-        True,
-        "plan-2",
-    )
-    services.store.append(run.id, replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"}))
-    again = plan_face.view(services.store.load(run.id))
-    assert (again.changes, again.approved) == ((LINE, shut), True)
-
-
-def test_what_stops_the_plan_reads_as_two_sentences(services: Services, begin: Begin):
-    """A text that ends with a full stop gets no second one on the plan card."""
-    waits = found(
-        "mailbox_user", State.WAITING, seen=Text("seen.let_in"), cause="exchange_role_missing"
-    )
-    (stop,) = plan_face.view(begin(SIGNED_IN, waits, PLANNED)).blocking
-    assert stop.values["seen"].endswith("so it is asked again")
-
-
 def test_the_secret_stands_on_no_card(services: Services, begin: Begin):
     """The secret is on no card, at any stage and for any reader."""
     run = begin(
@@ -361,28 +244,6 @@ def test_the_secret_stands_on_no_card(services: Services, begin: Begin):
         services.vault.put(name, "canary-s3cret", 60)
     drawn = json.dumps([[card.card.content, card.card.text] for card in cards(services, run)])
     assert ("canary" in drawn, len(drawn) > 1000) == (False, True)
-
-
-@pytest.mark.parametrize(
-    ("events", "part"),
-    [
-        ([], {"url": "", "done": False, "skipped": ""}),
-        ([answered("rehearse"), found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)], {"done": False, "skipped": ""}),
-        ([answered("rehearse", "skip:on leave")], {"url": "", "skipped": "on leave"}),
-        ([found("rehearsal", evidence=(Evidence("transcript", "235 OK"),))], {"url": "", "done": True, "transcript": ("235 OK",)}),
-        ([answered("rehearse"), found("rehearsal", State.WAITING, cause="smtp_token_refused", evidence=(Evidence("smtp", "535 no"),))],
-         {"url": "", "problem": Text("cause.smtp_token_refused"), "problem_code": "535 no"}),
-        ([answered("rehearse"), Event(Kind.PROBLEM, now(), data={"question": "mailbox_sign_in", "cause": "wrong_mailbox_user", "code": "x@y.z"})],
-         {"url": "", "problem": Text("cause.wrong_mailbox_user"), "problem_code": "x@y.z"}),
-    ],
-)  # fmt: skip
-def test_the_rehearsals_card(
-    services: Services, begin: Begin, events: list[Event], part: dict[str, Any]
-):
-    """Offer, sign-in, skipped, done, refused by the server, refused at the sign-in."""
-    view = rehearsal.view(begin(SIGNED_IN, FORM, *events), services)
-    assert {name: getattr(view, name) for name in part} == part
-    assert bool(view.url) is ("url" not in part)
 
 
 def test_the_progress_card_stands_for_every_step(services: Services, begin: Begin):
@@ -409,102 +270,6 @@ def test_the_progress_card_stands_for_every_step(services: Services, begin: Begi
         True,
         "",
     )
-
-
-def test_a_test_mail_is_followed(services: Services, begin: Begin):
-    """Sent by the bot or by a person, arrived, forwarded, with an agent; a failure with its cause."""
-    at = "2026-11-25T09:00:00+00:00"
-    failed = found(
-        "agent_answer",
-        State.WAITING,
-        cause="forwarding_blocked",
-        evidence=(Evidence("trace", "5.7.520"),),
-    )
-    run = begin(
-        SIGNED_IN,
-        found("test_mail", facts={"subject": "S", "arrived_at": at, "forwarded_at": at}),
-        answered("test_sent"),
-        answered("agent_has_it"),
-        failed,
-    )
-    view = proof.mail_view(run, services)
-    assert (view.subject, view.sent_by_bot, view.arrived_at, view.forwarded_at) == (
-        "S",
-        False,
-        datetime.fromisoformat(at),
-        datetime.fromisoformat(at),
-    )
-    assert (view.problem, view.problem_code, view.agent_at is not None) == (
-        Text("cause.forwarding_blocked"),
-        "5.7.520",
-        True,
-    )
-
-
-@pytest.mark.parametrize(
-    ("cause", "turn", "sent", "part"),
-    [
-        ("mail_not_delivered", Turn.ADMINISTRATOR, True, {"late": False, "sent_by_bot": False}),
-        ("forwarding_blocked", Turn.TIME, True, {"late": False, "sent_by_bot": False}),
-        ("test_mail_late", Turn.REQUESTER, True, {"late": True, "sent_by_bot": False}),
-        ("test_mail_from_itself", Turn.REQUESTER, False, {"late": False, "sent_by_bot": False}),
-    ],
-)
-def test_a_test_mail_that_stops(
-    services: Services, begin: Begin, cause: str, turn: Turn, sent: bool, part: dict[str, bool]
-):
-    """A test mail that stops shows what to do and whose turn it is, as on the progress card.
-
-    A mail that must be sent again counts as not sent.
-    """
-    run = begin(
-        SIGNED_IN,
-        PLANNED,
-        APPROVED,
-        answered("test_sent"),
-        found("test_mail", State.WAITING, cause=cause, waiting_for=turn),
-    )
-    view = proof.mail_view(run, services)
-    assert (view.problem, view.remedy, view.turn) == (
-        Text(f"cause.{cause}"),
-        Text(remedy_within(cause)),
-        turn,
-    )
-    assert (
-        view.sent_at is not None,
-        view.of_answer,
-        {name: getattr(view, name) for name in part},
-    ) == (
-        sent,
-        False,
-        part,
-    )
-    assert progress_face.view(run).turn in {turn, Turn.NOBODY}
-
-
-def test_an_answer_that_stops(services: Services, begin: Begin):
-    """If an agent's answer fails, the mail counts as received, and both cards say Agent's turn."""
-    at = "2026-11-25T09:00:00+00:00"
-    facts = {"arrived_at": at, "forwarded_at": at}
-    stopped = {
-        "cause": "sender_restricted",
-        "waiting_for": Turn.AGENT,
-        "facts": {"answer_failed_at": at},
-    }
-    run = begin(
-        SIGNED_IN,
-        PLANNED,
-        APPROVED,
-        found("test_mail", facts=facts),
-        found("agent_answer", State.WAITING, **stopped),
-    )
-    view = proof.mail_view(run, services)
-    assert (view.of_answer, view.turn, view.agent_at) == (
-        True,
-        Turn.AGENT,
-        datetime.fromisoformat(at),
-    )
-    assert progress_face.view(run).turn is Turn.AGENT
 
 
 def test_a_check_is_one_card(services: Services, begin: Begin):
@@ -538,30 +303,6 @@ def test_drawing_posts_each_card_once(
     assert [method for method, _ in said()] == ["POST", "POST"]
     services.cards.request(run.id)
     assert len(services.cards.bell.queue.jobs) == 2
-
-
-@pytest.mark.parametrize(
-    ("roles", "told"),
-    [
-        ((), False),
-        (("b79fbf4d-3ef9-4689-8143-76b194e85509",), True),
-        (("b79fbf4d-3ef9-4689-8143-76b194e85509", "29232CDF-9323-42FD-ADE2-1D097AF3E4DE"), False),
-        (("62e90394-69f5-4237-9190-012177145e10",), False),
-    ],
-)
-def test_the_plan_warns_of_an_account_without_a_role(
-    services: Services, begin: Begin, roles: tuple[str, ...], told: bool
-):
-    """The plan warns about an account if none of its known roles can make a change.
-
-    An account whose roles are unknown is trusted.
-    """
-    run = begin(
-        Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN, roles)), PLANNED
-    )
-    assert plan_face.view(run).warnings == (
-        (Text("plan.no_role", {"account": ADMIN}),) if told else ()
-    )
 
 
 def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, begin: Begin):

@@ -13,25 +13,17 @@ from bot.cards.presenters.verdict import view
 from bot.services import Services
 from jobs.checks.remedies import who_acts
 from jobs.clock import now
-from jobs.engine.failures import NEEDS_SIGN_IN
 from jobs.model import (
-    Account,
-    Channel,
     Finding,
-    Person,
-    RunKind,
     Signals,
     State,
     Station,
-    Text,
     Turn,
 )
-from jobs.runs.run import Run
+from tests.unit.bot.cards.presenters.verdict_checks import CHANNEL, CONNECT, check_of, ok, wrong
 
-AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", "x@y.example")
 FIX = {"do": "fix", "channel": "support@contoso.com"}
-CONNECT = {"url": "https://uk.webexconnect.io"}
+
 BEGINS = {
     "The mailbox user ": Turn.MAILBOX_USER,
     "The contact-center administrator ": Turn.CONTACT_CENTER,
@@ -40,34 +32,7 @@ BEGINS = {
     "A Microsoft 365 administrator ": Turn.ADMINISTRATOR,
 }
 
-
-def check_of(*found: Finding, channel: Channel = CHANNEL) -> Run:
-    """A check that ended with this."""
-    findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
-    run = Run(
-        "R1",
-        channel,
-        Person("p", "anna@contoso.com"),
-        AT,
-        RunKind.CHECK,
-        detailed=True,
-        findings=findings,
-        found_at=times,
-    )
-    return replace(run, checked=AT)
-
-
-def wrong(step: str, cause: str) -> Finding:
-    """A wrong finding."""
-    return Finding(step, State.WRONG, cause=cause)
-
-
 REMOTE_DOMAIN = wrong("remote_domain", "remote_domain_blocks_forwarding")
-
-
-def ok(*steps: str) -> tuple[Finding, ...]:
-    """Findings that hold."""
-    return tuple(Finding(step, State.OK) for step in steps)
 
 
 @pytest.mark.parametrize(
@@ -210,77 +175,11 @@ def test_a_button_for_another_cause_says_so(services: Services):
     drawn = draw(
         view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), services)
     )
-    told = "Administrator's turn: do what Remedy says below. The button mends another of the causes, and shows its plan first."
+    told = (
+        "Administrator's turn: do what Remedy says below. The button mends another of "
+        "the causes, and shows its plan first."
+    )
     assert (told in drawn.text, text("fix.outbound_policy") in str(drawn.content)) == (True, True)
-
-
-def test_a_sign_in_comes_before_the_page(services: Services):
-    """A sign-in is offered before Webex Connect's page.
-
-    The failure of the bot's own login may have a cause that only an administrator's sign-in shows.
-    """
-    left_out = Finding("conditional_access", State.SKIPPED, seen=NEEDS_SIGN_IN)
-    seen = view(check_of(wrong("smtp_login", "smtp_token_refused"), left_out), services)
-    assert (seen.fix, bool(seen.sign_in_url), seen.turn) == (None, True, Turn.MAILBOX_USER)
-
-
-@pytest.mark.parametrize("state", [State.SKIPPED, State.UNKNOWN])
-def test_a_sign_in_comes_before_a_fix_that_may_mend_nothing(services: Services, state: State):
-    """Entra says of an app that Microsoft has disabled what it says of one that is switched off here."""
-    left_out = (
-        Finding("service_principal", state, seen=NEEDS_SIGN_IN),
-        Finding("mailbox_user", State.SKIPPED, seen=NEEDS_SIGN_IN),
-    )
-    seen = view(check_of(wrong("smtp_login", "app_disabled"), *left_out), services)
-    assert (seen.fix, seen.turn) == (None, Turn.ADMINISTRATOR)
-    assert "Administrator's turn: sign in with the button below" in draw(seen).text
-
-
-NO_ROLE = Finding(
-    "copies", State.UNKNOWN, cause="exchange_role_missing", seen=Text("cause.exchange_role_missing")
-)
-LOST = wrong("arrivals", "mail_not_delivered")
-
-
-@pytest.mark.parametrize(
-    ("found", "told"),
-    [
-        (
-            (NO_ROLE, *ok("smtp_login")),
-            "Administrator's turn: who signed in may not read everything. Somebody with the role",
-        ),
-        (
-            (LOST, replace(NO_ROLE, step="transport_rules")),
-            "Administrator's turn: who signed in may not read everything. Somebody",
-        ),
-        (
-            (NO_ROLE, wrong("smtp_auth", "smtp_auth_off_for_mailbox")),
-            "Approver's turn: press the button below",
-        ),
-    ],
-)
-def test_who_may_not_read_everything_is_followed_by_somebody_who_may(
-    services: Services, found: tuple[Finding, ...], told: str
-):
-    """If the signed-in account may not read everything, the card still offers a sign-in.
-
-    It does not say that no action is needed.
-    """
-    seen = view(replace(check_of(*found), account=Account("t", "o", "anna@contoso.com")), services)
-    assert (bool(seen.sign_in_url), seen.grant_url) == (True, "")
-    assert told in draw(seen).text
-
-
-def test_the_page_stays_where_a_role_is_lacking(services: Services):
-    """The button to Webex Connect's page stays if the signed-in account lacks a role.
-
-    The sign-in has already shown what ended the token.
-    """
-    run = replace(
-        check_of(wrong("sign_ins", "grant_invalid"), NO_ROLE),
-        account=Account("t", "o", "anna@contoso.com"),
-    )
-    assert view(run, services).fix == ("fix.generate_token", CONNECT)
 
 
 @pytest.mark.parametrize("url", ["", "http://uk.webexconnect.io/callback"])

@@ -1,0 +1,67 @@
+"""Interface of an OAuth flow with Microsoft, and the values that go in and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bot.services import Services
+from bot.web.oauth_state import Flow
+from jobs.runs.run import Event, Run
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """Authorization request: the URL, the values that the page shows, and the flow's data.
+
+    The data is kept until the callback.
+    """
+
+    url: str
+    values: dict[str, str]
+    flow: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackResult:
+    """Result of a callback: the event and the account that the page names, or the flow that follows.
+
+    ``then`` is the kind of the next flow, or an empty string.
+    """
+
+    event: Event | None = None
+    account: str = ""
+    then: str = ""
+
+
+class OAuthFlow(Protocol):
+    """Interface of an OAuth flow.
+
+    ``question`` names the problem if the flow fails. ``arrived`` names the page if it succeeds.
+    """
+
+    question: str
+    arrived: str
+
+    def is_complete(self, run: Run) -> bool:
+        """Return whether the flow is no longer needed."""
+        ...
+
+    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
+        """Build the authorization request.
+
+        Raises:
+            CloudError: Microsoft cannot be reached.
+        """
+        ...
+
+    def handle_callback(
+        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
+    ) -> CallbackResult:
+        """Finish the flow with the query that the browser brought back.
+
+        Raises:
+            CloudError: The answer is not valid.
+        """
+        ...

@@ -1,0 +1,116 @@
+"""Secrets of the mailbox's app: their names, their expiry, and the removal of those no longer used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs.channel.email_app import app_of_run, find_app, foreign_secrets, secrets_of
+from jobs.clock import now, parse
+from jobs.clouds.errors import NotFound
+from jobs.engine.context import StepContext
+from jobs.microsoft.graph_requests import promised
+from jobs.runs.run import Event, Kind
+
+PREFIX = "Webex Connect "
+LOST = "new_secret"
+"""Question whose answer is the comma-separated key ids of secrets that were shown and then lost."""
+LOOKS_S = (0.0, 1, 2, 4)
+"""Pauses, in seconds, between looks for a secret whose answer never arrived.
+
+The request may have been on its way when its worker was killed.
+"""
+
+
+def label_of(run_id: str) -> str:
+    """Return the secret's name for administrators.
+
+    It contains the run id, so that the secret is found again.
+    """
+    return f"{PREFIX}{run_id}"
+
+
+def manually_created(app: dict[str, Any] | None) -> bool:
+    """Return whether the app has a valid secret that a person made.
+
+    Webex Connect may have that one; its name does not say.
+    """
+    return any(end_of(secret) >= now() for secret in foreign_secrets(app))
+
+
+def earlier(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the app's secrets that earlier runs of this mailbox made.
+
+    A secret that a person made is never included, whatever its name begins with.
+    """
+    labels = {
+        label_of(run.id)
+        for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
+        if run.id != ctx.run.id
+    }
+    return _with_labels(app, labels)
+
+
+def tries(ctx: StepContext, step: str) -> int:
+    """Return how often this run began the step's change since it was last requested.
+
+    The current attempt is included.
+    """
+    return sum(
+        event.kind is Kind.CHANGING and event.step == step for event in _events_since_asked(ctx)
+    )
+
+
+def _events_since_asked(ctx: StepContext) -> list[Event]:
+    """Return the run's events since somebody last asked for a new secret; all of them if nobody has."""
+    asked = ctx.run.answers.get(LOST)
+    return [
+        event for event in ctx.store.events(ctx.run.id) if asked is None or event.at >= asked.at
+    ]
+
+
+def lost(ctx: StepContext) -> set[str]:
+    """Return the key ids of this run's secrets that were shown and then lost."""
+    return set(filter(None, ctx.run.answer(LOST).split(",")))
+
+
+async def remove_orphans(
+    ctx: StepContext, pauses: tuple[float, ...], is_orphan: Callable[[dict[str, Any]], bool]
+) -> None:
+    """Remove the secrets that can no longer be used by anybody, as soon as some are found.
+
+    ``pauses`` are the seconds to wait before each look.
+    """
+    for pause in pauses:
+        await asyncio.sleep(pause)
+        orphans = list(filter(is_orphan, secrets_of(await find_app(ctx))))
+        await remove(ctx, orphans)
+        if orphans:
+            return
+
+
+async def remove(ctx: StepContext, secrets: list[dict[str, Any]]) -> None:
+    """Remove these secrets of the app. One that is already gone counts as removed."""
+    for secret in secrets:
+        with suppress(NotFound):
+            await ctx.graph.remove_password(ctx.fact("object_id"), promised(secret, "keyId"))
+
+
+async def labelled(ctx: StepContext, labels: Collection[str]) -> list[dict[str, Any]]:
+    """Return the app's remaining secrets with these names."""
+    return _with_labels(await app_of_run(ctx), labels)
+
+
+def _with_labels(app: dict[str, Any] | None, labels: Collection[str]) -> list[dict[str, Any]]:
+    return [secret for secret in secrets_of(app) if secret.get("displayName") in labels]
+
+
+def end_of(secret: dict[str, Any]) -> datetime:
+    """Return the secret's expiry.
+
+    An unreadable expiry counts as the far future, so it causes no renewal.
+    """
+    return parse(secret.get("endDateTime")) or datetime.max.replace(tzinfo=UTC)

@@ -1,0 +1,66 @@
+"""Text of M4's plan: the other senders, the removed conditions and the parameters of the commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from jobs.microsoft.exchange import ExchangeRow
+from jobs.microsoft.outbound_spam import bare, covers, gone
+from jobs.microsoft.powershell import quoted
+from jobs.model import Text
+
+
+def text_after(mailbox: str, rule: str, mended: dict[str, object]) -> Text:
+    """Return the text for the approver.
+
+    It names the other senders that the rule covers and the conditions that are removed.
+    """
+    before = recorded_row(rule)
+    senders = covers(ExchangeRow({**before, **mended}))
+    if cleared := _cleared(before, mended):
+        return Text(
+            "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
+        )
+    alone = not before or list(map(bare, senders)) == [mailbox.lower()]
+    return (
+        Text("after.outbound_policy")
+        if alone
+        else Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
+    )
+
+
+def _cleared(before: ExchangeRow, mended: dict[str, object]) -> str:
+    """Return the removed conditions in words, or an empty string."""
+    return "; ".join(f"{name} {', '.join(values)}" for name, values in gone(before, mended).items())
+
+
+def recorded_row(recorded: str | None) -> ExchangeRow:
+    """Return the policy or rule recorded in a finding's values, or an empty row if there was none."""
+    return ExchangeRow(json.loads(recorded or "{}"))
+
+
+def move_note(rules: int) -> Text | None:
+    """Return a note for the approver that a rule on top moves others down, or None.
+
+    Source: facts/microsoft.md 2.3.
+    """
+    if not rules:
+        return None
+    return (
+        Text("note.rules_move.one")
+        if rules == 1
+        else Text("note.rules_move.many", {"count": str(rules)})
+    )
+
+
+def parameters_text(parameters: Mapping[str, object]) -> str:
+    """Return a cmdlet's parameters in PowerShell syntax."""
+    return "".join(f" -{name} {_value(value)}" for name, value in parameters.items())
+
+
+def _value(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "$null", True: "$true", False: "$false"}[value]
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(quoted(str(each)) for each in values)

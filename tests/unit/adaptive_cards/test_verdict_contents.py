@@ -1,0 +1,284 @@
+"""Sections of a check's card: causes, symptoms, proofs, findings and commands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import ModuleType
+
+from adaptive_cards.texts import text
+from adaptive_cards.views import Damage
+from jobs.model import Evidence, State, Text, Turn
+from tests.unit.adaptive_cards.verdict_rows import BLOCKED, COMMANDS, Cards, Nodes, below, words
+
+
+def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
+    """A single cause shows the wrong fact, then expected, seen, evidence and remedy.
+
+    The band has its sentence.
+    """
+    found = next(
+        node for node in nodes(examples["verdict-broken"].content) if node.get("type") == "FactSet"
+    )
+    assert [fact["title"] for fact in found["facts"]] == ["Expected", "Seen", "Evidence", "Remedy"]
+    assert found["facts"][2]["value"] == (
+        "Message trace: 08:14:06 UTC, failed: 550 5.7.520 Access denied, Your "
+        "organization does not allow external forwarding. AS(7555); "
+        "Request ID: 0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"
+    )
+    assert below(examples["verdict-broken"], "Root cause", nodes) == [
+        "\u2717 M4 Outbound spam policy for this sender"
+    ]
+
+
+def test_several_causes_are_all_named(examples: Cards, nodes: Nodes):
+    """Each independent cause is a sentence of its own, the one that stops mail first in front."""
+    assert below(examples["verdict-two-causes"], "Root causes", nodes) == [
+        f"\u2717 M4 {BLOCKED.removesuffix('.')}",
+        "\u2717 E3 The client secret has expired",
+    ]
+
+
+def test_symptoms_stand_below_their_cause(examples: Cards, nodes: Nodes):
+    """Symptoms are listed under the cause that explains them and are never red."""
+    card = examples["verdict-two-causes"]
+    assert below(card, "Explained by M4, not causes of their own", nodes) == [
+        "\u2192 T1 Copies reach Webex Connect Not delivered 24 Nov 10:38:02 UTC",
+        "\u2192 V2 Tasks in the contact center None since 08:10 UTC",
+    ]
+    assert below(card, "Explained by E3, not causes of their own", nodes) == [
+        "\u2192 C6 The bot's own login as the mailbox AUTH XOAUTH2: 535 5.7.3 Authentication unsuccessful"
+    ]
+
+
+def test_what_may_explain_it_says_what_would_prove_it(examples: Cards, nodes: Nodes):
+    """With a cause, what is possible comes last; without one it comes first."""
+    expires = "\u25b2 E3 Client secret 1, expires 6 Dec 2026, in 12 days"
+    rule = (
+        "? M3 Mail-flow rules Large mail. Possible. What would prove it: A message trace "
+        "that names the rule."
+    )
+    assert below(examples["verdict-broken"], "Also noticed, not the cause", nodes) == [
+        expires,
+        rule,
+    ]
+    assert below(examples["verdict-healthy"], "Also noticed", nodes) == [rule, expires]
+
+
+def test_proofs_have_an_age(examples: Cards, nodes: Nodes):
+    """Proofs show their age, and settings that were just read are counted."""
+    assert below(examples["verdict-healthy"], "Proven", nodes) == [
+        "\u2713 V1 Forwarded copy delivered to Webex Connect 11 min ago",
+        "\u2713 V3 An agent's answer left 26 min ago",
+        "\u2713 C6 235 2.7.0 Authentication successful 4 s ago",
+        "\u2713 7 findings as expected now",
+    ]
+
+
+def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
+    """Findings that were left out for the same reason share a row; unknown is not skipped."""
+    assert below(examples["verdict-unproven"], "Not looked at: skipped is not passed", nodes) == [
+        (
+            "\u2212 Conditional access, Authenticated SMTP, Outbound spam policy, "
+            "Customisation and 1 more Needs an administrator's sign-in"
+        ),
+        "\u2212 Mail through Webex Connect No service key of Webex Connect is configured",
+        "? Microsoft Entra There was no answer in time",
+    ]
+
+
+def test_what_is_left_out_is_said_at_the_end_only(examples: Cards, nodes: Nodes):
+    """While it is looked, nothing counts as left out yet."""
+    titles = {
+        name: "Not looked at: skipped is not passed" in words(examples[name].content, nodes)
+        for name in ("verdict-early", "verdict-broken")
+    }
+    assert titles == {"verdict-early": False, "verdict-broken": True}
+
+
+def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
+    """The list of all findings is grouped by access, with skipped ones apart and a sum of each kind."""
+    opened = next(
+        node["card"]
+        for node in nodes(examples["verdict-broken"].content)
+        if node.get("title") == "All 14 findings"
+    )
+    titles = words(opened, nodes)
+    assert titles == [
+        "1 wrong, 2 explained, 1 warning, 1 possible, 7 ok, 2 skipped. Skipped is not passed.",
+        *(
+            "By an administrator's sign-in",
+            "By the bot's own read access",
+            "Without a sign-in",
+            "Skipped",
+        ),
+        text("verdict.by_hand"),
+        *COMMANDS,
+    ]
+    lists = [
+        [fact["title"].replace("\u00a0", " ") for fact in node["facts"]]
+        for node in nodes(opened)
+        if "facts" in node
+    ]
+    assert lists == [
+        ["? M3", "\u2717 M4", "\u2192 T1", "\u2713 M2", "\u2713 M3", "\u2713 M5"],
+        ["\u25b2 E3", "\u2713 E1", "\u2713 M1"],
+        ["\u2192 V2", "\u2713 DNS", "\u2713 TLS"],
+        ["\u2212 API", "? MS"],
+    ]
+
+
+def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
+    """If room is short, rows become lines of a list, and every finding and remedy is still shown."""
+    card = examples["verdict-thirty"]
+    opened = next(
+        node["card"] for node in nodes(card.content) if node.get("title") == "All 30 findings"
+    )
+    facts = [fact for node in nodes(card.content) for fact in node.get("facts", [])]
+    assert sum(len(node["facts"]) for node in nodes(opened) if "facts" in node) == 30
+    assert sum(fact["title"] == "Remedy" for fact in facts) == 2
+    assert "\u2026" not in json.dumps(card.content, ensure_ascii=False)
+
+
+def test_a_setting_is_proven_by_what_it_stopped(make_verdict: ModuleType, nodes: Nodes):
+    """A cause without evidence shows the evidence of the symptom that it explains.
+
+    Every list shows that symptom as explained.
+    """
+    mail = make_verdict.line(
+        "M3", "Copies", State.WRONG, evidence=(Evidence("trace", "550 5.7.520 AS(7555)"),)
+    )
+    setting = make_verdict.line(
+        "M4", "Policy", State.WRONG, remedy=Text("remedy.forwarding_blocked")
+    )
+    card = make_verdict.checked(
+        0,
+        ("forwarding_blocked", setting),
+        symptoms=(replace(mail, explained_by="M4"),),
+        lines=(setting, mail),
+    )
+    facts = [
+        (fact["title"], fact["value"])
+        for node in nodes(card.content)
+        for fact in node.get("facts", [])
+    ]
+    assert facts == [
+        ("Evidence", "Message trace: 550 5.7.520 AS(7555)"),
+        ("Remedy", text("remedy.forwarding_blocked")),
+        ("\u2192\u00a0M3", "Copies, explained by M4 (Message trace: 550 5.7.520 AS(7555))"),
+        ("\u2717\u00a0M4", "Policy"),
+    ]
+
+
+def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Nodes):
+    """Only the end of an SMTP transcript is shown, and nothing twice.
+
+    An unknown code is shown whole, with its id.
+    """
+    said = tuple(Evidence("transcript", f"250 line {number}") for number in range(9))
+    login = make_verdict.line(
+        "C6",
+        "Login",
+        State.WRONG,
+        seen="AUTH: 535 5.7.3 no",
+        evidence=(Evidence("smtp", "535 5.7.3 no"), *said),
+    )
+    coded = (
+        Evidence("entra", "400 AADSTS999999: What nobody knows yet."),
+        Evidence("correlation-id", "4451a062-91fd"),
+    )
+    unknown = make_verdict.line("E3", "Client secret", State.WRONG, evidence=coded)
+    card = make_verdict.checked(0, ("smtp_refused", login), ("unexpected", unknown))
+    shown = [
+        fact["value"]
+        for node in nodes(card.content)
+        for fact in node.get("facts", [])
+        if fact["title"] == "Evidence"
+    ]
+    assert shown == [
+        "SMTP: 250 line 7; SMTP: 250 line 8",
+        "Entra: 400 AADSTS999999: What nobody knows yet; Correlation ID: 4451a062-91fd",
+    ]
+
+
+def test_commands_of_the_cause_come_first(make_verdict: ModuleType, nodes: Nodes):
+    """Commands are shown whole, each once, with the id of its finding.
+
+    Those of the cause come first. If the card has room for another button, Commands is a button of
+    its own.
+    """
+    blocked = ("forwarding_blocked", make_verdict.POLICY)
+    card = make_verdict.checked(
+        0, blocked, fix=make_verdict.FIX, lines=(make_verdict.POLICY, *make_verdict.RIGHT)
+    )
+    opened = next(node["card"] for node in nodes(card.content) if node.get("title") == "Commands")
+    assert words(opened, nodes)[1:] == COMMANDS
+
+
+def test_the_next_date_stands_last(examples: Cards, nodes: Nodes):
+    """The next date comes last on a healthy card: no action is due now, and the date says when."""
+    assert below(examples["verdict-healthy"], "Next date", nodes) == [
+        "\u25c7 E3 The client secret expires 24 Nov 2027 in 12 months"
+    ]
+
+
+def test_the_damage_is_told_once(make_verdict: ModuleType):
+    """The band says how many mails are missing, since when, and that none is lost.
+
+    If the damage began at another time than the cause, both times are given.
+    """
+    since = make_verdict.ago(hours=2, minutes=28)
+    blocked = ("forwarding_blocked", make_verdict.POLICY)
+    told = [
+        make_verdict.checked(
+            0, blocked, fix=make_verdict.FIX, turn=Turn.APPROVER, since=since, damage=damage
+        ).text.partition(" Approver")[0]
+        for damage in (
+            Damage(14, since, kept=True),
+            Damage(1, since),
+            Damage(2, make_verdict.ago(days=4)),
+        )
+    ]
+    assert told == [
+        f"{BLOCKED} 14 mails did not reach an agent since 08:14 UTC. All are still in the mailbox.",
+        f"{BLOCKED} 1 mail did not reach an agent since 08:14 UTC.",
+        f"{BLOCKED} Since 08:14 UTC today. 2 mails did not reach an agent since 20 Nov 10:42 UTC.",
+    ]
+
+
+def test_channels_are_listed_worst_first(examples: Cards, nodes: Nodes):
+    """Broken, possible, warned, never checked, right; of five hundred the twenty worst."""
+    rows = [" ".join(words(part, nodes)) for part in examples["channels"].content["body"][2:]]
+    assert rows == [
+        "\u2717 support@contoso.com The outbound spam policy does not let this mailbox forward mail. 9 s ago",
+        "? claims@contoso.com A rule may stop some mail 5 h ago",
+        "\u25b2 billing@contoso.com The client secret expires in 12 days 3 days ago",
+        "\u25cb info@contoso.com Never checked",
+        "\u2713 sales@contoso.com Nothing wrong 11 min ago",
+    ]
+    *listed, last = examples["channels-many"].content["body"][2:]
+    assert (len(listed), words(last, nodes)) == (
+        20,
+        ["481 more channels are not listed; none is worse than these. All: 1 broken, 500 right."],
+    )
+
+
+def test_a_tenant_may_let_the_bot_read(examples: Cards, nodes: Nodes):
+    """The link to let the bot read is next to the sign-in, with the result of an earlier try above.
+
+    That result is shown whole.
+    """
+    card = examples["verdict-grantable"]
+    links = {
+        node["title"]: node["url"]
+        for node in nodes(card.content)
+        if node.get("type") == "Action.OpenUrl"
+    }
+    assert links == {
+        "Sign in to see more": "https://bot.contoso.com/signin/9M2C",
+        "Let the bot read by itself": "https://bot.contoso.com/access/9M2C",
+    }
+    told = " ".join(words(card.content, nodes))
+    assert "Permissions that the bot needs to read by itself are missing." in told
+    assert "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp" in told
+    assert "or let the bot read by itself" in told

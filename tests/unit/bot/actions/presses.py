@@ -1,0 +1,45 @@
+"""Presses of buttons on the cards of a run, and their effects, for the tests of actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.actions import actions
+from bot.chat.context import ChatContext
+from jobs.clock import now
+from jobs.model import Account, Change, Scope, Text
+from jobs.runs.run import Event, Kind, Run
+
+Begin = Callable[..., Run]
+
+Said = Callable[[], list[tuple[str, str]]]
+
+LINE = Change(
+    "smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x"
+)
+
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
+
+PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
+
+
+def press(ctx: ChatContext, do: str, **inputs: str) -> None:
+    """A button."""
+    actions()[do](ctx, {"do": do, **inputs})
+
+
+def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
+    """Return the events that people caused in a run."""
+    return [
+        (str(e.kind), e.data)
+        for e in ctx.services.store.events(run.id)[2:]
+        if e.kind not in {Kind.SIGNED_IN, Kind.PLANNED, Kind.FOUND}
+    ]
+
+
+def queued(ctx: ChatContext) -> set[str]:
+    """Return the jobs that wait for a worker."""
+    return {
+        f"{job.func_name} {job.args[0]}"
+        for job in (*ctx.services.runs.queue.jobs, *ctx.services.cards.bell.queue.jobs)
+    }

@@ -1,0 +1,72 @@
+"""Events of a run's stages and the cards that follow from them, for the tests of presenters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bot.cards import draw
+from bot.cards.presenters.card_state import DesiredCard, PostedCard
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
+from jobs.runs.run import Event, Kind, Run
+from jobs.storage import codec
+
+ADMIN = "admin@example.test"
+
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
+
+LINE = Change(
+    "smtp_auth",
+    "M2",
+    Text("step.smtp_auth"),
+    Text("seen.off"),
+    Text("seen.on"),
+    Scope.MAILBOX,
+    "Set-CASMailbox",
+)
+
+PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
+
+APPROVED = Event(
+    Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"}
+)
+
+SIGNED_OUT = Event(
+    Kind.SIGNED_OUT, now(), data={"cause": "sign_in_missing", "code": "AADSTS700082"}
+)
+
+Begin = Callable[..., Run]
+
+
+def found(step: str, state: State = State.OK, **more: Any) -> Event:
+    """Something was found."""
+    return Event(Kind.FOUND, now(), step=step, finding=Finding(step, state, **more))
+
+
+def answered(question: str, value: str = "yes") -> Event:
+    """Somebody said something."""
+    return Event(
+        Kind.ANSWERED, now(), by="anna@example.test", data={"question": question, "value": value}
+    )
+
+
+def cards(services: Services, run: Run) -> list[DesiredCard]:
+    """Every card of the run, in the order of drawing."""
+    return [card for of in draw.PRESENTERS for card in of(run, services)]
+
+
+def shown(services: Services, run: Run, *slots: str) -> None:
+    """These cards stand in Webex already."""
+    for slot in slots:
+        services.redis.hset(
+            f"cards:{run.id}", slot, codec.dump(PostedCard("m", "r", "x", "", now()))
+        )
+
+
+CONSENT = found("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
+
+FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
+
+ON_THE_WAY = found("test_mail", State.WAITING, waiting_for=Turn.TIME, seen=Text("seen.on_its_way"))

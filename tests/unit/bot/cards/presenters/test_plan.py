@@ -1,0 +1,139 @@
+"""The plan card: its changes, warnings and blockers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.cards.presenters import plan as plan_face
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Account, Finding, State, Text
+from jobs.runs.run import Event, Kind
+from tests.unit.bot.cards.presenters.stage_events import (
+    ADMIN,
+    APPROVED,
+    LINE,
+    PLANNED,
+    SIGNED_IN,
+    Begin,
+    found,
+)
+
+
+@pytest.mark.parametrize("state", [State.WARNING, State.POSSIBLE])
+def test_what_may_stop_mail_is_a_warning_on_the_plan(
+    services: Services, begin: Begin, state: State
+):
+    """It holds nothing up, and it is not called right."""
+    blocked = found(
+        "mailbox_user",
+        state,
+        seen=Text("seen.shared_blocked", {"upn": "support@example.test"}),
+        cause="account_disabled",
+    )
+    view = plan_face.view(
+        begin(
+            SIGNED_IN,
+            blocked,
+            found("permissions", seen=Text("seen.permissions")),
+            replace(PLANNED, at=now()),
+        )
+    )
+    words = {"row": "M1", "step": "key:step.mailbox_user"}
+    said = (
+        "support@example.test may not sign in. That is usual for a shared mailbox: a "
+        "user with rights to it signs in"
+    )
+    assert Text("plan.stands", words | {"seen": said}) in view.warnings
+    assert [line.values["step"] for line in view.right] == ["key:step.permissions"]
+
+
+def test_the_plan_names_what_is_right_and_what_stops_it(services: Services, begin: Begin):
+    """Skipped is neither; after an approval nothing stops it any more."""
+    wrong = found(
+        "mailbox_user",
+        State.WRONG,
+        seen=Text("seen.nobody", {"mailbox": "m"}),
+        cause="mailbox_not_found",
+    )
+    run = begin(
+        SIGNED_IN,
+        found("tenant"),
+        found("user_consent", State.SKIPPED),
+        wrong,
+        replace(PLANNED, at=now()),
+    )
+    view = plan_face.view(run)
+    assert [words.values["step"] for words in view.right] == ["key:step.tenant"]
+    assert [words.values["step"] for words in view.blocking] == ["key:step.mailbox_user"]
+    assert (view.changes, view.approved, view.signed_in) == ((LINE,), False, ADMIN)
+    services.store.append(run.id, APPROVED, found("ids"))
+    approved = plan_face.view(services.store.load(run.id))
+    assert (approved.blocking, approved.approved, approved.approved_tenant) == ((), True, False)
+    assert approved.right == view.right  # what the run brings about was not right already
+
+
+def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Services, begin: Begin):
+    """A plan that needs a new approval shows the changes that are left.
+
+    After the approval it also shows the finished changes. No sign-in and no smaller plan replaces
+    it.
+    """
+    other, shut = (
+        replace(LINE, step="forwarding"),
+        replace(LINE, step="forwarding", before=Text("seen.on")),
+    )
+    made = [
+        Event(kind, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG))
+        for kind in (Kind.CHANGING, Kind.CHANGED)
+    ]
+    differs = Event(
+        Kind.DIFFERS, now(), step="forwarding", data={"plan": "plan-2"}, changes=(shut,)
+    )
+    events = (SIGNED_IN, replace(PLANNED, changes=(LINE, other)), APPROVED, *made, differs)
+    run = begin(*events)
+    view = plan_face.view(run)
+    assert (view.changes, view.approved, view.has_begun, view.plan_id) == (
+        (shut,),
+        False,
+        True,
+        "plan-2",
+    )
+    services.store.append(run.id, replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"}))
+    again = plan_face.view(services.store.load(run.id))
+    assert (again.changes, again.approved) == ((LINE, shut), True)
+
+
+def test_what_stops_the_plan_reads_as_two_sentences(services: Services, begin: Begin):
+    """A text that ends with a full stop gets no second one on the plan card."""
+    waits = found(
+        "mailbox_user", State.WAITING, seen=Text("seen.let_in"), cause="exchange_role_missing"
+    )
+    (stop,) = plan_face.view(begin(SIGNED_IN, waits, PLANNED)).blocking
+    assert stop.values["seen"].endswith("so it is asked again")
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        ((), False),
+        (("b79fbf4d-3ef9-4689-8143-76b194e85509",), True),
+        (("b79fbf4d-3ef9-4689-8143-76b194e85509", "29232CDF-9323-42FD-ADE2-1D097AF3E4DE"), False),
+        (("62e90394-69f5-4237-9190-012177145e10",), False),
+    ],
+)
+def test_the_plan_warns_of_an_account_without_a_role(
+    services: Services, begin: Begin, roles: tuple[str, ...], told: bool
+):
+    """The plan warns about an account if none of its known roles can make a change.
+
+    An account whose roles are unknown is trusted.
+    """
+    run = begin(
+        Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN, roles)), PLANNED
+    )
+    assert plan_face.view(run).warnings == (
+        (Text("plan.no_role", {"account": ADMIN}),) if told else ()
+    )

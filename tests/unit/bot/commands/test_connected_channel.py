@@ -1,0 +1,98 @@
+"""Commands for a mailbox that is connected already, in its own space and in another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.actions import actions
+from bot.chat.context import ChatContext
+from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
+
+
+def test_a_connected_mailbox_is_said_to_be(anna: ChatContext, webex_script: Any):
+    """For a connected mailbox, ``/setup-email`` starts no run and offers another look at it."""
+    run = proven(anna)
+    type_(anna, "setup-email", MAILBOX)
+    assert (
+        len(anna.services.store.runs_in_space("room-1")),
+        text("notice.done_title", mailbox=MAILBOX) in cards(webex_script),
+    ) == (
+        1,
+        True,
+    )
+    assert run.id in cards(webex_script)
+
+
+@pytest.mark.parametrize("name", ["check", "fix", "undo"])
+def test_a_channel_of_another_space_is_unknown_here(
+    anna: ChatContext, webex_script: Any, name: str
+):
+    """A channel of another space is answered like an unknown one, whether it exists or not."""
+    proven(replace(anna, room="room-2"))
+    type_(anna, name, MAILBOX)
+    assert (
+        len(anna.services.runs.queue.jobs),
+        text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script),
+    ) == (0, True)
+
+
+def test_a_check_begins(anna: ChatContext):
+    """A check starts with the recorded facts of the channel; a worker looks, and the card is drawn."""
+    proven(anna)
+    type_(anna, "check", MAILBOX)
+    jobs = sorted(
+        (str(job.func_name), job.args[0])
+        for job in (*anna.services.runs.queue.jobs, *anna.services.cards.bell.queue.jobs)
+    )
+    run = anna.services.store.load(jobs[0][1])
+    assert [name for name, _ in jobs] == ["bot.cards.draw.draw", "jobs.advance.advance"]
+    assert (run.kind, run.channel.callback_url, run.detailed) == (
+        "check",
+        "https://a.b/callback",
+        True,
+    )
+
+
+def test_a_fix_is_a_run_of_its_own(anna: ChatContext):
+    """A fix is a run that holds the mailbox, so a second fix points to it."""
+    proven(anna)
+    type_(anna, "fix", MAILBOX)
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
+    assert (run.kind, run.detailed, run.channel.forwarding_address) == ("fix", True, "x@y.z")
+    type_(anna, "fix", MAILBOX)
+    assert len(anna.services.store.runs_in_space("room-1")) == 2
+
+
+@pytest.mark.parametrize(("room", "known"), [("room-1", True), ("room-2", False)])
+def test_a_connected_channel_is_looked_at_anew(
+    anna: ChatContext, webex_script: Any, room: str, known: bool
+):
+    """With the addresses that are known; in a space where it is not known, with the empty first card."""
+    proven(anna)
+    actions()["setup_again"](
+        replace(anna, room=room), {"do": "setup_again", "mailbox_meant": MAILBOX}
+    )
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
+    assert (run.kind, run.detailed, run.channel.callback_url, "x@y.z" in cards(webex_script)) == (
+        "setup",
+        known,
+        "https://a.b/callback" if known else "",
+        False,
+    )
+
+
+@pytest.mark.parametrize(("room", "shown"), [("room-1", True), ("room-2", False)])
+def test_a_connected_channel_is_changed(
+    anna: ChatContext, webex_script: Any, room: str, shown: bool
+):
+    """A change of a connected channel starts with the first card, with the values known here."""
+    proven(anna)
+    actions()["setup_change"](
+        replace(anna, room=room), {"do": "setup_change", "mailbox_meant": MAILBOX}
+    )
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
+    assert (run.detailed, "x@y.z" in cards(webex_script)) == (False, shown)

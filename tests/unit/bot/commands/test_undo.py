@@ -1,0 +1,125 @@
+"""``/undo``: one run for a mailbox, with the values from before the recorded changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.chat.context import ChatContext
+from jobs.clock import now
+from jobs.model import Account, Change, Channel, Finding, RunKind, Scope, State, Text
+from jobs.runs.run import Event, Kind, RecordedChange, Run
+from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
+
+LINE = Change(
+    "smtp_auth",
+    "M2",
+    Text("step.smtp_auth"),
+    Text("seen.off"),
+    Text("seen.on"),
+    Scope.MAILBOX,
+    "Set-CASMailbox",
+)
+
+
+def changed(ctx: ChatContext, end: Kind = Kind.CANCELLED) -> Run:
+    """A setup that has changed something, and ended so."""
+    run = ctx.services.store.open(
+        Channel(MAILBOX, "https://a.b/callback", "x@y.z"),
+        ctx.asker,
+        replace(ctx.origin, message="typed-0"),
+    )
+    wrong = Finding("smtp_auth", State.WRONG, values={"disabled": "true"})
+    ctx.services.store.append(
+        run.id, Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com"))
+    )
+    ctx.services.store.append(
+        run.id,
+        Event(
+            Kind.FOUND,
+            now(),
+            step="ids",
+            finding=Finding("ids", State.OK, facts={"object_id": "obj-1"}),
+        ),
+    )
+    ctx.services.store.append(
+        run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(LINE,))
+    )
+    ctx.services.store.append(
+        run.id, Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong, changes=(LINE,))
+    )
+    ctx.services.store.append(
+        run.id, Event(Kind.CHANGED, now(), step="smtp_auth"), Event(Kind.SIGNED_OUT, now())
+    )
+    ctx.services.store.end(ctx.services.store.load(run.id), Event(end, now()))
+    return ctx.services.store.load(run.id)
+
+
+@pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FINISHED])
+def test_an_undo_remembers_what_was_before(anna: ChatContext, end: Kind):
+    """It is bound to the tenant of the setup, finished or not, and holds the mailbox."""
+    setup = changed(anna, end)
+    type_(anna, "undo", MAILBOX)
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
+    assert (run.kind, run.detailed, run.channel.tenant_id, run.known) == (
+        "undo",
+        True,
+        "tenant-1",
+        {"object_id": "obj-1"},
+    )
+    assert run.past == {
+        "smtp_auth": RecordedChange(
+            "smtp_auth", LINE, Text("seen.off"), {"disabled": "true"}, {}, (setup.id,)
+        )
+    }
+    jobs = sorted((str(job.func_name), job.args[0]) for job in anna.services.runs.queue.jobs)
+    assert ("jobs.advance.advance", run.id) in jobs
+
+
+def test_the_same_undo_typed_once_is_one_run(anna: ChatContext, webex_script: Any):
+    """An undo that is delivered twice is one run, and a second undo points to it.
+
+    A redelivery after a crash before its details continues that run.
+    """
+    changed(anna)
+    opened = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin, RunKind.UNDO)
+    type_(anna, "undo", MAILBOX)
+    run = anna.services.store.load(opened.id)
+    assert (run.detailed, list(run.past)) == (True, ["smtp_auth"])
+    type_(replace(anna, message="typed-9"), "undo", MAILBOX)
+    assert (
+        len(anna.services.store.runs_in_space("room-1")),
+        text("notice.running_title_undo", mailbox=MAILBOX, run=run.id) in cards(webex_script),
+    ) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("setup", "is being set up already"),
+        ("fix", "is being mended already"),
+        ("undo", "is being undone"),
+    ],
+)
+def test_what_is_under_way_is_named(anna: ChatContext, webex_script: Any, kind: str, told: str):
+    """Whatever was typed: a fix is no setup."""
+    changed(anna)
+    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin, RunKind(kind))
+    type_(replace(anna, message="typed-9"), "undo", MAILBOX)
+    assert f"{MAILBOX} {told}, in run {run.id}" in cards(webex_script)
+
+
+def test_nothing_recorded_is_said(anna: ChatContext, webex_script: Any):
+    """For a channel that was connected manually, ``/undo`` starts no run and says so."""
+    proven(anna)
+    type_(anna, "undo", MAILBOX)
+    assert (
+        len(anna.services.store.runs_in_space("room-1")),
+        text("notice.undo_nothing_title", mailbox=MAILBOX) in cards(webex_script),
+    ) == (
+        1,
+        True,
+    )

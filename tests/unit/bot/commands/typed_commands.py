@@ -1,0 +1,63 @@
+"""Typed commands and the bot's answers, for the tests of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from bot.chat.context import ChatContext
+from bot.commands import commands
+from jobs.clock import now
+from jobs.model import Channel
+from jobs.runs.run import Event, Kind, Run
+
+MAILBOX = "support@contoso.com"
+
+Said = Callable[[], list[tuple[str, str]]]
+
+
+def type_(ctx: ChatContext, name: str, argument: str = "") -> None:
+    """A command."""
+    commands()[name].run(ctx, argument)
+
+
+def cards(webex_script: Any) -> str:
+    """Everything that the bot has posted."""
+    return str(
+        [
+            body
+            for method, path, body in webex_script.asked
+            if method == "POST" and path == "/messages"
+        ]
+    )
+
+
+def pressed(webex_script: Any) -> list[dict[str, str]]:
+    """Return the data that the buttons of the bot's last card send."""
+    card = next(
+        body
+        for method, path, body in reversed(webex_script.asked)
+        if method == "POST" and path == "/messages"
+    )
+    return list(_data(card["attachments"]))
+
+
+def _data(node: Any) -> Iterator[dict[str, str]]:
+    if isinstance(node, dict) and "data" in node:
+        yield node["data"]
+    for inner in (
+        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    ):
+        yield from _data(inner)
+
+
+def proven(ctx: ChatContext) -> Run:
+    """The mailbox is connected."""
+    run = ctx.services.store.open(
+        Channel(MAILBOX, "https://a.b/callback", "x@y.z"),
+        ctx.asker,
+        replace(ctx.origin, message="typed-0"),
+    )
+    ctx.services.store.end(run, Event(Kind.FINISHED, now()))
+    return ctx.services.store.load(run.id)

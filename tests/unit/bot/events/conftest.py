@@ -1,0 +1,44 @@
+"""Fixtures of the tests of events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from bot.services import Services
+from bot.webex.client import Webex
+from jobs.clock import now
+from jobs.runtime import install
+from tests.fixtures.webex_script import receive
+
+
+@pytest.fixture
+def busy(services: Services, hurried: Webex) -> Services:
+    """The desk as a worker has it."""
+    made = replace(services, webex=hurried)
+    install(made)
+    return made
+
+
+@pytest.fixture
+def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., datetime | None]:
+    """Anna types something 1:1, and the event arrives, as often as it is called."""
+
+    def write(words: str, **more: Any) -> datetime | None:
+        body = {
+            "id": "m1",
+            "roomId": "room-1",
+            "roomType": "direct",
+            "personId": "anna",
+            "text": words,
+            "created": now().isoformat(),
+        }
+        message = body | more
+        webex_script.on("GET", f"/messages/{message['id']}", reply(body=message))
+        return receive("messages", str(message["id"]), "anna", "room-1")
+
+    return write

@@ -1,0 +1,40 @@
+"""Small graphs of findings for the tests of the verdict."""
+
+from __future__ import annotations
+
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
+from jobs.model import Finding, Signals, State, Station
+
+
+def fact(
+    name: str,
+    station: Station = Station.ANSWER,
+    caused_by: tuple[str, ...] = (),
+    explains: tuple[str, ...] = (),
+    **more: object,
+) -> Probe:
+    """A fact of that name in the graph."""
+
+    async def inspect(self: Probe, ctx: StepContext) -> Finding:
+        raise NotImplementedError
+
+    diagnosis = Diagnosis(
+        station=station, caused_by=caused_by, explains=frozenset(explains), **more
+    )
+    return type(
+        name,
+        (Probe,),
+        {"name": name, "article_row": name, "diagnosis": diagnosis, "inspect": inspect},
+    )()
+
+
+def graph(*facts: Probe) -> dict[str, Probe]:
+    """The facts by name."""
+    return {each.name: each for each in facts}
+
+
+def wrong(name: str, cause: str = "", **signals: object) -> Finding:
+    """A wrong finding."""
+    return Finding(name, State.WRONG, cause=cause, signals=Signals(**signals))

@@ -1,0 +1,103 @@
+"""Scripted steps for the tests of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from jobs.clock import now
+from jobs.clouds.errors import (
+    CloudError,
+    CloudReply,
+)
+from jobs.engine.context import StepContext
+from jobs.engine.engine import Engine
+from jobs.engine.step import Step
+from jobs.model import Change, Finding, Scope, State, Text
+from jobs.runs.run import Event, Kind
+from jobs.runtime import NoListener
+
+SAID = CloudReply("graph", 404, "Code", "words")
+SEEN, EMPTY = Text("seen.ok"), Text("seen.none")
+
+
+class Fact(Step):
+    """Step with scripted states.
+
+    ``shows`` are the states that ``inspect`` sees; the last one is repeated.
+    """
+
+    article_row, group = "E1", "entra"
+
+    def __init__(self, name: str, *shows: State, changes: bool = True, **more: Any) -> None:
+        self.name, self.shows, self.changes = name, list(shows or (State.OK,)), changes
+        self.log: list[str] = []
+        self.hooks: dict[str, Callable[[StepContext], Awaitable[None]]] = {}
+        for key, value in more.items():
+            setattr(self, key, value)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """The next state."""
+        self.log.append("inspect")
+        if "inspect" in self.hooks:
+            await self.hooks["inspect"](ctx)
+        state = self.shows.pop(0) if len(self.shows) > 1 else self.shows[0]
+        return self.wrong(EMPTY) if state is State.WRONG else Finding(self.name, state, seen=SEEN)
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        """One line."""
+        return (self.change(EMPTY, SEEN, Scope.MAILBOX, "x"),) if self.changes else ()
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Log the call and run the test's hook."""
+        self.log.append("apply")
+        if "apply" in self.hooks:
+            await self.hooks["apply"](ctx)
+
+
+def raising(*errors: CloudError) -> Callable[[StepContext], Awaitable[None]]:
+    """A hook that fails, and then does not any more."""
+    left = list(errors)
+
+    async def hook(_: StepContext) -> None:
+        if left:
+            raise left.pop(0)
+
+    return hook
+
+
+def appending(*events: Event) -> Callable[[StepContext], Awaitable[None]]:
+    """A hook that says something to the run, as another process would."""
+    left = list(events)
+
+    async def hook(ctx: StepContext) -> None:
+        while left:
+            ctx.store.append(ctx.run.id, left.pop(0))
+
+    return hook
+
+
+def engine(ctx: StepContext, *steps: Fact, holds: bool = True) -> Engine:
+    """The engine of these steps."""
+    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: holds)
+
+
+def approve(ctx: StepContext, *steps: Fact) -> None:
+    """A plan with everything in it, and a word for it."""
+    changes = tuple(
+        change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG))
+    )
+    planned = Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes)
+    ctx.store.append(
+        ctx.run.id, planned, Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
+    )
+
+
+def told(ctx: StepContext) -> list[tuple[str, str]]:
+    """Return the kinds and steps of the events that the engine has appended."""
+    known = {"opened", "details", "signed_in"}
+    return [
+        (str(e.kind), e.step)
+        for e in ctx.store.events(ctx.run.id)
+        if e.kind not in known and e.step != "given"
+    ]

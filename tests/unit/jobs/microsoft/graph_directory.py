@@ -1,0 +1,42 @@
+"""A directory that answers requests to Graph as a test says."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+
+BASE = "https://graph.microsoft.com/v1.0"
+WHEN = datetime(2027, 5, 20, 12, 30, 1, 999, tzinfo=UTC)
+Answers = dict[str, Any]
+
+
+class Directory:
+    """Transport that answers by method and decoded path, or with 404, and keeps the requests."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+        self.asked: list[tuple[str, str, Any]] = []
+        self.headers: list[httpx.Headers] = []
+
+    def on(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
+        """Script the answers to a request, in order; the last one is repeated."""
+        self.answers[method, path] = list(answers)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Be a transport's handler."""
+        raw = request.url.raw_path.decode().removeprefix("/v1.0")
+        self.asked.append(
+            (request.method, raw, json.loads(request.content) if request.content else None)
+        )
+        self.headers.append(request.headers)
+        left = self.answers.get((request.method, unquote(raw.partition("?")[0])), [])
+        status, body = (
+            (left.pop(0) if len(left) > 1 else left[0])
+            if left
+            else (404, {"error": {"code": "Request_ResourceNotFound"}})
+        )
+        return httpx.Response(status, json=body) if body is not None else httpx.Response(status)

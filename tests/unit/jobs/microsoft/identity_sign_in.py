@@ -1,0 +1,18 @@
+"""A sign-in of the tests, and the names in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.microsoft.identity import Identity, SignedIn
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+CALLBACK = "https://bot.test/microsoft/callback"
+GRAPH = ["User.Read.All"]
+EXCHANGE = ["https://outlook.office365.com/.default"]
+
+
+def sign_in(identity: Identity, provider: Any, **options: str) -> SignedIn:
+    """A whole sign-in."""
+    flow = identity.begin(GRAPH, CALLBACK, "state-1")
+    return identity.finish(flow, provider.sign_in(flow["auth_uri"]), **options)

@@ -1,0 +1,116 @@
+"""Answers of the token endpoint: tokens, refusals, and answers that cannot be read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from jobs.clouds.errors import MalformedAnswer, SignInNeeded, Transient
+from jobs.microsoft.identity import Identity
+from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH, TENANT, sign_in
+
+
+def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(
+    provider: Any, bot: Identity
+):
+    """One sign-in serves Graph and Exchange, and the second call is answered by the cache."""
+    signed_in = sign_in(bot, provider)
+    token, cache = bot.token(signed_in.cache, EXCHANGE)
+    before = len(provider.requests)
+    assert (token, bot.token(cache, EXCHANGE)) == ("at-rt-1", (token, cache))
+    assert len(provider.requests) == before
+
+
+def test_a_dead_refresh_token_asks_for_a_sign_in_and_is_not_remembered(
+    provider: Any, bot: Identity
+):
+    """After AADSTS700082 the next try sends a new request, because the refusal is not cached."""
+    cache = sign_in(bot, provider).cache
+    provider.trouble = [provider.refuse(400, "invalid_grant", 700082)]
+    with pytest.raises(SignInNeeded) as refused:
+        bot.token(cache, EXCHANGE)
+    assert refused.value.cause == "refresh_token_expired"
+    assert bot.token(cache, EXCHANGE)[0] == "at-rt-1"
+
+
+def test_nobody_signed_in_asks_for_a_sign_in(bot: Identity):
+    """An empty cache has no account."""
+    with pytest.raises(SignInNeeded) as refused:
+        bot.token("{}", GRAPH)
+    assert refused.value.cause == "sign_in_missing"
+
+
+def test_a_busy_entra_is_tried_again(provider: Any, bot: Identity):
+    """503 and 429 are tried again, three times in all."""
+    cache = sign_in(bot, provider).cache
+    provider.trouble = [(503, {}, b""), (429, {"Retry-After": "0"}, b"")]
+    assert bot.token(cache, EXCHANGE)[0] == "at-rt-1"
+
+
+def test_a_long_retry_after_is_handed_up(provider: Any, bot: Identity):
+    """A wait that is longer than a worker may sleep goes up with the error."""
+    cache = sign_in(bot, provider).cache
+    provider.trouble = [(429, {"Retry-After": "600"}, b"")]
+    with pytest.raises(Transient) as busy:
+        bot.token(cache, EXCHANGE)
+    assert (busy.value.cause, busy.value.retry_after) == ("throttled", 600.0)
+
+
+def test_html_from_the_token_endpoint_is_unreadable(provider: Any, bot: Identity):
+    """A proxy's page is not an answer."""
+    cache = sign_in(bot, provider).cache
+    provider.trouble = [(200, {"Content-Type": "text/html"}, b"<html>")]
+    with pytest.raises(MalformedAnswer):
+        bot.token(cache, EXCHANGE)
+
+
+ODD = [
+    {},
+    {"access_token": None},
+    {"access_token": ""},
+    {"access_token": "at", "expires_in": None},
+    {"access_token": "at", "expires_in": "soon"},
+    {"access_token": "at", "expires_in": -1},
+    {"access_token": "at", "expires_in": True},
+    {"access_token": "at", "expires_in": 3600, "refresh_in": "later"},
+    {"access_token": "at", "expires_in": 3600, "refresh_token": ["rt"]},
+    {"access_token": "at", "expires_in": 3600, "id_token": {"oid": "x"}},
+]
+
+
+@pytest.mark.parametrize("body", ODD)
+def test_a_token_answer_without_a_token_is_unreadable(
+    provider: Any, bot: Identity, http: httpx.Client, body: dict[str, Any]
+):
+    """An answer without a token is unreadable, and neither asks for a sign-in nor sends "None"."""
+    app = Identity(provider.base, http, TENANT, bot.client_id, "s3cr~t.Value")
+    cache = sign_in(bot, provider).cache
+    flow = bot.begin(GRAPH, CALLBACK, "state-1")
+    query = provider.sign_in(flow["auth_uri"])
+    for ask in (
+        lambda: bot.token(cache, EXCHANGE),
+        lambda: app.app_token(EXCHANGE[0]),
+        lambda: bot.finish(flow, query),
+    ):
+        provider.trouble = [(200, {}, json.dumps(body).encode())]
+        with pytest.raises(MalformedAnswer) as failed:
+            ask()
+        assert failed.value.cause == "answer_unreadable"
+
+
+@pytest.mark.parametrize(
+    "lives",
+    [{}, {"expires_in": "3599"}, {"expires_in": 3599, "ext_expires_in": None, "scope": None}],
+)
+def test_a_token_answer_may_be_told_in_older_ways(
+    provider: Any, bot: Identity, lives: dict[str, Any]
+):
+    """Numbers as texts, or none at all."""
+    cache = sign_in(bot, provider).cache
+    provider.trouble = [
+        (200, {}, json.dumps({"access_token": "at", "token_type": "Bearer", **lives}).encode())
+    ]
+    assert bot.token(cache, EXCHANGE)[0] == "at"

@@ -1,0 +1,175 @@
+"""Verdict on the bot's refused SMTP login together with other findings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobs.checks.verdict import judge
+from jobs.clock import now
+from jobs.engine.context import StepContext
+from jobs.model import Finding, Signals, State, Text
+from jobs.probes import checks_for
+from tests.unit.jobs.probes.own_logins import NOTHING, OWN, begun, judged, ok
+
+ITS_USER = {"user_id": "u1"}
+ACCOUNT_OFF = Finding("mailbox_user", State.WRONG, cause="account_disabled", facts=ITS_USER)
+SHARED_OFF = Finding(
+    "mailbox_user", State.POSSIBLE, cause="account_disabled", facts=ITS_USER | {"shared": "blocked"}
+)
+SHARED_ON = Finding("mailbox_user", State.OK, facts=ITS_USER | {"shared": "yes"})
+ACCOUNT_ON = Finding("mailbox_user", State.OK, facts=ITS_USER)
+USER_UNREAD = Finding("mailbox_user", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
+
+
+@pytest.mark.parametrize(
+    ("number", "user", "told"),
+    [
+        (50057, USER_UNREAD, (OWN, NOTHING, ("mailbox_user",))),
+        (53011, USER_UNREAD, (OWN, NOTHING, ("mailbox_user",))),
+        (50057, ACCOUNT_OFF, (("mailbox_user",), NOTHING, NOTHING)),
+        (53011, ACCOUNT_ON, (OWN, NOTHING, NOTHING)),
+        (50057, ACCOUNT_ON, (NOTHING, OWN, NOTHING)),
+        (50057, SHARED_OFF, (NOTHING, (*OWN, "mailbox_user"), NOTHING)),
+        (50057, SHARED_ON, (NOTHING, OWN, NOTHING)),
+        (53011, SHARED_ON, (NOTHING, OWN, NOTHING)),
+    ],
+)
+def test_the_account_of_a_user_is_the_channels(
+    ctx: StepContext, provider: Any, number: int, user: Finding, told: tuple[tuple[str, ...], ...]
+):
+    """An account error is the channel's, except for a mailbox that became shared."""
+    causes, possible, skipped = judged(ctx, begun(ctx, provider, number, 1, 480), user)
+    assert (causes, tuple(sorted(possible, reverse=True)), skipped) == told
+
+
+def _by_place(since: datetime | None) -> Signals:
+    """Policies that depend on the place, since then."""
+    return Signals(
+        harmless_after=since, elsewhere_since=since, by_place=True, disproved_by=("answers",)
+    )
+
+
+POLICY = Finding(
+    "conditional_access",
+    State.POSSIBLE,
+    cause="blocked_by_conditional_access",
+    signals=_by_place(now() - timedelta(days=90)),
+)
+FRESH = replace(POLICY, signals=_by_place(now() - timedelta(hours=0.5)))
+UNDATED = replace(POLICY, signals=_by_place(None))
+FOR_ALL_PLACES = replace(POLICY, signals=Signals(harmless_after=POLICY.signals.harmless_after))
+NONE_TOUCHES = Finding("conditional_access", State.OK)
+UNREAD = Finding("conditional_access", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
+BLOCKED_TOO = Finding("sign_ins", State.WRONG, cause="blocked_by_conditional_access")
+SENT_IN_VAIN = Finding("connect_send", State.WRONG, cause="connect_login_failed")
+BOTH = ("conditional_access", "smtp_login")
+
+
+@pytest.mark.parametrize(
+    ("number", "others", "causes", "possible"),
+    [
+        (53003, (POLICY, ok("sign_ins", 3), ok("answers", 3)), NOTHING, NOTHING),
+        (53003, (POLICY, ok("answers", 3)), NOTHING, NOTHING),
+        (50076, (POLICY, ok("sign_ins", 0.4)), NOTHING, ("conditional_access",)),
+        (53003, (FRESH, ok("sign_ins", 1), ok("answers", 1)), NOTHING, BOTH),
+        (53003, (POLICY,), NOTHING, BOTH),
+        (53003, (UNDATED, ok("sign_ins", 1), ok("answers", 1)), NOTHING, BOTH),
+        (53003, (UNREAD,), NOTHING, OWN),
+        (53003, (UNREAD, ok("sign_ins", 1), ok("answers", 1)), NOTHING, OWN),
+        (53003, (), NOTHING, OWN),
+        (53003, (FOR_ALL_PLACES,), ("conditional_access",), NOTHING),
+        (53003, (FOR_ALL_PLACES, ok("sign_ins", 3), ok("answers", 3)), OWN, NOTHING),
+        (50076, (NONE_TOUCHES,), OWN, NOTHING),
+        (53003, (POLICY, BLOCKED_TOO), ("conditional_access",), NOTHING),
+        (53003, (UNREAD, BLOCKED_TOO), ("sign_ins",), NOTHING),
+        (53003, (UNREAD, SENT_IN_VAIN), OWN, NOTHING),
+        (50053, (), OWN, NOTHING),
+        (50053, (ok("sign_ins", 0.4),), OWN, NOTHING),
+        (50053, (ok("sign_ins", 2),), OWN, NOTHING),
+        (50053, (ok("answers", 0.4),), OWN, NOTHING),
+    ],
+)
+def test_a_policy_for_the_bots_place_alone(
+    ctx: StepContext,
+    provider: Any,
+    number: int,
+    others: tuple[Finding, ...],
+    causes: tuple[str, ...],
+    possible: tuple[str, ...],
+):
+    """A policy that stops the bot is only possible until a policy, a sign-in or a mail decides."""
+    told = judged(ctx, begun(ctx, provider, number, 2400, 480), *others)
+    assert (told[0], tuple(sorted(told[1]))) == (causes, possible)
+
+
+def test_a_login_that_is_refused_at_its_place_is_told_so(ctx: StepContext, provider: Any):
+    """The bot's refused login is skipped as its own matter if Webex Connect still gets tokens."""
+    found = begun(ctx, provider, 53003, 2400, 480)
+    verdict = judge(
+        checks_for(ctx.channel.profile),
+        {"smtp_login": found, "conditional_access": POLICY, "answers": ok("answers", 3)},
+    )
+    assert (verdict.skipped, verdict.weighed["smtp_login"].seen) == (OWN, Text("skipped.own_place"))
+
+
+def own(cause: str) -> Finding:
+    """The bot's own login, which failed for that."""
+    by = {"client_secret_wrong": ("client_secret",), "session_revoked": ("sessions", "sign_ins")}
+    return Finding(
+        "smtp_login",
+        State.POSSIBLE,
+        cause=cause,
+        signals=Signals(disproved_by=by[cause], harmless_after=now()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause", "other", "causes", "skipped", "possible"),
+    [
+        ("client_secret_wrong", Finding("client_secret", State.OK), (), ("smtp_login",), ()),
+        (
+            "client_secret_wrong",
+            Finding("client_secret", State.WRONG, cause="client_secret_expired"),
+            ("client_secret",),
+            (),
+            (),
+        ),
+        (
+            "client_secret_wrong",
+            Finding("client_secret", State.SKIPPED),
+            (),
+            ("client_secret",),
+            ("smtp_login",),
+        ),
+        ("session_revoked", Finding("sessions", State.OK), (), ("smtp_login",), ()),
+        (
+            "session_revoked",
+            Finding("sessions", State.WRONG, cause="session_revoked"),
+            ("sessions",),
+            (),
+            (),
+        ),
+        (
+            "session_revoked",
+            Finding("sign_ins", State.WRONG, cause="session_revoked"),
+            ("sign_ins",),
+            (),
+            (),
+        ),
+    ],
+)
+def test_another_finding_decides(
+    ctx: StepContext,
+    cause: str,
+    other: Finding,
+    causes: tuple[str, ...],
+    skipped: tuple[str, ...],
+    possible: tuple[str, ...],
+):
+    """The bot's refused login is skipped, a symptom, or possible, depending on the channel's own."""
+    verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": own(cause), other.step: other})
+    assert (verdict.causes, verdict.skipped, verdict.possible) == (causes, skipped, possible)

@@ -1,0 +1,42 @@
+"""Waits of M4 for an organization whose customization takes time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jobs.access.admin_session import SESSION_S
+from jobs.clouds.errors import CloudReply, Rejected
+from jobs.engine.context import StepContext
+from jobs.model import Channel, Text, Turn
+from jobs.steps.outbound_policy import CUSTOMIZATION_S, DAY_TRIES, OutboundPolicy
+from jobs.storage.due_list import LONGEST_PAUSE_S
+
+STEP = OutboundPolicy()
+
+
+def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., StepContext]):
+    """Up to a day; after that it is an error like others."""
+    error = Rejected("customization_needed", CloudReply("exchange"))
+    found = STEP.explain_error(given(), error)
+    assert found is not None
+    assert (found.waiting_for, found.seen) == (Turn.TIME, Text("seen.customization_takes"))
+
+
+def test_the_pauses_make_a_day_and_end_before_the_sign_in():
+    """The pauses add up to the 24 hours that Microsoft names and end before the sign-in does."""
+    pauses = [
+        CUSTOMIZATION_S[min(number, len(CUSTOMIZATION_S) - 1)] for number in range(DAY_TRIES + 1)
+    ]
+    assert 24 * 3600 <= sum(pauses) < SESSION_S
+    assert max(pauses) <= LONGEST_PAUSE_S
+
+
+def test_a_day_is_enough(given: Callable[..., StepContext], channel: Channel):
+    """After a day of tries a person has to look."""
+    ctx = given(waits={"outbound_policy": DAY_TRIES + 1})
+    assert STEP.explain_error(ctx, Rejected("customization_needed", CloudReply("exchange"))) is None
+
+
+def test_other_errors_are_not_its_business(given: Callable[..., StepContext]):
+    """The engine knows what they mean."""
+    assert STEP.explain_error(given(), Rejected("request_rejected", CloudReply("exchange"))) is None

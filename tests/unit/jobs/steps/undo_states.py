@@ -1,0 +1,271 @@
+"""States of the clouds before and after the steps' changes, for the tests of the undo."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from jobs.engine.context import StepContext
+from jobs.microsoft.graph import EXCHANGE_APP_ID
+from jobs.microsoft.outbound_spam import policy_name
+from jobs.model import Change, Scope, Text
+from jobs.runs.run import RecordedChange
+from jobs.steps.outbound_policy import POLICY, RULE
+
+MAILBOX = "support@contoso.com"
+NAME = policy_name(MAILBOX)
+OURS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
+SMTP, MAIL = {"id": "smtp-id", "type": "Scope"}, {"id": "mail-id", "type": "Role"}
+SECRET = {"displayName": "Webex Connect R1", "keyId": "k1"}
+MADE: dict[str, Any] = {
+    "id": "obj-1",
+    "appId": "client-1",
+    "signInAudience": "AzureADMyOrg",
+    "web": {
+        "redirectUris": OURS,
+        "implicitGrantSettings": {
+            "enableAccessTokenIssuance": True,
+            "enableIdTokenIssuance": False,
+        },
+    },
+    "requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP, MAIL]}],
+    "passwordCredentials": [
+        SECRET,
+        {"displayName": "Webex email bot, rehearsal and check", "keyId": "k2"},
+    ],
+}
+FACTS = {
+    "object_id": "obj-1",
+    "client_id": "client-1",
+    "sp_id": "sp-1",
+    "exchange_sp_id": "exchange-sp",
+    "graph_sp_id": "graph-sp",
+    "user_id": "user-1",
+    "exchange_smtp_send": "smtp-id",
+    "mail_send": "mail-id",
+}
+APP, PRINCIPAL, GRANTS = (
+    "GET /applications/obj-1",
+    "GET /servicePrincipals(appId='client-1')",
+    "GET /oauth2PermissionGrants",
+)
+REMOVE = "POST /applications/obj-1/removePassword"
+POLICY_ROW, RULE_ROW = (
+    {"Name": NAME, "AutoForwardingMode": "On"},
+    {"Name": NAME, "From": [MAILBOX], "State": "Enabled", POLICY: NAME},
+)
+GRANT = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
+SIGN_IN = {
+    "id": "g2",
+    "resourceId": "graph-sp",
+    "principalId": "user-1",
+    "scope": "offline_access openid profile",
+}
+
+Given = Callable[..., StepContext]
+
+
+def said(row: dict[str, Any], *names: str) -> str:
+    """A policy or a rule, as the step writes it down."""
+    return json.dumps({name: row.get(name) for name in names})
+
+
+def policy_said(mode: str) -> str:
+    """The channel's policy with that mode and no limits."""
+    carried = (
+        "RecipientLimitExternalPerHour",
+        "RecipientLimitInternalPerHour",
+        "RecipientLimitPerDay",
+        "ActionWhenThresholdReached",
+    )
+    more = (
+        "NotifyOutboundSpam",
+        "NotifyOutboundSpamRecipients",
+        "BccSuspiciousOutboundMail",
+        "BccSuspiciousOutboundAdditionalRecipients",
+    )
+    return said({"AutoForwardingMode": mode}, "AutoForwardingMode", *carried, *more)
+
+
+def app_values(**more: str) -> dict[str, str]:
+    """Return the values that E1 records of the app."""
+    return {
+        "object_id": "obj-1",
+        "uris": json.dumps(OURS),
+        "audience": "AzureADMyOrg",
+        "declared": "yes",
+    } | more
+
+
+NO_APP = {"object_id": "", "uris": "[]", "audience": "", "declared": ""}
+RULE_SAID = said(RULE_ROW, "From", "State", POLICY)
+#: Step, old state, state after the runs, the scripted cloud in that state, and the undo's calls.
+TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tuple[str, Any]]]] = [
+    (
+        "smtp_auth",
+        {"disabled": ""},
+        {"disabled": "false"},
+        {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": False}]},
+        [("Set-CASMailbox", {"Identity": MAILBOX, "SmtpClientAuthenticationDisabled": None})],
+    ),
+    (
+        "smtp_auth",
+        {"disabled": "true"},
+        {"disabled": "false"},
+        {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": False}]},
+        [("Set-CASMailbox", {"Identity": MAILBOX, "SmtpClientAuthenticationDisabled": True})],
+    ),
+    (
+        "forwarding",
+        {"smtp": "old@x.io", "internal": "Sales", "keeps": "false"},
+        {"smtp": "x1@mail.webexconnect.io", "internal": "", "keeps": "true"},
+        {
+            "Get-Mailbox": [
+                {
+                    "ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io",
+                    "DeliverToMailboxAndForward": True,
+                }
+            ]
+        },
+        [
+            (
+                "Set-Mailbox",
+                {
+                    "Identity": MAILBOX,
+                    "ForwardingAddress": "Sales",
+                    "ForwardingSmtpAddress": "smtp:old@x.io",
+                    "DeliverToMailboxAndForward": False,
+                },
+            )
+        ],
+    ),
+    (
+        "outbound_policy",
+        {"policy": "", "rule": ""},
+        {"policy": policy_said("On"), "rule": RULE_SAID},
+        {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
+        [
+            (f"Remove-{RULE}", {"Identity": NAME, "Confirm": False}),
+            (f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False}),
+        ],
+    ),
+    (
+        "outbound_policy",
+        {"policy": policy_said("Off"), "rule": RULE_SAID},
+        {"policy": policy_said("On"), "rule": RULE_SAID},
+        {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
+        [
+            (f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX]}),
+            (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "Off"}),
+        ],
+    ),
+    (
+        "smtp_grant",
+        {"exchange": "", "graph": ""},
+        {"exchange": "SMTP.Send", "graph": "offline_access openid profile"},
+        {GRANTS: [GRANT, SIGN_IN]},
+        [("DELETE /oauth2PermissionGrants/g1", None), ("DELETE /oauth2PermissionGrants/g2", None)],
+    ),
+    (
+        "smtp_grant",
+        {"exchange": "IMAP.AccessAsUser.All", "graph": "offline_access openid profile"},
+        {"exchange": "IMAP.AccessAsUser.All SMTP.Send", "graph": "offline_access openid profile"},
+        {GRANTS: [GRANT | {"scope": "SMTP.Send IMAP.AccessAsUser.All"}, SIGN_IN]},
+        [("PATCH /oauth2PermissionGrants/g1", {"scope": "IMAP.AccessAsUser.All"})],
+    ),
+    ("application", NO_APP, app_values(), {APP: MADE}, [("DELETE /applications/obj-1", None)]),
+    (
+        "application",
+        app_values(uris='["https://old/callback"]', audience="AzureADMultipleOrgs", declared=""),
+        app_values(),
+        {APP: MADE},
+        [
+            (
+                "PATCH /applications/obj-1",
+                {
+                    "signInAudience": "AzureADMultipleOrgs",
+                    "web": MADE["web"] | {"redirectUris": ["https://old/callback"]},
+                    "requiredResourceAccess": [
+                        {"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [MAIL]}
+                    ],
+                },
+            )
+        ],
+    ),
+    (
+        "service_principal",
+        {"sp_id": ""},
+        {"sp_id": "sp-1"},
+        {APP: MADE, PRINCIPAL: {"id": "sp-1"}},
+        [("DELETE /servicePrincipals/sp-1", None)],
+    ),
+    (
+        "service_principal",
+        {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"},
+        {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired": "true"},
+        {
+            APP: MADE,
+            PRINCIPAL: {"id": "sp-1", "accountEnabled": True, "appRoleAssignmentRequired": True},
+        },
+        [
+            (
+                "PATCH /servicePrincipals/sp-1",
+                {"accountEnabled": False, "appRoleAssignmentRequired": True},
+            )
+        ],
+    ),
+    (
+        "implicit_grant",
+        {"access_tokens": "off"},
+        {"access_tokens": "on"},
+        {APP: MADE},
+        [
+            (
+                "PATCH /applications/obj-1",
+                {
+                    "web": MADE["web"]
+                    | {
+                        "implicitGrantSettings": {
+                            "enableAccessTokenIssuance": False,
+                            "enableIdTokenIssuance": False,
+                        }
+                    }
+                },
+            )
+        ],
+    ),
+    (
+        "mail_send",
+        {"declared": ""},
+        {"declared": "yes"},
+        {APP: MADE},
+        [
+            (
+                "PATCH /applications/obj-1",
+                {
+                    "requiredResourceAccess": [
+                        {"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP]}
+                    ]
+                },
+            )
+        ],
+    ),
+    ("client_secret", {"key_id": ""}, {"key_id": "k1"}, {APP: MADE}, [(REMOVE, {"keyId": "k1"})]),
+    ("check_secret", {"made": ""}, {"made": "yes"}, {APP: MADE}, [(REMOVE, {"keyId": "k2"})]),
+]
+IDS = [f"{row[0]}-{number}" for number, row in enumerate(TABLE)]
+
+
+def past(name: str, was: dict[str, str], left: dict[str, str]) -> RecordedChange:
+    """Return a recorded change of a run."""
+    change = Change(
+        name, "E1", Text(f"step.{name}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x"
+    )
+    return RecordedChange(name, change, Text("seen.off"), was, left, ("R1",))
+
+
+def scripted(cloud: Any, script: dict[str, Any]) -> None:
+    """The cloud's answers."""
+    for what, answer in script.items():
+        cloud.on(what, answer)

@@ -15,7 +15,7 @@ COVERED := COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
-	@echo "make quick           lint, then every quick test that starts no process (about a minute)"
+	@echo "make quick           lint, types and the fast tests, which start no process (about a minute)"
 	@echo "make test            lint, then all tests, then the coverage of all processes (about seven minutes)"
 	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"

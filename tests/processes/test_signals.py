@@ -51,7 +51,7 @@ def failing():
 
 roles = {
     "patient": Role("patient", patient),
-    "last": Role("last", last, last=True),
+    "last": Role("last", last, stops_last=True),
     "failing": Role("failing", failing),
 }
 sys.exit(Supervisor(tuple(roles[name] for name in sys.argv[2:])).run())

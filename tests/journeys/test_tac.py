@@ -169,7 +169,7 @@ def test_unknown_channel(people: People, connected: Walk) -> None:
     assert "A comma stands in the domain" in words(answers[1])
 
 
-KEY = re.compile(r"`([a-z]+:[^`]+)`")
+KEY = re.compile(r"`([a-z]+(?::[^`]+)?)`")
 PARTS = {
     "ADDRESS": r"[^:]+@[^:]+",
     "EVENT": r"[^:@]+",

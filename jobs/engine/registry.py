@@ -29,6 +29,37 @@ def _is_step(kind: object, module: str) -> bool:
     )
 
 
+def by_name(steps: Iterable[Step]) -> dict[str, Step]:
+    """Return the steps by their name, in the same order.
+
+    Raises:
+        UnknownNameError: a name is used twice, a step has no article row, or a class sets an
+            attribute that steps do not have, such as a misspelt one.
+    """
+    found: dict[str, Step] = {}
+    for step in steps:
+        if step.name in found:
+            raise UnknownNameError(f"{step.name}: two steps have this name")
+        if not getattr(step, "article_row", ""):
+            raise UnknownNameError(f"{step.name}: article_row is missing")
+        if odd := _unknown_attributes(type(step)):
+            raise UnknownNameError(f"{step.name}: unknown attributes {', '.join(sorted(odd))}")
+        found[step.name] = step
+    return found
+
+
+def _unknown_attributes(kind: type[Step]) -> set[str]:
+    """Return the public values that a class sets without declaring them by a type."""
+    bases = [base for base in kind.__mro__ if base is not object]
+    declared = {name for base in bases for name in base.__annotations__}
+    return {name for name, value in vars(kind).items() if _is_value(name, value)} - declared
+
+
+def _is_value(name: str, value: object) -> bool:
+    is_code = callable(value) or isinstance(value, property | classmethod | staticmethod)
+    return not name.startswith("_") and not is_code
+
+
 def verified(steps: Mapping[str, Step]) -> dict[str, Step]:
     """Return the steps, if each step and each cause that they name exists; diagnoses may name probes.
 

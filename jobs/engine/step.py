@@ -139,8 +139,8 @@ class Step(ABC):
     def possible(
         self,
         seen: Text,
-        cause: str,
         *,
+        cause: str,
         facts: Mapping[str, str] | None = None,
         signals: Signals = NO_SIGNALS,
     ) -> Finding:

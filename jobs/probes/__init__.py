@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from jobs.engine.registry import found_in, verified, verified_diagnoses
+from jobs.engine.registry import by_name, found_in, verified, verified_diagnoses
 from jobs.engine.step import Step
 from jobs.model import Access, Profile
 from jobs.steps import all_steps, steps_for
@@ -21,10 +21,7 @@ def all_probes() -> dict[str, Step]:
         UnknownNameError: a probe, or the diagnosis of a step, names a step or a cause that does
             not exist.
     """
-    probes = {
-        probe.name: probe
-        for probe in sorted(found_in(__name__, __path__), key=lambda probe: probe.name)
-    }
+    probes = by_name(sorted(found_in(__name__, __path__), key=lambda probe: probe.name))
     verified(verified_diagnoses({**all_steps(), **probes}))
     return probes
 

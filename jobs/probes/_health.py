@@ -23,7 +23,7 @@ def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Findi
         Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found
     )
     return replace(
-        step.possible(_seen(newest, more), cause, signals=Signals(since=newest.since)),
+        step.possible(_seen(newest, more), cause=cause, signals=Signals(since=newest.since)),
         evidence=evidence,
     )
 

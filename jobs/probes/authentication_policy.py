@@ -51,7 +51,7 @@ class AuthenticationPolicy(Probe):
         proof = Signals(harmless_after=now() - FRESH, token_lives=True)
         return self.possible(
             Text("seen.authentication_policy_basic", {"name": name}),
-            "smtp_login_blocked",
+            cause="smtp_login_blocked",
             signals=proof,
         )
 

@@ -55,7 +55,9 @@ class ConditionalAccess(Probe):
             return self.ok(Text("seen.no_policy"))
         names = {"names": ", ".join(text_of(policy, "displayName") for policy in touching)}
         return self.possible(
-            Text("seen.policies", names), "blocked_by_conditional_access", signals=_proof(touching)
+            Text("seen.policies", names),
+            cause="blocked_by_conditional_access",
+            signals=_proof(touching),
         )
 
 

@@ -84,7 +84,7 @@ class MailExchanger(Probe):
         return self._maybe(Text("seen.no_mx", {"domain": domain}), "mail_exchanger_missing", CACHED)
 
     def _maybe(self, seen: Text, cause: str, back: timedelta) -> Finding:
-        return self.possible(seen, cause, signals=Signals(harmless_after=now() - back))
+        return self.possible(seen, cause=cause, signals=Signals(harmless_after=now() - back))
 
 
 async def _exchangers(domain: str) -> list[str] | None:

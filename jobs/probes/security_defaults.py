@@ -29,5 +29,5 @@ class SecurityDefaults(Probe):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the one switch."""
         if await ctx.graph.security_defaults():
-            return self.possible(Text("seen.on"), "blocked_by_security_defaults")
+            return self.possible(Text("seen.on"), cause="blocked_by_security_defaults")
         return self.ok(Text("seen.off"))

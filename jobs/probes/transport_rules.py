@@ -70,7 +70,7 @@ class TransportRules(Probe):
             return self.ok(Text("seen.no_rule"))
         return self.possible(
             Text("seen.rules", {"names": _names(maybe)}),
-            "transport_rule_may_block",
+            cause="transport_rule_may_block",
             signals=Signals(proven=True),
         )
 

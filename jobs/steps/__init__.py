@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from jobs.engine.registry import found_in, require_steps, verified
+from jobs.engine.registry import by_name, found_in, require_steps, verified
 from jobs.engine.step import Step
 from jobs.engine.undo import reversals
 from jobs.model import Profile, RunKind, State
@@ -66,7 +66,7 @@ def all_steps() -> dict[str, Step]:
     in_order = sorted(
         found_in(__name__, __path__), key=lambda step: (ORDER.index(step.article_row), step.name)
     )
-    steps = verified({step.name: step for step in in_order})
+    steps = verified(by_name(in_order))
     require_steps("jobs.steps", SOMETIMES | FORM | CONSENT | PROOF | {CARRIES_MAIL_SEND}, steps)
     return steps
 

@@ -79,7 +79,9 @@ class MailboxUser(Step):
         """Judge a shared mailbox: it needs no license, and its own account is blocked as a rule."""
         if sign_in_blocked(user):
             seen = Text("seen.shared_blocked", {"upn": facts["upn"]})
-            return self.possible(seen, "account_disabled", facts={"shared": "blocked", **facts})
+            return self.possible(
+                seen, cause="account_disabled", facts={"shared": "blocked", **facts}
+            )
         return self._found(ctx, {**facts, "shared": "yes"})
 
     def _found(self, ctx: StepContext, facts: dict[str, str]) -> Finding:
@@ -116,7 +118,7 @@ class MailboxUser(Step):
             facts |= {"shared": "unknown"}
         if sign_in_blocked(user):
             return self.possible(
-                Text("seen.disabled", {"upn": facts["upn"]}), "account_disabled", facts=facts
+                Text("seen.disabled", {"upn": facts["upn"]}), cause="account_disabled", facts=facts
             )
         told = (
             not_readable(self, error)

@@ -110,7 +110,7 @@ class OutboundPolicy(Undoable):
         }
         seen = Text("seen.outbound_unsure", values)
         return (
-            self.possible(seen, "forwarding_blocked")
+            self.possible(seen, cause="forwarding_blocked")
             if ctx.run.kind is RunKind.CHECK
             else self.wrong(seen, cause="forwarding_blocked")
         )

@@ -100,7 +100,7 @@ class ServicePrincipal(Undoable):
             )
         if lets_in is State.POSSIBLE:
             return self.possible(
-                Text("seen.sp_assigned_others"), "user_not_assigned", facts={"sp_id": sp_id}
+                Text("seen.sp_assigned_others"), cause="user_not_assigned", facts={"sp_id": sp_id}
             )
         return self.ok(Text("seen.service_principal"), facts={"sp_id": sp_id})
 

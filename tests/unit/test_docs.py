@@ -71,7 +71,7 @@ def test_the_pages_made_from_code_are_up_to_date(name: str):
     assert spec.loader is not None
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    assert text(f"docs/{name}.md") == tool.page()
+    assert text(f"docs/{name}.md") == tool.page(), "run `make docs`"
 
 
 def test_every_package_is_pinned_with_its_hashes():

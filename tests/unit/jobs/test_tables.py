@@ -18,12 +18,14 @@ from jobs.clouds import causes as clouds
 from jobs.clouds.cause_codes import CAUSE_CODES, UnknownNameError, causes, require_causes
 from jobs.contact_center import webex_connect
 from jobs.engine import failures
+from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.registry import require_steps, verified, verified_diagnoses
-from jobs.engine.step import Step
+from jobs.engine.registry import by_name, require_steps, verified, verified_diagnoses
+from jobs.engine.step import Probe, Step
 from jobs.mail import bounce
 from jobs.mail import smtp_login as smtp
 from jobs.microsoft import app_manifest, app_only
+from jobs.model import Finding
 from jobs.probes import _transport_rules, all_probes, conditional_access, smtp_login
 from jobs.steps import (
     CARRIES_MAIL_SEND,
@@ -211,3 +213,35 @@ def test_causes_that_are_said_exist(source: str):
     assert len(written(SAID, source)) > 20
     with pytest.raises(UnknownNameError, match="not_forwardet"):
         require_causes("source", written(SAID, source + 'self.wrong(seen, cause="not_forwardet")'))
+
+
+@pytest.mark.parametrize("family", ["cause", "remedy"])
+def test_each_cause_has_its_texts(family: str):
+    """A cause has a sentence that names it and one that says what to do; neither has more."""
+    named = {key.removeprefix(f"{family}.") for key in keys() if key.startswith(f"{family}.")}
+    assert CAUSE_CODES - named == set()
+
+
+class Odd(Probe):
+    """A probe with an attribute that probes do not have."""
+
+    name = "odd"
+    article_row = "X1"
+    diagnosys = Diagnosis()
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Find nothing."""
+        return self.ok()
+
+
+def test_an_attribute_that_steps_do_not_have_is_refused():
+    """A misspelt attribute would leave a step with the usual one."""
+    with pytest.raises(UnknownNameError, match="odd: unknown attributes diagnosys"):
+        by_name([Odd()])
+
+
+def test_a_name_belongs_to_one_step():
+    """The second step of a name would replace the first without a word."""
+    probe = next(iter(all_probes().values()))
+    with pytest.raises(UnknownNameError, match=f"{probe.name}: two steps have this name"):
+        by_name([probe, probe])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -212,9 +211,9 @@ def test_status_counts_what_it_does_not_list(examples: Cards):
     assert "not listed" not in str(last["status-running"])
 
 
-def test_progress_keeps_its_rows(make: ModuleType, nodes: Nodes):
+def test_progress_keeps_its_rows(examples: Cards, nodes: Nodes):
     """Rows stand in the order given, each with a word for its state."""
-    body = make.examples()["progress-person"].content["body"]
+    body = examples["progress-person"].content["body"]
     rows = [part["columns"] for part in body[2:] if part["type"] == "ColumnSet"]
     shown = [
         (cells[0]["items"][0]["text"], cells[1]["items"][0]["text"], word(cells, nodes))

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from adaptive_cards import Card
-from tests.unit.adaptive_cards import examples as card_examples
 from tests.unit.adaptive_cards import verdict_examples
 from tests.unit.adaptive_cards.all_examples import CARDS
 
@@ -24,12 +23,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def examples() -> dict[str, Card]:
     """All examples by name."""
     return CARDS
-
-
-@pytest.fixture
-def make() -> ModuleType:
-    """The module of examples, to make one more."""
-    return card_examples
 
 
 @pytest.fixture

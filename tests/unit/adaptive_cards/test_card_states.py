@@ -211,7 +211,7 @@ def test_status_counts_what_it_does_not_list(examples: Cards):
     assert "not listed" not in str(last["status-running"])
 
 
-def test_progress_keeps_its_rows(examples: dict[str, Card], nodes: Nodes):
+def test_progress_keeps_its_rows(examples: Cards, nodes: Nodes):
     """Rows stand in the order given, each with a word for its state."""
     body = examples["progress-person"].content["body"]
     rows = [part["columns"] for part in body[2:] if part["type"] == "ColumnSet"]

@@ -15,8 +15,8 @@ COVERED := COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
-	@echo "make quick           lint, types and the fast tests, which start no process (about a minute)"
-	@echo "make test            lint, then all tests, then the coverage of all processes (about seven minutes)"
+	@echo "make quick           lint, types and the fast tests, which start no process (about 80 seconds)"
+	@echo "make test            lint, then all tests, then the coverage of all processes (about ten minutes)"
 	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"
 	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about eight minutes)"
@@ -67,7 +67,7 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
-	@echo "all tests, about seven minutes on two cores"; status=0; \
+	@echo "all tests, about ten minutes on two cores"; status=0; \
 	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m $(PYTEST) -rfE --durations=25 --numprocesses 4 $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status

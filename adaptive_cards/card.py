@@ -10,7 +10,7 @@ from typing import Any
 
 from adaptive_cards.components import Band
 from adaptive_cards.elements import Element, read
-from adaptive_cards.escape import clip, mended, no_template, shorten, tame
+from adaptive_cards.escape import clip, no_template, repair_cut, shorten, tame
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 VERSION = "1.3"
@@ -105,7 +105,7 @@ def _shorter(most: int, holder: Element, name: str, value: str) -> str:
     if not shown:
         return value
     return (
-        mended(shorten(value, most))
+        repair_cut(shorten(value, most))
         if holder.get("type") == "TextBlock"
         else tame(shorten(value, most))
     )

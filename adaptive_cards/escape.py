@@ -67,7 +67,7 @@ def markdown(text: str) -> str:
     return _MARKDOWN.sub(lambda sign: _backslash(sign[0]), text)
 
 
-def mended(text: str) -> str:
+def repair_cut(text: str) -> str:
     """Return a shortened TextBlock text whose cut-off escapes are repaired.
 
     The cut may have separated a Markdown character from its backslash.

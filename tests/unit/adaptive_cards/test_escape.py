@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adaptive_cards.escape import fact, markdown, mended, no_template, plain, shorten, tame
+from adaptive_cards.escape import fact, markdown, no_template, plain, repair_cut, shorten, tame
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_facts_and_templates_are_taken_apart_unseen():
 def test_a_cut_leaves_no_markup():
     """A sign whose backslash was cut off gets one again; a cut elsewhere changes nothing."""
     assert [
-        mended(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")
+        repair_cut(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")
     ] == [
         "a\u2026\\*\\* b",
         "a\u2026\\[b\\]",

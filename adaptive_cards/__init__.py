@@ -8,6 +8,7 @@ from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.consent import consent
 from adaptive_cards.cards.done import done
+from adaptive_cards.cards.explanation import explanation
 from adaptive_cards.cards.help import help_card
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
@@ -29,6 +30,7 @@ __all__ = [
     "connect_form",
     "consent",
     "done",
+    "explanation",
     "help_card",
     "intake",
     "notice",

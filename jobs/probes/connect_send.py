@@ -6,10 +6,10 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
+from jobs.clouds.error_texts.connect_codes import OF_THE_RECIPIENT
 from jobs.clouds.errors import CloudError
 from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import (
-    OF_THE_RECIPIENT,
     SUBMITTED,
     Mail,
     Receipt,

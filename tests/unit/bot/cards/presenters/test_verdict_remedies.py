@@ -11,7 +11,7 @@ from adaptive_cards import verdict as draw
 from adaptive_cards.texts import has_text, keys, text
 from bot.cards.presenters.verdict import view
 from bot.services import Services
-from jobs.checks.remedies import who_acts
+from jobs.clouds.turns import who_acts
 from jobs.clock import now
 from jobs.model import (
     Finding,

@@ -22,9 +22,11 @@ _PLAIN = str.maketrans(
 )
 _QUOTED = re.compile(r"^[ \t]*(?:(?:>|&gt;)[ \t]?)+", re.MULTILINE)
 _BOX = re.compile(r"^[ \t]*[|│┃║*#][ \t]+", re.MULTILINE)
-_HYPHEN = re.compile(r"(?<=[a-z])-\n[ \t]*(?=[a-z])")
+_HYPHEN = re.compile(r"(?<=[A-Za-z])-\n[ \t]*(?=[A-Za-z])")
 _SPACES = re.compile(r"\s+")
-_SILENT = re.compile(r"<(style|script|head)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_SILENT = re.compile(
+    r"<(style|script|head)\b.{0,20000}?</\1\s*>|<!--.{0,20000}?-->", re.IGNORECASE | re.DOTALL
+)
 _INLINE = re.compile(
     r"</?(?:a|abbr|b|bdi|code|em|font|i|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|wbr)"
     r"(?:\s[^<>]{0,2000})?/?>",
@@ -36,15 +38,19 @@ _BLOCK = re.compile(
     r"title|tr|ul|!doctype)(?:\s[^<>]{0,2000})?/?>",
     re.IGNORECASE,
 )
-_NEW_LINE = re.compile(r"(?:\\+[rn])+(?=\W|[A-Z]|$)")
-_ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
-_SLASHED = re.compile(r"\\+(?=[\"'/])")
-_PERCENT = re.compile(r"[^\s\"'<>]*%[0-9a-fA-F]{2}[^\s\"'<>]*")
-_PLUS = re.compile(r"[\w.,:;'()/-]+(?:\+[\w.,:;'()\[\]/-]+){3,}")
+_NEW_LINE = re.compile(r"(?<!\\)(?:\\{1,9}[rn])+(?=\W|[A-Z]|$)")
+_ESCAPED = re.compile(r"(?<!\\)\\{1,9}u([0-9a-fA-F]{4})")
+_SLASHED = re.compile(r"(?<!\\)\\{1,9}(?=[\"'/])")
+_PERCENT = re.compile(r"(?<![^\s\"'<>])[^\s\"'<>]*%[0-9a-fA-F]{2}[^\s\"'<>]*")
+_PLUS = re.compile(r"(?<![\w.,:;'()/+-])[\w.,:;'()/-]+(?:\+[\w.,:;'()\[\]/-]+){3,}")
+_ENCODED = re.compile(r"\+[^\s+]|%[0-9a-fA-F]{2}")
+_LONG = 40
+"""Length of a word at the end of a line from which it may be the beginning of a broken address."""
 _SOFT = re.compile(r"=[ \t]*\r?\n")
 _QUOTED_PRINTABLE = re.compile(r"=[0-9A-F]{2}")
 _FEW = 3
 _BASE64 = re.compile(r"(?:^[ \t>]*[A-Za-z0-9+/]{40,}={0,2}[ \t]*$\n?){2,}", re.MULTILINE)
+_LABELED_BASE64 = re.compile(r"(?:^[ \t>]*[A-Za-z0-9+/]{20,}={0,2}[ \t]*$\n?)+", re.MULTILINE)
 _READABLE = 0.9
 _FIRST_LINE = re.compile(
     r"(?<![\w.-])(?P<status>[245]\d\d)-(?P<code>[245]\.\d{1,3}\.\d{1,3})?(?=[ A-Za-z])"
@@ -87,7 +93,8 @@ def _without_quoted_printable(text: str) -> str:
 
 def _with_base64(text: str) -> str:
     """Return the text, with each block of base64 that is a text replaced by that text."""
-    return _BASE64.sub(lambda block: f"{_decoded(block[0])}\n", text)
+    pattern = _LABELED_BASE64 if "base64" in text.lower() else _BASE64
+    return pattern.sub(lambda block: f"{_decoded(block[0])}\n", text)
 
 
 def _decoded(block: str) -> str:
@@ -105,12 +112,27 @@ def _marked_down(text: str) -> str:
         text = unescape(_without_tags(text)) if "<" in text or "&" in text else text
     text = _INVISIBLE.sub("", _BLANK.sub(" ", text.translate(_PLAIN)))
     text = _SLASHED.sub("", _ESCAPED.sub(lambda each: chr(int(each[1], 16)), text))
+    text = _with_whole_addresses(text)
     text = _PLUS.sub(lambda each: each[0].replace("+", " "), _PERCENT.sub(_unquoted, text))
     return _BOX.sub("", _QUOTED.sub("", _NEW_LINE.sub("\n", text)))
 
 
 def _without_tags(text: str) -> str:
     return _BLOCK.sub("\n", _INLINE.sub("", _SILENT.sub(" ", text)))
+
+
+def _with_whole_addresses(text: str) -> str:
+    """Return the text with each encoded address that was wrapped in one line again."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        last = lines[-1].rpartition(" ")[2] if lines else ""
+        first = line.lstrip().partition(" ")[0]
+        begun = len(last) >= _LONG or len(_ENCODED.findall(last)) > 1
+        if begun and _ENCODED.search(first):
+            lines[-1] += line.lstrip()
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def _unquoted(address: re.Match[str]) -> str:
@@ -133,7 +155,9 @@ def _once(text: str) -> str:
 
 def _joined(rest: str, status: str, code: str) -> str:
     """Return what follows the first line of a reply, without the codes of its other lines."""
-    again = re.compile(rf"\s{status}(?P<more>[ -])(?:{re.escape(code)}(?![\d.])\s?)?")
+    again = re.compile(
+        rf"\s(?:(?:S:|<-*|SERVER -> CLIENT:|Rx) ?)?{status}(?P<more>[ -])(?:{re.escape(code)}(?![\d.])\s?)?"
+    )
     while found := again.search(rest, 0, _REPLY_MOST):
         rest = f"{rest[: found.start()]} {rest[found.end() :]}"
         if found["more"] == " ":

@@ -140,7 +140,7 @@ def causes_of_network(text: str, signs: Signs) -> list[FoundCause]:
         for match in phrase.pattern.finditer(text)
         if signs.accepts(match.start(), *_OURS)
         and (
-            not phrase.meaning.kind is _T
+            phrase.meaning.kind is not _T
             or any(abs(host - match.start()) < _NEAR for host in hosts)
         )
     ][:1]

@@ -72,7 +72,7 @@ def causes_of_pages(text: str, signs: Signs) -> list[FoundCause]:
     causes: list[FoundCause] = []
     for phrase in SENTENCES:
         match = phrase.pattern.search(text)
-        if match and signs.accepts(match.start(), *_OURS[:2]):
+        if match and signs.accepts(match.start(), *_OURS):
             loose = phrase.meaning.cause in LOOSE
             causes.append(found(phrase.meaning, match[0].strip(), match.start(), certain=not loose))
     return causes if any(each.certain for each in causes) else causes[:2]

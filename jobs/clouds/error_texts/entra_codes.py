@@ -24,7 +24,7 @@ _ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
     ("app_not_found", _R, (700015, 7000229, 70015)),
     ("blocked_by_conditional_access", _R, (530031, 53011, 530033, 50187, 500021, 53009)),
     ("client_secret_missing", _R, (7000216, 7000217)),
-    ("client_secret_wrong", _R, (50012, 7000219)),
+    ("client_secret_wrong", _R, (50012, 7000219, 700027)),
     ("code_flow_broken", _R, (50148, 501491, 165000)),
     ("device_code_failed", _R, (70020,)),
     ("common_endpoint_used", _R, (50086, 9001023, 90010, 9002332, 90130)),

@@ -64,9 +64,15 @@ def _readable(text: str) -> str:
 
 
 def _decoded(content: bytes) -> str:
-    """Return bytes as text: UTF-16 by its mark, UTF-8, or Windows' western code page."""
+    """Return bytes as text: UTF-16 by its mark, UTF-8, or Windows' western code page.
+
+    Raises:
+        NoTextError: there is a NUL byte in it, so it is none of them.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
+    if b"\0" in content:
+        raise NoTextError("binary")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

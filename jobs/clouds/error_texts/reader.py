@@ -88,10 +88,9 @@ def _causes(
     ]
     if any(each.certain for each in told):
         return told
-    softer = [*entra.causes_of_pages(flat, signs), *cloud_words.causes_of_network(flat, signs)]
-    if not softer and not numbers:
-        softer = entra.causes_of_oauth(flat, signs)
-    return [*told, *softer]
+    pages = [] if numbers else entra.causes_of_pages(flat, signs)
+    softer = [*pages, *cloud_words.causes_of_network(flat, signs)]
+    return [*told, *(softer or ([] if numbers else entra.causes_of_oauth(flat, signs)))]
 
 
 def _is_ours(signs: Signs, replies: list[SmtpToken]) -> bool:

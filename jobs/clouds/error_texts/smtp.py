@@ -7,8 +7,8 @@ import re
 from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.error_texts.reading import FoundCause, found
 from jobs.clouds.error_texts.smtp_words import (
-    BY_A_RULE,
     BUSY,
+    BY_A_RULE,
     BY_STATUS,
     COMMON_CODES,
     DETAILED_CODES,
@@ -42,6 +42,21 @@ EXPIRED = re.compile(
 
 Source: Microsoft's page on non-delivery reports, 4.4.7, 4.4.316, 5.4.300.
 """
+_ANY_REFUSAL = "5.7.1"
+_OF_SPAM = re.compile(
+    r"block|spam|\bSPF\b|DKIM|DMARC|banned|reputation|blacklist|listed|content", re.IGNORECASE
+)
+_RELAY = (Meaning("smtp_not_authenticated", ErrorKind.REJECTED),)
+_NOT_FOR_ALL = tuple(
+    Meaning(cause, ErrorKind.REJECTED)
+    for cause in ("mailbox_internal_only", "mailbox_senders_listed", BY_A_RULE)
+)
+_OF_MAIL = re.compile(
+    r"denied|blocked|exceed|recipient|sender|message|mailbox|tenant|authenticat|limit|reject",
+    re.IGNORECASE,
+)
+"""Words after a code without a status that show that it is a code of mail and no version."""
+_SHORT = 120
 _GONE = Meaning("connect_address_gone", ErrorKind.REJECTED)
 _UNANSWERED = Meaning("connect_not_reached", ErrorKind.REJECTED)
 _LOST = Meaning("mail_not_delivered", ErrorKind.REJECTED)
@@ -56,7 +71,7 @@ def meaning_of(status: str, words: str, signs: Signs, at: int, code: str = "") -
     said = f"{status} {code} {words}"
     by_words = next((each.meaning for each in SMTP_WORDS if _says(each, said, signs, at)), None)
     open_code = LOGIN_BLOCKED if _NOT_TOLD_APART in said else None
-    meaning = by_words or open_code or _by_number(status, code, signs, at)
+    meaning = by_words or open_code or _by_number(status, code, words, signs, at)
     final = status.startswith("5") or (not status and code.startswith("5"))
     return None if meaning and final and meaning.kind is ErrorKind.TRANSIENT else meaning
 
@@ -67,8 +82,9 @@ def _says(each: SmtpWords, said: str, signs: Signs, at: int) -> bool:
     )
 
 
-def _by_number(status: str, code: str, signs: Signs, at: int) -> Meaning | None:
-    if code in DETAILED_CODES and (status or signs.accepts(at, *_OURS)):
+def _by_number(status: str, code: str, words: str, signs: Signs, at: int) -> Meaning | None:
+    plain = _OF_MAIL.search(words[:_SHORT]) is not None and not signs.strange(at)
+    if code in DETAILED_CODES and (status or plain or signs.accepts(at, *_OURS)):
         return DETAILED_CODES[code]
     if (status, code) == _TOKEN and not signs.strange(at):
         return COMMON_CODES[code]
@@ -86,7 +102,18 @@ def causes_of_replies(tokens: list[SmtpToken], text: str, signs: Signs) -> list[
         for each in tokens
         if (meaning := meaning_of(each.status, each.words, signs, each.at, each.code))
     ]
-    return [*causes, *_of_recipients(tokens, text, signs), *_of_words(text, signs, causes)]
+    said = [*causes, *_of_recipients(tokens, text, signs), *_of_words(text, causes)]
+    return said or [cause for each in tokens for cause in _of_any_refusal(each, signs)]
+
+
+def _of_any_refusal(token: SmtpToken, signs: Signs) -> list[FoundCause]:
+    """Return what Exchange's 5.7.1 may mean, which any refusal has, unless it speaks of spam."""
+    if token.code != _ANY_REFUSAL or not signs.accepts(token.at, Speaker.EXCHANGE):
+        return []
+    if _OF_SPAM.search(token.words):
+        return []
+    meanings = _RELAY if "relay" in token.words.lower() else _NOT_FOR_ALL
+    return [found(meaning, token.shown, token.at, certain=False) for meaning in meanings]
 
 
 def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
@@ -96,7 +123,7 @@ def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
     )
 
 
-def _of_words(text: str, signs: Signs, causes: list[FoundCause]) -> list[FoundCause]:
+def _of_words(text: str, causes: list[FoundCause]) -> list[FoundCause]:
     """Return the causes of unmistakable words, such as those in a log that leaves out the code."""
     known = {each.cause for each in causes}
     known |= {BY_A_RULE} if causes else set()

@@ -21,7 +21,7 @@ _REPLY = re.compile(
     rf"{_STATUS}[\"']?(?:\W{{1,3}}|\W{{0,3}}b?['\"(])(?:smtp;\s?)?{_ENHANCED}", re.IGNORECASE
 )
 _ALONE = re.compile(
-    rf"(?<![\w.])(?<!v)(?P<status>)#?(?P<code>[45]\.\d{{1,3}}\.\d{{1,3}})(?![\w]|\.\d|-\d)"
+    r"(?<![\w.])(?<!v)(?P<status>)#?(?P<code>[45]\.\d{1,3}\.\d{1,3})(?![\w]|\.\d|-\d)"
 )
 _BARE = re.compile(
     rf"{_STATUS}(?P<code>)(?=$|[ -]+(?:\\d\\.\\d\\.x|SMTP|auth|client|must|service|server|temporar|too many|error|"
@@ -34,6 +34,7 @@ _VERSION = re.compile(
     r"[\s:=@/v-]{0,3}$",
     re.IGNORECASE,
 )
+_STATUS_MOST, _REPLIES_MOST = 12, 500
 _SENTENCE_MOST = 420
 """Characters after a number that belong to its sentence."""
 _END = re.compile(
@@ -43,16 +44,12 @@ _END = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class EntraToken:
-    """AADSTS number with its sentence, which ends at the next number or at the ids for support.
-
-    ``error`` counts the errors of the text; the numbers of one error have the same.
-    """
+    """AADSTS number with its sentence, which ends at the next number or at the ids for support."""
 
     number: int
     code: str
     at: int
     sentence: str
-    error: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +86,12 @@ def _is_entra(number: int, at: int, signs: Signs) -> bool:
 
 def _with_sentences(text: str, places: list[tuple[int, int, int]]) -> list[EntraToken]:
     tokens: list[EntraToken] = []
-    error = 0
     for index, (at, end, number) in enumerate(places):
         after = places[index + 1][0] if index + 1 < len(places) else len(text)
         rest = text[end : min(after, end + _SENTENCE_MOST)]
         ends = _END.search(rest)
         sentence = rest[: ends.start()] if ends else rest
-        tokens.append(EntraToken(number, f"AADSTS{number}", at, sentence, error))
-        error += bool(ends) or after - end > _SENTENCE_MOST
+        tokens.append(EntraToken(number, f"AADSTS{number}", at, sentence))
     return tokens
 
 
@@ -108,7 +103,7 @@ def smtp_tokens(text: str) -> list[SmtpToken]:
             at = each.start("code") if each["code"] else each.start()
             if not _taken(found, at) and not _is_version(text, each):
                 found[at] = (each.end(), each["status"] or "", each["code"] or "")
-    ordered = sorted(found.items())
+    ordered = sorted(found.items())[:_REPLIES_MOST]
     return [
         SmtpToken(status, code, at, text[end : min(_next(ordered, index), end + _SENTENCE_MOST)])
         for index, (at, (end, status, code)) in enumerate(ordered)
@@ -116,7 +111,8 @@ def smtp_tokens(text: str) -> list[SmtpToken]:
 
 
 def _taken(found: dict[int, tuple[int, str, str]], at: int) -> bool:
-    return at in found or any(0 <= other - at < 12 for other in found)  # noqa: PLR2004  a status before its code
+    """Return whether a reply is known at this place, or begins here with its status."""
+    return any(at + more in found for more in range(_STATUS_MOST))
 
 
 def _next(ordered: list[tuple[int, tuple[int, str, str]]], index: int) -> int:

@@ -7,6 +7,7 @@ from tests.unit.adaptive_cards import (
     answer_examples,
     audit_examples,
     examples,
+    explanation_examples,
     fix_examples,
     progress_examples,
     tac_examples,
@@ -23,6 +24,7 @@ MODULES = (
     tac_examples,
     audit_examples,
     fix_examples,
+    explanation_examples,
 )
 CARDS: dict[str, Card] = {
     name: card for module in MODULES for name, card in module.examples().items()

@@ -72,7 +72,7 @@ class SignInRow:
     @property
     def meaning(self) -> Meaning:
         """Return what the number and its reason mean; what nobody described is a plain refusal."""
-        return entra.meaning_of(self.code, self.reason) or _UNDESCRIBED
+        return entra.meaning_of(self.code, f": {self.reason}") or _UNDESCRIBED
 
     @property
     def passing(self) -> bool:

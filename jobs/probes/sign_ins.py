@@ -106,7 +106,7 @@ class SignIns(Probe):
         The start of the failure is known only if an earlier sign-in succeeded.
         """
         code = f"AADSTS{newest.code}"
-        known = entra.meaning_of(newest.code, newest.reason)
+        known = entra.meaning_of(newest.code, f": {newest.reason}")
         cause = known.cause if known else "sign_in_failed"
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
         policies = (

@@ -31,11 +31,11 @@ _MORE: tuple[Phrase, ...] = (
     _says(
         "mailbox_not_found",
         r"ErrorInvalidUser|specified mailbox .{0,80}doesn't exist|ErrorNonExistentMailbox|"
-        r"no mailbox (?:with such|is associated)",
+        r"Resource could not be discovered|no mailbox (?:with such|is associated)",
     ),
     _says(
         "exchange_role_missing",
-        r"not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS)?(?:Mailbox|Transport|Hosted|Organization|Recipient)\w*'? is not recogni[sz]ed",
+        r"Connect-ExchangeOnline.{0,40}UnAuthorized|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS)?(?:Mailbox|Transport|Hosted|Organization|Recipient)\w*'? is not recogni[sz]ed",
         _F,
     ),
     _says("scope_wrong", r"NoPermissionsInAccessToken|token contains no permissions"),

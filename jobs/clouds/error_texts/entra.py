@@ -15,6 +15,8 @@ from jobs.clouds.error_texts.tokens import EntraToken
 PAGE = "https://login.microsoftonline.com/error?code="
 """Address where Microsoft explains an AADSTS number."""
 _OAUTH_WORD = re.compile(rf"(?<![\w.])(?P<word>{'|'.join(OAUTH)})(?!\w)")
+_OWN_MOST = 240
+"""Characters behind a number in which its sentence begins."""
 _CERTAIN_WORDS = frozenset(
     {"consent_required", "invalid_scope", "server_error", "temporarily_unavailable"}
 )
@@ -24,11 +26,18 @@ _OURS = (Speaker.ENTRA, Speaker.GRAPH, Speaker.EXCHANGE)
 def meaning_of(number: int, sentence: str = "") -> Meaning | None:
     """Return the meaning of an AADSTS number with its sentence, or None if neither is known.
 
-    The sentence comes first, because one number has several (650051, 50053, 65005).
+    One number has several senses (650051, 50053, 65005), so the sentence decides if it says
+    something else. ``sentence`` is what follows the number, with its colon. Words far behind it, or
+    behind a number without a colon, are a person's own.
     """
     if number in OF_OTHER_PROTOCOLS:
         return None
-    return _of_sentence(sentence) or ENTRA.get(number) or PUBLISHED.get(number)
+    known = ENTRA.get(number) or PUBLISHED.get(number)
+    said = _meanings_in(sentence)
+    if known and (known.cause in {each.cause for each in said} or not sentence.startswith(":")):
+        return known
+    near = _meanings_in(sentence[:_OWN_MOST])
+    return next(iter(near), known)
 
 
 def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning] | None:
@@ -45,11 +54,18 @@ def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning
 def _sentence_of(number: int, description: str) -> str:
     """Return the sentence of a number in a description; the whole text if it names no number."""
     _, named, rest = description.partition(f"AADSTS{number}")
-    return rest.partition("AADSTS")[0] if named else "" if "AADSTS" in description else description
+    return (
+        rest.partition("AADSTS")[0]
+        if named
+        else ""
+        if "AADSTS" in description
+        else f": {description}"
+    )
 
 
-def _of_sentence(sentence: str) -> Meaning | None:
-    return next((each.meaning for each in SENTENCES if each.pattern.search(sentence)), None)
+def _meanings_in(sentence: str) -> list[Meaning]:
+    """Return the meanings of the sentences that a text contains, most specific first."""
+    return [each.meaning for each in SENTENCES if each.pattern.search(sentence)]
 
 
 def causes_of_numbers(tokens: list[EntraToken]) -> list[FoundCause]:
@@ -70,12 +86,19 @@ def unknown_numbers(tokens: list[EntraToken]) -> list[EntraToken]:
 def causes_of_pages(text: str, signs: Signs) -> list[FoundCause]:
     """Return the causes that sentences without a number name, as sign-in pages show them."""
     causes: list[FoundCause] = []
+    ends: list[tuple[int, int]] = []
     for phrase in SENTENCES:
         match = phrase.pattern.search(text)
-        if match and signs.accepts(match.start(), *_OURS):
+        if match and signs.accepts(match.start(), *_OURS) and not _within(match, ends):
+            ends.append(match.span())
             loose = phrase.meaning.cause in LOOSE
             causes.append(found(phrase.meaning, match[0].strip(), match.start(), certain=not loose))
     return causes if any(each.certain for each in causes) else causes[:2]
+
+
+def _within(match: re.Match[str], spans: list[tuple[int, int]]) -> bool:
+    """Return whether more specific words were found at the same place."""
+    return any(match.start() < end and begin < match.end() for begin, end in spans)
 
 
 def causes_of_oauth(text: str, signs: Signs) -> list[FoundCause]:

@@ -47,7 +47,10 @@ SENTENCES: tuple[Phrase, ...] = (
         "client_secret_wrong",
         r"invalid client secret|client secret value, not the client secret id|Ungültige[rs]? (?:geheime[rs]? )?Client",
     ),
-    _says("public_client_with_secret", r"client is public so neither"),
+    _says(
+        "public_client_with_secret",
+        r"client is public so neither|public clients? (?:can't|cannot|may not|must not) (?:send|use)",
+    ),
     _says(
         "form_field_missing",
         r"must contain the following parameter|muss den folgenden Parameter|required parameter .{0,40}(?:is )?missing",
@@ -73,7 +76,7 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "account_of_other_tenant",
-        r"from identity provider .{0,160}(?:does not exist in tenant|cannot access)|personal Microsoft accounts? (?:are|is) not supported|is a personal Microsoft account|needs to be added as an external user|aus (?:dem )?Identitätsanbieter",
+        r"from identity provider .{0,160}(?:does not exist in tenant|cannot access)|personal Microsoft accounts? (?:are|is) not supported|is a personal Microsoft account|user account does not exist in tenant|needs to be added as an external user|aus (?:dem )?Identitätsanbieter",
     ),
     _says(
         "user_not_assigned",
@@ -101,7 +104,7 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "admin_consent_required",
-        r"only an admin(?:istrator)? can grant|need admin approval|admin(?:istrator)?(?:'s)? consent (?:is )?required|Administratorgenehmigung erforderlich|Genehmigung (?:durch|von) (?:einen |einem )?Administrator|nur (?:ein|von einem) Administrator.{0,20}(?:erteil|gewähr)\w*|requires? admin(?:istrator)? consent|Genehmigung erforderlich|approval required|\"?Administratorgenehmigung|Zustimmung des Administrators|Administrator die erforderlichen Berechtigungen",
+        r"only an admin(?:istrator)? can grant|need admin approval|admin(?:istrator)?(?:'s)? consent (?:is )?required|Administratorgenehmigung erforderlich|Genehmigung (?:durch|von) (?:einen |einem )?Administrator|nur (?:ein|von einem) Administrator.{0,20}(?:erteil|gewähr)\w*|requires? admin(?:istrator)? consent|Genehmigung erforderlich|approval required|requires your admin's approval|\"?Administratorgenehmigung|Zustimmung des Administrators|Administrator die erforderlichen Berechtigungen",
         _F,
     ),
     _says("device_code_failed", r"device code has expired|device_code' is not valid"),
@@ -114,7 +117,7 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "consent_missing",
-        r"not consented to|hasn't consented|haven't consented|consent (?:is )?(?:required|missing)\b|send an interactive authorization request for this user and resource|nicht zugestimmt|keine Zustimmung",
+        r"not consented to|no applicable permissions|hasn't consented|haven't consented|consent (?:is )?(?:required|missing)\b|send an interactive authorization request for this user and resource|nicht zugestimmt|keine Zustimmung",
     ),
     _says("sign_in_frequency", r"sign.in frequency", _S),
     _says("blocked_by_security_defaults", r"security defaults"),

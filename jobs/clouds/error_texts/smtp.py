@@ -42,6 +42,8 @@ EXPIRED = re.compile(
 
 Source: Microsoft's page on non-delivery reports, 4.4.7, 4.4.316, 5.4.300.
 """
+_PASSING = frozenset({"", "4.2", "4.3", "4.4", "4.7"})
+"""Beginnings of codes with which a temporary status means that the server is busy."""
 _ANY_REFUSAL = "5.7.1"
 _OF_SPAM = re.compile(
     r"block|spam|\bSPF\b|DKIM|DMARC|banned|reputation|blacklist|listed|content", re.IGNORECASE
@@ -91,7 +93,7 @@ def _by_number(status: str, code: str, words: str, signs: Signs, at: int) -> Mea
     if not signs.accepts(at, *_OURS):
         return None
     by_status = BY_STATUS.get(int(status)) if status else None
-    busy = BUSY if status in TEMPORARY else None
+    busy = BUSY if status in TEMPORARY and code[:3] in _PASSING else None
     return COMMON_CODES.get(code) or (by_status if not code or code == "5.7.0" else None) or busy
 
 

@@ -30,7 +30,7 @@ _SIGNS: dict[Speaker, str] = {
         r"\badal4?j?\b|acquireToken\w*|\bESTS\b|ClientAuthError|InteractionRequired|BrowserAuthError|"
         r"failure ?reason|sign-in error code|[\"']errorCode|trouble signing you in|"
         r"Anmeldung ist ein Problem|bei der Anmeldung|only an admin can grant|need admin approval|"
-        r"Administratorgenehmigung|sign-in was successful but|Ihre Anmeldung war erfolgreich|"
+        r"Administratorgenehmigung|Permissions requested|user account does not exist in tenant|sign-in was successful but|Ihre Anmeldung war erfolgreich|"
         r"cannot access this right now|Zugriff ist derzeit nicht möglich|Genehmigung erforderlich|Zustimmung des Administrators|"
         r"Administrator die erforderlichen Berechtigungen|required device state|flow token|"
         r"keep (?:them|you|me) signed[- ]in|conditional access|bedingte\w* Zugriff|"
@@ -55,7 +55,7 @@ _SIGNS: dict[Speaker, str] = {
         r"Recoverable ?Items|LastAttemptedServerName|QUEUE\.Expired"
     ),
     Speaker.GRAPH: (
-        r"graph\.microsoft\.(?:com|us)|graph\.windows\.net|(?:Microsoft|MS)[ .]?Graph|ODataError|[\"']innerError[\"']|"
+        r"graph\.microsoft\.(?:com|us)|graph\.windows\.net|(?:Microsoft|MS|Azure)[ .]?Graph|\bGraph API|ODataError|[\"']innerError[\"']|"
         r"Authorization_RequestDenied|InvalidAuthenticationToken|Request_ResourceNotFound"
     ),
     Speaker.CONNECT: (

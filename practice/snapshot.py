@@ -28,6 +28,7 @@ FORM: Final = (
     "refused",
     "away",
     "log",
+    "audit",
 )
 
 

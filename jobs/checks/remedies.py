@@ -58,6 +58,7 @@ TURNS = {
         "code_of_other_tenant",
         "common_endpoint_used",
         "connect_address_not_allowed",
+        "connect_changed",
         "connect_flow_not_live",
         "connect_not_reached",
         "connect_not_registered",

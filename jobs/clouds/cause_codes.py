@@ -44,6 +44,7 @@ CAUSE_CODES = frozenset(
         "common_endpoint_used",
         "connect_address_gone",
         "connect_address_not_allowed",
+        "connect_changed",
         "connect_flow_not_live",
         "connect_login_failed",
         "connect_not_reached",

@@ -83,6 +83,7 @@ def copy(minutes: float, **more: Any) -> dict[str, Any]:
         ("agent_tasks", "skipped.no_contact_center"),
         ("mail_to_task", "skipped.no_contact_center"),
         ("entry_point", "skipped.no_contact_center_org"),
+        ("connect_changes", "skipped.no_audit_log"),
     ],
 )
 def test_nothing_is_asked_without_a_key(given: Any, name: str, why: str):

@@ -92,7 +92,7 @@ class ConnectChanges(Probe):
     """Nothing that may stop mail was changed in Webex Connect (facts/update-2026-11.md 1.1)."""
 
     name = "connect_changes"
-    article_row = "LOG"
+    article_row = "AL"
     diagnosis = SuspectDiagnosis(access=Access.NONE, station=Station.CONNECT)
 
     async def inspect(self, ctx: StepContext) -> Finding:

@@ -66,7 +66,7 @@ def _change(line: ChangeLine) -> Item:
     parts = [told, change.told and f"{change.told.removesuffix('.')}."]
     if line.suspect:
         parts.append(text("verdict.changed_suspect", cause=render(line.suspect)))
-    return Item(glyphs.UNKNOWN, "LOG", title, " ".join(filter(None, parts)))
+    return Item(glyphs.UNKNOWN, "AL", title, " ".join(filter(None, parts)))
 
 
 def _noticed(view: VerdictView, room: Budget) -> list[Element]:

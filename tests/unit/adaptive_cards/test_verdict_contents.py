@@ -70,10 +70,10 @@ def test_changes_in_webex_connect_are_suspects(examples: Cards, nodes: Nodes):
     card = examples["verdict-changed"]
     assert below(card, "Changed in Webex Connect shortly before", nodes) == [
         (
-            "? LOG deleteApp 24 Nov 10:02 UTC by kim@contoso.com. Kim deleted Email app. It would "
+            "? AL deleteApp 24 Nov 10:02 UTC by kim@contoso.com. Kim deleted Email app. It would "
             "explain: Webex Connect has no email app with this forwarding address any more."
         ),
-        "? LOG updateApp, failed 24 Nov 09:42 UTC by somebody whom the log does not name.",
+        "? AL updateApp, failed 24 Nov 09:42 UTC by somebody whom the log does not name.",
     ]
     assert "Suspects, no proof: the log does not tell the values." in str(card.content)
     assert "One thing that may stop mail is listed below." in card.text

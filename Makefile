@@ -55,10 +55,10 @@ quick: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint quick-bot quick-jobs
 
 quick-bot: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(QUICK) $(filter-out %/jobs,$(wildcard tests/unit/*))
+	@$(CLEAN) $(RUN) -m $(QUICK) $(filter-out %/jobs %/adaptive_cards,$(wildcard tests/unit/*))
 
 quick-jobs: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(QUICK) tests/unit/jobs tests/contract
+	@$(CLEAN) $(RUN) -m $(QUICK) tests/unit/jobs tests/unit/adaptive_cards tests/contract
 
 lint: $(STAMP)
 	@echo "ruff check"; $(RUN) -m ruff check --quiet .

@@ -35,6 +35,14 @@ class MailboxUser(Step):
     group = "microsoft"
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
+    doubted_by = causes(
+        "mail_not_delivered",
+        "not_found",
+        "smtp_login_blocked",
+        "smtp_refused",
+        "smtp_token_refused",
+        "test_mail_late",
+    )
     diagnosis = Diagnosis(
         explains=causes(
             "account_disabled",

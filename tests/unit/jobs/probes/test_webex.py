@@ -258,6 +258,16 @@ def test_tasks_of_the_mailbox(
         ),
         ([copy(60)], [task(59, "sales@contoso.com")], (State.WRONG, "seen.no_task", "no_task")),
         ([copy(60)], [task(59, origin="jo@x.example")], (State.OK, "seen.mail_to_task", "")),
+        (
+            [copy(60, senderAddress="bounces+SRS=44ldt=IX@contoso.com")],
+            [task(59, "a_2")],
+            (State.OK, "seen.mail_to_task", ""),
+        ),
+        (
+            [copy(60, senderAddress="bounces+SRS=44ldt=IX@contoso.com")],
+            [task(59, "sales@contoso.com")],
+            (State.WRONG, "seen.no_task", "no_task"),
+        ),
         ([copy(1)], [task(600)], (State.SKIPPED, "skipped.too_fresh", "")),
         (
             [copy(60, senderAddress="support@contoso.com")],

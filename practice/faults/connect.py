@@ -41,6 +41,10 @@ def _app(event: str, *, failed: bool = False, **values: object) -> Callable[[Fau
     return change
 
 
+def _emptied_scope(ground: FaultContext) -> None:
+    ground.connect.fields["scope"] = ""
+
+
 def _writes_to_itself(ground: FaultContext) -> None:
     ground.cloud.flow.arrive(_mail(ground, ground.mailbox, 900))
 
@@ -107,6 +111,15 @@ FAULTS: Final = (
         "the scope in the form has a typing error",
         _form(scope="offline_access https://outlook.office.com/SMTP.Sent"),
         ("scope_wrong",),
+        "answer",
+        "form",
+    ),
+    Fault(
+        "form_scope_missing",
+        "update-2026-11.md 7 row 20 (900144)",
+        "the field Scope in the form was emptied after Generate Token",
+        _emptied_scope,
+        ("scope_missing", "form_field_missing"),
         "answer",
         "form",
     ),
@@ -238,6 +251,14 @@ FAULTS: Final = (
         "connect_flow_not_live",
         "connect",
         changed="updateWfStatusOnUpdateRule",
+    ),
+    _inside(
+        "connect_asset_of_other_workload",
+        "update-2026-11.md 1.2 (v6.21)",
+        "the asset is assigned to Webex Connect, and the contact center cannot use it",
+        _app("updateApp", workload="Webex Connect"),
+        "asset_of_other_workload",
+        "connect",
     ),
     _inside(
         "connect_asset_deleted",

@@ -19,7 +19,7 @@ from jobs.clouds.cause_codes import (
     CAUSE_CODES,
     UnknownNameError,
     causes,
-    own_causes,
+    own_cause,
     require_causes,
 )
 from jobs.contact_center import webex_connect
@@ -211,12 +211,12 @@ def test_a_signal_has_its_name():
 def test_a_module_declares_its_own_cause(monkeypatch: pytest.MonkeyPatch):
     """It can be named from then on, and another module cannot declare it again."""
     monkeypatch.setattr("jobs.clouds.cause_codes.CAUSE_CODES", {*CAUSE_CODES})
-    with pytest.raises(UnknownNameError, match="dkim_missing"):
-        causes("dkim_missing")
-    assert own_causes("dkim_missing") == causes("dkim_missing")
-    for taken in ("dkim_missing", "smtp_busy"):
+    with pytest.raises(UnknownNameError, match="made_up"):
+        causes("made_up")
+    assert {own_cause("made_up")} == causes("made_up")
+    for taken in ("made_up", "smtp_busy"):
         with pytest.raises(ValueError, match=f"declared twice: {taken}"):
-            own_causes(taken)
+            own_cause(taken)
 
 
 def test_every_cause_has_its_sentence():

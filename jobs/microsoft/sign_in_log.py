@@ -37,6 +37,7 @@ _OF_THE_FORM = frozenset(
         "common_endpoint_used",
         "form_field_missing",
         "public_client_with_secret",
+        "scope_missing",
         "scope_wrong",
         "tenant_not_found",
     }

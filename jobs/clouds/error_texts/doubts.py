@@ -55,6 +55,8 @@ _OPEN: dict[str, tuple[str, ...]] = {
     "smtp_password_login": ("smtp_auth_off_for_mailbox", "blocked_by_security_defaults"),
     "exchange_service_missing": ("wrong_tenant", "scope_wrong"),
     "grant_invalid": ("refresh_token_expired", "session_revoked"),
+    "scope_missing": ("form_field_missing",),
+    "sends_as_onmicrosoft": ("sending_limit_reached",),
     "smtp_no_oauth": ("smtp_no_starttls", "smtp_auth_off_for_mailbox"),
     "connect_login_failed": ("smtp_token_refused", "smtp_auth_off_for_mailbox"),
     "directory_role_missing": ("app_roles_missing",),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from jobs.clouds.causes import ENTRA, OAUTH, Meaning
 from jobs.clouds.error_texts.entra_codes import OF_OTHER_PROTOCOLS, PROMPTS, PUBLISHED, VAGUE
-from jobs.clouds.error_texts.entra_words import LOOSE, SENTENCES
+from jobs.clouds.error_texts.entra_words import LOOSE, NARROWER, SENTENCES
 from jobs.clouds.error_texts.reading import FoundCause, found
 from jobs.clouds.error_texts.speaker import Signs, Speaker
 from jobs.clouds.error_texts.tokens import EntraToken
@@ -34,6 +34,9 @@ def meaning_of(number: int, sentence: str = "") -> Meaning | None:
         return None
     known = ENTRA.get(number) or PUBLISHED.get(number)
     said = _meanings_in(sentence)
+    narrower = next((each for each in said if known and each.cause in NARROWER[known.cause]), None)
+    if narrower:
+        return narrower
     if known and (known.cause in {each.cause for each in said} or not sentence.startswith(":")):
         return known
     near = _meanings_in(sentence[:_OWN_MOST])

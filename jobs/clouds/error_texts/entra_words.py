@@ -7,6 +7,7 @@ facts/update-2026-11.md 7).
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
 from jobs.clouds.causes import ErrorKind, Meaning, Phrase
 
@@ -47,6 +48,7 @@ SENTENCES: tuple[Phrase, ...] = (
         "client_secret_wrong",
         r"invalid client secret|client secret value, not the client secret id|Ungültige[rs]? (?:geheime[rs]? )?Client",
     ),
+    _says("scope_missing", r"must contain the following parameter:? *['\"]?scope\b"),
     _says(
         "public_client_with_secret",
         r"client is public so neither|public clients? (?:can't|cannot|may not|must not) (?:send|use)",
@@ -187,6 +189,10 @@ SENTENCES: tuple[Phrase, ...] = (
         _T,
     ),
 )
+NARROWER: defaultdict[str, frozenset[str]] = defaultdict(
+    frozenset, {"form_field_missing": frozenset({"client_secret_missing", "scope_missing"})}
+)
+"""Causes whose sentence says more than the general one that it contains as well."""
 LOOSE = frozenset(
     {
         "account_at_risk",

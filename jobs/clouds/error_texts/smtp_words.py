@@ -114,9 +114,13 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         r"unregistered (?:email )?domains?[^.]{0,40}(?:restricted|blocked)",
     ),
     _words(
+        "sends_as_onmicrosoft",  # facts/update-2026-11.md 4, row 5
+        r"onmicrosoft\.com[^.]{0,120}(?:limit|exceed)",
+    ),
+    _words(
         "sending_limit_reached",
         r"submission ?quota|SubmissionQuotaExceeded|daily limit for message recipients|"
-        r"tenant (?:has )?exceeded[^.]{0,40}(?:daily|limit)|onmicrosoft\.com[^.]{0,120}(?:limit|exceed)",
+        r"tenant (?:has )?exceeded[^.]{0,40}(?:daily|limit)",
     ),
     _shared(
         "sending_limit_reached",
@@ -196,7 +200,8 @@ _DETAILED: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (
         ErrorKind.REJECTED,
         ("5.7.705", "5.7.708", "5.7.750", "5.7.700", "5.7.749"),
     ),
-    ("sending_limit_reached", ErrorKind.REJECTED, ("5.1.90", "5.7.232", "5.7.233", "5.7.236")),
+    ("sending_limit_reached", ErrorKind.REJECTED, ("5.1.90", "5.7.232", "5.7.233")),
+    ("sends_as_onmicrosoft", ErrorKind.REJECTED, ("5.7.236",)),
     ("mailbox_internal_only", ErrorKind.REJECTED, ("5.7.133", "5.7.134", "5.7.135", "5.7.136")),
     ("mailbox_senders_listed", ErrorKind.REJECTED, ("5.7.124", "5.7.129")),
     ("mail_loop", ErrorKind.REJECTED, ("5.4.14", "5.7.128")),

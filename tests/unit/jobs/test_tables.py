@@ -16,7 +16,13 @@ from bot.cards.presenters import verdict_extras
 from jobs.checks import check, remedies, verdict
 from jobs.clouds import causes as clouds
 from jobs.clouds import turns
-from jobs.clouds.cause_codes import CAUSE_CODES, UnknownNameError, causes, require_causes
+from jobs.clouds.cause_codes import (
+    CAUSE_CODES,
+    UnknownNameError,
+    causes,
+    own_cause,
+    require_causes,
+)
 from jobs.clouds.error_texts import (
     cloud_words,
     connect_codes,
@@ -34,7 +40,13 @@ from jobs.mail import bounce
 from jobs.mail import smtp_login as smtp
 from jobs.microsoft import app_manifest, app_only
 from jobs.model import Finding
-from jobs.probes import _transport_rules, all_probes, conditional_access, smtp_login
+from jobs.probes import (
+    _transport_rules,
+    all_probes,
+    conditional_access,
+    connect_changes,
+    smtp_login,
+)
 from jobs.steps import (
     CARRIES_MAIL_SEND,
     CONSENT,
@@ -67,6 +79,9 @@ STEPS: dict[str, Iterable[str]] = {
     "SEEN_AT": presenter.SEEN_AT,
     "OUTSIDE": verdict_extras.OUTSIDE,
     "COUNTED": verdict_extras.COUNTED,
+    "CHANGES": (verdict_extras.CHANGES,),
+    "connect_changes.ENDS": connect_changes.ENDS,
+    "connect_changes.WITHOUT": connect_changes.WITHOUT,
 }
 PHRASES = (
     *cloud_words.CLOUD_WORDS,
@@ -105,6 +120,7 @@ CAUSES: dict[str, Iterable[str]] = {
     "COMMON_CODES": [meaning.cause for meaning in smtp_words.COMMON_CODES.values()],
     "LOOSE": entra_words.LOOSE,
     "_OPEN": [cause for pair in vars(doubts)["_OPEN"].items() for cause in (pair[0], *pair[1])],
+    "EXPLAINED": verdict_extras.EXPLAINED.values(),
     "SETTLES": clouds.REPLICATION_CAUSES,
     "ENTRA": [meaning.cause for meaning in clouds.ENTRA.values()],
     "OAUTH": [meaning.cause for meaning in clouds.OAUTH.values()],
@@ -208,6 +224,17 @@ def test_a_signal_has_its_name():
         _ = signals.token_live
     with pytest.raises(TypeError):
         replace(EVERYTHING["answers"].ok(), signal=signals)
+
+
+def test_a_module_declares_its_own_cause(monkeypatch: pytest.MonkeyPatch):
+    """It can be named from then on, and another module cannot declare it again."""
+    monkeypatch.setattr("jobs.clouds.cause_codes.CAUSE_CODES", {*CAUSE_CODES})
+    with pytest.raises(UnknownNameError, match="made_up"):
+        causes("made_up")
+    assert {own_cause("made_up")} == causes("made_up")
+    for taken in ("made_up", "smtp_busy"):
+        with pytest.raises(ValueError, match=f"declared twice: {taken}"):
+            own_cause(taken)
 
 
 def test_every_cause_has_its_sentence():

@@ -16,6 +16,7 @@ from jobs.clouds.causes import (
     REPLICATION_CAUSES,
     ErrorKind,
 )
+from jobs.clouds.error_texts.entra_words import SENTENCES
 from jobs.clouds.error_texts.smtp_words import COMMON_CODES, DETAILED_CODES, SMTP_WORDS
 from jobs.clouds.errors import (
     CloudError,
@@ -83,7 +84,7 @@ CAUSES = (
         ),
         (
             phrase.meaning.cause
-            for phrases in (GRAPH_PHRASES, EXCHANGE_PHRASES, SMTP_WORDS)
+            for phrases in (GRAPH_PHRASES, EXCHANGE_PHRASES, SENTENCES, SMTP_WORDS)
             for phrase in phrases
         ),
     )

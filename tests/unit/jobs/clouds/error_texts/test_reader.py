@@ -54,11 +54,22 @@ def possible(text: str) -> list[str]:
         ),
         (
             "550 5.7.236 Your message can't be sent because your organization exceeded the limit",
-            [("sending_limit_reached", "550 5.7.236")],
+            [("sends_as_onmicrosoft", "550 5.7.236")],
         ),
         (
             "550 5.7.30 Basic authentication is not supported for Client Submission.",
             [("smtp_password_login", "550 5.7.30")],
+        ),
+        (
+            "AADSTS900144: The request body must contain the following parameter: 'scope'. Trace ID: a",
+            [("scope_missing", "AADSTS900144")],
+        ),
+        (
+            (
+                "AADSTS900144: The request body must contain the following parameter: 'client_id'.\n"
+                "AADSTS70011: The provided value for the input parameter 'scope' is not valid."
+            ),
+            [("form_field_missing", "AADSTS900144"), ("scope_wrong", "AADSTS70011")],
         ),
         ("", []),
         ("Mail is slow today, since 10:30.", []),

@@ -121,6 +121,21 @@ _NEAR = 200
 _OURS = (Speaker.GRAPH, Speaker.EXCHANGE, Speaker.ENTRA)
 
 
+_MAILBOX_LOGIN = re.compile(r"\bAUTHENTICATE failed|\bLOGIN failed\b|Logon failure: unknown user")
+_OF_MAILBOX_LOGIN = tuple(
+    Meaning(cause, ErrorKind.REJECTED)
+    for cause in ("scope_wrong", "wrong_mailbox_user", "smtp_password_login")
+)
+
+
+def causes_of_mailbox_login(text: str, signs: Signs) -> list[FoundCause]:
+    """Return what a refused login by IMAP or POP may mean: the same token is refused by SMTP."""
+    match = _MAILBOX_LOGIN.search(text)
+    if not match or not signs.accepts(match.start(), Speaker.EXCHANGE):
+        return []
+    return [found(each, match[0], match.start(), certain=False) for each in _OF_MAILBOX_LOGIN]
+
+
 def causes_of_clouds(text: str, signs: Signs) -> list[FoundCause]:
     """Return the causes that words of Graph and of Exchange cmdlets name; the first match of each."""
     causes = []

@@ -90,7 +90,9 @@ def _causes(
         return told
     pages = [] if numbers else entra.causes_of_pages(flat, signs)
     softer = [*pages, *cloud_words.causes_of_network(flat, signs)]
-    return [*told, *(softer or ([] if numbers else entra.causes_of_oauth(flat, signs)))]
+    softest = [] if numbers or softer else entra.causes_of_oauth(flat, signs)
+    found = [*told, *softer, *softest]
+    return found or cloud_words.causes_of_mailbox_login(flat, signs)
 
 
 def _is_ours(signs: Signs, replies: list[SmtpToken]) -> bool:

@@ -67,6 +67,11 @@ def delegate_of(run: Run) -> str:
     return next(filter(None, named), "")
 
 
+def login_of(run: Run) -> str:
+    """Return the UPN of the user who signs in for the mailbox; empty while the delegate is not known."""
+    return (run.fact("delegate") or delegate_of(run)) if run.fact("shared") else run.fact("upn")
+
+
 def login_name(ctx: StepContext) -> str:
     """Return the user name for an SMTP login: the token's own user.
 

@@ -11,7 +11,8 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Finding, RunKind, Text
+from jobs.model import Finding, RunKind, State, Text, Turn
+from jobs.runs.run import Run
 from jobs.steps.mailbox_user import licensed, sign_in_blocked
 
 UNKNOWN = "delegate_unknown"
@@ -53,7 +54,7 @@ class Delegate(Step):
             return self._nobody_named(ctx)
         user = await ctx.graph.user(name)
         if user is None:
-            return self.wrong(Text("seen.nobody", {"mailbox": name}), cause="delegate_not_found")
+            return self._asked(ctx, Text("seen.nobody", {"mailbox": name}), "delegate_not_found")
         upn = text_of(user, "userPrincipalName") or name
         facts, values = {"delegate": upn, "delegate_id": promised(user, "id")}, {"upn": upn}
         if sign_in_blocked(user):
@@ -68,4 +69,17 @@ class Delegate(Step):
         if ctx.run.kind is RunKind.CHECK:
             skipped = self.skipped(Text("skipped.delegate_unknown"))
             return replace(skipped, facts={"delegate_named": "no"})
-        return self.wrong(Text("seen.delegate_unknown"), cause=UNKNOWN)
+        return self._asked(ctx, Text("seen.delegate_unknown"), UNKNOWN)
+
+    def _asked(self, ctx: StepContext, seen: Text, cause: str) -> Finding:
+        """Block a plan, or let a run that has begun wait for the requester, who is asked by a card."""
+        if ctx.looking or ctx.run.kind is RunKind.CHECK:
+            return self.wrong(seen, cause=cause)
+        return self.waits_for(Turn.REQUESTER, seen, cause=cause)
+
+
+def asks(run: Run) -> bool:
+    """Return whether the run needs the address of the user who signs in for a shared mailbox."""
+    found = run.findings.get(Delegate.name)
+    open_states = {State.WRONG, State.WAITING}
+    return found is not None and found.state in open_states and found.cause in ASKED

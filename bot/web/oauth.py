@@ -38,6 +38,7 @@ from jobs.storage.vault import Sealed
 
 TOKEN_S = 3600
 SETTLE_S = (1, 2, 3, 5, 8)
+SOMEBODY = "key:connect.login_of_user"
 JUST_GRANTED = frozenset({"app_roles_missing", "app_not_found", "consent_missing"})
 
 
@@ -170,7 +171,7 @@ class RehearsalSignIn:
             )
         return AuthorizationRequest(
             flow["auth_uri"],
-            {"upn": run.fact("upn"), "login": hint, "mailbox": run.channel.mailbox},
+            {"upn": run.fact("upn"), "login": hint or SOMEBODY, "mailbox": run.channel.mailbox},
             json.dumps(flow),
         )
 

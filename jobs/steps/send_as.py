@@ -33,6 +33,7 @@ class SendAs(Undoable):
     group = "microsoft"
     carries_answers = True
     needs = ("delegate",)
+    shown_in = "smtp_auth"
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(explains=causes("send_as_denied"), disproved_by=("answers",))

@@ -60,6 +60,48 @@ def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any)
     walk.fill_in(AGENT)
     walk.answer()
     assert f"{SHARED} is connected to Webex Contact Center" in words(walk.done())
+    _fix(people, walk)
+    _undo(people, walk)
+
+
+def _again(walk: Any, command: str) -> Any:
+    """Return the plan of a command for the connected channel."""
+    walk.people.look()
+    walk.since, walk.worked = walk.people.change, len(tasks(walk))
+    walk.type(f"{command} {SHARED}")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    return walk.card(f"the plan of {command}", "approve")
+
+
+def tasks(walk: Any) -> list[Any]:
+    """Return the tasks about the mailbox so far."""
+    items = walk.people.control("GET", "agent/tasks")["items"]
+    return [each for each in items if SHARED in str(each)]
+
+
+def _fix(people: People, walk: Any) -> None:
+    """Somebody takes Send As away: a fix gives it back, and proves it by a login and an answer."""
+    users = {SHARED: {"mailbox": {"send_as": []}}}
+    people.control("PATCH", "tenants/contoso.com", {"users": users})
+    plan = _again(walk, "/fix")
+    assert "1 change to approve" in words(plan)
+    assert f"granted to {AGENT}" in words(plan)
+    walk.approve(plan)
+    walk.answer()
+    walk.saying("is mended", 60)
+    assert rights(people) == {"send_as": [AGENT], AGENT: False, SHARED: None}
+
+
+def _undo(people: People, walk: Any) -> None:
+    """An undo takes back what the delegate was given, from both mailboxes."""
+    plan = _again(walk, "/undo")
+    assert "Remove-RecipientPermission" in str(plan["card"])
+    walk.approve(plan)
+    walk.saying("is disconnected: the old values are back", 60)
+    assert rights(people) == NOTHING
+    contoso = people.control("GET", "tenants/contoso.com")
+    delegate = contoso["users"][AGENT]["id"]
+    assert delegate not in {grant["principalId"] for grant in contoso["grants"]}
 
 
 def test_who_signs_in_is_asked_for(people: People, new_walk: Any) -> None:

@@ -91,3 +91,21 @@ def test_no_card_without_an_account_or_after_the_end(anna: ChatContext, begin: B
     run = begin(SIGNED_IN, SHARED, UNKNOWN)
     assert delegate.cards(replace(run, account=None), anna.services) == []
     assert delegate.cards(replace(run, ended=Kind.CANCELLED), anna.services) == []
+
+
+@pytest.mark.parametrize(
+    ("shared", "mine", "cause"),
+    [
+        (True, True, "form_username_shared"),
+        (False, True, "smtp_token_refused"),
+        (True, False, "smtp_token_refused"),
+    ],
+)
+def test_a_bare_refusal_of_a_shared_mailbox_is_its_user_name_first(
+    anna: ChatContext, begin: Begin, said: Said, shared: bool, mine: bool, cause: str
+):
+    """It is the most frequent reason for it; of a run elsewhere nothing is told."""
+    run = begin(SIGNED_IN, *((SHARED,) if shared else ()))
+    ctx = anna if mine else replace(anna, person=replace(anna.person, id="b"), room="elsewhere")
+    press(ctx, "explain", run=run.id, error_text="535 5.7.3 Authentication unsuccessful [PR1]")
+    assert text(f"cause.{cause}") in said()[-1][1].replace("\u00a0", " ")

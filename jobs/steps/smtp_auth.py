@@ -91,8 +91,9 @@ class SmtpAuth(Undoable):
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Set one property of each mailbox that logs in, unless it is set already."""
-        own = await _switches(ctx, _mailboxes(ctx))
-        await _set(ctx, {each: False for each, off in own.items() if off is not False})
+        was = finding.values
+        off = [each for each in _mailboxes(ctx) if was.get(_value_name(ctx, each)) != "false"]
+        await _set(ctx, dict.fromkeys(off, False))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Read the own switches of the mailboxes that the runs changed, never the organization's."""

@@ -42,6 +42,8 @@ class Fault:
     object (see :mod:`practice.faults.pairs`). ``set_up`` holds the answers on the first card, if
     the fault needs a differently configured channel. ``alone`` means that the check runs without a
     sign-in. ``sends`` means that somebody then presses its button for a mail through Webex Connect.
+    ``changed`` is the action that Webex Connect's audit log shows of it, if it is one of a person
+    there: the check must name it as a suspect.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Fault:
     set_up: dict[str, str] = field(default_factory=dict)
     alone: bool = False
     sends: bool = False
+    changed: str = ""
 
     def public(self) -> dict[str, Any]:
         """Return the fault as JSON for the control routes and the docs page."""

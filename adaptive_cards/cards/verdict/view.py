@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards.views import CheckLine, Damage, Proof
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from jobs.model import Station, Text, Turn
 
 
@@ -34,7 +34,8 @@ class VerdictView:
     ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
     person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
     access. ``problem`` says why that failed, or that the access has ended. ``connect_test`` offers
-    a mail through Webex Connect.
+    a mail through Webex Connect. ``changes`` are the changes in Webex Connect shortly before mail
+    stopped, newest first.
     """
 
     run: str
@@ -44,6 +45,7 @@ class VerdictView:
     causes: tuple[CheckLine, ...]
     symptoms: tuple[CheckLine, ...] = ()
     possible: tuple[CheckLine, ...] = ()
+    changes: tuple[ChangeLine, ...] = ()
     warnings: tuple[CheckLine, ...] = ()
     skipped: tuple[CheckLine, ...] = ()
     lines: tuple[CheckLine, ...] = ()

@@ -35,6 +35,7 @@ class Delegate(Step):
     needs = ("mailbox_user",)
     reads = ("User.Read.All",)
     shown_in = "mailbox_user"
+    doubted_by = causes("smtp_login_blocked", "smtp_refused", "smtp_token_refused")
     diagnosis = Diagnosis(
         explains=causes(
             "account_disabled",

@@ -17,6 +17,7 @@ FIXED_BY = {
     "smtp_auth": causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"),
     "forwarding": causes("not_forwarded", "forwarding_address_wins"),
     "outbound_policy": causes("forwarding_blocked"),
+    "send_as": causes("send_as_missing"),
     "smtp_grant": causes("consent_missing", "admin_consent_required", "consent_declined"),
     "application": causes(
         "app_not_found",

@@ -55,6 +55,7 @@ TURNS = {
         "entry_point_inactive",
         "entry_point_missing",
         "form_field_missing",
+        "form_username_shared",
         "no_task",
         "response_type_disabled",
         "scope_missing",
@@ -78,7 +79,7 @@ TURNS = {
         "webex_key_refused",
         "webex_refused",
     ),
-    Turn.REQUESTER: causes("connect_address_gone"),
+    Turn.REQUESTER: causes("connect_address_gone", "delegate_not_found", "delegate_unknown"),
     Turn.TIME: causes(
         "already_there",
         "directory_settling",

@@ -15,6 +15,7 @@ from practice.faults import (
     policy,
     secret,
     service,
+    shared_mailbox,
     smtp_auth,
     token,
 )
@@ -35,6 +36,7 @@ FAMILIES: Final[dict[str, tuple[Fault, ...]]] = {
         access,
         mailbox,
         connect,
+        shared_mailbox,
         service,
         outside,
     )

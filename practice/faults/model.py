@@ -41,8 +41,9 @@ class Fault:
     first. ``stops`` is the station at which mail stops (empty: it continues). ``on`` is the broken
     object (see :mod:`practice.faults.pairs`). ``set_up`` holds the answers on the first card, if
     the fault needs a differently configured channel. ``alone`` means that the check runs without a
-    sign-in. ``changed`` is the action that Webex Connect's audit log shows of it, if it is one of a
-    person there: the check must name it as a suspect.
+    sign-in. ``sends`` means that somebody then presses its button for a mail through Webex Connect.
+    ``changed`` is the action that Webex Connect's audit log shows of it, if it is one of a person
+    there: the check must name it as a suspect.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Fault:
     level: Level = Level.CAUSE
     set_up: dict[str, str] = field(default_factory=dict)
     alone: bool = False
+    sends: bool = False
     changed: str = ""
 
     def public(self) -> dict[str, Any]:

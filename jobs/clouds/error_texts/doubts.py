@@ -20,6 +20,7 @@ _OAUTH = re.compile(
     r"XOAUTH2|OAuth|\bBearer\b|(?:access|refresh)[ _]?token|SMTP\.Send|client_credentials|token",
     re.IGNORECASE,
 )
+_SHARED = re.compile(r"shared (?:mail|in)box|freigegebene\w* Postf|delegate", re.IGNORECASE)
 _OFFERED = re.compile(r"(?:250[ -]|[\"'])AUTH[ =][A-Z0-9 =-]+", re.IGNORECASE)
 """List of login methods that a server offers, which says nothing about the one that was used."""
 _LOGIN = frozenset(
@@ -112,6 +113,8 @@ def _follows(cause: str, certain: set[str]) -> bool:
 
 def _rivals(each: FoundCause, text: str) -> tuple[str, ...]:
     rivals = _OPEN.get(each.cause, ())
+    if each.cause == "smtp_token_refused" and _SHARED.search(text):
+        return ("form_username_shared", *rivals[1:])
     if each.cause == "smtp_password_login" and "5.7.3" not in each.code.split():
         return ()
     if each.cause == "smtp_login_blocked" and not each.certain:

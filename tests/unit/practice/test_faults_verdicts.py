@@ -200,7 +200,8 @@ def test_a_case_is_named_after_its_faults():
 def test_a_channel_that_is_set_up_otherwise_has_processes_of_its_own():
     """The cases are put together by what the first card was answered, and none is lost."""
     found = by_channel(cases(Chosen(healthy=True)))
-    assert [wanted for wanted, _ in found] == [{}, {"keep_copy": "no"}]
+    delegate = {"delegate": "agent@contoso.com"}
+    assert [wanted for wanted, _ in found] == [{}, {"keep_copy": "no"}, delegate]
     assert sorted(case.name for _, some in found for case in some) == sorted(
         fault.name for fault in HEALTHY
     )

@@ -155,6 +155,8 @@ class SmtpLogin(Probe):
         (:meth:`LoginDiagnosis.is_uncertain`).
         """
         brief = ctx.run.brief
+        if brief.discover:  # a sign-in that another space's setup left is not this channel's
+            return self.skipped(Text("skipped.never_rehearsed"))
         try:
             probe = await log_in(ctx, Login(ctx.channel.tenant_id, brief.client_id, brief.upn))
         except CloudError as error:

@@ -41,7 +41,7 @@ class Fault:
     first. ``stops`` is the station at which mail stops (empty: it continues). ``on`` is the broken
     object (see :mod:`practice.faults.pairs`). ``set_up`` holds the answers on the first card, if
     the fault needs a differently configured channel. ``alone`` means that the check runs without a
-    sign-in.
+    sign-in. ``by_hand`` means that people made the channel, and the bot knows none.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Fault:
     level: Level = Level.CAUSE
     set_up: dict[str, str] = field(default_factory=dict)
     alone: bool = False
+    by_hand: bool = False
 
     def public(self) -> dict[str, Any]:
         """Return the fault as JSON for the control routes and the docs page."""

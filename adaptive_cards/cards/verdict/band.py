@@ -147,13 +147,14 @@ def _well(view: VerdictView) -> Band:
 
 
 def _unproven(view: VerdictView) -> Band:
-    told = _paragraph(text("verdict.unproven_why"), _possible(view), _left_out(view))
+    why = "verdict.unknown_why" if view.is_unknown else "verdict.unproven_why"
+    told = _paragraph(text(why), _possible(view), _left_out(view))
     turn = Turn.ADMINISTRATOR if view.sign_in_url else view.turn
     style = "accent" if glyphs.is_person(turn) else "emphasis"
     return Band(
         style,
         glyphs.UNKNOWN,
-        said(Text("verdict.unproven"), **TITLE),
+        said(Text("verdict.unknown" if view.is_unknown else "verdict.unproven"), **TITLE),
         (*told, turn_line(turn, _next(view))),
     )
 
@@ -167,6 +168,8 @@ def _left_out(view: VerdictView) -> str:
 
 
 def _next(view: VerdictView) -> Text:
+    if view.is_unknown and view.sign_in_url:
+        return Text("verdict.turn_find")
     if view.sign_in_url:
         return Text("verdict.turn_grant") if view.grant_url else _sign_in(view)
     return Text("verdict.turn_again" if glyphs.is_person(view.turn) else "verdict.turn_nothing")

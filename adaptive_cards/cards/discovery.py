@@ -7,8 +7,15 @@ from datetime import datetime
 
 from adaptive_cards.actions import submit, text_input
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import kicker_of, persons_turn, section, small_print, turn_line
-from adaptive_cards.elements import Element, facts
+from adaptive_cards.components import (
+    found_values,
+    kicker_of,
+    persons_turn,
+    section,
+    small_print,
+    turn_line,
+)
+from adaptive_cards.elements import Element
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
@@ -21,9 +28,8 @@ _TITLE_MOST = 80
 def discovery(view: DiscoveryView) -> Card:
     """Return the card. Its first line says what was found, and the fields ask for the rest."""
     band = persons_turn(_title(view), turn_line(Turn.REQUESTER, Text("discovery.turn")))
-    found = [(text(key), value) for key, value in view.found]
     body = [
-        *([section("verdict.found"), facts(found, "Small")] if found else []),
+        *([section("verdict.found"), *found_values(view.found)] if view.found else []),
         *_app(view),
         *_forwarding(view),
         small_print(Text("discovery.reads_only")),

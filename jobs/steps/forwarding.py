@@ -71,7 +71,7 @@ class Forwarding(Undoable):
     def _judged(self, ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> Finding:
         if internal:
             return self.wrong(_overridden(ctx, internal, smtp), cause="forwarding_address_wins")
-        if smtp != ctx.channel.forwarding_address.lower():
+        if not smtp or smtp != ctx.channel.forwarding_address.lower():
             return self.wrong(
                 Text("seen.forwards_to", {"address": smtp}) if smtp else Text("seen.none"),
                 cause="not_forwarded",

@@ -112,6 +112,8 @@ def _progress(view: VerdictView) -> str:
 def _click(view: VerdictView) -> Text:
     if not glyphs.is_person(view.turn):
         return Text("verdict.turn_wait")
+    if view.found is not None and view.found.may_keep and view.turn is Turn.REQUESTER:
+        return Text("verdict.turn_keep")
     if view.fix is None:
         return (
             _sign_in(view)

@@ -12,8 +12,8 @@ from adaptive_cards.cards.verdict.band import names, sentence
 from adaptive_cards.cards.verdict.causes import causes
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Item, rows
 from adaptive_cards.cards.verdict.view import VerdictView
-from adaptive_cards.components import section, small_print
-from adaptive_cards.elements import BOLD, Element, facts, said
+from adaptive_cards.components import found_values, section, small_print
+from adaptive_cards.elements import BOLD, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, render_if_any, text
 from adaptive_cards.times import day
@@ -40,8 +40,7 @@ def _found(view: VerdictView) -> list[Element]:
     if view.found is None or not view.found.values:
         return []
     told = [small_print(view.found.told)] if view.found.told else []
-    values = [(text(key), value or text("found.unknown")) for key, value in view.found.values]
-    return [section("verdict.found"), facts(values, "Small"), *told]
+    return [section("verdict.found"), *found_values(view.found.values), *told]
 
 
 def _symptoms(view: VerdictView, room: Budget) -> list[Element]:

@@ -55,13 +55,14 @@ def found_channel(run: Run, services: Services) -> FoundChannel | None:
     shown = tuple((key, value) for key, value in values.items() if value or key in always)
     return FoundChannel(
         values=shown,
-        may_keep=_may_keep(run, services),
+        may_keep=may_keep(run, services),
         kept=run.kept,
         told=_told(run, services) if run.checked else None,
     )
 
 
-def _may_keep(run: Run, services: Services) -> bool:
+def may_keep(run: Run, services: Services) -> bool:
+    """Return whether the channel can be kept in this space: it is whole, and nobody has kept it."""
     return adoption.may_be_kept(run) and services.channels.record(run.channel.mailbox) is None
 
 
@@ -71,7 +72,7 @@ def _told(run: Run, services: Services) -> Text:
         return Text("verdict.kept_here")
     if lacks := adoption.missing(run):
         return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
-    if not _may_keep(run, services):
+    if not may_keep(run, services):
         return Text("verdict.keep_elsewhere")
     return Text("verdict.keep_words")
 

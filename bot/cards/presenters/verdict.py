@@ -83,7 +83,7 @@ def view(run: Run, services: Services) -> VerdictView:
         lines=_lines(steps, counted, [name for name in steps if name in found]),
         way=_way(verdict, found),
         since=verdict.since,
-        turn=_turn(run, verdict),
+        turn=_turn(run, services, verdict),
         fix=fix,
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
@@ -97,10 +97,12 @@ def view(run: Run, services: Services) -> VerdictView:
     )
 
 
-def _turn(run: Run, verdict: Verdict) -> Turn:
-    """Return who must act. Before a channel is kept, no plan of the bot can be approved."""
+def _turn(run: Run, services: Services, verdict: Verdict) -> Turn:
+    """Return who must act. Before the channel is kept, no plan of the bot can be approved."""
     turn = remedies.whose_turn(verdict)
-    return Turn.ADMINISTRATOR if turn is Turn.APPROVER and not _is_ours(run) else turn
+    if turn is not Turn.APPROVER or _is_ours(run):
+        return turn
+    return Turn.REQUESTER if discovery.may_keep(run, services) else Turn.ADMINISTRATOR
 
 
 def _is_ours(run: Run) -> bool:

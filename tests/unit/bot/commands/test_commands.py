@@ -49,7 +49,7 @@ def test_setup_without_an_address_asks_for_it(anna: ChatContext):
     assert run.channel.mailbox == ""
 
 
-@pytest.mark.parametrize("name", ["setup-email", "check", "fix", "undo", "tac", "audit"])
+@pytest.mark.parametrize("name", ["setup-email", "adopt", "check", "fix", "undo", "tac", "audit"])
 def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, name: str):
     """A malformed address starts no run; the card's buttons run the same command.
 

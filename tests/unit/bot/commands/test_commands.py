@@ -67,7 +67,7 @@ def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, name
 
 
 @pytest.mark.parametrize("field", ["mailbox", "mailbox_meant"])
-@pytest.mark.parametrize("name", ["check", "fix", "undo", "tac", "audit"])
+@pytest.mark.parametrize("name", ["fix", "undo", "tac", "audit"])
 def test_a_corrected_address_runs_its_own_command(
     anna: ChatContext, webex_script: Any, name: str, field: str
 ):

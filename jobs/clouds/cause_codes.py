@@ -1,7 +1,7 @@
 """All causes that a finding or a cloud's error can name.
 
 Each code has a sentence ``cause.CODE`` and a remedy in the catalog of texts; a test keeps this list
-and the catalog consistent. Tables of codes are made with :func:`causes`, so that a misspelled code
+and the catalog consistent. A cause of a single module is declared there with :func:`own_causes`. Tables of codes are made with :func:`causes`, so that a misspelled code
 fails when its module is imported. With an enumeration mypy would find it, but its messages about
 155 names are hard to read.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-CAUSE_CODES = frozenset(
+_LISTED = frozenset(
     {
         "access_token_refused",
         "account_at_risk",
@@ -169,10 +169,24 @@ CAUSE_CODES = frozenset(
         "wrong_tenant",
     }
 )
+CAUSE_CODES = set(_LISTED)
 
 
 class UnknownNameError(ValueError):
     """A table of the code names a cause or a step that does not exist."""
+
+
+def own_causes(*codes: str) -> frozenset[str]:
+    """Add causes that only the calling module decides, and return them as a set.
+
+    Raises:
+        ValueError: one of them is already a cause, of another module or of the list.
+    """
+    if known := sorted(CAUSE_CODES.intersection(codes)):
+        message = f"declared twice: {', '.join(known)}"
+        raise ValueError(message)
+    CAUSE_CODES.update(codes)
+    return frozenset(codes)
 
 
 def causes(*codes: str) -> frozenset[str]:

@@ -115,7 +115,7 @@ def _with_grant(ground: FaultContext, name: str, callback_url: str) -> None:
     ground.tenant.grants.seed(grant | {"id": new_id()})
 
 
-def _contact(ground: FaultContext) -> None:
+def _by_rule(ground: FaultContext) -> None:
     """Forward by an inbox rule instead of the mailbox's own forwarding."""
     address = ground.connect.forwarding_address
     rule = {"Name": "To Webex", "Enabled": True, "RedirectTo": [f'"Webex" [SMTP:{address}]']}
@@ -149,7 +149,14 @@ def _named(faults: tuple[Fault, ...], *names: str) -> list[Fault]:
 
 def _fault(name: str, what: str, apply: Callable[[FaultContext], None], cause: str) -> Fault:
     return Fault(
-        f"hand_made_{name}", "microsoft.md 9", what, apply, (cause,), "answer", "app", by_hand=True
+        f"hand_made_{name}",
+        "microsoft.md 9 row 9",
+        what,
+        apply,
+        (cause,),
+        "",
+        "redirect",
+        by_hand=True,
     )
 
 
@@ -184,6 +191,6 @@ HEALTHY: Final = (
     _right("_least", "the same, and without Mail.Send", _least),
     _right("_of_two", "the tenant has the app of another channel, too", _second_channel),
     _right(
-        "_by_rule", "an inbox rule redirects, and the mailbox itself does not forward", _contact
+        "_by_rule", "an inbox rule redirects, and the mailbox itself does not forward", _by_rule
     ),
 )

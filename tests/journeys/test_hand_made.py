@@ -67,7 +67,7 @@ def test_the_first_words_say_what_is_not_known(hand_made: Walk) -> None:
     hand_made.type(f"/check {MAILBOX}")
     card = hand_made.wait("a check that offers a sign-in", lambda m: bool(links(m)))
     assert "No channel of this mailbox is known here yet" in band(card)
-    assert "an administrator signs in with the button below" in band(card)
+    assert "Administrator's turn: sign in with the button below" in band(card)
     assert does(card) == {"check"}
 
 

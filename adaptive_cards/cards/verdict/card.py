@@ -87,7 +87,8 @@ def _again(view: VerdictView) -> list[Element]:
 
     One action is left free for the list of findings.
     """
-    deeper = [open_url(text("button.see_more"), view.sign_in_url)] if view.sign_in_url else []
+    more = text("button.find" if view.is_unknown else "button.see_more")
+    deeper = [open_url(more, view.sign_in_url)] if view.sign_in_url else []
     granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
     if view.looking:
         return [*deeper, *granted]

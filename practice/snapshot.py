@@ -25,9 +25,11 @@ FORM: Final = (
     "saved",
     "service",
     "live",
+    "workload",
     "refused",
     "away",
     "log",
+    "audit",
 )
 
 

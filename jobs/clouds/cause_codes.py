@@ -1,7 +1,8 @@
-"""All causes that a finding or a cloud's error can name.
+"""Causes that a finding or a cloud's error can name.
 
-Each code has a sentence ``cause.CODE`` and a remedy in the catalog of texts; a test keeps this list
-and the catalog consistent. A cause of a single module is declared there with :func:`own_causes`. Tables of codes are made with :func:`causes`, so that a misspelled code
+Each code has a sentence ``cause.CODE`` and a remedy in the catalog of texts; a test keeps the codes
+and the catalog consistent. A step or probe declares the cause that it alone names with
+:func:`own_cause`. Tables of codes are made with :func:`causes`, so that a misspelled code
 fails when its module is imported. With an enumeration mypy would find it, but its messages about
 155 names are hard to read.
 """
@@ -28,6 +29,7 @@ _LISTED = frozenset(
         "app_misconfigured",
         "app_not_found",
         "app_roles_missing",
+        "asset_of_other_workload",
         "autodiscover_missing",
         "blocked_by_conditional_access",
         "blocked_by_security_defaults",
@@ -44,6 +46,7 @@ _LISTED = frozenset(
         "common_endpoint_used",
         "connect_address_gone",
         "connect_address_not_allowed",
+        "connect_changed",
         "connect_flow_not_live",
         "connect_login_failed",
         "connect_not_reached",
@@ -114,10 +117,12 @@ _LISTED = frozenset(
         "reply_address_missing",
         "request_rejected",
         "response_type_disabled",
+        "scope_missing",
         "scope_wrong",
         "secret_forbidden_by_policy",
         "send_as_denied",
         "sender_restricted",
+        "sends_as_onmicrosoft",
         "sending_limit_reached",
         "service_not_subscribed",
         "service_principal_missing",
@@ -176,17 +181,17 @@ class UnknownNameError(ValueError):
     """A table of the code names a cause or a step that does not exist."""
 
 
-def own_causes(*codes: str) -> frozenset[str]:
-    """Add causes that only the calling module decides, and return them as a set.
+def own_cause(code: str) -> str:
+    """Add a cause that only the calling module names, and return it.
 
     Raises:
-        ValueError: one of them is already a cause, of another module or of the list.
+        ValueError: it is already a cause, of another module or of the list.
     """
-    if known := sorted(CAUSE_CODES.intersection(codes)):
-        message = f"declared twice: {', '.join(known)}"
+    if code in CAUSE_CODES:
+        message = f"declared twice: {code}"
         raise ValueError(message)
-    CAUSE_CODES.update(codes)
-    return frozenset(codes)
+    CAUSE_CODES.add(code)
+    return code
 
 
 def causes(*codes: str) -> frozenset[str]:

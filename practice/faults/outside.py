@@ -134,6 +134,16 @@ FAULTS: Final = (
         "entry_point",
     ),
     Fault(
+        "entry_point_filter_refused",
+        "update-2026-11.md 6",
+        "the contact center refuses to filter entry points by channel; the channel is right",
+        lambda ground: put(ground.outside, channel_filter=False),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
+    ),
+    Fault(
         "entry_point_inactive",
         "connect.md 3.2",
         "the entry point of type Email is not active",
@@ -141,6 +151,16 @@ FAULTS: Final = (
         ("entry_point_inactive",),
         "connect",
         "entry_point",
+    ),
+    Fault(
+        "connect_audit_refused",
+        "update-2026-11.md 1.1 (401)",
+        "Webex Connect's audit log does not accept the bot's token; mail flows",
+        lambda ground: put(ground.outside, audit_refusal=401),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
     ),
     Fault(
         "connect_key_refused",

@@ -24,6 +24,11 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def fine_stamp(moment: datetime) -> str:
+    """Return a time as a message trace writes it, to a ten-millionth of a second (recordings)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+
+
 def new_id() -> str:
     """Return a new object ID."""
     return str(uuid.uuid4())
@@ -89,11 +94,14 @@ class Organization:
     """Exchange organization of a tenant; policies and rules keep Microsoft's property names.
 
     ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam.
+    ``onmicrosoft_sent`` counts the outside recipients of the last 24 hours that onmicrosoft.com
+    senders wrote to (facts/update-2026-11.md 4, row 5).
     """
 
     smtp_auth_disabled: bool = True
     dehydrated: bool = True
     sending_blocked: bool = False
+    onmicrosoft_sent: int = 0
     customized_at: datetime | None = None
     default_authentication_policy: str | None = None
     outbound_policies: list[Json] = field(default_factory=list)

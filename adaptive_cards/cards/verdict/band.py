@@ -182,7 +182,8 @@ def _sign_in(view: VerdictView) -> Text:
 
 
 def _possible(view: VerdictView) -> str:
-    return plural("verdict.possible_below", len(view.possible)) if view.possible else ""
+    count = len(view.possible) + bool(view.changes)
+    return plural("verdict.possible_below", count) if count else ""
 
 
 def _paragraph(*sentences: str) -> list[Element]:

@@ -16,14 +16,19 @@ from adaptive_cards.components import found_values, section, small_print
 from adaptive_cards.elements import BOLD, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, render_if_any, text
-from adaptive_cards.times import day
-from adaptive_cards.views import CheckLine
+from adaptive_cards.times import day, day_clock
+from adaptive_cards.views import ChangeLine, CheckLine
 from jobs.model import State, Text
 
 
 def matter(view: VerdictView, room: Budget) -> list[Element]:
     """Return the sections in their order; what was not checked appears only after the check ended."""
-    parts = [*causes(view, room), *_symptoms(view, room), *_noticed(view, room)]
+    parts = [
+        *causes(view, room),
+        *_symptoms(view, room),
+        *_changed(view, room),
+        *_noticed(view, room),
+    ]
     if view.looking:
         return parts
     return [
@@ -53,6 +58,24 @@ def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
         for title, items in groups
         for part in (said(title, **BOLD, spacing="Medium"), *rows(items, room))
     ]
+
+
+def _changed(view: VerdictView, room: Budget) -> list[Element]:
+    """Return the changes in Webex Connect shortly before mail stopped, as suspects."""
+    drawn = _section("verdict.changed", list(map(_change, view.changes)), room)
+    return [*drawn, small_print(Text("verdict.changed_next"))] if drawn else []
+
+
+def _change(line: ChangeLine) -> Item:
+    change = line.change
+    title = text("verdict.changed_failed", event=change.event) if change.failed else change.event
+    told = text(
+        "verdict.changed_by", at=day_clock(change.at), by=change.by or text("verdict.nobody")
+    )
+    parts = [told, change.told and f"{change.told.removesuffix('.')}."]
+    if line.suspect:
+        parts.append(text("verdict.changed_suspect", cause=render(line.suspect)))
+    return Item(glyphs.UNKNOWN, "AL", title, " ".join(filter(None, parts)))
 
 
 def _noticed(view: VerdictView, room: Budget) -> list[Element]:

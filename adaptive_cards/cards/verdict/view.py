@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards.views import CheckLine, Damage, Proof
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from jobs.model import Station, Text, Turn
 
 
@@ -49,7 +49,8 @@ class VerdictView:
     ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
     person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
     access. ``problem`` says why that failed, or that the access has ended. ``connect_test`` offers
-    a mail through Webex Connect. ``found`` is set if the channel is not known here.
+    a mail through Webex Connect. ``changes`` are the changes in Webex Connect shortly before mail
+    stopped, newest first. ``found`` is set if the channel is not known here.
     """
 
     run: str
@@ -59,6 +60,7 @@ class VerdictView:
     causes: tuple[CheckLine, ...]
     symptoms: tuple[CheckLine, ...] = ()
     possible: tuple[CheckLine, ...] = ()
+    changes: tuple[ChangeLine, ...] = ()
     warnings: tuple[CheckLine, ...] = ()
     skipped: tuple[CheckLine, ...] = ()
     lines: tuple[CheckLine, ...] = ()

@@ -1,10 +1,11 @@
-"""The doctor looks whether the tenants that let the bot read by itself still do."""
+"""The doctor looks at grants, the test mail's login, the contact center and the audit log."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from bot import doctor
@@ -12,8 +13,11 @@ from bot.services import Services
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
+from jobs.clouds.http import async_client
+from jobs.contact_center import client
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 
+AUDIT = "Webex Connect's audit log"
 TENANT = "11111111-2222-3333-4444-555555555555"
 
 
@@ -32,15 +36,11 @@ def services(services: Services, provider: Any) -> Services:
     return replace(services, settings=work)
 
 
-def examined(services: Services) -> list[str]:
+def examined(services: Services, about: str = "read access") -> list[str]:
     """The doctor's lines about it."""
     lines: list[str] = []
     doctor.examine(
-        (
-            each
-            for each in doctor.checks(services.bot, services.settings)
-            if each.name == "read access"
-        ),
+        (each for each in doctor.checks(services.bot, services.settings) if each.name == about),
         lines.append,
     )
     return lines
@@ -80,3 +80,132 @@ def test_more_than_is_needed_is_named(services: Services, provider: Any):
         f"granted in {TENANT} (Mail.Read):"
         " take that back from the bot's enterprise application there"
     )
+
+
+def audit_log(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> None:
+    """Let the audit log answer this to POST, and nothing else."""
+
+    def log(request: httpx.Request) -> httpx.Response:
+        return answer if request.method == "POST" else httpx.Response(405)
+
+    monkeypatch.setattr(
+        client, "async_client", lambda given: async_client(given, httpx.MockTransport(log))
+    )
+
+
+@pytest.fixture
+def with_audit_log(services: Services) -> Services:
+    """A desk with an address of Webex Connect's audit log and its token."""
+    url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
+    work = replace(
+        services.settings, connect_audit_url=url, connect_audit_token="secret-audit-token"
+    )
+    return replace(services, settings=work)
+
+
+def test_an_audit_log_that_answers(with_audit_log: Services, monkeypatch: pytest.MonkeyPatch):
+    """The doctor says which method the log takes, and how much of it matters."""
+    row = {"created": now().isoformat(), "eventDescription": "deleteApp", "actorEmail": "a@b.c"}
+    audit_log(monkeypatch, httpx.Response(200, json={"totalRecords": 1, "auditLogs": [row]}))
+    assert examined(with_audit_log, AUDIT) == [
+        f"ok     {AUDIT}: answers to POST; changes of the last day that may stop mail: 1"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "does not understand the question"),
+        (401, "renew the service app's token and set CONNECT_AUDIT_TOKEN"),
+        (403, "does not let the token's service app read"),
+        (404, "is not at this address"),
+        (500, "does not answer"),
+        (200, "does not answer"),
+    ],
+)
+def test_an_audit_log_that_refuses(
+    with_audit_log: Services, monkeypatch: pytest.MonkeyPatch, status: int, words: str
+):
+    """Each refusal says what to do, with the service's own words and without the token."""
+    answer = httpx.Response(status, json={"code": str(status), "description": "Not this way"})
+    audit_log(monkeypatch, answer)
+    (line,) = examined(with_audit_log, AUDIT)
+    assert line.startswith(f"WRONG  {AUDIT}: ")
+    told = (words in line, "secret-audit-token" in line, "Not this way" in line)
+    assert told == (True, False, True)
+
+
+def test_without_an_audit_log(services: Services):
+    """The doctor does not speak of what is not configured."""
+    assert examined(services, AUDIT) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "doubted"),
+    [
+        ("smtp://probe%40contoso.com:pw@smtp.office365.com:587", True),
+        ("smtp://probe:pw@Outlook.Office365.com:587", True),
+        ("smtp://probe:pw@smtp-mail.outlook.com:587", True),
+        ("smtp://contoso-com.mail.protection.outlook.com:25", False),
+        ("smtp://probe:pw@mail.example.com:587", False),
+        ("smtp://probe:pw@notoffice365.com:587", False),
+    ],
+)
+def test_a_password_at_exchange_will_end(services: Services, url: str, *, doubted: bool):
+    """The doctor warns of the date, and the result stays good: it works until then."""
+    work = replace(services.settings, probe_smtp_url=url, probe_from="probe@contoso.com")
+    (line,) = examined(replace(services, settings=work), "test mail")
+    assert line.startswith(
+        ("DOUBT" if doubted else "ok    ")
+        + " " * (2 if doubted else 1)
+        + "test mail: the bot sends"
+    )
+    assert ("the end of December 2026 (550 5.7.30)" in line) is doubted
+    assert "pw" not in line.replace("passwords", "").split()
+
+
+ORG = "1eb65fdf-9643-417f-9974-ad72cae0e10f"
+OTHER = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
+
+
+@pytest.mark.parametrize(
+    ("org", "status", "body", "said"),
+    [
+        ("", 200, {}, "ok     contact center: email tasks are read; CONTACT_CENTER_ORG_ID lets"),
+        (ORG, 200, {"id": ORG}, f"ok     contact center: the token is of the organization {ORG}"),
+        (
+            ORG,
+            200,
+            {"id": OTHER},
+            f"WRONG  contact center: CONTACT_CENTER_TOKEN is of the organization {OTHER}",
+        ),
+        (
+            ORG,
+            404,
+            {},
+            f"WRONG  contact center: CONTACT_CENTER_TOKEN may not read the organization {ORG}",
+        ),
+        (
+            ORG,
+            403,
+            {},
+            f"WRONG  contact center: CONTACT_CENTER_TOKEN may not read the organization {ORG}",
+        ),
+        (ORG, 401, {}, "WRONG  contact center: CONTACT_CENTER_TOKEN is not accepted"),
+        (ORG, 418, {"message": "No"}, "WRONG  contact center: http"),
+    ],
+)
+def test_the_token_of_the_contact_center_is_of_its_organization(
+    services: Services, webex_script: Any, reply: Any, org: str, status: int, body: Any, said: str
+):
+    """A token of another organization gives empty answers without a word (facts/update-2026-11.md 6)."""
+    webex_script.on("GET", f"/cc/organization/{org}", reply(status, body))
+    work = replace(
+        services.settings,
+        contact_center_url=f"{webex_script.url.rstrip('/')}/cc",
+        contact_center_token="token-1",
+        contact_center_org=org,
+    )
+    (line,) = examined(replace(services, settings=work), "contact center")
+    assert line.startswith(said)
+    assert "token-1" not in line

@@ -19,7 +19,7 @@ from jobs.clouds.cause_codes import (
     CAUSE_CODES,
     UnknownNameError,
     causes,
-    own_causes,
+    own_cause,
     require_causes,
 )
 from jobs.contact_center import webex_connect
@@ -32,7 +32,13 @@ from jobs.mail import bounce
 from jobs.mail import smtp_login as smtp
 from jobs.microsoft import app_manifest, app_only
 from jobs.model import Finding
-from jobs.probes import _transport_rules, all_probes, conditional_access, smtp_login
+from jobs.probes import (
+    _transport_rules,
+    all_probes,
+    conditional_access,
+    connect_changes,
+    smtp_login,
+)
 from jobs.steps import (
     CARRIES_MAIL_SEND,
     CONSENT,
@@ -65,6 +71,9 @@ STEPS: dict[str, Iterable[str]] = {
     "SEEN_AT": presenter.SEEN_AT,
     "OUTSIDE": verdict_extras.OUTSIDE,
     "COUNTED": verdict_extras.COUNTED,
+    "CHANGES": (verdict_extras.CHANGES,),
+    "connect_changes.ENDS": connect_changes.ENDS,
+    "connect_changes.WITHOUT": connect_changes.WITHOUT,
 }
 PHRASES = (*clouds.GRAPH_PHRASES, *clouds.EXCHANGE_PHRASES, *clouds.SMTP_PHRASES)
 CAUSES: dict[str, Iterable[str]] = {
@@ -92,6 +101,7 @@ CAUSES: dict[str, Iterable[str]] = {
     "OF_THE_SENDER": bounce.OF_THE_SENDER,
     "_OF_THE_RECIPIENT": vars(bounce)["_OF_THE_RECIPIENT"],
     "_GONE": vars(app_only)["_GONE"],
+    "EXPLAINED": verdict_extras.EXPLAINED.values(),
     "webex_connect._CAUSES": vars(webex_connect)["_CAUSES"].values(),
     "SETTLES": clouds.REPLICATION_CAUSES,
     "ENTRA": [meaning.cause for meaning in clouds.ENTRA.values()],
@@ -201,12 +211,12 @@ def test_a_signal_has_its_name():
 def test_a_module_declares_its_own_cause(monkeypatch: pytest.MonkeyPatch):
     """It can be named from then on, and another module cannot declare it again."""
     monkeypatch.setattr("jobs.clouds.cause_codes.CAUSE_CODES", {*CAUSE_CODES})
-    with pytest.raises(UnknownNameError, match="dkim_missing"):
-        causes("dkim_missing")
-    assert own_causes("dkim_missing") == causes("dkim_missing")
-    for taken in ("dkim_missing", "smtp_busy"):
+    with pytest.raises(UnknownNameError, match="made_up"):
+        causes("made_up")
+    assert {own_cause("made_up")} == causes("made_up")
+    for taken in ("made_up", "smtp_busy"):
         with pytest.raises(ValueError, match=f"declared twice: {taken}"):
-            own_causes(taken)
+            own_cause(taken)
 
 
 def test_every_cause_has_its_sentence():

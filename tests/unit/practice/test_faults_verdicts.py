@@ -10,8 +10,8 @@ import pytest
 
 from adaptive_cards import verdict
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
-from adaptive_cards.views import CheckLine, Proof
-from jobs.model import Access, State, Station, Text, Turn
+from adaptive_cards.views import ChangeLine, CheckLine, Proof
+from jobs.model import Access, ConnectChange, State, Station, Text, Turn
 from practice import verdicts
 from practice.diagnose import Case, Chosen, Totals, by_channel, cases
 from practice.faults import FAULTS, HEALTHY, find
@@ -140,6 +140,29 @@ def test_the_command_line_chooses_the_cases():
         "unseen",
         "healthy",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "events", "well", "why"),
+    [
+        ("form_client_id", ("updateApp",), False, ""),
+        ("form_client_id", ("deleteApp",), False, "updateApp not named as a suspect"),
+        ("form_client_id", (), False, "updateApp not named as a suspect"),
+        ("connect_asset_deleted", ("createApp", "deleteApp"), False, ""),
+        ("form_urls_swapped", (), True, ""),
+        ("consent_reviewed", ("updateApp",), True, "false suspect"),
+        ("consent_reviewed", (), True, ""),
+    ],
+)
+def test_a_change_in_webex_connect_is_a_suspect(
+    name: str, events: tuple[str, ...], well: bool, why: str
+):
+    """What only Webex Connect shows is named as a suspect; a change after which mail flows is none."""
+    changes = tuple(
+        ChangeLine(ConnectChange(at=AT, by="admin@contoso.com", event=event)) for event in events
+    )
+    shown = {} if well else {"way": ()}
+    assert verdicts.judge(_seen(changes=changes, **shown), find(name)).why == why
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.cards.presenters import verdict
+from bot.cards.reminders import ending_of
 from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Channel
+from jobs.model import Channel, Finding, State
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.search import AppCandidate, Search
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
@@ -46,6 +48,12 @@ def whole(ctx: ChatContext) -> Run:
         Event(Kind.CHECKED, now()),
     )
     return ctx.services.store.load(run.id)
+
+
+def ends(at: datetime) -> Event:
+    """The finding that the client secret ends then."""
+    finding = Finding("client_secret", State.OK, facts={"expires": at.isoformat()})
+    return Event(Kind.FOUND, now(), step="client_secret", finding=finding)
 
 
 def press(ctx: ChatContext, run: Run, do: str, **inputs: str) -> Run:
@@ -97,6 +105,17 @@ def test_keep_records_and_draws(anna: ChatContext):
     assert (run.kept, anna.services.channels.of_space("room-1")) == (True, (MAILBOX,))
     view = verdict.view(run, anna.services)
     assert (view.is_ours, view.found and view.found.may_keep, view.sign_in_url) == (True, False, "")
+
+
+def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna: ChatContext):
+    """The check that found the channel knows the end, so that the reminders know it, too."""
+    run, end = whole(anna), now() + timedelta(days=200)
+    anna.services.store.append(run.id, ends(end))
+    press(anna, run, "keep")
+    ending = ending_of(anna.services.store, MAILBOX)
+    assert ending is not None
+    assert (ending.end, ending.made) == (end, run.opened)
+    assert [record.run for record in anna.services.channels.connected()] == [run.id]
 
 
 def test_keep_of_what_another_space_has_is_named(anna: ChatContext, webex_script: Any):

@@ -24,7 +24,10 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Email channel: one mailbox, its tenant, and the values that Webex Connect generated for it."""
+    """Email channel: one mailbox, its tenant, and the values that Webex Connect generated for it.
+
+    ``delegate`` is the user who signs in for a shared mailbox, or empty if nobody was named.
+    """
 
     mailbox: str
     callback_url: str = ""
@@ -33,6 +36,7 @@ class Channel:
     lifetime_months: int = 12
     profile: Profile = Profile.ARTICLE
     tenant_id: str = ""
+    delegate: str = ""
 
     @property
     def domain(self) -> str:

@@ -12,11 +12,12 @@ from jobs.engine.readiness import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.plan import word_for
 from jobs.runs.run import Kind, Run
-from jobs.steps import steps_of
+from jobs.steps import delegate, steps_of
 from jobs.steps.test_mail import FROM_ITSELF
 
 PROMPTS = {
     "admin_consent": "consent",
+    "delegate": "delegate",
     "mailbox_fields": "form",
     "token": "form",
     "registered": "register",
@@ -115,7 +116,11 @@ def _before_plan(run: Run) -> NextAction | None:
         return NextAction(Turn.ADMINISTRATOR, Text("turn_words.sign_in"))
     if run.plan is None:
         return NextAction(Turn.NOBODY, Text("turn_words.reading"))
-    return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look")) if is_blocked(run) else None
+    if not is_blocked(run):
+        return None
+    if delegate.asks(run):
+        return NextAction(Turn.REQUESTER, Text("turn_words.delegate"))
+    return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
 
 
 def is_blocked(run: Run) -> bool:

@@ -203,6 +203,7 @@ def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
     known = {
         "callback_url": channel.callback_url,
         "forwarding_address": channel.forwarding_address,
+        "delegate": channel.delegate,
         "profile": str(channel.profile),
     }
     return known | {

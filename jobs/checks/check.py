@@ -8,6 +8,7 @@ from datetime import datetime
 from redis import Redis
 
 from jobs.access import admin_session, app_access, tenant_reader
+from jobs.channel.mailbox import delegate_of
 from jobs.checks import adoption
 from jobs.checks.discovering import discover, open_questions
 from jobs.clock import now
@@ -106,14 +107,13 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
     """
     runs = store.runs_of_mailbox(mailbox)
     given = [run for run in runs if "token_saved" in run.answers]
-    shared = bool(
-        _newest(runs, "shared")
-    )  # a shared mailbox is named by its address, and several users may sign in for it
+    shared = bool(_newest(runs, "shared"))
     return Brief(
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
         upn="" if shared else _newest(runs, "upn"),
         shared=shared,
         by_hand=adoption.is_by_hand(runs),
+        delegate=next(filter(None, map(delegate_of, reversed(runs))), "") if shared else "",
         token_at=max((run.answers["token_saved"].at for run in given), default=None),
         changed_at=max(_forwarding_changes(runs), default=None),
     )

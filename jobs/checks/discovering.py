@@ -97,6 +97,7 @@ async def _found(ctx: StepContext) -> Event:
         keep_copy=found.keep_copy,
         profile=app.profile,
         tenant_id=account.tenant_id if account else "",
+        delegate=found.delegate,
     )
     data = {
         "client_id": app.client_id,

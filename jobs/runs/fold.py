@@ -215,6 +215,7 @@ def _discovered(run: Run, event: Event) -> Run:
         client_id=found.get("client_id", ""),
         upn="" if found.get("shared") else found.get("upn", ""),
         shared=bool(found.get("shared")),
+        delegate=found.get("delegate", ""),
     )
     known = run.known | {name: value for name, value in found.items() if value}
     return replace(

@@ -45,7 +45,7 @@ class Brief:
 
     ``client_id`` is the app that Webex Connect got its token with. ``token_at`` is the last
     Generate Token. ``upn`` is the mailbox user. It is empty for a ``shared`` mailbox, for which
-    several people may sign in. ``changed_at`` is when the bot last changed the target of the
+    another user signs in: ``delegate`` names that user, or is empty. ``changed_at`` is when the bot last changed the target of the
     copies. ``mailboxes`` are the channels of a bulk check. ``test_recipient`` is the address that
     gets one mail through Webex Connect, or empty if no such mail was requested. ``fix`` is set only
     for a fix.
@@ -58,6 +58,7 @@ class Brief:
     client_id: str = ""
     upn: str = ""
     shared: bool = False
+    delegate: str = ""
     token_at: datetime | None = None
     changed_at: datetime | None = None
     mailboxes: tuple[str, ...] = ()

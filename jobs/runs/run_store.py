@@ -122,8 +122,7 @@ class RunStore:
             if mine:
                 self.channels.release(pipe, mailbox)
             if event.kind is Kind.FINISHED and run.kind in {RunKind.SETUP, RunKind.CHECK}:
-                tenant = run.fact("tenant_id") or run.channel.tenant_id
-                record = Record(run.id, event.at, replace(run.channel, tenant_id=tenant))
+                record = Record(run.id, event.at, _proven(run))
                 self.channels.add(pipe, record, run)
             if undone:
                 self.channels.remove(pipe, mailbox, undone)
@@ -245,3 +244,10 @@ class RunStore:
 def new_id() -> str:
     """Return a short ID that can be read aloud."""
     return "".join(secrets.choice(LETTERS) for _ in range(6))
+
+
+def _proven(run: Run) -> Channel:
+    """Return the channel with the tenant and the delegate that its run has found."""
+    delegate = run.fact("delegate") or run.channel.delegate
+    tenant = run.fact("tenant_id") or run.channel.tenant_id
+    return replace(run.channel, tenant_id=tenant, delegate=delegate)

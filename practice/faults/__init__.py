@@ -16,6 +16,7 @@ from practice.faults import (
     policy,
     secret,
     service,
+    shared_mailbox,
     smtp_auth,
     token,
 )
@@ -36,6 +37,7 @@ FAMILIES: Final[dict[str, tuple[Fault, ...]]] = {
         access,
         mailbox,
         connect,
+        shared_mailbox,
         service,
         outside,
         hand_made,

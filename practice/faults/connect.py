@@ -209,7 +209,7 @@ FAULTS: Final = (
     _inside(
         "form_username_other",
         "microsoft.md 9 row 10",
-        "Username in the form is a colleague",
+        "Username in the form of a user's mailbox is a colleague",
         _form(username="agent@contoso.com"),
         "smtp_token_refused",
     ),

@@ -50,8 +50,8 @@ def compatible(one: Fault, other: Fault) -> bool:
         and not _hides(one.on, other.on)
         and not _hides(other.on, one.on)
     )
-    special = any(fault.alone or fault.by_hand for fault in (one, other))
-    return one.level is other.level is Level.CAUSE and apart and not special
+    usual = not any(each.alone or each.set_up or each.by_hand for each in (one, other))
+    return one.level is other.level is Level.CAUSE and apart and usual
 
 
 def _hides(one: str, other: str) -> bool:

@@ -38,10 +38,7 @@ class Flow:
         """Return whether an address is a mailbox of a tenant."""
         found = self._world.find_user(address)
         return (
-            found is not None
-            and found[1].mailbox is not None
-            and found[1].licensed
-            and address.lower() in found[1].addresses()
+            found is not None and found[1].has_mailbox and address.lower() in found[1].addresses()
         )
 
     def arrive(self, mail: Mail, trace_id: str = "", hops: int = 0) -> None:

@@ -6,7 +6,7 @@ TAKES_PART = {
     *("approve", "approve_tenant", "least_privilege", "intake", "cancel"),
     *("ask_administrator", "ask_consent", "consent_again", "look_again"),
     *("token_saved", "registered"),
-    *("adopt", "new_secret", "sign_in_other"),
+    *("adopt", "delegate", "new_secret", "sign_in_other"),
 }
 """Verbs for people who take part in the run."""
 IN_ITS_SPACE = {

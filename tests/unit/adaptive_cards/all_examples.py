@@ -6,6 +6,7 @@ from adaptive_cards import Card
 from tests.unit.adaptive_cards import (
     answer_examples,
     audit_examples,
+    delegate_examples,
     discovery_examples,
     examples,
     fix_examples,
@@ -25,6 +26,7 @@ MODULES = (
     audit_examples,
     fix_examples,
     discovery_examples,
+    delegate_examples,
 )
 CARDS: dict[str, Card] = {
     name: card for module in MODULES for name, card in module.examples().items()

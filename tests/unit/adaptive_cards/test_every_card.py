@@ -87,8 +87,15 @@ def test_no_input_is_named_like_a_data_key(card: Card, nodes: Nodes):
 
 
 READS = {
-    *("intake", "typed", "ask_administrator", "ask_consent"),
-    *("skip_rehearsal", "explain", "tac", "discovered"),
+    "intake",
+    "delegate",
+    "typed",
+    "ask_administrator",
+    "ask_consent",
+    "skip_rehearsal",
+    "explain",
+    "tac",
+    "discovered",
 }
 
 

@@ -203,7 +203,8 @@ def test_a_channel_that_is_set_up_otherwise_has_processes_of_its_own():
     A channel that people made by hand is set up by nobody, and has processes of its own, too.
     """
     found = by_channel(cases(Chosen(healthy=True)))
-    assert [wanted for wanted, _ in found] == [{}, {"keep_copy": "no"}, {}]
+    delegate = {"delegate": "agent@contoso.com"}
+    assert [wanted for wanted, _ in found] == [{}, {"keep_copy": "no"}, delegate, {}]
     assert sorted(case.name for _, some in found for case in some) == sorted(
         fault.name for fault in HEALTHY
     )

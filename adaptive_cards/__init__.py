@@ -8,6 +8,7 @@ from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.consent import consent
 from adaptive_cards.cards.delegate import delegate
+from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done
 from adaptive_cards.cards.explanation import explanation
 from adaptive_cards.cards.help import help_card
@@ -31,6 +32,7 @@ __all__ = [
     "connect_form",
     "consent",
     "delegate",
+    "discovery",
     "done",
     "explanation",
     "help_card",

@@ -149,6 +149,20 @@ def _waiting(run: Run) -> NextAction | None:
     return _asked(run, findings) or _time(run, findings)
 
 
+def under_way(run: Run) -> frozenset[str]:
+    """Return the steps that are being worked on, except those that wait for time.
+
+    Most tries of a long wait change nothing, and a card takes ten edits. So a step shows its wait
+    until a try has a result.
+    """
+    return frozenset(name for name in run.running if not _waits_for_time(run.findings.get(name)))
+
+
+def _waits_for_time(finding: Finding | None) -> bool:
+    """Return whether the newest finding of a step says that it waits for time."""
+    return finding is not None and finding.waiting_for is Turn.TIME
+
+
 def _in_order(run: Run) -> list[Finding]:
     """Return the newest findings in the order of the steps."""
     return [run.findings[name] for name in steps_of(run) if name in run.findings]
@@ -169,7 +183,7 @@ def _asked(run: Run, findings: Iterable[Finding]) -> NextAction | None:
 
 def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
     """Return the turn of time, if no step is under way and one is looked at again by itself."""
-    if run.running or not any(finding.until for finding in findings):
+    if under_way(run) or not any(finding.until for finding in findings):
         return None
     return NextAction(Turn.TIME, Text("turn_words.waiting"))
 

@@ -47,6 +47,11 @@ class Case:
         """Names of the faults."""
         return " + ".join(fault.name for fault in self.faults)
 
+    @property
+    def by_hand(self) -> bool:
+        """Return whether people made the channel, and the bot knows none."""
+        return any(fault.by_hand for fault in self.faults)
+
 
 @dataclass(slots=True)
 class Totals:
@@ -91,13 +96,14 @@ class Chosen:
 def by_channel(every: list[Case]) -> list[tuple[dict[str, str], list[Case]]]:
     """Group the cases by the answers that their channel must be set up with.
 
-    Each such channel is set up once, in its own processes.
+    Each such channel is set up once, in its own processes. A channel that people made by hand is a
+    group of its own.
     """
-    found: dict[tuple[tuple[str, str], ...], list[Case]] = {}
+    found: dict[tuple[tuple[tuple[str, str], ...], bool], list[Case]] = {}
     for case in every:
         wanted = {name: value for fault in case.faults for name, value in fault.set_up.items()}
-        found.setdefault(tuple(sorted(wanted.items())), []).append(case)
-    return [(dict(wanted), some) for wanted, some in found.items()]
+        found.setdefault((tuple(sorted(wanted.items())), case.by_hand), []).append(case)
+    return [(dict(wanted), some) for (wanted, _), some in found.items()]
 
 
 def cases(chosen: Chosen) -> list[Case]:
@@ -138,6 +144,11 @@ class Diagnosis(Scenario):
             play()
         self.people.control("POST", "snapshot")
 
+    def make_by_hand(self) -> None:
+        """Have people make the channel without the bot, and take a snapshot of the world."""
+        self.people.control("POST", "hand_made")
+        self.people.control("POST", "snapshot")
+
     def ask_about(self, case: Case, number: int) -> Seen:
         """Send a mail through the healthy channel, apply the faults, send another mail, and ask ``/check``.
 
@@ -148,7 +159,10 @@ class Diagnosis(Scenario):
         for fault in case.faults:
             self.people.control("POST", f"fault/{fault.name}")
         self._mail(f"After {number}")
+        before = set(self.writes())
         card = self._check(alone=any(fault.alone for fault in case.faults))
+        if written := set(self.writes()) - before:
+            raise NotSeenError(f"a check that changes nothing, but: {written}", None)
         if any(fault.sends for fault in case.faults):
             card = self._send(card)
         return verdicts.read(card["card"])
@@ -238,7 +252,7 @@ def _with_channel(
         people = stack.people()
         diagnosis = Diagnosis(people, lambda _: None)
         diagnosis.details = set_up
-        diagnosis.set_up()
+        (diagnosis.make_by_hand if some[0].by_hand else diagnosis.set_up)()
         _all(diagnosis, some, chosen, totals, deadline)
         people.close()
 

@@ -49,6 +49,10 @@ class Brief:
     copies. ``mailboxes`` are the channels of a bulk check. ``test_recipient`` is the address that
     gets one mail through Webex Connect, or empty if no such mail was requested. ``fix`` is set only
     for a fix.
+
+    ``by_hand`` means that nobody set the channel up here, so what only a setup records is not
+    known. ``discover`` means that the check must find the channel first, because none is known
+    here. ``keep`` means that the channel is kept once it is found (``/adopt``).
     """
 
     client_id: str = ""
@@ -60,3 +64,6 @@ class Brief:
     mailboxes: tuple[str, ...] = ()
     test_recipient: str = ""
     fix: FixBrief | None = None
+    by_hand: bool = False
+    discover: bool = False
+    keep: bool = False

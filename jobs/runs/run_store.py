@@ -108,7 +108,8 @@ class RunStore:
     def end(self, run: Run, event: Event) -> None:
         """Append the last event and release the channel, in one transaction.
 
-        A run ends once; a second call has no effect.
+        A run ends once; a second call has no effect. A finished setup records its channel. So does a
+        finished check, which has found a channel by itself (:mod:`jobs.checks.adoption`).
         """
         mailbox = run.channel.mailbox
         mine = self.channels.holder(mailbox) == run.id
@@ -120,7 +121,7 @@ class RunStore:
             self.schedule.end(pipe, run.id)
             if mine:
                 self.channels.release(pipe, mailbox)
-            if event.kind is Kind.FINISHED and run.kind is RunKind.SETUP:
+            if event.kind is Kind.FINISHED and run.kind in {RunKind.SETUP, RunKind.CHECK}:
                 record = Record(run.id, event.at, _proven(run))
                 self.channels.add(pipe, record, run)
             if undone:
@@ -248,4 +249,5 @@ def new_id() -> str:
 def _proven(run: Run) -> Channel:
     """Return the channel with the tenant and the delegate that its run has found."""
     delegate = run.fact("delegate") or run.channel.delegate
-    return replace(run.channel, tenant_id=run.fact("tenant_id"), delegate=delegate)
+    tenant = run.fact("tenant_id") or run.channel.tenant_id
+    return replace(run.channel, tenant_id=tenant, delegate=delegate)

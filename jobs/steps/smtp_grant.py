@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from jobs.channel.hand_made import is_by_hand
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists
 from jobs.clouds.json_values import lower_of, text_of
@@ -152,10 +153,8 @@ class SmtpGrant(Undoable):
 
     def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
-        if (
-            ctx.run.kind is RunKind.CHECK
-        ):  # a sign-in's permissions are normally implied (facts/microsoft.md 1.5)
-            wanted = wanted[:1]
+        if ctx.run.kind is RunKind.CHECK or is_by_hand(ctx):
+            wanted = wanted[:1]  # a sign-in's permissions are implied (facts/microsoft.md 1.5)
         return [(resource, scopes) for resource, scopes in wanted if resource]
 
     def _missing(

@@ -43,7 +43,8 @@ class Fault:
     the fault needs a differently configured channel. ``alone`` means that the check runs without a
     sign-in. ``sends`` means that somebody then presses its button for a mail through Webex Connect.
     ``changed`` is the action that Webex Connect's audit log shows of it, if it is one of a person
-    there: the check must name it as a suspect.
+    there: the check must name it as a suspect. ``by_hand`` means that people
+    made the channel, and the bot knows none.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Fault:
     level: Level = Level.CAUSE
     set_up: dict[str, str] = field(default_factory=dict)
     alone: bool = False
+    by_hand: bool = False
     sends: bool = False
     changed: str = ""
 

@@ -50,7 +50,7 @@ def compatible(one: Fault, other: Fault) -> bool:
         and not _hides(one.on, other.on)
         and not _hides(other.on, one.on)
     )
-    usual = not any((one.alone, other.alone, one.set_up, other.set_up))
+    usual = not any(each.alone or each.set_up or each.by_hand for each in (one, other))
     return one.level is other.level is Level.CAUSE and apart and usual
 
 

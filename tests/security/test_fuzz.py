@@ -248,7 +248,7 @@ def test_card_inputs(answer: Any, text: str) -> None:
         ),
     )
     assert found.channel is None
-    assert all(each.cause and each.code for each in read(text).causes)
+    assert all(each.cause and each.code for each in reader.read(text).causes)
 
 
 @FEW

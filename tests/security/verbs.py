@@ -9,7 +9,10 @@ TAKES_PART = {
     *("adopt", "delegate", "new_secret", "sign_in_other"),
 }
 """Verbs for people who take part in the run."""
-IN_ITS_SPACE = {"test_sent", "agent_has_it", "rehearse", "skip_rehearsal"}
+IN_ITS_SPACE = {
+    *("test_sent", "agent_has_it", "rehearse", "skip_rehearsal"),
+    *("discovered", "discovered_without", "keep"),
+}
 """Verbs for everybody in the run's own space, such as an agent or the mailbox user."""
 OF_NO_RUN = {
     "setup",

@@ -12,7 +12,7 @@ from adaptive_cards.cards.verdict.band import names, sentence
 from adaptive_cards.cards.verdict.causes import causes
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Item, rows
 from adaptive_cards.cards.verdict.view import VerdictView
-from adaptive_cards.components import section, small_print
+from adaptive_cards.components import found_values, section, small_print
 from adaptive_cards.elements import BOLD, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, render_if_any, text
@@ -33,10 +33,19 @@ def matter(view: VerdictView, room: Budget) -> list[Element]:
         return parts
     return [
         *parts,
+        *_found(view),
         *([] if view.causes else _proven(view, room)),
         *_skipped(view, room),
         *([] if view.causes else _next_date(view, room)),
     ]
+
+
+def _found(view: VerdictView) -> list[Element]:
+    """Return what the check found of the channel by itself, and what keeping it means."""
+    if view.found is None or not view.found.values:
+        return []
+    told = [small_print(view.found.told)] if view.found.told else []
+    return [section("verdict.found"), *found_values(view.found.values), *told]
 
 
 def _symptoms(view: VerdictView, room: Budget) -> list[Element]:

@@ -7,6 +7,7 @@ from tests.unit.adaptive_cards import (
     answer_examples,
     audit_examples,
     delegate_examples,
+    discovery_examples,
     examples,
     explanation_examples,
     fix_examples,
@@ -26,6 +27,7 @@ MODULES = (
     audit_examples,
     fix_examples,
     explanation_examples,
+    discovery_examples,
     delegate_examples,
 )
 CARDS: dict[str, Card] = {

@@ -95,6 +95,7 @@ READS = {
     "skip_rehearsal",
     "explain",
     "tac",
+    "discovered",
 }
 
 

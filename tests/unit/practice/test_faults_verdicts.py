@@ -198,10 +198,13 @@ def test_a_case_is_named_after_its_faults():
 
 
 def test_a_channel_that_is_set_up_otherwise_has_processes_of_its_own():
-    """The cases are put together by what the first card was answered, and none is lost."""
+    """The cases are put together by what the first card was answered, and none is lost.
+
+    A channel that people made by hand is set up by nobody, and has processes of its own, too.
+    """
     found = by_channel(cases(Chosen(healthy=True)))
     delegate = {"delegate": "agent@contoso.com"}
-    assert [wanted for wanted, _ in found] == [{}, {"keep_copy": "no"}, delegate]
+    assert [wanted for wanted, _ in found] == [{}, {"keep_copy": "no"}, delegate, {}]
     assert sorted(case.name for _, some in found for case in some) == sorted(
         fault.name for fault in HEALTHY
     )

@@ -63,6 +63,7 @@ def test_the_routes_list_and_refuse(channel: Any):
         "level": "cause",
         "set_up": {},
         "alone": False,
+        "by_hand": False,
         "sends": False,
         "changed": "",
     }

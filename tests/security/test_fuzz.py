@@ -34,6 +34,7 @@ from bot.web.oauth_state import Flow
 from bot.webex.client import CardAction, Message, Webex, WebexPerson
 from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details
 from jobs.clock import now
+from jobs.clouds.error_texts import reader
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import async_client
 from jobs.contact_center import delivery_receipts

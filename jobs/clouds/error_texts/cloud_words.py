@@ -35,13 +35,13 @@ _MORE: tuple[Phrase, ...] = (
     ),
     _says(
         "exchange_role_missing",
-        r"Connect-ExchangeOnline.{0,40}UnAuthorized|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS)?(?:Mailbox|Transport|Hosted|Organization|Recipient)\w*'? is not recogni[sz]ed",
+        r"Connect-ExchangeOnline.{0,40}UnAuthorized|(?-i:\bUnAuthorized\b)|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS)?(?:Mailbox|Transport|Hosted|Organization|Recipient)\w*'? is not recogni[sz]ed",
         _F,
     ),
     _says("scope_wrong", r"NoPermissionsInAccessToken|token contains no permissions"),
     _says(
         "throttled",
-        r"ApplicationThrottled|MailboxConcurrency|maximum number of concurrent requests per tenant|ErrorServerBusy|\bTooManyRequests\b|429 Too Many Requests",
+        r"ErrorExceededConnectionCount|exceeded the available concurrent connections|ApplicationThrottled|MailboxConcurrency|maximum number of concurrent requests per tenant|ErrorServerBusy|\bTooManyRequests\b|429 Too Many Requests",
         _T,
     ),
     _says(
@@ -72,7 +72,8 @@ _OWN = re.compile(
     r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already enabled for customization|"
     r"ManagementObjectNotFoundException|ParameterTransformationException|AmbiguousParameterSetException|"
     r"Expired or Invalid pagination|Error(?:SendAsDenied|QuotaExceeded|AccessDenied|InvalidUser)|"
-    r"MailboxNotEnabledForRESTAPI|ApplicationThrottled|MailboxConcurrency",
+    r"MailboxNotEnabledForRESTAPI|ApplicationThrottled|MailboxConcurrency|ErrorExceededConnectionCount|"
+    r"Check credentials and try again|exceeded the available concurrent connections",
     re.IGNORECASE,
 )
 """Words that only Microsoft's services say."""
@@ -122,6 +123,7 @@ _OURS = (Speaker.GRAPH, Speaker.EXCHANGE, Speaker.ENTRA)
 
 
 _MAILBOX_LOGIN = re.compile(r"\bAUTHENTICATE failed|\bLOGIN failed\b|Logon failure: unknown user")
+_MICROSOFT = re.compile(r"\b(?:Microsoft|Azure|Outlook|Hotmail)\b", re.IGNORECASE)
 _OF_MAILBOX_LOGIN = tuple(
     Meaning(cause, ErrorKind.REJECTED)
     for cause in ("scope_wrong", "wrong_mailbox_user", "smtp_password_login")
@@ -131,9 +133,14 @@ _OF_MAILBOX_LOGIN = tuple(
 def causes_of_mailbox_login(text: str, signs: Signs) -> list[FoundCause]:
     """Return what a refused login by IMAP or POP may mean: the same token is refused by SMTP."""
     match = _MAILBOX_LOGIN.search(text)
-    if not match or not signs.accepts(match.start(), Speaker.EXCHANGE):
+    if not match or not (signs.accepts(match.start(), *_OURS) or _is_of_microsoft(text, signs)):
         return []
     return [found(each, match[0], match.start(), certain=False) for each in _OF_MAILBOX_LOGIN]
+
+
+def _is_of_microsoft(text: str, signs: Signs) -> bool:
+    """Return whether a person names Microsoft in other words, and no other service."""
+    return not signs.has(Speaker.STRANGER) and _MICROSOFT.search(text) is not None
 
 
 def causes_of_clouds(text: str, signs: Signs) -> list[FoundCause]:

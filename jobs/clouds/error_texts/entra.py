@@ -72,13 +72,21 @@ def _meanings_in(sentence: str) -> list[Meaning]:
 
 
 def causes_of_numbers(tokens: list[EntraToken]) -> list[FoundCause]:
-    """Return the cause of each error; a vague number counts only if no other one is known."""
+    """Return the cause of each error; a vague number counts only if no other one is known.
+
+    Beside an error with its sentence, a number without any words is one that somebody lists.
+    """
     known = [
         (each, meaning) for each in tokens if (meaning := meaning_of(each.number, each.sentence))
     ]
     telling = [(each, meaning) for each, meaning in known if each.number not in VAGUE | PROMPTS]
     said = [(each, meaning) for each, meaning in known if each.number not in PROMPTS]
-    return [found(meaning, each.code, each.at) for each, meaning in telling or said or known]
+    kept = telling or said or known
+    explained = any(each.explained for each, _ in kept)
+    return [
+        found(meaning, each.code, each.at, certain=each.explained or not explained)
+        for each, meaning in kept
+    ]
 
 
 def unknown_numbers(tokens: list[EntraToken]) -> list[EntraToken]:

@@ -106,7 +106,8 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "admin_consent_required",
-        r"only an admin(?:istrator)? can grant|need admin approval|admin(?:istrator)?(?:'s)? consent (?:is )?required|Administratorgenehmigung erforderlich|Genehmigung (?:durch|von) (?:einen |einem )?Administrator|nur (?:ein|von einem) Administrator.{0,20}(?:erteil|gewähr)\w*|requires? admin(?:istrator)? consent|Genehmigung erforderlich|approval required|requires your admin's approval|\"?Administratorgenehmigung|Zustimmung des Administrators|Administrator die erforderlichen Berechtigungen",
+        r"only an admin(?:istrator)? can grant|need admin approval|admin(?:istrator)?(?:'s)? consent (?:is )?required|Administratorgenehmigung erforderlich|Genehmigung (?:durch|von) (?:einen |einem )?Administrator|nur (?:ein|von einem) Administrator.{0,20}(?:erteil|gewähr)\w*|requires? admin(?:istrator)? consent|Genehmigung erforderlich|approval required|requires your admin's approval|\"?Administratorgenehmigung|Zustimmung des Administrators|Administrator die erforderlichen Berechtigungen|"
+        r"only (?:\w+ )?admin(?:istrator)?s? (?:are |is )?(?:allowed to|can|may) (?:grant )?consent",
         _F,
     ),
     _says("device_code_failed", r"device code has expired|device_code' is not valid"),

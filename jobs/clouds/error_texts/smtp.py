@@ -22,6 +22,8 @@ from jobs.clouds.error_texts.tokens import SmtpToken
 
 _OURS = (Speaker.EXCHANGE, Speaker.CONNECT, Speaker.ENTRA, Speaker.GRAPH)
 _NOT_TOLD_APART = "5.7.139"
+_UNTOLD = "smtp_token_refused"
+"""Cause that the words of every refused login have, which 5.7.139 says of other causes as well."""
 _TOKEN = ("535", "5.7.3")
 """Refusal of a login that only Exchange sends; other servers send 5.7.8."""
 _UNKNOWN_RECIPIENT = re.compile(
@@ -42,6 +44,8 @@ EXPIRED = re.compile(
 
 Source: Microsoft's page on non-delivery reports, 4.4.7, 4.4.316, 5.4.300.
 """
+_EXPIRED_AT_EXCHANGE = re.compile(r"[45]\.4\.3\d\d$")
+"""Codes of failed connections that nobody else sends."""
 _PASSING = frozenset({"", "4.2", "4.3", "4.4", "4.7"})
 """Beginnings of codes with which a temporary status means that the server is busy."""
 _ANY_REFUSAL = "5.7.1"
@@ -72,16 +76,15 @@ def meaning_of(status: str, words: str, signs: Signs, at: int, code: str = "") -
     """
     said = f"{status} {code} {words}"
     by_words = next((each.meaning for each in SMTP_WORDS if _says(each, said, signs, at)), None)
-    open_code = LOGIN_BLOCKED if _NOT_TOLD_APART in said else None
-    meaning = by_words or open_code or _by_number(status, code, words, signs, at)
+    open_code = _NOT_TOLD_APART in said and (by_words is None or by_words.cause == _UNTOLD)
+    meaning = LOGIN_BLOCKED if open_code else by_words or _by_number(status, code, words, signs, at)
     final = status.startswith("5") or (not status and code.startswith("5"))
     return None if meaning and final and meaning.kind is ErrorKind.TRANSIENT else meaning
 
 
 def _says(each: SmtpWords, said: str, signs: Signs, at: int) -> bool:
-    return each.pattern.search(said) is not None and (
-        each.unmistakable or signs.accepts(at, *_OURS)
-    )
+    own = each.unmistakable and not (each.meaning.cause == _UNTOLD and signs.strange(at))
+    return each.pattern.search(said) is not None and (own or signs.accepts(at, *_OURS))
 
 
 def _by_number(status: str, code: str, words: str, signs: Signs, at: int) -> Meaning | None:
@@ -104,7 +107,7 @@ def causes_of_replies(tokens: list[SmtpToken], text: str, signs: Signs) -> list[
         for each in tokens
         if (meaning := meaning_of(each.status, each.words, signs, each.at, each.code))
     ]
-    said = [*causes, *_of_recipients(tokens, text, signs), *_of_words(text, causes)]
+    said = [*causes, *_of_recipients(tokens, text, signs), *_of_words(text, causes, signs)]
     return said or [cause for each in tokens for cause in _of_any_refusal(each, signs)]
 
 
@@ -125,7 +128,7 @@ def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
     )
 
 
-def _of_words(text: str, causes: list[FoundCause]) -> list[FoundCause]:
+def _of_words(text: str, causes: list[FoundCause], signs: Signs) -> list[FoundCause]:
     """Return the causes of unmistakable words, such as those in a log that leaves out the code."""
     known = {each.cause for each in causes}
     known |= {BY_A_RULE} if causes else set()
@@ -134,7 +137,7 @@ def _of_words(text: str, causes: list[FoundCause]) -> list[FoundCause]:
         for each in SMTP_WORDS
         if each.unmistakable and each.meaning.cause not in known
         for match in [each.pattern.search(text)]
-        if match
+        if match and _says(each, text, signs, match.start())
     ]
     return [found(meaning, match[0].strip(), match.start()) for meaning, match in matches]
 
@@ -157,6 +160,7 @@ def _of_recipient(token: SmtpToken, signs: Signs, *, forwarded: bool) -> FoundCa
         return found(_UNANSWERED, token.shown, token.at)
     if _UNKNOWN_RECIPIENT.search(said) and signs.accepts(token.at, *_OURS):
         return found(_NO_MAILBOX, token.shown, token.at)
-    if EXPIRED.search(said) and (token.status or signs.accepts(token.at, *_OURS)):
+    own = token.status and _EXPIRED_AT_EXCHANGE.match(token.code)
+    if EXPIRED.search(said) and (own or signs.accepts(token.at, *_OURS)):
         return found(_LOST, token.shown, token.at)
     return None

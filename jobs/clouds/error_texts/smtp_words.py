@@ -37,7 +37,7 @@ def _shared(cause: str, pattern: str, kind: ErrorKind = ErrorKind.REJECTED) -> S
 
 BY_A_RULE = "transport_rule_may_block"
 """Cause if a mail-flow rule rejected a mail; the place on its way says which mail that is."""
-_AUTH_OFF = r"SMTP ?(?:Client)? ?Auth(?:entication)? (?:is |was |has been )?disabled for "
+_AUTH_OFF = r"SMTP ?(?:Auth(?:entication)?|Client ?(?:Auth(?:entication)?)?) (?:is |was |has been )?disabled for "
 _TOKEN = ErrorKind.SIGN_IN_NEEDED
 _PASSES = ErrorKind.TRANSIENT
 
@@ -63,12 +63,12 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         "blocked_by_conditional_access",
         r"5\.7\.139[^.]{0,60}(?:blocked|denied)[^.]{0,30}conditional access",
     ),
-    _words("account_locked", r"5\.7\.139[^.]{0,60}account (?:is|has been) locked"),
+    _words("account_locked", r"5\.7\.139[^.]{0,60}account (?:(?:is|was|has been) )?locked"),
     _words(
         "account_disabled",
-        r"5\.7\.139[^.]{0,60}(?:user|account|mailbox) (?:is|has been) (?:disabled|blocked)",
+        r"5\.7\.139[^.]{0,60}(?:user|account|mailbox) (?:(?:is|was|has been) )?(?:disabled|blocked)",
     ),
-    _words("password_expired", r"5\.7\.139[^.]{0,60}password (?:is|has) expired"),
+    _words("password_expired", r"5\.7\.139[^.]{0,60}password (?:(?:is|has) )?expired"),
     _words("smtp_login_blocked", r"did not meet the criteria to be authenticated"),
     _words(
         "send_as_denied",
@@ -100,7 +100,11 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         r"organi[sz]ation does not allow (?:automatic )?external forwarding|\bAS\(75(?:50|55)\)|"
         r"externe Weiterleitung[^.]{0,40}nicht",
     ),
-    _words("sender_restricted", r"bad outbound sender|ungültiger ausgehender Absender"),
+    _words(
+        "sender_restricted",
+        r"bad outbound sender|ungültiger ausgehender Absender|OutboundSpamException|"
+        r"WASCL UserAction verdict",
+    ),
     _shared(
         "sender_restricted",
         r"weren't recogni[sz]ed as a valid sender|sender has been banned|nicht als gültiger Absender|"
@@ -176,6 +180,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     _words(
         "smtp_busy",
         r"Server busy\. Please try again later from \[|4\.7\.[56]\d\d|451-4-7-[56]\d\d|"
+        r"organi[sz]ation queue quota exceeded|"
         r"STOREDRV[^.]{0,60}(?:recipient thread limit|mailbox logon failure)",
         _PASSES,
     ),
@@ -187,7 +192,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         _PASSES,
     ),
     _shared("mailbox_full", r"mailbox (?:is )?full|over quota|Postfach (?:ist )?voll"),
-    _words("smtp_refused", r"TenantAttribution"),
+    _words("smtp_refused", r"Tenant\w{0,20}Attribution"),
 )
 
 _DETAILED: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (

@@ -36,7 +36,8 @@ _SIGNS: dict[Speaker, str] = {
         r"keep (?:them|you|me) signed[- ]in|conditional access|bedingte\w* Zugriff|"
         r"multi-tenant application|redirect UR[IL]s? (?:configured|registered) for the app|"
         r"specified in the request does not match the re(?:direct|ply)|consented to use the app|"
-        r"declined to consent|client secret keys?\b|Application with identifier"
+        r"declined to consent|client secret keys?\b|Application with identifier|"
+        r"value for the input parameter|request body must contain|resource principal named|TokensValidFrom"
     ),
     Speaker.EXCHANGE: (
         r"(?<![\w-])[\w-]{1,80}\.(?:prod|eop|sdf)\.(?:outlook|exchangelabs|protection)\b|\.prod\.outlook\.|"
@@ -71,7 +72,7 @@ _SIGNS: dict[Speaker, str] = {
         r"\bMySQL\b|MariaDB|PostgreSQL|\bpsql\b|\bORA-\d+|\bSQLSTATE\b|SQL Server|MongoDB|"
         r"\bRedis\b|\bElasticsearch\b|\bOracle\b|"
         r"\bzoom(?:\.us| (?:meeting|client|error|room)s?)|"
-        r"amazonaws|\bAmazon SES\b|\bAWS\b|\bSES\b|sendgrid|mailgun|mailchimp|mandrill|postmark|"
+        r"azurecomm\.net|communication\.azure\.com|Azure Communication|amazonaws|\bAmazon SES\b|\bAWS\b|\bSES\b|sendgrid|mailgun|mailchimp|mandrill|postmark|"
         r"sparkpost|sendinblue|\bbrevo\b|mailjet|\bsmtp2go\b|"
         r"\bzoho\b|\byahoo\b|yahoodns|\baol\b|\byandex\b|mail\.ru|icloud|\bme\.com\b|\bgmx\b|web\.de|"
         r"t-online|ionos|1and1|kundenserver|\bstrato\b|\bovh\b|hostinger|godaddy|secureserver|"
@@ -81,7 +82,11 @@ _SIGNS: dict[Speaker, str] = {
         r"\bZimbra\b|hmailserver|mailenable|\bqmail\b|"
         r"MSIS\d{4}|\bAD ?FS\b|Microsoft\.IdentityServer|Microsoft\.IdentityModel|\bIDX\d{5}|\bSAML\b|"
         r"SharePoint|-2147024891|"
-        r"Jenkins|Docker Hub|Kubernetes|\bLDAP\b|\bDocker\b|\bSAP\b|Salesforce|\bSlack\b"
+        r"Jenkins|Docker Hub|Kubernetes|\bLDAP\b|\bDocker\b|\bSAP\b|Salesforce|\bSlack\b|"
+        r"(?<![\w@.-])(?:smtp|mail|mailserver|relay|imap|pop3?|mx)\d{0,2}\.(?!(?:smtp|mail|imap|pop3?|transport)\.)"
+        r"(?![\w.-]*(?:office\d*|outlook|microsoft\w*|hotmail|live|windows|webexconnect|imiconnect|imimobile)\.)"
+        r"(?:[a-z0-9-]{1,63}\.){0,4}(?:com|net|org|edu|gov|io|biz|info|internal|local|lan|intranet|home|"
+        r"eu|de|at|ch|fr|it|es|nl|be|pl|uk|us|ca|au|br|cn|jp|in|ru|se|no|dk|cz)\b(?![.(\w-])"
     ),
 }
 _ANY = re.compile(

@@ -37,6 +37,8 @@ _VERSION = re.compile(
 _STATUS_MOST, _REPLIES_MOST = 12, 500
 _SENTENCE_MOST = 420
 """Characters after a number that belong to its sentence."""
+_BEGINNING = 20
+"""Characters after a number within which its sentence begins."""
 _END = re.compile(
     r"\b(?:Trace ID|Correlation ID|Timestamp|Request ID|trace_id|correlation_id)\b", re.IGNORECASE
 )
@@ -50,6 +52,11 @@ class EntraToken:
     code: str
     at: int
     sentence: str
+
+    @property
+    def explained(self) -> bool:
+        """Return whether words follow the number."""
+        return any(sign.isalpha() for sign in self.sentence[:_BEGINNING])
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ _MORE: tuple[Phrase, ...] = (
     _says(
         "licence_missing",
         r"MailboxNotEnabledForRESTAPI|mailbox is either inactive, soft-deleted|"
-        r"REST API is not yet supported for this mailbox",
+        r"REST API is not yet supported for this mailbox|license information for the user|"
+        r"valid (?:Office ?365|Microsoft ?365|Exchange Online) licen[cs]e",
     ),
     _says(
         "mailbox_not_found",
@@ -51,17 +52,26 @@ _MORE: tuple[Phrase, ...] = (
     ),
     _says(
         "access_token_refused",
-        r"Lifetime validation failed|CompactToken|Access token (?:has expired|validation fail|is empty)|JWT is not well formed|token is expired",
+        r"Lifetime validation failed|CompactToken|TokenExpiredError|\(token_expired\)|Access token (?:has expired|validation fail|is empty)|JWT is not well formed|token is expired",
         _S,
     ),
     _says(
-        "not_allowed", r"ErrorAccessDenied|Access is denied\. Check credentials and try again", _F
+        "not_allowed",
+        r"ErrorAccessDenied|Access is denied\. Check credentials and try again|"
+        r"403 (?:Client Error: )?Forbidden for url: https://graph|impersonation permissions?|"
+        r"ErrorImpersonat\w+",
+        _F,
     ),
     _says(
         "exchange_parameter_wrong",
         r"parameter cannot be found that matches parameter name|Cannot process argument transformation",
     ),
-    _says("service_unavailable", r"\bServiceUnavailable\b|ServiceNotAvailable", _T),
+    _says(
+        "service_unavailable",
+        r"\bServiceUnavailable\b|ServiceNotAvailable|"
+        r"\b50[234]:? (?:Server Error: )?(?:Service Unavailable|Bad Gateway|Gateway Time-?out)",
+        _T,
+    ),
 )
 _OWN = re.compile(
     r"Request_ResourceNotFound|Directory_ObjectNotFound|Authorization_RequestDenied|"
@@ -99,7 +109,7 @@ _CERTIFICATE = (
 )
 _TLS = (
     r"wrong version number|handshake (?:fail|error|_failure)|unsupported protocol|no protocols available|"
-    r"ssl3_get_record|alert protocol version|SSLHandshakeException|SSL or TLS error|"
+    r"ssl3_get_record|1408F10B|0A00010B|unexpected packet format|alert protocol version|SSLHandshakeException|SSL or TLS error|"
     r"no common (?:encryption )?algorithm|tlsv1 alert|does not look like a TLS handshake|"
     r"establish an SSL or TLS connection|SSL/TLS connection failed|failed to receive handshake|"
     r"handshake failed"

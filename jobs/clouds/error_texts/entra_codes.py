@@ -52,7 +52,7 @@ _ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
     ("mfa_needed", _S, (50078, 50088, 50158, 50177, 51006, 500121)),
     ("mfa_registration_needed", _S, (50203,)),
     ("password_expired", _S, (50125,)),
-    ("password_wrong", _S, (50064,)),
+    ("password_wrong", _S, (50054, 50064)),
     ("redirect_uri_is_spa", _S, (9002325, 9002327)),
     ("redirect_uri_mismatch", _R, (70004, 500112, 500117, 700009)),
     ("reply_address_missing", _R, (500113,)),

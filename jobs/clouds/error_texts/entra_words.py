@@ -42,7 +42,7 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "client_secret_missing",
-        r"parameter:? '?(?:client_assertion'? or '?client_secret|client_secret'? or '?client_assertion)|'client_assertion', 'client_secret'|client secret (?:was )?not (?:provided|sent|supplied)",
+        r"parameter:? '?(?:client_assertion'? or '?client_secret|client_secret'? or '?client_assertion)|'client_assertion', 'client_secret'|parameter:? *'client_secret'|client secret (?:was )?not (?:provided|sent|supplied)",
     ),
     _says(
         "client_secret_wrong",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 
 from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.error_texts.reading import FoundCause, found
@@ -63,6 +64,8 @@ _OF_MAIL = re.compile(
 )
 """Words after a code without a status that show that it is a code of mail and no version."""
 _SHORT = 120
+_REPEATED = 12
+"""Characters between a code and its repetition in which nothing is said."""
 _GONE = Meaning("connect_address_gone", ErrorKind.REJECTED)
 _UNANSWERED = Meaning("connect_not_reached", ErrorKind.REJECTED)
 _LOST = Meaning("mail_not_delivered", ErrorKind.REJECTED)
@@ -104,11 +107,20 @@ def causes_of_replies(tokens: list[SmtpToken], text: str, signs: Signs) -> list[
     """Return the causes of the replies in a text, and of known words that stand without a code."""
     causes = [
         found(meaning, each.shown, each.at, certain=not _is_open(each, meaning))
-        for each in tokens
+        for each in _with_words(tokens)
         if (meaning := meaning_of(each.status, each.words, signs, each.at, each.code))
     ]
     said = [*causes, *_of_recipients(tokens, text, signs), *_of_words(text, causes, signs)]
     return said or [cause for each in tokens for cause in _of_any_refusal(each, signs)]
+
+
+def _with_words(tokens: list[SmtpToken]) -> list[SmtpToken]:
+    """Return the replies without a code that is only repeated: ``#5.7.520 smtp;550 5.7.520 ...``."""
+    return [
+        each
+        for each, after in zip_longest(tokens, tokens[1:])
+        if after is None or each.code != after.code or len(each.words) > _REPEATED
+    ]
 
 
 def _of_any_refusal(token: SmtpToken, signs: Signs) -> list[FoundCause]:
@@ -161,6 +173,7 @@ def _of_recipient(token: SmtpToken, signs: Signs, *, forwarded: bool) -> FoundCa
     if _UNKNOWN_RECIPIENT.search(said) and signs.accepts(token.at, *_OURS):
         return found(_NO_MAILBOX, token.shown, token.at)
     own = token.status and _EXPIRED_AT_EXCHANGE.match(token.code)
-    if EXPIRED.search(said) and (own or signs.accepts(token.at, *_OURS)):
+    tried_again = token.status.startswith("4") and not own
+    if EXPIRED.search(said) and not tried_again and (own or signs.accepts(token.at, *_OURS)):
         return found(_LOST, token.shown, token.at)
     return None

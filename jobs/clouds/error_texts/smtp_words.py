@@ -157,6 +157,10 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         r"TRANSPORT\.RULES\.Reject\w*|rejected by organi[sz]ation policy|"
         r"created an email rule restriction|von der Organisationsrichtlinie abgelehnt",
     ),
+    _shared(
+        "smtp_no_starttls",
+        r"STARTTLS is required|must issue a STARTTLS|requires? (?:a )?STARTTLS",
+    ),
     _words(
         "smtp_not_authenticated",
         r"client (?:was |is )?not authenticated to send|not authenticated to send anonymous mail|"
@@ -192,6 +196,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         _PASSES,
     ),
     _shared("mailbox_full", r"mailbox (?:is )?full|over quota|Postfach (?:ist )?voll"),
+    _words("smtp_refused", r"contains content identified as spam"),
     _words("smtp_refused", r"Tenant\w{0,20}Attribution"),
 )
 

@@ -165,6 +165,10 @@ def test_words_beat_numbers(text: str, cause: str):
         "SendGrid: 535 Authentication failed: The provided authorization grant is invalid",
         "AH00558: Apache/2.4.41 error code 7001",
         "WordPress 5.7.3 Authentication plugin, PHP 5.2.2 quota",
+        "535: 5.7.3 Authentication unsuccessful (smtp.azurecomm.net)",
+        "mailserver.internal: 535 5.7.3 Authentication unsuccessful",
+        "mail.contoso.com said: 421 4.4.1 Connection timed out. Total session duration: 00:05:00",
+        "SMTPCLOSE response=421 4.4.1 Connection timed out",
     ],
 )
 def test_strangers_get_no_cause(text: str):

@@ -297,8 +297,18 @@ def _following(last: ExchangeRow) -> dict[str, str]:
     """
     return {
         "StartingRecipientAddress": text_of(last, "RecipientAddress"),
-        "EndDate": instant(_moment(last.get("Received"))),
+        "EndDate": _exactly(_moment(last.get("Received"))),
     }
+
+
+def _exactly(moment: datetime) -> str:
+    """Return a time with its part of a second, if it has one.
+
+    Exchange's times have seven digits. To the second, the rows of the same second before this one
+    would be left out.
+    """
+    whole = instant(moment)
+    return f"{whole[:-1]}.{moment.microsecond:06}Z" if moment.microsecond else whole
 
 
 def _row(names: Mapping[str, str], row: Mapping[str, Any]) -> TraceRow:

@@ -165,6 +165,22 @@ async def test_a_busy_mailbox_is_read_whole(rows: int, warns: bool, calls: int):
     assert (len(found), len({row.id for row in found}), many.asked) == (rows, rows, calls)
 
 
+async def test_a_page_that_ends_within_a_second_is_followed_from_that_moment():
+    """Exchange's times have seven digits, and the next rows may be of the same second."""
+    asked: list[Mapping[str, Any]] = []
+
+    class Exact:
+        async def run(
+            self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
+        ) -> list[ExchangeRow]:
+            asked.append(dict(parameters))
+            row = CMDLET_ROWS[0] | {"Received": "2026-07-23T22:01:22.0480000Z"}
+            return [ExchangeRow(row)] * (1000 if len(asked) == 1 else 1)
+
+    await CmdletTrace(Exact()).find(now() - timedelta(hours=48))
+    assert [each["EndDate"] for each in asked[1:]] == ["2026-07-23T22:01:22.048000Z"]
+
+
 async def test_rows_that_stay_missing_are_no_answer():
     """If even ten minutes hold too many rows, the read fails instead of returning part of them."""
     with pytest.raises(MalformedAnswer) as cut:

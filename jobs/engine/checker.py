@@ -85,7 +85,7 @@ class Checker:
         self.recorder.queue(step, replace(step.diagnosis.as_check_result(finding), access=access))
 
     def _may_be_stale(self, step: Step) -> bool:
-        """Return whether the directory may not show yet what a run of this channel has just written.
+        """Return whether a cloud may not show yet what a run of this channel has just written.
 
         A check of many channels reads everything once.
         """
@@ -93,7 +93,8 @@ class Checker:
         recently = (
             wrote_within(run, SETTLES_FOR) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
         )
-        return step.group == "entra" and not ctx.many and any(recently)
+        replicates = step.group == "entra" or step.replicates
+        return replicates and not ctx.many and any(recently)
 
     async def _inspect(self, step: Step, access: Access | None) -> Finding:
         try:

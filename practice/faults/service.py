@@ -20,6 +20,10 @@ TOO_MANY: Final = json.dumps(
     {"error": {"code": "TooManyRequests", "message": "Too many requests."}}
 )
 NUL: Final = "\0" * 4096
+TOO_MANY_AT_ONCE: Final = (
+    "You have reached the maximum number of concurrent requests per tenant. "
+    "Please wait and try again"
+)
 
 
 def _entra_down(ground: FaultContext) -> None:
@@ -77,8 +81,18 @@ FAULTS: Final = (
     Fault(
         "exchange_forbidden",
         "microsoft.md 3.5",
-        "Exchange answers 403 with NUL bytes; mail flows",
-        _answers("/adminapi/", 403, NUL),
+        "Exchange answers 403 with NUL bytes that it declares as gzip; mail flows",
+        _answers("/adminapi/", 403, NUL, Content_Encoding="gzip"),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
+    ),
+    Fault(
+        "exchange_busy_in_words",
+        "microsoft.md 3.5; its clients wait for this plain text under any status",
+        "Exchange answers 400 that it was asked too much; mail flows",
+        _answers("/adminapi/", 400, TOO_MANY_AT_ONCE, Content_Type="text/plain"),
         (),
         "",
         "looking",

@@ -88,7 +88,8 @@ class User:
 class Organization:
     """Exchange organization of a tenant; policies and rules keep Microsoft's property names.
 
-    ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam.
+    ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam. ``made``
+    says when a cmdlet made an object, by its Guid; readers know the object some time later.
     """
 
     smtp_auth_disabled: bool = True
@@ -101,6 +102,7 @@ class Organization:
     remote_domains: list[Json] = field(default_factory=list)
     transport_rules: list[Json] = field(default_factory=list)
     authentication_policies: list[Json] = field(default_factory=list)
+    made: dict[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from practice.microsoft.exchange import rules
 from practice.microsoft.exchange.call import (
     ADMINISTRATORS,
     READERS,
@@ -101,8 +102,9 @@ def get_remote_domain(run: Run) -> Rows:
 @cmdlet("Get-TransportRule", READERS, "Identity ResultSize State")
 def get_transport_rule(run: Run) -> Rows:
     """Return the mail-flow rules."""
-    rows = _named(run, run.organization.transport_rules)
-    return [row for row in rows if not run.has("State") or row.get("State") == run.value("State")]
+    named = _named(run, run.organization.transport_rules)
+    rows = [rules.whole(row, run.tenant.domains[-1]) for row in named]
+    return [row for row in rows if not run.has("State") or row["State"] == run.value("State")]
 
 
 @cmdlet("Get-AuthenticationPolicy", READERS, "Identity")

@@ -45,7 +45,10 @@ PRINCIPAL: Final = PRINCIPAL_WRITABLE | frozenset(_PRINCIPAL_READ_ONLY.split())
 
 
 def new_application(tenant: Tenant, created: str) -> Json:
-    """Return an application with Graph's defaults; the default audience is the widest one."""
+    """Return an application with Graph's defaults.
+
+    The default audience was the widest one until 2023, and is the own tenant since 2024.
+    """
     return {
         "id": new_id(),
         "appId": new_id(),
@@ -53,7 +56,7 @@ def new_application(tenant: Tenant, created: str) -> Json:
         "displayName": None,
         "description": None,
         "notes": None,
-        "signInAudience": "AzureADandPersonalMicrosoftAccount",
+        "signInAudience": "AzureADMyOrg",
         "identifierUris": [],
         "publisherDomain": tenant.domains[0],
         "tags": [],

@@ -75,8 +75,10 @@ def service_principal(app_id: str, name: str) -> Json:
     return {
         "id": new_id(),
         "appId": app_id,
+        "createdDateTime": stamp(LONG_AGO),
         "displayName": name,
         "appDisplayName": name,
+        "description": None,
         "accountEnabled": True,
         "appRoleAssignmentRequired": False,
         "appOwnerOrganizationId": "f8cdef31-a31e-4b4a-93e4-5f571e91255a",

@@ -125,7 +125,7 @@ class Tenant:
 
     ``recycled`` holds deleted apps, which keep their ``uniqueName`` (facts/microsoft.md 1.1). With
     ``log_numbers_itself`` the rows of the sign-in log have their own numbers instead of the
-    requests' numbers.
+    requests' numbers. Without a ``premium`` license nobody may read the sign-in log.
     """
 
     id: str
@@ -146,6 +146,7 @@ class Tenant:
     exchange: Organization = field(default_factory=Organization)
     recycled: list[Json] = field(default_factory=list)
     log_numbers_itself: bool = False
+    premium: bool = True
 
     def user(self, name: str) -> User | None:
         """Return the user with this object ID, UPN or address, or None."""

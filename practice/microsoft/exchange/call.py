@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -97,6 +98,13 @@ def exists(name: str) -> CmdletError:
     """Return a 400 for a name that is taken."""
     kind = "Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException"
     return failed(f'The object "{name}" already exists.', kind)
+
+
+def identified(row: Json) -> Json:
+    """Return an object with the names that every object of Exchange has: ``Id``, ``Guid`` and its class."""
+    name = str(row.get("Name"))
+    guid = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+    return {"Guid": guid, "ObjectClass": ["top"]} | row | {"Id": name}
 
 
 @dataclass(frozen=True, slots=True)

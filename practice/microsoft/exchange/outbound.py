@@ -14,6 +14,7 @@ from practice.microsoft.exchange.call import (
     cmdlet,
     exists,
     failed,
+    identified,
     invalid,
     missing,
 )
@@ -76,9 +77,9 @@ def _name(run: Run, rows: list[Json]) -> str:
 
 def _shown(run: Run, rows: list[Json]) -> Rows:
     return (
-        [dict(_find(run, rows, run.text("Identity")))]
+        [identified(_find(run, rows, run.text("Identity")))]
         if run.has("Identity")
-        else [dict(row) for row in rows if _known(run, row)]
+        else [identified(row) for row in rows if _known(run, row)]
     )
 
 

@@ -100,7 +100,8 @@ def whole(rule: Json, organization: str) -> Json:
     unset = {
         each: False if each in FALSE else None for each in (*CONDITIONS, *EXCEPTIONS, *ACTIONS)
     }
-    return {**_ABOUT, **unset, **named, **rule, **_types(rule)}
+    given = {name: value for name, value in rule.items() if name not in {"Id", "ObjectClass"}}
+    return {**_ABOUT, **unset, **named, **given, **_types(rule)}
 
 
 def _types(rule: Json) -> Json:

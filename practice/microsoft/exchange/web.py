@@ -18,6 +18,10 @@ SERVED: Final = (mailbox, organization, outbound, tracing)
 AUDIENCES: Final = frozenset({OUTLOOK, "00000002-0000-0ff1-ce00-000000000000"})
 NULS: Final = b"\0" * 4096
 MOST: Final = 10
+MORE: Final = (
+    "There are more results available than are currently displayed. To view them, increase the "
+    "value for the ResultSize parameter."
+)
 KINDS: Final = {bool: "System.Boolean", int: "System.Int32"}
 UNKNOWN: Final = "Microsoft.Exchange.AdminApi.CommandInvocation.AmbiguousParameterSetException"
 
@@ -83,7 +87,16 @@ class Caller:
             )
             raise invalid(text + ", ".join(strange), UNKNOWN)
         run = Run(self.world, self.tenant, self.who, cmdlet.name, given)
-        return Result(cmdlet.work(run), run.warnings)
+        return Result(_limited(run, cmdlet.work(run)), run.warnings)
+
+
+def _limited(run: Run, rows: list[Json]) -> list[Json]:
+    """Return as many rows as ResultSize asks for, with a warning if that leaves some out."""
+    most = str(run.value("ResultSize") or "")
+    if most.isdigit() and len(rows) > int(most):
+        run.warnings.append(MORE)
+        return rows[: int(most)]
+    return rows
 
 
 def blueprint(world: World, keys: Keys) -> Blueprint:

@@ -89,7 +89,7 @@ def list_(call: Call) -> Answer:
     """Return the applications of the tenant."""
     found = odata.filtered(call, call.world.seen(call.tenant.applications), FILTERS)
     return odata.listed(
-        call, [odata.select(call, item, shapes.APPLICATION) for item in found], KIND
+        call, [odata.select(call, shapes.shown(item), shapes.APPLICATION) for item in found], KIND
     )
 
 
@@ -103,7 +103,9 @@ def create(call: Call) -> Answer:
 @route("GET", "/applications{key}", APPS_READ)
 def get(call: Call, key: str) -> Answer:
     """Return one application."""
-    return odata.single(call, odata.select(call, find(call, key), shapes.APPLICATION), KIND)
+    return odata.single(
+        call, odata.select(call, shapes.shown(find(call, key)), shapes.APPLICATION), KIND
+    )
 
 
 @route("PATCH", "/applications{key}", APPS_WRITE)
@@ -177,5 +179,8 @@ def _create(call: Call, body: Json) -> Answer:
     call.world.put(call.tenant.applications, made)
     call.note("create_application", made["displayName"], None, made)
     return odata.single(
-        call, {key: value for key, value in made.items() if not key.startswith("_")}, KIND, 201
+        call,
+        {key: value for key, value in shapes.shown(made).items() if not key.startswith("_")},
+        KIND,
+        201,
     )

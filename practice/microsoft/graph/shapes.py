@@ -36,7 +36,7 @@ APPLICATION: Final = WRITABLE | frozenset(_READ_ONLY.split())
 _PRINCIPAL_WRITABLE = """accountEnabled alternativeNames appId appRoleAssignmentRequired description
 displayName homepage loginUrl logoutUrl notes notificationEmailAddresses preferredSingleSignOnMode
 replyUrls servicePrincipalNames servicePrincipalType tags"""
-_PRINCIPAL_READ_ONLY = """id appDescription appDisplayName appOwnerOrganizationId
+_PRINCIPAL_READ_ONLY = """id createdDateTime appDescription appDisplayName appOwnerOrganizationId
 applicationTemplateId appRoles createdByAppId info disabledByMicrosoftStatus isDisabled
 keyCredentials oauth2PermissionScopes passwordCredentials signInAudience tokenEncryptionKeyId
 verifiedPublisher resourceSpecificApplicationPermissions"""
@@ -85,6 +85,13 @@ def new_application(tenant: Tenant, created: str) -> Json:
         "disabledByMicrosoftStatus": None,
         "isDisabled": False,
     }
+
+
+def shown(app: Json) -> Json:
+    """Return an application as Graph shows it: the Web platform repeats its redirect URIs as settings."""
+    web = app.get("web") or {}
+    settings = [{"uri": uri, "index": None} for uri in web.get("redirectUris", [])]
+    return app | {"web": web | {"redirectUriSettings": settings}}
 
 
 def check_application(body: Json) -> None:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.utils import parseaddr
-from typing import Any, Final, cast
+from typing import Any, AnyStr, Final, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
@@ -90,6 +90,8 @@ class SubmissionSmtp(SMTP):
     """
 
     line_length_limit = LONGEST_LINE
+    AuthLoginUsernameChallenge = "Username:"
+    AuthLoginPasswordChallenge = "Password:"
 
     def __init__(self, world: World, keys: Keys, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -108,7 +110,7 @@ class SubmissionSmtp(SMTP):
         if self.transport is not None:
             super().connection_lost(error)
 
-    async def push(self, status: str) -> None:
+    async def push(self, status: AnyStr) -> None:
         """Send a reply, that to STARTTLS in Exchange's words."""
         await super().push(greeting.STARTTLS if status == STARTTLS else status)
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
-from jobs.clouds import call_log
+from jobs.clouds import call_log, silence
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -180,7 +180,8 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
     async def once() -> Response:
         async with turn():
-            answer = await _once(client, call, judge)
+            with silence.request_to(call.service, Transient):
+                answer = await _once(client, call, judge)
             if error := reported(answer):
                 error.unsent = error.cause == THROTTLED
                 raise error

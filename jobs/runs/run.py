@@ -43,6 +43,7 @@ class Kind(StrEnum):
     FINISHED = "finished"
     CHECKED = "checked"
     RECALLED = "recalled"
+    SILENT = "silent"
     UNKNOWN = "unknown"
 
     @classmethod
@@ -142,7 +143,8 @@ class Run:
     :mod:`jobs.checks.fix_context`. ``version`` is the number of events that the state is computed
     from. ``past`` and ``known`` are an undo's data of the runs before it. ``demanded`` are steps
     whose change a cloud requires, whatever their findings. ``planned_in`` is the tenant of the
-    administrator whose sign-in the plan was made with.
+    administrator whose sign-in the plan was made with. ``silent`` are the clouds that give a check no
+    answer so far.
     """
 
     id: str
@@ -162,6 +164,7 @@ class Run:
     found_at: dict[str, datetime] = field(default_factory=dict)
     waits: dict[str, int] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
+    silent: tuple[str, ...] = ()
     changed: dict[str, Changed] = field(default_factory=dict)
     demanded: frozenset[str] = frozenset()
     answers: dict[str, Reply] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from jobs.checks import check, remedies
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import Access, Channel, Finding, State, Station, Text
+from jobs.model import Access, Channel, Finding, State, Station, Text, verbatim
 from jobs.runs.run import Run
 
 SEEN_AT = {
@@ -49,10 +49,13 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _urgency(run: Run, found: VerdictView) -> str:
-    """Return the urgent part of the view: the end, the first real result, the causes and a problem."""
+    """Return the urgent part of the view: the end, the first real result, the causes and a problem.
+
+    A cloud that gives no answer is one.
+    """
     return (
         f"{bool(run.checked)}{_looked(found)}"
-        f"{[line.title.key for line in found.causes]}{found.problem_at or ''}"
+        f"{[line.title.key for line in found.causes]}{found.problem_at or ''}{found.silent}"
     )
 
 
@@ -69,6 +72,7 @@ def view(run: Run, services: Services) -> VerdictView:
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else _still_to_come(steps, found),
+        silent=tuple(map(_cloud, run.silent)),
         causes=_causes(run.channel, steps, counted, verdict.causes),
         symptoms=_symptoms(steps, counted, verdict.symptoms),
         possible=_causes(run.channel, steps, counted, verdict.possible),
@@ -88,6 +92,11 @@ def view(run: Run, services: Services) -> VerdictView:
         secret_expires=verdict_extras.secret_expires(found),
         connect_test=verdict_extras.may_send(run, services.settings),
     )
+
+
+def _cloud(service: str) -> Text:
+    """Return the name of a cloud as people know it."""
+    return known_text(f"evidence.{service}") or verbatim(service)
 
 
 def _sign_in_url(run: Run, services: Services) -> str:

@@ -11,7 +11,14 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, MalformedAnswer, Rejected, Transient
-from jobs.mail.message_trace import CmdletTrace, GraphTrace, TraceRow, TraceStatus, open_trace
+from jobs.mail.message_trace import (
+    CmdletTrace,
+    FirstThatCan,
+    GraphTrace,
+    TraceRow,
+    TraceStatus,
+    open_trace,
+)
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Graph
 
@@ -336,3 +343,19 @@ async def test_a_time_that_is_none_is_unreadable():
     rows = [{**GRAPH_ROWS[0], "receivedDateTime": "yesterday"}]
     with pytest.raises(MalformedAnswer):
         await GraphTrace(graph(httpx.Response(200, json={"value": rows}))).find(SINCE)
+
+
+async def test_a_cmdlet_that_is_not_answered_hides_no_missing_role():
+    """Graph says that it cannot trace here, and Exchange is away: somebody with a role would not help."""
+
+    class Away:
+        async def find(self, since: datetime, **wanted: str) -> tuple[TraceRow, ...]:
+            raise Transient("service_unavailable", CloudReply("exchange", 503))
+
+        async def details(self, row: TraceRow) -> tuple[str, ...]:
+            return ()
+
+    first = GraphTrace(graph(httpx.Response(403, json={"error": {"code": "Forbidden"}})))
+    with pytest.raises(Transient) as away:
+        await FirstThatCan(first, Away()).find(SINCE)
+    assert away.value.cause == "service_unavailable"

@@ -168,6 +168,12 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("the first end counts", [Event(Kind.CANCELLED, T1), Event(Kind.FINISHED, T2)],
      replace(BASE, ended="cancelled", ended_at=T1)),
     ("what a newer version wrote", [Event(Kind.UNKNOWN, T1)], BASE),
+    ("silent", [Event(Kind.SILENT, T1, data={"services": "exchange graph"})],
+     replace(BASE, silent=("exchange", "graph"))),
+    ("no longer silent", [Event(Kind.SILENT, T1, data={"services": "graph"}),
+                          Event(Kind.SILENT, T2, data={"services": ""})], BASE),
+    ("silent until the end", [Event(Kind.SILENT, T1, data={"services": "graph"}),
+                              Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
     ("checked", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
 ]  # fmt: skip
 

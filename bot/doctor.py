@@ -6,9 +6,11 @@ the bot.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import filterfalse
+from urllib.parse import urlsplit
 
 import httpx
 from redis import Redis
@@ -22,16 +24,23 @@ from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
+from jobs.contact_center.organization import organization_id
 from jobs.runs import schema
 from jobs.runs.audit import Trail, Verified
 from jobs.settings import Settings, SettingsError
 from jobs.webex_org_id import is_org_id, normalize
 
+EXCHANGE_HOSTS = ("office365.com", "office365.us", "outlook.com")
+"""Domains of Exchange Online's and Outlook's mail servers."""
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
 
 
 class WrongError(Exception):
     """Failed check; the text says what to do."""
+
+
+class DoubtError(Exception):
+    """Check of something that works today and will stop; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +52,16 @@ class Check:
 
 
 def examine(checks: Iterator[Check], say: Callable[[str], None]) -> int:
-    """Run every check, report a line for each, and return 1 if anything is wrong, else 0."""
+    """Run every check, report a line for each, and return 1 if anything is wrong, else 0.
+
+    A doubt is reported and changes nothing in the result.
+    """
     wrong = 0
     for check in checks:
         try:
             say(f"ok     {check.name}: {check.look()}")
+        except DoubtError as error:
+            say(f"DOUBT  {check.name}: {error}")
         except WrongError as error:
             say(f"WRONG  {check.name}: {error}")
             wrong = 1
@@ -69,6 +83,8 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
     yield Check("Microsoft", lambda: _microsoft(work))
     yield Check("test mail", lambda: _test_mail(work))
+    if work.contact_center_url:
+        yield Check("contact center", lambda: _contact_center(work))
     if _granted(redis):
         yield Check("read access", lambda: _read_access(redis, work))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
@@ -97,6 +113,7 @@ def _test_mail(settings: Settings) -> str:
     but a person is asked to send the mail.
     """
     if settings.sends_probe:
+        _require_lasting_login(settings)
         return f"the bot sends it, as {settings.probe_from}"
     pair = {"PROBE_SMTP_URL": settings.probe_smtp_url, "PROBE_FROM": settings.probe_from}
     if any(pair.values()):
@@ -105,6 +122,57 @@ def _test_mail(settings: Settings) -> str:
             f"a person is asked to send it, as {lacks} is not set although {is_set} is: set both or none"
         )
     return "a person is asked to send it; PROBE_SMTP_URL and PROBE_FROM let the bot do it"
+
+
+def _require_lasting_login(settings: Settings) -> None:
+    """Raise :class:`DoubtError` if the test mail's login is a password at Exchange Online.
+
+    Basic SMTP AUTH ends by default for existing tenants at the end of December 2026
+    (facts/update-2026-11.md 4, row 1).
+    """
+    server = urlsplit(settings.probe_smtp_url)
+    host = server.hostname or ""
+    if not server.username or not f".{host}".endswith(tuple(f".{each}" for each in EXCHANGE_HOSTS)):
+        return
+    raise DoubtError(
+        f"the bot sends it, as {settings.probe_from}, by a password at {host}. Microsoft switches"
+        " passwords for SMTP off at the end of December 2026 (550 5.7.30). An administrator can switch"
+        " them on again for a while: the last day is announced in the second half of 2027. Name a mail"
+        " server that is not Exchange Online in PROBE_SMTP_URL, or unset it and PROBE_FROM, and a"
+        " person is asked to send the mail"
+    )
+
+
+def _contact_center(settings: Settings) -> str:
+    """Check that the token of the contact center belongs to the organization of the settings."""
+    if not settings.contact_center_org:
+        return "email tasks are read; CONTACT_CENTER_ORG_ID lets the bot read the entry points, too"
+    try:
+        known = asyncio.run(organization_id(settings))
+    except CloudError as error:
+        raise WrongError(_why_not(error, settings)) from None
+    if known and normalize(known) != normalize(settings.contact_center_org):
+        raise WrongError(
+            f"CONTACT_CENTER_TOKEN is of the organization {normalize(known)}, and"
+            f" CONTACT_CENTER_ORG_ID names {normalize(settings.contact_center_org)}:"
+            " sign in to that organization for the token, or name the other one"
+        )
+    return f"the token is of the organization {normalize(settings.contact_center_org)}"
+
+
+def _why_not(error: CloudError, settings: Settings) -> str:
+    """Return why the organization could not be read, and what to do."""
+    if error.status == httpx.codes.UNAUTHORIZED:
+        return (
+            "CONTACT_CENTER_TOKEN is not accepted: it is good for about 14 days, so set a new one"
+        )
+    if error.status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}:
+        return (
+            f"CONTACT_CENTER_TOKEN may not read the organization {settings.contact_center_org}:"
+            " it is of another organization or lacks cjp:config_read. A browser that is signed in"
+            " elsewhere gives such a token without a word"
+        )
+    return f"{settings.contact_center_url} does not answer ({error.words or error.cause})"
 
 
 def _read_access(redis: Redis, settings: Settings) -> str:

@@ -25,6 +25,7 @@ FORM: Final = (
     "saved",
     "service",
     "live",
+    "workload",
     "refused",
     "away",
     "log",

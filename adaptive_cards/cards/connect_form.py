@@ -165,6 +165,7 @@ def _before(view: ConnectFormView) -> Element:
     warnings = [
         own("connect.fixed_service", spacing="Small"),
         own("connect.never_delete", spacing="Small"),
+        own("connect.one_workload", spacing="Small"),
         said(to_itself, spacing="Small"),
     ]
     return box("warning", glyphs.WARNING, own("connect.before", **BOLD), *warnings)

@@ -70,7 +70,7 @@ def _ready(view: RehearsalView) -> Card:
 
 def _failed(view: RehearsalView) -> Card:
     band = persons_turn(
-        Text("rehearsal.failed"), turn_line(Turn.MAILBOX_USER, Text("rehearsal.failed_turn"))
+        Text("rehearsal.failed"), turn_line(view.turn, Text("rehearsal.failed_turn"))
     )
     if view.settling:
         waits = turn_line(Turn.TIME, Text("rehearsal.settling_turn"))
@@ -158,7 +158,8 @@ class RehearsalView:
     """Rehearsal, in which the mailbox user signs in once at the bot.
 
     ``url`` is empty until the rehearsal was chosen and is ready. ``settling`` means that the
-    problem may resolve itself and that the bot retries. For a ``shared`` mailbox another user signs
+    problem may resolve itself and that the bot retries. ``turn`` is who acts on a problem that does
+    not. For a ``shared`` mailbox another user signs
     in, whose name is ``login``.
     """
 
@@ -170,6 +171,7 @@ class RehearsalView:
     problem_code: str = ""
     transcript: tuple[str, ...] = ()
     settling: bool = False
+    turn: Turn = Turn.MAILBOX_USER
     done: bool = False
     skipped: str = ""
     shared: bool = False

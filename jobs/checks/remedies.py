@@ -53,6 +53,7 @@ TURNS = {
     ),
     Turn.CONTACT_CENTER: causes(
         "app_not_found",
+        "asset_of_other_workload",
         "client_secret_missing",
         "client_secret_wrong",
         "code_of_other_tenant",
@@ -71,6 +72,7 @@ TURNS = {
         "form_field_missing",
         "no_task",
         "response_type_disabled",
+        "scope_missing",
         "scope_wrong",
         "send_as_denied",
         "smtp_no_oauth",

@@ -1,7 +1,8 @@
-"""All causes that a finding or a cloud's error can name.
+"""Causes that a finding or a cloud's error can name.
 
-Each code has a sentence ``cause.CODE`` and a remedy in the catalog of texts; a test keeps this list
-and the catalog consistent. Tables of codes are made with :func:`causes`, so that a misspelled code
+Each code has a sentence ``cause.CODE`` and a remedy in the catalog of texts; a test keeps the codes
+and the catalog consistent. A step or probe declares the cause that it alone names with
+:func:`own_cause`. Tables of codes are made with :func:`causes`, so that a misspelled code
 fails when its module is imported. With an enumeration mypy would find it, but its messages about
 155 names are hard to read.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-CAUSE_CODES = frozenset(
+_LISTED = frozenset(
     {
         "access_token_refused",
         "account_at_risk",
@@ -28,6 +29,7 @@ CAUSE_CODES = frozenset(
         "app_misconfigured",
         "app_not_found",
         "app_roles_missing",
+        "asset_of_other_workload",
         "autodiscover_missing",
         "blocked_by_conditional_access",
         "blocked_by_security_defaults",
@@ -114,10 +116,12 @@ CAUSE_CODES = frozenset(
         "reply_address_missing",
         "request_rejected",
         "response_type_disabled",
+        "scope_missing",
         "scope_wrong",
         "secret_forbidden_by_policy",
         "send_as_denied",
         "sender_restricted",
+        "sends_as_onmicrosoft",
         "sending_limit_reached",
         "service_not_subscribed",
         "service_principal_missing",
@@ -169,10 +173,24 @@ CAUSE_CODES = frozenset(
         "wrong_tenant",
     }
 )
+CAUSE_CODES = set(_LISTED)
 
 
 class UnknownNameError(ValueError):
     """A table of the code names a cause or a step that does not exist."""
+
+
+def own_cause(code: str) -> str:
+    """Add a cause that only the calling module names, and return it.
+
+    Raises:
+        ValueError: it is already a cause, of another module or of the list.
+    """
+    if code in CAUSE_CODES:
+        message = f"declared twice: {code}"
+        raise ValueError(message)
+    CAUSE_CODES.add(code)
+    return code
 
 
 def causes(*codes: str) -> frozenset[str]:

@@ -111,6 +111,21 @@ ENTRA: dict[int, Meaning] = {
     code: Meaning(cause, kind) for cause, kind, codes in _ENTRA_ROWS for code in codes
 }
 
+#: Words that give a number a narrower meaning: Entra names the missing parameter only in the text
+#: (facts/update-2026-11.md 7, row 20).
+ENTRA_WORDS: dict[int, Phrase] = {
+    900144: _phrase(r"parameter:? *['\"]?scope\b", "scope_missing"),
+}
+
+
+def entra_meaning(number: int, words: str) -> Meaning | None:
+    """Return the meaning of an AADSTS number with the text after it, or None for an unknown number."""
+    narrower = ENTRA_WORDS.get(number)
+    if narrower and narrower.pattern.search(words):
+        return narrower.meaning
+    return ENTRA.get(number)
+
+
 #: OAuth's own ``error`` value, for an answer without an AADSTS number.
 OAUTH: dict[str, Meaning] = {
     "access_denied": Meaning("consent_declined", ErrorKind.REJECTED),
@@ -219,6 +234,7 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
         rf"{_code('5.7.705', '5.7.708', '5.7.750')}|tenant has exceeded threshold",
         "tenant_sending_blocked",
     ),
+    _phrase(_code("5.7.236"), "sends_as_onmicrosoft"),  # facts/update-2026-11.md 4, row 5
     _phrase(rf"{_code('5.1.90', '5.7.232', '5.7.233')}|submission ?quota", "sending_limit_reached"),
     _phrase(rf"{_code('5.2.2')}|QuotaExceededException", "mailbox_full"),
     _phrase(

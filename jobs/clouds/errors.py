@@ -35,6 +35,7 @@ from jobs.clouds.causes import (
     SMTP_PHRASES,
     ErrorKind,
     Meaning,
+    entra_meaning,
 )
 from jobs.model import Evidence
 from jobs.redact import without_secrets
@@ -329,8 +330,14 @@ def _in_one_line(text: str) -> str:
 
 def _entra_causes(text: str) -> Iterator[KnownError]:
     for match in _AADSTS.finditer(text):
-        meaning = ENTRA.get(int(match[1]))
+        meaning = entra_meaning(int(match[1]), _sentence_after(text, match))
         yield KnownError(meaning.cause if meaning else "", f"AADSTS{match[1]}", match.start())
+
+
+def _sentence_after(text: str, match: re.Match[str]) -> str:
+    """Return the text of a number: up to the next number, and at most as long as a message."""
+    told = text[match.end() : match.end() + _LONGEST_MESSAGE]
+    return _AADSTS.split(told, maxsplit=1)[0]
 
 
 def _phrase_causes(text: str) -> Iterator[KnownError]:

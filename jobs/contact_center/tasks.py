@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, MalformedAnswer
+from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected
 from jobs.clouds.http import Call
 from jobs.clouds.json_values import as_dict, dicts_in
 from jobs.contact_center.client import ask, value
@@ -17,7 +18,15 @@ from jobs.settings import Settings
 _MOST = 1000
 _MOST_PAGES = 5
 _SHORTEST = timedelta(minutes=1)
+_LONGEST = timedelta(days=184)
+"""Longest interval that may be asked for; it begins at most 12 months ago
+(facts/update-2026-11.md 6).
+"""
+_EMAIL = {"filter": 'channelType=="EMAIL"'}
+_POINTS = 100
 _ASSET = "a_"
+_REWRITTEN = re.compile(r"(?:^SRS[01]|\+SRS)[=+-]", re.IGNORECASE)
+"""Pattern of a sender that the Sender Rewriting Scheme has replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +53,12 @@ class Task:
     def came_of(self, sender: str, at: datetime) -> bool:
         """Return whether the task may result from a mail of ``sender`` at ``at`` or later.
 
-        That requires that the task names no other mailbox.
+        That requires that the task names no other mailbox. Exchange may rewrite the envelope's
+        sender of a forwarded copy, and the trace may show that one (facts/update-2026-11.md 4, row
+        12). It names nobody, so only the time is left to compare.
         """
-        return self.names_nobody and self.created >= at and sender.lower() in self.origin.lower()
+        who = _REWRITTEN.search(sender) is not None or sender.lower() in self.origin.lower()
+        return self.names_nobody and self.created >= at and who
 
     @property
     def names_nobody(self) -> bool:
@@ -77,11 +89,13 @@ class EntryPoint:
 async def email_tasks(settings: Settings, since: datetime) -> Tasks:
     """Return the email tasks created since then.
 
-    If there are very many, only the newest are returned, and ``since`` of the result is later.
+    If there are very many, or the interval is too long, only the newest are returned, and ``since``
+    of the result is later.
 
     Raises:
         CloudError: when the contact center does not answer, or answers without tasks.
     """
+    since = max(since, now() - _LONGEST)
     rows, whole = await _pages(settings, since)
     while not whole and now() - rows[0].created > _SHORTEST:
         since = rows[0].created + (now() - rows[0].created) / 2
@@ -121,18 +135,33 @@ async def _page(settings: Settings, since: datetime) -> list[Task]:
 async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
     """Return the entry points of type Email.
 
+    Only filters by id and name are proven (facts/update-2026-11.md 6). If the filter by channel is
+    refused or finds nothing, every entry point is listed and compared here.
+
     Raises:
         CloudError: as for :func:`email_tasks`.
     """
-    path = f"/organization/{quote(settings.contact_center_org, safe='')}/v2/entry-point"
-    rows = await _rows(
-        settings, path, {"filter": 'channelType=="EMAIL"', "page": "0", "pageSize": "100"}
-    )
+    try:
+        rows = await _entry_points(settings, _EMAIL)
+    except Rejected:
+        rows = []
+    rows = rows or await _entry_points(settings, {})
     mine = [row for row in rows if value(row, "channelType").upper() in {"EMAIL", ""}]
     return tuple(
         EntryPoint(value(row, "name"), _asset(row), value(row, "active").lower() != "false")
         for row in mine
     )
+
+
+async def _entry_points(settings: Settings, wanted: dict[str, str]) -> list[dict[str, Any]]:
+    path = f"/organization/{quote(settings.contact_center_org, safe='')}/v2/entry-point"
+    found: list[dict[str, Any]] = []
+    for page in range(_MOST_PAGES):
+        rows = await _rows(settings, path, {**wanted, "page": str(page), "pageSize": str(_POINTS)})
+        found += rows
+        if len(rows) < _POINTS:
+            break
+    return found
 
 
 def _asset(row: dict[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from jobs.clock import now
 from jobs.clouds import call_log
@@ -20,6 +21,8 @@ from jobs.runs.run import Event, Kind, Run
 
 IN_FLIGHT_S = 3.0
 """Seconds in which a call may still arrive at a cloud after the worker that made it was killed."""
+LOST_AGAIN = timedelta(minutes=5)
+"""Time until a fact that has ceased to hold is looked at again without a press of Look again."""
 REAPPROVAL_NOTE = Text("note.anew")
 MAX_UNSEEN_CHANGES = 3
 """Number of times a change that never takes effect is made, each with five minutes to appear. Then a
@@ -52,8 +55,26 @@ class Applier:
         finding = await Inspector(self.recorder).inspect(step)
         if finding.state is State.WRONG:
             finding = await self._apply_if_allowed(step, finding)
+        finding = await self._or_lost(step, finding)
         if finding != before or step.name in self.recorder.run.running:
             self.recorder.found(step, finding)
+
+    async def _or_lost(self, step: Step, finding: Finding) -> Finding:
+        """Return the finding, or that of an earlier step that has ceased to hold and explains it.
+
+        A license that was removed after the plan makes Exchange answer "not found", and the mail
+        server refuse the token. Waiting mends neither.
+        """
+        if step.doubted_by and finding.state is State.WRONG:
+            return _lost(finding, self.recorder.run.findings.get(step.name))
+        for other in self.steps.values():
+            if finding.cause in other.doubted_by and self.recorder.run.settled(other.name):
+                seen = await Inspector(self.recorder).inspect(other)
+                if seen.state is State.WRONG:
+                    lost = _lost(seen, self.recorder.run.findings.get(other.name))
+                    self.recorder.found(other, lost)
+                    return replace(lost, step=step.name, facts={}, evidence=finding.evidence)
+        return finding
 
     async def _await_in_flight(self, step: Step) -> None:
         """Wait until a call of a killed worker has arrived or timed out.
@@ -164,6 +185,17 @@ class Applier:
         data = {"plan": digest((*there, *lines))}
         self.recorder.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return _waits_for_step(step, other.name)
+
+
+def _lost(finding: Finding, before: Finding | None) -> Finding:
+    """Return the finding as one that an administrator must see to, with the facts known before."""
+    return replace(
+        finding,
+        state=State.WAITING,
+        waiting_for=Turn.ADMINISTRATOR,
+        until=now() + LOST_AGAIN,
+        facts={**(before.facts if before else {}), **finding.facts},
+    )
 
 
 def _waits_for_step(step: Step, other: str) -> Finding:

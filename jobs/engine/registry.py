@@ -128,6 +128,7 @@ def _named_causes(step: Step) -> dict[str, Iterable[str]]:
     settling = step.diagnosis.settling
     return {
         "prerequisites": step.prerequisites,
+        "doubted_by": step.doubted_by,
         "warnings": step.diagnosis.warnings - {""},
         "explains": step.diagnosis.explains,
         "settling": {*settling, *settling.values()},

@@ -64,6 +64,10 @@ class Step(ABC):
     """A plan looks at it even if the object that it needs is not there yet."""
     prerequisites: Mapping[str, str] = MappingProxyType({})
     """The step that a cloud wants changed first, by the cause of its refusal."""
+    doubted_by: frozenset[str] = frozenset()
+    """Causes with which other steps fail if this fact has ceased to hold in the middle of a run. The
+    step is then looked at again.
+    """
     shown_in: str = ""
     """The step in whose line of the progress card this one is shown."""
     replicates: bool = False

@@ -26,7 +26,13 @@ AT_CONNECT = frozenset({GONE, UNANSWERED})
 LOST = "mail_not_delivered"
 """Cause if it is known only that the mail did not arrive."""
 OF_THE_SENDER = frozenset(
-    {"send_as_denied", "sender_restricted", "sending_limit_reached", "tenant_sending_blocked"}
+    {
+        "send_as_denied",
+        "sender_restricted",
+        "sending_limit_reached",
+        "sends_as_onmicrosoft",
+        "tenant_sending_blocked",
+    }
 )
 _OF_THE_RECIPIENT = frozenset({"mailbox_full", "mailbox_internal_only", "mailbox_senders_listed"})
 _NOBODY = re.compile(r"\b5\.1\.10?\b|\b5\.4\.1\b|RecipientNotFound|user unknown", re.IGNORECASE)

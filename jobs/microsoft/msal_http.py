@@ -20,7 +20,7 @@ import httpx
 import structlog
 
 from jobs.clouds import call_log, silence
-from jobs.clouds.causes import ENTRA, OAUTH, ErrorKind, Meaning
+from jobs.clouds.causes import ENTRA, OAUTH, ErrorKind, Meaning, entra_meaning
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -74,7 +74,9 @@ def _words(answer: Mapping[str, Any], known: str) -> str:
 
 
 def _meaning(answer: Mapping[str, Any], known: str, *, numbered: bool) -> Meaning:
-    meaning = _told_apart(answer) or (ENTRA[int(known)] if known else _by_word(answer))
+    words = text_of(answer, "error_description")
+    by_number = entra_meaning(int(known), words) if known else None
+    meaning = _told_apart(answer) or by_number or _by_word(answer)
     strange = numbered and not known and meaning.kind is not ErrorKind.TRANSIENT
     return _UNDESCRIBED._replace(kind=meaning.kind) if strange else meaning
 

@@ -236,10 +236,12 @@ def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
     )
 
 
-def gone(rule: ExchangeRow, mended: Mapping[str, object]) -> dict[str, list[str]]:
+def gone(rule: ExchangeRow, repaired: Mapping[str, object]) -> dict[str, list[str]]:
     """Return the values of a rule that disappear once the new settings are applied."""
     return {
-        name: _left_out(rule, name, _listed(mended[name])) for name in NARROWING if name in mended
+        name: _left_out(rule, name, _listed(repaired[name]))
+        for name in NARROWING
+        if name in repaired
     }
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs.clock import parse
-from jobs.clouds.causes import ENTRA, ErrorKind, Meaning
+from jobs.clouds.causes import ErrorKind, Meaning, entra_meaning
 from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
@@ -36,6 +36,7 @@ _OF_THE_FORM = frozenset(
         "common_endpoint_used",
         "form_field_missing",
         "public_client_with_secret",
+        "scope_missing",
         "scope_wrong",
         "tenant_not_found",
     }
@@ -71,7 +72,7 @@ class SignInRow:
     @property
     def meaning(self) -> Meaning:
         """Return what the number means; a number that nobody described is a plain refusal."""
-        return ENTRA.get(self.code, _UNDESCRIBED)
+        return entra_meaning(self.code, self.reason) or _UNDESCRIBED
 
     @property
     def passing(self) -> bool:

@@ -105,7 +105,7 @@ class SignIns(Probe):
         The start of the failure is known only if an earlier sign-in succeeded.
         """
         code = f"AADSTS{newest.code}"
-        cause = _cause_of(code)
+        cause = _cause_of(f"{code}: {newest.reason}")
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
         policies = (
             (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
@@ -162,8 +162,9 @@ def _generated_at(rows: Sequence[SignInRow]) -> datetime | None:
     return next((row.at for row in rows if row.good and row.interactive), None)
 
 
-def _cause_of(code: str) -> str:
-    known = find_causes(code)
+def _cause_of(told: str) -> str:
+    """Return the cause of a row's code, which comes first in the text."""
+    known = find_causes(told)
     return (known[0].cause if known else "") or "sign_in_failed"
 
 

@@ -80,6 +80,8 @@ def _migrate(redis: Redis, layout: int) -> None:
     pending = [migration for migration in MIGRATIONS if migration.to > layout]
     for key in redis.scan_iter(keys.every_run_events()):
         _check(key, redis.lrange(key, 0, -1), pending)
+    for key in redis.scan_iter(keys.every_run_about()):
+        _check_about(key, redis.get(key), pending)
     for pattern, rewrite in (
         (keys.every_run_events(), _rewrite_run),
         (keys.every_cards(), _rewrite_cards),
@@ -112,11 +114,24 @@ def _check(key: bytes, lines: Sequence[bytes | str], pending: Sequence[Migration
     except RunGoneError:
         return
     except UNREADABLE as error:
-        raise SchemaError(
-            f"The run in {key.decode()} cannot be migrated to layout {NEWEST}"
-            f" ({type(error).__name__}: {error}): start the version"
-            " that wrote it and end the run with /cancel, or delete that key."
-        ) from error
+        raise _unreadable(key, error) from error
+
+
+def _check_about(key: bytes, value: object, pending: Sequence[Migration]) -> None:
+    """Check that the run's part of the audit trail can be read after its migration."""
+    try:
+        if isinstance(value, bytes):
+            _about(value, pending)
+    except UNREADABLE as error:
+        raise _unreadable(key, error) from error
+
+
+def _unreadable(key: bytes, error: Exception) -> SchemaError:
+    return SchemaError(
+        f"The run in {key.decode()} cannot be migrated to layout {NEWEST}"
+        f" ({type(error).__name__}: {error}): start the version"
+        " that wrote it and end the run with /cancel, or delete that key."
+    )
 
 
 def _rewrite_run(redis: Redis, key: bytes, pending: Sequence[Migration]) -> None:

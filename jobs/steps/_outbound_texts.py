@@ -11,14 +11,14 @@ from jobs.microsoft.powershell import quoted
 from jobs.model import Text
 
 
-def text_after(mailbox: str, rule: str, mended: dict[str, object]) -> Text:
+def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
     """Return the text for the approver.
 
     It names the other senders that the rule covers and the conditions that are removed.
     """
     before = recorded_row(rule)
-    senders = covers(ExchangeRow({**before, **mended}))
-    if cleared := _cleared(before, mended):
+    senders = covers(ExchangeRow({**before, **repaired}))
+    if cleared := _cleared(before, repaired):
         return Text(
             "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
         )
@@ -30,9 +30,11 @@ def text_after(mailbox: str, rule: str, mended: dict[str, object]) -> Text:
     )
 
 
-def _cleared(before: ExchangeRow, mended: dict[str, object]) -> str:
+def _cleared(before: ExchangeRow, repaired: dict[str, object]) -> str:
     """Return the removed conditions in words, or an empty string."""
-    return "; ".join(f"{name} {', '.join(values)}" for name, values in gone(before, mended).items())
+    return "; ".join(
+        f"{name} {', '.join(values)}" for name, values in gone(before, repaired).items()
+    )
 
 
 def recorded_row(recorded: str | None) -> ExchangeRow:

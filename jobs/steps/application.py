@@ -45,6 +45,7 @@ from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
 ADDRESSES = causes("redirect_uri_mismatch", "reply_address_missing", *OTHERS.values())
+DEACTIVATED = causes("app_deactivated", "app_disabled")
 SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
 Json = dict[str, Any]
 
@@ -56,8 +57,11 @@ class AppDiagnosis(Diagnosis):
         """Return the causes in other steps that ``cause`` explains.
 
         A missing app explains every refusal. A redirect URI that is missing or on another platform
-        explains only its own errors.
+        explains only its own errors. So does a deactivated app, whose state the enterprise
+        application mirrors (facts/update-2026-11.md 4, row 3).
         """
+        if cause in DEACTIVATED:
+            return DEACTIVATED
         return ADDRESSES if cause in ADDRESSES else self.explains
 
 
@@ -116,7 +120,12 @@ class Application(Undoable):
         return self.wrong(seen, cause="app_not_found", facts=found.facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one upsert by ``uniqueName``, or one update of the existing app. Both are idempotent."""
+        """Plan one upsert by ``uniqueName``, or one update of the existing app. Both are idempotent.
+
+        A deactivated app has no plan: a person activates it first.
+        """
+        if finding.cause in DEACTIVATED:
+            return ()
         before = finding.seen or Text("seen.none")
         path = (
             f"/{finding.facts['object_id']}" if finding.facts else f"(uniqueName='{app_key(ctx)}')"
@@ -192,6 +201,8 @@ class Application(Undoable):
         if app is None:
             return self.wrong(Text("seen.none"), cause="app_not_found")
         facts = _facts(app, unknown)
+        if app.get("isDisabled"):
+            return self.wrong(Text("seen.app_deactivated"), cause="app_deactivated", facts=facts)
         if self._is_to_be_adopted(ctx, facts):
             return self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}), facts=facts)
         return self._compared(ctx, app, unknown, facts)

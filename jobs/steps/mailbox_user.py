@@ -16,9 +16,10 @@ from jobs.engine.failures import finding_from_error, not_readable
 from jobs.engine.step import Step
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Access, Finding, RunKind, Signals, Station, Text
+from jobs.model import Access, Finding, RunKind, Signals, State, Station, Text
 
 Json = dict[str, Any]
+ONMICROSOFT = ".onmicrosoft.com"
 
 
 class MailboxUser(Step):
@@ -34,6 +35,14 @@ class MailboxUser(Step):
     group = "microsoft"
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
+    doubted_by = causes(
+        "mail_not_delivered",
+        "not_found",
+        "smtp_login_blocked",
+        "smtp_refused",
+        "smtp_token_refused",
+        "test_mail_late",
+    )
     diagnosis = Diagnosis(
         explains=causes(
             "account_disabled",
@@ -61,7 +70,7 @@ class MailboxUser(Step):
         facts = _facts(ctx, user)
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
-        return self._judged(ctx, user, mailbox, facts)
+        return _with_sender(ctx, mailbox, self._judged(ctx, user, mailbox, facts))
 
     def _judged(
         self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]
@@ -170,6 +179,19 @@ class MailboxUser(Step):
             if "group" in lower_of(next(iter(rows), None), "RecipientTypeDetails")
             else "seen.nobody"
         )
+
+
+def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) -> Finding:
+    """Return the finding, as a warning if answers leave with an onmicrosoft.com address.
+
+    Microsoft refuses what such senders write to more than 100 recipients outside the organization
+    in 24 hours (facts/update-2026-11.md 4, row 5). Mail flows until then, so a setup goes on.
+    """
+    sender = lower_of(mailbox, "PrimarySmtpAddress") or ctx.channel.mailbox
+    if found.state is not State.OK or not sender.endswith(ONMICROSOFT):
+        return found
+    seen = Text("seen.onmicrosoft", {"address": sender})
+    return replace(found, state=State.WARNING, seen=seen, cause="sends_as_onmicrosoft")
 
 
 def sign_in_blocked(user: Json) -> bool:

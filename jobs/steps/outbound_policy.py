@@ -45,7 +45,7 @@ Microsoft says up to 24 hours (facts/microsoft.md 2.4).
 DAY_TRIES = 32
 MOVED = "rules_moved"
 """Fact: how many other rules move down by one when a rule is put on top."""
-MENDED, LIMITS = "rule_mended", "policy_limits"
+REPAIRED, LIMITS = "rule_repaired", "policy_limits"
 """Facts for the plan: settings to change in the channel's own rule, apart from its priority, if it
 exists; limits for its policy, if that is new.
 """
@@ -122,9 +122,9 @@ class OutboundPolicy(Undoable):
         For an existing rule the plan shows which other senders it covers and which conditions are
         removed.
         """
-        mended = json.loads(finding.facts.get(MENDED, "{}"))
+        repaired = json.loads(finding.facts.get(REPAIRED, "{}"))
         command = "; ".join(_commands(ctx.channel.mailbox, finding))
-        after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), mended)
+        after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), repaired)
         line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
         return (replace(line, note=move_note(int(finding.facts.get(MOVED, "0")))),)
 
@@ -233,7 +233,7 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
     name = policy_name(mailbox)
     facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
     if rule is not None:
-        facts |= {MENDED: json.dumps(_mended(rule, there.own, mailbox))}
+        facts |= {REPAIRED: json.dumps(_repaired(rule, there.own, mailbox))}
     return (
         facts
         if named(there.policies, name)
@@ -241,7 +241,7 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
     )
 
 
-def _mended(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, object]:
+def _repaired(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, object]:
     """Return the settings that repair our own rule.
 
     The rule then covers this mailbox in addition to its other senders, and uses our policy.
@@ -269,7 +269,7 @@ async def _addresses(ctx: StepContext) -> tuple[str, ...]:
 
 async def _repair(ctx: StepContext, there: Outbound, rule: ExchangeRow, name: str) -> None:
     """Move the rule to the top with its repaired settings, and enable it."""
-    await _set(ctx, RULE, name, **_mended(rule, there.own, ctx.channel.mailbox), Priority=0)
+    await _set(ctx, RULE, name, **_repaired(rule, there.own, ctx.channel.mailbox), Priority=0)
     if not enabled(rule):
         await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
 
@@ -309,14 +309,14 @@ def _values(name: str, there: Outbound) -> dict[str, str]:
 def _commands(mailbox: str, finding: Finding) -> list[str]:
     """Return the PowerShell commands: Set- for existing objects, New- for missing ones."""
     name, rule = quoted(policy_name(mailbox)), finding.values.get("rule")
-    limits, mended = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, MENDED))
+    limits, repaired = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED))
     policy = (
         f"{'Set' if finding.values.get('policy') else 'New'}-{POLICY} {name}"
         f" -AutoForwardingMode On{parameters_text(limits)}"
     )
     if not rule:
         return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
-    commands = [policy, f"Set-{RULE} {name}{parameters_text(mended)} -Priority 0"]
+    commands = [policy, f"Set-{RULE} {name}{parameters_text(repaired)} -Priority 0"]
     return (
         commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
     )

@@ -288,7 +288,7 @@ def webhooks_ours() -> Key:
 
 def webhook_repaired(webhook: str) -> Key:
     """A mark: the webhook was switched on again a moment ago."""
-    return _key("webhooks", "mended", webhook)
+    return _key("webhooks", "repaired", webhook)
 
 
 # Locks (:mod:`jobs.storage.locks`)

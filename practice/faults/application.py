@@ -103,6 +103,15 @@ FAULTS: Final = (
         "principal",
     ),
     Fault(
+        "app_deactivated_registration",
+        "update-2026-11.md 4 row 3",
+        "somebody deactivated the app registration, and its enterprise application does not show it",
+        lambda ground: ground.set_app(isDisabled=True),
+        ("app_deactivated",),
+        "answer",
+        "principal",
+    ),
+    Fault(
         "app_disabled_by_microsoft",
         "microsoft.md 5 (70001, 7000112: disabledByMicrosoftStatus)",
         "Microsoft has disabled the app",

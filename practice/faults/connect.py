@@ -35,6 +35,10 @@ def _app(**values: object) -> Callable[[FaultContext], None]:
     return lambda ground: put(ground.connect, **values)
 
 
+def _emptied_scope(ground: FaultContext) -> None:
+    ground.connect.fields["scope"] = ""
+
+
 def _writes_to_itself(ground: FaultContext) -> None:
     ground.cloud.flow.arrive(_mail(ground, ground.mailbox, 900))
 
@@ -94,6 +98,15 @@ FAULTS: Final = (
         "the scope in the form has a typing error",
         _form(scope="offline_access https://outlook.office.com/SMTP.Sent"),
         ("scope_wrong",),
+        "answer",
+        "form",
+    ),
+    Fault(
+        "form_scope_missing",
+        "update-2026-11.md 7 row 20 (900144)",
+        "the field Scope in the form was emptied after Generate Token",
+        _emptied_scope,
+        ("scope_missing", "form_field_missing"),
         "answer",
         "form",
     ),
@@ -222,6 +235,14 @@ FAULTS: Final = (
         "the flow of the service is not live",
         _app(live=False),
         "connect_flow_not_live",
+        "connect",
+    ),
+    _inside(
+        "connect_asset_of_other_workload",
+        "update-2026-11.md 1.2 (v6.21)",
+        "the asset is assigned to Webex Connect, and the contact center cannot use it",
+        _app(workload="Webex Connect"),
+        "asset_of_other_workload",
         "connect",
     ),
     _inside(

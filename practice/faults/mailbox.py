@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from practice.faults.fault_context import FaultContext, put
-from practice.faults.model import NDR, TRACED, Fault
+from practice.faults.model import NDR, TRACED, Fault, Level
+from practice.mail.gates import ONMICROSOFT_MOST
 
 
 def _renamed(ground: FaultContext) -> None:
@@ -20,6 +21,19 @@ def _renamed(ground: FaultContext) -> None:
 
 def _delete(ground: FaultContext) -> None:
     del ground.tenant.users[ground.user.id]
+
+
+def _onmicrosoft(ground: FaultContext) -> None:
+    """Make the onmicrosoft.com address the primary one; the old address stays as an alias."""
+    alias = ground.mailbox
+    name = alias.partition("@")[0]
+    initial = next(each for each in ground.tenant.domains if each.endswith(".onmicrosoft.com"))
+    put(ground.user, mail=f"{name}@{initial}", aliases=[alias])
+
+
+def _over_the_limit(ground: FaultContext) -> None:
+    _onmicrosoft(ground)
+    put(ground.exchange, onmicrosoft_sent=ONMICROSOFT_MOST)
 
 
 FAULTS: Final = (
@@ -49,6 +63,25 @@ FAULTS: Final = (
         ("mailbox_not_found",),
         "mailbox",
         "user",
+    ),
+    Fault(
+        "onmicrosoft_address",
+        "update-2026-11.md 4 row 5",
+        "the primary address of the mailbox is one of onmicrosoft.com; mail flows within the limit",
+        _onmicrosoft,
+        ("sends_as_onmicrosoft",),
+        "",
+        "address",
+        Level.NOTED,
+    ),
+    Fault(
+        "onmicrosoft_limit",
+        "update-2026-11.md 4 row 5 (5.7.236)",
+        "the same, and the organization has reached 100 recipients outside in 24 hours",
+        _over_the_limit,
+        ("sends_as_onmicrosoft",),
+        "answer",
+        TRACED,
     ),
     Fault(
         "mailbox_full",

@@ -134,6 +134,16 @@ FAULTS: Final = (
         "entry_point",
     ),
     Fault(
+        "entry_point_filter_refused",
+        "update-2026-11.md 6",
+        "the contact center refuses to filter entry points by channel; the channel is right",
+        lambda ground: put(ground.outside, channel_filter=False),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
+    ),
+    Fault(
         "entry_point_inactive",
         "connect.md 3.2",
         "the entry point of type Email is not active",

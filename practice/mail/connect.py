@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import Any, Final
 
-from practice.mail.connect_app import ConnectApp, FormError, Transaction
+from practice.mail.connect_app import CONTACT_CENTER, ConnectApp, FormError, Transaction
 from practice.mail.connect_oauth import ConnectOAuth
 from practice.mail.store import Mail, MailStore
 from practice.microsoft.world import World, new_id
@@ -125,6 +125,11 @@ class Connect:
             None
             if self.app.live
             else ("7007", "The flow of the service is not live: no task is made")
+        )
+        yield (
+            None
+            if self.app.workload == CONTACT_CENTER
+            else ("7007", f"The asset is assigned to {self.app.workload}: no task is made")
         )
         active = any(point.active for point in self.entry_points)
         yield (

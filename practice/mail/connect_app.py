@@ -10,6 +10,7 @@ from typing import Any, Final
 
 Json = dict[str, Any]
 CALLBACK: Final = "https://contoso.us.webexconnect.io/callback"
+CONTACT_CENTER: Final = "Webex Contact Center"
 FIELDS: Final = (
     "asset_name",
     "email_id",
@@ -61,7 +62,8 @@ class ConnectApp:
     """App of Webex Connect: generated addresses, fields, tokens and state. Secrets are never shown.
 
     ``away`` means that its mail server cannot be reached. ``refused`` holds the addresses of
-    deleted apps, which Webex Connect's mail server no longer knows.
+    deleted apps, which Webex Connect's mail server no longer knows. ``workload`` is the only one
+    that the asset serves (facts/update-2026-11.md 1.2, v6.21).
     """
 
     callback_url: str = CALLBACK
@@ -76,6 +78,7 @@ class ConnectApp:
     saved: bool = False
     service: str = ""
     live: bool = True
+    workload: str = CONTACT_CENTER
     refused: set[str] = field(default_factory=set)
     away: bool = False
     log: list[Transaction] = field(default_factory=list)

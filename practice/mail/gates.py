@@ -32,6 +32,10 @@ TAKES_AWAY: Final = {
     "RedirectMessageTo": "Redirected",
     "Quarantine": "Quarantined",
 }
+ONMICROSOFT: Final = ".onmicrosoft.com"
+ONMICROSOFT_MOST: Final = 100
+OVER_THE_LIMIT: Final = "550 5.7.236 Message not sent"
+"""No source has the words of this refusal, only its code (facts/update-2026-11.md 4, row 5)."""
 REMOTE: Final = "550 5.7.1 Automatic forwarding to the remote domain is not allowed."
 
 
@@ -47,7 +51,25 @@ def arrival(tenant: Tenant, box: Mailbox, sender: str, target: str, subject: str
 
 def answer(tenant: Tenant, author: str, target: str, subject: str) -> str | None:
     """Return the reason that a mail submitted by a mailbox does not leave; None if it leaves."""
-    return _held(tenant, tenant.user(author)) or transport(tenant, author, target, subject)
+    owner = tenant.user(author)
+    return (
+        _held(tenant, owner)
+        or _over_the_limit(tenant, owner)
+        or transport(tenant, author, target, subject)
+    )
+
+
+def _over_the_limit(tenant: Tenant, owner: User | None) -> str | None:
+    """Return the refusal of an onmicrosoft.com sender above the limit; count the recipient if it passes.
+
+    The primary address decides: Exchange sends with it.
+    """
+    if owner is None or not (owner.mail or owner.upn).lower().endswith(ONMICROSOFT):
+        return None
+    if tenant.exchange.onmicrosoft_sent >= ONMICROSOFT_MOST:
+        return OVER_THE_LIMIT
+    tenant.exchange.onmicrosoft_sent += 1
+    return None
 
 
 def _held(tenant: Tenant, owner: User | None) -> str | None:

@@ -88,13 +88,16 @@ class User:
 class Organization:
     """Exchange organization of a tenant; policies and rules keep Microsoft's property names.
 
-    ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam. ``made``
-    says when a cmdlet made an object, by its Guid; readers know the object some time later.
+    ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam.
+    ``onmicrosoft_sent`` counts the outside recipients of the last 24 hours that onmicrosoft.com
+    senders wrote to (facts/update-2026-11.md 4, row 5). ``made`` says when a cmdlet made an object,
+    by its Guid; readers know the object some time later.
     """
 
     smtp_auth_disabled: bool = True
     dehydrated: bool = True
     sending_blocked: bool = False
+    onmicrosoft_sent: int = 0
     customized_at: datetime | None = None
     default_authentication_policy: str | None = None
     outbound_policies: list[Json] = field(default_factory=list)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
@@ -14,9 +14,12 @@ from flask.typing import ResponseReturnValue
 from practice.mail.connect import Connect, Task
 from practice.microsoft.world import World, new_id
 from practice.settings import PracticeSettings
-from practice.webex_services.world import OutsideWorld, Sent, entry_point_json
+from practice.webex_services.search import search
+from practice.webex_services.world import HOTLINE, OutsideWorld, Sent, entry_point_json
 
 Json = dict[str, Any]
+LONGEST: Final = timedelta(days=184)
+"""Longest interval of a list of tasks (facts/update-2026-11.md 6)."""
 REFUSALS: Final = {
     "7001": (401, "Authentication failed"),
     "7002": (401, "Service key is missing"),
@@ -41,6 +44,8 @@ class Outside:
         pages.add_url_rule("/connect/v2/messages", view_func=self.send, methods=["POST"])
         pages.add_url_rule("/connect/v2/messages/<number>", view_func=self.message)
         pages.add_url_rule("/contact-center/v1/tasks", view_func=self.tasks)
+        pages.add_url_rule("/contact-center/search", view_func=self.search, methods=["POST"])
+        pages.add_url_rule("/contact-center/organization/<org>", view_func=self.organization)
         pages.add_url_rule(
             "/contact-center/organization/<org>/v2/entry-point", view_func=self.entry_points
         )
@@ -55,7 +60,7 @@ class Outside:
     def change(self) -> ResponseReturnValue:
         """Set the named values; an unknown name gives a 400."""
         values = request.get_json(silent=True, force=True) if request.method == "PATCH" else {}
-        known = {"incidents", "refusal", "polling"}
+        known = {"incidents", "refusal", "polling", "channel_filter"}
         if not isinstance(values, dict) or set(values) - known:
             return jsonify({"error": f"the words are {', '.join(sorted(known))}"}), 400
         for name, value in values.items():
@@ -119,10 +124,15 @@ class Outside:
         )
 
     def tasks(self) -> ResponseReturnValue:
-        """Return the email tasks, oldest first."""
+        """Return the email tasks, oldest first.
+
+        Times are in milliseconds. Seconds name an interval in 1970, and so an empty answer.
+        """
         if (refused := self._unauthorized()) is not None:
             return refused
         first, last = (_moment(request.args.get(name, "0")) for name in ("from", "to"))
+        if last - first > LONGEST:
+            return _bad("The time window must not be longer than 184 days")
         mine = [task for task in list(self._connect.tasks) if first <= task.at <= last]
         return jsonify(
             {
@@ -132,18 +142,42 @@ class Outside:
         )
 
     def entry_points(self, org: str) -> ResponseReturnValue:
-        """Return the entry points of type Email; another organization gives a 404."""
-        if (refused := self._unauthorized()) is not None:
+        """Return the entry points, of one channel if the filter is accepted."""
+        if (refused := self._unauthorized() or self._other(org)) is not None:
             return refused
-        if org != self._settings.contact_center_org:
-            return jsonify(
-                {"error": {"key": "404", "message": [{"description": "Organization not found"}]}}
-            ), 404
+        wanted = request.args.get("filter", "")
+        if wanted and not self.state.channel_filter:
+            return _bad(f"Invalid filter {wanted}: filter on id or name")
         points = [
             entry_point_json(number, point, self._connect.app.app_id)
             for number, point in enumerate(self._connect.entry_points)
         ]
-        return jsonify({"meta": {"page": 0, "totalRecords": len(points)}, "data": points})
+        points += [] if wanted else [HOTLINE]
+        page = points if request.args.get("page", "0") == "0" else []
+        return jsonify({"meta": {"page": 0, "totalRecords": len(points)}, "data": page})
+
+    def organization(self, org: str) -> ResponseReturnValue:
+        """Return the organization of the token; another one is not found."""
+        if (refused := self._unauthorized() or self._other(org)) is not None:
+            return refused
+        return jsonify({"id": org, "name": "Contoso"})
+
+    def search(self) -> ResponseReturnValue:
+        """Answer a GraphQL query about tasks."""
+        if (refused := self._unauthorized()) is not None:
+            return refused
+        body = request.get_json(silent=True, force=True) or {}
+        return search(str(body.get("query", "")), [_task(task) for task in self._connect.tasks])
+
+    def _other(self, org: str) -> Response | None:
+        """Return the refusal for an organization that is not the token's."""
+        if org == self._settings.contact_center_org:
+            return None
+        answer = jsonify(
+            {"error": {"key": "404", "message": [{"description": "Organization not found"}]}}
+        )
+        answer.status_code = 404
+        return answer
 
     def _deliver(self, sent: Sent, content: Json) -> None:
         sent.code, sent.words = self._connect.send(
@@ -229,6 +263,10 @@ def _task(task: Task) -> Json:
         "direction": "inbound",
     }
     return {"id": task.id, "attributes": values | {"captureRequested": None, "reasonCode": ""}}
+
+
+def _bad(words: str) -> ResponseReturnValue:
+    return jsonify({"error": {"key": "400", "message": [{"description": words}]}}), 400
 
 
 def _moment(text: str) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from practice.mail.connect import EntryPoint
 
@@ -29,17 +29,31 @@ class OutsideWorld:
     """State of the services.
 
     ``refusal`` is a code (7001, 7007, 7010, 7020) with which Webex Connect refuses every call.
-    ``polling`` is whether it offers the beta status query.
+    ``polling`` is whether it offers the beta status query. ``channel_filter`` is whether the contact
+    center filters entry points by channel, which only its documents promise
+    (facts/update-2026-11.md 6).
     """
 
     incidents: list[Json] = field(default_factory=list)
     refusal: str = ""
     polling: bool = False
+    channel_filter: bool = True
     sent: dict[str, Sent] = field(default_factory=dict)
 
     def reset(self) -> None:
         """Reset everything to the initial state."""
         self.incidents, self.refusal, self.polling = [], "", False
+        self.channel_filter = True
+
+
+HOTLINE: Final[Json] = {
+    "id": "00000000-0000-4000-8000-000000000999",
+    "name": "Hotline",
+    "entryPointType": "INBOUND",
+    "channelType": "TELEPHONY",
+    "active": True,
+}
+"""Entry point of another channel: a list without a filter has it, too."""
 
 
 def entry_point_json(number: int, point: EntryPoint, asset: str) -> Json:

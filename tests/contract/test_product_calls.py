@@ -41,6 +41,7 @@ from practice.tls import Tls
 from tests.contract.openapi import Asked, Spec
 from tests.fixtures.practice_cloud import BASE, administrators_token, practice_cloud
 
+NO_PAUSES = True
 MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
 ORIGIN = Origin("room-1", message="m-1")

@@ -43,6 +43,20 @@ def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_
     _a_fix_shows_every_change_that_it_makes(people, walk)
 
 
+def test_an_onmicrosoft_address_is_told_before_the_approval(people: People, new_walk: Any) -> None:
+    """The plan warns of Microsoft's limit for such senders, and can be approved all the same."""
+    walk = new_walk("service@contoso.com")
+    before = people.control("GET", "tenants/contoso.com")["users"]["s.desk@contoso.com"]
+    sender = {"mail": "service@contoso.onmicrosoft.com", "aliases": [walk.mailbox]}
+    _change(people, users={walk.mailbox: sender})
+    plan = walk.plan()
+    _change(people, users={walk.mailbox: {"mail": before["mail"], "aliases": []}})
+    assert "approve" in does(plan)
+    assert "Sends as service@contoso.onmicrosoft.com" in words(plan)
+    assert "100 recipients outside" in words(plan)
+    assert "High Volume Email" in words(plan)
+
+
 def _a_fix_shows_every_change_that_it_makes(people: People, walk: Any) -> None:
     """Assert that a fix of a locked app without a redirect URI lists exactly those changes.
 

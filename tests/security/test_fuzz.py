@@ -46,6 +46,7 @@ from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 
+NO_PAUSES = True
 SECRET = "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs"
 NESTED = "[" * 20_000
 HOSTILE = "\r\n\x00\x1b[31m**b**[a](http://evil.example)<at>all</at>\u202e${x}|`\ud800" + "x" * 300

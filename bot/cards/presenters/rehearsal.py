@@ -11,7 +11,7 @@ from bot import links
 from bot.cards.presenters._common import cause_text, shared_mailbox_login, texts_of, username
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
-from jobs.model import Finding, State
+from jobs.model import Finding, State, Turn
 from jobs.runs.run import Problem, Run
 from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
@@ -68,13 +68,18 @@ def _in_progress(base: RehearsalView, run: Run, services: Services) -> Rehearsal
 
 
 def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
-    """Return the view with the phase that failed; one that is tried again by itself is settling."""
+    """Return the view with the phase that failed; one that is tried again by itself is settling.
+
+    If the mailbox itself is lost, an administrator acts, and not the person who signs in.
+    """
     told = replace(
         base,
         problem=cause_text(finding),
         problem_code=_code(finding),
         transcript=_transcript(finding),
     )
+    if finding.waiting_for is Turn.ADMINISTRATOR:
+        return replace(told, turn=Turn.ADMINISTRATOR)
     return replace(told, settling=finding.until is not None)
 
 

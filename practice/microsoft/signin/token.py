@@ -112,7 +112,7 @@ class TokenEndpoint:
         self._alive(record, user, client.app)
         client.assigned(tenant, user)
         clients.conditional_access(tenant, user)
-        given = self._delegated(client, tenant, user, form.get("scope") or record.scope, record, "")
+        given = self._delegated(client, tenant, user, _need(form, "scope"), record, "")
         note_sign_in(
             self._world,
             tenant,
@@ -120,7 +120,7 @@ class TokenEndpoint:
             client.app,
             0,
             interactive=False,
-            scope=form.get("scope") or record.scope,
+            scope=form["scope"],
         )
         return given
 

@@ -1,4 +1,4 @@
-"""The doctor looks whether the tenants that let the bot read by itself still do."""
+"""The doctor looks at what was granted, at the login of the test mail, and at the contact center."""
 
 from __future__ import annotations
 
@@ -32,15 +32,11 @@ def services(services: Services, provider: Any) -> Services:
     return replace(services, settings=work)
 
 
-def examined(services: Services) -> list[str]:
+def examined(services: Services, about: str = "read access") -> list[str]:
     """The doctor's lines about it."""
     lines: list[str] = []
     doctor.examine(
-        (
-            each
-            for each in doctor.checks(services.bot, services.settings)
-            if each.name == "read access"
-        ),
+        (each for each in doctor.checks(services.bot, services.settings) if each.name == about),
         lines.append,
     )
     return lines
@@ -80,3 +76,74 @@ def test_more_than_is_needed_is_named(services: Services, provider: Any):
         f"granted in {TENANT} (Mail.Read):"
         " take that back from the bot's enterprise application there"
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "doubted"),
+    [
+        ("smtp://probe%40contoso.com:pw@smtp.office365.com:587", True),
+        ("smtp://probe:pw@Outlook.Office365.com:587", True),
+        ("smtp://probe:pw@smtp-mail.outlook.com:587", True),
+        ("smtp://contoso-com.mail.protection.outlook.com:25", False),
+        ("smtp://probe:pw@mail.example.com:587", False),
+        ("smtp://probe:pw@notoffice365.com:587", False),
+    ],
+)
+def test_a_password_at_exchange_will_end(services: Services, url: str, *, doubted: bool):
+    """The doctor warns of the date, and the result stays good: it works until then."""
+    work = replace(services.settings, probe_smtp_url=url, probe_from="probe@contoso.com")
+    (line,) = examined(replace(services, settings=work), "test mail")
+    assert line.startswith(
+        ("DOUBT" if doubted else "ok    ")
+        + " " * (2 if doubted else 1)
+        + "test mail: the bot sends"
+    )
+    assert ("the end of December 2026 (550 5.7.30)" in line) is doubted
+    assert "pw" not in line.replace("passwords", "").split()
+
+
+ORG = "1eb65fdf-9643-417f-9974-ad72cae0e10f"
+OTHER = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
+
+
+@pytest.mark.parametrize(
+    ("org", "status", "body", "said"),
+    [
+        ("", 200, {}, "ok     contact center: email tasks are read; CONTACT_CENTER_ORG_ID lets"),
+        (ORG, 200, {"id": ORG}, f"ok     contact center: the token is of the organization {ORG}"),
+        (
+            ORG,
+            200,
+            {"id": OTHER},
+            f"WRONG  contact center: CONTACT_CENTER_TOKEN is of the organization {OTHER}",
+        ),
+        (
+            ORG,
+            404,
+            {},
+            f"WRONG  contact center: CONTACT_CENTER_TOKEN may not read the organization {ORG}",
+        ),
+        (
+            ORG,
+            403,
+            {},
+            f"WRONG  contact center: CONTACT_CENTER_TOKEN may not read the organization {ORG}",
+        ),
+        (ORG, 401, {}, "WRONG  contact center: CONTACT_CENTER_TOKEN is not accepted"),
+        (ORG, 418, {"message": "No"}, "WRONG  contact center: http"),
+    ],
+)
+def test_the_token_of_the_contact_center_is_of_its_organization(
+    services: Services, webex_script: Any, reply: Any, org: str, status: int, body: Any, said: str
+):
+    """A token of another organization gives empty answers without a word (facts/update-2026-11.md 6)."""
+    webex_script.on("GET", f"/cc/organization/{org}", reply(status, body))
+    work = replace(
+        services.settings,
+        contact_center_url=f"{webex_script.url.rstrip('/')}/cc",
+        contact_center_token="token-1",
+        contact_center_org=org,
+    )
+    (line,) = examined(replace(services, settings=work), "contact center")
+    assert line.startswith(said)
+    assert "token-1" not in line

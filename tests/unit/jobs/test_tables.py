@@ -15,7 +15,13 @@ from bot.cards.presenters import verdict as presenter
 from bot.cards.presenters import verdict_extras
 from jobs.checks import check, fix_context, remedies, verdict
 from jobs.clouds import causes as clouds
-from jobs.clouds.cause_codes import CAUSE_CODES, UnknownNameError, causes, require_causes
+from jobs.clouds.cause_codes import (
+    CAUSE_CODES,
+    UnknownNameError,
+    causes,
+    own_cause,
+    require_causes,
+)
 from jobs.contact_center import webex_connect
 from jobs.engine import failures
 from jobs.engine.context import StepContext
@@ -190,6 +196,17 @@ def test_a_signal_has_its_name():
         _ = signals.token_live
     with pytest.raises(TypeError):
         replace(EVERYTHING["answers"].ok(), signal=signals)
+
+
+def test_a_module_declares_its_own_cause(monkeypatch: pytest.MonkeyPatch):
+    """It can be named from then on, and another module cannot declare it again."""
+    monkeypatch.setattr("jobs.clouds.cause_codes.CAUSE_CODES", {*CAUSE_CODES})
+    with pytest.raises(UnknownNameError, match="made_up"):
+        causes("made_up")
+    assert {own_cause("made_up")} == causes("made_up")
+    for taken in ("made_up", "smtp_busy"):
+        with pytest.raises(ValueError, match=f"declared twice: {taken}"):
+            own_cause(taken)
 
 
 def test_every_cause_has_its_sentence():

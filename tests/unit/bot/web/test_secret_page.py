@@ -61,7 +61,7 @@ def test_looking_burns_nothing(services: Services, browser: FlaskClient, run: Ru
 
 
 def test_a_press_shows_it_once(services: Services, browser: FlaskClient, run: Run, address: str):
-    """A press shows the secret once, escaped, with the form's other fields.
+    """A press shows the secret once, escaped, with the form's other fields and the one workload.
 
     Then it is deleted here and recorded as handed over.
     """
@@ -71,7 +71,8 @@ def test_a_press_shows_it_once(services: Services, browser: FlaskClient, run: Ru
         "s3cret~Value.&lt;b&gt;" in shown.text,
         "client-1" in shown.text,
         "support@example.test" in shown.text,
-    ] == [True] * 3
+        "it serves one workload at a time" in shown.text,
+    ] == [True] * 4
     assert (services.vault.holds(f"secret:{run.id}"), services.store.was_secret_shown("key-1")) == (
         False,
         True,

@@ -356,9 +356,7 @@ def test_without_redis_the_answer_is_503_within_a_second(
     )
 
 
-def test_a_connection_that_went_stale_is_mended(
-    settings: BotSettings, redis: Redis, redis_url: str
-):
+def test_a_stale_connection_is_opened_again(settings: BotSettings, redis: Redis, redis_url: str):
     """After a restart of Redis the first event is not lost: the dead connection is replaced at once."""
     app = create_app(settings, connect_for_web(redis_url))
     deliver(app, envelope(id="before"))

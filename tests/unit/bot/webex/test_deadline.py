@@ -81,8 +81,8 @@ def dripping(
     monkeypatch: pytest.MonkeyPatch,
     real_pauses: None,
 ) -> Iterator[tuple[Dripping, Webex, str]]:
-    """It listens, in plain and over TLS; a call has a second."""
-    monkeypatch.setattr(deadline, "TOTAL_S", 1.0)
+    """It listens, in plain and over TLS; a call has 0.4 seconds."""
+    monkeypatch.setattr(deadline, "TOTAL_S", 0.4)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.cert))

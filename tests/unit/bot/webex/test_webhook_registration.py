@@ -112,7 +112,7 @@ def test_a_second_start_changes_nothing_but_the_secret(settings: BotSettings, re
     ],
 )
 @pytest.mark.parametrize("how", ["register", "watch"])
-def test_what_is_broken_is_mended(
+def test_broken_webhooks_are_repaired(
     settings: BotSettings, redis: Redis, broken: tuple[Webhook, ...], how: str
 ):
     """Broken webhooks are repaired, and afterwards exactly one of each kind exists.
@@ -255,8 +255,8 @@ def test_a_webhook_that_keeps_falling_is_not_hurried(settings: BotSettings, redi
     outcomes = [subscriptions.watch()]
     shelf.hooks["old-messages"] = hook(status="inactive")
     outcomes.append(subscriptions.watch())
-    assert 0 < redis.ttl("webhooks:mended:old-messages") <= 300
-    redis.delete("webhooks:mended:old-messages")
+    assert 0 < redis.ttl("webhooks:repaired:old-messages") <= 300
+    redis.delete("webhooks:repaired:old-messages")
     outcomes.append(subscriptions.watch())
     assert outcomes == [Outcome(updated=("messages",)), Outcome(), Outcome(updated=("messages",))]
 

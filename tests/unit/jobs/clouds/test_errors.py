@@ -10,6 +10,7 @@ import pytest
 
 from jobs.clouds.causes import (
     ENTRA,
+    ENTRA_WORDS,
     EXCHANGE_PHRASES,
     GRAPH_PHRASES,
     OAUTH,
@@ -77,6 +78,7 @@ OWN = frozenset(
 """Causes that the work with Microsoft states itself, without a code of a cloud behind them."""
 CAUSES = OWN.union(
     (meaning.cause for table in (ENTRA, OAUTH) for meaning in table.values()),
+    (phrase.meaning.cause for phrase in ENTRA_WORDS.values()),
     (
         phrase.meaning.cause
         for phrases in (GRAPH_PHRASES, EXCHANGE_PHRASES, SMTP_PHRASES)
@@ -119,6 +121,20 @@ def test_what_settles_is_a_cause():
         (
             "AADSTS50011: The redirect URI ... AADSTS50011",
             [KnownError("redirect_uri_mismatch", "AADSTS50011")],
+        ),
+        (
+            "AADSTS900144: The request body must contain the following parameter: 'scope'. Trace ID: a",
+            [KnownError("scope_missing", "AADSTS900144")],
+        ),
+        (
+            (
+                "AADSTS900144: The request body must contain the following parameter: 'client_id'.\n"
+                "AADSTS70011: The provided value for the input parameter 'scope' is not valid."
+            ),
+            [
+                KnownError("form_field_missing", "AADSTS900144"),
+                KnownError("scope_wrong", "AADSTS70011"),
+            ],
         ),
         ("aadsts7000222 expired", [KnownError("client_secret_expired", "AADSTS7000222")]),
         ("AADSTS99999999", [KnownError("", "AADSTS99999999")]),

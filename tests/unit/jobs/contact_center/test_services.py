@@ -285,3 +285,21 @@ async def test_of_very_many_tasks_the_newest_are_read(work_settings: Settings):
     assert int(found.rows[0].created.timestamp()) == int(times[-1].timestamp())
     assert found.since > began
     assert min(row.created for row in found.rows) >= found.since - timedelta(seconds=1)
+
+
+async def test_the_interval_of_tasks_is_one_that_the_service_takes(
+    work_settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    """At most 184 days, in milliseconds: seconds give an empty answer (facts/update-2026-11.md 6)."""
+    asked: list[dict[str, str]] = []
+
+    async def rows(_settings: Settings, _path: str, params: dict[str, str]) -> list[dict[str, Any]]:
+        asked.append(params)
+        return []
+
+    monkeypatch.setattr("jobs.contact_center.tasks._rows", rows)
+    found = await email_tasks(work_settings, now() - timedelta(days=400))
+    first, last = (int(asked[0][name]) / 1000 for name in ("from", "to"))
+    assert found.since > now() - timedelta(days=185)
+    assert timedelta(seconds=last - first) <= timedelta(days=184, seconds=5)
+    assert abs(last - now().timestamp()) < timedelta(minutes=1).total_seconds()

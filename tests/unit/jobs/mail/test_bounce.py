@@ -32,6 +32,8 @@ NOT_FROM_HERE = "550 5.7.1 Service unavailable, client host blocked"
             "550 5.7.233 Your message can't be sent because your tenant exceeded its daily limit",
             "sending_limit_reached",
         ),
+        ("550 5.7.236 Message not sent", "sends_as_onmicrosoft"),
+        ("Sent from 10.5.7.236 to 5.7.2361", ""),
         ("550 5.7.705 Access denied, tenant has exceeded threshold", "tenant_sending_blocked"),
         ("550 5.7.708 Access denied, traffic not accepted from this IP", "tenant_sending_blocked"),
         (
@@ -76,6 +78,7 @@ def test_what_a_code_means(words: str, cause: str):
         (INSIDE, "mailbox_internal_only", "", ""),
         ("550 5.7.124 Sender not in allowed-senders list", "mailbox_senders_listed", "", ""),
         (LIMIT, "", "sending_limit_reached", "sending_limit_reached"),
+        ("550 5.7.236 Message not sent", "", "sends_as_onmicrosoft", "sends_as_onmicrosoft"),
         (
             "550 5.7.705 Access denied, tenant has exceeded threshold",
             "",

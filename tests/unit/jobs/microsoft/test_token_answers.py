@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.clouds.errors import MalformedAnswer, SignInNeeded, Transient
+from jobs.clouds.errors import CloudError, MalformedAnswer, SignInNeeded, Transient
 from jobs.microsoft.identity import Identity
 from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH, TENANT, sign_in
 
@@ -114,3 +114,39 @@ def test_a_token_answer_may_be_told_in_older_ways(
         (200, {}, json.dumps({"access_token": "at", "token_type": "Bearer", **lives}).encode())
     ]
     assert bot.token(cache, EXCHANGE)[0] == "at"
+
+
+def test_offline_access_need_not_be_echoed(
+    provider: Any, bot: Identity, monkeypatch: pytest.MonkeyPatch
+):
+    """Entra leaves offline_access out of the scope of its answers (facts/update-2026-11.md 7, row 22).
+
+    The sign-in and its renewal work all the same, and the refresh token is kept.
+    """
+    whole, echoed = provider.answer, []
+
+    def without(path: str, form: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        status, headers, body = whole(path, form)
+        echoed.append(b"offline_access" in body)
+        return (
+            status,
+            headers,
+            body.replace(b" offline_access", b"").replace(b"offline_access ", b""),
+        )
+
+    monkeypatch.setattr(provider, "answer", without)
+    cache = sign_in(bot, provider).cache
+    assert bot.token(cache, EXCHANGE, refresh=True)[0] == "at-rt-1"
+    assert any(echoed)
+
+
+def test_a_missing_scope_is_told_by_the_words(provider: Any, bot: Identity):
+    """AADSTS900144 names the missing parameter only in its text."""
+    cache = sign_in(bot, provider).cache
+    for name, cause in (("scope", "scope_missing"), ("client_id", "form_field_missing")):
+        words = f"AADSTS900144: The request body must contain the following parameter: '{name}'."
+        body = {"error": "invalid_request", "error_description": words, "error_codes": [900144]}
+        provider.trouble = [(400, {"Content-Type": "application/json"}, json.dumps(body).encode())]
+        with pytest.raises(CloudError) as refused:
+            bot.token(cache, EXCHANGE, refresh=True)
+        assert refused.value.cause == cause

@@ -59,6 +59,8 @@ def outside() -> Iterator[Outside]:
                 )
             )
             status, content = state.answers.get(f"{self.command} {parts.path}", (404, {}))
+            if callable(content):
+                status, content = content(parse_qs(parts.query))
             data = json.dumps(content, default=lambda moment: moment()).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))

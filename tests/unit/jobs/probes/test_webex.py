@@ -21,6 +21,7 @@ from jobs.runs.origin import Brief
 
 PROBES = all_probes()
 POINT = {"name": "Email", "channelType": "EMAIL", "active": True, "assetId": "a_1"}
+EVERY = [{"name": "Hotline", "channelType": "TELEPHONY", "active": True}, POINT]
 POINTS = "GET /cc/organization/org-1/v2/entry-point"
 TRACES = "GET /admin/exchange/tracing/messageTraces"
 
@@ -82,6 +83,7 @@ def copy(minutes: float, **more: Any) -> dict[str, Any]:
         ("connect_send", "skipped.no_service_key"),
         ("agent_tasks", "skipped.no_contact_center"),
         ("mail_to_task", "skipped.no_contact_center"),
+        ("asset_workload", "skipped.no_contact_center"),
         ("entry_point", "skipped.no_contact_center_org"),
     ],
 )
@@ -256,6 +258,16 @@ def test_tasks_of_the_mailbox(
         ),
         ([copy(60)], [task(59, "sales@contoso.com")], (State.WRONG, "seen.no_task", "no_task")),
         ([copy(60)], [task(59, origin="jo@x.example")], (State.OK, "seen.mail_to_task", "")),
+        (
+            [copy(60, senderAddress="bounces+SRS=44ldt=IX@contoso.com")],
+            [task(59, "a_2")],
+            (State.OK, "seen.mail_to_task", ""),
+        ),
+        (
+            [copy(60, senderAddress="bounces+SRS=44ldt=IX@contoso.com")],
+            [task(59, "sales@contoso.com")],
+            (State.WRONG, "seen.no_task", "no_task"),
+        ),
         ([copy(1)], [task(600)], (State.SKIPPED, "skipped.too_fresh", "")),
         (
             [copy(60, senderAddress="support@contoso.com")],
@@ -279,6 +291,25 @@ def test_mail_becomes_a_task(
     cloud.on(TRACES, copies)
     outside.on("GET /cc/v1/tasks", {"data": tasks})
     assert told(look("mail_to_task", given(settings=configured()))) == found
+
+
+def test_the_workload_is_possible_where_mail_makes_no_task(
+    cloud: Any, given: Any, configured: Any, outside: Any
+):
+    """No API shows it. A task proves that the asset serves the contact center."""
+    cloud.on(TRACES, [copy(60)])
+    outside.on("GET /cc/v1/tasks", {"data": []})
+    ctx = given(settings=configured())
+    found = {name: look(name, ctx) for name in ("mail_to_task", "asset_workload")}
+    assert told(found["asset_workload"]) == (
+        State.POSSIBLE,
+        "seen.asset_workload",
+        "asset_of_other_workload",
+    )
+    verdict = judge(PROBES, found)
+    assert (verdict.causes, verdict.possible) == (("mail_to_task",), ("asset_workload",))
+    outside.on("GET /cc/v1/tasks", {"data": [task(59)]})
+    assert look("asset_workload", ctx).state is State.OK
 
 
 def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: Any):
@@ -320,6 +351,23 @@ def test_entry_points(
     outside.on(POINTS, {"data": points})
     assert told(look("entry_point", given(settings=configured()))) == found
     assert outside.asked[0][1]["filter"] == ['channelType=="EMAIL"']
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(400, {"message": "Invalid filter"}), (200, {"data": []})]
+)
+def test_entry_points_are_listed_and_compared(
+    given: Any, configured: Any, outside: Any, status: int, body: Any
+):
+    """A filter by channel that is refused, or finds nothing, is no proof (facts/update-2026-11.md 6)."""
+    outside.on(
+        POINTS, lambda query: (status, body) if "filter" in query else (200, {"data": EVERY})
+    )
+    assert told(look("entry_point", given(settings=configured()))) == (
+        State.OK,
+        "seen.entry_points",
+        "",
+    )
 
 
 def test_the_resource_id_where_there_is_no_doubt(given: Any, configured: Any, outside: Any):

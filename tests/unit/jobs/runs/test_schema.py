@@ -332,6 +332,16 @@ def test_a_run_that_cannot_be_read_is_refused(old_data: Redis, line: str):
     }
 
 
+@pytest.mark.parametrize("value", ["no JSON", "[]", "{", "3"])
+def test_an_audit_part_that_cannot_be_read_is_refused(old_data: Redis, value: str):
+    """The start names the key, and no run is migrated."""
+    old_data.set("run:SIGNED:about", value)
+    before = old_data.lrange("run:SIGNED:events", 0, -1)
+    with pytest.raises(schema.SchemaError, match=r"run:SIGNED:about cannot be migrated"):
+        schema.ensure(old_data)
+    assert old_data.lrange("run:SIGNED:events", 0, -1) == before
+
+
 def test_what_is_left_of_a_deleted_run_hinders_nobody(redis: Redis):
     """An event without a beginning is no run, before and after."""
     redis.rpush("run:GONE22:events", codec.dump(Event(Kind.CANCELLED, now())))

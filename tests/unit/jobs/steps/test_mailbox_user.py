@@ -88,6 +88,29 @@ async def test_a_user_with_a_mailbox_holds(
     )
 
 
+@pytest.mark.parametrize(
+    ("primary", "warned"),
+    [
+        ("Support@contoso.onmicrosoft.com", True),
+        ("support@contoso.com", False),
+        ("support@onmicrosoft.com.example", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["setup", "check"])
+async def test_a_sender_of_onmicrosoft_is_a_warning(
+    given: Callable[..., StepContext], cloud: Any, primary: str, kind: str, *, warned: bool
+):
+    """The primary address decides, which Exchange sends with. The ids are found all the same."""
+    cloud.on(USER, PERSON).on("Get-Mailbox", [{"PrimarySmtpAddress": primary}])
+    found = await STEP.inspect(given(kind=kind))
+    assert (found.state, found.cause, found.facts) == (
+        (State.WARNING, "sends_as_onmicrosoft", FACTS) if warned else (State.OK, "", FACTS)
+    )
+    if warned:
+        assert found.seen == Text("seen.onmicrosoft", {"address": primary.lower()})
+
+
 @pytest.mark.parametrize("kind", ["SharedMailbox", "RoomMailbox", "EquipmentMailbox"])
 async def test_a_shared_mailbox_s_account_is_blocked_as_a_rule(
     given: Callable[..., StepContext], cloud: Any, kind: str

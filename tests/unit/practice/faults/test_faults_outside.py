@@ -89,7 +89,8 @@ def test_tasks_and_entry_points_of_the_contact_center(channel: Any):
     assert channel.stops("Hello tasks") == ""
     settings = channel.cloud.settings
     bearer = {"Authorization": f"Bearer {settings.contact_center_token}"}
-    span = {"from": "0", "to": str(int(time.time() * 1000) + 1000), "channelTypes": "email"}
+    end = int(time.time() * 1000) + 1000
+    span = {"from": str(end - 3_600_000), "to": str(end), "channelTypes": "email"}
     task = channel.http.get("/contact-center/v1/tasks", params=span, headers=bearer).json()["data"][
         -1
     ]["attributes"]
@@ -106,8 +107,9 @@ def test_tasks_and_entry_points_of_the_contact_center(channel: Any):
     )
     points = f"/contact-center/organization/{settings.contact_center_org}/v2/entry-point"
     assert [
-        point["assetId"] for point in channel.http.get(points, headers=bearer).json()["data"]
-    ] == [channel.ground.connect.app_id]
+        point.get("assetId", point["channelType"])
+        for point in channel.http.get(points, headers=bearer).json()["data"]
+    ] == [channel.ground.connect.app_id, "TELEPHONY"]
     assert (
         channel.http.get(
             points.replace(settings.contact_center_org, "other"), headers=bearer

@@ -13,7 +13,9 @@ from practice.faults import FAULTS, HEALTHY, Fault, Level
 from practice.faults.pairs import compatible, pairs
 
 ROOT = Path(__file__).parents[4]
-FACTS = re.compile(r"(microsoft|connect)\.md \d|learn\.microsoft\.com/|status\.webex\.com/")
+FACTS = re.compile(
+    r"(microsoft|connect|update-2026-11)\.md \d|learn\.microsoft\.com/|status\.webex\.com/"
+)
 STATIONS = {"", "sender", "mailbox", "forward", "connect", "agent", "answer"}
 
 

@@ -80,6 +80,15 @@ def test_one_refresh_token_serves_two_resources(services: Any):
     assert read[services.exchange_scope]["scp"] == "Exchange.Manage"
 
 
+def test_a_refresh_without_a_scope_is_900144(services: Any):
+    """A renewal sends the scope each time, and the answer does not echo offline_access."""
+    tokens = services.sign_in("admin@contoso.com", "openid offline_access User.Read")
+    assert "offline_access" not in tokens["scope"].split()
+    answer = services.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+    assert codes(answer) == [900144]
+    assert "parameter: 'scope'" in answer.json()["error_description"]
+
+
 def test_exchange_without_consent_is_65001(services: Any):
     """A refresh token alone opens no resource that nobody agreed to."""
     tokens = services.sign_in("admin@contoso.com", "openid offline_access User.Read")

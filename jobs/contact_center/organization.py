@@ -1,0 +1,30 @@
+"""Organization of the contact center's token (facts/update-2026-11.md 6).
+
+A token that was copied from a browser may silently belong to another organization, and then the
+answers are empty instead of wrong.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from jobs.clouds.http import Call
+from jobs.contact_center.client import ask, value
+from jobs.settings import Settings
+
+
+async def organization_id(settings: Settings) -> str:
+    """Return the id in the answer for CONTACT_CENTER_ORG_ID, or an empty string if it names none.
+
+    Raises:
+        CloudError: when the contact center does not answer, or refuses the token for it.
+    """
+    url = (
+        f"{settings.contact_center_url}/organization/{quote(settings.contact_center_org, safe='')}"
+    )
+    headers = {"Authorization": f"Bearer {settings.contact_center_token}"}
+    return value(
+        await ask(settings, Call("contact-center", "GET", url, headers=headers)),
+        "id",
+        "organizationId",
+    )

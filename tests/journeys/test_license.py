@@ -1,0 +1,71 @@
+"""A license that is removed in the middle of a setup is named, and so is who assigns it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from practice.client import People
+from practice.conversation import band, words
+
+LOST = "The user has no Exchange licence."
+CHANGES = {"exchange.Set-CASMailbox", "exchange.Set-Mailbox"}
+REMEDY = "A Microsoft 365 administrator assigns a licence with Exchange Online"
+
+
+def _license(people: People, mailbox: str, *, there: bool) -> None:
+    people.control("PATCH", "tenants/contoso.com", {"users": {mailbox: {"licensed": there}}})
+
+
+def _named(walk: Any, *verbs: str) -> dict[str, Any]:
+    """Return the card with these buttons that names the license, and assert that an administrator acts."""
+    found = walk.wait(
+        "a card that names the license",
+        lambda each: LOST in words(each) and set(verbs) <= set(_verbs(each)),
+        60,
+    )
+    assert "Administrator's turn" in band(found)
+    assert REMEDY in words(found)
+    assert "Nobody has to act" not in words(found)
+    return found
+
+
+def _verbs(message: dict[str, Any]) -> list[str]:
+    return [verb for verb in ("look_again", "rehearse") if f"'{verb}'" in str(message["card"])]
+
+
+@pytest.fixture
+def walk(people: People, new_walk: Any) -> Any:
+    """A walk whose mailbox has its license back at the end."""
+    found = new_walk()
+    yield found
+    _license(people, found.mailbox, there=True)
+
+
+def test_before_the_changes(people: People, walk: Any) -> None:
+    """Exchange answers "not found" to the first change. With the license the changes are made."""
+    plan = walk.plan()
+    _license(people, walk.mailbox, there=False)
+    walk.approve(plan)
+    walk.consent()
+    stuck = _named(walk, "look_again")
+    assert CHANGES.isdisjoint(walk.writes())
+    _license(people, walk.mailbox, there=True)
+    people.press(walk.requester, stuck, "look_again")
+    people.until("the changes of the mailbox", lambda: set(walk.writes()) >= CHANGES, 40)
+
+
+def test_before_the_rehearsal(people: People, walk: Any) -> None:
+    """The mail server refuses the token, which is not called a change that spreads by itself."""
+    walk.approve(walk.plan())
+    walk.consent()
+    walk.fill_in()
+    _license(people, walk.mailbox, there=False)
+    walk.rehearse()
+    _named(walk, "rehearse")
+    stuck = _named(walk, "look_again")
+    _license(people, walk.mailbox, there=True)
+    people.press(walk.requester, stuck, "look_again")
+    walk.answer()
+    walk.done()

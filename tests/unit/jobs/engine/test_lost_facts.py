@@ -1,0 +1,88 @@
+"""A fact that ceases to hold in the middle of a run is named, and an administrator acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobs.clock import now
+from jobs.clouds.cause_codes import causes
+from jobs.clouds.errors import CloudReply, NotFound
+from jobs.engine.context import StepContext
+from jobs.model import Finding, State, Turn
+from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
+
+MISSING = NotFound("not_found", CloudReply("exchange", 404, message="couldn't be found on"))
+
+
+class Mailbox(Fact):
+    """A mailbox that others need. It loses its license where its state is wrong."""
+
+    doubted_by = causes("not_found")
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """The next state, with a cause; a lost one does not tell its ids."""
+        found = await super().inspect(ctx)
+        if found.state is State.WRONG:
+            return replace(found, cause="licence_missing")
+        return replace(found, facts={"upn": "a@x"})
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the wait for calls of an earlier worker; in these tests they have always ended."""
+    monkeypatch.setattr("jobs.engine.applier.IN_FLIGHT_S", 0)
+
+
+def setting(*shows: State) -> tuple[Mailbox, Fact]:
+    """A mailbox, and a switch that Exchange does not find once."""
+    switch = Fact("b", State.WRONG, State.OK, needs=("a",))
+    switch.hooks["inspect"] = raising(MISSING)
+    return Mailbox("a", *shows, changes=False), switch
+
+
+async def test_the_lost_fact_is_named_in_place_of_what_follows(given: Callable[..., StepContext]):
+    """Both say what is lost, whose turn it is, and when they are looked at again. The ids stay."""
+    ctx = given()
+    mailbox, switch = setting(State.OK, State.WRONG)
+    approve(ctx, switch)
+    await engine(ctx, mailbox, switch).apply_plan()
+    for name in ("a", "b"):
+        found = ctx.run.findings[name]
+        assert (found.state, found.waiting_for, found.cause) == (
+            State.WAITING,
+            Turn.ADMINISTRATOR,
+            "licence_missing",
+        )
+        assert found.until is not None
+        assert found.until > now()
+    assert ctx.run.fact("upn") == "a@x"
+    assert switch.log == ["inspect"]
+
+
+async def test_the_run_goes_on_once_it_holds_again(given: Callable[..., StepContext]):
+    """The next look finds the license, and the change is made."""
+    ctx = given()
+    mailbox, switch = setting(State.OK, State.WRONG, State.OK)
+    approve(ctx, switch)
+    await engine(ctx, mailbox, switch).apply_plan()
+    await engine(ctx, mailbox, switch).apply_plan()
+    assert ctx.run.state_of("a") is State.OK
+    assert "apply" in switch.log
+
+
+async def test_a_fact_that_holds_is_not_blamed(given: Callable[..., StepContext]):
+    """The failure stays what it is if the second look finds nothing lost."""
+    ctx = given()
+    mailbox, switch = setting(State.OK)
+    approve(ctx, switch)
+    await engine(ctx, mailbox, switch).apply_plan()
+    found: Any = ctx.run.findings["b"]
+    assert (found.state, found.cause, mailbox.log) == (
+        State.UNKNOWN,
+        "not_found",
+        ["inspect", "inspect"],
+    )

@@ -1,0 +1,116 @@
+"""The practice contact center behaves as probes of the real one found it (facts/update-2026-11.md 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import flask
+import pytest
+from flask.testing import FlaskClient
+
+from practice import tls
+from practice.mail.connect import Task
+from practice.webex_services.web import Outside
+from tests.fixtures.practice_cloud import practice_cloud
+
+ORG = "1eb65fdf-9643-417f-9974-ad72cae0e10f"
+TOKEN = {"Authorization": "Bearer practice-contact-center-token"}
+AT = datetime(2026, 11, 24, 8, 14, tzinfo=UTC)
+POINTS = f"/contact-center/organization/{ORG}/v2/entry-point"
+
+
+@pytest.fixture
+def outside(certificates: tls.Tls) -> Iterator[tuple[Outside, FlaskClient]]:
+    """The services with one task, and a client of them."""
+    with practice_cloud(certificates) as (cloud, _http):
+        cloud.connect.tasks.append(
+            Task("t-1", "kim@customer.example", "support@contoso.com", "Hello", "", "<1>", AT)
+        )
+        found = Outside(cloud.world, cloud.connect, cloud.world.settings)  # type: ignore[arg-type]
+        app = flask.Flask("outside")
+        for pages in found.blueprints():
+            app.register_blueprint(pages)
+        yield found, app.test_client()
+
+
+def span(scale: int) -> dict[str, str]:
+    """The hour around the task, in so many parts of a second."""
+    first, last = AT - timedelta(minutes=30), AT + timedelta(minutes=30)
+    return {
+        "from": str(int(first.timestamp()) * scale),
+        "to": str(int(last.timestamp()) * scale),
+    }
+
+
+def search(client: FlaskClient, fields: str, scale: int = 1000) -> tuple[int, Any]:
+    """The answer to a query about tasks."""
+    times = span(scale)
+    query = (
+        f"{{ taskDetails(from: {times['from']}, to: {times['to']}) {{ tasks {{ {fields} }} }} }}"
+    )
+    answer = client.post("/contact-center/search", json={"query": query}, headers=TOKEN)
+    return answer.status_code, answer.get_json()
+
+
+def test_times_are_in_milliseconds(outside: tuple[Outside, FlaskClient]):
+    """Seconds give an empty answer without a word, in the list and in the search."""
+    _, client = outside
+    for scale, number in ((1000, 1), (1, 0)):
+        listed = client.get("/contact-center/v1/tasks", query_string=span(scale), headers=TOKEN)
+        status, found = search(client, "id origin", scale)
+        assert (listed.status_code, status) == (200, 200)
+        assert len(listed.get_json()["data"]) == number
+        assert len(found["data"]["taskDetails"]["tasks"]) == number
+
+
+def test_the_field_is_last_queue(outside: tuple[Outside, FlaskClient]):
+    """The name that the list uses is refused, and so is introspection."""
+    _, client = outside
+    status, found = search(client, "id lastQueue { id name } createdTime")
+    assert status == 200
+    assert found["data"]["taskDetails"]["tasks"] == [
+        {
+            "id": "t-1",
+            "lastQueue": {"id": "q1", "name": "Email"},
+            "createdTime": int(AT.timestamp()) * 1000,
+        }
+    ]
+    for fields in ("id queue { id }", "__typename"):
+        status, found = search(client, fields)
+        assert (status, found["data"]) == (400, None)
+    assert search(client, "queue { id }")[1]["errors"][0]["message"].endswith("is undefined")
+
+
+def test_a_list_of_tasks_has_a_longest_interval(outside: tuple[Outside, FlaskClient]):
+    """184 days. One task alone cannot be asked for."""
+    _, client = outside
+    wide = {"from": "0", "to": str(int(AT.timestamp()) * 1000)}
+    answer = client.get("/contact-center/v1/tasks", query_string=wide, headers=TOKEN)
+    assert answer.status_code == 400
+    assert client.get("/contact-center/v1/tasks/t-1", headers=TOKEN).status_code == 404
+
+
+def test_the_filter_by_channel_may_be_refused(outside: tuple[Outside, FlaskClient]):
+    """A list without a filter has the other channels, too."""
+    found, client = outside
+    email = {"filter": 'channelType=="EMAIL"'}
+
+    def names(query: dict[str, str]) -> list[str]:
+        answer = client.get(POINTS, query_string=query, headers=TOKEN)
+        return [row["name"] for row in answer.get_json()["data"]]
+
+    assert (names(email), names({})) == (["Email support"], ["Email support", "Hotline"])
+    found.state.channel_filter = False
+    assert client.get(POINTS, query_string=email, headers=TOKEN).status_code == 400
+    assert names({"page": "1"}) == []
+
+
+def test_the_organization_of_the_token(outside: tuple[Outside, FlaskClient]):
+    """Another one is not found."""
+    _, client = outside
+    own, other = (
+        client.get(f"/contact-center/organization/{org}", headers=TOKEN) for org in (ORG, "other")
+    )
+    assert (own.get_json()["id"], other.status_code) == (ORG, 404)

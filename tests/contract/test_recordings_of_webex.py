@@ -17,7 +17,7 @@ from practice.journal import Journal
 from practice.settings import PracticeSettings
 from practice.webex import Webex as PracticeWebex
 from tests.contract.compare import differences
-from tests.contract.recordings import Json, Player, entries, entry, needed, player
+from tests.contract.recordings import Json, Player, entries, entry, needed
 from tests.fixtures.waiting import until
 
 pytestmark = needed
@@ -26,13 +26,6 @@ JSON = {"content-type": "application/json"}
 """Header of every answer, which only one recording has."""
 INBOUND = [each for each in entries("webex") if each.get("direction") == "from Webex"]
 OUTBOUND = [each for each in entries("webex") if each.get("direction") != "from Webex"]
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Player]:
-    """The server that answers with recordings."""
-    with player() as running:
-        yield running
 
 
 def test_the_entries_are_counted():

@@ -34,7 +34,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("web", help="answer Webex and browsers")
-    commands.add_parser("worker", help="do the work")
+    worker = commands.add_parser("worker", help="do the work")
+    worker.add_argument(
+        "--check", action="store_true", help="only say whether the worker of this machine lives"
+    )
     commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
     commands.add_parser(
         "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"

@@ -201,7 +201,7 @@ def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 def _bare_host(host: str) -> str:
     """Return the address without the brackets that IPv6 has in a URL."""
-    return host.removeprefix("[").removesuffix("]")
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def _is_host(host: str) -> bool:

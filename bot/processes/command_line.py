@@ -39,7 +39,8 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     if problems := doctor.settings_problems(values, unread):
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    return COMMANDS[options.command](BotSettings.from_env(values), Settings.from_env(values))
+    command = "check" if getattr(options, "check", False) else options.command
+    return COMMANDS[command](BotSettings.from_env(values), Settings.from_env(values))
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
@@ -82,6 +83,12 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         timers,
         {partial(reminders.remind, services): reminders.EVERY_S},
     )
+
+
+def _check(settings: BotSettings, _work: Settings) -> int:
+    from bot.processes import worker_check  # noqa: PLC0415  the other commands need no RQ worker
+
+    return worker_check.main(settings.redis_url)
 
 
 def _data_problem(url: str) -> str:
@@ -151,6 +158,7 @@ def _webhooks(settings: BotSettings, _work: Settings) -> int:
 COMMANDS = {
     "web": _web,
     "worker": _worker,
+    "check": _check,
     "doctor": _doctor,
     "webhooks": _webhooks,
     "audit": _audit,

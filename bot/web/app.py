@@ -207,6 +207,7 @@ def _server_error(error: Exception) -> int:
         "request failed",
         path=request.path,
         status=code,
+        why=str(error) if isinstance(error, RedisError) else "",
         exc_info=code == HTTPStatus.INTERNAL_SERVER_ERROR and error,
     )
     return code

@@ -7,6 +7,8 @@ from adaptive_cards.cards.audit import audit
 from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.consent import consent
+from adaptive_cards.cards.delegate import delegate
+from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done
 from adaptive_cards.cards.help import help_card
 from adaptive_cards.cards.intake import intake
@@ -28,6 +30,8 @@ __all__ = [
     "channels",
     "connect_form",
     "consent",
+    "delegate",
+    "discovery",
     "done",
     "help_card",
     "intake",

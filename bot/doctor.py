@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import filterfalse
 from urllib.parse import urlsplit
 
@@ -23,15 +24,28 @@ from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
+from jobs.clock import now
 from jobs.clouds import tls
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
+from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
 from jobs.runs import schema
 from jobs.runs.audit import Trail, Verified
 from jobs.settings import Settings, SettingsError
 from jobs.webex_org_id import is_org_id, normalize
 
+AUDIT_PROBLEMS = {
+    400: "does not understand the question: look at the reply, and whether CONNECT_AUDIT_URL is right",
+    401: (
+        "does not accept the token: renew the service app's token and set CONNECT_AUDIT_TOKEN,"
+        " or name another header in CONNECT_AUDIT_HEADER"
+    ),
+    403: "does not let the token's service app read: have it authorized for the organization",
+    404: "is not at this address: CONNECT_AUDIT_URL is https://TENANT.REGION.webexconnect.io",
+    405: "takes neither POST nor GET at this address: look at CONNECT_AUDIT_URL",
+}
+"""What to do about a refusal of Webex Connect's audit log, by its status."""
 EXCHANGE_HOSTS = ("office365.com", "office365.us", "outlook.com")
 """Domains of Exchange Online's and Outlook's mail servers."""
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
@@ -85,6 +99,8 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
     yield Check("Microsoft", lambda: _microsoft(work))
     yield Check("test mail", lambda: _test_mail(work))
+    if work.connect_audit_url:
+        yield Check("Webex Connect's audit log", lambda: _audit_log(work))
     if work.contact_center_url:
         yield Check("contact center", lambda: _contact_center(work))
     if _granted(redis):
@@ -130,6 +146,20 @@ def _test_mail(settings: Settings) -> str:
             f"a person is asked to send it, as {lacks} is not set although {is_set} is: set both or none"
         )
     return "a person is asked to send it; PROBE_SMTP_URL and PROBE_FROM let the bot do it"
+
+
+def _audit_log(settings: Settings) -> str:
+    """Read the last day of Webex Connect's audit log."""
+    try:
+        found = asyncio.run(read_changes(settings, now() - timedelta(days=1), now()))
+    except CloudError as error:
+        what = AUDIT_PROBLEMS.get(
+            error.status, "does not answer: look at CONNECT_AUDIT_URL, the network and the proxy"
+        )
+        raise WrongError(f"{what} ({error})") from None
+    return (
+        f"answers to {found.method}; changes of the last day that may stop mail: {len(found.rows)}"
+    )
 
 
 def _require_lasting_login(settings: Settings) -> None:

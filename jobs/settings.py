@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
@@ -17,14 +18,19 @@ DEFAULTS = {
     "EXCHANGE_ADMIN_URL": "https://outlook.office365.com",
     "SMTP_SERVER": "smtp.office365.com:587",
     "WEBEX_STATUS_URL": "https://status.webex.com",
+    "CONNECT_AUDIT_HEADER": "Authorization",
 }
+AUDIT_PATH = "/connectapi/v1/auditlogs"
+"""Path of Webex Connect's audit log below a tenant's address (facts/update-2026-11.md 1.1)."""
 REDIS_URL = "redis://127.0.0.1:6379/0"
 SUBMISSION_PORT = 587
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine: a cloud that runs locally may use any of them."""
 TOGETHER = (
     ("CONNECT_API_URL", "CONNECT_SERVICE_KEY"),
     ("CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"),
+    ("CONNECT_AUDIT_URL", "CONNECT_AUDIT_TOKEN"),
 )
 """Settings that are useful only together."""
 REQUIRED = {
@@ -46,6 +52,7 @@ SECRETS = (
     "PROBE_SMTP_URL",
     "CONNECT_SERVICE_KEY",
     "CONTACT_CENTER_TOKEN",
+    "CONNECT_AUDIT_TOKEN",
 )
 """Settings that are secret or may hold a password. Each can be in a file (:func:`read_files`)."""
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
@@ -87,6 +94,9 @@ class Settings:
     contact_center_url: str = ""
     contact_center_token: str = field(default="", repr=False)
     contact_center_org: str = ""
+    connect_audit_url: str = ""
+    connect_audit_token: str = field(default="", repr=False)
+    connect_audit_header: str = DEFAULTS["CONNECT_AUDIT_HEADER"]
 
     @property
     def callback(self) -> str:
@@ -108,6 +118,7 @@ class Settings:
             self.status_url,
             self.connect_url,
             self.contact_center_url,
+            self.connect_audit_url,
         )
         hosts = frozenset(filter(None, (urlsplit(url).hostname for url in urls)))
         return hosts | LOOPBACK if hosts & LOOPBACK else hosts
@@ -131,6 +142,7 @@ class Settings:
             + _halves(values)
             + _bad_server(values["SMTP_SERVER"])
             + _bad_probe(values)
+            + _bad_audit(values)
         )
         if problems:
             raise SettingsError(problems)
@@ -152,6 +164,9 @@ class Settings:
             contact_center_url=values.get("CONTACT_CENTER_URL", "").rstrip("/"),
             contact_center_token=values.get("CONTACT_CENTER_TOKEN", ""),
             contact_center_org=values.get("CONTACT_CENTER_ORG_ID", ""),
+            connect_audit_url=_audit_url(values.get("CONNECT_AUDIT_URL", "")),
+            connect_audit_token=values.get("CONNECT_AUDIT_TOKEN", ""),
+            connect_audit_header=values["CONNECT_AUDIT_HEADER"],
         )
 
 
@@ -249,6 +264,15 @@ def _base(url: str, below: str) -> str:
     return url.partition(below)[0].rstrip("/")
 
 
+def _audit_url(url: str) -> str:
+    """Return the address of the audit log; one with a path is used as it is.
+
+    Cisco's pages give two paths, so an operator can name the other one.
+    """
+    plain = url.rstrip("/")
+    return plain if not plain or parts_of(plain).path else plain + AUDIT_PATH
+
+
 def _with_port(server: str) -> str:
     """Return ``host:port`` without a scheme, with the submission port if none is named."""
     address = urlsplit(f"//{server.rpartition('://')[2]}")
@@ -283,6 +307,25 @@ def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
             ),
         )
     ) + (() if sent else ("PROBE_FROM is no address of a sender: it looks like probe@example.com",))
+
+
+def _bad_audit(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the problems of Webex Connect's audit log: its address, and the name of its header."""
+    place = parts_of(values.get("CONNECT_AUDIT_URL", "https://host"))
+    good = place.scheme == "https" and place.hostname
+    named = _HEADER.fullmatch(values["CONNECT_AUDIT_HEADER"])
+    return (
+        ()
+        if good
+        else (
+            (
+                "CONNECT_AUDIT_URL is no https address of Webex Connect: it looks like"
+                " https://TENANT.REGION.webexconnect.io"
+            ),
+        )
+    ) + (
+        () if named else ("CONNECT_AUDIT_HEADER is no name of a header: it looks like accesstoken",)
+    )
 
 
 def _halves(values: Mapping[str, str]) -> tuple[str, ...]:

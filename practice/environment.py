@@ -77,6 +77,7 @@ def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
         "connect_key": secrets.token_urlsafe(30),
         "contact_center_token": secrets.token_urlsafe(30),
         "contact_center_org": ORG_ID,
+        "connect_audit_token": secrets.token_urlsafe(30),
     }
     values |= {"smtp_port": str(ports.smtp), "probe_smtp_port": str(ports.probe), **settings}
     return {f"PRACTICE_{name.upper()}": value for name, value in values.items()}
@@ -108,6 +109,9 @@ def product_env(ports: Ports, cloud: dict[str, str], ca_path: Path) -> dict[str,
         "WEBEX_STATUS_URL": f"{ports.cloud_url}/status",
         "CONNECT_API_URL": f"{ports.cloud_url}/connect",
         "CONNECT_SERVICE_KEY": cloud.get("PRACTICE_CONNECT_KEY", ""),
+        "CONNECT_AUDIT_URL": ports.cloud_url,
+        "CONNECT_AUDIT_HEADER": "Authorization",
+        "CONNECT_AUDIT_TOKEN": cloud.get("PRACTICE_CONNECT_AUDIT_TOKEN", ""),
         "CONTACT_CENTER_URL": f"{ports.cloud_url}/contact-center",
         "CONTACT_CENTER_TOKEN": cloud.get("PRACTICE_CONTACT_CENTER_TOKEN", ""),
         "CONTACT_CENTER_ORG_ID": cloud.get("PRACTICE_CONTACT_CENTER_ORG", ""),

@@ -17,6 +17,7 @@ FIXED_BY = {
     "smtp_auth": causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"),
     "forwarding": causes("not_forwarded", "forwarding_address_wins"),
     "outbound_policy": causes("forwarding_blocked"),
+    "send_as": causes("send_as_missing"),
     "smtp_grant": causes("consent_missing", "admin_consent_required", "consent_declined"),
     "application": causes(
         "app_not_found",
@@ -59,6 +60,7 @@ TURNS = {
         "code_of_other_tenant",
         "common_endpoint_used",
         "connect_address_not_allowed",
+        "connect_changed",
         "connect_flow_not_live",
         "connect_not_reached",
         "connect_not_registered",
@@ -70,6 +72,7 @@ TURNS = {
         "entry_point_inactive",
         "entry_point_missing",
         "form_field_missing",
+        "form_username_shared",
         "no_task",
         "response_type_disabled",
         "scope_missing",
@@ -93,7 +96,7 @@ TURNS = {
         "webex_key_refused",
         "webex_refused",
     ),
-    Turn.REQUESTER: causes("connect_address_gone"),
+    Turn.REQUESTER: causes("connect_address_gone", "delegate_not_found", "delegate_unknown"),
     Turn.TIME: causes(
         "already_there",
         "directory_settling",

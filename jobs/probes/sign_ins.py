@@ -45,6 +45,7 @@ class SignIns(Probe):
             "smtp_grant",
             "permissions",
             "mailbox_user",
+            "delegate",
             "sessions",
             "security_defaults",
             "conditional_access",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from practice.mail.trace import Row
 from practice.microsoft.exchange.call import READERS, Rows, Run, cmdlet, invalid, missing
-from practice.microsoft.world import stamp
+from practice.microsoft.world import fine_stamp, stamp
 
 FILTERS: Final = (
     "SenderAddress RecipientAddress StartDate EndDate MessageTraceId MessageId Status "
@@ -77,7 +77,7 @@ def _trace(row: Row) -> dict[str, Any]:
         "MessageId": row.message_id,
         "SenderAddress": row.sender,
         "RecipientAddress": row.recipient,
-        "Received": stamp(row.at),
+        "Received": fine_stamp(row.at),
         "Subject": row.subject,
         "Status": STATUS[row.status],
         "Size": row.size,

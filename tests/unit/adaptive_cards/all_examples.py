@@ -6,6 +6,8 @@ from adaptive_cards import Card
 from tests.unit.adaptive_cards import (
     answer_examples,
     audit_examples,
+    delegate_examples,
+    discovery_examples,
     examples,
     fix_examples,
     progress_examples,
@@ -23,6 +25,8 @@ MODULES = (
     tac_examples,
     audit_examples,
     fix_examples,
+    discovery_examples,
+    delegate_examples,
 )
 CARDS: dict[str, Card] = {
     name: card for module in MODULES for name, card in module.examples().items()

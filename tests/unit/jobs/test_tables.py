@@ -32,7 +32,13 @@ from jobs.mail import bounce
 from jobs.mail import smtp_login as smtp
 from jobs.microsoft import app_manifest, app_only
 from jobs.model import Finding
-from jobs.probes import _transport_rules, all_probes, conditional_access, smtp_login
+from jobs.probes import (
+    _transport_rules,
+    all_probes,
+    conditional_access,
+    connect_changes,
+    smtp_login,
+)
 from jobs.steps import (
     CARRIES_MAIL_SEND,
     CONSENT,
@@ -65,6 +71,9 @@ STEPS: dict[str, Iterable[str]] = {
     "SEEN_AT": presenter.SEEN_AT,
     "OUTSIDE": verdict_extras.OUTSIDE,
     "COUNTED": verdict_extras.COUNTED,
+    "CHANGES": (verdict_extras.CHANGES,),
+    "connect_changes.ENDS": connect_changes.ENDS,
+    "connect_changes.WITHOUT": connect_changes.WITHOUT,
 }
 PHRASES = (*clouds.GRAPH_PHRASES, *clouds.EXCHANGE_PHRASES, *clouds.SMTP_PHRASES)
 CAUSES: dict[str, Iterable[str]] = {
@@ -92,6 +101,7 @@ CAUSES: dict[str, Iterable[str]] = {
     "OF_THE_SENDER": bounce.OF_THE_SENDER,
     "_OF_THE_RECIPIENT": vars(bounce)["_OF_THE_RECIPIENT"],
     "_GONE": vars(app_only)["_GONE"],
+    "EXPLAINED": verdict_extras.EXPLAINED.values(),
     "webex_connect._CAUSES": vars(webex_connect)["_CAUSES"].values(),
     "SETTLES": clouds.REPLICATION_CAUSES,
     "ENTRA": [meaning.cause for meaning in clouds.ENTRA.values()],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 
 from flask import Flask
 
@@ -35,4 +36,13 @@ def from_environment(env: Mapping[str, str]) -> Flask:
     return whole_site(BotSettings.from_env(values), Settings.from_env(values))
 
 
-app = from_environment(os.environ)
+@cache
+def _application() -> Flask:
+    return from_environment(os.environ)
+
+
+def __getattr__(name: str) -> Flask:
+    """Return the application as ``app``. A server asks for it; an import alone makes nothing."""
+    if name == "app":
+        return _application()
+    raise AttributeError(name)

@@ -71,7 +71,7 @@ def test_forks_share_no_connection(forks: tuple[int, int]):
 def test_bad_settings_end_the_server():
     """Exit code 3, on which gunicorn ends, and a line for each problem."""
     done = subprocess.run(
-        [sys.executable, "-c", "import bot.web.wsgi"],
+        [sys.executable, "-c", "from bot.web.wsgi import app"],
         env=ENV | {"PUBLIC_URL": ""},
         capture_output=True,
         text=True,

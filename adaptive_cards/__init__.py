@@ -10,6 +10,7 @@ from adaptive_cards.cards.consent import consent
 from adaptive_cards.cards.delegate import delegate
 from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done
+from adaptive_cards.cards.explanation import explanation
 from adaptive_cards.cards.help import help_card
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
@@ -33,6 +34,7 @@ __all__ = [
     "delegate",
     "discovery",
     "done",
+    "explanation",
     "help_card",
     "intake",
     "notice",

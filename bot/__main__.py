@@ -6,26 +6,68 @@ The messages that it prints are for the person who operates the bot.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bot import __version__, program
+from bot.chat import explanation
+from jobs.clouds.error_texts.files import LARGEST, NoTextError, text_of
+from jobs.clouds.error_texts.reader import read
+
+BAD_INPUT = 2
+_NO_TEXT = {
+    "empty": "There is no text. Give the error on standard input.",
+    "picture": "This is a picture. Give the error's text.",
+    "kind": "This is no text file. Give a .txt, .eml or .msg file, or the text itself.",
+    "binary": "There is no text in it. Give the error's text.",
+}
 
 
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
     """Run one command and return its exit code.
 
-    0 means success, 1 means that something is wrong, 2 means bad settings or a bad command line.
+    0 means success, 1 means that something is wrong, 2 means bad settings, bad input or a bad
+    command line.
     """
     options = _parser().parse_args(arguments)
     if options.command == "version":
         print(f"webex-email-bot {__version__}")  # noqa: T201  CLI output
         return 0
-    from bot.processes import command_line  # noqa: PLC0415  version starts fast and needs no setting
+    if options.command == "explain":
+        return _explain(sys.stdin.buffer.read(LARGEST + 1), as_json=options.json)
+    from bot.processes import command_line  # noqa: PLC0415  explain starts fast and needs no setting
 
     return command_line.run(options, env)
+
+
+def _explain(content: bytes, *, as_json: bool) -> int:
+    """Print what the text on standard input means."""
+    try:
+        reading = read(text_of(content[:LARGEST]) if content.strip() else _nothing())
+    except NoTextError as error:
+        problem = _NO_TEXT[str(error)]
+        if as_json:
+            _print_json({"ours": False, "causes": [], "codes": [], "problem": problem})
+        print(problem, file=sys.stderr)  # noqa: T201  CLI output
+        return BAD_INPUT
+    if as_json:
+        _print_json(explanation.as_json(reading))
+    else:
+        print("\n".join(explanation.as_lines(reading)))  # noqa: T201  CLI output
+    return 0
+
+
+def _nothing() -> str:
+    raise NoTextError("empty")
+
+
+def _print_json(told: dict[str, Any]) -> None:
+    """Print JSON in ASCII, so that it is readable whatever encoding the terminal has."""
+    print(json.dumps(told, indent=2))  # noqa: T201  CLI output
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--port", type=int)
     server.add_argument("--folder", type=Path)
     commands.add_parser("version", help="print the version; needs no settings")
+    explain = commands.add_parser(
+        "explain", help="explain an error text on standard input; needs no settings"
+    )
+    explain.add_argument("--json", action="store_true", help="for a machine")
     return parser
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.texts import remedy_within
+from dataclasses import replace
+
+from adaptive_cards import explanation
 from bot.actions._guard import for_everybody, record
 from bot.chat.context import ChatContext
+from bot.chat.explanation import as_view
 from jobs.access import mailbox_login
 from jobs.clock import now
-from jobs.clouds.errors import find_causes
-from jobs.contact_center import webex_connect
+from jobs.clouds.error_texts.reader import read_at_form
 from jobs.mail.smtp_login import REFUSED
-from jobs.model import Evidence, Text
+from jobs.model import Text
 from jobs.runs.run import Run
 from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
@@ -46,32 +47,11 @@ def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Explain a pasted error and how to fix it.
 
-    Microsoft's error text is more specific than the Webex Connect code next to it, so it comes
-    first.
+    It was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
     """
-    pasted = inputs.get("error_text", "")
-    known = [each for each in (*find_causes(pasted), *webex_connect.explain(pasted)) if each.cause]
-    kicker = Text("notice.explained_kicker")
-    if not known:
-        ctx.notify(
-            NoticeView(
-                kicker,
-                Text("notice.unexplained_title"),
-                Text("notice.unexplained_words"),
-                glyph="?",
-                at=now(),
-            )
-        )
-        return
-    first = known[0]
-    cause = _in_run(ctx, inputs, first.cause)
-    words = Text(remedy_within(cause))
-    evidence = tuple(Evidence(each.code, each.cause) for each in known)
-    ctx.notify(
-        NoticeView(
-            kicker, Text(f"cause.{cause}"), words, tone="accent", evidence=evidence, at=now()
-        )
-    )
+    reading = read_at_form(inputs.get("error_text", ""))
+    causes = tuple(replace(each, cause=_in_run(ctx, inputs, each.cause)) for each in reading.causes)
+    ctx.say(explanation(as_view(replace(reading, causes=causes), now(), within=True)))
 
 
 def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:

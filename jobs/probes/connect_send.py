@@ -7,10 +7,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobs.access.mailbox_login import log_in
-from jobs.clouds.errors import CloudError, find_causes
+from jobs.clouds.error_texts.connect_codes import OF_THE_RECIPIENT
+from jobs.clouds.error_texts.reader import read
+from jobs.clouds.error_texts.speaker import Speaker
+from jobs.clouds.errors import CloudError
 from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import (
-    OF_THE_RECIPIENT,
     SUBMITTED,
     Mail,
     Receipt,
@@ -159,7 +161,7 @@ async def _wants_delegate(ctx: StepContext, receipt: Receipt) -> bool:
     (facts/update-2026-11.md 0.1).
     """
     login = login_of(ctx)
-    told = {each.cause for each in find_causes(receipt.words)}
+    told = {each.cause for each in read(receipt.words, Speaker.EXCHANGE).certain}
     if not login.others or not login.upn or told != {REFUSED}:
         return False
     by_address = replace(login, upn=login.others[0], others=(login.upn,))

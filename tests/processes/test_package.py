@@ -108,5 +108,5 @@ def test_the_help_names_the_command(command: Path):
     """Every command is listed, under the name by which the program was started."""
     said = run(command, "--help", PATH=ENV["PATH"]).stdout
     assert said.startswith("usage: webex-email-bot ")
-    for name in ("web", "worker", "doctor", "webhooks", "audit", "redis", "version"):
+    for name in ("web", "worker", "doctor", "webhooks", "audit", "explain", "redis", "version"):
         assert f"\n    {name} " in said

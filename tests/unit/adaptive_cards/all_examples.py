@@ -9,6 +9,7 @@ from tests.unit.adaptive_cards import (
     delegate_examples,
     discovery_examples,
     examples,
+    explanation_examples,
     fix_examples,
     progress_examples,
     tac_examples,
@@ -25,6 +26,7 @@ MODULES = (
     tac_examples,
     audit_examples,
     fix_examples,
+    explanation_examples,
     discovery_examples,
     delegate_examples,
 )

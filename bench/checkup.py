@@ -204,7 +204,12 @@ def main() -> bool:
     """Run three signed-in checks and twenty first findings; return whether both targets are met."""
     with Stack(
         env={"LOG_LEVEL": "DEBUG"},
-        practice={"replication_s": "0", "customization_s": "0", "trace_delay_s": "0"},
+        practice={
+            "replication_s": "0",
+            "exchange_replication_s": "0",
+            "customization_s": "0",
+            "trace_delay_s": "0",
+        },
     ) as stack:
         checkup = Checkup(stack)
         try:

@@ -47,7 +47,12 @@ ONCE = (
 
 A bulk check makes each of them once per tenant, for any number of channels.
 """
-SETTINGS = {"limits": "1", "replication_s": "0", "trace_delay_s": "0"}
+SETTINGS = {
+    "limits": "1",
+    "replication_s": "0",
+    "exchange_replication_s": "0",
+    "trace_delay_s": "0",
+}
 
 
 @dataclass(frozen=True, slots=True)

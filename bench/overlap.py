@@ -30,6 +30,7 @@ TARGET = 1.2
 DELAYS = {
     "latency_ms": str(LATENCY_MS),
     "replication_s": "0",
+    "exchange_replication_s": "0",
     "customization_s": "0",
     "trace_delay_s": "0",
 }

@@ -1,4 +1,4 @@
-"""Command line: python -m bot web | worker | doctor | webhooks | audit | redis | explain.
+"""Command line: ``webex-email-bot`` or ``python -m bot``, and one of the commands below.
 
 The messages that it prints are for the person who operates the bot.
 """
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bot import __version__, program
 from bot.chat import explanation
 from jobs.clouds.error_texts.files import LARGEST, NoTextError, text_of
 from jobs.clouds.error_texts.reader import read
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
     command line.
     """
     options = _parser().parse_args(arguments)
+    if options.command == "version":
+        print(f"webex-email-bot {__version__}")  # noqa: T201  CLI output
+        return 0
     if options.command == "explain":
         return _explain(sys.stdin.buffer.read(LARGEST + 1), as_json=options.json)
     from bot.processes import command_line  # noqa: PLC0415  explain starts fast and needs no setting
@@ -68,11 +72,14 @@ def _print_json(told: dict[str, Any]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bot", description="Connects an Office 365 mailbox to Webex Contact Center."
+        prog=program(), description="Connects an Office 365 mailbox to Webex Contact Center."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("web", help="answer Webex and browsers")
-    commands.add_parser("worker", help="do the work")
+    worker = commands.add_parser("worker", help="do the work")
+    worker.add_argument(
+        "--check", action="store_true", help="only say whether the worker of this machine lives"
+    )
     commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
     commands.add_parser(
         "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"
@@ -81,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     server = commands.add_parser("redis", help="run the embedded Redis on 127.0.0.1")
     server.add_argument("--port", type=int)
     server.add_argument("--folder", type=Path)
+    commands.add_parser("version", help="print the version; needs no settings")
     explain = commands.add_parser(
         "explain", help="explain an error text on standard input; needs no settings"
     )

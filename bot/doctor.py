@@ -17,13 +17,15 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot.queue import connect_for_web
+from bot import program
+from bot.queue import connect_for_web, refusal
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
+from jobs.clouds import tls
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.contact_center.connect_audit import read_changes
@@ -106,11 +108,17 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 
-def settings_problems(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return every problem in the environment, for both settings classes, each only once."""
-    first, second = _problems(BotSettings, env), _problems(Settings, env)
-    said = set(map(_variable, first))
-    return (*first, *(line for line in second if _variable(line) not in said))
+def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return every problem of the settings, at most those of one source for each variable.
+
+    ``unread`` are the problems of the files of secrets, whose variables are then not said to be
+    missing. The others are those of both settings classes, and of the files of authorities.
+    """
+    said: list[str] = []
+    for lines in (unread, _problems(BotSettings, env), _problems(Settings, env), tls.problems(env)):
+        known = set(map(_variable, said))
+        said += [line for line in lines if _variable(line) not in known]
+    return tuple(said)
 
 
 def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tuple[str, ...]:
@@ -265,7 +273,8 @@ def _redis(redis: Redis) -> str:
         refused = schema.problem(redis)
     except RedisError as error:
         raise WrongError(
-            f"does not answer ({type(error).__name__}): set REDIS_URL, or run `python -m bot redis`"
+            refusal(error)
+            or f"does not answer ({type(error).__name__}): set REDIS_URL, or run `{program()} redis`"
         ) from None
     if refused:
         raise WrongError(refused)
@@ -316,7 +325,7 @@ def _webhooks(subscriptions: WebhookRegistrar) -> str:
     active = _active_resources(subscriptions)
     if missing := [name for resource, name in RESOURCES.items() if resource not in active]:
         raise WrongError(
-            f"none is active for {', '.join(missing)}: run `python -m bot webhooks`,"
+            f"none is active for {', '.join(missing)}: run `{program()} webhooks`,"
             " or start the worker, which does the same"
         )
     return f"active for {', '.join(RESOURCES.values())}"

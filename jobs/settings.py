@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
@@ -40,6 +41,22 @@ REQUIRED = {
         'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
     ),
 }
+
+
+SECRETS = (
+    "WEBEX_ACCESS_TOKEN",
+    "WEBEX_WEBHOOK_SECRET",
+    "MICROSOFT_CLIENT_SECRET",
+    "ENCRYPTION_KEYS",
+    "REDIS_URL",
+    "PROBE_SMTP_URL",
+    "CONNECT_SERVICE_KEY",
+    "CONTACT_CENTER_TOKEN",
+    "CONNECT_AUDIT_TOKEN",
+)
+"""Settings that are secret or may hold a password. Each can be in a file (:func:`read_files`)."""
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""Variable in which systemd names the folder of a unit's credentials."""
 
 
 class SettingsError(ValueError):
@@ -151,6 +168,70 @@ class Settings:
             connect_audit_token=values.get("CONNECT_AUDIT_TOKEN", ""),
             connect_audit_header=values["CONNECT_AUDIT_HEADER"],
         )
+
+
+def read_files(env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the environment with the secrets that are in files, and the problems of these files.
+
+    A secret is in the variable ``NAME``, in the file that ``NAME_FILE`` names, or in the file
+    ``NAME`` of the folder that ``CREDENTIALS_DIRECTORY`` names.
+    """
+    values = dict(env)
+    problems: list[str] = []
+    try:
+        held = _credentials(env)
+    except SettingsError as error:
+        return values, error.problems
+    for name in SECRETS:
+        try:
+            values.update(_from_file(env, name, held))
+        except SettingsError as error:
+            problems += error.problems
+    return values, tuple(problems)
+
+
+def _credentials(env: Mapping[str, str]) -> dict[str, Path]:
+    """Return the files of the folder of credentials, by their names.
+
+    Raises:
+        SettingsError: The folder cannot be read.
+    """
+    folder = env.get(CREDENTIALS, "").strip()
+    try:
+        return {path.name: path for path in Path(folder).iterdir()} if folder else {}
+    except OSError as error:
+        raise SettingsError(
+            (f"{CREDENTIALS} names {folder}, which cannot be read ({error.strerror})",)
+        ) from None
+
+
+def _from_file(env: Mapping[str, str], name: str, held: Mapping[str, Path]) -> dict[str, str]:
+    """Return the secret by its name if it is in a file, else nothing.
+
+    Raises:
+        SettingsError: It is in more than one place, or its file cannot be read.
+    """
+    named = env.get(f"{name}_FILE", "").strip()
+    files = {f"{name}_FILE": Path(named)} if named else {}
+    files |= {CREDENTIALS: held[name]} if name in held else {}
+    places = [name] * bool(env.get(name, "").strip()) + list(files)
+    if len(places) > 1:
+        raise SettingsError((f"{name} is set more than once, by {' and '.join(places)}: keep one",))
+    texts = [_content(name, place, path) for place, path in files.items()]
+    return dict(zip([name], texts, strict=False))
+
+
+def _content(name: str, place: str, path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise SettingsError(
+            (f"{name} cannot be read from {path}, which {place} names ({why})",)
+        ) from None
+    if not text.strip():
+        raise SettingsError((f"{name} is empty in {path}, which {place} names",))
+    return text
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -246,7 +246,14 @@ def _with_channel(
     set_up: dict[str, str], some: list[Case], chosen: Chosen, totals: Totals, deadline: float
 ) -> None:
     """Try these cases on a channel with this setup, in its own processes."""
-    stack = Stack(practice={"trace_delay_s": "0", "replication_s": "0.1", "customization_s": "0"})
+    stack = Stack(
+        practice={
+            "trace_delay_s": "0",
+            "replication_s": "0.1",
+            "exchange_replication_s": "0.1",
+            "customization_s": "0",
+        }
+    )
     _say(f"{len(some)} cases; logs in {stack.folder} while it runs")
     with stack:
         people = stack.people()

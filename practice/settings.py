@@ -22,7 +22,8 @@ class PracticeSettings:
 
     ``latency_ms`` is the pause in milliseconds before every cloud call (never before a control
     call). The other delays are in seconds. ``replication_s`` is the time until other readers see a
-    new directory object. ``customization_s`` is the time until ``Enable-OrganizationCustomization``
+    new directory object, and ``exchange_replication_s`` the same for an object made by a New- cmdlet.
+    ``customization_s`` is the time until ``Enable-OrganizationCustomization``
     takes effect. ``trace_delay_s`` is the time until a message trace shows a mail. One of every
     ``throttle_every`` API calls is answered with 429; 0 means none. With ``limits`` set to 1, Graph
     also enforces its limits for reports and Conditional Access. A port of 0 means any free port;
@@ -31,6 +32,7 @@ class PracticeSettings:
 
     latency_ms: float = 0.0
     replication_s: float = 0.5
+    exchange_replication_s: float = 0.5
     customization_s: float = 2.0
     trace_delay_s: float = 0.5
     throttle_every: float = 0.0

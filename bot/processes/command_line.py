@@ -12,14 +12,14 @@ from redis.exceptions import RedisError
 
 from bot import doctor, logs
 from bot.processes import redis_server
-from bot.queue import connect, connect_for_web
+from bot.queue import connect, connect_for_web, refusal
 from bot.services import Services
 from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.runs import schema
 from jobs.runs.audit import Trail
-from jobs.settings import Settings
+from jobs.settings import Settings, read_files
 
 BAD_SETTINGS = 2
 DUE_S = 0.5
@@ -35,29 +35,27 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
         return redis_server.main(
             options.port or redis_server.PORT, options.folder or redis_server.FOLDER
         )
-    if problems := doctor.settings_problems(env):
+    values, unread = read_files(env)
+    if problems := doctor.settings_problems(values, unread):
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    return COMMANDS[options.command](BotSettings.from_env(env), Settings.from_env(env))
+    command = "check" if getattr(options, "check", False) else options.command
+    return COMMANDS[command](BotSettings.from_env(values), Settings.from_env(values))
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
-    from bot.web import delivery_receipts, pages, secret_page, sign_in  # noqa: PLC0415  Flask only here
-    from bot.web.app import DataGate, create_app, serve  # noqa: PLC0415  Flask only here
+    from bot.web.app import AddressError, serve  # noqa: PLC0415  Flask only here
+    from bot.web.site import whole_site  # noqa: PLC0415  Flask only here
 
     refused = _data_problem(settings.redis_url)
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    services = _services(settings, work, connect_for_web(settings.redis_url))
-    app = create_app(
-        settings,
-        services.redis,
-        pages=(sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets),
-    )
-    app.config["SERVICES"] = services
-    app.before_request(DataGate(services.redis))
-    serve(app, settings.port)
+    try:
+        serve(whole_site(settings, work), settings.port, settings.host)
+    except AddressError as error:
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        return 1
     return 0
 
 
@@ -72,8 +70,9 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    services = _services(
-        settings, work, connect(settings.redis_url)
+    webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
+    services = Services.of(
+        settings, work, connect(settings.redis_url), webex
     )  # connect inside the process that uses the connection
     runtime.install(services)
     timers = Timers()
@@ -86,16 +85,17 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     )
 
 
-def _services(settings: BotSettings, work: Settings, redis: Redis) -> Services:
-    return Services.of(
-        settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
-    )
+def _check(settings: BotSettings, _work: Settings) -> int:
+    from bot.processes import worker_check  # noqa: PLC0415  the other commands need no RQ worker
+
+    return worker_check.main(settings.redis_url)
 
 
 def _data_problem(url: str) -> str:
-    """Migrate older data and return why this version cannot use it, or an empty string.
+    """Migrate older data and return why it cannot be used, or an empty string.
 
-    If Redis is unavailable, the string is empty. The data is checked when Redis answers.
+    Either this version does not read it, or Redis refuses the bot. If Redis is unavailable, the
+    string is empty. The data is checked when Redis answers.
     """
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
@@ -103,8 +103,8 @@ def _data_problem(url: str) -> str:
             schema.ensure(redis)
     except schema.SchemaError as error:
         return str(error)
-    except RedisError:
-        pass
+    except RedisError as error:
+        return refusal(error)
     return ""
 
 
@@ -158,6 +158,7 @@ def _webhooks(settings: BotSettings, _work: Settings) -> int:
 COMMANDS = {
     "web": _web,
     "worker": _worker,
+    "check": _check,
     "doctor": _doctor,
     "webhooks": _webhooks,
     "audit": _audit,

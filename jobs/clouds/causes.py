@@ -150,8 +150,11 @@ GRAPH_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"InvalidAuthenticationToken", "access_token_refused", ErrorKind.SIGN_IN_NEEDED),
 )
 
-#: Words in answers of Exchange, most specific first (facts 2.4 and 3.5).
+#: Words in answers of Exchange, most specific first (facts 2.4 and 3.5). Exchange also says under
+#: other statuses than 429 that it was asked too much.
 EXCHANGE_PHRASES: tuple[Phrase, ...] = (
+    _phrase(r"maximum number of concurrent requests per tenant", "throttled", ErrorKind.TRANSIENT),
+    _phrase(r"UnableToWriteToAadException", "service_unavailable", ErrorKind.TRANSIENT),
     _phrase(
         r"Organization is already enabled for customization",
         "already_there",

@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
-from jobs.clouds import call_log
+from jobs.clouds import call_log, silence
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -24,7 +24,13 @@ from jobs.clouds.errors import (
     Transient,
     TruncatedAnswer,
 )
-from jobs.clouds.retry import PATIENCE, RetryPolicy, may_repeat, parse_retry_after
+from jobs.clouds.retry import (
+    PATIENCE,
+    RetryPolicy,
+    may_repeat,
+    parse_rate_limit_reset,
+    parse_retry_after,
+)
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
 
@@ -34,6 +40,10 @@ READ_SECONDS = 30.0
 EXCHANGE_READ_SECONDS = 90.0
 _CONNECT_SECONDS = 5.0
 _REPEATABLE = frozenset({"GET", "HEAD", "PATCH", "PUT", "DELETE"})
+_OF_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers that describe a body."""
+THROTTLED = "throttled"
+"""Cause of a request that the service refused because there were too many."""
 
 
 def async_client(
@@ -141,18 +151,28 @@ class Response:
 
 #: Turns an answer that is not 2xx into an error; each service reports errors in its own way.
 Judge = Callable[[httpx.Response, RequestIds], CloudError]
+#: Returns the error that an answer of 2xx reports in its body, or None.
+ReportedError = Callable[[Response], CloudError | None]
 #: Context that every attempt waits for before it is sent, and that sees how the attempt ended.
 Slot = Callable[[], AbstractAsyncContextManager[None]]
 
 
-async def request(
+def _no_error(_answer: Response) -> None:
+    """Return None: an answer of 2xx is a success."""
+
+
+async def request(  # noqa: PLR0913  what is sent, how its answer is read, and how often
     client: httpx.AsyncClient,
     call: Call,
     judge: Judge,
     policy: RetryPolicy = PATIENCE,
     turn: Slot = nullcontext,
+    *,
+    reported: ReportedError = _no_error,
 ) -> Response:
     """Send a request, and repeat it if the policy allows; each attempt runs in its ``turn``.
+
+    ``reported`` finds the error in an answer of 2xx that reports one.
 
     Raises:
         CloudError: the error of the last attempt.
@@ -160,7 +180,12 @@ async def request(
 
     async def once() -> Response:
         async with turn():
-            return await _once(client, call, judge)
+            with silence.request_to(call.service, Transient):
+                answer = await _once(client, call, judge)
+            if error := reported(answer):
+                error.unsent = error.cause == THROTTLED
+                raise error
+            return answer
 
     try:
         return await policy.call_async(
@@ -227,24 +252,53 @@ async def _send(
         ) from error
     try:
         await response.aread()
+    except httpx.DecodingError as error:
+        if response.is_error:
+            return _without_body(response)
+        raise _unreadable(call, response, ids, error) from error
     except httpx.RequestError as error:
-        raise TruncatedAnswer(
-            "answer_unreadable",
-            CloudReply(call.service, response.status_code, message=repr(error), ids=ids),
-        ) from error
+        raise _unreadable(call, response, ids, error) from error
     finally:
         await response.aclose()
     return response
 
 
+def _without_body(response: httpx.Response) -> httpx.Response:
+    """Return an error answer whose body cannot be decoded with an empty body.
+
+    Exchange declares the NUL bytes of its 403 as gzip, and they are none (facts 3.5). The status
+    says what a repeat would say again.
+    """
+    return httpx.Response(
+        response.status_code,
+        headers=[pair for pair in response.headers.multi_items() if pair[0] not in _OF_BODY],
+        request=response.request,
+    )
+
+
+def _unreadable(
+    call: Call, response: httpx.Response, ids: RequestIds, error: httpx.RequestError
+) -> TruncatedAnswer:
+    """Return the error for a body that ended early or does not match its Content-Encoding.
+
+    A repeat heals both.
+    """
+    return TruncatedAnswer(
+        "answer_unreadable",
+        CloudReply(call.service, response.status_code, message=repr(error), ids=ids),
+    )
+
+
 def _timed(error: CloudError, response: httpx.Response) -> CloudError:
     """Return the error with the requested wait in ``retry_after``, in seconds.
 
-    Only a 429 means that nothing was done. After a 503, code that creates an object must first
-    check whether it exists.
+    Only a request that was throttled, as a 429 or in words, had no effect. After a 503, code that
+    creates an object must first check whether it exists.
     """
     error.retry_after = parse_retry_after(response.headers.get("retry-after"))
-    error.unsent = response.status_code == httpx.codes.TOO_MANY_REQUESTS
+    if error.retry_after is None and error.cause == THROTTLED:
+        error.retry_after = parse_rate_limit_reset(response.headers.get("rate-limit-reset"))
+    error.unsent = error.cause == THROTTLED
     return error
 
 

@@ -18,6 +18,8 @@ from jobs.clouds.errors import CloudError, CloudReply, Transient
 LONGEST_HOLD_S = 60.0
 LOOK_AGAIN_S = 0.05
 _TOO_MUCH = frozenset({429, 503})
+_THROTTLED = "throttled"
+"""Cause of a refusal because of too many requests, which Exchange also gives under other statuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Throttle:
         try:
             yield
         except Transient as error:
-            if error.status in _TOO_MUCH:
+            if error.status in _TOO_MUCH or error.cause == _THROTTLED:
                 self._next = max(self._next, clock() + self._seconds)
                 self._until = clock() + self._quiet_s
             raise
@@ -153,7 +155,7 @@ class RateLimiter:
         try:
             yield
         except CloudError as error:
-            if error.cause == "throttled":
+            if error.cause == _THROTTLED:
                 hold = error.retry_after or limit.seconds
                 window.closed_until = time.monotonic() + (
                     min(hold, LONGEST_HOLD_S) if limit.waits else hold

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import stamina
 
+from jobs.clock import parse
 from jobs.clouds.errors import Transient, TruncatedAnswer
 
 T = TypeVar("T")
@@ -136,6 +137,26 @@ def parse_retry_after(header: str | None) -> float | None:
     except ValueError:
         return _seconds_until(text)
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+_LONGEST_RESET_S = 600.0
+"""Longest wait that a ``Rate-Limit-Reset`` header is believed for, in seconds."""
+
+
+def parse_rate_limit_reset(header: str | None) -> float | None:
+    """Return the seconds until the reset of a ``Rate-Limit-Reset`` header, or None.
+
+    Exchange sends it without a documented form. It may be a time (RFC 3339), or seconds. A value of
+    more than ten minutes is not believed, because a number may as well be a date's.
+    """
+    text = (header or "").strip()
+    found = parse(text) if "T" in text else None
+    seconds = (
+        parse_retry_after(text)
+        if found is None
+        else max(0.0, (found - datetime.now(UTC)).total_seconds())
+    )
+    return seconds if seconds is not None and seconds <= _LONGEST_RESET_S else None
 
 
 def _seconds_until(text: str) -> float | None:

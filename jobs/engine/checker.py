@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
 
 from jobs.clock import now
+from jobs.clouds import silence
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
 from jobs.engine.failures import (
     NEEDS_SIGN_IN,
@@ -17,9 +19,9 @@ from jobs.engine.failures import (
     not_readable,
     wrote_within,
 )
-from jobs.engine.graph import StepGraph
+from jobs.engine.graph import TICK_S, StepGraph
 from jobs.engine.readiness import required_access
-from jobs.engine.recorder import Recorder
+from jobs.engine.recorder import LeaseLostError, Recorder
 from jobs.engine.step import Step
 from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind
@@ -51,9 +53,28 @@ class Checker:
         self._skip(
             [step for step in self.steps.values() if required_access(step, self.allowed) is None]
         )
-        await StepGraph(self.steps, self._check, lambda run, name: name in run.findings).run(
-            self.recorder
-        )
+        graph = StepGraph(self.steps, self._check, lambda run, name: name in run.findings)
+        with silence.watched() as watch:
+            teller = asyncio.ensure_future(self._tell(watch))
+            try:
+                await graph.run(self.recorder)
+            finally:
+                teller.cancel()
+                with suppress(asyncio.CancelledError, LeaseLostError):
+                    await teller
+
+    async def _tell(self, watch: silence.Watch) -> None:
+        """Save which clouds give no answer so far, whenever that changes.
+
+        A check of many channels tells it only with its findings.
+        """
+        told: tuple[str, ...] = ()
+        while not self.recorder.ctx.many:
+            await asyncio.sleep(TICK_S)
+            silent = watch.silent()
+            if silent != told:
+                told = silent
+                self.recorder.append(Event(Kind.SILENT, now(), data={"services": " ".join(silent)}))
 
     def _skip(self, steps: Sequence[Step]) -> None:
         """Save the skipped steps in one write.
@@ -85,7 +106,7 @@ class Checker:
         self.recorder.queue(step, replace(step.diagnosis.as_check_result(finding), access=access))
 
     def _may_be_stale(self, step: Step) -> bool:
-        """Return whether the directory may not show yet what a run of this channel has just written.
+        """Return whether a cloud may not show yet what a run of this channel has just written.
 
         A check of many channels reads everything once.
         """
@@ -93,7 +114,8 @@ class Checker:
         recently = (
             wrote_within(run, SETTLES_FOR) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
         )
-        return step.group == "entra" and not ctx.many and any(recently)
+        replicates = step.group == "entra" or step.replicates
+        return replicates and not ctx.many and any(recently)
 
     async def _inspect(self, step: Step, access: Access | None) -> Finding:
         try:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from jobs.clock import now
 from jobs.clouds.cause_codes import causes
-from jobs.clouds.errors import CloudError, MalformedAnswer, NotReplicatedYet, Transient
+from jobs.clouds.errors import CloudError, MalformedAnswer, NotFound, NotReplicatedYet, Transient
 from jobs.engine.step import Step
 from jobs.model import Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Run
@@ -91,13 +91,14 @@ def not_readable(step: Step, error: CloudError) -> Finding:
     return replace(step.skipped(words), evidence=error.evidence())
 
 
-def may_be_replication(error: CloudError, run: Run) -> bool:
+def may_be_replication(error: CloudError, run: Run, step: Step | None = None) -> bool:
     """Return whether the error may result from a recent change that has not been replicated yet.
 
     A missing role or consent may, for two minutes after the sign-in, which may have just granted
     it, or after a change of this run. Any other error may for the same time after a write of this
     run, including one whose answer was lost. If the directory itself reports a replication delay,
-    the time is five minutes. Exchange does not replicate that way (facts/microsoft.md 7).
+    the time is five minutes. Exchange replicates only an object that ``step`` has just made with a
+    New- cmdlet (measured: a 404 for minutes).
     """
     if not error.can_be_replication:
         return False
@@ -107,9 +108,17 @@ def may_be_replication(error: CloudError, run: Run) -> bool:
             now() - moment < ERRORS_SETTLE_FOR
             for moment in (*made, *([run.signed_in] if run.signed_in else ()))
         )
-    return error.service != "exchange" and wrote_within(
+    if error.service == "exchange":
+        return isinstance(error, NotFound) and _has_just_made(step, run)
+    return wrote_within(
         run, SETTLES_FOR if isinstance(error, NotReplicatedYet) else ERRORS_SETTLE_FOR
     )
+
+
+def _has_just_made(step: Step | None, run: Run) -> bool:
+    """Return whether the step makes an object in Exchange, and the run has just had it made."""
+    made = run.changed.get(step.name) if step and step.replicates else None
+    return made is not None and now() - made.written < SETTLES_FOR
 
 
 def wrote_within(run: Run, time: timedelta) -> bool:

@@ -67,7 +67,7 @@ class Inspector:
             try:
                 return await call()
             except CloudError as error:
-                if error.cause in ROLE_CAUSES or not may_be_replication(error, self.recorder.run):
+                if error.cause in ROLE_CAUSES or not self._may_be_replication(step, error):
                     raise
             await self._pause(step, pause)
         return await call()
@@ -81,7 +81,7 @@ class Inspector:
         Raises:
             SignInNeeded: the sign-in has ended.
         """
-        if may_be_replication(error, self.recorder.run):
+        if self._may_be_replication(step, error):
             if error.cause in ROLE_CAUSES:
                 return replace(
                     self.wait_for_replication(step, LET_IN, error.cause), evidence=error.evidence()
@@ -90,6 +90,9 @@ class Inspector:
         if isinstance(error, SignInNeeded):
             raise error
         return finding_from_error(step, error, self.recorder.run)
+
+    def _may_be_replication(self, step: Step, error: CloudError) -> bool:
+        return may_be_replication(error, self.recorder.run, step)
 
     def wait_for_replication(
         self, step: Step, seen: Text = REPLICATION, cause: str = ""

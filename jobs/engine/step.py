@@ -70,6 +70,10 @@ class Step(ABC):
     """
     shown_in: str = ""
     """The step in whose line of the progress card this one is shown."""
+    replicates: bool = False
+    """True if its change makes an object in Exchange. Reads of a new object are a 404, or do not list
+    it, for up to some minutes.
+    """
     carries_answers: bool = False
     """True if no answer can leave without it. A fix that changes it proves the change by a login and
     an answer.

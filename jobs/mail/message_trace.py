@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from jobs.clock import now, parse
-from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer
+from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Transient
 from jobs.clouds.json_values import text_of
 from jobs.microsoft.exchange import CmdletRunner, ExchangeRow
 from jobs.microsoft.graph import Graph, TraceFilter
@@ -195,7 +195,8 @@ class CmdletTrace:
 class FirstThatCan:
     """Message trace through Graph, or through the cmdlet once Graph says that it cannot trace here.
 
-    If neither can, Graph's error is raised.
+    If neither can, Graph's error is raised. If the cmdlet is only not answered, its error is raised,
+    because no role would help then.
     """
 
     def __init__(self, first: Trace, second: Trace) -> None:
@@ -240,6 +241,8 @@ class FirstThatCan:
     ) -> tuple[TraceRow, ...]:
         try:
             return await self._second.find(since, **wanted)
+        except Transient:
+            raise
         except CloudError:
             raise cannot from None
 
@@ -297,8 +300,18 @@ def _following(last: ExchangeRow) -> dict[str, str]:
     """
     return {
         "StartingRecipientAddress": text_of(last, "RecipientAddress"),
-        "EndDate": instant(_moment(last.get("Received"))),
+        "EndDate": _exactly(_moment(last.get("Received"))),
     }
+
+
+def _exactly(moment: datetime) -> str:
+    """Return a time with its part of a second, if it has one.
+
+    Exchange's times have seven digits. To the second, the rows of the same second before this one
+    would be left out.
+    """
+    whole = instant(moment)
+    return f"{whole[:-1]}.{moment.microsecond:06}Z" if moment.microsecond else whole
 
 
 def _row(names: Mapping[str, str], row: Mapping[str, Any]) -> TraceRow:

@@ -15,12 +15,27 @@ from urllib.parse import quote
 
 import httpx
 
-from jobs.clouds.errors import CloudReply, MalformedAnswer
+from jobs.clouds.errors import (
+    CloudError,
+    CloudReply,
+    Forbidden,
+    MalformedAnswer,
+    NotFound,
+    Rejected,
+)
 from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, request
+from jobs.clouds.json_values import as_dict
 from jobs.clouds.rate_limit import RateLimiter, Throttle
 from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource, with_token
-from jobs.microsoft.responses import judge_exchange
+from jobs.microsoft.exchange_pages import (
+    MOST_PAGES,
+    cut_short,
+    is_page_of,
+    next_page,
+    says_cut,
+)
+from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 
 #: Microsoft publishes no limit, and no Retry-After was ever seen (facts 3.5). A run makes six reads at once.
 _AT_ONCE = 6
@@ -122,6 +137,13 @@ class InvokeCommand:
             repeatable=cmdlet.lower().startswith(("get-", "set-", "test-")),
             read_seconds=EXCHANGE_READ_SECONDS,
         )
+        async with self._at_once, self._pace.slot(cmdlet):
+            answer = await self._ask(cmdlet, call)
+            rows = _rows(answer)
+            return await self._with_pages(cmdlet, call, answer, rows) if reads(cmdlet) else rows
+
+    async def _ask(self, cmdlet: str, call: Call) -> Response:
+        """Send one request with a valid token."""
 
         async def send(token: str) -> Response:
             return await request(
@@ -129,12 +151,44 @@ class InvokeCommand:
                 replace(call, headers=self._headers(cmdlet, token)),
                 judge_exchange,
                 turn=self._spacing.slot,
+                reported=_reported_error,
             )
 
-        async with self._at_once, self._pace.slot(cmdlet):
-            return _rows(
-                await with_token(self._token_source, send), reads=cmdlet.lower().startswith("get-")
-            )
+        return await with_token(self._token_source, send)
+
+    async def _with_pages(
+        self, cmdlet: str, call: Call, answer: Response, rows: list[ExchangeRow]
+    ) -> list[ExchangeRow]:
+        """Return the rows of the answer and of all pages after it.
+
+        A next page is the same request at the address that the page before it names. Exchange gives
+        it to one caller and refuses it to another (exchange-clients, "paging").
+
+        Raises:
+            MalformedAnswer: ``exchange_answer_cut``, when rows are missing and there is no way to
+                them.
+        """
+        seen: set[str] = set()
+        while link := next_page(answer.data):
+            if link in seen or len(seen) == MOST_PAGES or not is_page_of(self._url, link):
+                raise cut_short(answer, link)
+            seen.add(link)
+            answer = await self._page(cmdlet, replace(call, url=link, params={}), answer)
+            rows = [*rows, *_rows(answer)]
+        if missing := says_cut(answer.data):
+            raise cut_short(answer, missing)
+        return rows
+
+    async def _page(self, cmdlet: str, call: Call, before: Response) -> Response:
+        """Return the next page.
+
+        Raises:
+            MalformedAnswer: ``exchange_answer_cut``, when Exchange refuses it.
+        """
+        try:
+            return await self._ask(cmdlet, call)
+        except (Forbidden, NotFound, Rejected) as refused:
+            raise cut_short(before, refused.words or refused.cause) from refused
 
     def _headers(self, cmdlet: str, token: str) -> dict[str, str]:
         return {
@@ -145,27 +199,26 @@ class InvokeCommand:
         }
 
 
-def _rows(answer: Response, *, reads: bool) -> list[ExchangeRow]:
-    """Return the rows of a complete answer.
+def reads(cmdlet: str) -> bool:
+    """Return whether a cmdlet only reads."""
+    return cmdlet.lower().startswith("get-")
 
-    Set- cmdlets answer with an empty list or no body, and their warnings are ignored. In the answer
-    to a read, a warning or a next link means that rows are missing, and no way of paging is
-    reliable (facts 3.4).
-    """
-    data = _wrapped(answer.data)
-    value = _value(data)
+
+def _reported_error(answer: Response) -> CloudError | None:
+    """Return the error that an answer of 2xx reports, or None."""
+    told = as_dict(answer.data).get("@adminapi.errors")
+    return judge_reported_errors(told, answer.status, answer.ids)
+
+
+def _rows(answer: Response) -> list[ExchangeRow]:
+    """Return the rows of an answer. Set- cmdlets answer with an empty list or no body."""
+    value = _value(_wrapped(answer.data))
     if not _are_objects(value):
         raise MalformedAnswer(
             "answer_unreadable",
             CloudReply(
                 "exchange", answer.status, message="not a JSON object with a list", ids=answer.ids
             ),
-        )
-    if reads and (missing := _missing(data)):
-        words = "; ".join(map(str, missing))
-        raise MalformedAnswer(
-            "exchange_answer_cut",
-            CloudReply("exchange", answer.status, message=words, ids=answer.ids),
         )
     return [ExchangeRow(each) for each in value]
 
@@ -192,9 +245,3 @@ def _value(data: Any) -> Any:
 def _are_objects(value: object) -> bool:
     """Tell whether it is a list of objects."""
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
-
-
-def _missing(data: Mapping[str, Any]) -> Sequence[object]:
-    """Return what says that rows are missing: the warnings, or the link to a next page."""
-    link = ["@odata.nextLink"] if data.get("@odata.nextLink") else []
-    return data.get("@adminapi.warnings") or link

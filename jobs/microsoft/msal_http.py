@@ -19,7 +19,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
-from jobs.clouds import call_log
+from jobs.clouds import call_log, silence
 from jobs.clouds.causes import OAUTH, ErrorKind, Meaning
 from jobs.clouds.error_texts import entra
 from jobs.clouds.errors import (
@@ -202,6 +202,10 @@ class MsalHttp:
         """Do nothing, because the client belongs to its creator."""
 
     def _exchange(self, method: str, url: str, **options: Any) -> MsalResponse:
+        with silence.request_to("entra", Transient):
+            return self._once(method, url, **options)
+
+    def _once(self, method: str, url: str, **options: Any) -> MsalResponse:
         headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
         response = self._sent(method, url, headers=headers, **options)
         log.debug(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ import httpx
 
 from jobs.clouds.causes import EXCHANGE_PHRASES, GRAPH_PHRASES, ErrorKind, Meaning, Phrase
 from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
-from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of
+from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of, with_low_keys
 
 _BY_STATUS: dict[int, Meaning] = {
     401: Meaning("access_token_refused", ErrorKind.SIGN_IN_NEEDED),
@@ -82,6 +83,8 @@ def _graph_ids(error: dict[str, Any], ids: RequestIds) -> RequestIds:
 
 
 _EXCEPTION = re.compile(r"^(?:Ex[0-9A-F]+)?\|(?P<type>[\w.]+)\|", re.IGNORECASE)
+_PLAIN_TEXT = re.compile(r"[^\x00<{][^\x00]*")
+"""Text of a body that is no JSON, no page, and no NUL bytes."""
 
 
 def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
@@ -90,9 +93,12 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     Its ``message`` is always generic; the useful text is in ``internalexception`` or ``details``. A
     cmdlet's own exception takes precedence over the status, because "not found" was captured under
     a 500's code. A 403 has a body of NUL bytes, both for a missing role and for an unknown cmdlet.
+    Some answers are plain text, and the header ``X-ExceptionType`` names the exception.
     """
     error = error_body(response)
     kind, message = _exchange_words(error)
+    kind = kind or response.headers.get("x-exceptiontype", "")
+    message = message or ("" if error else _plain_text(response))
     meaning = (
         None
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS
@@ -105,11 +111,56 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     return error_for(meaning, CloudReply("exchange", response.status_code, code, message, ids))
 
 
+def judge_reported_errors(errors: Any, status: int, ids: RequestIds) -> CloudError | None:
+    """Return the error of a cmdlet that failed in an answer of 2xx, or None if there is none.
+
+    ``errors`` is the answer's ``@adminapi.errors``, a list of texts. Microsoft's own module takes
+    each of them as a failure of the cmdlet.
+    """
+    texts = [_split(_unwrapped(_as_text(each))) for each in _listed(errors)]
+    if not texts:
+        return None
+    kind, _ = texts[0]
+    message = "; ".join(words for _, words in texts)
+    meaning = said(EXCHANGE_PHRASES, kind, message) or _REJECTED
+    code = kind.rpartition(".")[2]
+    return error_for(meaning, CloudReply("exchange", status, code, message, ids))
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return the filled values of a list; a single value becomes a list of one."""
+    return list(filter(None, value if isinstance(value, list) else [value]))
+
+
+def _as_text(value: Any) -> str:
+    """Return a text as it is, and anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
     """Return the exception's type and message, wherever the answer has them."""
     internal = as_dict(as_dict(error.get("innererror")).get("internalexception"))
     if internal.get("message"):
         return str(internal.get("type", "")), str(internal["message"])
-    text = text_of(next(iter(dicts_in(error.get("details"))), {}), "message")
+    detail = next(iter(dicts_in(error.get("details"))), {})
+    kind, message = _split(_unwrapped(text_of(detail, "message")))
+    return kind, message or text_of(error, "message")
+
+
+def _unwrapped(text: str) -> str:
+    """Return the text inside a detail that is itself a JSON text with a ``Message``."""
+    inner = with_low_keys(parsed(text)) if text.startswith("{") else {}
+    return text_of(inner, "message") or text
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the exception's type and its message from ``Ex6F9304|type|message``."""
     found = _EXCEPTION.match(text)
-    return (found["type"] if found else ""), _EXCEPTION.sub("", text) or text_of(error, "message")
+    return (found["type"] if found else ""), _EXCEPTION.sub("", text)
+
+
+def _plain_text(response: httpx.Response) -> str:
+    """Return the body if it is plain text or a JSON string, else an empty string."""
+    told = parsed(response.content)
+    text = told if isinstance(told, str) else response.text.strip()
+    return text if _PLAIN_TEXT.fullmatch(text) else ""

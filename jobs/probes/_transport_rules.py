@@ -40,73 +40,47 @@ _WORDS = ("RecipientAddressContainsWords", "AnyOfRecipientAddressContainsWords")
 _PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns")
 """Conditions on the recipient, grouped by how they are compared. Group membership is not evaluated here."""
 _ON_RECIPIENT = (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS)
-_SAYS_NOTHING = frozenset(
+_EVALUATED = frozenset({*_WHOLE, *_DOMAINS, *_WORDS, "SentToScope"})
+"""Conditions that are evaluated here without doubt. A pattern is not, because only Exchange can
+interpret it.
+"""
+_CONDITION_WORDS = """From FromMemberOf FromScope SentTo SentToMemberOf SentToScope BetweenMemberOf1
+BetweenMemberOf2 ManagerAddresses ManagerForEvaluatedUser SenderManagementRelationship
+ADComparisonAttribute ADComparisonOperator SenderADAttributeContainsWords
+SenderADAttributeMatchesPatterns RecipientADAttributeContainsWords
+RecipientADAttributeMatchesPatterns AnyOfToHeader AnyOfToHeaderMemberOf AnyOfCcHeader
+AnyOfCcHeaderMemberOf AnyOfToCcHeader AnyOfToCcHeaderMemberOf HasClassification HasNoClassification
+SubjectContainsWords SubjectOrBodyContainsWords HeaderContainsMessageHeader HeaderContainsWords
+FromAddressContainsWords SenderDomainIs RecipientDomainIs SubjectMatchesPatterns
+SubjectOrBodyMatchesPatterns HeaderMatchesMessageHeader HeaderMatchesPatterns
+FromAddressMatchesPatterns AttachmentNameMatchesPatterns AttachmentExtensionMatchesWords
+AttachmentPropertyContainsWords ContentCharacterSetContainsWords HasSenderOverride
+MessageContainsDataClassifications MessageContainsAllDataClassifications SenderIpRanges SCLOver
+AttachmentSizeOver MessageSizeOver WithImportance MessageTypeMatches ContentMatchesPrompt
+ContentMatchesPromptVerdict RecipientAddressContainsWords RecipientAddressMatchesPatterns
+SenderInRecipientList RecipientInSenderList AttachmentContainsWords AttachmentMatchesPatterns
+AttachmentIsUnsupported AttachmentProcessingLimitExceeded AttachmentHasExecutableContent
+AttachmentIsPasswordProtected AnyOfRecipientAddressContainsWords
+AnyOfRecipientAddressMatchesPatterns"""
+CONDITIONS = tuple(_CONDITION_WORDS.split())
+"""Properties of a rule that are conditions. An exception has the name with ``ExceptIf`` before it."""
+_EXCEPT = "ExceptIf"
+_ACTIONS_WITH_LISTS = frozenset(
     {
-        *(
-            "Name",
-            "Identity",
-            "Guid",
-            "ImmutableId",
-            "Id",
-            "DistinguishedName",
-            "Description",
-            "Comments",
-            "Priority",
-            "State",
-            "Mode",
-        ),
-        *(
-            "ActivationDate",
-            "ExpiryDate",
-            "RuleVersion",
-            "RuleSubType",
-            "RuleErrorAction",
-            "StopRuleProcessing",
-            "SetAuditSeverity",
-        ),
-        *(
-            "SenderAddressLocation",
-            "UseLegacyRegex",
-            "Conditions",
-            "Actions",
-            "IsValid",
-            "ObjectState",
-            "ObjectClass",
-            "ExchangeVersion",
-        ),
-        *(
-            "OrganizationId",
-            "OrganizationalUnitRoot",
-            "WhenChanged",
-            "WhenChangedUTC",
-            "WhenCreated",
-            "WhenCreatedUTC",
-            "Size",
-        ),
-        *(
-            "ManuallyModified",
-            "CreatedBy",
-            "LastModifiedBy",
-            "State@odata.type",
-            "RouteMessageOutboundRequireTls",
-            "IncidentReportContent",
-        ),
-        *(
-            "GenerateIncidentReport",
-            "GenerateNotification",
-            "DlpPolicy",
-            "DlpPolicyId",
-            "RunspaceId",
-            "PSComputerName",
-            "ExchangeObjectId",
-        ),
+        *STOPS,
+        "AddToRecipients",
+        "BlindCopyTo",
+        "CopyTo",
+        "IncidentReportContent",
+        "ObjectClass",
     }
 )
-"""Properties that do not narrow a rule. Any other property that is set may be a condition, and makes
-the rule uncertain.
+"""Properties with a list that are no condition."""
+_TYPE_LISTS = ("Conditions", "Exceptions")
+"""Properties with the type of each condition and exception, such as ``...Tasks.SentToPredicate``.
+
+Exchange fills them for every rule. A row with neither of them shows only a part of the rule.
 """
-_KNOWN = frozenset({*STOPS, *_WHOLE, *_DOMAINS, *_WORDS, "SentToScope", *_SAYS_NOTHING})
-"""Properties that leave it certain to which recipients a rule applies."""
 Rule = Mapping[str, object]
 Within = Callable[[str, str], bool]
 """Function that returns whether a domain matches a named domain."""
@@ -163,17 +137,57 @@ def may_match(rule: Rule, address: str) -> bool:
     return may_name(rule, address) or (open_to_all and not _excepts(rule, address))
 
 
-def only_recipient(rule: Rule) -> bool:
-    """Return whether recipient conditions that can be evaluated are the rule's only conditions.
+def unevaluated(rule: Rule) -> tuple[str, ...]:
+    """Return the conditions and exceptions of the rule that are not evaluated here, by name.
 
-    A pattern does not count, because only Exchange can interpret it.
+    A rule without any certainly applies to the recipients that it names. The conditions are those
+    with a value and those in the rule's lists of types, so that a condition that is new in Exchange
+    is not missed, and a property that is no condition does not count.
     """
-    return not _sets_any(rule, filterfalse(_is_known, map(str, rule)))
+    known = list(filter(partial(_set, rule), _condition_names(rule)))
+    strange = [name for name in known if name not in _EVALUATED]
+    hidden = ["IsRuleConfigurationSupported"] if _hides_conditions(rule) else []
+    return (*strange, *_types_beyond(rule, known), *hidden)
 
 
-def _is_known(name: str) -> bool:
-    """Return whether a property of this name, or an annotation, narrows nothing down unseen."""
-    return name in _KNOWN or name.startswith("@")
+def _condition_names(rule: Rule) -> list[str]:
+    """Return the names of the properties of the rule that are conditions or exceptions.
+
+    In a row without the lists of types, that is also every property with a list that is no action.
+    """
+    named = dict.fromkeys((*CONDITIONS, *(f"{_EXCEPT}{name}" for name in CONDITIONS)))
+    if any(name in rule for name in _TYPE_LISTS):
+        return list(named)
+    lists = (name for name, value in rule.items() if isinstance(value, list | tuple))
+    return list(named | dict.fromkeys(filterfalse(_ACTIONS_WITH_LISTS.__contains__, lists)))
+
+
+def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
+    """Return the types in the rule's lists that belong to no property that is known.
+
+    Most types have the name of their property. Each of the others may belong to one of the
+    properties that have no type.
+    """
+    types = {_plain(kind).lower(): _plain(kind) for kind in _types(rule)}
+    names = {name.lower().removeprefix("exceptif") for name in known}
+    strange = [name for low, name in types.items() if low not in names]
+    return strange if len(strange) > len(names - set(types)) else []
+
+
+def _types(rule: Rule) -> list[str]:
+    """Return the types of the conditions and exceptions, as Exchange writes them."""
+    lists = (rule.get(name) for name in _TYPE_LISTS)
+    return [str(kind) for each in lists if isinstance(each, list | tuple) for kind in each]
+
+
+def _plain(kind: str) -> str:
+    """Return the condition's name from its type."""
+    return kind.rpartition(".")[2].removesuffix("Predicate")
+
+
+def _hides_conditions(rule: Rule) -> bool:
+    """Return whether Exchange says that the rule has parts that the cmdlet cannot show."""
+    return str(rule.get("IsRuleConfigurationSupported")).lower() == "false"
 
 
 def _named(rule: Rule, address: str, within: Within) -> bool:

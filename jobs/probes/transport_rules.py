@@ -19,8 +19,8 @@ from jobs.probes._transport_rules import (
     may_match,
     may_name,
     names,
-    only_recipient,
     stopping_rules,
+    unevaluated,
 )
 
 
@@ -59,7 +59,7 @@ class TransportRules(Probe):
         """
         stopping = await stopping_rules(ctx)
         for place, named in _naming(ctx.channel, stopping).items():
-            if certain := list(filter(only_recipient, named)):
+            if certain := list(filterfalse(unevaluated, named)):
                 return self.wrong(
                     Text("seen.rules", {"names": _names(certain)}),
                     cause=BLOCKS[place],
@@ -69,7 +69,7 @@ class TransportRules(Probe):
         if not maybe:
             return self.ok(Text("seen.no_rule"))
         return self.possible(
-            Text("seen.rules", {"names": _names(maybe)}),
+            _may_match(maybe),
             cause="transport_rule_may_block",
             signals=Signals(proven=True),
         )
@@ -91,5 +91,21 @@ def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow
     return copies + [rule for rule in arriving if rule not in copies]
 
 
+def _may_match(rules: list[ExchangeRow]) -> Text:
+    """Return the names of the rules, each with the conditions that only Exchange can evaluate."""
+    if not any(map(unevaluated, rules)):
+        return Text("seen.rules", {"names": _names(rules)})
+    named = (f"{_name(rule)}{_in_brackets(unevaluated(rule))}" for rule in rules)
+    return Text("seen.rules_possible", {"names": ", ".join(named)})
+
+
+def _in_brackets(conditions: tuple[str, ...]) -> str:
+    return f" ({', '.join(conditions)})" if conditions else ""
+
+
 def _names(rules: list[ExchangeRow]) -> str:
-    return ", ".join(text_of(rule, "Name") or text_of(rule, "Identity") for rule in rules)
+    return ", ".join(map(_name, rules))
+
+
+def _name(rule: ExchangeRow) -> str:
+    return text_of(rule, "Name", "Identity")

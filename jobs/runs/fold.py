@@ -56,7 +56,11 @@ def _signed_in(run: Run, event: Event) -> Run:
     Approvals in another tenant do not count.
     """
     run = replace(
-        run, account=event.account, signed_in=event.at, problems=_without(run.problems, "sign_in")
+        run,
+        account=event.account,
+        signed_in=event.at,
+        problems=_without(run.problems, "sign_in"),
+        silent=(),
     )
     if run.has_begun and run.tenant == run.planned_in:
         return run
@@ -259,7 +263,8 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.FAILED: _ended,
     Kind.FINISHED: _ended,
     Kind.UNKNOWN: lambda run, _: run,
-    Kind.CHECKED: lambda run, event: replace(run, checked=event.at, running=frozenset()),
+    Kind.CHECKED: lambda run, event: replace(run, checked=event.at, running=frozenset(), silent=()),
+    Kind.SILENT: lambda run, event: replace(run, silent=tuple(event.data["services"].split())),
     Kind.SEARCHED: lambda run, event: replace(run, search=event.search),
     Kind.DISCOVERED: _discovered,
     Kind.RECALLED: lambda run, event: replace(

@@ -46,6 +46,7 @@ class Kind(StrEnum):
     RECALLED = "recalled"
     SEARCHED = "searched"
     DISCOVERED = "discovered"
+    SILENT = "silent"
     UNKNOWN = "unknown"
 
     @classmethod
@@ -148,6 +149,7 @@ class Run:
     whose change a cloud requires, whatever their findings. ``planned_in`` is the tenant of the
     administrator whose sign-in the plan was made with. ``search`` is what a check found of a
     channel that is not known here, and ``discovered`` is true once that channel is known.
+    ``silent`` are the clouds that give a check no answer so far.
     """
 
     id: str
@@ -167,6 +169,7 @@ class Run:
     found_at: dict[str, datetime] = field(default_factory=dict)
     waits: dict[str, int] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
+    silent: tuple[str, ...] = ()
     changed: dict[str, Changed] = field(default_factory=dict)
     demanded: frozenset[str] = frozenset()
     answers: dict[str, Reply] = field(default_factory=dict)

@@ -78,6 +78,7 @@ class OutboundPolicy(Undoable):
     reads = ("Security Reader",)
     writes = ("Security Administrator",)
     prerequisites = MappingProxyType({"customization_needed": "customization"})
+    replicates = True
     diagnosis = Diagnosis(
         explains=causes("forwarding_blocked", "mail_not_delivered"),
         settling={"forwarding_blocked": "forwarding_settling"},

@@ -20,7 +20,12 @@ from practice.conversation import Walk, fresh, space
 from practice.stack import Stack
 
 PATIENCE_S: Final = 90.0
-QUICK: Final = {"trace_delay_s": "0", "replication_s": "0.3", "customization_s": "1"}
+QUICK: Final = {
+    "trace_delay_s": "0",
+    "replication_s": "0.3",
+    "exchange_replication_s": "0.3",
+    "customization_s": "1",
+}
 
 
 @dataclass(frozen=True, slots=True)

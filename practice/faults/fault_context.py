@@ -171,7 +171,7 @@ class FaultContext:
         for grant in self.grants():
             self.tenant.grants.drop(grant["id"])
             if changed := change(grant):
-                self.tenant.grants.seed(changed)
+                self.tenant.grants.seed(changed | {"id": consent.grant_id(changed)})
 
     def set_tokens(self, change: Callable[[Refresh], Refresh]) -> None:
         """Change every refresh token of the email app: Webex Connect's and the bot's."""

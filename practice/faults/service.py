@@ -8,6 +8,8 @@ from typing import Final
 
 from practice.faults.fault_context import FaultContext
 from practice.faults.model import Fault, Level
+from practice.faults.policy import applying
+from practice.hooks import Fault as Hook
 
 BUSY: Final = json.dumps(
     {
@@ -20,6 +22,12 @@ TOO_MANY: Final = json.dumps(
     {"error": {"code": "TooManyRequests", "message": "Too many requests."}}
 )
 NUL: Final = "\0" * 4096
+REFUSALS: Final = 4
+"""Answers that say that Exchange was asked too much, before it answers again."""
+TOO_MANY_AT_ONCE: Final = (
+    "You have reached the maximum number of concurrent requests per tenant. "
+    "Please wait and try again"
+)
 
 
 def _entra_down(ground: FaultContext) -> None:
@@ -29,6 +37,13 @@ def _entra_down(ground: FaultContext) -> None:
 
 def _tokens_down(ground: FaultContext) -> None:
     ground.answer(f"/{ground.tenant.id}/oauth2/v2.0/token", 503, BUSY, "POST")
+
+
+def _busy_in_words(ground: FaultContext) -> None:
+    headers = {"Content-Type": "text/plain"}
+    body = TOO_MANY_AT_ONCE.encode()
+    ground.hooks.add(Hook("/adminapi/", times=REFUSALS, status=400, headers=headers, body=body))
+    applying(ground).update(AutoForwardingMode="Off")
 
 
 def _answers(prefix: str, status: int, body: str, **headers: str) -> Callable[[FaultContext], None]:
@@ -77,12 +92,21 @@ FAULTS: Final = (
     Fault(
         "exchange_forbidden",
         "microsoft.md 3.5",
-        "Exchange answers 403 with NUL bytes; mail flows",
-        _answers("/adminapi/", 403, NUL),
+        "Exchange answers 403 with NUL bytes that it declares as gzip; mail flows",
+        _answers("/adminapi/", 403, NUL, Content_Encoding="gzip"),
         (),
         "",
         "looking",
         Level.NOTHING,
+    ),
+    Fault(
+        "exchange_busy_in_words",
+        "microsoft.md 3.5; its clients wait for this plain text under any status",
+        "the policy says Off, and Exchange first answers 400 in plain text that it was asked too much",
+        _busy_in_words,
+        ("forwarding_blocked",),
+        "forward",
+        "policy",
     ),
     Fault(
         "exchange_html",

@@ -9,24 +9,26 @@ import threading
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.utils import parseaddr
-from typing import Any, Final, cast
+from typing import Any, AnyStr, Final, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from practice.mail import sasl
+from practice.mail import greeting, sasl
 from practice.mail.flow import Flow
+from practice.mail.greeting import MOST_BYTES, Greeting
 from practice.mail.sasl import Login
 from practice.mail.store import Mail, parse
 from practice.microsoft.tokens import Keys
 from practice.microsoft.world import World
 
 HOST: Final = "127.0.0.1"
-MOST_BYTES: Final = 36_700_160
 LONGEST_LINE: Final = 12_288
 NO_STARTTLS: Final = "no_starttls"
 BAD_CERTIFICATE: Final = "bad_certificate"
 NO_XOAUTH2: Final = "no_xoauth2"
 HANGS_UP: Final = "hangs_up"
+STARTTLS: Final = "220 Ready to start TLS"
+"""Reply of aiosmtpd to STARTTLS."""
 QUEUED: Final = "250 2.0.0 OK <practice> [Hostname=PRACTICE01.practice.example]"
 
 
@@ -88,6 +90,8 @@ class SubmissionSmtp(SMTP):
     """
 
     line_length_limit = LONGEST_LINE
+    AuthLoginUsernameChallenge = "Username:"
+    AuthLoginPasswordChallenge = "Password:"
 
     def __init__(self, world: World, keys: Keys, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -106,6 +110,10 @@ class SubmissionSmtp(SMTP):
         if self.transport is not None:
             super().connection_lost(error)
 
+    async def push(self, status: AnyStr) -> None:
+        """Send a reply, that to STARTTLS in Exchange's words."""
+        await super().push(greeting.STARTTLS if status == STARTTLS else status)
+
     async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:  # noqa: N802  aiosmtpd's name
         """Check the token; the response may come with the command or after a 334."""
         response = args[1] if len(args) > 1 else None
@@ -121,7 +129,7 @@ class SubmissionSmtp(SMTP):
         return AuthResult(success=False, handled=False, message=decided)
 
 
-class Submission:
+class Submission(Greeting):
     """Submission of mail: a user sends as itself, or as a mailbox whose Send As it has."""
 
     def __init__(self, world: World, flow: Flow) -> None:
@@ -217,8 +225,9 @@ def submission(
             world,
             keys,
             Submission(world, flow),
-            hostname="smtp.office365.com",
-            ident="Microsoft ESMTP MAIL Service ready",
+            hostname=greeting.HOST,
+            ident=greeting.banner(world.now()),
+            enable_SMTPUTF8=True,
             data_size_limit=MOST_BYTES,
             tls_context={NO_STARTTLS: None, BAD_CERTIFICATE: strange}.get(mood, context),
             require_starttls=mood != NO_STARTTLS,

@@ -1,6 +1,7 @@
 """Permissions that Microsoft Graph and Exchange Online expose.
 
-Every ID is random per start, so a hard-coded ID fails.
+Exchange's permissions for mail have the IDs that they really have. Every other ID is random per
+start, so a hard-coded ID fails. A test holds that the product has none of the real ones.
 """
 
 from __future__ import annotations
@@ -65,13 +66,24 @@ EXCHANGE_ROLES: Final = (
     "full_access_as_app",
 )
 
+REAL_SCOPES: Final = {
+    "SMTP.Send": "76faac2a-0f20-42f1-928a-50de5b9dbe52",
+    "Mail.Send": "5eb43c10-865a-4259-960a-83946678f8dd",
+}
+"""IDs of Exchange's delegated permissions (ScubaGear's table of risky permissions)."""
+REAL_ROLES: Final = {
+    "Mail.Send": "b633e1c5-b582-4048-a93e-9f11b44c7e96",
+    "SMTP.SendAsApp": "ce81e10f-fda1-4348-8947-f7fdb6c649ad",
+}
+"""IDs of Exchange's application permissions, from the same table."""
+
 OIDC: Final = frozenset({"openid", "profile", "email", "offline_access"})
 
 
-def scope(value: str, kind: str) -> Json:
+def scope(value: str, kind: str, number: str = "") -> Json:
     """Return a delegated permission (permissionScope)."""
     return {
-        "id": str(uuid.uuid4()),
+        "id": number or str(uuid.uuid4()),
         "value": value,
         "type": kind,
         "isEnabled": True,
@@ -82,10 +94,10 @@ def scope(value: str, kind: str) -> Json:
     }
 
 
-def role(value: str) -> Json:
+def role(value: str, number: str = "") -> Json:
     """Return an application permission (appRole)."""
     return {
-        "id": str(uuid.uuid4()),
+        "id": number or str(uuid.uuid4()),
         "value": value,
         "displayName": value,
         "description": f"Allows the app {value} without a signed-in user.",
@@ -101,11 +113,14 @@ class Catalogue:
     def __init__(self) -> None:
         self.scopes = {
             ids.GRAPH_APP: [scope(value, kind) for value, kind in GRAPH_SCOPES.items()],
-            ids.EXCHANGE_APP: [scope(value, kind) for value, kind in EXCHANGE_SCOPES.items()],
+            ids.EXCHANGE_APP: [
+                scope(value, kind, REAL_SCOPES.get(value, ""))
+                for value, kind in EXCHANGE_SCOPES.items()
+            ],
         }
         self.roles = {
             ids.GRAPH_APP: [role(value) for value in GRAPH_ROLES],
-            ids.EXCHANGE_APP: [role(value) for value in EXCHANGE_ROLES],
+            ids.EXCHANGE_APP: [role(value, REAL_ROLES.get(value, "")) for value in EXCHANGE_ROLES],
         }
 
     def scope_id(self, app_id: str, value: str) -> str:

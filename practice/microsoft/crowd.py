@@ -116,5 +116,5 @@ def _channel(world: World, tenant: Tenant, mailbox: str, unique_name: str, wante
             "resourceId": resource["id"],
             "scope": scope,
         }
-        tenant.grants.seed(grant | {"id": new_id()})
+        tenant.grants.seed(grant | {"id": consent.grant_id(grant)})
     return {"client_id": app["appId"], "key_id": key["keyId"]}

@@ -38,6 +38,7 @@ class SettingsPort(Protocol):
     """
 
     replication_s: float
+    exchange_replication_s: float
     customization_s: float
     trace_delay_s: float
     smtp_port: int

@@ -70,13 +70,21 @@ def resource_principal(world: World, app_id: str, name: str) -> Json:
     }
 
 
+def information() -> Json:
+    """Return the addresses of an app's pages, which are empty at first."""
+    names = ("logoUrl", "marketingUrl", "privacyStatementUrl", "supportUrl", "termsOfServiceUrl")
+    return dict.fromkeys(names)
+
+
 def service_principal(app_id: str, name: str) -> Json:
     """Return a service principal with Graph's defaults."""
     return {
         "id": new_id(),
         "appId": app_id,
+        "createdDateTime": stamp(LONG_AGO),
         "displayName": name,
         "appDisplayName": name,
+        "description": None,
         "accountEnabled": True,
         "appRoleAssignmentRequired": False,
         "appOwnerOrganizationId": "f8cdef31-a31e-4b4a-93e4-5f571e91255a",
@@ -91,6 +99,7 @@ def service_principal(app_id: str, name: str) -> Json:
         "keyCredentials": [],
         "disabledByMicrosoftStatus": None,
         "isDisabled": False,
+        "info": information(),
     }
 
 

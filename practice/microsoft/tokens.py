@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 Json = dict[str, Any]
 ACCESS: Final = timedelta(seconds=3599)
+CODE_BEGINS: Final = "1.A"
 CODE: Final = timedelta(minutes=10)
 REFRESH: Final = timedelta(days=90)
 SPA_REFRESH: Final = timedelta(hours=24)
@@ -65,7 +66,7 @@ class Vault:
 
     def code(self, record: Code) -> str:
         """Issue an authorization code."""
-        text = "1.A" + secrets.token_urlsafe(48)
+        text = CODE_BEGINS + secrets.token_urlsafe(48)
         self.codes[text] = record
         return text
 

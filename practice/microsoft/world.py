@@ -105,7 +105,8 @@ class Organization:
 
     ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam.
     ``onmicrosoft_sent`` counts the outside recipients of the last 24 hours that onmicrosoft.com
-    senders wrote to (facts/update-2026-11.md 4, row 5).
+    senders wrote to (facts/update-2026-11.md 4, row 5). ``made`` says when a cmdlet made an object,
+    by its Guid; readers know the object some time later.
     """
 
     smtp_auth_disabled: bool = True
@@ -119,6 +120,7 @@ class Organization:
     remote_domains: list[Json] = field(default_factory=list)
     transport_rules: list[Json] = field(default_factory=list)
     authentication_policies: list[Json] = field(default_factory=list)
+    made: dict[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -141,7 +143,7 @@ class Tenant:
 
     ``recycled`` holds deleted apps, which keep their ``uniqueName`` (facts/microsoft.md 1.1). With
     ``log_numbers_itself`` the rows of the sign-in log have their own numbers instead of the
-    requests' numbers.
+    requests' numbers. Without a ``premium`` license nobody may read the sign-in log.
     """
 
     id: str
@@ -162,6 +164,7 @@ class Tenant:
     exchange: Organization = field(default_factory=Organization)
     recycled: list[Json] = field(default_factory=list)
     log_numbers_itself: bool = False
+    premium: bool = True
 
     def user(self, name: str) -> User | None:
         """Return the user with this object ID, UPN or address, or None."""

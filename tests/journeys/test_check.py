@@ -264,3 +264,30 @@ def test_a_fix_renews_the_secret_and_removes_the_old_one(channel: People) -> Non
     channel.press(REQUESTER, form, "token_saved")
     assert "2 made, 1 of them reversible" in words(answered(channel, form))
     assert writes(channel) == {"graph.add_password": 1, "graph.remove_password": 1}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "fault", "name"),
+    [
+        ("/adminapi", {"status": 503}, "Exchange"),
+        ("/adminapi", {"delay_s": 30.0}, "Exchange"),
+        ("/graph", {"status": 503}, "Graph"),
+    ],
+)
+def test_a_cloud_that_is_down_is_named_while_the_check_still_asks(
+    channel: People, prefix: str, fault: Json, name: str
+) -> None:
+    """The card says which cloud gives no answer, long before the check has given it up."""
+    card = verdict(channel, signed_in=False)
+    channel.control("POST", "faults", {"prefix": prefix, "times": 1000, **fault})
+    try:
+        channel.open_link(ADMIN, links(card)[0])
+        told = channel.wait_for(
+            "the silent cloud",
+            lambda m: m["id"] == card["id"] and f"No answer so far from {name}" in words(m),
+            after=card["change"],
+        )
+    finally:
+        channel.control("DELETE", "faults")
+    assert "ooking" in words(told)
+    channel.wait_for("the end", settled(card["id"]), 90, after=told["change"])

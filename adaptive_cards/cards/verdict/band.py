@@ -29,7 +29,7 @@ def band(view: VerdictView) -> Band:
             "emphasis",
             glyphs.RUNNING,
             said(title, **TITLE),
-            (turn_line(Turn.NOBODY, Text("verdict.looking_next")),),
+            (*_paragraph(_silent(view)), turn_line(Turn.NOBODY, Text("verdict.looking_next"))),
         )
     return _well(view) if _both_ways(view) else _unproven(view)
 
@@ -102,11 +102,16 @@ def _others(view: VerdictView) -> str:
 
 
 def _progress(view: VerdictView) -> str:
-    return (
-        text("verdict.still_looking", left=str(view.looking), all=str(total(view)))
-        if view.looking
-        else ""
-    )
+    if not view.looking:
+        return ""
+    left = text("verdict.still_looking", left=str(view.looking), all=str(total(view)))
+    return " ".join(filter(None, (left, _silent(view))))
+
+
+def _silent(view: VerdictView) -> str:
+    """Return which clouds give no answer so far."""
+    clouds = ", ".join(map(render, view.silent))
+    return text("verdict.silent", clouds=clouds) if clouds else ""
 
 
 def _click(view: VerdictView) -> Text:

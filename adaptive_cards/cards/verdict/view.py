@@ -39,7 +39,8 @@ class FoundChannel:
 class VerdictView:
     """Data of a check, both while it runs and when it is done.
 
-    ``looking`` is the number of findings still to come. ``causes`` are the root causes, starting
+    ``looking`` is the number of findings still to come, and ``silent`` names the clouds that give no
+    answer so far. ``causes`` are the root causes, starting
     with the one that stops mail first. If it is empty and ``looking`` is 0, nothing wrong was
     found.
 
@@ -78,6 +79,7 @@ class VerdictView:
     damage: Damage | None = None
     connect_test: bool = False
     secret_expires: datetime | None = None
+    silent: tuple[Text, ...] = ()
     found: FoundChannel | None = None
 
     @property

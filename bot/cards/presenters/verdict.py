@@ -20,7 +20,7 @@ from jobs.checks.discovering import open_questions
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import Access, Channel, Finding, State, Station, Text, Turn
+from jobs.model import Access, Channel, Finding, State, Station, Text, Turn, verbatim
 from jobs.runs.run import Run
 
 SEEN_AT = {
@@ -55,10 +55,13 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _urgency(run: Run, found: VerdictView) -> str:
-    """Return the urgent part of the view: the end, the first real result, the causes and a problem."""
+    """Return the urgent part of the view: the end, the first real result, the causes and a problem.
+
+    A cloud that gives no answer is one.
+    """
     return (
         f"{bool(run.checked)}{_looked(found)}"
-        f"{[line.title.key for line in found.causes]}{found.problem_at or ''}"
+        f"{[line.title.key for line in found.causes]}{found.problem_at or ''}{found.silent}"
     )
 
 
@@ -75,6 +78,7 @@ def view(run: Run, services: Services) -> VerdictView:
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else _still_to_come(steps, found),
+        silent=tuple(map(_cloud, run.silent)),
         causes=_causes(run.channel, steps, counted, verdict.causes),
         symptoms=_symptoms(steps, counted, verdict.symptoms),
         possible=_causes(run.channel, steps, counted, verdict_extras.others(verdict)),
@@ -109,6 +113,11 @@ def _turn(run: Run, services: Services, verdict: Verdict) -> Turn:
 def _is_ours(run: Run) -> bool:
     """Return whether the channel is known here, from before or because it was kept."""
     return run.kept or not run.brief.discover
+
+
+def _cloud(service: str) -> Text:
+    """Return the name of a cloud as people know it."""
+    return known_text(f"evidence.{service}") or verbatim(service)
 
 
 def _sign_in_url(run: Run, services: Services) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from practice.microsoft import ids
@@ -64,7 +65,13 @@ class CmdletError(Exception):
                 }
             }
         tag = "" if self.generic == INVALID else "Ex6F9304"
-        details = [{"code": "Client", "target": "", "message": f"{tag}|{self.kind}|{self.message}"}]
+        details = [
+            {
+                "code": "Context" if self.code == "NotFound" else "Client",
+                "target": "",
+                "message": f"{tag}|{self.kind}|{self.message}",
+            }
+        ]
         return {"error": error | {"details": details, "innererror": inner}}
 
 
@@ -79,18 +86,25 @@ def failed(message: str, kind: str = f"{TASKS}.TaskException") -> CmdletError:
 
 
 def missing(name: str) -> CmdletError:
-    """Return a 404 for an object that does not exist."""
+    """Return a 404 ``NotFound`` for an object that does not exist, or that no reader knows yet."""
     text = (
         f"The operation couldn't be performed because object '{name}' couldn't be found "
         "on 'PRACTICE01DC01.practice.example'."
     )
-    return CmdletError(404, f"{TASKS}.ManagementObjectNotFoundException", text)
+    return CmdletError(404, f"{TASKS}.ManagementObjectNotFoundException", text, code="NotFound")
 
 
 def exists(name: str) -> CmdletError:
     """Return a 400 for a name that is taken."""
     kind = "Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException"
     return failed(f'The object "{name}" already exists.', kind)
+
+
+def identified(row: Json) -> Json:
+    """Return an object with the names that every object of Exchange has: ``Id``, ``Guid`` and its class."""
+    name = str(row.get("Name"))
+    guid = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+    return {"Guid": guid, "ObjectClass": ["top"]} | row | {"Id": name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,7 @@ class Run:
     who: str
     cmdlet: str
     given: Json
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def organization(self) -> Organization:

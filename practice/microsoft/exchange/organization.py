@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from practice.microsoft.exchange import rules
 from practice.microsoft.exchange.call import (
     ADMINISTRATORS,
     READERS,
@@ -14,6 +15,7 @@ from practice.microsoft.exchange.call import (
     Run,
     cmdlet,
     failed,
+    identified,
     missing,
 )
 
@@ -44,14 +46,16 @@ def need_customization(run: Run) -> None:
 def get_organization_config(run: Run) -> Rows:
     """Return the organization's own settings."""
     return [
-        {
-            "Identity": run.tenant.domains[-1],
-            "Name": run.tenant.domains[-1],
-            "DisplayName": run.tenant.name,
-            "IsDehydrated": run.organization.dehydrated,
-            "DefaultAuthenticationPolicy": run.organization.default_authentication_policy,
-            "OAuth2ClientProfileEnabled": True,
-        }
+        identified(
+            {
+                "Identity": run.tenant.domains[-1],
+                "Name": run.tenant.domains[-1],
+                "DisplayName": run.tenant.name,
+                "IsDehydrated": run.organization.dehydrated,
+                "DefaultAuthenticationPolicy": run.organization.default_authentication_policy,
+                "OAuth2ClientProfileEnabled": True,
+            }
+        )
     ]
 
 
@@ -74,12 +78,14 @@ def enable_organization_customization(run: Run) -> Rows:
 def get_transport_config(run: Run) -> Rows:
     """Return the organization's SMTP AUTH setting."""
     return [
-        {
-            "Identity": "Transport Settings",
-            "Name": "Transport Settings",
-            "SmtpClientAuthenticationDisabled": run.organization.smtp_auth_disabled,
-            "AllowLegacyTLSClients": None,
-        }
+        identified(
+            {
+                "Identity": "Transport Settings",
+                "Name": "Transport Settings",
+                "SmtpClientAuthenticationDisabled": run.organization.smtp_auth_disabled,
+                "AllowLegacyTLSClients": None,
+            }
+        )
     ]
 
 
@@ -101,8 +107,9 @@ def get_remote_domain(run: Run) -> Rows:
 @cmdlet("Get-TransportRule", READERS, "Identity ResultSize State")
 def get_transport_rule(run: Run) -> Rows:
     """Return the mail-flow rules."""
-    rows = _named(run, run.organization.transport_rules)
-    return [row for row in rows if not run.has("State") or row.get("State") == run.value("State")]
+    named = _named(run, run.organization.transport_rules)
+    rows = [rules.whole(row, run.tenant.domains[-1]) for row in named]
+    return [row for row in rows if not run.has("State") or row["State"] == run.value("State")]
 
 
 @cmdlet("Get-AuthenticationPolicy", READERS, "Identity")
@@ -113,10 +120,10 @@ def get_authentication_policy(run: Run) -> Rows:
 
 def _named(run: Run, rows: Rows) -> Rows:
     if not run.has("Identity"):
-        return [dict(row) for row in rows]
+        return [identified(row) for row in rows]
     wanted = run.text("Identity").lower()
     found = [
-        dict(row)
+        identified(row)
         for row in rows
         if wanted in {str(row.get("Identity", "")).lower(), str(row.get("Name", "")).lower()}
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from practice.microsoft.exchange.call import (
@@ -12,6 +14,7 @@ from practice.microsoft.exchange.call import (
     cmdlet,
     exists,
     failed,
+    identified,
     invalid,
     missing,
 )
@@ -42,8 +45,8 @@ WHO: Final = (
 RULE: Final = " ".join((*WHO, "Priority", "Comments", "HostedOutboundSpamFilterPolicy"))
 
 
-def _find(rows: list[Json], name: str) -> Json:
-    for row in rows:
+def _find(run: Run, rows: list[Json], name: str) -> Json:
+    for row in filter(partial(_known, run), rows):
         if name.lower() in {
             str(row["Name"]).lower(),
             str(row["Identity"]).lower(),
@@ -51,6 +54,13 @@ def _find(rows: list[Json], name: str) -> Json:
         }:
             return row
     raise missing(name)
+
+
+def _known(run: Run, row: Json) -> bool:
+    """Return whether readers know the object; Exchange's directory replicates a new one."""
+    made = run.organization.made.get(str(row.get("Guid")))
+    delay = timedelta(seconds=run.world.settings.exchange_replication_s)
+    return made is None or run.world.now() - made >= delay
 
 
 def _name(run: Run, rows: list[Json]) -> str:
@@ -67,9 +77,9 @@ def _name(run: Run, rows: list[Json]) -> str:
 
 def _shown(run: Run, rows: list[Json]) -> Rows:
     return (
-        [dict(_find(rows, run.text("Identity")))]
+        [identified(_find(run, rows, run.text("Identity")))]
         if run.has("Identity")
-        else [dict(row) for row in rows]
+        else [identified(row) for row in rows if _known(run, row)]
     )
 
 
@@ -123,6 +133,7 @@ def new_policy(run: Run) -> Rows:
         | _settings(run)
     )
     run.organization.outbound_policies.append(made)
+    run.organization.made[made["Guid"]] = run.world.now()
     run.note(name, None, made)
     return [dict(made)]
 
@@ -131,7 +142,7 @@ def new_policy(run: Run) -> Rows:
 def set_policy(run: Run) -> Rows:
     """Change a policy."""
     need_customization(run)
-    policy = _find(run.organization.outbound_policies, run.text("Identity"))
+    policy = _find(run, run.organization.outbound_policies, run.text("Identity"))
     before = dict(policy)
     policy.update(_settings(run))
     run.note(policy["Name"], before, dict(policy))
@@ -142,7 +153,7 @@ def set_policy(run: Run) -> Rows:
 def remove_policy(run: Run) -> Rows:
     """Remove a policy; its rule remains."""
     need_customization(run)
-    policy = _find(run.organization.outbound_policies, run.text("Identity"))
+    policy = _find(run, run.organization.outbound_policies, run.text("Identity"))
     if policy["IsDefault"]:
         raise failed("The default outbound spam filter policy can't be removed.")
     run.organization.outbound_policies.remove(policy)
@@ -185,6 +196,7 @@ def new_rule(run: Run) -> Rows:
         "Priority": len(rules),
     }
     rules.append(made)
+    run.organization.made[made["Guid"]] = run.world.now()
     if run.has("Priority"):
         _move(run, made)
     run.note(name, None, dict(made))
@@ -192,7 +204,9 @@ def new_rule(run: Run) -> Rows:
 
 
 def _policy(run: Run, rule: Json | None) -> str:
-    policy = _find(run.organization.outbound_policies, run.text("HostedOutboundSpamFilterPolicy"))
+    policy = _find(
+        run, run.organization.outbound_policies, run.text("HostedOutboundSpamFilterPolicy")
+    )
     others = [row for row in run.organization.outbound_rules if row is not rule]
     if policy["IsDefault"]:
         raise failed("The default policy can't be used in a rule.")
@@ -218,7 +232,7 @@ def _move(run: Run, rule: Json) -> None:
 def set_rule(run: Run) -> Rows:
     """Change a rule."""
     need_customization(run)
-    rule = _find(run.organization.outbound_rules, run.text("Identity"))
+    rule = _find(run, run.organization.outbound_rules, run.text("Identity"))
     before = dict(rule)
     if run.has("HostedOutboundSpamFilterPolicy"):
         rule["HostedOutboundSpamFilterPolicy"] = _policy(run, rule)
@@ -233,7 +247,7 @@ def set_rule(run: Run) -> Rows:
 def remove_rule(run: Run) -> Rows:
     """Remove a rule; its policy remains."""
     need_customization(run)
-    rule = _find(run.organization.outbound_rules, run.text("Identity"))
+    rule = _find(run, run.organization.outbound_rules, run.text("Identity"))
     run.organization.outbound_rules.remove(rule)
     for number, row in enumerate(
         sorted(run.organization.outbound_rules, key=lambda row: int(row["Priority"]))
@@ -257,7 +271,7 @@ def disable_rule(run: Run) -> Rows:
 
 def _switch(run: Run, state: str) -> Rows:
     need_customization(run)
-    rule = _find(run.organization.outbound_rules, run.text("Identity"))
+    rule = _find(run, run.organization.outbound_rules, run.text("Identity"))
     before = rule["State"]
     rule["State"] = state
     run.note(rule["Name"], before, state)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from practice.mail.trace import Row
 from practice.microsoft.exchange.call import READERS, Rows, Run, cmdlet, invalid, missing
-from practice.microsoft.world import fine_stamp, stamp
+from practice.microsoft.world import stamp
 
 FILTERS: Final = (
     "SenderAddress RecipientAddress StartDate EndDate MessageTraceId MessageId Status "
@@ -24,6 +24,7 @@ STATUS: Final = {
     "quarantined": "Quarantined",
 }
 PAGE: Final = 1000
+MORE: Final = "There are more results, use the following command to get more. Get-MessageTraceV2"
 SPAN: Final = timedelta(days=10)
 
 
@@ -48,7 +49,10 @@ def get_message_trace(run: Run) -> Rows:
         for row in run.world.traces.seen(run.tenant.id)
         if start <= row.at <= end and _wanted(run, row)
     ]
-    return found[::-1][: int(run.value("ResultSize") or PAGE)]
+    most = int(run.value("ResultSize") or PAGE)
+    if len(found) > most:
+        run.warnings.append(MORE)
+    return found[::-1][:most]
 
 
 def _span(run: Run) -> tuple[datetime, datetime]:
@@ -77,13 +81,19 @@ def _trace(row: Row) -> dict[str, Any]:
         "MessageId": row.message_id,
         "SenderAddress": row.sender,
         "RecipientAddress": row.recipient,
-        "Received": fine_stamp(row.at),
+        "Received@data.type": "System.DateTime",
+        "Received": _exact(row.at),
         "Subject": row.subject,
         "Status": STATUS[row.status],
         "Size": row.size,
         "FromIP": row.from_ip,
-        "ToIP": None,
+        "ToIP": "",
     }
+
+
+def _exact(moment: datetime) -> str:
+    """Return a time as Exchange writes it in a trace: with seven digits of a second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}0Z"
 
 
 def _address(run: Run, name: str, address: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Blueprint, Response, abort, jsonify, request
 
-from practice.microsoft.exchange import mailbox, organization, outbound, permission, tracing
+from practice.microsoft.exchange import mailbox, organization, outbound, paging, permission, tracing
 from practice.microsoft.exchange.call import CMDLETS, Cmdlet, CmdletError, Run, invalid
 from practice.microsoft.signin.scopes import OUTLOOK
 from practice.microsoft.tokens import BadTokenError, Keys
@@ -17,16 +18,31 @@ SERVED: Final = (mailbox, organization, outbound, permission, tracing)
 AUDIENCES: Final = frozenset({OUTLOOK, "00000002-0000-0ff1-ce00-000000000000"})
 NULS: Final = b"\0" * 4096
 MOST: Final = 10
+MORE: Final = (
+    "There are more results available than are currently displayed. To view them, increase the "
+    "value for the ResultSize parameter."
+)
 KINDS: Final = {bool: "System.Boolean", int: "System.Int32"}
 UNKNOWN: Final = "Microsoft.Exchange.AdminApi.CommandInvocation.AmbiguousParameterSetException"
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
-    """Response with status 401 or 403 and without a JSON body."""
+    """Response with status 401 or 403 and without a JSON body.
+
+    The body of the 403 is NUL bytes that it declares as gzip (measured in 2026).
+    """
 
     def __init__(self, status: int) -> None:
         super().__init__(str(status))
         self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Rows of a cmdlet with its warnings."""
+
+    rows: list[Json]
+    warnings: list[str]
 
 
 class Caller:
@@ -36,13 +52,14 @@ class Caller:
         self.world, self.tenant = world, tenant
         user = tenant.users.get(claims["oid"])
         self.who = user.upn if user else f"app {claims['appid']}"
+        self.alone = user is None
         self._roles = user.roles if user else tenant.principal_roles.get(claims["oid"], set())
 
     def may(self, cmdlet: Cmdlet) -> bool:
         """Return whether a directory role allows the cmdlet."""
         return bool(self._roles & cmdlet.roles)
 
-    def run(self, command: Json) -> list[Json]:
+    def run(self, command: Json) -> Result:
         """Run the cmdlet.
 
         Raises:
@@ -69,7 +86,17 @@ class Caller:
                 "Invalid cmdlet parameters specified. "
             )
             raise invalid(text + ", ".join(strange), UNKNOWN)
-        return cmdlet.work(Run(self.world, self.tenant, self.who, cmdlet.name, given))
+        run = Run(self.world, self.tenant, self.who, cmdlet.name, given)
+        return Result(_limited(run, cmdlet.work(run)), run.warnings)
+
+
+def _limited(run: Run, rows: list[Json]) -> list[Json]:
+    """Return as many rows as ResultSize asks for, with a warning if that leaves some out."""
+    most = str(run.value("ResultSize") or "")
+    if most.isdigit() and len(rows) > int(most):
+        run.warnings.append(MORE)
+        return rows[: int(most)]
+    return rows
 
 
 def blueprint(world: World, keys: Keys) -> Blueprint:
@@ -139,15 +166,22 @@ def _invoke(caller: Caller, body: Any, select: str) -> tuple[int, Json]:
     try:
         if not isinstance(command, dict):
             raise invalid("CmdletInput is missing.")
-        rows = caller.run(command)
+        result = caller.run(command)
+        root = f"{caller.world.base_url}/adminapi/beta/{caller.tenant.id}"
+        page = paging.page(
+            [_sidecars(_selected(row, select)) for row in result.rows],
+            request.headers.get("Prefer", ""),
+            request.args.get("$skiptoken", ""),
+            f"{root}/InvokeCommand",
+            alone=caller.alone,
+        )
     except CmdletError as error:
         return error.status, error.body()
-    metadata = f"{caller.world.base_url}/adminapi/beta/{caller.tenant.id}/$metadata"
-    warnings = {"adminapi.warnings@odata.type": "#Collection(String)", "@adminapi.warnings": []}
     return 200, {
-        "@odata.context": f"{metadata}#Collection(Exchange.GenericHashTable)",
-        **warnings,
-        "value": [_sidecars(_selected(row, select)) for row in rows],
+        "@odata.context": f"{root}/$metadata#Collection(Exchange.GenericHashTable)",
+        "adminapi.warnings@odata.type": "#Collection(String)",
+        "@adminapi.warnings": result.warnings,
+        **page,
     }
 
 
@@ -198,7 +232,8 @@ def _json(status: int, body: Json) -> Response:
 
 def _refused(refused: Refused) -> Response:
     if refused.status == 403:  # noqa: PLR2004 - the one status with a body
-        return _numbered(Response(NULS, 403, mimetype="text/plain"))
+        headers = {"Content-Encoding": "gzip"}
+        return _numbered(Response(NULS, 403, headers, mimetype="text/plain"))
     return _numbered(Response(b"", 401, {"WWW-Authenticate": f'Bearer client_id="{OUTLOOK}"'}))
 
 

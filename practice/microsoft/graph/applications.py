@@ -94,7 +94,7 @@ def list_(call: Call) -> Answer:
     found = odata.filtered(call, call.world.seen(call.tenant.applications), FILTERS)
     found = odata.searched(call, found)
     return odata.listed(
-        call, [odata.select(call, item, shapes.APPLICATION) for item in found], KIND
+        call, [odata.select(call, shapes.shown(item), shapes.APPLICATION) for item in found], KIND
     )
 
 
@@ -108,7 +108,9 @@ def create(call: Call) -> Answer:
 @route("GET", "/applications{key}", APPS_READ)
 def get(call: Call, key: str) -> Answer:
     """Return one application."""
-    return odata.single(call, odata.select(call, find(call, key), shapes.APPLICATION), KIND)
+    return odata.single(
+        call, odata.select(call, shapes.shown(find(call, key)), shapes.APPLICATION), KIND
+    )
 
 
 @route("PATCH", "/applications{key}", APPS_WRITE)
@@ -182,5 +184,8 @@ def _create(call: Call, body: Json) -> Answer:
     call.world.put(call.tenant.applications, made)
     call.note("create_application", made["displayName"], None, made)
     return odata.single(
-        call, {key: value for key, value in made.items() if not key.startswith("_")}, KIND, 201
+        call,
+        {key: value for key, value in shapes.shown(made).items() if not key.startswith("_")},
+        KIND,
+        201,
     )

@@ -21,7 +21,7 @@ from practice.microsoft.graph.call import (
 )
 from practice.microsoft.graph.principals import find
 from practice.microsoft.signin import consent
-from practice.microsoft.world import first, new_id
+from practice.microsoft.world import first
 
 Json = dict[str, Any]
 GRANT: Final = frozenset({"clientId", "consentType", "principalId", "resourceId", "scope"})
@@ -88,10 +88,8 @@ def _checked(call: Call) -> Json:
     principal = body.get("principalId")
     if principal and principal not in call.tenant.users:
         raise absent(principal)
-    return {name: body.get(name) for name in GRANT} | {
-        "id": new_id(),
-        "scope": body.get("scope") or "",
-    }
+    made = {name: body.get(name) for name in GRANT} | {"scope": body.get("scope") or ""}
+    return made | {"id": consent.grant_id(made)}
 
 
 def _need(body: Json, names: Iterable[str], resource: str) -> None:

@@ -24,6 +24,38 @@ AUTHORIZATION: Final = frozenset(
         "description",
     }
 )
+BLANK: Final[Json] = {
+    "authenticationFlows": None,
+    "clientAppTypes": ["all"],
+    "clientApplications": None,
+    "devices": None,
+    "insiderRiskLevels": None,
+    "locations": None,
+    "platforms": None,
+    "servicePrincipalRiskLevels": [],
+    "signInRiskLevels": [],
+    "userRiskLevels": [],
+}
+"""Conditions of a Conditional Access policy that has none."""
+BLANK_PARTS: Final[dict[str, Json]] = {
+    "applications": {
+        "applicationFilter": None,
+        "excludeApplications": [],
+        "includeApplications": [],
+        "includeAuthenticationContextClassReferences": [],
+        "includeUserActions": [],
+    },
+    "users": {
+        "excludeGroups": [],
+        "excludeGuestsOrExternalUsers": None,
+        "excludeRoles": [],
+        "excludeUsers": [],
+        "includeGroups": [],
+        "includeGuestsOrExternalUsers": None,
+        "includeRoles": [],
+        "includeUsers": [],
+    },
+}
 BUILT_IN: Final = (
     "microsoft-user-default-legacy",
     "microsoft-user-default-recommended",
@@ -154,4 +186,11 @@ def conditional_access(call: Call) -> Answer:
     limits.admit(call, limits.CONDITIONAL_ACCESS)
     allowed = {"state": odata.EQ, "displayName": odata.TEXT}
     found = odata.filtered(call, call.tenant.policies.conditional_access, allowed)
-    return odata.listed(call, found, "conditionalAccess/policies")
+    return odata.listed(call, list(map(_whole, found)), "conditionalAccess/policies")
+
+
+def _whole(policy: Json) -> Json:
+    """Return a policy with the conditions that it does not have, as Graph shows them."""
+    given = policy.get("conditions") or {}
+    parts = {name: blank | (given.get(name) or {}) for name, blank in BLANK_PARTS.items()}
+    return policy | {"conditions": BLANK | given | parts, "deletedDateTime": None}

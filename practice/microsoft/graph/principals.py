@@ -21,7 +21,7 @@ from practice.microsoft.graph.call import (
     route,
 )
 from practice.microsoft.seed import resource_principal, service_principal
-from practice.microsoft.world import first
+from practice.microsoft.world import first, stamp
 
 Json = dict[str, Any]
 KIND: Final = "servicePrincipals"
@@ -117,7 +117,10 @@ def _create(call: Call, body: Json) -> Answer:
             f"service principal name {app_id} is already in use."
         )
         raise GraphError(409, "Request_MultipleObjectsWithSameKeyValue", text)
-    made["_owner"] = call.user.id if call.user else call.claims["oid"]
+    made |= {
+        "createdDateTime": stamp(call.world.now()),
+        "_owner": call.user.id if call.user else call.claims["oid"],
+    }
     call.world.put(call.tenant.principals, made)
     call.note(
         "create_service_principal", made["displayName"], None, {"id": made["id"], "appId": app_id}

@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from practice.microsoft.graph.call import GraphError, bad
+from practice.microsoft.seed import information
 from practice.microsoft.world import Tenant, new_id
 
 Json = dict[str, Any]
@@ -36,7 +37,7 @@ APPLICATION: Final = WRITABLE | frozenset(_READ_ONLY.split())
 _PRINCIPAL_WRITABLE = """accountEnabled alternativeNames appId appRoleAssignmentRequired description
 displayName homepage loginUrl logoutUrl notes notificationEmailAddresses preferredSingleSignOnMode
 replyUrls servicePrincipalNames servicePrincipalType tags"""
-_PRINCIPAL_READ_ONLY = """id appDescription appDisplayName appOwnerOrganizationId
+_PRINCIPAL_READ_ONLY = """id createdDateTime appDescription appDisplayName appOwnerOrganizationId
 applicationTemplateId appRoles createdByAppId info disabledByMicrosoftStatus isDisabled
 keyCredentials oauth2PermissionScopes passwordCredentials signInAudience tokenEncryptionKeyId
 verifiedPublisher resourceSpecificApplicationPermissions"""
@@ -45,7 +46,10 @@ PRINCIPAL: Final = PRINCIPAL_WRITABLE | frozenset(_PRINCIPAL_READ_ONLY.split())
 
 
 def new_application(tenant: Tenant, created: str) -> Json:
-    """Return an application with Graph's defaults; the default audience is the widest one."""
+    """Return an application with Graph's defaults.
+
+    The default audience was the widest one until 2023, and is the own tenant since 2024.
+    """
     return {
         "id": new_id(),
         "appId": new_id(),
@@ -53,7 +57,7 @@ def new_application(tenant: Tenant, created: str) -> Json:
         "displayName": None,
         "description": None,
         "notes": None,
-        "signInAudience": "AzureADandPersonalMicrosoftAccount",
+        "signInAudience": "AzureADMyOrg",
         "identifierUris": [],
         "publisherDomain": tenant.domains[0],
         "tags": [],
@@ -81,7 +85,15 @@ def new_application(tenant: Tenant, created: str) -> Json:
         "servicePrincipalLockConfiguration": None,
         "disabledByMicrosoftStatus": None,
         "isDisabled": False,
+        "info": information(),
     }
+
+
+def shown(app: Json) -> Json:
+    """Return an application as Graph shows it: the Web platform repeats its redirect URIs as settings."""
+    web = app.get("web") or {}
+    settings = [{"uri": uri, "index": None} for uri in web.get("redirectUris", [])]
+    return app | {"web": web | {"redirectUriSettings": settings}}
 
 
 def check_application(body: Json) -> None:

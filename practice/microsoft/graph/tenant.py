@@ -12,12 +12,14 @@ from practice.microsoft.graph.call import (
     ROLES_READ,
     Answer,
     Call,
+    GraphError,
     absent,
     route,
 )
-from practice.microsoft.world import Tenant
+from practice.microsoft.world import LONG_AGO, Tenant, stamp
 
 Json = dict[str, Any]
+NOT_PREMIUM: Final = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
 ORGANIZATION: Final = frozenset(
     {
         "id",
@@ -27,8 +29,15 @@ ORGANIZATION: Final = frozenset(
         "verifiedDomains",
         "createdDateTime",
         "assignedPlans",
+        "state",
     }
 )
+PLAN: Final = {
+    "assignedDateTime": stamp(LONG_AGO),
+    "capabilityStatus": "Enabled",
+    "service": "exchange",
+    "servicePlanId": "efb87545-963c-4e0d-99df-69c6916d9eb0",
+}
 
 
 @route("GET", "/organization", PERSON | frozenset({"Organization.Read.All"}))
@@ -66,6 +75,9 @@ def _organization(tenant: Tenant) -> Json:
         "countryLetterCode": "DE",
         "tenantType": "AAD",
         "verifiedDomains": domains,
+        "assignedPlans": [PLAN],
+        "createdDateTime": stamp(LONG_AGO),
+        "state": "Bavaria",
     }
 
 
@@ -96,6 +108,7 @@ def _domain(tenant: Tenant, name: str) -> Json:
         "isInitial": initial,
         "isRoot": True,
         "isVerified": True,
+        "state": None,
         "supportedServices": ["Email", "OfficeCommunicationsOnline"],
     }
 
@@ -123,6 +136,10 @@ def all_sign_ins(call: Call) -> Answer:
 
 
 def _sign_ins(call: Call, rows: list[Json]) -> Answer:
+    if not call.tenant.premium:
+        raise GraphError(
+            403, NOT_PREMIUM, "Neither tenant is B2C or tenant doesn't have premium license"
+        )
     limits.admit(call, limits.REPORTS)
     times = frozenset({"eq", "ge", "gt", "le", "lt"})
     allowed = {

@@ -179,10 +179,11 @@ def note_sign_in(  # noqa: PLR0913  the fields of a log entry
             "signInEventTypes": ["interactiveUser" if interactive else "nonInteractiveUser"],
             **clients.applied(tenant, user, code, interactive=interactive),
             "resourceDisplayName": ids.RESOURCE_NAMES.get(wanted[0].app_id) if wanted else None,
+            "resourceId": wanted[0].app_id if wanted else None,
             "correlationId": number or new_id(),
             "status": {
                 "errorCode": code,
-                "failureReason": TEXTS[code][1] if code else "",
+                "failureReason": TEXTS[code][1] if code else "Other.",
                 "additionalDetails": None,
             },
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import uuid
 from typing import Any, Final
 
 from practice.microsoft import ids
@@ -136,6 +138,16 @@ def _allowed(tenant: Tenant, app_id: str, name: str) -> bool:
     return OPEN_POLICIES[1] in policies and not (app_id == ids.EXCHANGE_APP and name in EXCLUDED)
 
 
+def grant_id(grant: Json) -> str:
+    """Return the id of a grant: its client, resource and principal in base64url.
+
+    That is 43 characters for the whole organization, and 64 for one user.
+    """
+    parts = (grant["clientId"], grant["resourceId"], grant["principalId"])
+    number = b"".join(uuid.UUID(part).bytes_le for part in parts if part)
+    return base64.urlsafe_b64encode(number).decode().rstrip("=")
+
+
 def agree(
     world: World, tenant: Tenant, client: Json, scopes: dict[str, set[str]], user: User | None
 ) -> None:
@@ -150,7 +162,7 @@ def agree(
         }
         old = first(tenant.grants.written(), key)
         scope = " ".join(sorted({*(old["scope"].split() if old else ()), *names}))
-        grant = key | {"id": old["id"] if old else new_id(), "scope": scope}
+        grant = key | {"id": old["id"] if old else grant_id(key), "scope": scope}
         world.put(tenant.grants, grant)
         world.journal.write(
             user.upn if user else "administrator",

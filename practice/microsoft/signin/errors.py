@@ -177,17 +177,16 @@ TEXTS: Final = {
 class Trouble(Exception):  # noqa: N818  Microsoft's "error" has another meaning in this package
     """Error with an AADSTS number and the values in its text.
 
-    ``back`` means that the app receives it by a redirect.
+    ``back`` means that the app receives it by a redirect. ``error`` is the code of the OAuth error
+    where a number has two.
     """
 
-    def __init__(self, code: int, values: tuple[str, ...] = (), *, back: bool = False) -> None:
+    def __init__(
+        self, code: int, values: tuple[str, ...] = (), *, back: bool = False, error: str = ""
+    ) -> None:
         super().__init__(code)
         self.code, self.values, self.back = code, values, back
-
-    @property
-    def error(self) -> str:
-        """Code of the OAuth error."""
-        return TEXTS[self.code][0]
+        self.error = error or TEXTS[code][0]
 
     @property
     def status(self) -> int:

@@ -17,6 +17,7 @@ from practice.microsoft.signin.scopes import Wanted
 from practice.microsoft.tokens import (
     ACCESS,
     CODE,
+    CODE_BEGINS,
     REFRESH,
     SPA_REFRESH,
     Code,
@@ -84,6 +85,8 @@ class TokenEndpoint:
 
     def _by_code(self, client: Client, form: dict[str, str]) -> Json:
         record = self._vault.codes.get(_need(form, "code"))
+        if record is None and not form["code"].startswith(CODE_BEGINS):
+            raise Trouble(9002313, error="invalid_grant")
         if record is None or record.client_id != client.app["appId"]:
             raise Trouble(70000)
         if record.used:

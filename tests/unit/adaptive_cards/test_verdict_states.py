@@ -90,6 +90,10 @@ TEXTS = {
         "says why; Check again looks anew."
     ),
     "verdict-started": "Looking: 0 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
+    "verdict-silent": (
+        "Looking: 4 of 20. No answer so far from Exchange, Graph. The check asks again. "
+        "Nobody has to act. The verdict shows as soon as it is certain."
+    ),
     "verdict-looking": "Looking: 7 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
     "verdict-healthy": (
         "Nothing wrong: mail flows both ways. Nobody has to act. Newest proof: 4 s ago. "

@@ -159,6 +159,11 @@ def _looking() -> dict[str, cards.Card]:
         "verdict-looking": checked(
             16, lines=(*RIGHT[:4], EXPIRES, RIGHT[5], SKIPPED[0]), sign_in_url=SIGN_IN
         ),
+        "verdict-silent": checked(
+            16,
+            lines=RIGHT[:4],
+            silent=(Text("evidence.exchange"), Text("evidence.graph")),
+        ),
         "verdict-early": checked(
             19,
             blocked,

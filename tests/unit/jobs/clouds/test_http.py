@@ -168,6 +168,53 @@ async def test_the_whole_is_bounded_by_time(make_settings: Callable[..., Setting
     assert failed.value.cause == "timed_out"
 
 
+@pytest.mark.parametrize(
+    ("status", "method", "outcome", "tries"),
+    [
+        (403, "GET", Forbidden, 1),
+        (401, "POST", SignInNeeded, 1),
+        (404, "GET", NotFound, 1),
+        (503, "POST", Transient, 1),
+        (200, "GET", None, 2),
+        (200, "POST", TruncatedAnswer, 1),
+    ],
+)
+async def test_a_body_that_is_not_what_it_declares(
+    make_settings: Callable[..., Settings],
+    status: int,
+    method: str,
+    outcome: type[Exception] | None,
+    tries: int,
+):
+    """An error is told by its status, and a success is asked for again, which heals it.
+
+    Exchange declares the NUL bytes of its 403 as gzip.
+    """
+    body = b"\0" * 4096
+    bad = f"HTTP/1.1 {status} X\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+    good = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"value": []}'
+    answers, seen = [bad.encode() + body, good], list[bytes]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answers[min(len(seen), len(answers)) - 1])
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with async_client(make_settings(graph_url=base)) as client:
+            call = Call("graph", method, base)
+            if outcome is None:
+                assert (await request(client, call, judge_graph)).data == {"value": []}
+            else:
+                with pytest.raises(outcome) as failed:
+                    await request(client, call, judge_graph)
+                assert failed.type is outcome
+    assert len(seen) == tries
+
+
 async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
     """A truncated response is retried for a GET and raises TruncatedAnswer for a POST.
 

@@ -34,8 +34,9 @@ class Grant(Step):
 
     name, article_row, diagnosis = "grant", "E2", Diagnosis(access=Access.NONE)
 
-    def __init__(self, group: str, *looks: State) -> None:
+    def __init__(self, group: str, *looks: State, replicates: bool = False) -> None:
         self.group = group
+        self.replicates = replicates
         self.looks = list(looks)
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -75,7 +76,7 @@ def test_what_was_written_a_moment_ago_is_read_once_more(
 ):
     """A recent write to the directory is read once more, after a pause.
 
-    Exchange is not read again, because it does not replicate that way (facts/microsoft.md 7).
+    A setting in Exchange is not read again, because only new objects replicate there.
     """
     written(given, minutes)
     ctx = given(kind="check")
@@ -83,6 +84,17 @@ def test_what_was_written_a_moment_ago_is_read_once_more(
         Engine(ctx, {"grant": Grant(group, *looks)}, Silent(), lambda: True).check({Access.NONE})
     )
     assert (ctx.run.findings["grant"].state, seconds) == (state, pytest.approx(waited, abs=0.4))
+
+
+def test_a_new_object_in_exchange_is_read_once_more(
+    given: Callable[..., StepContext], carry_out: CarryOut
+):
+    """Exchange does not list a new object for some minutes."""
+    written(given, 1)
+    ctx = given(kind="check")
+    grant = Grant("microsoft", NOT_SHOWN, SHOWN, replicates=True)
+    carry_out(Engine(ctx, {"grant": grant}, Silent(), lambda: True).check({Access.NONE}))
+    assert ctx.run.findings["grant"].state is State.OK
 
 
 def test_of_many_channels_all_is_read_once(given: Callable[..., StepContext], carry_out: CarryOut):

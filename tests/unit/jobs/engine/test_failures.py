@@ -23,7 +23,9 @@ from jobs.engine.context import StepContext
 from jobs.engine.failures import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
 from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
+from jobs.steps.forwarding import Forwarding
 from jobs.steps.ids import ConnectIds
+from jobs.steps.outbound_policy import OutboundPolicy
 
 SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")
 
@@ -123,6 +125,25 @@ def test_what_a_write_of_ours_explains(
     """
     changed = {"application": now() - timedelta(seconds=ago)} if ago is not None else {}
     assert may_be_replication(error, given(changed=changed).run) is settling
+
+
+@pytest.mark.parametrize(
+    ("error", "ago", "settling"),
+    [
+        (NotFound("not_found", CloudReply("exchange", 404)), 299, True),
+        (NotFound("not_found", CloudReply("exchange", 404)), 301, False),
+        (NotFound("not_found", CloudReply("exchange", 404)), None, False),
+        (Rejected("request_rejected", CloudReply("exchange", 400)), 10, False),
+    ],
+)
+def test_exchange_replicates_only_what_a_step_has_just_made(
+    given: Callable[..., StepContext], error: CloudError, ago: float | None, settling: bool
+):
+    """A new policy is a 404 for minutes; a mailbox that is missing is missing."""
+    written = now() - timedelta(seconds=ago) if ago is not None else None
+    run = given(changed={"outbound_policy": written, "forwarding": now()} if written else {}).run
+    assert may_be_replication(error, run, OutboundPolicy()) is settling
+    assert may_be_replication(error, run, Forwarding()) is False
 
 
 @pytest.mark.parametrize(("tries", "settling"), [((310, 200, 1), False), ((290, 200, 1), True)])

@@ -11,7 +11,14 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, MalformedAnswer, Rejected, Transient
-from jobs.mail.message_trace import CmdletTrace, GraphTrace, TraceRow, TraceStatus, open_trace
+from jobs.mail.message_trace import (
+    CmdletTrace,
+    FirstThatCan,
+    GraphTrace,
+    TraceRow,
+    TraceStatus,
+    open_trace,
+)
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Graph
 
@@ -163,6 +170,22 @@ async def test_a_busy_mailbox_is_read_whole(rows: int, warns: bool, calls: int):
         now() - timedelta(hours=48), recipient="support@contoso.com"
     )
     assert (len(found), len({row.id for row in found}), many.asked) == (rows, rows, calls)
+
+
+async def test_a_page_that_ends_within_a_second_is_followed_from_that_moment():
+    """Exchange's times have seven digits, and the next rows may be of the same second."""
+    asked: list[Mapping[str, Any]] = []
+
+    class Exact:
+        async def run(
+            self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
+        ) -> list[ExchangeRow]:
+            asked.append(dict(parameters))
+            row = CMDLET_ROWS[0] | {"Received": "2026-07-23T22:01:22.0480000Z"}
+            return [ExchangeRow(row)] * (1000 if len(asked) == 1 else 1)
+
+    await CmdletTrace(Exact()).find(now() - timedelta(hours=48))
+    assert [each["EndDate"] for each in asked[1:]] == ["2026-07-23T22:01:22.048000Z"]
 
 
 async def test_rows_that_stay_missing_are_no_answer():
@@ -320,3 +343,19 @@ async def test_a_time_that_is_none_is_unreadable():
     rows = [{**GRAPH_ROWS[0], "receivedDateTime": "yesterday"}]
     with pytest.raises(MalformedAnswer):
         await GraphTrace(graph(httpx.Response(200, json={"value": rows}))).find(SINCE)
+
+
+async def test_a_cmdlet_that_is_not_answered_hides_no_missing_role():
+    """Graph says that it cannot trace here, and Exchange is away: somebody with a role would not help."""
+
+    class Away:
+        async def find(self, since: datetime, **wanted: str) -> tuple[TraceRow, ...]:
+            raise Transient("service_unavailable", CloudReply("exchange", 503))
+
+        async def details(self, row: TraceRow) -> tuple[str, ...]:
+            return ()
+
+    first = GraphTrace(graph(httpx.Response(403, json={"error": {"code": "Forbidden"}})))
+    with pytest.raises(Transient) as away:
+        await FirstThatCan(first, Away()).find(SINCE)
+    assert away.value.cause == "service_unavailable"

@@ -205,3 +205,68 @@ async def test_a_rule_is_the_cause_where_a_trace_names_it(
     }
     verdict = judge(all_probes(), found)
     assert (verdict.causes, verdict.weighed[causes].cause) == ((causes,), cause)
+
+
+TASKS = "Microsoft.Exchange.MessagingPolicies.Rules.Tasks"
+WHOLE: dict[str, Any] = {
+    "IsRuleConfigurationSupported": True,
+    "RuleConfigurationUnsupportedReason": "",
+    "RecipientAddressType": "Resolved",
+    "SenderAddressLocation": "Header",
+    "RuleVersion": {"Major": 14, "Minor": 0},
+    "RegexSize": 0,
+    "Description": "If the message ...",
+    "OrganizationId": "contoso.onmicrosoft.com",
+    "HasNoClassification": False,
+    "From": None,
+    "Exceptions": None,
+    "SomethingNewAboutEveryRule": ["x"],
+    "DeleteMessage": True,
+    "Actions": [f"{TASKS}.DeleteMessageAction"],
+    "RecipientDomainIs": ["mail.webexconnect.io"],
+    "Conditions": [f"{TASKS}.RecipientDomainIsPredicate"],
+}
+"""Part of the 200 properties that Exchange gives for a rule, as set as in a real one."""
+
+
+@pytest.mark.parametrize(
+    ("rule", "narrowing"),
+    [
+        ({}, ()),
+        ({"IsRuleConfigurationSupported": False}, ("IsRuleConfigurationSupported",)),
+        (
+            {"Conditions": [*WHOLE["Conditions"], f"{TASKS}.NewThingPredicate"]},
+            ("NewThing",),
+        ),
+        ({"Exceptions": [f"{TASKS}.NewThingPredicate"]}, ("NewThing",)),
+        (
+            {
+                "FromScope": "NotInOrganization",
+                "Conditions": [*WHOLE["Conditions"], f"{TASKS}.FromScopePredicate"],
+            },
+            ("FromScope",),
+        ),
+        ({"ExceptIfFrom": ["a@b.c"], "Exceptions": [f"{TASKS}.FromPredicate"]}, ("ExceptIfFrom",)),
+        (
+            {
+                "RecipientDomainIs": None,
+                "AnyOfRecipientAddressContainsWords": ["webexconnect"],
+                "Conditions": [f"{TASKS}.AnyOfRecipientAddressContainsPredicate"],
+            },
+            (),
+        ),
+        ({"Conditions": None}, ()),
+    ],
+)
+def test_a_whole_rule_goes_by_the_conditions_that_are_set(
+    cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], narrowing: tuple[str, ...]
+):
+    """What Exchange says about every rule narrows none; a condition that is not known is named."""
+    cloud.on(
+        "Get-TransportRule",
+        [ExchangeRow({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | WHOLE | rule)],
+    )
+    found = asyncio.run(TransportRules().inspect(given()))
+    assert found.state is (State.POSSIBLE if narrowing else State.WRONG)
+    assert found.seen is not None
+    assert found.seen.values["names"] == (f"R ({', '.join(narrowing)})" if narrowing else "R")

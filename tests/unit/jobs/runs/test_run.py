@@ -189,6 +189,12 @@ TABLE: list[tuple[str, list[Event], Run]] = [
      [Event(Kind.SEARCHED, T1, search=SEARCH), DISCOVERED, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
      replace(BASE, channel=FOUND_CHANNEL, brief=Brief("c1", "s@contoso.com"), account=ACCOUNT,
              signed_in=T2, known={"client_id": "c1", "upn": "s@contoso.com"})),
+    ("silent", [Event(Kind.SILENT, T1, data={"services": "exchange graph"})],
+     replace(BASE, silent=("exchange", "graph"))),
+    ("no longer silent", [Event(Kind.SILENT, T1, data={"services": "graph"}),
+                          Event(Kind.SILENT, T2, data={"services": ""})], BASE),
+    ("silent until the end", [Event(Kind.SILENT, T1, data={"services": "graph"}),
+                              Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
     ("checked", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
 ]  # fmt: skip
 

@@ -28,7 +28,7 @@ KEY = base64.urlsafe_b64encode(b"0" * 32).decode()
 """The made-up key of ENCRYPTION_KEYS with which it sealed its audit trail."""
 
 
-SINCE = ("searched", "discovered")
+SINCE = ("searched", "discovered", "silent")
 """Kinds of events that came later; older versions ignore them."""
 
 

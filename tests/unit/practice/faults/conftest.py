@@ -185,7 +185,9 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
     cloud = PracticeCloud(
         0,
         tmp_path_factory.mktemp("cloud"),
-        PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0),
+        PracticeSettings(
+            replication_s=0, exchange_replication_s=0, customization_s=0, trace_delay_s=0
+        ),
     )
     cloud.start()
     verify = ssl.create_default_context(cafile=str(cloud.tls.ca_path))

@@ -15,7 +15,7 @@ import pytest
 
 from practice import tls
 from practice.microsoft import Cloud
-from tests.fixtures.practice_cloud import BASE, CALLBACK, practice_cloud
+from tests.fixtures.practice_cloud import BASE, CALLBACK, practice_cloud, undecoded
 from tests.fixtures.waiting import LIMIT_S
 
 Json = dict[str, Any]
@@ -159,11 +159,18 @@ class Services:
         self, name: str, account: str = "admin@contoso.com", **parameters: Any
     ) -> httpx.Response:
         """Run a cmdlet."""
-        url = f"/adminapi/beta/{self.tenant(account.partition('@')[2])['id']}/InvokeCommand"
-        body = {"CmdletInput": {"CmdletName": name, "Parameters": parameters}}
-        return self.http.post(
-            url, json=body, headers={"Authorization": f"Bearer {self.token(account, EXCHANGE)}"}
+        return self.invoke(
+            self.token(account, EXCHANGE), name, account.partition("@")[2], **parameters
         )
+
+    def invoke(
+        self, token: str, name: str, domain: str = "contoso.com", **parameters: Any
+    ) -> httpx.Response:
+        """Run a cmdlet in a tenant with a token."""
+        url = f"/adminapi/beta/{self.tenant(domain)['id']}/InvokeCommand"
+        body = {"CmdletInput": {"CmdletName": name, "Parameters": parameters}}
+        headers = {"Authorization": f"Bearer {token}"}
+        return undecoded(self.http, "POST", url, json=body, headers=headers)
 
     def resource(self, app_id: str = "00000002-0000-0ff1-ce00-000000000000") -> Json:
         """A resource's service principal."""

@@ -90,11 +90,7 @@ def roles(token: str) -> list[str]:
 
 def cmdlet(services: Any, token: str) -> int:
     """The status of a cmdlet that reads."""
-    body = {"CmdletInput": {"CmdletName": "Get-OrganizationConfig", "Parameters": {}}}
-    url = f"/adminapi/beta/{services.tenant()['id']}/InvokeCommand"
-    return int(
-        services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code
-    )
+    return int(services.invoke(token, "Get-OrganizationConfig").status_code)
 
 
 def test_declined_admin_consent_still_says_admin_consent(services: Any):

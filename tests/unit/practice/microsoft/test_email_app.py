@@ -90,17 +90,9 @@ def test_an_app_alone_has_its_roles_and_needs_a_directory_role_at_exchange(servi
     assert jwt.decode(token, options={"verify_signature": False})["roles"] == [
         "Exchange.ManageAsApp"
     ]
-    url, body = (
-        f"/adminapi/beta/{services.tenant()['id']}/InvokeCommand",
-        {"CmdletInput": {"CmdletName": "Get-TransportConfig", "Parameters": {}}},
-    )
-    seen = [
-        services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code
-    ]
+    seen = [services.invoke(token, "Get-TransportConfig").status_code]
     services.change(principal_roles={app["appId"]: ["Global Reader"]})
-    seen.append(
-        services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code
-    )
+    seen.append(services.invoke(token, "Get-TransportConfig").status_code)
     assert seen == [403, 200]
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+import pytest
+
 NEED = "you first need to run the command: Enable-OrganizationCustomization."
 
 
@@ -104,20 +107,13 @@ def test_a_value_of_the_wrong_type_is_named(services: Any):
 
 def test_a_graph_token_is_401_and_another_tenant_403(services: Any):
     """Exchange takes its own tokens only, for their own tenant only."""
-    body = {"CmdletInput": {"CmdletName": "Get-TransportConfig", "Parameters": {}}}
     answers = []
     for domain, scope in (
         ("contoso.com", services.graph_scope),
         ("fabrikam.com", services.exchange_scope),
     ):
-        headers = {"Authorization": f"Bearer {services.token('admin@contoso.com', scope)}"}
-        answers.append(
-            services.http.post(
-                f"/adminapi/beta/{services.tenant(domain)['id']}/InvokeCommand",
-                json=body,
-                headers=headers,
-            ).status_code
-        )
+        token = services.token("admin@contoso.com", scope)
+        answers.append(services.invoke(token, "Get-TransportConfig", domain).status_code)
     assert answers == [401, 403]
 
 
@@ -251,3 +247,102 @@ def test_a_batch_answers_each_request(services: Any):
         ("0", 200),
         ("1", 404),
     ]
+
+
+def test_a_403_declares_its_nul_bytes_as_gzip(services: Any):
+    """It is none, so that a client which decodes it fails (measured in 2026)."""
+    url = f"/adminapi/beta/{services.tenant()['id']}/InvokeCommand"
+    token = services.token("admin@contoso.com", services.exchange_scope)
+    body = {"CmdletInput": {"CmdletName": "Get-NoSuchCmdlet", "Parameters": {}}}
+    with pytest.raises(httpx.DecodingError):
+        services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_new_object_is_not_there_for_some_time(services: Any):
+    """A reader meets 404 ``NotFound``, a list without it, and a second New- that it exists."""
+    services.change(dehydrated=False)
+    services.settings.exchange_replication_s = 60
+    services.cmdlet("New-HostedOutboundSpamFilterPolicy", Name="New", AutoForwardingMode="On")
+    error = services.cmdlet("Get-HostedOutboundSpamFilterPolicy", Identity="New")
+    assert (error.status_code, error.json()["error"]["code"]) == (404, "NotFound")
+    assert [row["Name"] for row in rows(services.cmdlet("Get-HostedOutboundSpamFilterPolicy"))] == [
+        "Default"
+    ]
+    twice = services.cmdlet("New-HostedOutboundSpamFilterPolicy", Name="New")
+    assert "ADObjectAlreadyExistsException" in twice.text
+    services.wait(minutes=2)
+    assert len(rows(services.cmdlet("Get-HostedOutboundSpamFilterPolicy"))) == 2
+
+
+def pages(services: Any, token: str, link: str = "") -> httpx.Response:
+    """One page of two recipients."""
+    url = link or f"/adminapi/beta/{services.tenant()['id']}/InvokeCommand"
+    body = {"CmdletInput": {"CmdletName": "Get-Recipient", "Parameters": {}}}
+    headers = {"Authorization": f"Bearer {token}", "Prefer": "odata.maxpagesize=2"}
+    found: httpx.Response = services.http.post(url, json=body, headers=headers)
+    return found
+
+
+def test_a_long_answer_comes_in_pages(services: Any):
+    """The same body goes to the next link, until there is none."""
+    token = services.token("admin@contoso.com", services.exchange_scope)
+    every = rows(services.cmdlet("Get-Recipient"))
+    page = pages(services, token).json()
+    found, link = list(page["value"]), ""
+    while following := page.get("@odata.nextLink"):
+        assert len(page["value"]) == 2
+        link = following
+        page = pages(services, token, link).json()
+        found += page["value"]
+    assert (found, len(every) > 2) == (every, True)
+    strange = pages(services, token, f"{link.partition('=')[0]}=zzz")
+    assert (strange.status_code, strange.json()["error"]["message"][:19]) == (
+        400,
+        "Expired or Invalid ",
+    )
+
+
+def test_a_rule_has_two_hundred_properties(services: Any):
+    """Those that are not set are null or False, and the types of the set ones are listed."""
+    services.change(
+        transport_rules=[
+            {
+                "Name": "R",
+                "State": "Enabled",
+                "RecipientDomainIs": ["a.example"],
+                "ExceptIfFrom": ["b@a.example"],
+                "RejectMessageReasonText": "no",
+                "RejectMessageEnhancedStatusCode": "5.7.1",
+            }
+        ]
+    )
+    (row,) = rows(services.cmdlet("Get-TransportRule"))
+    assert len([name for name in row if "@" not in name]) == 200
+    assert [
+        [each.rpartition(".")[2] for each in row[name]] for name in ("Conditions", "Actions")
+    ] == [
+        ["RecipientDomainIsPredicate"],
+        ["RejectMessageAction"],
+    ]
+    assert row["Exceptions"][0].endswith(".FromPredicate")
+    assert (row["SentTo"], row["DeleteMessage"], row["IsRuleConfigurationSupported"]) == (
+        None,
+        False,
+        True,
+    )
+
+
+def test_a_trace_that_is_cut_says_so(services: Any):
+    """The words name the command that reads on; times have seven digits, and ToIP is a text."""
+    for number in range(3):
+        mail = {
+            "from": "kim@customer.example",
+            "to": "support@contoso.com",
+            "subject": f"{number}",
+            "body": "x",
+        }
+        services.http.post("/practice/mail/customer", json=mail).raise_for_status()
+    answer = services.cmdlet("Get-MessageTraceV2", ResultSize=1).json()
+    assert answer["@adminapi.warnings"][0].startswith("There are more results")
+    (row,) = answer["value"]
+    assert (row["ToIP"], row["Received"][-9], row["Received"][-1]) == ("", ".", "Z")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from practice.microsoft import catalogue
+
+ROOT = Path(__file__).parents[4]
 NAME = "/applications(uniqueName='webexconnect-support')"
 CREATE = {"Prefer": "create-if-missing"}
 BODY = {
@@ -364,3 +368,14 @@ def test_a_message_trace_needs_its_own_service_principal(services: Any):
     assert services.graph("GET", path).json()["value"] == []
     long = "?$filter=receivedDateTime ge 2026-01-01T00:00:00Z and receivedDateTime le 2026-01-20T00:00:00Z"
     assert services.graph("GET", path + long).status_code == 400
+
+
+def test_the_product_has_no_real_permission_id(services: Any):
+    """The practice cloud has the real ids of Exchange's permissions, which are read from the tenant."""
+    real = {*catalogue.REAL_SCOPES.values(), *catalogue.REAL_ROLES.values()}
+    exposed = services.resource()
+    shown = {each["id"] for each in (*exposed["appRoles"], *exposed["oauth2PermissionScopes"])}
+    assert real <= shown
+    sources = [path for folder in ("jobs", "bot") for path in (ROOT / folder).rglob("*.py")]
+    assert len(sources) > 100
+    assert [path for path in sources if any(each in path.read_text("utf-8") for each in real)] == []

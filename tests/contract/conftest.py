@@ -1,0 +1,24 @@
+"""Fixtures of the tests that read recorded answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import stamina
+
+from tests.contract.recordings import Player, player
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Player]:
+    """The server that answers with recordings."""
+    with player() as running:
+        yield running
+
+
+@pytest.fixture
+def one_try() -> Iterator[None]:
+    """No retries: each answer is read once."""
+    with stamina.set_testing(True, attempts=1):
+        yield

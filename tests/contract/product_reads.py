@@ -1,0 +1,98 @@
+"""What the product reads of an answer, and what it asks for, as its source says."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from jobs.clouds.errors import CloudError
+from jobs.microsoft.graph import Graph, TraceFilter
+
+ROOT = Path(__file__).parents[2]
+_WORD = re.compile(r"[A-Za-z@][\w.@]*")
+_CMDLET = re.compile(r"(?:Get|Set|New|Remove|Enable|Disable|Test)-[A-Z]\w+")
+
+
+@cache
+def names_read() -> frozenset[str]:
+    """Return every name that the source of the jobs and the bot has as a text, or in one.
+
+    A key that the product reads is among them, because it is read by its name. Docstrings do not
+    count. Names that are put together at run time are not found; there are none for answers.
+    """
+    return frozenset(word for text in _texts() for word in _WORD.findall(text))
+
+
+@cache
+def cmdlets_asked() -> frozenset[str]:
+    """Return the cmdlets that the product runs, whole or as ``Get-{POLICY}``."""
+    whole = {name for text in _texts() for name in _CMDLET.findall(text)}
+    parts = {text for text in _texts() if text.startswith("HostedOutbound")}
+    verbs = ("Get-", "Set-", "New-", "Remove-")
+    return frozenset(whole | {f"{verb}{part}" for verb in verbs for part in parts})
+
+
+def _texts() -> Iterator[str]:
+    for folder in ("jobs", "bot"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+            for node in ast.walk(tree):
+                is_text = isinstance(node, ast.Constant) and id(node) not in docs
+                if is_text and isinstance(node.value, str):
+                    yield node.value
+
+
+_MARK = "recorded-mark"
+_KEY = re.compile(
+    r"\(\w*=?'[^']*'\)|/[^/(]*(?:" + _MARK + r"|@|[0-9a-f]{8}-|Testing)[^/]*", re.IGNORECASE
+)
+
+
+def template(method: str, path: str) -> str:
+    """Return a request with each key in its path as ``{}``, in lower case."""
+    form = _KEY.sub("/{}", path.removeprefix("/v1.0").removeprefix("/beta"))
+    return f"{method} {form}".lower()
+
+
+async def requests_to_graph() -> frozenset[str]:
+    """Return what each method of the product's Graph client asks, as templates."""
+    seen: set[str] = set()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.add(template(request.method, request.url.path))
+        return httpx.Response(200, json={"value": []})
+
+    async def token() -> str:
+        return "token-1"
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        graph = Graph(http, token, "https://graph.microsoft.com")
+        for name in vars(Graph):
+            method = getattr(graph, name)
+            if not name.startswith("_") and inspect.iscoroutinefunction(method):
+                with suppress(CloudError):
+                    await method(*map(_value, inspect.signature(method).parameters.values()))
+    return frozenset(seen)
+
+
+def _value(parameter: inspect.Parameter) -> Any:
+    """Return a value for a parameter of a method."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    values: dict[str, Any] = {
+        "str": _MARK,
+        "datetime": moment,
+        "Json": {},
+        "str | None": None,
+        "TraceFilter": TraceFilter(moment, moment),
+    }
+    return values[str(parameter.annotation)]

@@ -1,0 +1,267 @@
+"""Recorded SMTP sessions of Exchange: read by the product's login and sending, and compared.
+
+The server speaks the recorded lines. What a recording leaves out is taken from the whole session
+that is among them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import smtplib
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from jobs.clouds.cause_codes import CAUSE_CODES
+from jobs.clouds.error_texts.reader import read
+from jobs.clouds.errors import CloudError
+from jobs.mail.send import OutgoingMail, send_test_mail
+from jobs.mail.smtp_login import hello_probe, login_probe
+from jobs.mail.smtp_replies import meaning_of
+from practice.mail import sasl
+from practice.microsoft import Cloud
+from practice.tls import Tls
+from tests.contract.recordings import Json, cases, entries, entry, needed
+from tests.fixtures.practice_cloud import practice_cloud
+from tests.fixtures.waiting import LIMIT_S
+
+pytestmark = needed
+USER = "support@contoso.com"
+MAIL = OutgoingMail("a@contoso.com", USER, "subject", "body", "<1@contoso.com>")
+
+
+def said(recorded: Json, command: str, which: int = 0) -> list[str]:
+    """Return the server's lines after the n-th command of that name; none if it was not recorded."""
+    lines, begins = recorded["lines"], []
+    for place, (who, line) in enumerate(lines):
+        if who == "C" and line.upper().startswith(command):
+            begins.append(place)
+    if which >= len(begins):
+        return []
+    found = []
+    for who, line in lines[begins[which] + 1 :]:
+        if who == "C":
+            break
+        found.append(line)
+    return found
+
+
+def lines_of(recorded: Json, command: str, which: int = 0) -> list[str]:
+    """Return the recorded lines, or those of the whole session."""
+    whole = entry("smtp", "smtp-hello")
+    return said(recorded, command, which) or said(whole, command, which)
+
+
+def banner_of(recorded: Json) -> list[str]:
+    """Return the first line of the server, of this session or of the whole one."""
+    first = recorded["lines"][0]
+    return [first[1] if first[0] == "S" else entry("smtp", "smtp-hello")["lines"][0][1]]
+
+
+def last_of(recorded: Json) -> str:
+    """Return the server's last line."""
+    return next(str(line) for who, line in reversed(recorded["lines"]) if who == "S")
+
+
+@asynccontextmanager
+async def exchange(recorded: Json, context: ssl.SSLContext, place: str) -> AsyncIterator[int]:
+    """Yield the port of a server that speaks the recording, and its last line at that command."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hellos = 0
+
+        async def say(*lines: str) -> None:
+            writer.write("".join(f"{line}\r\n" for line in lines).encode())
+            await writer.drain()
+
+        await say(*banner_of(recorded))
+        while line := (await reader.readline()).decode().strip():
+            command = line.upper()
+            if place and command.startswith(place):
+                await say(last_of(recorded))
+            elif command.startswith("EHLO"):
+                await say(*lines_of(recorded, "EHLO", hellos))
+                hellos = 1
+            elif command == "STARTTLS":
+                await say(*lines_of(recorded, "STARTTLS"))
+                await writer.start_tls(context)
+            elif command.startswith("AUTH"):
+                await say("235 2.7.0 Authentication successful")
+            elif command == "QUIT":
+                await say(*lines_of(recorded, "QUIT"))
+                break
+            else:
+                await say("250 2.1.0 OK")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def place_of(recorded: Json) -> str:
+    """Return the command at which the recorded refusal came; empty if there was none."""
+    if not re.match(r"[45]\d\d ", last_of(recorded)):
+        return ""
+    commands = [line.upper() for who, line in recorded["lines"] if who == "C"]
+    return next(each for each in ("AUTH", "DATA", "RCPT TO") if commands[0].startswith(each))
+
+
+@pytest.fixture(autouse=True)
+def trusted(certificates: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product trusts the server's certificate."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
+
+
+@pytest.mark.parametrize("recorded", cases("smtp"))
+async def test_smtp_is_read(certificates: Tls, recorded: Json):
+    """A session shows what it offers, and a refusal has the cause that is expected."""
+    expect, place = recorded.get("expect", {}), place_of(recorded)
+    async with exchange(recorded, certificates.server_context(), place) as port:
+        if not place:
+            probe = await hello_probe(f"localhost:{port}")
+            assert (probe.ok, probe.reply) == (True, "XOAUTH2")
+            first = next(line for who, line in recorded["lines"] if who == "S")
+            assert f"S: {first}" in probe.transcript
+            return
+        if place == "AUTH":
+            probe = await login_probe(f"localhost:{port}", USER, "token")
+            cause, reply = probe.cause, probe.reply
+        else:
+            with pytest.raises(CloudError) as failed:
+                await send_test_mail(f"smtp://localhost:{port}", MAIL)
+            cause, reply = failed.value.cause, f"{failed.value.status} {failed.value.message}"
+    assert cause in CAUSE_CODES
+    assert expect.get("cause", cause) == cause
+    assert reply == last_of(recorded)
+    code, _, words = last_of(recorded).partition(" ")
+    assert meaning_of(int(code), words).cause == cause
+    if "cause" in expect:
+        assert read(last_of(recorded)).causes[0].cause == cause
+
+
+# --- the practice cloud ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def practice(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client]]:
+    """A practice cloud without delays."""
+    with practice_cloud(certificates) as started:
+        yield started
+
+
+@pytest.fixture
+def session(
+    practice: tuple[Cloud, httpx.Client], certificates: Tls
+) -> Iterator[tuple[list[str], smtplib.SMTP]]:
+    """A session after STARTTLS, with the lines that the server said until then, and the connection."""
+    lines: list[str] = []
+    port = practice[0].world.settings.smtp_port
+    with smtplib.SMTP(timeout=LIMIT_S) as client:
+        lines += text_of(*client.connect("localhost", port))
+        client._host = "localhost"  # noqa: SLF001  smtplib sets it only where it connects at once
+        lines += text_of(*client.docmd("EHLO", "localhost"))
+        client.esmtp_features = {"starttls": ""}
+        client.ehlo_resp = b"x"
+        lines += text_of(*client.starttls(context=certificates.client_context()))
+        lines += text_of(*client.docmd("EHLO", "localhost"))
+        yield lines, client
+
+
+def text_of(code: int, words: bytes) -> list[str]:
+    """Return a reply as the lines in which it was sent."""
+    lines = words.decode().split("\n")
+    return [f"{code}-{line}" for line in lines[:-1]] + [f"{code} {lines[-1]}"]
+
+
+def plain(line: str) -> str:
+    """Return a line without host names, times, addresses and ids."""
+    line = re.sub(r"[\w-]+\.outlook\.office365\.com|practice\.example", "HOST", line)
+    line = re.sub(r"ready at .*", "ready at NOW", line)
+    return re.sub(r"\[[^\]]*\]", "[X]", line)
+
+
+def test_the_practice_exchange_says_hello_as_recorded(
+    session: tuple[list[str], smtplib.SMTP],
+):
+    """Banner, both lists of extensions, STARTTLS and the goodbye, line by line."""
+    lines, client = session
+    lines += text_of(*client.docmd("QUIT"))
+    recorded = [line for who, line in entry("smtp", "smtp-hello")["lines"] if who == "S"]
+    assert [plain(line) for line in lines] == [plain(line) for line in recorded]
+    newest = entry("smtp", "smtp-banner-2024")["lines"][0][1]
+    shape = re.sub(r"[0-9A-F]{16}", "ID", re.sub(r"\d\d:\d\d:\d\d", "T", newest)).split()
+    here = re.sub(r"[0-9A-F]{16}", "ID", re.sub(r"\d\d:\d\d:\d\d", "T", lines[0])).split()
+    assert (here[2:9], here[-1], len(here)) == (shape[2:9], shape[-1], len(shape))
+
+
+def test_a_login_with_a_password_is_asked_for_as_recorded(
+    session: tuple[list[str], smtplib.SMTP],
+):
+    """The two prompts of AUTH LOGIN, and a 535 5.7.139."""
+    _, client = session
+    prompts = ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"]
+    assert text_of(*client.docmd("AUTH", "LOGIN")) == prompts[:1]
+    assert text_of(*client.docmd(base64.b64encode(b"user").decode())) == prompts[1:]
+    (last,) = text_of(*client.docmd(base64.b64encode(b"password").decode()))
+    recorded = [
+        line for who, line in entry("smtp", "smtp-auth-login-prompts")["lines"] if who == "S"
+    ]
+    assert recorded[:2] == prompts
+    assert last[:39] == recorded[2][:39] == "535 5.7.139 Authentication unsuccessful"
+
+
+def test_a_refused_token_is_told_as_recorded(
+    practice: tuple[Cloud, httpx.Client], session: tuple[list[str], smtplib.SMTP]
+):
+    """A bare 5.7.3 with the server in brackets."""
+    blob = base64.b64encode(f"user={USER}\x01auth=Bearer x\x01\x01".encode()).decode()
+    (reply,) = text_of(*session[1].docmd("AUTH", f"XOAUTH2 {blob}"))
+    recorded = last_of(entry("smtp", "smtp-535-573-2022"))
+    assert plain(reply) == plain(recorded)
+    assert practice[0].world.tenant("contoso.com") is not None
+
+
+def test_a_switch_that_is_off_is_told_as_recorded():
+    """The words of the practice cloud for the organization's switch."""
+    assert plain(sasl.OFF_TENANT) == plain(last_of(entry("smtp", "smtp-535-57139-tenant")))
+
+
+COMPARED = {
+    "smtp-hello",
+    "smtp-hello-python",
+    "smtp-banner-2024",
+    "smtp-auth-login-prompts",
+    "smtp-535-573-2022",
+    "smtp-535-573-2024",
+    "smtp-535-573-2025",
+    "smtp-535-57139-tenant",
+}
+"""Recordings that the practice cloud can be brought to give."""
+STATES = {
+    "smtp-501-55124",
+    "smtp-432-432",
+    "smtp-554-52252",
+    "smtp-554-520-sendas",
+    "smtp-554-520-quota",
+    "smtp-451-47500",
+}
+"""Recordings of another endpoint, or of a state that only a fault's own reply brings about."""
+
+
+def test_the_sessions_are_counted():
+    """Each is compared with the practice cloud, or named."""
+    assert {each["id"] for each in entries("smtp")} == COMPARED | STATES
+    same = {"smtp-hello": "smtp-hello-python"}
+    for one, other in same.items():
+        first: list[Any] = [plain(each) for each in said(entry("smtp", one), "EHLO")]
+        assert first == [plain(each) for each in said(entry("smtp", other), "EHLO")]
+    for number in ("smtp-535-573-2024", "smtp-535-573-2025"):
+        assert plain(last_of(entry("smtp", number))) == plain(
+            last_of(entry("smtp", "smtp-535-573-2022"))
+        )

@@ -1,0 +1,123 @@
+"""Which clouds count as silent, and that each kind of request is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+import stamina
+
+from jobs.clouds import silence
+from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient
+from jobs.clouds.http import sync_client
+from jobs.microsoft.identity import Identity
+from jobs.settings import Settings
+from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud, ask
+
+
+class Clock:
+    """Time that a test moves."""
+
+    now = 100.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the watch."""
+    made = Clock()
+    monkeypatch.setattr(silence, "time", SimpleNamespace(monotonic=lambda: made.now))
+    return made
+
+
+def failed(watch: silence.Watch, service: str) -> None:
+    """A request that gets no answer."""
+    watch.end(watch.begin(service), answered=False)
+
+
+def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock: Clock):
+    """One failure of a moment says nothing, and an answer ends the silence."""
+    watch = silence.Watch()
+    failed(watch, "exchange")
+    waiting = watch.begin("graph")
+    assert watch.silent() == ()
+    clock.now += silence.FAILING_S
+    failed(watch, "exchange")
+    assert watch.silent() == ("exchange",)
+    clock.now += silence.WAITING_S - silence.FAILING_S
+    assert watch.silent() == ("exchange", "graph")
+    watch.end(watch.begin("exchange"), answered=True)
+    watch.end(waiting, answered=True)
+    assert watch.silent() == ()
+
+
+def test_a_slow_request_among_answers_is_no_silence(clock: Clock):
+    """A cloud that answers others is there."""
+    watch = silence.Watch()
+    watch.begin("graph")
+    clock.now += silence.WAITING_S
+    assert watch.silent() == ("graph",)
+    watch.end(watch.begin("graph"), answered=True)
+    clock.now += silence.WAITING_S
+    assert watch.silent() == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "silent"),
+    [
+        (Transient("service_unavailable", CloudReply("graph", 503)), ("graph",)),
+        (Transient("throttled", CloudReply("graph", 429)), ()),
+        (Rejected("request_rejected", CloudReply("graph", 400)), ()),
+    ],
+)
+def test_a_refusal_is_an_answer(clock: Clock, error: CloudError, silent: tuple[str, ...]):
+    """So is a 429."""
+    with silence.watched() as watch:
+        with pytest.raises(CloudError), silence.request_to("graph", Transient):
+            raise error
+        clock.now += silence.FAILING_S
+        assert watch.silent() == silent
+
+
+async def test_requests_to_graph_and_exchange_are_watched(
+    clock: Clock, make_settings: Callable[..., Settings]
+):
+    """Each attempt counts: the failures, and then the answer."""
+    seen: list[tuple[str, ...]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        clock.now += silence.FAILING_S
+        seen.append(watch.silent())
+        return cloud(request)
+
+    cloud = Cloud(httpx.Response(503), httpx.Response(503), OK)
+    with silence.watched() as watch:
+        await ask(make_settings(), answer)
+        assert watch.silent() == ()
+    assert seen == [(), ("graph",), ("graph",)]
+
+
+@pytest.mark.parametrize("provider", ["https"], indirect=True)
+def test_requests_to_entra_are_watched(
+    clock: Clock, provider: Any, make_settings: Callable[..., Settings]
+):
+    """A discovery document that does not come is silence, too."""
+    provider.discovery = (503, {}, b"")
+    settings = make_settings(login_url=provider.base)
+    with (
+        sync_client(settings) as http,
+        silence.watched() as watch,
+        stamina.set_testing(True, attempts=1),
+    ):
+        with pytest.raises(Transient):
+            Identity.of_bot(settings, http).discover()
+        clock.now += silence.FAILING_S
+        assert watch.silent() == ("entra",)
+
+
+def test_nobody_watches_by_itself():
+    """Without a watch a request is only a request."""
+    with pytest.raises(ValueError, match="x"), silence.request_to("graph", Transient):
+        raise ValueError("x")

@@ -1,0 +1,265 @@
+"""Odd answers of InvokeCommand: errors in a success, warnings, pages, and throttling in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import stamina
+
+from jobs.clouds.errors import (
+    AlreadyExists,
+    CloudError,
+    MalformedAnswer,
+    NotFound,
+    Rejected,
+    RequestIds,
+    Transient,
+)
+from jobs.microsoft.exchange_pages import MOST_PAGES
+from jobs.microsoft.responses import judge_exchange
+from jobs.settings import Settings
+from tests.unit.jobs.microsoft.test_exchange import TENANT, run
+
+URL = f"https://outlook.office365.com/adminapi/beta/{TENANT}/InvokeCommand"
+MORE = "There are more results available than are currently displayed."
+BUSY = (
+    "You have reached the maximum number of concurrent requests per tenant. "
+    "Please wait and try again"
+)
+EXPIRED = {
+    "error": {
+        "code": "BadRequest",
+        "message": "Expired or Invalid pagination request. Default Expiry time is 00:30:00",
+    }
+}
+
+
+class Exchange:
+    """Endpoint that answers with a script, by the number of the request."""
+
+    def __init__(self, *answers: httpx.Response) -> None:
+        self.answers, self.seen = list(answers), list[httpx.Request]()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Return the next answer; the last one is repeated."""
+        self.seen.append(request)
+        answer = self.answers[min(len(self.seen), len(self.answers)) - 1]
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+def page(*names: str, link: str = "", warning: str = "") -> httpx.Response:
+    """A page of rows with these names."""
+    body: dict[str, Any] = {"value": [{"Name": name} for name in names]}
+    body |= {"@odata.nextLink": link} if link else {}
+    return httpx.Response(200, json=body | {"@adminapi.warnings": [warning] if warning else []})
+
+
+@pytest.mark.parametrize(
+    ("errors", "kind", "cause"),
+    [
+        (["Something failed."], Rejected, "request_rejected"),
+        (
+            ["Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|x"],
+            NotFound,
+            "not_found",
+        ),
+        (["|x.ADObjectAlreadyExistsException|The object exists."], AlreadyExists, "already_there"),
+        ([{"Message": "The object already exists."}], AlreadyExists, "already_there"),
+        ("One text", Rejected, "request_rejected"),
+    ],
+)
+async def test_an_error_in_a_success_is_a_failure(
+    make_settings: Callable[..., Settings], errors: Any, kind: type[CloudError], cause: str
+):
+    """A cmdlet that failed so must not pass for done."""
+    answer = httpx.Response(200, json={"value": [{"Name": "a"}], "@adminapi.errors": errors})
+    with pytest.raises(kind) as failed:
+        await run(make_settings(), Exchange(answer), "Set-Mailbox", {})
+    assert (failed.type, failed.value.cause) == (kind, cause)
+
+
+async def test_an_empty_list_of_errors_is_none(make_settings: Callable[..., Settings]):
+    """The list is there in every answer of some clients."""
+    answer = httpx.Response(200, json={"value": [{"Name": "a"}], "@adminapi.errors": []})
+    assert await run(make_settings(), Exchange(answer), "Get-Mailbox", {}) == [{"Name": "a"}]
+
+
+async def test_a_warning_that_is_not_about_rows_is_only_talk(
+    make_settings: Callable[..., Settings],
+):
+    """No other client of this endpoint fails for a warning."""
+    answer = page("a", warning="The object is in an inconsistent state.")
+    assert await run(make_settings(), Exchange(answer), "Get-Mailbox", {}) == [{"Name": "a"}]
+
+
+@pytest.mark.parametrize(
+    "warning",
+    [
+        MORE,
+        "There are more results, use the following command to get more. Get-MessageTraceV2 -EndDate x",
+        "By default, only the first 1000 items are returned. Use the ResultSize parameter.",
+    ],
+)
+async def test_a_warning_that_rows_are_missing_is_a_failure(
+    make_settings: Callable[..., Settings], warning: str
+):
+    """Rows that are missing must not look like rows that do not exist."""
+    with pytest.raises(MalformedAnswer) as failed:
+        await run(make_settings(), Exchange(page("a", warning=warning)), "Get-MessageTraceV2", {})
+    assert (failed.value.cause, failed.value.message) == ("exchange_answer_cut", warning)
+
+
+async def test_pages_are_followed_by_the_same_request(make_settings: Callable[..., Settings]):
+    """All pages together are the answer, whatever the first one warns of."""
+    exchange = Exchange(
+        page("a", link=f"{URL}?%24skiptoken=1", warning=MORE),
+        page("b", link=f"{URL}?%24skiptoken=2"),
+        page("c"),
+    )
+    rows = await run(make_settings(), exchange, "Get-Recipient", {"Filter": "x"})
+    assert [row["Name"] for row in rows] == ["a", "b", "c"]
+    assert [str(each.url.query, "ascii") for each in exchange.seen] == [
+        "",
+        "%24skiptoken=1",
+        "%24skiptoken=2",
+    ]
+    first = exchange.seen[0]
+    for each in exchange.seen:
+        assert (each.method, json.loads(each.content)) == ("POST", json.loads(first.content))
+        for name in ("authorization", "x-anchormailbox", "x-cmdletname", "prefer"):
+            assert each.headers[name] == first.headers[name]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_a_page_that_is_refused_is_a_cut_answer(
+    make_settings: Callable[..., Settings], status: int
+):
+    """Exchange refuses pages to an app alone; the caller then asks for less."""
+    exchange = Exchange(page("a", link=f"{URL}?x=1"), httpx.Response(status, json=EXPIRED))
+    with pytest.raises(MalformedAnswer) as failed:
+        await run(make_settings(), exchange, "Get-MessageTraceV2", {})
+    assert (failed.value.cause, len(exchange.seen)) == ("exchange_answer_cut", 2)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/adminapi/beta/x/InvokeCommand?t=1",
+        "http://outlook.office365.com/adminapi/beta/x/InvokeCommand?t=1",
+        "https://outlook.office365.com:8443/adminapi/beta/x/InvokeCommand?t=1",
+        "https://outlook.office365.com@evil.example/adminapi/beta/x/InvokeCommand",
+        "https://outlook.office365.com/owa/?t=1",
+        "/adminapi/beta/x/InvokeCommand?t=1",
+    ],
+)
+async def test_the_token_goes_to_no_other_host(make_settings: Callable[..., Settings], link: str):
+    """A link that leaves the endpoint is not followed."""
+    exchange = Exchange(page("a", link=link))
+    with pytest.raises(MalformedAnswer) as failed:
+        await run(make_settings(), exchange, "Get-Recipient", {})
+    assert (failed.value.cause, len(exchange.seen)) == ("exchange_answer_cut", 1)
+
+
+async def test_pages_without_an_end_are_a_cut_answer(make_settings: Callable[..., Settings]):
+    """The same link again ends it at once, and new ones without end after the most pages."""
+    same = Exchange(page("a", link=f"{URL}?x=1"))
+    with pytest.raises(MalformedAnswer):
+        await run(make_settings(), same, "Get-Recipient", {})
+    assert len(same.seen) == 2
+    new = Exchange(*(page("a", link=f"{URL}?x={number}") for number in range(99)))
+    with pytest.raises(MalformedAnswer):
+        await run(make_settings(), new, "Get-Recipient", {})
+    assert len(new.seen) == MOST_PAGES + 1
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        httpx.Response(400, text=BUSY),
+        httpx.Response(403, json=BUSY),
+        httpx.Response(400, json={"error": {"code": "x", "message": BUSY}}),
+        httpx.Response(500, json={"error": {"details": [{"message": f"|a.B|{BUSY}"}]}}),
+        httpx.Response(200, json={"value": [], "@adminapi.errors": [BUSY]}),
+    ],
+)
+async def test_throttling_in_words_is_throttling(
+    make_settings: Callable[..., Settings], busy: httpx.Response
+):
+    """Under any status it passes, and nothing was done, so that even a New- is sent again."""
+    exchange = Exchange(busy, page("a"))
+    stamina.set_testing(True, attempts=5, cap=True)
+    try:
+        rows = await run(make_settings(), exchange, "New-HostedOutboundSpamFilterPolicy", {})
+    finally:
+        stamina.set_testing(False)
+    assert (rows, len(exchange.seen)) == ([{"Name": "a"}], 2)
+
+
+def detail(message: str) -> httpx.Response:
+    """An error whose only text of use is in its details."""
+    error = {"code": "BadRequest", "message": "Error executing cmdlet"}
+    return httpx.Response(400, json={"error": error | {"details": [{"message": message}]}})
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "cause", "code", "message"),
+    [
+        (
+            detail(json.dumps({"Message": "Ex1|a.ManagementObjectNotFoundException|Not here."})),
+            NotFound,
+            "not_found",
+            "ManagementObjectNotFoundException",
+            "Not here.",
+        ),
+        (detail("{no JSON"), Rejected, "request_rejected", "BadRequest", "{no JSON"),
+        (
+            httpx.Response(
+                400, text="Bad", headers={"X-ExceptionType": "UnableToWriteToAadException"}
+            ),
+            Transient,
+            "service_unavailable",
+            "UnableToWriteToAadException",
+            "Bad",
+        ),
+        (httpx.Response(502, text="<html>"), Transient, "service_unavailable", "", ""),
+        (
+            httpx.Response(404, json={"error": {"code": "NotFound", "message": "Error"}}),
+            NotFound,
+            "not_found",
+            "NotFound",
+            "Error",
+        ),
+    ],
+)
+def test_where_the_words_are(
+    answer: httpx.Response, kind: type[CloudError], cause: str, code: str, message: str
+):
+    """A detail may be a JSON text, a body plain text, and the exception's name a header."""
+    error = judge_exchange(answer, RequestIds())
+    assert (type(error), error.cause, error.code, error.message) == (kind, cause, code, message)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"Rate-Limit-Reset": "20"}, 20.0),
+        ({"Rate-Limit-Reset": "20", "Retry-After": "3"}, 3.0),
+        ({}, None),
+    ],
+)
+async def test_the_reset_of_the_rate_limit_is_waited_for(
+    make_settings: Callable[..., Settings], headers: dict[str, str], expected: float | None
+):
+    """Retry-After wins over it."""
+    exchange = Exchange(httpx.Response(429, headers=headers))
+    stamina.set_testing(True, attempts=1)
+    try:
+        with pytest.raises(Transient) as failed:
+            await run(make_settings(), exchange, "Get-Mailbox", {})
+    finally:
+        stamina.set_testing(False)
+    assert failed.value.retry_after == expected

@@ -82,7 +82,8 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "user_not_assigned",
-        r"is not assigned to a role for the application|nicht (?:über eine )?(?:Rolle|zugewiesen).{0,40}Anwendung|user is not assigned",
+        r"is not assigned to a role for the application|"
+        r"block users unless they are specifically granted|nicht (?:über eine )?(?:Rolle|zugewiesen).{0,40}Anwendung|user is not assigned",
     ),
     _says(
         "user_unknown",
@@ -107,6 +108,7 @@ SENTENCES: tuple[Phrase, ...] = (
     _says(
         "admin_consent_required",
         r"only an admin(?:istrator)? can grant|need admin approval|admin(?:istrator)?(?:'s)? consent (?:is )?required|Administratorgenehmigung erforderlich|Genehmigung (?:durch|von) (?:einen |einem )?Administrator|nur (?:ein|von einem) Administrator.{0,20}(?:erteil|gewähr)\w*|requires? admin(?:istrator)? consent|Genehmigung erforderlich|approval required|requires your admin's approval|\"?Administratorgenehmigung|Zustimmung des Administrators|Administrator die erforderlichen Berechtigungen|"
+        r"app may be risky|App (?:ist )?möglicherweise riskant|"
         r"only (?:\w+ )?admin(?:istrator)?s? (?:are |is )?(?:allowed to|can|may) (?:grant )?consent",
         _F,
     ),
@@ -124,10 +126,17 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says("sign_in_frequency", r"sign.in frequency", _S),
     _says("blocked_by_security_defaults", r"security defaults"),
-    _says("mfa_registration_needed", r"proof.?up|security info(?:rmation)? registration", _S),
+    _says(
+        "mfa_registration_needed",
+        r"proof.?up|security info(?:rmation)? registration|more information required|"
+        r"needs more information to keep your account secure|Weitere Informationen erforderlich",
+        _S,
+    ),
     _says(
         "device_not_accepted",
         r"required device state|device (?:is )?(?:not |must be |be )(?:in )?(?:required|managed|compliant|domain.joined|registered)|device.{0,40}(?:compliant|not compliant|managed by)|"
+        r"can't get (?:there from here|to this yet)|management compliance policy|"
+        r"set up your device to get access|Zugriff von hier aus nicht|"
         r"requires? (?:a |your )?(?:compliant|managed) device|approved client app|device authentication (?:is required|failed)|"
         r"Gerät .{0,60}(?:verwaltet|konform|kompatibel)|access this from (?:a )?device",
     ),
@@ -158,11 +167,11 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "account_locked",
-        r"account is locked|tried to sign in too many times|IP address with malicious activity|Konto (?:ist|wurde) gesperrt",
+        r"account is (?:temporarily )?locked|account has been locked|tried to sign in too many times|IP address with malicious activity|Konto (?:ist|wurde) gesperrt",
     ),
     _says(
         "account_at_risk",
-        r"risk(?:y)? (?:was |has been )?detected|blocked due to (?:.{0,20})risk|high.?risk|account risk",
+        r"detected something unusual about this sign.in|risk(?:y)? (?:was |has been )?detected|blocked due to (?:.{0,20})risk|high.?risk|account risk",
     ),
     _says(
         "account_disabled",
@@ -175,7 +184,7 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "password_wrong",
-        r"invalid user ?name or password|incorrect (?:user ID or )?password|validating credentials due to invalid username|Benutzernam\w+ oder Kennwort (?:ist )?(?:ungültig|falsch)",
+        r"invalid user ?name or password|account or password is incorrect|incorrect (?:user ID or )?password|validating credentials due to invalid username|Benutzernam\w+ oder Kennwort (?:ist )?(?:ungültig|falsch)",
         _S,
     ),
     _says("urls_swapped", r"endpoint only accepts|nur POST-Anforderungen|only accepts POST"),

@@ -37,7 +37,9 @@ _SIGNS: dict[Speaker, str] = {
         r"multi-tenant application|redirect UR[IL]s? (?:configured|registered) for the app|"
         r"specified in the request does not match the re(?:direct|ply)|consented to use the app|"
         r"declined to consent|client secret keys?\b|Application with identifier|"
-        r"value for the input parameter|request body must contain|resource principal named|TokensValidFrom"
+        r"app may be risky|can\'t get (?:there from here|to this yet)|management compliance policy|"
+        r"needs more information to keep your account|something unusual about this sign.in|"
+        r"Your account or password is incorrect|prevent unauthorized use|value for the input parameter|request body must contain|resource principal named|TokensValidFrom"
     ),
     Speaker.EXCHANGE: (
         r"(?<![\w-])[\w-]{1,80}\.(?:prod|eop|sdf)\.(?:outlook|exchangelabs|protection)\b|\.prod\.outlook\.|"

@@ -47,6 +47,28 @@ def test_entras_numbers_and_sentences(text: str, cause: str):
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
+        ("This app may be risky. Ask your admin to grant you access", "admin_consent_required"),
+        ("You can't get there from here. Device state: Unregistered", "device_not_accepted"),
+        (
+            "Your organization needs more information to keep your account secure",
+            "mfa_registration_needed",
+        ),
+        (
+            "Your account is temporarily locked to prevent unauthorized use. Try again later.",
+            "account_locked",
+        ),
+        ("We've detected something unusual about this sign-in.", "account_at_risk"),
+        ("Your account or password is incorrect.", "password_wrong"),
+    ],
+)
+def test_pages_of_the_sign_in_show_no_number(text: str, cause: str):
+    """A person copies the sentence of the page, and the page has no code."""
+    assert [each.cause for each in read(text).causes] == [cause]
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
         (
             "535 5.7.139 Authentication unsuccessful, account locked. [X.prod.outlook.com]",
             "account_locked",

@@ -61,6 +61,7 @@ def _signed_in(run: Run, event: Event) -> Run:
         signed_in=event.at,
         problems=_without(run.problems, "sign_in"),
         silent=(),
+        once_silent=frozenset(),
     )
     if run.has_begun and run.tenant == run.planned_in:
         return run
@@ -210,6 +211,11 @@ def _resumed(run: Run, _: Event) -> Run:
     return replace(run, resumed=run.resumed + 1, running=frozenset())
 
 
+def _silent(run: Run, event: Event) -> Run:
+    clouds = tuple(event.data["services"].split())
+    return replace(run, silent=clouds, once_silent=run.once_silent.union(clouds))
+
+
 def _ended(run: Run, event: Event) -> Run:
     return (
         run if run.ended else replace(run, ended=event.kind, ended_at=event.at, running=frozenset())
@@ -247,7 +253,7 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.FINISHED: _ended,
     Kind.UNKNOWN: lambda run, _: run,
     Kind.CHECKED: lambda run, event: replace(run, checked=event.at, running=frozenset(), silent=()),
-    Kind.SILENT: lambda run, event: replace(run, silent=tuple(event.data["services"].split())),
+    Kind.SILENT: _silent,
     Kind.RECALLED: lambda run, event: replace(
         run, past={past.step: past for past in event.past}, known=event.data
     ),

@@ -144,7 +144,7 @@ class Run:
     from. ``past`` and ``known`` are an undo's data of the runs before it. ``demanded`` are steps
     whose change a cloud requires, whatever their findings. ``planned_in`` is the tenant of the
     administrator whose sign-in the plan was made with. ``silent`` are the clouds that give a check no
-    answer so far.
+    answer so far, and ``once_silent`` also those that have answered since.
     """
 
     id: str
@@ -165,6 +165,7 @@ class Run:
     waits: dict[str, int] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
     silent: tuple[str, ...] = ()
+    once_silent: frozenset[str] = frozenset()
     changed: dict[str, Changed] = field(default_factory=dict)
     demanded: frozenset[str] = frozenset()
     answers: dict[str, Reply] = field(default_factory=dict)

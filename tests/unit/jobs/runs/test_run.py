@@ -169,11 +169,13 @@ TABLE: list[tuple[str, list[Event], Run]] = [
      replace(BASE, ended="cancelled", ended_at=T1)),
     ("what a newer version wrote", [Event(Kind.UNKNOWN, T1)], BASE),
     ("silent", [Event(Kind.SILENT, T1, data={"services": "exchange graph"})],
-     replace(BASE, silent=("exchange", "graph"))),
+     replace(BASE, silent=("exchange", "graph"), once_silent=frozenset({"exchange", "graph"}))),
     ("no longer silent", [Event(Kind.SILENT, T1, data={"services": "graph"}),
-                          Event(Kind.SILENT, T2, data={"services": ""})], BASE),
+                          Event(Kind.SILENT, T2, data={"services": ""})],
+     replace(BASE, once_silent=frozenset({"graph"}))),
     ("silent until the end", [Event(Kind.SILENT, T1, data={"services": "graph"}),
-                              Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
+                              Event(Kind.CHECKED, T2)],
+     replace(BASE, checked=T2, once_silent=frozenset({"graph"}))),
     ("checked", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
 ]  # fmt: skip
 

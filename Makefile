@@ -100,6 +100,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock:
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --extra dev --output-file requirements-dev.txt
+	echo 'hatchling>=1.27' | $(filter-out pyproject.toml,$(LOCK)) - --output-file deploy/requirements-build.txt
 
 audit: $(STAMP)
 	@test -x .venv/audit/bin/pip-audit || { $(RUN) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit; }

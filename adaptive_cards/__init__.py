@@ -7,7 +7,10 @@ from adaptive_cards.cards.audit import audit
 from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.consent import consent
+from adaptive_cards.cards.delegate import delegate
+from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done
+from adaptive_cards.cards.explanation import explanation
 from adaptive_cards.cards.help import help_card
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
@@ -28,7 +31,10 @@ __all__ = [
     "channels",
     "connect_form",
     "consent",
+    "delegate",
+    "discovery",
     "done",
+    "explanation",
     "help_card",
     "intake",
     "notice",

@@ -91,3 +91,9 @@ def text_input(name: str, label: str, *, style: str, error: str) -> Element:
     """Return a required Input.Text for one address or URL of at most 254 characters."""
     checks = {"isRequired": True, "maxLength": ADDRESS_MOST, "errorMessage": text(error)}
     return {"type": "Input.Text", "id": name, "label": text(label), "style": style, **checks}
+
+
+def optional_input(name: str, label: str, *, style: str, example: str) -> Element:
+    """Return an Input.Text for one address that may stay empty."""
+    told = {"label": text(label), "placeholder": text(example), "maxLength": ADDRESS_MOST}
+    return {"type": "Input.Text", "id": name, "style": style, "isRequired": False, **told}

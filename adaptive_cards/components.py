@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,7 @@ from adaptive_cards.elements import (
     run,
     said,
     sign,
+    value_line,
 )
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, text
@@ -131,6 +133,20 @@ def row(
     if right:
         cells.append(column("auto", right, spacing="Default"))
     return columns(*cells, spacing="Small")
+
+
+def found_values(pairs: Iterable[tuple[str, str]]) -> list[Element]:
+    """Return rows of a label, by its key, and a value in full; an empty value is not known."""
+    return [
+        columns(
+            column("120px", own(key, **SUBTLE)),
+            column(
+                "stretch", value_line(value) if value else own("found.unknown"), spacing="Small"
+            ),
+            spacing="Small",
+        )
+        for key, value in pairs
+    ]
 
 
 def aside(words: Text) -> Element:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.model import Access, Evidence, RunKind, State, Text
+from jobs.model import Access, ConnectChange, Evidence, RunKind, State, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ class Proof:
     row: str
     words: Text
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """One change in Webex Connect, with the cause that it would explain, if that is known."""
+
+    change: ConnectChange
+    suspect: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import checkup, cost, everything, firstcard, overlap, recovery, webhook
+from bench import checkup, cost, error_reports, everything, firstcard, overlap, recovery, webhook
 from bench.table import machine, say
 
 BENCHES: dict[str, Callable[[], bool]] = {
@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[[], bool]] = {
     "check": checkup.main,
     "recovery": recovery.main,
     "cost": cost.main,
+    "reports": error_reports.main,
     "everything": everything.main,
 }
 

@@ -7,7 +7,18 @@ prefix before it imports any other module.
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 from jobs.storage import keys
 
+__version__ = "0.1.0"
+"""The only place that holds the version; the package's metadata is made from it."""
+
 os.environ[keys.RQ_VARIABLE] = keys.rq_prefix()
+
+
+def program() -> str:
+    """Return how this process was started, for advice that names a command."""
+    installed = Path(sys.argv[0]).stem == "webex-email-bot"
+    return "webex-email-bot" if installed else "python -m bot"

@@ -1,4 +1,4 @@
-"""Command line of the bot: python -m bot web | worker | doctor | webhooks | audit | redis.
+"""Command line: ``webex-email-bot`` or ``python -m bot``, and one of the commands below.
 
 The messages that it prints are for the person who operates the bot.
 """
@@ -6,186 +6,93 @@ The messages that it prints are for the person who operates the bot.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-from redis import Redis
-from redis.exceptions import RedisError
+from bot import __version__, program
+from bot.chat import explanation
+from jobs.clouds.error_texts.files import LARGEST, NoTextError, text_of
+from jobs.clouds.error_texts.reader import read
 
-from bot import doctor, logs
-from bot.processes import redis_server
-from bot.queue import connect, connect_for_web
-from bot.services import Services
-from bot.settings import BotSettings
-from bot.webex.client import HURRIED, Webex, WebexError
-from bot.webex.webhook_registration import WebhookRegistrar
-from jobs.runs import schema
-from jobs.runs.audit import Trail
-from jobs.settings import Settings
-
-BAD_SETTINGS = 2
-DUE_S = 0.5
-MISSING = """The settings are not complete:
-  {problems}
-Every setting is explained in .env.example."""
+BAD_INPUT = 2
+_NO_TEXT = {
+    "empty": "There is no text. Give the error on standard input.",
+    "picture": "This is a picture. Give the error's text.",
+    "kind": "This is no text file. Give a .txt, .eml or .msg file, or the text itself.",
+    "binary": "There is no text in it. Give the error's text.",
+}
 
 
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
     """Run one command and return its exit code.
 
-    0 means success, 1 means that something is wrong, 2 means bad settings or a bad command line.
+    0 means success, 1 means that something is wrong, 2 means bad settings, bad input or a bad
+    command line.
     """
     options = _parser().parse_args(arguments)
-    logs.configure(env.get("LOG_LEVEL", ""))
-    if options.command == "redis":
-        return redis_server.main(options.port, options.folder)
-    if problems := doctor.settings_problems(env):
-        print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
-        return BAD_SETTINGS
-    return COMMANDS[options.command](BotSettings.from_env(env), Settings.from_env(env))
+    if options.command == "version":
+        print(f"webex-email-bot {__version__}")  # noqa: T201  CLI output
+        return 0
+    if options.command == "explain":
+        return _explain(sys.stdin.buffer.read(LARGEST + 1), as_json=options.json)
+    from bot.processes import command_line  # noqa: PLC0415  explain starts fast and needs no setting
+
+    return command_line.run(options, env)
 
 
-def _web(settings: BotSettings, work: Settings) -> int:
-    from bot.web import delivery_receipts, pages, secret_page, sign_in  # noqa: PLC0415  Flask only here
-    from bot.web.app import DataGate, create_app, serve  # noqa: PLC0415  Flask only here
-
-    refused = _data_problem(settings.redis_url)
-    if refused:
-        print(refused, file=sys.stderr)  # noqa: T201  CLI output
-        return BAD_SETTINGS
-    services = _services(settings, work, connect_for_web(settings.redis_url))
-    app = create_app(
-        settings,
-        services.redis,
-        pages=(sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets),
-    )
-    app.config["SERVICES"] = services
-    app.before_request(DataGate(services.redis))
-    serve(app, settings.port)
+def _explain(content: bytes, *, as_json: bool) -> int:
+    """Print what the text on standard input means."""
+    try:
+        reading = read(text_of(content[:LARGEST]) if content.strip() else _nothing())
+    except NoTextError as error:
+        problem = _NO_TEXT[str(error)]
+        if as_json:
+            _print_json({"ours": False, "causes": [], "codes": [], "problem": problem})
+        print(problem, file=sys.stderr)  # noqa: T201  CLI output
+        return BAD_INPUT
+    if as_json:
+        _print_json(explanation.as_json(reading))
+    else:
+        print("\n".join(explanation.as_lines(reading)))  # noqa: T201  CLI output
     return 0
 
 
-def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
-    from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
-    from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  the other commands need no RQ worker
-    from bot.processes.timers import Timers  # noqa: PLC0415  same
-    from jobs import runtime  # noqa: PLC0415  same
-
-    refused = _data_problem(settings.redis_url)
-    if refused:
-        print(refused, file=sys.stderr)  # noqa: T201  CLI output
-        return BAD_SETTINGS
-    services = _services(
-        settings, work, connect(settings.redis_url)
-    )  # connect inside the process that uses the connection
-    runtime.install(services)
-    timers = Timers()
-    timers.every(DUE_S, Dispatcher(services).dispatch_due)
-    return worker.main(
-        settings,
-        services.shutdown,
-        timers,
-        {partial(reminders.remind, services): reminders.EVERY_S},
-    )
+def _nothing() -> str:
+    raise NoTextError("empty")
 
 
-def _services(settings: BotSettings, work: Settings, redis: Redis) -> Services:
-    return Services.of(
-        settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
-    )
-
-
-def _data_problem(url: str) -> str:
-    """Migrate older data and return why this version cannot use it, or an empty string.
-
-    If Redis is unavailable, the string is empty. The data is checked when Redis answers.
-    """
-    try:
-        with connect_for_web(url) as hurried, connect(url) as redis:
-            hurried.ping()
-            schema.ensure(redis)
-    except schema.SchemaError as error:
-        return str(error)
-    except RedisError:
-        pass
-    return ""
-
-
-def _doctor(settings: BotSettings, work: Settings) -> int:
-    return doctor.examine(doctor.checks(settings, work), print)
-
-
-def _audit(settings: BotSettings, work: Settings) -> int:
-    """Print every audit entry to stdout as stored in Redis, and any break in the chain to stderr.
-
-    Return 1 if the chain is broken or Redis fails, otherwise 0.
-    """
-    trail = Trail(connect(settings.redis_url), work.encryption_keys)
-    try:
-        sys.stdout.writelines(
-            f"{line.decode(errors='backslashreplace')}\n" for line in trail.entries()
-        )
-        found = trail.verify()
-    except RedisError as error:
-        print(error, file=sys.stderr)  # noqa: T201  CLI output
-        return 1
-    if found.broken_at:
-        print(  # noqa: T201  CLI output
-            f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md",
-            file=sys.stderr,
-        )
-    return 1 if found.broken_at else 0
-
-
-def _webhooks(settings: BotSettings, _work: Settings) -> int:
-    subscriptions = WebhookRegistrar(
-        Webex(settings.webex_access_token, settings.webex_api_url),
-        Redis.from_url(settings.redis_url),
-        settings,
-    )
-    try:
-        done = subscriptions.register()
-        for hook in subscriptions.own():
-            print(  # noqa: T201  CLI output
-                f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}"
-            )
-    except (WebexError, RedisError) as error:
-        print(error, file=sys.stderr)  # noqa: T201  CLI output
-        return 1
-    print(  # noqa: T201  CLI output
-        f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}"
-    )
-    return 0
-
-
-COMMANDS = {
-    "web": _web,
-    "worker": _worker,
-    "doctor": _doctor,
-    "webhooks": _webhooks,
-    "audit": _audit,
-}
+def _print_json(told: dict[str, Any]) -> None:
+    """Print JSON in ASCII, so that it is readable whatever encoding the terminal has."""
+    print(json.dumps(told, indent=2))  # noqa: T201  CLI output
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bot", description="Connects an Office 365 mailbox to Webex Contact Center."
+        prog=program(), description="Connects an Office 365 mailbox to Webex Contact Center."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("web", help="answer Webex and browsers")
-    commands.add_parser("worker", help="do the work")
+    worker = commands.add_parser("worker", help="do the work")
+    worker.add_argument(
+        "--check", action="store_true", help="only say whether the worker of this machine lives"
+    )
     commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
     commands.add_parser(
         "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"
     )
     commands.add_parser("webhooks", help="register the bot's webhooks now, and list them")
     server = commands.add_parser("redis", help="run the embedded Redis on 127.0.0.1")
-    server.add_argument("--port", type=int, default=redis_server.PORT)
-    server.add_argument("--folder", type=Path, default=redis_server.FOLDER)
+    server.add_argument("--port", type=int)
+    server.add_argument("--folder", type=Path)
+    commands.add_parser("version", help="print the version; needs no settings")
+    explain = commands.add_parser(
+        "explain", help="explain an error text on standard input; needs no settings"
+    )
+    explain.add_argument("--json", action="store_true", help="for a machine")
     return parser
 
 

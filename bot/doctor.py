@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import filterfalse
 from urllib.parse import urlsplit
 
@@ -16,20 +17,35 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot.queue import connect_for_web
+from bot import program
+from bot.queue import connect_for_web, refusal
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
+from jobs.clock import now
+from jobs.clouds import tls
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
+from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
 from jobs.runs import schema
 from jobs.runs.audit import Trail, Verified
 from jobs.settings import Settings, SettingsError
 from jobs.webex_org_id import is_org_id, normalize
 
+AUDIT_PROBLEMS = {
+    400: "does not understand the question: look at the reply, and whether CONNECT_AUDIT_URL is right",
+    401: (
+        "does not accept the token: renew the service app's token and set CONNECT_AUDIT_TOKEN,"
+        " or name another header in CONNECT_AUDIT_HEADER"
+    ),
+    403: "does not let the token's service app read: have it authorized for the organization",
+    404: "is not at this address: CONNECT_AUDIT_URL is https://TENANT.REGION.webexconnect.io",
+    405: "takes neither POST nor GET at this address: look at CONNECT_AUDIT_URL",
+}
+"""What to do about a refusal of Webex Connect's audit log, by its status."""
 EXCHANGE_HOSTS = ("office365.com", "office365.us", "outlook.com")
 """Domains of Exchange Online's and Outlook's mail servers."""
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
@@ -83,6 +99,8 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
     yield Check("Microsoft", lambda: _microsoft(work))
     yield Check("test mail", lambda: _test_mail(work))
+    if work.connect_audit_url:
+        yield Check("Webex Connect's audit log", lambda: _audit_log(work))
     if work.contact_center_url:
         yield Check("contact center", lambda: _contact_center(work))
     if _granted(redis):
@@ -90,11 +108,17 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 
-def settings_problems(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return every problem in the environment, for both settings classes, each only once."""
-    first, second = _problems(BotSettings, env), _problems(Settings, env)
-    said = set(map(_variable, first))
-    return (*first, *(line for line in second if _variable(line) not in said))
+def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return every problem of the settings, at most those of one source for each variable.
+
+    ``unread`` are the problems of the files of secrets, whose variables are then not said to be
+    missing. The others are those of both settings classes, and of the files of authorities.
+    """
+    said: list[str] = []
+    for lines in (unread, _problems(BotSettings, env), _problems(Settings, env), tls.problems(env)):
+        known = set(map(_variable, said))
+        said += [line for line in lines if _variable(line) not in known]
+    return tuple(said)
 
 
 def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tuple[str, ...]:
@@ -122,6 +146,20 @@ def _test_mail(settings: Settings) -> str:
             f"a person is asked to send it, as {lacks} is not set although {is_set} is: set both or none"
         )
     return "a person is asked to send it; PROBE_SMTP_URL and PROBE_FROM let the bot do it"
+
+
+def _audit_log(settings: Settings) -> str:
+    """Read the last day of Webex Connect's audit log."""
+    try:
+        found = asyncio.run(read_changes(settings, now() - timedelta(days=1), now()))
+    except CloudError as error:
+        what = AUDIT_PROBLEMS.get(
+            error.status, "does not answer: look at CONNECT_AUDIT_URL, the network and the proxy"
+        )
+        raise WrongError(f"{what} ({error})") from None
+    return (
+        f"answers to {found.method}; changes of the last day that may stop mail: {len(found.rows)}"
+    )
 
 
 def _require_lasting_login(settings: Settings) -> None:
@@ -235,7 +273,8 @@ def _redis(redis: Redis) -> str:
         refused = schema.problem(redis)
     except RedisError as error:
         raise WrongError(
-            f"does not answer ({type(error).__name__}): set REDIS_URL, or run `python -m bot redis`"
+            refusal(error)
+            or f"does not answer ({type(error).__name__}): set REDIS_URL, or run `{program()} redis`"
         ) from None
     if refused:
         raise WrongError(refused)
@@ -286,7 +325,7 @@ def _webhooks(subscriptions: WebhookRegistrar) -> str:
     active = _active_resources(subscriptions)
     if missing := [name for resource, name in RESOURCES.items() if resource not in active]:
         raise WrongError(
-            f"none is active for {', '.join(missing)}: run `python -m bot webhooks`,"
+            f"none is active for {', '.join(missing)}: run `{program()} webhooks`,"
             " or start the worker, which does the same"
         )
     return f"active for {', '.join(RESOURCES.values())}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from itertools import filterfalse, pairwise
 
 from jobs.channel.form import InvalidInputError, read_address
@@ -16,6 +17,7 @@ from jobs.storage import keys
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
 PORT = "8080"
+HOST = "0.0.0.0"  # noqa: S104  behind a proxy
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_CHARACTERS = 16
 SECRET_KINDS = 6
@@ -56,6 +58,7 @@ class BotSettings:
     allowed_email_domains: tuple[str, ...]
     webex_api_url: str = WEBEX_API_URL
     port: int = int(PORT)
+    host: str = HOST
     allowed_org_ids: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
     redis_url: str = field(default=REDIS_URL, repr=False)
@@ -78,6 +81,7 @@ class BotSettings:
             allowed_email_domains=_domains(values),
             webex_api_url=values.get("WEBEX_API_URL", WEBEX_API_URL).rstrip("/") + "/",
             port=int(values.get("PORT", PORT)),
+            host=_bare_host(values.get("HOST", HOST)),
             allowed_org_ids=listed(values.get("ALLOWED_ORG_IDS", "")),
             approvers=tuple(dict.fromkeys(listed(values.get("APPROVERS", "").lower()))),
             redis_url=values.get("REDIS_URL", REDIS_URL),
@@ -188,6 +192,24 @@ def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
         yield f"WEBEX_API_URL is no web address: leave it away for {WEBEX_API_URL}"
     if not _is_port(values.get("PORT", PORT)):
         yield f"PORT is no port number: one from 1 to {LAST_PORT}, or leave it away for {PORT}"
+    if not _is_host(values.get("HOST", HOST)):
+        yield (
+            "HOST is no address to listen at: 127.0.0.1 for this machine only,"
+            f" :: for IPv6 and IPv4, or leave it away for {HOST}"
+        )
+
+
+def _bare_host(host: str) -> str:
+    """Return the address without the brackets that IPv6 has in a URL."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ip_address(_bare_host(host))
+    except ValueError:
+        return host == "localhost"
+    return True
 
 
 def _token_address_problems(name: str, url: str) -> Iterator[str]:

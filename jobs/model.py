@@ -24,7 +24,10 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Email channel: one mailbox, its tenant, and the values that Webex Connect generated for it."""
+    """Email channel: one mailbox, its tenant, and the values that Webex Connect generated for it.
+
+    ``delegate`` is the user who signs in for a shared mailbox, or empty if nobody was named.
+    """
 
     mailbox: str
     callback_url: str = ""
@@ -33,6 +36,7 @@ class Channel:
     lifetime_months: int = 12
     profile: Profile = Profile.ARTICLE
     tenant_id: str = ""
+    delegate: str = ""
 
     @property
     def domain(self) -> str:
@@ -123,6 +127,20 @@ class Evidence:
     text: str
 
 
+class ConnectChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Entry of Webex Connect's audit log: who changed what and when, never to which value.
+
+    ``event`` is the action's name there, and ``told`` its text. The change ``failed`` if the log
+    says so.
+    """
+
+    at: datetime
+    by: str
+    event: str
+    told: str = ""
+    failed: bool = False
+
+
 class Signals(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True
 ):
@@ -168,6 +186,8 @@ class Signals(
     """Number of mails that have not reached the next station."""
     missed_since: datetime | None = None
     """When the first of them came, if that is not ``since``."""
+    changes: tuple[ConnectChange, ...] = ()
+    """Changes in Webex Connect that may stop mail, newest first."""
 
     def __or__(self, other: Signals) -> Signals:
         """Return these signals with those that ``other`` sets in their place."""
@@ -192,8 +212,10 @@ NO_SIGNALS = Signals()
 def _as_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, ConnectChange):
+        return f"{value.at.isoformat()} {value.event} {value.by}"
     if isinstance(value, tuple):
-        return " ".join(value)
+        return " ".join(map(_as_text, value))
     return "yes" if value is True else str(value)
 
 

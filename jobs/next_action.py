@@ -12,11 +12,12 @@ from jobs.engine.readiness import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.plan import word_for
 from jobs.runs.run import Kind, Run
-from jobs.steps import steps_of
+from jobs.steps import delegate, steps_of
 from jobs.steps.test_mail import FROM_ITSELF
 
 PROMPTS = {
     "admin_consent": "consent",
+    "delegate": "delegate",
     "mailbox_fields": "form",
     "token": "form",
     "registered": "register",
@@ -115,7 +116,11 @@ def _before_plan(run: Run) -> NextAction | None:
         return NextAction(Turn.ADMINISTRATOR, Text("turn_words.sign_in"))
     if run.plan is None:
         return NextAction(Turn.NOBODY, Text("turn_words.reading"))
-    return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look")) if is_blocked(run) else None
+    if not is_blocked(run):
+        return None
+    if delegate.asks(run):
+        return NextAction(Turn.REQUESTER, Text("turn_words.delegate"))
+    return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
 
 
 def is_blocked(run: Run) -> bool:
@@ -144,6 +149,20 @@ def _waiting(run: Run) -> NextAction | None:
     return _asked(run, findings) or _time(run, findings)
 
 
+def under_way(run: Run) -> frozenset[str]:
+    """Return the steps that are being worked on, except those that wait for time.
+
+    Most tries of a long wait change nothing, and a card takes ten edits. So a step shows its wait
+    until a try has a result.
+    """
+    return frozenset(name for name in run.running if not _waits_for_time(run.findings.get(name)))
+
+
+def _waits_for_time(finding: Finding | None) -> bool:
+    """Return whether the newest finding of a step says that it waits for time."""
+    return finding is not None and finding.waiting_for is Turn.TIME
+
+
 def _in_order(run: Run) -> list[Finding]:
     """Return the newest findings in the order of the steps."""
     return [run.findings[name] for name in steps_of(run) if name in run.findings]
@@ -164,7 +183,7 @@ def _asked(run: Run, findings: Iterable[Finding]) -> NextAction | None:
 
 def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
     """Return the turn of time, if no step is under way and one is looked at again by itself."""
-    if run.running or not any(finding.until for finding in findings):
+    if under_way(run) or not any(finding.until for finding in findings):
         return None
     return NextAction(Turn.TIME, Text("turn_words.waiting"))
 

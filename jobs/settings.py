@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
@@ -16,14 +18,19 @@ DEFAULTS = {
     "EXCHANGE_ADMIN_URL": "https://outlook.office365.com",
     "SMTP_SERVER": "smtp.office365.com:587",
     "WEBEX_STATUS_URL": "https://status.webex.com",
+    "CONNECT_AUDIT_HEADER": "Authorization",
 }
+AUDIT_PATH = "/connectapi/v1/auditlogs"
+"""Path of Webex Connect's audit log below a tenant's address (facts/update-2026-11.md 1.1)."""
 REDIS_URL = "redis://127.0.0.1:6379/0"
 SUBMISSION_PORT = 587
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine: a cloud that runs locally may use any of them."""
 TOGETHER = (
     ("CONNECT_API_URL", "CONNECT_SERVICE_KEY"),
     ("CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"),
+    ("CONNECT_AUDIT_URL", "CONNECT_AUDIT_TOKEN"),
 )
 """Settings that are useful only together."""
 REQUIRED = {
@@ -34,6 +41,22 @@ REQUIRED = {
         'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
     ),
 }
+
+
+SECRETS = (
+    "WEBEX_ACCESS_TOKEN",
+    "WEBEX_WEBHOOK_SECRET",
+    "MICROSOFT_CLIENT_SECRET",
+    "ENCRYPTION_KEYS",
+    "REDIS_URL",
+    "PROBE_SMTP_URL",
+    "CONNECT_SERVICE_KEY",
+    "CONTACT_CENTER_TOKEN",
+    "CONNECT_AUDIT_TOKEN",
+)
+"""Settings that are secret or may hold a password. Each can be in a file (:func:`read_files`)."""
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""Variable in which systemd names the folder of a unit's credentials."""
 
 
 class SettingsError(ValueError):
@@ -71,6 +94,9 @@ class Settings:
     contact_center_url: str = ""
     contact_center_token: str = field(default="", repr=False)
     contact_center_org: str = ""
+    connect_audit_url: str = ""
+    connect_audit_token: str = field(default="", repr=False)
+    connect_audit_header: str = DEFAULTS["CONNECT_AUDIT_HEADER"]
 
     @property
     def callback(self) -> str:
@@ -92,6 +118,7 @@ class Settings:
             self.status_url,
             self.connect_url,
             self.contact_center_url,
+            self.connect_audit_url,
         )
         hosts = frozenset(filter(None, (urlsplit(url).hostname for url in urls)))
         return hosts | LOOPBACK if hosts & LOOPBACK else hosts
@@ -115,6 +142,7 @@ class Settings:
             + _halves(values)
             + _bad_server(values["SMTP_SERVER"])
             + _bad_probe(values)
+            + _bad_audit(values)
         )
         if problems:
             raise SettingsError(problems)
@@ -136,7 +164,74 @@ class Settings:
             contact_center_url=values.get("CONTACT_CENTER_URL", "").rstrip("/"),
             contact_center_token=values.get("CONTACT_CENTER_TOKEN", ""),
             contact_center_org=values.get("CONTACT_CENTER_ORG_ID", ""),
+            connect_audit_url=_audit_url(values.get("CONNECT_AUDIT_URL", "")),
+            connect_audit_token=values.get("CONNECT_AUDIT_TOKEN", ""),
+            connect_audit_header=values["CONNECT_AUDIT_HEADER"],
         )
+
+
+def read_files(env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the environment with the secrets that are in files, and the problems of these files.
+
+    A secret is in the variable ``NAME``, in the file that ``NAME_FILE`` names, or in the file
+    ``NAME`` of the folder that ``CREDENTIALS_DIRECTORY`` names.
+    """
+    values = dict(env)
+    problems: list[str] = []
+    try:
+        held = _credentials(env)
+    except SettingsError as error:
+        return values, error.problems
+    for name in SECRETS:
+        try:
+            values.update(_from_file(env, name, held))
+        except SettingsError as error:
+            problems += error.problems
+    return values, tuple(problems)
+
+
+def _credentials(env: Mapping[str, str]) -> dict[str, Path]:
+    """Return the files of the folder of credentials, by their names.
+
+    Raises:
+        SettingsError: The folder cannot be read.
+    """
+    folder = env.get(CREDENTIALS, "").strip()
+    try:
+        return {path.name: path for path in Path(folder).iterdir()} if folder else {}
+    except OSError as error:
+        raise SettingsError(
+            (f"{CREDENTIALS} names {folder}, which cannot be read ({error.strerror})",)
+        ) from None
+
+
+def _from_file(env: Mapping[str, str], name: str, held: Mapping[str, Path]) -> dict[str, str]:
+    """Return the secret by its name if it is in a file, else nothing.
+
+    Raises:
+        SettingsError: It is in more than one place, or its file cannot be read.
+    """
+    named = env.get(f"{name}_FILE", "").strip()
+    files = {f"{name}_FILE": Path(named)} if named else {}
+    files |= {CREDENTIALS: held[name]} if name in held else {}
+    places = [name] * bool(env.get(name, "").strip()) + list(files)
+    if len(places) > 1:
+        raise SettingsError((f"{name} is set more than once, by {' and '.join(places)}: keep one",))
+    texts = [_content(name, place, path) for place, path in files.items()]
+    return dict(zip([name], texts, strict=False))
+
+
+def _content(name: str, place: str, path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise SettingsError(
+            (f"{name} cannot be read from {path}, which {place} names ({why})",)
+        ) from None
+    if not text.strip():
+        raise SettingsError((f"{name} is empty in {path}, which {place} names",))
+    return text
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -167,6 +262,15 @@ def is_loopback(host: str) -> bool:
 def _base(url: str, below: str) -> str:
     """Return the address without the path that the bot adds, which many documents include."""
     return url.partition(below)[0].rstrip("/")
+
+
+def _audit_url(url: str) -> str:
+    """Return the address of the audit log; one with a path is used as it is.
+
+    Cisco's pages give two paths, so an operator can name the other one.
+    """
+    plain = url.rstrip("/")
+    return plain if not plain or parts_of(plain).path else plain + AUDIT_PATH
 
 
 def _with_port(server: str) -> str:
@@ -203,6 +307,25 @@ def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
             ),
         )
     ) + (() if sent else ("PROBE_FROM is no address of a sender: it looks like probe@example.com",))
+
+
+def _bad_audit(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the problems of Webex Connect's audit log: its address, and the name of its header."""
+    place = parts_of(values.get("CONNECT_AUDIT_URL", "https://host"))
+    good = place.scheme == "https" and place.hostname
+    named = _HEADER.fullmatch(values["CONNECT_AUDIT_HEADER"])
+    return (
+        ()
+        if good
+        else (
+            (
+                "CONNECT_AUDIT_URL is no https address of Webex Connect: it looks like"
+                " https://TENANT.REGION.webexconnect.io"
+            ),
+        )
+    ) + (
+        () if named else ("CONNECT_AUDIT_HEADER is no name of a header: it looks like accesstoken",)
+    )
 
 
 def _halves(values: Mapping[str, str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
 from practice.client import NotSeenError, does, links
 from practice.faults import FAULTS, HEALTHY, Fault, Level
 from practice.faults.pairs import pairs
+from practice.microsoft.world import SHARED_MAILBOX
 from practice.scenario import Scenario
 from practice.stack import NotStartedError, Stack
 from practice.verdicts import Judgment, Seen
@@ -45,6 +46,11 @@ class Case:
     def name(self) -> str:
         """Names of the faults."""
         return " + ".join(fault.name for fault in self.faults)
+
+    @property
+    def by_hand(self) -> bool:
+        """Return whether people made the channel, and the bot knows none."""
+        return any(fault.by_hand for fault in self.faults)
 
 
 @dataclass(slots=True)
@@ -90,13 +96,14 @@ class Chosen:
 def by_channel(every: list[Case]) -> list[tuple[dict[str, str], list[Case]]]:
     """Group the cases by the answers that their channel must be set up with.
 
-    Each such channel is set up once, in its own processes.
+    Each such channel is set up once, in its own processes. A channel that people made by hand is a
+    group of its own.
     """
-    found: dict[tuple[tuple[str, str], ...], list[Case]] = {}
+    found: dict[tuple[tuple[tuple[str, str], ...], bool], list[Case]] = {}
     for case in every:
         wanted = {name: value for fault in case.faults for name, value in fault.set_up.items()}
-        found.setdefault(tuple(sorted(wanted.items())), []).append(case)
-    return [(dict(wanted), some) for wanted, some in found.items()]
+        found.setdefault((tuple(sorted(wanted.items())), case.by_hand), []).append(case)
+    return [(dict(wanted), some) for (wanted, _), some in found.items()]
 
 
 def cases(chosen: Chosen) -> list[Case]:
@@ -125,9 +132,21 @@ class Diagnosis(Scenario):
     """Scenario that sets the channel up once, then breaks it again for every case and asks ``/check``."""
 
     def set_up(self) -> None:
-        """Play the whole setup conversation and take a snapshot of the world."""
+        """Play the whole setup conversation and take a snapshot of the world.
+
+        With a delegate among the details, the mailbox is a shared one in its usual state.
+        """
+        if "delegate" in self.details:
+            box = {"kind": SHARED_MAILBOX}
+            usual = {"enabled": False, "licensed": False, "mailbox": box}
+            self.people.control("PATCH", "tenants/contoso.com", {"users": {MAILBOX: usual}})
         for _, play in self.scenes()[:-2]:
             play()
+        self.people.control("POST", "snapshot")
+
+    def make_by_hand(self) -> None:
+        """Have people make the channel without the bot, and take a snapshot of the world."""
+        self.people.control("POST", "hand_made")
         self.people.control("POST", "snapshot")
 
     def ask_about(self, case: Case, number: int) -> Seen:
@@ -140,7 +159,13 @@ class Diagnosis(Scenario):
         for fault in case.faults:
             self.people.control("POST", f"fault/{fault.name}")
         self._mail(f"After {number}")
-        return verdicts.read(self._check(alone=any(fault.alone for fault in case.faults))["card"])
+        before = set(self.writes())
+        card = self._check(alone=any(fault.alone for fault in case.faults))
+        if written := set(self.writes()) - before:
+            raise NotSeenError(f"a check that changes nothing, but: {written}", None)
+        if any(fault.sends for fault in case.faults):
+            card = self._send(card)
+        return verdicts.read(card["card"])
 
     def _mail(self, subject: str) -> None:
         """Send a mail as a customer, and answer it as the agent if it became a task."""
@@ -178,6 +203,16 @@ class Diagnosis(Scenario):
             return self._verdict(thread, SIGNED_IN_S, str(verdicts.catalogue()["access"]["admin"]))
         except NotSeenError:
             return self._verdict(thread, PATIENCE_S)  # the sign-in failed, or showed nothing more
+
+    def _send(self, card: Json) -> Json:
+        """Press the button for a mail through Webex Connect; return the verdict of that check."""
+        self.people.press(REQUESTER, card, "connect_test")
+        return self.people.wait_for(
+            "the verdict after a mail through Webex Connect",
+            lambda message: "check" in does(message) and "connect_test" not in does(message),
+            PATIENCE_S,
+            card["change"],
+        )
 
     def _verdict(self, thread: str, seconds: float, says: str = "") -> Json:
         """Return the card once its verdict is final and it contains ``says``."""
@@ -224,7 +259,7 @@ def _with_channel(
         people = stack.people()
         diagnosis = Diagnosis(people, lambda _: None)
         diagnosis.details = set_up
-        diagnosis.set_up()
+        (diagnosis.make_by_hand if some[0].by_hand else diagnosis.set_up)()
         _all(diagnosis, some, chosen, totals, deadline)
         people.close()
 

@@ -52,6 +52,11 @@ class Scenario(Actors):
             ("Somebody asks for the same channel again", self.again),
         ]
 
+    @property
+    def signs_in(self) -> str:
+        """Return the user who signs in for the mailbox: its own, or the delegate of a shared one."""
+        return str(self.details.get("delegate", MAILBOX))
+
     def ask(self) -> None:
         """Send ``/setup-email`` in the space; the intake card answers in the thread."""
         said = self.say(f"/setup-email {MAILBOX}")
@@ -149,9 +154,9 @@ class Scenario(Actors):
     def connect(self) -> None:
         """Press Generate Token, Save and Register, and confirm each with a button."""
         self.tell(
-            f"{MAILBOX} generates the token in Webex Connect and signs in; the requester saves"
+            f"{self.signs_in} generates the token in Webex Connect and signs in; the requester saves"
         )
-        self.people.control("POST", "connect/generate_token", {"as": MAILBOX})
+        self.people.control("POST", "connect/generate_token", {"as": self.signs_in})
         self.people.control("POST", "connect/save", {})
         self.press(REQUESTER, self.card("the form for Webex Connect", "token_saved"), "token_saved")
         self.tell("The requester registers the app to Webex Engage")
@@ -162,7 +167,8 @@ class Scenario(Actors):
         """Sign in at the bot as the mailbox user; the bot then logs in by SMTP."""
         card = self.card("an offer to rehearse", "rehearse")
         self.press(REQUESTER, card, "rehearse")
-        self.open(MAILBOX, self.card("a link for the mailbox user", "skip_rehearsal", link=True))
+        card = self.card("a link for the mailbox user", "skip_rehearsal", link=True)
+        self.open(self.signs_in, card)
 
     def answer(self) -> None:
         """Receive the test mail as an agent's task, confirm it, and answer it."""

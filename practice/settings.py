@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-NOT_SHOWN = ("bot_token", "bot_client_secret", "connect_key", "contact_center_token")
+NOT_SHOWN = (
+    "bot_token",
+    "bot_client_secret",
+    "connect_key",
+    "contact_center_token",
+    "connect_audit_token",
+)
 
 
 @dataclass(slots=True)
@@ -38,6 +44,7 @@ class PracticeSettings:
     bot_client_secret: str = field(default="practice-bot-client-secret", repr=False)
     connect_key: str = field(default="practice-service-key", repr=False)
     contact_center_token: str = field(default="practice-contact-center-token", repr=False)
+    connect_audit_token: str = field(default="practice-connect-audit-token", repr=False)
     contact_center_org: str = "1eb65fdf-9643-417f-9974-ad72cae0e10f"
 
     @classmethod

@@ -29,6 +29,7 @@ FORM: Final = (
     "refused",
     "away",
     "log",
+    "audit",
 )
 
 

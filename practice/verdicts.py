@@ -99,7 +99,7 @@ def judge(seen: Seen, fault: Fault) -> Judgment:
         return _noted(seen, fault)
     if fault.level is Level.UNSEEN:
         return _unseen(seen, fault)
-    return Judgment(not seen.alarm, f"false alarm: {seen.first}" if seen.alarm else "")
+    return _nothing(seen)
 
 
 def judge_pair(seen: Seen, faults: Iterable[Fault]) -> Judgment:
@@ -140,8 +140,22 @@ def _unseen(seen: Seen, fault: Fault) -> Judgment:
     """
     if fault.stops and seen.first in _heads("well"):
         return Judgment(right=False, why="called proven")
+    if fault.changed and not (_suspects(seen) and fault.changed in seen.text):
+        return Judgment(right=False, why=f"{fault.changed} not named as a suspect")
     wrong = sorted(seen.named - set(fault.expects))
     return Judgment(not wrong, ", ".join(wrong))
+
+
+def _nothing(seen: Seen) -> Judgment:
+    """Judge a healthy channel: no alarm, and no change in Webex Connect as a suspect."""
+    if seen.alarm:
+        return Judgment(right=False, why=f"false alarm: {seen.first}")
+    return Judgment(not _suspects(seen), "false suspect" if _suspects(seen) else "")
+
+
+def _suspects(seen: Seen) -> bool:
+    """Return whether the card names changes in Webex Connect as suspects."""
+    return bool(_heads("changed") & set(seen.text.splitlines()))
 
 
 def _roots(texts: list[str]) -> set[str]:
@@ -156,7 +170,7 @@ def _roots(texts: list[str]) -> set[str]:
 def _is_inside(text: str) -> bool:
     """Return whether a text belongs to the section of root causes and is not its end."""
     explained = str(catalogue()["verdict"]["explained"]).partition("{")[0]
-    ends = _heads("noticed", "noticed_alone", "proven", "not_looked")
+    ends = _heads("changed", "noticed", "noticed_alone", "proven", "not_looked")
     return text not in ends and not text.startswith(explained)
 
 

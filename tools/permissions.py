@@ -75,7 +75,7 @@ PROBES = """
 | probe | access | to read |
 |---|---|---|
 """
-DELEGATED = "delegated, granted for one user | both | the mailbox user only |"
+DELEGATED = "delegated, granted for one user | both | the user who signs in only |"
 APPLICATION = "application, by admin consent | article | the app, as any mailbox of the tenant |"
 APP = f"""
 ## The email app for Webex Connect
@@ -87,9 +87,9 @@ APP = f"""
 | `Mail.Send` of Office 365 Exchange Online | {APPLICATION}
 
 The mail flow uses the first permission. The article asks people to add `Mail.Send`. The least-privilege
-profile leaves it out. For a shared mailbox another user signs in. So the delegated permissions are granted
-for all users, with the tenant's own approval. The token is that of the user who signed in. It sends as the
-mailbox only with Send As in Exchange.
+profile leaves it out. For a shared mailbox another user signs in, whom the first card names. The delegated
+permissions are granted for that user alone. The user logs in by SMTP under the user's own name, so SMTP AUTH
+of the user's own mailbox counts, and the user sends as the mailbox with Send As. Full Access is not needed.
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from adaptive_cards.actions import ADDRESS_MOST, cancel, submit, text_input
+from adaptive_cards.actions import ADDRESS_MOST, cancel, optional_input, submit, text_input
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
     Band,
@@ -50,6 +50,7 @@ def intake(view: IntakeView) -> Card:
     body = [
         *_mailbox(view),
         *_from_connect(view),
+        *_delegate(view),
         *_choices(view),
         small_print(Text("intake.nothing_yet")),
     ]
@@ -95,6 +96,18 @@ def _from_connect(view: IntakeView) -> list[Element]:
         own("intake.from_connect_where", **SMALL, spacing="None"),
         _checked(view, callback | {"placeholder": text("field.callback_url_example")}),
         _checked(view, forwarding | {"placeholder": text("field.forwarding_example")}),
+    ]
+
+
+def _delegate(view: IntakeView) -> list[Element]:
+    """Return the field for the user who signs in for a shared mailbox; others leave it empty."""
+    field = optional_input(
+        "delegate", "field.delegate", style="email", example="field.delegate_example"
+    )
+    return [
+        section("intake.delegate"),
+        own("intake.delegate_why", **SMALL, spacing="None"),
+        _checked(view, field),
     ]
 
 

@@ -32,7 +32,7 @@ def rehearsal(view: RehearsalView) -> Card:
             Text("rehearsal.done_next"),
         )
         if view.shared:
-            title = Text("rehearsal.done_shared", {"username": view.username, "login": view.login})
+            title = Text("rehearsal.done_shared", _values(view))
             told = Text("rehearsal.done_next_shared", {"login": view.login})
         return _ended(view, "good", glyphs.OK, title, told)
     if view.skipped:
@@ -60,8 +60,9 @@ def _offer(view: RehearsalView) -> Card:
 
 def _ready(view: RehearsalView) -> Card:
     kind = "_shared" if view.shared else ""
-    title = Text(f"rehearsal.ready{kind}", {"username": view.username})
-    band = persons_turn(title, turn_line(Turn.MAILBOX_USER, Text(f"rehearsal.ready_turn{kind}")))
+    title = Text(f"rehearsal.ready{kind}", _values(view))
+    told = Text(f"rehearsal.ready_turn{kind}", _values(view))
+    band = persons_turn(title, turn_line(Turn.MAILBOX_USER, told))
     sign_in = buttons(open_url(text(f"button.sign_in_mailbox{kind}"), view.url, main=True))
     return finished(
         kicker(view.header), band, [_what(view), sign_in], [_skip(view), cancel(view.header.run)]
@@ -87,7 +88,7 @@ def _remedy(view: RehearsalView) -> list[Element]:
     """
     cause = view.problem.key.removeprefix("cause.") if view.problem else ""
     if view.shared and cause == "smtp_token_refused":
-        return [own("rehearsal.refused_shared", spacing="Small")]
+        return [said(Text("rehearsal.refused_shared", _values(view)), spacing="Small")]
     return (
         [own(remedy_within(cause), spacing="Small")]
         if has_text(f"remedy.{cause}") and not view.settling
@@ -104,9 +105,7 @@ def _what(view: RehearsalView) -> Element:
     rows = [
         (
             text("rehearsal.account"),
-            text("rehearsal.account_shared", username=view.username)
-            if view.shared
-            else view.username,
+            text("rehearsal.account_shared", **_values(view)) if view.shared else view.username,
         ),
         (text("rehearsal.what"), text("rehearsal.what_happens")),
         (text("rehearsal.kept"), text("rehearsal.kept_what")),
@@ -114,6 +113,11 @@ def _what(view: RehearsalView) -> Element:
     if view.url and view.until:
         rows.append((text("signin.link"), text("signin.link_until", until=day_clock(view.until))))
     return facts(rows)
+
+
+def _values(view: RehearsalView) -> dict[str, str]:
+    """Return the mailbox or its user, and the user who signs in for it."""
+    return {"username": view.username, "login": view.login}
 
 
 def _transcript(view: RehearsalView) -> list[Element]:
@@ -159,8 +163,8 @@ class RehearsalView:
 
     ``url`` is empty until the rehearsal was chosen and is ready. ``settling`` means that the
     problem may resolve itself and that the bot retries. ``turn`` is who acts on a problem that does
-    not. For a ``shared`` mailbox another user signs
-    in, whose name is ``login``.
+    not. ``username`` is the user who signs in. For a ``shared`` mailbox it is the mailbox, and
+    ``login`` signs in for it.
     """
 
     header: Header

@@ -17,7 +17,10 @@ from jobs.model import Text
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import Event, Kind, Run
 
-FIELDS = ("mailbox", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile")
+FIELDS = (
+    *("mailbox", "callback_url", "forwarding_address", "delegate"),
+    *("lifetime", "keep_copy", "profile"),
+)
 
 
 def setup(ctx: ChatContext, inputs: dict[str, str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -13,12 +12,11 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.tac import TacFileView
 from adaptive_cards.texts import render, text
 from bot.chat import permissions
+from bot.chat.attached_files import NotAcceptedError, first_file
 from bot.chat.context import ChatContext
 from bot.commands.tac import KEPT_S, Case, asked, screenshot_name
 from bot.services import Services
-from bot.webex.client import FileTooLargeError, Message, WebexAnswerError
-from bot.webex.errors import LOCKED
-from bot.webex.models import is_older_than
+from bot.webex.client import Message
 from jobs.clock import now
 from jobs.model import Channel, Text
 from jobs.redact import Redactor
@@ -31,9 +29,8 @@ LARGEST = 5 * 1024 * 1024
 """Largest accepted screenshot, in bytes."""
 HEADS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF87a": "gif", b"GIF89a": "gif"}
 FIELDS = ("resource_id", "transaction_id", "seen_text")
-GIVES_NOT_OUT = frozenset({403, 404, 410, 428})
-SCAN = timedelta(seconds=60)
-"""How long after sending to wait for a file that Webex still scans for malware (status 423)."""
+_REASONS = frozenset({"large", "scanned"})
+"""Reasons with a text of their own; the others are that Webex does not hand the file out."""
 
 
 def keep_screenshot(ctx: ChatContext, message: Message) -> None:
@@ -48,26 +45,12 @@ def keep_screenshot(ctx: ChatContext, message: Message) -> None:
     if case is None:
         return
     try:
-        content = ctx.services.webex.download(message.files[0], largest=LARGEST).content
-    except (FileTooLargeError, WebexAnswerError, ValueError) as error:
-        ctx.refuse(Text(f"tac.refused.{_why_not(error, message)}"), title="refused.nothing")
+        content = first_file(ctx, message, LARGEST).content
+    except NotAcceptedError as refused:
+        reason = refused.reason if refused.reason in _REASONS else "unread"
+        ctx.refuse(Text(f"tac.refused.{reason}"), title="refused.nothing")
         return
     _keep(ctx, case, content)
-
-
-def _why_not(error: Exception, message: Message) -> str:
-    """Return the reason why a file was not accepted, or raise the error if a retry may succeed."""
-    if isinstance(error, FileTooLargeError):
-        return "large"
-    if (
-        isinstance(error, WebexAnswerError)
-        and error.status == LOCKED
-        and is_older_than(message.created, SCAN)
-    ):
-        return "scanned"
-    if isinstance(error, WebexAnswerError) and error.status not in GIVES_NOT_OUT:
-        raise error
-    return "unread"
 
 
 def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -184,6 +167,9 @@ def _known_secrets(services: Services, mailbox: str) -> list[str]:
         services.bot.webex_access_token,
         *services.bot.webhook_secrets,
         services.settings.microsoft_client_secret,
+        services.settings.connect_key,
+        services.settings.contact_center_token,
+        services.settings.connect_audit_token,
         *services.settings.encryption_keys,
         *(urlsplit(url).password or "" for url in urls),
         *kept[:2],

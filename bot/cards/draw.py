@@ -16,6 +16,7 @@ from bot.cards.presenters import (
     bulk_check,
     connect_form,
     consent,
+    delegate,
     ended,
     plan,
     proof,
@@ -38,7 +39,18 @@ from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PRESENTERS = tuple(
     module.cards
-    for module in (sign_in, plan, steps, consent, connect_form, rehearsal, proof, undo, ended)
+    for module in (
+        sign_in,
+        plan,
+        delegate,
+        steps,
+        consent,
+        connect_form,
+        rehearsal,
+        proof,
+        undo,
+        ended,
+    )
 )
 """Presenters in the order of drawing."""
 LOOKS = {RunKind.CHECK: (verdict.cards,), RunKind.BULK_CHECK: (bulk_check.cards,)}

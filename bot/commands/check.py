@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from adaptive_cards import channels
 from adaptive_cards.cards.channels import ChannelsView
-from adaptive_cards.cards.notice import NoticeView
 from bot.cards import delivery
 from bot.cards.presenters.bulk_check import line_of
 from bot.chat.addresses import read_mailbox
@@ -15,7 +14,7 @@ from bot.chat.permissions import visible_channels
 from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
-from jobs.model import Channel, RunKind, Text
+from jobs.model import Channel, RunKind
 from jobs.runs.origin import Brief
 from jobs.storage import keys
 from jobs.storage.keys import Key
@@ -37,19 +36,25 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def one(ctx: ChatContext, argument: str) -> None:
-    """Check one channel."""
+    """Check one channel. One that is not known here is found first, by an administrator's sign-in."""
     mailbox = read_mailbox(ctx, "check", argument)
     if not mailbox:
         return
-    if mailbox not in visible_channels(ctx):
-        title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
-        ctx.notify(
-            NoticeView(
-                Text("notice.check_kicker"), title, Text("notice.unknown_channel_words"), at=now()
-            )
-        )
-        return
-    begin(ctx, mailbox)
+    if mailbox in visible_channels(ctx):
+        begin(ctx, mailbox)
+    else:
+        discover(ctx, mailbox)
+
+
+def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
+    """Open the check of a mailbox whose channel is not known here, and show that it has begun.
+
+    The check knows nothing of the channel, even if it is one of another space. ``keep`` records
+    the channel once it is found.
+    """
+    brief = Brief(by_hand=True, discover=True, keep=keep)
+    opened = ctx.services.store.check(Channel(mailbox), ctx.asker, ctx.origin, brief=brief)
+    ctx.services.record(opened.id)
 
 
 def begin(ctx: ChatContext, mailbox: str, *, test_recipient: str = "") -> None:

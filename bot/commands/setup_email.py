@@ -114,7 +114,8 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
 
 def already(ctx: ChatContext, mailbox: str, record: Record) -> None:
     """Say since when the mailbox has been connected, and change nothing."""
-    words = Text("notice.done_words", {"day": f"{record.at:%d %b %Y}", "run": record.run})
+    key = "notice.done_words_kept" if _is_kept(ctx, record) else "notice.done_words"
+    words = Text(key, {"day": f"{record.at:%d %b %Y}", "run": record.run})
     buttons = tuple(
         (f"button.{do}", {"do": do, "mailbox_meant": mailbox})
         for do in ("setup_again", "setup_change")
@@ -125,6 +126,14 @@ def already(ctx: ChatContext, mailbox: str, record: Record) -> None:
             Text("notice.done_kicker"), title, words, tone="good", glyph="✓", buttons=buttons
         )
     )
+
+
+def _is_kept(ctx: ChatContext, record: Record) -> bool:
+    """Return whether the channel was made by hand and kept, so that no mail has proven it here."""
+    try:
+        return ctx.services.store.load(record.run).kept
+    except LookupError:  # an operator may delete a run's history
+        return False
 
 
 def point_to(ctx: ChatContext, other: Run) -> None:
@@ -155,22 +164,27 @@ def _where(ctx: ChatContext, other: Run) -> Text:
 
     Webex documents no link to a space. The space is named, but only to its members.
     """
-    room = other.origin.room
-    title = ""
-    if room != ctx.room and not other.origin.direct:
-        try:
-            title = (
-                ctx.services.webex.room_title(room)
-                if ctx.services.webex.membership(room, ctx.person.id)
-                else ""
-            )
-        except WebexAnswerError:  # the bot is no longer in that space
-            title = ""
+    title = space_of(ctx, other)
     return (
         Text("notice.running_words_space", {"space": title})
         if title
         else Text("notice.running_words")
     )
+
+
+def space_of(ctx: ChatContext, other: Run) -> str:
+    """Return the title of the other space that asked for the run, or an empty string.
+
+    It is empty for a person who is not a member of that space.
+    """
+    room = other.origin.room
+    if room == ctx.room or other.origin.direct:
+        return ""
+    try:
+        member = ctx.services.webex.membership(room, ctx.person.id)
+        return ctx.services.webex.room_title(room) if member else ""
+    except WebexAnswerError:  # the bot is no longer in that space
+        return ""
 
 
 def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
@@ -189,6 +203,7 @@ def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
     known = {
         "callback_url": channel.callback_url,
         "forwarding_address": channel.forwarding_address,
+        "delegate": channel.delegate,
         "profile": str(channel.profile),
     }
     return known | {

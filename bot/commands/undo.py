@@ -32,11 +32,9 @@ def run(ctx: ChatContext, argument: str) -> None:
     past = recall(runs, all_steps())
     if not past:
         title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
-        ctx.notify(
-            NoticeView(
-                Text("notice.undo_kicker"), title, Text("notice.undo_nothing_words"), at=now()
-            )
-        )
+        kept = any(each.kept for each in runs)
+        words = Text("notice.undo_kept_words" if kept else "notice.undo_nothing_words")
+        ctx.notify(NoticeView(Text("notice.undo_kicker"), title, words, at=now()))
         return
     recalled = Event(Kind.RECALLED, now(), by=ctx.person.email, data=known(runs), past=past)
     begin_known(ctx, _channel(ctx, runs), RunKind.UNDO, recalled)

@@ -20,7 +20,7 @@ from bot.chat import audience
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest, parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
-from bot.commands import commands, help, tac  # noqa: A004  the module has the name of its command
+from bot.commands import commands, explain, help, tac  # noqa: A004  the module has the name of its command
 from bot.events import retry
 from bot.events.outbox import Handler, run_once
 from bot.events.prefetch import Prefetch, prefetch
@@ -137,7 +137,7 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
         run_once(
             ctx, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument)
         )
-    if message.files and tac.asked(ctx):
+    if message.files and typed.name != explain.COMMAND.name and tac.asked(ctx):
         run_once(
             ctx,
             f"{message.id}:screenshot",

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from types import FrameType
@@ -19,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from bot import program
 from bot.processes.signals import dying_with_me
 
 HOST = "127.0.0.1"
@@ -28,6 +32,10 @@ NAMES = ("valkey-server", "redis-server")
 STDERR = 2
 LINGER_S = 4.0
 STOP_S = 5.0
+PORT_S = 10.0
+"""Seconds for which an earlier server may still hold the port."""
+REFUSED = 2
+"""Exit code if the server can never run: bad settings, as for the other commands."""
 ONCE = Retry(NoBackoff(), 0)
 
 
@@ -102,8 +110,55 @@ def answers(port: int = PORT) -> bool:
         return False
 
 
+def problem(port: int = PORT, folder: Path = FOLDER) -> str:
+    """Return why the server can never run here, or an empty string."""
+    return _folder_problem(folder) or _port_problem(port)
+
+
+def _folder_problem(folder: Path) -> str:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return (
+            f"The embedded Redis cannot write to its data folder {folder.absolute()}"
+            f" ({error.strerror}): start the bot in a folder that it may write to, name one with"
+            f" `{program()} redis --folder`, or set REDIS_URL"
+        )
+
+
+def _port_problem(port: int) -> str:
+    """Return a sentence if another program than an open Redis keeps the port."""
+    until = time.monotonic() + PORT_S
+    while not _is_free(port) and not answers(port):
+        if time.monotonic() > until:
+            return (
+                f"The embedded Redis cannot listen at {HOST}:{port}, because another program does,"
+                " perhaps a Redis with a password: stop it, or set REDIS_URL"
+            )
+        time.sleep(0.2)
+    return ""
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
 def main(port: int = PORT, folder: Path = FOLDER) -> int:
     """Run the server until SIGTERM, wait for its clients to disconnect, and return its exit code."""
+    if refused := problem(port, folder):
+        print(refused, file=sys.stderr)  # noqa: T201  for the operator
+        return REFUSED
+    if answers(port):
+        print(f"A Redis answers already at {HOST}:{port}.", file=sys.stderr)  # noqa: T201  same
+        return 1
     server = start(port, folder)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)

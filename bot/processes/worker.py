@@ -11,6 +11,7 @@ import gc
 import importlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -28,13 +29,13 @@ from rq.executions import Execution
 from rq.job import Job
 
 from adaptive_cards import texts
-from bot import actions, commands
+from bot import actions, commands, program
 from bot.cards.presenters.card_state import PostedCard
 from bot.links import PageToken
 from bot.processes import redis_server
 from bot.processes.supervisor import REFUSED, Role, Supervisor
 from bot.processes.timers import Timers
-from bot.queue import ALLOWED, CARDS, NAME, RUNS, SERIALIZER, SafeJob, connect, make_queue
+from bot.queue import ALLOWED, CARDS, NAME, RUNS, SERIALIZER, SafeJob, connect, make_queue, refusal
 from bot.queue.events import PendingEvent
 from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexPerson
@@ -136,6 +137,9 @@ def main(
         Role("webhooks", partial(_tick, url, watch))
     )  # it may wait for Webex, and nothing waits for it
     if settings.embedded_redis and not redis_server.answers():
+        if refused := redis_server.problem():
+            print(refused, file=sys.stderr)  # noqa: T201  for the operator
+            return REFUSED
         roles.append(Role("redis", redis_server.main, stops_last=True))
     return Supervisor(tuple(roles)).run()
 
@@ -169,13 +173,15 @@ def wait_for_redis(url: str) -> Redis:
     H). The layout is that of :mod:`jobs.runs.schema`.
 
     Raises:
-        SystemExit: This version cannot use the data.
+        SystemExit: Redis refuses the bot, or this version cannot use the data.
     """
     redis = connect(url)
     said = False
-    while not _answers(redis):
+    while why := _silence(redis):
         if not said:
-            log.warning("waiting for Redis: set REDIS_URL, or run `python -m bot redis`")
+            log.warning(
+                "waiting for Redis", why=why, to_do=f"set REDIS_URL, or run `{program()} redis`"
+            )
         said = True
         time.sleep(REDIS_PAUSE_S)
     try:
@@ -186,11 +192,20 @@ def wait_for_redis(url: str) -> Redis:
     return redis
 
 
-def _answers(redis: Redis) -> bool:
+def _silence(redis: Redis) -> str:
+    """Return why Redis does not answer, or an empty string if it does.
+
+    Raises:
+        SystemExit: It refuses the bot, which waiting does not change.
+    """
     try:
-        return bool(redis.ping())
-    except RedisError:
-        return False
+        redis.ping()
+    except RedisError as error:
+        if refused := refusal(error):
+            log.critical("Redis refuses the bot", why=refused)
+            raise SystemExit(REFUSED) from None
+        return str(error) or type(error).__name__
+    return ""
 
 
 def _tick(redis_url: str, timers: Timers) -> int:

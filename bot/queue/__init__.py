@@ -18,6 +18,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.driver_info import DriverInfo
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
@@ -36,6 +37,11 @@ FAILED_S = 3600
 """Seconds for which a failed job is kept."""
 WEB_TIMEOUT_S = 0.4
 DRIVER = DriverInfo()
+NO_PASSWORD = (
+    "HELLO must be called with the client already authenticated",
+    "Authentication required",
+)
+"""Words of a Redis that needs a password and was given none."""
 
 
 class NotAllowedError(PermissionError):
@@ -124,3 +130,24 @@ def connect_for_web(url: str) -> Redis:
         socket_connect_timeout=WEB_TIMEOUT_S,
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError, RedisTimeoutError)),
     )
+
+
+def refusal(error: RedisError) -> str:
+    """Return what to do if Redis answers and refuses the bot, or an empty string for other errors.
+
+    A refusal lasts until somebody changes a setting. Another error may pass, such as that of a
+    Redis that is only starting.
+    """
+    if isinstance(error, AuthenticationError):
+        asks = any(words in str(error) for words in NO_PASSWORD)
+        return (
+            f"Redis {'asks for a password' if asks else f'refuses the user or the password ({error})'}:"
+            " correct REDIS_URL, which looks like redis://user:password@host:6379/0. If it is not set,"
+            " another program's Redis holds port 6379 of this machine: set REDIS_URL to the bot's own"
+        )
+    if isinstance(error, NoPermissionError):
+        return (
+            f"Redis knows the user of REDIS_URL and does not let it work ({error}): give the user"
+            " every key that begins with REDIS_PREFIX, and all commands but the administrator's"
+        )
+    return ""

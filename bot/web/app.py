@@ -5,7 +5,9 @@ Stalled clients cannot block waitress (facts/parts.md G).
 
 from __future__ import annotations
 
+import errno
 import signal
+import socket
 from collections.abc import Iterable
 from http import HTTPStatus
 from types import FrameType
@@ -128,8 +130,43 @@ def add_headers(response: Response) -> Response:
     return response
 
 
+class AddressError(Exception):
+    """Error because nobody can listen at HOST and PORT; the text says what to do."""
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; ``::`` takes IPv4, too, where the system can do that.
+
+    Raises:
+        AddressError: The port is taken, or the address is not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise AddressError(_no_listener(error, host, port)) from None
+
+
+def _no_listener(error: OSError, host: str, port: int) -> str:
+    known = {
+        errno.EADDRINUSE: f"PORT {port} is taken by another program: stop it, or set PORT",
+        errno.EACCES: (
+            f"PORT {port} may not be used by this user: set a PORT above 1023,"
+            " and let the proxy have 80 and 443"
+        ),
+        errno.EADDRNOTAVAIL: f"HOST {host} is no address of this machine: set another, or unset HOST",
+    }
+    otherwise = f"nobody can listen at HOST {host}, PORT {port} ({error.strerror}): set others"
+    return known.get(error.errno or 0, otherwise)
+
+
 def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  behind the platform's router
-    """Serve until SIGTERM or Ctrl+C, then finish the current requests (5 seconds at most)."""
+    """Serve until SIGTERM or Ctrl+C, then finish the current requests (5 seconds at most).
+
+    Raises:
+        AddressError: Nobody can listen there.
+    """
     limits = {
         "connection_limit": CLIENTS,
         "channel_timeout": IDLE_S,
@@ -139,15 +176,14 @@ def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  
     largest = 2 * webhooks.LARGEST_BODY
     server = create_server(
         app,
-        host=host,
-        port=port,
+        sockets=[listener(host, port)],
         threads=THREADS,
         ident="",
         max_request_body_size=largest,
         **limits,
     )
     signal.signal(signal.SIGTERM, _stop)
-    log.info("listening", port=port)
+    log.info("listening", host=host, port=port)
     try:
         server.run()  # ends with SystemExit after waiting for its threads
     finally:
@@ -171,6 +207,7 @@ def _server_error(error: Exception) -> int:
         "request failed",
         path=request.path,
         status=code,
+        why=str(error) if isinstance(error, RedisError) else "",
         exc_info=code == HTTPStatus.INTERNAL_SERVER_ERROR and error,
     )
     return code

@@ -20,6 +20,7 @@ from bot.web.oauth_state import Flow
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.access.mailbox_login import record_success
+from jobs.channel.mailbox import login_of
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected
 from jobs.clouds.http import sync_client
@@ -31,11 +32,13 @@ from jobs.microsoft.scopes import (
     graph_default,
     smtp_scope,
 )
+from jobs.model import Account
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 
 TOKEN_S = 3600
 SETTLE_S = (1, 2, 3, 5, 8)
+SOMEBODY = "key:connect.login_of_user"
 JUST_GRANTED = frozenset({"app_roles_missing", "app_not_found", "consent_missing"})
 
 
@@ -147,8 +150,8 @@ class AppAccessConsent:
 class RehearsalSignIn:
     """Sign-in of the mailbox user with the email app and the bot's own secret.
 
-    This is what Generate Token in Webex Connect does. For a shared mailbox another user of the
-    tenant signs in. The mail server decides whether that user may log in for it.
+    This is what Generate Token in Webex Connect does. For a shared mailbox the delegate signs in,
+    for whom SMTP AUTH, the grant and Send As were set.
     """
 
     question = "mailbox_sign_in"
@@ -162,20 +165,20 @@ class RehearsalSignIn:
         """Build a request for the scope of the form only (CHECKLIST O4)."""
         scope = smtp_scope(services.settings.exchange_url)
         with sync_client(services.settings) as http:
-            hint = "" if run.fact("shared") else run.fact("upn")
+            hint = login_of(run)
             flow = self._identity(services, run, http).begin(
                 [scope], services.settings.callback, state, hint, "login"
             )
         return AuthorizationRequest(
             flow["auth_uri"],
-            {"upn": run.fact("upn"), "mailbox": run.channel.mailbox},
+            {"upn": run.fact("upn"), "login": hint or SOMEBODY, "mailbox": run.channel.mailbox},
             json.dumps(flow),
         )
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
     ) -> CallbackResult:
-        """Accept only the user of the mailbox, and encrypt the token and the sign-in.
+        """Accept only the user who signs in for the mailbox, and encrypt the token and the sign-in.
 
         The step that logs in uses them. Only that step keeps the sign-in.
         """
@@ -184,10 +187,7 @@ class RehearsalSignIn:
                 run,
                 lambda: self._identity(services, run, http).finish(flow.msal, query, run.tenant),
             )
-        if (
-            not run.fact("shared")
-            and signed_in.account.object_id.lower() != run.fact("user_id").lower()
-        ):
+        if not _is_expected(run, signed_in.account):
             raise Rejected("wrong_mailbox_user", CloudReply("entra", code=signed_in.account.upn))
         services.vault.put(Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
         services.vault.put(Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S)
@@ -211,6 +211,18 @@ class RehearsalSignIn:
             secret,
             documents=services.documents,
         )
+
+
+def _is_expected(run: Run, account: Account) -> bool:
+    """Return whether the account is the one that signs in for the mailbox.
+
+    In a shared mailbox's run from an earlier version nobody was named: who signs in becomes the
+    delegate.
+    """
+    if run.fact("shared") and not run.fact("delegate_id"):
+        return True
+    expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
+    return account.object_id.lower() == expected.lower()
 
 
 def _required_tenant(run: Run) -> str:

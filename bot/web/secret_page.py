@@ -99,11 +99,11 @@ def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
 
 def _fields(run: Run, secret: str) -> tuple[tuple[str, str], ...]:
     """Return every field of the Webex Connect form that can be copied, in the form's order."""
-    form = connect_form.form(run, web_services())
+    form, somebody = connect_form.form(run, web_services()), text("connect.login_of_user")
     values = (
         ("connect.email_id", run.channel.mailbox),
         ("connect.smtp_server", form.smtp_host),
-        ("connect.username", form.username),
+        ("connect.username", "" if form.username == somebody else form.username),
         ("label.client_id", form.client_id),
         ("connect.client_secret", secret),
         ("connect.authorize_url", form.authorize_url),

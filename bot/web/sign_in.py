@@ -98,10 +98,13 @@ def _for(run: Run, kind: str) -> str:
     """Return the suffix of the page's text for this kind of run.
 
     The text of a check says that it only reads, and that of an undo says what is undone. For a
-    shared mailbox, the rehearsal says who must sign in.
+    shared mailbox, the rehearsal says who must sign in. A check that must find its channel may keep
+    the sign-in for longer.
     """
     if kind == "rehearsal" and run.fact("shared"):
         return SHARED
+    if kind == "signin" and run.brief.discover:
+        return "_discover"
     return f"_{run.kind}" if kind == "signin" and run.kind in {RunKind.CHECK, RunKind.UNDO} else ""
 
 

@@ -21,7 +21,7 @@ from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.http import sync_client
 from jobs.engine.context import StepContext
-from jobs.mail.smtp_login import SmtpProbe, login_probe
+from jobs.mail.smtp_login import SmtpProbe, login_with
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope
 from jobs.microsoft.sign_in_log import SignInRow
@@ -108,11 +108,16 @@ SIGN_IN_S = 90 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """User that logs in, the app used, and the tenant."""
+    """User that logs in, the app used, and the tenant.
+
+    ``others`` are the user names to try after a bare refusal
+    (:func:`jobs.mail.smtp_login.login_with`).
+    """
 
     tenant: str
     client_id: str
     upn: str
+    others: tuple[str, ...] = ()
 
 
 def save(vault: Vault, run: Run) -> None:
@@ -138,7 +143,7 @@ def drop(vault: Vault, mailbox: str) -> None:
 
 
 async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
-    """Log in to SMTP as the mailbox and disconnect, without sending anything.
+    """Log in to SMTP as the user who rehearsed, and disconnect without sending anything.
 
     Returns None if no rehearsal was made, because then no secret or sign-in is stored. The renewed
     refresh token replaces the old one, which would expire after 90 days.
@@ -154,7 +159,8 @@ async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
         return None
     token = await asyncio.to_thread(_token, ctx, login, secret, cache)
     record_success(ctx.store.redis, ctx.channel.mailbox)
-    return await login_probe(ctx.settings.smtp_server, login.upn or ctx.channel.mailbox, token)
+    username = login.upn or ctx.channel.mailbox
+    return await login_with(ctx.settings.smtp_server, username, login.others, token)
 
 
 def record_success(redis: Redis, mailbox: str) -> None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from jobs.channel.hand_made import is_by_hand, needs_own_redirect
 from jobs.clouds.errors import AlreadyExists, Rejected
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
@@ -44,9 +45,10 @@ async def find_app(ctx: StepContext) -> Json | None:
 
     An app that this run created may have the fallback name. A manually created app has no unique
     name until it is adopted. If the directory does not know the app by name, the client ID of an
-    earlier run finds it (:func:`jobs.checks.check.brief_for`).
+    earlier run finds it (:func:`jobs.checks.check.brief_for`). The app of a channel that was made
+    by hand is known by its client ID alone.
     """
-    app = await _app_by_name(ctx)
+    app = None if is_by_hand(ctx) else await _app_by_name(ctx)
     for client_id in known_ids(ctx):
         app = app or await ctx.graph.application_by_app_id(client_id)
     return app
@@ -147,7 +149,8 @@ def fallback_name(ctx: StepContext) -> str:
 
 def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
     """Return the redirect URIs that the app needs: Webex Connect's and the bot's own."""
-    return tuple(filter(None, (ctx.channel.callback_url, ctx.settings.callback)))
+    own = ctx.settings.callback if needs_own_redirect(ctx) else ""
+    return tuple(filter(None, (ctx.channel.callback_url, own)))
 
 
 def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:

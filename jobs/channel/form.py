@@ -86,6 +86,7 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
         errors["forwarding_address"] = Text("typed.forwarding_is_mailbox")
     chosen = {**_DEFAULTS, **values}
     errors |= _wrong_choices(chosen)
+    delegate = _optional(values.get("delegate", ""), "delegate", errors)
     if errors:
         return ChannelForm(None, errors)
     months, profile, keep = (
@@ -94,7 +95,13 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
         KEEP_COPY[chosen["keep_copy"]],
     )
     asked = replace(channel, mailbox=mailbox, callback_url=callback, forwarding_address=forwarding)
+    asked = replace(asked, delegate=delegate)
     return ChannelForm(replace(asked, keep_copy=keep, lifetime_months=months, profile=profile), {})
+
+
+def _optional(text: str, field: str, errors: dict[str, Text]) -> str:
+    """Return the address, or an empty string for an empty field."""
+    return _try(lambda: read_address(text), field, errors) if text.strip() else ""
 
 
 def _wrong_choices(chosen: Mapping[str, str]) -> dict[str, Text]:

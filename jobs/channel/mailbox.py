@@ -8,7 +8,10 @@ from jobs.clouds.errors import CloudError, CloudReply, NotFound
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
+from jobs.runs.run import Run
 
+DELEGATE, SIGNED_IN = "delegate", "mailbox_sign_in"
+"""Questions whose answers name the delegate: the one for it, and the rehearsal's sign-in."""
 OTHERS_SIGN_IN = ("shared", "room", "equipment")
 """Mailbox types whose own account is normally blocked.
 
@@ -16,15 +19,17 @@ Users with permissions on such a mailbox sign in for it (facts/microsoft.md 2.1)
 """
 
 
-async def mailbox_row(ctx: StepContext, cmdlet: str = "Get-Mailbox") -> ExchangeRow:
-    """Return the row that the cmdlet reports for the channel's mailbox.
+async def mailbox_row(
+    ctx: StepContext, cmdlet: str = "Get-Mailbox", mailbox: str = ""
+) -> ExchangeRow:
+    """Return the row that the cmdlet reports for the channel's mailbox, or for another one.
 
     Raises:
         NotFound: when the mailbox does not exist. An empty list means the same; it is not a mailbox
             with empty values.
         CloudError: when Exchange cannot be asked.
     """
-    rows = await ctx.exchange.run(cmdlet, {"Identity": ctx.channel.mailbox})
+    rows = await ctx.exchange.run(cmdlet, {"Identity": mailbox or ctx.channel.mailbox})
     if not rows:
         raise NotFound(
             "not_found", CloudReply("exchange", httpx.codes.OK, message=f"{cmdlet}: an empty list")
@@ -46,13 +51,42 @@ def is_shared(mailbox: ExchangeRow) -> bool:
     return any(word in kind for word in OTHERS_SIGN_IN)
 
 
-def login_name(ctx: StepContext) -> str:
-    """Return the user name for an SMTP login.
+def delegate_of(run: Run) -> str:
+    """Return the user who signs in for the run's shared mailbox, as far as somebody has named one.
 
-    A shared mailbox is named by its address, regardless of the user that the token belongs to
-    (facts/microsoft.md 2.1).
+    The rehearsal's sign-in and the answer to the question for the delegate belong to this run. The
+    brief has the newest of the channel's earlier runs.
     """
-    return ctx.channel.mailbox if ctx.fact("shared") else ctx.fact("upn")
+    signed_in = run.answers.get(SIGNED_IN)
+    named = (
+        signed_in.by if signed_in else "",
+        run.answer(DELEGATE),
+        run.brief.delegate,
+        run.channel.delegate,
+    )
+    return next(filter(None, named), "")
+
+
+def login_of(run: Run) -> str:
+    """Return the UPN of the user who signs in for the mailbox; empty while the delegate is not known."""
+    return (run.fact("delegate") or delegate_of(run)) if run.fact("shared") else run.fact("upn")
+
+
+def login_name(ctx: StepContext) -> str:
+    """Return the user name for an SMTP login: the token's own user.
+
+    For a shared mailbox that is the delegate. Its address is only the sender, and refused as a user
+    name (facts/update-2026-11.md 0.1).
+    """
+    return delegate_of(ctx.run) if ctx.fact("shared") else ctx.fact("upn")
+
+
+def other_names(ctx: StepContext) -> tuple[str, ...]:
+    """Return the user names to try after a bare refusal, to find out which one the form needs.
+
+    For a shared mailbox that is its address, in case a server wants it after all.
+    """
+    return (ctx.channel.mailbox,) if ctx.fact("shared") else ()
 
 
 async def may_be_shared(ctx: StepContext) -> bool:

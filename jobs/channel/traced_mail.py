@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from jobs.channel.mailbox import own_addresses
 from jobs.engine.context import StepContext
@@ -18,6 +19,15 @@ def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
     """
     no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
     return [row for row in sent if row.recipient.lower() not in no_answer and not automatic(row)]
+
+
+async def copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
+    """Return the copies to Webex Connect, newest first; none if its address is not known.
+
+    An empty address would not filter.
+    """
+    address = ctx.channel.forwarding_address
+    return await ctx.trace().find(since, recipient=address) if address else ()
 
 
 def newest_delivered(rows: Iterable[TraceRow]) -> TraceRow | None:

@@ -8,10 +8,14 @@ from datetime import datetime
 from redis import Redis
 
 from jobs.access import admin_session, app_access, tenant_reader
+from jobs.channel.mailbox import delegate_of
+from jobs.checks import adoption
+from jobs.checks.discovering import discover, open_questions
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
 from jobs.engine.failures import GO_WITH_SIGN_IN, lacks_role
+from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Access, State
 from jobs.probes import checks_for
@@ -34,18 +38,36 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
         return run.version
     if not await _signed_in(runtime, run, holds):
         await _by_itself(runtime, runtime.store.load(run.id), holds)
-    runtime.store.append(run.id, Event(Kind.CHECKED, now()))
-    runtime.channels.set_last_check(run.channel.mailbox, run.id)
+    if not open_questions(runtime.store.load(run.id)):
+        _finish(runtime, run)
     return runtime.store.length(run.id)
 
 
+def _finish(runtime: Runtime, run: Run) -> None:
+    """Record that everything was inspected, and keep the channel if that was asked for.
+
+    A check of a channel that is not known here is the newest check of none.
+    """
+    runtime.store.append(run.id, Event(Kind.CHECKED, now()))
+    if not run.brief.discover:
+        runtime.channels.set_last_check(run.channel.mailbox, run.id)
+    elif run.brief.keep:
+        adoption.keep(runtime.store, runtime.store.load(run.id), run.requester.email)
+
+
 async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> bool:
-    """Check with an administrator's sign-in; return False if no valid sign-in exists."""
+    """Check with an administrator's sign-in; return False if no valid sign-in exists.
+
+    While a question about the channel is open, nothing is checked and the sign-in stays.
+    """
     if run.account is None:
         return False
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown).check(
+            if not await discover(Recorder(ctx, runtime.listener, holds, runtime.shutdown)):
+                return True
+            steps = steps_of(ctx.run)
+            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(
                 {Access.NONE, Access.ADMIN}
             )
     except SignInNeeded as error:
@@ -85,13 +107,13 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
     """
     runs = store.runs_of_mailbox(mailbox)
     given = [run for run in runs if "token_saved" in run.answers]
-    shared = bool(
-        _newest(runs, "shared")
-    )  # a shared mailbox is named by its address, and several users may sign in for it
+    shared = bool(_newest(runs, "shared"))
     return Brief(
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
         upn="" if shared else _newest(runs, "upn"),
         shared=shared,
+        by_hand=adoption.is_by_hand(runs),
+        delegate=next(filter(None, map(delegate_of, reversed(runs))), "") if shared else "",
         token_at=max((run.answers["token_saved"].at for run in given), default=None),
         changed_at=max(_forwarding_changes(runs), default=None),
     )

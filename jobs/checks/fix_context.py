@@ -11,29 +11,12 @@ from datetime import datetime
 
 from jobs.checks.check import brief_for, steps_of
 from jobs.checks.verdict import Verdict, judge
-from jobs.clouds.cause_codes import causes
+from jobs.clouds.turns import GENERATE
 from jobs.model import State
 from jobs.runs.origin import Brief, FixBrief
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 from jobs.steps import CONSENT
-
-GENERATE = causes(
-    "connect_login_failed",
-    "grant_invalid",
-    "mfa_needed",
-    "password_expired",
-    "redirect_uri_is_spa",
-    "refresh_token_expired",
-    "session_revoked",
-    "smtp_token_refused",
-    "wrong_mailbox_user",
-)
-"""Causes that a new token resolves: the mailbox user clicks Generate Token in Webex Connect.
-
-Sources: facts/microsoft.md 4, and 9 rows 4 and 10. A token of a single-page application expires on
-its own, even after its callback was moved to the platform Web.
-"""
 
 
 def fix_context(store: RunStore, mailbox: str) -> Brief:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from jobs.checks.fix_context import GENERATE
 from jobs.checks.verdict import Verdict, in_state
 from jobs.clouds.cause_codes import causes
+from jobs.clouds.turns import GENERATE, who_acts
 from jobs.model import Channel, State, Turn
 from jobs.runs.run import Run
 
@@ -17,6 +17,7 @@ FIXED_BY = {
     "smtp_auth": causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"),
     "forwarding": causes("not_forwarded", "forwarding_address_wins"),
     "outbound_policy": causes("forwarding_blocked"),
+    "send_as": causes("send_as_missing"),
     "smtp_grant": causes("consent_missing", "admin_consent_required", "consent_declined"),
     "application": causes(
         "app_not_found",
@@ -40,88 +41,6 @@ SEVERAL = causes("app_disabled")
 
 For these the step itself must be found wrong (facts/microsoft.md 5: 7000112).
 """
-TURNS = {
-    Turn.MAILBOX_USER: GENERATE
-    | causes(
-        "client_looping",
-        "code_already_used",
-        "code_flow_broken",
-        "mfa_registration_needed",
-        "password_wrong",
-        "sign_in_interrupted",
-        "sign_in_missing",
-    ),
-    Turn.CONTACT_CENTER: causes(
-        "app_not_found",
-        "asset_of_other_workload",
-        "client_secret_missing",
-        "client_secret_wrong",
-        "code_of_other_tenant",
-        "common_endpoint_used",
-        "connect_address_not_allowed",
-        "connect_flow_not_live",
-        "connect_not_reached",
-        "connect_not_registered",
-        "connect_not_saved",
-        "connect_send_failed",
-        "connect_sender_unknown",
-        "connect_service_inactive",
-        "connect_smtp_failed",
-        "entry_point_inactive",
-        "entry_point_missing",
-        "form_field_missing",
-        "no_task",
-        "response_type_disabled",
-        "scope_missing",
-        "scope_wrong",
-        "send_as_denied",
-        "smtp_no_oauth",
-        "smtp_no_starttls",
-        "smtp_not_authenticated",
-        "smtp_password_login",
-        "tenant_not_found",
-        "urls_swapped",
-        "user_unknown",
-    ),
-    Turn.OPERATOR: causes(
-        "connection_lost",
-        "host_not_allowed",
-        "probe_login_refused",
-        "smtp_certificate_invalid",
-        "smtp_tls_failed",
-        "smtp_unreachable",
-        "webex_key_refused",
-        "webex_refused",
-    ),
-    Turn.REQUESTER: causes("connect_address_gone"),
-    Turn.TIME: causes(
-        "already_there",
-        "directory_settling",
-        "entra_busy",
-        "entra_incident",
-        "exchange_incident",
-        "forwarding_settling",
-        "service_principal_not_ready",
-        "service_unavailable",
-        "smtp_auth_settling",
-        "smtp_busy",
-        "smtp_too_many_connections",
-        "throttled",
-        "timed_out",
-        "trace_limit",
-        "webex_busy",
-        "webex_incident",
-    ),
-}
-_WHOSE = {cause: turn for turn, causes in TURNS.items() for cause in causes}
-
-
-def who_acts(cause: str) -> Turn:
-    """Return the person who must act on a cause that the bot cannot fix itself.
-
-    It is an administrator unless the cause says otherwise.
-    """
-    return _WHOSE.get(cause, Turn.ADMINISTRATOR)
 
 
 def whose_turn(verdict: Verdict) -> Turn:

@@ -51,7 +51,7 @@ def _reconsider(name: str, steps: Steps, findings: Findings) -> Finding:
 
 def _as_certain(name: str, steps: Steps, findings: Findings) -> Finding:
     """Return the finding; a failure that is uncertain is only possible."""
-    finding = findings[name]
+    finding = steps[name].diagnosis.among(findings[name], findings)
     uncertain = finding.state is State.WRONG and steps[name].diagnosis.is_uncertain(
         finding, findings
     )

@@ -1,8 +1,7 @@
-"""Tables of the services' error codes and their meaning, read by :mod:`jobs.clouds.errors`.
+"""Tables of Entra's, Graph's and Exchange's error codes and their meaning.
 
-Sources: facts/microsoft.md sections 1, 2.4, 3.5, 4.1, 5 and 7, and for bounces Microsoft's page
-"Email non-delivery reports and SMTP errors in Exchange Online" with the pages that it links. Every
-cause has a sentence and a remedy in ``adaptive_cards/texts/causes.en.toml``. A test checks that the
+They are read by :mod:`jobs.clouds.error_texts`, which has those of SMTP and Webex Connect. Sources:
+facts/microsoft.md sections 1, 2.4, 3.5, 5 and 7. Every cause has a sentence and a remedy in ``adaptive_cards/texts/causes.en.toml``. A test checks that the
 three agree.
 """
 
@@ -42,14 +41,6 @@ class Phrase(NamedTuple):
 
 def _phrase(pattern: str, cause: str, kind: ErrorKind = ErrorKind.REJECTED) -> Phrase:
     return Phrase(re.compile(pattern, re.IGNORECASE), Meaning(cause, kind))
-
-
-def _code(*codes: str) -> str:
-    """Return a pattern for these enhanced status codes.
-
-    The same numbers inside an address (10.5.2.2) do not match.
-    """
-    return rf"(?<![\w.])(?:{'|'.join(map(re.escape, codes))})(?!\w|\.\d)"
 
 
 _ENTRA_ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
@@ -110,21 +101,6 @@ _ENTRA_ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
 ENTRA: dict[int, Meaning] = {
     code: Meaning(cause, kind) for cause, kind, codes in _ENTRA_ROWS for code in codes
 }
-
-#: Words that give a number a narrower meaning: Entra names the missing parameter only in the text
-#: (facts/update-2026-11.md 7, row 20).
-ENTRA_WORDS: dict[int, Phrase] = {
-    900144: _phrase(r"parameter:? *['\"]?scope\b", "scope_missing"),
-}
-
-
-def entra_meaning(number: int, words: str) -> Meaning | None:
-    """Return the meaning of an AADSTS number with the text after it, or None for an unknown number."""
-    narrower = ENTRA_WORDS.get(number)
-    if narrower and narrower.pattern.search(words):
-        return narrower.meaning
-    return ENTRA.get(number)
-
 
 #: OAuth's own ``error`` value, for an answer without an AADSTS number.
 OAUTH: dict[str, Meaning] = {
@@ -202,56 +178,6 @@ EXCHANGE_PHRASES: tuple[Phrase, ...] = (
         "exchange_parameter_wrong",
     ),
     _phrase(r"Expired or Invalid pagination request", "exchange_answer_cut"),
-)
-
-#: Words of SMTP replies and bounces, most specific first (facts 4.1 and 2.3). 4.3.2 is any system error,
-#: 5.7.1 any refusal, and 5.2.2 is a sender's limit only if the words say so.
-SMTP_PHRASES: tuple[Phrase, ...] = (
-    _phrase(r"SmtpClientAuthentication is disabled for the Tenant", "smtp_auth_off_for_tenant"),
-    _phrase(
-        r"SmtpClientAuthentication is disabled for the Mailbox|smtp_auth_disabled",
-        "smtp_auth_off_for_mailbox",
-    ),
-    _phrase(r"security defaults policy", "blocked_by_security_defaults"),
-    _phrase(r"the user credentials were incorrect", "smtp_password_login"),
-    _phrase(r"did not meet the criteria to be authenticated|\b5\.7\.139\b", "smtp_login_blocked"),
-    _phrase(r"\b5\.7\.30\b|Basic authentication is not supported", "smtp_password_login"),
-    _phrase(r"\b5\.7\.57\b", "smtp_not_authenticated"),
-    _phrase(
-        r"\b5\.7\.60\b|\b5\.2\.252\b|SendAsDenied|Client does not have permissions to send as",
-        "send_as_denied",
-    ),
-    _phrase(
-        r"concurrent connection"
-        r"|\b4\.3\.2\b.*(?:concurrent|connection limit|(?<!recipient )thread limit|too many)"
-        r"|sender thread limit",
-        "smtp_too_many_connections",
-        ErrorKind.TRANSIENT,
-    ),
-    _phrase(r"\b5\.7\.520\b|does not allow external forwarding", "forwarding_blocked"),
-    _phrase(r"\b5\.1\.8\b", "sender_restricted"),
-    _phrase(
-        rf"{_code('5.7.705', '5.7.708', '5.7.750')}|tenant has exceeded threshold",
-        "tenant_sending_blocked",
-    ),
-    _phrase(_code("5.7.236"), "sends_as_onmicrosoft"),  # facts/update-2026-11.md 4, row 5
-    _phrase(rf"{_code('5.1.90', '5.7.232', '5.7.233')}|submission ?quota", "sending_limit_reached"),
-    _phrase(rf"{_code('5.2.2')}|QuotaExceededException", "mailbox_full"),
-    _phrase(
-        rf"{_code('5.7.12', '5.7.13', '5.7.133', '5.7.134', '5.7.135', '5.7.136')}"
-        r"|RESOLVER\.RST\.(?:AuthRequired|SenderNotAuthenticated)",
-        "mailbox_internal_only",
-    ),
-    _phrase(
-        rf"{_code('5.7.124', '5.7.129')}|RESOLVER\.RST\.NotAuthorized", "mailbox_senders_listed"
-    ),
-    _phrase(rf"{_code('5.4.6', '5.4.14')}|Hop count exceeded", "mail_loop"),
-    _phrase(r"\b5\.7\.3\b|\b5\.7\.8\b", "smtp_token_refused", ErrorKind.SIGN_IN_NEEDED),
-    _phrase(
-        r"\b4\.3\.2\b|\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]",
-        "smtp_busy",
-        ErrorKind.TRANSIENT,
-    ),
 )
 
 #: Causes that our own write can have for some minutes: retried only in that window (CHECKLIST J7).

@@ -24,19 +24,12 @@ from __future__ import annotations
 # ruff: noqa: N818  the classes are named after the reaction, and the tree shows that they are errors
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
-from jobs.clouds.causes import (
-    ENTRA,
-    EXCHANGE_PHRASES,
-    GRAPH_PHRASES,
-    REPLICATION_CAUSES,
-    SMTP_PHRASES,
-    ErrorKind,
-    Meaning,
-    entra_meaning,
-)
+from jobs.clouds.causes import REPLICATION_CAUSES, ErrorKind, Meaning
+from jobs.clouds.error_texts.reader import read
+from jobs.clouds.error_texts.speaker import Speaker
 from jobs.model import Evidence
 from jobs.redact import without_secrets
 
@@ -45,7 +38,6 @@ __all__ = [
     "CloudError",
     "CloudReply",
     "Forbidden",
-    "KnownError",
     "MalformedAnswer",
     "NotFound",
     "NotReplicatedYet",
@@ -55,13 +47,19 @@ __all__ = [
     "Transient",
     "TruncatedAnswer",
     "error_for",
-    "find_causes",
-    "first_cause",
     "with_ids",
 ]
 
 _LONGEST_MESSAGE = 600
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
+_HEARD = {
+    "graph": Speaker.GRAPH,
+    "exchange": Speaker.EXCHANGE,
+    "entra": Speaker.ENTRA,
+    "smtp": Speaker.EXCHANGE,
+    "connect": Speaker.CONNECT,
+}
+"""Service that is known to speak in an error of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ class CloudError(Exception):
 
         The IDs for support are removed if the cause is known, and added if it is not.
         """
-        known = any(each.cause for each in find_causes(f"{self.code} {self.message}"))
+        known = bool(read(f"{self.code} {self.message}", _HEARD.get(self.service)).causes)
         message = self.message.partition(" Trace ID:")[0] if known else self.message
         words = (
             message
@@ -247,120 +245,3 @@ _CLASSES: dict[ErrorKind, type[CloudError]] = {
 def error_for(meaning: Meaning, said: CloudReply) -> CloudError:
     """Return an error of the class that ``meaning`` requires."""
     return _CLASSES[meaning.kind](meaning.cause, said)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownError:
-    """Code found in a text, and its meaning.
-
-    ``cause`` is empty for an AADSTS code that the tables do not describe.
-    """
-
-    cause: str
-    code: str
-    at: int = field(default=0, compare=False)
-
-
-_AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
-
-
-def find_causes(text: str) -> list[KnownError]:
-    """Return every code and known phrase in a pasted text, in order, each cause once.
-
-    In one SMTP reply only the most specific words count: ``535 5.7.139 ... disabled for the
-    Tenant`` is one result, not two.
-    """
-    text, once = _in_one_line(text), dict[str, KnownError]()
-    for each in sorted([*_entra_causes(text), *_phrase_causes(text)], key=lambda each: each.at):
-        once.setdefault(each.cause or each.code, each)
-    return list(once.values())
-
-
-_PHRASES = (SMTP_PHRASES, GRAPH_PHRASES, EXCHANGE_PHRASES)
-_MEANINGS = (*ENTRA.values(), *(phrase.meaning for phrases in _PHRASES for phrase in phrases))
-_PASSING = frozenset(meaning.cause for meaning in _MEANINGS if meaning.kind is ErrorKind.TRANSIENT)
-
-
-def first_cause(lines: Iterable[str]) -> str:
-    """Return the first cause in a message trace that explains why a mail was given up.
-
-    Deferrals do not count, because they pass. The result is empty if none is found.
-    """
-    return next(
-        (
-            found.cause
-            for line in lines
-            for found in find_causes(line)
-            if found.cause and found.cause not in _PASSING
-        ),
-        "",
-    )
-
-
-_REPLY_LINE = re.compile(
-    r"\W*(?:S: )?(?P<status>[245]\d\d)(?P<more>[ -])(?P<code>[245]\.\d{1,3}\.\d{1,3}\b)?(?P<words>.*)"
-)
-
-
-def _in_one_line(text: str) -> str:
-    """Return the text with each multi-line SMTP reply joined into one line.
-
-    Every line of such a reply begins with the same codes, and all but the last have a hyphen after
-    the status.
-    """
-    lines: list[str] = []
-    begun: re.Match[str] | None = None
-    for line in text.splitlines():
-        found = _REPLY_LINE.fullmatch(line)
-        if (
-            found
-            and begun
-            and found["status"] == begun["status"]
-            and found["code"] in {begun["code"], None}
-        ):
-            lines[-1] += f" {found['words'].strip()}"
-        else:
-            begun = found
-            lines.append(
-                f"{found['status']} {found['code'] or ''}{found['words']}" if found else line
-            )
-        begun = begun if found and found["more"] == "-" else None
-    return "\n".join(lines)
-
-
-def _entra_causes(text: str) -> Iterator[KnownError]:
-    for match in _AADSTS.finditer(text):
-        meaning = entra_meaning(int(match[1]), _sentence_after(text, match))
-        yield KnownError(meaning.cause if meaning else "", f"AADSTS{match[1]}", match.start())
-
-
-def _sentence_after(text: str, match: re.Match[str]) -> str:
-    """Return the text of a number: up to the next number, and at most as long as a message."""
-    told = text[match.end() : match.end() + _LONGEST_MESSAGE]
-    return _AADSTS.split(told, maxsplit=1)[0]
-
-
-def _phrase_causes(text: str) -> Iterator[KnownError]:
-    at = 0
-    for line in text.splitlines(keepends=True):
-        for phrases in _PHRASES:
-            for phrase in phrases:
-                match = phrase.pattern.search(line)
-                if match:
-                    yield KnownError(
-                        phrase.meaning.cause, _code_near(line, match), at + match.start()
-                    )
-                    break
-        at += len(line)
-
-
-_STATUS_CODE = re.compile(r"\b(?:[245]\d\d[ -])?[245]\.\d{1,3}\.\d{1,3}\b")
-
-
-def _code_near(line: str, match: re.Match[str]) -> str:
-    """Return the SMTP code of the line, or else the matched words.
-
-    The code is better for a search, and the words are better for the reader.
-    """
-    code = _STATUS_CODE.search(line)
-    return code[0] if code else match[0].strip()

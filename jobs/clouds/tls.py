@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +26,34 @@ def ssl_context() -> ssl.SSLContext:
             cafile=None if path.is_dir() else bundle, capath=bundle if path.is_dir() else None
         )
     return context
+
+
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name certificate authorities, for httpx and for requests."""
+
+
+def problems(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each variable whose authorities cannot be read."""
+    named = [(name, Path(env[name])) for name in AUTHORITIES if env.get(name)]
+    return tuple(
+        f"{name} names {path}, which cannot be used ({why}): name a file of certificates in PEM"
+        for name, path in named
+        if (why := _unusable(path))
+    )
+
+
+def _unusable(path: Path) -> str:
+    """Return why no authority can be read from the file or folder, or an empty string."""
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        return "it holds no certificate"
+    except OSError as error:
+        return str(error.strerror)
+    return ""
 
 
 def http_context() -> ssl.SSLContext:

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from jobs.clouds.errors import CloudError, KnownError
+from jobs.clouds.error_texts.connect_codes import CONNECT
+from jobs.clouds.errors import CloudError
 from jobs.clouds.http import Call
 from jobs.clouds.json_values import as_dict, with_low_keys
 from jobs.contact_center.client import ask, value
 from jobs.settings import Settings
 
 SUBMITTED = "7501"
-_CAUSES = {
-    "7553": "connect_login_failed",
-    "7554": "connect_smtp_failed",
-    "7001": "webex_key_refused",
-    "7002": "webex_key_refused",
-    "7007": "connect_service_inactive",
-    "7010": "connect_address_not_allowed",
-    "7020": "webex_busy",
-    "7104": "connect_sender_unknown",
-}
-OF_THE_RECIPIENT = frozenset({"7241", "7523", "7524", "7535", "7536"})
-"""Receipt codes about this one mail.
-
-They mean unsubscribed, an invalid address, too large, and its template (facts/connect.md 1.6).
-"""
-_OTHERS = frozenset({"7000", "7003", "7004", "7005", "7006"})
-"""Codes of requests that Webex Connect does not accept (facts/connect.md 1.6).
-
-They mean invalid JSON, invalid parameters, expired, or an internal error.
-"""
-_CODE = re.compile(r"(?<![\w.:/-])7\d{3}(?!\w|\.\d)")
-"""Pattern of a code in a text that is not part of an ID, an address or a number."""
+_FAILED = "connect_send_failed"
 _STATUS_CODES = {"submitted": SUBMITTED, "delivered": SUBMITTED, "failed": "failed"}
 _NOT_FOR_US = frozenset({400, 401, 403, 404, 405})
 
@@ -76,18 +55,8 @@ def cause_of(code: str, otherwise: str = "") -> str:
 
     Without ``otherwise`` the cause is ``connect_send_failed``.
     """
-    return _CAUSES.get(code, otherwise or "connect_send_failed")
-
-
-def explain(text: str) -> list[KnownError]:
-    """Return every documented Webex Connect code in a pasted text, each cause once."""
-    once: dict[str, KnownError] = {}
-    for match in _CODE.finditer(text):
-        if match[0] in _CAUSES or match[0] in OF_THE_RECIPIENT | _OTHERS:
-            once.setdefault(
-                cause_of(match[0]), KnownError(cause_of(match[0]), match[0], match.start())
-            )
-    return list(once.values())
+    known = CONNECT.get(code)
+    return known.cause if known and known.cause != _FAILED else otherwise or _FAILED
 
 
 async def send(settings: Settings, mail: Mail) -> str:

@@ -70,6 +70,10 @@ class Diagnosis:
         """Return whether a failure counts as possible only, unless another finding confirms it."""
         return False
 
+    def among(self, finding: Finding, findings: Mapping[str, Finding]) -> Finding:
+        """Return a finding that depends on the others, as it counts among them."""
+        return finding
+
     def disproved(self, finding: Finding) -> Finding:
         """Return the finding as it counts after something has shown that it is no cause."""
         return replace(finding, state=self.state_if_disproved)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from jobs.clouds.errors import first_cause
+from jobs.clouds.error_texts.reader import first_cause
+from jobs.clouds.error_texts.smtp import EXPIRED, UNKNOWN_RECIPIENT
 from jobs.model import Station
 
 GONE = "connect_address_gone"
@@ -35,17 +36,7 @@ OF_THE_SENDER = frozenset(
     }
 )
 _OF_THE_RECIPIENT = frozenset({"mailbox_full", "mailbox_internal_only", "mailbox_senders_listed"})
-_NOBODY = re.compile(r"\b5\.1\.10?\b|\b5\.4\.1\b|RecipientNotFound|user unknown", re.IGNORECASE)
-"""Pattern with which a mail server says that it does not know an address."""
 _FINAL = re.compile(r"\b5\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")
-_EXPIRED = re.compile(
-    r"(?<![\w.])(?:4\.4\.(?:[127]|31\d)|5\.4\.3(?:00|1\d))(?!\w|\.\d)|message expired",
-    re.IGNORECASE,
-)
-"""Pattern of failed connections, and of mail that expired in the queue.
-
-Source: Microsoft's page on non-delivery reports, 4.4.7, 4.4.316, 5.4.300.
-"""
 
 
 def cause_at(place: Station, words: Iterable[str]) -> str:
@@ -64,7 +55,7 @@ def unknown_recipient(words: Iterable[str]) -> bool:
 
     That says nothing about the sender, or about the path of the mail.
     """
-    return _says(_NOBODY, words)
+    return _says(UNKNOWN_RECIPIENT, words)
 
 
 def cause_of_copy(words: Sequence[str]) -> str:
@@ -75,7 +66,7 @@ def cause_of_copy(words: Sequence[str]) -> str:
     if unknown_recipient(words):
         return GONE
     final = list(filter(_FINAL.search, words))
-    return UNANSWERED if _says(_EXPIRED, final or words) else LOST
+    return UNANSWERED if _says(EXPIRED, final or words) else LOST
 
 
 def _says(pattern: re.Pattern[str], words: Iterable[str]) -> bool:

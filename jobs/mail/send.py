@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -11,7 +12,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 import aiosmtplib
 
 from jobs.clouds.causes import ErrorKind, Meaning
-from jobs.clouds.errors import CloudReply, Rejected, Transient, error_for
+from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient, error_for
 from jobs.clouds.tls import ssl_context
 from jobs.mail.smtp_replies import enhanced_code, meaning_of
 
@@ -66,11 +67,7 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
     except aiosmtplib.SMTPResponseException as answer:
         raise _refusal(answer.code, answer.message) from None
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise Transient(
-            "smtp_unreachable",
-            CloudReply("smtp", message=f"{type(error).__name__}: {error}"),
-            unsent=True,
-        ) from None
+        raise _unsent(error) from None
 
 
 def _options(url: str) -> dict[str, Any]:
@@ -104,6 +101,22 @@ def _encryption(parts: SplitResult) -> dict[str, bool | None]:
 
 def _unquoted(text: str | None) -> str | None:
     return unquote(text) if text else None
+
+
+def _unsent(error: Exception) -> CloudError:
+    """Return the error for a mail that never came to a reply.
+
+    A server that is away may answer later. One with a bad certificate, or without an extension that
+    is needed, stays as it is until somebody corrects it.
+    """
+    said = CloudReply("smtp", message=f"{type(error).__name__}: {error}")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Rejected("smtp_certificate_invalid", said, unsent=True)
+    if isinstance(error, ssl.SSLError):
+        return Rejected("smtp_tls_failed", said, unsent=True)
+    if not isinstance(error, OSError):  # AUTH or STARTTLS is not offered
+        return Rejected("smtp_refused", said, unsent=True)
+    return Transient("smtp_unreachable", said, unsent=True)
 
 
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:

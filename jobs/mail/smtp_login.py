@@ -6,8 +6,8 @@ import asyncio
 import base64
 import binascii
 import ssl
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from aiosmtplib import SMTPResponse, SMTPStatus
@@ -20,6 +20,8 @@ from jobs.model import Evidence, Text
 
 BUSY = frozenset({"smtp_busy", "smtp_too_many_connections"})
 CUT_OFF = frozenset({"smtp_unreachable", "smtp_tls_failed", "timed_out"})
+REFUSED = "smtp_token_refused"
+"""Cause of a bare 5.7.3: the user name is not the token's user, or the token is wrong."""
 _PAUSE_S = 1.0
 _SUBMISSION_PORT = 587
 #: RFC 4954, 4: a longer command line cannot contain the initial response.
@@ -32,6 +34,7 @@ class SmtpProbe:
 
     ``failed_phase`` is empty or one of connect, banner, ehlo, starttls, certificate, ehlo2, auth.
     ``reply`` is the server's last text. ``transcript`` has every line without the credentials.
+    ``instead`` is the user name that was taken in place of the first one, or empty.
     """
 
     ok: bool
@@ -39,10 +42,13 @@ class SmtpProbe:
     cause: str
     reply: str
     transcript: tuple[str, ...]
+    instead: str = ""
 
     @property
     def seen(self) -> Text:
         """Return the server's text, and the phase where it failed."""
+        if self.instead:
+            return Text("seen.login_instead", {"reply": self.reply, "username": self.instead})
         if self.ok:
             return Text("seen.verbatim_reply", {"reply": self.reply})
         return Text(
@@ -78,6 +84,24 @@ async def login_probe(
     to send as another user (5.2.252 comes only after DATA).
     """
     return await _with_one_retry(lambda: _Login(server, username, access_token), seconds)
+
+
+async def login_with(
+    server: str, username: str, others: Iterable[str], access_token: str
+) -> SmtpProbe:
+    """Log in like :func:`login_probe`; after a bare 5.7.3 also with each of the ``others``.
+
+    That reply does not say whether the token or the user name is wrong. Another name only shows
+    which one the form needs, so the refusal of the first one is returned if none is taken.
+    """
+    first = await login_probe(server, username, access_token)
+    if first.cause != REFUSED:
+        return first
+    for name in others:
+        probe = await login_probe(server, name, access_token)
+        if probe.ok:
+            return replace(probe, instead=name)
+    return first
 
 
 async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 
-from jobs.clouds.causes import SMTP_PHRASES, ErrorKind, Meaning
-from jobs.microsoft.responses import said
+from jobs.clouds.causes import ErrorKind, Meaning
+from jobs.clouds.error_texts import smtp
+from jobs.clouds.error_texts.smtp_words import BY_STATUS
+from jobs.clouds.error_texts.speaker import Speaker, signs_in
 
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _TOKEN_REFUSED = Meaning("smtp_token_refused", ErrorKind.SIGN_IN_NEEDED)
 _BUSY = Meaning("smtp_busy", ErrorKind.TRANSIENT)
 _SCOPE = Meaning("scope_wrong", ErrorKind.REJECTED)
 _REFUSED = Meaning("smtp_refused", ErrorKind.REJECTED)
-_NO_LOGIN = Meaning("smtp_not_authenticated", ErrorKind.REJECTED)
-_BY_CODE = {530: _NO_LOGIN, 535: _TOKEN_REFUSED}
 _PERMANENT = 500
+_EXCHANGE = signs_in("", Speaker.EXCHANGE)
+"""Signs of a reply from the server that the bot itself asked."""
 
 
 def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
@@ -24,7 +26,8 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
     not send. It distinguishes a provider that is down (5xx) and a token without the scope (403)
     from a refused token (facts parts.md E), if the text does not.
     """
-    known = said(SMTP_PHRASES, f"{status} {_once(text)}")
+    code = enhanced_code(text)
+    known = smtp.meaning_of(str(status), _once(text), _EXCHANGE, 0, code)
     if known is not None and known != _TOKEN_REFUSED:
         return known
     return _by_challenge(challenge_status) or known or _by_code(status)
@@ -39,7 +42,7 @@ def _by_challenge(status: str) -> Meaning | None:
 
 def _by_code(status: int) -> Meaning:
     """Return the meaning of a reply's code alone."""
-    return _BUSY if status < _PERMANENT else _BY_CODE.get(status, _REFUSED)
+    return _BUSY if status < _PERMANENT else BY_STATUS.get(status, _REFUSED)
 
 
 def _once(text: str) -> str:

@@ -35,6 +35,11 @@ def redirect_uris(app: Json | None) -> tuple[str, ...]:
     return tuple(_registered(app, "web"))
 
 
+def platform_uris(app: Json | None) -> tuple[str, ...]:
+    """Return the redirect URIs of every platform, those under Web first."""
+    return tuple(uri for name in ("web", *OTHERS) for uri in _registered(app, name))
+
+
 def elsewhere(app: Json | None, uris: Iterable[str]) -> dict[str, list[str]]:
     """Return, by platform, which of ``uris`` are registered under a platform other than Web."""
     found = {name: _shared(uris, _registered(app, name)) for name in OTHERS}

@@ -80,16 +80,18 @@ class GraphCalls:
         *,
         pages: int = _MOST_PAGES,
         version: str = "v1.0",
+        headers: Mapping[str, str] | None = None,
     ) -> list[Json]:
         """Return the objects of a collection from all its pages (20 pages at most)."""
         rows: list[Json] = []
-        call = Call("graph", "GET", f"{self._root}/{version}{path}", params or {})
+        sent = headers or {}
+        call = Call("graph", "GET", f"{self._root}/{version}{path}", params or {}, sent)
         for _ in range(pages):
             page = as_object(await self._call(call))
             rows += rows_of(page)
             if not (following := self._following(page, version)):
                 break
-            call = Call("graph", "GET", following)
+            call = Call("graph", "GET", following, headers=sent)
         return rows
 
     def _following(self, page: Json, version: str) -> str:

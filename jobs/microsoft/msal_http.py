@@ -20,7 +20,8 @@ import httpx
 import structlog
 
 from jobs.clouds import call_log, silence
-from jobs.clouds.causes import ENTRA, OAUTH, ErrorKind, Meaning, entra_meaning
+from jobs.clouds.causes import OAUTH, ErrorKind, Meaning
+from jobs.clouds.error_texts import entra
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -38,10 +39,6 @@ from jobs.settings import is_loopback
 
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning("request_rejected", ErrorKind.REJECTED)
-_PRESENT = Meaning("already_there", ErrorKind.ALREADY_EXISTS)
-"""Meaning of AADSTS650051 when the object exists already. The code also means "not there yet"; only
-its text differs (facts 1.6).
-"""
 _CANCELLED = Meaning("consent_cancelled", ErrorKind.REJECTED)
 """Meaning of ``access_denied`` without AADSTS65004: the person may have left the page (facts 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
@@ -55,35 +52,31 @@ _IN_DESCRIPTION = re.compile(
 def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     """Return the error in a token endpoint's body or a redirect's query.
 
-    The AADSTS number decides first, then the OAuth error code (section 5). For an unknown number
+    The AADSTS number with its sentence decides first, then the OAuth error code (section 5). For an unknown number
     the OAuth error code decides only the kind of error. The number is then shown in full with
     Microsoft's page about it, and is not given another error's cause.
     """
     description = text_of(answer, "error_description")
-    numbers = _numbers(answer, description)
-    known = next((number for number in numbers if int(number) in ENTRA), "")
-    code = f"AADSTS{known or numbers[0]}" if numbers else text_of(answer, "error")
-    said = CloudReply("entra", status, code, _words(answer, known), _ids(answer, description))
-    return error_for(_meaning(answer, known, numbered=bool(numbers)), said)
+    numbers = [int(each) for each in _numbers(answer, description)]
+    known = entra.most_telling(numbers, description)
+    number = known[0] if known else next(iter(numbers), None)
+    code = text_of(answer, "error") if number is None else f"AADSTS{number}"
+    words = _words(answer, known=known is not None)
+    said = CloudReply("entra", status, code, words, _ids(answer, description))
+    return error_for(known[1] if known else _unnumbered(answer, numbers), said)
 
 
-def _words(answer: Mapping[str, Any], known: str) -> str:
+def _words(answer: Mapping[str, Any], *, known: bool) -> str:
     """Return the answer's text. For an unknown error number, add the address of Microsoft's page about it."""
     words = text_of(answer, "error_description", "error")
     return words if known else " ".join(filter(None, (words, _read_on(answer))))
 
 
-def _meaning(answer: Mapping[str, Any], known: str, *, numbered: bool) -> Meaning:
-    words = text_of(answer, "error_description")
-    by_number = entra_meaning(int(known), words) if known else None
-    meaning = _told_apart(answer) or by_number or _by_word(answer)
-    strange = numbered and not known and meaning.kind is not ErrorKind.TRANSIENT
+def _unnumbered(answer: Mapping[str, Any], numbers: list[int]) -> Meaning:
+    """Return the meaning of an answer whose numbers, if it has any, nobody described."""
+    meaning = _by_word(answer)
+    strange = bool(numbers) and meaning.kind is not ErrorKind.TRANSIENT
     return _UNDESCRIBED._replace(kind=meaning.kind) if strange else meaning
-
-
-def _told_apart(answer: Mapping[str, Any]) -> Meaning | None:
-    """Return the second sense of a number that has two, where the words say so."""
-    return _PRESENT if "already present" in text_of(answer, "error_description") else None
 
 
 def _by_word(answer: Mapping[str, Any]) -> Meaning:

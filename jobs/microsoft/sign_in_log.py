@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs.clock import parse
-from jobs.clouds.causes import ErrorKind, Meaning, entra_meaning
+from jobs.clouds.causes import ErrorKind, Meaning
+from jobs.clouds.error_texts import entra
 from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
@@ -71,8 +72,8 @@ class SignInRow:
 
     @property
     def meaning(self) -> Meaning:
-        """Return what the number means; a number that nobody described is a plain refusal."""
-        return entra_meaning(self.code, self.reason) or _UNDESCRIBED
+        """Return what the number and its reason mean; what nobody described is a plain refusal."""
+        return entra.meaning_of(self.code, f": {self.reason}") or _UNDESCRIBED
 
     @property
     def passing(self) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobs.clouds.error_texts.smtp_words import BY_A_RULE
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
@@ -53,6 +54,8 @@ async def why(ctx: StepContext, row: TraceRow) -> Why:
 async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
     """Return the known cause that the words name, or that a rule took the mail away at this place."""
     known = cause_at(place, words)
+    if known == BY_A_RULE:
+        return BLOCKS[place]
     if known or not words:
         return known
     return BLOCKS[place] if await _by_a_rule(ctx, " ".join(words)) else ""

@@ -1,4 +1,4 @@
-"""Authentication policy of the mailbox user, or else the organization's default one."""
+"""Authentication policy of the user who signs in, or else the organization's default one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AuthenticationPolicy(Probe):
 
     name = "authentication_policy"
     article_row = "AP"
-    needs = ("mailbox_user",)
+    needs = ("mailbox_user", "delegate")
     reads = ("View-Only Recipients", "View-Only Configuration")
     diagnosis = Diagnosis(
         explains=causes("smtp_login_blocked"),
@@ -36,8 +36,9 @@ class AuthenticationPolicy(Probe):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the user's own policy, which takes precedence over the organization's."""
+        who = ctx.fact("delegate") or ctx.channel.mailbox
         users, organization = await asyncio.gather(
-            ctx.exchange.run("Get-User", {"Identity": ctx.channel.mailbox}),
+            ctx.exchange.run("Get-User", {"Identity": who}),
             ctx.exchange.run("Get-OrganizationConfig", {}),
         )
         name = _text(users, "AuthenticationPolicy") or _text(

@@ -36,7 +36,7 @@ class ConditionalAccess(Probe):
 
     name = "conditional_access"
     article_row = "CA"
-    needs = ("mailbox_user",)
+    needs = ("mailbox_user", "delegate")
     reads = ("Policy.Read.All",)
     diagnosis = Diagnosis(
         explains=causes("blocked_by_conditional_access"),
@@ -50,7 +50,8 @@ class ConditionalAccess(Probe):
         cause.
         """
         policies = await ctx.graph.conditional_access_policies()
-        touching = [policy for policy in policies if touches(policy, ctx.fact("user_id"))]
+        user_id = ctx.fact("delegate_id") or ctx.fact("user_id")
+        touching = [policy for policy in policies if touches(policy, user_id)]
         if not touching:
             return self.ok(Text("seen.no_policy"))
         names = {"names": ", ".join(text_of(policy, "displayName") for policy in touching)}

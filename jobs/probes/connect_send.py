@@ -6,10 +6,13 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
+from jobs.access.mailbox_login import log_in
+from jobs.clouds.error_texts.connect_codes import OF_THE_RECIPIENT
+from jobs.clouds.error_texts.reader import read
+from jobs.clouds.error_texts.speaker import Speaker
 from jobs.clouds.errors import CloudError
 from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import (
-    OF_THE_RECIPIENT,
     SUBMITTED,
     Mail,
     Receipt,
@@ -20,8 +23,12 @@ from jobs.contact_center.webex_connect import (
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
+from jobs.mail.smtp_login import REFUSED
 from jobs.model import Access, Evidence, Finding, State, Text, verbatim
+from jobs.probes.smtp_login import login_of
 
+USERNAME = "form_username_shared"
+"""Cause if Webex Connect has a good token and the shared mailbox as its user name."""
 PATIENCE_S = 25.0
 PAUSE_S = 1.0
 
@@ -43,7 +50,9 @@ class ConnectSend(Probe):
             "application",
             "service_principal",
             "smtp_grant",
+            "send_as",
             "mailbox_user",
+            "delegate",
             "sessions",
             "permissions",
             "smtp_login",
@@ -67,7 +76,7 @@ class ConnectSend(Probe):
             await self._send(ctx, token)
         receipt = await self._receipt(ctx)
         return (
-            self._judge(ctx, receipt)
+            await self._judge(ctx, receipt)
             if receipt
             else Finding(self.name, State.UNKNOWN, seen=Text("seen.no_receipt"))
         )
@@ -119,7 +128,7 @@ class ConnectSend(Probe):
                 return await poll(ctx.settings, message)
         return found
 
-    def _judge(self, ctx: StepContext, receipt: Receipt) -> Finding:
+    async def _judge(self, ctx: StepContext, receipt: Receipt) -> Finding:
         told = " ".join(filter(None, (receipt.code, receipt.words)))
         evidence = (Evidence("connect", told), *self._transaction(ctx, receipt))
         if receipt.code == SUBMITTED:
@@ -135,9 +144,29 @@ class ConnectSend(Probe):
         ):  # key or recipient at fault, not the channel
             cause = cause_of(receipt.code, receipt.refused)
             return Finding(self.name, State.UNKNOWN, seen=words, cause=cause, evidence=evidence)
-        return replace(self.wrong(words, cause=cause_of(receipt.code)), evidence=evidence)
+        cause = USERNAME if await _wants_delegate(ctx, receipt) else cause_of(receipt.code)
+        return replace(self.wrong(words, cause=cause), evidence=evidence)
 
     def _transaction(self, ctx: StepContext, receipt: Receipt) -> tuple[Evidence, ...]:
         """Return the id by which Webex Connect finds the mail, as far as it is known."""
         transaction = receipt.transaction or delivery_receipts.message(ctx.store.redis, ctx.run.id)
         return (Evidence("transaction-id", transaction),) if transaction else ()
+
+
+async def _wants_delegate(ctx: StepContext, receipt: Receipt) -> bool:
+    """Return whether the form's Username must be the delegate instead of the shared mailbox.
+
+    Exchange has refused Webex Connect's login with a bare 5.7.3. The bot's own token of the same
+    user is refused with the shared address as well, and taken with the delegate
+    (facts/update-2026-11.md 0.1).
+    """
+    login = login_of(ctx)
+    told = {each.cause for each in read(receipt.words, Speaker.EXCHANGE).certain}
+    if not login.others or not login.upn or told != {REFUSED}:
+        return False
+    by_address = replace(login, upn=login.others[0], others=(login.upn,))
+    try:
+        probe = await log_in(ctx, by_address)
+    except CloudError:
+        return False
+    return probe is not None and probe.instead == login.upn

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 
+from jobs.channel.traced_mail import copies_since
 from jobs.clock import now
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
@@ -80,9 +81,7 @@ class MailToTask(Probe):
         """
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
-        copies, tasks = await asyncio.gather(
-            ctx.trace().find(now() - BACK, recipient=ctx.channel.forwarding_address), _tasks(ctx)
-        )
+        copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), _tasks(ctx))
         handed = _handed(copies, ctx.channel.mailbox, tasks.since)
         if not handed:
             return self.skipped(Text("skipped.no_mail"))

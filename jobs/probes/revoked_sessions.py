@@ -21,7 +21,7 @@ class Sessions(Probe):
 
     name = "sessions"
     article_row = "C6"
-    needs = ("mailbox_user",)
+    needs = ("mailbox_user", "delegate")
     reads = ("User.Read.All",)
     diagnosis = Diagnosis(
         explains=causes("session_revoked", "grant_invalid", "refresh_token_expired"),
@@ -31,9 +31,10 @@ class Sessions(Probe):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare the two moments. If one is unknown, the result is unknown.
 
-        For a shared mailbox another user got the token, so the probe is skipped.
+        For a shared mailbox the delegate got the token. If the delegate is not known, the probe is
+        skipped.
         """
-        if ctx.fact("shared"):
+        if ctx.fact("shared") and not ctx.fact("delegate_id"):
             return self.skipped(Text("skipped.delegate_unknown"))
         user = await _user(ctx)
         valid_from, token_at = (
@@ -59,5 +60,6 @@ class Sessions(Probe):
 
 
 async def _user(ctx: StepContext) -> dict[str, Any]:
-    """Return the mailbox user; an empty object where the directory knows none."""
-    return await ctx.graph.user(ctx.fact("user_id") or ctx.channel.mailbox) or {}
+    """Return the user who signs in; an empty object where the directory knows none."""
+    known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
+    return await ctx.graph.user(known) or {}

@@ -14,7 +14,8 @@ from typing import Any
 
 from jobs.access import mailbox_login
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, find_causes
+from jobs.clouds.error_texts import entra
+from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -45,6 +46,7 @@ class SignIns(Probe):
             "smtp_grant",
             "permissions",
             "mailbox_user",
+            "delegate",
             "sessions",
             "security_defaults",
             "conditional_access",
@@ -105,7 +107,8 @@ class SignIns(Probe):
         The start of the failure is known only if an earlier sign-in succeeded.
         """
         code = f"AADSTS{newest.code}"
-        cause = _cause_of(f"{code}: {newest.reason}")
+        known = entra.meaning_of(newest.code, f": {newest.reason}")
+        cause = known.cause if known else "sign_in_failed"
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
         policies = (
             (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
@@ -160,12 +163,6 @@ def _failing_since(rows: Sequence[SignInRow]) -> datetime | None:
 def _generated_at(rows: Sequence[SignInRow]) -> datetime | None:
     """Return when somebody last signed in in person, as Generate Token does."""
     return next((row.at for row in rows if row.good and row.interactive), None)
-
-
-def _cause_of(told: str) -> str:
-    """Return the cause of a row's code, which comes first in the text."""
-    known = find_causes(told)
-    return (known[0].cause if known else "") or "sign_in_failed"
 
 
 def _of_others(ctx: StepContext, rows: Sequence[dict[str, Any]]) -> list[SignInRow]:

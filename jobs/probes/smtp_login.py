@@ -64,7 +64,7 @@ OF_THE_ACCOUNT = causes("account_at_risk", "account_disabled")
 """Causes that concern the account from any location (facts/microsoft.md 5).
 
 For a user's mailbox they affect Webex Connect too. The own account of a shared mailbox is normally
-blocked (2.1), and Webex Connect may sign in as another delegate. Only the directory shows whether
+blocked (2.1), and the delegate's account counts. Only the directory shows whether
 the mailbox was made a shared one since the setup (``mailbox_user``).
 """
 OF_THE_PLACE = causes(
@@ -133,6 +133,7 @@ class SmtpLogin(Probe):
             "smtp_grant",
             "smtp_auth",
             "mailbox_user",
+            "delegate",
             "sessions",
             "client_secret",
             "security_defaults",
@@ -154,9 +155,12 @@ class SmtpLogin(Probe):
         sign-ins, apply to both. Entra's errors about a location or one token need another finding
         (:meth:`LoginDiagnosis.is_uncertain`).
         """
-        brief = ctx.run.brief
+        if (
+            ctx.run.brief.discover
+        ):  # a sign-in that another space's setup left is not this channel's
+            return self.skipped(Text("skipped.never_rehearsed"))
         try:
-            probe = await log_in(ctx, Login(ctx.channel.tenant_id, brief.client_id, brief.upn))
+            probe = await log_in(ctx, login_of(ctx))
         except CloudError as error:
             return self._without_token(ctx, error)
         if probe is None:
@@ -169,6 +173,14 @@ class SmtpLogin(Probe):
         return replace(
             found, state=State.WRONG if certain else State.POSSIBLE, evidence=error.evidence()
         )
+
+
+def login_of(ctx: StepContext) -> Login:
+    """Return the login of the user who rehearsed; for a shared mailbox that is the delegate."""
+    brief, mailbox = ctx.run.brief, ctx.channel.mailbox
+    if brief.shared:
+        return Login(ctx.channel.tenant_id, brief.client_id, brief.delegate, (mailbox,))
+    return Login(ctx.channel.tenant_id, brief.client_id, brief.upn)
 
 
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:

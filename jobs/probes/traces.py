@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs.channel.traced_mail import answers_among, evidence_of
+from jobs.channel.traced_mail import answers_among, copies_since, evidence_of
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -140,10 +140,11 @@ class Copies(_Traced):
 
         The arrived mail without a copy is the damage if something stops mail.
         """
+        if not ctx.channel.forwarding_address:
+            return self.skipped(Text("skipped.no_forwarding_address"))
         trace, since = ctx.trace(), now() - BACK
         arrived, copies = await asyncio.gather(
-            trace.find(since, recipient=ctx.channel.mailbox),
-            trace.find(since, recipient=ctx.channel.forwarding_address),
+            trace.find(since, recipient=ctx.channel.mailbox), copies_since(ctx, since)
         )
         lost = without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         passage = MailFlow.of(list(filter(_is_takeable, copies)))
@@ -227,8 +228,10 @@ class Answers(_Traced):
             "smtp_server",
             "client_secret",
             "smtp_grant",
+            "send_as",
             "service_principal",
             "mailbox_user",
+            "delegate",
             "sessions",
             "sign_ins",
             "security_defaults",
@@ -246,8 +249,7 @@ class Answers(_Traced):
         """
         trace, since = ctx.trace(), now() - BACK
         sent, copies = await asyncio.gather(
-            trace.find(since, sender=ctx.channel.mailbox),
-            trace.find(since, recipient=ctx.channel.forwarding_address),
+            trace.find(since, sender=ctx.channel.mailbox), copies_since(ctx, since)
         )
         answers = answers_among(ctx, sent)
         passage = MailFlow.of(answers)

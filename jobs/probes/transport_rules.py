@@ -78,19 +78,15 @@ class TransportRules(Probe):
 def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
     """Return the rules that name the mailbox or the forwarding address, by where they stop mail."""
     arriving = filter(partial(names, address=channel.mailbox), stopping)
-    copies = filter(
-        partial(names, address=channel.forwarding_address), filterfalse(inside, stopping)
-    )
+    outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
+    copies = filter(partial(names, address=channel.forwarding_address), outside)
     return {Station.MAILBOX: list(arriving), Station.FORWARD: list(copies)}
 
 
 def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow]:
     """Return the rules that may match the copy or the mail that arrives, those for the copy first."""
-    copies = list(
-        filter(
-            partial(may_match, address=channel.forwarding_address), filterfalse(inside, stopping)
-        )
-    )
+    outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
+    copies = list(filter(partial(may_match, address=channel.forwarding_address), outside))
     arriving = filter(partial(may_name, address=channel.mailbox), stopping)
     return copies + [rule for rule in arriving if rule not in copies]
 

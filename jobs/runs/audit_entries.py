@@ -15,7 +15,7 @@ from jobs.runs.audit import AuditEntry
 from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind
 
-NOT_RECORDED = frozenset({Kind.RUNNING, Kind.FOUND, Kind.CHECKED, Kind.SILENT})
+NOT_RECORDED = frozenset({Kind.RUNNING, Kind.FOUND, Kind.CHECKED, Kind.SEARCHED, Kind.SILENT})
 """Kinds of events that only inspect. All other kinds, including new ones, are recorded."""
 BOT = "bot"
 _CHANGE = ("object", "before", "after", "scope", "command", "reversible")

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
-from jobs.model import Channel
+from jobs.model import Channel, RunKind
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
 
@@ -28,7 +28,10 @@ CHECK_KEPT_S = 30 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Proof of a connected channel: the run that proved it, and when."""
+    """Proof of a connected channel: the run that proved it, and when.
+
+    For a channel that was made by hand it is the check that found it, and when it was kept.
+    """
 
     run: str
     at: datetime
@@ -127,7 +130,10 @@ class ChannelIndex:
         return tuple(map(_text, self._redis.zrevrange(keys.space_runs(room), 0, -1)))
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
-        """Return the ids of the mailbox's runs without its checks, oldest first."""
+        """Return the ids of the mailbox's runs, oldest first.
+
+        Of its checks only those that found a channel which was kept are among them.
+        """
         return tuple(map(_text, self._redis.zrange(keys.channel_runs(mailbox), 0, -1)))
 
     def end(self, pipe: Pipeline, run_id: str) -> None:
@@ -145,8 +151,16 @@ class ChannelIndex:
         """
         mailbox = record.channel.mailbox
         pipe.set(keys.channel_record(mailbox), codec.dump(record))
+        if run.kind is RunKind.CHECK:
+            self._keep(pipe, mailbox, run.id)
         pipe.sadd(keys.space_channels(run.origin.room), mailbox)
         pipe.sadd(keys.person_channels(run.requester.id), mailbox)
+
+    def _keep(self, pipe: Pipeline, mailbox: str, run_id: str) -> None:
+        """Make a check the first run of the channel that it has found, whose history stays."""
+        pipe.persist(keys.run_events(run_id))
+        pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
+        pipe.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
     def remove(self, pipe: Pipeline, mailbox: str, runs: Iterable[Run]) -> None:
         """Remove the channel, which is no longer connected, in the caller's transaction.

@@ -65,7 +65,8 @@ def _signed_in(run: Run, event: Event) -> Run:
     )
     if run.has_begun and run.tenant == run.planned_in:
         return run
-    return replace(run, plan=None, approvals={}, findings={}, waits={}, checked=None)
+    run = replace(run, plan=None, approvals={}, findings={}, waits={}, checked=None)
+    return replace(run, search=None, discovered=False)
 
 
 def _signed_out(run: Run, event: Event) -> Run:
@@ -216,6 +217,22 @@ def _silent(run: Run, event: Event) -> Run:
     return replace(run, silent=clouds, once_silent=run.once_silent.union(clouds))
 
 
+def _discovered(run: Run, event: Event) -> Run:
+    """Return the run after the channel was found: its values count from here on."""
+    found = event.data
+    brief = replace(
+        run.brief,
+        client_id=found.get("client_id", ""),
+        upn="" if found.get("shared") else found.get("upn", ""),
+        shared=bool(found.get("shared")),
+        delegate=found.get("delegate", ""),
+    )
+    known = run.known | {name: value for name, value in found.items() if value}
+    return replace(
+        run, channel=event.channel or run.channel, brief=brief, known=known, discovered=True
+    )
+
+
 def _ended(run: Run, event: Event) -> Run:
     return (
         run if run.ended else replace(run, ended=event.kind, ended_at=event.at, running=frozenset())
@@ -254,6 +271,8 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.UNKNOWN: lambda run, _: run,
     Kind.CHECKED: lambda run, event: replace(run, checked=event.at, running=frozenset(), silent=()),
     Kind.SILENT: _silent,
+    Kind.SEARCHED: lambda run, event: replace(run, search=event.search),
+    Kind.DISCOVERED: _discovered,
     Kind.RECALLED: lambda run, event: replace(
         run, past={past.step: past for past in event.past}, known=event.data
     ),

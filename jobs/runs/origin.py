@@ -45,17 +45,25 @@ class Brief:
 
     ``client_id`` is the app that Webex Connect got its token with. ``token_at`` is the last
     Generate Token. ``upn`` is the mailbox user. It is empty for a ``shared`` mailbox, for which
-    several people may sign in. ``changed_at`` is when the bot last changed the target of the
+    another user signs in: ``delegate`` names that user, or is empty. ``changed_at`` is when the bot last changed the target of the
     copies. ``mailboxes`` are the channels of a bulk check. ``test_recipient`` is the address that
     gets one mail through Webex Connect, or empty if no such mail was requested. ``fix`` is set only
     for a fix.
+
+    ``by_hand`` means that nobody set the channel up here, so what only a setup records is not
+    known. ``discover`` means that the check must find the channel first, because none is known
+    here. ``keep`` means that the channel is kept once it is found (``/adopt``).
     """
 
     client_id: str = ""
     upn: str = ""
     shared: bool = False
+    delegate: str = ""
     token_at: datetime | None = None
     changed_at: datetime | None = None
     mailboxes: tuple[str, ...] = ()
     test_recipient: str = ""
     fix: FixBrief | None = None
+    by_hand: bool = False
+    discover: bool = False
+    keep: bool = False

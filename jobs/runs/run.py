@@ -16,6 +16,7 @@ from jobs.clock import now
 from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.origin import Brief, Origin
 from jobs.runs.plan import Plan, word_for
+from jobs.runs.search import Search
 
 
 class Kind(StrEnum):
@@ -43,6 +44,8 @@ class Kind(StrEnum):
     FINISHED = "finished"
     CHECKED = "checked"
     RECALLED = "recalled"
+    SEARCHED = "searched"
+    DISCOVERED = "discovered"
     SILENT = "silent"
     UNKNOWN = "unknown"
 
@@ -91,6 +94,7 @@ class Event:
     run_kind: RunKind | None = None
     origin: Origin | None = None
     brief: Brief | None = None
+    search: Search | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +147,10 @@ class Run:
     :mod:`jobs.checks.fix_context`. ``version`` is the number of events that the state is computed
     from. ``past`` and ``known`` are an undo's data of the runs before it. ``demanded`` are steps
     whose change a cloud requires, whatever their findings. ``planned_in`` is the tenant of the
-    administrator whose sign-in the plan was made with. ``silent`` are the clouds that give a check no
-    answer so far, and ``once_silent`` also those that have answered since.
+    administrator whose sign-in the plan was made with. ``search`` is what a check found of a
+    channel that is not known here, and ``discovered`` is true once that channel is known.
+    ``silent`` are the clouds that give a check no answer so far, and ``once_silent`` also those that
+    have answered since.
     """
 
     id: str
@@ -174,6 +180,8 @@ class Run:
     checked: datetime | None = None
     past: dict[str, RecordedChange] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
+    search: Search | None = None
+    discovered: bool = False
     version: int = 1
     ended: Kind | None = None
     ended_at: datetime | None = None
@@ -198,6 +206,14 @@ class Run:
         It is empty as long as no user was signed in.
         """
         return self.account.tenant_id if self.account else self.planned_in or self.channel.tenant_id
+
+    @property
+    def kept(self) -> bool:
+        """Return whether this check found a channel by itself, and somebody kept it.
+
+        Any other check never ends.
+        """
+        return self.kind is RunKind.CHECK and self.ended is Kind.FINISHED
 
     def fact(self, name: str) -> str:
         """Return a value that a step found, such as an object ID or the UPN, or an empty string."""

@@ -108,7 +108,8 @@ class RunStore:
     def end(self, run: Run, event: Event) -> None:
         """Append the last event and release the channel, in one transaction.
 
-        A run ends once; a second call has no effect.
+        A run ends once; a second call has no effect. A finished setup records its channel. So does a
+        finished check, which has found a channel by itself (:mod:`jobs.checks.adoption`).
         """
         mailbox = run.channel.mailbox
         mine = self.channels.holder(mailbox) == run.id
@@ -120,10 +121,8 @@ class RunStore:
             self.schedule.end(pipe, run.id)
             if mine:
                 self.channels.release(pipe, mailbox)
-            if event.kind is Kind.FINISHED and run.kind is RunKind.SETUP:
-                record = Record(
-                    run.id, event.at, replace(run.channel, tenant_id=run.fact("tenant_id"))
-                )
+            if event.kind is Kind.FINISHED and run.kind in {RunKind.SETUP, RunKind.CHECK}:
+                record = Record(run.id, event.at, _proven(run))
                 self.channels.add(pipe, record, run)
             if undone:
                 self.channels.remove(pipe, mailbox, undone)
@@ -245,3 +244,10 @@ class RunStore:
 def new_id() -> str:
     """Return a short ID that can be read aloud."""
     return "".join(secrets.choice(LETTERS) for _ in range(6))
+
+
+def _proven(run: Run) -> Channel:
+    """Return the channel with the tenant and the delegate that its run has found."""
+    delegate = run.fact("delegate") or run.channel.delegate
+    tenant = run.fact("tenant_id") or run.channel.tenant_id
+    return replace(run.channel, tenant_id=tenant, delegate=delegate)

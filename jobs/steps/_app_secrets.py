@@ -8,9 +8,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.channel.email_app import app_of_run, find_app, foreign_secrets, secrets_of
+from jobs.channel.email_app import SECRETS, app_of_run, find_app, foreign_secrets, secrets_of
 from jobs.clock import now, parse
 from jobs.clouds.errors import NotFound
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.graph_requests import promised
 from jobs.runs.run import Event, Kind
@@ -52,6 +53,16 @@ def earlier(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]
         if run.id != ctx.run.id
     }
     return _with_labels(app, labels)
+
+
+def is_persons(ctx: StepContext, secret: dict[str, Any]) -> bool:
+    """Return whether a person made the secret, whatever its name begins with.
+
+    The secrets of this mailbox's runs have names of their own, and so does the bot's for checks.
+    """
+    name = text_of(secret, "displayName")
+    runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} | {ctx.run.id}
+    return not name.startswith(SECRETS[1:]) and name not in set(map(label_of, runs))
 
 
 def tries(ctx: StepContext, step: str) -> int:

@@ -21,7 +21,7 @@ class AgentHasIt(Step):
     name = "agent_has_it"
     article_row = "V2"
     group = "connect"
-    needs = ("test_mail",)
+    needs = ("test_mail", "send_as")
     after = ("agent_answer",)
     automatic = False
 
@@ -43,7 +43,7 @@ class AgentAnswer(Step):
     name = "agent_answer"
     article_row = "V3"
     group = "connect"
-    needs = ("test_mail",)
+    needs = ("test_mail", "send_as")
     reads = ("ExchangeMessageTrace.Read.All",)
     automatic = False
 

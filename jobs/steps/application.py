@@ -17,6 +17,7 @@ from jobs.channel.email_app import (
     find_app,
     foreign_content,
     gone_client_id,
+    known_ids,
     manually_created,
     present_app,
     smtp_send_permission,
@@ -24,6 +25,7 @@ from jobs.channel.email_app import (
     update,
     wanted_uris,
 )
+from jobs.channel.hand_made import is_by_hand
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
@@ -95,6 +97,8 @@ class Application(Undoable):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the app, and compare byte for byte the values that Entra compares byte for byte."""
+        if is_by_hand(ctx) and not known_ids(ctx):
+            return self.skipped(Text("skipped.app_not_found"))
         app = await find_app(ctx)
         apps = await ctx.graph.applications() if app is None and _may_list_apps(ctx) else []
         app = app or fallback_app(ctx, apps)
@@ -217,17 +221,22 @@ class Application(Undoable):
     ) -> Finding:
         wrong = (
             self._addresses(ctx, app, facts)
-            or self._audience(app, facts)
+            or self._audience(ctx, app, facts)
             or self._permissions(ctx, app, unknown, facts)
         )
         return wrong or self.ok(
             Text("seen.application", {"client_id": facts["client_id"]}), facts=facts
         )
 
-    def _audience(self, app: Json, facts: dict[str, str]) -> Finding | None:
-        """Return that accounts of other tenants may sign in, too; None where they may not."""
+    def _audience(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
+        """Return that accounts of other tenants may sign in, too; None where they may not.
+
+        A fix leaves the audience of an app that was made by hand, which nobody asked it to narrow.
+        """
         audience = text_of(app, "signInAudience")
-        if audience.lower() in {"", OURS.lower()}:
+        if audience.lower() in {"", OURS.lower()} or (
+            is_by_hand(ctx) and ctx.run.kind is RunKind.FIX
+        ):
             return None
         return self.wrong(Text("seen.audience", {"audience": audience}), facts=facts)
 
@@ -236,9 +245,11 @@ class Application(Undoable):
     ) -> Finding | None:
         """Return a finding if the declared permissions are wrong, or None.
 
-        They are wrong if ``SMTP.Send`` is missing, or if the tenant does not know one of them.
+        They are wrong if ``SMTP.Send`` is missing, or if the tenant does not know one of them. The
+        article declares only Mail.Send, so an app that was made by hand may lack ``SMTP.Send``: its
+        user agrees to it at Generate Token.
         """
-        if not declares(app, *smtp_send_permission(ctx)):
+        if not is_by_hand(ctx) and not declares(app, *smtp_send_permission(ctx)):
             return self.wrong(
                 Text("seen.not_declared"), cause="permission_not_declared", facts=facts
             )
@@ -255,6 +266,8 @@ class Application(Undoable):
 
         A URI is missing under Web, or is registered under another platform.
         """
+        if is_by_hand(ctx) and not ctx.channel.callback_url:
+            return self._without_callback(app, facts)
         missing = _missing_uris(ctx, app)
         platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
         if _moved_counts_first(ctx.channel.callback_url, moved, missing):
@@ -278,6 +291,14 @@ class Application(Undoable):
             else found
         )
 
+    def _without_callback(self, app: Json, facts: dict[str, str]) -> Finding:
+        """Return the finding for an app that was made by hand and redirects to no Webex Connect."""
+        uris = redirect_uris(app)
+        if not uris:
+            return self.wrong(Text("seen.no_redirects"), cause="reply_address_missing", facts=facts)
+        seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
+        return self.wrong(seen, cause="redirect_uri_mismatch", facts=facts)
+
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         there = elsewhere(app, wanted_uris(ctx))
         return {
@@ -291,7 +312,7 @@ class Application(Undoable):
 
 def _may_list_apps(ctx: StepContext) -> bool:
     """Return whether the apps of the tenant may be listed, to find one that has no name of ours."""
-    return ctx.looking or ctx.run.kind is RunKind.CHECK
+    return ctx.looking or (ctx.run.kind is RunKind.CHECK and not is_by_hand(ctx))
 
 
 def _noted(line: Change, finding: Finding) -> Change:

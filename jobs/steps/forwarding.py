@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.channel.hand_made import is_by_hand
 from jobs.channel.mailbox import mailbox_row
+from jobs.channel.redirects import redirected_to, through
 from jobs.clouds.cause_codes import causes
+from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
@@ -36,15 +39,39 @@ class Forwarding(Undoable):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the three values that belong together."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
+        by_hand = await self._by_hand(ctx, smtp, internal) if is_by_hand(ctx) else None
         return replace(
-            self._judged(ctx, smtp, internal, keeps=keeps),
+            by_hand or self._judged(ctx, smtp, internal, keeps=keeps),
             values=_values(smtp, internal, keeps=keeps),
         )
+
+    async def _by_hand(self, ctx: StepContext, smtp: str, internal: str) -> Finding | None:
+        """Judge what a person may have chosen instead: a mail contact, or a rule.
+
+        None means that the mailbox is judged like any other. An address outside that is not known
+        to be Webex Connect's may be right.
+        """
+        wanted = ctx.channel.forwarding_address.lower()
+        if internal:
+            return self._judged_detour(ctx, await through(ctx, internal), "seen.forwarding_contact")
+        if smtp:
+            seen = Text("seen.forwards_to", {"address": smtp})
+            return None if wanted else self.possible(seen, cause="not_forwarded")
+        try:
+            found = await redirected_to(ctx)
+        except (Forbidden, NotFound, Rejected):
+            return self.possible(Text("seen.none"), cause="not_forwarded")
+        return self._judged_detour(ctx, found, "seen.forwarding_rule")
+
+    def _judged_detour(self, ctx: StepContext, address: str, key: str) -> Finding | None:
+        """Return that mail reaches the channel's address in another way; None where it does not."""
+        right = address and ctx.channel.forwarding_address.lower() in {"", address}
+        return self.ok(Text(key, {"address": address})) if right else None
 
     def _judged(self, ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> Finding:
         if internal:
             return self.wrong(_overridden(ctx, internal, smtp), cause="forwarding_address_wins")
-        if smtp != ctx.channel.forwarding_address.lower():
+        if not smtp or smtp != ctx.channel.forwarding_address.lower():
             return self.wrong(
                 Text("seen.forwards_to", {"address": smtp}) if smtp else Text("seen.none"),
                 cause="not_forwarded",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.channel.email_app import Json, app_of_run, find_app, present_app, wanted_uris
+from jobs.channel.hand_made import is_by_hand
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
@@ -33,12 +34,14 @@ class ImplicitGrant(Undoable):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read whether the box is ticked in the app."""
         app = await find_app(ctx)
-        found = (
-            self.ok(Text("seen.implicit_on"))
-            if issues_access_tokens(app)
-            else self.wrong(Text("seen.implicit_off"))
-        )
-        return replace(found, values=_values(app))
+        return replace(self._judged(ctx, on=issues_access_tokens(app)), values=_values(app))
+
+    def _judged(self, ctx: StepContext, *, on: bool) -> Finding:
+        """Judge the box. Nobody asked for it on a channel that was made by hand."""
+        if on:
+            return self.ok(Text("seen.implicit_on"))
+        seen = Text("seen.implicit_off")
+        return self.ok(seen) if is_by_hand(ctx) else self.wrong(seen)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the change of one property."""

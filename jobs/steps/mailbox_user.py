@@ -27,7 +27,8 @@ class MailboxUser(Step):
 
     The UPN may differ from the address. The fact ``shared`` is ``yes`` if another user signs in for
     the mailbox, ``blocked`` if, in addition, the mailbox's own account may not sign in, and
-    ``unknown`` if the mailbox may be shared.
+    ``unknown`` if the mailbox may be shared. The fact ``shared_licensed`` is set if a shared mailbox
+    has a license of its own, without which it has no SMTP (facts/update-2026-11.md 0.1).
     """
 
     name = "mailbox_user"
@@ -86,6 +87,8 @@ class MailboxUser(Step):
 
     def _of_others(self, ctx: StepContext, user: Json, facts: dict[str, str]) -> Finding:
         """Judge a shared mailbox: it needs no license, and its own account is blocked as a rule."""
+        if licensed(user):
+            facts |= {"shared_licensed": "yes"}
         if sign_in_blocked(user):
             seen = Text("seen.shared_blocked", {"upn": facts["upn"]})
             return self.possible(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.access.mailbox_login import Login, log_in
-from jobs.channel.mailbox import login_name
+from jobs.channel.mailbox import login_name, other_names
 from jobs.clouds.errors import Rejected, SignInNeeded
 from jobs.engine.context import StepContext
 from jobs.engine.failures import ERRORS_SETTLE_FOR, wrote_within
@@ -38,9 +38,7 @@ class OwnLogin(Step):
         checked again.
         """
         try:
-            probe = await log_in(
-                ctx, Login(_tenant_id(ctx), ctx.fact("client_id"), login_name(ctx))
-            )
+            probe = await log_in(ctx, _login(ctx))
         except (
             SignInNeeded,
             Rejected,
@@ -72,6 +70,10 @@ class OwnLogin(Step):
             cause=probe.cause,
             again_s=timedelta(minutes=5).total_seconds(),
         )
+
+
+def _login(ctx: StepContext) -> Login:
+    return Login(_tenant_id(ctx), ctx.fact("client_id"), login_name(ctx), other_names(ctx))
 
 
 def _tenant_id(ctx: StepContext) -> str:

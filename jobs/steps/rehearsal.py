@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.access import mailbox_login
-from jobs.channel.mailbox import login_name
+from jobs.channel.mailbox import login_name, other_names
 from jobs.clock import now
 from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
-from jobs.mail.smtp_login import BUSY, SmtpProbe, login_probe
+from jobs.mail.smtp_login import BUSY, SmtpProbe, login_with
 from jobs.model import Finding, Text, Turn
 from jobs.storage.vault import Sealed
 
@@ -39,15 +39,16 @@ PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
 class Rehearsal(Step):
     """The mailbox user's token logs in at the SMTP server using XOAUTH2.
 
-    For a shared mailbox it is the token of the user who signs in for it; the server decides which
-    rights that requires. A login does not prove the right to send as the mailbox
-    (facts/microsoft.md 4): the agent's answer does.
+    For a shared mailbox it is the delegate's token, and the delegate is the user name. A login does
+    not prove the right to send as the mailbox (facts/microsoft.md 4): ``send_as`` and the agent's
+    answer do. The fact ``username`` is set if the server takes only another name: the form then
+    needs it.
     """
 
     name = "rehearsal"
     article_row = "C6"
     group = "connect"
-    needs = ("check_secret", "smtp_auth", "smtp_grant", "admin_consent")
+    needs = ("check_secret", "smtp_auth", "smtp_grant", "send_as", "admin_consent")
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -63,14 +64,15 @@ class Rehearsal(Step):
         token = ctx.vault.get(Sealed.REHEARSAL_TOKEN.of(ctx.run.id))
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Text("seen.rehearsal_open"))
-        probe = await login_probe(ctx.settings.smtp_server, login_name(ctx), token)
+        server, username = ctx.settings.smtp_server, login_name(ctx)
+        probe = await login_with(server, username, other_names(ctx), token)
         return replace(self._judged(ctx, probe), evidence=probe.evidence)
 
     def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         if not probe.ok:
             return self._failed(ctx, probe)
         mailbox_login.save(ctx.vault, ctx.run)
-        return self.ok(probe.seen)
+        return self.ok(probe.seen, facts={"username": probe.instead} if probe.instead else None)
 
     def _is_passing(self, ctx: StepContext, probe: SmtpProbe) -> bool:
         """Return whether the failure may pass by itself, and has not lasted for all the pauses yet."""

@@ -1,8 +1,9 @@
-"""M2: authenticated SMTP for the one mailbox. The organization's switch is only read."""
+"""M2: authenticated SMTP for the mailbox that logs in. The organization's switch is only read."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from jobs.channel.mailbox import mailbox_row
@@ -17,19 +18,28 @@ from jobs.model import Change, Finding, Scope, Text
 from jobs.runs.run import RecordedChange
 
 PROPERTY = "SmtpClientAuthenticationDisabled"
+VALUE = "disabled"
+"""Name of the value in the record: alone for the channel's mailbox, with ``:`` and the address for another."""
+_BY_TEXT = {"true": True, "false": False}
+
+
+Switches = Mapping[str, bool | None]
+"""The own switch of each mailbox: True is off, None is not set."""
 
 
 class SmtpAuth(Undoable):
     """On for the mailbox, or not set there and on in the organization.
 
-    The property has three states (facts/microsoft.md 2.1).
+    The property has three states (facts/microsoft.md 2.1). For a shared mailbox the delegate logs
+    in, so the delegate's mailbox counts. The shared one is switched on with it if it has a license:
+    a refusal of it was seen, too (facts/update-2026-11.md 0.1).
     """
 
     name = "smtp_auth"
     article_row = "M2"
     group = "microsoft"
     carries_answers = True
-    needs = ("mailbox_user",)
+    needs = ("mailbox_user", "delegate")
     reads = ("View-Only Recipients", "View-Only Configuration")
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(
@@ -45,55 +55,103 @@ class SmtpAuth(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read both switches. The organization's counts only if the mailbox's own is not set."""
-        mailbox, everybody = await asyncio.gather(
-            mailbox_row(ctx, "Get-CASMailbox"), _organization(ctx)
-        )
-        own = _off([mailbox])
-        if own is None and isinstance(everybody, CloudError):
+        """Read the switches. The organization's counts only where a mailbox's own is not set."""
+        own, everybody = await asyncio.gather(_switches(ctx, _mailboxes(ctx)), _organization(ctx))
+        if None in own.values() and isinstance(everybody, CloudError):
             raise everybody
-        return replace(
-            self._judged(own=own, everybody_on=everybody is False), values=_values(off=own)
-        )
+        return replace(self._judged(ctx, own, everybody is False), values=_values(ctx, own))
 
-    def _judged(self, *, own: bool | None, everybody_on: bool) -> Finding:
-        if own is False:
-            return self.ok(Text("seen.smtp_on"))
-        if own is None and everybody_on:
-            return self.ok(Text("seen.smtp_inherits_on"))
-        key = "seen.smtp_off" if own else "seen.smtp_inherits_off"
+    def _judged(self, ctx: StepContext, own: Switches, everybody_on: bool) -> Finding:  # noqa: FBT001  as read
+        """Return the finding: that of the first mailbox that is off, or of the first one."""
+        off = _off_among(own, everybody_on=everybody_on)
+        mailbox = next(iter(off or own))
+        if not off:
+            return self.ok(
+                _seen(ctx, mailbox, "smtp_inherits_on" if own[mailbox] is None else "smtp_on")
+            )
+        if own[mailbox]:
+            return self.wrong(_seen(ctx, mailbox, "smtp_off"), cause="smtp_auth_off_for_mailbox")
         return self.wrong(
-            Text(key), cause="smtp_auth_off_for_mailbox" if own else "smtp_auth_off_for_tenant"
+            _seen(ctx, mailbox, "smtp_inherits_off"), cause="smtp_auth_off_for_tenant"
         )
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan Microsoft's own recipe: leave the organization as it is and enable the one mailbox."""
-        command = f"Set-CASMailbox {quoted(ctx.channel.mailbox)} -{PROPERTY} $false"
-        return (
-            self.change(finding.seen or Text("seen.off"), Text("seen.on"), Scope.MAILBOX, command),
-        )
+        """Plan Microsoft's own recipe: leave the organization as it is and enable the mailbox.
+
+        Nothing is planned before the delegate of a shared mailbox is known.
+        """
+        if ctx.fact("shared") and not ctx.fact("delegate"):
+            return ()
+        mailboxes = _mailboxes(ctx)
+        after = Text("seen.on")
+        if mailboxes != (ctx.channel.mailbox,):
+            after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
+        command = "\n".join(_command(each, "false") for each in mailboxes)
+        return (self.change(finding.seen or Text("seen.off"), after, Scope.MAILBOX, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Set one property of one mailbox."""
-        await ctx.exchange.run("Set-CASMailbox", {"Identity": ctx.channel.mailbox, PROPERTY: False})
+        """Set one property of each mailbox that logs in, unless it is set already."""
+        was = finding.values
+        off = [each for each in _mailboxes(ctx) if was.get(_value_name(ctx, each)) != "false"]
+        await _set(ctx, dict.fromkeys(off, False))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Read the mailbox's own switch. The organization's was never changed."""
-        own = _off([await mailbox_row(ctx, "Get-CASMailbox")])
-        seen = {True: "key:seen.off", False: "key:seen.on", None: "key:seen.not_set"}[own]
-        return self.compare_with_recorded(past, _values(off=own), seen, _values(off=False))
+        """Read the own switches of the mailboxes that the runs changed, never the organization's."""
+        own = await _switches(ctx, _before(ctx, past))
+        seen = {True: "key:seen.off", False: "key:seen.on", None: "key:seen.not_set"}
+        first = next(iter(own.values()))
+        made = _values(ctx, dict.fromkeys(own, False))
+        return self.compare_with_recorded(past, _values(ctx, own), seen[first], made)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the command. "Not set" is a value too and is restored as ``$null``."""
-        return (
-            f"Set-CASMailbox {quoted(ctx.channel.mailbox)}"
-            f" -{PROPERTY} ${past.values_before['disabled'] or 'null'}"
-        )
+        """Return the commands. "Not set" is a value too and is restored as ``$null``."""
+        was = _before(ctx, past)
+        return "\n".join(_command(each, _text(off) or "null") for each, off in was.items())
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the property's earlier value."""
-        was = {"true": True, "false": False}.get(past.values_before["disabled"])
-        await ctx.exchange.run("Set-CASMailbox", {"Identity": ctx.channel.mailbox, PROPERTY: was})
+        """Restore the property's earlier value in each mailbox."""
+        await _set(ctx, _before(ctx, past))
+
+
+def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
+    """Return the mailboxes whose switch counts, the one that logs in first."""
+    delegate = ctx.fact("delegate").lower()
+    if not ctx.fact("shared") or delegate in {"", ctx.channel.mailbox}:
+        return (ctx.channel.mailbox,)
+    return (delegate, ctx.channel.mailbox) if ctx.fact("shared_licensed") else (delegate,)
+
+
+async def _switches(ctx: StepContext, mailboxes: Iterable[str]) -> dict[str, bool | None]:
+    """Return each mailbox's own switch.
+
+    Raises:
+        NotFound: when a mailbox does not exist.
+        CloudError: when Exchange cannot be asked.
+    """
+    names = tuple(mailboxes)
+    rows = await asyncio.gather(*(mailbox_row(ctx, "Get-CASMailbox", each) for each in names))
+    return {name: _off([row]) for name, row in zip(names, rows, strict=True)}
+
+
+async def _set(ctx: StepContext, switches: Switches) -> None:
+    for mailbox, off in switches.items():
+        await ctx.exchange.run("Set-CASMailbox", {"Identity": mailbox, PROPERTY: off})
+
+
+def _off_among(own: Switches, *, everybody_on: bool) -> list[str]:
+    """Return the mailboxes for which SMTP AUTH is off."""
+    return [name for name, off in own.items() if off or (off is None and not everybody_on)]
+
+
+def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
+    """Return the text; another mailbox than the channel's is named."""
+    if mailbox == ctx.channel.mailbox:
+        return Text(f"seen.{key}")
+    return Text(f"seen.{key}_of", {"mailbox": mailbox})
+
+
+def _command(mailbox: str, off: str) -> str:
+    return f"Set-CASMailbox {quoted(mailbox)} -{PROPERTY} ${off}"
 
 
 async def _organization(ctx: StepContext) -> bool | CloudError | None:
@@ -107,10 +165,26 @@ async def _organization(ctx: StepContext) -> bool | CloudError | None:
         return error
 
 
-def _values(*, off: bool | None) -> dict[str, str]:
-    return {"disabled": "" if off is None else str(off).lower()}
+def _values(ctx: StepContext, own: Switches) -> dict[str, str]:
+    """Return the switches as values. Another mailbox than the channel's is part of the name."""
+    return {_value_name(ctx, mailbox): _text(off) for mailbox, off in own.items()}
+
+
+def _value_name(ctx: StepContext, mailbox: str) -> str:
+    return VALUE if mailbox == ctx.channel.mailbox else f"{VALUE}:{mailbox}"
+
+
+def _before(ctx: StepContext, past: RecordedChange) -> dict[str, bool | None]:
+    """Return the switches from before the runs, by mailbox."""
+    return {
+        name.partition(":")[2] or ctx.channel.mailbox: _BY_TEXT.get(value)
+        for name, value in past.values_before.items()
+    }
+
+
+def _text(off: bool | None) -> str:  # noqa: FBT001  a value, not a choice
+    return "" if off is None else str(off).lower()
 
 
 def _off(rows: list[ExchangeRow]) -> bool | None:
-    value = str(rows[0].get(PROPERTY)).lower() if rows else ""
-    return {"true": True, "false": False}.get(value)
+    return _BY_TEXT.get(str(rows[0].get(PROPERTY)).lower()) if rows else None

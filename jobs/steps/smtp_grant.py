@@ -6,8 +6,10 @@ The tenant's user-consent policy therefore does not matter.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
+from jobs.channel.hand_made import is_by_hand
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists
 from jobs.clouds.json_values import lower_of, text_of
@@ -21,23 +23,24 @@ from jobs.runs.run import RecordedChange
 SMTP = frozenset({"SMTP.Send"})
 SIGN_IN = frozenset({"offline_access", "openid", "profile"})
 RESOURCES = ("exchange", "graph")
-OF_ALL = "of_all"
-"""Mark among the values: the grants are those for all users of the tenant."""
+OF_ALL, OF = "of_all", "principal"
+"""Marks among the values: the grants are those for all users of the tenant, which earlier versions
+made for a shared mailbox, or those of the user with this ID instead of the mailbox's.
+"""
 
 
 class SmtpGrant(Undoable):
-    """Delegated grant (oauth2PermissionGrants) in both profiles, for the mailbox's user only.
+    """Delegated grant (oauth2PermissionGrants) in both profiles, for the user who signs in only.
 
-    Its consentType is Principal (facts/microsoft.md 1.5). For a shared mailbox another, unknown
-    user signs in. The grant is then for all users (AllPrincipals), with the tenant's own approval.
-    In both cases Exchange decides who may send as the mailbox.
+    Its consentType is Principal (facts/microsoft.md 1.5). For a shared mailbox the delegate signs
+    in. Exchange decides who may send as the mailbox.
     """
 
     name = "smtp_grant"
     article_row = "E5"
     group = "entra"
     carries_answers = True
-    needs = ("service_principal", "mailbox_user", "permissions")
+    needs = ("service_principal", "mailbox_user", "delegate", "permissions")
     reads = ("Directory.Read.All",)
     writes = ("DelegatedPermissionGrant.ReadWrite.All",)
     diagnosis = Diagnosis(
@@ -50,35 +53,27 @@ class SmtpGrant(Undoable):
         """Read the app's grants for this user or for all users."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = self._missing(ctx, grants)
+        known = bool(_grantee(ctx))
         granted = Text(
-            "seen.smtp_grant_delegate" if ctx.fact("shared") else "seen.smtp_grant",
-            {"user": ctx.fact("upn")},
+            "seen.smtp_grant" if known else "seen.smtp_grant_delegate",
+            {"user": ctx.fact("delegate") or ctx.fact("upn")},
         )
         found = (
             self.wrong(Text("seen.none"), cause="consent_missing") if missing else self.ok(granted)
         )
-        return replace(found, values=self._values(ctx, grants, of_all=bool(ctx.fact("shared"))))
+        return replace(found, values=self._values(ctx, grants, _marks(ctx)))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan a grant for one user, so that no other user can send with the app.
 
-        If the user is not known, the grant is for all users.
+        There is none before the delegate of a shared mailbox is known.
         """
-        command = "Graph POST /oauth2PermissionGrants, consentType {}, scope SMTP.Send"
-        if ctx.fact("shared"):
-            line = self.change(
-                Text("seen.none"),
-                Text("after.smtp_grant_shared"),
-                Scope.TENANT,
-                command.format("AllPrincipals"),
-            )
-            return (
-                replace(
-                    line, note=Text("note.smtp_grant_shared", {"mailbox": ctx.channel.mailbox})
-                ),
-            )
-        after = Text("after.smtp_grant", {"user": ctx.channel.mailbox})
-        return (self.change(Text("seen.none"), after, Scope.APP, command.format("Principal")),)
+        if not _grantee(ctx) and ctx.fact("shared"):
+            return ()
+        user = ctx.fact("delegate") or ctx.channel.mailbox
+        after = Text("after.smtp_grant", {"user": user})
+        command = "Graph POST /oauth2PermissionGrants, consentType Principal, scope SMTP.Send"
+        return (self.change(Text("seen.none"), after, Scope.APP, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create one grant per resource, or merge into an existing one.
@@ -92,17 +87,15 @@ class SmtpGrant(Undoable):
         )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Compare the scopes of the grants for the user, or for all users, with the recorded ones."""
-        of_all = OF_ALL in past.values_before
-        values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=of_all)
+        """Compare the scopes of the grants that a run changed with the recorded ones."""
+        marks = _recorded_marks(past)
+        values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")), marks)
         made = {
             name: " ".join(sorted({*past.values_before[name].split(), *scopes}))
             for name, scopes in zip(RESOURCES, (SMTP, SIGN_IN), strict=True)
         }
         scopes = " ".join(values[name] for name in RESOURCES).strip()
-        return self.compare_with_recorded(
-            past, values, scopes or "key:seen.none", made | _marked(of_all=of_all)
-        )
+        return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | marks)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the command. A grant that existed before gets its old scopes back."""
@@ -111,9 +104,8 @@ class SmtpGrant(Undoable):
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore each grant's old scopes, or delete the grant."""
-        mine = self._mine(
-            ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=OF_ALL in past.values_before
-        )
+        grants = await ctx.graph.grants(ctx.fact("sp_id"))
+        mine = self._mine(ctx, grants, _recorded_marks(past))
         for name, grant in mine.items():
             await _put_back(ctx, grant, past.values_before[name])
 
@@ -124,7 +116,7 @@ class SmtpGrant(Undoable):
         resource: str,
         scopes: frozenset[str],
     ) -> None:
-        user = "" if ctx.fact("shared") else ctx.fact("user_id")
+        user = _grantee(ctx)
         mine = _with(_with(grants, "resourceId", resource), "principalId", user)
         if mine:
             await ctx.graph.update_grant(
@@ -139,9 +131,10 @@ class SmtpGrant(Undoable):
             return  # an earlier attempt of ours that is not replicated yet: inspect decides
 
     def _mine(
-        self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool
+        self, ctx: StepContext, grants: list[dict[str, object]], marks: Mapping[str, str]
     ) -> dict[str, dict[str, object]]:
-        mine = _with(grants, "principalId", "" if of_all else ctx.fact("user_id"))
+        user = "" if OF_ALL in marks else marks.get(OF) or ctx.fact("user_id")
+        mine = _with(grants, "principalId", user)
         return {
             name: grant
             for name, resource in _resources(ctx).items()
@@ -149,21 +142,19 @@ class SmtpGrant(Undoable):
         }
 
     def _values(
-        self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool
+        self, ctx: StepContext, grants: list[dict[str, object]], marks: Mapping[str, str]
     ) -> dict[str, str]:
-        mine = self._mine(ctx, grants, of_all=of_all)
+        mine = self._mine(ctx, grants, marks)
         scopes = {
             name: " ".join(sorted(_scopes(mine[name]))) if name in mine else ""
             for name in RESOURCES
         }
-        return scopes | _marked(of_all=of_all)
+        return scopes | dict(marks)
 
     def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
-        if (
-            ctx.run.kind is RunKind.CHECK
-        ):  # a sign-in's permissions are normally implied (facts/microsoft.md 1.5)
-            wanted = wanted[:1]
+        if ctx.run.kind is RunKind.CHECK or is_by_hand(ctx):
+            wanted = wanted[:1]  # a sign-in's permissions are implied (facts/microsoft.md 1.5)
         return [(resource, scopes) for resource, scopes in wanted if resource]
 
     def _missing(
@@ -187,15 +178,26 @@ class SmtpGrant(Undoable):
     def _counts(self, ctx: StepContext, grant: dict[str, object]) -> bool:
         """Return whether the grant is for all users or for the user who signs in.
 
-        For a shared mailbox a delegate signs in by Webex Connect's "Login ID", and the delegate is
-        unknown here. A grant for an account that cannot sign in does not count, except in a check.
+        Any user's grant counts while the delegate of a shared mailbox is not known. That is so only
+        in a check.
         """
-        if not grant.get("principalId"):
-            return True
-        own, shared = _is(grant, "principalId", ctx.fact("user_id")), ctx.fact("shared")
-        if own:
-            return shared != "blocked" or ctx.run.kind is RunKind.CHECK
-        return bool(shared)
+        user = _grantee(ctx)
+        return not grant.get("principalId") or not user or _is(grant, "principalId", user)
+
+
+def _grantee(ctx: StepContext) -> str:
+    """Return the ID of the user who signs in; empty while the delegate is not known."""
+    return ctx.fact("delegate_id") if ctx.fact("shared") else ctx.fact("user_id")
+
+
+def _marks(ctx: StepContext) -> dict[str, str]:
+    """Return the mark of another user than the mailbox's among the values."""
+    return {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
+
+
+def _recorded_marks(past: RecordedChange) -> dict[str, str]:
+    """Return the marks that a run has recorded with its values."""
+    return {name: past.values_before[name] for name in (OF_ALL, OF) if name in past.values_before}
 
 
 async def _put_back(ctx: StepContext, grant: dict[str, object], scopes: str) -> None:
@@ -210,11 +212,6 @@ def _resources(ctx: StepContext) -> dict[str, str]:
     """Return the service principals in the tenant, by the name that the values hold their scopes under."""
     resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
     return {name: resource for name, resource in resources.items() if resource}
-
-
-def _marked(*, of_all: bool) -> dict[str, str]:
-    """Return the mark of grants for all users among the values."""
-    return {OF_ALL: "yes"} if of_all else {}
 
 
 def _with(grants: list[dict[str, object]], name: str, wanted: str) -> list[dict[str, object]]:

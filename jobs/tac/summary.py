@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from jobs.checks.fix_context import verdict_of
-from jobs.model import Finding, Text
+from jobs.model import ConnectChange, Finding, Text
 from jobs.runs.run import Run
 from jobs.tac.case import RunHistory, Say, TacCase
 from jobs.tac.pages import article_row, one_line, title, utc_text
@@ -26,6 +26,8 @@ def summary(matter: TacCase, say: Say) -> str:
         _quoted(matter.reported.seen) or none,
         f"## {say(Text('tac.file.verdict'))}",
         "\n".join(_verdict(matter.check, say)),
+        f"## {say(Text('tac.file.changed'))}",
+        "\n".join(_changed(matter.check, say)),
         f"## {say(Text('tac.file.times'))}",
         "\n".join(
             f"- {say(Text(f'tac.file.{name}'))}: {_moment(at) or none}"
@@ -77,6 +79,21 @@ def _cause_line(run: Run, finding: Finding, say: Say) -> str:
     """Return a cause in one line, with its row of the article and its code."""
     words = say(Text(f"cause.{finding.cause}")) or title(finding, say)
     return f"- {article_row(run, finding)} {words} ({finding.cause or finding.step})"
+
+
+def _changed(past: RunHistory | None, say: Say) -> list[str]:
+    """Return the changes in Webex Connect that the newest check read, newest first."""
+    found = past.run.findings.get("connect_changes") if past else None
+    changes = found.signals.changes if found else ()
+    return [f"- {_change_line(change, say)}" for change in changes] or [
+        say(Text("tac.file.no_changes"))
+    ]
+
+
+def _change_line(change: ConnectChange, say: Say) -> str:
+    key = "changed_failed_line" if change.failed else "changed_line"
+    values = {"at": utc_text(change.at), "event": change.event, "by": change.by}
+    return one_line(say(Text(f"tac.file.{key}", values | {"told": change.told})))
 
 
 def _times(matter: TacCase) -> dict[str, datetime | None]:

@@ -10,16 +10,18 @@ from practice.faults import (
     connect,
     consent,
     forwarding,
+    hand_made,
     mailbox,
     outside,
     policy,
     secret,
     service,
+    shared_mailbox,
     smtp_auth,
     token,
 )
 from practice.faults.fault_context import FaultContext
-from practice.faults.healthy import HEALTHY
+from practice.faults.healthy import HEALTHY as OF_A_SETUP
 from practice.faults.model import Fault, Level
 
 FAMILIES: Final[dict[str, tuple[Fault, ...]]] = {
@@ -35,10 +37,13 @@ FAMILIES: Final[dict[str, tuple[Fault, ...]]] = {
         access,
         mailbox,
         connect,
+        shared_mailbox,
         service,
         outside,
+        hand_made,
     )
 }
+HEALTHY: Final = (*OF_A_SETUP, *hand_made.HEALTHY)
 FAULTS: Final = tuple(fault for family in FAMILIES.values() for fault in family)
 NOT_APPLICABLE: Final = {
     "microsoft.md 9 row 11": (

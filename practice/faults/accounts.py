@@ -12,7 +12,6 @@ from practice.faults.model import Fault, Level
 from practice.faults.policy import applying
 from practice.microsoft.world import LONG_AGO, new_id, stamp
 
-DELEGATE: Final = "agent@contoso.com"
 NATIONAL: Final = {
     "authorization_url": "https://login.microsoftonline.us/{tenant}/oauth2/v2.0/authorize",
     "access_token_url": "https://login.microsoftonline.us/{tenant}/oauth2/v2.0/token",
@@ -42,26 +41,6 @@ def right(
 def alone(name: str, what: str, apply: Callable[[FaultContext], None], source: str) -> Fault:
     """Return a healthy variation that is checked without a sign-in."""
     return replace(right(name, what, apply, source), alone=True)
-
-
-def shared(ground: FaultContext) -> None:
-    """Use a shared mailbox whose delegate signed in at Generate Token.
-
-    The delegate chose to use another login.
-    """
-    put(ground.box, kind="SharedMailbox", full_access={DELEGATE}, send_as={DELEGATE})
-    ground.fill_in(DELEGATE, login_id=DELEGATE)
-
-
-def _blocked(ground: FaultContext) -> None:
-    """Use a shared mailbox in its usual state.
-
-    Its own account is blocked and has no license, and the grant belongs to the delegate.
-    """
-    delegate = ground.other(DELEGATE).id
-    ground.set_grants(lambda grant: grant | {"consentType": "Principal", "principalId": delegate})
-    shared(ground)
-    put(ground.user, enabled=False)
 
 
 def _by_hand(ground: FaultContext, *, alone: bool) -> None:
@@ -168,16 +147,6 @@ def _only_by_domain(ground: FaultContext) -> None:
 
 
 ACCOUNTS: Final = (
-    right("shared", "a shared mailbox; a delegate's token sends as it", shared, "connect.md 1.2"),
-    right(
-        "shared_blocked",
-        (
-            "a shared mailbox as they usually are: its own account is blocked, and only "
-            "its delegate has the grant"
-        ),
-        _blocked,
-        "connect.md 1.2; microsoft.md 2.1",
-    ),
     right(
         "automatic_reply",
         "the mailbox sends automatic replies",

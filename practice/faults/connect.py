@@ -31,8 +31,14 @@ def _swapped(ground: FaultContext) -> None:
     )
 
 
-def _app(**values: object) -> Callable[[FaultContext], None]:
-    return lambda ground: put(ground.connect, **values)
+def _app(event: str, *, failed: bool = False, **values: object) -> Callable[[FaultContext], None]:
+    """Return a change of the app that its audit log shows as ``event``."""
+
+    def change(ground: FaultContext) -> None:
+        put(ground.connect, **values)
+        ground.audit(event, failed=failed)
+
+    return change
 
 
 def _emptied_scope(ground: FaultContext) -> None:
@@ -61,6 +67,8 @@ def _mail(ground: FaultContext, sender: str, size: int) -> Mail:
 
 def _deleted(ground: FaultContext) -> None:
     """Replace the forwarding address; Webex Connect's mail server refuses the old one."""
+    ground.audit("deleteApp")
+    ground.audit("createApp")
     put(
         ground.connect,
         refused={ground.connect.forwarding_address.lower()},
@@ -81,14 +89,19 @@ def _away(ground: FaultContext) -> None:
 
 
 def _inside(
-    name: str, source: str, what: str, apply: Callable[[FaultContext], None], *more: str
+    name: str,
+    source: str,
+    what: str,
+    apply: Callable[[FaultContext], None],
+    *more: str,
+    changed: str = "updateApp",
 ) -> Fault:
     """Return a fault that only Webex Connect itself shows.
 
     ``more`` is its cause and, unless answers stop, the station at which mail stops.
     """
     cause, stops = (*more, "answer")[:2]
-    return Fault(name, source, what, apply, (cause,), stops, "form", Level.UNSEEN)
+    return Fault(name, source, what, apply, (cause,), stops, "form", Level.UNSEEN, changed=changed)
 
 
 FAULTS: Final = (
@@ -161,6 +174,7 @@ FAULTS: Final = (
         _swapped,
         "urls_swapped",
         "",
+        changed="",
     ),
     _inside(
         "form_refresh_url",
@@ -195,7 +209,7 @@ FAULTS: Final = (
     _inside(
         "form_username_other",
         "microsoft.md 9 row 10",
-        "Username in the form is a colleague",
+        "Username in the form of a user's mailbox is a colleague",
         _form(username="agent@contoso.com"),
         "smtp_token_refused",
     ),
@@ -217,7 +231,7 @@ FAULTS: Final = (
         "connect_not_saved",
         "connect.md 1.5",
         "the app was changed and not saved",
-        _app(saved=False),
+        _app("updateApp", failed=True, saved=False),
         "connect_not_saved",
         "connect",
     ),
@@ -225,7 +239,7 @@ FAULTS: Final = (
         "connect_not_registered",
         "connect.md 1.5",
         "the app is not registered to Webex Engage",
-        _app(service=""),
+        _app("updateApp", service=""),
         "connect_not_registered",
         "connect",
     ),
@@ -233,15 +247,16 @@ FAULTS: Final = (
         "connect_flow_not_live",
         "connect.md 4.3 (no task, mail in debug)",
         "the flow of the service is not live",
-        _app(live=False),
+        _app("updateWfStatusOnUpdateRule", live=False),
         "connect_flow_not_live",
         "connect",
+        changed="updateWfStatusOnUpdateRule",
     ),
     _inside(
         "connect_asset_of_other_workload",
         "update-2026-11.md 1.2 (v6.21)",
         "the asset is assigned to Webex Connect, and the contact center cannot use it",
-        _app(workload="Webex Connect"),
+        _app("updateApp", workload="Webex Connect"),
         "asset_of_other_workload",
         "connect",
     ),
@@ -249,9 +264,10 @@ FAULTS: Final = (
         "connect_asset_deleted",
         "connect.md 1.5 (never delete)",
         "the asset was deleted and created again: it has another forwarding address",
-        _app(forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io"),
+        _app("deleteApp", forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io"),
         "connect_address_gone",
         "connect",
+        changed="deleteApp",
     ),
     Fault(
         "connect_address_bounces",

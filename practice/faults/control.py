@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from practice.faults import FAULTS, HEALTHY, FaultContext, find
+from practice.faults import FAULTS, HEALTHY, FaultContext, find, hand_made
+from practice.faults.fault_context import Json
 from practice.hooks import Faults as Hooks
 from practice.microsoft import Cloud
 from practice.snapshot import Snapshots
@@ -24,6 +25,7 @@ class FaultControl:
         pages = Blueprint("fault_control", __name__, url_prefix="/practice")
         pages.add_url_rule("/faults/names", view_func=self.names)
         pages.add_url_rule("/fault/<name>", view_func=self.fault, methods=["POST"])
+        pages.add_url_rule("/hand_made", view_func=self.hand_made, methods=["POST"])
         pages.add_url_rule("/snapshot", view_func=self.snapshot, methods=["POST"])
         pages.add_url_rule("/restore", view_func=self.restore, methods=["POST"])
         return pages
@@ -51,18 +53,26 @@ class FaultControl:
             ), 404
         try:
             # Not under the world's lock: a fault may press Generate Token, which calls this cloud itself.
-            found.apply(
-                FaultContext(
-                    self._cloud,
-                    self._hooks,
-                    self._outside,
-                    **{key: body[key] for key in ("mailbox",) if key in body},
-                )
-            )
+            found.apply(self._context(body))
         except LookupError as error:
             return jsonify({"error": f"{name} needs a channel that is set up: {error}"}), 409
         self._cloud.world.journal.write("practice", "control", "fault", name)
         return jsonify(found.public())
+
+    def hand_made(self) -> ResponseReturnValue:
+        """Make a channel as people do by hand, for ``{"mailbox": ...}`` or support@contoso.com.
+
+        ``{"name": ..., "callback_url": ...}`` name the app otherwise.
+        """
+        body = request.get_json(silent=True, force=True) or {}
+        more = {key: str(body[key]) for key in ("name", "callback_url") if key in body}
+        app = hand_made.make(self._context(body), **more)
+        self._cloud.world.journal.write("practice", "control", "hand_made", app["displayName"])
+        return jsonify({"client_id": app["appId"]})
+
+    def _context(self, body: Json) -> FaultContext:
+        named = {key: body[key] for key in ("mailbox",) if key in body}
+        return FaultContext(self._cloud, self._hooks, self._outside, **named)
 
     def snapshot(self) -> ResponseReturnValue:
         """Take a snapshot of the world."""

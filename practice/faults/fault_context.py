@@ -29,6 +29,7 @@ from practice.webex_services.world import OutsideWorld
 Json = dict[str, Any]
 Found = TypeVar("Found")
 ALWAYS: Final = 1_000_000
+CONNECT_ADMIN: Final = "connect.admin@contoso.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,11 @@ class FaultContext:
         self.connect.fill_in(fields)
         self.generate(account or self.mailbox)
         self.connect.saved = True
+        self.audit("updateApp")
+
+    def audit(self, event: str, *, failed: bool = False) -> None:
+        """Write an action of Webex Connect's administrator into its audit log."""
+        self.connect.record(self.world.now(), CONNECT_ADMIN, event, failed=failed)
 
     def generate(self, account: str, action: str = "accept") -> None:
         """Press Generate Token; after an error the old tokens remain."""

@@ -10,6 +10,7 @@ from practice.faults.accounts import ACCOUNTS, alone
 from practice.faults.accounts import right as _right
 from practice.faults.fault_context import FaultContext, put
 from practice.faults.policy import applying, higher_rule, rule
+from practice.faults.shared_mailbox import VARIATIONS
 from practice.faults.smtp_auth import no_basic
 from practice.microsoft import ids
 from practice.microsoft.world import LONG_AGO, first, new_id, stamp
@@ -170,6 +171,7 @@ def _other_rules(ground: FaultContext) -> None:
 HEALTHY: Final = (
     _right("untouched", "nothing was changed at all", lambda _ground: None),
     *ACCOUNTS,
+    *VARIATIONS,
     _right(
         "upn_differs",
         "the user name is not the address",

@@ -41,7 +41,10 @@ class Fault:
     first. ``stops`` is the station at which mail stops (empty: it continues). ``on`` is the broken
     object (see :mod:`practice.faults.pairs`). ``set_up`` holds the answers on the first card, if
     the fault needs a differently configured channel. ``alone`` means that the check runs without a
-    sign-in.
+    sign-in. ``sends`` means that somebody then presses its button for a mail through Webex Connect.
+    ``changed`` is the action that Webex Connect's audit log shows of it, if it is one of a person
+    there: the check must name it as a suspect. ``by_hand`` means that people
+    made the channel, and the bot knows none.
     """
 
     name: str
@@ -54,6 +57,9 @@ class Fault:
     level: Level = Level.CAUSE
     set_up: dict[str, str] = field(default_factory=dict)
     alone: bool = False
+    by_hand: bool = False
+    sends: bool = False
+    changed: str = ""
 
     def public(self) -> dict[str, Any]:
         """Return the fault as JSON for the control routes and the docs page."""

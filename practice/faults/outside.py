@@ -153,6 +153,16 @@ FAULTS: Final = (
         "entry_point",
     ),
     Fault(
+        "connect_audit_refused",
+        "update-2026-11.md 1.1 (401)",
+        "Webex Connect's audit log does not accept the bot's token; mail flows",
+        lambda ground: put(ground.outside, audit_refusal=401),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
+    ),
+    Fault(
         "connect_key_refused",
         "connect.md 1.6 (7001)",
         "Webex Connect does not know the bot's service key; only a mail through Webex Connect shows it",

@@ -28,7 +28,8 @@ This page is made by `make docs`.
 - `cause` ({MANY[Level.CAUSE]}): the check names it in the first line.
 - `noted` ({MANY[Level.NOTED]}): the check names it below, because mail flows or nobody can be certain.
 - `unseen` ({MANY[Level.UNSEEN]}): the fault is inside Webex Connect, and nothing outside shows it. A check
-  must not call the channel proven.
+  must not call the channel proven. Webex Connect's audit log shows who changed the app or the flow, and a
+  check must name that change as a suspect.
 - `nothing` ({MANY[Level.NOTHING]}): no fault of the channel.
 """
 

@@ -50,7 +50,8 @@ def compatible(one: Fault, other: Fault) -> bool:
         and not _hides(one.on, other.on)
         and not _hides(other.on, one.on)
     )
-    return one.level is other.level is Level.CAUSE and apart and not (one.alone or other.alone)
+    usual = not any(each.alone or each.set_up or each.by_hand for each in (one, other))
+    return one.level is other.level is Level.CAUSE and apart and usual
 
 
 def _hides(one: str, other: str) -> bool:

@@ -57,6 +57,17 @@ class Transaction:
     subject: str
 
 
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Entry of the audit log: an action of a person in Webex Connect, without values."""
+
+    at: datetime
+    by: str
+    event: str
+    told: str
+    failed: bool = False
+
+
 @dataclass(slots=True)
 class ConnectApp:
     """App of Webex Connect: generated addresses, fields, tokens and state. Secrets are never shown.
@@ -82,6 +93,7 @@ class ConnectApp:
     refused: set[str] = field(default_factory=set)
     away: bool = False
     log: list[Transaction] = field(default_factory=list)
+    audit: list[AuditEntry] = field(default_factory=list)
 
     def fill_in(self, values: Json) -> None:
         """Fill in the fields; names may be the form's labels or our own.
@@ -128,6 +140,15 @@ class ConnectApp:
         if self.service and self.service != service:
             raise FormError("The service of a registered asset cannot be changed")
         self.service = service
+
+    def record(self, at: datetime, by: str, event: str, *, failed: bool = False) -> None:
+        """Write an action of a person into the audit log."""
+        name = self.fields.get("asset_name") or "Email"
+        verb, _, _ = re.sub(r"([A-Z])", r" \1", event).partition(" ")
+        told = (
+            f"{by} {'failed to ' if failed else ''}{verb}{'' if failed else 'd'} {name} ({event})"
+        )
+        self.audit.append(AuditEntry(at, by, event, told, failed))
 
     def public(self) -> Json:
         """Return the form as a person sees it; secrets are masked."""

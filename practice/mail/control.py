@@ -6,6 +6,7 @@ import smtplib
 from dataclasses import asdict
 from email.message import EmailMessage
 from email.utils import make_msgid
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, jsonify, request
@@ -71,18 +72,23 @@ class MailControl:
 
     def save(self) -> ResponseReturnValue:
         """Press Save."""
-        return self._button("save", self._connect.app.save)
+        event = "updateApp" if self._connect.app.audit else "createApp"
+        return self._button("save", self._connect.app.save, event)
 
     def register_app(self) -> ResponseReturnValue:
         """Press Register To Webex Engage, with ``{"service": name}``."""
         service = str(_body().get("service", ""))
-        return self._button("register", lambda: self._connect.app.register(service))
+        return self._button("register", lambda: self._connect.app.register(service), "updateApp")
 
-    def _button(self, action: str, press: Any) -> ResponseReturnValue:
+    def _button(self, action: str, press: Any, event: str) -> ResponseReturnValue:
+        """Press a button, and write it into the audit log as ``event``."""
+        record = partial(self._connect.app.record, self._world.now(), _who(_body()), event)
         try:
             press()
         except FormError as error:
+            record(failed=True)
             return jsonify({"error": str(error)}), 409
+        record()
         self._world.journal.write(
             _who(_body()), "connect", action, "email app", None, self._connect.app.public()
         )

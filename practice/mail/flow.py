@@ -5,6 +5,7 @@ Source: facts/microsoft.md 2.2, 2.5.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -16,6 +17,7 @@ from practice.microsoft.world import Mailbox, Tenant, User, World, new_id
 
 Inbound = Callable[[Mail, str], bool]
 LOOP: Final = 4
+REDIRECT: Final = re.compile(r"\[SMTP:([^\]]+)\]")
 DELIVERED: Final = ("Deliver", "The message was successfully delivered to the mailbox.")
 SENT: Final = ("Send external", "Message sent to the remote server.")
 
@@ -36,10 +38,7 @@ class Flow:
         """Return whether an address is a mailbox of a tenant."""
         found = self._world.find_user(address)
         return (
-            found is not None
-            and found[1].mailbox is not None
-            and found[1].licensed
-            and address.lower() in found[1].addresses()
+            found is not None and found[1].has_mailbox and address.lower() in found[1].addresses()
         )
 
     def arrive(self, mail: Mail, trace_id: str = "", hops: int = 0) -> None:
@@ -56,13 +55,13 @@ class Flow:
             self._report(user, mail, reason)
             return
         self._row(tenant, mail, trace_id, "delivered", DELIVERED)
-        forwards = box.forwarding_address or box.forwarding_smtp_address
+        forwards = _target(box)
         if not forwards or box.deliver_and_forward:
             self._store.put(mail, "mailbox", user.upn)
         if box.automatic_reply and not self.known(mail.sender):
             self._reply(tenant, user, mail)
         if forwards and hops < LOOP:
-            self._forward(tenant, user, box, mail, trace_id, hops)
+            self._forward(tenant, user, forwards, mail, trace_id, hops)
 
     def _reply(self, tenant: Tenant, user: User, mail: Mail) -> None:
         """Send the mailbox's automatic reply to the sender."""
@@ -75,9 +74,8 @@ class Flow:
         return Mail(number, sender, recipient, subject, text, len(text), self._world.now())
 
     def _forward(  # noqa: PLR0913, PLR0917  the facts of one delivery
-        self, tenant: Tenant, user: User, box: Mailbox, mail: Mail, trace_id: str, hops: int
+        self, tenant: Tenant, user: User, target: str, mail: Mail, trace_id: str, hops: int
     ) -> None:
-        target = box.forwarding_address or (box.forwarding_smtp_address or "").partition(":")[2]
         copy = replace(mail, recipient=target, at=self._world.now())
         if self.known(target):
             self.arrive(copy, trace_id, hops + 1)
@@ -146,3 +144,14 @@ class Flow:
                 events,
             )
         )
+
+
+def _target(box: Mailbox) -> str:
+    """Return where the mailbox's mail goes on to, or an empty string.
+
+    An internal address wins over an external one, and both over an inbox rule that redirects.
+    """
+    smtp = (box.forwarding_smtp_address or "").partition(":")[2]
+    rules = (rule for rule in box.inbox_rules if rule.get("Enabled", True))
+    found = (REDIRECT.search(str(rule.get("RedirectTo") or "")) for rule in rules)
+    return box.forwarding_address or smtp or next((each[1] for each in found if each), "")

@@ -38,14 +38,26 @@ SECURITY_DEFAULTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Successful login: the mailbox that sends."""
+    """Successful login: the user whose mailbox sends."""
 
     tenant: Tenant
     mailbox: User
 
+    def may_send_as(self, sender: str) -> bool:
+        """Return whether the sender is the user's own, or a mailbox whose Send As the user has."""
+        if sender.lower() in self.mailbox.addresses():
+            return True
+        other = self.tenant.user(sender)
+        box = other.mailbox if other else None
+        return box is not None and any(map(self.mailbox.known_as, box.send_as))
+
 
 def decide(world: World, keys: Keys, response: str) -> Login | str:
-    """Return the login, or the reply that refuses it."""
+    """Return the login, or the reply that refuses it.
+
+    The user name must be the token's own user: a delegate does not log in with the address of a
+    shared mailbox, whatever rights it has (facts/update-2026-11.md 0.1).
+    """
     name, token = _credentials(response)
     claims = _claims(world, keys, token)
     found = world.find_user(name) if name else None
@@ -95,12 +107,6 @@ def _claims(world: World, keys: Keys, token: str) -> dict[str, Any] | None:
     return claims if good else None
 
 
-def _may(tenant: Tenant, mailbox: User, claims: dict[str, Any]) -> bool:
-    """Return whether the token's user is the mailbox or may open it (a shared mailbox)."""
-    person = tenant.users.get(claims["oid"])
-    if person is None or not person.enabled:
-        return False
-    box = mailbox.mailbox
-    return person is mailbox or (
-        box is not None and any(person.known_as(name) for name in box.full_access)
-    )
+def _may(tenant: Tenant, user: User, claims: dict[str, Any]) -> bool:
+    """Return whether the user is the token's own and may sign in."""
+    return tenant.users.get(claims["oid"]) is user and user.enabled

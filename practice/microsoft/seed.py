@@ -70,6 +70,12 @@ def resource_principal(world: World, app_id: str, name: str) -> Json:
     }
 
 
+def information() -> Json:
+    """Return the addresses of an app's pages, which are empty at first."""
+    names = ("logoUrl", "marketingUrl", "privacyStatementUrl", "supportUrl", "termsOfServiceUrl")
+    return dict.fromkeys(names)
+
+
 def service_principal(app_id: str, name: str) -> Json:
     """Return a service principal with Graph's defaults."""
     return {
@@ -93,6 +99,7 @@ def service_principal(app_id: str, name: str) -> Json:
         "keyCredentials": [],
         "disabledByMicrosoftStatus": None,
         "isDisabled": False,
+        "info": information(),
     }
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from practice.mail.trace import TraceLog
 from practice.microsoft.catalogue import Catalogue
@@ -24,9 +24,17 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def fine_stamp(moment: datetime) -> str:
+    """Return a time as a message trace writes it, to a ten-millionth of a second (recordings)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+
+
 def new_id() -> str:
     """Return a new object ID."""
     return str(uuid.uuid4())
+
+
+SHARED_MAILBOX: Final = "SharedMailbox"
 
 
 @dataclass(slots=True)
@@ -36,6 +44,7 @@ class Mailbox:
     ``smtp_auth_disabled`` has three states; None inherits the organization's value.
     ``automatic_reply`` answers every outside mail at once, as Exchange does for an absent user.
     ``senders_authenticated`` is RequireSenderAuthenticationEnabled: outside senders are refused.
+    ``full_access`` and ``send_as`` hold the names of the users with these rights to the mailbox.
     """
 
     kind: str = "UserMailbox"
@@ -74,6 +83,12 @@ class User:
     sign_in_error: int = 0
     login_reply: str = ""
     restricted: bool = False
+
+    @property
+    def has_mailbox(self) -> bool:
+        """Return whether Exchange has the mailbox; only a shared one needs no license."""
+        box = self.mailbox
+        return box is not None and (self.licensed or box.kind == SHARED_MAILBOX)
 
     def addresses(self) -> set[str]:
         """Return every SMTP address of the mailbox, in lower case."""

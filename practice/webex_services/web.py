@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from practice.mail.connect import Connect, Task
 from practice.microsoft.world import World, new_id
 from practice.settings import PracticeSettings
+from practice.webex_services.audit_log import AuditLog
 from practice.webex_services.search import search
 from practice.webex_services.world import HOTLINE, OutsideWorld, Sent, entry_point_json
 
@@ -28,6 +29,16 @@ REFUSALS: Final = {
     "7020": (429, "Transaction limit reached"),
     "7104": (400, "Invalid app id"),
 }
+
+CHANGED: Final = (
+    "audit_method",
+    "audit_refusal",
+    "channel_filter",
+    "incidents",
+    "polling",
+    "refusal",
+)
+"""Parts of the state that the control route sets."""
 
 
 class Outside:
@@ -49,10 +60,10 @@ class Outside:
         pages.add_url_rule(
             "/contact-center/organization/<org>/v2/entry-point", view_func=self.entry_points
         )
-        return [pages]
+        return [pages, AuditLog(self.state, self._connect.app, self._settings).blueprint()]
 
     def control(self) -> Blueprint:
-        """Return the control route ``PATCH /practice/outside``: ``incidents``, ``refusal``, ``polling``."""
+        """Return the control route ``PATCH /practice/outside``, which sets the words of ``CHANGED``."""
         pages = Blueprint("outside_control", __name__, url_prefix="/practice")
         pages.add_url_rule("/outside", view_func=self.change, methods=["GET", "PATCH"])
         return pages
@@ -60,23 +71,15 @@ class Outside:
     def change(self) -> ResponseReturnValue:
         """Set the named values; an unknown name gives a 400."""
         values = request.get_json(silent=True, force=True) if request.method == "PATCH" else {}
-        known = {"incidents", "refusal", "polling", "channel_filter"}
-        if not isinstance(values, dict) or set(values) - known:
-            return jsonify({"error": f"the words are {', '.join(sorted(known))}"}), 400
+        if not isinstance(values, dict) or set(values) - {*CHANGED}:
+            return jsonify({"error": f"the words are {', '.join(CHANGED)}"}), 400
         for name, value in values.items():
             setattr(self.state, name, value)
         sent = [
             {"id": each.id, "to": each.recipient, "code": each.code}
             for each in self.state.sent.values()
         ]
-        return jsonify(
-            {
-                "incidents": self.state.incidents,
-                "refusal": self.state.refusal,
-                "polling": self.state.polling,
-                "sent": sent,
-            }
-        )
+        return jsonify({name: getattr(self.state, name) for name in CHANGED} | {"sent": sent})
 
     def incidents(self) -> ResponseReturnValue:
         """Return the open incidents, without authentication."""

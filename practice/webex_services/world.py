@@ -29,20 +29,24 @@ class OutsideWorld:
     """State of the services.
 
     ``refusal`` is a code (7001, 7007, 7010, 7020) with which Webex Connect refuses every call.
-    ``polling`` is whether it offers the beta status query. ``channel_filter`` is whether the contact
-    center filters entry points by channel, which only its documents promise
-    (facts/update-2026-11.md 6).
+    ``polling`` is whether it offers the beta status query. ``audit_method`` is the only method that
+    its audit log takes, and ``audit_refusal`` the status with which the log refuses every call.
+    ``channel_filter`` is whether the contact center filters entry points by channel, which only its
+    documents promise (facts/update-2026-11.md 6).
     """
 
     incidents: list[Json] = field(default_factory=list)
     refusal: str = ""
     polling: bool = False
+    audit_method: str = "POST"
+    audit_refusal: int = 0
     channel_filter: bool = True
     sent: dict[str, Sent] = field(default_factory=dict)
 
     def reset(self) -> None:
         """Reset everything to the initial state."""
         self.incidents, self.refusal, self.polling = [], "", False
+        self.audit_method, self.audit_refusal = "POST", 0
         self.channel_filter = True
 
 

@@ -21,6 +21,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.step import Probe
 from jobs.model import Access, Channel, Finding, Person, RunKind, State
+from jobs.probes.connect_changes import ConnectChanges
 from jobs.probes.connect_send import ConnectSend
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.webex_status import WebexStatus
@@ -45,16 +46,20 @@ SETTINGS = Settings(
     contact_center_url=f"{BASE}/contact-center",
     contact_center_token="token",
     contact_center_org=ORG,
+    connect_audit_url=f"{BASE}/connectapi/v1/auditlogs",
+    connect_audit_token="token",
 )
 FOR_GOOD = 1_000_000
 BLIND = {State.UNKNOWN, State.SKIPPED}
-SEND = "POST /connect/v2/messages"
+SEND, AUDIT = "POST /connect/v2/messages", "/connectapi/v1/auditlogs"
 ASKS: dict[str, type[Probe]] = {
     "GET /contact-center/organization/*/v2/entry-point": EmailEntryPoint,
     "GET /contact-center/v1/tasks": AgentTasks,
     "GET /status/unresolved-incidents.json": WebexStatus,
     "GET /connect/v2/messages/*": ConnectSend,
     SEND: ConnectSend,
+    f"GET {AUDIT}": ConnectChanges,
+    f"POST {AUDIT}": ConnectChanges,
 }
 MOST_TRIES = {"GET /connect/v2/messages/*": 52}
 """Two tries are all that a check waits for; for a receipt it asks once a second, 25 seconds long."""
@@ -63,13 +68,19 @@ LONGEST_S = 60.0
 
 @dataclass
 class Services:
-    """All three as their documents show them, and the mails that went."""
+    """All of them as their documents show them, and the mails that went.
+
+    The audit log takes one method only.
+    """
 
     mails: list[str] = field(default_factory=list)
+    audit_method: str = "POST"
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """httpx.MockTransport's handler."""
         kind, path = request.method, request.url.path
+        if path == AUDIT:
+            return httpx.Response(200 if kind == self.audit_method else 405, json={"auditLogs": []})
         if kind == "POST":
             self.mails.append(request.content.decode())
             return httpx.Response(201, json={"messageId": MAIL, "status": "queued"})
@@ -139,6 +150,7 @@ def look(
             "async_client",
             lambda settings: async_client(settings, httpx.MockTransport(weather)),
         )
+        services.audit_method = call.partition(" ")[0]
         run = opened(store)
         found, seconds = [], 0.0
         for _ in range(looks):
@@ -178,7 +190,7 @@ def test_under_a_clear_sky(look: Callable[..., Any], services: Services, beside:
     assert (found.state, weather.calls[beside], len(services.mails)) == (
         State.OK,
         1,
-        int("connect" in beside),
+        int("/connect/" in beside),
     ), found
 
 

@@ -150,7 +150,7 @@ def test_what_somebody_shuts_after_the_approval_is_approved_anew(ride: Any, coun
     anew.people()
     shut = {
         **country.tenant()["service_principals"][0],
-        "id": "sp-2",
+        "id": "22222222-3333-4444-8555-666666666666",
         "appId": app_of(country)["appId"],
         **LOCKED,
     }

@@ -50,7 +50,7 @@ def test_malformed_address(new_walk: Any, typed: str, why: str, meant: str) -> N
     )
 
 
-@pytest.mark.parametrize("command", ["check", "fix", "undo", "tac", "audit"])
+@pytest.mark.parametrize("command", ["fix", "undo", "tac", "audit"])
 def test_a_corrected_address_runs_its_own_command(new_walk: Any, command: str) -> None:
     """A corrected address runs the command that was typed, not a setup."""
     walk = new_walk()

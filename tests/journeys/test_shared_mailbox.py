@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from practice import cardtext
 from practice.actors import AGENT
 from practice.client import People
 from practice.conversation import words
@@ -12,35 +13,111 @@ SHARED = "shared@contoso.com"
 TICK = "Tick Use different email address than the asset email ID for generating tokens"
 
 
-def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any) -> None:
-    """A delegate with rights to a shared mailbox signs in for rehearsal, form and proof.
+def rights(people: People) -> dict[str, Any]:
+    """Return who may send as the mailbox, and the own SMTP AUTH of the two mailboxes."""
+    users = people.control("GET", "tenants/contoso.com")["users"]
+    return {
+        "send_as": users[SHARED]["mailbox"]["send_as"],
+        AGENT: users[AGENT]["mailbox"]["smtp_auth_disabled"],
+        SHARED: users[SHARED]["mailbox"]["smtp_auth_disabled"],
+    }
 
-    The plan warns, and the grant for all users has an approval of its own.
+
+NOTHING = {"send_as": [], AGENT: None, SHARED: None}
+
+
+def unlicensed(people: People, **mailbox: Any) -> None:
+    """Give nobody rights to the mailbox, and let no user consent."""
+    box = {"full_access": [], "send_as": [], **mailbox}
+    users = {SHARED: {"licensed": False, "mailbox": box}}
+    people.control("PATCH", "tenants/contoso.com", {"consent": [], "users": users})
+
+
+def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any) -> None:
+    """The delegate of the first card gets what sending takes, and nobody else gets anything.
+
+    That is SMTP.Send, SMTP AUTH of the delegate's own mailbox, and Send As. The form has the
+    delegate as Username. An undo takes all of it back.
     """
-    rights = {"mailbox": {"full_access": [AGENT], "send_as": [AGENT]}}
-    people.control("PATCH", "tenants/contoso.com", {"consent": [], "users": {SHARED: rights}})
+    unlicensed(people)
     walk = new_walk(SHARED)
-    plan = walk.plan(profile="least")
-    assert (
-        f"M1 Mailbox and Exchange licence: {SHARED} may not sign in. That is usual for a shared mailbox"
-        in words(plan)
-    )
-    assert (
-        "M1 Mailbox" in words(plan).partition("Already right")[2].partition("\n")[0],
-        "every user of the tenant" in words(plan),
-    ) == (
-        False,
-        True,
-    )
+    plan = walk.plan(profile="least", delegate=AGENT)
+    shown = words(plan)
+    assert f"{SHARED} may not sign in. That is usual for a shared mailbox" in shown
+    assert f"granted to {AGENT}" in shown
+    assert f"on for {AGENT}" in shown
+    assert f"granted for {AGENT} only" in shown
+    assert "every user of the tenant" not in shown
     walk.approve(plan)
     form = walk.form()
     assert TICK in words(form)
-    assert "The address of the user who signs in for the mailbox" in words(form)
-    walk.rehearse("support@contoso.com")
-    assert "535 5.7.3" in words(walk.saying("gives this user rights to the mailbox"))
+    fields = [cardtext.value(form["card"], name) for name in ("Email ID", "Username")]
+    assert fields == [SHARED, AGENT]
+    assert "AADSTS90094" in walk.rehearse("support@contoso.com").text
     walk.rehearse(AGENT)
     walk.saying(f"{AGENT} can log in by SMTP for {SHARED}")
-    walk.saying(f"sign in as {AGENT}")
+    assert rights(people) == {"send_as": [AGENT], AGENT: False, SHARED: None}
     walk.fill_in(AGENT)
     walk.answer()
     assert f"{SHARED} is connected to Webex Contact Center" in words(walk.done())
+    _fix(people, walk)
+    _undo(people, walk)
+
+
+def _again(walk: Any, command: str) -> Any:
+    """Return the plan of a command for the connected channel."""
+    walk.people.look()
+    walk.since, walk.worked = walk.people.change, len(tasks(walk))
+    walk.type(f"{command} {SHARED}")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    return walk.card(f"the plan of {command}", "approve")
+
+
+def tasks(walk: Any) -> list[Any]:
+    """Return the tasks about the mailbox so far."""
+    items = walk.people.control("GET", "agent/tasks")["items"]
+    return [each for each in items if SHARED in str(each)]
+
+
+def _fix(people: People, walk: Any) -> None:
+    """Somebody takes Send As away: a fix gives it back, and proves it by a login and an answer."""
+    users = {SHARED: {"mailbox": {"send_as": []}}}
+    people.control("PATCH", "tenants/contoso.com", {"users": users})
+    plan = _again(walk, "/fix")
+    assert "1 change to approve" in words(plan)
+    assert f"granted to {AGENT}" in words(plan)
+    walk.approve(plan)
+    walk.answer()
+    walk.saying("is mended", 60)
+    assert rights(people) == {"send_as": [AGENT], AGENT: False, SHARED: None}
+
+
+def _undo(people: People, walk: Any) -> None:
+    """An undo takes back what the delegate was given, from both mailboxes."""
+    plan = _again(walk, "/undo")
+    assert "Remove-RecipientPermission" in str(plan["card"])
+    walk.approve(plan)
+    walk.saying("is disconnected: the old values are back", 60)
+    assert rights(people) == NOTHING
+    contoso = people.control("GET", "tenants/contoso.com")
+    delegate = contoso["users"][AGENT]["id"]
+    assert delegate not in {grant["principalId"] for grant in contoso["grants"]}
+
+
+def test_who_signs_in_is_asked_for(people: People, new_walk: Any) -> None:
+    """If the first card names nobody, the run asks once it has seen that the mailbox is shared."""
+    unlicensed(people, send_as=[AGENT])
+    walk = new_walk(SHARED)
+    walk.ask()
+    walk.open(walk.details(profile="least"))
+    card = walk.card("the question for the delegate", "delegate")
+    assert f"Who signs in for {SHARED}?" in words(card)
+    people.press(walk.requester, card, "delegate", {"delegate": "ghost@contoso.com"})
+    walk.saying("Nobody in this tenant has the address ghost@contoso.com")
+    card = walk.card("the question for the delegate", "delegate")
+    people.press(walk.requester, card, "delegate", {"delegate": AGENT})
+    walk.saying(f"{AGENT} signs in for {SHARED}")
+    plan = walk.card("a plan card", "approve")
+    assert f"granted for {AGENT} only" in words(plan)
+    assert f"granted to {AGENT}" not in words(plan)
+    assert "M2 Send As" in words(plan)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import subprocess
 import sys
 import time
@@ -66,6 +67,54 @@ def test_bad_settings_are_explained(command: str):
         "MICROSOFT_CLIENT_SECRET",
         "ENCRYPTION_KEYS",
     ]
+
+
+def explain(text: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
+    """``python -m bot explain`` with this on standard input, and with no environment at all."""
+    line = [sys.executable, "-m", "bot", "explain", *options]
+    return subprocess.run(  # noqa: S603  our own
+        line, env={}, input=text, capture_output=True, timeout=LIMIT_S, check=False
+    )
+
+
+def test_an_error_is_explained_without_any_setting():
+    """In words, and as JSON for a machine."""
+    text = b"> AADSTS7000222: The provided client\n> secret keys are expired."
+    done = explain(text)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, b"The client secret has expired.")
+    told = json.loads(explain(text, "--json").stdout)
+    assert (told["ours"], told["codes"]) == (True, ["AADSTS7000222"])
+    (cause,) = told["causes"]
+    assert (cause.keys(), cause["cause"], cause["certainty"], cause["who"], cause["code"]) == (
+        {"cause", "certainty", "sentence", "remedy", "who", "code"},
+        "client_secret_expired",
+        "certain",
+        "administrator",
+        "AADSTS7000222",
+    )
+
+
+def test_what_is_possible_says_what_tells_it_apart():
+    """Every possible cause has a sentence for that; an unknown code has its page."""
+    open_ones = json.loads(explain(b"535 5.7.139", "--json").stdout)["causes"]
+    assert len(open_ones) > 1
+    assert all(
+        (each["certainty"], each["tells_apart"] != "") == ("possible", True) for each in open_ones
+    )
+    (unknown,) = json.loads(explain(b"AADSTS7999999: new", "--json").stdout)["unknown"]
+    assert unknown["page"] == "https://login.microsoftonline.com/error?code=7999999"
+    assert b"AADSTS7999999: new" in explain(b"AADSTS7999999: new").stdout
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"  \n", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", bytes(range(256)) * 4]
+)
+def test_what_is_no_text_has_its_own_exit_code(text: bytes):
+    """Exit code 2, one line on stderr, and JSON that can be read all the same."""
+    done = explain(text, "--json")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    told = json.loads(done.stdout)
+    assert (told["ours"], told["causes"], told["codes"]) == (False, [], [])
 
 
 def test_an_unknown_command_is_an_error():

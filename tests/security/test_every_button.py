@@ -43,6 +43,7 @@ FIELDS = (
         "channel",
         "callback_url",
         "forwarding_address",
+        "client_id",
     ),
     *(
         "lifetime",
@@ -187,9 +188,7 @@ def test_from_another_space(
     before = presses.history(right["run"])
     said = presses.answers(COLLEAGUE, card, [{**right, "do": verb} for verb in OF_A_RUN])
     assert told(said, "not_part") == []
-    known = presses.answers(
-        COLLEAGUE, card, [{**right, "do": verb} for verb in ("check", "fix", "missing")]
-    )
+    known = presses.answers(COLLEAGUE, card, [{**right, "do": verb} for verb in ("fix", "missing")])
     assert [each for each in known if "was not set up in this space" not in each] == []
     assert (presses.history(right["run"]), walk.writes()) == (before, [])
     elsewhere.type(f"/cancel {elsewhere.mailbox}")

@@ -34,7 +34,8 @@ from bot.web.oauth_state import Flow
 from bot.webex.client import CardAction, Message, Webex, WebexPerson
 from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, find_causes
+from jobs.clouds.error_texts import reader
+from jobs.clouds.errors import CloudError
 from jobs.clouds.http import async_client
 from jobs.contact_center import delivery_receipts
 from jobs.mail.smtp_login import SmtpProbe, hello_probe, login_probe
@@ -248,7 +249,7 @@ def test_card_inputs(answer: Any, text: str) -> None:
         ),
     )
     assert found.channel is None
-    assert all(each.cause or each.code for each in find_causes(text))
+    assert all(each.cause and each.code for each in reader.read(text).causes)
 
 
 @FEW

@@ -6,10 +6,13 @@ TAKES_PART = {
     *("approve", "approve_tenant", "least_privilege", "intake", "cancel"),
     *("ask_administrator", "ask_consent", "consent_again", "look_again"),
     *("token_saved", "registered"),
-    *("adopt", "new_secret", "sign_in_other"),
+    *("adopt", "delegate", "new_secret", "sign_in_other"),
 }
 """Verbs for people who take part in the run."""
-IN_ITS_SPACE = {"test_sent", "agent_has_it", "rehearse", "skip_rehearsal"}
+IN_ITS_SPACE = {
+    *("test_sent", "agent_has_it", "rehearse", "skip_rehearsal"),
+    *("discovered", "discovered_without", "keep"),
+}
 """Verbs for everybody in the run's own space, such as an agent or the mailbox user."""
 OF_NO_RUN = {
     "setup",

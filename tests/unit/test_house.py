@@ -31,6 +31,7 @@ ORDER = {
         "services",
         "webex",
         "logs queue settings",
+        "__init__",
     ),
     "jobs": (
         "advance tac",

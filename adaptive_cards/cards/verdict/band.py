@@ -117,6 +117,8 @@ def _silent(view: VerdictView) -> str:
 def _click(view: VerdictView) -> Text:
     if not glyphs.is_person(view.turn):
         return Text("verdict.turn_wait")
+    if view.found is not None and view.found.may_keep and view.turn is Turn.REQUESTER:
+        return Text("verdict.turn_keep")
     if view.fix is None:
         return (
             _sign_in(view)
@@ -152,13 +154,14 @@ def _well(view: VerdictView) -> Band:
 
 
 def _unproven(view: VerdictView) -> Band:
-    told = _paragraph(text("verdict.unproven_why"), _possible(view), _left_out(view))
+    why = "verdict.unknown_why" if view.is_unknown else "verdict.unproven_why"
+    told = _paragraph(text(why), _possible(view), _left_out(view))
     turn = Turn.ADMINISTRATOR if view.sign_in_url else view.turn
     style = "accent" if glyphs.is_person(turn) else "emphasis"
     return Band(
         style,
         glyphs.UNKNOWN,
-        said(Text("verdict.unproven"), **TITLE),
+        said(Text("verdict.unknown" if view.is_unknown else "verdict.unproven"), **TITLE),
         (*told, turn_line(turn, _next(view))),
     )
 
@@ -172,6 +175,8 @@ def _left_out(view: VerdictView) -> str:
 
 
 def _next(view: VerdictView) -> Text:
+    if view.is_unknown and view.sign_in_url:
+        return Text("verdict.turn_find")
     if view.sign_in_url:
         return Text("verdict.turn_grant") if view.grant_url else _sign_in(view)
     return Text("verdict.turn_again" if glyphs.is_person(view.turn) else "verdict.turn_nothing")
@@ -182,7 +187,8 @@ def _sign_in(view: VerdictView) -> Text:
 
 
 def _possible(view: VerdictView) -> str:
-    return plural("verdict.possible_below", len(view.possible)) if view.possible else ""
+    count = len(view.possible) + bool(view.changes)
+    return plural("verdict.possible_below", count) if count else ""
 
 
 def _paragraph(*sentences: str) -> list[Element]:

@@ -87,10 +87,14 @@ def _again(view: VerdictView) -> list[Element]:
 
     One action is left free for the list of findings.
     """
-    deeper = [open_url(text("button.see_more"), view.sign_in_url)] if view.sign_in_url else []
+    more = text("button.find" if view.is_unknown else "button.see_more")
+    deeper = [open_url(more, view.sign_in_url)] if view.sign_in_url else []
     granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
     if view.looking:
         return [*deeper, *granted]
+    again = submit(text("button.check_again"), "check", channel=view.mailbox)
+    if not view.is_ours:
+        return [*_keep(view), again, *deeper]
     missing = submit(
         text("button.bundle" if view.causes else "button.mail_missing"),
         "missing",
@@ -101,14 +105,14 @@ def _again(view: VerdictView) -> list[Element]:
         if view.connect_test
         else []
     )
-    every = [
-        submit(text("button.check_again"), "check", channel=view.mailbox),
-        *deeper,
-        *granted,
-        missing,
-        *test,
-    ]
+    every = [again, *deeper, *granted, missing, *test]
     return every[: ACTIONS_MOST - 1 - (1 if view.fix else 0)]
+
+
+def _keep(view: VerdictView) -> list[Element]:
+    """Return the button that keeps a channel which the check found by itself."""
+    offered = view.found is not None and view.found.may_keep
+    return [submit(text("button.keep"), "keep", run=view.run)] if offered else []
 
 
 def _lists(view: VerdictView, room: Budget, *, apart: bool) -> list[Element]:

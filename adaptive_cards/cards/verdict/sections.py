@@ -12,26 +12,40 @@ from adaptive_cards.cards.verdict.band import names, sentence
 from adaptive_cards.cards.verdict.causes import causes
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Item, rows
 from adaptive_cards.cards.verdict.view import VerdictView
-from adaptive_cards.components import section
+from adaptive_cards.components import found_values, section, small_print
 from adaptive_cards.elements import BOLD, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, render_if_any, text
-from adaptive_cards.times import day
-from adaptive_cards.views import CheckLine
+from adaptive_cards.times import day, day_clock
+from adaptive_cards.views import ChangeLine, CheckLine
 from jobs.model import State, Text
 
 
 def matter(view: VerdictView, room: Budget) -> list[Element]:
     """Return the sections in their order; what was not checked appears only after the check ended."""
-    parts = [*causes(view, room), *_symptoms(view, room), *_noticed(view, room)]
+    parts = [
+        *causes(view, room),
+        *_symptoms(view, room),
+        *_changed(view, room),
+        *_noticed(view, room),
+    ]
     if view.looking:
         return parts
     return [
         *parts,
+        *_found(view),
         *([] if view.causes else _proven(view, room)),
         *_skipped(view, room),
         *([] if view.causes else _next_date(view, room)),
     ]
+
+
+def _found(view: VerdictView) -> list[Element]:
+    """Return what the check found of the channel by itself, and what keeping it means."""
+    if view.found is None or not view.found.values:
+        return []
+    told = [small_print(view.found.told)] if view.found.told else []
+    return [section("verdict.found"), *found_values(view.found.values), *told]
 
 
 def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
@@ -44,6 +58,24 @@ def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
         for title, items in groups
         for part in (said(title, **BOLD, spacing="Medium"), *rows(items, room))
     ]
+
+
+def _changed(view: VerdictView, room: Budget) -> list[Element]:
+    """Return the changes in Webex Connect shortly before mail stopped, as suspects."""
+    drawn = _section("verdict.changed", list(map(_change, view.changes)), room)
+    return [*drawn, small_print(Text("verdict.changed_next"))] if drawn else []
+
+
+def _change(line: ChangeLine) -> Item:
+    change = line.change
+    title = text("verdict.changed_failed", event=change.event) if change.failed else change.event
+    told = text(
+        "verdict.changed_by", at=day_clock(change.at), by=change.by or text("verdict.nobody")
+    )
+    parts = [told, change.told and f"{change.told.removesuffix('.')}."]
+    if line.suspect:
+        parts.append(text("verdict.changed_suspect", cause=render(line.suspect)))
+    return Item(glyphs.UNKNOWN, "AL", title, " ".join(filter(None, parts)))
 
 
 def _noticed(view: VerdictView, room: Budget) -> list[Element]:

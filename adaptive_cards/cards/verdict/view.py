@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards.views import CheckLine, Damage, Proof
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from jobs.model import Station, Text, Turn
 
 
@@ -21,6 +21,21 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundChannel:
+    """Channel that the check found by itself.
+
+    ``values`` are (label key, value); an empty value was not found, and no values mean that nobody
+    has signed in yet. ``may_keep`` offers to keep it. ``told`` says what that means, or why it
+    cannot be kept.
+    """
+
+    values: tuple[tuple[str, str], ...] = ()
+    may_keep: bool = False
+    kept: bool = False
+    told: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictView:
     """Data of a check, both while it runs and when it is done.
 
@@ -35,7 +50,8 @@ class VerdictView:
     ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
     person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
     access. ``problem`` says why that failed, or that the access has ended. ``connect_test`` offers
-    a mail through Webex Connect.
+    a mail through Webex Connect. ``changes`` are the changes in Webex Connect shortly before mail
+    stopped, newest first. ``found`` is set if the channel is not known here.
     """
 
     run: str
@@ -45,6 +61,7 @@ class VerdictView:
     causes: tuple[CheckLine, ...]
     symptoms: tuple[CheckLine, ...] = ()
     possible: tuple[CheckLine, ...] = ()
+    changes: tuple[ChangeLine, ...] = ()
     warnings: tuple[CheckLine, ...] = ()
     skipped: tuple[CheckLine, ...] = ()
     lines: tuple[CheckLine, ...] = ()
@@ -63,3 +80,14 @@ class VerdictView:
     connect_test: bool = False
     secret_expires: datetime | None = None
     silent: tuple[Text, ...] = ()
+    found: FoundChannel | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Return whether the channel is not known here, and not found yet."""
+        return self.found is not None and not self.found.values
+
+    @property
+    def is_ours(self) -> bool:
+        """Return whether the other commands serve the channel in this space."""
+        return self.found is None or self.found.kept

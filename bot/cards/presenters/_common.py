@@ -10,6 +10,7 @@ from adaptive_cards.texts import has_text, remedy_within
 from adaptive_cards.views import Asked
 from bot.cards.presenters.card_state import posted_card
 from bot.services import Services
+from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
 from jobs.model import Evidence, Finding, State, Text
 from jobs.runs.run import Problem, Run
@@ -76,21 +77,21 @@ def posted(services: Services, run: Run, slots: Iterable[tuple[str, str]]) -> li
 def username(run: Run) -> str:
     """Return the user name of the SMTP login.
 
-    It is the address of a shared mailbox, or the UPN of the user of any other mailbox.
+    It is the token's own user: the delegate of a shared mailbox, or the UPN of the user of any other
+    mailbox (facts/update-2026-11.md 0.1). The rehearsal may have found that the server takes only
+    another name. The result is empty while the delegate is not known.
     """
-    return run.channel.mailbox if run.fact("shared") else run.fact("upn")
+    if run.fact("shared"):
+        return run.fact("username") or shared_mailbox_login(run)
+    return run.fact("upn")
 
 
 def shared_mailbox_login(run: Run) -> str:
-    """Return the address of the person who signed in for a shared mailbox.
+    """Return the user who signs in for a shared mailbox.
 
-    The result is empty before the sign-in and for a mailbox that is not shared.
+    The result is empty while nobody has named one, and for a mailbox that is not shared.
     """
-    return (
-        run.answers["mailbox_sign_in"].by
-        if run.fact("shared") and run.answer("mailbox_sign_in")
-        else ""
-    )
+    return login_of(run) if run.fact("shared") else ""
 
 
 def approver(run: Run) -> str:

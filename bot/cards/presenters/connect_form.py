@@ -51,7 +51,7 @@ def form(run: Run, services: Services) -> ConnectFormView:
         channel=run.channel,
         smtp_host=host,
         smtp_port=int(port),
-        username=username(run),
+        username=username(run) or text("connect.login_of_user"),
         client_id=run.fact("client_id"),
         authorize_url=f"{base}/authorize",
         token_url=f"{base}/token",
@@ -85,7 +85,7 @@ def _login_id(run: Run) -> str:
 def _login(run: Run) -> str:
     """Return the sign-in name if it differs from the mailbox address, otherwise an empty string.
 
-    For a shared mailbox it is the name of the person who rehearsed (facts/connect.md 1.2).
+    For a shared mailbox it is the delegate (facts/connect.md 1.2).
     """
     if run.fact("shared"):
         return shared_mailbox_login(run)

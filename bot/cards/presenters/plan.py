@@ -11,7 +11,7 @@ from adaptive_cards.views import Header
 from bot.cards.presenters._common import code_of, texts_of
 from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.services import Services
-from jobs.checks import remedies
+from jobs.clouds.turns import who_acts
 from jobs.microsoft.roles import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.next_action import (
@@ -127,7 +127,7 @@ def _all_named(told: FixBrief) -> tuple[Text, ...]:
 
 def _turn(told: FixBrief) -> Turn:
     """Return the role that acts on the first of these causes; nobody without any."""
-    return remedies.who_acts(told.manual_causes[0]) if told.manual_causes else Turn.NOBODY
+    return who_acts(told.manual_causes[0]) if told.manual_causes else Turn.NOBODY
 
 
 def _named(cause: str, at: datetime) -> Text:

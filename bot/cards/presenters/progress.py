@@ -18,7 +18,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn
-from jobs.next_action import ENDED, NextAction, is_unread, next_action, stage_of
+from jobs.next_action import ENDED, NextAction, is_unread, next_action, stage_of, under_way
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 
@@ -201,7 +201,7 @@ def _row(run: Run, line: Step, steps: list[Step]) -> Row:
 
 def _is_running(run: Run, steps: list[Step]) -> bool:
     """Return whether one of the steps is under way."""
-    return any(step.name in run.running for step in steps)
+    return not under_way(run).isdisjoint(step.name for step in steps)
 
 
 def _title(run: Run, line: Step) -> Text:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from adaptive_cards import rehearsal as draw
 from adaptive_cards.cards.rehearsal import RehearsalView
+from adaptive_cards.texts import text
 from adaptive_cards.views import Header
 from bot import links
 from bot.cards.presenters._common import cause_text, shared_mailbox_login, texts_of, username
@@ -38,9 +39,10 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 def view(run: Run, services: Services) -> RehearsalView:
     """Return the state of the rehearsal as a view."""
     answer, header = run.answer("rehearse"), Header(run.id, run.channel.mailbox, 6, run.kind)
-    base = RehearsalView(
-        header, username(run), shared=bool(run.fact("shared")), login=shared_mailbox_login(run)
-    )
+    base = RehearsalView(header, username(run))
+    if run.fact("shared"):
+        login = shared_mailbox_login(run) or text("connect.login_of_user")
+        base = RehearsalView(header, run.channel.mailbox, shared=True, login=login)
     if answer.startswith("skip"):
         return replace(base, skipped=answer.partition(":")[2])
     if run.state_of("rehearsal") is State.OK:

@@ -10,16 +10,17 @@ from adaptive_cards.cards.verdict.view import Stop, VerdictView
 from adaptive_cards.texts import has_text, text
 from adaptive_cards.views import CheckLine, Proof
 from bot import links
-from bot.cards.presenters import verdict_extras
+from bot.cards.presenters import discovery, verdict_extras
 from bot.cards.presenters._common import is_ok, known_text, problem_fields
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.cards.presenters.verdict_extras import stop_of
 from bot.services import Services
 from jobs.checks import check, remedies
+from jobs.checks.discovering import open_questions
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import Access, Channel, Finding, State, Station, Text, verbatim
+from jobs.model import Access, Channel, Finding, State, Station, Text, Turn, verbatim
 from jobs.runs.run import Run
 
 SEEN_AT = {
@@ -34,7 +35,12 @@ ENDS = (Station.FORWARD, Station.ANSWER)
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, from the start of the check on; it is edited as findings arrive."""
+    """Return the card, from the start of the check on; it is edited as findings arrive.
+
+    While the check must ask for something about the channel, the card is that question.
+    """
+    if questions := open_questions(run):
+        return discovery.cards(run, questions)
     found = view(run, services)
     return [
         desired_card(
@@ -43,7 +49,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
             draw(found),
             urgency=_urgency(run, found),
             final=run.checked is not None,
-            prompt=f"{run.checked}{found.problem_at}" if run.checked else "",
+            prompt=f"{run.checked}{found.problem_at}{run.ended}" if run.checked else "",
         )
     ]
 
@@ -76,13 +82,14 @@ def view(run: Run, services: Services) -> VerdictView:
         silent=tuple(map(_cloud, run.silent)),
         causes=_causes(run.channel, steps, counted, verdict.causes),
         symptoms=_symptoms(steps, counted, verdict.symptoms),
-        possible=_causes(run.channel, steps, counted, verdict.possible),
+        possible=_causes(run.channel, steps, counted, verdict_extras.others(verdict)),
+        changes=verdict_extras.changes(verdict),
         warnings=_lines(steps, counted, verdict.warnings),
         skipped=_lines(steps, counted, verdict.skipped),
         lines=_lines(steps, counted, [name for name in steps if name in found]),
         way=_way(verdict, found),
         since=verdict.since,
-        turn=remedies.whose_turn(verdict),
+        turn=_turn(run, services, verdict),
         fix=fix,
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
@@ -92,7 +99,21 @@ def view(run: Run, services: Services) -> VerdictView:
         damage=verdict_extras.damage(run, verdict, found),
         secret_expires=verdict_extras.secret_expires(found),
         connect_test=verdict_extras.may_send(run, services.settings),
+        found=discovery.found_channel(run, services),
     )
+
+
+def _turn(run: Run, services: Services, verdict: Verdict) -> Turn:
+    """Return who must act. Before the channel is kept, no plan of the bot can be approved."""
+    turn = remedies.whose_turn(verdict)
+    if turn is not Turn.APPROVER or _is_ours(run):
+        return turn
+    return Turn.REQUESTER if discovery.may_keep(run, services) else Turn.ADMINISTRATOR
+
+
+def _is_ours(run: Run) -> bool:
+    """Return whether the channel is known here, from before or because it was kept."""
+    return run.kept or not run.brief.discover
 
 
 def _cloud(service: str) -> Text:
@@ -105,9 +126,8 @@ def _sign_in_url(run: Run, services: Services) -> str:
 
     The link is shown if a sign-in would let the check read more.
     """
-    return (
-        links.link(services, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
-    )
+    may = run.checked and not run.ended and check.may_sign_in(run)
+    return links.link(services, "signin", run.id).url if may else ""
 
 
 def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Finding]:
@@ -119,7 +139,7 @@ def _fix(run: Run, verdict: Verdict, sign_in_url: str) -> tuple[str, dict[str, s
     """Return the button of a finished check that fixes a cause, if there is such a fix."""
     return (
         remedies.fix(run, verdict, whole=not sign_in_url or run.account is not None)
-        if run.checked
+        if run.checked and _is_ours(run)
         else None
     )
 

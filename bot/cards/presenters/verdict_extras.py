@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from adaptive_cards.views import Damage, Proof
-from bot.cards.presenters._common import is_ok
+from adaptive_cards.views import ChangeLine, Damage, Proof
+from bot.cards.presenters._common import is_ok, known_text
 from jobs.checks.verdict import MAIL_PATH, Verdict
 from jobs.clock import parse
 from jobs.model import NO_SIGNALS, Finding, Signals, Station, Text
@@ -20,6 +20,17 @@ COUNTED = ("copies", "mail_to_task")
 
 The earliest step on the mail path comes first.
 """
+
+CHANGES = "connect_changes"
+"""Step whose suspects have a section of their own on the card."""
+EXPLAINED = {
+    "deleteapp": "connect_address_gone",
+    "deleteflow": "connect_flow_not_live",
+    "deleterule": "connect_flow_not_live",
+    "updaterulestatus": "connect_flow_not_live",
+    "updatewfstatusonupdaterule": "connect_flow_not_live",
+}
+"""Cause inside Webex Connect that an action would explain. An update of an app may explain many."""
 
 
 def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage | None:
@@ -111,3 +122,20 @@ def may_send(run: Run, settings: Settings) -> bool:
     That needs a configured key and a check that has not sent such a mail yet.
     """
     return run.checked is not None and bool(settings.connect_url) and not run.brief.test_recipient
+
+
+def others(verdict: Verdict) -> tuple[str, ...]:
+    """Return what is possible, without the changes in Webex Connect."""
+    return tuple(name for name in verdict.possible if name != CHANGES)
+
+
+def changes(verdict: Verdict) -> tuple[ChangeLine, ...]:
+    """Return the changes in Webex Connect that may have stopped mail, newest first."""
+    if CHANGES not in verdict.possible:
+        return ()
+    found = verdict.weighed[CHANGES].signals.changes
+    return tuple(ChangeLine(each, _would_explain(each.event)) for each in found)
+
+
+def _would_explain(event: str) -> Text | None:
+    return known_text(f"cause.{EXPLAINED.get(event.lower(), '')}")

@@ -173,7 +173,7 @@ class Run:
         """
         name = self.text("Identity")
         user = self.tenant.user(name)
-        if user is None or user.mailbox is None or not user.licensed:
+        if user is None or not user.has_mailbox:
             raise missing(name)
         return user
 

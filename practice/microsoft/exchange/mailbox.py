@@ -14,7 +14,7 @@ from practice.microsoft.exchange.call import (
     invalid,
     missing,
 )
-from practice.microsoft.world import Mailbox, User
+from practice.microsoft.world import SHARED_MAILBOX, Mailbox, User
 
 Json = dict[str, Any]
 ADDRESS: Final = re.compile(r"[^@\s:]+@[^@\s:]+\.[^@\s:]+")
@@ -22,7 +22,7 @@ ADDRESS: Final = re.compile(r"[^@\s:]+@[^@\s:]+\.[^@\s:]+")
 
 def _mailboxes(run: Run) -> list[tuple[User, Mailbox]]:
     users = [run.mailbox_user()] if run.has("Identity") else list(run.tenant.users.values())
-    return [(user, user.mailbox) for user in users if user.mailbox is not None and user.licensed]
+    return [(user, user.mailbox) for user in users if user.mailbox and user.has_mailbox]
 
 
 @cmdlet("Get-CASMailbox", READERS, "Identity ResultSize Filter")
@@ -76,7 +76,7 @@ def _mailbox(user: User, box: Mailbox) -> Json:
         "WindowsEmailAddress": user.mail,
         "EmailAddresses": [f"SMTP:{user.mail}", *(f"smtp:{alias}" for alias in user.aliases)],
         "RecipientTypeDetails": box.kind,
-        "IsShared": box.kind == "SharedMailbox",
+        "IsShared": box.kind == SHARED_MAILBOX,
         "ForwardingAddress": box.forwarding_address,
         "ForwardingSmtpAddress": box.forwarding_smtp_address,
         "DeliverToMailboxAndForward": box.deliver_and_forward,
@@ -158,7 +158,9 @@ def get_user(run: Run) -> Rows:
             "UserPrincipalName": user.upn,
             "DisplayName": user.name,
             "WindowsEmailAddress": user.mail,
-            "RecipientTypeDetails": user.mailbox.kind if user.mailbox and user.licensed else "User",
+            "RecipientTypeDetails": user.mailbox.kind
+            if user.mailbox and user.has_mailbox
+            else "User",
             "AccountDisabled": not user.enabled,
             "AuthenticationPolicy": user.authentication_policy,
         }
@@ -196,7 +198,7 @@ def _all(run: Run) -> list[tuple[User, Mailbox]]:
     return [
         (user, user.mailbox)
         for user in run.tenant.users.values()
-        if user.mailbox is not None and user.licensed
+        if user.mailbox and user.has_mailbox
     ]
 
 

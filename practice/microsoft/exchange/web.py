@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, abort, jsonify, request
 
-from practice.microsoft.exchange import mailbox, organization, outbound, paging, tracing
+from practice.microsoft.exchange import mailbox, organization, outbound, paging, permission, tracing
 from practice.microsoft.exchange.call import CMDLETS, Cmdlet, CmdletError, Run, invalid
 from practice.microsoft.signin.scopes import OUTLOOK
 from practice.microsoft.tokens import BadTokenError, Keys
 from practice.microsoft.world import Tenant, World, new_id
 
 Json = dict[str, Any]
-SERVED: Final = (mailbox, organization, outbound, tracing)
+SERVED: Final = (mailbox, organization, outbound, permission, tracing)
 AUDIENCES: Final = frozenset({OUTLOOK, "00000002-0000-0ff1-ce00-000000000000"})
 NULS: Final = b"\0" * 4096
 MOST: Final = 10

@@ -21,6 +21,8 @@ from practice.microsoft.world import first, stamp
 
 Json = dict[str, Any]
 KIND: Final = "applications"
+REDIRECTS: Final = "web/redirectUris"
+"""Property that only an advanced query filters, by ``eq`` and ``startsWith`` of one of its values."""
 FILTERS: Final = {
     "displayName": odata.TEXT,
     "appId": odata.EQ,
@@ -29,6 +31,7 @@ FILTERS: Final = {
     "signInAudience": odata.EQ,
     "tags": frozenset({"any"}),
     "identifierUris": frozenset({"any"}),
+    REDIRECTS: frozenset({"any", "startswith"}),
 }
 KEYS: Final = {"appid": "appId", "uniquename": "uniqueName", "id": "id"}
 
@@ -87,7 +90,9 @@ def may_write(call: Call, app: Json | None) -> None:
 @route("GET", "/applications", APPS_READ)
 def list_(call: Call) -> Answer:
     """Return the applications of the tenant."""
+    odata.need_advanced(call, REDIRECTS)
     found = odata.filtered(call, call.world.seen(call.tenant.applications), FILTERS)
+    found = odata.searched(call, found)
     return odata.listed(
         call, [odata.select(call, shapes.shown(item), shapes.APPLICATION) for item in found], KIND
     )

@@ -47,7 +47,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Call with a valid token: the tenant, the person (None for an app alone) and the request."""
+    """Call with a valid token: the tenant, the person (None for an app alone) and the request.
+
+    ``eventual`` means that the header ConsistencyLevel asks for advanced queries.
+    """
 
     world: World
     tenant: Tenant
@@ -57,6 +60,7 @@ class Call:
     body: Json
     prefer: str
     url: str
+    eventual: bool = False
 
     @property
     def who(self) -> str:

@@ -23,6 +23,11 @@ FUNCTION: Final = re.compile(
 LAMBDA: Final = re.compile(
     rf"(?P<name>[\w/]+)/(?P<op>any)\s*\(\s*(\w+)\s*:\s*\3\s+eq\s+{VALUE}\s*\)", re.IGNORECASE
 )
+LAMBDA_FUNCTION: Final = re.compile(
+    rf"(?P<name>[\w/]+)/any\s*\(\s*(\w+)\s*:\s*(?P<op>startswith|endswith|contains)"
+    rf"\s*\(\s*\2\s*,\s*{VALUE}\s*\)\s*\)",
+    re.IGNORECASE,
+)
 JOINT: Final = re.compile(r"\s+(and|or)\s+|\s*$()", re.IGNORECASE)
 ORDERED: Final = frozenset({"ge", "gt", "le", "lt"})
 PAGE: Final = 100
@@ -42,6 +47,8 @@ class Condition:
         seen: Any = item
         for part in self.name.split("/"):
             seen = _member(seen, part)
+        if isinstance(seen, list) and self.op == "startswith":
+            return any(str(one).lower().startswith(self.value.lower()) for one in seen)
         if self.op == "any":
             return any(str(one).lower() == self.value.lower() for one in seen or [])
         if self.op in ORDERED:
@@ -108,7 +115,7 @@ def conditions(text: str, allowed: Mapping[str, frozenset[str]]) -> list[list[Co
 
 def _clause(text: str, at: int) -> tuple[re.Match[str], re.Match[str]]:
     """Return the condition at a position, and the operator that joins it to the next one."""
-    forms = (form.match(text, at) for form in (FUNCTION, LAMBDA, COMPARISON))
+    forms = (form.match(text, at) for form in (FUNCTION, LAMBDA, LAMBDA_FUNCTION, COMPARISON))
     match = next(filter(None, forms), None)
     joint = JOINT.match(text, match.end()) if match else None
     if match is None or joint is None:
@@ -139,6 +146,49 @@ def filtered(
     """Return the objects that meet ``$filter``."""
     wanted = conditions(call.query.get("$filter", ""), allowed)
     return [item for item in items if meets(wanted, item)]
+
+
+def searched(call: Call, items: Iterable[Json]) -> list[Json]:
+    """Return the objects that ``$search`` finds: a word of their name begins with the text.
+
+    Raises:
+        GraphError: with status 400 for anything but one clause about displayName, or without the
+            header ConsistencyLevel.
+    """
+    asked = call.query.get("$search", "")
+    if not asked:
+        return list(items)
+    found = re.fullmatch(r'"displayName:(?P<text>[^"]+)"', asked)
+    if found is None or not call.eventual:
+        raise GraphError(
+            400,
+            "Request_UnsupportedQuery",
+            "Request with $search query parameter only works "
+            "through MSGraph with a special request header: 'ConsistencyLevel: eventual'",
+        )
+    wanted = found["text"].lower()
+    return [item for item in items if _has_word(str(item.get("displayName")), wanted)]
+
+
+def _has_word(name: str, beginning: str) -> bool:
+    return any(word.startswith(beginning) for word in re.split(r"[^\w]+", name.lower()))
+
+
+def need_advanced(call: Call, *names: str) -> None:
+    """Require the advanced query that filters on these properties need.
+
+    Raises:
+        GraphError: with status 400 without the header ConsistencyLevel or without ``$count``.
+    """
+    asked = call.query.get("$filter", "").lower()
+    counts = call.query.get("$count", "").lower() == "true"
+    for name in names:
+        if name.lower() in asked and not (call.eventual and counts):
+            raise GraphError(
+                400,
+                "Request_UnsupportedQuery",
+                f"Unsupported or invalid query filter clause specified for property '{name}'.",
+            )
 
 
 def select(

@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from practice.microsoft.graph.call import GraphError, bad
+from practice.microsoft.seed import information
 from practice.microsoft.world import Tenant, new_id
 
 Json = dict[str, Any]
@@ -84,6 +85,7 @@ def new_application(tenant: Tenant, created: str) -> Json:
         "servicePrincipalLockConfiguration": None,
         "disabledByMicrosoftStatus": None,
         "isDisabled": False,
+        "info": information(),
     }
 
 

@@ -12,7 +12,7 @@ from practice.mail.trace import Row
 from practice.microsoft import ids
 from practice.microsoft.graph import odata
 from practice.microsoft.graph.call import Answer, Call, GraphError, absent, denied, route
-from practice.microsoft.world import stamp
+from practice.microsoft.world import fine_stamp, stamp
 
 Json = dict[str, Any]
 READ: Final = frozenset({"ExchangeMessageTrace.Read.All"})
@@ -49,7 +49,7 @@ def row_json(row: Row) -> Json:
         "senderAddress": row.sender,
         "recipientAddress": row.recipient,
         "messageId": row.message_id,
-        "receivedDateTime": stamp(row.at),
+        "receivedDateTime": fine_stamp(row.at),
         "subject": row.subject,
         "size": row.size,
         "fromIP": row.from_ip,

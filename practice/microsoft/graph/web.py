@@ -100,6 +100,7 @@ def _call(world: World, keys: Keys) -> Call:
         body,
         request.headers.get("Prefer", ""),
         f"{world.base_url}{request.path}",
+        eventual=request.headers.get("ConsistencyLevel", "").lower() == "eventual",
     )
 
 

@@ -6,7 +6,10 @@ from adaptive_cards import Card
 from tests.unit.adaptive_cards import (
     answer_examples,
     audit_examples,
+    delegate_examples,
+    discovery_examples,
     examples,
+    explanation_examples,
     fix_examples,
     progress_examples,
     tac_examples,
@@ -23,6 +26,9 @@ MODULES = (
     tac_examples,
     audit_examples,
     fix_examples,
+    explanation_examples,
+    discovery_examples,
+    delegate_examples,
 )
 CARDS: dict[str, Card] = {
     name: card for module in MODULES for name, card in module.examples().items()

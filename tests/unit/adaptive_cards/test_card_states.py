@@ -303,6 +303,7 @@ def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
     assert fields == {
         "callback_url": "https://contoso.us.webexconnect.io",
         "forwarding_address": "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io",
+        "delegate": "",
         "lifetime": "12",
         "keep_copy": "yes",
         "profile": "article",

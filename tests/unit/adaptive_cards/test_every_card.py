@@ -86,7 +86,17 @@ def test_no_input_is_named_like_a_data_key(card: Card, nodes: Nodes):
     assert all("do" in item for item in data)
 
 
-READS = {"intake", "typed", "ask_administrator", "ask_consent", "skip_rehearsal", "explain", "tac"}
+READS = {
+    "intake",
+    "delegate",
+    "typed",
+    "ask_administrator",
+    "ask_consent",
+    "skip_rehearsal",
+    "explain",
+    "tac",
+    "discovered",
+}
 
 
 def test_only_what_reads_an_input_waits_for_it(card: Card, nodes: Nodes):

@@ -65,6 +65,20 @@ def test_what_may_explain_it_says_what_would_prove_it(examples: Cards, nodes: No
     assert below(examples["verdict-healthy"], "Also noticed", nodes) == [rule, expires]
 
 
+def test_changes_in_webex_connect_are_suspects(examples: Cards, nodes: Nodes):
+    """Who changed what and when, what it would explain, and that it proves nothing."""
+    card = examples["verdict-changed"]
+    assert below(card, "Changed in Webex Connect shortly before", nodes) == [
+        (
+            "? AL deleteApp 24 Nov 10:02 UTC by kim@contoso.com. Kim deleted Email app. It would "
+            "explain: Webex Connect has no email app with this forwarding address any more."
+        ),
+        "? AL updateApp, failed 24 Nov 09:42 UTC by somebody whom the log does not name.",
+    ]
+    assert "Suspects, no proof: the log does not tell the values." in str(card.content)
+    assert "One thing that may stop mail is listed below." in card.text
+
+
 def test_proofs_have_an_age(examples: Cards, nodes: Nodes):
     """Proofs show their age, and settings that were just read are counted."""
     assert below(examples["verdict-healthy"], "Proven", nodes) == [

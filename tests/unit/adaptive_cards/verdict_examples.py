@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
-from adaptive_cards.views import CheckLine, Damage, Proof
-from jobs.model import Access, Evidence, State, Station, Text, Turn, verbatim
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
+from jobs.model import Access, ConnectChange, Evidence, State, Station, Text, Turn, verbatim
 from tests.unit.adaptive_cards.verdict_lines import (
     AT,
     COPIES,
@@ -24,6 +24,19 @@ from tests.unit.adaptive_cards.verdict_lines import (
     SYMPTOMS,
     ago,
     line,
+)
+
+CHANGES = (
+    ChangeLine(
+        ConnectChange(
+            at=ago(minutes=40),
+            by="kim@contoso.com",
+            event="deleteApp",
+            told="Kim deleted Email app",
+        ),
+        Text("cause.connect_address_gone"),
+    ),
+    ChangeLine(ConnectChange(at=ago(hours=1), by="", event="updateApp", failed=True)),
 )
 
 SIGN_IN = "https://bot.contoso.com/signin/9M2C"
@@ -183,6 +196,14 @@ def _well() -> dict[str, cards.Card]:
             skipped=SKIPPED,
             sign_in_url=SIGN_IN,
         ),
+        "verdict-changed": checked(
+            0,
+            lines=(*RIGHT[-2:], *SKIPPED),
+            way=way("+.....", last=None),
+            changes=CHANGES,
+            skipped=SKIPPED,
+            sign_in_url=SIGN_IN,
+        ),
         "verdict-connect": checked(
             0,
             lines=(*RIGHT, *SKIPPED[-2:]),
@@ -308,6 +329,8 @@ def hostile() -> dict[str, cards.Card]:
         _hostile_line(State.WRONG, explained_by=row)
         for row in ("M4", "E3", "M4", "E3", "DNS", "TLS")
     )
+    change = ConnectChange(at=AT, by=HOSTILE, event=HOSTILE, told=HOSTILE, failed=True)
+    changes = 30 * (ChangeLine(change, Text("cause.connect_address_gone")),)
     view = VerdictView(
         *("9M2C", HOSTILE[:254], AT, 0, several[State.WRONG]),
         symptoms=explained,
@@ -320,6 +343,7 @@ def hostile() -> dict[str, cards.Card]:
         turn=Turn.APPROVER,
         fix=FIX,
         sign_in_url=SIGN_IN,
+        changes=changes,
     )
     proofs = tuple(Proof("V1", words, AT) for _ in range(30))
     healthy = VerdictView(
@@ -331,6 +355,7 @@ def hostile() -> dict[str, cards.Card]:
         lines=view.lines,
         proofs=proofs,
         possible=view.possible,
+        changes=changes,
         skipped=view.skipped,
     )
     lines = tuple(

@@ -1,10 +1,11 @@
-"""The doctor looks at what was granted, at the login of the test mail, and at the contact center."""
+"""The doctor looks at grants, the test mail's login, the contact center and the audit log."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from bot import doctor
@@ -12,8 +13,11 @@ from bot.services import Services
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
+from jobs.clouds.http import async_client
+from jobs.contact_center import client
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 
+AUDIT = "Webex Connect's audit log"
 TENANT = "11111111-2222-3333-4444-555555555555"
 
 
@@ -76,6 +80,64 @@ def test_more_than_is_needed_is_named(services: Services, provider: Any):
         f"granted in {TENANT} (Mail.Read):"
         " take that back from the bot's enterprise application there"
     )
+
+
+def audit_log(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> None:
+    """Let the audit log answer this to POST, and nothing else."""
+
+    def log(request: httpx.Request) -> httpx.Response:
+        return answer if request.method == "POST" else httpx.Response(405)
+
+    monkeypatch.setattr(
+        client, "async_client", lambda given: async_client(given, httpx.MockTransport(log))
+    )
+
+
+@pytest.fixture
+def with_audit_log(services: Services) -> Services:
+    """A desk with an address of Webex Connect's audit log and its token."""
+    url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
+    work = replace(
+        services.settings, connect_audit_url=url, connect_audit_token="secret-audit-token"
+    )
+    return replace(services, settings=work)
+
+
+def test_an_audit_log_that_answers(with_audit_log: Services, monkeypatch: pytest.MonkeyPatch):
+    """The doctor says which method the log takes, and how much of it matters."""
+    row = {"created": now().isoformat(), "eventDescription": "deleteApp", "actorEmail": "a@b.c"}
+    audit_log(monkeypatch, httpx.Response(200, json={"totalRecords": 1, "auditLogs": [row]}))
+    assert examined(with_audit_log, AUDIT) == [
+        f"ok     {AUDIT}: answers to POST; changes of the last day that may stop mail: 1"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "does not understand the question"),
+        (401, "renew the service app's token and set CONNECT_AUDIT_TOKEN"),
+        (403, "does not let the token's service app read"),
+        (404, "is not at this address"),
+        (500, "does not answer"),
+        (200, "does not answer"),
+    ],
+)
+def test_an_audit_log_that_refuses(
+    with_audit_log: Services, monkeypatch: pytest.MonkeyPatch, status: int, words: str
+):
+    """Each refusal says what to do, with the service's own words and without the token."""
+    answer = httpx.Response(status, json={"code": str(status), "description": "Not this way"})
+    audit_log(monkeypatch, answer)
+    (line,) = examined(with_audit_log, AUDIT)
+    assert line.startswith(f"WRONG  {AUDIT}: ")
+    told = (words in line, "secret-audit-token" in line, "Not this way" in line)
+    assert told == (True, False, True)
+
+
+def test_without_an_audit_log(services: Services):
+    """The doctor does not speak of what is not configured."""
+    assert examined(services, AUDIT) == []
 
 
 @pytest.mark.parametrize(

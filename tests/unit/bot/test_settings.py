@@ -127,6 +127,9 @@ def test_everything_missing_is_named_at_once():
         ("PORT", "65536"),
         ("PORT", "99999"),
         ("PORT", "\u0668\u0660"),
+        ("HOST", "bot.example.test"),
+        ("HOST", "[::"),
+        ("HOST", "0.0.0.0:8080"),
         ("REDIS_URL", "127.0.0.1:6379"),
         ("REDIS_PREFIX", "two words"),
         ("REDIS_PREFIX", "bot*"),
@@ -186,6 +189,18 @@ def test_the_first_and_the_last_port():
         1,
         65535,
     ]
+
+
+def test_every_address_to_listen_at():
+    """IPv4, IPv6 with or without brackets, and this machine's own name."""
+    hosts = ("127.0.0.1", "::", "[::1]", "localhost")
+    assert [BotSettings.from_env(LEAST | {"HOST": host}).host for host in hosts] == [
+        "127.0.0.1",
+        "::",
+        "::1",
+        "localhost",
+    ]
+    assert BotSettings.from_env(LEAST).host == "0.0.0.0"
 
 
 def test_plain_http_is_fine_on_this_machine():

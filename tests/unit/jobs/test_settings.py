@@ -21,6 +21,8 @@ SERVICES = {
     "CONTACT_CENTER_URL": "https://api.wxcc-us1.cisco.com/",
     "CONTACT_CENTER_TOKEN": "cc-token",
     "CONTACT_CENTER_ORG_ID": "org-1",
+    "CONNECT_AUDIT_URL": "https://contoso.us.webexconnect.io/",
+    "CONNECT_AUDIT_TOKEN": "audit-token",
     "PROBE_SMTP_URL": "smtps://probe:word@mail.fabrikam.com",
     "PROBE_FROM": "probe@fabrikam.com",
 }
@@ -55,8 +57,15 @@ def test_every_service_is_read_and_may_be_asked():
         "cc-token",
         "org-1",
     )
-    assert {"status.example", "api.us.webexconnect.io", "api.wxcc-us1.cisco.com"} < read.hosts
-    assert [secret for secret in ("service-key", "cc-token") if secret in repr(read)] == []
+    assert (read.connect_audit_url, read.connect_audit_token, read.connect_audit_header) == (
+        "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs",
+        "audit-token",
+        "Authorization",
+    )
+    hosts = {"status.example", "api.us.webexconnect.io", "api.wxcc-us1.cisco.com"}
+    assert hosts | {"contoso.us.webexconnect.io"} < read.hosts
+    secrets = ("service-key", "cc-token", "audit-token")
+    assert [secret for secret in secrets if secret in repr(read)] == []
 
 
 def test_off_is_no_host():
@@ -120,6 +129,12 @@ def test_a_half_is_said(name: str):
             "login_url",
             "https://login.microsoftonline.us",
         ),
+        (
+            "CONNECT_AUDIT_URL",
+            "https://wxconnectplatform.us.webexconnect.io/connectapi/v1/auditManager/",
+            "connect_audit_url",
+            "https://wxconnectplatform.us.webexconnect.io/connectapi/v1/auditManager",
+        ),
         ("SMTP_SERVER", "smtp.office365.com", "smtp_server", "smtp.office365.com:587"),
         ("SMTP_SERVER", "smtp://127.0.0.1:2525", "smtp_server", "127.0.0.1:2525"),
         ("SMTP_SERVER", "[::1]", "smtp_server", "[::1]:587"),
@@ -140,6 +155,9 @@ def test_an_address_may_be_written_in_several_ways(name: str, value: str, field:
         ("PROBE_SMTP_URL", "mail.fabrikam.com:587"),
         ("PROBE_SMTP_URL", "smtp://mail.fabrikam.com:99999"),
         ("PROBE_SMTP_URL", "smtp://[bad"),
+        ("CONNECT_AUDIT_URL", "http://contoso.us.webexconnect.io"),
+        ("CONNECT_AUDIT_URL", "contoso.us.webexconnect.io"),
+        ("CONNECT_AUDIT_HEADER", "access token"),
     ],
 )
 def test_a_value_that_cannot_be_right_is_said(name: str, value: str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from jobs.model import NO_SIGNALS, Finding, Signals, State, Station
+from jobs.model import NO_SIGNALS, ConnectChange, Finding, Signals, State, Station
 from jobs.storage.codec import dump, load
 
 AT = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
@@ -22,6 +22,9 @@ def test_they_are_read_back_as_they_were():
     found = Finding("copies", State.WRONG, signals=FULL)
     assert load(dump(found), Finding) == found
     assert load(b'{"step": "copies", "state": "ok"}', Finding).signals == NO_SIGNALS
+    deleted = ConnectChange(at=AT, by="kim@contoso.com", event="deleteApp", failed=True)
+    changed = Finding("connect_changes", State.OK, signals=Signals(changes=(deleted,)))
+    assert load(dump(changed), Finding) == changed
 
 
 def test_later_ones_win():
@@ -42,6 +45,10 @@ def test_people_read_them_as_text():
         "missed": "3",
     }
     assert FULL.texts() == told
+    changed = ConnectChange(at=AT, by="kim@contoso.com", event="updateApp")
+    assert Signals(changes=(changed, changed)).texts() == {
+        "changes": " ".join(2 * [f"{AT.isoformat()} updateApp kim@contoso.com"])
+    }
     assert Signals(disproved_by=("sessions", "sign_ins")).texts() == {
         "disproved_by": "sessions sign_ins"
     }

@@ -13,8 +13,9 @@ import pytest
 from adaptive_cards.texts import keys
 from bot.cards.presenters import verdict as presenter
 from bot.cards.presenters import verdict_extras
-from jobs.checks import check, fix_context, remedies, verdict
+from jobs.checks import check, remedies, verdict
 from jobs.clouds import causes as clouds
+from jobs.clouds import turns
 from jobs.clouds.cause_codes import (
     CAUSE_CODES,
     UnknownNameError,
@@ -22,7 +23,14 @@ from jobs.clouds.cause_codes import (
     own_cause,
     require_causes,
 )
-from jobs.contact_center import webex_connect
+from jobs.clouds.error_texts import (
+    cloud_words,
+    connect_codes,
+    doubts,
+    entra_codes,
+    entra_words,
+    smtp_words,
+)
 from jobs.engine import failures
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -32,7 +40,13 @@ from jobs.mail import bounce
 from jobs.mail import smtp_login as smtp
 from jobs.microsoft import app_manifest, app_only
 from jobs.model import Finding
-from jobs.probes import _transport_rules, all_probes, conditional_access, smtp_login
+from jobs.probes import (
+    _transport_rules,
+    all_probes,
+    conditional_access,
+    connect_changes,
+    smtp_login,
+)
 from jobs.steps import (
     CARRIES_MAIL_SEND,
     CONSENT,
@@ -65,13 +79,21 @@ STEPS: dict[str, Iterable[str]] = {
     "SEEN_AT": presenter.SEEN_AT,
     "OUTSIDE": verdict_extras.OUTSIDE,
     "COUNTED": verdict_extras.COUNTED,
+    "CHANGES": (verdict_extras.CHANGES,),
+    "connect_changes.ENDS": connect_changes.ENDS,
+    "connect_changes.WITHOUT": connect_changes.WITHOUT,
 }
-PHRASES = (*clouds.GRAPH_PHRASES, *clouds.EXCHANGE_PHRASES, *clouds.SMTP_PHRASES)
+PHRASES = (
+    *cloud_words.CLOUD_WORDS,
+    *cloud_words.NETWORK,
+    *entra_words.SENTENCES,
+    *smtp_words.SMTP_WORDS,
+)
 CAUSES: dict[str, Iterable[str]] = {
     "FIXED_BY": [cause for of in remedies.FIXED_BY.values() for cause in of],
-    "TURNS": [cause for of in remedies.TURNS.values() for cause in of],
+    "TURNS": [cause for of in turns.TURNS.values() for cause in of],
     "SEVERAL": remedies.SEVERAL,
-    "GENERATE": fix_context.GENERATE,
+    "GENERATE": turns.GENERATE,
     "UNSPECIFIC": verdict.UNSPECIFIC - {""},
     "NOT_READ": (verdict.NOT_READ,),
     "ROLE_CAUSES": failures.ROLE_CAUSES,
@@ -92,7 +114,13 @@ CAUSES: dict[str, Iterable[str]] = {
     "OF_THE_SENDER": bounce.OF_THE_SENDER,
     "_OF_THE_RECIPIENT": vars(bounce)["_OF_THE_RECIPIENT"],
     "_GONE": vars(app_only)["_GONE"],
-    "webex_connect._CAUSES": vars(webex_connect)["_CAUSES"].values(),
+    "CONNECT": [meaning.cause for meaning in connect_codes.CONNECT.values()],
+    "PUBLISHED": [meaning.cause for meaning in entra_codes.PUBLISHED.values()],
+    "DETAILED_CODES": [meaning.cause for meaning in smtp_words.DETAILED_CODES.values()],
+    "COMMON_CODES": [meaning.cause for meaning in smtp_words.COMMON_CODES.values()],
+    "LOOSE": entra_words.LOOSE,
+    "_OPEN": [cause for pair in vars(doubts)["_OPEN"].items() for cause in (pair[0], *pair[1])],
+    "EXPLAINED": verdict_extras.EXPLAINED.values(),
     "SETTLES": clouds.REPLICATION_CAUSES,
     "ENTRA": [meaning.cause for meaning in clouds.ENTRA.values()],
     "OAUTH": [meaning.cause for meaning in clouds.OAUTH.values()],

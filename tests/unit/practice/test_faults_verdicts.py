@@ -10,8 +10,8 @@ import pytest
 
 from adaptive_cards import verdict
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
-from adaptive_cards.views import CheckLine, Proof
-from jobs.model import Access, State, Station, Text, Turn
+from adaptive_cards.views import ChangeLine, CheckLine, Proof
+from jobs.model import Access, ConnectChange, State, Station, Text, Turn
 from practice import verdicts
 from practice.diagnose import Case, Chosen, Totals, by_channel, cases
 from practice.faults import FAULTS, HEALTHY, find
@@ -143,6 +143,29 @@ def test_the_command_line_chooses_the_cases():
 
 
 @pytest.mark.parametrize(
+    ("name", "events", "well", "why"),
+    [
+        ("form_client_id", ("updateApp",), False, ""),
+        ("form_client_id", ("deleteApp",), False, "updateApp not named as a suspect"),
+        ("form_client_id", (), False, "updateApp not named as a suspect"),
+        ("connect_asset_deleted", ("createApp", "deleteApp"), False, ""),
+        ("form_urls_swapped", (), True, ""),
+        ("consent_reviewed", ("updateApp",), True, "false suspect"),
+        ("consent_reviewed", (), True, ""),
+    ],
+)
+def test_a_change_in_webex_connect_is_a_suspect(
+    name: str, events: tuple[str, ...], well: bool, why: str
+):
+    """What only Webex Connect shows is named as a suspect; a change after which mail flows is none."""
+    changes = tuple(
+        ChangeLine(ConnectChange(at=AT, by="admin@contoso.com", event=event)) for event in events
+    )
+    shown = {} if well else {"way": ()}
+    assert verdicts.judge(_seen(changes=changes, **shown), find(name)).why == why
+
+
+@pytest.mark.parametrize(
     ("counts", "good"),
     [
         ({"single": (3, 3), "pair": (95, 100), "healthy": (2, 2), "unseen": (0, 5)}, True),
@@ -175,9 +198,13 @@ def test_a_case_is_named_after_its_faults():
 
 
 def test_a_channel_that_is_set_up_otherwise_has_processes_of_its_own():
-    """The cases are put together by what the first card was answered, and none is lost."""
+    """The cases are put together by what the first card was answered, and none is lost.
+
+    A channel that people made by hand is set up by nobody, and has processes of its own, too.
+    """
     found = by_channel(cases(Chosen(healthy=True)))
-    assert [wanted for wanted, _ in found] == [{}, {"keep_copy": "no"}]
+    delegate = {"delegate": "agent@contoso.com"}
+    assert [wanted for wanted, _ in found] == [{}, {"keep_copy": "no"}, delegate, {}]
     assert sorted(case.name for _, some in found for case in some) == sorted(
         fault.name for fault in HEALTHY
     )

@@ -292,10 +292,10 @@ def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: A
             "7553: 535 5.7.139 SmtpClientAuthentication is disabled for the Tenant",
             "cause.smtp_auth_off_for_tenant",
         ),
-        ("Trace ID: 0d1f7bba-7553-4c3e-7554-2b1f3c4d5e6f", "notice.unexplained_title"),
-        ("https://host:7553/x", "notice.unexplained_title"),
-        ("my cat", "notice.unexplained_title"),
-        ("", "notice.unexplained_title"),
+        ("Trace ID: 0d1f7bba-7553-4c3e-7554-2b1f3c4d5e6f", "explain.unknown_title"),
+        ("https://host:7553/x", "explain.unknown_title"),
+        ("my cat", "explain.unknown_title"),
+        ("", "explain.unknown_title"),
     ],
 )
 def test_a_pasted_error_is_explained(anna: ChatContext, said: Said, pasted: str, key: str):

@@ -27,7 +27,7 @@ def test_a_connected_mailbox_is_said_to_be(anna: ChatContext, webex_script: Any)
     assert run.id in cards(webex_script)
 
 
-@pytest.mark.parametrize("name", ["check", "fix", "undo"])
+@pytest.mark.parametrize("name", ["fix", "undo"])
 def test_a_channel_of_another_space_is_unknown_here(
     anna: ChatContext, webex_script: Any, name: str
 ):

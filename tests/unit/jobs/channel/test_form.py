@@ -170,6 +170,22 @@ def test_a_copy_that_is_neither(typed: str):
     )
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"), [("", ""), ("  ", ""), (" Agent@Contoso.com ", "agent@contoso.com")]
+)
+def test_the_delegate_may_stay_unnamed(typed: str, read: str):
+    """Only a shared mailbox has one, and the first card does not know yet which kind it is."""
+    found = read_details(Channel(MAILBOX), RIGHT | {"delegate": typed})
+    assert found.channel is not None
+    assert found.channel.delegate == read
+
+
+def test_a_delegate_that_is_no_address():
+    """What is typed must be an address."""
+    found = read_details(Channel(MAILBOX), RIGHT | {"delegate": "agent"})
+    assert (found.channel, found.errors) == (None, {"delegate": Text("typed.no_at")})
+
+
 def test_a_mailbox_that_was_named_cannot_be_changed():
     """The command's address counts, whatever a forged input says."""
     found = read_details(Channel(MAILBOX), RIGHT | {"mailbox": "ceo@contoso.com"}).channel

@@ -75,30 +75,49 @@ def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(
     assert brief_for(store, channel.mailbox).client_id == "given"
 
 
+SIGNED_IN = Event(
+    Kind.ANSWERED,
+    MOMENT,
+    by="agent@contoso.com",
+    data={"question": "mailbox_sign_in", "value": "yes"},
+)
+NAMED = Event(Kind.ANSWERED, MOMENT, data={"question": "delegate", "value": "other@contoso.com"})
+
+
 @pytest.mark.parametrize(
-    ("shared", "told"),
+    ("shared", "events", "told"),
     [
-        ("", Brief(upn="s1@contoso.com")),
-        ("yes", Brief(shared=True)),
-        ("blocked", Brief(shared=True)),
+        ("", (SIGNED_IN,), Brief(upn="s1@contoso.com")),
+        ("yes", (), Brief(shared=True)),
+        ("blocked", (NAMED,), Brief(shared=True, delegate="other@contoso.com")),
+        ("blocked", (NAMED, SIGNED_IN), Brief(shared=True, delegate="agent@contoso.com")),
     ],
 )
-def test_whose_mailbox_the_login_opens(
-    store: RunStore, channel: Channel, asker: Person, shared: str, told: Brief
+def test_who_logs_in(
+    store: RunStore,
+    channel: Channel,
+    asker: Person,
+    shared: str,
+    events: tuple[Event, ...],
+    told: Brief,
 ):
-    """A shared mailbox has its own address, whichever token is used (facts/microsoft.md 2.1)."""
+    """For a shared mailbox it is the delegate: who rehearsed, as the bot has that user's sign-in."""
     run = store.open(channel, asker, Origin("room-1", message="m1"))
     facts = {"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {})
-    store.append(
-        run.id,
-        Event(
-            Kind.FOUND,
-            MOMENT,
-            step="mailbox_user",
-            finding=Finding("mailbox_user", State.OK, facts=facts),
-        ),
-    )
+    found = Finding("mailbox_user", State.OK, facts=facts)
+    store.append(run.id, Event(Kind.FOUND, MOMENT, step="mailbox_user", finding=found), *events)
     assert brief_for(store, channel.mailbox) == told
+
+
+def test_the_newest_run_names_the_delegate(store: RunStore, channel: Channel, asker: Person):
+    """A later run without a rehearsal of its own keeps the user whom an earlier one had."""
+    shared = Finding("mailbox_user", State.OK, facts={"shared": "yes"})
+    for number, events in enumerate(((SIGNED_IN,), ())):
+        run = store.open(channel, asker, Origin("room-1", message=f"m{number}"))
+        seen = Event(Kind.FOUND, MOMENT, step="mailbox_user", finding=shared)
+        store.append(run.id, seen, *events)
+        store.end(store.load(run.id), Event(Kind.CANCELLED, MOMENT))
+    assert brief_for(store, channel.mailbox).delegate == "agent@contoso.com"
 
 
 def test_of_an_unknown_mailbox_nothing(store: RunStore, redis: Any):

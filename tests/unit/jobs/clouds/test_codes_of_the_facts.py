@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from jobs.clouds.causes import ENTRA
-from jobs.clouds.errors import RequestIds, find_causes
+from jobs.clouds.error_texts.reader import read
+from jobs.clouds.error_texts.speaker import Speaker
+from jobs.clouds.errors import RequestIds
 from jobs.microsoft.responses import judge_exchange, judge_graph
 from practice.shared import ABSENT, FACTS
 
@@ -91,7 +93,7 @@ def test_every_refusal_of_exchange_has_its_cause(row: dict[str, Any]):
 @pytest.mark.parametrize("row", rows("smtp"))
 def test_every_reply_and_bounce_has_its_cause(row: dict[str, Any]):
     """Pasted or read from a trace, it is one finding."""
-    assert [found.cause for found in find_causes(row["facts"])] == [row["cause"]]
+    assert [found.cause for found in read(row["facts"], Speaker.EXCHANGE).certain] == [row["cause"]]
     assert row["cause"] in REMEDIES
 
 
@@ -139,7 +141,9 @@ def test_every_reply_in_the_table_of_the_facts_is_explained():
         if line.startswith("| ")
     ][1:]
     unexplained = [
-        reply for reply in replies if not reply.startswith("235") and not find_causes(reply)
+        reply
+        for reply in replies
+        if not reply.startswith("235") and not read(reply, Speaker.EXCHANGE).causes
     ]
     assert (len(replies), unexplained) == (14, [])
 

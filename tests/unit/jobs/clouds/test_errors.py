@@ -10,25 +10,22 @@ import pytest
 
 from jobs.clouds.causes import (
     ENTRA,
-    ENTRA_WORDS,
     EXCHANGE_PHRASES,
     GRAPH_PHRASES,
     OAUTH,
     REPLICATION_CAUSES,
-    SMTP_PHRASES,
     ErrorKind,
 )
+from jobs.clouds.error_texts.entra_words import SENTENCES
+from jobs.clouds.error_texts.smtp_words import COMMON_CODES, DETAILED_CODES, SMTP_WORDS
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
-    KnownError,
     NotFound,
     NotReplicatedYet,
     Rejected,
     RequestIds,
     error_for,
-    find_causes,
-    first_cause,
 )
 from jobs.model import Evidence
 
@@ -76,14 +73,22 @@ OWN = frozenset(
     }
 )
 """Causes that the work with Microsoft states itself, without a code of a cloud behind them."""
-CAUSES = OWN.union(
-    (meaning.cause for table in (ENTRA, OAUTH) for meaning in table.values()),
-    (phrase.meaning.cause for phrase in ENTRA_WORDS.values()),
-    (
-        phrase.meaning.cause
-        for phrases in (GRAPH_PHRASES, EXCHANGE_PHRASES, SMTP_PHRASES)
-        for phrase in phrases
-    ),
+ELSEWHERE = frozenset({"smtp_tls_failed", "transport_rule_may_block"})
+"""Causes whose texts are with those of the probes that find them, too."""
+CAUSES = (
+    OWN.union(
+        (
+            meaning.cause
+            for table in (ENTRA, OAUTH, COMMON_CODES, DETAILED_CODES)
+            for meaning in table.values()
+        ),
+        (
+            phrase.meaning.cause
+            for phrases in (GRAPH_PHRASES, EXCHANGE_PHRASES, SENTENCES, SMTP_WORDS)
+            for phrase in phrases
+        ),
+    )
+    - ELSEWHERE
 )
 
 
@@ -113,133 +118,6 @@ def test_the_texts_keep_the_wording_rules(kind: str):
 def test_what_settles_is_a_cause():
     """The window after our own writes is for causes that exist."""
     assert REPLICATION_CAUSES <= CAUSES
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        (
-            "AADSTS50011: The redirect URI ... AADSTS50011",
-            [KnownError("redirect_uri_mismatch", "AADSTS50011")],
-        ),
-        (
-            "AADSTS900144: The request body must contain the following parameter: 'scope'. Trace ID: a",
-            [KnownError("scope_missing", "AADSTS900144")],
-        ),
-        (
-            (
-                "AADSTS900144: The request body must contain the following parameter: 'client_id'.\n"
-                "AADSTS70011: The provided value for the input parameter 'scope' is not valid."
-            ),
-            [
-                KnownError("form_field_missing", "AADSTS900144"),
-                KnownError("scope_wrong", "AADSTS70011"),
-            ],
-        ),
-        ("aadsts7000222 expired", [KnownError("client_secret_expired", "AADSTS7000222")]),
-        ("AADSTS99999999", [KnownError("", "AADSTS99999999")]),
-        (
-            (
-                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for "
-                "the Tenant. Visit https://aka.ms/smtp_auth_disabled"
-            ),
-            [KnownError("smtp_auth_off_for_tenant", "535 5.7.139")],
-        ),
-        (
-            (
-                "535-5.7.139 no, SmtpClientAuthentication\r\n535 5.7.139 is disabled for the Tenant. "
-                "Visit smtp_auth_disabled\r\nAADSTS50173"
-            ),
-            [
-                KnownError("smtp_auth_off_for_tenant", "535 5.7.139"),
-                KnownError("session_revoked", "AADSTS50173"),
-            ],
-        ),
-        (
-            "S: 535-5.7.139 Authentication unsuccessful, the user\nS: 535 credentials were incorrect",
-            [KnownError("smtp_password_login", "535 5.7.139")],
-        ),
-        (
-            (
-                "250-SIZE 157286400\n250-AUTH LOGIN XOAUTH2\n535-5.7.3 Authentication "
-                "unsuccessful\n554 5.2.252 SendAsDenied"
-            ),
-            [
-                KnownError("smtp_token_refused", "535 5.7.3"),
-                KnownError("send_as_denied", "554 5.2.252"),
-            ],
-        ),
-        (
-            "535 5.7.3 Authentication unsuccessful [SN2PR]",
-            [KnownError("smtp_token_refused", "535 5.7.3")],
-        ),
-        ("5.7.520 Access denied ... AS(7555)", [KnownError("forwarding_blocked", "5.7.520")]),
-        (
-            "first 554 5.2.252 SendAsDenied; a@x not allowed\nthen AADSTS50173 revoked",
-            [
-                KnownError("send_as_denied", "554 5.2.252"),
-                KnownError("session_revoked", "AADSTS50173"),
-            ],
-        ),
-        (
-            "The command you tried to run isn't currently allowed in your organization.",
-            [KnownError("customization_needed", "isn't currently allowed in your organization")],
-        ),
-        ("", []),
-        ("Mail is slow today, since 10:30.", []),
-    ],
-)
-def test_codes_are_found_in_pasted_text(text: str, found: list[KnownError]):
-    """Whatever a person pastes, each code in it is named once, in order."""
-    assert find_causes(text) == found
-
-
-DEFERRED = "Defer | Reason: [{LED=421 4.4.2 Connection dropped}]"
-FULL = "Defer | Reason: [{LED=432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded}]"
-BLOCKED = (
-    "Fail | Reason: [{LED=550 5.7.520 Access denied, "
-    "Your organization does not allow external forwarding. AS(7555)}]"
-)
-GIVEN_UP = (
-    "Fail | Reason: [{LED=550 5.4.300 Message expired -> "
-    "421 4.4.2 Connection dropped due to ConnectionReset}]"
-)
-
-
-@pytest.mark.parametrize(
-    ("lines", "cause"),
-    [
-        ((DEFERRED, BLOCKED), "forwarding_blocked"),
-        ((FULL, BLOCKED), "forwarding_blocked"),
-        ((DEFERRED, GIVEN_UP), ""),
-        ((BLOCKED, "Fail | 550 5.1.8 Access denied"), "forwarding_blocked"),
-        (("Fail | 550 5.1.10 Recipient not found",), ""),
-        ((), ""),
-    ],
-)
-def test_why_a_mail_was_given_up(lines: tuple[str, ...], cause: str):
-    """The cause of a mail that was given up is its failure, not an earlier delay."""
-    assert first_cause(lines) == cause
-
-
-@pytest.mark.parametrize(
-    ("text", "cause"),
-    [
-        (
-            "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded",
-            "smtp_too_many_connections",
-        ),
-        ("432 4.3.2 concurrent connection limit exceeded", "smtp_too_many_connections"),
-        ("432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded", "smtp_busy"),
-        ("451 4.3.2 System not accepting network messages", "smtp_busy"),
-    ],
-)
-def test_whose_connections_are_too_many(text: str, cause: str):
-    """Too many connections is a cause only if the sending mailbox's connections are meant.
-
-    The code alone may be any fault of a system.
-    """
-    assert [found.cause for found in find_causes(text)] == [cause]
 
 
 def test_an_error_carries_evidence_and_reads_well():

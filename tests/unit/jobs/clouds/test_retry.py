@@ -141,19 +141,18 @@ def test_the_last_pause_repeats_itself(tries: int, asked: float | None, pause: f
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("soon", None),
-        ("30", 30.0),
-        ("1790000000", None),
-        ((datetime.now(UTC) + timedelta(seconds=90)).isoformat(), 90.0),
-        ((datetime.now(UTC) - timedelta(seconds=90)).isoformat(), 0.0),
-        ((datetime.now(UTC) + timedelta(days=1)).isoformat(), None),
-    ],
+    ("header", "seconds"), [(None, None), ("soon", None), ("30", 30.0), ("1790000000", None)]
 )
 def test_when_a_rate_limit_is_reset(header: str | None, seconds: float | None):
-    """A time or seconds; a number that may be a date is not believed."""
-    assert parse_rate_limit_reset(header) == (
-        None if seconds is None else pytest.approx(seconds, abs=30)
-    )
+    """A number of seconds; a number that may be a date is not believed."""
+    assert parse_rate_limit_reset(header) == seconds
+
+
+@pytest.mark.parametrize(
+    ("ahead", "seconds"),
+    [(timedelta(seconds=90), 90.0), (timedelta(seconds=-90), 0.0), (timedelta(days=1), None)],
+)
+def test_when_a_rate_limit_is_reset_by_a_time(ahead: timedelta, seconds: float | None):
+    """A time that has passed is no wait, and one that is far away is not believed."""
+    found = parse_rate_limit_reset((datetime.now(UTC) + ahead).isoformat())
+    assert found == (None if seconds is None else pytest.approx(seconds, abs=30))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.clouds.errors import find_causes, first_cause
+from jobs.clouds.error_texts.reader import first_cause, read
+from jobs.clouds.error_texts.speaker import Speaker
 from jobs.mail.bounce import GONE, LOST, UNANSWERED, cause_at, cause_of_copy
 from jobs.model import Station
 
@@ -68,7 +69,9 @@ NOT_FROM_HERE = "550 5.7.1 Service unavailable, client host blocked"
 def test_what_a_code_means(words: str, cause: str):
     """In a trace, and pasted; 5.7.1 alone is anybody's, and an address of the network is no code."""
     assert first_cause([f"Fail | Reason: [{{LED={words}}}]"]) == cause
-    assert [found.cause for found in find_causes(words)] == ([cause] if cause else [])
+    assert [found.cause for found in read(words, Speaker.EXCHANGE).certain] == (
+        [cause] if cause else []
+    )
 
 
 @pytest.mark.parametrize(

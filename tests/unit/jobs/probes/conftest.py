@@ -92,6 +92,8 @@ def configured(work_settings: Settings, outside: Outside) -> Callable[..., Setti
             "contact_center_url": f"{outside.base}/cc",
             "contact_center_token": "token-1",
             "contact_center_org": "org-1",
+            "connect_audit_url": f"{outside.base}/audit",
+            "connect_audit_token": "token-2",
         }
         return replace(work_settings, **(values | changes))  # type: ignore[arg-type]  # texts by their names
 

@@ -17,7 +17,8 @@ from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Signals, State, Text
 from jobs.probes import checks_for
-from jobs.probes.smtp_login import SmtpLogin
+from jobs.probes.smtp_login import SmtpLogin, login_of
+from jobs.runs.origin import Brief
 from tests.unit.jobs.probes.own_logins import MAILBOX, NOTHING, OWN, begun, judged, ok
 
 
@@ -276,3 +277,21 @@ async def test_a_server_that_was_busy_for_a_moment(
         judge(checks, {"smtp_server": server, "smtp_login": login, "answers": answers}).causes
         == causes
     )
+
+
+@pytest.mark.parametrize(
+    ("brief", "upn", "others"),
+    [
+        (Brief("c1", "support@contoso.com"), "support@contoso.com", ()),
+        (
+            Brief("c1", shared=True, delegate="agent@contoso.com"),
+            "agent@contoso.com",
+            ("support@contoso.com",),
+        ),
+    ],
+)
+def test_who_logs_in(ctx: StepContext, brief: Brief, upn: str, others: tuple[str, ...]):
+    """The token's own user; the shared address is only for after a bare refusal."""
+    ctx.run = replace(ctx.run, brief=brief)
+    login = login_of(ctx)
+    assert (login.upn, login.others) == (upn, others)

@@ -17,7 +17,6 @@ from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import Receipt
 from jobs.model import Evidence, Finding, State, Text
 from jobs.probes import all_probes
-from jobs.runs.origin import Brief
 
 PROBES = all_probes()
 POINT = {"name": "Email", "channelType": "EMAIL", "active": True, "assetId": "a_1"}
@@ -38,7 +37,7 @@ def told(finding: Finding) -> tuple[State, str, str]:
 
 def asked_for(ctx: Any, address: str = "anna@contoso.com") -> Any:
     """The same check, for somebody who pressed the button."""
-    ctx.run = replace(ctx.run, brief=Brief(test_recipient=address))
+    ctx.run = replace(ctx.run, brief=replace(ctx.run.brief, test_recipient=address))
     return ctx
 
 
@@ -85,6 +84,7 @@ def copy(minutes: float, **more: Any) -> dict[str, Any]:
         ("mail_to_task", "skipped.no_contact_center"),
         ("asset_workload", "skipped.no_contact_center"),
         ("entry_point", "skipped.no_contact_center_org"),
+        ("connect_changes", "skipped.no_audit_log"),
     ],
 )
 def test_nothing_is_asked_without_a_key(given: Any, name: str, why: str):

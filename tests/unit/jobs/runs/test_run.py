@@ -9,9 +9,10 @@ import pytest
 
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.fold import apply_events, fold
-from jobs.runs.origin import Origin
+from jobs.runs.origin import Brief, Origin
 from jobs.runs.plan import Plan
 from jobs.runs.run import Changed, Event, Kind, Problem, RecordedChange, Reply, Run
+from jobs.runs.search import AppCandidate, Search
 
 T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
 T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)
@@ -60,6 +61,14 @@ def problem(question: str) -> Event:
     )
 
 
+SEARCH = Search((AppCandidate("c1", "Mail"),), certain=True, forwarding_address="x@y.z")
+FOUND_CHANNEL = replace(CHANNEL, forwarding_address="x@y.z")
+DISCOVERED = Event(
+    Kind.DISCOVERED,
+    T1,
+    channel=FOUND_CHANNEL,
+    data={"client_id": "c1", "upn": "s@contoso.com", "shared": ""},
+)
 DETAILED = replace(BASE, channel=replace(CHANNEL, callback_url="u"), detailed=True)
 TABLE: list[tuple[str, list[Event], Run]] = [
     ("opened", [], BASE),
@@ -168,6 +177,18 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("the first end counts", [Event(Kind.CANCELLED, T1), Event(Kind.FINISHED, T2)],
      replace(BASE, ended="cancelled", ended_at=T1)),
     ("what a newer version wrote", [Event(Kind.UNKNOWN, T1)], BASE),
+    ("searched", [Event(Kind.SEARCHED, T1, search=SEARCH)], replace(BASE, search=SEARCH)),
+    ("discovered", [DISCOVERED],
+     replace(BASE, channel=FOUND_CHANNEL, brief=Brief("c1", "s@contoso.com"), discovered=True,
+             known={"client_id": "c1", "upn": "s@contoso.com"})),
+    ("the user of a shared mailbox is another",
+     [replace(DISCOVERED, data=DISCOVERED.data | {"shared": "yes"})],
+     replace(BASE, channel=FOUND_CHANNEL, brief=Brief("c1", shared=True), discovered=True,
+             known={"client_id": "c1", "upn": "s@contoso.com", "shared": "yes"})),
+    ("another account searches anew",
+     [Event(Kind.SEARCHED, T1, search=SEARCH), DISCOVERED, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
+     replace(BASE, channel=FOUND_CHANNEL, brief=Brief("c1", "s@contoso.com"), account=ACCOUNT,
+             signed_in=T2, known={"client_id": "c1", "upn": "s@contoso.com"})),
     ("silent", [Event(Kind.SILENT, T1, data={"services": "exchange graph"})],
      replace(BASE, silent=("exchange", "graph"), once_silent=frozenset({"exchange", "graph"}))),
     ("no longer silent", [Event(Kind.SILENT, T1, data={"services": "graph"}),

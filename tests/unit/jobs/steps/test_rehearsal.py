@@ -14,6 +14,7 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Evidence, Finding, State, Text, Turn
+from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps.rehearsal import Rehearsal
 from jobs.storage.vault import Vault
@@ -110,35 +111,97 @@ async def test_what_has_logged_in_is_kept(
     async def login_probe(_server: str, _upn: str, _token: str) -> SmtpProbe:
         return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  in order
 
-    monkeypatch.setattr("jobs.steps.rehearsal.login_probe", login_probe)
+    monkeypatch.setattr("jobs.mail.smtp_login.login_probe", login_probe)
     ctx = given(facts={"upn": "support@contoso.com"})
     rehearsing(vault, ctx)
     assert [(await STEP.inspect(ctx)).state for _ in range(2)] == [State.OK, State.OK]
     assert kept(vault, ctx) == ("the-sign-in", "the-secret", True, False)
 
 
+def scripted(
+    monkeypatch: pytest.MonkeyPatch, taken: str, cause: str = "smtp_token_refused"
+) -> list[str]:
+    """Have the server take one user name and refuse others; return the names it was given."""
+    asked: list[str] = []
+
+    async def probe(_server: str, username: str, token: str) -> SmtpProbe:
+        asked.append(username)
+        assert token == "the-token"
+        if username == taken:
+            return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  in order
+        return SmtpProbe(False, "auth", cause, "535 5.7.3 Authentication unsuccessful", ())  # noqa: FBT003
+
+    monkeypatch.setattr("jobs.mail.smtp_login.login_probe", probe)
+    return asked
+
+
+SIGNED_IN = Event(
+    Kind.ANSWERED,
+    now(),
+    by="agent@contoso.com",
+    data={"question": "mailbox_sign_in", "value": "yes"},
+)
+
+
 @pytest.mark.parametrize(
     ("shared", "user"),
-    [("", "s1@contoso.com"), ("blocked", "support@contoso.com"), ("yes", "support@contoso.com")],
+    [("", "s1@contoso.com"), ("blocked", "agent@contoso.com"), ("yes", "agent@contoso.com")],
 )
-async def test_whose_mailbox_the_login_opens(
+async def test_the_user_name_is_the_token_s_own_user(
     given: Callable[..., StepContext],
     vault: Vault,
     monkeypatch: pytest.MonkeyPatch,
     shared: str,
     user: str,
 ):
-    """A shared mailbox is named by its address; the token is a delegate's."""
-    asked: list[str] = []
-
-    async def probe(server: str, username: str, token: str) -> SmtpProbe:
-        asked.extend((username, token))
-        return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  in order
-
-    monkeypatch.setattr("jobs.steps.rehearsal.login_probe", probe)
-    ctx = given(facts={"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {}))
+    """For a shared mailbox that is who signed in; its address is not even tried."""
+    asked = scripted(monkeypatch, user)
+    facts = {"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {})
+    ctx = given(facts=facts, events=(SIGNED_IN,))
     vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
-    assert ((await STEP.inspect(ctx)).state, asked) == (State.OK, [user, "the-token"])
+    found = await STEP.inspect(ctx)
+    assert (found.state, asked, found.facts) == (State.OK, [user], {})
+
+
+@pytest.mark.parametrize(
+    ("taken", "cause", "asked", "state", "username"),
+    [
+        (
+            "support@contoso.com",
+            "smtp_token_refused",
+            ["agent@contoso.com", "support@contoso.com"],
+            State.OK,
+            "support@contoso.com",
+        ),
+        (
+            "nobody",
+            "smtp_token_refused",
+            ["agent@contoso.com", "support@contoso.com"],
+            State.WAITING,
+            None,
+        ),
+        ("support@contoso.com", "smtp_login_blocked", ["agent@contoso.com"], State.WAITING, None),
+    ],
+    ids=["only the address", "neither", "another refusal"],
+)
+async def test_the_shared_address_is_tried_after_a_bare_refusal_only(
+    given: Callable[..., StepContext],
+    vault: Vault,
+    monkeypatch: pytest.MonkeyPatch,
+    taken: str,
+    cause: str,
+    asked: list[str],
+    state: State,
+    username: str | None,
+):
+    """It shows which name the form needs; a refusal of both is the delegate's."""
+    names = scripted(monkeypatch, taken, cause)
+    facts = {"upn": "support@contoso.com", "shared": "blocked"}
+    ctx = given(facts=facts, events=(SIGNED_IN,))
+    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
+    found = await STEP.inspect(ctx)
+    assert (names, found.state, found.facts.get("username")) == (asked, state, username)
+    assert found.cause == ("" if state is State.OK else cause)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from jobs.clouds.errors import Forbidden
 from jobs.engine.context import StepContext
 from jobs.model import Change, Finding, Scope, State, Text
+from jobs.runs.run import RecordedChange
 from jobs.steps.smtp_auth import PROPERTY, SmtpAuth
 
 STEP = SmtpAuth()
@@ -96,4 +97,76 @@ async def test_only_the_one_mailbox_is_switched(given: Callable[..., StepContext
     await STEP.apply(ctx, found)
     assert cloud.writes == [
         ("Set-CASMailbox", {"Identity": "support@contoso.com", PROPERTY: False})
+    ]
+
+
+AGENT = "agent@contoso.com"
+SHARED = {"shared": "blocked", "delegate": AGENT, "delegate_id": "user-2"}
+LICENSED = SHARED | {"shared_licensed": "yes"}
+
+
+async def test_the_delegate_s_switch_counts_for_a_shared_mailbox(
+    given: Callable[..., StepContext], cloud: Any
+):
+    """The delegate logs in. A shared mailbox without a license has no SMTP and is not asked for."""
+    cloud.on("Get-CASMailbox", [{PROPERTY: True}]).on("Get-TransportConfig", [{PROPERTY: True}])
+    ctx = given(facts=SHARED)
+    found = await STEP.inspect(ctx)
+    assert [body["Identity"] for what, body in cloud.asked if what == "Get-CASMailbox"] == [AGENT]
+    assert (found.seen, found.cause, found.values) == (
+        Text("seen.smtp_off_of", {"mailbox": AGENT}),
+        "smtp_auth_off_for_mailbox",
+        {f"disabled:{AGENT}": "true"},
+    )
+    (line,) = STEP.plan(ctx, found)
+    assert (line.after, line.command) == (
+        Text("after.smtp_auth_shared", {"mailboxes": AGENT}),
+        f"Set-CASMailbox {AGENT} -{PROPERTY} $false",
+    )
+
+
+@pytest.mark.parametrize(
+    ("delegate", "own", "off"),
+    [(False, False, 0), (False, None, 1), (None, False, 1), (None, None, 2)],
+)
+async def test_both_switches_are_set_where_both_may_log_in(
+    given: Callable[..., StepContext],
+    cloud: Any,
+    delegate: bool | None,
+    own: bool | None,
+    off: int,
+):
+    """A licensed shared mailbox is switched on, too, and only what is off is written."""
+    rows = [[{PROPERTY: delegate}], [{PROPERTY: own}]]
+    cloud.on("Get-CASMailbox", *rows, *rows).on("Get-TransportConfig", [{PROPERTY: True}])
+    ctx = given(facts=LICENSED)
+    found = await STEP.inspect(ctx)
+    assert found.state is (State.WRONG if off else State.OK)
+    assert found.values.keys() == {f"disabled:{AGENT}", "disabled"}
+    if off:
+        await STEP.apply(ctx, found)
+    assert len(cloud.writes) == off
+
+
+def test_nothing_is_planned_before_the_delegate_is_known(given: Callable[..., StepContext]):
+    """A shared mailbox whose delegate nobody has named gets no line of its own."""
+    assert STEP.plan(given(facts={"shared": "yes"}), STEP.wrong(Text("seen.not_known"))) == ()
+
+
+async def test_an_undo_puts_both_switches_back(given: Callable[..., StepContext], cloud: Any):
+    """Each mailbox that a run wrote down gets its own earlier value, without the run's facts."""
+    cloud.on("Get-CASMailbox", [{PROPERTY: False}])
+    line = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
+    was = {f"disabled:{AGENT}": "", "disabled": "true"}
+    past = RecordedChange("smtp_auth", line, Text("b"), was, dict.fromkeys(was, "false"), ("R1",))
+    ctx = given(kind="undo")
+    assert (await STEP.inspect_undo(ctx, past)).state is State.WRONG
+    assert STEP.undo_command(ctx, past).splitlines() == [
+        f"Set-CASMailbox {AGENT} -{PROPERTY} $null",
+        f"Set-CASMailbox support@contoso.com -{PROPERTY} $true",
+    ]
+    await STEP.undo(ctx, past)
+    assert cloud.writes == [
+        ("Set-CASMailbox", {"Identity": AGENT, PROPERTY: None}),
+        ("Set-CASMailbox", {"Identity": "support@contoso.com", PROPERTY: True}),
     ]

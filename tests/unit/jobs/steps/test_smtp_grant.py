@@ -86,12 +86,12 @@ async def test_a_check_asks_for_no_more_than_mail_needs(
 
 
 @pytest.mark.parametrize("shared", ["yes", "unknown"])
-async def test_a_delegate_s_grant_counts_for_a_shared_mailbox(
+async def test_any_grant_counts_while_the_delegate_is_not_known(
     given: Callable[..., StepContext], cloud: Any, shared: str
 ):
-    """Any user's grant counts for a shared mailbox, because the bot does not know who signs in."""
-    cloud.on(READ, [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user-2"}])
-    found = await STEP.inspect(given(facts=FACTS | {"shared": shared}))
+    """A check that does not know who signs in for a shared mailbox takes any user's grant."""
+    cloud.on(READ, OF_DELEGATE)
+    found = await STEP.inspect(given(facts=FACTS | {"shared": shared}, kind="check"))
     assert (found.state, found.seen) == (
         State.OK,
         Text("seen.smtp_grant_delegate", {"user": "support@contoso.com"}),
@@ -102,61 +102,80 @@ OWN_ALONE = [SMTP, SIGN_IN]
 OF_ALL = [SMTP | {"id": "g3", "principalId": None}, SIGN_IN | {"id": "g4", "principalId": None}]
 NONE_OF_ALL = {"exchange": "", "graph": "", "of_all": "yes"}
 OF_DELEGATE = [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user-2"}]
+DELEGATE = FACTS | {
+    "shared": "blocked",
+    "delegate": "agent@contoso.com",
+    "delegate_id": "user-2",
+}
+NONE_OF_DELEGATE = {"exchange": "", "graph": "", "principal": "user-2"}
 
 
-@pytest.mark.parametrize("kind", ["setup", "fix"])
+@pytest.mark.parametrize("kind", ["setup", "fix", "check"])
 @pytest.mark.parametrize(
-    ("shared", "grants", "state"),
+    ("grants", "state"),
     [
-        ("blocked", OWN_ALONE, State.WRONG),
-        ("blocked", OF_ALL, State.OK),
-        ("blocked", OF_DELEGATE, State.OK),
-        ("yes", OWN_ALONE, State.OK),
-        ("yes", [], State.WRONG),
+        (OWN_ALONE, State.WRONG),
+        (OF_ALL, State.OK),
+        (OF_DELEGATE, State.OK),
+        ([], State.WRONG),
     ],
 )
-async def test_a_grant_for_an_account_that_cannot_sign_in_is_none(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    kind: str,
-    shared: str,
-    grants: list[object],
-    state: State,
+async def test_the_delegate_s_grant_counts_for_a_shared_mailbox(
+    given: Callable[..., StepContext], cloud: Any, kind: str, grants: list[object], state: State
 ):
-    """A setup and a fix look for one that a delegate can use."""
+    """One for all users serves, too; one for the mailbox's own account serves nobody."""
     cloud.on(READ, grants)
-    assert (await STEP.inspect(given(facts=FACTS | {"shared": shared}, kind=kind))).state is state
+    assert (await STEP.inspect(given(facts=DELEGATE, kind=kind))).state is state
 
 
-async def test_for_a_shared_mailbox_it_is_for_whoever_signs_in(
+async def test_for_a_shared_mailbox_it_is_for_the_delegate(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """A shared mailbox gets a grant for all users, because the bot does not know who signs in."""
+    """One user gets the grant, never everybody, and the record says which."""
     cloud.on(READ, [SMTP])
-    ctx = given(facts=FACTS | {"shared": "blocked"})
+    ctx = given(facts=DELEGATE)
     found = await STEP.inspect(ctx)
-    assert (found.state, found.values) == (State.WRONG, NONE_OF_ALL)
+    assert (found.state, found.values) == (State.WRONG, NONE_OF_DELEGATE)
     (line,) = STEP.plan(ctx, found)
-    told = (line.scope, line.reversible, line.after, line.note)
-    assert told == (
-        Scope.TENANT,
-        True,
-        Text("after.smtp_grant_shared"),
-        Text("note.smtp_grant_shared", {"mailbox": "support@contoso.com"}),
+    assert (line.scope, line.after) == (
+        Scope.APP,
+        Text("after.smtp_grant", {"user": "agent@contoso.com"}),
     )
-    assert "consentType AllPrincipals" in line.command
     await STEP.apply(ctx, found)
-    both = {"clientId": "sp-1", "consentType": "AllPrincipals"}
+    both = {"clientId": "sp-1", "consentType": "Principal", "principalId": "user-2"}
     assert cloud.writes == [
         (MAKE, both | {"resourceId": "exchange-sp", "scope": "SMTP.Send"}),
         (MAKE, both | {"resourceId": "graph-sp", "scope": "offline_access openid profile"}),
     ]
 
 
+def test_nothing_is_planned_for_a_delegate_whom_nobody_knows(given: Callable[..., StepContext]):
+    """A grant for all users is never the way out."""
+    assert STEP.plan(given(facts=FACTS | {"shared": "yes"}), MISSES) == ()
+
+
+async def test_an_undo_takes_the_delegate_s_grant_back(
+    given: Callable[..., StepContext], cloud: Any
+):
+    """It goes by the recorded user, also where the mailbox has another delegate by now."""
+    other = [each | {"id": f"o{each['id']}", "principalId": "user-3"} for each in OWN_ALONE]
+    cloud.on(READ, [*OF_DELEGATE, *other])
+    line = Change("smtp_grant", "E5", Text("a"), Text("b"), Text("c"), Scope.APP, "x")
+    left = NONE_OF_DELEGATE | {"exchange": "SMTP.Send", "graph": "offline_access openid profile"}
+    past = RecordedChange("smtp_grant", line, Text("b"), NONE_OF_DELEGATE, left, ("R1",))
+    ctx = given(facts=FACTS, kind="undo")
+    assert (await STEP.inspect_undo(ctx, past)).state is State.WRONG
+    await STEP.undo(ctx, past)
+    assert {what for what, _ in cloud.writes} == {
+        "DELETE /oauth2PermissionGrants/g1",
+        "DELETE /oauth2PermissionGrants/g2",
+    }
+
+
 async def test_an_undo_takes_the_grant_for_all_users_back(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """An undo removes the grant for all users, as the run recorded it, and keeps every user's own."""
+    """What an earlier version granted to all users for a shared mailbox goes; users' own grants stay."""
     cloud.on(READ, [SMTP, *OF_ALL])
     was, left = (
         NONE_OF_ALL,

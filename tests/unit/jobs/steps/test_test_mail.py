@@ -284,7 +284,7 @@ async def test_the_mail_that_was_sent_again_is_followed(
     found = await STEP.inspect(ctx)
     assert (found.waiting_for, found.cause, found.evidence) == (
         Turn.ADMINISTRATOR,
-        "mail_not_delivered",
+        "transport_rule_may_block",
         (Evidence("trace", REFUSED),),
     )
 

@@ -14,7 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.model import Channel, Evidence, Finding, Person, RunKind, State, Text, Turn, verbatim
+from jobs.model import (
+    Channel,
+    ConnectChange,
+    Evidence,
+    Finding,
+    Person,
+    RunKind,
+    Signals,
+    State,
+    Text,
+    Turn,
+    verbatim,
+)
 from jobs.redact import Redactor
 from jobs.runs.fold import fold
 from jobs.runs.run import Event, Kind
@@ -163,6 +175,24 @@ def test_the_summary_answers_what_tac_asks():
         "2026-11-25 13:35:09 UTC",
     ]
     assert [each for each in wanted if each not in summary] == []
+
+
+def test_the_summary_tells_what_was_changed_in_webex_connect():
+    """Every change that the newest check read; without any, the page says where to look."""
+    changes = (
+        ConnectChange(at=AT, by="kim@contoso.com", event="deleteApp", told="Kim deleted\nEmail"),
+        ConnectChange(at=AT, by="kim@contoso.com", event="updateApp", failed=True),
+    )
+    read = Finding("connect_changes", State.OK, signals=Signals(changes=changes))
+    files = texts(replace(BARE, check=past("check", found(read))))
+    part = files["summary.md"].partition("## tac.file.changed")[2].partition("##")[0]
+    assert part.strip().splitlines() == [
+        "- tac.file.changed_line 2026-11-25 14:05:09 UTC deleteApp kim@contoso.com Kim deleted Email",
+        "- tac.file.changed_failed_line 2026-11-25 14:05:09 UTC updateApp kim@contoso.com",
+    ]
+    assert "changes: 2026-11-25T14:05:09+00:00 deleteApp kim@contoso.com" in files["findings.md"]
+    assert json.loads(files["findings.json"])["check"]["findings"][0]["signals"]["changes"]
+    assert "tac.file.no_changes" in texts(BARE)["summary.md"]
 
 
 def test_findings_for_a_person():

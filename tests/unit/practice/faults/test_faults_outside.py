@@ -132,3 +132,66 @@ def test_the_status_page_is_open_to_everybody(channel: Any):
 def test_unknown_words_are_refused(channel: Any):
     """The control route says which ones it knows."""
     assert channel.http.patch("/practice/outside", json={"weather": "rain"}).status_code == 400
+
+
+AUDIT = "/connectapi/v1/auditlogs"
+SPAN = {"range": "custom", "from": "2020-01-01T00:00:00.000Z", "to": "2099-01-01T00:00:00.000Z"}
+
+
+def audit(channel: Any, method: str = "POST", token: str = "", **more: Any) -> Any:
+    """Ask the audit log."""
+    own = token or channel.cloud.settings.connect_audit_token
+    return channel.http.request(
+        method, AUDIT, json=SPAN | more, headers={"Authorization": f"Bearer {own}"}
+    )
+
+
+def events(answer: Any) -> list[tuple[str, str]]:
+    """The event of each entry and whether it went well."""
+    rows = answer.json()["auditLogs"]
+    return [(row["eventDescription"], row["statusOfAction"]) for row in rows]
+
+
+def test_the_audit_log_tells_what_was_changed_and_by_whom(channel: Any):
+    """Entries of the setup and of a fault, newest first, in pages; a refused press is one, too."""
+    before = events(audit(channel))
+    assert before[-1] == ("createApp", "SUCCESS")
+    channel.post("fault/connect_asset_deleted")
+    channel.post("connect/app", port="")
+    assert channel.post("connect/save", **{"as": "kim@contoso.com"}).status_code == 409
+    told = audit(channel)
+    assert events(told) == [("updateApp", "ERROR"), ("deleteApp", "SUCCESS"), *before]
+    newest = told.json()["auditLogs"][0]
+    assert (newest["actorEmail"], newest["eventCategory"], newest["created"][-1]) == (
+        "kim@contoso.com",
+        "ERROR",
+        "Z",
+    )
+    page = audit(channel, offset=1, max=1).json()
+    assert (page["totalRecords"], page["resultSize"]) == (len(before) + 2, 1)
+    assert events(audit(channel, eventCategories="deleteApp")) == [("deleteApp", "SUCCESS")]
+
+
+@pytest.mark.parametrize(
+    ("method", "token", "more", "status"),
+    [
+        ("GET", "", {}, 405),
+        ("POST", "wrong", {}, 401),
+        ("POST", "", {"from": "yesterday"}, 400),
+        ("POST", "", {"to": None}, 400),
+        ("POST", "", {"range": "6"}, 400),
+        ("POST", "", {"max": 10_001}, 400),
+    ],
+)
+def test_what_the_audit_log_refuses(channel: Any, method: str, token: str, more: Json, status: int):
+    """Another method, token, or question."""
+    answer = audit(channel, method, token, **more)
+    assert (answer.status_code, answer.json()["code"]) == (status, str(status))
+
+
+def test_the_audit_log_takes_the_other_method(channel: Any):
+    """The method is switched, and so is a refusal; a restored cloud takes POST again."""
+    channel.http.patch("/practice/outside", json={"audit_method": "GET"})
+    assert (audit(channel).status_code, audit(channel, "GET").status_code) == (405, 200)
+    channel.http.patch("/practice/outside", json={"audit_refusal": 403})
+    assert audit(channel, "GET").status_code == 403

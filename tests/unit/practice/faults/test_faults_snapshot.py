@@ -63,6 +63,9 @@ def test_the_routes_list_and_refuse(channel: Any):
         "level": "cause",
         "set_up": {},
         "alone": False,
+        "by_hand": False,
+        "sends": False,
+        "changed": "",
     }
     assert channel.post("fault/nonsense").status_code == 404
     assert channel.post("fault/secret_expired", mailbox="support@fabrikam.com").status_code == 409

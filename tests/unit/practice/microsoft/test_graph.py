@@ -300,6 +300,38 @@ def test_a_filter_joins_with_and_and_or(services: Any):
     assert broken == [400, 400, 400]
 
 
+REDIRECTED = "/applications?$filter=web/redirectUris/any(p:{})&$select=displayName"
+ADVANCED = {"ConsistencyLevel": "eventual"}
+
+
+def test_redirect_uris_take_an_advanced_query(services: Any):
+    """They are found by ``eq`` and ``startsWith``, with the header and ``$count``; not by endsWith."""
+    web = {"redirectUris": ["https://contoso.us.webexconnect.io/callback"]}
+    body = {"displayName": "Webex Connect", "web": web, "signInAudience": "AzureADMyOrg"}
+    services.graph("POST", "/applications", body)
+    begins, ends = ("startswith(p,'https://contoso')", "endswith(p,'/callback')")
+
+    def asked(clause: str, more: str = "&$count=true", **headers: str) -> tuple[int, int]:
+        answer = services.graph("GET", REDIRECTED.format(clause) + more, **headers)
+        return answer.status_code, len(answer.json().get("value", []))
+
+    assert asked(begins, **ADVANCED) == (200, 1)
+    assert asked("p eq 'https://contoso.us.webexconnect.io/callback'", **ADVANCED) == (200, 1)
+    assert asked("startswith(p,'https://fabrikam')", **ADVANCED) == (200, 0)
+    assert [asked(begins), asked(begins, "", **ADVANCED), asked(ends, **ADVANCED)] == [(400, 0)] * 3
+
+
+def test_a_search_finds_words_of_a_name(services: Any):
+    """``$search`` needs the header, and finds the beginning of a word."""
+    for name in ("Mail for WebexConnect", "Newsletter"):
+        body = {"displayName": name, "signInAudience": "AzureADMyOrg"}
+        services.graph("POST", "/applications", body)
+    query = '/applications?$search="displayName:webex"'
+    found = services.graph("GET", query, **ADVANCED).json()["value"]
+    assert [app["displayName"] for app in found] == ["Mail for WebexConnect"]
+    assert services.graph("GET", query).status_code == 400
+
+
 def test_assigned_plans_come_only_when_asked_for(services: Any):
     """A user's plans come only with ``$select``, and a user without a license has none."""
     assert "assignedPlans" not in services.graph("GET", "/users/support@contoso.com").json()

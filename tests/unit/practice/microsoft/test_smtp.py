@@ -52,19 +52,61 @@ def test_a_graph_token_somebody_elses_and_nonsense_are_5_7_3(services: Any):
     assert replies == ["5.7.3"] * 3
 
 
-def test_a_delegate_opens_a_shared_mailbox(services: Any):
-    """With full access the delegate's token serves the shared address."""
-    services.change(
-        users={
-            "shared@contoso.com": {
-                "mailbox": {"smtp_auth_disabled": False, "full_access": ["agent@contoso.com"]}
-            }
-        }
-    )
-    assert (
-        services.smtp_login("shared@contoso.com", services.smtp_token("agent@contoso.com"))[0]
-        == 235
-    )
+SHARED, AGENT = "shared@contoso.com", "agent@contoso.com"
+
+
+def test_a_delegate_logs_in_as_itself_only(services: Any):
+    """No right lets a delegate log in with the shared address (facts/update-2026-11.md 0.1)."""
+    rights = {"smtp_auth_disabled": False, "full_access": [AGENT], "send_as": [AGENT]}
+    own = {"smtp_auth_disabled": False}
+    services.change(users={SHARED: {"mailbox": rights}, AGENT: {"mailbox": own}})
+    token = services.smtp_token(AGENT)
+    assert services.smtp_login(SHARED, token)[1].startswith("5.7.3 Authentication unsuccessful")
+    assert services.smtp_login(AGENT, token)[0] == 235
+
+
+def test_the_login_s_own_switch_counts(services: Any):
+    """SMTP AUTH of the shared mailbox does not matter to a delegate."""
+    users = {
+        SHARED: {"mailbox": {"smtp_auth_disabled": False}},
+        AGENT: {"mailbox": {"smtp_auth_disabled": True}},
+    }
+    services.change(users=users)
+    assert "disabled for the Mailbox" in services.smtp_login(AGENT, services.smtp_token(AGENT))[1]
+
+
+@pytest.mark.parametrize(
+    ("trustees", "envelope", "author", "refusal"),
+    [
+        ([AGENT], SHARED, SHARED, ""),
+        ([AGENT], AGENT, SHARED, ""),
+        ([], SHARED, SHARED, "5.2.252 SendAsDenied; agent@contoso.com not allowed to send as"),
+        (
+            [],
+            AGENT,
+            SHARED,
+            "5.7.60 SMTP; Client does not have permissions to send as this sender",
+        ),
+    ],
+)
+def test_send_as_decides_at_data(
+    services: Any, trustees: list[str], envelope: str, author: str, refusal: str
+):
+    """MAIL FROM is taken with 250 either way; the refusal comes after the mail."""
+    users = {
+        SHARED: {"mailbox": {"send_as": trustees}},
+        AGENT: {"mailbox": {"smtp_auth_disabled": False}},
+    }
+    services.change(users=users)
+    token = services.smtp_token(AGENT)
+    with services.submission() as client:
+        client.auth(
+            "XOAUTH2", lambda _challenge=None: f"user={AGENT}\x01auth=Bearer {token}\x01\x01"
+        )
+        assert client.mail(envelope) == (250, b"2.1.0 Sender OK")
+        client.rcpt("a@customer.example")
+        code, reply = client.data(f"From: {author}\r\nSubject: x\r\n\r\nx")
+    assert (code == 250, refusal in reply.decode()) == (not refusal, True)
 
 
 def test_security_defaults_lock_smtp(services: Any):

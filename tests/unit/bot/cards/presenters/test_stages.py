@@ -17,7 +17,7 @@ from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
-from jobs.model import Profile, State, Text, Turn
+from jobs.model import Finding, Profile, State, Text, Turn
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.steps import steps_for, steps_of
@@ -270,6 +270,34 @@ def test_the_progress_card_stands_for_every_step(services: Services, begin: Begi
         True,
         "",
     )
+
+
+@pytest.mark.parametrize("turn", [[FORM], []], ids=["a person's turn", "nobody's turn"])
+@pytest.mark.parametrize(
+    ("state", "kind"), [(State.WAITING, Kind.CHANGING), (State.UNKNOWN, Kind.RUNNING)]
+)
+def test_a_try_of_a_step_that_waits_for_time_is_no_news(
+    services: Services, begin: Begin, turn: list[Event], state: State, kind: Kind
+):
+    """A wait of a day is tried again many times, and a card takes ten edits.
+
+    So the card and its turn are the same before and during a try. They change with the result.
+    """
+    begun, step = begin(SIGNED_IN, PLANNED, APPROVED, *turn), "outbound_policy"
+    waits = found(step, state, waiting_for=Turn.TIME, until=now())
+    tried = Event(kind, now(), step=step, finding=Finding(step, State.WRONG))
+    before, during, after = (
+        _progress(services, begun.id, event) for event in (waits, tried, found(step))
+    )
+    assert (before.fingerprint, before.urgency) == (during.fingerprint, during.urgency)
+    assert after.fingerprint != during.fingerprint
+
+
+def _progress(services: Services, run_id: str, event: Event) -> DesiredCard:
+    """The progress card after one more event."""
+    services.store.append(run_id, event)
+    (card,) = progress_face.cards(services.store.load(run_id), services)
+    return card
 
 
 def test_a_check_is_one_card(services: Services, begin: Begin):

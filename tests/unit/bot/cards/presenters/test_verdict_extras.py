@@ -6,7 +6,7 @@ All three come from the findings of a check.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,9 +16,21 @@ from bot.cards.presenters.verdict import view
 from bot.services import Services
 from jobs.checks import check
 from jobs.checks.verdict import Verdict, judge
-from jobs.model import Channel, Finding, Person, RunKind, Signals, State, Station, Text, Turn
+from jobs.model import (
+    Channel,
+    ConnectChange,
+    Finding,
+    Person,
+    RunKind,
+    Signals,
+    State,
+    Station,
+    Text,
+    Turn,
+)
 from jobs.runs.origin import Brief
 from jobs.runs.run import Run
+from tests.unit.bot.cards.presenters.verdict_checks import check_of, ok
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 SINCE = datetime(2026, 11, 25, 8, 14, tzinfo=UTC)
@@ -193,3 +205,21 @@ def test_the_day_of_the_secret_is_told_where_it_is_known_and_far():
     expected = [datetime(2027, 11, 24, tzinfo=UTC), None, None]
     assert [extras.secret_expires({"client_secret": each}) for each in found] == expected
     assert extras.secret_expires({}) is None
+
+
+def test_changes_in_webex_connect_have_a_section_of_their_own(services: Services):
+    """Suspects are no other possible causes; an action that explains one cause names it."""
+    changes = tuple(
+        ConnectChange(at=AT, by="kim@contoso.com", event=event)
+        for event in ("deleteApp", "updateWfStatusOnUpdateRule", "updateApp")
+    )
+    log = Finding("connect_changes", State.OK, signals=Signals(changes=changes))
+    seen = view(check_of(log, *ok("agent_tasks", "answers")), services)
+    assert seen.possible == ()
+    assert [(line.change.event, line.suspect and line.suspect.key) for line in seen.changes] == [
+        ("deleteApp", "cause.connect_address_gone"),
+        ("updateWfStatusOnUpdateRule", "cause.connect_flow_not_live"),
+        ("updateApp", None),
+    ]
+    later = Finding("answers", State.OK, signals=Signals(at=AT + timedelta(minutes=1)))
+    assert view(check_of(log, later, *ok("agent_tasks")), services).changes == ()

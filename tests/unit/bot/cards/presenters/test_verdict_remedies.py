@@ -11,8 +11,8 @@ from adaptive_cards import verdict as draw
 from adaptive_cards.texts import has_text, keys, text
 from bot.cards.presenters.verdict import view
 from bot.services import Services
-from jobs.checks.remedies import who_acts
 from jobs.clock import now
+from jobs.clouds.turns import who_acts
 from jobs.model import (
     Finding,
     Signals,

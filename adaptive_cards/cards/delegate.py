@@ -1,0 +1,42 @@
+"""Card that asks who signs in for a shared mailbox, if the first card did not say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adaptive_cards.actions import ADDRESS_MOST, buttons, cancel, submit, text_input
+from adaptive_cards.card import Card, finished
+from adaptive_cards.components import in_error, kicker, persons_turn, turn_line
+from adaptive_cards.elements import Element, own, rich, run
+from adaptive_cards.escape import plain
+from adaptive_cards.texts import render, text
+from adaptive_cards.views import Asked, Header
+from jobs.model import Text, Turn
+
+
+def delegate(view: DelegateView) -> Card:
+    """Return the card with one field. A wrong address is kept in it, with the reason in red."""
+    band = persons_turn(
+        Text("delegate.title", {"mailbox": view.header.mailbox}),
+        turn_line(Turn.REQUESTER, Text("delegate.turn")),
+    )
+    send = submit(text("button.continue"), "delegate", main=True, reads=True, run=view.header.run)
+    body = [own("delegate.why", spacing="Small"), _field(view), buttons(send, spacing="Small")]
+    return finished(kicker(view.header), band, body, [cancel(view.header.run)])
+
+
+def _field(view: DelegateView) -> Element:
+    field = text_input("delegate", "field.delegate", style="email", error="field.delegate_error")
+    field["placeholder"] = text("field.delegate_example")
+    if view.asked is None:
+        return field
+    kept = {"value": plain(view.asked.typed, ADDRESS_MOST)} if view.asked.typed else {}
+    return in_error(field | kept, rich(run(render(view.asked.reason))))
+
+
+@dataclass(frozen=True, slots=True)
+class DelegateView:
+    """Question for the user who signs in. ``asked`` is the last address given, if it was wrong."""
+
+    header: Header
+    asked: Asked | None = None

@@ -1,0 +1,125 @@
+"""Card of an explained error: what it means, who acts, what else it may be, and the next click."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
+from adaptive_cards.actions import fit_title, open_url, submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, kicker_of, note, section, small_print, turn_line
+from adaptive_cards.elements import MONO, TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.glyphs import glyph
+from adaptive_cards.times import day_clock
+from jobs.model import Text, Turn, verbatim
+
+_MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
+
+
+def explanation(view: ExplanationView) -> Card:
+    """Return the card; the button to /check is there if a channel is known in the space."""
+    body = [
+        *_code(view.code),
+        *_list("explain.also", view.certain),
+        *_list("explain.one_of" if view.open else "explain.may_be", view.possible),
+        *_strange(view),
+    ]
+    if view.checks and (view.possible or view.certain):
+        body.append(small_print(Text("explain.check_turn")))
+    if view.cut:
+        body.append(small_print(Text("explain.cut")))
+    kicker = kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
+    return finished(kicker, _band(view), body, [*_pages(view), *_checks(view)], told=2)
+
+
+def _band(view: ExplanationView) -> Band:
+    mark = glyphs.OK if view.known else glyphs.UNKNOWN
+    tone = "accent" if view.known else "emphasis"
+    return Band(
+        tone, mark, said(view.title, **TITLE), (said(view.words, spacing="Small"), *_turn(view))
+    )
+
+
+def _turn(view: ExplanationView) -> list[Element]:
+    """Return whose turn it is; a remedy that needs nobody says so itself."""
+    direct = view.direct and view.turn is Turn.REQUESTER
+    nobody = not glyphs.is_person(view.turn)
+    return [] if nobody else [turn_line(view.turn, verbatim(""), direct=direct)]
+
+
+def _code(code: str) -> list[Element]:
+    return [rich(run(code, **MONO), spacing="Small")] if code else []
+
+
+def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
+    return [section(key), *map(_line, lines[:_MORE_MOST])] if lines else []
+
+
+def _line(line: CauseLine) -> Element:
+    told = [note(line.tell)] if line.tell else []
+    words = column("stretch", said(line.sentence), *told, spacing="Small")
+    return columns(glyph(glyphs.UNKNOWN if line.tell else glyphs.OK), words, spacing="Small")
+
+
+def _strange(view: ExplanationView) -> list[Element]:
+    lines = [
+        rich(run(f"{each.code}  ", **MONO), run(each.line[:_LINE_MOST]), spacing="Small")
+        for each in view.unknown[:_UNKNOWN_MOST]
+    ]
+    return [section("explain.unknown_codes"), *lines] if lines else []
+
+
+def _pages(view: ExplanationView) -> list[Element]:
+    return [
+        open_url(fit_title("explain.look_up", each.code), each.page)
+        for each in view.unknown[:_CHECKS_MOST]
+        if each.page
+    ]
+
+
+def _checks(view: ExplanationView) -> list[Element]:
+    return [
+        submit(fit_title("explain.check", mailbox), "check", channel=mailbox)
+        for mailbox in view.checks[:_CHECKS_MOST]
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class CauseLine:
+    """Further cause: its sentence, and what would tell it apart, which is None if it is certain."""
+
+    sentence: Text
+    tell: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownLine:
+    """Unknown code with the person's own line, and the address that explains it, or empty."""
+
+    code: str
+    line: str
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationView:
+    """Explained error.
+
+    ``known`` is whether a cause was found. ``open`` means that none of the causes is certain.
+    ``checks`` are the mailboxes that a button checks.
+    """
+
+    title: Text
+    words: Text
+    turn: Turn
+    at: datetime
+    code: str = ""
+    known: bool = False
+    open: bool = False
+    certain: tuple[CauseLine, ...] = ()
+    possible: tuple[CauseLine, ...] = ()
+    unknown: tuple[UnknownLine, ...] = ()
+    checks: tuple[str, ...] = ()
+    cut: bool = False
+    direct: bool = False

@@ -1,0 +1,110 @@
+"""Error reports: how many public reports of strangers the reader of error texts reads right.
+
+Every report in tests/data has its public source, the cause that was stated there, and the causes
+that are right for its text. The target is 95 % of the clear ones right, nothing wrong, and no cause
+for an error that has nothing to do with this channel.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.table import say, table, verdict
+from jobs.clouds.error_texts.reader import read
+
+REPORTS = Path(__file__).parents[1] / "tests/data/error_reports.json"
+RIGHT_FEWEST = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Public report. ``causes`` are those that its text can mean, and none for noise.
+
+    ``kind`` is clear, ambiguous or noise.
+    """
+
+    id: str
+    kind: str
+    causes: frozenset[str]
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Report with the causes that were claimed as certain and as possible.
+
+    ``result`` is right, missed, wrong, or quiet, if there was nothing to name and nothing was.
+    """
+
+    report: Report
+    certain: tuple[str, ...]
+    possible: tuple[str, ...]
+    result: str
+
+
+def reports() -> list[Report]:
+    """Return every report."""
+    return [
+        Report(each["id"], each["kind"], frozenset(each["causes"]), each["source"], each["text"])
+        for each in json.loads(REPORTS.read_text(encoding="utf-8"))
+    ]
+
+
+def judged(report: Report) -> Judged:
+    """Return how the reader reads a report."""
+    causes = read(report.text).causes
+    certain = tuple(each.cause for each in causes if each.certain)
+    possible = tuple(each.cause for each in causes if not each.certain)
+    return Judged(report, certain, possible, _result(report, certain, possible))
+
+
+def _result(report: Report, certain: tuple[str, ...], possible: tuple[str, ...]) -> str:
+    """Return the result. For noise a possible cause is wrong as well."""
+    if report.kind == "noise" or not report.causes:
+        claimed = certain + possible if report.kind == "noise" else certain
+        return "wrong" if claimed else "quiet"
+    if set(certain) - report.causes:
+        return "wrong"
+    return "right" if {*certain, *possible} & report.causes else "missed"
+
+
+def figures(results: list[Judged]) -> dict[str, Counter[str]]:
+    """Return for each kind how many reports have each result."""
+    counts: dict[str, Counter[str]] = {kind: Counter() for kind in ("clear", "ambiguous", "noise")}
+    for each in results:
+        counts[each.report.kind][each.result] += 1
+    return counts
+
+
+def share_right(results: list[Judged]) -> float:
+    """Return the share of the clear reports with a cause that were read right."""
+    clear = [each for each in results if each.report.kind == "clear" and each.report.causes]
+    return sum(each.result == "right" for each in clear) / len(clear)
+
+
+def main() -> bool:
+    """Read every report and print the figures, and each report that was not read right."""
+    results = [judged(each) for each in reports()]
+    counts = figures(results)
+    names = ("right", "missed", "wrong", "quiet")
+    table(
+        "Public error reports (target: 95 % of the clear ones right, 0 wrong, 0 for noise)",
+        ("kind", "reports", *names),
+        [
+            (kind, sum(count.values()), *(count[name] for name in names))
+            for kind, count in counts.items()
+        ],
+    )
+    for each in results:
+        if each.result in {"wrong", "missed"}:
+            expected = ", ".join(sorted(each.report.causes)) or "nothing"
+            say(f"  {each.report.id} {each.result}: expected {expected}; got {each.certain}")
+    wrong = sum(each.result == "wrong" for each in results)
+    share = share_right(results)
+    return verdict(f"{share:.1%} of the clear ones right", share >= RIGHT_FEWEST) and verdict(
+        f"{wrong} wrong", wrong == 0
+    )

@@ -1,0 +1,38 @@
+"""Button that names the user who signs in for a shared mailbox."""
+
+from __future__ import annotations
+
+from bot.actions._guard import on_run, record
+from bot.chat.context import ChatContext
+from jobs.channel.form import LONGEST, InvalidInputError, read_address
+from jobs.channel.mailbox import DELEGATE
+from jobs.clock import now
+from jobs.model import Text
+from jobs.runs.run import Event, Kind, Run
+from jobs.steps import delegate
+
+
+@on_run
+def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    """Save the address, and let the run look again with it.
+
+    An address that cannot be read is kept on the card with the reason.
+    """
+    if not delegate.asks(run):
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+        return
+    typed = inputs.get("delegate", "")
+    try:
+        address = read_address(typed)
+    except InvalidInputError as wrong:
+        cause = wrong.reason.key.removeprefix("typed.")
+        data = {"question": DELEGATE, "cause": cause, "code": typed.strip()[:LONGEST]}
+        problem = Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
+        ctx.services.store.append(run.id, problem)
+        ctx.services.cards.request(run.id)
+        return
+    ctx.services.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email))
+    record(ctx, run, DELEGATE, address)
+
+
+ACTIONS = {"delegate": name_delegate}

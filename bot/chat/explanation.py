@@ -1,0 +1,118 @@
+"""Explanation of an error text in words: for a card, for a machine and for a terminal.
+
+It needs no settings, no Redis and no network.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine
+from adaptive_cards.texts import has_text, remedy_within, text
+from jobs.clouds.error_texts.reading import FoundCause, Reading
+from jobs.clouds.turns import who_acts
+from jobs.model import Text, Turn
+from jobs.redact import without_secrets
+
+Json = dict[str, Any]
+
+
+def as_view(
+    reading: Reading, at: datetime, *, checks: tuple[str, ...] = (), within: bool = False
+) -> ExplanationView:
+    """Return the view of the card. ``within`` chooses the remedies of a run that is in progress."""
+    certain, possible = reading.certain, tuple(each for each in reading.causes if not each.certain)
+    title, words, turn = _headline(reading, within=within)
+    return ExplanationView(
+        title,
+        words,
+        turn,
+        at,
+        code=without_secrets(certain[0].code) if certain else "",
+        known=bool(certain),
+        open=bool(possible) and not certain,
+        certain=tuple(CauseLine(_sentence(each)) for each in certain[1:]),
+        possible=tuple(CauseLine(_sentence(each), _tell(each)) for each in possible),
+        unknown=tuple(
+            UnknownLine(each.code, without_secrets(each.line), each.page)
+            for each in reading.unknown
+        ),
+        checks=checks,
+        cut=reading.cut,
+    )
+
+
+def _headline(reading: Reading, *, within: bool) -> tuple[Text, Text, Turn]:
+    """Return what the text means, the next step, and whose turn it is."""
+    if reading.certain:
+        first = reading.certain[0].cause
+        remedy = remedy_within(first) if within else f"remedy.{first}"
+        return Text(f"cause.{first}"), Text(remedy), who_acts(first)
+    if reading.causes:
+        return Text("explain.open_title"), Text("explain.open_turn"), Turn.REQUESTER
+    if reading.ours:
+        return Text("explain.unknown_title"), Text("explain.unknown_turn"), Turn.REQUESTER
+    return Text("explain.strange_title"), Text("explain.strange_turn"), Turn.REQUESTER
+
+
+def _sentence(found: FoundCause) -> Text:
+    return Text(f"cause.{found.cause}")
+
+
+def _tell(found: FoundCause) -> Text:
+    """Return what would tell a possible cause apart; without a text of its own it is the remedy."""
+    key = f"tell.{found.cause}"
+    return Text(key if has_text(key) else f"remedy.{found.cause}")
+
+
+def as_json(reading: Reading) -> Json:
+    """Return the explanation for a machine."""
+    more: Json = {"cut": True} if reading.cut else {}
+    if reading.unknown:
+        more["unknown"] = [
+            {"code": each.code, "line": without_secrets(each.line), "page": each.page}
+            for each in reading.unknown
+        ]
+    causes = [_as_json(each) for each in reading.causes]
+    return {"ours": reading.ours, "causes": causes, "codes": list(reading.codes), **more}
+
+
+def _as_json(found: FoundCause) -> Json:
+    told = {} if found.certain else {"tells_apart": text(_tell(found).key)}
+    return {
+        "cause": found.cause,
+        "certainty": str(found.certainty),
+        "sentence": text(f"cause.{found.cause}"),
+        "remedy": text(f"remedy.{found.cause}"),
+        "who": str(who_acts(found.cause)),
+        "code": without_secrets(found.code),
+        **told,
+    }
+
+
+def as_lines(reading: Reading) -> list[str]:
+    """Return the explanation for a terminal."""
+    title, words, turn = _headline(reading, within=False)
+    who = [] if turn is Turn.TIME else [text(f"turn.{turn}") + "."]
+    lines = [text(title.key), *who, text(words.key)]
+    lines += [line for each in reading.certain[1:] for line in ("", *_told(each))]
+    possible = [each for each in reading.causes if not each.certain]
+    if possible:
+        lines += ["", text("explain.may_be" if reading.certain else "explain.one_of")]
+        lines += [f"- {text(_sentence(each).key)} {text(_tell(each).key)}" for each in possible]
+    if reading.unknown:
+        lines += ["", text("explain.unknown_codes")]
+        lines += [
+            f"- {each.code}: {without_secrets(each.line)} {each.page}" for each in reading.unknown
+        ]
+    codes = ", ".join(dict.fromkeys(without_secrets(each.code) for each in reading.certain))
+    return [
+        *lines,
+        *(["", codes] if codes else []),
+        *([text("explain.cut")] if reading.cut else []),
+    ]
+
+
+def _told(found: FoundCause) -> tuple[str, str]:
+    return text(f"cause.{found.cause}"), text(f"remedy.{found.cause}")

@@ -1,0 +1,75 @@
+"""Command /explain: what an error means, from its text, a file, or the message replied to."""
+
+from __future__ import annotations
+
+import re
+
+from adaptive_cards import explanation
+from adaptive_cards.cards.explanation import ExplanationView
+from bot.chat.attached_files import NotAcceptedError, first_file
+from bot.chat.context import ChatContext
+from bot.chat.explanation import as_view
+from bot.chat.permissions import visible_channels
+from bot.commands import Command
+from bot.webex.client import Message, WebexNotFoundError
+from jobs.clock import now
+from jobs.clouds.error_texts.files import LARGEST, NoTextError, text_of
+from jobs.clouds.error_texts.reader import read
+from jobs.model import Text, Turn
+
+_TYPED = re.compile(r"^.*?/explain\b[ \t:]*", re.DOTALL | re.IGNORECASE)
+_CHECKS_MOST = 2
+
+
+def run(ctx: ChatContext, argument: str) -> None:
+    """Explain the text behind the command, else the attached file, else the message replied to.
+
+    The argument is shortened and in one line, so the message itself is read again.
+    """
+    message = ctx.services.webex.message(ctx.message)
+    try:
+        told = _told(ctx, message, argument)
+    except NotAcceptedError as refused:
+        ctx.refuse(Text(f"explain.refused.{refused.reason}"), title="refused.nothing")
+        return
+    except NoTextError as refused:
+        ctx.refuse(Text(f"explain.refused.{refused.args[0]}"), title="refused.nothing")
+        return
+    ctx.say(explanation(_view(ctx, told)))
+
+
+def _view(ctx: ChatContext, told: str) -> ExplanationView:
+    if not told.strip():
+        title, words = Text("explain.empty_title"), Text("explain.empty_turn")
+        return ExplanationView(title, words, Turn.REQUESTER, now(), direct=ctx.direct)
+    return as_view(read(told), now(), checks=visible_channels(ctx)[:_CHECKS_MOST])
+
+
+def _told(ctx: ChatContext, message: Message, argument: str) -> str:
+    typed = (
+        _TYPED.sub("", message.text, count=1) if "/explain" in message.text.lower() else argument
+    )
+    if typed.strip() or message.files:
+        return "\n".join(filter(None, (typed, _of_file(ctx, message))))
+    return _of_parent(ctx, message)
+
+
+def _of_file(ctx: ChatContext, message: Message) -> str:
+    return text_of(first_file(ctx, message, LARGEST).content) if message.files else ""
+
+
+def _of_parent(ctx: ChatContext, message: Message) -> str:
+    """Return the text of the message replied to, with its file.
+
+    In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
+    """
+    if not message.parent_id:
+        return ""
+    try:
+        parent = ctx.services.webex.message(message.parent_id, fresh=False)
+    except WebexNotFoundError:
+        return ""
+    return "\n".join(filter(None, (parent.text, _of_file(ctx, parent))))
+
+
+COMMAND = Command("explain", "trouble", run, "TEXT")

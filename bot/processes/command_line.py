@@ -1,0 +1,165 @@
+"""Commands of the person who operates the bot: web, worker, doctor, webhooks, audit and redis."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from functools import partial
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from bot import doctor, logs
+from bot.processes import redis_server
+from bot.queue import connect, connect_for_web, refusal
+from bot.services import Services
+from bot.settings import BotSettings
+from bot.webex.client import HURRIED, Webex, WebexError
+from bot.webex.webhook_registration import WebhookRegistrar
+from jobs.runs import schema
+from jobs.runs.audit import Trail
+from jobs.settings import Settings, read_files
+
+BAD_SETTINGS = 2
+DUE_S = 0.5
+MISSING = """The settings are not complete:
+  {problems}
+Every setting is explained in .env.example."""
+
+
+def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
+    """Run one command and return its exit code."""
+    logs.configure(env.get("LOG_LEVEL", ""))
+    if options.command == "redis":
+        return redis_server.main(
+            options.port or redis_server.PORT, options.folder or redis_server.FOLDER
+        )
+    values, unread = read_files(env)
+    if problems := doctor.settings_problems(values, unread):
+        print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
+        return BAD_SETTINGS
+    command = "check" if getattr(options, "check", False) else options.command
+    return COMMANDS[command](BotSettings.from_env(values), Settings.from_env(values))
+
+
+def _web(settings: BotSettings, work: Settings) -> int:
+    from bot.web.app import AddressError, serve  # noqa: PLC0415  Flask only here
+    from bot.web.site import whole_site  # noqa: PLC0415  Flask only here
+
+    refused = _data_problem(settings.redis_url)
+    if refused:
+        print(refused, file=sys.stderr)  # noqa: T201  CLI output
+        return BAD_SETTINGS
+    try:
+        serve(whole_site(settings, work), settings.port, settings.host)
+    except AddressError as error:
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        return 1
+    return 0
+
+
+def _worker(settings: BotSettings, work: Settings) -> int:
+    from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.processes.timers import Timers  # noqa: PLC0415  same
+    from jobs import runtime  # noqa: PLC0415  same
+
+    refused = _data_problem(settings.redis_url)
+    if refused:
+        print(refused, file=sys.stderr)  # noqa: T201  CLI output
+        return BAD_SETTINGS
+    webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
+    services = Services.of(
+        settings, work, connect(settings.redis_url), webex
+    )  # connect inside the process that uses the connection
+    runtime.install(services)
+    timers = Timers()
+    timers.every(DUE_S, Dispatcher(services).dispatch_due)
+    return worker.main(
+        settings,
+        services.shutdown,
+        timers,
+        {partial(reminders.remind, services): reminders.EVERY_S},
+    )
+
+
+def _check(settings: BotSettings, _work: Settings) -> int:
+    from bot.processes import worker_check  # noqa: PLC0415  the other commands need no RQ worker
+
+    return worker_check.main(settings.redis_url)
+
+
+def _data_problem(url: str) -> str:
+    """Migrate older data and return why it cannot be used, or an empty string.
+
+    Either this version does not read it, or Redis refuses the bot. If Redis is unavailable, the
+    string is empty. The data is checked when Redis answers.
+    """
+    try:
+        with connect_for_web(url) as hurried, connect(url) as redis:
+            hurried.ping()
+            schema.ensure(redis)
+    except schema.SchemaError as error:
+        return str(error)
+    except RedisError as error:
+        return refusal(error)
+    return ""
+
+
+def _doctor(settings: BotSettings, work: Settings) -> int:
+    return doctor.examine(doctor.checks(settings, work), print)
+
+
+def _audit(settings: BotSettings, work: Settings) -> int:
+    """Print every audit entry to stdout as stored in Redis, and any break in the chain to stderr.
+
+    Return 1 if the chain is broken or Redis fails, otherwise 0.
+    """
+    trail = Trail(connect(settings.redis_url), work.encryption_keys)
+    try:
+        sys.stdout.writelines(
+            f"{line.decode(errors='backslashreplace')}\n" for line in trail.entries()
+        )
+        found = trail.verify()
+    except RedisError as error:
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        return 1
+    if found.broken_at:
+        print(  # noqa: T201  CLI output
+            f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md",
+            file=sys.stderr,
+        )
+    return 1 if found.broken_at else 0
+
+
+def _webhooks(settings: BotSettings, _work: Settings) -> int:
+    subscriptions = WebhookRegistrar(
+        Webex(settings.webex_access_token, settings.webex_api_url),
+        Redis.from_url(settings.redis_url),
+        settings,
+    )
+    try:
+        done = subscriptions.register()
+        for hook in subscriptions.own():
+            print(  # noqa: T201  CLI output
+                f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}"
+            )
+    except (WebexError, RedisError) as error:
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        return 1
+    print(  # noqa: T201  CLI output
+        f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}"
+    )
+    return 0
+
+
+COMMANDS = {
+    "web": _web,
+    "worker": _worker,
+    "check": _check,
+    "doctor": _doctor,
+    "webhooks": _webhooks,
+    "audit": _audit,
+}

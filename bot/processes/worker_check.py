@@ -1,0 +1,31 @@
+"""Probe of the worker on this machine, for a container platform: ``worker --check``."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from redis.exceptions import RedisError
+from rq import Worker
+
+from bot.queue import SERIALIZER, SafeJob, connect_for_web
+
+LOST = "No RQ worker of {host} has said in time that it lives."
+
+
+def main(redis_url: str) -> int:
+    """Return 0 if an RQ worker of this machine has said that it lives, else 1.
+
+    Each worker repeats that in Redis before its key expires, and a supervisor replaces dead ones.
+    If Redis does not answer, nothing is known, and a new start would not help: the result is 0.
+    """
+    host = socket.gethostname()
+    try:
+        with connect_for_web(redis_url) as redis:
+            workers = Worker.all(connection=redis, job_class=SafeJob, serializer=SERIALIZER)
+    except RedisError as error:
+        print(f"Nothing is known: Redis does not answer ({error}).", file=sys.stderr)  # noqa: T201
+        return 0
+    alive = [worker.name for worker in workers if worker.hostname == host]
+    print(f"{len(alive)} RQ workers live." if alive else LOST.format(host=host))  # noqa: T201
+    return 0 if alive else 1

@@ -1,0 +1,75 @@
+"""Other ways in which mail of a mailbox may reach Webex Connect: a mail contact, or a rule.
+
+A setup of this bot uses none of them (facts/microsoft.md 2.2), but people do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from jobs.channel.connect_hosts import addresses_in
+from jobs.clouds.errors import NotFound
+from jobs.clouds.json_values import text_of
+from jobs.engine.context import StepContext
+from jobs.microsoft.exchange import ExchangeRow
+
+_INBOX = ("RedirectTo", "ForwardTo", "ForwardAsAttachmentTo")
+_TRANSPORT = ("RedirectMessageTo", "BlindCopyTo", "CopyTo", "AddToRecipients")
+_FOR = ("SentTo", "AnyOfToHeader", "AnyOfToCcHeader", "AnyOfRecipientAddressContainsWords")
+
+
+async def through(ctx: StepContext, internal: str) -> str:
+    """Return the address of Webex Connect behind an internal recipient, or an empty string.
+
+    A mail contact has one in ExternalEmailAddress.
+
+    Raises:
+        CloudError: Exchange could not be asked.
+    """
+    try:
+        rows = await ctx.exchange.run("Get-Recipient", {"Identity": internal})
+    except NotFound:
+        return ""
+    names = ("ExternalEmailAddress", "PrimarySmtpAddress")
+    return next(iter(_addresses(rows, names)), "")
+
+
+async def redirected_to(ctx: StepContext) -> str:
+    """Return the address of Webex Connect that a rule sends the mailbox's mail to, or ''.
+
+    An inbox rule counts while it is enabled, and a mail-flow rule if it names the mailbox.
+
+    Raises:
+        CloudError: Exchange could not be asked.
+    """
+    inbox = await ctx.exchange.run("Get-InboxRule", {"Mailbox": ctx.channel.mailbox})
+    enabled = [row for row in inbox if row.get("Enabled") is not False]
+    if found := next(iter(_addresses(enabled, _INBOX)), ""):
+        return found
+    rules = await ctx.exchange.run("Get-TransportRule", {})
+    mine = [rule for rule in rules if _is_in_force(rule) and _names(rule, ctx.channel.mailbox)]
+    return next(iter(_addresses(mine, _TRANSPORT)), "")
+
+
+def _addresses(rows: Iterable[ExchangeRow], names: Iterable[str]) -> list[str]:
+    return [
+        address for row in rows for name in names for address in addresses_in(_text(row.get(name)))
+    ]
+
+
+def _text(value: Any) -> str:
+    """Return the texts of a value of one or several recipients."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+
+
+def _is_in_force(rule: ExchangeRow) -> bool:
+    return text_of(rule, "State").lower() != "disabled" and text_of(rule, "Mode").lower() in {
+        "",
+        "enforce",
+    }
+
+
+def _names(rule: ExchangeRow, mailbox: str) -> bool:
+    """Return whether the rule is for mail to this mailbox."""
+    return any(mailbox in _text(rule.get(name)).lower() for name in _FOR)

@@ -1,0 +1,48 @@
+"""Adoption: a channel that a check found by itself is kept, without a write in the tenant.
+
+From then on it is a channel of its space like any other. What a setup records, such as the values
+from before and the bot's own sign-in, stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobs.clock import now
+from jobs.model import RunKind
+from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run_store import RunStore
+
+NEEDED = ("client_id", "callback_url", "forwarding_address")
+"""Values without which a channel cannot be kept: a fix would write an empty one."""
+
+
+def missing(run: Run) -> tuple[str, ...]:
+    """Return the names of the values in NEEDED that the check did not find."""
+    channel = run.channel
+    known = (run.fact("client_id"), channel.callback_url, channel.forwarding_address)
+    return tuple(name for name, value in zip(NEEDED, known, strict=True) if not value)
+
+
+def may_be_kept(run: Run) -> bool:
+    """Return whether the check has found a whole channel that nobody has kept yet."""
+    found = run.brief.discover and run.discovered and run.checked is not None
+    return found and not run.ended and not missing(run)
+
+
+def keep(store: RunStore, run: Run, by: str) -> bool:
+    """Record the channel in the run's space; return whether it is recorded now.
+
+    It is not if another run has recorded the mailbox, because that channel may belong to others.
+    """
+    known = store.channels.record(run.channel.mailbox)
+    if known is not None or not may_be_kept(run):
+        return known is not None and known.run == run.id
+    store.end(run, Event(Kind.FINISHED, now(), by=by))
+    return True
+
+
+def is_by_hand(runs: Sequence[Run]) -> bool:
+    """Return whether a channel was kept and not set up since; ``runs`` are ordered oldest first."""
+    proven = (run for run in reversed(runs) if run.ended is Kind.FINISHED)
+    return next((run.kept for run in proven if run.kept or run.kind is RunKind.SETUP), False)

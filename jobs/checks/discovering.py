@@ -1,0 +1,130 @@
+"""Part of a check of a channel that is not known here: the search, a question, the found channel.
+
+What the search does not settle is asked on the card. The answers are events like any other, so a
+worker may die between the search, the question and the check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+import structlog
+
+from jobs.channel import discovery
+from jobs.channel.app_search import candidate
+from jobs.clock import now
+from jobs.engine.checker import DATA_ERRORS
+from jobs.engine.context import StepContext
+from jobs.engine.recorder import Recorder
+from jobs.runs.run import Event, Kind, Run
+from jobs.runs.search import AppCandidate, Search
+
+APP, FORWARDING = "discovered_app", "discovered_forwarding"
+"""Questions whose answers are a client ID, and a forwarding address; the value may be WITHOUT."""
+WITHOUT = "without"
+"""Answer of a person who does not know the value, and goes on without it."""
+log = structlog.get_logger(__name__)
+
+
+async def discover(recorder: Recorder) -> bool:
+    """Find the run's channel, and return whether the check can go on.
+
+    It cannot while a question is open. Then the sign-in is kept.
+
+    Raises:
+        LeaseLostError: another worker has the run.
+        SignInNeeded: the sign-in is over.
+    """
+    if not recorder.run.brief.discover or recorder.run.discovered:
+        return True
+    if recorder.run.search is None:
+        found = await _search(recorder.ctx)
+        recorder.append(Event(Kind.SEARCHED, now(), search=found))
+    if open_questions(recorder.run):
+        return False
+    recorder.append(await _found(recorder.ctx))
+    return True
+
+
+async def _search(ctx: StepContext) -> Search:
+    """Return what was found; an answer of another shape than documented counts as not read."""
+    try:
+        return await discovery.search(ctx)
+    except DATA_ERRORS:
+        log.exception("an answer that the search cannot read", run=ctx.run.id)
+        return Search(unread=True)
+
+
+def open_questions(run: Run) -> tuple[str, ...]:
+    """Return the questions that wait for a person: APP, FORWARDING, both, or none."""
+    if run.search is None or run.search.unread or run.discovered or not run.brief.discover:
+        return ()
+    missing = {APP: not run.search.certain, FORWARDING: not run.search.forwarding_address}
+    return tuple(name for name, asks in missing.items() if asks and not run.answer(name))
+
+
+def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
+    """Return the events that answer the open questions; one without a value goes on without."""
+    return tuple(
+        Event(
+            Kind.ANSWERED,
+            now(),
+            by=by,
+            data={"question": question, "value": given.get(question) or WITHOUT},
+        )
+        for question in open_questions(run)
+    )
+
+
+def is_client_id(text: str) -> bool:
+    """Return whether the text has the form of an Application (client) ID."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def _found(ctx: StepContext) -> Event:
+    """Return the event with the channel that results from the search and the answers."""
+    found, account = ctx.run.search or Search(), ctx.run.account
+    app = await _app(ctx, found)
+    channel = replace(
+        ctx.channel,
+        callback_url=app.callback_url,
+        forwarding_address=found.forwarding_address or _answer(ctx.run, FORWARDING),
+        keep_copy=found.keep_copy,
+        profile=app.profile,
+        tenant_id=account.tenant_id if account else "",
+        delegate=found.delegate,
+    )
+    data = {
+        "client_id": app.client_id,
+        "app_name": app.name,
+        "upn": found.upn,
+        "shared": "yes" if found.shared else "",
+        "delegate": found.delegate,
+    }
+    return Event(Kind.DISCOVERED, now(), channel=channel, data=data)
+
+
+async def _app(ctx: StepContext, found: Search) -> AppCandidate:
+    """Return the certain app, the chosen one, or the one with the typed client ID.
+
+    An app that the directory does not know has no more than its client ID.
+    """
+    if found.certain:
+        return found.apps[0]
+    wanted = _answer(ctx.run, APP).lower()
+    known = next((app for app in found.apps if app.client_id.lower() == wanted), None)
+    if known is not None or not wanted:
+        return known or AppCandidate("", "")
+    app = await discovery.if_readable(ctx.graph.application_by_app_id(wanted))
+    return candidate(app, "") if app else AppCandidate(wanted, "")
+
+
+def _answer(run: Run, question: str) -> str:
+    """Return a person's answer, or an empty string where there is none."""
+    answer = run.answer(question)
+    return "" if answer == WITHOUT else answer

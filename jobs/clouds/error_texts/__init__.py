@@ -1,0 +1,1 @@
+"""Reader of error texts: cleans a text, asks who speaks, and names the causes with their certainty."""

@@ -1,0 +1,165 @@
+"""Text of an error in one line, however it was wrapped, quoted, escaped or marked up."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import quopri
+import re
+from dataclasses import dataclass
+from html import unescape
+from urllib.parse import unquote, unquote_plus
+
+LONGEST = 64 * 1024
+"""Characters that are read of a text."""
+_BLANK = re.compile(
+    r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\t\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_PLAIN = str.maketrans(
+    "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb\u2010\u2011\u2012\u2013\u2014\u00b4`",
+    "''''\"\"\"\"\"-----''",
+)
+_QUOTED = re.compile(r"^[ \t]*(?:(?:>|&gt;)[ \t]?)+", re.MULTILINE)
+_BOX = re.compile(r"^[ \t]*[|│┃║*#][ \t]+", re.MULTILINE)
+_HYPHEN = re.compile(r"(?<=[A-Za-z])-\n[ \t]*(?=[A-Za-z])")
+_SPACES = re.compile(r"\s+")
+_SILENT = re.compile(
+    r"<(style|script|head)\b.{0,20000}?</\1\s*>|<!--.{0,20000}?-->", re.IGNORECASE | re.DOTALL
+)
+_INLINE = re.compile(
+    r"</?(?:a|abbr|b|bdi|code|em|font|i|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|wbr)"
+    r"(?:\s[^<>]{0,2000})?/?>",
+    re.IGNORECASE,
+)
+_BLOCK = re.compile(
+    r"</?(?:address|article|blockquote|body|br|center|dd|details|div|dl|dt|footer|form|h[1-6]|header|"
+    r"hr|html|img|input|li|link|main|meta|o:p|ol|p|pre|section|summary|table|tbody|td|tfoot|th|thead|"
+    r"title|tr|ul|!doctype)(?:\s[^<>]{0,2000})?/?>",
+    re.IGNORECASE,
+)
+_NEW_LINE = re.compile(r"(?<!\\)(?:\\{1,9}[rn])+(?=\W|[A-Z]|$)")
+_ESCAPED = re.compile(r"(?<!\\)\\{1,9}u([0-9a-fA-F]{4})")
+_SLASHED = re.compile(r"(?<!\\)\\{1,9}(?=[\"'/])")
+_PERCENT = re.compile(r"(?<![^\s\"'<>])[^\s\"'<>]*%[0-9a-fA-F]{2}[^\s\"'<>]*")
+_PLUS = re.compile(r"(?<![\w.,:;'()/+-])[\w.,:;'()/-]+(?:\+[\w.,:;'()\[\]/-]+){3,}")
+_ENCODED = re.compile(r"\+[^\s+]|%[0-9a-fA-F]{2}")
+_LONG = 40
+"""Length of a word at the end of a line from which it may be the beginning of a broken address."""
+_SOFT = re.compile(r"=[ \t]*\r?\n")
+_QUOTED_PRINTABLE = re.compile(r"=[0-9A-F]{2}")
+_FEW = 3
+_BASE64 = re.compile(r"(?:^[ \t>]*[A-Za-z0-9+/]{40,}={0,2}[ \t]*$\n?){2,}", re.MULTILINE)
+_LABELED_BASE64 = re.compile(r"(?:^[ \t>]*[A-Za-z0-9+/]{20,}={0,2}[ \t]*$\n?)+", re.MULTILINE)
+_READABLE = 0.9
+_FIRST_LINE = re.compile(
+    r"(?<![\w.-])(?P<status>[245]\d\d)-(?P<code>[245]\.\d{1,3}\.\d{1,3})?(?=[ A-Za-z])"
+)
+_REPLY_MOST = 600
+"""Characters within which the next line of a reply is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CleanText:
+    """Text in one line, its lines as the person sees them, and whether its end was left out."""
+
+    flat: str
+    lines: tuple[str, ...]
+    cut: bool
+
+
+def clean(text: str) -> CleanText:
+    """Return the text without quotes, wrapping, escapes and markup; at most 64 kB of it are read."""
+    cut = len(text) > LONGEST
+    lines = _marked_down(_transported(text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n")))
+    return CleanText(
+        _once(_SPACES.sub(" ", _HYPHEN.sub("-", lines)).strip()),
+        tuple(filter(None, (" ".join(line.split()) for line in lines.split("\n")))),
+        cut,
+    )
+
+
+def _transported(text: str) -> str:
+    """Return the text with the transport encodings of a mail undone."""
+    quotes = _QUOTED.sub("", text)
+    return _with_base64(_without_quoted_printable(quotes))
+
+
+def _without_quoted_printable(text: str) -> str:
+    if not _SOFT.search(text) or len(_QUOTED_PRINTABLE.findall(text)) < _FEW:
+        return _SOFT.sub("", text) if "quoted-printable" in text.lower() else text
+    return quopri.decodestring(text.encode("utf-8")).decode("utf-8", "replace")
+
+
+def _with_base64(text: str) -> str:
+    """Return the text, with each block of base64 that is a text replaced by that text."""
+    pattern = _LABELED_BASE64 if "base64" in text.lower() else _BASE64
+    return pattern.sub(lambda block: f"{_decoded(block[0])}\n", text)
+
+
+def _decoded(block: str) -> str:
+    try:
+        found = base64.b64decode("".join(block.replace(">", "").split())).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return block
+    readable = sum(sign.isprintable() or sign in "\r\n\t" for sign in found)
+    return found.replace("\r\n", "\n") if readable >= _READABLE * len(found) else block
+
+
+def _marked_down(text: str) -> str:
+    """Return the text without markup and escapes."""
+    for _ in range(2):
+        text = unescape(_without_tags(text)) if "<" in text or "&" in text else text
+    text = _INVISIBLE.sub("", _BLANK.sub(" ", text.translate(_PLAIN)))
+    text = _SLASHED.sub("", _ESCAPED.sub(lambda each: chr(int(each[1], 16)), text))
+    text = _with_whole_addresses(text)
+    text = _PLUS.sub(lambda each: each[0].replace("+", " "), _PERCENT.sub(_unquoted, text))
+    return _BOX.sub("", _QUOTED.sub("", _NEW_LINE.sub("\n", text)))
+
+
+def _without_tags(text: str) -> str:
+    return _BLOCK.sub("\n", _INLINE.sub("", _SILENT.sub(" ", text)))
+
+
+def _with_whole_addresses(text: str) -> str:
+    """Return the text with each encoded address that was wrapped in one line again."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        last = lines[-1].rpartition(" ")[2] if lines else ""
+        first = line.lstrip().partition(" ")[0]
+        begun = len(last) >= _LONG or len(_ENCODED.findall(last)) > 1
+        if begun and _ENCODED.search(first):
+            lines[-1] += line.lstrip()
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _unquoted(address: re.Match[str]) -> str:
+    """Return a percent-encoded piece decoded; ``+`` is a blank in a query and stays in a path."""
+    return unquote_plus(address[0]) if "+" in address[0] else unquote(address[0])
+
+
+def _once(text: str) -> str:
+    """Return the text with the codes of a reply of several lines only at its beginning.
+
+    RFC 5321, 4.2.1: every line repeats the status, and all but the last have a hyphen after it.
+    """
+    at = 0
+    while first := _FIRST_LINE.search(text, at):
+        head = f"{first['status']} {first['code'] or ''}"
+        rest = _joined(text[first.end() :], first["status"], first["code"] or "")
+        text, at = f"{text[: first.start()]}{head}{rest}", first.start() + len(head)
+    return text
+
+
+def _joined(rest: str, status: str, code: str) -> str:
+    """Return what follows the first line of a reply, without the codes of its other lines."""
+    again = re.compile(
+        rf"\s(?:(?:S:|<-*|SERVER -> CLIENT:|Rx) ?)?{status}(?P<more>[ -])(?:{re.escape(code)}(?![\d.])\s?)?"
+    )
+    while found := again.search(rest, 0, _REPLY_MOST):
+        rest = f"{rest[: found.start()]} {rest[found.end() :]}"
+        if found["more"] == " ":
+            break
+    return rest

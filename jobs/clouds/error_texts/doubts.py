@@ -1,0 +1,124 @@
+"""Causes that a text leaves open: what else may be behind a refusal, and what outweighs what.
+
+Sources: facts/microsoft.md 4.1, facts/update-2026-11.md 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from jobs.clouds.error_texts.reading import Certainty, FoundCause
+
+_PASSWORD = re.compile(
+    r"AUTH LOGIN(?! ?(?:PLAIN|XOAUTH2|OAUTH))|AUTH=?PLAIN|password (?:command failed|not accepted)|UGFzc3dvcmQ6|"
+    r"secure connection or the client was not authenticated|\bAuthLogin|LoginAuthenticator|"
+    r"AUTH PLAIN\b|method (?:LOGIN|PLAIN)\b|authenticator (?:LOGIN|PLAIN)\b|app password|Basic auth",
+    re.IGNORECASE,
+)
+_OAUTH = re.compile(
+    r"XOAUTH2|OAuth|\bBearer\b|(?:access|refresh)[ _]?token|SMTP\.Send|client_credentials|token",
+    re.IGNORECASE,
+)
+_SHARED = re.compile(r"shared (?:mail|in)box|freigegebene\w* Postf|delegate", re.IGNORECASE)
+_OFFERED = re.compile(r"(?:250[ -]|[\"'])AUTH[ =][A-Z0-9 =-]+", re.IGNORECASE)
+"""List of login methods that a server offers, which says nothing about the one that was used."""
+_LOGIN = frozenset(
+    {
+        "account_disabled",
+        "account_locked",
+        "blocked_by_conditional_access",
+        "blocked_by_security_defaults",
+        "password_expired",
+        "smtp_auth_off_for_mailbox",
+        "smtp_auth_off_for_tenant",
+        "smtp_login_blocked",
+        "smtp_no_oauth",
+        "smtp_password_login",
+        "smtp_token_refused",
+    }
+)
+"""Causes with which a login fails. A mail that is sent all the same has no login."""
+_CONNECT_SYMPTOMS = frozenset(
+    {"connect_login_failed", "connect_smtp_failed", "connect_send_failed"}
+)
+_AFTER_A_REFUSAL = {
+    "smtp_not_authenticated": _LOGIN,
+    "smtp_busy": _LOGIN | {"smtp_too_many_connections", "send_as_denied", "forwarding_blocked"},
+}
+_OPEN: dict[str, tuple[str, ...]] = {
+    "smtp_token_refused": ("wrong_mailbox_user", "scope_wrong", "exchange_incident"),
+    "smtp_login_blocked": (
+        "smtp_auth_off_for_mailbox",
+        "blocked_by_conditional_access",
+        "blocked_by_security_defaults",
+    ),
+    "smtp_password_login": ("smtp_auth_off_for_mailbox", "blocked_by_security_defaults"),
+    "exchange_service_missing": ("wrong_tenant", "scope_wrong"),
+    "grant_invalid": ("refresh_token_expired", "session_revoked"),
+    "scope_missing": ("form_field_missing",),
+    "sends_as_onmicrosoft": ("sending_limit_reached",),
+    "smtp_no_oauth": ("smtp_no_starttls", "smtp_auth_off_for_mailbox"),
+    "connect_login_failed": ("smtp_token_refused", "smtp_auth_off_for_mailbox"),
+    "directory_role_missing": ("app_roles_missing",),
+}
+"""Other causes with the same words, most frequent first.
+
+The order behind a bare 535 5.7.3 is that of facts/update-2026-11.md 7.
+"""
+_BARE = ("smtp_password_login", "smtp_auth_off_for_mailbox")
+"""Further causes of a 5.7.3 if the text does not show how the login was made."""
+
+
+def weighed(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:
+    """Return each cause once, certain ones first, without consequences, and with what else may be."""
+    once = _once(_by_login(causes, text))
+    certain = {each.cause for each in once if each.certain}
+    kept = [each for each in once if not _follows(each.cause, certain)]
+    more = [
+        FoundCause(rival, each.code, Certainty.POSSIBLE, each.at)
+        for each in kept
+        for rival in _rivals(each, text)
+    ]
+    return tuple(_once([*kept, *more]))
+
+
+def _once(causes: Iterable[FoundCause]) -> list[FoundCause]:
+    ordered = sorted(causes, key=lambda each: (not each.certain, each.at))
+    kept: dict[str, FoundCause] = {}
+    for each in ordered:
+        kept.setdefault(each.cause, each)
+    return list(kept.values())
+
+
+def _by_login(causes: Iterable[FoundCause], text: str) -> list[FoundCause]:
+    """Return the causes; a refused login is one with a password if the text shows such a login."""
+    said = _OFFERED.sub(" ", text)
+    password = _PASSWORD.search(said) is not None and _OAUTH.search(said) is None
+    return [
+        FoundCause("smtp_password_login", each.code, each.certainty, each.at)
+        if password and each.cause == "smtp_token_refused"
+        else each
+        for each in causes
+    ]
+
+
+def _follows(cause: str, certain: set[str]) -> bool:
+    """Return whether the cause is only the consequence of another one in the text."""
+    others = certain - {cause}
+    if cause in _CONNECT_SYMPTOMS:
+        return bool(others - _CONNECT_SYMPTOMS)
+    return bool(_AFTER_A_REFUSAL.get(cause, frozenset()) & others)
+
+
+def _rivals(each: FoundCause, text: str) -> tuple[str, ...]:
+    rivals = _OPEN.get(each.cause, ())
+    if each.cause == "smtp_token_refused" and _SHARED.search(text):
+        return ("form_username_shared", *rivals[1:])
+    if each.cause == "smtp_password_login" and "5.7.3" not in each.code.split():
+        return ()
+    if each.cause == "smtp_login_blocked" and not each.certain:
+        return ("smtp_auth_off_for_tenant", *rivals, "smtp_password_login")
+    if each.cause == "smtp_token_refused" and not _OAUTH.search(_OFFERED.sub(" ", text)):
+        return (*rivals, *_BARE)
+    return rivals

@@ -1,0 +1,123 @@
+"""Causes that Entra's error numbers and sentences name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from jobs.clouds.causes import ENTRA, OAUTH, Meaning
+from jobs.clouds.error_texts.entra_codes import OF_OTHER_PROTOCOLS, PROMPTS, PUBLISHED, VAGUE
+from jobs.clouds.error_texts.entra_words import LOOSE, NARROWER, SENTENCES
+from jobs.clouds.error_texts.reading import FoundCause, found
+from jobs.clouds.error_texts.speaker import Signs, Speaker
+from jobs.clouds.error_texts.tokens import EntraToken
+
+PAGE = "https://login.microsoftonline.com/error?code="
+"""Address where Microsoft explains an AADSTS number."""
+_OAUTH_WORD = re.compile(rf"(?<![\w.])(?P<word>{'|'.join(OAUTH)})(?!\w)")
+_OWN_MOST = 240
+"""Characters behind a number in which its sentence begins."""
+_CERTAIN_WORDS = frozenset(
+    {"consent_required", "invalid_scope", "server_error", "temporarily_unavailable"}
+)
+_OURS = (Speaker.ENTRA, Speaker.GRAPH, Speaker.EXCHANGE)
+
+
+def meaning_of(number: int, sentence: str = "") -> Meaning | None:
+    """Return the meaning of an AADSTS number with its sentence, or None if neither is known.
+
+    One number has several senses (650051, 50053, 65005), so the sentence decides if it says
+    something else. ``sentence`` is what follows the number, with its colon. Words far behind it, or
+    behind a number without a colon, are a person's own.
+    """
+    if number in OF_OTHER_PROTOCOLS:
+        return None
+    known = ENTRA.get(number) or PUBLISHED.get(number)
+    said = _meanings_in(sentence)
+    narrower = next((each for each in said if known and each.cause in NARROWER[known.cause]), None)
+    if narrower:
+        return narrower
+    if known and (known.cause in {each.cause for each in said} or not sentence.startswith(":")):
+        return known
+    near = _meanings_in(sentence[:_OWN_MOST])
+    return next(iter(near), known)
+
+
+def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning] | None:
+    """Return the number of an answer that says most, with its meaning, or None if none is known.
+
+    The last number with a meaning of its own comes first, because an answer begins with the
+    general one: ``AADSTS70002: Error validating credentials. AADSTS50126: ...``.
+    """
+    known = [(each, meaning_of(each, _sentence_of(each, description))) for each in numbers]
+    ranked = sorted(known, key=lambda pair: pair[0] not in VAGUE | PROMPTS)
+    return next(((each, meaning) for each, meaning in reversed(ranked) if meaning), None)
+
+
+def _sentence_of(number: int, description: str) -> str:
+    """Return the sentence of a number in a description; the whole text if it names no number."""
+    _, named, rest = description.partition(f"AADSTS{number}")
+    return (
+        rest.partition("AADSTS")[0]
+        if named
+        else ""
+        if "AADSTS" in description
+        else f": {description}"
+    )
+
+
+def _meanings_in(sentence: str) -> list[Meaning]:
+    """Return the meanings of the sentences that a text contains, most specific first."""
+    return [each.meaning for each in SENTENCES if each.pattern.search(sentence)]
+
+
+def causes_of_numbers(tokens: list[EntraToken]) -> list[FoundCause]:
+    """Return the cause of each error; a vague number counts only if no other one is known.
+
+    Beside an error with its sentence, a number without any words is one that somebody lists.
+    """
+    known = [
+        (each, meaning) for each in tokens if (meaning := meaning_of(each.number, each.sentence))
+    ]
+    telling = [(each, meaning) for each, meaning in known if each.number not in VAGUE | PROMPTS]
+    said = [(each, meaning) for each, meaning in known if each.number not in PROMPTS]
+    kept = telling or said or known
+    explained = any(each.explained for each, _ in kept)
+    return [
+        found(meaning, each.code, each.at, certain=each.explained or not explained)
+        for each, meaning in kept
+    ]
+
+
+def unknown_numbers(tokens: list[EntraToken]) -> list[EntraToken]:
+    """Return the numbers that neither the tables nor their sentences explain."""
+    return [each for each in tokens if meaning_of(each.number, each.sentence) is None]
+
+
+def causes_of_pages(text: str, signs: Signs) -> list[FoundCause]:
+    """Return the causes that sentences without a number name, as sign-in pages show them."""
+    causes: list[FoundCause] = []
+    ends: list[tuple[int, int]] = []
+    for phrase in SENTENCES:
+        match = phrase.pattern.search(text)
+        if match and signs.accepts(match.start(), *_OURS) and not _within(match, ends):
+            ends.append(match.span())
+            loose = phrase.meaning.cause in LOOSE
+            causes.append(found(phrase.meaning, match[0].strip(), match.start(), certain=not loose))
+    return causes if any(each.certain for each in causes) else causes[:2]
+
+
+def _within(match: re.Match[str], spans: list[tuple[int, int]]) -> bool:
+    """Return whether more specific words were found at the same place."""
+    return any(match.start() < end and begin < match.end() for begin, end in spans)
+
+
+def causes_of_oauth(text: str, signs: Signs) -> list[FoundCause]:
+    """Return the cause that OAuth's own word names; Google and others use the same words."""
+    return [
+        found(
+            OAUTH[each["word"]], each["word"], each.start(), certain=each["word"] in _CERTAIN_WORDS
+        )
+        for each in _OAUTH_WORD.finditer(text)
+        if signs.accepts(each.start(), *_OURS)
+    ]

@@ -1,0 +1,187 @@
+"""User audit log of Webex Connect: what was changed there, by whom and when.
+
+It tells no values. Source: facts/update-2026-11.md 1.1. Which method it takes and in which header the
+token goes is not confirmed: POST is tried first, then GET with a body, and the header is a setting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs.clock import parse
+from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Transient
+from jobs.clouds.http import Call
+from jobs.clouds.json_values import as_dict, dicts_in
+from jobs.contact_center.client import ask, value
+from jobs.model import ConnectChange
+from jobs.redact import without_secrets
+from jobs.settings import Settings
+
+SERVICE = "connect-audit"
+PAGE = 2000
+"""Entries that are asked for at once: the service's default; its limit is 10,000."""
+MOST_PAGES = 10
+LONGEST_S = 15.0
+"""Time for all pages, because a check waits for it."""
+_OTHER_METHOD = {405: 0, 404: 1, 400: 2}
+"""Statuses after which the other method is tried, the most telling one last."""
+_CHANGES = re.compile(
+    r"(?:create|delete|discard|insert|reactivate|save|share|update)"
+    r"(?:App|AuthorizationIntegration|(?:Service)?Credential|EmailDomainSettings|Flow"
+    r"|OutBoundWebHook|Rule(?:Status)?|Service(?:LockStatus)?|TenantSettings|WfStatusOn\w+)",
+    re.IGNORECASE,
+)
+"""Actions that may stop mail, of about 270. Cisco adds to the list, so it is a pattern."""
+_NAMES = ("eventDescription", "eventCategory", "userAction", "user_action")
+"""Fields that may hold the action's name: Cisco's sample has ``ERROR`` in ``eventCategory``."""
+_FAILED = re.compile(r"err|fail", re.IGNORECASE)
+_LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectChanges:
+    """Changes that may stop mail, newest first.
+
+    ``whole`` is False if the log was longer than the bot reads. ``method`` is the one that the
+    service took.
+    """
+
+    rows: tuple[ConnectChange, ...]
+    whole: bool
+    method: str
+
+
+async def read_changes(settings: Settings, since: datetime, until: datetime) -> ConnectChanges:
+    """Return what was changed in Webex Connect in that time.
+
+    Raises:
+        CloudError: when the log does not answer in time, refuses, or answers something else.
+    """
+    log = _Log(settings, since, until)
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            rows, whole = await log.pages()
+    except TimeoutError as late:
+        words = f"no answer in {LONGEST_S:g} s"
+        raise Transient("timed_out", CloudReply(SERVICE, message=words)) from late
+    return ConnectChanges(_newest_first(rows), whole, log.method)
+
+
+@dataclass(slots=True)
+class _Log:
+    """One reading of the log; ``method`` is empty until the service has taken one."""
+
+    settings: Settings
+    since: datetime
+    until: datetime
+    method: str = ""
+
+    async def pages(self) -> tuple[list[dict[str, Any]], bool]:
+        """Return the entries, and whether these are all.
+
+        A page may hold fewer entries than were asked for, although more follow.
+        """
+        rows: list[dict[str, Any]] = []
+        for _ in range(MOST_PAGES):
+            page, total = await self._page(len(rows))
+            rows += page
+            if not page or (len(rows) >= total if total else len(page) < PAGE):
+                return rows, True
+        return rows, False
+
+    async def _page(self, offset: int) -> tuple[list[dict[str, Any]], int]:
+        """Return the entries from ``offset`` on, and the number of all entries; 0 if it is not told."""
+        answer = as_dict(await self._ask(self._body(offset)))
+        rows = answer.get("auditLogs")
+        if not isinstance(rows, list):
+            words = value(answer, "description", "message") or "no list of entries"
+            raise MalformedAnswer(
+                "answer_unreadable", CloudReply(SERVICE, 200, value(answer, "code"), words)
+            )
+        return dicts_in(rows), _number(value(answer, "totalRecords"))
+
+    def _body(self, offset: int) -> dict[str, Any]:
+        return {
+            "range": "custom",
+            "from": _stamp(self.since),
+            "to": _stamp(self.until),
+            "offset": offset,
+            "max": PAGE,
+            "eventCategories": "",
+            "actorIds": "",
+            "adminRoles": "",
+        }
+
+    async def _ask(self, body: Mapping[str, Any]) -> Any:
+        if self.method:
+            return await self._send(self.method, body)
+        try:
+            return await self._send("POST", body)
+        except CloudError as first:
+            if first.status not in _OTHER_METHOD:
+                raise
+            return await self._ask_otherwise(body, first)
+
+    async def _ask_otherwise(self, body: Mapping[str, Any], first: CloudError) -> Any:
+        """Return the answer to GET. If it is refused as well, the more telling refusal counts."""
+        try:
+            return await self._send("GET", body)
+        except CloudError as second:
+            raise max(second, first, key=_how_telling) from None
+
+    async def _send(self, method: str, body: Mapping[str, Any]) -> Any:
+        call = Call(
+            SERVICE,
+            method,
+            self.settings.connect_audit_url,
+            headers=_token(self.settings),
+            body=body,
+            repeatable=True,
+        )
+        answer = await ask(self.settings, call)
+        self.method = method
+        return answer
+
+
+def _how_telling(error: CloudError) -> int:
+    return _OTHER_METHOD.get(error.status, len(_OTHER_METHOD))
+
+
+def _token(settings: Settings) -> dict[str, str]:
+    name, token = settings.connect_audit_header, settings.connect_audit_token
+    return {name: f"Bearer {token}" if name.lower() == "authorization" else token}
+
+
+def _newest_first(rows: list[dict[str, Any]]) -> tuple[ConnectChange, ...]:
+    """Return the entries that are changes, without those that two pages have."""
+    once = dict.fromkeys(filter(None, map(_change, rows)))
+    return tuple(sorted(once, key=lambda change: change.at, reverse=True))
+
+
+def _change(row: dict[str, Any]) -> ConnectChange | None:
+    """Return a change, or None if the entry is about something else or has no time."""
+    names = (value(row, name) for name in _NAMES)
+    event = next((name for name in names if _CHANGES.fullmatch(name)), "")
+    at = parse(value(row, "created"))
+    if not event or at is None:
+        return None
+    return ConnectChange(
+        at=at,
+        by=value(row, "actorEmail"),
+        event=event,
+        told=without_secrets(value(row, "actionText"))[:_LONGEST_TEXT],
+        failed=bool(_FAILED.search(value(row, "statusOfAction"))),
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

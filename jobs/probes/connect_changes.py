@@ -1,0 +1,170 @@
+"""Changes in Webex Connect shortly before mail stopped, from its audit log.
+
+A change is a suspect and never a proof, because the log does not tell the values. So the finding is
+at most possible, and nothing makes it certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from jobs.clock import now
+from jobs.clouds.errors import CloudError
+from jobs.contact_center.connect_audit import ConnectChanges as Changes
+from jobs.contact_center.connect_audit import read_changes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
+from jobs.model import (
+    NO_SIGNALS,
+    Access,
+    ConnectChange,
+    Evidence,
+    Finding,
+    Signals,
+    State,
+    Station,
+    Text,
+)
+
+BACK_DAYS = 7
+MOST = 30
+"""Changes that a finding keeps, the newest."""
+ENDS = ("agent_tasks", "answers")
+"""Findings that show the newest mail through Webex Connect: the way in, and the way out."""
+WITHOUT = ("mail_to_task", "sign_ins")
+"""Findings that show since when mail does not get through, or Webex Connect gets no token."""
+LATE = timedelta(minutes=90)
+"""Time for which mail may go on after a change of the app, with the token from before it
+(facts/microsoft.md 4).
+"""
+SLOW = ("app", "authorizationintegration", "credential")
+"""Ends of the names of actions that may take effect that late; the others count at once."""
+SLACK = timedelta(minutes=1)
+"""Largest expected difference between the clouds' clocks."""
+REASONS = {
+    400: "audit_request",
+    401: "audit_token",
+    403: "audit_forbidden",
+    404: "audit_not_found",
+    405: "audit_not_found",
+}
+"""Reason for which the log was not read, by its status; any other is ``audit_away``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Time in which a change may have stopped mail; None is an open end."""
+
+    good: datetime | None
+    bad: datetime | None
+
+    def holds(self, change: ConnectChange) -> bool:
+        """Return whether the change was made after the last good mail and before the first bad sign."""
+        if self.bad and change.at > self.bad + SLACK:
+            return False
+        return self.good is None or change.at > self.good - self._lag(change)
+
+    def _lag(self, change: ConnectChange) -> timedelta:
+        """Return how long mail may have gone on after the change: only if it has stopped since."""
+        late = self.bad is not None and change.event.lower().endswith(SLOW)
+        return LATE if late else timedelta(0)
+
+
+class SuspectDiagnosis(Diagnosis):
+    """Changes count only between the last good mail and the first sign that mail stopped."""
+
+    def among(self, finding: Finding, findings: Mapping[str, Finding]) -> Finding:
+        """Return the finding with the suspects alone; without any, nothing is wrong.
+
+        Before the newest mail is known, nothing is a suspect.
+        """
+        if finding.state is not State.OK or not findings.keys() >= {*ENDS}:
+            return finding
+        window = _window(findings)
+        suspects = tuple(filter(window.holds, finding.signals.changes))
+        return _possible(finding, suspects) if suspects else finding
+
+
+class ConnectChanges(Probe):
+    """Nothing that may stop mail was changed in Webex Connect (facts/update-2026-11.md 1.1)."""
+
+    name = "connect_changes"
+    article_row = "AL"
+    diagnosis = SuspectDiagnosis(access=Access.NONE, station=Station.CONNECT)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the log if an address is configured. What cannot be read says nothing."""
+        if not ctx.settings.connect_audit_url:
+            return self.skipped(Text("skipped.no_audit_log"))
+        try:
+            found: Changes = await ctx.reads.read("connect audit", lambda: _read(ctx))
+        except CloudError as error:
+            return self._unread(error)
+        return self._told(found, _set_up(ctx))
+
+    def _unread(self, error: CloudError) -> Finding:
+        reason = Text(f"skipped.{REASONS.get(error.status, 'audit_away')}")
+        return replace(self.skipped(reason), evidence=(Evidence("connect-audit", str(error)),))
+
+    def _told(self, found: Changes, since: datetime | None) -> Finding:
+        """Return the changes after those of the channel's own setup."""
+        later = tuple(change for change in found.rows if since is None or change.at > since)
+        if not later:
+            return self.ok(Text("seen.connect_unchanged", {"days": str(BACK_DAYS)}))
+        values = {"count": str(len(later)), "at": _at(later[0].at)}
+        seen = Text("seen.connect_changed" if found.whole else "seen.connect_changed_cut", values)
+        return self.ok(seen, signals=Signals(changes=later[:MOST]))
+
+
+def _set_up(ctx: StepContext) -> datetime | None:
+    """Return when a setup or a fix by the bot ended, or None if the bot did not set the channel up.
+
+    Until then its people changed the app themselves. They register it after they saved its token.
+    """
+    token = ctx.run.brief.token_at
+    proven = ctx.channels.record(ctx.channel.mailbox) if token else None
+    return max(token, proven.at) if token and proven else token
+
+
+async def _read(ctx: StepContext) -> Changes:
+    return await read_changes(ctx.settings, now() - timedelta(days=BACK_DAYS), now())
+
+
+def _possible(finding: Finding, suspects: tuple[ConnectChange, ...]) -> Finding:
+    newest = suspects[0]
+    values = {"event": newest.event, "by": newest.by, "at": _at(newest.at)}
+    return replace(
+        finding,
+        state=State.POSSIBLE,
+        cause="connect_changed",
+        seen=Text("seen.connect_suspect", values),
+        expected=Text(f"expected.{finding.step}"),
+        signals=Signals(changes=suspects),
+    )
+
+
+def _window(findings: Mapping[str, Finding]) -> Window:
+    """Return the time between the last good mail of both ways and the first bad sign after it."""
+    good = min(filter(None, (findings[name].signals.at for name in ENDS)), default=None)
+    bad = min(
+        (at for at in _bad_signs(findings) if good is None or at > good - SLACK), default=None
+    )
+    return Window(good, bad)
+
+
+def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:
+    """Yield the times since which mail waits, gets lost, or Webex Connect cannot sign in."""
+    answers = findings["answers"].signals
+    signs = [answers.unanswered, answers.unproven]
+    for name in (*WITHOUT, "answers"):
+        finding = findings.get(name)
+        signals = finding.signals if finding and finding.state is State.WRONG else NO_SIGNALS
+        signs += [signals.missed_since or signals.since]
+    yield from filter(None, signs)
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%d %b %H:%M:%S} UTC"

@@ -1,0 +1,102 @@
+"""Requests with which a check finds a channel in a large tenant: few, bounded, and no write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from jobs.channel import discovery
+from jobs.engine.context import StepContext
+from jobs.model import Channel, RunKind
+from jobs.runs.origin import Brief
+from practice.faults import FaultContext, hand_made
+from practice.hooks import Faults
+from practice.microsoft import ids, seed
+from practice.microsoft.graph import shapes
+from practice.microsoft.signin import consent
+from practice.microsoft.world import LONG_AGO, new_id, stamp
+from practice.tls import Tls
+from tests.contract.test_product_calls import MAILBOX, Tenant, context
+from tests.fixtures.practice_cloud import practice_cloud
+
+APPS, MOST = 5000, 40
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def large(certificates: Tls) -> Any:
+    """A tenant with 5,000 apps, each with a grant for one user or for all, and a hand-made channel."""
+    with practice_cloud(certificates) as (cloud, http):
+        ground = FaultContext(cloud, Faults())
+        exchange = consent.resource_of(ground.tenant, ids.EXCHANGE_APP)["id"]
+        for number in range(APPS):
+            _crowd(ground, number, exchange)
+        hand_made.make(ground)
+        yield ground, Tenant(http, cloud.world.settings)
+
+
+def _crowd(ground: FaultContext, number: int, exchange: str) -> None:
+    """Add an app of somebody else; a few have SMTP.Send for everybody."""
+    tenant, uri = ground.tenant, f"https://app{number}.contoso.com/callback"
+    app = shapes.new_application(tenant, stamp(LONG_AGO)) | {"displayName": f"App {number}"}
+    app["web"] = app["web"] | {"redirectUris": [uri]}
+    tenant.applications.seed(app)
+    principal = tenant.principals.seed(
+        seed.service_principal(app["appId"], app["displayName"]) | {"replyUrls": [uri]}
+    )
+    everybody = number < 2
+    grant: Json = {
+        "id": new_id(),
+        "clientId": principal["id"],
+        "resourceId": exchange,
+        "consentType": "AllPrincipals" if everybody else "Principal",
+        "principalId": None if everybody else ground.other().id,
+        "scope": "SMTP.Send" if everybody else "IMAP.AccessAsUser.All",
+    }
+    tenant.grants.seed(grant)
+
+
+def looking(tenant: Tenant, redis: Redis) -> StepContext:
+    """A check that knows only the address."""
+    ctx = context(tenant, redis)
+    brief = Brief(by_hand=True, discover=True)
+    ctx.run = replace(ctx.run, kind=RunKind.CHECK, brief=brief, channel=Channel(MAILBOX))
+    tenant.asked.clear()
+    tenant.cmdlets.clear()
+    return ctx
+
+
+def listed(tenant: Tenant) -> list[str]:
+    """Return the lists of apps that were read without a filter."""
+    return [
+        asked.path
+        for asked in tenant.asked
+        if asked.path in {"/applications", "/servicePrincipals", "/oauth2PermissionGrants"}
+        and not {"$filter", "$search"} & asked.query.keys()
+    ]
+
+
+async def test_the_users_grant_needs_few_reads(large: Any, redis: Redis):
+    """The channel of a tenant with 5,000 apps is found with a handful of requests."""
+    _, tenant = large
+    found = await discovery.search(looking(tenant, redis))
+    assert ([app.name for app in found.apps], found.certain) == ([hand_made.NAME], True)
+    assert (tenant.writes, listed(tenant)) == ([], [])
+    assert len(tenant.asked) + len(tenant.cmdlets) < MOST // 4
+
+
+async def test_without_a_grant_the_reads_stay_bounded(large: Any, redis: Redis):
+    """Without any grant, the app is found by its redirect URI and its name, with bounded reads."""
+    ground, tenant = large
+    mine = [
+        grant for grant in ground.tenant.grants.written() if grant["principalId"] == ground.user.id
+    ]
+    for grant in mine:
+        ground.tenant.grants.drop(grant["id"])
+    found = await discovery.search(looking(tenant, redis))
+    assert ([app.name for app in found.apps], found.certain) == ([hand_made.NAME], True)
+    assert (tenant.writes, listed(tenant)) == ([], [])
+    assert len(tenant.asked) + len(tenant.cmdlets) < MOST

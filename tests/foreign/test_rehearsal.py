@@ -1,0 +1,64 @@
+"""The rehearsal of a setup at a real Postfix with Dovecot, through the real processes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from adaptive_cards.texts import text
+from practice.client import People
+from practice.conversation import Walk, space, words
+from practice.stack import Stack
+from tests.foreign import mail_servers
+from tests.foreign.mail_servers import MailServers
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """A free port for Postfix, or a skip that says what is missing."""
+    if why := mail_servers.missing():
+        pytest.skip(f"no mail servers of somebody else: {why}")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def env(port: int) -> dict[str, str]:
+    """The product logs in at Postfix instead of the practice cloud's mail server."""
+    return {"SMTP_SERVER": f"localhost:{port}"}
+
+
+@pytest.fixture(scope="module")
+def servers(stack: Stack, port: int) -> Iterator[MailServers]:
+    """Postfix with the practice cloud's certificate, and a provider that knows its tokens."""
+    cloud = stack.folder / "cloud"
+    with mail_servers.running(port, (cloud / "server.key", cloud / "server.pem")) as running:
+        yield running
+
+
+def test_a_rehearsal_is_refused_and_then_goes_well(servers: MailServers, people: People) -> None:
+    """Microsoft's token, as the practice cloud issues it, is shown to Postfix by the worker.
+
+    While the provider does not know it, the card has Postfix's words, its challenge is answered,
+    and the token is nowhere. After that the same rehearsal goes well.
+    """
+    walk = Walk(people, "support@contoso.com", space(people))
+    walk.approve(walk.plan(profile="least"))
+    walk.fill_in()
+    servers.tokens.trusts_claims = False
+    walk.rehearse()
+    failed = walk.saying("535 5.7.8 Error: authentication failed", 40)
+    assert text("cause.smtp_token_refused") in words(failed)
+    token = servers.tokens.asked[-1]
+    assert token.count(".") == 2
+    assert token not in str(failed)
+    servers.tokens.trusts_claims = True
+    walk.rehearse()
+    walk.saying("235 2.7.0 Authentication successful", 40, failed["change"])
+    assert [each for each in servers.tokens.asked if each in servers.log()] == []
+    walk.type(f"/cancel {walk.mailbox}")

@@ -1,0 +1,159 @@
+"""A channel that people made by hand: found by a check, kept, and served like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from practice.actors import ADMIN, MAILBOX
+from practice.client import People, does, links
+from practice.conversation import Walk, band, space, words
+
+Json = dict[str, Any]
+NewWalk = Callable[..., Walk]
+FOUND = "Found by the bot itself"
+OTHER = "https://contoso.us.webexconnect.io/sales/callback"
+
+
+@pytest.fixture
+def make(people: People, new_walk: NewWalk) -> Callable[[str], Walk]:
+    """Return a function that makes a channel by hand, in a tenant and a space without the bot.
+
+    A channel that is kept stays for the other tests, so each of those has its own mailbox.
+    """
+
+    def made(mailbox: str) -> Walk:
+        walk = new_walk(mailbox)
+        people.control("POST", "hand_made", {"mailbox": mailbox})
+        walk.written = len(people.control("GET", "journal")["items"])
+        return walk
+
+    return made
+
+
+@pytest.fixture
+def hand_made(make: Callable[[str], Walk]) -> Walk:
+    """A channel of a mailbox that no test keeps."""
+    return make(MAILBOX)
+
+
+def signed_in(walk: Walk, command: str = "/check") -> Json:
+    """Type the command, sign in as the administrator, and return the card that asks or judges."""
+    walk.type(f"{command} {walk.mailbox}")
+    thread = walk.said["id"]
+    first = walk.wait(
+        "a check that offers a sign-in", lambda m: m["parentId"] == thread and bool(links(m))
+    )
+    walk.people.open_link(ADMIN, links(first)[0])
+    return settled(walk, first)
+
+
+def settled(walk: Walk, card: Json) -> Json:
+    """Return the same card once it asks a question, or once the verdict is whole."""
+    return walk.wait(
+        "a question or the whole verdict",
+        lambda m: (
+            m["id"] == card["id"]
+            and ("discovered" in does(m) or (FOUND in words(m) and "ooking" not in words(m)))
+        ),
+        after=card["change"],
+    )
+
+
+def test_the_first_words_say_what_is_not_known(hand_made: Walk) -> None:
+    """Before anybody signs in, the card says that no channel is known and who acts."""
+    hand_made.type(f"/check {MAILBOX}")
+    card = hand_made.wait("a check that offers a sign-in", lambda m: bool(links(m)))
+    assert "No channel of this mailbox is known here yet" in band(card)
+    assert "Administrator's turn: sign in with the button below" in band(card)
+    assert does(card) == {"check"}
+
+
+def test_a_check_finds_the_channel_and_writes_nothing(hand_made: Walk) -> None:
+    """The verdict is that of a channel of our own, and the card says what was found."""
+    hand_made.people.control("POST", "fault/smtp_auth_off_mailbox")
+    card = signed_in(hand_made)
+    app = hand_made.people.control("GET", "connect/app")
+    assert "SMTP AUTH is off for the mailbox" in band(card)
+    for value in ("Webex Connect Support", app["callback_url"], app["forwarding_address"]):
+        assert value in words(card)
+    assert ({"keep", "check"} <= does(card), {"fix", "missing"} & does(card)) == (True, set())
+    assert hand_made.writes() == []
+
+
+def test_keep_makes_it_a_channel_of_the_space(make: Callable[[str], Walk]) -> None:
+    """After Keep, nothing is written in the tenant, and every command serves the channel."""
+    walk = make("agent@contoso.com")
+    walk.people.control("POST", "fault/smtp_auth_off_mailbox", {"mailbox": walk.mailbox})
+    card = signed_in(walk)
+    assert "press Keep this channel" in band(card)
+    walk.people.press(walk.requester, card, "keep")
+    kept = walk.saying("This channel is kept", after=card["change"])
+    assert {"fix", "missing"} <= does(kept)
+    assert walk.mailbox in words(walk.type("/check"))
+    assert "made by hand" in words(walk.type(f"/setup-email {walk.mailbox}"))
+    assert "nothing was recorded from before" in words(walk.type(f"/undo {walk.mailbox}"))
+    assert walk.mailbox in words(walk.type(f"/tac {walk.mailbox}"))
+    assert "The audit trail" in words(walk.type("/audit"))
+    assert walk.writes() == []
+
+
+def test_fix_changes_only_what_is_wrong(make: Callable[[str], Walk], new_walk: NewWalk) -> None:
+    """A fix of an adopted channel changes one setting, and the app that people made stays.
+
+    Another space that asks for the same channel is told where it is.
+    """
+    walk = make("service@contoso.com")
+    walk.people.control("POST", "fault/smtp_auth_off_mailbox", {"mailbox": walk.mailbox})
+    signed_in(walk, "/adopt")
+    walk.saying("This channel is kept")
+    walk.type(f"/fix {walk.mailbox}")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    walk.approve(walk.card("a plan card", "approve"))
+    walk.people.until(
+        "SMTP AUTH switched on", lambda: [each for each in walk.writes() if "CAS" in each]
+    )
+    assert walk.writes() == ["exchange.Set-CASMailbox"]
+    there = new_walk(walk.mailbox, room=space(walk.people))
+    answer = words(there.type(f"/adopt {walk.mailbox}"))
+    assert f"Another space has the channel of {walk.mailbox}" in answer
+    assert walk.room in answer
+    assert "keep" not in does(signed_in(there))
+
+
+def test_several_apps_are_a_choice(hand_made: Walk) -> None:
+    """If nothing tells two apps apart, the card asks for one, and the check goes on with it."""
+    people = hand_made.people
+    made = people.control("GET", "tenants/contoso.com")["applications"]
+    people.control("PATCH", "tenants/contoso.com", {"drop_grants": made[0]["appId"]})
+    other = people.control(
+        "POST",
+        "hand_made",
+        {"mailbox": "service@contoso.com", "name": "Webex Connect Sales", "callback_url": OTHER},
+    )
+    people.control("PATCH", "tenants/contoso.com", {"drop_grants": other["client_id"]})
+    people.control("POST", "faults", {"prefix": "/graph/v1.0/auditLogs", "status": 403, "times": 9})
+    asked = signed_in(hand_made)
+    assert "Several apps may belong to this mailbox" in band(asked)
+    assert "contoso.us.webexconnect.io" in words(asked)
+    people.press(hand_made.requester, asked, "discovered", {"client_id": made[0]["appId"]})
+    card = settled(hand_made, asked)
+    assert "Nobody has consented to this permission for the app" in band(card)
+    assert hand_made.writes() == []
+
+
+def test_what_is_not_found_is_asked_for_or_left(hand_made: Walk) -> None:
+    """Without an app and without a forwarding, the check asks for both, and goes on without."""
+    people = hand_made.people
+    app = people.control("GET", "tenants/contoso.com")["applications"][0]["appId"]
+    people.control("PATCH", "tenants/contoso.com", {"delete_application": app})
+    people.control("POST", "fault/forwarding_cleared")
+    asked = signed_in(hand_made)
+    assert "Neither an app of Webex Connect nor a forwarding was found" in band(asked)
+    people.press(hand_made.requester, asked, "discovered_without")
+    card = settled(hand_made, asked)
+    assert "Mail is not forwarded to Webex Connect" in band(card)
+    assert "It cannot be kept as long as this is not known: the app" in words(card)
+    assert "keep" not in does(card)

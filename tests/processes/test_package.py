@@ -1,0 +1,112 @@
+"""The wheel is built, installed into an empty venv, and its command starts from another folder."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bot import __version__
+from tests.processes.test_start_sentences import ENV
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("bot", "jobs", "adaptive_cards")
+ALSO = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", ".env.example")
+LIMIT_S = 300
+pytestmark = pytest.mark.slow
+
+
+def run(*line: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; the environment is that of the tests, or only ``env``."""
+    return subprocess.run(  # noqa: S603  our own command line
+        [str(part) for part in line],
+        env=env or None,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy; skipped if pip can get no build back end."""
+    source, made = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in (*PACKAGES, "deploy", "docs"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (*ALSO, "requirements.txt"):
+        shutil.copy(ROOT / name, source)
+    done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", made, source)
+    if "hatchling" in done.stderr and not [*made.glob("*.whl")]:
+        pytest.skip("pip can get no hatchling here, which builds the wheel")
+    assert done.returncode == 0, done.stderr
+    (found,) = made.glob("*.whl")
+    return found
+
+
+def test_the_wheel_holds_the_product_and_nothing_else(wheel: Path):
+    """Every file of the three packages is in it: code, texts, pages."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    files = {
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert (names, wheel.name) == (files, f"webex_email_bot-{__version__}-py3-none-any.whl")
+    assert {Path(name).suffix for name in names} >= {".py", ".toml", ".html", ".css", ".js"}
+
+
+@pytest.fixture(scope="module")
+def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command of an empty venv with only the wheel; its dependencies are those of the tests."""
+    folder = tmp_path_factory.mktemp("venv")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin/python"
+    done = run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel)
+    assert done.returncode == 0, done.stderr
+    here = sysconfig.get_path("purelib", vars={"base": str(folder)})
+    Path(here, "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    return folder / "bin/webex-email-bot"
+
+
+def test_the_command_says_its_version(command: Path):
+    """The version of the metadata is that of the code, and ``python -m bot`` is the same program."""
+    module = run(command.parent / "python", "-m", "bot", "version", PATH=ENV["PATH"])
+    known = run(command.parent / "python", "-c", METADATA, PATH=ENV["PATH"])
+    assert [run(command, "version", PATH=ENV["PATH"]).stdout, module.stdout, known.stdout] == [
+        f"webex-email-bot {__version__}\n",
+        f"webex-email-bot {__version__}\n",
+        f"{__version__}\n",
+    ]
+
+
+METADATA = "from importlib.metadata import version; print(version('webex-email-bot'))"
+
+
+def test_the_doctor_answers_from_the_wheel(command: Path):
+    """It runs without the project's folder, and advises the command by its installed name."""
+    env = {name: value for name, value in ENV.items() if name != "PYTHONPATH"}
+    bare, done = (
+        run(command, "doctor", PATH=ENV["PATH"]),
+        run(command, "doctor", **env, REDIS_URL="redis://127.0.0.1:9/0"),
+    )
+    assert (bare.returncode, "WEBEX_ACCESS_TOKEN is not set" in bare.stderr) == (2, True)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, lines[0].partition(":")[0]) == (1, "ok     settings")
+    assert "run `webex-email-bot redis`" in lines[1]
+
+
+def test_the_help_names_the_command(command: Path):
+    """Every command is listed, under the name by which the program was started."""
+    said = run(command, "--help", PATH=ENV["PATH"]).stdout
+    assert said.startswith("usage: webex-email-bot ")
+    for name in ("web", "worker", "doctor", "webhooks", "audit", "explain", "redis", "version"):
+        assert f"\n    {name} " in said

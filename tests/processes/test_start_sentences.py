@@ -1,0 +1,200 @@
+"""A process that cannot do its work says why in a sentence, and ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+from redis.exceptions import BusyLoadingError, NoPermissionError, ReadOnlyError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from bot.processes import redis_server
+from bot.processes.worker import wait_for_redis
+from bot.queue import refusal
+from jobs.runs import schema
+from tests.fixtures.waiting import LIMIT_S, until
+
+ROOT = Path(__file__).parents[2]
+ENV = {
+    "PATH": os.environ["PATH"],
+    "PYTHONPATH": str(ROOT),
+    "WEBEX_ACCESS_TOKEN": "a-made-up-token",
+    "WEBEX_WEBHOOK_SECRET": "Yw3k0Vd81nHb4xQz",
+    "WEBEX_API_URL": "http://127.0.0.1:9/v1/",
+    "PUBLIC_URL": "https://bot.example.test",
+    "ALLOWED_EMAIL_DOMAINS": "example.test",
+    "MICROSOFT_CLIENT_ID": "client",
+    "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
+    "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+}
+
+
+def run(
+    line: tuple[str, ...], folder: Path, **env: str
+) -> tuple[int, str, subprocess.CompletedProcess[str]]:
+    """Run a command of the bot to its end, and return its exit code, its last line and the rest."""
+    done = subprocess.run(  # noqa: S603  our own command line
+        [sys.executable, "-m", "bot", *line],
+        env=ENV | env,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, (done.stderr.splitlines() or [""])[-1], done
+
+
+@pytest.fixture
+def guarded(free_port: int, tmp_path: Path) -> Iterator[int]:
+    """The port of a Redis with a password."""
+    line = (*redis_server.command(free_port, tmp_path), "--requirepass", "the-right-word")
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL) as server:  # noqa: S603  our own
+        until(lambda: connects(free_port), "the Redis")
+        yield free_port
+        redis_server.stop(server)
+
+
+def connects(port: int) -> bool:
+    """Return whether a server listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("command", ["web", "worker"])
+@pytest.mark.parametrize(
+    ("user", "why"),
+    [
+        (":the-wrong-word@", "Redis refuses the user or the password (invalid username-password"),
+        ("", "Redis asks for a password: correct REDIS_URL"),
+    ],
+)
+def test_a_wrong_password_ends_the_process(
+    guarded: int, tmp_path: Path, command: str, user: str, why: str
+):
+    """The cause is named, the password is not, and nothing is tried for ever."""
+    code, last, done = run((command,), tmp_path, REDIS_URL=f"redis://{user}127.0.0.1:{guarded}/0")
+    assert (code, last.startswith(why), "wrong-word" in done.stderr) == (2, True, False)
+
+
+def test_a_redis_that_asks_late_for_a_password_ends_the_wait(guarded: int):
+    """A worker that was told to wait ends as well, and its supervisor ends the others."""
+    with pytest.raises(SystemExit) as ended:
+        wait_for_redis(f"redis://:the-wrong-word@127.0.0.1:{guarded}/0")
+    assert ended.value.code == 2
+
+
+def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: Path):
+    """A Redis that still reads its data refuses every command with LOADING, which passes."""
+    line = [redis_server.binary(), "--port", str(free_port), "--dir", str(tmp_path), "--save", ""]
+    url = f"redis://127.0.0.1:{free_port}/0"
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL) as first, Redis.from_url(url) as redis:  # noqa: S603
+        until(lambda: redis_server.answers(free_port))
+        for number in range(40):
+            redis.set(f"key {number}", os.urandom(4096))
+        redis.save()
+        redis_server.stop(first)
+    with subprocess.Popen([*line, *SLOWLY], stdout=subprocess.DEVNULL) as second:  # noqa: S603
+        until(lambda: connects(free_port))
+        waiting = subprocess.run(  # noqa: S603  our own command line
+            [sys.executable, "-c", WAITING, url],
+            env=ENV,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        redis_server.stop(second)
+    assert (waiting.returncode, waiting.stdout.splitlines()[-1]) == (0, f"{schema.NEWEST}")
+    assert "is loading the dataset in memory" in waiting.stdout
+
+
+SLOWLY = ("--key-load-delay", "150000", "--loading-process-events-interval-bytes", "1024")
+"""A fraction of a second for each key, and an answer to clients in between."""
+WAITING = """
+import sys
+from bot.processes import worker
+print(int(worker.wait_for_redis(sys.argv[1]).get("schema")))
+"""
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_missing_authorities_end_the_process(tmp_path: Path, name: str):
+    """The variable and the path are named, by every command that needs them."""
+    path = tmp_path / "ca.pem"
+    code, _, done = run(("doctor",), tmp_path, **{name: str(path)})
+    assert (code, f"{name} names {path}, which cannot be used" in done.stderr) == (2, True)
+
+
+def test_a_missing_file_of_a_secret_ends_the_process(tmp_path: Path):
+    """The sentence names the setting and the path, and does not say that it is not set."""
+    env = {"MICROSOFT_CLIENT_SECRET": "", "MICROSOFT_CLIENT_SECRET_FILE": str(tmp_path / "gone")}
+    code, _, done = run(("web",), tmp_path, **env)
+    about = [line for line in done.stderr.splitlines() if "MICROSOFT_CLIENT_SECRET" in line]
+    assert (code, len(about), str(tmp_path / "gone") in about[0]) == (2, 1, True)
+
+
+@pytest.mark.parametrize("command", ["redis", "worker"])
+def test_a_data_folder_that_takes_nothing_ends_the_process(
+    tmp_path: Path, free_port: int, command: str
+):
+    """A file stands where the folder should be. The folder is named, and what to do."""
+    if command == "worker" and connects(redis_server.PORT):
+        pytest.skip("a server holds port 6379 of this machine")
+    (tmp_path / "data").touch()
+    line = ("redis", "--port", str(free_port)) if command == "redis" else ("worker",)
+    code, last, _ = run(line, tmp_path)
+    assert (code, f"data folder {tmp_path / 'data'} (" in last, "set REDIS_URL" in last) == (
+        2,
+        True,
+        True,
+    )
+
+
+def test_a_port_that_another_redis_guards_ends_the_embedded_one(guarded: int, tmp_path: Path):
+    """A Redis with a password holds the port; a crash loop would say nothing of it."""
+    line = ("redis", "--port", str(guarded), "--folder", str(tmp_path / "other"))
+    code, last, _ = run(line, tmp_path)
+    assert (code, f"127.0.0.1:{guarded}, because another program does" in last) == (2, True)
+
+
+def test_a_second_embedded_redis_says_that_one_answers(redis: Redis, tmp_path: Path):
+    """Exit code 1: a supervisor tries again later."""
+    port = redis.connection_pool.connection_kwargs["port"]
+    code, last, _ = run(("redis", "--port", str(port)), tmp_path)
+    assert (code, last) == (1, f"A Redis answers already at 127.0.0.1:{port}.")
+
+
+def test_a_taken_port_ends_the_web_process(redis_url: str, tmp_path: Path):
+    """Exit code 1, and PORT is named."""
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, last, _ = run(("web",), tmp_path, REDIS_URL=redis_url, PORT=port)
+    assert (code, last) == (1, f"PORT {port} is taken by another program: stop it, or set PORT")
+
+
+def test_a_strange_address_ends_the_web_process(redis_url: str, tmp_path: Path):
+    """An address of a range that no machine has (RFC 5737)."""
+    code, last, _ = run(("web",), tmp_path, REDIS_URL=redis_url, HOST="192.0.2.1")
+    assert (code, last.partition(":")[0]) == (1, "HOST 192.0.2.1 is no address of this machine")
+
+
+def test_only_a_refusal_is_final():
+    """Other errors of Redis may pass."""
+    errors = (
+        RedisConnectionError("refused"),
+        RedisTimeoutError(),
+        BusyLoadingError(),
+        ReadOnlyError(),
+    )
+    assert [refusal(error) for error in errors] == [""] * 4
+    assert "does not let it work" in refusal(NoPermissionError("no permissions to run 'get'"))

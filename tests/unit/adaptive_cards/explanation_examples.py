@@ -1,0 +1,64 @@
+"""Explained errors in every state, with contents as they occur and as strangers send them."""
+
+from __future__ import annotations
+
+import adaptive_cards as cards
+from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine
+from jobs.model import Text, Turn
+from tests.unit.adaptive_cards.examples import AT, MAILBOX
+
+PAGE = "https://login.microsoftonline.com/error?code=7999999"
+
+
+def examples() -> dict[str, cards.Card]:
+    """Return the cards by a name that says the state."""
+    refused, owner = Text("cause.smtp_token_refused"), Text("cause.wrong_mailbox_user")
+    other = CauseLine(owner, Text("tell.wrong_mailbox_user"))
+    known = ExplanationView(
+        refused,
+        Text("remedy.smtp_token_refused"),
+        Turn.MAILBOX_USER,
+        AT,
+        code="535 5.7.3",
+        known=True,
+        certain=(CauseLine(Text("cause.send_as_denied")),),
+        possible=(other, CauseLine(Text("cause.scope_wrong"), Text("tell.scope_wrong"))),
+        checks=(MAILBOX, "sales@contoso.com"),
+        cut=True,
+    )
+    busy = ExplanationView(
+        Text("cause.entra_busy"), Text("remedy.entra_busy"), Turn.TIME, AT, known=True
+    )
+    opened = ExplanationView(
+        Text("explain.open_title"),
+        Text("explain.open_turn"),
+        Turn.REQUESTER,
+        AT,
+        open=True,
+        possible=(other,) * 8,
+        checks=(MAILBOX,),
+    )
+    unknown = ExplanationView(
+        Text("explain.unknown_title"),
+        Text("explain.unknown_turn"),
+        Turn.REQUESTER,
+        AT,
+        unknown=(
+            UnknownLine("AADSTS7999999", "AADSTS7999999: <b>a</b> [thing](https://x) ${y}", PAGE),
+            UnknownLine("550 5.7.606", "x" * 2000),
+        ),
+        direct=True,
+    )
+    nothing = ExplanationView(
+        Text("explain.empty_title"), Text("explain.empty_turn"), Turn.REQUESTER, AT
+    )
+    return {
+        f"explanation-{name}": cards.explanation(view)
+        for name, view in {
+            "known": known,
+            "busy": busy,
+            "open": opened,
+            "unknown": unknown,
+            "nothing": nothing,
+        }.items()
+    }

@@ -1,0 +1,111 @@
+"""The card that asks who signs in for a shared mailbox, and its button."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.cards.presenters import delegate
+from bot.chat.context import ChatContext
+from jobs.channel.mailbox import delegate_of
+from jobs.clock import now
+from jobs.model import Finding, State, Text, Turn
+from jobs.next_action import NextAction, next_action
+from jobs.runs.run import Event, Kind, Run
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, queued, told
+
+AGENT = "agent@contoso.com"
+
+
+def found(state: State, cause: str = "", seen: Text | None = None, **facts: str) -> Event:
+    """What the step has seen."""
+    finding = Finding("delegate", state, seen=seen, cause=cause, facts=facts)
+    return Event(Kind.FOUND, now(), step="delegate", finding=finding)
+
+
+UNKNOWN = found(State.WRONG, "delegate_unknown", Text("seen.delegate_unknown"))
+SHARED = Event(
+    Kind.FOUND,
+    now(),
+    step="mailbox_user",
+    finding=Finding("mailbox_user", State.POSSIBLE, facts={"shared": "blocked"}),
+)
+
+
+@pytest.fixture
+def run(begin: Begin) -> Run:
+    """A run whose plan lacks the delegate."""
+    return begin(SIGNED_IN, SHARED, UNKNOWN, PLANNED)
+
+
+def test_the_address_is_saved_and_the_plan_is_made_again(anna: ChatContext, run: Run):
+    """It is the requester's turn until then, and the findings that were wrong are looked at again."""
+    assert next_action(run) == NextAction(Turn.REQUESTER, Text("turn_words.delegate"))
+    press(anna, "delegate", run=run.id, delegate=f" {AGENT.upper()} ")
+    after = anna.services.store.load(run.id)
+    assert (delegate_of(after), after.plan, "delegate" in after.findings) == (AGENT, None, False)
+    assert {name.split()[1] for name in queued(anna)} == {run.id}
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"), [("", "no_address"), ("agent", "no_at"), ("a@b@c.de", "two_addresses")]
+)
+def test_a_wrong_address_is_kept_with_the_reason(anna: ChatContext, run: Run, typed: str, why: str):
+    """Nothing is looked at, and the card has the field in red."""
+    press(anna, "delegate", run=run.id, delegate=typed)
+    assert told(anna, run) == [
+        ("problem", {"question": "delegate", "cause": why, "code": typed}),
+    ]
+    (card,) = delegate.cards(anna.services.store.load(run.id), anna.services)
+    assert text(f"typed.{why}") in str(card.card.content)
+
+
+def test_an_address_that_nobody_has_is_asked_for_again(anna: ChatContext, begin: Begin):
+    """The card names the address and what the directory said."""
+    nobody = Text("seen.nobody", {"mailbox": AGENT})
+    answered = Event(Kind.ANSWERED, now(), data={"question": "delegate", "value": AGENT})
+    run = begin(SIGNED_IN, SHARED, answered, found(State.WRONG, "delegate_not_found", nobody))
+    (card,) = delegate.cards(run, anna.services)
+    assert f"Nobody in this tenant has the address {AGENT}" in str(card.card.content).replace(
+        "\u00a0", " "
+    )
+
+
+@pytest.mark.parametrize("state", [State.OK, State.WRONG])
+def test_a_press_that_nothing_waits_for_changes_nothing(
+    anna: ChatContext, begin: Begin, said: Said, state: State
+):
+    """A card from before says so; a delegate who may not sign in is no question either."""
+    cause = "account_disabled" if state is State.WRONG else ""
+    run = begin(SIGNED_IN, SHARED, found(state, cause, delegate=AGENT))
+    press(anna, "delegate", run=run.id, delegate="other@contoso.com")
+    assert told(anna, run) == []
+    assert text("refused.old") in said()[0][1].replace("\u00a0", " ")
+    assert delegate.cards(run, anna.services) == []
+
+
+def test_no_card_without_an_account_or_after_the_end(anna: ChatContext, begin: Begin):
+    """A sign-in comes first, and an ended run asks for nothing."""
+    run = begin(SIGNED_IN, SHARED, UNKNOWN)
+    assert delegate.cards(replace(run, account=None), anna.services) == []
+    assert delegate.cards(replace(run, ended=Kind.CANCELLED), anna.services) == []
+
+
+@pytest.mark.parametrize(
+    ("shared", "mine", "cause"),
+    [
+        (True, True, "form_username_shared"),
+        (False, True, "smtp_token_refused"),
+        (True, False, "smtp_token_refused"),
+    ],
+)
+def test_a_bare_refusal_of_a_shared_mailbox_is_its_user_name_first(
+    anna: ChatContext, begin: Begin, said: Said, shared: bool, mine: bool, cause: str
+):
+    """It is the most frequent reason for it; of a run elsewhere nothing is told."""
+    run = begin(SIGNED_IN, *((SHARED,) if shared else ()))
+    ctx = anna if mine else replace(anna, person=replace(anna.person, id="b"), room="elsewhere")
+    press(ctx, "explain", run=run.id, error_text="535 5.7.3 Authentication unsuccessful [PR1]")
+    assert text(f"cause.{cause}") in said()[-1][1].replace("\u00a0", " ")

@@ -1,0 +1,194 @@
+"""``/adopt`` and ``/check`` of a mailbox whose channel nobody set up here, and their buttons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.actions import actions
+from bot.cards.presenters import verdict
+from bot.cards.reminders import ending_of
+from bot.chat.context import ChatContext
+from jobs.clock import now
+from jobs.model import Channel, Finding, State
+from jobs.runs.run import Event, Kind, Run
+from jobs.runs.search import AppCandidate, Search
+from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
+
+ADDRESS = "ab12@mail-us.imiconnect.io"
+CHANNEL = Channel(MAILBOX, "https://contoso.us.webexconnect.io/callback", ADDRESS, tenant_id="t")
+APPS = (AppCandidate("client-1", "Mail", CHANNEL.callback_url), AppCandidate("client-2", "Other"))
+
+
+def opened(ctx: ChatContext) -> Run:
+    """The check that a worker will do."""
+    jobs = (job for job in ctx.services.runs.queue.jobs if job.func_name == "jobs.advance.advance")
+    return ctx.services.store.load(next(jobs).args[0])
+
+
+def asking(ctx: ChatContext, search: Search) -> Run:
+    """A check that asks for what this search did not find."""
+    type_(ctx, "check", MAILBOX)
+    run = opened(ctx)
+    ctx.services.store.append(run.id, Event(Kind.SEARCHED, now(), search=search))
+    return ctx.services.store.load(run.id)
+
+
+def whole(ctx: ChatContext) -> Run:
+    """A check that has found a whole channel."""
+    type_(ctx, "check", MAILBOX)
+    run = opened(ctx)
+    ctx.services.store.append(
+        run.id,
+        Event(Kind.DISCOVERED, now(), channel=CHANNEL, data={"client_id": "client-1"}),
+        Event(Kind.CHECKED, now()),
+    )
+    return ctx.services.store.load(run.id)
+
+
+def ends(at: datetime) -> Event:
+    """The finding that the client secret ends then."""
+    finding = Finding("client_secret", State.OK, facts={"expires": at.isoformat()})
+    return Event(Kind.FOUND, now(), step="client_secret", finding=finding)
+
+
+def press(ctx: ChatContext, run: Run, do: str, **inputs: str) -> Run:
+    """A button, and the run after it."""
+    actions()[do](ctx, {"do": do, "run": run.id, **inputs})
+    return ctx.services.store.load(run.id)
+
+
+@pytest.mark.parametrize(("command", "keep"), [("check", False), ("adopt", True)])
+def test_an_unknown_channel_is_looked_for(anna: ChatContext, command: str, keep: bool):
+    """Both commands open a check that knows only the address."""
+    type_(anna, command, MAILBOX)
+    run = opened(anna)
+    assert (run.kind, run.channel, run.brief.discover, run.brief.by_hand, run.brief.keep) == (
+        "check",
+        Channel(MAILBOX),
+        True,
+        True,
+        keep,
+    )
+
+
+def test_a_channel_of_another_space_is_looked_for_like_an_unknown_one(anna: ChatContext):
+    """The check uses nothing that the other space knows."""
+    proven(replace(anna, room="room-2"))
+    type_(anna, "check", MAILBOX)
+    run = opened(anna)
+    assert (run.channel, run.brief.client_id) == (Channel(MAILBOX), "")
+
+
+def test_adopt_names_the_other_space_to_its_members(anna: ChatContext, webex_script: Any):
+    """A channel of another space is not taken, and no check begins."""
+    proven(replace(anna, room="room-2"))
+    type_(anna, "adopt", MAILBOX)
+    assert text("notice.elsewhere_title", mailbox=MAILBOX) in cards(webex_script)
+    assert len(anna.services.runs.queue.jobs) == 0
+
+
+def test_adopt_of_a_channel_of_this_space(anna: ChatContext, webex_script: Any):
+    """It says that the mailbox is connected already."""
+    proven(anna)
+    type_(anna, "adopt", MAILBOX)
+    assert text("notice.done_title", mailbox=MAILBOX) in cards(webex_script)
+
+
+def test_keep_records_and_draws(anna: ChatContext):
+    """The channel is one of this space, and the card offers the other commands then."""
+    run = press(anna, whole(anna), "keep")
+    assert (run.kept, anna.services.channels.of_space("room-1")) == (True, (MAILBOX,))
+    view = verdict.view(run, anna.services)
+    assert (view.is_ours, view.found and view.found.may_keep, view.sign_in_url) == (True, False, "")
+
+
+def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna: ChatContext):
+    """The check that found the channel knows the end, so that the reminders know it, too."""
+    run, end = whole(anna), now() + timedelta(days=200)
+    anna.services.store.append(run.id, ends(end))
+    press(anna, run, "keep")
+    ending = ending_of(anna.services.store, MAILBOX)
+    assert ending is not None
+    assert (ending.end, ending.made) == (end, run.opened)
+    assert [record.run for record in anna.services.channels.connected()] == [run.id]
+
+
+def test_keep_of_what_another_space_has_is_named(anna: ChatContext, webex_script: Any):
+    """Between the check and the press, another space may have kept it."""
+    run = whole(anna)
+    proven(replace(anna, room="room-2"))
+    assert not press(anna, run, "keep").kept
+    assert text("notice.elsewhere_title", mailbox=MAILBOX) in cards(webex_script)
+
+
+def test_keep_before_the_end_is_refused(anna: ChatContext, webex_script: Any):
+    """A check that has not found its channel yet cannot be kept."""
+    run = press(anna, asking(anna, Search()), "keep")
+    assert (run.kept, text("refused.old") in cards(webex_script)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("search", "inputs", "answers"),
+    [
+        (Search(APPS, forwarding_address=ADDRESS), {"client_id": "client-2"}, {"client-2"}),
+        (Search(APPS[:1], certain=True), {"forwarding_address": ADDRESS.upper()}, {ADDRESS}),
+    ],
+)
+def test_an_answer_carries_the_check_on(
+    anna: ChatContext, search: Search, inputs: dict[str, str], answers: set[str]
+):
+    """What was chosen or typed is recorded, and the card asks no more."""
+    asked = asking(anna, search)
+    assert [card.slot for card in verdict.cards(asked, anna.services)] == ["verdict"]
+    run = press(anna, asked, "discovered", **inputs)
+    assert {reply.value for reply in run.answers.values()} == answers
+
+
+@pytest.mark.parametrize(
+    ("search", "inputs", "why"),
+    [
+        (Search(APPS, forwarding_address=ADDRESS), {"client_id": "client-9"}, "typed.client_id"),
+        (Search(forwarding_address=ADDRESS), {"client_id": "12"}, "typed.client_id"),
+        (
+            Search(APPS[:1], certain=True),
+            {"forwarding_address": MAILBOX},
+            "typed.forwarding_is_mailbox",
+        ),
+        (Search(APPS[:1], certain=True), {"forwarding_address": "x"}, "typed.no_at"),
+    ],
+)
+def test_a_wrong_answer_is_refused(
+    anna: ChatContext, webex_script: Any, search: Search, inputs: dict[str, str], why: str
+):
+    """Nothing is recorded, and the card stays."""
+    run = press(anna, asking(anna, search), "discovered", **inputs)
+    assert (run.answers, text(why) in cards(webex_script)) == ({}, True)
+
+
+def test_going_on_without_answers_both(anna: ChatContext, webex_script: Any):
+    """A second press finds nothing to answer."""
+    asked = asking(anna, Search())
+    run = press(anna, asked, "discovered_without")
+    assert {reply.value for reply in run.answers.values()} == {"without"}
+    press(anna, run, "discovered_without")
+    assert text("refused.twice") in cards(webex_script)
+
+
+def test_undo_of_a_kept_channel_is_honest(anna: ChatContext, webex_script: Any):
+    """Nothing was recorded from before, and nothing changes."""
+    press(anna, whole(anna), "keep")
+    type_(anna, "undo", MAILBOX)
+    assert text("notice.undo_kept_words") in cards(webex_script)
+
+
+def test_setup_says_that_it_was_kept(anna: ChatContext, webex_script: Any):
+    """No mail has proven it, so that the card does not say so."""
+    run = press(anna, whole(anna), "keep")
+    type_(anna, "setup-email", MAILBOX)
+    kept = text("notice.done_words_kept", day=f"{now():%d %b %Y}", run=run.id)
+    assert kept in cards(webex_script)

@@ -1,0 +1,170 @@
+"""Command /explain: a typed text, a file, the message replied to, and files that are not read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.chat.context import ChatContext
+from bot.webex.client import WebexError
+from jobs.clock import now
+from jobs.storage import keys
+from jobs.storage.keys import Key
+from tests.fixtures.webex_script import Reply, WebexScript, person, receive
+from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed, proven, type_
+
+EXPIRED = "AADSTS7000222: The provided client secret keys are expired."
+
+
+@pytest.fixture
+def asked(anna: ChatContext, webex_script: WebexScript) -> Any:
+    """Types /explain with a text, files or a parent; the message is what Webex returns for it."""
+
+    def ask(typed: str = "", files: tuple[str, ...] = (), parent: str = "", age: str = "") -> None:
+        told = {
+            "id": "message-1",
+            "text": f"Email Bot /explain {typed}",
+            "files": [
+                name if "://" in name else f"{webex_script.url}contents/{name}" for name in files
+            ],
+            "parentId": parent,
+            "created": age or now().isoformat(),
+        }
+        webex_script.on("GET", "/messages/message-1", Reply(body=told))
+        type_(replace(anna, message="message-1"), "explain", " ".join(typed.split())[:40])
+
+    return ask
+
+
+def test_a_typed_text_is_explained(asked: Any, said: Said, webex_script: WebexScript):
+    """The whole message is read, its wrapped lines too, and the code is on the card."""
+    asked("> AADSTS7000222: The provided\n> client secret keys are expired.")
+    assert text("cause.client_secret_expired") in said()[0][1]
+    assert text("remedy.client_secret_expired") in said()[0][1]
+    assert "AADSTS7000222" in cards(webex_script)
+
+
+def test_a_channel_of_the_space_can_be_checked(
+    asked: Any, anna: ChatContext, webex_script: WebexScript
+):
+    """The next click is a check of the channel that is known here."""
+    proven(anna)
+    asked(EXPIRED)
+    assert {"do": "check", "channel": MAILBOX} in pressed(webex_script)
+
+
+def test_a_file_is_explained(asked: Any, said: Said, webex_script: WebexScript):
+    """A mail that was attached is read with all its parts."""
+    mail = (
+        b"From: a@example.org\nTo: b@example.org\nSubject: Undeliverable\n\n"
+        b"Remote Server returned '550 5.7.520 Access denied, AS(7555)'\n"
+    )
+    webex_script.on("GET", "/contents/ndr.eml", Reply(body=mail))
+    asked("", files=("ndr.eml",))
+    assert text("cause.forwarding_blocked") in said()[0][1]
+
+
+def test_the_message_replied_to_is_explained(asked: Any, said: Said, webex_script: WebexScript):
+    """A reply with the bare command is about the message above it."""
+    webex_script.on("GET", "/messages/parent-1", Reply(body={"id": "parent-1", "text": EXPIRED}))
+    asked("", parent="parent-1")
+    assert text("cause.client_secret_expired") in said()[0][1]
+
+
+@pytest.mark.parametrize("parent", ["", "hidden-1"])
+def test_nothing_to_explain(asked: Any, said: Said, parent: str):
+    """Without a text the card says how to give one; so it does if Webex hides the parent."""
+    asked("", parent=parent)
+    assert text("explain.empty_title") in said()[0][1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        ("AADSTS7999999: a new thing", "explain.unknown_title"),
+        ("535 5.7.8 Username and Password not accepted gsmtp", "explain.strange_title"),
+        ("535 5.7.139", "explain.open_title"),
+    ],
+)
+def test_what_cannot_be_named(asked: Any, said: Said, typed: str, title: str):
+    """Unknown, a stranger's, or open between several causes."""
+    asked(typed)
+    assert text(title) in said()[0][1]
+
+
+def test_an_unknown_code_has_a_page(asked: Any, webex_script: WebexScript):
+    """Microsoft's page about the code is one click away, and the person's own line is shown."""
+    asked("Sign-in says\nAADSTS7999999: a new thing")
+    assert "https://login.microsoftonline.com/error?code=7999999" in cards(webex_script)
+    assert "AADSTS7999999: a new thing" in cards(webex_script)
+
+
+def test_no_secret_is_repeated(asked: Any, webex_script: WebexScript):
+    """A secret in the person's line does not come back in the card."""
+    secret = "abc8Q~0123456789abcdefghijklmnopqrstuvwx"
+    asked(f"AADSTS7999999 client_secret={secret}")
+    assert (secret in cards(webex_script), "AADSTS7999999" in cards(webex_script)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(body=b"\x89PNG\r\n\x1a\n"), "picture"),
+        (Reply(body=b"%PDF-1.7"), "kind"),
+        (Reply(body=b"\x7fELF" + bytes(range(32)) * 10), "binary"),
+        (Reply(body=b"x" * (1024 * 1024 + 1)), "large"),
+        (Reply(404, {"message": "gone"}), "unread"),
+        (Reply(410, {"message": "infected"}), "infected"),
+        (Reply(428, {"message": "encrypted"}), "unscannable"),
+    ],
+)
+def test_a_file_that_is_not_read(
+    asked: Any, said: Said, webex_script: WebexScript, reply: Reply, reason: str
+):
+    """The person is told why, in words (facts/webex.md 2)."""
+    webex_script.on("GET", "/contents/file", reply)
+    asked("", files=("file",))
+    assert text(f"explain.refused.{reason}") in said()[0][1]
+
+
+@pytest.mark.usefixtures("hasty_retries")
+def test_a_file_that_is_still_scanned(asked: Any, said: Said, webex_script: WebexScript):
+    """The event is tried again for a minute; then the person is told."""
+    webex_script.on("GET", "/contents/file", Reply(423, {"message": "scanning"}))
+    with pytest.raises(WebexError):
+        asked("", files=("file",))
+    asked("", files=("file",), age="2020-01-01T00:00:00.000Z")
+    assert text("explain.refused.scanned") in said()[0][1]
+
+
+def test_a_file_elsewhere_is_not_fetched(asked: Any, said: Said):
+    """The bot's token goes to Webex only."""
+    asked("", files=("https://elsewhere.example/x.txt",))
+    assert text("explain.refused.unread") in said()[0][1]
+
+
+def test_explain_in_a_case_for_tac_is_no_screenshot(
+    anna: ChatContext, said: Said, webex_script: WebexScript
+):
+    """A file with /explain is explained once, also in the thread of a case."""
+    case: Key = keys.tac_case("thread-1")
+    anna.services.redis.set(case, "{}", ex=60)
+    told = {
+        "id": "m-1",
+        "roomId": "room-1",
+        "roomType": "group",
+        "personId": "anna",
+        "parentId": "thread-1",
+        "text": f"Email Bot /explain {EXPIRED}",
+        "files": [f"{webex_script.url}contents/x.txt"],
+        "created": now().isoformat(),
+    }
+    webex_script.on("GET", "/messages/m-1", Reply(body=told))
+    webex_script.on("GET", "/contents/x.txt", Reply(body=b"and more"))
+    webex_script.on("GET", "/memberships", Reply(body={"items": []}))
+    webex_script.on("GET", "/people/anna", Reply(body=person("anna", "anna@example.test")))
+    receive("messages", "m-1", "anna", "room-1", now().isoformat())
+    assert [text("cause.client_secret_expired") in words for _, words in said()] == [True]

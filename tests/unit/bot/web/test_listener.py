@@ -1,0 +1,53 @@
+"""Addresses at which the web process listens."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+
+import pytest
+
+from bot.web.app import AddressError, listener
+
+
+def reached(port: int) -> list[bool]:
+    """Whether somebody listens at the port, with IPv4 and with IPv6."""
+    answers = []
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as probe:
+            answers.append(probe.connect_ex((host, port)) == 0)
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("host", "both"),
+    [
+        ("0.0.0.0", [True, False]),
+        ("127.0.0.1", [True, False]),
+        ("localhost", [True, False]),
+        ("::", [True, True]),
+        ("::1", [False, True]),
+    ],
+)
+def test_who_is_reached(host: str, both: list[bool], free_port: int):
+    """``::`` takes both kinds of addresses, as the documents say."""
+    if ":" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with closing(listener(host, free_port)):
+        assert reached(free_port) == both
+
+
+def test_a_port_below_1024_is_explained(monkeypatch: pytest.MonkeyPatch):
+    """The system refuses such a port to users who are not root."""
+    refused = PermissionError(13, "Permission denied")
+    monkeypatch.setattr(socket, "create_server", lambda *_, **__: (_ for _ in ()).throw(refused))
+    with pytest.raises(AddressError, match=r"PORT 80 may not be used .* above 1023"):
+        listener("0.0.0.0", 80)
+
+
+def test_another_refusal_is_passed_on(monkeypatch: pytest.MonkeyPatch):
+    """With the system's own words."""
+    refused = OSError(97, "Address family not supported by protocol")
+    monkeypatch.setattr(socket, "create_server", lambda *_, **__: (_ for _ in ()).throw(refused))
+    with pytest.raises(AddressError, match=r"HOST ::, PORT 8080 \(Address family not supported"):
+        listener("::", 8080)

@@ -1,0 +1,225 @@
+"""Discovery of a channel that nobody set up here, against a scripted Microsoft."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.channel import discovery
+from jobs.clouds.errors import SignInNeeded
+from jobs.engine.context import StepContext
+from jobs.model import Channel, Profile
+from jobs.runs.origin import Brief
+from practice.environment import ROOT
+
+MAILBOX = "support@contoso.com"
+ADDRESS = "ab12@mail-us.imiconnect.io"
+CALLBACK = "https://contoso.us.webexconnect.io/callback"
+EXCHANGE = "GET /servicePrincipals(appId='00000002-0000-0ff1-ce00-000000000000')"
+ROLE = {"id": "role-1", "value": "Mail.Send", "isEnabled": True}
+DECLARED = {
+    "resourceAppId": "00000002-0000-0ff1-ce00-000000000000",
+    "resourceAccess": [{"id": "role-1", "type": "Role"}],
+}
+GRANT = {"clientId": "sp-1", "resourceId": "sp-exo", "scope": "SMTP.Send", "principalId": "user-1"}
+BOX: dict[str, Any] = {
+    "RecipientTypeDetails": "UserMailbox",
+    "ForwardingSmtpAddress": f"smtp:{ADDRESS}",
+    "DeliverToMailboxAndForward": True,
+}
+CONTACT = {"Name": "Webex", "ExternalEmailAddress": f"SMTP:{ADDRESS}"}
+Given = Callable[..., StepContext]
+
+
+def app(number: int = 1, callback: str = CALLBACK, **more: Any) -> dict[str, Any]:
+    """An app registration as people make one."""
+    known = {"id": f"object-{number}", "appId": f"client-{number}", "displayName": f"Mail {number}"}
+    return known | {"web": {"redirectUris": [callback]}} | more
+
+
+def principal(number: int = 1, *urls: str) -> dict[str, Any]:
+    """The enterprise application of an app."""
+    return {"id": f"sp-{number}", "appId": f"client-{number}", "replyUrls": list(urls)}
+
+
+@pytest.fixture
+def ctx(given: Given, cloud: Any) -> StepContext:
+    """A check of a mailbox that forwards, whose user has consented to one app."""
+    cloud.on("Get-Mailbox", [BOX])
+    cloud.on(f"GET /users/{MAILBOX}", {"id": "user-1", "userPrincipalName": MAILBOX})
+    cloud.on(EXCHANGE, {"id": "sp-exo", "appRoles": [ROLE]})
+    cloud.on("GET /oauth2PermissionGrants", [GRANT])
+    cloud.on("GET /servicePrincipals/sp-1", principal())
+    cloud.on("GET /applications(appId='client-1')", app())
+    brief = Brief(by_hand=True, discover=True)
+    return given(channel=Channel(MAILBOX), kind="check", brief=brief)
+
+
+async def test_the_users_grant_settles_it(ctx: StepContext, cloud: Any):
+    """One app with a Call Back URL and the user's consent is certain; nothing else is read."""
+    found = await discovery.search(ctx)
+    (only,) = found.apps
+    assert (only.client_id, only.callback_url, only.profile) == (
+        "client-1",
+        CALLBACK,
+        Profile.LEAST,
+    )
+    assert (found.certain, found.forwarding_address, found.upn, found.unread) == (
+        True,
+        ADDRESS,
+        MAILBOX,
+        False,
+    )
+    asked = {what for what, _ in cloud.asked}
+    assert not asked & {"GET /auditLogs/signIns", "GET /applications", "Get-InboxRule"}
+    assert cloud.writes == []
+
+
+async def test_mail_send_is_the_articles_profile(ctx: StepContext, cloud: Any):
+    """The profile follows from what the app declares."""
+    cloud.on("GET /applications(appId='client-1')", app(requiredResourceAccess=[DECLARED]))
+    assert (await discovery.search(ctx)).apps[0].profile is Profile.ARTICLE
+
+
+async def test_the_sign_in_log_tells_two_apps_apart(ctx: StepContext, cloud: Any):
+    """Without a grant of the user, the app that the user's sign-ins name counts before the others."""
+    cloud.on("GET /oauth2PermissionGrants", [])
+    rows = [{"appId": "outlook"}, {"appId": "client-2"}]
+    cloud.on("GET /auditLogs/signIns", rows)
+    cloud.on("GET /beta/auditLogs/signIns", [])
+    cloud.on("GET /applications(appId='client-2')", app(2))
+    cloud.on("GET /applications", [app(1), app(2)])
+    found = await discovery.search(ctx)
+    assert ([each.client_id for each in found.apps], found.certain) == (["client-2"], True)
+
+
+async def test_without_a_log_two_apps_are_a_choice(ctx: StepContext, cloud: Any):
+    """Apps that only their redirect URIs connect with Webex are all offered."""
+    cloud.on("GET /oauth2PermissionGrants", [])
+    cloud.refuse("GET /auditLogs/signIns", 403)
+    cloud.on("GET /applications", [app(1), app(2)])
+    found = await discovery.search(ctx)
+    assert ([each.client_id for each in found.apps], found.certain, found.unread) == (
+        ["client-1", "client-2"],
+        False,
+        False,
+    )
+
+
+@pytest.mark.parametrize(("name", "certain"), [("Webex Connect", True), ("Newsletter", False)])
+async def test_an_app_without_a_callback(ctx: StepContext, cloud: Any, name: str, certain: bool):
+    """The user's app that redirects elsewhere counts only if its name says Webex; else it is asked."""
+    elsewhere = app(callback="https://portal.contoso.com/callback", displayName=name)
+    cloud.on("GET /applications(appId='client-1')", elsewhere)
+    cloud.on("GET /applications", [])
+    found = await discovery.search(ctx)
+    assert ([each.name for each in found.apps], found.certain) == ([name], certain)
+
+
+async def test_a_grant_for_all_is_read_only_with_a_callback(ctx: StepContext, cloud: Any):
+    """Of the apps with a grant for everybody, only those that redirect to Webex Connect are read."""
+    all_of_them = [
+        GRANT | {"clientId": f"sp-{number}", "principalId": None, "consentType": "AllPrincipals"}
+        for number in (1, 2)
+    ]
+    cloud.on("GET /oauth2PermissionGrants", [], all_of_them)
+    cloud.on("GET /auditLogs/signIns", [])
+    cloud.on("GET /servicePrincipals/sp-1", principal(1, CALLBACK))
+    cloud.on("GET /servicePrincipals/sp-2", principal(2, "https://mail.example/callback"))
+    found = await discovery.search(ctx)
+    assert ([each.client_id for each in found.apps], found.certain) == (["client-1"], True)
+    assert "GET /applications(appId='client-2')" not in {what for what, _ in cloud.asked}
+
+
+@pytest.mark.parametrize(
+    ("what", "answers"),
+    [
+        ("Get-Recipient", [CONTACT]),
+        ("Get-InboxRule", [{"Enabled": True, "RedirectTo": [f'"W" [SMTP:{ADDRESS}]']}]),
+        ("Get-TransportRule", [{"SentTo": [MAILBOX], "RedirectMessageTo": [ADDRESS]}]),
+    ],
+)
+async def test_other_ways_to_webex_connect(
+    ctx: StepContext, cloud: Any, what: str, answers: list[Any]
+):
+    """A mail contact, an inbox rule or a mail-flow rule may take the mail there."""
+    internal = "Webex" if what == "Get-Recipient" else None
+    cloud.on("Get-Mailbox", [BOX | {"ForwardingSmtpAddress": None, "ForwardingAddress": internal}])
+    cloud.on(what, answers)
+    assert (await discovery.search(ctx)).forwarding_address == ADDRESS
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ("Get-InboxRule", {"Enabled": False, "RedirectTo": [ADDRESS]}),
+        ("Get-TransportRule", {"SentTo": ["other@contoso.com"], "RedirectMessageTo": [ADDRESS]}),
+        ("Get-TransportRule", {"SentTo": [MAILBOX], "BlindCopyTo": ADDRESS, "State": "Disabled"}),
+        ("Get-TransportRule", {"SentTo": [MAILBOX], "BlindCopyTo": ADDRESS, "Mode": "Audit"}),
+    ],
+)
+async def test_rules_that_do_nothing_for_the_mailbox(ctx: StepContext, cloud: Any, rule: Any):
+    """A rule that is off, or for another mailbox, is not the channel's forwarding."""
+    cloud.on("Get-Mailbox", [BOX | {"ForwardingSmtpAddress": None}])
+    cloud.on(rule[0], [rule[1]])
+    assert (await discovery.search(ctx)).forwarding_address == ""
+
+
+async def test_an_earlier_copy_shows_the_address(ctx: StepContext, cloud: Any):
+    """If the forwarding is gone, the trace of an earlier mail still has the copy's recipient."""
+    cloud.on("Get-Mailbox", [BOX | {"ForwardingSmtpAddress": None}])
+    mail = [{"MessageId": "<1>", "RecipientAddress": MAILBOX}]
+    cloud.on("Get-MessageTraceV2", [], mail, [*mail, {"RecipientAddress": ADDRESS.upper()}])
+    assert (await discovery.search(ctx)).forwarding_address == ADDRESS
+
+
+async def test_a_shared_mailbox_has_delegates(ctx: StepContext, cloud: Any):
+    """The app and the delegate are found by the grants of those who may send as the mailbox."""
+    cloud.on("Get-Mailbox", [BOX | {"RecipientTypeDetails": "SharedMailbox"}])
+    cloud.on(
+        "Get-RecipientPermission",
+        [{"Trustee": "NT AUTHORITY\\SELF"}, {"Trustee": "kim@contoso.com"}],
+    )
+    kim = {"id": "user-2", "userPrincipalName": "kim@contoso.com"}
+    cloud.on("GET /users/kim@contoso.com", kim)
+    cloud.on("GET /users/user-2", kim)
+    cloud.on("GET /oauth2PermissionGrants", [], [GRANT | {"principalId": "user-2"}])
+    found = await discovery.search(ctx)
+    assert (found.shared, found.delegate, [each.client_id for each in found.apps]) == (
+        True,
+        "kim@contoso.com",
+        ["client-1"],
+    )
+
+
+@pytest.mark.parametrize(
+    "what", tomllib.loads((ROOT / "tests/faults/calls.toml").read_text())["discovery"]
+)
+async def test_a_refused_source_is_not_the_end(ctx: StepContext, cloud: Any, what: str):
+    """A call that only a search makes may be refused: the others still find what they show."""
+    cloud.on("Get-Mailbox", [BOX | {"RecipientTypeDetails": "SharedMailbox"}])
+    cloud.refuse(what.replace("*", "sp-1"), 403)
+    assert (await discovery.search(ctx)).forwarding_address == ADDRESS
+
+
+@pytest.mark.parametrize("status", [403, 503])
+async def test_a_mailbox_that_cannot_be_read_is_unread(ctx: StepContext, cloud: Any, status: int):
+    """Nobody is asked for what somebody with the role could see."""
+    cloud.refuse("Get-Mailbox", status)
+    assert (await discovery.search(ctx)).unread is True
+
+
+async def test_no_mailbox_asks_nothing(ctx: StepContext, cloud: Any):
+    """Of an address without a mailbox nothing is asked; the check says that it does not exist."""
+    cloud.refuse("Get-Mailbox", 404)
+    assert (await discovery.search(ctx)).unread is True
+
+
+async def test_the_end_of_a_sign_in_is_no_finding(ctx: StepContext, cloud: Any):
+    """If the sign-in is over, somebody signs in again."""
+    cloud.refuse("GET /users/support@contoso.com", 401)
+    with pytest.raises(SignInNeeded):
+        await discovery.search(ctx)

@@ -1,0 +1,200 @@
+"""A check of an unknown channel: its questions, the found channel, and its adoption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobs.checks import adoption
+from jobs.checks.check import brief_for
+from jobs.checks.discovering import (
+    APP,
+    FORWARDING,
+    WITHOUT,
+    answers_to,
+    discover,
+    is_client_id,
+    open_questions,
+)
+from jobs.clock import now
+from jobs.engine.context import StepContext
+from jobs.engine.recorder import Recorder
+from jobs.model import Channel, Finding, Person, Profile, State
+from jobs.runs.origin import Brief, Origin
+from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run_store import RunStore
+from jobs.runs.search import AppCandidate, Search
+from jobs.runtime import NoListener
+
+MAILBOX = "support@contoso.com"
+ADDRESS = "ab12@mail-us.imiconnect.io"
+CALLBACK = "https://contoso.us.webexconnect.io/callback"
+APP_1 = AppCandidate("client-1", "Mail", CALLBACK, Profile.ARTICLE)
+WHOLE = Search((APP_1,), certain=True, forwarding_address=ADDRESS, upn=MAILBOX)
+TYPED = "0f0f0f0f-1111-4222-8333-444455556666"
+BRIEF = Brief(by_hand=True, discover=True)
+Given = Callable[..., StepContext]
+
+
+def found(given: Given, search: Search, **answers: str) -> StepContext:
+    """A check whose search has found this, and whose questions were answered so."""
+    searched = Event(Kind.SEARCHED, now(), search=search)
+    return given(
+        channel=Channel(MAILBOX), kind="check", brief=BRIEF, events=(searched,), answers=answers
+    )
+
+
+async def go_on(ctx: StepContext) -> Run:
+    """Carry the discovery on, as a worker does."""
+    await discover(Recorder(ctx, NoListener(), lambda: True))
+    return ctx.run
+
+
+@pytest.mark.parametrize(
+    ("search", "asked"),
+    [
+        (WHOLE, ()),
+        (replace(WHOLE, certain=False), (APP,)),
+        (replace(WHOLE, forwarding_address=""), (FORWARDING,)),
+        (Search(), (APP, FORWARDING)),
+        (Search(unread=True), ()),
+    ],
+)
+def test_only_what_is_missing_is_asked(given: Given, search: Search, asked: tuple[str, ...]):
+    """What could not be read is not asked, because somebody else's sign-in may show it."""
+    assert open_questions(found(given, search).run) == asked
+
+
+async def test_what_was_found_is_the_channel(given: Given):
+    """Channel and brief are those of the search, in the tenant of the sign-in."""
+    run = await go_on(found(given, WHOLE))
+    assert run.channel == Channel(
+        MAILBOX, CALLBACK, ADDRESS, profile=Profile.ARTICLE, tenant_id="tenant-1"
+    )
+    assert (run.brief, run.discovered) == (replace(BRIEF, client_id="client-1", upn=MAILBOX), True)
+
+
+async def test_a_question_waits(given: Given):
+    """Nothing is decided before a person has answered."""
+    run = await go_on(found(given, Search()))
+    assert (run.discovered, open_questions(run)) == (False, (APP, FORWARDING))
+
+
+async def test_the_answers_complete_it(given: Given, cloud: Any):
+    """A typed client ID is looked up, so that the Call Back URL and the profile follow from the app."""
+    app = {"id": "o", "appId": TYPED, "displayName": "X", "web": {"redirectUris": [CALLBACK]}}
+    cloud.on(f"GET /applications(appId='{TYPED}')", app)
+    answers = {APP: TYPED.upper(), FORWARDING: ADDRESS}
+    run = await go_on(found(given, Search(upn=MAILBOX), **answers))
+    assert (run.brief.client_id, run.channel.callback_url, run.channel.forwarding_address) == (
+        TYPED,
+        CALLBACK,
+        ADDRESS,
+    )
+
+
+async def test_a_typed_app_that_is_nowhere(given: Given):
+    """An app that the directory does not have is checked by its client ID."""
+    run = await go_on(found(given, Search(), **{APP: TYPED, FORWARDING: WITHOUT}))
+    assert (run.brief.client_id, run.channel.callback_url, run.channel.forwarding_address) == (
+        TYPED,
+        "",
+        "",
+    )
+
+
+async def test_without_an_answer_it_goes_on(given: Given):
+    """Going on without leaves the value empty."""
+    ctx = found(given, Search())
+    ctx.store.append(ctx.run.id, *answers_to(ctx.run, {}, "anna@contoso.com"))
+    ctx.run = ctx.store.load(ctx.run.id)
+    run = await go_on(ctx)
+    assert (run.discovered, run.brief.client_id, adoption.missing(run)) == (
+        True,
+        "",
+        adoption.NEEDED,
+    )
+
+
+@pytest.mark.parametrize(("text", "right"), [(TYPED, True), ("12", False), ("", False)])
+def test_client_ids(text: str, right: bool):
+    """A client ID has the form that Webex Connect's form shows."""
+    assert is_client_id(text) is right
+
+
+@pytest.fixture
+def checked(given: Given, store: RunStore) -> Run:
+    """A check that has found a whole channel, with the end of its secret."""
+    ctx = found(given, WHOLE)
+    data = {"client_id": "client-1", "upn": MAILBOX}
+    channel = Channel(MAILBOX, CALLBACK, ADDRESS, tenant_id="tenant-1")
+    secret = Finding("client_secret", State.OK, facts={"expires": "2027-05-20T00:00:00+00:00"})
+    store.append(
+        ctx.run.id,
+        Event(Kind.DISCOVERED, now(), channel=channel, data=data),
+        Event(Kind.FOUND, now(), step="client_secret", finding=secret),
+        Event(Kind.CHECKED, now()),
+    )
+    return store.load(ctx.run.id)
+
+
+def test_a_kept_channel_is_one_of_its_space(checked: Run, store: RunStore):
+    """Its record, its last check and the facts for later runs are there, and its history stays."""
+    assert adoption.keep(store, checked, "anna@contoso.com")
+    record = store.channels.record(MAILBOX)
+    assert record is not None
+    assert (record.run, record.channel.tenant_id) == (checked.id, "tenant-1")
+    assert (store.channels.of_space("room-1"), store.channels.last_check(MAILBOX)) == (
+        (MAILBOX,),
+        checked.id,
+    )
+    assert brief_for(store, MAILBOX) == Brief("client-1", MAILBOX, by_hand=True)
+    assert store.redis.ttl(f"run:{checked.id}:events") == -1
+    assert store.load(checked.id).kept
+
+
+def test_it_is_kept_once(checked: Run, store: RunStore, asker: Person):
+    """A second press changes nothing, and another check of the same mailbox cannot keep it."""
+    assert adoption.keep(store, checked, "anna@contoso.com")
+    assert adoption.keep(store, store.load(checked.id), "anna@contoso.com")
+    other = store.check(checked.channel, asker, Origin("room-2"), brief=BRIEF)
+    store.append(
+        other.id,
+        Event(Kind.DISCOVERED, now(), channel=checked.channel, data={"client_id": "client-1"}),
+        Event(Kind.CHECKED, now()),
+    )
+    assert not adoption.keep(store, store.load(other.id), "kim@contoso.com")
+    assert store.channels.of_space("room-2") == ()
+
+
+@pytest.mark.parametrize("name", adoption.NEEDED)
+def test_a_part_of_a_channel_is_not_kept(checked: Run, store: RunStore, name: str):
+    """A fix would write an empty value."""
+    without = {
+        "client_id": replace(checked, known={}, findings={}),
+        "callback_url": replace(checked, channel=replace(checked.channel, callback_url="")),
+        "forwarding_address": replace(
+            checked, channel=replace(checked.channel, forwarding_address="")
+        ),
+    }[name]
+    assert (adoption.missing(without), adoption.keep(store, without, "x")) == ((name,), False)
+
+
+def test_a_setup_ends_the_time_by_hand(checked: Run, store: RunStore, asker: Person):
+    """A channel that was set up later is one of our own."""
+    adoption.keep(store, checked, "anna@contoso.com")
+    run = store.open(checked.channel, asker, Origin("room-1", message="m-9"))
+    store.end(run, Event(Kind.FINISHED, now()))
+    assert brief_for(store, MAILBOX).by_hand is False
+
+
+def test_the_audit_trail_says_who_kept_it(checked: Run, store: RunStore):
+    """The found channel and the person are in it; what was only searched is not."""
+    adoption.keep(store, checked, "anna@contoso.com")
+    entries = b"".join(store.audit.entries()).decode()
+    assert '"what":"discovered"' in entries
+    assert '"what":"finished"' in entries
+    assert '"what":"searched"' not in entries

@@ -1,0 +1,112 @@
+"""The form of a text changes nothing: wrapped, quoted, HTML, encoded, with other text around it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import quopri
+import textwrap
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.error_reports import reports
+from jobs.clouds.error_texts.files import text_of
+from jobs.clouds.error_texts.reader import read
+
+TEXTS = [each.text for each in reports()]
+HEAD = "From: a@example.org\nTo: b@example.org\nSubject: It fails\nMIME-Version: 1.0\n"
+
+
+def wrapped(text: str, width: int = 66) -> str:
+    """As a mail program wraps it."""
+    return "\n".join("\n".join(textwrap.wrap(line, width)) for line in text.splitlines())
+
+
+def quoted(text: str) -> str:
+    """As a reply quotes it, twice."""
+    return "\n".join(f"> > {line}" for line in wrapped(text, 60).splitlines())
+
+
+def paragraphs(text: str) -> str:
+    """As a mail in HTML has it."""
+    lines = "".join(f"<p>{html.escape(line)}</p>" for line in text.splitlines())
+    return f"<html><head><style>p {{color: red}}</style></head><body>{lines}</body></html>"
+
+
+def line_breaks(text: str) -> str:
+    """As a form in a browser has it, with spaces that do not break."""
+    return f"<div>{html.escape(text)}</div>".replace("\n", "<br/>").replace(" ", "&nbsp;")
+
+
+def in_german(text: str) -> str:
+    """With the words of a person around it."""
+    return f"Hallo,\n\nseit gestern kommt diese Meldung:\n\n{text}\n\nViele Grüße\nAnna"
+
+
+def quoted_printable(text: str) -> str:
+    """As a mail in quoted-printable."""
+    body = quopri.encodestring(text.encode()).decode()
+    return f"{HEAD}Content-Transfer-Encoding: quoted-printable\nContent-Type: text/plain; charset=utf-8\n\n{body}"
+
+
+def in_base64(text: str) -> str:
+    """As a mail in HTML and base64."""
+    body = base64.encodebytes(paragraphs(text).encode()).decode()
+    return (
+        f"{HEAD}Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: base64\n\n{body}"
+    )
+
+
+FORMS: list[Callable[[str], str]] = [
+    wrapped,
+    quoted,
+    paragraphs,
+    line_breaks,
+    in_german,
+    quoted_printable,
+    in_base64,
+]
+
+
+def meant(text: str) -> tuple[bool, frozenset[tuple[str, bool]]]:
+    """Whether it is ours, and each cause with its certainty."""
+    reading = read(text)
+    return reading.ours, frozenset((each.cause, each.certain) for each in reading.causes)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(TEXTS), st.sampled_from(FORMS))
+def test_the_form_changes_nothing(text: str, form: Callable[[str], str]):
+    """A report has one reading, whatever its form is."""
+    assert meant(form(text)) == meant(text)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(TEXTS), st.integers(40, 120))
+def test_the_width_changes_nothing(text: str, width: int):
+    """Wherever the lines end."""
+    assert meant(wrapped(text, width)) == meant(text)
+
+
+@pytest.mark.parametrize("form", [quoted_printable, in_base64])
+@pytest.mark.parametrize("text", TEXTS[:12])
+def test_a_mail_reads_as_its_text(text: str, form: Callable[[str], str]):
+    """As a file, and pasted as it is stored."""
+    assert meant(text_of(form(text).encode())) == meant(form(text)) == meant(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=3000))
+def test_any_text_is_read(text: str):
+    """No text makes the reader fail, and a cause always has its code or words."""
+    assert all(each.cause and each.code for each in read(text).causes)
+
+
+def test_a_long_text_is_cut_and_says_so():
+    """64 kB are read."""
+    error = "AADSTS7000222: The provided client secret keys are expired."
+    assert (read(error + "x" * 70_000).cut, read(error).cut) == (True, False)
+    assert [each.cause for each in read(error + " " * 70_000).causes] == ["client_secret_expired"]

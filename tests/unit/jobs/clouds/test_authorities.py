@@ -1,0 +1,29 @@
+"""Variables that name certificate authorities are looked at before a process starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.clouds.tls import AUTHORITIES, problems
+
+
+@pytest.mark.parametrize("name", AUTHORITIES)
+def test_what_cannot_be_read_is_named(name: str, tmp_path: Path):
+    """A file that is not there, and a file that holds no certificate."""
+    empty = tmp_path / "empty.pem"
+    empty.write_text("no certificate", encoding="utf-8")
+    gone = tmp_path / "gone.pem"
+    told = "names {}, which cannot be used ({}): name a file of certificates in PEM"
+    assert (problems({name: str(gone)}), problems({name: str(empty)})) == (
+        (f"{name} {told.format(gone, 'No such file or directory')}",),
+        (f"{name} {told.format(empty, 'it holds no certificate')}",),
+    )
+
+
+@pytest.mark.parametrize("name", AUTHORITIES)
+def test_what_can_be_read_is_fine(name: str, certificate: Any, tmp_path: Path):
+    """A file of certificates, a folder, and nothing at all."""
+    assert [problems({name: str(value)}) for value in (certificate.cert, tmp_path, "")] == [()] * 3

@@ -1,0 +1,252 @@
+"""Client of Webex Connect's audit log against servers that take POST, GET, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from jobs.clouds.errors import CloudError
+from jobs.clouds.http import async_client
+from jobs.contact_center import client, connect_audit
+from jobs.contact_center.connect_audit import ConnectChanges, read_changes
+from jobs.model import ConnectChange
+from jobs.settings import Settings
+
+AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+SINCE = AT - timedelta(days=1)
+URL = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
+SAMPLE = {
+    "actionText": "Garuda failed to update  MobileWebTypeApp  app",
+    "statusOfAction": "ERROR",
+    "eventCategory": "ERROR",
+    "created": "2026-02-23T11:12:40.653Z",
+    "eventDescription": "updateMobileWebAppType",
+    "actorEmail": "garuda@example.com",
+}
+"""Cisco's own sample, without what is not read."""
+
+
+def entry(event: str = "updateApp", minutes: float = 0, **more: Any) -> dict[str, Any]:
+    """An entry of so many minutes before ``AT``, with the event where the sample has it."""
+    created = (AT - timedelta(minutes=minutes)).isoformat(timespec="milliseconds")
+    usual = {"statusOfAction": "SUCCESS", "eventCategory": "SUCCESS", "eventDescription": event}
+    return usual | {"created": created, "actorEmail": "kim@contoso.com"} | more
+
+
+@dataclass
+class Log:
+    """The log: what it takes, what it answers, and what it was asked."""
+
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    method: str = "POST"
+    refusals: dict[str, int] = field(default_factory=dict)
+    most: int = 10_000
+    asked: list[httpx.Request] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """httpx.MockTransport's handler."""
+        self.asked.append(request)
+        if request.method != self.method or request.method in self.refusals:
+            status = self.refusals.get(request.method, 405)
+            return httpx.Response(status, json={"code": str(status), "description": "no"})
+        body = json.loads(request.content)
+        page = self.entries[body["offset"] : body["offset"] + min(body["max"], self.most)]
+        return httpx.Response(
+            200, json={"code": "0", "totalRecords": len(self.entries), "auditLogs": page}
+        )
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods of what was asked, in order."""
+        return [request.method for request in self.asked]
+
+
+Read = Callable[..., ConnectChanges]
+
+
+@pytest.fixture
+def read(work_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Return a function that reads a log with the real client."""
+
+    def made(log: Callable[[httpx.Request], httpx.Response], **changes: str) -> ConnectChanges:
+        settings = replace(
+            work_settings,
+            **{"connect_audit_url": URL, "connect_audit_token": "secret-token", **changes},  # type: ignore[arg-type]  # texts by their names
+        )
+        monkeypatch.setattr(
+            client,
+            "async_client",
+            lambda given: async_client(given, httpx.MockTransport(log)),
+        )
+        return asyncio.run(read_changes(settings, SINCE, AT))
+
+    return made
+
+
+def test_an_entry_is_read_as_cisco_shows_it(read: Read):
+    """The question has the documented fields, and an entry gives who, what, when and whether it failed."""
+    log = Log([entry("deleteApp", 5, actionText="Kim deleted Email", statusOfAction="ERROR")])
+    found = read(log)
+    assert found == ConnectChanges(
+        (
+            ConnectChange(
+                at=AT - timedelta(minutes=5),
+                by="kim@contoso.com",
+                event="deleteApp",
+                told="Kim deleted Email",
+                failed=True,
+            ),
+        ),
+        whole=True,
+        method="POST",
+    )
+    [asked] = log.asked
+    assert (str(asked.url), asked.headers["authorization"]) == (URL, "Bearer secret-token")
+    assert json.loads(asked.content) == {
+        "range": "custom",
+        "from": "2026-11-24T09:00:00.000Z",
+        "to": "2026-11-25T09:00:00.000Z",
+        "offset": 0,
+        "max": 2000,
+        "eventCategories": "",
+        "actorIds": "",
+        "adminRoles": "",
+    }
+
+
+@pytest.mark.parametrize("status", [400, 404, 405])
+def test_get_with_the_same_body_where_post_is_refused(read: Read, status: int):
+    """The method that was taken is kept for the other pages."""
+    log = Log([entry(minutes=each) for each in range(3)], "GET", refusals={"POST": status}, most=2)
+    found = read(log)
+    assert (len(found.rows), found.method, log.methods) == (3, "GET", ["POST", "GET", "GET"])
+    assert [json.loads(each.content)["offset"] for each in log.asked] == [0, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("refusals", "status"),
+    [
+        ({"POST": 404, "GET": 404}, 404),
+        ({"POST": 404, "GET": 405}, 404),
+        ({"POST": 405, "GET": 405}, 405),
+        ({"POST": 405, "GET": 400}, 400),
+        ({"POST": 400, "GET": 405}, 400),
+        ({"POST": 400, "GET": 401}, 401),
+        ({"POST": 401}, 401),
+        ({"POST": 403}, 403),
+    ],
+)
+def test_the_more_telling_refusal_counts(read: Read, refusals: dict[str, int], status: int):
+    """A token that is not accepted is not tried again with the other method."""
+    log = Log(refusals=refusals)
+    with pytest.raises(CloudError) as caught:
+        read(log)
+    assert caught.value.status == status
+    assert "secret-token" not in str(caught.value)
+    assert log.methods == list(refusals)
+
+
+def test_a_server_error_is_tried_twice(read: Read):
+    """No more, because a check waits for it."""
+    log = Log(refusals={"POST": 500})
+    with pytest.raises(CloudError) as caught:
+        read(log)
+    assert (caught.value.cause, log.methods) == ("webex_unavailable", ["POST", "POST"])
+
+
+@pytest.mark.parametrize(
+    ("event", "counts"),
+    [
+        *((name, True) for name in ("updateApp", "createApp", "deleteApp", "shareApp")),
+        *((name, True) for name in ("createFlow", "deleteFlow", "createService", "deleteService")),
+        *((name, True) for name in ("updateRule", "updateRuleStatus", "deleteRule")),
+        *((name, True) for name in ("updateWfStatusOnUpdateRule", "updateWfStatusOnCreateRule")),
+        *((name, True) for name in ("insertOutBoundWebHook", "deleteOutBoundWebHook")),
+        *((f"{name}AuthorizationIntegration", True) for name in ("save", "delete")),
+        *((name, True) for name in ("createServiceCredential", "discardCredential")),
+        *((name, True) for name in ("updateTenantSettings", "updateEmailDomainSettings")),
+        *((name, True) for name in ("updateServiceLockStatus", "UpdateApp", "updateFlow")),
+        *((name, False) for name in ("login", "ViewFlow", "DecryptLogs", "getAuthorizationX")),
+        *((name, False) for name in ("updateMobileWebAppType", "updateTemplate", "createApps")),
+        *((name, False) for name in ("getOutBoundWebHook", "exportFlow", "", "ERROR")),
+    ],
+)
+def test_only_what_may_stop_mail_counts(read: Read, event: str, counts: bool):
+    """Other actions are left out, whichever field holds the name."""
+    for name in ("eventDescription", "eventCategory", "userAction"):
+        row = entry("") | {name: event}
+        assert len(read(Log([row])).rows) == counts
+
+
+def test_odd_entries_are_left_out(read: Read):
+    """An entry without a time, of another shape, or a second time on the next page."""
+    rows: list[Any] = [SAMPLE, entry(created="soon"), entry(created=None), "x", None]
+    assert read(Log(rows)).rows == ()
+    twice = read(Log([entry(minutes=3), entry(minutes=1), entry(minutes=3)]))
+    assert [each.at for each in twice.rows] == [AT - timedelta(minutes=each) for each in (1, 3)]
+
+
+def test_a_long_log_is_cut_and_told(read: Read):
+    """A log that never ends is given up after ten pages."""
+    log = Log([entry(minutes=each) for each in range(25)], most=2)
+    found = read(log)
+    assert (len(found.rows), found.whole, len(log.asked)) == (20, False, 10)
+
+
+@pytest.mark.parametrize("total", [{}, {"totalRecords": "many"}])
+def test_the_number_of_all_entries_may_be_missing(read: Read, total: dict[str, Any]):
+    """A page that is not full is the last one then."""
+    asked: list[int] = []
+
+    def log(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content)["offset"])
+        return httpx.Response(200, json={"auditLogs": [entry()], **total})
+
+    assert (len(read(log).rows), asked) == (1, [0])
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [({"code": "7001", "description": "Not yet"}, "Not yet"), ([], "no list of entries")],
+)
+def test_an_answer_without_entries_is_none(read: Read, answer: Any, words: str):
+    """It is an error with the service's own words."""
+    with pytest.raises(CloudError, match=words):
+        read(lambda _: httpx.Response(200, json=answer))
+
+
+def test_the_header_is_a_setting(read: Read):
+    """Another header than Authorization gets the bare token."""
+    log = Log()
+    read(log, connect_audit_header="accesstoken")
+    assert (log.asked[0].headers["accesstoken"], "authorization" in log.asked[0].headers) == (
+        "secret-token",
+        False,
+    )
+
+
+def test_a_secret_in_an_entry_is_removed(read: Read):
+    """An entry's text becomes a finding, which never holds a secret; a long one is cut."""
+    told = "Kim set client_secret=abc8Q~0123456789abcdefghijklmnopqrstuvwx " + 300 * "x "
+    [change] = read(Log([entry(actionText=told)])).rows
+    assert ("abc8Q" in change.told, len(change.told)) == (False, 200)
+
+
+def test_it_takes_no_longer_than_a_check_waits(read: Read, monkeypatch: pytest.MonkeyPatch):
+    """A log that answers each page slowly is given up."""
+    monkeypatch.setattr(connect_audit, "LONGEST_S", 0.05)
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(5)
+        return httpx.Response(200, json={})
+
+    with pytest.raises(CloudError) as caught:
+        read(slow)  # type: ignore[arg-type]  # MockTransport takes both kinds
+    assert caught.value.cause == "timed_out"

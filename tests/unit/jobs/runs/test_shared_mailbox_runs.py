@@ -1,0 +1,53 @@
+"""Runs of shared mailboxes that were written before a channel had a delegate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from jobs.channel.mailbox import delegate_of
+from jobs.checks.check import brief_for
+from jobs.runs import schema
+from jobs.runs.channel_index import Record
+from jobs.runs.run_store import RunStore
+from jobs.storage import codec, keys
+
+OLD: dict[str, Any] = json.loads(
+    Path(__file__).parents[3].joinpath("data/shared-mailbox-layout-2.json").read_text("utf-8")
+)
+SHARED, AGENT = "shared@contoso.com", "agent@contoso.com"
+
+
+@pytest.fixture
+def old(redis: Redis, store: RunStore) -> RunStore:
+    """A store with a setup whose delegate has rehearsed, and with a check, as layout 2 has them."""
+    redis.set(keys.schema(), 2)
+    for name in ("setup", "check"):
+        redis.rpush(keys.run_events(name.upper()), *map(json.dumps, OLD[name]))
+    redis.zadd(keys.channel_runs(SHARED), {"SETUP": 1})
+    schema.ensure(redis)
+    return store
+
+
+def test_who_rehearsed_is_the_delegate(old: RunStore):
+    """The next check logs in as that user, as the sign-in that the bot has kept is that user's."""
+    run = old.load("SETUP")
+    assert (run.channel.delegate, run.fact("shared"), delegate_of(run)) == ("", "blocked", AGENT)
+    told = brief_for(old, SHARED)
+    assert (told.shared, told.delegate, told.upn) == (True, AGENT, "")
+
+
+def test_a_check_from_before_knows_none(old: RunStore):
+    """Its brief has no delegate, and the check can be shown all the same."""
+    run = old.load("CHECK")
+    assert (run.brief.shared, run.brief.delegate, delegate_of(run)) == (True, "", "")
+
+
+def test_a_connected_channel_from_before_knows_none():
+    """The record of a channel is read without the word, too."""
+    record = codec.load(json.dumps(OLD["record"]).encode(), Record)
+    assert (record.channel.mailbox, record.channel.delegate) == (SHARED, "")

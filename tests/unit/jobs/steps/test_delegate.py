@@ -1,0 +1,132 @@
+"""M1: the user who signs in for a shared mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobs.clock import now
+from jobs.engine.context import StepContext
+from jobs.model import Channel, Finding, State, Text, Turn
+from jobs.runs.origin import Brief
+from jobs.runs.run import Event, Kind
+from jobs.steps.delegate import Delegate, asks
+from tests.unit.jobs.conftest import CHANNEL
+
+STEP = Delegate()
+AGENT = "agent@contoso.com"
+PLAN = {"service": "exchange", "capabilityStatus": "Enabled"}
+PERSON = {
+    "id": "user-2",
+    "userPrincipalName": AGENT,
+    "accountEnabled": True,
+    "assignedPlans": [PLAN],
+}
+SHARED = {"shared": "blocked"}
+NAMED = replace(CHANNEL, delegate=AGENT)
+
+
+async def test_any_other_mailbox_needs_none(given: Callable[..., StepContext], cloud: Any):
+    """The user of the mailbox signs in itself, and nobody is looked up."""
+    found = await STEP.inspect(given(channel=NAMED))
+    assert found == Finding("delegate", State.OK, seen=Text("seen.delegate_not_needed"))
+
+
+@pytest.mark.parametrize(
+    ("channel", "brief", "events"),
+    [
+        (NAMED, None, ()),
+        (CHANNEL, Brief(shared=True, delegate=AGENT), ()),
+        (
+            replace(CHANNEL, delegate="somebody@contoso.com"),
+            None,
+            (
+                Event(
+                    Kind.ANSWERED,
+                    now(),
+                    by=AGENT,
+                    data={"question": "mailbox_sign_in", "value": "yes"},
+                ),
+            ),
+        ),
+        (
+            replace(CHANNEL, delegate="somebody@contoso.com"),
+            None,
+            (Event(Kind.ANSWERED, now(), data={"question": "delegate", "value": AGENT}),),
+        ),
+    ],
+    ids=["first card", "earlier run", "rehearsal", "answer"],
+)
+async def test_who_names_the_delegate(
+    given: Callable[..., StepContext],
+    cloud: Any,
+    channel: Channel,
+    brief: Brief | None,
+    events: tuple[Event, ...],
+):
+    """This run's answers come before what was known when it began."""
+    cloud.on(f"GET /users/{AGENT}", PERSON)
+    found = await STEP.inspect(given(channel=channel, brief=brief, events=events, facts=SHARED))
+    assert (found.state, found.facts) == (
+        State.OK,
+        {"delegate": AGENT, "delegate_id": "user-2"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("person", "seen", "cause"),
+    [
+        (PERSON | {"accountEnabled": False}, "seen.disabled", "account_disabled"),
+        (PERSON | {"assignedPlans": []}, "seen.no_licence", "licence_missing"),
+    ],
+)
+async def test_what_a_delegate_may_lack(
+    given: Callable[..., StepContext], cloud: Any, person: object, seen: str, cause: str
+):
+    """A user who cannot sign in, or has no SMTP, is named; the other steps can look on."""
+    cloud.on(f"GET /users/{AGENT}", person)
+    found = await STEP.inspect(given(channel=NAMED, facts=SHARED))
+    assert (found.state, found.seen, found.cause, found.facts["delegate"]) == (
+        State.WRONG,
+        Text(seen, {"upn": AGENT}),
+        cause,
+        AGENT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("looking", "state", "turn"),
+    [(True, State.WRONG, None), (False, State.WAITING, Turn.REQUESTER)],
+)
+@pytest.mark.parametrize(
+    ("channel", "cause"), [(CHANNEL, "delegate_unknown"), (NAMED, "delegate_not_found")]
+)
+async def test_the_requester_is_asked(
+    given: Callable[..., StepContext],
+    cloud: Any,
+    channel: Channel,
+    cause: str,
+    looking: bool,
+    state: State,
+    turn: Turn | None,
+):
+    """An unknown delegate blocks a plan; a run that has begun waits for the requester."""
+    cloud.on("GET /users", [])
+    ctx = given(channel=channel, facts=SHARED)
+    ctx.looking = looking
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.waiting_for, found.cause, found.facts) == (state, turn, cause, {})
+    assert asks(replace(ctx.run, findings={"delegate": found}))
+
+
+async def test_a_check_asks_nobody(given: Callable[..., StepContext], cloud: Any):
+    """It says that it does not know, and the mailbox's own facts are still read."""
+    found = await STEP.inspect(given(kind="check", facts=SHARED))
+    assert (found.state, found.seen, bool(found.facts)) == (
+        State.SKIPPED,
+        Text("skipped.delegate_unknown"),
+        True,
+    )

@@ -1,0 +1,110 @@
+"""Secrets in files: NAME_FILE, and the folder of systemd's credentials."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.doctor import settings_problems
+from jobs.settings import SECRETS, read_files
+
+ROOT = Path(__file__).parents[3]
+MAY_BE_SECRET = re.compile(r"^\| `(\w+(?:TOKEN|SECRET|KEYS?))` \|", re.MULTILINE)
+
+
+def put(folder: Path, content: bytes, name: str = "ENCRYPTION_KEYS") -> str:
+    """Write the file of a secret and return its path."""
+    (folder / name).write_bytes(content)
+    return str(folder / name)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_may_be_in_a_file(name: str, tmp_path: Path):
+    """Both ways give the text without the newline at its end; everything else stays as it was."""
+    path = put(tmp_path, b"a secret of its own\r\n", name)
+    found = [
+        read_files(env)
+        for env in (
+            {f"{name}_FILE": path, "PORT": "1"},
+            {"CREDENTIALS_DIRECTORY": str(tmp_path), "PORT": "1"},
+        )
+    ]
+    assert [(values[name], values["PORT"], problems) for values, problems in found] == [
+        ("a secret of its own", "1", ())
+    ] * 2
+
+
+def test_every_secret_of_the_table_is_known():
+    """A setting that is called a token, a secret or a key may be in a file."""
+    named = set(MAY_BE_SECRET.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+    assert named
+    assert named - set(SECRETS) == set()
+
+
+def test_a_secret_in_the_environment_stays(tmp_path: Path):
+    """A blank path and a folder with other files name nothing."""
+    put(tmp_path, b"x", "OTHER")
+    env = {
+        "ENCRYPTION_KEYS": "key",
+        "ENCRYPTION_KEYS_FILE": " ",
+        "CREDENTIALS_DIRECTORY": str(tmp_path),
+    }
+    assert read_files(env) == (env, ())
+
+
+def test_two_places_are_one_too_many(tmp_path: Path):
+    """Each of them is named, and no part of the secret."""
+    path = put(tmp_path, b"of the file")
+    both = {"ENCRYPTION_KEYS": "of the variable", "ENCRYPTION_KEYS_FILE": path}
+    _, (problem,) = read_files(both | {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert problem == (
+        "ENCRYPTION_KEYS is set more than once, by ENCRYPTION_KEYS and ENCRYPTION_KEYS_FILE and"
+        " CREDENTIALS_DIRECTORY: keep one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "ENCRYPTION_KEYS is empty in {path}, which ENCRYPTION_KEYS_FILE names"),
+        (b" \n", "ENCRYPTION_KEYS is empty in {path}, which ENCRYPTION_KEYS_FILE names"),
+        (
+            b"\xff\xfe",
+            (
+                "ENCRYPTION_KEYS cannot be read from {path}, which ENCRYPTION_KEYS_FILE names"
+                " (it is no text in UTF-8)"
+            ),
+        ),
+    ],
+)
+def test_a_file_without_a_secret_is_named(content: bytes, words: str, tmp_path: Path):
+    """The sentence names the setting and the path."""
+    path = put(tmp_path, content)
+    assert read_files({"ENCRYPTION_KEYS_FILE": path})[1] == (words.format(path=path),)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
+    """It is missing, or it is a folder. An unreadable folder of credentials is named, too."""
+    gone = tmp_path / "gone"
+    problems = [
+        *read_files({"ENCRYPTION_KEYS_FILE": str(gone)})[1],
+        *read_files({"REDIS_URL_FILE": str(tmp_path)})[1],
+        *read_files({"CREDENTIALS_DIRECTORY": str(gone)})[1],
+    ]
+    assert problems == [
+        (
+            f"ENCRYPTION_KEYS cannot be read from {gone}, which ENCRYPTION_KEYS_FILE names"
+            " (No such file or directory)"
+        ),
+        f"REDIS_URL cannot be read from {tmp_path}, which REDIS_URL_FILE names (Is a directory)",
+        f"CREDENTIALS_DIRECTORY names {gone}, which cannot be read (No such file or directory)",
+    ]
+
+
+def test_a_secret_that_is_not_read_is_not_said_to_be_missing():
+    """One sentence a setting."""
+    values, unread = read_files({"WEBEX_WEBHOOK_SECRET_FILE": "/gone"})
+    about = [line for line in settings_problems(values, unread) if "WEBHOOK" in line]
+    assert about == list(unread)

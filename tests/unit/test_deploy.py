@@ -1,0 +1,269 @@
+"""Files under deploy/: each is read, and knows the bot's settings and commands as they are.
+
+Variables have to be settings, and command lines have to be commands of the program.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from configparser import RawConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import __version__
+from bot.__main__ import _parser
+from jobs.settings import CREDENTIALS, SECRETS
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+SETTINGS = set(
+    re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+)
+KNOWN = SETTINGS | {CREDENTIALS} | {f"{name}_FILE" for name in SECRETS}
+PROGRAM = "/opt/webex-email-bot/bin/webex-email-bot"
+REQUIRED = {
+    "WEBEX_ACCESS_TOKEN",
+    "WEBEX_WEBHOOK_SECRET",
+    "MICROSOFT_CLIENT_SECRET",
+    "ENCRYPTION_KEYS",
+    "PUBLIC_URL",
+    "MICROSOFT_CLIENT_ID",
+    "ALLOWED_EMAIL_DOMAINS",
+}
+CHOSEN = {"PUBLIC_URL", "MICROSOFT_CLIENT_ID", "ALLOWED_EMAIL_DOMAINS", "DOMAIN", *SECRETS}
+"""Settings that have no good default: no file may preset them."""
+ASSIGNED = re.compile(r"^([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
+
+
+def text(path: Path) -> str:
+    """A file."""
+    return path.read_text(encoding="utf-8")
+
+
+def is_command(line: list[str]) -> bool:
+    """Return whether the program understands this command line."""
+    try:
+        return bool(_parser().parse_args(line).command)
+    except SystemExit:
+        return False
+
+
+def documents(path: Path) -> list[Any]:
+    """The documents of a YAML file; skipped without a library that reads YAML."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed, so no YAML can be read")
+    return list(yaml.safe_load_all(text(path)))
+
+
+@pytest.mark.parametrize(
+    "name", [".env.example", "deploy/compose.env.example", "deploy/systemd/settings.example"]
+)
+def test_examples_preset_nothing_that_has_to_be_chosen(name: str):
+    """A forgotten value is empty, so that the bot names it and does not start with a stranger's."""
+    found = dict(ASSIGNED.findall(text(ROOT / name)))
+    needed = CHOSEN - {"REDIS_URL"}
+    assert {key: value for key, value in found.items() if key in needed and value} == {}
+    assert found.keys() - KNOWN - {"DOMAIN"} == set()
+
+
+def unit(path: Path) -> dict[str, list[str]]:
+    """The lines of a unit's service section, by their names."""
+    lines: dict[str, list[str]] = {}
+    _, _, rest = text(path).partition("[Service]\n")
+    for line in rest.partition("\n[")[0].splitlines():
+        if line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            lines.setdefault(name, []).append(value)
+    return lines
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_units(path: Path):
+    """Each starts a command that exists, not as root, and with settings that are known."""
+    parser = RawConfigParser(strict=False, delimiters="=")
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names are not folded
+    parser.read(path, encoding="utf-8")
+    assert parser.sections() == [
+        name for name in ("Unit", "Service", "Install") if parser.has_section(name)
+    ]
+    lines = unit(path)
+    program, *arguments = lines["ExecStart"][0].split()
+    assert (program, is_command(arguments)) == (PROGRAM, True)
+    assert (lines["User"], lines["NoNewPrivileges"], lines["ProtectSystem"]) == (
+        ["webex-email-bot"],
+        ["yes"],
+        ["strict"],
+    )
+    given = {value.partition("=")[0] for value in lines.get("Environment", [])}
+    loaded = dict(value.split(":") for value in lines.get("LoadCredential", []))
+    assert (given - KNOWN, loaded.keys() - set(SECRETS)) == (set(), set())
+    assert [value for name, value in loaded.items() if not value.endswith(f"/{name}")] == []
+
+
+def test_units_hand_over_what_is_required():
+    """The file of settings and the credentials are all that web and worker need."""
+    settings = {name for name, _ in ASSIGNED.findall(text(DEPLOY / "systemd/settings.example"))}
+    for path in UNITS:
+        if "redis" not in path.name:
+            loaded = {value.partition(":")[0] for value in unit(path)["LoadCredential"]}
+            assert REQUIRED - settings - loaded == set()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
+def test_systemd_understands_the_units(tmp_path: Path):
+    """Every unit is fine for ``systemd-analyze verify``, with a program and a user that exist here."""
+    for path in UNITS:
+        here = text(path).replace(PROGRAM, "/bin/true").replace("User=webex-email-bot", "User=root")
+        (tmp_path / path.name.replace("@", "@1")).write_text(here, encoding="utf-8")
+    line = ["systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())]
+    done = subprocess.run(  # noqa: S603  systemd's own program, on our files
+        line,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The instructions of the Containerfile with their arguments, long lines put together."""
+    lines = re.sub(r"^#.*\n", "", text(DEPLOY / "Containerfile"), flags=re.MULTILINE)
+    whole = lines.replace("\\\n", " ").splitlines()
+    return [(name, rest) for line in whole if line for name, _, rest in [line.partition(" ")]]
+
+
+def test_the_image():
+    """It copies what exists and what the ignore files let through, and does not run as root.
+
+    All packages are fixed by their hashes, and the command is one of the program's.
+    """
+    steps = instructions()
+    copied = [
+        part
+        for name, rest in steps
+        if name == "COPY" and not rest.startswith("--from")
+        for part in rest.split()[:-1]
+    ]
+    for ignore in (".containerignore", ".dockerignore"):
+        let = {line[1:] for line in text(ROOT / ignore).splitlines() if line.startswith("!")}
+        assert let == set(copied)
+    assert [part for part in copied if not (ROOT / part).exists()] == []
+    installs = [
+        part
+        for name, rest in steps
+        if name == "RUN"
+        for part in rest.split("&&")
+        if "install" in part
+    ]
+    assert [part for part in installs if not re.search(r"--require-hashes|--no-index", part)] == []
+    last = dict(steps)
+    assert json.loads(last["ENTRYPOINT"]) == ["webex-email-bot"]
+    assert is_command(json.loads(last["CMD"]))
+    assert last["USER"].partition(":")[0] not in {"", "0", "root"}
+
+
+@pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])
+def test_proxies(name: str):
+    """The blocks are closed, each of nginx's lines ends as it must, and the port is the bot's."""
+    lines = [line.strip() for line in text(DEPLOY / name).splitlines()]
+    said = [line for line in lines if line and not line.startswith("#")]
+    depth = 0
+    for line in said:
+        bare = re.sub(r"\{\$\w+(:[^}]*)?\}", "", line)
+        depth += bare.count("{") - bare.count("}")
+        assert depth >= 0
+        assert name != "nginx.conf" or line[-1] in ";{}"
+    assert (depth, "127.0.0.1:8080" in " ".join(said)) == (0, True)
+
+
+def test_compose():
+    """Its services start commands that exist, with settings that are known, on read-only roots."""
+    (whole,) = documents(DEPLOY / "compose.yaml")
+    services = whole["services"]
+    for name in ("web", "worker"):
+        service = services[name]
+        assert is_command(service["command"])
+        given = service["environment"].keys() | set(service["secrets"])
+        assert (given - KNOWN, REQUIRED - given) == (set(), set())
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert is_command(services["worker"]["healthcheck"]["test"][2:])
+    assert services["worker"]["deploy"]["replicas"] == 2
+    assert {"yes", "noeviction"} <= set(services["valkey"]["command"])
+    assert services["worker"]["secrets"] == [*whole["secrets"]]
+    used = set(re.findall(r"\$\{(\w+)", text(DEPLOY / "compose.yaml")))
+    offered = {name for name, _ in ASSIGNED.findall(text(DEPLOY / "compose.env.example"))}
+    assert used == offered
+
+
+def manifests() -> Iterator[dict[str, Any]]:
+    """Every Kubernetes object."""
+    for path in KUBERNETES:
+        yield from documents(path)
+
+
+def test_kubernetes():
+    """Each Deployment has probes, no root, a read-only root, a budget, and commands that exist."""
+    objects = list(manifests())
+    (settings,) = (each["data"] for each in objects if each["kind"] == "ConfigMap")
+    budgets = [
+        each["spec"]["selector"] for each in objects if each["kind"] == "PodDisruptionBudget"
+    ]
+    deployments = [each["spec"] for each in objects if each["kind"] == "Deployment"]
+    assert len(deployments) == 2
+    for spec in deployments:
+        pod, (container,) = spec["template"]["spec"], spec["template"]["spec"]["containers"]
+        assert is_command(container["args"])
+        assert {"startupProbe", "livenessProbe"} <= container.keys()
+        probe = container["livenessProbe"].get("exec", {}).get("command")
+        assert probe is None or (probe[0], is_command(probe[1:])) == ("webex-email-bot", True)
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert spec["selector"] in budgets
+        (secrets,) = (each for each in container["volumeMounts"] if each["name"] == "secrets")
+        assert secrets["mountPath"] == settings[CREDENTIALS]
+    chosen = {name: value for name, value in settings.items() if name in CHOSEN - {"REDIS_URL"}}
+    assert set(chosen.values()) == {""}
+    assert settings.keys() - KNOWN == set()
+
+
+def test_kubernetes_lists_its_files():
+    """kustomization.yaml names every other file, and its version is the bot's."""
+    (whole,) = documents(DEPLOY / "kubernetes/kustomization.yaml")
+    named = sorted([*whole["resources"], "kustomization.yaml"])
+    assert named == [path.name for path in KUBERNETES]
+    assert [image["newTag"] for image in whole["images"]] == [__version__]
+
+
+def test_kubernetes_lets_nothing_else_through():
+    """A policy for all pods forbids everything; the others name their pods and ports."""
+    policies = [each["spec"] for each in manifests() if each["kind"] == "NetworkPolicy"]
+    closed = [
+        spec
+        for spec in policies
+        if set(spec["policyTypes"]) == {"Ingress", "Egress"}
+        and not spec.keys() & {"ingress", "egress"}
+    ]
+    rules = [
+        rule for spec in policies for rule in [*spec.get("ingress", []), *spec.get("egress", [])]
+    ]
+    assert len(closed) == 1
+    assert [rule for rule in rules if not rule.get("ports")] == []
+
+
+@pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.name)
+def test_kubernetes_schemas(path: Path):
+    """Each object is valid for Kubernetes; skipped without the schemas."""
+    validate = pytest.importorskip(
+        "kubernetes_validate", reason="kubernetes-validate is not installed, which has the schemas"
+    )
+    for each in documents(path):
+        if not each["apiVersion"].startswith("kustomize."):
+            validate.validate(each, "1.33", strict=True)

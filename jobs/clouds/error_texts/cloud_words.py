@@ -95,7 +95,6 @@ _OWN = re.compile(
     r"FolderNotFound|MessageSubmissionBlocked|ExceededMessageLimit|MailboxStoreUnavailable|"
     r"InternalServerTransientError|ADUnavailable|ServiceUnavailable)\b|AppOnly AccessPolicy|Access to OData is disabled|MailboxInfoStale|tenant for tenant guid|"
     r"OrganizationFromTenantGuidNotFound|"
-    r""
     r"MailboxNotEnabledForRESTAPI|ApplicationThrottled|MailboxConcurrency|ErrorExceededConnectionCount|"
     r"Check credentials and try again|exceeded the available concurrent connections",
     re.IGNORECASE,

@@ -36,13 +36,18 @@ _MORE: tuple[Phrase, ...] = (
     ),
     _says(
         "exchange_role_missing",
-        r"Connect-ExchangeOnline.{0,40}UnAuthorized|(?-i:\bUnAuthorized\b)|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS)?(?:Mailbox|Transport|Hosted|Organization|Recipient)\w*'? is not recogni[sz]ed",
+        r"Insufficient access rights to perform the operation|current user's write scope|sufficient permissions\. This operation can only be performed|Connect-ExchangeOnline.{0,40}UnAuthorized|(?-i:\bUnAuthorized\b)|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS)?(?:Mailbox|Transport|Hosted|Organization|Recipient|ServicePrincipal|Management|Role|AddressList|Message|Inbox|Remote|Accepted)\w*'? is not recogni[sz]ed",
         _F,
+    ),
+    _says(
+        "not_found",
+        r"operation couldn't be performed because object|couldn't find object",
+        ErrorKind.NOT_FOUND,
     ),
     _says("scope_wrong", r"NoPermissionsInAccessToken|token contains no permissions"),
     _says(
         "throttled",
-        r"ErrorExceededConnectionCount|exceeded the available concurrent connections|ApplicationThrottled|MailboxConcurrency|maximum number of concurrent requests per tenant|ErrorServerBusy|\bTooManyRequests\b|429 Too Many Requests",
+        r"create a runspace because you have exceeded|OverBudgetException|micro delay|ErrorExceededConnectionCount|exceeded the available concurrent connections|ApplicationThrottled|MailboxConcurrency|maximum number of concurrent requests per tenant|ErrorServerBusy|\bTooManyRequests\b|429 Too Many Requests",
         _T,
     ),
     _says(
@@ -80,6 +85,7 @@ _OWN = re.compile(
     r"Request_MultipleObjectsWithSameKeyValue|InvalidAuthenticationToken|"
     r"isn.?t currently allowed in your organization|Enable-OrganizationCustomization|"
     r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already enabled for customization|"
+    r"operation couldn't be performed because object|couldn't find object|create a runspace|"
     r"ManagementObjectNotFoundException|ParameterTransformationException|AmbiguousParameterSetException|"
     r"Expired or Invalid pagination|Error(?:SendAsDenied|QuotaExceeded|AccessDenied|InvalidUser)|"
     r"MailboxNotEnabledForRESTAPI|ApplicationThrottled|MailboxConcurrency|ErrorExceededConnectionCount|"
@@ -100,7 +106,7 @@ _AWAY = (
     r"connection (?:attempt )?(?:timed out|refused|reset)|connect(?:ion)? timeout|no route to host|"
     r"network is unreachable|could not (?:connect|resolve)|couldn't connect|cannot connect|"
     r"failed to connect|unable to connect|name or service not known|name resolution|"
-    r"did not properly respond after a period"
+    r"did not properly respond after a period|\btimed-out \(\d+ sec"
 )
 _CERTIFICATE = (
     r"certificate verify failed|unable to verify the first certificate|self[- ]signed certificate|"
@@ -115,7 +121,7 @@ _TLS = (
     r"handshake failed"
 )
 _SMTP_HOST = re.compile(
-    r"smtp[\w.-]*\.office365\.(?:com|us)|smtp-mail\.outlook\.com|outlook\.office365\.com:(?:587|25)",
+    r"smtp[\w.-]*\.office365\b|smtp-mail\.outlook\.com|outlook\.office365\.com:(?:587|25)",
     re.IGNORECASE,
 )
 #: Faults of the connection to the mail server: they count next to its name.

@@ -102,7 +102,9 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     ),
     _words(
         "sender_restricted",
-        r"bad outbound sender|ungültiger ausgehender Absender|OutboundSpamException|"
+        r"bad outbound sender|OutboundSpamException|"
+        r"5\.1\.8.{0,30}(?:ungültiger|fehlerhafter|schlechter) (?:ausgehender )?Absender|"
+        r"ungültiger ausgehender Absender|"
         r"WASCL UserAction verdict",
     ),
     _shared(
@@ -134,11 +136,16 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         r"(?:sending|recipient) limit (?:was |has been )?(?:exceeded|reached)|"
         r"per hour message receive limit",
     ),
-    _words("mailbox_full", r"(?<!Submission)QuotaExceededException|MapiExceptionShutoffQuota"),
+    _words(
+        "mailbox_full",
+        r"(?<!Submission)QuotaExceededException|MapiExceptionShutoffQuota|"
+        r"recipient's mailbox is full and can't accept",
+    ),
+    _words("throttled", r"excessive message rate from sender", _PASSES),
     _words(
         "mailbox_internal_only",
         r"RESOLVER\.RST\.(?:AuthRequired|SenderNotAuthenticated)\w*|"
-        r"not authenticated by (?:the )?organi[sz]ation",
+        r"not authenticated (?:by|for) (?:the )?(?:organi[sz]ation|group|mailbox|public folder)",
     ),
     _shared(
         "mailbox_internal_only",
@@ -150,11 +157,15 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         "mailbox_senders_listed",
         r"RESOLVER\.RST\.(?:NotAuthorized|RestrictedToRecipients)\w*|not in allowed-senders list",
     ),
-    _words("mail_loop", r"Transport ?rules? loop count exceeded|Transportregel-Schleifenanzahl"),
+    _words(
+        "mail_loop",
+        r"RESOLVER\.FWD\.Loop|routing loop detected|Transport ?rules? loop count exceeded|Transportregel-Schleifenanzahl",
+    ),
     _shared("mail_loop", r"hop count exceeded|possible mail loop|mail routing loop"),
     _words(
         BY_A_RULE,
-        r"TRANSPORT\.RULES\.Reject\w*|rejected by organi[sz]ation policy|"
+        r"TRANSPORT\.RULES\.Reject\w*|rejected by organi[sz]ation policy|transport rule evaluation|"
+        r"mail flow rule created by an admin|blocked by mail flow rule|"
         r"created an email rule restriction|von der Organisationsrichtlinie abgelehnt",
     ),
     _shared(
@@ -164,12 +175,14 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     _words(
         "smtp_not_authenticated",
         r"client (?:was |is )?not authenticated to send|not authenticated to send anonymous mail|"
+        r"5\.7\.1[ ;,:]{0,3}client was not authenticated|"
         r"5\.7\.57[ ;,:]{0,3}(?:SMTP; )?client",
     ),
     _words(
         "smtp_tls_failed", r"TLS 1\.[01][^.]{0,60}not supported[^.]{0,60}\b4\.7\.66|\b4\.7\.66\b"
     ),
     _words("smtp_no_oauth", r"5\.7\.4\b.{0,20}unrecogni[sz]ed authentication type"),
+    _shared("smtp_not_authenticated", r"5\.7\.3[^.]{0,40}user not authenticated"),
     _words(
         "smtp_token_refused",
         r"5\.7\.3[ ;,:]{0,3}(?:STARTTLS; )?authentication unsuccessful",
@@ -185,7 +198,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         "smtp_busy",
         r"Server busy\. Please try again later from \[|4\.7\.[56]\d\d|451-4-7-[56]\d\d|"
         r"organi[sz]ation queue quota exceeded|"
-        r"STOREDRV[^.]{0,60}(?:recipient thread limit|mailbox logon failure)",
+        r"(?<![\w.])4\.\d\.\d STOREDRV",
         _PASSES,
     ),
     _shared(
@@ -195,7 +208,10 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         r"temporarily rate limited|throttled|closing transmission channel because",
         _PASSES,
     ),
-    _shared("mailbox_full", r"mailbox (?:is )?full|over quota|Postfach (?:ist )?voll"),
+    _shared(
+        "mailbox_full",
+        r"mailbox (?:is )?full|over quota|Postfach (?:des Empfängers )?(?:ist )?voll",
+    ),
     _words("smtp_refused", r"contains content identified as spam"),
     _words("smtp_refused", r"Tenant\w{0,20}Attribution"),
 )
@@ -215,7 +231,7 @@ _DETAILED: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (
     ("mailbox_internal_only", ErrorKind.REJECTED, ("5.7.133", "5.7.134", "5.7.135", "5.7.136")),
     ("mailbox_senders_listed", ErrorKind.REJECTED, ("5.7.124", "5.7.129")),
     ("mail_loop", ErrorKind.REJECTED, ("5.4.14", "5.7.128")),
-    ("throttled", ErrorKind.REJECTED, ("5.2.121", "5.2.122", "5.2.251", "5.2.253")),
+    ("throttled", ErrorKind.REJECTED, ("5.2.121", "5.2.122", "5.2.251", "5.2.253", "5.2.254")),
 )
 """Codes with numbers of three digits or of Exchange's own: nobody else sends them."""
 _COMMON: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (

@@ -36,7 +36,7 @@ _MORE: tuple[Phrase, ...] = (
     ),
     _says(
         "exchange_role_missing",
-        r"Insufficient access rights to perform the operation|current user's write scope|sufficient permissions\. This operation can only be performed|Connect-ExchangeOnline.{0,40}UnAuthorized|(?-i:\bUnAuthorized\b)|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS)?(?:Mailbox|Transport|Hosted|Organization|Recipient|ServicePrincipal|Management|Role|AddressList|Message|Inbox|Remote|Accepted)\w*'? is not recogni[sz]ed",
+        r"Insufficient access rights to perform the operation|present in the role definition for the current user|AuthZ-CmdletAccessDenied|current user's write scope|sufficient permissions\. This operation can only be performed|Connect-ExchangeOnline.{0,40}UnAuthorized|(?-i:\bUnAuthorized\b)|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS|EXO)?(?:Mailbox|Transport|Hosted|Organization|Recipient|ServicePrincipal|Management|Role|AddressList|Message|Inbox|Remote|Accepted|Inbound|Outbound|Quarantine|Safe|Atp|AntiPhish|Dkim|Malware|Distribution|UnifiedGroup|ApplicationAccess|AuthenticationPolicy)\w*'? is not recogni[sz]ed",
         _F,
     ),
     _says(
@@ -86,6 +86,7 @@ _OWN = re.compile(
     r"isn.?t currently allowed in your organization|Enable-OrganizationCustomization|"
     r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already enabled for customization|"
     r"operation couldn't be performed because object|couldn't find object|create a runspace|"
+    r"in the role definition for the current user|AuthZ-CmdletAccessDenied|"
     r"ManagementObjectNotFoundException|ParameterTransformationException|AmbiguousParameterSetException|"
     r"Expired or Invalid pagination|Error(?:SendAsDenied|QuotaExceeded|AccessDenied|InvalidUser)|"
     r"MailboxNotEnabledForRESTAPI|ApplicationThrottled|MailboxConcurrency|ErrorExceededConnectionCount|"

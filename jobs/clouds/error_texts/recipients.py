@@ -29,13 +29,16 @@ Source: Microsoft's page on non-delivery reports, 4.4.7, 4.4.316, 5.4.300.
 _UNKNOWN = re.compile(
     r"Recip(?:ient)?NotFound|recipient not found|mailbox unavailable|user unknown|"
     r"unknown recipient|recipient (?:address )?unknown|bad destination mailbox address|"
-    r"recipient address rejected: access denied|banned recipient|Empfänger nicht gefunden",
+    r"recipient address rejected: access denied|banned recipient|Empfänger nicht gefunden|"
+    r"LegacyExchangeDN address|invalid recipient address",
     re.IGNORECASE,
 )
-_UNKNOWN_CODES = frozenset({"5.1.1", "5.1.10"})
+_UNKNOWN_CODES = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.1.11"})
+"""Codes about the recipient's address, of those that Microsoft explains on the page 5.1.1 to 5.1.20."""
 _UNKNOWN_SENTENCE = re.compile(
     r"delivered\.? .{0,120}wasn't found at |Unknown To address|"
     r"email address you entered couldn't be found|email address wasn't recogni[sz]ed|"
+    r"recipient(?:'s)? (?:email )?address is(?: not|n't) recogni[sz]ed|outdated address information|"
     r"mailbox is hosted by (?:Office|Microsoft) ?365 and the email address is incorrect|"
     r"eingegebene E-Mail-Adresse (?:konnte|wurde) nicht gefunden|"
     r"zugestellt werden\.? .{0,120}wurde (?:bei|unter|in|auf) .{1,80} nicht gefunden|"

@@ -36,7 +36,7 @@ _PASSING = frozenset({"", "4.2", "4.3", "4.4", "4.7"})
 _ANY_REFUSAL = frozenset({"5.7.1", "5.7.54"})
 _RESTRICTED = re.compile(
     r"delivery to this address is restricted|due to a permission or security issue|"
-    r"isn't set up to receive messages from|sender isn't a group member|(?:don't|do not) have permissions? to send to this|"
+    r"isn't set up to receive messages from|sender isn't a group member|accept external mail|(?:don't|do not) have permissions? to send to this|"
     r"Zustellung an diese Adresse (?:ist )?eingeschränkt",
     re.IGNORECASE,
 )

@@ -110,7 +110,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     _shared(
         "sender_restricted",
         r"weren't recogni[sz]ed as a valid sender|sender has been banned|nicht als gültiger Absender|"
-        r"Access denied, (?:spam abuse detected|banned sender)(?!\s*\[?\d)|"
+        r"(?<!5\.7\.511 )Access denied, (?:spam abuse detected|banned sender)(?!\s*\[?\d)|"
         r"no longer allowed to send email",
     ),
     _words(

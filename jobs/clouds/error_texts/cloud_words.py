@@ -27,6 +27,7 @@ _MORE: tuple[Phrase, ...] = (
         "licence_missing",
         r"MailboxNotEnabledForRESTAPI|mailbox is either inactive, soft-deleted|"
         r"REST API is not yet supported for this mailbox|license information for the user|"
+        r"exceeds the maximum allowed for user .{0,80} with licen[cs]e|"
         r"valid (?:Office ?365|Microsoft ?365|Exchange Online) licen[cs]e",
     ),
     _says(
@@ -36,7 +37,7 @@ _MORE: tuple[Phrase, ...] = (
     ),
     _says(
         "exchange_role_missing",
-        r"Insufficient access rights to perform the operation|present in the role definition for the current user|AuthZ-CmdletAccessDenied|current user's write scope|sufficient permissions\. This operation can only be performed|Connect-ExchangeOnline.{0,40}UnAuthorized|(?-i:\bUnAuthorized\b)|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS|EXO)?(?:Mailbox|Transport|Hosted|Organization|Recipient|ServicePrincipal|Management|Role|AddressList|Message|Inbox|Remote|Accepted|Inbound|Outbound|Quarantine|Safe|Atp|AntiPhish|Dkim|Malware|Distribution|UnifiedGroup|ApplicationAccess|AuthenticationPolicy)\w*'? is not recogni[sz]ed",
+        r"Insufficient access rights to perform the operation|present in the role definition for the current user|AuthZ-CmdletAccessDenied|current user's write scope(?!.{0,400}(?:synchroni[sz]ed|exceeds the maximum))|sufficient permissions\. This operation can only be performed|Connect-ExchangeOnline.{0,40}UnAuthorized|(?-i:\bUnAuthorized\b)|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS|EXO)?(?:Mailbox|Transport|Hosted|Organization|Recipient|ServicePrincipal|Management|Role|AddressList|Message|Inbox|Remote|Accepted|Inbound|Outbound|Quarantine|Safe|Atp|AntiPhish|Dkim|Malware|Distribution|UnifiedGroup|ApplicationAccess|AuthenticationPolicy)\w*'? is not recogni[sz]ed",
         _F,
     ),
     _says(
@@ -86,6 +87,7 @@ _OWN = re.compile(
     r"isn.?t currently allowed in your organization|Enable-OrganizationCustomization|"
     r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already enabled for customization|"
     r"operation couldn't be performed because object|couldn't find object|create a runspace|"
+    r"write scope|with licen[cs]e|"
     r"in the role definition for the current user|AuthZ-CmdletAccessDenied|"
     r"ManagementObjectNotFoundException|ParameterTransformationException|AmbiguousParameterSetException|"
     r"Expired or Invalid pagination|Error(?:SendAsDenied|QuotaExceeded|AccessDenied|InvalidUser)|"
@@ -131,7 +133,7 @@ NETWORK: tuple[Phrase, ...] = (
     _says("smtp_tls_failed", _TLS),
     _says(
         "smtp_no_starttls",
-        r"must issue a STARTTLS command first|STARTTLS (?:is )?not (?:supported|offered|available)",
+        r"must issue a STARTTLS command first|SMTP AUTH extension not supported|STARTTLS (?:is )?not (?:supported|offered|available)",
     ),
     _says("smtp_unreachable", _AWAY, _T),
 )

@@ -15,6 +15,7 @@ from jobs.clouds.error_texts.smtp_words import (
     COMMON_CODES,
     DETAILED_CODES,
     LOGIN_BLOCKED,
+    ONLY_WITH_A_CODE,
     SMTP_WORDS,
     TEMPORARY,
     SmtpWords,
@@ -153,13 +154,17 @@ def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
 
 
 def _of_words(text: str, causes: list[FoundCause], signs: Signs) -> list[FoundCause]:
-    """Return the causes of unmistakable words, such as those in a log that leaves out the code."""
+    """Return the causes of words that stand without a code, as in a log or in a person's account.
+
+    Where a reply has named a cause, only unmistakable words name another one.
+    """
     known = {each.cause for each in causes}
     known |= {BY_A_RULE} if causes else set()
     matches = [
         (each.meaning, match)
         for each in SMTP_WORDS
-        if each.unmistakable and each.meaning.cause not in known
+        if each.unmistakable or not (causes or each.meaning.cause in ONLY_WITH_A_CODE)
+        if each.meaning.cause not in known
         for match in [each.pattern.search(text)]
         if match and _says(each, text, signs, match.start())
     ]

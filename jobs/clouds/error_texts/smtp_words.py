@@ -77,7 +77,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     ),
     _shared(
         "send_as_denied",
-        r"not allowed to send as|(?:have|has) (?:no )?permissions? to send as|"
+        r"not allowed to send (?:e-?mails? )?(?:as|on behalf)|(?:have|has) (?:no )?permissions? to send as|"
         r"not have (?:the )?permissions? to send (?:as|on behalf|from|the message on behalf)|"
         r"not authori[sz]ed to send (?:as|on behalf)|Berechtigung[^.]{0,60}im Auftrag|"
         r"permission to send (?:from|as) this (?:mailbox|sender)",
@@ -97,7 +97,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     ),
     _words(
         "forwarding_blocked",
-        r"organi[sz]ation does not allow (?:automatic )?external forwarding|\bAS\(75(?:50|55)\)|"
+        r"organi[sz]ation (?:does not|doesn't) allow (?:automatic )?external forwarding|\bAS\(75(?:50|55)\)|"
         r"externe Weiterleitung[^.]{0,40}nicht",
     ),
     _words(
@@ -110,7 +110,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     _shared(
         "sender_restricted",
         r"weren't recogni[sz]ed as a valid sender|sender has been banned|nicht als gültiger Absender|"
-        r"(?<!5\.7\.511 )Access denied, (?:spam abuse detected|banned sender)(?!\s*\[?\d)|"
+        r"(?<!5\.7\.511 )(?<!5\.7\.511  )Access denied, (?:spam abuse detected|banned sender)(?!\s*\[?\d)|"
         r"no longer allowed to send email",
     ),
     _words(
@@ -125,7 +125,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     ),
     _words(
         "sending_limit_reached",
-        r"submission ?quota|SubmissionQuotaExceeded|daily limit for message recipients|"
+        r"submission ?quota|SubmissionQuotaExceeded|(?:daily|24[- ]hours?) limit for message recipients|"
         r"tenant (?:has )?exceeded[^.]{0,40}(?:daily|limit)",
     ),
     _shared(
@@ -145,6 +145,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     _words(
         "mailbox_internal_only",
         r"RESOLVER\.RST\.(?:AuthRequired|SenderNotAuthenticated)\w*|"
+        r"only accepts messages from people in its organi[sz]ation|"
         r"not authenticated (?:by|for) (?:the )?(?:organi[sz]ation|group|mailbox|public folder)",
     ),
     _shared(
@@ -182,7 +183,10 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         "smtp_tls_failed", r"TLS 1\.[01][^.]{0,60}not supported[^.]{0,60}\b4\.7\.66|\b4\.7\.66\b"
     ),
     _words("smtp_no_oauth", r"5\.7\.4\b.{0,20}unrecogni[sz]ed authentication type"),
-    _shared("smtp_not_authenticated", r"5\.7\.3[^.]{0,40}user not authenticated"),
+    _shared(
+        "smtp_not_authenticated",
+        r"5\.7\.3[^.]{0,40}user not authenticated|client was rejected\. authenticated users only",
+    ),
     _words(
         "smtp_token_refused",
         r"5\.7\.3[ ;,:]{0,3}(?:STARTTLS; )?authentication unsuccessful",
@@ -210,7 +214,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     ),
     _shared(
         "mailbox_full",
-        r"mailbox (?:is )?full|over quota|Postfach (?:des Empfängers )?(?:ist )?voll",
+        r"(?:mail|in)box (?:is )?full|over quota|Postfach (?:des Empfängers )?(?:ist )?voll",
     ),
     _words("smtp_refused", r"contains content identified as spam"),
     _words("smtp_refused", r"Tenant\w{0,20}Attribution"),
@@ -260,4 +264,6 @@ BY_STATUS = {
     535: Meaning("smtp_token_refused", _TOKEN),
 }
 """Meaning of a status that comes without any known words or detailed code."""
+ONLY_WITH_A_CODE = frozenset({"smtp_busy", "smtp_token_refused"})
+"""Causes whose words are everybody's small talk, such as "try again later"."""
 TEMPORARY = frozenset({"421", "432", "451", "452", "454"})

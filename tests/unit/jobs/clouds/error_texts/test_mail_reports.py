@@ -174,3 +174,37 @@ def test_cmdlets_and_hosts_in_the_words_of_people(text: str, cause: str):
 def test_numbers_and_sentences_of_others(text: str):
     """The same numbers and words without Exchange, or about something else, name nothing."""
     assert read(text).causes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (
+            "The group sales only accepts messages from people in its organization.",
+            "mailbox_internal_only",
+        ),
+        ("You've reached your 24 hour limit for message recipients.", "sending_limit_reached"),
+        (
+            "Microsoft 365: the app is not allowed to send email on behalf of the user",
+            "send_as_denied",
+        ),
+        ("smtp.office365.com: SMTP AUTH extension not supported by server.", "smtp_no_starttls"),
+        ("it's out of the current user's write scope. Can't save.", "exchange_role_missing"),
+    ],
+)
+def test_words_without_a_code(text: str, cause: str):
+    """A person leaves the code out; Exchange's own words, or its name next to them, are enough."""
+    assert certain(text) == [cause]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Office 365 says: please try again later.",
+        "550 5.7.511 Access denied, banned sender [outlook.office365.com]",
+        "out of the current user's write scope, because the object is being synchronized",
+    ],
+)
+def test_small_talk_and_other_reasons(text: str):
+    """Words that everybody says need a code, and a sentence may go on to another reason."""
+    assert read(text).causes == ()

@@ -55,7 +55,7 @@ _OTHER_SERVER = re.compile(r"[45]\.[0-7]\.3\d\d$|4\.4\.8$|5\.7\.507$|5\.7\.514$"
 _NEVER_DELIVERED = re.compile(
     r"message is treated as poison|ROUTING\.NoNextHop|SMTPSEND\.DNS\.\w+|Message dropped\.|"
     r"tried to deliver this message, without success, and has stopped trying|"
-    r"suspects your message is spam and rejected it|"
+    r"suspects your message is spam|"
     r"repeated attempts to (?:contact|deliver|connect)|wiederholter Versuche|"
     r"(?:reported|gemeldet)[^.]{0,40}recipient's domain does not exist|"
     r"recipient's (?:email )?domain does(?:n't| not) exist",

@@ -75,7 +75,8 @@ def meaning_of(status: str, words: str, signs: Signs, at: int, code: str = "") -
 
 
 def _says(each: SmtpWords, said: str, signs: Signs, at: int) -> bool:
-    own = each.unmistakable and not (each.meaning.cause == _UNTOLD and signs.strange(at))
+    foreign = signs.strange(at) and (each.meaning.cause == _UNTOLD or not signs.ours)
+    own = each.unmistakable and not foreign
     return each.pattern.search(said) is not None and (own or signs.accepts(at, *_OURS))
 
 

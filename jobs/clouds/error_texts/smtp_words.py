@@ -105,11 +105,13 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         r"bad outbound sender|OutboundSpamException|"
         r"5\.1\.8.{0,30}(?:ungültiger|fehlerhafter|schlechter) (?:ausgehender )?Absender|"
         r"ungültiger ausgehender Absender|"
-        r"WASCL UserAction verdict",
+        r"WASCL UserAction verdict|weren't recogni[sz]ed as a valid sender|nicht als gültiger Absender|"
+        r"pas été reconnu comme (?:un )?expéditeur valide|no se (?:le )?reconoció como remitente válido|"
+        r"non (?:sei stato|è stato) riconosciuto come mittente valido",
     ),
     _shared(
         "sender_restricted",
-        r"weren't recogni[sz]ed as a valid sender|sender has been banned|nicht als gültiger Absender|"
+        r"sender has been banned|"
         r"(?<!5\.7\.511 )(?<!5\.7\.511  )Access denied, (?:spam abuse detected|banned sender)(?!\s*\[?\d)|"
         r"no longer allowed to send email",
     ),

@@ -208,3 +208,27 @@ def test_words_without_a_code(text: str, cause: str):
 def test_small_talk_and_other_reasons(text: str):
     """Words that everybody says need a code, and a sentence may go on to another reason."""
     assert read(text).causes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (
+            "550 5.1.8 Votre message n'a pas pu être remis, car vous n'avez pas été reconnu comme "
+            "un expéditeur valide.",
+            "sender_restricted",
+        ),
+        (
+            "Office 365: The recipient's email server suspects your message is spam.",
+            "mail_not_delivered",
+        ),
+    ],
+)
+def test_sentences_for_senders(text: str, cause: str):
+    """The sentences that Outlook shows to a sender, in another language too."""
+    assert certain(text) == [cause]
+
+
+def test_words_of_exchange_with_another_speaker():
+    """A word of Exchange's in a text of Gmail's only names nothing."""
+    assert read("Gmail answered 550 5.7.1 SendAsDenied [smtp.gmail.com]").causes == ()

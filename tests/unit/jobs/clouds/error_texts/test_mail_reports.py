@@ -214,8 +214,7 @@ def test_small_talk_and_other_reasons(text: str):
     ("text", "cause"),
     [
         (
-            "550 5.1.8 Votre message n'a pas pu être remis, car vous n'avez pas été reconnu comme "
-            "un expéditeur valide.",
+            "550 5.1.8 Non remis : vous n'avez pas été reconnu comme un expéditeur valide.",
             "sender_restricted",
         ),
         (

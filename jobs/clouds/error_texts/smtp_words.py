@@ -49,7 +49,8 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     ),
     _words(
         "blocked_by_security_defaults",
-        r"security defaults policy|locked by your organi[sz]ation's security",
+        r"(?<!write your organization's )security defaults policy|"
+        r"locked by your organi[sz]ation's security",
     ),
     _words(
         "smtp_password_login",
@@ -141,7 +142,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     _words(
         "mailbox_full",
         r"(?<!Submission)QuotaExceededException|MapiExceptionShutoffQuota|"
-        r"recipient's mailbox is full and can't accept",
+        r"recipient's mailbox is full and can't accept messages",
     ),
     _words("throttled", r"excessive message rate from sender", _PASSES),
     _words(
@@ -167,7 +168,8 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     _shared("mail_loop", r"hop count exceeded|possible mail loop|mail routing loop"),
     _words(
         BY_A_RULE,
-        r"TRANSPORT\.RULES\.Reject\w*|rejected by organi[sz]ation policy|transport rule evaluation|"
+        r"TRANSPORT\.RULES\.Reject\w*|message (?:was |has been |is )?rejected by organi[sz]ation policy|"
+        r"transport rule evaluation|"
         r"mail flow rule created by an admin|blocked by mail flow rule|"
         r"created an email rule restriction|von der Organisationsrichtlinie abgelehnt",
     ),

@@ -231,3 +231,16 @@ def test_sentences_for_senders(text: str, cause: str):
 def test_words_of_exchange_with_another_speaker():
     """A word of Exchange's in a text of Gmail's only names nothing."""
     assert read("Gmail answered 550 5.7.1 SendAsDenied [smtp.gmail.com]").causes == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Read and write your organization's security defaults policy",
+        "Action rejected by organization policy.",
+        "Delivery failed permanently: the recipient's mailbox is full and can't accept new mail",
+    ],
+)
+def test_sentences_that_only_resemble_those_of_exchange(text: str):
+    """A permission's description and the answers of other tools name nothing."""
+    assert read(text).causes == ()

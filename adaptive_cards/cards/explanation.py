@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import fit_title, open_url, submit
+from adaptive_cards.actions import buttons, fit_title, in_rows, open_url, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, note, section, small_print, turn_line
 from adaptive_cards.elements import MONO, TITLE, Element, column, columns, rich, run, said
@@ -29,8 +29,9 @@ def explanation(view: ExplanationView) -> Card:
         body.append(small_print(Text("explain.check_turn")))
     if view.cut:
         body.append(small_print(Text("explain.cut")))
+    body += [buttons(*row) for row in in_rows([*_pages(view), *_checks(view)])]
     kicker = kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
-    return finished(kicker, _band(view), body, [*_pages(view), *_checks(view)], told=2)
+    return finished(kicker, _band(view), body, told=2)
 
 
 def _band(view: ExplanationView) -> Band:

@@ -61,6 +61,7 @@ def _signed_in(run: Run, event: Event) -> Run:
         signed_in=event.at,
         problems=_without(run.problems, "sign_in"),
         silent=(),
+        once_silent=frozenset(),
     )
     if run.has_begun and run.tenant == run.planned_in:
         return run
@@ -211,6 +212,11 @@ def _resumed(run: Run, _: Event) -> Run:
     return replace(run, resumed=run.resumed + 1, running=frozenset())
 
 
+def _silent(run: Run, event: Event) -> Run:
+    clouds = tuple(event.data["services"].split())
+    return replace(run, silent=clouds, once_silent=run.once_silent.union(clouds))
+
+
 def _discovered(run: Run, event: Event) -> Run:
     """Return the run after the channel was found: its values count from here on."""
     found = event.data
@@ -264,7 +270,7 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.FINISHED: _ended,
     Kind.UNKNOWN: lambda run, _: run,
     Kind.CHECKED: lambda run, event: replace(run, checked=event.at, running=frozenset(), silent=()),
-    Kind.SILENT: lambda run, event: replace(run, silent=tuple(event.data["services"].split())),
+    Kind.SILENT: _silent,
     Kind.SEARCHED: lambda run, event: replace(run, search=event.search),
     Kind.DISCOVERED: _discovered,
     Kind.RECALLED: lambda run, event: replace(

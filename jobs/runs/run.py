@@ -149,7 +149,8 @@ class Run:
     whose change a cloud requires, whatever their findings. ``planned_in`` is the tenant of the
     administrator whose sign-in the plan was made with. ``search`` is what a check found of a
     channel that is not known here, and ``discovered`` is true once that channel is known.
-    ``silent`` are the clouds that give a check no answer so far.
+    ``silent`` are the clouds that give a check no answer so far, and ``once_silent`` also those that
+    have answered since.
     """
 
     id: str
@@ -170,6 +171,7 @@ class Run:
     waits: dict[str, int] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
     silent: tuple[str, ...] = ()
+    once_silent: frozenset[str] = frozenset()
     changed: dict[str, Changed] = field(default_factory=dict)
     demanded: frozenset[str] = frozenset()
     answers: dict[str, Reply] = field(default_factory=dict)

@@ -150,7 +150,7 @@ def test_what_somebody_shuts_after_the_approval_is_approved_anew(ride: Any, coun
     anew.people()
     shut = {
         **country.tenant()["service_principals"][0],
-        "id": "sp-2",
+        "id": "6f1c2f0e-7d0a-4c55-9a3e-0d5f4f1f9c02",
         "appId": app_of(country)["appId"],
         **LOCKED,
     }

@@ -23,6 +23,7 @@ LISTED = {
 }
 OBJECT = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|'[^']*'|(?<=/)[^/]*@[^/]*|Y2lzY29zcGFyazov\w+"
+    r"|(?<=oauth2PermissionGrants/)[\w-]{43,65}"
 )
 NewWalk = Callable[..., Walk]
 

@@ -290,4 +290,9 @@ def test_a_cloud_that_is_down_is_named_while_the_check_still_asks(
     finally:
         channel.control("DELETE", "faults")
     assert "ooking" in words(told)
-    channel.wait_for("the end", settled(card["id"]), 90, after=told["change"])
+    channel.wait_for(
+        "the end",
+        lambda m: m["parentId"] == card["parentId"] and "ooking" not in words(m),
+        90,
+        after=told["change"],
+    )

@@ -57,11 +57,12 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 def _urgency(run: Run, found: VerdictView) -> str:
     """Return the urgent part of the view: the end, the first real result, the causes and a problem.
 
-    A cloud that gives no answer is one.
+    A cloud that gives no answer is one, and that it answers again is not.
     """
     return (
         f"{bool(run.checked)}{_looked(found)}"
-        f"{[line.title.key for line in found.causes]}{found.problem_at or ''}{found.silent}"
+        f"{[line.title.key for line in found.causes]}{found.problem_at or ''}"
+        f"{sorted(run.once_silent)}"
     )
 
 

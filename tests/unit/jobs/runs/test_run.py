@@ -190,11 +190,13 @@ TABLE: list[tuple[str, list[Event], Run]] = [
      replace(BASE, channel=FOUND_CHANNEL, brief=Brief("c1", "s@contoso.com"), account=ACCOUNT,
              signed_in=T2, known={"client_id": "c1", "upn": "s@contoso.com"})),
     ("silent", [Event(Kind.SILENT, T1, data={"services": "exchange graph"})],
-     replace(BASE, silent=("exchange", "graph"))),
+     replace(BASE, silent=("exchange", "graph"), once_silent=frozenset({"exchange", "graph"}))),
     ("no longer silent", [Event(Kind.SILENT, T1, data={"services": "graph"}),
-                          Event(Kind.SILENT, T2, data={"services": ""})], BASE),
+                          Event(Kind.SILENT, T2, data={"services": ""})],
+     replace(BASE, once_silent=frozenset({"graph"}))),
     ("silent until the end", [Event(Kind.SILENT, T1, data={"services": "graph"}),
-                              Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
+                              Event(Kind.CHECKED, T2)],
+     replace(BASE, checked=T2, once_silent=frozenset({"graph"}))),
     ("checked", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
 ]  # fmt: skip
 

@@ -1,0 +1,31 @@
+"""A check's card names the clouds that give no answer so far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.cards.presenters import verdict
+from bot.services import Services
+from jobs.runs.run import Run
+from tests.unit.bot.cards.presenters.verdict_checks import check_of, ok
+
+
+def running(*silent: str, once: tuple[str, ...] = ()) -> Run:
+    """A check that still runs."""
+    clouds = frozenset({*silent, *once})
+    return replace(check_of(*ok("tenant")), checked=None, silent=silent, once_silent=clouds)
+
+
+def test_the_card_names_the_clouds_that_are_silent(services: Services):
+    """In the words that people know, and an unknown one as it is called."""
+    (card,) = verdict.cards(running("exchange", "new-cloud"), services)
+    assert "No answer so far from Exchange, new-cloud. The check asks again." in card.card.text
+
+
+def test_that_a_cloud_falls_silent_is_urgent_and_its_answer_is_not(services: Services):
+    """An edit for good news waits, because a message takes ten edits."""
+    urgencies = [
+        verdict.cards(run, services)[0].urgency
+        for run in (running(), running("graph"), running(once=("graph",)))
+    ]
+    assert urgencies[0] != urgencies[1] == urgencies[2]

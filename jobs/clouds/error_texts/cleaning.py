@@ -44,9 +44,12 @@ _SLASHED = re.compile(r"(?<!\\)\\{1,9}(?=[\"'/])")
 _PERCENT = re.compile(r"(?<![^\s\"'<>])[^\s\"'<>]*%[0-9a-fA-F]{2}[^\s\"'<>]*")
 _PLUS = re.compile(r"(?<![\w.,:;'()/+-])[\w.,:;'()/-]+(?:\+[\w.,:;'()\[\]/-]+){3,}")
 _ENCODED = re.compile(r"\+[^\s+]|%[0-9a-fA-F]{2}")
+_HOST_BEGUN = re.compile(r"https?://(?!localhost$)[\w.-]*(?<!\.com)(?<!\.net)(?<!\.us)(?<!\.cn)$")
+_HOST_ENDED = re.compile(r"[\w-]*\.[\w.-]*/")
 _LONG = 40
 """Length of a word at the end of a line from which it may be the beginning of a broken address."""
 _SOFT = re.compile(r"=[ \t]*\r?\n")
+_LAST_BLANK = re.compile(r"=20(?=\r?\n)")
 _QUOTED_PRINTABLE = re.compile(r"=[0-9A-F]{2}")
 _FEW = 3
 _BASE64 = re.compile(r"(?:^[ \t>]*[A-Za-z0-9+/]{40,}={0,2}[ \t]*$\n?){2,}", re.MULTILINE)
@@ -87,7 +90,8 @@ def _transported(text: str) -> str:
 
 def _without_quoted_printable(text: str) -> str:
     if not _SOFT.search(text) or len(_QUOTED_PRINTABLE.findall(text)) < _FEW:
-        return _SOFT.sub("", text) if "quoted-printable" in text.lower() else text
+        labeled = "quoted-printable" in text.lower()
+        return _SOFT.sub("", _LAST_BLANK.sub(" ", text)) if labeled else text
     return quopri.decodestring(text.encode("utf-8")).decode("utf-8", "replace")
 
 
@@ -122,17 +126,22 @@ def _without_tags(text: str) -> str:
 
 
 def _with_whole_addresses(text: str) -> str:
-    """Return the text with each encoded address that was wrapped in one line again."""
+    """Return the text with each encoded address and each host that was wrapped in one line again."""
     lines: list[str] = []
     for line in text.split("\n"):
         last = lines[-1].rpartition(" ")[2] if lines else ""
         first = line.lstrip().partition(" ")[0]
         begun = len(last) >= _LONG or len(_ENCODED.findall(last)) > 1
-        if begun and _ENCODED.search(first):
+        if (begun and _ENCODED.search(first)) or _is_one_host(last, first):
             lines[-1] += line.lstrip()
         else:
             lines.append(line)
     return "\n".join(lines)
+
+
+def _is_one_host(last: str, first: str) -> bool:
+    """Return whether a line ends within the host of an address and the next one goes on with it."""
+    return _HOST_BEGUN.search(last) is not None and _HOST_ENDED.match(first) is not None
 
 
 def _unquoted(address: re.Match[str]) -> str:

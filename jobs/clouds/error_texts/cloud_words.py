@@ -23,17 +23,25 @@ _F, _S, _T = ErrorKind.FORBIDDEN, ErrorKind.SIGN_IN_NEEDED, ErrorKind.TRANSIENT
 _MORE: tuple[Phrase, ...] = (
     _says("send_as_denied", r"ErrorSendAsDenied"),
     _says("mailbox_full", r"ErrorQuotaExceeded"),
+    _says("sender_restricted", r"ErrorMessageSubmissionBlocked"),
+    _says("sending_limit_reached", r"ErrorExceededMessageLimit"),
+    _says(
+        "not_found",
+        r"ErrorItemNotFound|ErrorFolderNotFound|specified object was not found in the store",
+        ErrorKind.NOT_FOUND,
+    ),
     _says(
         "licence_missing",
         r"MailboxNotEnabledForRESTAPI|mailbox is either inactive, soft-deleted|"
         r"REST API is not yet supported for this mailbox|license information for the user|"
         r"exceeds the maximum allowed for user .{0,80} with licen[cs]e|"
-        r"valid (?:Office ?365|Microsoft ?365|Exchange Online) licen[cs]e",
+        r"valid (?:Office ?365|Microsoft ?365|Exchange Online) licen[cs]e|"
+        r"ErrorMissingEmailAddress|account that does not have a mailbox",
     ),
     _says(
         "mailbox_not_found",
-        r"ErrorInvalidUser|specified mailbox .{0,80}doesn't exist|ErrorNonExistentMailbox|"
-        r"Resource could not be discovered|no mailbox (?:with such|is associated)",
+        r"ErrorInvalidUser\b|specified mailbox .{0,80}doesn't exist|ErrorNonExistentMailbox|"
+        r"Resource could not be discovered|no mailbox (?:with such|(?:is )?associated)",
     ),
     _says(
         "exchange_role_missing",
@@ -45,6 +53,7 @@ _MORE: tuple[Phrase, ...] = (
         r"operation couldn't be performed because object|couldn't find object",
         ErrorKind.NOT_FOUND,
     ),
+    _says("exchange_service_missing", r"OrganizationFromTenantGuidNotFound|tenant for tenant guid"),
     _says("scope_wrong", r"NoPermissionsInAccessToken|token contains no permissions"),
     _says(
         "throttled",
@@ -63,7 +72,7 @@ _MORE: tuple[Phrase, ...] = (
     ),
     _says(
         "not_allowed",
-        r"ErrorAccessDenied|Access is denied\. Check credentials and try again|"
+        r"ErrorAccessDenied|AppOnly AccessPolicy|Access to OData is disabled|Access is denied\. Check credentials and try again|"
         r"403 (?:Client Error: )?Forbidden for url: https://graph|impersonation permissions?|"
         r"ErrorImpersonat\w+",
         _F,
@@ -74,7 +83,8 @@ _MORE: tuple[Phrase, ...] = (
     ),
     _says(
         "service_unavailable",
-        r"\bServiceUnavailable\b|ServiceNotAvailable|"
+        r"\b(?:Error)?ServiceUnavailable\b|ServiceNotAvailable|MailboxInfoStale|ErrorMailboxStoreUnavailable|"
+        r"ErrorInternalServerTransientError|ErrorADUnavailable|"
         r"\b50[234]:? (?:Server Error: )?(?:Service Unavailable|Bad Gateway|Gateway Time-?out)",
         _T,
     ),
@@ -90,7 +100,11 @@ _OWN = re.compile(
     r"write scope|with licen[cs]e|"
     r"in the role definition for the current user|AuthZ-CmdletAccessDenied|"
     r"ManagementObjectNotFoundException|ParameterTransformationException|AmbiguousParameterSetException|"
-    r"Expired or Invalid pagination|Error(?:SendAsDenied|QuotaExceeded|AccessDenied|InvalidUser)|"
+    r"Expired or Invalid pagination|Error(?:SendAsDenied|QuotaExceeded|AccessDenied|InvalidUser|MissingEmailAddress|ItemNotFound|"
+    r"FolderNotFound|MessageSubmissionBlocked|ExceededMessageLimit|MailboxStoreUnavailable|"
+    r"InternalServerTransientError|ADUnavailable|ServiceUnavailable)\b|AppOnly AccessPolicy|Access to OData is disabled|MailboxInfoStale|tenant for tenant guid|"
+    r"OrganizationFromTenantGuidNotFound|"
+    r""
     r"MailboxNotEnabledForRESTAPI|ApplicationThrottled|MailboxConcurrency|ErrorExceededConnectionCount|"
     r"Check credentials and try again|exceeded the available concurrent connections",
     re.IGNORECASE,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from jobs.clouds.causes import ENTRA, OAUTH, Meaning
 from jobs.clouds.error_texts.entra_codes import OF_OTHER_PROTOCOLS, PROMPTS, PUBLISHED, VAGUE
-from jobs.clouds.error_texts.entra_words import LOOSE, NARROWER, SENTENCES
+from jobs.clouds.error_texts.entra_words import LOOSE, NARROWER, OTHER_RESOURCE, SENTENCES
 from jobs.clouds.error_texts.reading import FoundCause, found
 from jobs.clouds.error_texts.speaker import Signs, Speaker
 from jobs.clouds.error_texts.tokens import EntraToken
@@ -15,6 +15,8 @@ from jobs.clouds.error_texts.tokens import EntraToken
 PAGE = "https://login.microsoftonline.com/error?code="
 """Address where Microsoft explains an AADSTS number."""
 _OAUTH_WORD = re.compile(rf"(?<![\w.])(?P<word>{'|'.join(OAUTH)})(?!\w)")
+_REFUSED_CLIENT = re.compile(r"Client authentication failed \(e\.g\., unknown client")
+"""Sentence of RFC 6749, 5.2 on ``invalid_client``, which libraries show in place of the word."""
 _OWN_MOST = 240
 """Characters behind a number in which its sentence begins."""
 _CERTAIN_WORDS = frozenset(
@@ -30,7 +32,7 @@ def meaning_of(number: int, sentence: str = "") -> Meaning | None:
     something else. ``sentence`` is what follows the number, with its colon. Words far behind it, or
     behind a number without a colon, are a person's own.
     """
-    if number in OF_OTHER_PROTOCOLS:
+    if number in OF_OTHER_PROTOCOLS or OTHER_RESOURCE.search(sentence):
         return None
     known = ENTRA.get(number) or PUBLISHED.get(number)
     said = _meanings_in(sentence)
@@ -98,6 +100,8 @@ def causes_of_pages(text: str, signs: Signs) -> list[FoundCause]:
     """Return the causes that sentences without a number name, as sign-in pages show them."""
     causes: list[FoundCause] = []
     ends: list[tuple[int, int]] = []
+    if OTHER_RESOURCE.search(text):
+        return []
     for phrase in SENTENCES:
         match = phrase.pattern.search(text)
         if match and signs.accepts(match.start(), *_OURS) and not _within(match, ends):
@@ -114,6 +118,7 @@ def _within(match: re.Match[str], spans: list[tuple[int, int]]) -> bool:
 
 def causes_of_oauth(text: str, signs: Signs) -> list[FoundCause]:
     """Return the cause that OAuth's own word names; Google and others use the same words."""
+    text = _REFUSED_CLIENT.sub("invalid_client", text)
     return [
         found(
             OAUTH[each["word"]], each["word"], each.start(), certain=each["word"] in _CERTAIN_WORDS

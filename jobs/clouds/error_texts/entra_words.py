@@ -1,4 +1,6 @@
-"""Sentences of Entra's errors and sign-in pages, in English and German, and their meaning.
+"""Sentences of Entra's errors and sign-in pages and their meaning.
+
+Those of other languages than English and German are in :mod:`jobs.clouds.error_texts.entra_languages`.
 
 A sentence says more than its number: numbers are reused, and pages show none (facts/microsoft.md 5,
 facts/update-2026-11.md 7).
@@ -10,6 +12,7 @@ import re
 from collections import defaultdict
 
 from jobs.clouds.causes import ErrorKind, Meaning, Phrase
+from jobs.clouds.error_texts import entra_languages
 
 
 def _says(cause: str, pattern: str, kind: ErrorKind = ErrorKind.REJECTED) -> Phrase:
@@ -42,7 +45,7 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "client_secret_missing",
-        r"parameter:? '?(?:client_assertion'? or '?client_secret|client_secret'? or '?client_assertion)|'client_assertion', 'client_secret'|parameter:? *'client_secret'|client secret (?:was )?not (?:provided|sent|supplied)",
+        r"parameter:? '?(?:client_assertion'? or '?client_secret|client_secret'? or '?client_assertion)|'client_assertion', 'client_secret'|parameter:? *'client_secret'|client secret (?:was )?not (?:provided|sent|supplied)|one client credential type required|Client_Credentials_Required",
     ),
     _says(
         "client_secret_wrong",
@@ -61,7 +64,10 @@ SENTENCES: tuple[Phrase, ...] = (
         "permission_not_declared",
         r"not listed in the requested permissions|not in the list of requested permissions",
     ),
-    _says("app_misconfigured", r"misconfigured application|application is misconfigured"),
+    _says(
+        "app_misconfigured",
+        r"misconfigured application|application (?:is|because it has been|has been) misconfigured",
+    ),
     _says(
         "scope_wrong",
         r"(?:input parameter )?'?scope'? (?:is not valid|.{0,80}is not valid)|asked for scope .{0,80}doesn't exist|scope format is invalid|Bereich\b.{0,60}ungültig",
@@ -74,11 +80,12 @@ SENTENCES: tuple[Phrase, ...] = (
         "app_not_found",
         r"application (?:with identifier )?.{0,90}(?:was not|wasn't|not) found in the (?:directory|tenant)|"
         r"Anwendung mit (?:dem Bezeichner|der Kennung|der ID).{0,120}nicht gefunden|missing service principal in the tenant|"
-        r"identifier of the application .{0,60}not found",
+        r"identifier of the application .{0,60}not found|client does not exist or is not enabled for consumers|"
+        r"is not a valid application identifier",
     ),
     _says(
         "account_of_other_tenant",
-        r"from identity provider .{0,160}(?:does not exist in tenant|cannot access)|personal Microsoft accounts? (?:are|is) not supported|is a personal Microsoft account|user account does not exist in tenant|needs to be added as an external user|aus (?:dem )?Identitätsanbieter",
+        r"from identity provider .{0,160}(?:does not exist in tenant|cannot access)|personal Microsoft accounts? (?:are|is) not supported|is a personal Microsoft account|unable to issue tokens from this API version|can't sign in here with a (?:personal|work or school) account|user account does not exist in tenant|needs to be added as an external user|aus (?:dem )?Identitätsanbieter",
     ),
     _says(
         "user_not_assigned",
@@ -95,7 +102,8 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "tenant_not_found",
-        r"tenant .{0,90}(?:was )?not found|no tenant.identifying information|neither a valid DNS name,? nor|invalid tenant|Mandanten? .{0,90}nicht gefunden|keine Informationen zur Identifizierung",
+        r"tenant .{0,90}(?:was )?not found|unable to get authority configuration for|no service namespace named|microsoftonline\.com//|"
+        r"endpoints_resolution_error|openid_config_error|no tenant.identifying information|neither a valid DNS name,? nor|invalid tenant|Mandanten? .{0,90}nicht gefunden|keine Informationen zur Identifizierung",
     ),
     _says(
         "exchange_service_missing",
@@ -107,18 +115,38 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "admin_consent_required",
-        r"only an admin(?:istrator)? can grant|need admin approval|admin(?:istrator)?(?:'s)? consent (?:is )?required|Administratorgenehmigung erforderlich|Genehmigung (?:durch|von) (?:einen |einem )?Administrator|nur (?:ein|von einem) Administrator.{0,20}(?:erteil|gewähr)\w*|requires? admin(?:istrator)? consent|Genehmigung erforderlich|approval required|requires your admin's approval|\"?Administratorgenehmigung|Zustimmung des Administrators|Administrator die erforderlichen Berechtigungen|"
+        r"only an admin(?:istrator)? can grant|need admin approval|admin(?:istrator)?(?:'s)? consent (?:is )?required|Administratorgenehmigung erforderlich|Genehmigung (?:durch|von) (?:einen |einem )?Administrator|nur (?:ein|von einem) Administrator.{0,20}(?:erteil|gewähr)\w*|requires? admin(?:istrator)? consent|Genehmigung erforderlich|approval required|requires your admin's approval|needs (?:a )?permissions? to access resources in your organi[sz]ation|justification for requesting this app|administrator approval required|can only be performed by an administrator|\"?Administratorgenehmigung|Zustimmung des Administrators|Administrator die erforderlichen Berechtigungen|"
         r"app may be risky|App (?:ist )?möglicherweise riskant|"
         r"only (?:\w+ )?admin(?:istrator)?s? (?:are |is )?(?:allowed to|can|may) (?:grant )?consent",
         _F,
     ),
     _says("device_code_failed", r"device code has expired|device_code' is not valid"),
-    _says("sign_in_interrupted", r"flow token .{0,40}expir|keep them signed.in", _S),
-    _says("state_mismatch", r"state_mismatch|state mismatch error", _S),
+    _says(
+        "sign_in_interrupted",
+        r"flow token .{0,40}expir|keep them signed.in|monitor_window_timeout|interaction_in_progress",
+        _S,
+    ),
+    _says(
+        "consent_cancelled",
+        r"error_subcode\W{1,3}cancel|user_?cancell?ed|user cancell?ed (?:authentication|the (?:authori[sz]ation|sign.?in))|MSALErrorDomain Code=-50005|MsalUserCancel\w*",
+    ),
+    _says(
+        "sign_in_missing",
+        r"no account or login hint was passed|no_account_(?:error|found)|no_tokens_found|"
+        r"ClientAuthError: no account|(?<!or )user interaction is required|MSALErrorDomain Code=-50002|"
+        r"failed[ _]to[ _]acquire[ _]token[ _]silently|user_login_error|token_refresh_required",
+        _S,
+    ),
+    _says("id_token_nonce", r"\bnonce_mismatch\b"),
+    _says(
+        "state_mismatch",
+        r"state_mismatch|state mismatch error|invalid OAuth state|OAuth state (?:parameter )?(?:is )?(?:invalid|mismatch)",
+        _S,
+    ),
     _says("access_token_refused", r"continuous access evaluation resulted in challenge", _S),
     _says(
         "consent_declined",
-        r"user (?:has )?declined to consent|declined to consent|Zustimmung .{0,60}(?:abgelehnt|verweigert)|denied the permission",
+        r"user (?:has )?declined to consent|denied access to the scope requested|declined to consent|Zustimmung .{0,60}(?:abgelehnt|verweigert)|denied the permission",
     ),
     _says(
         "consent_missing",
@@ -128,7 +156,7 @@ SENTENCES: tuple[Phrase, ...] = (
     _says("blocked_by_security_defaults", r"security defaults"),
     _says(
         "mfa_registration_needed",
-        r"proof.?up|security info(?:rmation)? registration|more information required|"
+        r"proof.?up|organi[sz]ation requires you to set up|security info(?:rmation)? registration|more information required|"
         r"needs more information to keep your account secure|Weitere Informationen erforderlich",
         _S,
     ),
@@ -136,7 +164,7 @@ SENTENCES: tuple[Phrase, ...] = (
         "device_not_accepted",
         r"required device state|device (?:is )?(?:not |must be |be )(?:in )?(?:required|managed|compliant|domain.joined|registered)|device.{0,40}(?:compliant|not compliant|managed by)|"
         r"can't get (?:there from here|to this yet)|management compliance policy|"
-        r"set up your device to get access|Zugriff von hier aus nicht|"
+        r"set up your device to get access|help us keep your device secure|Zugriff von hier aus nicht|"
         r"requires? (?:a |your )?(?:compliant|managed) device|approved client app|device authentication (?:is required|failed)|"
         r"Gerät .{0,60}(?:verwaltet|konform|kompatibel)|access this from (?:a )?device",
     ),
@@ -147,7 +175,7 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "mfa_needed",
-        r"multi.?factor|strong authentication|two.?factor|second factor|Mehrstufige|mehrstufiger|Multi-Faktor|mehreren Faktoren|zweiten? Faktor|\bMFA (?:is )?(?:required|needed)",
+        r"multi.?factor|sent an identity verification request|strong authentication|two.?factor|second factor|Mehrstufige|mehrstufiger|Multi-Faktor|mehreren Faktoren|zweiten? Faktor|\bMFA (?:is )?(?:required|needed)",
         _S,
     ),
     _says(
@@ -179,7 +207,7 @@ SENTENCES: tuple[Phrase, ...] = (
     ),
     _says(
         "password_expired",
-        r"password (?:is|has) expired|Kennwort ist abgelaufen|password .{0,20}must be (?:changed|reset)",
+        r"password (?:is|has) expired|Kennwort ist abgelaufen|password .{0,20}must be (?:changed|reset)|need to update your password",
         _S,
     ),
     _says(
@@ -198,6 +226,7 @@ SENTENCES: tuple[Phrase, ...] = (
         r"temporarily unavailable|transient error|server (?:is )?too busy|too many requests to the",
         _T,
     ),
+    *(_says(cause, pattern) for cause, pattern in entra_languages.WORDS),
 )
 NARROWER: defaultdict[str, frozenset[str]] = defaultdict(
     frozenset, {"form_field_missing": frozenset({"client_secret_missing", "scope_missing"})}
@@ -218,3 +247,9 @@ LOOSE = frozenset(
     }
 )
 """Causes whose words people use in other senses as well: without a number they are only possible."""
+OTHER_RESOURCE = re.compile(
+    r"(?:resource principal named|Ressourcenprinzipal\w*)\W{1,3}"
+    r"(?:api://|https?://(?!\S*(?:outlook|office|exchange|graph\.microsoft))[\w-]+\.\S)",
+    re.IGNORECASE,
+)
+"""Resource that is missing and is neither Exchange Online nor Graph, such as Azure or an own API."""

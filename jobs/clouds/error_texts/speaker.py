@@ -11,6 +11,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jobs.clouds.error_texts import entra_languages
+
 
 class Speaker(StrEnum):
     """Service that a text speaks of, or a stranger to this channel."""
@@ -24,12 +26,15 @@ class Speaker(StrEnum):
 
 _SIGNS: dict[Speaker, str] = {
     Speaker.ENTRA: (
-        r"AADSTS\d|login\.(?:microsoftonline|windows|microsoft|live|partner\.microsoftonline)\.\w+|"
+        r"\bAADSTS|login\.(?:microsoftonline|windows|microsoft|live|partner\.microsoftonline)\.\w+|"
         r"sts\.windows\.net|\bAzure ?AD\b|Azure Active Directory|\bEntra\b|\bAAD\b|"
         r"Microsoft identity platform|Microsoft\.Identity\.|\bMSAL\b|Msal\w{0,30}(?:Exception|Error)|"
         r"\badal4?j?\b|acquireToken\w*|\bESTS\b|ClientAuthError|InteractionRequired|BrowserAuthError|"
         r"failure ?reason|sign-in error code|[\"']error_?Codes?[\"']|trouble signing you in|"
-        r"Anmeldung ist ein Problem|bei der Anmeldung|only an admin can grant|need admin approval|"
+        r"Anmeldung ist ein Problem|bei der Anmeldung|only an admin(?:istrator)? can grant|need admin approval|administrator approval required|"
+        r"error_subcode|SigninLogs|Microsoft_AAD_\w+|activedirectory\.windowsazure\.com|service namespace named|user cancell?ed authentication|tried to sign in too many times|"
+        r"sign in here with a (?:personal|work or school) account|tokens from this API version|identity verification request|"
+        r"permissions? to access resources in your organi[sz]ation|MsalClient\w*|no_tokens_found|is not enabled for consumers|MSALError\w*|"
         r"Administratorgenehmigung|Permissions requested|user account does not exist in tenant|sign-in was successful but|Ihre Anmeldung war erfolgreich|"
         r"cannot access this right now|Zugriff ist derzeit nicht möglich|Genehmigung erforderlich|Zustimmung des Administrators|"
         r"Administrator die erforderlichen Berechtigungen|required device state|flow token|"
@@ -39,7 +44,8 @@ _SIGNS: dict[Speaker, str] = {
         r"declined to consent|client secret keys?\b|Application with identifier|"
         r"app may be risky|can\'t get (?:there from here|to this yet)|management compliance policy|"
         r"needs more information to keep your account|something unusual about this sign.in|"
-        r"Your account or password is incorrect|prevent unauthorized use|value for the input parameter|request body must contain|resource principal named|TokensValidFrom"
+        r"Your account or password is incorrect|prevent unauthorized use|value for the input parameter|request body must contain|resource principal named|TokensValidFrom|"
+        + entra_languages.SIGNS
     ),
     Speaker.EXCHANGE: (
         r"(?<![\w-])[\w-]{1,80}\.(?:prod|eop|sdf)\.(?:outlook|exchangelabs|protection)\b|\.prod\.outlook\.|"
@@ -61,10 +67,10 @@ _SIGNS: dict[Speaker, str] = {
         r"Le serveur distant a renvoyé '|El servidor remoto devolvió '|Il server remoto ha restituito '|"
         r"Remote Server returned '|Der Remote ?server hat|TRANSPORT\.RULES|\bATTR\d+\b|Microsoft Exchange\b|"
         r"Recoverable ?Items|LastAttemptedServerName|QUEUE\.Expired|ExchangeImpersonation|"
-        r"schemas\.microsoft\.com/exchange|permissions? to send to this (?:e-?mail address|recipient)"
+        r"microsoftOutlook\b|schemas\.microsoft\.com/exchange|permissions? to send to this (?:e-?mail address|recipient)"
     ),
     Speaker.GRAPH: (
-        r"graph\.microsoft\.(?:com|us)|graph\.windows\.net|(?:Microsoft|MS|Azure)[ .]?Graph|\bGraph API|ODataError|[\"']innerError[\"']|"
+        r"graph\.microsoft\.(?:com|us)(?!/(?:v1\.0|beta)/(?:sites|drives|teams|chats|deviceManagement|me/drive))|graph\.windows\.net|(?:Microsoft|MS|Azure)[ .]?Graph|\bGraph API|ODataError|[\"']innerError[\"']|"
         r"Authorization_RequestDenied|InvalidAuthenticationToken|Request_ResourceNotFound"
     ),
     Speaker.CONNECT: (
@@ -89,7 +95,9 @@ _SIGNS: dict[Speaker, str] = {
         r"local|virtual|lmtp)|postgrey|greylist|spamhaus|barracuda|mimecast|proofpoint|pphosted|"
         r"\bZimbra\b|hmailserver|mailenable|\bqmail\b|"
         r"MSIS\d{4}|\bAD ?FS\b|Microsoft\.IdentityServer|Microsoft\.IdentityModel|\bIDX\d{5}|\bSAML\b|"
-        r"SharePoint|-2147024891|"
+        r"SharePoint|-2147024891|AADB2C\d|b2clogin\.com|"
+        r"management\.(?:azure\.com|core\.windows\.net)|(?:vault|dev)\.azure\.(?:net|com)|powerbi|Power ?BI|"
+        r"graph\.microsoft\.com/(?:v1\.0|beta)/(?:sites|drives|teams|chats|deviceManagement|me/drive)|"
         r"Jenkins|Docker Hub|Kubernetes|\bLDAP\b|\bDocker\b|\bSAP\b|Salesforce|\bSlack\b|"
         r"(?<![\w@.-])(?:smtp|mail|mailserver|relay|imap|pop3?|mx)\d{0,2}\.(?!(?:smtp|mail|imap|pop3?|transport)\.)"
         r"(?![\w.-]*(?:office\d*|outlook|microsoft\w*|hotmail|live|windows|webexconnect|imiconnect|imimobile)\.)"

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from jobs.clouds.causes import ENTRA
 from jobs.clouds.error_texts.entra_codes import PUBLISHED
+from jobs.clouds.error_texts.entra_languages import ERROR_CODE
 from jobs.clouds.error_texts.speaker import Signs, Speaker
 
-_AADSTS = re.compile(r"AADSTS[: ]{0,2}0*(\d{4,8})", re.IGNORECASE)
+_AADSTS = re.compile(r"AADSTS[\s:#_-]{0,3}0*([1-9][0-9OoIl]{3,7})(?![a-z])", re.IGNORECASE)
+_AS_DIGITS = str.maketrans("OoIl", "0011")
+"""Letters that a picture read by a machine has in place of digits."""
 _ENTRA_NUMBER = re.compile(
-    r"(?:error[ _]?codes?|errorCode|sign-in error code|Fehlercode|failure code|[?&]code=)"
-    r"[\"']?[\s:=\[(]{0,4}[\"']?(\d{5,8})(?!\w)",
+    rf"(?:error[ _]?codes?|errorCode|errorNo|ResultType|sign-in error code|Fehlercode|failure code|[?&]code=|{ERROR_CODE})"
+    r"[\"']?(?: ?(?:is|が|は|\uff1a))?[\s:=\[(]{0,4}[\"']?(\d{5,8})(?!\w)",
     re.IGNORECASE,
 )
 _STATUS = r"(?<![\w.:/-])(?P<status>[45]\d\d)"
@@ -76,7 +79,10 @@ class SmtpToken:
 
 def entra_tokens(text: str, signs: Signs) -> list[EntraToken]:
     """Return the AADSTS numbers of a text, also those that only an error code field names."""
-    places = [(each.start(), each.end(), int(each[1])) for each in _AADSTS.finditer(text)]
+    places = [
+        (each.start(), each.end(), int(each[1].translate(_AS_DIGITS)))
+        for each in _AADSTS.finditer(text)
+    ]
     named = {number for _, _, number in places}
     places += [
         (each.start(), each.end(), int(each[1]))

@@ -21,8 +21,9 @@ HEAD = "From: a@example.org\nTo: b@example.org\nSubject: It fails\nMIME-Version:
 
 
 def wrapped(text: str, width: int = 66) -> str:
-    """As a mail program wraps it."""
-    return "\n".join("\n".join(textwrap.wrap(line, width)) for line in text.splitlines())
+    """As a mail program wraps it: between words, as one that is cut in two cannot be known again."""
+    wrap = textwrap.TextWrapper(width, break_long_words=False).wrap
+    return "\n".join("\n".join(wrap(line)) for line in text.splitlines())
 
 
 def quoted(text: str) -> str:

@@ -1,0 +1,168 @@
+"""Texts of Entra and Graph: numbers in any spelling, pages in other languages, other resources."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.clouds.error_texts.reader import read
+
+
+def certain(text: str) -> tuple[str, ...]:
+    """The causes that the text names."""
+    return tuple(each.cause for each in read(text).certain)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Microsoft\nApprobation de l'administrateur requise",
+        "Microsoft\nSe necesita la aprobación del administrador",
+        "Microsoft\nÈ necessaria l'approvazione dell'amministratore",
+        "Microsoft\nGoedkeuring van beheerder vereist",
+        "Microsoft\n管理者の承認が必要",
+        "Microsoft\n需要管理员批准",
+        "Administrator approval required\nThe app needs permission that only an administrator can grant.",
+        "error: This operation can only be performed by an administrator, says login.microsoftonline.com",
+    ],
+)
+def test_the_page_of_the_administrator_s_approval_in_other_languages(text: str):
+    """A person copies the heading of the page."""
+    assert certain(text) == ("admin_consent_required",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "login.microsoftonline.com: Vous ne pouvez pas y accéder pour le moment",
+        "Microsoft Entra: No puede acceder a esto en este momento",
+        "Microsoft Entra: Al momento non è possibile accedere a questa risorsa",
+        "Office 365: o acesso condicional bloqueou o início de sessão",
+        "現時点ではこれにアクセスできません",
+        "Azure AD の条件付きアクセス",
+    ],
+)
+def test_the_page_of_conditional_access_in_other_languages(text: str):
+    """The sign-in was successful, and a policy forbids the rest."""
+    assert certain(text) == ("blocked_by_conditional_access",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Office 365: impossible d'accéder au serveur pour le moment",
+        "Office 365: não foi possível acessar o servidor no momento",
+        "Office 365: your message waits for the approval of the group's administrator",
+        "AADB2C90118: The user has forgotten their password. login.contoso.b2clogin.com",
+        "GET https://graph.microsoft.com/v1.0/sites/root accessDenied: Access is denied",
+    ],
+)
+def test_other_sentences_with_such_words_are_no_sign_in(text: str):
+    """A server that is not reached, a moderated mail, and other products."""
+    assert certain(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("AADSTS-50126", "password_wrong"),
+        ("AADSTS #50126", "password_wrong"),
+        ("Azure AD, Código de error: 53003", "blocked_by_conditional_access"),
+        ("Microsoft Entra エラー コード が 53003 です", "blocked_by_conditional_access"),
+        ("SigninLogs ResultType 50126", "password_wrong"),
+        ('MSAL {"errorNo":700082}', "refresh_token_expired"),
+        ("AADSTS51006: Integrated Windows authentication is needed.", "sign_in_missing"),
+    ],
+)
+def test_a_number_in_other_spellings(text: str, cause: str):
+    """The field has another name, or another sign is between the letters and the number."""
+    assert certain(text) == (cause,)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    ["https://management.azure.com", "api://contoso.example/1", "https://a.sharepoint.com"],
+)
+def test_a_missing_resource_that_is_not_exchange(resource: str):
+    """The number is ours and looked up, but Exchange Online is not missing."""
+    said = f"AADSTS500011: The resource principal named {resource} was not found in the tenant."
+    reading = read(said)
+    assert (reading.causes, [each.code for each in reading.unknown]) == ((), ["AADSTS500011"])
+
+
+@pytest.mark.parametrize(
+    "resource", ["https://outlook.office365.com", "https://graph.microsoft.com/a"]
+)
+def test_a_missing_resource_that_is_exchange_or_graph(resource: str):
+    """The tenant does not know Exchange Online, or the resource is misspelled."""
+    said = f"AADSTS500011: The resource principal named {resource} was not found in the tenant."
+    assert certain(said) == ("exchange_service_missing",)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ('{"error":{"code":"ErrorMissingEmailAddress"}}', "licence_missing"),
+        ('{"error":{"code":"ErrorServiceUnavailable"}}', "service_unavailable"),
+        ('{"error":{"code":"ErrorItemNotFound"}}', "not_found"),
+        (
+            "Access to OData is disabled: Blocked by tenant configured AppOnly AccessPolicy settings.",
+            "not_allowed",
+        ),
+        ("callback?error=access_denied&error_subcode=cancel", "consent_cancelled"),
+        ("MsalUiRequiredException: No account or login hint was passed", "sign_in_missing"),
+        ("Microsoft Graph: Invalid OAuth state parameter.", "state_mismatch"),
+        ("The client does not exist or is not enabled for consumers.", "app_not_found"),
+    ],
+)
+def test_words_of_graph_and_of_msal(text: str, cause: str):
+    """Words that have no AADSTS number."""
+    assert certain(text) == (cause,)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("AADSTS5OO2O1: ...", "account_of_other_tenant"),
+        ("AADSTS700O16", "app_not_found"),
+    ],
+)
+def test_letters_in_place_of_digits(text: str, cause: str):
+    """A picture was read by a machine."""
+    assert certain(text) == (cause,)
+
+
+def test_words_behind_the_letters_are_no_number():
+    """A word that begins with such letters is not read as digits."""
+    assert read("AADSTS OIl is no number").codes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("No service namespace named 'x' was found in the data store.", "tenant_not_found"),
+        ("POST https://login.microsoftonline.com//oauth2/v2.0/token 404", "tenant_not_found"),
+        ("'Calendar sync not enabled: User canceled authentication", "consent_cancelled"),
+        ("You can't sign in here with a personal account.", "account_of_other_tenant"),
+        (
+            "Microsoft Graph: The tenant for tenant guid 'x' does not exist.",
+            "exchange_service_missing",
+        ),
+    ],
+)
+def test_other_words_of_a_sign_in(text: str, cause: str):
+    """They name the cause, at least as a possible one."""
+    assert cause in {each.cause for each in read(text).causes}
+
+
+def test_the_sentence_of_invalid_client_beside_a_sign_of_microsoft():
+    """RFC 6749 has the sentence, so others say it as well."""
+    said = "Client authentication failed (e.g., unknown client, no client authentication included)"
+    assert [each.cause for each in read(f"{said} n8n-nodes-base.microsoftOutlook").causes] == [
+        "client_secret_wrong"
+    ]
+    assert read(said).causes == ()
+
+
+def test_a_host_that_was_wrapped():
+    """The line ends within the name of the server, which is the only sign in the text."""
+    assert read("POST https://graph.micro\nsoft.com/v1.0/users/x/sendmail failed").ours

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from jobs.clouds.error_texts.reader import first_cause
-from jobs.clouds.error_texts.smtp import EXPIRED, UNKNOWN_RECIPIENT
+from jobs.clouds.error_texts.recipients import EXPIRED, UNKNOWN_RECIPIENT
 from jobs.model import Station
 
 GONE = "connect_address_gone"

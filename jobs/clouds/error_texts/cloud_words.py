@@ -34,6 +34,7 @@ _MORE: tuple[Phrase, ...] = (
         "licence_missing",
         r"MailboxNotEnabledForRESTAPI|mailbox is either inactive, soft-deleted|"
         r"REST API is not yet supported for this mailbox|license information for the user|"
+        r"exceeds the maximum allowed for user .{0,80} with licen[cs]e|"
         r"valid (?:Office ?365|Microsoft ?365|Exchange Online) licen[cs]e|"
         r"ErrorMissingEmailAddress|account that does not have a mailbox",
     ),
@@ -44,14 +45,19 @@ _MORE: tuple[Phrase, ...] = (
     ),
     _says(
         "exchange_role_missing",
-        r"Connect-ExchangeOnline.{0,40}UnAuthorized|(?-i:\bUnAuthorized\b)|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS)?(?:Mailbox|Transport|Hosted|Organization|Recipient)\w*'? is not recogni[sz]ed",
+        r"Insufficient access rights to perform the operation|present in the role definition for the current user|AuthZ-CmdletAccessDenied|current user's write scope(?!.{0,400}(?:synchroni[sz]ed|exceeds the maximum))|sufficient permissions\. This operation can only be performed|Connect-ExchangeOnline.{0,40}UnAuthorized|(?-i:\bUnAuthorized\b)|not allowed to call (?:Get|Set|New|Remove|Add|Enable)-|Connecting to remote server outlook.{0,120}Access is denied|isn't (?:assigned to any management roles|within (?:a valid|your current) (?:server )?write scope)|role assigned to application .{0,80}isn't supported|'?(?:Get|Set|New|Remove|Add|Enable)-(?:CAS|EXO)?(?:Mailbox|Transport|Hosted|Organization|Recipient|ServicePrincipal|Management|Role|AddressList|Message|Inbox|Remote|Accepted|Inbound|Outbound|Quarantine|Safe|Atp|AntiPhish|Dkim|Malware|Distribution|UnifiedGroup|ApplicationAccess|AuthenticationPolicy)\w*'? is not recogni[sz]ed",
         _F,
+    ),
+    _says(
+        "not_found",
+        r"operation couldn't be performed because object|couldn't find object",
+        ErrorKind.NOT_FOUND,
     ),
     _says("exchange_service_missing", r"OrganizationFromTenantGuidNotFound|tenant for tenant guid"),
     _says("scope_wrong", r"NoPermissionsInAccessToken|token contains no permissions"),
     _says(
         "throttled",
-        r"ErrorExceededConnectionCount|exceeded the available concurrent connections|ApplicationThrottled|MailboxConcurrency|maximum number of concurrent requests per tenant|ErrorServerBusy|\bTooManyRequests\b|429 Too Many Requests",
+        r"create a runspace because you have exceeded|OverBudgetException|micro delay|ErrorExceededConnectionCount|exceeded the available concurrent connections|ApplicationThrottled|MailboxConcurrency|maximum number of concurrent requests per tenant|ErrorServerBusy|\bTooManyRequests\b|429 Too Many Requests",
         _T,
     ),
     _says(
@@ -90,6 +96,9 @@ _OWN = re.compile(
     r"Request_MultipleObjectsWithSameKeyValue|InvalidAuthenticationToken|"
     r"isn.?t currently allowed in your organization|Enable-OrganizationCustomization|"
     r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already enabled for customization|"
+    r"operation couldn't be performed because object|couldn't find object|create a runspace|"
+    r"write scope|with licen[cs]e|"
+    r"in the role definition for the current user|AuthZ-CmdletAccessDenied|"
     r"ManagementObjectNotFoundException|ParameterTransformationException|AmbiguousParameterSetException|"
     r"Expired or Invalid pagination|Error(?:SendAsDenied|QuotaExceeded|AccessDenied|InvalidUser|MissingEmailAddress|ItemNotFound|"
     r"FolderNotFound|MessageSubmissionBlocked|ExceededMessageLimit|MailboxStoreUnavailable|"
@@ -113,7 +122,7 @@ _AWAY = (
     r"connection (?:attempt )?(?:timed out|refused|reset)|connect(?:ion)? timeout|no route to host|"
     r"network is unreachable|could not (?:connect|resolve)|couldn't connect|cannot connect|"
     r"failed to connect|unable to connect|name or service not known|name resolution|"
-    r"did not properly respond after a period"
+    r"did not properly respond after a period|\btimed-out \(\d+ sec"
 )
 _CERTIFICATE = (
     r"certificate verify failed|unable to verify the first certificate|self[- ]signed certificate|"
@@ -128,7 +137,7 @@ _TLS = (
     r"handshake failed"
 )
 _SMTP_HOST = re.compile(
-    r"smtp[\w.-]*\.office365\.(?:com|us)|smtp-mail\.outlook\.com|outlook\.office365\.com:(?:587|25)",
+    r"smtp[\w.-]*\.office365\b|smtp-mail\.outlook\.com|outlook\.office365\.com:(?:587|25)",
     re.IGNORECASE,
 )
 #: Faults of the connection to the mail server: they count next to its name.
@@ -137,7 +146,7 @@ NETWORK: tuple[Phrase, ...] = (
     _says("smtp_tls_failed", _TLS),
     _says(
         "smtp_no_starttls",
-        r"must issue a STARTTLS command first|STARTTLS (?:is )?not (?:supported|offered|available)",
+        r"must issue a STARTTLS command first|SMTP AUTH extension not supported|STARTTLS (?:is )?not (?:supported|offered|available)",
     ),
     _says("smtp_unreachable", _AWAY, _T),
 )

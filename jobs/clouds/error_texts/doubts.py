@@ -21,7 +21,10 @@ _OAUTH = re.compile(
     re.IGNORECASE,
 )
 _SHARED = re.compile(r"shared (?:mail|in)box|freigegebene\w* Postf|delegate", re.IGNORECASE)
-_OFFERED = re.compile(r"(?:250[ -]|[\"'])AUTH[ =][A-Z0-9 =-]+", re.IGNORECASE)
+_OFFERED = re.compile(
+    r"(?:250[ -]|[\"'])AUTH[ =][A-Z0-9 =-]+|AUTH(?: (?:LOGIN|PLAIN|NTLM|GSSAPI))+ XOAUTH2",
+    re.IGNORECASE,
+)
 """List of login methods that a server offers, which says nothing about the one that was used."""
 _LOGIN = frozenset(
     {
@@ -43,8 +46,24 @@ _CONNECT_SYMPTOMS = frozenset(
     {"connect_login_failed", "connect_smtp_failed", "connect_send_failed"}
 )
 _AFTER_A_REFUSAL = {
+    "mail_not_delivered": frozenset(
+        {
+            "mail_loop",
+            "mailbox_full",
+            "mailbox_internal_only",
+            "mailbox_not_found",
+            "mailbox_senders_listed",
+        }
+    ),
     "smtp_not_authenticated": _LOGIN,
-    "smtp_busy": _LOGIN | {"smtp_too_many_connections", "send_as_denied", "forwarding_blocked"},
+    "smtp_busy": _LOGIN
+    | {
+        "connect_not_reached",
+        "forwarding_blocked",
+        "mail_not_delivered",
+        "send_as_denied",
+        "smtp_too_many_connections",
+    },
 }
 _OPEN: dict[str, tuple[str, ...]] = {
     "smtp_token_refused": ("wrong_mailbox_user", "scope_wrong", "exchange_incident"),

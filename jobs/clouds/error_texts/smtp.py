@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.error_texts.reading import FoundCause, found
+from jobs.clouds.error_texts.recipients import causes_of_recipients, own_replies
 from jobs.clouds.error_texts.smtp_words import (
     BUSY,
     BY_A_RULE,
@@ -14,6 +15,7 @@ from jobs.clouds.error_texts.smtp_words import (
     COMMON_CODES,
     DETAILED_CODES,
     LOGIN_BLOCKED,
+    ONLY_WITH_A_CODE,
     SMTP_WORDS,
     TEMPORARY,
     SmtpWords,
@@ -26,30 +28,20 @@ _NOT_TOLD_APART = "5.7.139"
 _UNTOLD = "smtp_token_refused"
 """Cause that the words of every refused login have, which 5.7.139 says of other causes as well."""
 _TOKEN = ("535", "5.7.3")
-"""Refusal of a login that only Exchange sends; other servers send 5.7.8."""
-_UNKNOWN_RECIPIENT = re.compile(
-    r"RecipientNotFound|recipient not found|recipient address rejected: access denied|"
-    r"mailbox unavailable",
-    re.IGNORECASE,
-)
-_CONNECT_ADDRESS = re.compile(r"@[\w.-]*(?:imi|webex)connect\.\w+", re.IGNORECASE)
-UNKNOWN_RECIPIENT = re.compile(
-    r"\b5\.1\.10?\b|\b5\.4\.1\b|RecipientNotFound|user unknown", re.IGNORECASE
-)
-"""Pattern with which a mail server says that it does not know an address."""
-EXPIRED = re.compile(
-    r"(?<![\w.])(?:4\.4\.(?:[127]|31\d)|5\.4\.3(?:00|1\d))(?!\w|\.\d)|message expired",
-    re.IGNORECASE,
-)
-"""Pattern of failed connections, and of mail that expired in the queue.
+"""Refusal of a login that only Exchange sends; other servers send 5.7.8.
 
-Source: Microsoft's page on non-delivery reports, 4.4.7, 4.4.316, 5.4.300.
+With 550 the same code refuses a mail, for example for its classification.
 """
-_EXPIRED_AT_EXCHANGE = re.compile(r"[45]\.4\.3\d\d$")
-"""Codes of failed connections that nobody else sends."""
 _PASSING = frozenset({"", "4.2", "4.3", "4.4", "4.7"})
 """Beginnings of codes with which a temporary status means that the server is busy."""
-_ANY_REFUSAL = "5.7.1"
+_ANY_REFUSAL = frozenset({"5.7.1", "5.7.54"})
+_RESTRICTED = re.compile(
+    r"delivery to this address is restricted|due to a permission or security issue|"
+    r"isn't set up to receive messages from|sender isn't a group member|accept external mail|(?:don't|do not) have permissions? to send to this|"
+    r"Zustellung an diese Adresse (?:ist )?eingeschränkt",
+    re.IGNORECASE,
+)
+"""Exchange's sentences for a recipient that does not take mail from everybody."""
 _OF_SPAM = re.compile(
     r"block|spam|\bSPF\b|DKIM|DMARC|banned|reputation|blacklist|listed|content", re.IGNORECASE
 )
@@ -59,17 +51,14 @@ _NOT_FOR_ALL = tuple(
     for cause in ("mailbox_internal_only", "mailbox_senders_listed", BY_A_RULE)
 )
 _OF_MAIL = re.compile(
-    r"denied|blocked|exceed|recipient|sender|message|mailbox|tenant|authenticat|limit|reject",
+    r"denied|blocked|exceed|recipient|sender|message|mailbox|tenant|authenticat|limit|reject|loop|"
+    r"verweigert|gedrosselt|Absender|Empfänger|Nachricht|Postfach|Mandant",
     re.IGNORECASE,
 )
 """Words after a code without a status that show that it is a code of mail and no version."""
 _SHORT = 120
 _REPEATED = 12
 """Characters between a code and its repetition in which nothing is said."""
-_GONE = Meaning("connect_address_gone", ErrorKind.REJECTED)
-_UNANSWERED = Meaning("connect_not_reached", ErrorKind.REJECTED)
-_LOST = Meaning("mail_not_delivered", ErrorKind.REJECTED)
-_NO_MAILBOX = Meaning("mailbox_not_found", ErrorKind.NOT_FOUND)
 
 
 def meaning_of(status: str, words: str, signs: Signs, at: int, code: str = "") -> Meaning | None:
@@ -86,7 +75,8 @@ def meaning_of(status: str, words: str, signs: Signs, at: int, code: str = "") -
 
 
 def _says(each: SmtpWords, said: str, signs: Signs, at: int) -> bool:
-    own = each.unmistakable and not (each.meaning.cause == _UNTOLD and signs.strange(at))
+    foreign = signs.strange(at) and (each.meaning.cause == _UNTOLD or not signs.ours)
+    own = each.unmistakable and not foreign
     return each.pattern.search(said) is not None and (own or signs.accepts(at, *_OURS))
 
 
@@ -94,6 +84,8 @@ def _by_number(status: str, code: str, words: str, signs: Signs, at: int) -> Mea
     plain = _OF_MAIL.search(words[:_SHORT]) is not None and not signs.strange(at)
     if code in DETAILED_CODES and (status or plain or signs.accepts(at, *_OURS)):
         return DETAILED_CODES[code]
+    if code == _TOKEN[1] and status.startswith("55"):
+        return None
     if (status, code) == _TOKEN and not signs.strange(at):
         return COMMON_CODES[code]
     if not signs.accepts(at, *_OURS):
@@ -105,32 +97,54 @@ def _by_number(status: str, code: str, words: str, signs: Signs, at: int) -> Mea
 
 def causes_of_replies(tokens: list[SmtpToken], text: str, signs: Signs) -> list[FoundCause]:
     """Return the causes of the replies in a text, and of known words that stand without a code."""
+    tokens = own_replies(tokens, text)
     causes = [
         found(meaning, each.shown, each.at, certain=not _is_open(each, meaning))
-        for each in _with_words(tokens)
+        for each in _with_words(tokens, signs)
         if (meaning := meaning_of(each.status, each.words, signs, each.at, each.code))
     ]
-    said = [*causes, *_of_recipients(tokens, text, signs), *_of_words(text, causes, signs)]
-    return said or [cause for each in tokens for cause in _of_any_refusal(each, signs)]
+    said = [*causes, *causes_of_recipients(tokens, text, signs), *_of_words(text, causes, signs)]
+    return said or [
+        *(cause for each in tokens for cause in _of_any_refusal(each, signs)),
+        *_of_restrictions(text, signs),
+    ]
 
 
-def _with_words(tokens: list[SmtpToken]) -> list[SmtpToken]:
-    """Return the replies without a code that is only repeated: ``#5.7.520 smtp;550 5.7.520 ...``."""
+def _with_words(tokens: list[SmtpToken], signs: Signs) -> list[SmtpToken]:
+    """Return the replies without a code that is only repeated: ``#5.7.520 smtp;550 5.7.520 ...``.
+
+    A report names the code once more in its heading. Where the same code has known words, the
+    heading says nothing.
+    """
+    worded = {each.code for each in tokens if each.code and _by_words(each, signs)}
     return [
         each
         for each, after in zip_longest(tokens, tokens[1:])
-        if after is None or each.code != after.code or len(each.words) > _REPEATED
+        if (each.code not in worded or _by_words(each, signs))
+        and (after is None or each.code != after.code or len(each.words) > _REPEATED)
     ]
+
+
+def _by_words(token: SmtpToken, signs: Signs) -> bool:
+    said = f"{token.shown} {token.words}"
+    return any(_says(each, said, signs, token.at) for each in SMTP_WORDS)
 
 
 def _of_any_refusal(token: SmtpToken, signs: Signs) -> list[FoundCause]:
     """Return what Exchange's 5.7.1 may mean, which any refusal has, unless it speaks of spam."""
-    if token.code != _ANY_REFUSAL or not signs.accepts(token.at, Speaker.EXCHANGE):
+    if token.code not in _ANY_REFUSAL or not signs.accepts(token.at, Speaker.EXCHANGE):
         return []
     if _OF_SPAM.search(token.words):
         return []
     meanings = _RELAY if "relay" in token.words.lower() else _NOT_FOR_ALL
     return [found(meaning, token.shown, token.at, certain=False) for meaning in meanings]
+
+
+def _of_restrictions(text: str, signs: Signs) -> list[FoundCause]:
+    match = _RESTRICTED.search(text)
+    if not match or not signs.accepts(match.start(), Speaker.EXCHANGE):
+        return []
+    return [found(each, match[0], match.start(), certain=False) for each in _NOT_FOR_ALL]
 
 
 def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
@@ -141,39 +155,18 @@ def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
 
 
 def _of_words(text: str, causes: list[FoundCause], signs: Signs) -> list[FoundCause]:
-    """Return the causes of unmistakable words, such as those in a log that leaves out the code."""
+    """Return the causes of words that stand without a code, as in a log or in a person's account.
+
+    Where a reply has named a cause, only unmistakable words name another one.
+    """
     known = {each.cause for each in causes}
     known |= {BY_A_RULE} if causes else set()
     matches = [
         (each.meaning, match)
         for each in SMTP_WORDS
-        if each.unmistakable and each.meaning.cause not in known
+        if each.unmistakable or not (causes or each.meaning.cause in ONLY_WITH_A_CODE)
+        if each.meaning.cause not in known
         for match in [each.pattern.search(text)]
         if match and _says(each, text, signs, match.start())
     ]
     return [found(meaning, match[0].strip(), match.start()) for meaning, match in matches]
-
-
-def _of_recipients(tokens: list[SmtpToken], text: str, signs: Signs) -> list[FoundCause]:
-    """Return what unknown and unreachable recipients mean: Webex Connect's address or the mailbox."""
-    forwarded = _CONNECT_ADDRESS.search(text) is not None
-    return [
-        cause
-        for each in tokens
-        if (cause := _of_recipient(each, signs, forwarded=forwarded)) is not None
-    ]
-
-
-def _of_recipient(token: SmtpToken, signs: Signs, *, forwarded: bool) -> FoundCause | None:
-    said = f"{token.shown} {token.words}"
-    if forwarded and UNKNOWN_RECIPIENT.search(said):
-        return found(_GONE, token.shown, token.at)
-    if forwarded and EXPIRED.search(said):
-        return found(_UNANSWERED, token.shown, token.at)
-    if _UNKNOWN_RECIPIENT.search(said) and signs.accepts(token.at, *_OURS):
-        return found(_NO_MAILBOX, token.shown, token.at)
-    own = token.status and _EXPIRED_AT_EXCHANGE.match(token.code)
-    tried_again = token.status.startswith("4") and not own
-    if EXPIRED.search(said) and not tried_again and (own or signs.accepts(token.at, *_OURS)):
-        return found(_LOST, token.shown, token.at)
-    return None

@@ -49,7 +49,8 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     ),
     _words(
         "blocked_by_security_defaults",
-        r"security defaults policy|locked by your organi[sz]ation's security",
+        r"(?<!write your organization's )security defaults policy|"
+        r"locked by your organi[sz]ation's security",
     ),
     _words(
         "smtp_password_login",
@@ -77,7 +78,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     ),
     _shared(
         "send_as_denied",
-        r"not allowed to send as|(?:have|has) (?:no )?permissions? to send as|"
+        r"not allowed to send (?:e-?mails? )?(?:as|on behalf)|(?:have|has) (?:no )?permissions? to send as|"
         r"not have (?:the )?permissions? to send (?:as|on behalf|from|the message on behalf)|"
         r"not authori[sz]ed to send (?:as|on behalf)|Berechtigung[^.]{0,60}im Auftrag|"
         r"permission to send (?:from|as) this (?:mailbox|sender)",
@@ -97,18 +98,22 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     ),
     _words(
         "forwarding_blocked",
-        r"organi[sz]ation does not allow (?:automatic )?external forwarding|\bAS\(75(?:50|55)\)|"
+        r"organi[sz]ation (?:does not|doesn't) allow (?:automatic )?external forwarding|\bAS\(75(?:50|55)\)|"
         r"externe Weiterleitung[^.]{0,40}nicht",
     ),
     _words(
         "sender_restricted",
-        r"bad outbound sender|ungültiger ausgehender Absender|OutboundSpamException|"
-        r"WASCL UserAction verdict",
+        r"bad outbound sender|OutboundSpamException|"
+        r"5\.1\.8.{0,30}(?:ungültiger|fehlerhafter|schlechter) (?:ausgehender )?Absender|"
+        r"ungültiger ausgehender Absender|"
+        r"WASCL UserAction verdict|weren't recogni[sz]ed as a valid sender|nicht als gültiger Absender|"
+        r"pas été reconnu comme (?:un )?expéditeur valide|no se (?:le )?reconoció como remitente válido|"
+        r"non (?:sei stato|è stato) riconosciuto come mittente valido",
     ),
     _shared(
         "sender_restricted",
-        r"weren't recogni[sz]ed as a valid sender|sender has been banned|nicht als gültiger Absender|"
-        r"Access denied, (?:spam abuse detected|banned sender)(?!\s*\[?\d)|"
+        r"sender has been banned|"
+        r"(?<!5\.7\.511 )(?<!5\.7\.511  )Access denied, (?:spam abuse detected|banned sender)(?!\s*\[?\d)|"
         r"no longer allowed to send email",
     ),
     _words(
@@ -123,7 +128,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     ),
     _words(
         "sending_limit_reached",
-        r"submission ?quota|SubmissionQuotaExceeded|daily limit for message recipients|"
+        r"submission ?quota|SubmissionQuotaExceeded|(?:daily|24[- ]hours?) limit for message recipients|"
         r"tenant (?:has )?exceeded[^.]{0,40}(?:daily|limit)",
     ),
     _shared(
@@ -134,11 +139,17 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         r"(?:sending|recipient) limit (?:was |has been )?(?:exceeded|reached)|"
         r"per hour message receive limit",
     ),
-    _words("mailbox_full", r"(?<!Submission)QuotaExceededException|MapiExceptionShutoffQuota"),
+    _words(
+        "mailbox_full",
+        r"(?<!Submission)QuotaExceededException|MapiExceptionShutoffQuota|"
+        r"recipient's mailbox is full and can't accept messages",
+    ),
+    _words("throttled", r"excessive message rate from sender", _PASSES),
     _words(
         "mailbox_internal_only",
         r"RESOLVER\.RST\.(?:AuthRequired|SenderNotAuthenticated)\w*|"
-        r"not authenticated by (?:the )?organi[sz]ation",
+        r"only accepts messages from people in its organi[sz]ation|"
+        r"not authenticated (?:by|for) (?:the )?(?:organi[sz]ation|group|mailbox|public folder)",
     ),
     _shared(
         "mailbox_internal_only",
@@ -150,11 +161,16 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         "mailbox_senders_listed",
         r"RESOLVER\.RST\.(?:NotAuthorized|RestrictedToRecipients)\w*|not in allowed-senders list",
     ),
-    _words("mail_loop", r"Transport ?rules? loop count exceeded|Transportregel-Schleifenanzahl"),
+    _words(
+        "mail_loop",
+        r"RESOLVER\.FWD\.Loop|routing loop detected|Transport ?rules? loop count exceeded|Transportregel-Schleifenanzahl",
+    ),
     _shared("mail_loop", r"hop count exceeded|possible mail loop|mail routing loop"),
     _words(
         BY_A_RULE,
-        r"TRANSPORT\.RULES\.Reject\w*|rejected by organi[sz]ation policy|"
+        r"TRANSPORT\.RULES\.Reject\w*|message (?:was |has been |is )?rejected by organi[sz]ation policy|"
+        r"transport rule evaluation|"
+        r"mail flow rule created by an admin|blocked by mail flow rule|"
         r"created an email rule restriction|von der Organisationsrichtlinie abgelehnt",
     ),
     _shared(
@@ -164,12 +180,17 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
     _words(
         "smtp_not_authenticated",
         r"client (?:was |is )?not authenticated to send|not authenticated to send anonymous mail|"
+        r"5\.7\.1[ ;,:]{0,3}client was not authenticated|"
         r"5\.7\.57[ ;,:]{0,3}(?:SMTP; )?client",
     ),
     _words(
         "smtp_tls_failed", r"TLS 1\.[01][^.]{0,60}not supported[^.]{0,60}\b4\.7\.66|\b4\.7\.66\b"
     ),
     _words("smtp_no_oauth", r"5\.7\.4\b.{0,20}unrecogni[sz]ed authentication type"),
+    _shared(
+        "smtp_not_authenticated",
+        r"5\.7\.3[^.]{0,40}user not authenticated|client was rejected\. authenticated users only",
+    ),
     _words(
         "smtp_token_refused",
         r"5\.7\.3[ ;,:]{0,3}(?:STARTTLS; )?authentication unsuccessful",
@@ -185,7 +206,7 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         "smtp_busy",
         r"Server busy\. Please try again later from \[|4\.7\.[56]\d\d|451-4-7-[56]\d\d|"
         r"organi[sz]ation queue quota exceeded|"
-        r"STOREDRV[^.]{0,60}(?:recipient thread limit|mailbox logon failure)",
+        r"(?<![\w.])4\.\d\.\d STOREDRV",
         _PASSES,
     ),
     _shared(
@@ -195,7 +216,10 @@ SMTP_WORDS: tuple[SmtpWords, ...] = (
         r"temporarily rate limited|throttled|closing transmission channel because",
         _PASSES,
     ),
-    _shared("mailbox_full", r"mailbox (?:is )?full|over quota|Postfach (?:ist )?voll"),
+    _shared(
+        "mailbox_full",
+        r"(?:mail|in)box (?:is )?full|over quota|Postfach (?:des Empfängers )?(?:ist )?voll",
+    ),
     _words("smtp_refused", r"contains content identified as spam"),
     _words("smtp_refused", r"Tenant\w{0,20}Attribution"),
 )
@@ -215,7 +239,7 @@ _DETAILED: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (
     ("mailbox_internal_only", ErrorKind.REJECTED, ("5.7.133", "5.7.134", "5.7.135", "5.7.136")),
     ("mailbox_senders_listed", ErrorKind.REJECTED, ("5.7.124", "5.7.129")),
     ("mail_loop", ErrorKind.REJECTED, ("5.4.14", "5.7.128")),
-    ("throttled", ErrorKind.REJECTED, ("5.2.121", "5.2.122", "5.2.251", "5.2.253")),
+    ("throttled", ErrorKind.REJECTED, ("5.2.121", "5.2.122", "5.2.251", "5.2.253", "5.2.254")),
 )
 """Codes with numbers of three digits or of Exchange's own: nobody else sends them."""
 _COMMON: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (
@@ -244,4 +268,6 @@ BY_STATUS = {
     535: Meaning("smtp_token_refused", _TOKEN),
 }
 """Meaning of a status that comes without any known words or detailed code."""
+ONLY_WITH_A_CODE = frozenset({"smtp_busy", "smtp_token_refused"})
+"""Causes whose words are everybody's small talk, such as "try again later"."""
 TEMPORARY = frozenset({"421", "432", "451", "452", "454"})

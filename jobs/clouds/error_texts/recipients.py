@@ -117,10 +117,16 @@ def _of_reply(token: SmtpToken, signs: Signs, *, forwarded: bool) -> Meaning | N
     ours = signs.accepts(token.at, *_OURS)
     if ours and (_UNKNOWN.search(said) or _is_unknown(token)):
         return _NO_MAILBOX
-    own = token.status and _OTHER_SERVER.match(token.code) is not None
+    return _LOST if _is_lost(token, said, ours=ours) else None
+
+
+def _is_lost(token: SmtpToken, said: str, *, ours: bool) -> bool:
+    """Return whether the reply gives a mail up. One that Exchange sends again is not lost."""
+    own = bool(token.status) and _OTHER_SERVER.match(token.code) is not None
     tried_again = token.status.startswith("4") and not own
-    lost = own or EXPIRED.search(said) or _NEVER_DELIVERED.search(said)
-    return _LOST if lost and not tried_again and (own or ours) else None
+    if tried_again:
+        return False
+    return own or (ours and bool(EXPIRED.search(said) or _NEVER_DELIVERED.search(said)))
 
 
 def _of_forwarding(said: str) -> Meaning | None:

@@ -70,8 +70,8 @@ def meaning_of(status: str, words: str, signs: Signs, at: int, code: str = "") -
     by_words = next((each.meaning for each in SMTP_WORDS if _says(each, said, signs, at)), None)
     open_code = _NOT_TOLD_APART in said and (by_words is None or by_words.cause == _UNTOLD)
     meaning = LOGIN_BLOCKED if open_code else by_words or _by_number(status, code, words, signs, at)
-    final = status.startswith("5") or (not status and code.startswith("5"))
-    return None if meaning and final and meaning.kind is ErrorKind.TRANSIENT else meaning
+    passes = meaning is not None and meaning.kind is ErrorKind.TRANSIENT
+    return None if passes and (status or code).startswith("5") else meaning
 
 
 def _says(each: SmtpWords, said: str, signs: Signs, at: int) -> bool:
@@ -88,8 +88,11 @@ def _by_number(status: str, code: str, words: str, signs: Signs, at: int) -> Mea
         return None
     if (status, code) == _TOKEN and not signs.strange(at):
         return COMMON_CODES[code]
-    if not signs.accepts(at, *_OURS):
-        return None
+    return _by_common_number(status, code) if signs.accepts(at, *_OURS) else None
+
+
+def _by_common_number(status: str, code: str) -> Meaning | None:
+    """Return the meaning of a code that many mail servers use."""
     by_status = BY_STATUS.get(int(status)) if status else None
     busy = BUSY if status in TEMPORARY and code[:3] in _PASSING else None
     return COMMON_CODES.get(code) or (by_status if not code or code == "5.7.0" else None) or busy

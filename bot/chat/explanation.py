@@ -95,23 +95,33 @@ def as_lines(reading: Reading) -> list[str]:
     """Return the explanation for a terminal."""
     title, words, turn = _headline(reading, within=False)
     who = [] if turn is Turn.TIME else [text(f"turn.{turn}") + "."]
-    lines = [text(title.key), *who, text(words.key)]
-    lines += [line for each in reading.certain[1:] for line in ("", *_told(each))]
-    possible = [each for each in reading.causes if not each.certain]
-    if possible:
-        lines += ["", text("explain.may_be" if reading.certain else "explain.one_of")]
-        lines += [f"- {text(_sentence(each).key)} {text(_tell(each).key)}" for each in possible]
-    if reading.unknown:
-        lines += ["", text("explain.unknown_codes")]
-        lines += [
-            f"- {each.code}: {without_secrets(each.line)} {each.page}" for each in reading.unknown
-        ]
     codes = ", ".join(dict.fromkeys(without_secrets(each.code) for each in reading.certain))
     return [
-        *lines,
+        *(text(title.key), *who, text(words.key)),
+        *(line for each in reading.certain[1:] for line in ("", *_told(each))),
+        *_possible_lines(reading),
+        *_unknown_lines(reading),
         *(["", codes] if codes else []),
         *([text("explain.cut")] if reading.cut else []),
     ]
+
+
+def _possible_lines(reading: Reading) -> list[str]:
+    """Return the causes that are not certain, each with what tells it apart."""
+    possible = [each for each in reading.causes if not each.certain]
+    if not possible:
+        return []
+    title = text("explain.may_be" if reading.certain else "explain.one_of")
+    lines = (f"- {text(_sentence(each).key)} {text(_tell(each).key)}" for each in possible)
+    return ["", title, *lines]
+
+
+def _unknown_lines(reading: Reading) -> list[str]:
+    """Return the codes that are not known, each with the person's own line and its page."""
+    if not reading.unknown:
+        return []
+    lines = (f"- {each.code}: {without_secrets(each.line)} {each.page}" for each in reading.unknown)
+    return ["", text("explain.unknown_codes"), *lines]
 
 
 def _told(found: FoundCause) -> tuple[str, str]:

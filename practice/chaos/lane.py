@@ -141,8 +141,4 @@ def _play(walk: Walk, killer: Killer | None) -> None:
     if killer:
         killer.start()
     walk.approve(plan)
-    walk.consent()
-    walk.fill_in()
-    walk.rehearse()
-    walk.answer()
-    walk.done()
+    walk.to_the_proof()

@@ -36,11 +36,7 @@ def connected(stack: Stack, people: People) -> Walk:
     """A space in which support@contoso.com was connected, with a proven mail in both directions."""
     walk = Walk(people, "support@contoso.com", "Contact center")
     walk.approve(walk.plan())
-    walk.consent()
-    walk.fill_in()
-    walk.rehearse()
-    walk.answer()
-    walk.done()
+    walk.to_the_proof()
     people.control("POST", "snapshot")
     return walk
 

@@ -15,14 +15,6 @@ def _change(people: People, **values: object) -> None:
     people.control("PATCH", "tenants/contoso.com", values)
 
 
-def _to_its_end(walk: Any) -> None:
-    walk.consent()
-    walk.fill_in()
-    walk.rehearse()
-    walk.answer()
-    walk.done()
-
-
 def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_walk: Any) -> None:
     """A forwarding set while the plan waits is shown, with only the changes left, for a new approval."""
     walk = new_walk()
@@ -37,7 +29,7 @@ def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_
     assert "Not as in the plan that was approved" in words(anew)
     assert "exchange.Set-Mailbox" not in str(walk.writes())
     walk.approve(walk.card("the plan as it is by now", "approve"))
-    _to_its_end(walk)
+    walk.to_the_proof()
     box = people.control("GET", "tenants/contoso.com")["users"][walk.mailbox]["mailbox"]
     assert BOSS not in str(box["forwarding_smtp_address"])
     _a_fix_shows_every_change_that_it_makes(people, walk)

@@ -35,11 +35,7 @@ def connected(stack: Stack, people: People) -> Any:
     """A space in which support@contoso.com was connected."""
     walk = Walk(people, "support@contoso.com", "Contact center")
     walk.approve(walk.plan())
-    walk.consent()
-    walk.fill_in()
-    walk.rehearse()
-    walk.answer()
-    walk.done()
+    walk.to_the_proof()
     return walk
 
 

@@ -29,11 +29,7 @@ def undo(walk: Walk) -> Any:
 def set_up(walk: Walk) -> None:
     """From the approval to the proven channel."""
     walk.approve()
-    walk.consent()
-    walk.fill_in()
-    walk.rehearse()
-    walk.answer()
-    walk.done()
+    walk.to_the_proof()
 
 
 def test_there_and_back(people: People, stack: Stack, new_walk: Any):

@@ -26,11 +26,7 @@ def test_article_profile_in_a_space(stack: Stack, people: People, new_walk: Any)
         "◆  11 changes to approve. Nothing is changed yet.",
     )
     walk.approve(plan)
-    walk.consent()
-    walk.fill_in()
-    walk.rehearse()
-    walk.answer()
-    done = walk.done()
+    done = walk.to_the_proof()
     assert (
         band(done).splitlines()[0] == "✓  support@contoso.com is connected to Webex Contact Center"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -43,6 +44,21 @@ def waits() -> Iterator[list[RetryDetails]]:
     set_on_retry_hooks([seen.append])
     yield seen
     set_on_retry_hooks(None)
+
+
+@asynccontextmanager
+async def answering(answers: list[bytes], seen: list[bytes]) -> AsyncIterator[str]:
+    """The address of a real server that sends these bytes, the last for every later request."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answers[min(len(seen), len(answers)) - 1])
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 MATRIX = [
@@ -195,23 +211,17 @@ async def test_a_body_that_is_not_what_it_declares(
     good = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"value": []}'
     answers, seen = [bad.encode() + body, good], list[bytes]()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(answers[min(len(seen), len(answers)) - 1])
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with async_client(make_settings(graph_url=base)) as client:
-            call = Call("graph", method, base)
-            if outcome is None:
-                assert (await request(client, call, judge_graph)).data == {"value": []}
-            else:
-                with pytest.raises(outcome) as failed:
-                    await request(client, call, judge_graph)
-                assert failed.type is outcome
+    async with (
+        answering(answers, seen) as base,
+        async_client(make_settings(graph_url=base)) as client,
+    ):
+        call = Call("graph", method, base)
+        if outcome is None:
+            assert (await request(client, call, judge_graph)).data == {"value": []}
+        else:
+            with pytest.raises(outcome) as failed:
+                await request(client, call, judge_graph)
+            assert failed.type is outcome
     assert len(seen) == tries
 
 
@@ -226,22 +236,16 @@ async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
     ]
     tries: list[bytes] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tries.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(answers[min(len(tries), len(answers)) - 1])
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with async_client(make_settings(graph_url=base)) as client:
-            assert (await request(client, Call("graph", "GET", base), judge_graph)).data == {
-                "value": []
-            }
-            tries.clear()
-            with pytest.raises(TruncatedAnswer):
-                await request(client, Call("graph", "POST", base, body={}), judge_graph)
+    async with (
+        answering(answers, tries) as base,
+        async_client(make_settings(graph_url=base)) as client,
+    ):
+        assert (await request(client, Call("graph", "GET", base), judge_graph)).data == {
+            "value": []
+        }
+        tries.clear()
+        with pytest.raises(TruncatedAnswer):
+            await request(client, Call("graph", "POST", base, body={}), judge_graph)
     assert len(tries) == 1
 
 

@@ -209,26 +209,47 @@ def manifests() -> Iterator[dict[str, Any]]:
         yield from documents(path)
 
 
-def test_kubernetes():
-    """Each Deployment has probes, no root, a read-only root, a budget, and commands that exist."""
-    objects = list(manifests())
-    (settings,) = (each["data"] for each in objects if each["kind"] == "ConfigMap")
-    budgets = [
-        each["spec"]["selector"] for each in objects if each["kind"] == "PodDisruptionBudget"
-    ]
-    deployments = [each["spec"] for each in objects if each["kind"] == "Deployment"]
-    assert len(deployments) == 2
-    for spec in deployments:
-        pod, (container,) = spec["template"]["spec"], spec["template"]["spec"]["containers"]
+def deployments() -> list[dict[str, Any]]:
+    """The specification of each Deployment."""
+    return [each["spec"] for each in manifests() if each["kind"] == "Deployment"]
+
+
+def configured() -> dict[str, str]:
+    """The settings of the ConfigMap."""
+    (settings,) = (each["data"] for each in manifests() if each["kind"] == "ConfigMap")
+    return settings
+
+
+def test_kubernetes_runs_commands_that_exist():
+    """The web and the worker have probes, and each command is one of the bot's."""
+    specs = deployments()
+    assert len(specs) == 2
+    for spec in specs:
+        (container,) = spec["template"]["spec"]["containers"]
         assert is_command(container["args"])
         assert {"startupProbe", "livenessProbe"} <= container.keys()
         probe = container["livenessProbe"].get("exec", {}).get("command")
         assert probe is None or (probe[0], is_command(probe[1:])) == ("webex-email-bot", True)
+
+
+def test_kubernetes_gives_each_deployment_no_more_than_it_needs():
+    """No root, a read-only root file system, a disruption budget, and secrets as files."""
+    objects = list(manifests())
+    budgets = [
+        each["spec"]["selector"] for each in objects if each["kind"] == "PodDisruptionBudget"
+    ]
+    for spec in deployments():
+        pod, (container,) = spec["template"]["spec"], spec["template"]["spec"]["containers"]
         assert container["securityContext"]["readOnlyRootFilesystem"]
         assert pod["securityContext"]["runAsNonRoot"]
         assert spec["selector"] in budgets
         (secrets,) = (each for each in container["volumeMounts"] if each["name"] == "secrets")
-        assert secrets["mountPath"] == settings[CREDENTIALS]
+        assert secrets["mountPath"] == configured()[CREDENTIALS]
+
+
+def test_kubernetes_presets_nothing_that_has_to_be_chosen():
+    """Every setting is known, and those that each installation must choose are empty."""
+    settings = configured()
     chosen = {name: value for name, value in settings.items() if name in CHOSEN - {"REDIS_URL"}}
     assert set(chosen.values()) == {""}
     assert settings.keys() - KNOWN == set()

@@ -23,6 +23,7 @@ from redis.client import Pipeline
 
 from jobs.clock import now
 from jobs.storage import codec, keys
+from jobs.storage.keys import Key
 
 BEGINNING = "0" * 64
 DOUBTED = "audit_doubted"
@@ -72,14 +73,22 @@ class Trail:
             hmac.digest(key.encode(), b"audit trail", "sha256") for key in encryption_keys
         ) or (b"",)
 
-    def add(self, *facts: AuditEntry, along: Along = lambda _: None) -> list[object]:
+    def add(
+        self,
+        *facts: AuditEntry,
+        along: Along = lambda _: None,
+        check: Along = lambda _: None,
+        watched: Sequence[Key] = (),
+    ) -> list[object]:
         """Add an entry for each fact and run ``along`` in one transaction; return its Redis answers.
 
-        If another writer interferes, the transaction is retried (WATCH).
+        If another writer interferes, the transaction is retried (WATCH). ``check`` reads the
+        ``watched`` keys before it, and raises an error if nothing may be written.
         """
         written: list[AuditEntry] = []
 
         def attempt(pipe: Pipeline) -> None:
+            check(pipe)
             head, doubt = self._end(pipe)
             written[:] = list(_chained(head, [*doubt, *facts]))
             pipe.multi()
@@ -90,7 +99,10 @@ class Trail:
             )
             along(pipe)
 
-        _, _, *answers = self._redis.transaction(attempt, keys.audit_head()) or (None, None)
+        _, _, *answers = self._redis.transaction(attempt, keys.audit_head(), *watched) or (
+            None,
+            None,
+        )
         for entry in written:  # a record outside Redis
             log.info(
                 "audit",

@@ -32,6 +32,8 @@ from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
 from jobs.runs import schema
 from jobs.runs.audit import Trail, Verified
+from jobs.runs.integrity import foreign_entries, with_older_key
+from jobs.runs.run_store import RunStore
 from jobs.settings import Settings, SettingsError
 from jobs.webex_org_id import is_org_id, normalize
 
@@ -105,6 +107,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         yield Check("contact center", lambda: _contact_center(work))
     if _granted(redis):
         yield Check("read access", lambda: _read_access(redis, work))
+    yield Check("runs", lambda: _entries(RunStore(redis, work.encryption_keys)))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 
@@ -339,6 +342,21 @@ def _active_resources(subscriptions: WebhookRegistrar) -> set[str]:
         }
     except WebexError as error:
         raise WrongError(str(error)) from None
+
+
+def _entries(store: RunStore) -> str:
+    """Check that this bot made every event of a run and every record of a channel."""
+    try:
+        foreign, older = foreign_entries(store), with_older_key(store)
+    except RedisError as error:
+        raise WrongError(f"cannot be read ({type(error).__name__})") from None
+    if foreign:
+        raise WrongError(
+            f"not made by this bot, and not believed: {'; '.join(foreign)}. Somebody else can write to"
+            " Redis, or an older key is missing from ENCRYPTION_KEYS. See docs/security.md"
+        )
+    kept = f"; {older} runs need an older key of ENCRYPTION_KEYS: keep it" if older else ""
+    return f"every entry was made by this bot{kept}"
 
 
 def _audit(trail: Trail) -> str:

@@ -47,7 +47,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
     from bot.web.app import AddressError, serve  # noqa: PLC0415  Flask only here
     from bot.web.site import whole_site  # noqa: PLC0415  Flask only here
 
-    refused = _data_problem(settings.redis_url)
+    refused = _data_problem(settings.redis_url, work)
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
@@ -66,7 +66,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
 
-    refused = _data_problem(settings.redis_url)
+    refused = _data_problem(settings.redis_url, work)
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
@@ -82,6 +82,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         services.shutdown,
         timers,
         {partial(reminders.remind, services): reminders.EVERY_S},
+        work.encryption_keys,
     )
 
 
@@ -91,7 +92,7 @@ def _check(settings: BotSettings, _work: Settings) -> int:
     return worker_check.main(settings.redis_url)
 
 
-def _data_problem(url: str) -> str:
+def _data_problem(url: str, work: Settings) -> str:
     """Migrate older data and return why it cannot be used, or an empty string.
 
     Either this version does not read it, or Redis refuses the bot. If Redis is unavailable, the
@@ -100,7 +101,7 @@ def _data_problem(url: str) -> str:
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
             hurried.ping()
-            schema.ensure(redis)
+            schema.ensure(redis, work.encryption_keys)
     except schema.SchemaError as error:
         return str(error)
     except RedisError as error:

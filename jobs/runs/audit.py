@@ -29,6 +29,8 @@ BEGINNING = "0" * 64
 DOUBTED = "audit_doubted"
 """Name of the entry written when the previous end was not sealed by the bot."""
 CHAIN = ("prev", "hash")
+LABEL, LABEL_IN_LAYOUT_2 = b"audit trail: sealed events", b"audit trail"
+"""Purposes of the seal's key. Data whose trail has the newer seal has protected events already."""
 log = structlog.get_logger(__name__)
 
 AuditEntry = dict[str, Any]
@@ -67,10 +69,10 @@ class Trail:
     verifies.
     """
 
-    def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
+    def __init__(self, redis: Redis, encryption_keys: Sequence[str], label: bytes = LABEL) -> None:
         self._redis = redis
         self._keys = tuple(
-            hmac.digest(key.encode(), b"audit trail", "sha256") for key in encryption_keys
+            hmac.digest(key.encode(), label, "sha256") for key in encryption_keys
         ) or (b"",)
 
     def add(
@@ -146,6 +148,25 @@ class Trail:
             else (len(lines), "the end is not sealed by this bot")
         )
         return Verified(len(lines), since, at, why, newest_key=key == 0)
+
+    def is_end(self, raw: object, line: bytes) -> bool:
+        """Return whether a head, as it is in Redis, was sealed by this bot with this line as the end."""
+        head = _head(raw)
+        return head is not None and self._key_of(head) is not None and _hash_of(line) == head.hash
+
+    def take_over(self, older: Trail) -> None:
+        """Seal the end of the trail that ``older``, a trail with an older seal's key, has sealed.
+
+        Nothing is done if its end is not sealed by that key.
+        """
+
+        def attempt(pipe: Pipeline) -> None:
+            head = _head(pipe.get(keys.audit_head()))
+            pipe.multi()
+            if head is not None and older._key_of(head) is not None:
+                pipe.set(keys.audit_head(), codec.dump(self._sealed(head.n, head.hash)))
+
+        self._redis.transaction(attempt, keys.audit_head())
 
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
         """Return the head to continue from, and an entry that records doubt if it is not sealed by the bot.

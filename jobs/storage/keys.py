@@ -72,6 +72,11 @@ def every_run_about() -> Key:
     return run_about("*")
 
 
+def run_stopped(run_id: str) -> Key:
+    """A mark: it is recorded that an event of the run was not made by this bot."""
+    return _key("run", run_id, "stopped")
+
+
 def runs_due() -> Key:
     """The runs by the time at which each is looked at again."""
     return _key("runs", "due")
@@ -88,6 +93,11 @@ def runs_open() -> Key:
 def channel_record(mailbox: str) -> Key:
     """The proof of a channel: by which run, and when."""
     return _key("channel", mailbox)
+
+
+def every_channel_record() -> Key:
+    """A pattern that matches the proofs of all channels, and every other key of a channel."""
+    return channel_record("*")
 
 
 def channel_claim(holder: str) -> Key:
@@ -181,8 +191,13 @@ def secrets_shown() -> Key:
     return _key("secrets", "handed-over")
 
 
-def page_token(digest: str) -> Key:
-    """The purpose of a link to one of the bot's pages, by the hash of its token."""
+def every_sealed() -> Key:
+    """A pattern that matches all sealed values."""
+    return sealed("*")
+
+
+def page_token_in_layout_2(digest: str) -> Key:
+    """The purpose of a link to one of the bot's pages, by the hash of its token, as layout 2 kept it."""
     return _key("ticket", digest)
 
 

@@ -45,9 +45,12 @@ def address(services: Services, run: Run) -> str:
 
 def end(services: Services) -> None:
     """The link's fifteen minutes are over."""
-    key = next(key for key in services.redis.scan_iter("ticket:*"))
-    ticket = codec.load(services.redis.get(key), links.PageToken)  # type: ignore[arg-type]  # bytes
-    services.redis.set(key, codec.dump(replace(ticket, until=now() - timedelta(seconds=1))))
+    name = next(
+        key.decode().removeprefix("sealed:") for key in services.redis.scan_iter("sealed:page:*")
+    )
+    ticket = codec.load(services.vault.get(name) or "", links.PageToken)
+    over = replace(ticket, until=now() - timedelta(seconds=1))
+    services.vault.put(name, codec.dump(over).decode(), 60)
 
 
 def test_looking_burns_nothing(services: Services, browser: FlaskClient, run: Run, address: str):

@@ -16,7 +16,7 @@ from bot.commands import commands
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
-from jobs.runs.audit import read
+from jobs.runs.audit_chain import read
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.runtime import install

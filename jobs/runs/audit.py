@@ -204,6 +204,8 @@ class Trail:
         which ones were removed, and the seal covers the place up to which they were.
         """
         removed: list[AuditEntry] = []
+        if not _is_before(self._since(), before):
+            return 0
 
         def attempt(pipe: Pipeline) -> None:
             removed.clear()

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from redis import Redis
 
-from jobs.runs.audit import CHAIN, DOUBTED, AuditEntry, Trail, chained_hash, read
+from jobs.runs.audit import Trail
+from jobs.runs.audit_chain import CHAIN, DOUBTED, AuditEntry, chained_hash, read
 from jobs.storage import codec, keys
 
 SLICE = 500

@@ -38,7 +38,7 @@ def protect(redis: Redis, encryption_keys: Sequence[str]) -> None:
     Otherwise the data stays as it is, and what is not protected does not count.
     """
     old = Trail(redis, encryption_keys, LABEL_IN_LAYOUT_2)
-    found = old.verify()
+    found = old.verify(full=True)
     if not found.entries or found.broken_at:
         if next(redis.scan_iter(keys.every_run_events()), None) is not None:
             log.warning("only data with a MAC counts", why="the trail has no seal of layout 2")

@@ -146,7 +146,7 @@ class Lane:
         if self._undone is None:
             walk = self._walk()
             _play(walk, None)
-            _undo(walk)
+            undo(walk)
             self._undone = judge.left(self.people, walk)
         return self._undone
 
@@ -216,7 +216,7 @@ def _play_paused(walk: Walk, pauser: Pauser, between: Between) -> None:
     if between is not Between.SETUP:
         _play(walk, pauser)
         if between is Between.UNDO:
-            _undo(walk)
+            undo(walk)
         return
     plan = walk.plan()
     pauser.start()
@@ -228,7 +228,7 @@ def _play_paused(walk: Walk, pauser: Pauser, between: Between) -> None:
     walk.to_the_proof()
 
 
-def _undo(walk: Walk) -> None:
+def undo(walk: Walk) -> None:
     """Play an undo to its end."""
     _begin_again(walk)
     walk.type(f"/undo {walk.mailbox}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -220,6 +221,9 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
         response = await _send(client, outgoing, call, sent)
     except CloudError as lost:
         _note(call, lost.status, sent)
+        raise
+    except asyncio.CancelledError:
+        _note(call, 0, sent)
         raise
     log.debug(
         "call",

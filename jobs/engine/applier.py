@@ -184,8 +184,9 @@ class Applier:
                 await inspector.retry_while_replicating(step, lambda: self._apply(step, finding))
         except AlreadyExists:
             pass  # made by somebody else or by an earlier try: inspect decides
-        except AttemptOverError:
-            self._tell_late(step, made)
+        except (AttemptOverError, asyncio.CancelledError) as over:
+            if isinstance(over, AttemptOverError) or _is_over():
+                self._tell_late(step, made)
             raise
         except CloudError as error:
             ctx.store.not_changed(
@@ -237,6 +238,15 @@ class Applier:
         data = {"plan": digest((*there, *lines))}
         self.recorder.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return _waits_for_step(step, other.name)
+
+
+def _is_over() -> bool:
+    """Return whether this worker may change nothing more, which has ended the other steps too."""
+    try:
+        write_guard.check()
+    except AttemptOverError:
+        return True
+    return False
 
 
 def _lost(finding: Finding, before: Finding | None) -> Finding:

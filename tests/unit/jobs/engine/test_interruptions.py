@@ -156,3 +156,35 @@ def test_a_cloud_that_is_away_stops_nothing_else(
         "c": State.OK,
     }
     assert ctx.run.findings["a"].until is not None
+
+
+@pytest.mark.parametrize("over", [True, False], ids=["lost", "another_reason"])
+def test_calls_of_steps_that_end_with_another_are_told(
+    carry_out: Callable[..., None], given: Callable[..., StepContext], over: bool
+):
+    """When one step hears that the run is lost, the calls of the others are in the trail too."""
+    a, b, ctx = Fact("a", State.WRONG), Fact("b", State.WRONG), given()
+    approve(ctx, a, b)
+    lost: list[Exception] = []
+
+    def guard() -> None:
+        if lost:
+            raise lost[0]
+
+    async def long(_: StepContext) -> None:
+        call_log.record("graph", "PATCH /applications", 0, RequestIds())
+        await asyncio.sleep(3600)
+
+    async def ends(_: StepContext) -> None:
+        await asyncio.sleep(1)
+        if over:
+            lost.append(LeaseLostError())
+            write_guard.check()
+        raise SignInNeeded("sign_in_expired", SAID)
+
+    a.hooks["apply"], b.hooks["apply"] = long, ends
+    with write_guard.guarded(guard), pytest.raises(LeaseLostError if over else SignInNeeded):
+        carry_out(engine(ctx, a, b).apply_plan())
+    entries = [read(line) for line in ctx.store.audit.entries()]
+    late = [entry["step"] for entry in entries if entry["what"] == "changed_late"]
+    assert late == (["a"] if over else [])

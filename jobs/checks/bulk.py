@@ -27,9 +27,9 @@ from jobs.microsoft.scopes import app_may_read
 from jobs.model import Channel, Finding, RunKind, State, Text
 from jobs.runs.channel_index import CHECK_KEPT_S
 from jobs.runs.fold import apply_events, fold
-from jobs.runs.reference import new_reference
+from jobs.runs.reference import new_id, new_reference
 from jobs.runs.run import AttemptOverError, Event, Kind, LeaseLostError, Run, opening
-from jobs.runs.run_store import RunStore, new_id
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener, Runtime
 from jobs.storage import keys
 from jobs.storage.mac import mac_of

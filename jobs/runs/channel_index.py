@@ -6,7 +6,7 @@ Runs are named by their IDs here; :mod:`jobs.runs.run_store` reads them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -39,6 +39,13 @@ class Record:
     run: str
     at: datetime
     channel: Channel
+
+    @classmethod
+    def of(cls, run: Run, at: datetime) -> Record:
+        """Return the proof by a run, with the tenant and the delegate that it has found."""
+        delegate = run.fact("delegate") or run.channel.delegate
+        tenant = run.fact("tenant_id") or run.channel.tenant_id
+        return cls(run.id, at, replace(run.channel, tenant_id=tenant, delegate=delegate))
 
 
 class AlreadyRunningError(Exception):

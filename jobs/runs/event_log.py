@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from redis import Redis
+from redis.client import Pipeline
+
 from jobs.model import Text
 from jobs.runs.run import Event, Kind, Problem, Run
-from jobs.storage import codec
+from jobs.storage import codec, keys
 from jobs.storage.mac import Authenticator, mac_of
 
 FOREIGN_EVENT = "foreign_event"
@@ -88,6 +91,11 @@ class EventLog:
     def is_under_newest_key(self, run_id: str, first: object) -> bool:
         """Return whether the first line of a run has its MAC under the newest key."""
         return self._authenticator.is_newest(_context(run_id, ""), first)
+
+
+def last_lines(redis: Redis | Pipeline, run_id: str) -> list[bytes]:
+    """Return the last two lines of a run's history, or fewer if it is shorter."""
+    return list(map(codec.as_bytes, redis.lrange(keys.run_events(run_id), -2, -1)))
 
 
 def distrust(run: Run) -> Text | None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
 from functools import reduce
 from itertools import islice
 
@@ -18,9 +16,10 @@ from jobs.model import Channel, Person, RunKind
 from jobs.runs.audit import Along, Trail
 from jobs.runs.audit_entries import About, entries_of, entry, recorded, updated
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
-from jobs.runs.event_log import EventLog
+from jobs.runs.event_log import EventLog, last_lines
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.origin import Brief, Origin
+from jobs.runs.reference import new_id
 from jobs.runs.run import (
     ENDS,
     Event,
@@ -39,7 +38,6 @@ from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 from jobs.storage.mac import Authenticator, mac_of
 
-LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 ABOUT_S = 90 * 24 * 3600
 """Time for which the audit trail keeps a run's description after its last event, in seconds."""
 
@@ -80,13 +78,30 @@ class RunStore:
         self.channels.open(run_id)
         self.append(run_id, opening(channel, requester, kind, origin, brief))
         try:
-            self.channels.claim(channel.mailbox or origin.message or run_id, run_id)
+            self.claim(channel.mailbox or origin.message or run_id, run_id)
         except AlreadyRunningError as busy:
             self._discard(run_id)
             self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
         self.channels.add_to_space(origin.room, run_id)
         return self.load(run_id)
+
+    def claim(self, mailbox: str, run_id: str) -> None:
+        """Make this the only run of the mailbox, or of the message or button press.
+
+        A run that was stopped by a foreign event holds nothing. A worker records that it was.
+
+        Raises:
+            AlreadyRunningError: another run holds it, and it has not ended.
+        """
+        try:
+            self.channels.claim(mailbox, run_id)
+        except AlreadyRunningError as busy:
+            if not self._has_ended(busy.run):
+                raise
+            self.redis.zrem(keys.runs_open(), busy.run)
+            self.schedule.add(busy.run, now())
+            self.channels.claim(mailbox, run_id)
 
     def append(self, run_id: str, *events: Event) -> None:
         """Append events to the run's history; the events of one call are written together.
@@ -166,8 +181,7 @@ class RunStore:
             if mine:
                 self.channels.release(pipe, mailbox)
             if event.kind is Kind.FINISHED and run.kind in {RunKind.SETUP, RunKind.CHECK}:
-                record = Record(run.id, event.at, _proven(run))
-                self.channels.add(pipe, record, run)
+                self.channels.add(pipe, Record.of(run, event.at), run)
             if undone:
                 self.channels.remove(pipe, mailbox, undone)
 
@@ -278,7 +292,7 @@ class RunStore:
         """
         if self.held_lease is not None and not self.held_lease.renew():
             raise LeaseLostError(run_id)
-        self._require_open(run_id, _last_lines(self.redis, run_id))
+        self._require_open(run_id, last_lines(self.redis, run_id))
 
     def others_at_work(self, run: Run) -> bool:
         """Return whether a worker still has another run of the mailbox.
@@ -293,6 +307,12 @@ class RunStore:
     def _lines(self, run_id: str, first: int = 0) -> list[bytes]:
         lines = self.redis.lrange(keys.run_events(run_id), first, -1)
         return list(map(codec.as_bytes, lines))
+
+    def _has_ended(self, run_id: str) -> bool:
+        try:
+            return self.load(run_id).ended is not None
+        except RunGoneError:
+            return True
 
     def _discard(self, run_id: str) -> None:
         """Delete a run that was begun and found its channel held."""
@@ -335,7 +355,7 @@ class RunStore:
         """Return the MAC of the run's last event, or raise an error if nothing may be added to the run."""
         if self.held_lease is not None and not self.held_lease.is_current(pipe):
             raise LeaseLostError(run_id)
-        last = _last_lines(pipe, run_id)
+        last = last_lines(pipe, run_id)
         if not last and not opens:
             raise RunGoneError(run_id)
         self._require_open(run_id, last)
@@ -381,20 +401,3 @@ class RunStore:
         for run_id in run_ids:
             with suppress(RunGoneError):
                 yield self.load(run_id)
-
-
-def new_id() -> str:
-    """Return a short ID that can be read aloud."""
-    return "".join(secrets.choice(LETTERS) for _ in range(6))
-
-
-def _last_lines(redis: Redis | Pipeline, run_id: str) -> list[bytes]:
-    """Return the last two lines of a run's history, or fewer if it is shorter."""
-    return list(map(codec.as_bytes, redis.lrange(keys.run_events(run_id), -2, -1)))
-
-
-def _proven(run: Run) -> Channel:
-    """Return the channel with the tenant and the delegate that its run has found."""
-    delegate = run.fact("delegate") or run.channel.delegate
-    tenant = run.fact("tenant_id") or run.channel.tenant_id
-    return replace(run.channel, tenant_id=tenant, delegate=delegate)

@@ -91,7 +91,7 @@ def test_an_approval_of_another_run(
 ) -> None:
     """An approval that was given to one run is copied to another."""
     walk, run, plan = planned
-    other = new_walk("sales@contoso.com")
+    other = new_walk("service@contoso.com")
     other_run, _ = run_of(other.plan())
     other.press(other.card("a plan card", "approve"), "approve")
     approvals = [

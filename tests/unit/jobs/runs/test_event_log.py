@@ -149,6 +149,20 @@ def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store: RunStore, r
     assert (MAILBOX.encode() in told[0], store.audit.verify().broken_at) == (True, 0)
 
 
+@pytest.mark.parametrize("place", ["the end", "the beginning"])
+def test_a_stopped_run_holds_no_mailbox(store: RunStore, run: Run, place: str):
+    """Nobody has to wait until a worker has seen it: another run of the mailbox begins at once."""
+    if place == "the end":
+        store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
+    else:
+        store.redis.lset(keys.run_events(run.id), 0, codec.dump(APPROVED).decode())
+    again = store.open(CHANNEL, ASKER, Origin("room-1", message="m3"))
+    assert (store.channels.running(MAILBOX), run.id in store.schedule.claim_due()) == (
+        again.id,
+        True,
+    )
+
+
 def test_a_run_that_had_ended_stays_as_it_ended(store: RunStore, run: Run):
     """Lines behind the end change nothing of it, and are shown to the operator."""
     store.end(run, Event(Kind.CANCELLED, now()))

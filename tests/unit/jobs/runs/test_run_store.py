@@ -12,8 +12,9 @@ from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.channel_index import ASKED_S, AlreadyRunningError, Record
 from jobs.runs.origin import Origin
+from jobs.runs.reference import LETTERS, new_id
 from jobs.runs.run import Event, Kind, RecordedChange, Run, RunGoneError
-from jobs.runs.run_store import LETTERS, RunStore, new_id
+from jobs.runs.run_store import RunStore
 from jobs.runs.schedule import LEASE_S
 
 MAILBOX = "support@contoso.com"

@@ -97,7 +97,7 @@ class RunStore:
         try:
             self.channels.claim(mailbox, run_id)
         except AlreadyRunningError as busy:
-            if not self._has_ended(busy.run):
+            if any(not run.ended for run in self._known([busy.run])):
                 raise
             self.redis.zrem(keys.runs_open(), busy.run)
             self.schedule.add(busy.run, now())
@@ -307,12 +307,6 @@ class RunStore:
     def _lines(self, run_id: str, first: int = 0) -> list[bytes]:
         lines = self.redis.lrange(keys.run_events(run_id), first, -1)
         return list(map(codec.as_bytes, lines))
-
-    def _has_ended(self, run_id: str) -> bool:
-        try:
-            return self.load(run_id).ended is not None
-        except RunGoneError:
-            return True
 
     def _discard(self, run_id: str) -> None:
         """Delete a run that was begun and found its channel held."""

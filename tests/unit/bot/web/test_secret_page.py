@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from bot import links
-from bot.cards.presenters.card_state import PostedCard, posted_card
+from bot.cards.presenters.card_state import PostedCard, posted_card, protected
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Finding, State
@@ -184,7 +184,9 @@ def test_a_late_link_shows_nothing_but_a_way_on(
     """A new link comes 1:1 to who asked, and never on the page."""
     end(services)
     services.redis.hset(
-        f"cards:{run.id}", "connect", codec.dump(PostedCard("m", "r", "x", "", now()))
+        f"cards:{run.id}",
+        "connect",
+        protected(services, run.id, "connect", PostedCard("m", "r", "x", "", now())),
     )
     pages = [browser.get(address), browser.post(address), browser.post(f"{address}/renew")]
     assert (

@@ -79,8 +79,8 @@ def planted(writer: Writer, how: str, kind: str, run: str) -> None:
     elif how == "sealed by another key":
         redis.set(sealed, Fernet(Fernet.generate_key()).encrypt(f"{len(sealed)}:".encode() + own))
     else:
-        for key in redis.scan_iter("sealed:page:*"):
-            redis.copy(key, sealed, replace=True)
+        (own_link, *_) = [key for key in redis.keys("sealed:page:*") if key.decode() != sealed]
+        redis.copy(own_link, sealed, replace=True)
 
 
 @pytest.mark.parametrize("how", ["plain", "sealed by another key", "copied"])
@@ -172,6 +172,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/", seen
     server.shutdown()
+    server.server_close()
     thread.join()
 
 

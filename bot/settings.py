@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import filterfalse, pairwise
 
+from adaptive_cards.locale import SOURCE, UTC, find_zone, languages
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.settings import REDIS_URL, SettingsError, is_loopback, listed, parts_of
 from jobs.storage import keys
@@ -61,6 +62,8 @@ class BotSettings:
     host: str = HOST
     allowed_org_ids: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
+    default_language: str = SOURCE
+    default_timezone: str = UTC
     redis_url: str = field(default=REDIS_URL, repr=False)
     embedded_redis: bool = False
 
@@ -84,6 +87,8 @@ class BotSettings:
             host=_bare_host(values.get("HOST", HOST)),
             allowed_org_ids=listed(values.get("ALLOWED_ORG_IDS", "")),
             approvers=tuple(dict.fromkeys(listed(values.get("APPROVERS", "").lower()))),
+            default_language=values.get("DEFAULT_LANGUAGE", SOURCE).lower(),
+            default_timezone=find_zone(values.get("DEFAULT_TIMEZONE", UTC)),
             redis_url=values.get("REDIS_URL", REDIS_URL),
             embedded_redis="REDIS_URL" not in values,
         )
@@ -113,8 +118,16 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     yield from _address_problems(values)
     yield from _redis_problems(values)
     yield from _list_problems(values)
+    yield from _locale_problems(values)
     if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
         yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
+
+
+def _locale_problems(values: Mapping[str, str]) -> Iterator[str]:
+    if values.get("DEFAULT_LANGUAGE", SOURCE).lower() not in languages():
+        yield f"DEFAULT_LANGUAGE is none of {', '.join(languages())}"
+    if not find_zone(values.get("DEFAULT_TIMEZONE", UTC)):
+        yield "DEFAULT_TIMEZONE is no IANA time zone: it looks like Europe/Berlin, or leave it away for UTC"
 
 
 def _secret_problems(secrets: tuple[str, ...]) -> Iterator[str]:

@@ -61,6 +61,21 @@ def verbatim(text: object) -> Text:
     return Text("verbatim", {"text": str(text)})
 
 
+def day_of(at: datetime) -> str:
+    """Return the date as a value of a :class:`Text`, shown in the reader's language and time zone."""
+    return f"day:{at.isoformat()}"
+
+
+def minute_of(at: datetime) -> str:
+    """Return the moment as a value of a :class:`Text`, shown to the minute."""
+    return f"clock:{at.isoformat()}"
+
+
+def second_of(at: datetime) -> str:
+    """Return the moment as a value of a :class:`Text`, shown to the second."""
+    return f"second:{at.isoformat()}"
+
+
 class RunKind(StrEnum):
     """The purpose of a run: a bulk check looks at many channels, every other kind is about one."""
 

@@ -17,7 +17,7 @@ from practice import cardtext
 from practice.faults import Fault, Level
 
 Json = dict[str, Any]
-TEXTS: Final = Path(__file__).parents[1] / "adaptive_cards" / "texts"
+TEXTS: Final = Path(__file__).parents[1] / "adaptive_cards" / "texts" / "en"
 BAND: Final = "▌"
 MARKS: Final = " ✓✗✔✘!?•…→⚠·\u2013\u2014\u00a0"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
-from adaptive_cards.texts import render
+from adaptive_cards.texts import listed, render
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command
@@ -47,7 +47,7 @@ def cancel(ctx: ChatContext, run: Run) -> None:
         services.vault.drop(sealed.of(run.id))
     mailbox_login.close(services.vault, run.id)
     services.cards.request(run.id)
-    done = ", ".join(
+    done = listed(
         render(change.object)
         for changed in run.changed.values()
         if changed.done

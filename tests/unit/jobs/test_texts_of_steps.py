@@ -79,7 +79,7 @@ def catalogue() -> list[object]:
     """Every file of the catalogue, read once."""
     return [
         tomllib.loads(path.read_text(encoding="utf-8"))
-        for path in (ROOT / "adaptive_cards/texts").glob("*.toml")
+        for path in (ROOT / "adaptive_cards/texts/en").glob("*.toml")
     ]
 
 

@@ -5,9 +5,9 @@ In another zone than UTC a time is followed by the same time in UTC, because log
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from babel.dates import format_datetime, format_skeleton
+from babel.dates import format_date, format_datetime, format_skeleton
 from babel.units import format_unit
 
 from adaptive_cards import locale
@@ -40,6 +40,12 @@ def seconds(at: datetime) -> str:
 def day(at: datetime) -> str:
     """Return the date as ``24 Nov 2027``."""
     return _skeleton(at, "yMMMd")
+
+
+def written_date(on: date) -> str:
+    """Return a date that has no time, as ``24 Nov 2027``."""
+    here = locale.current().babel
+    return format_date(on, here.datetime_skeletons["yMMMd"], locale=here)
 
 
 def day_month(at: datetime) -> str:

@@ -8,7 +8,7 @@ shown in cards and kept in the audit trail.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -62,12 +62,12 @@ def verbatim(text: object) -> Text:
 
 
 def day_of(at: datetime) -> str:
-    """Return the date as a value of a :class:`Text`, shown in the reader's language and time zone."""
-    return f"day:{at.isoformat()}"
+    """Return the date in UTC as a value of a :class:`Text`, shown in the reader's language."""
+    return f"day:{at.astimezone(UTC).date().isoformat()}"
 
 
 def minute_of(at: datetime) -> str:
-    """Return the moment as a value of a :class:`Text`, shown to the minute."""
+    """Return the moment as a value of a :class:`Text`, shown to the minute in the reader's time zone."""
     return f"clock:{at.isoformat()}"
 
 

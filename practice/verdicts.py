@@ -177,7 +177,7 @@ def _is_inside(text: str) -> bool:
 def _more(band: list[str]) -> int:
     """Return the number of further causes that the band announces."""
     others = catalogue()["verdict"]["others"]
-    one, many = str(others["one"]), str(others["many"]).partition("{count}")[2]
+    one, many = str(others["one"]), str(others["other"]).partition("{count}")[2]
     for line in band:
         if one in line:
             return 1

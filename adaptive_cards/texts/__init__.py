@@ -6,21 +6,25 @@ The texts are in the ``*.toml`` files of one folder per language.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
 from babel.lists import format_list
 
 from adaptive_cards import locale
-from adaptive_cards.times import day, day_clock, day_clock_seconds
+from adaptive_cards.times import day_clock, day_clock_seconds, written_date
 from jobs.model import Text
 
 _NESTED = "key:"
 _VERBATIM = "verbatim"
-_TIMES = {"day:": day, "clock:": day_clock, "second:": day_clock_seconds}
-"""Beginnings of a value that holds a moment (:func:`jobs.model.moment`), and how each is shown."""
+_MOMENTS: Mapping[str, Callable[[str], str]] = {
+    "day": lambda value: written_date(date.fromisoformat(value)),
+    "clock": lambda value: day_clock(datetime.fromisoformat(value)),
+    "second": lambda value: day_clock_seconds(datetime.fromisoformat(value)),
+}
+"""Beginnings of a value that holds a date or moment (:func:`jobs.model.day_of`), and how each is shown."""
 
 
 def render(words: Text) -> str:
@@ -102,12 +106,10 @@ def _value(value: str) -> str:
     begin, _, rest = value.partition(":")
     if begin == "key" and has_text(rest):
         return text(rest)
-    if show := _TIMES.get(f"{begin}:"):
-        try:
-            return show(datetime.fromisoformat(rest))
-        except ValueError:
-            return value
-    return value
+    try:
+        return _MOMENTS[begin](rest)
+    except (KeyError, ValueError):
+        return value
 
 
 @cache

@@ -46,9 +46,11 @@ def sentence(words: Text) -> str:
 
 def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
     """Return what these findings are about, with the first few by name."""
-    named = listed(render(line.title) for line in lines[:most])
+    named = [render(line.title) for line in lines[:most]]
     left = len(lines) - most
-    return text("verdict.and_more", what=named, count=str(left)) if left > 0 else named
+    if left <= 0:
+        return listed(named)
+    return text("verdict.and_more", what=", ".join(named), count=str(left))
 
 
 def _broken(view: VerdictView) -> Band:

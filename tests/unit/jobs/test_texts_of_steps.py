@@ -84,11 +84,12 @@ def catalogue() -> list[object]:
 
 
 def raw(key: str) -> str:
-    """Return the text from the catalog, without values filled in."""
+    """Return the text from the catalog, without values filled in; of plural forms the general one."""
     for texts in catalogue():
         node = texts
         for name in key.split("."):
             node = node.get(name) if isinstance(node, dict) else None
+        node = node.get("other") if isinstance(node, dict) else node
         if isinstance(node, str):
             return node
     raise KeyError(key)

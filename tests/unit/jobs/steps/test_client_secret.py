@@ -12,7 +12,7 @@ import pytest
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
-from jobs.model import Change, Channel, Finding, Scope, State, Text
+from jobs.model import Change, Channel, Finding, Scope, State, Text, day_of
 from jobs.runs.channel_index import Record
 from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind
@@ -65,7 +65,7 @@ async def test_nobody_has_a_secret(given: Callable[..., StepContext], cloud: Any
         now().month,
         now().year + 1,
     )
-    after = Text("after.client_secret", {"expires": f"{end:%d %b %Y}"})
+    after = Text("after.client_secret", {"expires": day_of(end)})
     command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end:%Y-%m-%d}"
     line = Change(
         "client_secret",
@@ -104,7 +104,7 @@ async def test_a_sealed_secret_holds(given: Callable[..., StepContext], cloud: A
     cloud.on(APP, {"passwordCredentials": [made]})
     facts = {"key_id": "k1", "hint": "abc", "expires": made["endDateTime"]}
     end = datetime.fromisoformat(made["endDateTime"])
-    seen = Text("seen.secret", {"expires": f"{end:%d %b %Y}"})
+    seen = Text("seen.secret", {"expires": day_of(end)})
     assert await STEP.inspect(ctx) == Finding(
         "client_secret", State.OK, seen=seen, facts=facts, values={"key_id": "k1"}
     )
@@ -166,7 +166,7 @@ async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
     assert await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind=kind)) == Finding(
         "client_secret",
         State.WARNING,
-        seen=Text("seen.secret_last", {"expires": f"{end:%d %b %Y}"}),
+        seen=Text("seen.secret_last", {"expires": day_of(end)}),
         cause="secret_forbidden_by_policy",
         facts={"key_id": "k1", "hint": "abc", "expires": there["endDateTime"]},
         values={"key_id": "k1"},

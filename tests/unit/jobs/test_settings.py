@@ -158,6 +158,8 @@ def test_an_address_may_be_written_in_several_ways(name: str, value: str, field:
         ("CONNECT_AUDIT_URL", "http://contoso.us.webexconnect.io"),
         ("CONNECT_AUDIT_URL", "contoso.us.webexconnect.io"),
         ("CONNECT_AUDIT_HEADER", "access token"),
+        *(("CONNECT_HOSTS", hosts) for hosts in (",", "*", "*.com", "a..b", "https://a.example")),
+        *(("CONNECT_HOSTS", hosts) for hosts in ("10.0.0.1", "a.*.example", "imic\u043ennect.io")),
     ],
 )
 def test_a_value_that_cannot_be_right_is_said(name: str, value: str):
@@ -181,3 +183,14 @@ def test_a_server_that_is_none_is_said(value: str):
     """An SMTP server without a name or with an impossible port does not start the bot."""
     with pytest.raises(SettingsError, match="SMTP_SERVER is no server's address"):
         Settings.from_env(LEAST | {"SMTP_SERVER": value})
+
+
+def test_more_hosts_of_webex_connect():
+    """The patterns are read in lower case, and each one that is none is named by itself."""
+    env = LEAST | {"CONNECT_HOSTS": " *.Connect.example.com, mail.example.com "}
+    read = Settings.from_env(env).connect_hosts
+    assert read == ("*.connect.example.com", "mail.example.com")
+    assert Settings.from_env(LEAST).connect_hosts == ()
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(LEAST | {"CONNECT_HOSTS": "a.example,*.com,b/c"})
+    assert [problem.split("'")[1] for problem in caught.value.problems] == ["*.com", "b/c"]

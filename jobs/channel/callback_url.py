@@ -47,7 +47,7 @@ def _in_text(url: str) -> Text | None:
     if len(url) > LONGEST_URL:
         return Text("typed.callback_long", {"most": str(LONGEST_URL)})
     if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
-        return Text("typed.callback_spaces")
+        return Text("typed.callback_spaces" if "://" in url else "typed.callback_no_url")
     if signs := spelling.stand_ins(url):
         named = {"signs": spelling.named(signs), "meant": spelling.plain(url)}
         return Text("typed.callback_lookalike", named)

@@ -95,8 +95,8 @@ def test_for_whom_permissions_are_granted(name: str, glyph: str, words: str, exa
 
 
 def test_the_consent_card_says_all_users(examples: Cards, nodes: Nodes):
-    """The delegated permissions of the consent page hold for all users of the tenant."""
+    """SMTP.Send of the consent page holds for all users of the tenant."""
     shown = json.dumps(examples["consent"].content)
-    assert shown.count("all users of the tenant") == 2
+    assert shown.count("all users of the tenant") == 1
     facts = [node for node in nodes(examples["consent"].content) if node.get("title") == "For"]
     assert [each["value"] for each in facts] == ["All users of the tenant"]

@@ -43,6 +43,7 @@ def test_what_can_be_a_callback(url: str):
         ("uk.webexconnect.io/callback", "https"),
         ("ftp://localhost/callback", "https"),
         ("https:///callback", "no_url"),
+        ("call me back", "no_url"),
         ("https://user@uk.webexconnect.io/callback", "user"),
         ("https://user:pw@uk.webexconnect.io/callback", "user"),
         ("https://uk.webexconnect.io\\@evil.example/callback", "user"),

@@ -76,7 +76,9 @@ PROBES = """
 |---|---|---|
 """
 ONE_USER = "delegated | both | the app, as the one user who signs in |"
-ALL_USERS = "delegated | both | the app, as the user who signs in: one, or all with the article's consent |"
+ALL_USERS = (
+    "delegated | both | the app, as the user who signs in: one, or all with the article's consent |"
+)
 APPLICATION = "application, by admin consent | article | the app, as any mailbox of the tenant |"
 APP = f"""
 ## The email app for Webex Connect

@@ -25,6 +25,9 @@ AUDIT_PATH = "/connectapi/v1/auditlogs"
 REDIS_URL = "redis://127.0.0.1:6379/0"
 SUBMISSION_PORT = 587
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOSTS = re.compile(rf"(?:\*\.{_LABEL}\.)?(?:{_LABEL}\.)*(?!\d+$){_LABEL}")
+"""Name of a host, or ``*.`` and at least two labels; a number at the end would be an IP address."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine: a cloud that runs locally may use any of them."""
 TOGETHER = (
@@ -97,6 +100,7 @@ class Settings:
     connect_audit_url: str = ""
     connect_audit_token: str = field(default="", repr=False)
     connect_audit_header: str = DEFAULTS["CONNECT_AUDIT_HEADER"]
+    connect_hosts: tuple[str, ...] = ()
 
     @property
     def callback(self) -> str:
@@ -143,6 +147,7 @@ class Settings:
             + _bad_server(values["SMTP_SERVER"])
             + _bad_probe(values)
             + _bad_audit(values)
+            + _bad_hosts(values)
         )
         if problems:
             raise SettingsError(problems)
@@ -167,6 +172,7 @@ class Settings:
             connect_audit_url=_audit_url(values.get("CONNECT_AUDIT_URL", "")),
             connect_audit_token=values.get("CONNECT_AUDIT_TOKEN", ""),
             connect_audit_header=values["CONNECT_AUDIT_HEADER"],
+            connect_hosts=listed(values.get("CONNECT_HOSTS", "").lower()),
         )
 
 
@@ -307,6 +313,20 @@ def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
             ),
         )
     ) + (() if sent else ("PROBE_FROM is no address of a sender: it looks like probe@example.com",))
+
+
+def _bad_hosts(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the problems of the additional hosts of Webex Connect, one for each bad pattern.
+
+    A pattern for a whole top-level domain would let every host count as Webex Connect's.
+    """
+    text = values.get("CONNECT_HOSTS", "host").lower()
+    return tuple(
+        f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: it looks like"
+        " *.connect.example.com or connect.example.com"
+        for part in listed(text) or (text,)
+        if not _HOSTS.fullmatch(part)
+    )
 
 
 def _bad_audit(values: Mapping[str, str]) -> tuple[str, ...]:

@@ -75,21 +75,28 @@ PROBES = """
 | probe | access | to read |
 |---|---|---|
 """
-DELEGATED = "delegated, granted for one user | both | the user who signs in only |"
+ONE_USER = "delegated | both | the app, as the one user who signs in |"
+ALL_USERS = (
+    "delegated | both | the app, as the user who signs in: one, or all with the article's consent |"
+)
 APPLICATION = "application, by admin consent | article | the app, as any mailbox of the tenant |"
 APP = f"""
 ## The email app for Webex Connect
 
 | permission | kind | profile | who can use it |
 |---|---|---|---|
-| `{SMTP_SCOPE.rpartition("/")[2]}` of Office 365 Exchange Online | {DELEGATED}
-| `openid`, `profile`, `offline_access` of Microsoft Graph | {DELEGATED}
+| `{SMTP_SCOPE.rpartition("/")[2]}` of Office 365 Exchange Online | {ALL_USERS}
+| `openid`, `profile`, `offline_access` of Microsoft Graph | {ONE_USER}
 | `Mail.Send` of Office 365 Exchange Online | {APPLICATION}
 
 The mail flow uses the first permission. The article asks people to add `Mail.Send`. The least-privilege
-profile leaves it out. For a shared mailbox another user signs in, whom the first card names. The delegated
-permissions are granted for that user alone. The user logs in by SMTP under the user's own name, so SMTP AUTH
-of the user's own mailbox counts, and the user sends as the mailbox with Send As. Full Access is not needed.
+profile leaves it out. Both profiles grant the delegated permissions for the one user who signs in. The
+article's admin consent then grants `SMTP.Send` for all users of the tenant as well, because Microsoft's page
+covers everything that the app declares. The plan and the consent card say so.
+
+For a shared mailbox another user signs in, whom the first card names. The user logs in by SMTP under the
+user's own name, so SMTP AUTH of the user's own mailbox counts, and the user sends as the mailbox with Send
+As. Full Access is not needed.
 """
 
 

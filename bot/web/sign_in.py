@@ -6,6 +6,7 @@ before an approver has approved it in Webex, so a forwarded link is worth nothin
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -14,16 +15,18 @@ from flask import Blueprint, Response, request
 
 from bot import links
 from bot.links import PageToken
+from bot.services import Services
 from bot.web import oauth_state
 from bot.web.oauth import FLOWS
 from bot.web.oauth_flow import AuthorizationRequest
 from bot.web.oauth_state import Flow
 from bot.web.pages import Page, plain, respond, web_services
+from jobs.access import admin_session, mailbox_login
 from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError
 from jobs.model import RunKind, Text
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Run, RunEndedError
 
 pages = Blueprint("signin", __name__)
 log = structlog.get_logger(__name__)
@@ -85,13 +88,20 @@ def callback() -> Response:
         _problem(run, journey.question, error)
         return _failed(error, HTTPStatus.OK)
     links.drop(services, flow.kind.partition("_")[0], run.id)
-    services.record(
-        run.id,
-        replace(
-            arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})
-        ),
-    )
-    return plain(journey.arrived, account=arrival.account)
+    calls = {"calls": "; ".join(made)} if made else {}
+    event = replace(arrival.event, data=arrival.event.data | calls)
+    return _recorded(services, run.id, event) or plain(journey.arrived, account=arrival.account)
+
+
+def _recorded(services: Services, run_id: str, event: Event) -> Response | None:
+    """Record the sign-in. If the run has ended during it, forget it and return a page that says so."""
+    try:
+        services.record(run_id, event)
+    except RunEndedError:
+        admin_session.drop(services, run_id)
+        mailbox_login.close(services.vault, run_id)
+        return plain("over", status=HTTPStatus.GONE)
+    return None
 
 
 def _for(run: Run, kind: str) -> str:
@@ -139,4 +149,5 @@ def _problem(run: Run, question: str, error: CloudError) -> None:
     data = {"question": question, "cause": error.cause, "code": error.words} | (
         {"ids": ids} if ids else {}
     )
-    web_services().record(run.id, Event(Kind.PROBLEM, now(), data=data))
+    with suppress(RunEndedError):
+        web_services().record(run.id, Event(Kind.PROBLEM, now(), data=data))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 from jobs.clock import now
+from jobs.clouds import write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
 from jobs.engine.context import StepContext
@@ -46,6 +48,12 @@ def save(runtime: Runtime, run: Run, cache: str) -> None:
     runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)
 
 
+def _keep(runtime: Runtime, run: Run, renewed: str) -> None:
+    """Save renewed tokens, unless the run has ended or another worker has it."""
+    write_guard.check()
+    save(runtime, run, renewed)
+
+
 def drop(runtime: Runtime, run_id: str) -> None:
     """Delete the sign-in of a run that has ended, or a sign-in that no longer works."""
     runtime.vault.drop(Sealed.ADMIN_SESSION.of(run_id))
@@ -65,7 +73,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
     async with async_client(settings) as http:
         with sync_client(settings) as login:
             identity = Identity.of_bot(settings, login, account.tenant_id, runtime.documents)
-            tokens = Tokens(identity, cache, lambda renewed: save(runtime, run, renewed))
+            tokens = Tokens(identity, cache, partial(_keep, runtime, run))
             graph = Graph(
                 http,
                 tokens.source(

@@ -322,6 +322,11 @@ def locks_held() -> Key:
     return _key("locks", "held")
 
 
+def lock_numbers() -> Key:
+    """The number of the last lock that was taken, which only grows."""
+    return _key("locks", "number")
+
+
 def run_lock(run_id: str) -> Key:
     """The lock of the worker that works on a run."""
     return _key("run", run_id, "lease")

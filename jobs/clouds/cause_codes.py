@@ -102,6 +102,7 @@ _LISTED = frozenset(
         "mailbox_senders_listed",
         "mfa_needed",
         "mfa_registration_needed",
+        "more_permissions_needed",
         "no_task",
         "not_allowed",
         "not_forwarded",

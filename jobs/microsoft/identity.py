@@ -17,10 +17,9 @@ import httpx
 import msal
 
 from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected, SignInNeeded
-from jobs.clouds.json_values import text_of
 from jobs.clouds.retry import RetryPolicy, may_repeat
 from jobs.microsoft.discovery_cache import DiscoveryCache
-from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, validate
+from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, account_name, validate
 from jobs.microsoft.msal_http import MsalHttp, entra_error
 from jobs.model import Account
 from jobs.settings import Settings
@@ -264,6 +263,6 @@ def _account(claims: Mapping[str, Any]) -> Account:
     return Account(
         tenant_id=str(claims["tid"]),
         object_id=str(claims["oid"]),
-        upn=text_of(claims, "preferred_username", "upn", "unique_name", "email"),
+        upn=account_name(claims),
         roles=tuple(str(role) for role in roles) if isinstance(roles, list) else (),
     )

@@ -69,6 +69,7 @@ OWN = frozenset(
         "throttled",
         "timed_out",
         "trace_limit",
+        "more_permissions_needed",
         "wrong_tenant",
     }
 )

@@ -30,6 +30,7 @@ from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
+from jobs.microsoft.client_credential import credential_problems
 from jobs.runs import schema
 from jobs.runs.audit import Trail, Verified
 from jobs.settings import Settings, SettingsError
@@ -112,10 +113,12 @@ def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> t
     """Return every problem of the settings, at most those of one source for each variable.
 
     ``unread`` are the problems of the files of secrets, whose variables are then not said to be
-    missing. The others are those of both settings classes, and of the files of authorities.
+    missing. The others are those of both settings classes, of the bot's credential, and of the files
+    of authorities.
     """
     said: list[str] = []
-    for lines in (unread, _problems(BotSettings, env), _problems(Settings, env), tls.problems(env)):
+    files = (credential_problems(env), tls.problems(env))
+    for lines in (unread, _problems(BotSettings, env), _problems(Settings, env), *files):
         known = set(map(_variable, said))
         said += [line for line in lines if _variable(line) not in known]
     return tuple(said)

@@ -35,6 +35,8 @@ _LISTED = frozenset(
         "blocked_by_security_defaults",
         "change_never_shown",
         "client_looping",
+        "bot_credential_refused",
+        "client_assertion_refused",
         "client_secret_expired",
         "client_secret_expires_soon",
         "client_secret_gone",

@@ -49,7 +49,7 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
         brief.fix or FixBrief(),
         manual_causes=for_people(fix_context.verdict_of(check)),
         checked_at=check.checked,
-        wrong=fix_context.likely_changes(check),
+        wrong=tuple({*fix_context.likely_changes(check), *_ending(store, mailbox)}),
     )
     return replace(brief, fix=fix)
 

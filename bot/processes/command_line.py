@@ -14,7 +14,7 @@ from bot import doctor, logs
 from bot.processes import redis_server
 from bot.queue import connect, connect_for_web, refusal
 from bot.services import Services
-from bot.settings import BotSettings
+from bot.settings import BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.runs import schema
@@ -60,7 +60,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards import own_reminders, reminders  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.timers import Timers  # noqa: PLC0415  same
@@ -75,13 +75,17 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         settings, work, connect(settings.redis_url), webex
     )  # connect inside the process that uses the connection
     runtime.install(services)
+    log_advice(settings)
     timers = Timers()
     timers.every(DUE_S, Dispatcher(services).dispatch_due)
     return worker.main(
         settings,
         services.shutdown,
         timers,
-        {partial(reminders.remind, services): reminders.EVERY_S},
+        {
+            partial(reminders.remind, services): reminders.EVERY_S,
+            partial(own_reminders.remind_of_own, services): reminders.EVERY_S,
+        },
     )
 
 

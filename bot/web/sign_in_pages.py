@@ -74,15 +74,16 @@ def failure_page(
     Its button leads back to the flow's first page.
     """
     back = links.path_of(services, kind, run.id)
-    button = "page.again_button" if back else ""
+    button = "page.busy_back_button"
     if error.cause in NAMED and "@" in error.code:
+        button = "page.again_button"
         page = Page(
             Text("page.refused_title", {"account": error.code}),
             Text(f"page.refused_words_{error.cause}", _expected(run)),
         )
     else:
         page = Page(Text("page.failed_title"), _failure(run, error.cause), code=error.words)
-    return respond(replace(page, button=button, link=back, status=status))
+    return respond(replace(page, button=button if back else "", link=back, status=status))
 
 
 def _expected(run: Run) -> dict[str, str]:

@@ -19,17 +19,19 @@ from redis.exceptions import RedisError
 
 from bot import program
 from bot.queue import connect_for_web, refusal
-from bot.settings import BotSettings
+from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
+from jobs.access.own_credential import own_credential
 from jobs.clock import now
 from jobs.clouds import tls
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
+from jobs.microsoft.client_credential import credential_problems
 from jobs.runs import schema
 from jobs.runs.audit import Trail, Verified
 from jobs.settings import Settings, SettingsError
@@ -92,12 +94,14 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         "settings",
         lambda: f"{bot.public_url}, for people of {', '.join(bot.allowed_email_domains)}",
     )
+    yield Check("approvers", lambda: _approvers(bot))
     yield Check("Redis", lambda: _redis(redis))
     yield Check("Webex", lambda: _webex(webex))
     if bot.allowed_org_ids:
         yield Check("organizations", lambda: _organizations(bot.allowed_org_ids, webex))
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
     yield Check("Microsoft", lambda: _microsoft(work))
+    yield Check("the bot's own app", lambda: _own_app(work, redis))
     yield Check("test mail", lambda: _test_mail(work))
     if work.connect_audit_url:
         yield Check("Webex Connect's audit log", lambda: _audit_log(work))
@@ -112,10 +116,12 @@ def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> t
     """Return every problem of the settings, at most those of one source for each variable.
 
     ``unread`` are the problems of the files of secrets, whose variables are then not said to be
-    missing. The others are those of both settings classes, and of the files of authorities.
+    missing. The others are those of both settings classes, of the bot's credential, and of the files
+    of authorities.
     """
     said: list[str] = []
-    for lines in (unread, _problems(BotSettings, env), _problems(Settings, env), tls.problems(env)):
+    files = (credential_problems(env), tls.problems(env))
+    for lines in (unread, _problems(BotSettings, env), _problems(Settings, env), *files):
         known = set(map(_variable, said))
         said += [line for line in lines if _variable(line) not in known]
     return tuple(said)
@@ -128,6 +134,21 @@ def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tup
     except SettingsError as error:
         return error.problems
     return ()
+
+
+def _approvers(bot: BotSettings) -> str:
+    """Return who approves, or raise :class:`DoubtError` if it is the person who asks."""
+    if not bot.approvers:
+        raise DoubtError(NO_APPROVERS)
+    return f"changes are approved by {', '.join(bot.approvers)}"
+
+
+def _own_app(settings: Settings, redis: Redis) -> str:
+    """Return with what the bot's own Entra app signs in, and until when."""
+    found = own_credential(settings, _granted(redis))
+    if told := found.problem or found.doubt:
+        raise (WrongError if found.problem else DoubtError)(told)
+    return found.words
 
 
 def _test_mail(settings: Settings) -> str:

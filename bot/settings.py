@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import filterfalse, pairwise
 
+import structlog
+
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.settings import REDIS_URL, SettingsError, is_loopback, listed, parts_of
 from jobs.storage import keys
@@ -50,6 +52,20 @@ NUMBERS = {
 }
 """Settings that are whole numbers, with the smallest and the largest that is accepted."""
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+NO_APPROVERS = (
+    "APPROVERS is not set, so the person who asks for a change also approves it, with the sign-in of"
+    " whichever administrator follows the link: set the addresses of the people who may approve,"
+    " such as boss@example.com,deputy@example.com"
+)
+log = structlog.get_logger(__name__)
+
+
+def log_advice(settings: BotSettings) -> None:
+    """Warn at the start of a process of settings that are allowed and unwise."""
+    if not settings.approvers:
+        log.warning("no approvers", why=NO_APPROVERS)
 
 
 @dataclass(frozen=True, slots=True)

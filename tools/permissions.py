@@ -15,6 +15,7 @@ from jobs.microsoft.scopes import (
     GRAPH_APP_ROLES,
     GRAPH_READ_SCOPES,
     GRAPH_SETUP_SCOPES,
+    INCLUDED,
     OPTIONAL_APP_ROLES,
     SMTP_SCOPE,
     app_may_read,
@@ -59,6 +60,16 @@ reports it and forgets the grant.
 BETWEEN = """
 The sign-in also requests `openid`, `profile` and `offline_access`. `AuditLog.Read.All` answers only in
 tenants with Entra ID P1. Without it, that one check is left out.
+"""
+SIGN_INS = """
+### Which of them a sign-in asks for
+
+A setup asks for all permissions in the column "for setup", and writes nothing before its plan is approved. A
+check asks for those in the column "for checks". A fix asks for what its steps read, and to write for the steps
+that the newest check found wrong; what its plan needs beyond that is asked for in a second sign-in, after the
+approval. An undo asks for what the steps below need to read and write that it puts back. Every sign-in asks for
+`User.Read.All`. These permissions include others, which are then not asked for:
+
 """
 STEPS = """
 ## Each step of a setup
@@ -108,6 +119,11 @@ def page() -> str:
         + "".join(_permission(name) for name in sorted({*GRAPH_SETUP_SCOPES, *GRAPH_READ_SCOPES}))
         + "| Office 365 Exchange Online | `Exchange.Manage` | yes | yes |\n"
         + BETWEEN
+        + SIGN_INS
+        + "".join(
+            f"- `{name}` includes {_names(tuple(sorted(others)))}.\n"
+            for name, others in INCLUDED.items()
+        )
         + BY_ITSELF
         + "".join(_application(name) for name in sorted({*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES}))
         + "".join(

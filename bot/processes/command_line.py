@@ -14,7 +14,7 @@ from bot import doctor, logs
 from bot.processes import redis_server
 from bot.queue import connect, connect_for_web, refusal
 from bot.services import Services
-from bot.settings import BotSettings
+from bot.settings import BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.runs import schema
@@ -61,7 +61,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards import own_reminders, reminders  # noqa: PLC0415  the other commands need no RQ worker
     from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  the other commands need no RQ worker
@@ -78,6 +78,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         settings, work, connect(settings.redis_url), webex
     )  # connect inside the process that uses the connection
     runtime.install(services)
+    log_advice(settings)
     timers = Timers()
     timers.every(DUE_S, Dispatcher(services).dispatch_due)
     old_data = retention.Retention(
@@ -85,6 +86,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     )
     slow: dict[Callable[[], None], float] = {
         partial(reminders.remind, services): reminders.EVERY_S,
+        partial(own_reminders.remind_of_own, services): reminders.EVERY_S,
         partial(limits.record_ended, services): limits.EVERY_S,
         old_data: retention.EVERY_S,
     }

@@ -59,6 +59,7 @@ def _signed_in(run: Run, event: Event) -> Run:
         run,
         account=event.account,
         signed_in=event.at,
+        permissions=tuple(event.data.get("permissions", "").split()),
         problems=_without(run.problems, "sign_in"),
         silent=(),
         once_silent=frozenset(),

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -154,14 +155,19 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
     webex_script.on(
         "GET", "/organizations/v2.0/.well-known/openid-configuration", reply(200, {"issuer": "x"})
     )
-    done = run("doctor", env)
+    year = {
+        "MICROSOFT_CLIENT_SECRET_EXPIRES": f"{datetime.now(UTC) + timedelta(days=365):%Y-%m-%d}"
+    }
+    done = run("doctor", env | year | {"APPROVERS": "boss@example.test"})
     assert done.returncode == 0
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
         "ok     settings",
+        "ok     approvers",
         "ok     Redis",
         "ok     Webex",
         "ok     webhooks",
         "ok     Microsoft",
+        "ok     the bot's own app",
         "ok     test mail",
         "ok     audit trail",
     ]
@@ -296,10 +302,12 @@ def test_the_doctor_says_what_to_do(
     assert printed.returncode == 1
     told = (
         ("ok     settings", "example.test"),
+        ("DOUBT  approvers", "boss@example.com"),
         ("WRONG  Redis", "python -m bot redis"),
         ("WRONG  Webex", "regenerate"),
         ("WRONG  webhooks", "python -m bot webhooks"),
         ("WRONG  Microsoft", "MICROSOFT_LOGIN_URL"),
+        ("DOUBT  the bot's own app", "MICROSOFT_CLIENT_SECRET_EXPIRES"),
         ("WRONG  test mail", "set both or none"),
         ("WRONG  audit trail", "cannot be read"),
     )

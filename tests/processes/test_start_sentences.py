@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from bot.processes import redis_server
 from bot.processes.worker import wait_for_redis
 from bot.queue import refusal
 from jobs.runs import schema
+from tests.fixtures.client_certificate import make_pem
 from tests.fixtures.waiting import LIMIT_S, until
 
 ROOT = Path(__file__).parents[2]
@@ -141,6 +143,34 @@ def test_a_missing_file_of_a_secret_ends_the_process(tmp_path: Path):
     code, _, done = run(("web",), tmp_path, **env)
     about = [line for line in done.stderr.splitlines() if "MICROSOFT_CLIENT_SECRET" in line]
     assert (code, len(about), str(tmp_path / "gone") in about[0]) == (2, 1, True)
+
+
+@pytest.mark.parametrize("command", ["web", "worker", "doctor"])
+def test_a_certificate_that_has_ended_ends_the_process(tmp_path: Path, command: str):
+    """The sentence names the setting, the file and the day. Nothing of the key is printed."""
+    path = make_pem(ends_in=timedelta(days=-1)).write(tmp_path / "bot.pem")
+    env = {"MICROSOFT_CLIENT_SECRET": "", "MICROSOFT_CLIENT_CERTIFICATE": str(path)}
+    code, _, done = run((command,), tmp_path, **env)
+    told = f"MICROSOFT_CLIENT_CERTIFICATE names {path}, whose certificate ended on"
+    assert (code, told in done.stderr, "PRIVATE" in done.stderr) == (2, True, False)
+
+
+def test_two_credentials_end_the_process(tmp_path: Path):
+    """It would not be clear which one the bot uses."""
+    code, _, done = run(("web",), tmp_path, MICROSOFT_FEDERATED_TOKEN_FILE="/var/token")
+    told = "MICROSOFT_CLIENT_SECRET is set, and so is MICROSOFT_FEDERATED_TOKEN_FILE: keep one"
+    assert (code, told in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("approvers", ["", "boss@example.test"])
+def test_a_start_without_approvers_is_warned_of(redis_url: str, tmp_path: Path, approvers: str):
+    """The log says why it matters and what to set; the process goes on."""
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        env = {"PORT": str(taken.getsockname()[1]), "APPROVERS": approvers}
+        code, last, done = run(("web",), tmp_path, REDIS_URL=redis_url, **env)
+    warned = [line for line in done.stderr.splitlines() if "APPROVERS is not set" in line]
+    assert (code, last.startswith("PORT"), len(warned)) == (1, True, 0 if approvers else 1)
+    assert all("set the addresses of the people who may approve" in line for line in warned)
 
 
 @pytest.mark.parametrize("command", ["redis", "worker"])

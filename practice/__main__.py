@@ -58,7 +58,7 @@ def _diagnosing(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="this fault or variation; may be given again",
+        help="this fault, variation or pair (ONE+OTHER); may be given again",
     )
     parser.add_argument("--singles", action="store_true", help="every fault alone")
     parser.add_argument("--pairs", type=int, metavar="N", help="so many pairs of faults")

@@ -109,7 +109,7 @@ FAULTS: Final = (
         lambda ground: ground.set_app(isDisabled=True),
         ("app_deactivated",),
         "answer",
-        "principal",
+        "app",
     ),
     Fault(
         "app_disabled_by_microsoft",

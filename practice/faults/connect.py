@@ -121,7 +121,7 @@ FAULTS: Final = (
         _emptied_scope,
         ("scope_missing", "form_field_missing"),
         "answer",
-        "form",
+        "renewal",
     ),
     Fault(
         "form_common",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import Final
 
+from jobs.model import Station
 from practice.faults.model import TRACED, Fault, Level
 
 #: Objects that only a login as the mailbox checks, in order: a fault in one hides those after it.
@@ -31,7 +32,7 @@ HIDES: Final = {
     "app": "redirect permissions",
     "service": "forwarding policy remote_domain rules restricted redirect permissions refused",
     "exchange_sp": "forwarding policy remote_domain rules restricted redirect permissions refused",
-    "redirect": "form",
+    "redirect": "form renewal",
     "forwarding": "restricted refused",
     "policy": "restricted refused",
     "remote_domain": "restricted refused",
@@ -47,15 +48,17 @@ def compatible(one: Fault, other: Fault) -> bool:
     apart = (
         one.on != other.on
         and TRACED not in {one.on, other.on}
-        and not _hides(one.on, other.on)
-        and not _hides(other.on, one.on)
+        and not any(
+            _hides(first.on, second.on) or _stops_before_answer(first, second)
+            for first, second in ((one, other), (other, one))
+        )
     )
     usual = not any(each.alone or each.set_up or each.by_hand for each in (one, other))
     return one.level is other.level is Level.CAUSE and apart and usual
 
 
 def _hides(one: str, other: str) -> bool:
-    if other in HIDES.get(one, "").split() or (one in LOGIN and other == "form"):
+    if other in HIDES.get(one, "").split() or (one in LOGIN and other in {"form", "renewal"}):
         return True
     if one not in LOGIN or other not in LOGIN or LOGIN.index(one) > LOGIN.index(other):
         return False
@@ -64,6 +67,14 @@ def _hides(one: str, other: str) -> bool:
         or one in {"service", "exchange_sp", "user"}
         or {one, other} <= {"app", "principal", "secret", "grant"}
     )
+
+
+def _stops_before_answer(one: Fault, other: Fault) -> bool:
+    """Return whether no mail is answered, so that Webex Connect does not renew its token.
+
+    A fault that only a renewal shows cannot be seen then.
+    """
+    return one.stops not in {"", Station.ANSWER} and other.on == "renewal"
 
 
 def pairs(faults: Iterable[Fault], count: int, seed: int) -> list[tuple[Fault, Fault]]:

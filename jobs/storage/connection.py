@@ -9,7 +9,9 @@ the same for Sentinel only (``SentinelManagedConnection.read_response``).
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,14 @@ from redis.exceptions import (
     ResponseError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
+from redis.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
 
 from jobs.settings import parts_of
 from jobs.storage.redis_url import (
@@ -47,6 +55,8 @@ PORT_FILE = "redis.port"
 """File in the data folder with the port of the embedded server."""
 TRIES, FIRST_PAUSE_S, LONGEST_PAUSE_S = 10, 0.01, 1.0
 """Retries of a command that a demoted server refused, and their pauses: at most 6 seconds in all."""
+ASK_AGAIN_S = 1.0
+"""Seconds after which the Sentinels are asked again for the primary."""
 SENTINEL_S = 1.0
 """Seconds within which a Sentinel has to answer before the next one is asked."""
 UNBLOCKED = "UNBLOCKED"
@@ -147,6 +157,31 @@ class SentinelTlsConnection(SentinelManagedSSLConnection, TlsConnection):
     """The same over TLS."""
 
 
+class SentinelPool(SentinelConnectionPool):
+    """Pool that asks the Sentinels again and again which server is the primary.
+
+    After ``SENTINEL FAILOVER`` the old primary takes writes for about ten more seconds, which are
+    lost when it becomes a replica. So a command leaves it as soon as the Sentinels name another.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """All arguments are redis-py's."""
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
+        self._ask_at = time.monotonic() + ASK_AGAIN_S
+
+    def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        """Return a connection to the present primary, which is asked for once a second at most.
+
+        If it is another than before, redis-py closes the idle connections, and each other one as it
+        comes back.
+        """
+        if time.monotonic() >= self._ask_at:
+            self._ask_at = time.monotonic() + ASK_AGAIN_S
+            with suppress(RedisConnectionError, RedisTimeoutError):
+                self.get_master_address()  # type: ignore[no-untyped-call]  # untyped in redis-py
+        return super().get_connection(*arguments, **options)
+
+
 class EmbeddedConnection(_LeavesReplica, Connection):
     """Connection to the embedded server of a data folder.
 
@@ -211,6 +246,7 @@ def _of_sentinels(address: SentinelAddress, options: dict[str, Any]) -> Redis:
     sentinel: Any = Sentinel(address.hosts, sentinel_kwargs=watchers)  # type: ignore[no-untyped-call]
     client: Redis = sentinel.master_for(
         address.service,
+        connection_pool_class=SentinelPool,
         connection_class=SentinelTlsConnection if address.tls else SentinelConnection,
         db=address.db,
         username=address.user or None,

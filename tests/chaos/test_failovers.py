@@ -8,10 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from practice.client import People
 from practice.conversation import Walk, words
+from practice.stack import Stack
 from tests.fixtures import redis_servers
 from tests.fixtures.redis_servers import Server, Switch
 from tests.fixtures.waiting import until
@@ -67,3 +69,30 @@ def test_a_setup_goes_on_at_the_new_primary(
     demote(servers, switch)
     assert walk.secret(walk.form(60))
     assert walk.writes().count("graph.add_password") == 1
+
+
+def test_a_name_that_moves_late(
+    walk: Walk,
+    stack: Stack,
+    servers: list[Server],
+    switch: Switch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The name leads to the replica for so long that every process gives up a write.
+
+    Meanwhile the web process lives and says that it is not ready. Then the name moves.
+    """
+    until(servers[1].is_in_sync, "the replica")
+    demote(servers, switch)
+    switch.to = servers[1].port
+    until(
+        lambda: "takes no writes" in stack.processes["worker"].log.read_text(), "a given-up write"
+    )
+    ready = httpx.get(f"{stack.public_url}/readyz", trust_env=False)
+    lives = httpx.get(f"{stack.public_url}/healthz", trust_env=False)
+    assert (ready.status_code, ready.json()["redis"], lives.status_code) == (503, "read-only", 200)
+    switch.to = servers[0].port
+    began = time.monotonic()
+    assert words(walk.type("/help"))
+    with capsys.disabled():
+        print(f"\nname moved late: answered after {time.monotonic() - began:.1f} s")  # noqa: T201  the figure

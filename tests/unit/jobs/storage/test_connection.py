@@ -202,3 +202,14 @@ def test_tls_trusts_the_authorities_of_ssl_cert_file(
         monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
         with open_redis(secure.url) as client:
             assert client.ping()
+
+
+def test_the_sentinels_are_asked_again(servers: list[Server], tmp_path: Path):
+    """A primary that still takes writes is left once the Sentinels name another."""
+    with redis_servers.sentinel(tmp_path, servers[0]) as port:
+        address = f"redis+sentinel://127.0.0.1:{port}/{redis_servers.SERVICE}/0"
+        with open_redis(address) as client:
+            client.set("key", "1")
+            until(lambda: Server(tmp_path, port).try_to("SENTINEL", "FAILOVER", "bot") == b"OK")
+            until(lambda: redis_servers.primary_of(port) == servers[1].port, "another primary")
+            until(lambda: client.set("key", "2") and servers[1].ask("GET", "key") == b"2")

@@ -18,7 +18,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot import program
-from bot.queue import connect_for_web, refusal
+from bot.queue import connect_for_web, redis_report
+from bot.queue.redis_report import Report
 from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
@@ -32,7 +33,6 @@ from jobs.clouds.http import sync_client
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
 from jobs.microsoft.client_credential import credential_problems
-from jobs.runs import schema
 from jobs.runs.audit import Trail, Verified
 from jobs.settings import Settings, SettingsError
 from jobs.webex_org_id import is_org_id, normalize
@@ -95,11 +95,13 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         lambda: f"{bot.public_url}, for people of {', '.join(bot.allowed_email_domains)}",
     )
     yield Check("approvers", lambda: _approvers(bot))
-    yield Check("Redis", lambda: _redis(redis))
+    yield Check("Redis", lambda: _reported(redis_report.on_redis(redis)))
+    yield Check("workers", lambda: _reported(redis_report.on_workers(redis)))
     yield Check("Webex", lambda: _webex(webex))
     if bot.allowed_org_ids:
         yield Check("organizations", lambda: _organizations(bot.allowed_org_ids, webex))
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
+    yield Check("refused webhooks", lambda: _reported(redis_report.on_refused_webhooks(redis)))
     yield Check("Microsoft", lambda: _microsoft(work))
     yield Check("the bot's own app", lambda: _own_app(work, redis))
     yield Check("test mail", lambda: _test_mail(work))
@@ -287,20 +289,13 @@ def _variable(line: str) -> str:
     return line.partition(" ")[0]
 
 
-def _redis(redis: Redis) -> str:
-    try:
-        version = redis.info("server").get("redis_version", "")
-        kept = redis.config_get("appendonly").get("appendonly")
-        refused = schema.problem(redis)
-    except RedisError as error:
-        raise WrongError(
-            refusal(error)
-            or f"does not answer ({type(error).__name__}): set REDIS_URL, or run `{program()} redis`"
-        ) from None
-    if refused:
-        raise WrongError(refused)
-    append_only = "on" if kept == "yes" else "off: what runs is lost when it stops"
-    return f"answers, version {version}, append-only file {append_only}"
+def _reported(report: Report) -> str:
+    """Return the good sentence of a report, or raise what is wrong or doubtful."""
+    if report.wrong:
+        raise WrongError(report.wrong)
+    if report.doubt:
+        raise DoubtError(report.doubt)
+    return report.good
 
 
 def _webex(webex: Webex) -> str:

@@ -49,6 +49,24 @@ def schema() -> Key:
     return _key("schema")
 
 
+# Whether Redis takes writes, and whether it lost some
+
+
+def write_test() -> Key:
+    """A value that is written only to see whether Redis takes writes."""
+    return _key("write", "test")
+
+
+def generation() -> Key:
+    """Random id of the data, and a number that rises (:mod:`jobs.storage.generation`)."""
+    return _key("generation")
+
+
+def loss_told(data_id: str, room: str) -> Key:
+    """A mark: the space was told that the data before this id was lost."""
+    return _key("generation", data_id, room)
+
+
 # Runs
 
 
@@ -307,6 +325,11 @@ def commands_limit_told(person: str) -> Key:
 def webhooks_ours() -> Key:
     """Redis key of the ids of webhooks that this installation has created or taken over."""
     return _key("webhooks", "ours")
+
+
+def webhooks_refused() -> Key:
+    """The number of webhooks with a wrong signature, and the times of the first and the last."""
+    return _key("webhooks", "refused")
 
 
 def webhook_repaired(webhook: str) -> Key:

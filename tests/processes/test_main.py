@@ -16,6 +16,7 @@ from redis import Redis
 from bot.processes import redis_server
 from jobs.runs import schema
 from jobs.runs.audit import Trail
+from tests.fixtures.queue_state import alive
 from tests.fixtures.waiting import LIMIT_S
 
 MICROSOFT = {
@@ -137,8 +138,9 @@ def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any,
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "created 3, updated 0, deleted 0")
 
 
-def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: Any):
+def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: Any, redis: Redis):
     """A line for each part, all ok, exit code 0."""
+    alive(redis)
     prefix = _prefix(env, webex_script, reply)
     hooks = [
         HOOK | {"id": name, "resource": name, "name": prefix + name}
@@ -164,8 +166,10 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
         "ok     settings",
         "ok     approvers",
         "ok     Redis",
+        "ok     workers",
         "ok     Webex",
         "ok     webhooks",
+        "ok     refused webhooks",
         "ok     Microsoft",
         "ok     the bot's own app",
         "ok     test mail",
@@ -304,8 +308,10 @@ def test_the_doctor_says_what_to_do(
         ("ok     settings", "example.test"),
         ("DOUBT  approvers", "boss@example.com"),
         ("WRONG  Redis", "python -m bot redis"),
+        ("WRONG  workers", "cannot be seen"),
         ("WRONG  Webex", "regenerate"),
         ("WRONG  webhooks", "python -m bot webhooks"),
+        ("WRONG  refused webhooks", "cannot be seen"),
         ("WRONG  Microsoft", "MICROSOFT_LOGIN_URL"),
         ("DOUBT  the bot's own app", "MICROSOFT_CLIENT_SECRET_EXPIRES"),
         ("WRONG  test mail", "set both or none"),

@@ -267,11 +267,11 @@ def test_without_redis(
     stack.kill("redis", signal.SIGKILL, whole=True)
     people.until(
         "no Redis",
-        lambda: httpx.get(f"{stack.public_url}/healthz", trust_env=False).status_code == 503,
+        lambda: httpx.get(f"{stack.public_url}/readyz", trust_env=False).status_code == 503,
     )
     pages = [
         httpx.get(f"{stack.public_url}{path}", trust_env=False)
-        for path in ("/healthz", "/signin/x", "/handover/x")
+        for path in ("/readyz", "/signin/x", "/handover/x")
     ]
     pages += [
         httpx.get(f"{stack.public_url}/microsoft/callback?state=x", trust_env=False),

@@ -17,7 +17,6 @@ from adaptive_cards import locale
 from adaptive_cards.times import day_clock, day_clock_seconds, written_date
 from jobs.model import Text
 
-_NESTED = "key:"
 _VERBATIM = "verbatim"
 _MOMENTS: Mapping[str, Callable[[str], str]] = {
     "day": lambda value: written_date(date.fromisoformat(value)),

@@ -49,6 +49,24 @@ def schema() -> Key:
     return _key("schema")
 
 
+# Whether Redis takes writes, and whether it lost some
+
+
+def write_test() -> Key:
+    """A value that is written only to see whether Redis takes writes."""
+    return _key("write", "test")
+
+
+def generation() -> Key:
+    """Random id of the data, and a number that rises (:mod:`jobs.storage.generation`)."""
+    return _key("generation")
+
+
+def loss_told(data_id: str, room: str) -> Key:
+    """A mark: the space was told that the data before this id was lost."""
+    return _key("generation", data_id, room)
+
+
 # Runs
 
 
@@ -314,6 +332,11 @@ def webhooks_ours() -> Key:
     return _key("webhooks", "ours")
 
 
+def webhooks_refused() -> Key:
+    """The number of webhooks with a wrong signature, and the times of the first and the last."""
+    return _key("webhooks", "refused")
+
+
 def webhook_repaired(webhook: str) -> Key:
     """A mark: the webhook was switched on again a moment ago."""
     return _key("webhooks", "repaired", webhook)
@@ -325,6 +348,11 @@ def webhook_repaired(webhook: str) -> Key:
 def locks_held() -> Key:
     """The processes that hold locks, by the lock."""
     return _key("locks", "held")
+
+
+def lock_numbers() -> Key:
+    """The number of the last lock that was taken, which only grows."""
+    return _key("locks", "number")
 
 
 def run_lock(run_id: str) -> Key:

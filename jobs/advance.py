@@ -28,6 +28,7 @@ from jobs.runs.reference import new_reference
 from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_of
+from jobs.steps.sign_in_permissions import missing_permissions
 from jobs.storage.locks import RenewedLock
 
 BUSY_S = 1
@@ -148,7 +149,8 @@ async def advance_steps(engine: Engine) -> None:
     """Plan what is missing, and apply what was approved.
 
     Raises:
-        SignInNeeded: the signed-in tenant is not the channel's.
+        SignInNeeded: the signed-in tenant is not the channel's, or the approved plan needs more
+            permissions than the sign-in asked for.
     """
     if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
         await engine.make_plan()
@@ -160,6 +162,10 @@ async def advance_steps(engine: Engine) -> None:
     ):
         raise SignInNeeded("wrong_tenant", CloudReply("entra", code=run.channel.domain))
     if run.plan is not None and (run.has_begun or not (run.plan.changes or blocking_steps(run))):
+        if lacking := missing_permissions(run):
+            raise SignInNeeded(
+                "more_permissions_needed", CloudReply("entra", code=", ".join(lacking))
+            )
         await engine.apply_plan()
 
 

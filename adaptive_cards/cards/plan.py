@@ -5,13 +5,14 @@ from __future__ import annotations
 from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, cancel, in_rows, show_card, submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.cards.plan_addresses import addresses, foreign, granted
 from adaptive_cards.cards.plan_band import band
 from adaptive_cards.cards.plan_changes import changed, group, of_scope
 from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.components import box, kicker, section
 from adaptive_cards.elements import SMALL, Element, literal, own, rich, run, said
 from adaptive_cards.glyphs import marked
-from adaptive_cards.texts import plural, render, text
+from adaptive_cards.texts import listed, plural, render, text
 from jobs.model import Change, Profile, RunKind, Scope, Text
 
 
@@ -21,6 +22,7 @@ def plan(view: PlanView) -> Card:
     Tenant-wide changes are in a box with their own approval. A blocked plan has no approve button.
     """
     body = [
+        *addresses(view),
         *_right(view),
         *_warnings(view),
         *(
@@ -34,6 +36,8 @@ def plan(view: PlanView) -> Card:
         ),
         *group("plan.mailbox", of_scope(view.changes, Scope.MAILBOX)),
         *_tenant(view),
+        *granted(view),
+        *foreign(view),
         *(buttons(*row) for row in in_rows(_main(view))),
     ]
     return finished(
@@ -47,7 +51,7 @@ def plan(view: PlanView) -> Card:
 def _right(view: PlanView) -> list[Element]:
     if not view.right:
         return []
-    held = ", ".join(render(words) for words in view.right)
+    held = listed(map(render, view.right))
     key = "plan.undo_right" if view.header.kind is RunKind.UNDO else "plan.right"
     return [marked(glyphs.OK, rich(run(text(key, held=held))), spacing="Medium")]
 
@@ -78,7 +82,7 @@ def _tenant(view: PlanView) -> list[Element]:
 
 def _approve_tenant(view: PlanView) -> list[Element]:
     """Return the button of the tenant-wide changes; none where they cannot be approved."""
-    if view.blocking or view.closed:
+    if view.blocking or view.closed or view.waits_for_hosts:
         return []
     button = submit(
         text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id
@@ -104,7 +108,7 @@ def _main(view: PlanView) -> list[Element]:
             stop,
             other,
         ]
-    if view.approved or not own_approval:
+    if view.approved or not own_approval or view.waits_for_hosts:
         return [stop]
     return [
         submit(

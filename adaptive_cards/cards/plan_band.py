@@ -28,6 +28,8 @@ def band(view: PlanView) -> Band:
     if not any(left):
         return _nothing_left(view, signed_in)
     title = _title(*left, untouched=not view.begun)
+    if view.waits_for_hosts:
+        return persons_turn(title, turn_line(Turn.APPROVER, Text("plan.foreign_turn")), *signed_in)
     return persons_turn(title, turn_line(Turn.APPROVER, _reach(*left, _where(view))), *signed_in)
 
 
@@ -72,12 +74,7 @@ def _closed(view: PlanView, signed_in: list[Element]) -> Band:
 
 
 def _blocked(view: PlanView) -> Text:
-    one = len(view.blocking) == 1
-    return (
-        Text("plan.blocked_title.one")
-        if one
-        else Text("plan.blocked_title.many", {"count": str(len(view.blocking))})
-    )
+    return Text("plan.blocked_title", {"count": str(len(view.blocking))})
 
 
 def _title(local: int, tenant: int, *, untouched: bool) -> Text:

@@ -7,16 +7,19 @@ from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, request
 from jinja2 import Environment, Template, select_autoescape
 
+from adaptive_cards import locale
+from adaptive_cards.locale import Locale
 from adaptive_cards.texts import render, text
 from bot.services import Services
+from bot.settings import BotSettings
 from jobs.model import Text
 
 FOLDER = Path(__file__).with_name("templates")
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self';"
+    "default-src 'none'; style-src 'self'; script-src 'self'; form-action {targets};"
     " base-uri 'none'; frame-ancestors 'none'"
 )
 assets = Blueprint("assets", __name__, url_prefix="/pages")
@@ -26,8 +29,10 @@ assets = Blueprint("assets", __name__, url_prefix="/pages")
 class Page:
     """Content of a page.
 
-    ``link`` leads to another page, ``post`` submits a form without fields, and ``fields`` are
-    (label, value) pairs to copy.
+    ``link`` leads to another page, ``post`` submits a form with the ``hidden`` (name, value) pairs,
+    and ``fields`` are (label, value) pairs to copy. ``facts`` are (label, value) pairs to read, and
+    ``note`` is a sentence below the button. ``leads_to`` is the origin to which the answer to the
+    form redirects, or an empty string if it stays here.
     """
 
     title: Text
@@ -37,7 +42,11 @@ class Page:
     button: str = ""
     link: str = ""
     post: str = ""
+    hidden: tuple[tuple[str, str], ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    note: Text | None = None
+    leads_to: str = ""
     status: int = HTTPStatus.OK
 
 
@@ -51,12 +60,26 @@ def respond(page: Page) -> Response:
         button=page.button and text(page.button),
         link=page.link,
         post=page.post,
+        hidden=page.hidden,
         fields=page.fields,
+        facts=page.facts,
+        note=page.note and render(page.note),
         copy=text("page.copy"),
     )
+    policy = POLICY.format(targets=_form_targets(page))
     return Response(
-        html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": POLICY}
+        html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": policy}
     )
+
+
+def _form_targets(page: Page) -> str:
+    """Return the sources to which the page's form may lead.
+
+    Chromium checks every redirect after a form against them. Microsoft's page may redirect on to the
+    sign-in page of the person's own organization, whose host is not known here, so every https host
+    is allowed. The page has one form, with a fixed address.
+    """
+    return f"'self' https: {page.leads_to}".strip() if page.leads_to else "'self'"
 
 
 def plain(key: str, *, status: int = HTTPStatus.OK, code: str = "", **values: str) -> Response:
@@ -93,3 +116,12 @@ def script() -> Response:
 def _template() -> Template:
     environment = Environment(autoescape=select_autoescape(default=True, default_for_string=True))
     return environment.from_string((FOLDER / "page.html").read_text(encoding="utf-8"))
+
+
+def use_browsers_language() -> None:
+    """Draw the page of this request in the language that the browser asks for, if the bot has it."""
+    settings: BotSettings = current_app.config["SERVICES"].bot
+    wanted = request.accept_languages.best_match(
+        locale.languages(), default=settings.default_language
+    )
+    locale.use(Locale(wanted, settings.default_timezone))

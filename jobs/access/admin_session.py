@@ -76,12 +76,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
             tokens = Tokens(identity, cache, partial(_keep, runtime, run))
             graph = Graph(
                 http,
-                tokens.source(
-                    *graph_scopes(
-                        settings.graph_url,
-                        GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES,
-                    )
-                ),
+                tokens.source(*graph_scopes(settings.graph_url, _permissions(run))),
                 settings.graph_url,
             )
             source = tokens.source(exchange_scope(settings.exchange_url))
@@ -100,3 +95,13 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
                 lambda: trace,
                 documents=documents,
             )
+
+
+def _permissions(run: Run) -> tuple[str, ...]:
+    """Return the Graph permissions of the run's sign-in.
+
+    A sign-in of an earlier version recorded none; it asked for all that a run of its kind may need.
+    """
+    return run.permissions or (
+        GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES
+    )

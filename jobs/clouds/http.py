@@ -67,11 +67,19 @@ def async_client(
     )
 
 
-def sync_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> httpx.Client:
-    """Return a client with the same rules for msal, which is synchronous."""
+def sync_client(
+    settings: Settings,
+    transport: httpx.BaseTransport | None = None,
+    *,
+    read_seconds: float = READ_SECONDS,
+) -> httpx.Client:
+    """Return a client with the same rules for msal, which is synchronous.
+
+    ``read_seconds`` is the longest pause between two bytes of an answer.
+    """
     return httpx.Client(
         verify=http_context(),
-        timeout=_timeout(READ_SECONDS),
+        timeout=_timeout(read_seconds),
         transport=transport,
         event_hooks={"request": [_Guard.of(settings)]},
     )

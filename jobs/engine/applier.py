@@ -166,7 +166,7 @@ class Applier:
             lines = tuple(
                 replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes
             )
-            data = {"plan": digest(plan.with_lines(lines))}
+            data = {"plan": digest(plan.with_lines(lines), self.recorder.run.channel)}
             self.recorder.append(
                 Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines)
             )
@@ -235,7 +235,7 @@ class Applier:
         there = run.plan.changes if run.plan else ()
         planned = any(line.step == other.name for line in there)
         lines = () if planned else other.plan(self.recorder.ctx, other.wrong(REQUIRED_ELSEWHERE))
-        data = {"plan": digest((*there, *lines))}
+        data = {"plan": digest((*there, *lines), run.channel)}
         self.recorder.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return _waits_for_step(step, other.name)
 

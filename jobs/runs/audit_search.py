@@ -36,10 +36,19 @@ def _found(redis: Redis, trail: Trail, known: AuditEntry) -> bool:
         own = chained_hash(str(entry.get("prev")), fact)
         if (expected or entry.get("hash")) != own or entry.get("what") == DOUBTED:
             return False
-        if all(entry.get(name) == value for name, value in known.items()):
+        if _holds(entry, known):
             return True
         expected = str(entry["prev"])
     return False
+
+
+def _holds(entry: AuditEntry, known: AuditEntry) -> bool:
+    """Return whether an entry has these values; one with parts may have more parts than known."""
+    return all(
+        entry.get(name) == value
+        or (isinstance(value, dict) and value.items() <= (entry.get(name) or {}).items())
+        for name, value in known.items()
+    )
 
 
 def _newest_first(redis: Redis, trail: Trail) -> Iterator[bytes]:

@@ -158,7 +158,8 @@ class Run:
     administrator whose sign-in the plan was made with. ``search`` is what a check found of a
     channel that is not known here, and ``discovered`` is true once that channel is known.
     ``silent`` are the clouds that give a check no answer so far, and ``once_silent`` also those that
-    have answered since.
+    have answered since. ``permissions`` are the Graph permissions that the sign-in asked for. They
+    are empty in runs of earlier versions.
     """
 
     id: str
@@ -171,6 +172,7 @@ class Run:
     detailed: bool = False
     account: Account | None = None
     signed_in: datetime | None = None
+    permissions: tuple[str, ...] = ()
     plan: Plan | None = None
     planned_in: str = ""
     approvals: dict[Scope, Reply] = field(default_factory=dict)

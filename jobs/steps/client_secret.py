@@ -18,12 +18,13 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.graph_requests import promised
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
-from jobs.model import Change, Finding, RunKind, Scope, Signals, State, Text
+from jobs.model import Change, Finding, RunKind, Scope, Signals, State, Text, day_of
 from jobs.runs.run import RecordedChange
 from jobs.steps._app_secrets import (
     LOOKS_S,
     LOST,
     PREFIX,
+    described,
     earlier,
     end_of,
     is_persons,
@@ -34,6 +35,7 @@ from jobs.steps._app_secrets import (
     remove,
     remove_orphans,
     tries,
+    unrecorded,
 )
 from jobs.storage.vault import Sealed
 
@@ -44,6 +46,9 @@ ENOUGH = timedelta(days=30)
 a third of the lifetime.
 """
 FORBIDDEN = "secret_forbidden_by_policy"
+PLANNED = frozenset({RunKind.SETUP, RunKind.FIX})
+MOST_NAMED = 3
+"""Number of unrecorded secrets that a plan names."""
 
 
 class ClientSecret(Undoable):
@@ -90,11 +95,20 @@ class ClientSecret(Undoable):
         )
 
     def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
-        """Add what depends on the run: a person's secrets in a check, the secrets that a fix replaces."""
+        """Add what depends on the run.
+
+        These are a person's secrets in a check, the secrets that a fix replaces, and for a plan
+        those whose runs are not known any more.
+        """
         if ctx.run.kind is RunKind.CHECK and manually_created(app):
             return replace(found, state=State.POSSIBLE)
         old = len(earlier(ctx, app)) if ctx.run.kind is RunKind.FIX else 0
-        return replace(found, facts=found.facts | {"old": str(old)}) if old else found
+        found = replace(found, facts=found.facts | {"old": str(old)}) if old else found
+        lost_ones = unrecorded(ctx, app) if ctx.run.kind in PLANNED else []
+        if found.seen == Text("seen.none") and lost_ones:
+            names = ", ".join(map(described, lost_ones[:MOST_NAMED]))
+            return replace(found, seen=Text("seen.secret_orphans", {"names": names}))
+        return found
 
     def _judged(
         self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules
@@ -182,7 +196,7 @@ class ClientSecret(Undoable):
         if finding.cause == FORBIDDEN:
             return ()
         end = _renewed_until(ctx, finding)
-        after = Text("after.client_secret", {"expires": f"{datetime.fromisoformat(end):%d %b %Y}"})
+        after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
         line = self.change(
             finding.seen or Text("seen.none"),
             after,
@@ -319,4 +333,4 @@ def _values(secret: dict[str, Any] | None) -> dict[str, str]:
 
 
 def _day(secret: dict[str, Any]) -> dict[str, str]:
-    return {"expires": f"{end_of(secret):%d %b %Y}"}
+    return {"expires": day_of(end_of(secret))}

@@ -49,6 +49,24 @@ def schema() -> Key:
     return _key("schema")
 
 
+# Whether Redis takes writes, and whether it lost some
+
+
+def write_test() -> Key:
+    """A value that is written only to see whether Redis takes writes."""
+    return _key("write", "test")
+
+
+def generation() -> Key:
+    """Random id of the data, and a number that rises (:mod:`jobs.storage.generation`)."""
+    return _key("generation")
+
+
+def loss_told(data_id: str, room: str) -> Key:
+    """A mark: the space was told that the data before this id was lost."""
+    return _key("generation", data_id, room)
+
+
 # Runs
 
 
@@ -288,6 +306,11 @@ def reminder_given(mailbox: str, end: str, days: int) -> Key:
     return _key("reminder", mailbox, end, str(days))
 
 
+def locale(place: str) -> Key:
+    """The language and time zone that a space (by room id) or a person (by address) has chosen."""
+    return _key("locale", place)
+
+
 def bot_account(digest: str) -> Key:
     """The bot's own Webex account, by the hash of its access token."""
     return _key("bot", "me", digest)
@@ -322,6 +345,11 @@ def commands_limit_told(person: str) -> Key:
 def webhooks_ours() -> Key:
     """Redis key of the ids of webhooks that this installation has created or taken over."""
     return _key("webhooks", "ours")
+
+
+def webhooks_refused() -> Key:
+    """The number of webhooks with a wrong signature, and the times of the first and the last."""
+    return _key("webhooks", "refused")
 
 
 def webhook_repaired(webhook: str) -> Key:

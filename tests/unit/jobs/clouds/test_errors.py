@@ -30,7 +30,7 @@ from jobs.clouds.errors import (
 from jobs.model import Evidence
 
 ROOT = Path(__file__).parents[4]
-TEXTS = ROOT / "adaptive_cards" / "texts" / "causes.en.toml"
+TEXTS = ROOT / "adaptive_cards" / "texts" / "en" / "causes.toml"
 OWN = frozenset(
     {
         "access_token_refused",
@@ -69,6 +69,9 @@ OWN = frozenset(
         "throttled",
         "timed_out",
         "trace_limit",
+        "bot_credential_refused",
+        "client_assertion_refused",
+        "more_permissions_needed",
         "wrong_tenant",
     }
 )

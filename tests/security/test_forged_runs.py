@@ -100,11 +100,11 @@ def test_an_approval_of_another_run(
         if codec.load(raw, Event).kind is Kind.APPROVED
     ]
     other.type(f"/cancel {other.mailbox}")
-    written = walk.people.control("GET", "journal")["items"]
+    written = walk.writes()
     writer.redis.rpush(f"run:{run}:events", approvals[0])
     writer.wake(run)
     stopped(walk)
-    assert walk.people.control("GET", "journal")["items"] == written
+    assert walk.writes() == written
     assert (plan != "", writer.trail("changing", run)) == (True, [])
 
 
@@ -139,6 +139,8 @@ def test_an_approval_without_its_entry(planned: tuple[Walk, str, str], writer: W
     walk, run, _ = planned
     walk.approve()
     consent = walk.card("a consent card", "look_again", link=True, seconds=40)
+    lease = f"run:{run}:lease"
+    walk.people.until("no worker has the run", lambda: not writer.redis.exists(lease))
     writer.redis.delete("audit:entries", "audit:head")
     made = len(writer.trail("changing", run))
     walk.open(consent)
@@ -164,7 +166,7 @@ def test_a_forged_entry_of_the_trail(planned: tuple[Walk, str, str], writer: Wri
     told = writer.command("audit")
     assert (told.returncode, "The trail is broken at entry" in told.stderr) == (1, True)
     walk.type(f"/cancel {walk.mailbox}")
-    assert (walk.writes(), len(writer.trail("audit_doubted"))) == ([], 1)
+    assert (walk.writes(), writer.command("audit").returncode) == ([], 1)  # for good
     writer.redis.delete("audit:entries", "audit:head")
 
 
@@ -193,7 +195,8 @@ def test_a_forged_record_of_a_channel(
     finally:
         writer.redis.delete(f"channel:{walk.mailbox}", f"space:{room}:channels")
     assert (f"channel:{walk.mailbox}" in told, EVIL in words(answer)) == (True, False)
-    assert [raw for raw in events if EVIL.encode() in raw] == []
+    own = [raw for raw in events if walk.mailbox.encode() in raw]
+    assert [raw for raw in own if EVIL.encode() in raw] == []
 
 
 def test_entries_of_lists_and_locks(planned: tuple[Walk, str, str], writer: Writer) -> None:

@@ -1,4 +1,4 @@
-"""Commands of the person who operates the bot: web, worker, doctor, webhooks, audit and redis."""
+"""Commands of the person who operates the bot that need settings: web, worker, doctor, webhooks, audit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot import doctor, logs
-from bot.processes import redis_server
 from bot.queue import connect, connect_for_web, refusal
 from bot.services import Services
 from bot.settings import BotSettings
@@ -31,10 +30,6 @@ Every setting is explained in .env.example."""
 def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Run one command and return its exit code."""
     logs.configure(env.get("LOG_LEVEL", ""))
-    if options.command == "redis":
-        return redis_server.main(
-            options.port or redis_server.PORT, options.folder or redis_server.FOLDER
-        )
     values, unread = read_files(env)
     if problems := doctor.settings_problems(values, unread):
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output

@@ -18,13 +18,13 @@ COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PRO
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
-	@echo "make quick           lint, types and the fast tests, which start no process (about 90 seconds)"
-	@echo "make test            lint, then all tests, then the coverage of all processes (about twelve minutes)"
+	@echo "make quick           lint, types and the fast tests, which start no process (about 70 seconds)"
+	@echo "make test            lint, then all tests, then the coverage of all processes (about nine minutes)"
 	@echo "make branches        the same with the coverage of branches (takes half as long again)"
 	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"
 	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about ten minutes)"
-	@echo "make chaos           kill workers 200 times at every side effect of a setup (about twenty minutes)"
+	@echo "make chaos           kill workers 200 times and pause them 60 times at every side effect of a setup (about an hour)"
 	@echo "make bench           measure webhook answers and the overlap of work"
 	@echo "make practice-serve  run only the practice cloud, for a bot of your own"
 	@echo "make docs            write docs/architecture.md, docs/faults.md and docs/permissions.md from the code"
@@ -78,7 +78,7 @@ branches: $(STAMP)
 
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
-	@echo "all tests, about twelve minutes on two cores"; status=0; \
+	@echo "all tests, about nine minutes on two cores"; status=0; \
 	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m $(PYTEST) -rfE --durations=25 --numprocesses $(WORKERS) $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status
@@ -87,7 +87,7 @@ diagnose: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice diagnose
 
 chaos: $(STAMP)
-	@$(CLEAN) $(RUN) -m practice chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+	@$(CLEAN) $(RUN) -m practice chaos $(if $(KILLS),--kills $(KILLS)) $(if $(PAUSES),--pauses $(PAUSES)) $(if $(SEED),--seed $(SEED))
 
 bench: $(STAMP)
 	@$(CLEAN) $(RUN) -m bench

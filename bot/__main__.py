@@ -50,11 +50,11 @@ def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Run the embedded Redis, which needs no setting and no other part of the bot."""
     from bot import logs  # noqa: PLC0415  the other commands need no server
     from bot.processes import redis_server  # noqa: PLC0415  same
+    from bot.settings import DATA_FOLDER  # noqa: PLC0415  same
+    from jobs.storage.connection import PORT  # noqa: PLC0415  same
 
     logs.configure(env.get("LOG_LEVEL", ""))
-    return redis_server.main(
-        options.port or redis_server.PORT, options.folder or redis_server.FOLDER
-    )
+    return redis_server.main(options.port or PORT, options.folder or DATA_FOLDER)
 
 
 def _explain(content: bytes, *, as_json: bool) -> int:
@@ -94,8 +94,13 @@ def _parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help="only say whether the worker of this machine lives"
     )
     commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
-    commands.add_parser(
+    audit = commands.add_parser(
         "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"
+    )
+    audit.add_argument(
+        "--full",
+        action="store_true",
+        help="verify every entry, also those that were verified before",
     )
     commands.add_parser("webhooks", help="register the bot's webhooks now, and list them")
     server = commands.add_parser("redis", help="run the embedded Redis on 127.0.0.1")

@@ -10,14 +10,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import filterfalse, pairwise
+from pathlib import Path
+
+import structlog
 
 from jobs.channel.form import InvalidInputError, read_address
-from jobs.settings import REDIS_URL, SettingsError, is_loopback, listed, parts_of
-from jobs.storage import keys
+from jobs.settings import SettingsError, is_loopback, listed, parts_of
+from jobs.storage import keys, redis_url
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
 PORT = "8080"
 HOST = "0.0.0.0"  # noqa: S104  behind a proxy
+DATA_FOLDER = Path("data")
+"""Folder in which the embedded Redis keeps its data, below the folder of the process."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_CHARACTERS = 16
 SECRET_KINDS = 6
@@ -42,7 +47,28 @@ LAST_PORT = 65_535
 MICROSOFT = ("MICROSOFT_LOGIN_URL", "MICROSOFT_GRAPH_URL", "EXCHANGE_ADMIN_URL")
 TOKENS_GO_TO = ("WEBEX_API_URL", *MICROSOFT, "CONNECT_API_URL", "CONTACT_CENTER_URL")
 HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+NUMBERS = {
+    "REFUSALS_PER_HOUR": (1, 1_000),
+    "COMMANDS_PER_HOUR": (10, 100_000),
+    "RUN_RETENTION_DAYS": (30, 36_500),
+    "AUDIT_RETENTION_DAYS": (30, 36_500),
+}
+"""Settings that are whole numbers, with the smallest and the largest that is accepted."""
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+NO_APPROVERS = (
+    "APPROVERS is not set, so the person who asks for a change also approves it, with the sign-in of"
+    " whichever administrator follows the link: set the addresses of the people who may approve,"
+    " such as boss@example.com,deputy@example.com"
+)
+log = structlog.get_logger(__name__)
+
+
+def log_advice(settings: BotSettings) -> None:
+    """Warn at the start of a process of settings that are allowed and unwise."""
+    if not settings.approvers:
+        log.warning("no approvers", why=NO_APPROVERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +87,12 @@ class BotSettings:
     host: str = HOST
     allowed_org_ids: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
-    redis_url: str = field(default=REDIS_URL, repr=False)
+    redis_url: str = field(default=redis_url.embedded_url(DATA_FOLDER), repr=False)
     embedded_redis: bool = False
+    refusals_per_hour: int = 1
+    commands_per_hour: int = 120
+    run_retention_days: int = 180
+    audit_retention_days: int = 730
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> BotSettings:
@@ -84,8 +114,9 @@ class BotSettings:
             host=_bare_host(values.get("HOST", HOST)),
             allowed_org_ids=listed(values.get("ALLOWED_ORG_IDS", "")),
             approvers=tuple(dict.fromkeys(listed(values.get("APPROVERS", "").lower()))),
-            redis_url=values.get("REDIS_URL", REDIS_URL),
+            redis_url=values.get("REDIS_URL", redis_url.embedded_url(DATA_FOLDER)),
             embedded_redis="REDIS_URL" not in values,
+            **{name.lower(): int(values[name]) for name in NUMBERS if name in values},
         )
 
 
@@ -113,6 +144,7 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     yield from _address_problems(values)
     yield from _redis_problems(values)
     yield from _list_problems(values)
+    yield from _number_problems(values)
     if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
         yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
 
@@ -231,8 +263,8 @@ def _is_port(text: str) -> bool:
 
 
 def _redis_problems(values: Mapping[str, str]) -> Iterator[str]:
-    if parts_of(values.get("REDIS_URL", REDIS_URL)).scheme not in {"redis", "rediss", "unix"}:
-        yield f"REDIS_URL is no Redis address: it looks like {REDIS_URL}"
+    if wrong := redis_url.problem(values.get("REDIS_URL", redis_url.EXAMPLE)):
+        yield f"REDIS_URL {wrong}"
     if not keys.is_prefix(values.get(keys.VARIABLE, "")):
         yield (
             f"{keys.VARIABLE} holds other characters than letters, digits, :, - and _:"
@@ -251,6 +283,13 @@ def _list_problems(values: Mapping[str, str]) -> Iterator[str]:
         yield "APPROVERS holds no address: leave it away, or write addresses with commas between them"
     for each in filterfalse(_is_address, listed(values.get("APPROVERS", ""))):
         yield f"APPROVERS holds {each!r}, which is no address: write boss@example.com,deputy@example.com"
+
+
+def _number_problems(values: Mapping[str, str]) -> Iterator[str]:
+    for name, (least, most) in NUMBERS.items():
+        text = values.get(name, str(least))
+        if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
+            yield f"{name} is no whole number from {least} to {most}"
 
 
 def _is_empty_list(values: Mapping[str, str], name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, cancel, in_rows, show_card, submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.cards.plan_addresses import addresses, foreign, granted
 from adaptive_cards.cards.plan_band import band
 from adaptive_cards.cards.plan_changes import changed, group, of_scope
 from adaptive_cards.cards.plan_view import PlanView
@@ -21,6 +22,7 @@ def plan(view: PlanView) -> Card:
     Tenant-wide changes are in a box with their own approval. A blocked plan has no approve button.
     """
     body = [
+        *addresses(view),
         *_right(view),
         *_warnings(view),
         *(
@@ -34,6 +36,8 @@ def plan(view: PlanView) -> Card:
         ),
         *group("plan.mailbox", of_scope(view.changes, Scope.MAILBOX)),
         *_tenant(view),
+        *granted(view),
+        *foreign(view),
         *(buttons(*row) for row in in_rows(_main(view))),
     ]
     return finished(
@@ -78,7 +82,7 @@ def _tenant(view: PlanView) -> list[Element]:
 
 def _approve_tenant(view: PlanView) -> list[Element]:
     """Return the button of the tenant-wide changes; none where they cannot be approved."""
-    if view.blocking or view.closed:
+    if view.blocking or view.closed or view.waits_for_hosts:
         return []
     button = submit(
         text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id
@@ -104,7 +108,7 @@ def _main(view: PlanView) -> list[Element]:
             stop,
             other,
         ]
-    if view.approved or not own_approval:
+    if view.approved or not own_approval or view.waits_for_hosts:
         return [stop]
     return [
         submit(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from bot import doctor, logs
-from bot.queue import connect, connect_for_web, refusal
+from bot.queue import connect, connect_for_web, kind_problem, refusal
 from bot.services import Services
-from bot.settings import BotSettings
+from bot.settings import BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.runs import schema
@@ -34,7 +33,8 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     if problems := doctor.settings_problems(values, unread):
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    command = "check" if getattr(options, "check", False) else options.command
+    chosen = [name for name in ("check", "full") if getattr(options, name, False)]
+    command = {"check": "check", "full": "audit --full"}[chosen[0]] if chosen else options.command
     return COMMANDS[command](BotSettings.from_env(values), Settings.from_env(values))
 
 
@@ -55,11 +55,14 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards import data_loss, own_reminders, reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
+    from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
+    from jobs.runs import retention  # noqa: PLC0415  same
 
     refused = _data_problem(settings.redis_url)
     if refused:
@@ -70,14 +73,20 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         settings, work, connect(settings.redis_url), webex
     )  # connect inside the process that uses the connection
     runtime.install(services)
+    log_advice(settings)
     timers = Timers()
     timers.every(DUE_S, Dispatcher(services).dispatch_due)
-    return worker.main(
-        settings,
-        services.shutdown,
-        timers,
-        {partial(reminders.remind, services): reminders.EVERY_S},
+    old_data = retention.Retention(
+        services.store, settings.run_retention_days, settings.audit_retention_days
     )
+    slow: dict[Callable[[], None], float] = {
+        partial(reminders.remind, services): reminders.EVERY_S,
+        partial(own_reminders.remind_of_own, services): reminders.EVERY_S,
+        partial(limits.record_ended, services): limits.EVERY_S,
+        LossWatch(services): data_loss.EVERY_S,
+        old_data: retention.EVERY_S,
+    }
+    return worker.main(settings, services.shutdown, timers, slow)
 
 
 def _check(settings: BotSettings, _work: Settings) -> int:
@@ -95,6 +104,8 @@ def _data_problem(url: str) -> str:
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
             hurried.ping()
+            if refused := kind_problem(hurried):
+                return refused
             schema.ensure(redis)
     except schema.SchemaError as error:
         return str(error)
@@ -107,17 +118,18 @@ def _doctor(settings: BotSettings, work: Settings) -> int:
     return doctor.examine(doctor.checks(settings, work), print)
 
 
-def _audit(settings: BotSettings, work: Settings) -> int:
+def _audit(settings: BotSettings, work: Settings, *, full: bool = False) -> int:
     """Print every audit entry to stdout as stored in Redis, and any break in the chain to stderr.
 
-    Return 1 if the chain is broken or Redis fails, otherwise 0.
+    The chain is verified from its last checkpoint, or with ``full`` from the first entry. Return 1 if
+    it is broken or Redis fails, otherwise 0.
     """
     trail = Trail(connect(settings.redis_url), work.encryption_keys)
     try:
         sys.stdout.writelines(
             f"{line.decode(errors='backslashreplace')}\n" for line in trail.entries()
         )
-        found = trail.verify()
+        found = trail.verify(full=full)
     except RedisError as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
@@ -132,7 +144,7 @@ def _audit(settings: BotSettings, work: Settings) -> int:
 def _webhooks(settings: BotSettings, _work: Settings) -> int:
     subscriptions = WebhookRegistrar(
         Webex(settings.webex_access_token, settings.webex_api_url),
-        Redis.from_url(settings.redis_url),
+        connect(settings.redis_url),
         settings,
     )
     try:
@@ -150,11 +162,12 @@ def _webhooks(settings: BotSettings, _work: Settings) -> int:
     return 0
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[BotSettings, Settings], int]] = {
     "web": _web,
     "worker": _worker,
     "check": _check,
     "doctor": _doctor,
     "webhooks": _webhooks,
     "audit": _audit,
+    "audit --full": partial(_audit, full=True),
 }

@@ -49,6 +49,24 @@ def schema() -> Key:
     return _key("schema")
 
 
+# Whether Redis takes writes, and whether it lost some
+
+
+def write_test() -> Key:
+    """A value that is written only to see whether Redis takes writes."""
+    return _key("write", "test")
+
+
+def generation() -> Key:
+    """Random id of the data, and a number that rises (:mod:`jobs.storage.generation`)."""
+    return _key("generation")
+
+
+def loss_told(data_id: str, room: str) -> Key:
+    """A mark: the space was told that the data before this id was lost."""
+    return _key("generation", data_id, room)
+
+
 # Runs
 
 
@@ -278,12 +296,40 @@ def bot_account(digest: str) -> Key:
     return _key("bot", "me", digest)
 
 
+# Limits by person
+
+
+def refusals(person: str) -> Key:
+    """The refusals of a person in the present hour: how many, since when, and the person's address."""
+    return _key("refusals", person)
+
+
+def refusals_ending() -> Key:
+    """The persons with refusals, by the end of the hour in which they are counted."""
+    return _key("refusals-ending")
+
+
+def commands(person: str) -> Key:
+    """The commands and presses of a person in the last hour, by their time."""
+    return _key("commands", person)
+
+
+def commands_limit_told(person: str) -> Key:
+    """A mark: the event that was answered with the limit, and until when the person knows it."""
+    return _key("commands", person, "told")
+
+
 # Webhooks
 
 
 def webhooks_ours() -> Key:
     """Redis key of the ids of webhooks that this installation has created or taken over."""
     return _key("webhooks", "ours")
+
+
+def webhooks_refused() -> Key:
+    """The number of webhooks with a wrong signature, and the times of the first and the last."""
+    return _key("webhooks", "refused")
 
 
 def webhook_repaired(webhook: str) -> Key:
@@ -297,6 +343,11 @@ def webhook_repaired(webhook: str) -> Key:
 def locks_held() -> Key:
     """The processes that hold locks, by the lock."""
     return _key("locks", "held")
+
+
+def lock_numbers() -> Key:
+    """The number of the last lock that was taken, which only grows."""
+    return _key("locks", "number")
 
 
 def run_lock(run_id: str) -> Key:

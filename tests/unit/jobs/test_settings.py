@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from cryptography.fernet import Fernet
 
-from jobs.settings import TOGETHER, Settings, SettingsError
+from bot.settings import BotSettings
+from jobs.settings import SECRETS, TOGETHER, Settings, SettingsError
 
 KEY = Fernet.generate_key().decode()
 LEAST = {
@@ -158,6 +159,8 @@ def test_an_address_may_be_written_in_several_ways(name: str, value: str, field:
         ("CONNECT_AUDIT_URL", "http://contoso.us.webexconnect.io"),
         ("CONNECT_AUDIT_URL", "contoso.us.webexconnect.io"),
         ("CONNECT_AUDIT_HEADER", "access token"),
+        *(("CONNECT_HOSTS", hosts) for hosts in (",", "*", "*.com", "a..b", "https://a.example")),
+        *(("CONNECT_HOSTS", hosts) for hosts in ("10.0.0.1", "a.*.example", "imic\u043ennect.io")),
     ],
 )
 def test_a_value_that_cannot_be_right_is_said(name: str, value: str):
@@ -181,3 +184,34 @@ def test_a_server_that_is_none_is_said(value: str):
     """An SMTP server without a name or with an impossible port does not start the bot."""
     with pytest.raises(SettingsError, match="SMTP_SERVER is no server's address"):
         Settings.from_env(LEAST | {"SMTP_SERVER": value})
+
+
+def test_no_secret_shows_in_the_settings():
+    """Each setting that is secret, or that may hold a password, is left out of the repr."""
+    plain = {name: f"planted-{name}-0123456789" for name in SECRETS}
+    planted = plain | {
+        "ENCRYPTION_KEYS": KEY,
+        "REDIS_URL": "rediss://:planted-password@redis.example:6380/0",
+        "PROBE_SMTP_URL": "smtps://probe:planted-password@mail.example.com",
+        "PUBLIC_URL": "https://bot.test",
+        "MICROSOFT_CLIENT_ID": "c",
+        "PROBE_FROM": "probe@example.com",
+        "CONNECT_API_URL": "https://api.us.webexconnect.io",
+        "CONTACT_CENTER_URL": "https://api.wxcc-us1.cisco.com",
+        "CONNECT_AUDIT_URL": "https://contoso.us.webexconnect.io",
+        "ALLOWED_EMAIL_DOMAINS": "example.com",
+    }
+    shown = repr(Settings.from_env(planted)) + repr(BotSettings.from_env(planted))
+    assert "planted" not in shown
+    assert KEY not in shown
+
+
+def test_more_hosts_of_webex_connect():
+    """The patterns are read in lower case, and each one that is none is named by itself."""
+    env = LEAST | {"CONNECT_HOSTS": " *.Connect.example.com, mail.example.com "}
+    read = Settings.from_env(env).connect_hosts
+    assert read == ("*.connect.example.com", "mail.example.com")
+    assert Settings.from_env(LEAST).connect_hosts == ()
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(LEAST | {"CONNECT_HOSTS": "a.example,*.com,b/c"})
+    assert [problem.split("'")[1] for problem in caught.value.problems] == ["*.com", "b/c"]

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from bot import program
 from bot.queue import connect_for_web, refusal
 from bot.settings import BotSettings
+from bot.webex import clock_report
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
@@ -98,6 +99,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         yield Check("organizations", lambda: _organizations(bot.allowed_org_ids, webex))
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
     yield Check("Microsoft", lambda: _microsoft(work))
+    yield Check("clock", lambda: _clock(redis))
     yield Check("test mail", lambda: _test_mail(work))
     if work.connect_audit_url:
         yield Check("Webex Connect's audit log", lambda: _audit_log(work))
@@ -280,6 +282,16 @@ def _redis(redis: Redis) -> str:
         raise WrongError(refused)
     append_only = "on" if kept == "yes" else "off: what runs is lost when it stops"
     return f"answers, version {version}, append-only file {append_only}"
+
+
+def _clock(redis: Redis) -> str:
+    """Return how right the clock is; the checks before it have asked Webex and Microsoft."""
+    found = clock_report.on_clock(redis)
+    if found.wrong:
+        raise WrongError(found.sentence)
+    if found.doubtful:
+        raise DoubtError(found.sentence)
+    return found.sentence
 
 
 def _webex(webex: Webex) -> str:

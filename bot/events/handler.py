@@ -29,6 +29,7 @@ from bot.services import Services
 from bot.webex import models
 from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError
 from bot.webex.errors import NOT_FOUND
+from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.model import Text
 from jobs.runtime import current
 
@@ -69,7 +70,7 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
         event.resource
     ]
     try:
-        _require_fresh(event.created)
+        _require_fresh(services, event.created)
         if event.actor != services.me.id or event.resource == "memberships":
             act(services, event.id, event.actor, event.room)
     except _TooOldError:
@@ -84,7 +85,18 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
     return None
 
 
-def _require_fresh(created: str) -> None:
+def _require_fresh(services: Services, created: str) -> None:
+    """Check the age by Webex's clock.
+
+    A process that has not heard from Webex yet asks it for the time before it calls anything old,
+    because its own clock may be wrong.
+
+    Raises:
+        _TooOldError: It is older than ten minutes.
+        WebexError: Webex does not answer.
+    """
+    if models.is_stale(created) and METER.ahead_s(WEBEX) is None:
+        services.webex.me()
     if models.is_stale(created):
         raise _TooOldError
 
@@ -100,7 +112,7 @@ def _fetched(fetch: Callable[[], T]) -> T:
 def _message(services: Services, message_id: str, actor: str, room: str) -> None:
     with prefetch(services.webex, actor, room) as asked:
         message = _fetched(lambda: services.webex.message(message_id))
-        _require_fresh(message.created)
+        _require_fresh(services, message.created)
         if message.person_id == services.me.id:
             return
         ctx = ChatContext(
@@ -151,7 +163,7 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
 def _action(services: Services, action_id: str, actor: str, room: str) -> None:
     with prefetch(services.webex, actor, room) as asked:
         action = _fetched(lambda: services.webex.action(action_id))
-        _require_fresh(action.created)
+        _require_fresh(services, action.created)
         card = _fetched(lambda: services.webex.message(action.message_id))
         if card.person_id != services.me.id:
             return
@@ -183,7 +195,7 @@ def _membership(services: Services, membership_id: str, _actor: str, room: str) 
     mine = _fetched(lambda: _own(services, room))
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
-    _require_fresh(mine.created)
+    _require_fresh(services, mine.created)
     if not AccessPolicy(services.bot, services.webex).external_members(
         services.webex.members(room), services.me.id
     ):

@@ -57,6 +57,7 @@ _LISTED = frozenset(
         "connect_service_inactive",
         "connect_smtp_failed",
         "connection_lost",
+        "clock_wrong",
         "consent_cancelled",
         "consent_declined",
         "consent_missing",

@@ -15,6 +15,7 @@ import httpx
 import structlog
 
 from jobs.clouds import call_log, silence
+from jobs.clouds.date_headers import DateHeaders
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -53,26 +54,34 @@ def async_client(
 
     It follows no redirects and connects only to the configured hosts.
     """
-    guard = _Guard.of(settings)
+    guard, dates = _Guard.of(settings), DateHeaders.of(settings)
 
     async def check(request: httpx.Request) -> None:
         guard(request)
+        dates.begin(request)
+
+    async def measure(response: httpx.Response) -> None:
+        dates.measure(response)
 
     return httpx.AsyncClient(
         verify=http_context(),
         timeout=_timeout(READ_SECONDS),
         transport=transport,
-        event_hooks={"request": [check]},
+        event_hooks={"request": [check], "response": [measure]},
     )
 
 
 def sync_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> httpx.Client:
     """Return a client with the same rules for msal, which is synchronous."""
+    dates = DateHeaders.of(settings)
     return httpx.Client(
         verify=http_context(),
         timeout=_timeout(READ_SECONDS),
         transport=transport,
-        event_hooks={"request": [_Guard.of(settings)]},
+        event_hooks={
+            "request": [_Guard.of(settings), dates.begin],
+            "response": [dates.measure],
+        },
     )
 
 

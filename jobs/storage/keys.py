@@ -258,6 +258,21 @@ def webex_wait(scope: str) -> Key:
     return _key("webex", "wait", scope)
 
 
+def cards_refused() -> Key:
+    """The runs with a card that Webex refused, each with the place of the card."""
+    return _key("draws", "refused")
+
+
+def clock_skew(cloud: str) -> Key:
+    """The last measurements of the clock against a cloud's, each with its time."""
+    return _key("clock", cloud)
+
+
+def clock_skew_told(cloud: str) -> Key:
+    """A mark: the log has named a wrong clock in the last hour."""
+    return _key("clock", cloud, "told")
+
+
 def tac_case(conversation: str) -> Key:
     """The case for which a thread collects a file for Cisco TAC."""
     return _key("tac", conversation)

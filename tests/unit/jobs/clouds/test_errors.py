@@ -39,6 +39,7 @@ OWN = frozenset(
         "app_access_not_allowed",
         "app_access_withdrawn",
         "app_roles_missing",
+        "clock_wrong",
         "connection_lost",
         "consent_cancelled",
         "consent_declined",

@@ -16,6 +16,7 @@ import structlog
 
 from bot import actions
 from bot.actions import tac as screenshot
+from bot.cards import put_off
 from bot.chat import audience
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest, parse_command
@@ -128,6 +129,7 @@ def _message(services: Services, message_id: str, actor: str, room: str) -> None
         run_once(ctx, f"{message.id}:refusal", refusal)
     else:
         _run_command(ctx, message)
+    put_off.wake(services, ctx.room, *ctx.person.emails)
 
 
 def _direct(services: Services, message: Message) -> bool:
@@ -182,10 +184,13 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
         refusal = _refusal(ctx, asked, "refused.button")
     inputs = {name: value.replace("\u2060", "") for name, value in action.inputs.items()}
     run_once(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
+    put_off.wake(services, ctx.room, *ctx.person.emails)
 
 
 def _membership(services: Services, membership_id: str, _actor: str, room: str) -> None:
     """Greet a space that the bot was added to, if everybody there may read the greeting.
+
+    Cards that waited for the bot to be back there are drawn at once.
 
     Other people's memberships are ignored here. A 1:1 space begins with a message of the person or
     the bot, which says what is needed. Not every membership names the type of its room
@@ -195,6 +200,7 @@ def _membership(services: Services, membership_id: str, _actor: str, room: str) 
     mine = _fetched(lambda: _own(services, room))
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
+    put_off.wake(services, room)
     _require_fresh(services, mine.created)
     if not AccessPolicy(services.bot, services.webex).external_members(
         services.webex.members(room), services.me.id

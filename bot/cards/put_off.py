@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from bot.cards.presenters.card_state import DesiredCard, posted_card
+from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from bot.webex.client import WebexError
 from bot.webex.errors import (

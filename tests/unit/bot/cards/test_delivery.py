@@ -13,8 +13,7 @@ import pytest
 from bot.cards import delivery
 from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card
 from bot.services import Services
-from bot.webex.client import WebexAnswerError
-from bot.webex.client import WebexError
+from bot.webex.client import WebexAnswerError, WebexError
 from jobs.clock import now
 from jobs.runs.run import Run
 from jobs.storage import codec

@@ -7,6 +7,7 @@ from adaptive_cards.actions import buttons, cancel, in_rows, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.plan_band import band
 from adaptive_cards.cards.plan_changes import changed, group, of_scope
+from adaptive_cards.cards.plan_people import lines, may_press
 from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.components import box, kicker, section
 from adaptive_cards.elements import SMALL, Element, literal, own, rich, run, said
@@ -21,6 +22,7 @@ def plan(view: PlanView) -> Card:
     Tenant-wide changes are in a box with their own approval. A blocked plan has no approve button.
     """
     body = [
+        *lines(view.people),
         *_right(view),
         *_warnings(view),
         *(
@@ -78,7 +80,7 @@ def _tenant(view: PlanView) -> list[Element]:
 
 def _approve_tenant(view: PlanView) -> list[Element]:
     """Return the button of the tenant-wide changes; none where they cannot be approved."""
-    if view.blocking or view.closed:
+    if view.blocking or view.closed or not may_press(view.people):
         return []
     button = submit(
         text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id
@@ -104,7 +106,7 @@ def _main(view: PlanView) -> list[Element]:
             stop,
             other,
         ]
-    if view.approved or not own_approval:
+    if view.approved or not own_approval or not may_press(view.people):
         return [stop]
     return [
         submit(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adaptive_cards.cards.plan_people import PlanPeople
 from adaptive_cards.views import Header
 from jobs.model import Change, Profile, Text, Turn
 
@@ -14,7 +15,7 @@ class PlanView:
     a manually created app. ``closed`` is the reason why the plan can no longer be approved.
 
     ``named`` are causes that a recent check found and no plan can fix, and ``turn`` says who must
-    act on them. ``under_way`` means that part of the plan was approved or carried out before.
+    act on them. ``people`` are those of a plan whose reader may not approve it. ``under_way`` means that part of the plan was approved or carried out before.
     """
 
     header: Header
@@ -32,6 +33,7 @@ class PlanView:
     named: tuple[Text, ...] = ()
     turn: Turn = Turn.NOBODY
     has_begun: bool = False
+    people: PlanPeople | None = None
 
     @property
     def begun(self) -> bool:

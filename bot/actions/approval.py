@@ -58,7 +58,7 @@ def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -> None:
     if not AccessPolicy(ctx.services.bot, ctx.services.webex).may_approve(ctx.person, run):
-        ctx.refuse(Text("refused.not_approver"), title="refused.button")
+        ctx.refuse(_not_approver(ctx, run), title="refused.button")
         return
     if not _current(ctx, inputs, run):
         return
@@ -67,6 +67,13 @@ def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -
         return
     data = {"plan": inputs["plan"], "scope": str(scope)}
     ctx.services.record(run.id, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
+
+
+def _not_approver(ctx: ChatContext, run: Run) -> Text:
+    """Return who may press the button instead: the approvers, or the person who asked."""
+    who = ", ".join(ctx.services.bot.approvers) or run.requester.email
+    key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
+    return Text(key, {"who": who})
 
 
 def _current(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -147,8 +147,9 @@ def excuse() -> str:
     return words(MICROSOFT, ahead) if ahead is not None and abs(ahead) >= TOLD_FROM_S else ""
 
 
-def _recent(lines: list[bytes]) -> list[float]:
-    pairs = (line.decode().split(" ") for line in lines)
+def _recent(lines: Iterable[bytes | str]) -> list[float]:
+    texts = (line.decode() if isinstance(line, bytes) else line for line in lines)
+    pairs = (each.split(" ") for each in texts)
     moment, longest = now().timestamp(), SHARED_FOR.total_seconds()
     return [float(seconds) for at, seconds in pairs if abs(moment - float(at)) <= longest]
 

@@ -72,6 +72,16 @@ def every_run_about() -> Key:
     return run_about("*")
 
 
+def run_look(run_id: str) -> Key:
+    """A mark: the version of a run that only waits for a look at what it has made."""
+    return _key("run", run_id, "look")
+
+
+def run_looked(run_id: str) -> Key:
+    """A mark: what the run has made was looked at a moment ago."""
+    return _key("run", run_id, "looked")
+
+
 def runs_due() -> Key:
     """The runs by the time at which each is looked at again."""
     return _key("runs", "due")

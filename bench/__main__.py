@@ -10,7 +10,17 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import checkup, cost, error_reports, everything, firstcard, overlap, recovery, webhook
+from bench import (
+    checkup,
+    cost,
+    error_reports,
+    everything,
+    firstcard,
+    overlap,
+    recovery,
+    trail,
+    webhook,
+)
 from bench.table import machine, say
 
 BENCHES: dict[str, Callable[[], bool]] = {
@@ -22,6 +32,7 @@ BENCHES: dict[str, Callable[[], bool]] = {
     "cost": cost.main,
     "reports": error_reports.main,
     "everything": everything.main,
+    "audit": trail.main,
 }
 
 

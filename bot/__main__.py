@@ -81,8 +81,13 @@ def _parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help="only say whether the worker of this machine lives"
     )
     commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
-    commands.add_parser(
+    audit = commands.add_parser(
         "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"
+    )
+    audit.add_argument(
+        "--full",
+        action="store_true",
+        help="verify every entry, also those that were verified before",
     )
     commands.add_parser("webhooks", help="register the bot's webhooks now, and list them")
     server = commands.add_parser("redis", help="run the embedded Redis on 127.0.0.1")

@@ -366,11 +366,12 @@ def _audit(trail: Trail) -> str:
         if found.newest_key
         else "an older key, until the next entry: keep that key"
     )
-    return f"whole, {found.entries} entries since {found.since[:16]}Z, sealed with {key}"
+    earlier = f", up to number {found.earlier} verified earlier" if found.earlier else ""
+    return f"whole, {found.entries} entries since {found.since[:16]}Z{earlier}, sealed with {key}"
 
 
 def _verified(trail: Trail) -> Verified:
-    """Return the result of reading the whole trail."""
+    """Return the result of reading the trail from its last checkpoint."""
     try:
         return trail.verify()
     except RedisError as error:

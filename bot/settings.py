@@ -42,6 +42,13 @@ LAST_PORT = 65_535
 MICROSOFT = ("MICROSOFT_LOGIN_URL", "MICROSOFT_GRAPH_URL", "EXCHANGE_ADMIN_URL")
 TOKENS_GO_TO = ("WEBEX_API_URL", *MICROSOFT, "CONNECT_API_URL", "CONTACT_CENTER_URL")
 HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+NUMBERS = {
+    "REFUSALS_PER_HOUR": (1, 1_000),
+    "COMMANDS_PER_HOUR": (10, 100_000),
+    "RUN_RETENTION_DAYS": (30, 36_500),
+    "AUDIT_RETENTION_DAYS": (30, 36_500),
+}
+"""Settings that are whole numbers, with the smallest and the largest that is accepted."""
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
@@ -63,6 +70,10 @@ class BotSettings:
     approvers: tuple[str, ...] = ()
     redis_url: str = field(default=REDIS_URL, repr=False)
     embedded_redis: bool = False
+    refusals_per_hour: int = 1
+    commands_per_hour: int = 120
+    run_retention_days: int = 180
+    audit_retention_days: int = 730
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> BotSettings:
@@ -86,6 +97,7 @@ class BotSettings:
             approvers=tuple(dict.fromkeys(listed(values.get("APPROVERS", "").lower()))),
             redis_url=values.get("REDIS_URL", REDIS_URL),
             embedded_redis="REDIS_URL" not in values,
+            **{name.lower(): int(values[name]) for name in NUMBERS if name in values},
         )
 
 
@@ -113,6 +125,7 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     yield from _address_problems(values)
     yield from _redis_problems(values)
     yield from _list_problems(values)
+    yield from _number_problems(values)
     if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
         yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
 
@@ -251,6 +264,13 @@ def _list_problems(values: Mapping[str, str]) -> Iterator[str]:
         yield "APPROVERS holds no address: leave it away, or write addresses with commas between them"
     for each in filterfalse(_is_address, listed(values.get("APPROVERS", ""))):
         yield f"APPROVERS holds {each!r}, which is no address: write boss@example.com,deputy@example.com"
+
+
+def _number_problems(values: Mapping[str, str]) -> Iterator[str]:
+    for name, (least, most) in NUMBERS.items():
+        text = values.get(name, str(least))
+        if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
+            yield f"{name} is no whole number from {least} to {most}"
 
 
 def _is_empty_list(values: Mapping[str, str], name: str) -> bool:

@@ -78,7 +78,7 @@ class Settings:
     """
 
     public_url: str
-    redis_url: str
+    redis_url: str = field(repr=False)
     microsoft_client_id: str
     microsoft_client_secret: str = field(repr=False)
     encryption_keys: tuple[str, ...] = field(repr=False)

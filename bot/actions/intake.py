@@ -8,9 +8,11 @@ from adaptive_cards import Card, intake
 from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.views import Header
 from bot.actions._guard import on_run
+from bot.cards.delivery import EDIT_REFUSED
+from bot.cards.presenters.card_state import may_edit, note_no_edits
 from bot.chat.context import ChatContext
 from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  a command's name
-from bot.webex.client import WebexError
+from bot.webex.client import WebexAnswerError, WebexError
 from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.clock import now
 from jobs.model import Text
@@ -87,7 +89,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
             errors,
             ask_mailbox=not run.channel.mailbox,
         )
-        _instead(ctx, intake(view))
+        _instead(ctx, run, intake(view))
         return
     ctx.services.record(
         run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
@@ -108,11 +110,19 @@ def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:
     return True
 
 
-def _instead(ctx: ChatContext, card: Card) -> None:
-    """Replace the contents of the same card, or post a new card if Webex refuses the edit."""
+def _instead(ctx: ChatContext, run: Run, card: Card) -> None:
+    """Replace the contents of the same card, or post a new card if Webex does not take the edit.
+
+    Webex takes ten edits of a message (facts/webex.md 2). The eleventh is not tried.
+    """
+    if not may_edit(ctx.services, run.id, ctx.message):
+        ctx.say(card)
+        return
     try:
         ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
-    except WebexError:
+    except WebexError as error:
+        if isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED:
+            note_no_edits(ctx.services, run.id, ctx.message)
         ctx.say(card)
 
 

@@ -13,6 +13,8 @@ from bot.webex.client import Message, WebexPerson
 
 NEAR = 0.6
 LONGEST = 2000
+HTML_MOST = 7439
+"""Characters of a message's HTML that are read. Webex takes as many bytes (facts/webex.md 2)."""
 AFTER_NAME = ("", " ", ":", ",", "/")
 INITIAL = re.compile(r"^ [^\W\d_]\.(?=[ :,/]|$)")
 """Remainder of a last name after the first name; an example in the Messages API has "Mike C."."""
@@ -57,7 +59,7 @@ def _text(html: str, me: WebexPerson) -> str:
     Names change and repeat, but ``<spark-mention>`` is reliable (facts/webex.md 1).
     """
     reader = _Reader(me.id)
-    reader.feed(html)
+    reader.feed(html[:HTML_MOST])
     reader.close()
     return reader.text()
 
@@ -99,6 +101,7 @@ class _Reader(HTMLParser):
         self._me = me
         self._parts: list[str] = []
         self._mentions: list[bool] = []
+        self._begun = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Handle the start of a mention or of a line."""
@@ -115,8 +118,9 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Keep the text, unless it is a mention of the bot or a mention before all other text."""
-        if not any(self._mentions) and (not self._mentions or _one_line(self.text())):
+        if not any(self._mentions) and (not self._mentions or self._begun):
             self._parts.append(data)
+            self._begun = self._begun or bool(_one_line(data).lstrip(" :,"))
 
     def text(self) -> str:
         """Return the text read so far."""

@@ -13,7 +13,7 @@ from bot.chat.context import ChatContext
 from bot.settings import BotSettings
 from bot.webex.client import Membership, Webex, WebexPerson
 from jobs.model import Text
-from jobs.runs.audit import AuditEntry
+from jobs.runs.audit_chain import AuditEntry
 from jobs.runs.run import Run
 from jobs.webex_org_id import normalize
 

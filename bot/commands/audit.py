@@ -19,7 +19,7 @@ from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
 from jobs.redact import GONE
-from jobs.runs.audit import AuditEntry, canonical, read
+from jobs.runs.audit_chain import AuditEntry, canonical, read
 from jobs.runs.audit_entries import About, entry
 
 FILE_MOST = 20_000
@@ -52,7 +52,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
     """Post the file and then the card; the export itself is recorded first."""
-    checked, at = ctx.services.store.audit.verify(), now()
+    checked, at = ctx.services.store.audit.checkpoint(), now()
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
     if filed:
@@ -94,12 +94,12 @@ def _audit_line(entry: AuditEntry) -> AuditLine:
     names = ("what", "kind", "running")
     data = entry.get("data") or {}
     values = {name: str(entry.get(name, "")) for name in names} | {
-        name: str(data.get(name, "")) for name in ("scope", "question", "cause")
+        name: str(data.get(name, "")) for name in ("scope", "question", "cause", "most", "last")
     }
     step = str(entry.get("step", ""))
     values |= {
         "step": f"key:step.{step}" if has_text(f"step.{step}") else step,
-        "count": str(len(entry.get("changes") or ())),
+        "count": str(data.get("count", len(entry.get("changes") or ()))),
     }
     key = f"audit.what.{values['what']}"
     who = {

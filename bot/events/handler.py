@@ -17,7 +17,7 @@ import structlog
 from bot import actions
 from bot.actions import tac as screenshot
 from bot.cards import put_off
-from bot.chat import audience
+from bot.chat import audience, limits
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest, parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
@@ -124,7 +124,7 @@ def _message(services: Services, message_id: str, actor: str, room: str) -> None
             message.thread,
             message.id,
         )
-        refusal = _refusal(ctx, asked, "refused.message")
+        refusal = _refusal(ctx, asked, "refused.message") or limits.too_many(ctx, message.id)
     if refusal:
         run_once(ctx, f"{message.id}:refusal", refusal)
     else:
@@ -181,7 +181,7 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
         answer = actions.actions().get(action.inputs.get("do", ""))
         if answer is None:
             return
-        refusal = _refusal(ctx, asked, "refused.button")
+        refusal = _refusal(ctx, asked, "refused.button") or limits.too_many(ctx, action.id)
     inputs = {name: value.replace("\u2060", "") for name, value in action.inputs.items()}
     run_once(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
     put_off.wake(services, ctx.room, *ctx.person.emails)
@@ -222,11 +222,14 @@ def _own(services: Services, room: str) -> Membership:
 def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
     """Return how to refuse this person in this space, or None if the person is answered.
 
-    The refusal does not mention any channel. Another bot gets no answer at all.
+    The refusal does not mention any channel. A person whom the bot does not serve gets few answers
+    (:mod:`bot.chat.limits`). Another bot gets no answer at all.
     """
     gate = AccessPolicy(ctx.services.bot, ctx.services.webex)
     if (why := gate.denial(ctx.person)) is not None:
-        return _ignore if is_bot(ctx.person) else lambda speaking: speaking.refuse(why, title=title)
+        if is_bot(ctx.person):
+            return _ignore
+        return lambda speaking: limits.refuse(speaking, why, title)
     if not ctx.direct and gate.external_members(asked.members(ctx.room), ctx.services.me.id):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     if not ctx.direct:

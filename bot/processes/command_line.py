@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from redis import Redis
@@ -39,7 +39,8 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     if problems := doctor.settings_problems(values, unread):
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    command = "check" if getattr(options, "check", False) else options.command
+    chosen = [name for name in ("check", "full") if getattr(options, name, False)]
+    command = {"check": "check", "full": "audit --full"}[chosen[0]] if chosen else options.command
     return COMMANDS[command](BotSettings.from_env(values), Settings.from_env(values))
 
 
@@ -61,10 +62,12 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
+    from jobs.runs import retention  # noqa: PLC0415  same
 
     refused = _data_problem(settings.redis_url)
     if refused:
@@ -77,12 +80,15 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     runtime.install(services)
     timers = Timers()
     timers.every(DUE_S, Dispatcher(services).dispatch_due)
-    return worker.main(
-        settings,
-        services.shutdown,
-        timers,
-        {partial(reminders.remind, services): reminders.EVERY_S},
+    old_data = retention.Retention(
+        services.store, settings.run_retention_days, settings.audit_retention_days
     )
+    slow: dict[Callable[[], None], float] = {
+        partial(reminders.remind, services): reminders.EVERY_S,
+        partial(limits.record_ended, services): limits.EVERY_S,
+        old_data: retention.EVERY_S,
+    }
+    return worker.main(settings, services.shutdown, timers, slow)
 
 
 def _check(settings: BotSettings, _work: Settings) -> int:
@@ -112,17 +118,18 @@ def _doctor(settings: BotSettings, work: Settings) -> int:
     return doctor.examine(doctor.checks(settings, work), print)
 
 
-def _audit(settings: BotSettings, work: Settings) -> int:
+def _audit(settings: BotSettings, work: Settings, *, full: bool = False) -> int:
     """Print every audit entry to stdout as stored in Redis, and any break in the chain to stderr.
 
-    Return 1 if the chain is broken or Redis fails, otherwise 0.
+    The chain is verified from its last checkpoint, or with ``full`` from the first entry. Return 1 if
+    it is broken or Redis fails, otherwise 0.
     """
     trail = Trail(connect(settings.redis_url), work.encryption_keys)
     try:
         sys.stdout.writelines(
             f"{line.decode(errors='backslashreplace')}\n" for line in trail.entries()
         )
-        found = trail.verify()
+        found = trail.verify(full=full)
     except RedisError as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
@@ -155,11 +162,12 @@ def _webhooks(settings: BotSettings, _work: Settings) -> int:
     return 0
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[BotSettings, Settings], int]] = {
     "web": _web,
     "worker": _worker,
     "check": _check,
     "doctor": _doctor,
     "webhooks": _webhooks,
     "audit": _audit,
+    "audit --full": partial(_audit, full=True),
 }

@@ -23,6 +23,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from bot.queue.events import EventQueue
 from bot.settings import BotSettings
 from bot.web import webhooks
+from bot.web.strict_http import StrictChannel
 from bot.webex.webhook_registration import PATH
 from jobs.runs import schema
 
@@ -34,6 +35,8 @@ IDLE_S = 20
 
 With the default of two minutes, a few clients could take every slot.
 """
+HTTPS_ONLY_S = 365 * 24 * 3600
+"""Seconds for which a browser uses only https for this host after a visit."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
@@ -64,6 +67,8 @@ def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] =
         app.register_blueprint(blueprint)
     app.register_error_handler(Exception, on_error)
     app.after_request(add_headers)
+    if settings.public_url.startswith("https://"):
+        app.after_request(add_transport_security)
     return app
 
 
@@ -130,6 +135,12 @@ def add_headers(response: Response) -> Response:
     return response
 
 
+def add_transport_security(response: Response) -> Response:
+    """Have browsers use https for this host only (RFC 6797). Other hosts of the domain are not ours."""
+    response.headers["Strict-Transport-Security"] = f"max-age={HTTPS_ONLY_S}"
+    return response
+
+
 class AddressError(Exception):
     """Error because nobody can listen at HOST and PORT; the text says what to do."""
 
@@ -182,6 +193,7 @@ def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  
         max_request_body_size=largest,
         **limits,
     )
+    server.channel_class = StrictChannel
     signal.signal(signal.SIGTERM, _stop)
     log.info("listening", host=host, port=port)
     try:

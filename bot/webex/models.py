@@ -1,4 +1,7 @@
-"""Frozen data classes for Webex's answers; unknown keys are ignored, and missing ones are empty."""
+"""Frozen data classes for Webex's answers; unknown keys are ignored.
+
+A missing value is empty, and so is a list that is no list.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ class Message:
             text=text(data, "text"),
             html=text(data, "html"),
             parent_id=text(data, "parentId"),
-            files=tuple(str(url) for url in data.get("files") or ()),
+            files=texts(data, "files"),
             created=text(data, "created"),
         )
 
@@ -141,7 +144,7 @@ class WebexPerson:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> WebexPerson:
         """Create a person from the API's JSON."""
-        first, *others = (as_text(each).lower() for each in data.get("emails") or [""])
+        first, *others = (each.lower() for each in texts(data, "emails") or ("",))
         return cls(
             text(data, "id"),
             first,
@@ -193,6 +196,12 @@ class Webhook:
 def text(data: Mapping[str, Any], key: str) -> str:
     """Return a value as text; a missing value and null are empty."""
     return as_text(data.get(key))
+
+
+def texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return the values of a list as texts; anything that is no list counts as empty."""
+    values = data.get(key)
+    return tuple(map(as_text, values)) if isinstance(values, list | tuple) else ()
 
 
 def as_text(value: Any) -> str:

@@ -2,19 +2,19 @@
 
 ``audit:entries`` is a list of JSON lines. Each line holds the SHA-256 of the previous hash and its
 own canonical JSON, so no entry can be changed, moved or removed without breaking the chain.
-``audit:head`` holds the number of entries and the last hash under an HMAC, whose key is derived
-from ENCRYPTION_KEYS. An attacker with write access to Redis alone can recompute the chain or cut
-off its end, but cannot seal it. docs/audit.md has more.
+``audit:head`` holds the last entry's number and hash under an HMAC, whose key is derived from
+ENCRYPTION_KEYS. An attacker with write access to Redis alone can recompute the chain or cut off its
+end, but cannot seal it. The same seal covers the checkpoint, up to which the chain was verified
+before, and the start, up to which retention has removed entries. docs/audit.md has more.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import msgspec
 import structlog
@@ -22,25 +22,56 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
+from jobs.runs.audit_chain import (
+    BEGINNING,
+    DOUBTED,
+    START,
+    AuditEntry,
+    Mark,
+    canonical,
+    chained,
+    read,
+    walk,
+)
 from jobs.storage import codec, keys
 
-BEGINNING = "0" * 64
-DOUBTED = "audit_doubted"
-"""Name of the entry written when the previous end was not sealed by the bot."""
-CHAIN = ("prev", "hash")
+CLEARED = "cleared"
+"""Name of the entry that says which older entries retention has removed."""
+SLICE = 5_000
+"""Entries that are read from Redis, or removed, at a time."""
 log = structlog.get_logger(__name__)
 
-AuditEntry = dict[str, Any]
 Along = Callable[[Pipeline], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """End of the trail: the number of entries, the last hash, and the seal over both."""
+    """End of the trail: the last entry's number and hash, and the seal over everything in it.
+
+    ``checked`` is the checkpoint: the last entry that was verified, with all entries before it.
+    ``cleared`` is the last entry that retention has removed, with all entries before it.
+    """
 
     n: int
     hash: str
     seal: str
+    checked: Mark = START
+    cleared: Mark = START
+
+    @property
+    def end(self) -> Mark:
+        """Return the last entry's place."""
+        return Mark(self.n, self.hash)
+
+    @property
+    def sealed_text(self) -> bytes:
+        """Return the text under the seal.
+
+        Without a checkpoint and a removal it is that of a trail which has never had either.
+        """
+        marks = (self.end, self.checked, self.cleared)
+        told = marks if any(mark.n for mark in marks[1:]) else marks[:1]
+        return ":".join(f"{mark.n}:{mark.hash}" for mark in told).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +80,8 @@ class Verified:
 
     ``broken_at`` is the first entry that is not as the bot wrote it, or 0 if the trail is intact.
     ``why`` is the reason, for the operator. ``newest_key`` says that the end is sealed with the
-    first of ENCRYPTION_KEYS.
+    first of ENCRYPTION_KEYS. ``earlier`` is the last entry that was verified before and not read
+    now, or 0 if every entry was read. ``end`` is the sealed end, if the trail is intact.
     """
 
     entries: int
@@ -57,6 +89,24 @@ class Verified:
     broken_at: int = 0
     why: str = ""
     newest_key: bool = True
+    earlier: int = 0
+    end: Mark = field(default=START, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """State of the trail at one moment: the head as it is in Redis, and the number of entries."""
+
+    raw: object
+    length: int
+    head: Head | None
+    key: int | None
+    """Index of the key that the head is sealed with, or None if the bot has not sealed it."""
+
+    @property
+    def trusted(self) -> Head:
+        """Return the head if the bot has sealed it, otherwise that of an empty trail."""
+        return self.head if self.head and self.key is not None else Head(0, BEGINNING, "")
 
 
 class Trail:
@@ -81,13 +131,10 @@ class Trail:
 
         def attempt(pipe: Pipeline) -> None:
             head, doubt = self._end(pipe)
-            written[:] = list(_chained(head, [*doubt, *facts]))
+            written[:] = list(chained(head.end, [*doubt, *facts]))
             pipe.multi()
             pipe.rpush(keys.audit_entries(), *map(canonical, written))
-            pipe.set(
-                keys.audit_head(),
-                codec.dump(self._sealed(len(written) + head.n, str(written[-1]["hash"]))),
-            )
+            pipe.set(keys.audit_head(), codec.dump(self._sealed(_moved(head, written))))
             along(pipe)
 
         _, _, *answers = self._redis.transaction(attempt, keys.audit_head()) or (None, None)
@@ -105,35 +152,125 @@ class Trail:
         """Return every line, oldest first."""
         return tuple(map(_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
 
-    def verify(self) -> Verified:
-        """Verify the chain from the beginning to the sealed end."""
+    def verify(self, *, full: bool = False) -> Verified:
+        """Verify the chain from the last checkpoint to the sealed end.
+
+        With ``full`` it is verified from the first entry, so that a change before the checkpoint is
+        found, too. Nothing is written.
+        """
+        seen = self._seen()
+        found = self._verified(seen, full=full)
+        # retention moves every entry to another place in the list, so the wrong ones may have been read
+        moved = self._seen().trusted.cleared != seen.trusted.cleared
+        return self.verify(full=full) if moved else found
+
+    def checkpoint(self) -> Verified:
+        """Verify the chain from the last checkpoint, and seal its end as the new one if it is intact."""
+        found = self.verify()
+
+        def attempt(pipe: Pipeline) -> None:
+            head = _head(pipe.get(keys.audit_head()))
+            pipe.multi()
+            if head and self._key_of(head) is not None and head.checked.n < found.end.n <= head.n:
+                pipe.set(
+                    keys.audit_head(), codec.dump(self._sealed(replace(head, checked=found.end)))
+                )
+
+        if not found.broken_at:
+            self._redis.transaction(attempt, keys.audit_head())
+        return found
+
+    def examine(self) -> Verified:
+        """Verify every entry.
+
+        If one is wrong that only this verification finds, the trail is marked as doubted, so that
+        every later verification names it.
+        """
+        found = self.verify(full=True)
+        if found.broken_at and not self.verify().broken_at:
+            self.add(
+                {
+                    "at": now().isoformat(),
+                    "what": DOUBTED,
+                    "data": {"entry": str(found.broken_at), "why": found.why},
+                }
+            )
+        return found
+
+    def clear(self, before: datetime, most: int = SLICE) -> int:
+        """Remove up to ``most`` of the oldest entries that are from before a time; return how many.
+
+        Only verified entries are removed, and none of a trail whose end is in doubt. An entry says
+        which ones were removed, and the seal covers the place up to which they were.
+        """
+        removed: list[AuditEntry] = []
+        if not _is_before(self._since(), before):
+            return 0
+
+        def attempt(pipe: Pipeline) -> None:
+            removed.clear()
+            head = _head(pipe.get(keys.audit_head()))
+            if head is None or self._key_of(head) is None:
+                pipe.multi()
+                return
+            reach = max(min(most, head.checked.n - head.cleared.n), 0)
+            lines = [_bytes(raw) for raw in pipe.lrange(keys.audit_entries(), 0, reach)][:reach]
+            old = list(_older(lines, before))
+            wrong, end = walk(lines[: len(old)], head.cleared)
+            pipe.multi()
+            if wrong or all(each.get("what") == CLEARED for each in old):
+                return
+            removed[:] = old
+            told = _removal(old, end)
+            written = list(chained(head.end, [told]))
+            pipe.ltrim(keys.audit_entries(), len(old), -1)
+            pipe.rpush(keys.audit_entries(), *map(canonical, written))
+            moved = replace(_moved(head, written), cleared=end)
+            pipe.set(keys.audit_head(), codec.dump(self._sealed(moved)))
+
+        self._redis.transaction(attempt, keys.audit_head())
+        if removed:
+            log.info("audit entries removed", first=removed[0]["n"], last=removed[-1]["n"])
+        return len(removed)
+
+    def _seen(self) -> _Seen:
         with self._redis.pipeline() as both:
-            both.lrange(keys.audit_entries(), 0, -1)
             both.get(keys.audit_head())
-            lines, raw = both.execute()
-        broken, last = _first_break(lines)
-        since = str(read(lines[0]).get("at", "")) if lines else ""
-        if broken:
-            return Verified(
-                len(lines),
-                since,
-                broken,
-                "the entry is not as the bot wrote it, or one before it is missing",
-            )
+            both.llen(keys.audit_entries())
+            raw, length = both.execute()
         head = _head(raw)
-        if head is None:
-            return (
-                Verified(len(lines), since, len(lines), "the seal of the end is missing")
-                if lines or raw
-                else Verified(0)
-            )
-        key = self._key_of(head)
-        at, why = (
-            _end_break(head, len(lines), last)
-            if key is not None
-            else (len(lines), "the end is not sealed by this bot")
+        return _Seen(raw, length, head, self._key_of(head) if head else None)
+
+    def _verified(self, seen: _Seen, *, full: bool) -> Verified:
+        head = seen.trusted
+        start = head.cleared if full else max(head.checked, head.cleared, key=lambda mark: mark.n)
+        wrong, last = walk(self._lines(start.n - head.cleared.n, seen.length), start)
+        known = Verified(
+            seen.length, self._since(), earlier=start.n if start.n > head.cleared.n else 0
         )
-        return Verified(len(lines), since, at, why, newest_key=key == 0)
+        if wrong:
+            why = "the entry is not as the bot wrote it, or one before it is missing"
+            return replace(known, broken_at=wrong, why=why)
+        if seen.head is None:
+            found = bool(seen.length or seen.raw)
+            why = "the seal of the end is missing" if found else ""
+            return replace(known, broken_at=seen.length, why=why)
+        at, why = (
+            _end_break(head, last)
+            if seen.key is not None
+            else (seen.length, "the end is not sealed by this bot")
+        )
+        return replace(known, broken_at=at, why=why, newest_key=seen.key == 0, end=head.end)
+
+    def _lines(self, first: int, length: int) -> Iterator[bytes]:
+        """Yield the lines from a place of the list to its end as it was, a slice at a time."""
+        for place in range(max(first, 0), length, SLICE):
+            last = min(place + SLICE, length) - 1
+            yield from map(_bytes, self._redis.lrange(keys.audit_entries(), place, last))
+
+    def _since(self) -> str:
+        first = self._redis.lindex(keys.audit_entries(), 0)
+        return str(read(_bytes(first)).get("at", "")) if first else ""
 
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
         """Return the head to continue from, and an entry that records doubt if it is not sealed by the bot.
@@ -147,71 +284,63 @@ class Trail:
         lines = pipe.lrange(keys.audit_entries(), -1, -1)
         if not lines and raw is None:
             return Head(0, BEGINNING, ""), []
-        length = int(pipe.llen(keys.audit_entries()))
-        return Head(length, _hash_of(_bytes(lines[0])) if lines else BEGINNING, ""), [
+        last = _bytes(lines[0]) if lines else b""
+        length = max(int(pipe.llen(keys.audit_entries())), _number_of(last))
+        return Head(length, _hash_of(last) if lines else BEGINNING, ""), [
             {"at": now().isoformat(), "what": DOUBTED}
         ]
 
-    def _sealed(self, n: int, end: str) -> Head:
-        return Head(n, end, self._seal(self._keys[0], n, end))
+    def _sealed(self, head: Head) -> Head:
+        return replace(head, seal=_seal(self._keys[0], head))
 
     def _key_of(self, head: Head) -> int | None:
         """Return the index of the key that the end is sealed with, or None."""
         fits = (
-            hmac.compare_digest(self._seal(key, head.n, head.hash).encode(), head.seal.encode())
-            for key in self._keys
+            hmac.compare_digest(_seal(key, head).encode(), head.seal.encode()) for key in self._keys
         )
         return next((place for place, fit in enumerate(fits) if fit), None)
 
-    def _seal(self, key: bytes, n: int, end: str) -> str:
-        return hmac.new(key, f"{n}:{end}".encode(), hashlib.sha256).hexdigest()
+
+def _moved(head: Head, written: Sequence[AuditEntry]) -> Head:
+    """Return the head after some more entries, not sealed yet."""
+    return replace(head, n=head.n + len(written), hash=str(written[-1]["hash"]))
 
 
-def canonical(fact: AuditEntry) -> bytes:
-    """Return the canonical JSON of a fact: sorted names, no spaces, ASCII only.
-
-    So line ends, escapes and direction marks are shown as six plain characters.
-    """
-    return json.dumps(fact, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-
-
-def chained_hash(prev: str, fact: AuditEntry) -> str:
-    """Return the SHA-256 of the previous hash and the canonical JSON, in hexadecimal."""
-    return hashlib.sha256(prev.encode("utf-8", "surrogatepass") + canonical(fact)).hexdigest()
+def _end_break(head: Head, last: Mark) -> tuple[int, str]:
+    if last.n < head.n:
+        return last.n + 1, f"{head.n - last.n} entries are missing at the end"
+    if last.n > head.n:
+        return head.n + 1, "the entry was not written by this bot"
+    return (0, "") if last.hash == head.hash else (last.n, "the sealed end is another one")
 
 
-def _chained(head: Head, facts: Iterable[AuditEntry]) -> Iterable[AuditEntry]:
-    prev = head.hash
-    for n, fact in enumerate(facts, head.n + 1):
-        numbered = {**fact, "n": n}
-        entry = {**numbered, "prev": prev, "hash": chained_hash(prev, numbered)}
-        prev = entry["hash"]
+def _older(lines: Iterable[bytes], before: datetime) -> Iterator[AuditEntry]:
+    """Yield the entries up to the first one that is not from before the time."""
+    for line in lines:
+        entry = read(line)
+        if not _is_before(str(entry.get("at")), before):
+            return
         yield entry
 
 
-def _first_break(lines: Sequence[bytes]) -> tuple[int, str]:
-    """Return the number of the first entry that does not fit, or 0, and the last hash before it."""
-    prev = BEGINNING
-    for n, line in enumerate(lines, 1):
-        entry = read(line)
-        fact = {name: value for name, value in entry.items() if name not in CHAIN}
-        expected = chained_hash(prev, fact)
-        if (entry.get("n"), entry.get("prev"), entry.get("hash")) != (
-            n,
-            prev,
-            expected,
-        ) or entry.get("what") == DOUBTED:
-            return n, prev
-        prev = expected
-    return 0, prev
+def _is_before(at: str, before: datetime) -> bool:
+    """Return whether a time is earlier; one that cannot be read is not."""
+    try:
+        when = datetime.fromisoformat(at)
+    except ValueError:
+        return False
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)) < before
 
 
-def _end_break(head: Head, length: int, last: str) -> tuple[int, str]:
-    if length < head.n:
-        return length + 1, f"{head.n - length} entries are missing at the end"
-    if length > head.n:
-        return head.n + 1, "the entry was not written by this bot"
-    return (0, "") if last == head.hash else (length, "the sealed end is another one")
+def _removal(old: Sequence[AuditEntry], end: Mark) -> AuditEntry:
+    """Return the entry for removed entries: which they were, from when, and the last one's hash."""
+    spans = {"first": str(old[0]["n"]), "last": str(end.n), "count": str(len(old))}
+    times = {"since": str(old[0]["at"]), "until": str(old[-1]["at"]), "last_hash": end.hash}
+    return {"at": now().isoformat(), "by": "bot", "what": CLEARED, "data": spans | times}
+
+
+def _seal(key: bytes, head: Head) -> str:
+    return hmac.new(key, head.sealed_text, hashlib.sha256).hexdigest()
 
 
 def _head(raw: object) -> Head | None:
@@ -221,18 +350,15 @@ def _head(raw: object) -> Head | None:
         return None
 
 
-def read(line: bytes) -> AuditEntry:
-    """Return an entry of the list, or an empty one if the line is not valid JSON."""
-    try:
-        fact = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return fact if isinstance(fact, dict) else {}
-
-
 def _hash_of(line: bytes) -> str:
     """Return the hash of a doubtful line."""
     return str(read(line).get("hash") or hashlib.sha256(line).hexdigest())
+
+
+def _number_of(line: bytes) -> int:
+    """Return the number of a doubtful line, or 0 if it has none."""
+    number = read(line).get("n")
+    return number if isinstance(number, int) else 0
 
 
 def _bytes(raw: bytes | str) -> bytes:

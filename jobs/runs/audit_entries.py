@@ -11,7 +11,7 @@ import msgspec
 from jobs.clock import now
 from jobs.model import Change, RunKind
 from jobs.redact import Redactor
-from jobs.runs.audit import AuditEntry
+from jobs.runs.audit_chain import AuditEntry
 from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind
 

@@ -303,6 +303,29 @@ def bot_account(digest: str) -> Key:
     return _key("bot", "me", digest)
 
 
+# Limits by person
+
+
+def refusals(person: str) -> Key:
+    """The refusals of a person in the present hour: how many, since when, and the person's address."""
+    return _key("refusals", person)
+
+
+def refusals_ending() -> Key:
+    """The persons with refusals, by the end of the hour in which they are counted."""
+    return _key("refusals-ending")
+
+
+def commands(person: str) -> Key:
+    """The commands and presses of a person in the last hour, by their time."""
+    return _key("commands", person)
+
+
+def commands_limit_told(person: str) -> Key:
+    """A mark: the event that was answered with the limit, and until when the person knows it."""
+    return _key("commands", person, "told")
+
+
 # Webhooks
 
 

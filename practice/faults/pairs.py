@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import Final
 
-from jobs.model import Station
 from practice.faults.model import TRACED, Fault, Level
 
 #: Objects that only a login as the mailbox checks, in order: a fault in one hides those after it.
@@ -74,7 +73,7 @@ def _stops_before_answer(one: Fault, other: Fault) -> bool:
 
     A fault that only a renewal shows cannot be seen then.
     """
-    return one.stops not in {"", Station.ANSWER} and other.on == "renewal"
+    return one.stops not in {"", "answer"} and other.on == "renewal"
 
 
 def pairs(faults: Iterable[Fault], count: int, seed: int) -> list[tuple[Fault, Fault]]:

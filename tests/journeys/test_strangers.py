@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from practice.client import People
 from practice.conversation import space, words
 
 OUTSIDER = "outsider@evil.example"
+
+
+@pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """Every refusal is answered, because each walk is canceled at its end by who began it."""
+    return {"REFUSALS_PER_HOUR": "1000"}
 
 
 def test_outsider_in_a_direct_message(people: People, new_walk: Any) -> None:

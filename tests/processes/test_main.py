@@ -44,9 +44,9 @@ def env(webex_script: Any, redis_url: str, redis: Redis) -> dict[str, str]:
     } | MICROSOFT
 
 
-def run(command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run(command: str, env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
     """``python -m bot command`` in a process of its own, with this environment and no other."""
-    line = [sys.executable, "-m", "bot", command]
+    line = [sys.executable, "-m", "bot", command, *options]
     return subprocess.run(  # noqa: S603  our own
         line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
@@ -232,6 +232,27 @@ def test_the_doctor_reads_the_organizations(
         reply(200, {"id": "bot", "emails": ["email@webex.bot"], "orgId": org, "type": "bot"}),
     )
     assert line in run("doctor", env | {"ALLOWED_ORG_IDS": listed}).stdout.splitlines()
+
+
+def test_audit_in_full(env: dict[str, str], redis: Redis):
+    """``audit --full`` finds a change before the checkpoint, which ``audit`` and the doctor pass over.
+
+    The doctor says up to which entry the trail was verified earlier.
+    """
+    trail = Trail(redis, [env["ENCRYPTION_KEYS"]])
+    at = "2026-11-25T09:00:00+00:00"
+    trail.add(*({"at": at, "what": "said", "value": n} for n in range(3)))
+    trail.checkpoint()
+    trail.add({"at": at, "what": "later"})
+    assert [run("audit", env).returncode, run("audit", env, "--full").returncode] == [0, 0]
+    assert (
+        "ok     audit trail: whole, 4 entries since 2026-11-25T09:00Z, up to number 3 verified"
+        " earlier, sealed with the newest key"
+    ) in run("doctor", env).stdout
+    redis.lset("audit:entries", 1, redis.lindex("audit:entries", 0) or "")
+    quick, full = run("audit", env), run("audit", env, "--full")
+    assert (quick.returncode, full.returncode, "broken at entry 2" in full.stderr) == (0, 1, True)
+    assert len(full.stdout.splitlines()) == 4
 
 
 def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis: Redis):

@@ -80,6 +80,44 @@ def test_sigterm_lets_a_request_finish(server: tuple[subprocess.Popen[bytes], in
     connection.close()
 
 
+LENGTHS = {
+    "both": (b"HTTP/1.1", b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", b"400"),
+    "the other way around": (
+        b"HTTP/1.1",
+        b"transfer-encoding: chunked\r\ncontent-length: 4\r\n",
+        b"400",
+    ),
+    "a length of nothing": (
+        b"HTTP/1.1",
+        b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+        b"400",
+    ),
+    "chunks in HTTP/1.0": (
+        b"HTTP/1.0",
+        b"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n",
+        b"400",
+    ),
+    "chunks alone": (b"HTTP/1.1", b"Transfer-Encoding: chunked\r\n", b"415"),
+    "a length alone": (b"HTTP/1.1", b"Content-Length: 5\r\n", b"415"),
+}
+
+
+@pytest.mark.parametrize("how", LENGTHS)
+def test_a_request_has_one_length(server: tuple[subprocess.Popen[bytes], int], how: str):
+    """A request with two lengths is refused, and what follows it on the connection is not answered.
+
+    RFC 9112, 6.1. The second request is only answered if the first one was clear.
+    """
+    version, headers, status = LENGTHS[how]
+    first = b"POST /webhooks/webex " + version + b"\r\nHost: x\r\n" + headers + b"\r\n0\r\n\r\n"
+    second = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server[1]), timeout=LIMIT_S) as client:
+        client.sendall(first + second)
+        answers = b"".join(iter(lambda: client.recv(65_536), b""))
+    statuses = [line.split()[1] for line in answers.split(b"\r\n") if line.startswith(b"HTTP/1.")]
+    assert statuses == ([status] if status == b"400" else [status, b"200"])
+
+
 def test_stalled_clients_do_not_keep_others_waiting(server: tuple[subprocess.Popen[bytes], int]):
     """Clients that stop after half a request do not delay the next client (facts/parts.md G).
 

@@ -58,6 +58,12 @@ class Presses:
 
 
 @pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """The product's environment: every refusal is answered, so that each attempt can be told."""
+    return {"REFUSALS_PER_HOUR": "1000"}
+
+
+@pytest.fixture(scope="module")
 def presses(stack: Stack, people: People) -> Iterator[Presses]:
     """Presses past the buttons."""
     redis = Redis(port=stack.ports.redis)

@@ -106,6 +106,21 @@ def was_refused(services: Services, run_id: str, slot: str) -> bool:
     return bool(services.redis.hexists(keys.cards(run_id), refused_field(slot)))
 
 
+def may_edit(services: Services, run_id: str, message: str) -> bool:
+    """Count an edit of a message that is no card of a slot, and return whether Webex still takes it."""
+    field = _edits_field(message)
+    return int(services.redis.hincrby(keys.cards(run_id), field, 1)) <= EDITS
+
+
+def note_no_edits(services: Services, run_id: str, message: str) -> None:
+    """Record that Webex takes no more edits of a message."""
+    services.redis.hset(keys.cards(run_id), _edits_field(message), EDITS)
+
+
+def _edits_field(message: str) -> str:
+    return f"{message}:edits"
+
+
 def refused_field(slot: str) -> str:
     """Return the field of a run's cards that notes a refusal of this slot."""
     return f"{slot}:refused"

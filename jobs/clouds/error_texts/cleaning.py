@@ -24,9 +24,15 @@ _QUOTED = re.compile(r"^[ \t]*(?:(?:>|&gt;)[ \t]?)+", re.MULTILINE)
 _BOX = re.compile(r"^[ \t]*[|│┃║*#][ \t]+", re.MULTILINE)
 _HYPHEN = re.compile(r"(?<=[A-Za-z])-\n[ \t]*(?=[A-Za-z])")
 _SPACES = re.compile(r"\s+")
-_SILENT = re.compile(
-    r"<(style|script|head)\b.{0,20000}?</\1\s*>|<!--.{0,20000}?-->", re.IGNORECASE | re.DOTALL
-)
+_SILENT = re.compile(r"<(style|script|head)\b|<!--", re.IGNORECASE)
+_SILENT_ENDS = {
+    "": re.compile("-->"),
+    "style": re.compile(r"</style\s*>", re.IGNORECASE),
+    "script": re.compile(r"</script\s*>", re.IGNORECASE),
+    "head": re.compile(r"</head\s*>", re.IGNORECASE),
+}
+_SILENT_MOST = 20_000
+"""Characters between the beginning and the end of a part that is not shown."""
 _INLINE = re.compile(
     r"</?(?:a|abbr|b|bdi|code|em|font|i|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|wbr)"
     r"(?:\s[^<>]{0,2000})?/?>",
@@ -122,7 +128,28 @@ def _marked_down(text: str) -> str:
 
 
 def _without_tags(text: str) -> str:
-    return _BLOCK.sub("\n", _INLINE.sub("", _SILENT.sub(" ", text)))
+    return _BLOCK.sub("\n", _INLINE.sub("", _without_silent(text)))
+
+
+def _without_silent(text: str) -> str:
+    """Return the text without comments, styles, scripts and heads, a blank for each.
+
+    Each end is looked for once, so that many beginnings without an end take no longer than as many
+    other characters.
+    """
+    parts: list[str] = []
+    ends: dict[str, tuple[int, int]] = {}
+    done = place = 0
+    while begun := _SILENT.search(text, place):
+        kind, place = (begun[1] or "").lower(), begun.end()
+        if ends.get(kind, (-1, -1))[0] < place:
+            found = _SILENT_ENDS[kind].search(text, place)
+            ends[kind] = found.span() if found else (len(text) + _SILENT_MOST + 1, 0)
+        first, last = ends[kind]
+        if first - place <= _SILENT_MOST:
+            parts += (text[done : begun.start()], " ")
+            done = place = last
+    return "".join([*parts, text[done:]])
 
 
 def _with_whole_addresses(text: str) -> str:

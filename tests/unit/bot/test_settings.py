@@ -136,6 +136,14 @@ def test_everything_missing_is_named_at_once():
         ("REDIS_URL", "redis://[bad"),
         ("REDIS_URL", "redis://127.0.0.1:99999/0"),
         ("LOG_LEVEL", "LOUD"),
+        ("REFUSALS_PER_HOUR", "0"),
+        ("REFUSALS_PER_HOUR", "one"),
+        ("COMMANDS_PER_HOUR", "9"),
+        ("COMMANDS_PER_HOUR", "-120"),
+        ("RUN_RETENTION_DAYS", "29"),
+        ("RUN_RETENTION_DAYS", "6 months"),
+        ("AUDIT_RETENTION_DAYS", "0"),
+        ("AUDIT_RETENTION_DAYS", "999999999999"),
     ],
 )
 def test_a_value_that_cannot_be_right_is_refused(name: str, value: str):
@@ -238,3 +246,12 @@ def test_secrets_do_not_show():
         for word in ("token-of-the-bot", "Yw3k0Vd81nHb4xQz", "tiny-secret", "redis-password")
         if word in shown
     ] == []
+
+
+def test_limits_and_retention():
+    """Each has a default, and is read as a number."""
+    names = ("refusals_per_hour", "commands_per_hour", "run_retention_days", "audit_retention_days")
+    chosen = {name.upper(): str(number) for number, name in enumerate(names, 100)}
+    least, read = BotSettings.from_env(LEAST), BotSettings.from_env(LEAST | chosen)
+    assert [getattr(least, name) for name in names] == [1, 120, 180, 730]
+    assert [getattr(read, name) for name in names] == [100, 101, 102, 103]

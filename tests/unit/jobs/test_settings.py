@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from cryptography.fernet import Fernet
 
-from jobs.settings import TOGETHER, Settings, SettingsError
+from bot.settings import BotSettings
+from jobs.settings import SECRETS, TOGETHER, Settings, SettingsError
 
 KEY = Fernet.generate_key().decode()
 LEAST = {
@@ -181,3 +182,23 @@ def test_a_server_that_is_none_is_said(value: str):
     """An SMTP server without a name or with an impossible port does not start the bot."""
     with pytest.raises(SettingsError, match="SMTP_SERVER is no server's address"):
         Settings.from_env(LEAST | {"SMTP_SERVER": value})
+
+
+def test_no_secret_shows_in_the_settings():
+    """Each setting that is secret, or that may hold a password, is left out of the repr."""
+    plain = {name: f"planted-{name}-0123456789" for name in SECRETS}
+    planted = plain | {
+        "ENCRYPTION_KEYS": KEY,
+        "REDIS_URL": "rediss://:planted-password@redis.example:6380/0",
+        "PROBE_SMTP_URL": "smtps://probe:planted-password@mail.example.com",
+        "PUBLIC_URL": "https://bot.test",
+        "MICROSOFT_CLIENT_ID": "c",
+        "PROBE_FROM": "probe@example.com",
+        "CONNECT_API_URL": "https://api.us.webexconnect.io",
+        "CONTACT_CENTER_URL": "https://api.wxcc-us1.cisco.com",
+        "CONNECT_AUDIT_URL": "https://contoso.us.webexconnect.io",
+        "ALLOWED_EMAIL_DOMAINS": "example.com",
+    }
+    shown = repr(Settings.from_env(planted)) + repr(BotSettings.from_env(planted))
+    assert "planted" not in shown
+    assert KEY not in shown

@@ -264,6 +264,28 @@ def test_a_wrong_first_card_is_shown_again(
     )
 
 
+@pytest.mark.parametrize(("status", "edits"), [(200, 10), (400, 1)])
+def test_a_first_card_that_is_wrong_again_and_again(
+    anna: ChatContext,
+    begin: Begin,
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    status: int,
+    edits: int,
+):
+    """An edit that Webex would refuse is not tried, and the card is posted instead.
+
+    That is the eleventh one, or any one after a refusal.
+    """
+    webex_script.on("PUT", "/messages/card-1", reply(status, {"id": "card-1", "message": "no"}))
+    run = begin(detailed=False)
+    for _ in range(12):
+        press(anna, "intake", run=run.id, **RIGHT | {"callback_url": "http://x.y/callback"})
+    posts = 12 if status != 200 else 2
+    assert sorted(method for method, _ in said()) == ["POST"] * posts + ["PUT"] * edits
+
+
 def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: Any, reply: Any):
     """The first card of a run without a mailbox cannot take another run's."""
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))

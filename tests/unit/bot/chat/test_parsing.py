@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from html.parser import HTMLParser
+from typing import Any
+
 import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from bot.chat.parsing import LONGEST, ParsedCommand, nearest, parse_command
+from bot.chat.parsing import HTML_MOST, LONGEST, ParsedCommand, nearest, parse_command
 from bot.commands import commands
 from bot.webex.client import Message, WebexPerson
 
@@ -174,3 +178,49 @@ def test_the_nearest_command(typed: str, near: str):
 def test_the_nearest_is_a_command_or_nothing(typed: str):
     """Whatever was typed."""
     assert nearest(typed, commands()) in {"", *commands()}
+
+
+def characters_looked_at(html: str) -> int:
+    """Return how many characters the parser looks at one by one, which is most of its work."""
+    count = 0
+
+    def note(_frame: Any, event: str, called: Any) -> None:
+        nonlocal count
+        count += event == "c_call" and called.__name__ == "category"
+
+    sys.setprofile(note)
+    try:
+        parse_command(message(html=html), ME)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(
+    "piece", ["<spark-mention>a", "<spark-mention>a</spark-mention>b", "a<br>"]
+)
+def test_twice_as_much_is_twice_the_work(piece: str):
+    """Mentions in a row, nested or not, are not read again for each one that follows."""
+    small, large = (characters_looked_at(piece * count) for count in (100, 200))
+    assert 0 < large <= 2.1 * small
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<spark-mention>", "<a", "</", "&", "<![CDATA["])
+def test_no_more_is_read_than_webex_takes(piece: str, monkeypatch: pytest.MonkeyPatch):
+    """A text that is longer than a message can be is cut before it is parsed."""
+    fed: list[int] = []
+    feed = HTMLParser.feed
+
+    def noted(self: HTMLParser, data: str) -> None:
+        fed.append(len(data))
+        feed(self, data)
+
+    monkeypatch.setattr(HTMLParser, "feed", noted)
+    parse_command(message(html=f"{MENTION} /help {piece * 100_000}"), ME)
+    assert fed == [HTML_MOST]
+
+
+def test_a_long_message_is_still_a_command():
+    """What is cut off is the end, so the command is known."""
+    found = parse_command(message(html=f"{MENTION} /explain {'x' * 20_000}"), ME)
+    assert (found.name, len(found.argument) <= LONGEST) == ("explain", True)

@@ -16,7 +16,8 @@ from bot.commands import commands
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
-from jobs.runs.audit import read
+from jobs.runs.audit_chain import read
+from jobs.runs.audit_entries import entry
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.runtime import install
@@ -66,6 +67,20 @@ def asked(
     files = [body["files"] for body in posts if "files" in body]
     entries = [json.loads(line) for line in b"".join(files).splitlines()]
     return entries, str([body.get("attachments") for body in posts if "attachments" in body])
+
+
+def test_limits_and_removals_in_words(anna: ChatContext, webex_script: Any):
+    """The card says how often somebody was refused, who reached the limit, and what was removed."""
+    who = {"by": "anna@example.test", "room": "room-1"}
+    anna.services.store.audit.add(
+        entry("refused_more", None, data={"count": "47"}, **who),
+        entry("limited", None, data={"most": "120"}, **who),
+        entry("cleared", None, data={"count": "500", "last": "812"}, room="room-1"),
+    )
+    _, card = asked(anna, webex_script)
+    assert "was refused 47 more times within the hour" in card
+    assert "reached the limit of 120 commands in an hour" in card
+    assert "removed 500 old entries, up to entry 812" in card
 
 
 def seen(entries: list[dict[str, Any]], runs: dict[str, str]) -> set[str]:

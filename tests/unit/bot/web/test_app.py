@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from flask import Blueprint, Flask, Response
 from redis import Redis
@@ -48,6 +50,17 @@ def test_health_without_redis(settings: BotSettings, free_port: int):
         503,
         {"status": "unavailable", "redis": "unreachable"},
     )
+
+
+@pytest.mark.parametrize(("address", "said"), [("https", True), ("http", False)])
+@pytest.mark.parametrize("path", ["/page", "/nowhere"])
+def test_browsers_stay_with_https(
+    settings: BotSettings, redis: Redis, path: str, address: str, said: bool
+):
+    """With an https address browsers use nothing else for a year. A try on http says nothing of it."""
+    app = create_app(replace(settings, public_url=f"{address}://bot.example.test"), redis)
+    answer = app.test_client().get(path)
+    assert answer.headers.get("Strict-Transport-Security") == ("max-age=31536000" if said else None)
 
 
 @pytest.mark.parametrize("path", ["/page", "/healthz", "/nowhere", "/broken", "/webhooks/webex"])

@@ -1,0 +1,36 @@
+"""HTTP as RFC 9112 wants it where waitress is more generous: a request has one length."""
+
+from __future__ import annotations
+
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # waitress has no types
+from waitress.parser import (  # type: ignore[import-untyped]  # same
+    HTTPRequestParser,
+    ParsingError,
+)
+
+
+class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same
+    """Parser that refuses a request with both Content-Length and Transfer-Encoding.
+
+    A proxy that believes the other of the two would see other requests on the connection (RFC 9112,
+    6.1 and 11.2). HTTP/1.0 has no Transfer-Encoding, so a request that names one is refused, too.
+    """
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse the first line and the headers.
+
+        Raises:
+            ParsingError: waitress answers 400 and closes the connection.
+        """
+        super().parse_header(header_plus)
+        # of HTTP/1.1 the parser has taken Transfer-Encoding out of the headers
+        if "TRANSFER_ENCODING" in self.headers or (
+            self.chunked and "CONTENT_LENGTH" in self.headers
+        ):
+            raise ParsingError("Transfer-Encoding with another length")
+
+
+class StrictChannel(HTTPChannel):  # type: ignore[misc]  # same
+    """Connection whose requests are parsed so."""
+
+    parser_class = StrictParser

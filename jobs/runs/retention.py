@@ -1,0 +1,161 @@
+"""Retention: removes runs, cards and audit entries that are too old, a slice at a time.
+
+A run is removed if it ended long enough ago and nothing needs it. A recorded channel needs all its
+runs, because ``/undo`` restores what they recorded. So does a mailbox with a run that is going on, or
+with changes that were not undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+from redis.client import Pipeline
+
+from jobs.clock import now
+from jobs.runs.audit import Verified
+from jobs.runs.run import Event, Kind, Run, RunGoneError, undid
+from jobs.runs.run_store import RunStore
+from jobs.storage import codec, keys
+from jobs.storage.keys import Key
+
+EVERY_S = 60
+"""Seconds between two slices."""
+KEYS_AT_ONCE = 200
+"""Names of keys that Redis looks at in a slice."""
+PASS = timedelta(days=1)
+"""Time from the beginning of one pass over all keys to the next, and between two full verifications."""
+ORPHAN_S = 24 * 3600
+"""Seconds for which the cards of a run that is gone are kept."""
+LAST = frozenset({Kind.CANCELLED, Kind.FAILED, Kind.FINISHED})
+log = structlog.get_logger(__name__)
+
+
+class Retention:
+    """Periodic removal of old data. ``run_days`` and ``audit_days`` are how long it is kept."""
+
+    def __init__(self, store: RunStore, run_days: int, audit_days: int) -> None:
+        self._store = store
+        self._redis = store.redis
+        self._run_age = timedelta(days=run_days)
+        self._audit_age = timedelta(days=audit_days)
+        self._scans: dict[Key, int] = {}
+        self._passed: datetime | None = None
+        self._examined: datetime | None = None
+        self._reported = 0
+
+    def __call__(self) -> None:
+        """Do one slice: of the runs, of their cards, and of the audit trail."""
+        self._pass_over_keys()
+        self._keep_trail()
+
+    def _pass_over_keys(self) -> None:
+        """Look at some keys. When all were looked at, the next pass begins a day after this one did."""
+        if not self._scans and self._passed is not None and now() - self._passed < PASS:
+            return
+        if not self._scans:
+            self._passed = now()
+            self._scans = {keys.every_run_events(): 0, keys.every_cards(): 0}
+        for pattern, cursor in tuple(self._scans.items()):
+            following, found = self._redis.scan(cursor, match=pattern, count=KEYS_AT_ONCE)
+            first, _, last = pattern.partition("*")
+            for raw in found:
+                name = raw.decode() if isinstance(raw, bytes) else raw
+                run_id = name.removeprefix(first).removesuffix(last)
+                if pattern == keys.every_cards():
+                    self._keep_cards(run_id)
+                else:
+                    self._keep_run(run_id)
+            self._scans[pattern] = following
+            if not following:
+                del self._scans[pattern]
+
+    def _keep_run(self, run_id: str) -> None:
+        """Remove the run, and older ones of its mailbox, if nothing needs them."""
+        if not self._may_be_old(run_id):
+            return
+        with suppress(RunGoneError):
+            run = self._store.load(run_id)
+            runs = self._store.runs_of_mailbox(run.channel.mailbox) if run.channel.mailbox else ()
+            mailboxes = run_id in {each.id for each in runs}
+            for each in self._unneeded(run.channel.mailbox, runs if mailboxes else (run,)):
+                self._remove(each)
+
+    def _may_be_old(self, run_id: str) -> bool:
+        """Return whether the run has no end of its own in Redis, and its last event is old."""
+        if self._redis.ttl(keys.run_events(run_id)) >= 0:
+            return False
+        raw = self._redis.lindex(keys.run_events(run_id), -1)
+        if not isinstance(raw, bytes):
+            return False
+        return codec.load(raw, Event).at < now() - self._run_age
+
+    def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> Iterator[Run]:
+        """Yield the runs that may be removed, oldest first, up to the first one that is needed.
+
+        An undo is never removed before the runs that it has undone, because they would seem to have
+        left changes behind.
+        """
+        channels = self._store.channels
+        if mailbox and (channels.record(mailbox) is not None or channels.running(mailbox)):
+            return
+        undone = max((place for place, run in enumerate(runs) if _is_undo(run)), default=-1)
+        for place, run in enumerate(runs):
+            if run.ended_at is None or run.ended_at >= now() - self._run_age:
+                return
+            if run.changed and place > undone:
+                return
+            yield run
+
+    def _remove(self, run: Run) -> None:
+        """Remove a run with its cards and its places in the indexes, unless it has just got an event."""
+
+        def attempt(pipe: Pipeline) -> None:
+            same = pipe.llen(keys.run_events(run.id)) == run.version
+            pipe.multi()
+            if same:
+                pipe.delete(keys.run_events(run.id), keys.run_about(run.id), keys.cards(run.id))
+                pipe.zrem(keys.space_runs(run.origin.room), run.id)
+                pipe.zrem(keys.channel_runs(run.channel.mailbox), run.id)
+
+        self._redis.transaction(attempt, keys.run_events(run.id))
+        log.info("run removed", run=run.id, kind=str(run.kind), ended=str(run.ended_at))
+
+    def _keep_cards(self, run_id: str) -> None:
+        """Give the cards of a run an end if the run has one."""
+        cards, events = keys.cards(run_id), keys.run_events(run_id)
+        if self._redis.ttl(cards) >= 0:
+            return
+        left = self._redis.ttl(events)
+        if left >= 0 or not self._redis.exists(events):
+            self._redis.expire(cards, max(left, ORPHAN_S), nx=True)
+            return
+        raw = self._redis.lindex(events, -1)
+        if isinstance(raw, bytes) and codec.load(raw, Event).kind in LAST:
+            self._redis.expire(cards, self._run_age, nx=True)
+
+    def _keep_trail(self) -> None:
+        """Verify the trail, and remove entries that are older than the midnight so many days ago.
+
+        So at most one entry a day is written about removed ones.
+        """
+        trail, moment = self._store.audit, now()
+        if self._examined is None or moment - self._examined >= PASS:
+            self._report(trail.examine())
+            self._examined = moment
+        else:
+            self._report(trail.checkpoint())
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        trail.clear(midnight - self._audit_age)
+
+    def _report(self, found: Verified) -> None:
+        """Log the entry that is wrong, once for each such entry."""
+        if found.broken_at not in {0, self._reported}:
+            log.error("audit trail is broken", entry=found.broken_at, why=found.why)
+        self._reported = found.broken_at
+
+
+def _is_undo(run: Run) -> bool:
+    return run.ended is Kind.FINISHED and undid(run)

@@ -1,0 +1,99 @@
+"""Limits by person, with the real processes: an outsider's flood, and a loop of commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from jobs.runs.audit_chain import read
+from practice.client import People, from_bot
+from practice.conversation import words
+from practice.stack import Stack
+
+OUTSIDER, LOOPING = "outsider@evil.example", "colleague@contoso.com"
+FLOOD, MOST, LOOP = 60, 10, 25
+AN_HOUR_S = 3600
+
+
+@pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """The defaults for outsiders, and a limit of commands that is reached soon."""
+    return {"REFUSALS_PER_HOUR": "1", "COMMANDS_PER_HOUR": str(MOST)}
+
+
+@pytest.fixture
+def redis(stack: Stack) -> Iterator[Redis]:
+    """The Redis of the stack."""
+    with Redis(port=stack.ports.redis) as connection:
+        yield connection
+
+
+def entries(redis: Redis, what: str, by: str) -> list[dict[str, Any]]:
+    """The entries of the audit trail of one kind about one person."""
+    found = [read(line) for line in redis.lrange("audit:entries", 0, -1)]
+    return [each for each in found if (each["what"], each["by"]) == (what, by)]
+
+
+def answers(people: People, who: str) -> list[str]:
+    """What the bot has said to a person 1:1."""
+    return [
+        words(each)
+        for each in people.messages.values()
+        if from_bot(each) and each["roomType"] == "direct" and who in each["members"]
+    ]
+
+
+def test_an_outsider_who_does_not_stop(people: People, redis: Redis) -> None:
+    """Sixty messages are one card and one entry. When the hour is over, an entry has the rest."""
+    for number in range(FLOOD):
+        people.say(OUTSIDER, f"/setup-email box{number}@contoso.com")
+    (key,) = people.until("the first refusal", lambda: list(redis.scan_iter("refusals:*")))
+    people.until(f"{FLOOD} refusals", lambda: redis.hget(key, "count") == str(FLOOD).encode(), 60)
+    people.until("the answer", lambda: answers(people, OUTSIDER))
+    assert len(answers(people, OUTSIDER)) == 1
+    assert len(entries(redis, "refused", OUTSIDER)) == 1
+    assert entries(redis, "refused_more", OUTSIDER) == []
+
+    _let_the_hour_pass(redis, key)
+    people.until("the count", lambda: entries(redis, "refused_more", OUTSIDER), 90)
+    (more,) = entries(redis, "refused_more", OUTSIDER)
+    assert more["data"]["count"] == str(FLOOD - 1)
+    assert redis.exists(key) == 0
+
+
+def _let_the_hour_pass(redis: Redis, key: bytes) -> None:
+    """Move the hour of a count into the past, as it lies in Redis."""
+    (person,) = redis.zrange("refusals-ending", 0, -1)
+    redis.hset(key, "since", float(redis.hget(key, "since") or 0) - AN_HOUR_S)
+    redis.zincrby("refusals-ending", -AN_HOUR_S, person)
+
+
+def test_the_worker_keeps_the_trail_verified(people: People, redis: Redis) -> None:
+    """The real worker sets a checkpoint behind the entries that were written, and loses none."""
+    length = redis.llen("audit:entries")
+    people.until("a checkpoint", lambda: _checked(redis) >= length > 0, 90)
+    assert redis.llen("audit:entries") >= length
+
+
+def _checked(redis: Redis) -> int:
+    head = json.loads(redis.get("audit:head") or b"{}")
+    return int(head.get("checked", {}).get("n", 0))
+
+
+def test_a_loop_of_commands(people: People, redis: Redis) -> None:
+    """The limit is said once, and the commands beyond it do nothing."""
+    for _ in range(LOOP):
+        people.say(LOOPING, "/help")
+    people.until(
+        "the limit",
+        lambda: len(answers(people, LOOPING)) > MOST and not redis.zcard("events:due"),
+        60,
+    )
+    said = answers(people, LOOPING)
+    assert [f"limit of {MOST} commands" in each for each in said].count(True) == 1
+    assert len(said) == MOST + 1
+    assert len(entries(redis, "limited", LOOPING)) == 1

@@ -1,0 +1,200 @@
+"""Limits by person: what an outsider gets, what is counted, and how a loop of commands ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from adaptive_cards.texts import text
+from bot.chat import limits
+from bot.services import Services
+from jobs.runs.audit_chain import read
+from jobs.runtime import install
+from tests.fixtures.webex_script import receive
+
+Said = Callable[[], list[tuple[str, str]]]
+HOUR_S = 3601
+MALLORY = "mallory@evil.example"
+
+
+@pytest.fixture
+def write(services: Services, webex_script: Any, reply: Any) -> Callable[..., datetime | None]:
+    """Somebody writes 1:1, each time another message or the one that is named."""
+    mallory = {"id": "mallory", "emails": [MALLORY], "orgId": "org-9", "type": "person"}
+    webex_script.on("GET", "/people/mallory", reply(body=mallory))
+    count = iter(range(10_000))
+
+    def script(who: str = "mallory", words: str = "/help", message: str = "") -> datetime | None:
+        message = message or f"m{next(count)}"
+        body = {"id": message, "roomId": "room-1", "roomType": "direct", "personId": who}
+        webex_script.on("GET", f"/messages/{message}", reply(body=body | {"text": words}))
+        return receive("messages", message, who, "room-1")
+
+    return script
+
+
+def trail(services: Services) -> list[dict[str, Any]]:
+    """The entries of the audit trail."""
+    return [read(line) for line in services.store.audit.entries()]
+
+
+def limited(services: Services, **settings: int) -> Services:
+    """The services with other limits, in use."""
+    made = replace(services, bot=replace(services.bot, **settings))
+    install(made)
+    return made
+
+
+def test_an_outsider_gets_one_answer_an_hour(
+    services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
+):
+    """Sixty messages are one card and one entry; the next refusal records how many more there were."""
+    for _ in range(60):
+        write()
+    assert [len(said()), [each["what"] for each in trail(services)]] == [1, ["refused"]]
+    pass_time(HOUR_S)
+    write()
+    entries = trail(services)
+    assert [each["what"] for each in entries] == ["refused", "refused_more", "refused"]
+    assert (entries[1]["by"], entries[1]["data"]["count"]) == (MALLORY, "59")
+    assert datetime.fromisoformat(entries[1]["data"]["since"]) < datetime.fromisoformat(
+        entries[1]["at"]
+    )
+    assert len(said()) == 2
+
+
+def test_the_rest_is_recorded_when_the_hour_is_over(
+    services: Services, write: Callable[..., None], pass_time: Callable[[float], None], redis: Redis
+):
+    """Without another refusal the worker writes the count, once."""
+    for _ in range(48):
+        write()
+    limits.record_ended(services)
+    assert [each["what"] for each in trail(services)] == ["refused"]
+    pass_time(HOUR_S)
+    limits.record_ended(services)
+    limits.record_ended(services)
+    write()
+    entries = trail(services)
+    assert [each["what"] for each in entries] == ["refused", "refused_more", "refused"]
+    assert entries[1]["data"]["count"] == "47"
+    assert redis.zcard("refusals-ending") == 1
+
+
+def test_a_single_refusal_leaves_no_count(
+    services: Services, write: Callable[..., None], pass_time: Callable[[float], None], redis: Redis
+):
+    """One refusal in an hour is its own entry, and nothing of it stays in Redis."""
+    write()
+    pass_time(HOUR_S)
+    limits.record_ended(services)
+    assert [each["what"] for each in trail(services)] == ["refused"]
+    assert (redis.exists("refusals:mallory"), redis.zcard("refusals-ending")) == (0, 0)
+
+
+def test_the_number_of_answers_is_a_setting(
+    services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
+):
+    """With three answers an hour the fourth refusal is the first that is counted."""
+    services = limited(services, refusals_per_hour=3)
+    for _ in range(5):
+        write()
+    pass_time(HOUR_S)
+    limits.record_ended(services)
+    assert (len(said()), [each["what"] for each in trail(services)]) == (
+        3,
+        ["refused"] * 3 + ["refused_more"],
+    )
+    assert trail(services)[-1]["data"]["count"] == "2"
+
+
+def test_every_outsider_has_a_count_of_their_own(
+    services: Services, write: Callable[..., None], said: Said, webex_script: Any, reply: Any
+):
+    """One outsider's messages do not keep another one from being told."""
+    eve = {"id": "eve", "emails": ["eve@evil.example"], "orgId": "org-9", "type": "person"}
+    webex_script.on("GET", "/people/eve", reply(body=eve))
+    for who in ("mallory", "mallory", "eve", "eve"):
+        write(who)
+    assert (len(said()), [each["by"] for each in trail(services)]) == (
+        2,
+        [MALLORY, "eve@evil.example"],
+    )
+
+
+def test_a_clock_that_is_set_back(
+    services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
+):
+    """A count that began in the future does not silence the bot until then."""
+    write()
+    pass_time(-2 * HOUR_S)
+    write()
+    assert len(said()) == 2
+
+
+def test_a_loop_of_commands_ends(
+    services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
+):
+    """The limit is answered once, with the time at which the bot goes on, and then it goes on."""
+    services = limited(services, commands_per_hour=10)
+    for _ in range(15):
+        write("anna")
+    posts = [words for _, words in said()]
+    told = text("limits.title", most="10")
+    assert [told in words for words in posts] == [False] * 10 + [True]
+    (entry,) = trail(services)
+    again = datetime.fromisoformat(entry["data"]["again"])
+    assert (entry["what"], entry["by"]) == ("limited", "anna@example.test")
+    assert (again - datetime.fromisoformat(entry["at"])).total_seconds() > HOUR_S - 60
+    pass_time(HOUR_S)
+    write("anna")
+    assert [told in words for _, words in said()] == [False] * 10 + [True, False]
+
+
+def test_the_words_of_the_limit(services: Services, write: Callable[..., None], webex_script: Any):
+    """The card says that nothing was done, and until when nothing will be."""
+    limited(services, commands_per_hour=1)
+    write("anna")
+    write("anna")
+    card = str([body for method, _, body in webex_script.asked if method == "POST"][-1])
+    assert "Nothing was done for this one" in card
+    assert "UTC" in card
+
+
+def test_a_delivery_that_is_repeated_counts_once(
+    services: Services, write: Callable[..., None], said: Said, redis: Redis
+):
+    """An event that is tried again keeps its place, and is not held against the person."""
+    limited(services, commands_per_hour=2)
+    for message in ("m-1", "m-1", "m-1", "m-2", "m-1"):
+        write("anna", message=message)
+    told = text("limits.title", most="2")
+    assert not any(told in words for _, words in said())
+    assert redis.zcard("commands:anna") == 2
+
+
+def test_presses_count_as_well(services: Services, webex_script: Any, reply: Any, said: Said):
+    """A button is a command, too."""
+    limited(services, commands_per_hour=2)
+    card = {"id": "card-1", "roomId": "room-1", "roomType": "direct", "personId": "bot-1"}
+    webex_script.on("GET", "/messages/card-1", reply(body=card))
+    for press in ("a1", "a2", "a3", "a4"):
+        body = {"id": press, "messageId": "card-1", "personId": "anna", "inputs": {"do": "help"}}
+        webex_script.on("GET", f"/attachment/actions/{press}", reply(body=body))
+        receive("attachmentActions", press, "anna", "room-1")
+    told = text("limits.title", most="2")
+    assert [told in words for _, words in said()] == [False, False, True]
+
+
+def test_every_count_expires(services: Services, write: Callable[..., None], redis: Redis):
+    """No person leaves a key behind for good."""
+    limited(services, commands_per_hour=1)
+    for who in ("anna", "anna", "mallory", "mallory"):
+        write(who)
+    names = ("commands:anna", "commands:anna:told", "refusals:mallory")
+    assert [redis.ttl(name) > 0 for name in names] == [True] * 3

@@ -1,0 +1,53 @@
+"""Webex's answers as data: whatever their shape is, each value has the type that the bot expects."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.webex.models import CardAction, Membership, Message, WebexPerson, Webhook
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = (
+    *("id", "roomId", "roomType", "personId", "text", "html", "parentId", "files", "created"),
+    *("messageId", "inputs", "emails", "orgId", "type", "displayName", "personEmail"),
+    *("personOrgId", "name", "targetUrl", "resource", "event", "filter", "status"),
+)
+KINDS = (Message, CardAction, WebexPerson, Membership, Webhook)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.dictionaries(st.sampled_from(NAMES), JSON))
+def test_any_shape_is_read(kind: Any, data: dict[str, Any]):
+    """Each field is a text, or texts, for any JSON object; nothing is raised."""
+    found = kind.of(data)
+    for field in dataclasses.fields(kind):
+        value = getattr(found, field.name)
+        texts = (
+            [*value, *value.values()]
+            if isinstance(value, dict)
+            else [*value]
+            if isinstance(value, tuple)
+            else [value]
+        )
+        assert {type(each) for each in texts} <= {str}
+
+
+@pytest.mark.parametrize("files", [True, 7, "https://x.example", {"a": "b"}, None, 1.5])
+def test_files_that_are_no_list(files: Any):
+    """Such a message has no files. It is not split into characters or names."""
+    assert Message.of({"id": "m1", "files": files}).files == ()
+
+
+@pytest.mark.parametrize("emails", [True, 7, "anna@example.test", {"a": "b"}, None, []])
+def test_addresses_that_are_no_list(emails: Any):
+    """Such a person has no address, so the bot does not serve them."""
+    assert WebexPerson.of({"id": "p1", "emails": emails}).emails == ()

@@ -1,0 +1,76 @@
+"""Work of reading an error text: it grows with the length of the text, whatever the text is."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.clouds.error_texts.cleaning import LONGEST, clean
+from jobs.clouds.error_texts.reader import read
+
+TRIES = 3
+SHORT, LONG = LONGEST // 8, LONGEST
+PIECES = (
+    *("<style>", "</style>", "<!--", "-->", "<script a>", "</script >", "<head>", "</head>"),
+    *("a", " b ", "535 5.7.3", "\n"),
+)
+GROWTH = 2.0
+"""Times by which the work of eight times the text may be more than eight times the work.
+
+With a part that is looked at once for each character it is more than that.
+"""
+
+
+def seconds(text: str) -> float:
+    """Return the fewest seconds of this process's own work, whatever else the machine does."""
+    found = []
+    for _ in range(TRIES):
+        began = time.process_time()
+        read(text)
+        found.append(time.process_time() - began)
+    return min(found)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("<!--", "<style>", "<script>x", "<head><style><!--", "<spark-mention>", "<a "),
+        *("550-5.7.1 a\n", "535 5.7.3 ", "AADSTS50034 ", "&lt;!--", "a+b+c+d+", "https://login\n"),
+    ],
+)
+def test_eight_times_the_text_is_eight_times_the_work(piece: str):
+    """A long hostile text does not hold a worker for longer than a long harmless one."""
+    short, long = (seconds((piece * size)[:size]) for size in (SHORT, LONG))
+    assert long < GROWTH * (LONG / SHORT) * max(short, 0.005)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a<style>b</style>c", "a c"),
+        ("a<STYLE media='x'>b</Style >c", "a c"),
+        ("a<!-- b <style> -->c</style>d", "a c</style>d"),
+        ("a<script>b<!-- c</script>d-->e", "a d-->e"),
+        ("a<head>b</style>c</head>d", "a d"),
+        ("a<style>b", "a<style>b"),
+        ("a<!-- b", "a<!-- b"),
+        ("a<header>b</header>c", "a\nb\nc"),
+        (f"a<style>{'b' * 20_001}</style>c", f"a<style>{'b' * 20_001}</style>c"),
+        (f"a<!--{'<!--' * 9_000}b--> c<style>d</style>e", None),
+    ],
+)
+def test_parts_that_are_not_shown(text: str, shown: str | None):
+    """Comments, styles, scripts and heads are left out if they end; nothing else is."""
+    found = clean(text).flat
+    assert found.endswith("c e") if shown is None else found == " ".join(shown.split())
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30))
+def test_a_part_that_is_not_shown_ends_at_its_first_end(pieces: list[str]):
+    """Text after the last end of any kind is always shown."""
+    assert clean("".join(pieces) + "--></style></script></head>AADSTS50034").flat.endswith(
+        "AADSTS50034"
+    )

@@ -1,0 +1,248 @@
+"""Checkpoints of the audit trail, and its retention: what is read, what is removed, what is noticed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis import Redis
+
+from jobs.clock import now
+from jobs.runs.audit import CLEARED, Trail, Verified
+from jobs.runs.audit_chain import DOUBTED, START, canonical, chained, read, walk
+
+KEYS = ("new-key", "old-key")
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+COUNT = 10
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def day(number: int) -> str:
+    """The time of an entry: one a day."""
+    return (BEGAN + timedelta(days=number)).isoformat()
+
+
+@pytest.fixture
+def trail(redis: Redis) -> Trail:
+    """A trail of ten entries, one a day, verified up to the end."""
+    made = Trail(redis, KEYS)
+    made.add(*({"at": day(n), "what": "said", "value": n} for n in range(1, COUNT + 1)))
+    made.checkpoint()
+    return made
+
+
+def lines(redis: Redis) -> list[dict[str, Any]]:
+    """The entries as they lie there."""
+    return [read(line) for line in redis.lrange("audit:entries", 0, -1)]
+
+
+def head(redis: Redis) -> dict[str, Any]:
+    """The sealed head."""
+    found: dict[str, Any] = json.loads(redis.get("audit:head") or b"")
+    return found
+
+
+def replaced(redis: Redis, number: int, value: str) -> None:
+    """Change what an entry says, as somebody with write access to Redis would."""
+    entry = lines(redis)[number - 1] | {"value": value}
+    redis.lset("audit:entries", number - 1, canonical(entry).decode())
+
+
+def test_only_what_is_new_is_read(trail: Trail, redis: Redis, monkeypatch: pytest.MonkeyPatch):
+    """After a checkpoint only later entries are read. A full verification reads all of them."""
+    asked: list[tuple[int, int]] = []
+    read_lines = redis.lrange
+
+    def noted(key: str, first: int, last: int) -> Any:
+        asked.append((first, last))
+        return read_lines(key, first, last)
+
+    trail.add({"at": day(11), "what": "later"})
+    monkeypatch.setattr(redis, "lrange", noted)
+    assert trail.verify() == Verified(COUNT + 1, day(1), earlier=COUNT)
+    assert trail.verify(full=True) == Verified(COUNT + 1, day(1))
+    assert asked == [(COUNT, COUNT), (0, COUNT)]
+
+
+def test_an_entry_before_the_checkpoint(trail: Trail, redis: Redis):
+    """A change before the checkpoint is found by reading everything, and then named for good."""
+    replaced(redis, 4, "another")
+    assert (trail.verify().broken_at, trail.verify(full=True).broken_at) == (0, 4)
+    assert trail.examine().broken_at == 4
+    assert lines(redis)[-1]["what"] == DOUBTED
+    assert lines(redis)[-1]["data"]["entry"] == "4"
+    assert trail.verify().broken_at == COUNT + 1
+    trail.checkpoint()
+    trail.examine()
+    assert (
+        [each["what"] for each in lines(redis)].count(DOUBTED),
+        head(redis)["checked"]["n"],
+    ) == (
+        1,
+        COUNT,
+    )
+
+
+def test_an_entry_after_the_checkpoint(trail: Trail, redis: Redis):
+    """A change after the checkpoint is found at once, and no new checkpoint is made."""
+    trail.add({"at": day(11), "what": "said", "value": 11}, {"at": day(12), "what": "said"})
+    replaced(redis, 11, "another")
+    assert trail.checkpoint().broken_at == 11
+    assert head(redis)["checked"]["n"] == COUNT
+
+
+FORGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "removed": lambda e: {n: v for n, v in e.items() if n != "checked"},
+    "moved": lambda e: e | {"checked": {"n": 9, "hash": e["hash"]}},
+    "of another chain": lambda e: e | {"checked": {"n": 10, "hash": "f" * 64}},
+    "with removed entries": lambda e: e | {"cleared": e["checked"]},
+    "no checkpoint at all": lambda e: {n: e[n] for n in ("n", "hash", "seal")},
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_a_forged_checkpoint_is_noticed(trail: Trail, redis: Redis, how: str):
+    """The seal covers the checkpoint and the removal, so neither can be changed or left out."""
+    redis.set("audit:head", json.dumps(FORGED[how](head(redis))))
+    for found in (trail.verify(), trail.verify(full=True)):
+        assert (found.broken_at, found.why) == (COUNT, "the end is not sealed by this bot")
+    trail.add({"what": "later"})
+    assert lines(redis)[COUNT]["what"] == DOUBTED
+
+
+def test_an_earlier_seal_is_no_start(redis: Redis):
+    """The seal of an earlier end does not make the entries before it look removed by retention."""
+    trail = Trail(redis, KEYS)
+    trail.add(*({"at": day(n), "what": "said"} for n in range(1, 5)))
+    early = head(redis)
+    trail.add(*({"at": day(n), "what": "said"} for n in range(5, 9)))
+    mark = {"n": early["n"], "hash": early["hash"]}
+    redis.ltrim("audit:entries", 4, -1)
+    redis.set("audit:head", json.dumps(head(redis) | {"cleared": mark, "seal": early["seal"]}))
+    assert trail.verify().broken_at > 0
+
+
+def test_old_entries_are_removed(trail: Trail, redis: Redis):
+    """The rest can be verified, and an entry says which ones were removed, with the last one's hash."""
+    last = lines(redis)[5]
+    assert trail.clear(BEGAN + timedelta(days=7)) == 6
+    kept = lines(redis)
+    assert [each["n"] for each in kept] == [7, 8, 9, 10, 11]
+    assert kept[-1]["what"] == CLEARED
+    assert kept[-1]["data"] == {
+        "first": "1",
+        "last": "6",
+        "count": "6",
+        "since": day(1),
+        "until": day(6),
+        "last_hash": last["hash"],
+    }
+    trail.add({"at": day(12), "what": "later"})
+    assert trail.verify(full=True) == Verified(6, day(7))
+    assert trail.checkpoint() == Verified(6, day(7), earlier=COUNT)
+    assert trail.verify() == Verified(6, day(7), earlier=12)
+
+
+def test_slices_are_removed_one_after_the_other(trail: Trail, redis: Redis):
+    """Each call removes a bounded number, and the trail is whole after each."""
+    removed = []
+    while count := trail.clear(BEGAN + timedelta(days=9), most=3):
+        removed.append((count, trail.verify(full=True).broken_at))
+        trail.checkpoint()
+    assert removed == [(3, 0), (3, 0), (2, 0)]
+    assert [each["what"] for each in lines(redis)] == ["said", "said", CLEARED, CLEARED, CLEARED]
+
+
+def test_nothing_is_removed_for_its_own_sake(trail: Trail, redis: Redis):
+    """Entries that only say what was removed do not cause another removal with another such entry."""
+    trail.clear(BEGAN + timedelta(days=99))
+    trail.checkpoint()
+    assert (trail.clear(now() + timedelta(days=99)), len(lines(redis))) == (0, 1)
+
+
+@pytest.mark.parametrize("number", [1, 3, 6])
+def test_a_wrong_entry_is_never_removed(trail: Trail, redis: Redis, number: int):
+    """A changed entry stays, with those around it, until a person has looked at it."""
+    replaced(redis, number, "another")
+    assert trail.clear(BEGAN + timedelta(days=7)) == 0
+    assert len(lines(redis)) == COUNT
+
+
+@pytest.mark.parametrize("doubt", ["unsealed", "missing", "not verified"])
+def test_a_trail_in_doubt_is_left_alone(trail: Trail, redis: Redis, doubt: str):
+    """Nothing is removed while the end is not sealed, or beyond what was verified."""
+    if doubt == "unsealed":
+        redis.set("audit:head", json.dumps(head(redis) | {"seal": "0" * 64}))
+    elif doubt == "missing":
+        redis.delete("audit:head")
+    else:
+        trail = Trail(redis, KEYS)
+        redis.flushdb()
+        trail.add(*({"at": day(n), "what": "said"} for n in range(1, 4)))
+    before = lines(redis)
+    assert (trail.clear(BEGAN + timedelta(days=99)), lines(redis)) == (0, before)
+
+
+def test_entries_taken_away_after_a_removal(trail: Trail, redis: Redis):
+    """Retention opens no door: entries that somebody else takes from the beginning are missed."""
+    trail.clear(BEGAN + timedelta(days=4))
+    redis.lpop("audit:entries")
+    assert trail.verify(full=True).broken_at == 4
+
+
+def test_the_end_of_a_trail_with_removed_entries(trail: Trail, redis: Redis):
+    """If its seal is lost, the numbers go on, and the entry that says so has the next one."""
+    trail.clear(BEGAN + timedelta(days=4))
+    redis.delete("audit:head")
+    trail.add({"what": "later"})
+    assert [(each["n"], each["what"]) for each in lines(redis)[-2:]] == [
+        (COUNT + 2, DOUBTED),
+        (COUNT + 3, "later"),
+    ]
+
+
+def test_a_removal_while_everything_is_read(
+    trail: Trail, redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    """If retention moves the entries in the middle of a verification, it starts over."""
+    monkeypatch.setattr("jobs.runs.audit.SLICE", 3)
+    read_lines, done = redis.lrange, []
+
+    def meanwhile(*arguments: Any) -> Any:
+        if len(done) == 1:
+            Trail(redis, KEYS).clear(BEGAN + timedelta(days=5), most=4)
+        done.append(arguments)
+        return read_lines(*arguments)
+
+    monkeypatch.setattr(redis, "lrange", meanwhile)
+    assert trail.verify(full=True) == Verified(COUNT - 4 + 1, day(5))
+
+
+@given(facts=st.lists(st.dictionaries(st.text(), VALUES), max_size=4))
+def test_any_entry_is_read_back(facts: list[dict[str, Any]]):
+    """Any data that an entry can hold follows in the chain, and is written out as it was."""
+    made = list(chained(START, facts))
+    written = [canonical(entry) for entry in made]
+    assert walk(written, START) == (0, type(START)(len(made), made[-1]["hash"]) if made else START)
+    assert [canonical(read(line)) for line in written] == written
+
+
+@given(facts=st.lists(st.dictionaries(st.text(), VALUES), min_size=1, max_size=4), data=st.data())
+def test_no_other_byte_follows(facts: list[dict[str, Any]], data: st.DataObject):
+    """A line with one byte changed is not the next entry, unless it says the same."""
+    written = [canonical(entry) for entry in chained(START, facts)]
+    number = data.draw(st.integers(0, len(written) - 1))
+    line = bytearray(written[number])
+    line[data.draw(st.integers(0, len(line) - 1))] ^= data.draw(st.integers(1, 127))
+    changed = bytes(line)
+    wrong, _ = walk([*written[:number], changed, *written[number + 1 :]], START)
+    assert wrong == number + 1 or canonical(read(changed)) == written[number]

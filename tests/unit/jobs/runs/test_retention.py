@@ -1,0 +1,280 @@
+"""Retention of runs, cards and audit entries: what is removed, and what never is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from jobs.clock import now
+from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
+from jobs.runs.audit_chain import read
+from jobs.runs.origin import Origin
+from jobs.runs.retention import Retention
+from jobs.runs.run import Event, Kind, RecordedChange, Run
+from jobs.runs.run_store import RunStore
+
+MAILBOX = "support@contoso.com"
+DAY_S = 24 * 3600
+RUN_DAYS, AUDIT_DAYS = 180, 730
+Clear = Callable[..., None]
+CHANGE = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
+
+
+@pytest.fixture
+def clear(store: RunStore) -> Clear:
+    """One whole pass, as a worker that has just started does it."""
+
+    def one_pass() -> None:
+        retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
+        for _ in range(50):
+            retention()
+
+    return one_pass
+
+
+@pytest.fixture
+def run_of(store: RunStore, asker: Person) -> Callable[..., Run]:
+    """Opens a run with these events; each is asked for by a message of its own."""
+    count = iter(range(1_000))
+
+    def opened(
+        *events: Event,
+        mailbox: str = MAILBOX,
+        kind: RunKind = RunKind.SETUP,
+        end: Kind | None = Kind.CANCELLED,
+    ) -> Run:
+        origin = Origin("room-1", message=f"message-{next(count)}")
+        run = store.open(Channel(mailbox), asker, origin, kind)
+        if events:
+            store.append(run.id, *events)
+        if end:
+            store.end(store.load(run.id), Event(end, now()))
+        store.redis.hset(f"cards:{run.id}", "plan", "{}")
+        return store.load(run.id)
+
+    return opened
+
+
+def changed() -> tuple[Event, ...]:
+    """The events of a change that was made."""
+    found = Finding("smtp_auth", State.WRONG)
+    return (
+        Event(Kind.CHANGING, now(), step="smtp_auth", finding=found, changes=(CHANGE,)),
+        Event(Kind.CHANGED, now(), step="smtp_auth"),
+    )
+
+
+def undone() -> tuple[Event, ...]:
+    """The events of an undo that has restored a value."""
+    past = RecordedChange("smtp_auth", CHANGE, Text("b"), {}, {}, ())
+    return (
+        Event(Kind.RECALLED, now(), past=(past,)),
+        Event(Kind.FOUND, now(), step="smtp_auth", finding=Finding("smtp_auth", State.OK)),
+    )
+
+
+def there(redis: Redis, run: Run) -> bool:
+    """Whether the run's history is there."""
+    return bool(redis.exists(f"run:{run.id}:events"))
+
+
+def test_an_old_run_that_nothing_needs(
+    redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
+):
+    """It is removed when it is old enough, with its cards and its places in the indexes."""
+    old = run_of()
+    pass_time((RUN_DAYS - 1) * DAY_S)
+    clear()
+    assert there(redis, old)
+    pass_time(2 * DAY_S)
+    recent = run_of()
+    clear()
+    left = {key.decode() for key in redis.scan_iter() if old.id in key.decode()}
+    assert (left, there(redis, recent)) == (set(), True)
+    assert [raw.decode() for raw in redis.zrange("space:room-1:runs", 0, -1)] == [recent.id]
+    assert [raw.decode() for raw in redis.zrange(f"channel:{MAILBOX}:runs", 0, -1)] == [recent.id]
+
+
+def test_a_recorded_channel_keeps_all_its_runs(
+    redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
+):
+    """The current run and every earlier one stay, however old, because an undo needs them."""
+    runs = [run_of(), run_of(*changed(), end=Kind.FINISHED)]
+    pass_time(10 * RUN_DAYS * DAY_S)
+    clear()
+    assert [there(redis, run) for run in runs] == [True, True]
+    assert redis.exists(f"channel:{MAILBOX}")
+
+
+def test_a_run_that_has_not_ended(
+    redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
+):
+    """A run that waits for a person stays, and so do the earlier runs of its mailbox."""
+    runs = [run_of(), run_of(end=None)]
+    nameless = run_of(mailbox="", end=None)
+    pass_time(10 * RUN_DAYS * DAY_S)
+    clear()
+    assert [there(redis, run) for run in [*runs, nameless]] == [True] * 3
+
+
+def test_changes_that_were_not_undone(
+    redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
+):
+    """A canceled setup that has changed something stays, because it can still be undone."""
+    earlier, setup = run_of(), run_of(*changed())
+    pass_time(10 * RUN_DAYS * DAY_S)
+    clear()
+    assert [there(redis, earlier), there(redis, setup)] == [False, True]
+
+
+def test_an_undo_goes_after_what_it_has_undone(
+    redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
+):
+    """While a run of a setup is kept, so is its undo. Later both are removed."""
+    setup = run_of(*changed())
+    undo = run_of(*undone(), *changed(), kind=RunKind.UNDO, end=Kind.FINISHED)
+    again = run_of(*changed())
+    pass_time((RUN_DAYS + 1) * DAY_S)
+    clear()
+    assert [there(redis, run) for run in (setup, undo, again)] == [False, False, True]
+
+
+def test_the_newest_end_decides(
+    redis: Redis,
+    store: RunStore,
+    run_of: Callable[..., Run],
+    clear: Clear,
+    pass_time: Callable[[float], None],
+):
+    """A run that began long ago and ended a moment ago stays."""
+    late = run_of(end=None)
+    pass_time((RUN_DAYS + 1) * DAY_S)
+    store.end(late, Event(Kind.CANCELLED, now()))
+    clear()
+    assert there(redis, late)
+
+
+def test_checks_end_by_themselves(redis: Redis, store: RunStore, asker: Person, clear: Clear):
+    """A check has its own end in Redis, and its cards get the same one."""
+    check = store.check(Channel(MAILBOX), asker, Origin("room-1", message="message-1"))
+    redis.hset(f"cards:{check.id}", "verdict", "{}")
+    clear()
+    assert there(redis, check)
+    assert abs(redis.ttl(f"cards:{check.id}") - redis.ttl(f"run:{check.id}:events")) < 60
+
+
+def test_cards_get_an_end(redis: Redis, run_of: Callable[..., Run], clear: Clear):
+    """The cards of an ended run expire, also those of a recorded channel's run.
+
+    Those of a run that goes on do not. Those whose run is gone expire within a day.
+    """
+    ended, finished = run_of(), run_of(end=Kind.FINISHED, mailbox="sales@contoso.com")
+    going_on = run_of(end=None)
+    redis.hset("cards:GONE22", "plan", "{}")
+    clear()
+    ends = {run.id: redis.ttl(f"cards:{run.id}") for run in (ended, finished, going_on)}
+    assert ends[going_on.id] == -1
+    for run in (ended, finished):
+        assert RUN_DAYS * DAY_S - 60 < ends[run.id] <= RUN_DAYS * DAY_S
+    assert 0 < redis.ttl("cards:GONE22") <= DAY_S
+
+
+def test_a_slice_is_bounded(
+    redis: Redis,
+    store: RunStore,
+    run_of: Callable[..., Run],
+    pass_time: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """One slice looks at some keys only. All slices together remove everything that is due."""
+    monkeypatch.setattr("jobs.runs.retention.KEYS_AT_ONCE", 10)
+    runs = [run_of(mailbox=f"box{number}@contoso.com") for number in range(40)]
+    pass_time((RUN_DAYS + 1) * DAY_S)
+    retention, left = Retention(store, RUN_DAYS, AUDIT_DAYS), []
+    for _ in range(60):
+        retention()
+        left.append(sum(there(redis, run) for run in runs))
+    assert 0 < left[0] < len(runs)
+    assert left[-1] == 0
+
+
+def test_a_pass_a_day(
+    redis: Redis,
+    store: RunStore,
+    run_of: Callable[..., Run],
+    pass_time: Callable[[float], None],
+):
+    """After a pass the keys are left alone until the next day."""
+    retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
+    for _ in range(50):
+        retention()
+    redis.hset("cards:GONE22", "plan", "{}")
+    retention()
+    assert redis.ttl("cards:GONE22") == -1
+    pass_time(DAY_S)
+    for _ in range(50):
+        retention()
+    assert redis.ttl("cards:GONE22") > 0
+
+
+def test_a_run_that_gets_an_event_at_that_moment(
+    redis: Redis,
+    store: RunStore,
+    run_of: Callable[..., Run],
+    pass_time: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A run that grows while it is judged is not removed."""
+    old = run_of()
+    pass_time((RUN_DAYS + 1) * DAY_S)
+    retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
+    judged = retention._unneeded  # noqa: SLF001  the moment between judging and removing
+
+    def meanwhile(mailbox: str, runs: tuple[Run, ...]) -> list[Run]:
+        found = list(judged(mailbox, runs))
+        store.append(old.id, Event(Kind.LOOK_AGAIN, now()))
+        return found
+
+    monkeypatch.setattr(retention, "_unneeded", meanwhile)
+    retention()
+    assert there(redis, old)
+
+
+def entries(store: RunStore) -> list[dict[str, Any]]:
+    """The entries of the trail."""
+    return [read(line) for line in store.audit.entries()]
+
+
+def test_old_audit_entries(
+    store: RunStore, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
+):
+    """Entries are removed by their own age, an entry says so, and the rest can be verified."""
+    run_of()
+    before = len(entries(store))
+    pass_time((AUDIT_DAYS - 2) * DAY_S)
+    clear()
+    assert len(entries(store)) == before
+    recent = run_of(mailbox="sales@contoso.com")
+    pass_time(4 * DAY_S)
+    clear()
+    kept = entries(store)
+    assert {each["run"] for each in kept if "run" in each} == {recent.id}
+    assert (kept[-1]["what"], kept[-1]["data"]["count"]) == ("cleared", str(before))
+    assert (store.audit.verify().broken_at, store.audit.verify(full=True).broken_at) == (0, 0)
+
+
+def test_a_broken_trail_is_logged(
+    store: RunStore, redis: Redis, run_of: Callable[..., Run], clear: Clear, capsys: Any
+):
+    """The worker names an entry that somebody else has changed, also one that was verified before."""
+    run_of()
+    clear()
+    redis.lset("audit:entries", 0, '{"n":1,"what":"forged"}')
+    clear()
+    assert "audit trail is broken" in capsys.readouterr().out
+    assert store.audit.verify().broken_at > 0
+    assert replace(store.audit.verify(full=True), since="").broken_at == 1

@@ -70,6 +70,7 @@ TURNS = {
         "user_unknown",
     ),
     Turn.OPERATOR: causes(
+        "clock_wrong",
         "connection_lost",
         "host_not_allowed",
         "probe_login_refused",

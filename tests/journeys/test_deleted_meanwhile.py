@@ -38,3 +38,15 @@ def test_the_card_says_what_is_gone(people: People, new_walk: Any) -> None:
     assert [each for each in walk.writes()[len(before) :] if "application" in each] == []
     cancelled = walk.type(f"/cancel {walk.mailbox}")
     assert "'command': 'undo'" in str(cancelled["card"])
+
+
+def test_a_secret_is_missed_as_well(people: People, new_walk: Any) -> None:
+    """The card names it, and the requester has a way to another one."""
+    walk = new_walk()
+    walk.approve(walk.plan(profile="least"))
+    walk.form(60)
+    none = {apps(people)[0]["appId"]: {"passwordCredentials": []}}
+    people.control("PATCH", "tenants/contoso.com", {"applications": none})
+    card = walk.saying("Somebody has deleted the client secret in Entra", LOOK_S)
+    assert "Press Look again: the bot makes another" in words(card)
+    assert "look_again" in does(card)

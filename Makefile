@@ -23,7 +23,7 @@ help:
 	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"
 	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about ten minutes)"
-	@echo "make chaos           kill workers 200 times at every side effect of a setup (about twenty minutes)"
+	@echo "make chaos           kill workers 200 times and pause them 60 times at every side effect of a setup (about an hour)"
 	@echo "make bench           measure webhook answers and the overlap of work"
 	@echo "make practice-serve  run only the practice cloud, for a bot of your own"
 	@echo "make docs            write docs/architecture.md, docs/faults.md and docs/permissions.md from the code"
@@ -82,7 +82,7 @@ diagnose: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice diagnose
 
 chaos: $(STAMP)
-	@$(CLEAN) $(RUN) -m practice chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+	@$(CLEAN) $(RUN) -m practice chaos $(if $(KILLS),--kills $(KILLS)) $(if $(PAUSES),--pauses $(PAUSES)) $(if $(SEED),--seed $(SEED))
 
 bench: $(STAMP)
 	@$(CLEAN) $(RUN) -m bench

@@ -22,8 +22,8 @@ from practice.actors import REQUESTER
 from practice.client import People
 from practice.stack import Stack
 
-FORWARD = "x1@mail.webexconnect.example"
-CALLBACK = "https://uk.webexconnect.example/callback"
+FORWARD = "x1@mail.webexconnect.io"
+CALLBACK = "https://uk.webexconnect.io/callback"
 
 
 def fill(

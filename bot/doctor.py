@@ -18,20 +18,22 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot import program
-from bot.queue import connect_for_web, refusal
-from bot.settings import BotSettings
+from bot.queue import connect_for_web, redis_report
+from bot.queue.redis_report import Report
+from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex import clock_report
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
+from jobs.access.own_credential import own_credential
 from jobs.clock import now
 from jobs.clouds import tls
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
-from jobs.runs import schema
+from jobs.microsoft.client_credential import credential_problems
 from jobs.runs.audit import Trail, Verified
 from jobs.settings import Settings, SettingsError
 from jobs.webex_org_id import is_org_id, normalize
@@ -93,13 +95,17 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         "settings",
         lambda: f"{bot.public_url}, for people of {', '.join(bot.allowed_email_domains)}",
     )
-    yield Check("Redis", lambda: _redis(redis))
+    yield Check("approvers", lambda: _approvers(bot))
+    yield Check("Redis", lambda: _reported(redis_report.on_redis(redis)))
+    yield Check("workers", lambda: _reported(redis_report.on_workers(redis)))
     yield Check("Webex", lambda: _webex(webex))
     if bot.allowed_org_ids:
         yield Check("organizations", lambda: _organizations(bot.allowed_org_ids, webex))
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
+    yield Check("refused webhooks", lambda: _reported(redis_report.on_refused_webhooks(redis)))
     yield Check("Microsoft", lambda: _microsoft(work))
-    yield Check("clock", lambda: _clock(redis))
+    yield Check("clock", lambda: _reported(clock_report.on_clock(redis)))
+    yield Check("the bot's own app", lambda: _own_app(work, redis))
     yield Check("test mail", lambda: _test_mail(work))
     if work.connect_audit_url:
         yield Check("Webex Connect's audit log", lambda: _audit_log(work))
@@ -114,10 +120,12 @@ def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> t
     """Return every problem of the settings, at most those of one source for each variable.
 
     ``unread`` are the problems of the files of secrets, whose variables are then not said to be
-    missing. The others are those of both settings classes, and of the files of authorities.
+    missing. The others are those of both settings classes, of the bot's credential, and of the files
+    of authorities.
     """
     said: list[str] = []
-    for lines in (unread, _problems(BotSettings, env), _problems(Settings, env), tls.problems(env)):
+    files = (credential_problems(env), tls.problems(env))
+    for lines in (unread, _problems(BotSettings, env), _problems(Settings, env), *files):
         known = set(map(_variable, said))
         said += [line for line in lines if _variable(line) not in known]
     return tuple(said)
@@ -130,6 +138,21 @@ def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tup
     except SettingsError as error:
         return error.problems
     return ()
+
+
+def _approvers(bot: BotSettings) -> str:
+    """Return who approves, or raise :class:`DoubtError` if it is the person who asks."""
+    if not bot.approvers:
+        raise DoubtError(NO_APPROVERS)
+    return f"changes are approved by {', '.join(bot.approvers)}"
+
+
+def _own_app(settings: Settings, redis: Redis) -> str:
+    """Return with what the bot's own Entra app signs in, and until when."""
+    found = own_credential(settings, _granted(redis))
+    if told := found.problem or found.doubt:
+        raise (WrongError if found.problem else DoubtError)(told)
+    return found.words
 
 
 def _test_mail(settings: Settings) -> str:
@@ -268,30 +291,13 @@ def _variable(line: str) -> str:
     return line.partition(" ")[0]
 
 
-def _redis(redis: Redis) -> str:
-    try:
-        version = redis.info("server").get("redis_version", "")
-        kept = redis.config_get("appendonly").get("appendonly")
-        refused = schema.problem(redis)
-    except RedisError as error:
-        raise WrongError(
-            refusal(error)
-            or f"does not answer ({type(error).__name__}): set REDIS_URL, or run `{program()} redis`"
-        ) from None
-    if refused:
-        raise WrongError(refused)
-    append_only = "on" if kept == "yes" else "off: what runs is lost when it stops"
-    return f"answers, version {version}, append-only file {append_only}"
-
-
-def _clock(redis: Redis) -> str:
-    """Return how right the clock is; the checks before it have asked Webex and Microsoft."""
-    found = clock_report.on_clock(redis)
-    if found.wrong:
-        raise WrongError(found.sentence)
-    if found.doubtful:
-        raise DoubtError(found.sentence)
-    return found.sentence
+def _reported(report: Report) -> str:
+    """Return the good sentence of a report, or raise what is wrong or doubtful."""
+    if report.wrong:
+        raise WrongError(report.wrong)
+    if report.doubt:
+        raise DoubtError(report.doubt)
+    return report.good
 
 
 def _webex(webex: Webex) -> str:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.services import Services
+from bot.webex.errors import WebexError
 from jobs.clock import now
+from jobs.runs.run import RunGoneError
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
 from jobs.storage.vault import Sealed
@@ -28,11 +31,18 @@ REMEMBERED = timedelta(hours=25)
 
 @dataclass(frozen=True, slots=True)
 class PageToken:
-    """Purpose of a link."""
+    """Purpose of a link.
+
+    ``asker`` is the name in Webex of the person who asked for the run, and ``space`` is the title of
+    its space. Both are kept with the link, so that its page needs no network call. They are empty if
+    Webex did not tell them.
+    """
 
     kind: str
     run: str
     until: datetime
+    asker: str = ""
+    space: str = ""
 
     @property
     def is_expired(self) -> bool:
@@ -56,7 +66,9 @@ def link(services: Services, kind: str, run_id: str) -> Link:
     token = services.vault.get(Sealed.PAGE_TOKEN.of(kind, run_id))
     ticket = read(services, kind, token) if token else None
     if token is None or ticket is None or ticket.is_expired:
-        token, ticket = secrets.token_urlsafe(32), PageToken(kind, run_id, now() + LIFE[kind])
+        asker, space = _request_of(services, run_id) if kind != "handover" else ("", "")
+        token = secrets.token_urlsafe(32)
+        ticket = PageToken(kind, run_id, now() + LIFE[kind], asker, space)
         services.vault.put(
             Sealed.PAGE_TOKEN.of(kind, run_id), token, int(LIFE[kind].total_seconds())
         )
@@ -71,9 +83,37 @@ def read(services: Services, kind: str, token: str) -> PageToken | None:
     return ticket if ticket and ticket.kind == kind else None
 
 
+def path_of(services: Services, kind: str, run_id: str) -> str:
+    """Return the path of the run's link of this kind, or an empty string if there is none now."""
+    token = services.vault.get(Sealed.PAGE_TOKEN.of(kind, run_id))
+    return f"/{kind}/{token}" if token else ""
+
+
 def drop(services: Services, kind: str, run_id: str) -> None:
     """Invalidate the run's link of this kind after use."""
     services.vault.drop(Sealed.PAGE_TOKEN.of(kind, run_id))
+
+
+def _request_of(services: Services, run_id: str) -> tuple[str, str]:
+    """Return the name of the person who asked for the run, and the title of its space.
+
+    A 1:1 space has no title of its own.
+    """
+    try:
+        run = services.store.load(run_id)
+    except RunGoneError:
+        return "", ""
+    asker = _told(lambda: services.webex.person(run.requester.id).display_name)
+    title = "" if run.origin.direct else _told(lambda: services.webex.room_title(run.origin.room))
+    return asker, title
+
+
+def _told(ask: Callable[[], str]) -> str:
+    """Return Webex's answer, or an empty string if there is none."""
+    try:
+        return ask()
+    except WebexError:
+        return ""
 
 
 def _key(token: str) -> Key:

@@ -87,6 +87,7 @@ class Services(Runtime):
 
         Raises:
             RunGoneError: The run does not exist.
+            RunEndedError: The run has ended.
         """
         if events:
             self.store.append(run_id, *events)

@@ -10,14 +10,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import filterfalse, pairwise
+from pathlib import Path
+
+import structlog
 
 from jobs.channel.form import InvalidInputError, read_address
-from jobs.settings import REDIS_URL, SettingsError, is_loopback, listed, parts_of
-from jobs.storage import keys
+from jobs.settings import SettingsError, is_loopback, listed, parts_of
+from jobs.storage import keys, redis_url
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
 PORT = "8080"
 HOST = "0.0.0.0"  # noqa: S104  behind a proxy
+DATA_FOLDER = Path("data")
+"""Folder in which the embedded Redis keeps its data, below the folder of the process."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_CHARACTERS = 16
 SECRET_KINDS = 6
@@ -52,6 +57,20 @@ NUMBERS = {
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
+NO_APPROVERS = (
+    "APPROVERS is not set, so the person who asks for a change also approves it, with the sign-in of"
+    " whichever administrator follows the link: set the addresses of the people who may approve,"
+    " such as boss@example.com,deputy@example.com"
+)
+log = structlog.get_logger(__name__)
+
+
+def log_advice(settings: BotSettings) -> None:
+    """Warn at the start of a process of settings that are allowed and unwise."""
+    if not settings.approvers:
+        log.warning("no approvers", why=NO_APPROVERS)
+
+
 @dataclass(frozen=True, slots=True)
 class BotSettings:
     """Settings of the bot in Webex: its account, the people it serves, and its address.
@@ -68,7 +87,7 @@ class BotSettings:
     host: str = HOST
     allowed_org_ids: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
-    redis_url: str = field(default=REDIS_URL, repr=False)
+    redis_url: str = field(default=redis_url.embedded_url(DATA_FOLDER), repr=False)
     embedded_redis: bool = False
     refusals_per_hour: int = 1
     commands_per_hour: int = 120
@@ -95,7 +114,7 @@ class BotSettings:
             host=_bare_host(values.get("HOST", HOST)),
             allowed_org_ids=listed(values.get("ALLOWED_ORG_IDS", "")),
             approvers=tuple(dict.fromkeys(listed(values.get("APPROVERS", "").lower()))),
-            redis_url=values.get("REDIS_URL", REDIS_URL),
+            redis_url=values.get("REDIS_URL", redis_url.embedded_url(DATA_FOLDER)),
             embedded_redis="REDIS_URL" not in values,
             **{name.lower(): int(values[name]) for name in NUMBERS if name in values},
         )
@@ -244,8 +263,8 @@ def _is_port(text: str) -> bool:
 
 
 def _redis_problems(values: Mapping[str, str]) -> Iterator[str]:
-    if parts_of(values.get("REDIS_URL", REDIS_URL)).scheme not in {"redis", "rediss", "unix"}:
-        yield f"REDIS_URL is no Redis address: it looks like {REDIS_URL}"
+    if wrong := redis_url.problem(values.get("REDIS_URL", redis_url.EXAMPLE)):
+        yield f"REDIS_URL {wrong}"
     if not keys.is_prefix(values.get(keys.VARIABLE, "")):
         yield (
             f"{keys.VARIABLE} holds other characters than letters, digits, :, - and _:"

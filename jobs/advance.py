@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -12,17 +14,19 @@ from redis.exceptions import RedisError
 from jobs.access import admin_session, mailbox_login
 from jobs.checks import bulk, check
 from jobs.clock import now
+from jobs.clouds import write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.engine import Engine
 from jobs.engine.made_objects import is_only_a_look, next_look, stop_looking
 from jobs.engine.readiness import is_due
-from jobs.engine.recorder import LeaseLostError, StoppingError
+from jobs.engine.recorder import StoppingError
 from jobs.model import RunKind, State, Turn
 from jobs.next_action import blocking_steps, next_action
 from jobs.runs.reference import new_reference
-from jobs.runs.run import Event, Kind, Run, RunGoneError
+from jobs.runs.run import AttemptOverError, Event, Kind, Run, RunGoneError
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_of
+from jobs.steps.sign_in_permissions import missing_permissions
 from jobs.storage.locks import RenewedLock
 
 BUSY_S = 1
@@ -33,10 +37,15 @@ UNEXPECTED_TRIES = 3
 
 UNEXPECTED_S = 15
 
+CHECKS = frozenset({RunKind.CHECK, RunKind.BULK_CHECK})
 CHANGING = frozenset({RunKind.SETUP, RunKind.FIX})
 """Kinds of runs that make something and then wait for people."""
 
 log = structlog.get_logger(__name__)
+
+
+class OthersAtWorkError(Exception):
+    """A worker still has an ended run of the same mailbox, and a call of it may be under way."""
 
 
 def advance(run_id: str) -> None:
@@ -51,26 +60,48 @@ def advance(run_id: str) -> None:
             runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
         lease.renew()
-        try:
-            finish_or_reschedule(runtime, run_id, _work_until_blocked(runtime, lease, run_id))
-        except StoppingError:
-            runtime.schedule.add(run_id, now())  # the next available worker continues
-        except LeaseLostError:
-            return
-        except RunGoneError:
-            log.warning("no such run", run=run_id)
-            runtime.schedule.remove(run_id)
-        except RedisError:
-            log.warning("Redis is away; the run goes on when it is back", run=run_id)
-            raise  # not the run's fault: it stays on the due list
-        except Exception as error:  # noqa: BLE001  a bug of ours must not block the queue
+        _attempt(replace(runtime, store=runtime.store.held_by(lease)), lease, run_id)
+
+
+def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
+    """Work on the run while the lease is current. The end of the attempt is no error of the run."""
+    try:
+        finish_or_reschedule(runtime, run_id, _work_until_blocked(runtime, lease, run_id))
+    except OthersAtWorkError:
+        runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
+    except StoppingError:
+        runtime.schedule.add(run_id, now())  # the next available worker continues
+    except AttemptOverError as over:
+        _leave(runtime, run_id, over)
+    except RunGoneError:
+        log.warning("no such run", run=run_id)
+        runtime.schedule.remove(run_id)
+    except RedisError:
+        log.warning("Redis is away; the run goes on when it is back", run=run_id)
+        raise  # not the run's fault: it stays on the due list
+    except Exception as error:  # noqa: BLE001  a bug of ours must not block the queue
+        with suppress(AttemptOverError):
             _unexpected(runtime, run_id, error)
 
 
+def _leave(runtime: Runtime, run_id: str, over: AttemptOverError) -> None:
+    """Leave the run to the worker that has it now. If it has ended, delete what was sealed since."""
+    log.info("this attempt on the run is over", run=run_id, why=type(over).__name__)
+    with suppress(RunGoneError):
+        if runtime.store.load(run_id).ended:
+            admin_session.drop(runtime, run_id)
+            mailbox_login.close(runtime.vault, run_id)
+
+
 def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
-    """Work on the run; afterwards no renewal changes when it is due."""
+    """Work on the run; afterwards no renewal changes when it is due.
+
+    Every call that may change something first asks Redis for the lease, and whether the run has
+    ended.
+    """
     try:
-        return asyncio.run(_advance(runtime, lease, run_id))
+        with write_guard.guarded(lambda: runtime.store.confirm(run_id)):
+            return asyncio.run(_advance(runtime, lease, run_id))
     finally:
         lease.stop_renewing()
 
@@ -80,6 +111,8 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
         return run.version
+    if run.kind not in CHECKS and runtime.store.others_at_work(run):
+        raise OthersAtWorkError(run_id)
     if is_only_a_look(runtime.store.redis, run):
         return await _look_at_made(runtime, run, lambda: not lease.lost)
     if run.running:
@@ -127,7 +160,8 @@ async def advance_steps(engine: Engine) -> None:
     """Plan what is missing, and apply what was approved.
 
     Raises:
-        SignInNeeded: the signed-in tenant is not the channel's.
+        SignInNeeded: the signed-in tenant is not the channel's, or the approved plan needs more
+            permissions than the sign-in asked for.
     """
     if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
         await engine.make_plan()
@@ -139,6 +173,10 @@ async def advance_steps(engine: Engine) -> None:
     ):
         raise SignInNeeded("wrong_tenant", CloudReply("entra", code=run.channel.domain))
     if run.plan is not None and (run.has_begun or not (run.plan.changes or blocking_steps(run))):
+        if lacking := missing_permissions(run):
+            raise SignInNeeded(
+                "more_permissions_needed", CloudReply("entra", code=", ".join(lacking))
+            )
         await engine.apply_plan()
 
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now() -> datetime:
     """Return the present time in UTC."""
     return datetime.now(UTC)
+
+
+def seconds_since_boot() -> float:
+    """Return the seconds since the machine was started, including those in which it was suspended.
+
+    Linux's CLOCK_MONOTONIC, and with it :func:`time.monotonic`, leaves out suspended time, so after
+    a laptop's sleep a lease would look fresh that has expired in Redis. CLOCK_BOOTTIME counts it
+    (clock_gettime(2)). macOS has no CLOCK_BOOTTIME, and its CLOCK_MONOTONIC counts sleep, although
+    :func:`time.monotonic` does not. A virtual machine that its host pauses may see neither.
+    """
+    return time.clock_gettime(_CLOCK)
 
 
 def parse(value: object) -> datetime | None:

@@ -25,6 +25,9 @@ AUDIT_PATH = "/connectapi/v1/auditlogs"
 REDIS_URL = "redis://127.0.0.1:6379/0"
 SUBMISSION_PORT = 587
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOSTS = re.compile(rf"(?:\*\.{_LABEL}\.)?(?:{_LABEL}\.)*(?!\d+$){_LABEL}")
+"""Name of a host, or ``*.`` and at least two labels; a number at the end would be an IP address."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine: a cloud that runs locally may use any of them."""
 TOGETHER = (
@@ -36,13 +39,22 @@ TOGETHER = (
 REQUIRED = {
     "PUBLIC_URL": "the https address at which Webex and browsers reach this bot",
     "MICROSOFT_CLIENT_ID": "the Application (client) ID of the bot's own Entra app",
-    "MICROSOFT_CLIENT_SECRET": "the client secret's Value of the bot's own Entra app",
+    "MICROSOFT_CLIENT_SECRET": (
+        "the client secret's Value of the bot's own Entra app,"
+        " if neither MICROSOFT_CLIENT_CERTIFICATE nor MICROSOFT_FEDERATED_TOKEN_FILE is set"
+    ),
     "ENCRYPTION_KEYS": (
         'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
     ),
 }
 
 
+CLIENT_CREDENTIALS = (
+    "MICROSOFT_CLIENT_SECRET",
+    "MICROSOFT_CLIENT_CERTIFICATE",
+    "MICROSOFT_FEDERATED_TOKEN_FILE",
+)
+"""Settings of which exactly one says how the bot's own Entra app signs in."""
 SECRETS = (
     "WEBEX_ACCESS_TOKEN",
     "WEBEX_WEBHOOK_SECRET",
@@ -74,7 +86,8 @@ class SettingsError(ValueError):
 class Settings:
     """Addresses of the clouds, and the credentials of the bot for them.
 
-    Secrets are never shown in the repr.
+    Of ``microsoft_client_secret``, ``microsoft_client_certificate`` (the path of a PEM file) and
+    ``microsoft_federated_token_file`` (a path, too) one is set. Secrets are never shown in the repr.
     """
 
     public_url: str
@@ -97,6 +110,10 @@ class Settings:
     connect_audit_url: str = ""
     connect_audit_token: str = field(default="", repr=False)
     connect_audit_header: str = DEFAULTS["CONNECT_AUDIT_HEADER"]
+    connect_hosts: tuple[str, ...] = ()
+    microsoft_client_certificate: str = ""
+    microsoft_federated_token_file: str = ""
+    microsoft_client_secret_expires: str = ""
 
     @property
     def callback(self) -> str:
@@ -134,15 +151,13 @@ class Settings:
             **DEFAULTS,
             **{name: value.strip() for name, value in env.items() if value.strip()},
         }
-        problems = tuple(
-            f"{name} is not set: {how}" for name, how in REQUIRED.items() if not values.get(name)
-        )
-        problems += (
+        problems = _missing(values) + (
             _bad_keys(values)
             + _halves(values)
             + _bad_server(values["SMTP_SERVER"])
             + _bad_probe(values)
             + _bad_audit(values)
+            + _bad_hosts(values)
         )
         if problems:
             raise SettingsError(problems)
@@ -150,7 +165,7 @@ class Settings:
             public_url=values["PUBLIC_URL"].rstrip("/"),
             redis_url=values.get("REDIS_URL", REDIS_URL),
             microsoft_client_id=values["MICROSOFT_CLIENT_ID"],
-            microsoft_client_secret=values["MICROSOFT_CLIENT_SECRET"],
+            microsoft_client_secret=values.get("MICROSOFT_CLIENT_SECRET", ""),
             encryption_keys=listed(values["ENCRYPTION_KEYS"]),
             login_url=values["MICROSOFT_LOGIN_URL"].rstrip("/"),
             graph_url=_base(values["MICROSOFT_GRAPH_URL"], "/v1.0"),
@@ -167,6 +182,10 @@ class Settings:
             connect_audit_url=_audit_url(values.get("CONNECT_AUDIT_URL", "")),
             connect_audit_token=values.get("CONNECT_AUDIT_TOKEN", ""),
             connect_audit_header=values["CONNECT_AUDIT_HEADER"],
+            connect_hosts=listed(values.get("CONNECT_HOSTS", "").lower()),
+            microsoft_client_certificate=values.get("MICROSOFT_CLIENT_CERTIFICATE", ""),
+            microsoft_federated_token_file=values.get("MICROSOFT_FEDERATED_TOKEN_FILE", ""),
+            microsoft_client_secret_expires=values.get("MICROSOFT_CLIENT_SECRET_EXPIRES", ""),
         )
 
 
@@ -309,6 +328,20 @@ def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
     ) + (() if sent else ("PROBE_FROM is no address of a sender: it looks like probe@example.com",))
 
 
+def _bad_hosts(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the problems of the additional hosts of Webex Connect, one for each bad pattern.
+
+    A pattern for a whole top-level domain would let every host count as Webex Connect's.
+    """
+    text = values.get("CONNECT_HOSTS", "host").lower()
+    return tuple(
+        f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: it looks like"
+        " *.connect.example.com or connect.example.com"
+        for part in listed(text) or (text,)
+        if not _HOSTS.fullmatch(part)
+    )
+
+
 def _bad_audit(values: Mapping[str, str]) -> tuple[str, ...]:
     """Return the problems of Webex Connect's audit log: its address, and the name of its header."""
     place = parts_of(values.get("CONNECT_AUDIT_URL", "https://host"))
@@ -325,6 +358,16 @@ def _bad_audit(values: Mapping[str, str]) -> tuple[str, ...]:
         )
     ) + (
         () if named else ("CONNECT_AUDIT_HEADER is no name of a header: it looks like accesstoken",)
+    )
+
+
+def _missing(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each required setting that is missing. One credential is enough."""
+    given = CLIENT_CREDENTIALS[:1] if any(map(values.get, CLIENT_CREDENTIALS)) else ()
+    return tuple(
+        f"{name} is not set: {how}"
+        for name, how in REQUIRED.items()
+        if not values.get(name) and name not in given
     )
 
 

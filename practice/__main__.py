@@ -69,7 +69,10 @@ def _diagnosing(parser: argparse.ArgumentParser) -> None:
 
 
 def _killing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kills", type=int, default=200, help="so many of them")
+    parser.add_argument("--kills", type=int, default=200, help="so many kills")
+    parser.add_argument(
+        "--pauses", type=int, default=60, help="so many pauses (SIGSTOP) of a worker"
+    )
     parser.add_argument("--seed", type=int, default=1, help="which ones")
     parser.add_argument("--lanes", type=int, default=2, help="so many stacks side by side")
 
@@ -94,12 +97,14 @@ def main(arguments: list[str]) -> int:
             "diagnose", help="try /check on every fault, on pairs of them, and on what is right"
         )
     )
-    _killing(commands.add_parser("chaos", help="kill workers at every side effect of a setup"))
+    _killing(
+        commands.add_parser("chaos", help="kill and pause workers at every side effect of a setup")
+    )
     chosen = parser.parse_args(arguments)
     if chosen.command == "chaos":
         from practice.chaos.command import run as kill  # noqa: PLC0415 - the other commands do not need it
 
-        return kill(chosen.kills, chosen.seed, chosen.lanes)
+        return kill(chosen.kills, chosen.pauses, chosen.seed, chosen.lanes)
     if chosen.command == "diagnose":
         return diagnose(chosen)
     if chosen.command == "serve":

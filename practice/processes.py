@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,11 @@ from practice.patience import patient
 
 STOP_S = 15.0
 KILL_S = 5.0
+OTHER_HOST = ("unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc")
+"""Command that runs another one with process numbers and a host name of its own (util-linux).
+
+So the product sees processes of another machine, which it cannot know to be dead.
+"""
 
 
 class Watcher(Protocol):
@@ -141,6 +147,15 @@ def parent(pid: int) -> int:
         )
     except (OSError, IndexError):
         return 0
+
+
+@cache
+def has_other_host() -> bool:
+    """Return whether this user may run :data:`OTHER_HOST`, which needs root or user namespaces."""
+    with contextlib.suppress(OSError):
+        tried = subprocess.run([*OTHER_HOST, "true"], capture_output=True, check=False)  # noqa: S603
+        return tried.returncode == 0
+    return False
 
 
 def procfile(path: Path) -> dict[str, str]:

@@ -22,9 +22,11 @@ from practice.client import People
 from practice.environment import ROOT, Ports, free_ports
 from practice.guard import Guard
 from practice.patience import patient
-from practice.processes import Process, procfile, words
+from practice.processes import OTHER_HOST, Process, has_other_host, procfile, words
 
 START_S = 30.0
+SECOND = "second"
+"""Name of a worker besides the Procfile's."""
 
 
 class NotStartedError(RuntimeError):
@@ -105,6 +107,22 @@ class Stack:
         """Stop one process as an operator does, and start it again."""
         self.processes[name].stop()
         self.start(name)
+
+    def start_second(self) -> None:
+        """Start one more worker on the same Redis, on another host if possible (:data:`OTHER_HOST`)."""
+        worker = self.processes["worker"]
+        host = f"{words(*OTHER_HOST)} " if has_other_host() else ""
+        command = f"{host}{worker.command.removeprefix('exec ')}"
+        self._add(SECOND, command, worker.env)
+        self.start(SECOND)
+
+    def stop_second(self) -> None:
+        """Stop the second worker, if there is one."""
+        if second := self.processes.pop(SECOND, None):
+            second.kill(
+                signal.SIGTERM, whole=True
+            )  # the command in front of it passes no signal on
+            second.stop()
 
     def stop(self) -> None:
         """Stop everything, the product first."""

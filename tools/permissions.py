@@ -15,6 +15,7 @@ from jobs.microsoft.scopes import (
     GRAPH_APP_ROLES,
     GRAPH_READ_SCOPES,
     GRAPH_SETUP_SCOPES,
+    INCLUDED,
     OPTIONAL_APP_ROLES,
     SMTP_SCOPE,
     app_may_read,
@@ -60,6 +61,16 @@ BETWEEN = """
 The sign-in also requests `openid`, `profile` and `offline_access`. `AuditLog.Read.All` answers only in
 tenants with Entra ID P1. Without it, that one check is left out.
 """
+SIGN_INS = """
+### Which of them a sign-in asks for
+
+A setup asks for all permissions in the column "for setup", and writes nothing before its plan is approved. A
+check asks for those in the column "for checks". A fix asks for what its steps read, and to write for the steps
+that the newest check found wrong; what its plan needs beyond that is asked for in a second sign-in, after the
+approval. An undo asks for what the steps below need to read and write that it puts back. Every sign-in asks for
+`User.Read.All`. These permissions include others, which are then not asked for:
+
+"""
 STEPS = """
 ## Each step of a setup
 
@@ -75,21 +86,28 @@ PROBES = """
 | probe | access | to read |
 |---|---|---|
 """
-DELEGATED = "delegated, granted for one user | both | the user who signs in only |"
+ONE_USER = "delegated | both | the app, as the one user who signs in |"
+ALL_USERS = (
+    "delegated | both | the app, as the user who signs in: one, or all with the article's consent |"
+)
 APPLICATION = "application, by admin consent | article | the app, as any mailbox of the tenant |"
 APP = f"""
 ## The email app for Webex Connect
 
 | permission | kind | profile | who can use it |
 |---|---|---|---|
-| `{SMTP_SCOPE.rpartition("/")[2]}` of Office 365 Exchange Online | {DELEGATED}
-| `openid`, `profile`, `offline_access` of Microsoft Graph | {DELEGATED}
+| `{SMTP_SCOPE.rpartition("/")[2]}` of Office 365 Exchange Online | {ALL_USERS}
+| `openid`, `profile`, `offline_access` of Microsoft Graph | {ONE_USER}
 | `Mail.Send` of Office 365 Exchange Online | {APPLICATION}
 
 The mail flow uses the first permission. The article asks people to add `Mail.Send`. The least-privilege
-profile leaves it out. For a shared mailbox another user signs in, whom the first card names. The delegated
-permissions are granted for that user alone. The user logs in by SMTP under the user's own name, so SMTP AUTH
-of the user's own mailbox counts, and the user sends as the mailbox with Send As. Full Access is not needed.
+profile leaves it out. Both profiles grant the delegated permissions for the one user who signs in. The
+article's admin consent then grants `SMTP.Send` for all users of the tenant as well, because Microsoft's page
+covers everything that the app declares. The plan and the consent card say so.
+
+For a shared mailbox another user signs in, whom the first card names. The user logs in by SMTP under the
+user's own name, so SMTP AUTH of the user's own mailbox counts, and the user sends as the mailbox with Send
+As. Full Access is not needed.
 """
 
 
@@ -101,6 +119,11 @@ def page() -> str:
         + "".join(_permission(name) for name in sorted({*GRAPH_SETUP_SCOPES, *GRAPH_READ_SCOPES}))
         + "| Office 365 Exchange Online | `Exchange.Manage` | yes | yes |\n"
         + BETWEEN
+        + SIGN_INS
+        + "".join(
+            f"- `{name}` includes {_names(tuple(sorted(others)))}.\n"
+            for name, others in INCLUDED.items()
+        )
         + BY_ITSELF
         + "".join(_application(name) for name in sorted({*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES}))
         + "".join(

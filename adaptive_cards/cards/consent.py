@@ -56,6 +56,7 @@ def _facts(view: ConsentView) -> list[tuple[str, str]]:
         (text("consent.app"), view.app_name),
         (text("consent.publisher"), text("consent.publisher_which", domain=view.domain)),
         (text("label.client_id"), view.client_id),
+        (text("consent.for"), text("consent.for_which")),
         (text("consent.who"), text("consent.who_which")),
     ]
 

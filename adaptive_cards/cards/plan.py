@@ -5,6 +5,7 @@ from __future__ import annotations
 from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, cancel, in_rows, show_card, submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.cards.plan_addresses import addresses, foreign, granted
 from adaptive_cards.cards.plan_band import band
 from adaptive_cards.cards.plan_changes import changed, group, of_scope
 from adaptive_cards.cards.plan_people import lines, may_press
@@ -23,6 +24,7 @@ def plan(view: PlanView) -> Card:
     """
     body = [
         *lines(view.people),
+        *addresses(view),
         *_right(view),
         *_warnings(view),
         *(
@@ -36,6 +38,8 @@ def plan(view: PlanView) -> Card:
         ),
         *group("plan.mailbox", of_scope(view.changes, Scope.MAILBOX)),
         *_tenant(view),
+        *granted(view),
+        *foreign(view),
         *(buttons(*row) for row in in_rows(_main(view))),
     ]
     return finished(
@@ -80,7 +84,7 @@ def _tenant(view: PlanView) -> list[Element]:
 
 def _approve_tenant(view: PlanView) -> list[Element]:
     """Return the button of the tenant-wide changes; none where they cannot be approved."""
-    if view.blocking or view.closed or not may_press(view.people):
+    if view.blocking or view.closed or view.waits_for_hosts or not may_press(view.people):
         return []
     button = submit(
         text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id
@@ -106,7 +110,7 @@ def _main(view: PlanView) -> list[Element]:
             stop,
             other,
         ]
-    if view.approved or not own_approval or not may_press(view.people):
+    if _is_decided(view, own_approval) or view.waits_for_hosts or not may_press(view.people):
         return [stop]
     return [
         submit(
@@ -118,6 +122,11 @@ def _main(view: PlanView) -> list[Element]:
         ),
         stop,
     ]
+
+
+def _is_decided(view: PlanView, own_approval: int) -> bool:
+    """Return whether nothing but the tenant's changes is left to approve."""
+    return view.approved or not own_approval
 
 
 def _commands(view: PlanView) -> list[Element]:

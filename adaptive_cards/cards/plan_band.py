@@ -28,6 +28,8 @@ def band(view: PlanView) -> Band:
     if not any(left):
         return _nothing_left(view, signed_in)
     title = _title(*left, untouched=not view.begun)
+    if view.waits_for_hosts:
+        return persons_turn(title, turn_line(Turn.APPROVER, Text("plan.foreign_turn")), *signed_in)
     return persons_turn(title, turn_line(Turn.APPROVER, _reach(*left, _where(view))), *signed_in)
 
 

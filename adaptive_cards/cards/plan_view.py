@@ -4,7 +4,33 @@ from dataclasses import dataclass
 
 from adaptive_cards.cards.plan_people import PlanPeople
 from adaptive_cards.views import Header
-from jobs.model import Change, Profile, Text, Turn
+from jobs.model import Change, Profile, Scope, Text, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Address of the plan, shown in full.
+
+    ``key`` is the label's key. ``other`` is the other spelling of its host, with Punycode or without,
+    and ``letters`` names the characters that are not ASCII. Both are empty for a plain address.
+    """
+
+    key: str
+    value: str
+    other: str = ""
+    letters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignHosts:
+    """Hosts of the plan that are not Webex Connect's.
+
+    Each has a text that says what goes there. ``confirmed`` says who confirmed them and when; without
+    it the plan cannot be approved.
+    """
+
+    hosts: tuple[tuple[str, Text], ...]
+    confirmed: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +41,12 @@ class PlanView:
     a manually created app. ``closed`` is the reason why the plan can no longer be approved.
 
     ``named`` are causes that a recent check found and no plan can fix, and ``turn`` says who must
-    act on them. ``people`` are those of a plan whose reader may not approve it. ``under_way`` means that part of the plan was approved or carried out before.
+    act on them. ``under_way`` means that part of the plan was approved or carried out before.
+
+    ``addresses`` are shown in full, because no line of the plan names them all. ``foreign`` are hosts
+    that an approver confirms first. ``consent`` says for whom
+    permissions are granted, and ``for_all`` that it is for all users. ``people`` are those of a plan
+    whose reader may not approve it.
     """
 
     header: Header
@@ -34,6 +65,19 @@ class PlanView:
     turn: Turn = Turn.NOBODY
     has_begun: bool = False
     people: PlanPeople | None = None
+    addresses: tuple[Address, ...] = ()
+    foreign: ForeignHosts | None = None
+    consent: Text | None = None
+    for_all: bool = False
+
+    @property
+    def waits_for_hosts(self) -> bool:
+        """Tell whether an approver must confirm the hosts before anything can be approved."""
+        left = any(
+            not (self.approved_tenant if each.scope is Scope.TENANT else self.approved)
+            for each in self.changes
+        )
+        return left and self.foreign is not None and self.foreign.confirmed is None
 
     @property
     def begun(self) -> bool:

@@ -16,7 +16,7 @@ from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Run, RunEndedError
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 OnRun = Callable[[ChatContext, dict[str, str], Run], None]
@@ -70,7 +70,10 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
         elif not may(ctx, run):
             ctx.refuse(Text("refused.not_part"), title="refused.button")
         else:
-            answer(ctx, inputs, run)
+            try:
+                answer(ctx, inputs, run)
+            except RunEndedError:  # it has ended since it was read
+                ctx.refuse(Text("refused.over"), title="refused.nothing")
 
     return checked
 

@@ -1,4 +1,4 @@
-"""Buttons that approve a plan or its tenant-wide part, or ask for fewer permissions."""
+"""Buttons that approve a plan or its tenant-wide part, confirm its hosts, or ask for less."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from bot.cards.presenters.plan import made_by_hand
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from jobs.channel.email_app import ADOPT
+from jobs.channel.foreign_hosts import foreign_hosts, unconfirmed_hosts
 from jobs.clock import now
 from jobs.model import Profile, Scope, Text
 from jobs.next_action import blocking_steps
+from jobs.runs.plan import FOREIGN_HOSTS, addresses
 from jobs.runs.run import Event, Kind, Run
 
 
@@ -25,6 +27,21 @@ def approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def approve_tenant(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Approve the change to the whole tenant, which needs its own approval."""
     _approve(ctx, inputs, run, Scope.TENANT)
+
+
+@on_run
+def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    """Confirm the hosts of the plan's addresses that are not Webex Connect's.
+
+    This approves nothing yet. It counts for these hosts only.
+    """
+    if not _is_approver(ctx, run) or not _current(ctx, inputs, run):
+        return
+    hosts = unconfirmed_hosts(run, ctx.services.settings.connect_hosts)
+    if not hosts:
+        ctx.refuse(Text("refused.twice"), title="refused.nothing")
+        return
+    record(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
 
 
 @on_run
@@ -57,16 +74,27 @@ def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -> None:
-    if not AccessPolicy(ctx.services.bot, ctx.services.webex).may_approve(ctx.person, run):
-        ctx.refuse(_not_approver(ctx, run), title="refused.button")
-        return
-    if not _current(ctx, inputs, run):
+    if not _is_approver(ctx, run) or not _current(ctx, inputs, run):
         return
     if scope in run.approvals:
         ctx.refuse(Text("refused.twice"), title="refused.nothing")
         return
-    data = {"plan": inputs["plan"], "scope": str(scope)}
+    if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
+        told = Text("refused.unconfirmed", {"hosts": ", ".join(hosts)})
+        ctx.refuse(told, title="refused.nothing")
+        return
+    foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
+    data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
+    data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
     ctx.services.record(run.id, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
+
+
+def _is_approver(ctx: ChatContext, run: Run) -> bool:
+    """Return whether the person may approve the run's plan; if not, the press is refused."""
+    may = AccessPolicy(ctx.services.bot, ctx.services.webex).may_approve(ctx.person, run)
+    if not may:
+        ctx.refuse(_not_approver(ctx, run), title="refused.button")
+    return may
 
 
 def _not_approver(ctx: ChatContext, run: Run) -> Text:
@@ -94,6 +122,7 @@ def _in_force(inputs: dict[str, str], run: Run) -> bool:
 ACTIONS = {
     "approve": approve,
     "approve_tenant": approve_tenant,
+    "confirm_hosts": confirm_hosts,
     "least_privilege": least_privilege,
     "adopt": adopt,
 }

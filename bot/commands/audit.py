@@ -80,12 +80,13 @@ def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     """
     content = b"".join(line + b"\n" for line in map(canonical, facts))
     bot, work = ctx.services.bot, ctx.services.settings
-    for secret in (
+    held = (
         bot.webex_access_token,
         *bot.webhook_secrets,
         work.microsoft_client_secret,
         *work.encryption_keys,
-    ):
+    )
+    for secret in filter(None, held):
         content = content.replace(secret.encode(), GONE.encode())
     return content
 

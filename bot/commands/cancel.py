@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
 from adaptive_cards.texts import render
@@ -11,7 +13,7 @@ from bot.commands import Command
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Changed, Event, Kind, Run
 from jobs.storage.vault import Sealed
 
 
@@ -42,24 +44,20 @@ def cancel(ctx: ChatContext, run: Run) -> None:
     if not AccessPolicy(services.bot, services.webex).is_participant(ctx.person, run):
         ctx.refuse(Text("refused.not_part"))
         return
-    services.store.end(run, Event(Kind.CANCELLED, now(), by=ctx.person.email))
+    run = services.store.refresh(run)
+    if not services.store.end(run, Event(Kind.CANCELLED, now(), by=ctx.person.email)):
+        ctx.refuse(Text("refused.over"), title="refused.nothing")
+        return
     for sealed in (Sealed.ADMIN_SESSION, Sealed.CLIENT_SECRET):
         services.vault.drop(sealed.of(run.id))
     mailbox_login.close(services.vault, run.id)
     services.cards.request(run.id)
-    done = ", ".join(
-        render(change.object)
-        for changed in run.changed.values()
-        if changed.done
-        for change in changed.changes
-    )
-    words = Text("notice.cancelled_words", {"done": done or "key:notice.nothing_done"})
     title = Text("notice.cancelled_title", {"run": run.id})
     ctx.notify(
         NoticeView(
             Text("notice.cancel_kicker"),
             title,
-            words,
+            _left(run),
             glyph=SKIPPED.glyph,
             buttons=_offered(ctx, run),
             at=now(),
@@ -76,6 +74,23 @@ def _offered(ctx: ChatContext, run: Run) -> tuple[tuple[str, dict[str, str]], ..
         return ()
     pressed = {"do": "typed", "command": "undo", "mailbox_meant": run.channel.mailbox}
     return (("button.undo", pressed),)
+
+
+def _left(run: Run) -> Text:
+    """Return what stays changed, and what was under way: its call may still arrive."""
+    done = [changed for changed in run.changed.values() if changed.done]
+    late = [
+        changed for name, changed in run.changed.items() if not changed.done and name in run.running
+    ]
+    values = {"done": _objects(done) or "key:notice.nothing_done"}
+    if late:
+        return Text("notice.cancelled_late_words", values | {"late": _objects(late)})
+    return Text("notice.cancelled_words", values)
+
+
+def _objects(changes: Iterable[Changed]) -> str:
+    """Return the changed objects in words, with commas between them."""
+    return ", ".join(render(change.object) for changed in changes for change in changed.changes)
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adaptive_cards.cards.notice import NoticeView
+from bot.cards.reminders import ending_of
 from bot.chat import permissions
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
@@ -38,17 +39,25 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
     """Return the brief of a fix.
 
     If the newest check is recent, the brief includes the causes that no plan can fix and the time
-    of that check. The plan shows both.
+    of that check. The plan shows both. The brief also names the steps that the fix will probably
+    change, for whose permissions the sign-in asks.
     """
     brief, check = fix_context.fix_context(store, mailbox), store.last_check(mailbox)
     if check is None or check.checked is None or now() - check.checked > RECENT:
-        return brief
+        return replace(brief, fix=replace(brief.fix or FixBrief(), wrong=_ending(store, mailbox)))
     fix = replace(
         brief.fix or FixBrief(),
         manual_causes=for_people(fix_context.verdict_of(check)),
         checked_at=check.checked,
+        wrong=tuple({*fix_context.likely_changes(check), *_ending(store, mailbox)}),
     )
     return replace(brief, fix=fix)
+
+
+def _ending(store: RunStore, mailbox: str) -> tuple[str, ...]:
+    """Return the step of the client secret if a fix would renew it now."""
+    ending = ending_of(store, mailbox)
+    return ("client_secret",) if ending is not None and now() >= ending.renewable else ()
 
 
 def unknown(ctx: ChatContext, mailbox: str) -> None:

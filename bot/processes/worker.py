@@ -35,7 +35,19 @@ from bot.links import PageToken
 from bot.processes import redis_server
 from bot.processes.supervisor import REFUSED, Role, Supervisor
 from bot.processes.timers import Timers
-from bot.queue import ALLOWED, CARDS, NAME, RUNS, SERIALIZER, SafeJob, connect, make_queue, refusal
+from bot.queue import (
+    ALLOWED,
+    CARDS,
+    NAME,
+    RUNS,
+    SERIALIZER,
+    SafeJob,
+    connect,
+    health,
+    kind_problem,
+    make_queue,
+    refusal,
+)
 from bot.queue.events import PendingEvent
 from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexPerson
@@ -56,6 +68,10 @@ WORKER_TTL_S = 20
 
 RQ waits for a job for 15 seconds less. Then it notices a connection that was lost silently.
 """
+
+
+MONITORING_S = 10
+"""Seconds between two signs of life of a worker with a job (:data:`bot.queue.health.SEEN_S`)."""
 
 
 REDIS_PAUSE_S = 0.25
@@ -119,8 +135,7 @@ def main(
 
     Stopping takes at most 30 seconds, Redis included. ``slow`` maps functions that may wait for
     Webex to their interval in seconds. They run in a separate process together with the monitoring
-    of the webhooks. If REDIS_URL is not set and nothing answers at the usual port, the embedded
-    Redis is one more child.
+    of the webhooks. If REDIS_URL is not set, the embedded Redis is one more child.
     """
     preload()
     watch = Timers()
@@ -136,11 +151,11 @@ def main(
     roles.append(
         Role("webhooks", partial(_tick, url, watch))
     )  # it may wait for Webex, and nothing waits for it
-    if settings.embedded_redis and not redis_server.answers():
+    if settings.embedded_redis:
         if refused := redis_server.problem():
             print(refused, file=sys.stderr)  # noqa: T201  for the operator
             return REFUSED
-        roles.append(Role("redis", redis_server.main, stops_last=True))
+        roles.append(Role("redis", partial(redis_server.main, stand_by=True), stops_last=True))
     return Supervisor(tuple(roles)).run()
 
 
@@ -159,6 +174,7 @@ def work(
         job_class=SafeJob,
         serializer=SERIALIZER,
         worker_ttl=WORKER_TTL_S,
+        job_monitoring_interval=MONITORING_S,
         log_job_description=False,
         shutdown=shutdown,
     )
@@ -167,7 +183,7 @@ def work(
 
 
 def wait_for_redis(url: str) -> Redis:
-    """Return a connection to Redis once it answers and its data has the newest layout.
+    """Return a connection to Redis once it takes writes and its data has the newest layout.
 
     RQ gives up at the first failure, but at start all processes start together (facts/parts.md
     H). The layout is that of :mod:`jobs.runs.schema`.
@@ -193,19 +209,22 @@ def wait_for_redis(url: str) -> Redis:
 
 
 def _silence(redis: Redis) -> str:
-    """Return why Redis does not answer, or an empty string if it does.
+    """Return why Redis takes no writes, or an empty string if it does.
 
     Raises:
-        SystemExit: It refuses the bot, which waiting does not change.
+        SystemExit: It refuses the bot, or is a Cluster, which waiting does not change.
     """
+    why, refused = "", ""
     try:
-        redis.ping()
+        refused = kind_problem(redis)
+        if not refused:
+            health.test_write(redis)
     except RedisError as error:
-        if refused := refusal(error):
-            log.critical("Redis refuses the bot", why=refused)
-            raise SystemExit(REFUSED) from None
-        return str(error) or type(error).__name__
-    return ""
+        why, refused = str(error) or type(error).__name__, refusal(error)
+    if refused:
+        log.critical("Redis refuses the bot", why=refused)
+        raise SystemExit(REFUSED)
+    return why
 
 
 def _tick(redis_url: str, timers: Timers) -> int:
@@ -224,9 +243,7 @@ class _Webhooks:
         webex = Webex(
             self._settings.webex_access_token, self._settings.webex_api_url, HURRIED
         )  # SIGTERM waits for this request
-        subscriptions = WebhookRegistrar(
-            webex, Redis.from_url(self._settings.redis_url), self._settings
-        )
+        subscriptions = WebhookRegistrar(webex, connect(self._settings.redis_url), self._settings)
         if self._registered:
             subscriptions.watch()
         else:

@@ -6,9 +6,9 @@ import socket
 import sys
 
 from redis.exceptions import RedisError
-from rq import Worker
 
-from bot.queue import SERIALIZER, SafeJob, connect_for_web
+from bot.queue import connect_for_web
+from bot.queue.health import all_workers
 
 LOST = "No RQ worker of {host} has said in time that it lives."
 
@@ -22,7 +22,7 @@ def main(redis_url: str) -> int:
     host = socket.gethostname()
     try:
         with connect_for_web(redis_url) as redis:
-            workers = Worker.all(connection=redis, job_class=SafeJob, serializer=SERIALIZER)
+            workers = all_workers(redis)
     except RedisError as error:
         print(f"Nothing is known: Redis does not answer ({error}).", file=sys.stderr)  # noqa: T201
         return 0

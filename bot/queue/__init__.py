@@ -18,12 +18,21 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.driver_info import DriverInfo
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    ClusterCrossSlotError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from rq import Queue
 from rq.job import Job
+
+from jobs.storage.connection import open_redis
 
 HANDLE, ADVANCE, DRAW = "bot.events.handler.receive", "jobs.advance.advance", "bot.cards.draw.draw"
 ALLOWED = frozenset({HANDLE, ADVANCE, DRAW})
@@ -42,6 +51,15 @@ NO_PASSWORD = (
     "Authentication required",
 )
 """Words of a Redis that needs a password and was given none."""
+NO_CLUSTER = (
+    "REDIS_URL names a Redis Cluster, which the bot cannot use: one change writes keys that a Cluster"
+    " keeps on different servers. Name a single Redis, or one behind Sentinel"
+)
+HELLO, MODE = ("HELLO",), "mode"
+SENTINEL_ITSELF = (
+    "REDIS_URL names a Sentinel and not the Redis that it watches:"
+    " write redis+sentinel://host1:26379,host2:26379/SERVICE/0"
+)
 
 
 class NotAllowedError(PermissionError):
@@ -114,7 +132,7 @@ def connect(url: str) -> Redis:
     Every job makes a new connection. redis-py would look up its own version each time (4 ms), so it
     is looked up once here.
     """
-    return Redis.from_url(url, driver_info=DRIVER)
+    return open_redis(url, driver_info=DRIVER)
 
 
 def connect_for_web(url: str) -> Redis:
@@ -124,7 +142,7 @@ def connect_for_web(url: str) -> Redis:
     connection retries once at once, which repairs a stale connection. An event may be accepted
     twice without harm, because it has an id.
     """
-    return Redis.from_url(
+    return open_redis(
         url,
         socket_timeout=WEB_TIMEOUT_S,
         socket_connect_timeout=WEB_TIMEOUT_S,
@@ -150,4 +168,49 @@ def refusal(error: RedisError) -> str:
             f"Redis knows the user of REDIS_URL and does not let it work ({error}): give the user"
             " every key that begins with REDIS_PREFIX, and all commands but the administrator's"
         )
+    if isinstance(error, AskError | ClusterCrossSlotError):
+        return NO_CLUSTER
     return ""
+
+
+def kind_problem(redis: Redis) -> str:
+    """Return why this kind of server cannot serve the bot, or an empty string.
+
+    HELLO names the kind and is allowed to every user. A Redis before version 6 does not know it, and
+    then INFO is asked. If that is refused, nothing is known, and the string is empty.
+
+    Raises:
+        redis.RedisError: Redis is unreachable, or refuses the bot.
+    """
+    return {"cluster": NO_CLUSTER, "sentinel": SENTINEL_ITSELF}.get(_mode(redis), "")
+
+
+def _mode(redis: Redis) -> str:
+    """Return ``standalone``, ``cluster`` or ``sentinel``; an empty string if it is not known."""
+    try:
+        hello: Any = redis.execute_command(*HELLO)  # type: ignore[no-untyped-call]  # untyped in redis-py
+        answer = _pairs(hello).get(MODE, "")
+    except NoPermissionError:
+        answer = ""
+    except ResponseError:
+        answer = _mode_by_info(redis)
+    return answer
+
+
+def _mode_by_info(redis: Redis) -> str:
+    try:
+        return str(redis.info("server").get("redis_mode", ""))
+    except ResponseError:
+        return ""
+
+
+def _pairs(answer: Any) -> dict[str, str]:
+    """Return an answer of names and values, which RESP2 sends as a list, with its texts decoded."""
+    pairs = (
+        answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
+    )
+    return {_text(name): _text(value) for name, value in pairs}
+
+
+def _text(raw: object) -> str:
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)

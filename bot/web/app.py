@@ -14,15 +14,18 @@ from types import FrameType
 from typing import NoReturn
 
 import structlog
-from flask import Blueprint, Flask, Response, current_app, jsonify, request
+from flask import Blueprint, Flask, Response, request
 from redis import Redis
 from redis.exceptions import RedisError
 from waitress.server import create_server  # type: ignore[import-untyped]  # waitress has no types
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
+from bot.queue import kind_problem
 from bot.queue.events import EventQueue
 from bot.settings import BotSettings
-from bot.web import webhooks
+from bot.web import health_pages, webhooks
+from bot.web.health_pages import Readiness
+from bot.web.refused_webhooks import RefusedWebhooks
 from bot.web.strict_http import StrictChannel
 from bot.webex.webhook_registration import PATH
 from jobs.runs import schema
@@ -53,15 +56,17 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] = ()) -> Flask:
-    """Return the application: the webhook, /healthz, and the pages that people open in a browser."""
+    """Return the application: the webhook, the pages of its health, and those for people's browsers."""
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=webhooks.LARGEST_BODY,
         REDIS=redis,
         EVENTS=EventQueue(redis),
         WEBHOOK_SECRETS=settings.webhook_secrets,
+        READINESS=Readiness(redis),
+        REFUSED=RefusedWebhooks(redis),
     )
-    app.add_url_rule("/healthz", view_func=healthz)
+    app.register_blueprint(health_pages.pages)
     app.register_blueprint(webhooks.hooks)
     for blueprint in pages:
         app.register_blueprint(blueprint)
@@ -70,16 +75,6 @@ def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] =
     if settings.public_url.startswith("https://"):
         app.after_request(add_transport_security)
     return app
-
-
-def healthz() -> tuple[Response, int]:
-    """Return 200 while Redis answers, 503 while it does not."""
-    redis: Redis = current_app.config["REDIS"]
-    try:
-        redis.ping()
-    except RedisError:
-        return jsonify(status="unavailable", redis="unreachable"), HTTPStatus.SERVICE_UNAVAILABLE
-    return jsonify(status="ok", redis="ok"), HTTPStatus.OK
 
 
 class DataGate:
@@ -96,11 +91,14 @@ class DataGate:
         """Check the layout on each request until it is the newest.
 
         Raises:
-            ServiceUnavailable: This version cannot use the data.
+            ServiceUnavailable: This version cannot use the data, or this kind of Redis.
             redis.RedisError: Redis is unavailable.
         """
-        if self._open or request.path == "/healthz":
+        if self._open or request.path in {health_pages.ALIVE, health_pages.READY}:
             return
+        if refused := kind_problem(self._redis):
+            log.critical("Redis refused", why=refused)
+            raise ServiceUnavailable
         try:
             schema.ensure(self._redis)
         except schema.SchemaError as error:

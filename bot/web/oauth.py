@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import httpx
 
 from bot.services import Services
+from bot.web.microsoft_slots import CALLBACK_READ_S, PRESS_READ_S
 from bot.web.oauth_flow import AuthorizationRequest, CallbackResult, OAuthFlow
 from bot.web.oauth_sign_in import AdminSignIn, SignInExchange
 from bot.web.oauth_state import Flow
@@ -52,6 +53,10 @@ class Consent:
         """Return whether the grants were read back."""
         return run.settled("admin_consent")
 
+    def values(self, run: Run) -> dict[str, str]:
+        """Return the name of the app that gets the consent."""
+        return {"app": run.fact("app_name")}
+
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
         """Build the authorization request for ``.default``.
 
@@ -67,7 +72,7 @@ class Consent:
             services.settings.callback,
             state,
         )
-        return AuthorizationRequest(url, {"app": run.fact("app_name")})
+        return AuthorizationRequest(url)
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
@@ -97,6 +102,10 @@ class AppAccessConsent:
         """Return whether tokens with the permissions were seen."""
         return bool(run.answer("app_access"))
 
+    def values(self, run: Run) -> dict[str, str]:
+        """Return the mailbox, whose tenant grants the access."""
+        return {"mailbox": run.channel.mailbox}
+
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
         """Build the request in the channel's tenant, for everything that the bot's app declares.
 
@@ -112,11 +121,7 @@ class AppAccessConsent:
             settings.callback,
             state,
         )
-        return AuthorizationRequest(
-            url,
-            {"mailbox": run.channel.mailbox, "requester": run.requester.email},
-            _required_tenant(run),
-        )
+        return AuthorizationRequest(url, _required_tenant(run))
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
@@ -161,19 +166,22 @@ class RehearsalSignIn:
         """Return whether the login was rehearsed or skipped."""
         return run.settled("rehearsal")
 
+    def values(self, run: Run) -> dict[str, str]:
+        """Return the mailbox, and the user who signs in for it."""
+        return {
+            "upn": run.fact("upn"),
+            "login": login_of(run) or SOMEBODY,
+            "mailbox": run.channel.mailbox,
+        }
+
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
         """Build a request for the scope of the form only (CHECKLIST O4)."""
         scope = smtp_scope(services.settings.exchange_url)
-        with sync_client(services.settings) as http:
-            hint = login_of(run)
+        with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
             flow = self._identity(services, run, http).begin(
-                [scope], services.settings.callback, state, hint, "login"
+                [scope], services.settings.callback, state, login_of(run), "login"
             )
-        return AuthorizationRequest(
-            flow["auth_uri"],
-            {"upn": run.fact("upn"), "login": hint or SOMEBODY, "mailbox": run.channel.mailbox},
-            json.dumps(flow),
-        )
+        return AuthorizationRequest(flow["auth_uri"], json.dumps(flow))
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
@@ -182,7 +190,7 @@ class RehearsalSignIn:
 
         The step that logs in uses them. Only that step keeps the sign-in.
         """
-        with sync_client(services.settings) as http:
+        with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
             signed_in = _retry_until_known(
                 run,
                 lambda: self._identity(services, run, http).finish(flow.msal, query, run.tenant),

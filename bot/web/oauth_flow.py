@@ -13,13 +13,9 @@ from jobs.runs.run import Event, Run
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """Authorization request: the URL, the values that the page shows, and the flow's data.
-
-    The data is kept until the callback.
-    """
+    """Authorization request: the URL, and the flow's data, which is kept until the callback."""
 
     url: str
-    values: dict[str, str]
     flow: str = field(default="", repr=False)
 
 
@@ -27,12 +23,14 @@ class AuthorizationRequest:
 class CallbackResult:
     """Result of a callback: the event and the account that the page names, or the flow that follows.
 
-    ``then`` is the kind of the next flow, or an empty string.
+    ``then`` is the kind of the next flow, or an empty string. ``page`` names the page to show, or is
+    empty for the flow's own.
     """
 
     event: Event | None = None
     account: str = ""
     then: str = ""
+    page: str = ""
 
 
 class OAuthFlow(Protocol):
@@ -48,8 +46,12 @@ class OAuthFlow(Protocol):
         """Return whether the flow is no longer needed."""
         ...
 
+    def values(self, run: Run) -> dict[str, str]:
+        """Return the values in the texts of the flow's first page. No network is used."""
+        ...
+
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """Build the authorization request.
+        """Build the authorization request after the person has pressed the button.
 
         Raises:
             CloudError: Microsoft cannot be reached.

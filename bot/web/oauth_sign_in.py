@@ -8,29 +8,32 @@ from collections.abc import Mapping
 import httpx
 
 from bot.services import Services
+from bot.web.microsoft_slots import CALLBACK_READ_S, PRESS_READ_S
 from bot.web.oauth_flow import AuthorizationRequest, CallbackResult
 from bot.web.oauth_state import Flow
 from jobs.access.admin_session import SESSION_S
+from jobs.access.sign_in_tenant import require_own_tenant
 from jobs.checks import check
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.scopes import (
-    GRAPH_READ_SCOPES,
-    GRAPH_SETUP_SCOPES,
-    exchange_scope,
-    graph_scopes,
-)
-from jobs.model import RunKind
+from jobs.microsoft.roles import lacks_all
+from jobs.microsoft.scopes import exchange_scope, graph_scopes
+from jobs.model import Account, RunKind
 from jobs.runs.run import Event, Kind, Run
+from jobs.steps.sign_in_permissions import permissions_for
 from jobs.storage.vault import Sealed
+
+PERMISSIONS = "permissions"
+"""Name of the requested Graph permissions, in the flow and in the event of the sign-in."""
 
 
 class AdminSignIn:
     """Sign-in of an administrator with the bot's own app, for Graph.
 
-    The same refresh token then gets a token for Exchange (facts/microsoft.md 6.2).
+    The same refresh token then gets a token for Exchange (facts/microsoft.md 6.2). Graph is asked
+    only for the permissions of the run's own steps (:mod:`jobs.steps.sign_in_permissions`).
     """
 
     question = "sign_in"
@@ -46,47 +49,66 @@ class AdminSignIn:
             run.kind is RunKind.CHECK and check.may_sign_in(run)
         )
 
+    def values(self, run: Run) -> dict[str, str]:
+        """Return the mailbox that the run is about."""
+        return {"mailbox": run.channel.mailbox}
+
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
         """Build a request for the first resource's permissions; one flow can ask for only one resource."""
-        with sync_client(services.settings) as http:
+        names = permissions_for(run)
+        with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
             flow = _bot(services, http).begin(
-                self.first(services, run), services.settings.callback, state
+                self.first(services, names), services.settings.callback, state
             )
-        values = {"mailbox": run.channel.mailbox, "requester": run.requester.email}
-        return AuthorizationRequest(flow["auth_uri"], values, json.dumps(flow))
+        return AuthorizationRequest(flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names}))
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
     ) -> CallbackResult:
         """Validate the sign-in, prove that it works for the other resource too, and encrypt it.
 
-        A run stays in the tenant that its plan was approved for.
+        A run stays in the tenant that its plan was approved for. An account whose tenant does not
+        own the mailbox's domain is refused here, before it is recorded.
         """
-        with sync_client(services.settings) as http:
+        names = tuple(flow.msal.get(PERMISSIONS, ()))
+        with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
             signed_in = _bot(services, http).finish(flow.msal, query, run.required_tenant)
             account = signed_in.account
             try:
-                _, cache = _bot(services, http, account.tenant_id).token(
-                    signed_in.cache, self.second(services, run)
+                token, cache = _bot(services, http, account.tenant_id).token(
+                    signed_in.cache, self.second(services, names)
                 )
             except CloudError as error:
                 if not self.then or not (
                     error.cause == "consent_missing" or isinstance(error, SignInNeeded)
                 ):
                     raise
+                self._require_own_tenant(services, run, account, signed_in.access_token, "")
                 return CallbackResult(then=self.then)
+        self._require_own_tenant(services, run, account, signed_in.access_token, token)
         services.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
-        return CallbackResult(
-            Event(Kind.SIGNED_IN, now(), by=account.upn, account=account), account.upn
-        )
+        data = {PERMISSIONS: " ".join(names)} if names else {}
+        event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
+        return CallbackResult(event, account.upn, page=_arrival(run, account))
 
-    def first(self, services: Services, run: Run) -> list[str]:
+    def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
         """Return the scopes of the resource that is requested in the browser."""
-        return _graph(services, run)
+        return graph_scopes(services.settings.graph_url, names)
 
-    def second(self, services: Services, run: Run) -> list[str]:
+    def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
         """Return the scopes of the resource whose token needs no prompt if consent exists."""
         return [exchange_scope(services.settings.exchange_url)]
+
+    def _require_own_tenant(
+        self, services: Services, run: Run, account: Account, first: str, second: str
+    ) -> None:
+        """Raise Rejected for an account of another tenant than the mailbox's; ``first`` is for Graph."""
+        require_own_tenant(
+            services.settings, run.channel, account, self._graph_token(first, second)
+        )
+
+    def _graph_token(self, first: str, second: str) -> str:
+        return first
 
 
 class SignInExchange(AdminSignIn):
@@ -98,22 +120,26 @@ class SignInExchange(AdminSignIn):
 
     then = ""
 
-    def first(self, services: Services, run: Run) -> list[str]:
+    def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
         """Return the scopes of Exchange."""
         return [exchange_scope(services.settings.exchange_url)]
 
-    def second(self, services: Services, run: Run) -> list[str]:
+    def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
         """Return the scopes of Graph, which got consent in the first part."""
-        return _graph(services, run)
+        return graph_scopes(services.settings.graph_url, names)
+
+    def _graph_token(self, first: str, second: str) -> str:
+        return second
+
+
+def _arrival(run: Run, account: Account) -> str:
+    """Return the page for this account.
+
+    An account that Microsoft lists without a useful role is told so at once. It may still do the
+    work by a role group of Exchange, so it is not refused.
+    """
+    return "signed_in_roleless" if run.kind is not RunKind.CHECK and lacks_all(account) else ""
 
 
 def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") -> Identity:
     return Identity.of_bot(services.settings, http, tenant, services.documents)
-
-
-def _graph(services: Services, run: Run) -> list[str]:
-    """Return the Graph scopes; a check asks only for permissions to read."""
-    return graph_scopes(
-        services.settings.graph_url,
-        GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES,
-    )

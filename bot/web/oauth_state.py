@@ -22,12 +22,14 @@ LIFE_S = 600
 class Flow:
     """Meaning of a state: the kind of flow, the run, and MSAL's flow as JSON.
 
-    MSAL's flow contains the PKCE verifier and the nonce.
+    MSAL's flow contains the PKCE verifier and the nonce. ``browser`` is the fingerprint of the
+    browser in which the flow began (:mod:`bot.web.browser_cookie`). An empty one fits no browser.
     """
 
     kind: str
     run: str
     flow: str = field(default="", repr=False)
+    browser: str = field(default="", repr=False)
 
     @property
     def msal(self) -> dict[str, Any]:
@@ -44,6 +46,12 @@ def new_state() -> str:
 def save(services: Services, state: str, flow: Flow) -> None:
     """Encrypt the flow and save it under its state."""
     services.vault.put(Sealed.OAUTH_FLOW.of(state), codec.dump(flow).decode(), LIFE_S)
+
+
+def read(services: Services, state: str) -> Flow | None:
+    """Return the flow without using up its state, or None for an unknown or used state."""
+    sealed = services.vault.get(Sealed.OAUTH_FLOW.of(state)) if state else None
+    return codec.load(sealed, Flow) if sealed else None
 
 
 def pop(services: Services, state: str) -> Flow | None:

@@ -16,7 +16,7 @@ from jobs.model import Text
 
 FOLDER = Path(__file__).with_name("templates")
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self';"
+    "default-src 'none'; style-src 'self'; script-src 'self'; form-action {targets};"
     " base-uri 'none'; frame-ancestors 'none'"
 )
 assets = Blueprint("assets", __name__, url_prefix="/pages")
@@ -26,8 +26,10 @@ assets = Blueprint("assets", __name__, url_prefix="/pages")
 class Page:
     """Content of a page.
 
-    ``link`` leads to another page, ``post`` submits a form without fields, and ``fields`` are
-    (label, value) pairs to copy.
+    ``link`` leads to another page, ``post`` submits a form with the ``hidden`` (name, value) pairs,
+    and ``fields`` are (label, value) pairs to copy. ``facts`` are (label, value) pairs to read, and
+    ``note`` is a sentence below the button. ``leads_to`` is the origin to which the answer to the
+    form redirects, or an empty string if it stays here.
     """
 
     title: Text
@@ -37,7 +39,11 @@ class Page:
     button: str = ""
     link: str = ""
     post: str = ""
+    hidden: tuple[tuple[str, str], ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    note: Text | None = None
+    leads_to: str = ""
     status: int = HTTPStatus.OK
 
 
@@ -51,12 +57,26 @@ def respond(page: Page) -> Response:
         button=page.button and text(page.button),
         link=page.link,
         post=page.post,
+        hidden=page.hidden,
         fields=page.fields,
+        facts=page.facts,
+        note=page.note and render(page.note),
         copy=text("page.copy"),
     )
+    policy = POLICY.format(targets=_form_targets(page))
     return Response(
-        html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": POLICY}
+        html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": policy}
     )
+
+
+def _form_targets(page: Page) -> str:
+    """Return the sources to which the page's form may lead.
+
+    Chromium checks every redirect after a form against them. Microsoft's page may redirect on to the
+    sign-in page of the person's own organization, whose host is not known here, so every https host
+    is allowed. The page has one form, with a fixed address.
+    """
+    return f"'self' https: {page.leads_to}".strip() if page.leads_to else "'self'"
 
 
 def plain(key: str, *, status: int = HTTPStatus.OK, code: str = "", **values: str) -> Response:

@@ -1,11 +1,13 @@
 """Pages for Microsoft sign-in, admin consent and the rehearsal's sign-in, and the redirect URI.
 
-Nothing is changed here. An event is appended, and a worker continues. Nothing happens in a tenant
-before an approver has approved it in Webex, so a forwarded link is worth nothing.
+A flow belongs to the browser in which its button was pressed (:mod:`bot.web.browser_cookie`). Nothing
+is changed here. An event is appended, and a worker continues. Nothing happens in a tenant before an
+approver has approved it in Webex.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -13,47 +15,81 @@ import structlog
 from flask import Blueprint, Response, request
 
 from bot import links
-from bot.links import PageToken
+from bot.services import Services
 from bot.web import oauth_state
+from bot.web.browser_cookie import (
+    fingerprint,
+    is_browser_of,
+    is_form_token,
+    new_browser,
+    read_browser,
+    remember_browser,
+)
+from bot.web.microsoft_slots import microsoft_slot
 from bot.web.oauth import FLOWS
-from bot.web.oauth_flow import AuthorizationRequest
+from bot.web.oauth_flow import AuthorizationRequest, CallbackResult
 from bot.web.oauth_state import Flow
-from bot.web.pages import Page, plain, respond, web_services
+from bot.web.pages import plain, web_services
+from bot.web.sign_in_pages import (
+    FORM,
+    OpenedLink,
+    busy_callback_page,
+    busy_page,
+    failure_page,
+    request_page,
+)
+from jobs.access import admin_session, mailbox_login
 from jobs.clock import now
 from jobs.clouds import call_log
-from jobs.clouds.errors import CloudError
-from jobs.model import RunKind, Text
-from jobs.runs.run import Event, Kind, Run
+from jobs.clouds.errors import CloudError, Transient
+from jobs.runs.run import Event, Kind, Run, RunEndedError
 
 pages = Blueprint("signin", __name__)
 log = structlog.get_logger(__name__)
-SHARED = "_shared"
+KINDS = "<any(signin, access, consent, rehearsal):kind>"
 
 
-@pages.get("/<any(signin, access, consent, rehearsal):kind>/<token>")
+@pages.get(f"/{KINDS}/<token>")
 def landing_page(kind: str, token: str) -> Response:
-    """Return the bot's own page before Microsoft's page.
+    """Return the bot's own page before Microsoft's page, with one button.
 
-    It shows the purpose, the requester and a button. A link preview does not use anything up.
+    It says who asked, in which space, and for what. It makes no call to another host and uses
+    nothing up, so link previews and scanners may open it as often as they like.
     """
     services = web_services()
-    ticket = links.read(services, kind, token)
-    if ticket is None:
-        return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    run = services.store.load(ticket.run)
-    if stop := _not_now(ticket, run):
-        return stop
-    try:
-        departure = _start(kind, run)
-    except CloudError as error:
-        log.warning("no way to Microsoft", run=run.id, error=str(error))
-        return _failed(error, HTTPStatus.BAD_GATEWAY)
-    page = (
-        Text(f"page.{kind}_title", departure.values),
-        Text(f"page.{kind}_words{_for(run, kind)}", departure.values),
-    )
-    button = f"page.{kind}_button{SHARED if _for(run, kind) == SHARED else ''}"
-    return respond(Page(*page, run.channel.mailbox, button=button, link=departure.url))
+    opened = _opened(services, kind, token)
+    if isinstance(opened, Response):
+        return opened
+    browser = read_browser(services.bot, request) or new_browser()
+    page = request_page(opened, browser)
+    return remember_browser(services.bot, page, browser)
+
+
+@pages.post(f"/{KINDS}/<token>")
+def press(kind: str, token: str) -> Response:
+    """Begin the flow in this browser, and send it to Microsoft.
+
+    The form's token proves that the person saw the page: another site cannot press the button.
+    """
+    services = web_services()
+    opened = _opened(services, kind, token)
+    if isinstance(opened, Response):
+        return opened
+    browser = read_browser(services.bot, request)
+    if not is_form_token(request.form.get(FORM, ""), browser, request.path):
+        return plain("no_cookie", status=HTTPStatus.FORBIDDEN)
+    with microsoft_slot() as got:
+        if not got:
+            return busy_page(opened, browser)
+        try:
+            url = _start(services, kind, opened.run, browser).url
+        except Transient as error:
+            log.warning("no way to Microsoft", run=opened.run.id, error=str(error))
+            return busy_page(opened, browser)
+        except CloudError as error:
+            log.warning("no way to Microsoft", run=opened.run.id, error=str(error))
+            return failure_page(services, kind, opened.run, error, HTTPStatus.BAD_GATEWAY)
+    return remember_browser(services.bot, _to_microsoft(url), browser)
 
 
 @pages.route("/microsoft/callback", methods=["HEAD"])
@@ -64,9 +100,28 @@ def head_only() -> Response:
 
 @pages.get("/microsoft/callback")
 def callback() -> Response:
-    """Handle the callback from Microsoft for every OAuth flow; a state is used only once."""
+    """Handle the callback from Microsoft for every OAuth flow.
+
+    A state is used only once, in the browser in which its flow began. Another browser uses nothing
+    up, and neither does a request that has to wait for its turn at Microsoft.
+    """
     services = web_services()
-    flow = oauth_state.pop(services, request.args.get("state", ""))
+    state = request.args.get("state", "")
+    flow = oauth_state.read(services, state)
+    if flow is None:
+        return plain("over", status=HTTPStatus.BAD_REQUEST)
+    if not is_browser_of(flow.browser, read_browser(services.bot, request)):
+        log.info("callback in another browser", run=flow.run, kind=flow.kind)
+        return plain("other_browser", status=HTTPStatus.FORBIDDEN)
+    with microsoft_slot() as got:
+        if not got:
+            return busy_callback_page(request.full_path)
+        return _finish(services, state)
+
+
+def _finish(services: Services, state: str) -> Response:
+    """Use up the state, and finish its flow."""
+    flow = oauth_state.pop(services, state)
     if flow is None:
         return plain("over", status=HTTPStatus.BAD_REQUEST)
     run, journey = services.store.load(flow.run), FLOWS[flow.kind]
@@ -74,64 +129,72 @@ def callback() -> Response:
         return plain("over", status=HTTPStatus.GONE)
     if journey.is_complete(run):  # another person has already finished the flow
         return plain("done")
+    kind = flow.kind.partition("_")[0]
     try:
         with call_log.record_calls() as made:
             arrival = journey.handle_callback(services, run, flow, request.args.to_dict())
         if arrival.event is None:
-            return Response(
-                status=HTTPStatus.FOUND, headers={"Location": _start(arrival.then, run).url}
-            )
+            browser = read_browser(services.bot, request)
+            return _to_microsoft(_start(services, arrival.then, run, browser).url)
     except CloudError as error:
-        _problem(run, journey.question, error)
-        return _failed(error, HTTPStatus.OK)
-    links.drop(services, flow.kind.partition("_")[0], run.id)
-    services.record(
-        run.id,
-        replace(
-            arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})
-        ),
-    )
-    return plain(journey.arrived, account=arrival.account)
+        _problem(services, run, journey.question, error)
+        return failure_page(services, kind, run, error, HTTPStatus.OK)
+    links.drop(services, kind, run.id)
+    event = _with_calls(arrival.event, made)
+    return _recorded(services, run.id, event) or _arrived(journey.arrived, arrival, run)
 
 
-def _for(run: Run, kind: str) -> str:
-    """Return the suffix of the page's text for this kind of run.
+def _recorded(services: Services, run_id: str, event: Event) -> Response | None:
+    """Record the sign-in. If the run has ended during it, forget it and return a page that says so."""
+    try:
+        services.record(run_id, event)
+    except RunEndedError:
+        admin_session.drop(services, run_id)
+        mailbox_login.close(services.vault, run_id)
+        return plain("over", status=HTTPStatus.GONE)
+    return None
 
-    The text of a check says that it only reads, and that of an undo says what is undone. For a
-    shared mailbox, the rehearsal says who must sign in. A check that must find its channel may keep
-    the sign-in for longer.
+
+def _opened(services: Services, kind: str, token: str) -> OpenedLink | Response:
+    """Return the link with its run, or a page if the link leads nowhere now."""
+    ticket = links.read(services, kind, token)
+    if ticket is None:
+        return plain("unknown", status=HTTPStatus.NOT_FOUND)
+    run = services.store.load(ticket.run)
+    if run.ended or ticket.is_expired:
+        return plain("over", status=HTTPStatus.GONE)
+    if FLOWS[kind].is_complete(run):
+        return plain("done")
+    return OpenedLink(ticket, run, request.path)
+
+
+def _start(services: Services, kind: str, run: Run, browser: str) -> AuthorizationRequest:
+    """Begin a flow that only this browser can finish.
+
+    Raises:
+        CloudError: Microsoft's addresses could not be read.
     """
-    if kind == "rehearsal" and run.fact("shared"):
-        return SHARED
-    if kind == "signin" and run.brief.discover:
-        return "_discover"
-    return f"_{run.kind}" if kind == "signin" and run.kind in {RunKind.CHECK, RunKind.UNDO} else ""
-
-
-def _start(kind: str, run: Run) -> AuthorizationRequest:
     state = oauth_state.new_state()
-    departure = FLOWS[kind].start(web_services(), run, state)
-    oauth_state.save(web_services(), state, Flow(kind, run.id, departure.flow))
+    departure = FLOWS[kind].start(services, run, state)
+    oauth_state.save(services, state, Flow(kind, run.id, departure.flow, fingerprint(browser)))
     return departure
 
 
-def _failed(error: CloudError, status: int) -> Response:
-    return plain(
-        "failed",
-        status=status,
-        code=error.words,
-        words=f"key:cause.{error.cause}",
-        way_back="key:page.way_back",
-    )
+def _to_microsoft(url: str) -> Response:
+    return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": url})
 
 
-def _not_now(ticket: PageToken, run: Run) -> Response | None:
-    if run.ended or ticket.is_expired:
-        return plain("over", status=HTTPStatus.GONE)
-    return plain("done") if FLOWS[ticket.kind].is_complete(run) else None
+def _arrived(key: str, arrival: CallbackResult, run: Run) -> Response:
+    """Return the page after a flow that counts."""
+    return plain(arrival.page or key, account=arrival.account, domain=run.channel.domain)
 
 
-def _problem(run: Run, question: str, error: CloudError) -> None:
+def _with_calls(event: Event, made: list[str]) -> Event:
+    """Return the event with the calls to Microsoft that led to it."""
+    return replace(event, data=event.data | ({"calls": "; ".join(made)} if made else {}))
+
+
+def _problem(services: Services, run: Run, question: str, error: CloudError) -> None:
     log.info(
         "sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code
     )
@@ -139,4 +202,5 @@ def _problem(run: Run, question: str, error: CloudError) -> None:
     data = {"question": question, "cause": error.cause, "code": error.words} | (
         {"ids": ids} if ids else {}
     )
-    web_services().record(run.id, Event(Kind.PROBLEM, now(), data=data))
+    with suppress(RunEndedError):
+        services.record(run.id, Event(Kind.PROBLEM, now(), data=data))

@@ -6,7 +6,7 @@ from flask import Flask
 
 from bot.queue import connect_for_web
 from bot.services import Services
-from bot.settings import BotSettings
+from bot.settings import BotSettings, log_advice
 from bot.web import delivery_receipts, pages, secret_page, sign_in
 from bot.web.app import DataGate, create_app
 from bot.webex.client import HURRIED, Webex
@@ -17,6 +17,7 @@ PAGES = (sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets
 
 def whole_site(settings: BotSettings, work: Settings) -> Flask:
     """Return the application. It makes no connection before its first request, so it can be forked."""
+    log_advice(settings)
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
     services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
     app = create_app(settings, services.redis, pages=PAGES)

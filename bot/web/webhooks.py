@@ -39,6 +39,7 @@ def receive() -> Response:
     if not is_signed(
         body, request.headers.get("X-Spark-Signature", ""), current_app.config["WEBHOOK_SECRETS"]
     ):
+        current_app.config["REFUSED"].add()
         raise Unauthorized
     if event := read(_parse(body)):
         _add(current_app.config["EVENTS"], event)

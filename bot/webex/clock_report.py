@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from redis import Redis
 from redis.exceptions import RedisError
 
+from bot.queue.redis_report import Report
 from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, shared, words
 
 
-@dataclass(frozen=True, slots=True)
-class ClockReport:
-    """One sentence, and how bad it is: from half a minute a doubt, from five minutes wrong."""
-
-    sentence: str
-    doubtful: bool = False
-    wrong: bool = False
-
-
-def on_clock(redis: Redis) -> ClockReport:
-    """Return the report.
+def on_clock(redis: Redis) -> Report:
+    """Return the report: from half a minute a doubt, from five minutes wrong.
 
     This process has just asked the clouds. What the other processes measured is named too if it is
     worse, because they may run on other machines.
@@ -28,21 +18,18 @@ def on_clock(redis: Redis) -> ClockReport:
     seen = {cloud: _worse(METER.ahead_s(cloud), _shared(redis).get(cloud)) for cloud in NAMES}
     known = {cloud: ahead for cloud, ahead in seen.items() if ahead is not None}
     if not known:
-        return ClockReport("no answer of Webex or Microsoft told the time", doubtful=True)
+        return Report(doubt="no answer of Webex or Microsoft told the time")
     off = {cloud: ahead for cloud, ahead in known.items() if abs(ahead) >= TOLD_FROM_S}
     if not off:
         told = ", ".join(
             f"{abs(ahead):.0f} s from {NAMES[name]}'s" for name, ahead in known.items()
         )
-        return ClockReport(f"right, {told}")
+        return Report(good=f"right, {told}")
     said = ", and ".join(words(cloud, ahead) for cloud, ahead in off.items())
-    wrong = any(abs(ahead) >= REFUSED_FROM_S for ahead in off.values())
-    effect = " Sign-ins fail until then" if wrong else ""
-    return ClockReport(
-        f"{said}: correct the clock and keep it in sync with NTP.{effect}".rstrip("."),
-        doubtful=not wrong,
-        wrong=wrong,
-    )
+    told = f"{said}: correct the clock and keep it in sync with NTP"
+    if any(abs(ahead) >= REFUSED_FROM_S for ahead in off.values()):
+        return Report(wrong=f"{told}. Sign-ins fail until then")
+    return Report(doubt=told)
 
 
 def _shared(redis: Redis) -> dict[str, float]:

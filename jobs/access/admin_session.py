@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 from jobs.clock import now
+from jobs.clouds import write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
 from jobs.engine.context import StepContext
@@ -46,6 +48,12 @@ def save(runtime: Runtime, run: Run, cache: str) -> None:
     runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)
 
 
+def _keep(runtime: Runtime, run: Run, renewed: str) -> None:
+    """Save renewed tokens, unless the run has ended or another worker has it."""
+    write_guard.check()
+    save(runtime, run, renewed)
+
+
 def drop(runtime: Runtime, run_id: str) -> None:
     """Delete the sign-in of a run that has ended, or a sign-in that no longer works."""
     runtime.vault.drop(Sealed.ADMIN_SESSION.of(run_id))
@@ -65,15 +73,10 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
     async with async_client(settings) as http:
         with sync_client(settings) as login:
             identity = Identity.of_bot(settings, login, account.tenant_id, runtime.documents)
-            tokens = Tokens(identity, cache, lambda renewed: save(runtime, run, renewed))
+            tokens = Tokens(identity, cache, partial(_keep, runtime, run))
             graph = Graph(
                 http,
-                tokens.source(
-                    *graph_scopes(
-                        settings.graph_url,
-                        GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES,
-                    )
-                ),
+                tokens.source(*graph_scopes(settings.graph_url, _permissions(run))),
                 settings.graph_url,
             )
             source = tokens.source(exchange_scope(settings.exchange_url))
@@ -92,3 +95,13 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
                 lambda: trace,
                 documents=documents,
             )
+
+
+def _permissions(run: Run) -> tuple[str, ...]:
+    """Return the Graph permissions of the run's sign-in.
+
+    A sign-in of an earlier version recorded none; it asked for all that a run of its kind may need.
+    """
+    return run.permissions or (
+        GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES
+    )

@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import IntEnum
 from urllib.parse import urlsplit
 
-from jobs.channel.connect_hosts import is_callback
+from jobs.channel.connect_hosts import ConnectHosts
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import lower_of, lower_set, text_of
@@ -143,7 +143,7 @@ class Apps:
         for client in list(clients)[:PRINCIPALS]:
             found = await directory_search.principal(self.ctx.graph, client)
             client_id = text_of(found, "appId")
-            if client_id and (evidence is Evidence.THE_USER or _may_redirect(found)):
+            if client_id and (evidence is Evidence.THE_USER or _may_redirect(self.ctx, found)):
                 self._add(await self.ctx.graph.application_by_app_id(client_id), evidence)
 
     def _add(self, app: Json | None, evidence: Evidence) -> None:
@@ -153,7 +153,7 @@ class Apps:
             return
         known = self._known.get(client_id)
         if known is None or known.evidence < evidence:
-            self._known[client_id] = FoundApp(candidate(app, self._mail_send), evidence)
+            self._known[client_id] = FoundApp(candidate(self.ctx, app, self._mail_send), evidence)
 
 
 def certain_of(found: Sequence[FoundApp]) -> AppCandidate | None:
@@ -169,13 +169,13 @@ def certain_of(found: Sequence[FoundApp]) -> AppCandidate | None:
     return only if only.callback_url or NAMED in only.name.lower() else None
 
 
-def candidate(app: Json, mail_send: str) -> AppCandidate:
+def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
     """Return what a check needs to know of an app.
 
     ``mail_send`` is the id of the application permission Mail.Send, which only the article's profile
     declares.
     """
-    callback = next(filter(is_callback, platform_uris(app)), "")
+    callback = next(filter(_hosts(ctx).is_callback, platform_uris(app)), "")
     article = bool(mail_send) and declares(app, EXCHANGE_APP_ID, mail_send)
     return AppCandidate(
         client_id=text_of(app, "appId"),
@@ -196,7 +196,11 @@ def _clients(grants: Iterable[Json]) -> list[str]:
     )
 
 
-def _may_redirect(principal: Json | None) -> bool:
+def _may_redirect(ctx: StepContext, principal: Json | None) -> bool:
     """Return whether the enterprise application shows a Call Back URL, or does not show any URL."""
     urls = lower_set((principal or {}).get("replyUrls"))
-    return not urls or any(map(is_callback, urls))
+    return not urls or any(map(_hosts(ctx).is_callback, urls))
+
+
+def _hosts(ctx: StepContext) -> ConnectHosts:
+    return ConnectHosts(ctx.settings.connect_hosts)

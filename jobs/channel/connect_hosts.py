@@ -1,38 +1,83 @@
 """Addresses of Webex Connect, recognized by their host (facts/connect.md 1.3 and 1.4).
 
-A host is Webex Connect's if its domain is ``webexconnect`` or ``imiconnect`` under any top-level
-domain, because the domains of other regions than the United States are not documented.
+The list holds the domains that Cisco's pages name. The setting CONNECT_HOSTS adds to it, because the
+domains of some regions are not documented. A host under any other domain is not Webex Connect's,
+however much its name looks like it.
 """
 
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from dataclasses import dataclass
 
-_HOST = re.compile(r"(?:[a-z0-9-]+\.)*(?:webexconnect|imiconnect)\.[a-z]{2,}(?:\.[a-z]{2,})?")
-_ADDRESS = re.compile(rf"[\w.+-]+@{_HOST.pattern}(?![\w.-])", re.IGNORECASE)
+from jobs.model import Channel
+from jobs.settings import parts_of
+
+PATTERNS = (
+    "*.webexconnect.io",
+    *("*.imiconnect.io", "*.imiconnect.eu", "*.imiconnect.us"),
+    *("*.imiconnect.in", "*.imiconnect.ca", "*.imiconnect.com"),
+)
+"""Hosts of Webex Connect.
+
+Tenants have a host below webexconnect.io, and older ones below a domain of imiconnect
+(developers.webexconnect.io/reference, "Know your API endpoints"). The Forwarding Address is at a
+host below imiconnect.io, such as mail-us.imiconnect.io (Cisco's labs).
+"""
+_ADDRESS = re.compile(r"[\w.+-]+@([a-z0-9.-]*[a-z0-9])(?![\w-])", re.IGNORECASE)
 _CUSTOM_NODE = "oauth."
 """Beginning of a host that belongs to a custom node and not to an email app."""
 
 
-def is_connect_host(host: str) -> bool:
-    """Return whether the host is one of Webex Connect's."""
-    return _HOST.fullmatch(host.lower()) is not None
+@dataclass(frozen=True, slots=True)
+class ConnectHosts:
+    """Hosts of Webex Connect: the known ones, and the patterns of the setting CONNECT_HOSTS.
+
+    A pattern is a host's name, or ``*.`` and a domain for every host below that domain.
+    """
+
+    more: tuple[str, ...] = ()
+
+    def has(self, host: str) -> bool:
+        """Return whether the host is one of Webex Connect's."""
+        return any(_fits(host.lower(), pattern) for pattern in (*PATTERNS, *self.more))
+
+    def is_callback(self, url: str) -> bool:
+        """Return whether the redirect URI is the Call Back URL of an email app."""
+        parts = parts_of(url)
+        host = (parts.hostname or "").lower()
+        callback = parts.scheme == "https" and parts.path.endswith("/callback")
+        return callback and self.has(host) and not host.startswith(_CUSTOM_NODE)
+
+    def is_forwarding_address(self, address: str) -> bool:
+        """Return whether mail to the address goes to Webex Connect."""
+        return self.has(address.rpartition("@")[2])
+
+    def addresses_in(self, text: str) -> list[str]:
+        """Return the addresses of Webex Connect in a text, in lower case."""
+        return [found[0].lower() for found in _ADDRESS.finditer(text) if self.has(found[1])]
+
+    def foreign(self, channel: Channel) -> tuple[str, ...]:
+        """Return the hosts of the channel's two addresses that are not Webex Connect's, each once.
+
+        The first is the host of the Call Back URL, in lower case. An address that is not known has
+        no host.
+        """
+        hosts = (callback_host(channel), forwarding_host(channel))
+        return tuple(dict.fromkeys(host for host in hosts if host and not self.has(host)))
 
 
-def is_callback(url: str) -> bool:
-    """Return whether the redirect URI is the Call Back URL of an email app."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    callback = parts.scheme == "https" and parts.path.endswith("/callback")
-    return callback and is_connect_host(host) and not host.startswith(_CUSTOM_NODE)
+def callback_host(channel: Channel) -> str:
+    """Return the host of the Call Back URL in lower case, or an empty string without one."""
+    return (parts_of(channel.callback_url).hostname or "").lower()
 
 
-def is_forwarding_address(address: str) -> bool:
-    """Return whether mail to the address goes to Webex Connect."""
-    return is_connect_host(address.rpartition("@")[2])
+def forwarding_host(channel: Channel) -> str:
+    """Return the host of the Forwarding Address in lower case, or an empty string without one."""
+    return channel.forwarding_address.rpartition("@")[2].lower()
 
 
-def addresses_in(text: str) -> list[str]:
-    """Return the addresses of Webex Connect in a text, in lower case."""
-    return [found.group().lower() for found in _ADDRESS.finditer(text)]
+def _fits(host: str, pattern: str) -> bool:
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
+    return host == pattern

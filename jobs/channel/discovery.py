@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from jobs.channel.app_search import Apps, certain_of
-from jobs.channel.connect_hosts import is_forwarding_address
+from jobs.channel.connect_hosts import ConnectHosts
 from jobs.channel.mailbox import is_shared, mailbox_row
 from jobs.channel.redirects import redirected_to, through
 from jobs.clock import now
@@ -90,7 +90,7 @@ class Discovery:
         if mailbox is None:
             return ""
         named = text_of(mailbox, "ForwardingSmtpAddress").lower().removeprefix("smtp:")
-        if is_forwarding_address(named):
+        if ConnectHosts(self.ctx.settings.connect_hosts).is_forwarding_address(named):
             return named
         internal = text_of(mailbox, "ForwardingAddress")
         contact = await if_readable(through(self.ctx, internal)) if internal else ""
@@ -103,14 +103,14 @@ class Discovery:
 
     async def _copied(self) -> str:
         """Return the address of Webex Connect that got a copy in the last days, or an empty string."""
-        at = now() + timedelta(seconds=1)
+        at, hosts = now() + timedelta(seconds=1), ConnectHosts(self.ctx.settings.connect_hosts)
         for youngest, oldest in pairwise(WINDOWS):
             since = at - oldest
             arrived = {"RecipientAddress": self.ctx.channel.mailbox, "ResultSize": FEW}
             for row in await self._traced(since, at - youngest, arrived):
                 copies = await self._traced(since, at, {"MessageId": text_of(row, "MessageId")})
                 sent_to = (lower_of(copy, "RecipientAddress") for copy in copies)
-                if address := next(filter(is_forwarding_address, sent_to), ""):
+                if address := next(filter(hosts.is_forwarding_address, sent_to), ""):
                     return address
         return ""
 

@@ -7,15 +7,16 @@ was probably meant.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, urlsplit
 
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
+from jobs.channel import spelling
+from jobs.channel.callback_url import fault_in
 from jobs.model import Channel, Profile, Text
-from jobs.settings import is_loopback
 
 LIFETIMES = ("6", "12", "24")
 KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
@@ -28,7 +29,6 @@ _CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
 }
 """Allowed values of a field, and the message about any other value."""
 LONGEST = 254
-LONGEST_URL = 200
 for _name in ("invalid", "local", "localhost", "test"):
     email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(
         _name
@@ -57,19 +57,30 @@ class ChannelForm:
 
 
 def read_address(text: str) -> str:
-    """Return the one email address in the text, in lower case.
+    """Return the one email address in the text, in lower case and in the only spelling it has here.
+
+    The domain is in ASCII, with Punycode for other letters. So no address has a twin that would be
+    another channel.
 
     Raises:
-        InvalidInputError: when the text has no address or more than one, or the address is malformed.
+        InvalidInputError: when the text has no address or more than one, or the address is
+            malformed, has characters that stand for others, or mixes scripts in one label.
     """
     typed = text.strip().removeprefix("mailto:").strip("<>").strip()
     if not typed:
         raise InvalidInputError(Text("typed.no_address"))
     if len(typed) > LONGEST:
         raise InvalidInputError(Text("typed.too_long"))
-    if _valid(typed):
-        return typed.lower()
-    raise InvalidInputError(_why(typed), _meant(typed))
+    if signs := spelling.stand_ins(typed):
+        named = Text("typed.lookalike", {"signs": spelling.named(signs)})
+        raise InvalidInputError(named, _meant(spelling.plain(typed)))
+    address = _valid(typed)
+    if not address:
+        raise InvalidInputError(_why(typed), _meant(typed))
+    if mixed := spelling.mixed_label(address):
+        letters = {"label": mixed, "letters": spelling.strange_letters(mixed)}
+        raise InvalidInputError(Text("typed.mixed_scripts", letters))
+    return address
 
 
 def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
@@ -117,50 +128,12 @@ def read_callback(text: str) -> str:
     Entra compares it byte by byte (facts/connect.md 1.4).
 
     Raises:
-        InvalidInputError: when it is not an https address, or not a callback.
+        InvalidInputError: when it cannot be a Call Back URL (:mod:`jobs.channel.callback_url`).
     """
     typed = text.strip()
-    if not typed:
-        raise InvalidInputError(Text("typed.callback_missing"))
-    parts, host = _url(typed)
-    if parts.scheme not in _schemes(host):
-        raise InvalidInputError(Text("typed.callback_https"))
-    if not _is_known(host) or _has_extras(parts):
-        raise InvalidInputError(Text("typed.callback_no_url"))
-    if not parts.path.endswith("/callback"):
-        raise InvalidInputError(Text("typed.callback_path"))
+    if fault := fault_in(typed):
+        raise InvalidInputError(fault)
     return typed
-
-
-def _url(typed: str) -> tuple[SplitResult, str]:
-    """Return the parts of the address, and its host.
-
-    Raises:
-        InvalidInputError: it is too long, or no URL.
-    """
-    if len(typed) > LONGEST_URL or re.search(r"[\s\x00-\x1f\x7f<>\"\\]", typed):
-        raise InvalidInputError(Text("typed.callback_no_url"))
-    try:
-        parts = urlsplit(typed)
-        host = parts.hostname or ""
-    except ValueError:
-        raise InvalidInputError(Text("typed.callback_no_url")) from None
-    return parts, host
-
-
-def _schemes(host: str) -> set[str]:
-    """Return the schemes that Entra takes for a redirect to the host: http on loopback only."""
-    return {"https", "http"} if is_loopback(host) else {"https"}
-
-
-def _is_known(host: str) -> bool:
-    """Return whether the host may be one of the Internet, or is this machine."""
-    return is_loopback(host) or "." in host
-
-
-def _has_extras(parts: SplitResult) -> bool:
-    """Return whether a redirect address has parts that it may not have."""
-    return any((parts.username is not None, parts.query, parts.fragment))
 
 
 def _try(read: Callable[[], str], field: str, errors: dict[str, Text]) -> str:
@@ -171,12 +144,14 @@ def _try(read: Callable[[], str], field: str, errors: dict[str, Text]) -> str:
         return ""
 
 
-def _valid(typed: str) -> bool:
+def _valid(typed: str) -> str:
+    """Return the address in its only spelling, or an empty string if the text is not an address."""
     try:
-        validate_email(typed, check_deliverability=False)
+        found = validate_email(typed, check_deliverability=False)
     except EmailNotValidError:
-        return False
-    return True
+        return ""
+    local = unicodedata.normalize("NFC", found.local_part.lower())
+    return f"{local}@{found.ascii_domain.lower()}"
 
 
 def _why(typed: str) -> Text:
@@ -210,6 +185,7 @@ def _without_slips(typed: str) -> str:
 
 
 def _addresses_in(text: str) -> list[str]:
-    """Return the words of the text that are addresses, each once."""
-    words = {word.strip("<>,;").rstrip(".").lower() for word in text.split()}
-    return list(filter(_valid, words))
+    """Return the words of the text that are addresses and would be read, each once."""
+    words = (word.strip("<>,;").rstrip(".") for word in text.split())
+    found = (_valid(word) for word in words if not spelling.stand_ins(word))
+    return list(dict.fromkeys(each for each in found if each and not spelling.mixed_label(each)))

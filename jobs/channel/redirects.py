@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from jobs.channel.connect_hosts import addresses_in
+from jobs.channel.connect_hosts import ConnectHosts
 from jobs.clouds.errors import NotFound
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
@@ -32,7 +32,7 @@ async def through(ctx: StepContext, internal: str) -> str:
     except NotFound:
         return ""
     names = ("ExternalEmailAddress", "PrimarySmtpAddress")
-    return next(iter(_addresses(rows, names)), "")
+    return next(iter(_addresses(ctx, rows, names)), "")
 
 
 async def redirected_to(ctx: StepContext) -> str:
@@ -45,17 +45,17 @@ async def redirected_to(ctx: StepContext) -> str:
     """
     inbox = await ctx.exchange.run("Get-InboxRule", {"Mailbox": ctx.channel.mailbox})
     enabled = [row for row in inbox if row.get("Enabled") is not False]
-    if found := next(iter(_addresses(enabled, _INBOX)), ""):
+    if found := next(iter(_addresses(ctx, enabled, _INBOX)), ""):
         return found
     rules = await ctx.exchange.run("Get-TransportRule", {})
     mine = [rule for rule in rules if _is_in_force(rule) and _names(rule, ctx.channel.mailbox)]
-    return next(iter(_addresses(mine, _TRANSPORT)), "")
+    return next(iter(_addresses(ctx, mine, _TRANSPORT)), "")
 
 
-def _addresses(rows: Iterable[ExchangeRow], names: Iterable[str]) -> list[str]:
-    return [
-        address for row in rows for name in names for address in addresses_in(_text(row.get(name)))
-    ]
+def _addresses(ctx: StepContext, rows: Iterable[ExchangeRow], names: Iterable[str]) -> list[str]:
+    hosts = ConnectHosts(ctx.settings.connect_hosts)
+    texts = [_text(row.get(name)) for row in rows for name in names]
+    return [address for text in texts for address in hosts.addresses_in(text)]
 
 
 def _text(value: Any) -> str:

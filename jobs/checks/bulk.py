@@ -22,14 +22,13 @@ from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
 from jobs.engine.engine import Engine
 from jobs.engine.failures import GO_WITH_SIGN_IN
-from jobs.engine.recorder import LeaseLostError
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Channel, Finding, RunKind, State, Text
 from jobs.runs.channel_index import CHECK_KEPT_S
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.reference import new_reference
-from jobs.runs.run import Event, Kind, Run, opening
+from jobs.runs.run import AttemptOverError, Event, Kind, LeaseLostError, Run, opening
 from jobs.runs.run_store import RunStore, new_id
 from jobs.runtime import NoListener, Runtime
 from jobs.storage import codec, keys
@@ -105,7 +104,7 @@ class BulkCheck:
         """
         try:
             return summarize(await self._looked(seen, channel))
-        except (LeaseLostError, RedisError):
+        except (AttemptOverError, RedisError):
             raise
         except Exception:
             reference = new_reference()

@@ -121,7 +121,7 @@ async def _app(ctx: StepContext, found: Search) -> AppCandidate:
     if known is not None or not wanted:
         return known or AppCandidate("", "")
     app = await discovery.if_readable(ctx.graph.application_by_app_id(wanted))
-    return candidate(app, "") if app else AppCandidate(wanted, "")
+    return candidate(ctx, app, "") if app else AppCandidate(wanted, "")
 
 
 def _answer(run: Run, question: str) -> str:

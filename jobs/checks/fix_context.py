@@ -6,17 +6,20 @@ new token or a consent resolves.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
 from jobs.checks.check import brief_for, steps_of
+from jobs.checks.remedies import FIXED_BY
 from jobs.checks.verdict import Verdict, judge
 from jobs.clouds.turns import GENERATE
+from jobs.engine.step import Step
 from jobs.model import State
 from jobs.runs.origin import Brief, FixBrief
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
-from jobs.steps import CONSENT
+from jobs.steps import CONSENT, steps_for
 
 
 def fix_context(store: RunStore, mailbox: str) -> Brief:
@@ -44,6 +47,36 @@ def verdict_of(check: Run) -> Verdict:
         steps_of(check),
         {name: found for name, found in check.findings.items() if name in steps_of(check)},
     )
+
+
+def likely_changes(check: Run) -> tuple[str, ...]:
+    """Return the steps of a setup that a fix will probably change after this check, sorted.
+
+    They are those that the check found wrong, and those that it could not find right because they
+    need a wrong one.
+    """
+    steps = steps_for(check.channel.profile)
+    wrong = {name for name in steps if _is_to_fix(check, name)}
+    while more := {
+        name for name in steps if name not in wrong and _is_below(check, steps[name], wrong)
+    }:
+        wrong |= more
+    return tuple(sorted(wrong))
+
+
+def _is_to_fix(check: Run, name: str) -> bool:
+    """Return whether the step is wrong, or has a warning that a fix ends."""
+    found = check.findings.get(name)
+    if found is None or found.state not in {State.WRONG, State.WARNING}:
+        return False
+    return found.state is State.WRONG or found.cause in FIXED_BY.get(name, ())
+
+
+def _is_below(check: Run, step: Step, wrong: Collection[str]) -> bool:
+    """Return whether the step is not known to be right and needs a wrong one."""
+    found = check.findings.get(step.name)
+    known = found is not None and found.state in {State.OK, State.WARNING}
+    return not known and not frozenset(step.needs).isdisjoint(wrong)
 
 
 def _dead_token(check: Run) -> str:

@@ -104,7 +104,7 @@ class Meter:
         ahead = self.ahead_s(cloud)
         if ahead is None or abs(ahead) < TOLD_FROM_S:
             return
-        if redis.set(keys.clock_skew_told(cloud), "1", nx=True, ex=TOLD_EVERY_S):
+        if redis.set(keys.clock_skew(cloud, "told"), "1", nx=True, ex=TOLD_EVERY_S):
             log.warning(
                 "the clock is wrong",
                 cloud=cloud,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
-from jobs.clouds import call_log, silence
+from jobs.clouds import call_log, silence, write_guard
 from jobs.clouds.date_headers import DateHeaders
 from jobs.clouds.errors import (
     CloudError,
@@ -71,12 +72,20 @@ def async_client(
     )
 
 
-def sync_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> httpx.Client:
-    """Return a client with the same rules for msal, which is synchronous."""
+def sync_client(
+    settings: Settings,
+    transport: httpx.BaseTransport | None = None,
+    *,
+    read_seconds: float = READ_SECONDS,
+) -> httpx.Client:
+    """Return a client with the same rules for msal, which is synchronous.
+
+    ``read_seconds`` is the longest pause between two bytes of an answer.
+    """
     dates = DateHeaders.of(settings)
     return httpx.Client(
         verify=http_context(),
-        timeout=_timeout(READ_SECONDS),
+        timeout=_timeout(read_seconds),
         transport=transport,
         event_hooks={
             "request": [_Guard.of(settings), dates.begin],
@@ -207,6 +216,9 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
+    """Send the request once. One that may change something is guarded (:mod:`jobs.clouds.write_guard`)."""
+    if call.changes:
+        write_guard.check()
     sent = RequestIds(client_request_id=str(uuid4()))
     headers = {
         "Accept": "application/json",
@@ -219,12 +231,16 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
         headers=headers,
         json=call.body,
         timeout=_timeout(call.read_seconds),
+        extensions={"trace": write_guard.trace} if call.changes else None,
     )
     began = time.monotonic()
     try:
         response = await _send(client, outgoing, call, sent)
     except CloudError as lost:
         _note(call, lost.status, sent)
+        raise
+    except asyncio.CancelledError:
+        _note(call, 0, sent)
         raise
     log.debug(
         "call",
@@ -237,6 +253,8 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
         request_id=response.headers.get("request-id", ""), client_request_id=sent.client_request_id
     )
     _note(call, response.status_code, ids)
+    if call.changes:
+        write_guard.check()
     if not response.is_success:
         raise _timed(judge(response, ids), response)
     return Response(response.status_code, _json(response, call, ids), ids)

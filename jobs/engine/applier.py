@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import structlog
+
 from jobs.clock import now
-from jobs.clouds import call_log
+from jobs.clouds import call_log, write_guard
 from jobs.clouds.errors import AlreadyExists, CloudError
 from jobs.engine.failures import SETTLES_FOR, never_effective
 from jobs.engine.graph import StepGraph
@@ -18,7 +20,9 @@ from jobs.engine.planner import digest
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import REQUIRED_ELSEWHERE, Step
 from jobs.model import Change, Finding, State, Text, Turn
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import AttemptOverError, Event, Kind, Run
+
+log = structlog.get_logger(__name__)
 
 IN_FLIGHT_S = 3.0
 """Seconds in which a call may still arrive at a cloud after the worker that made it was killed."""
@@ -146,7 +150,7 @@ class Applier:
             lines = tuple(
                 replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes
             )
-            data = {"plan": digest(plan.with_lines(lines))}
+            data = {"plan": digest(plan.with_lines(lines), self.recorder.run.channel)}
             self.recorder.append(
                 Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines)
             )
@@ -161,21 +165,48 @@ class Applier:
         ctx, inspector = self.recorder.ctx, Inspector(self.recorder)
         try:
             with call_log.record_calls() as made:
-                await inspector.retry_while_replicating(step, lambda: step.apply(ctx, finding))
+                await inspector.retry_while_replicating(step, lambda: self._apply(step, finding))
         except AlreadyExists:
             pass  # made by somebody else or by an earlier try: inspect decides
+        except (AttemptOverError, asyncio.CancelledError) as over:
+            if isinstance(over, AttemptOverError) or _is_over():
+                self._tell_late(step, made)
+            raise
         except CloudError as error:
             ctx.store.not_changed(
                 ctx.run.id, step.name, {"cause": error.cause, "calls": "; ".join(made)}
             )
             known = self._require_other_step(step, error) or step.explain_error(ctx, error)
             return known or inspector.finding_from(step, error)
-        self.recorder.append(
-            Event(
-                Kind.CHANGED, now(), step=step.name, data={"calls": "; ".join(made)} if made else {}
-            )
-        )
+        self._record_changed(step, made)
         return await inspector.verify(step)
+
+    async def _apply(self, step: Step, finding: Finding) -> None:
+        """Ask for the lease and make the change.
+
+        Raises:
+            AttemptOverError: another worker has the run, or it has ended.
+        """
+        write_guard.check()
+        await step.apply(self.recorder.ctx, finding)
+
+    def _record_changed(self, step: Step, made: Sequence[str]) -> None:
+        data = {"calls": "; ".join(made)} if made else {}
+        try:
+            self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data=data))
+        except AttemptOverError:
+            self._tell_late(step, made)
+            raise
+
+    def _tell_late(self, step: Step, made: Sequence[str]) -> None:
+        """Record calls that were under way while this worker lost the run.
+
+        The next worker looks at the step's object before it changes anything.
+        """
+        run = self.recorder.run.id
+        log.warning("the run was lost during a change", run=run, step=step.name, calls=list(made))
+        if made:
+            self.recorder.ctx.store.changed_late(run, step.name, made)
 
     def _require_other_step(self, step: Step, error: CloudError) -> Finding | None:
         """Add another step's change to the plan if the cloud requires it first.
@@ -188,9 +219,18 @@ class Applier:
         there = run.plan.changes if run.plan else ()
         planned = any(line.step == other.name for line in there)
         lines = () if planned else other.plan(self.recorder.ctx, other.wrong(REQUIRED_ELSEWHERE))
-        data = {"plan": digest((*there, *lines))}
+        data = {"plan": digest((*there, *lines), run.channel)}
         self.recorder.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return _waits_for_step(step, other.name)
+
+
+def _is_over() -> bool:
+    """Return whether this worker may change nothing more, which has ended the other steps too."""
+    try:
+        write_guard.check()
+    except AttemptOverError:
+        return True
+    return False
 
 
 def _lost(finding: Finding, before: Finding | None) -> Finding:

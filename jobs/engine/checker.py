@@ -21,10 +21,10 @@ from jobs.engine.failures import (
 )
 from jobs.engine.graph import TICK_S, StepGraph
 from jobs.engine.readiness import required_access
-from jobs.engine.recorder import LeaseLostError, Recorder
+from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Access, Finding, State, Text
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import AttemptOverError, Event, Kind
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +60,7 @@ class Checker:
                 await graph.run(self.recorder)
             finally:
                 teller.cancel()
-                with suppress(asyncio.CancelledError, LeaseLostError):
+                with suppress(asyncio.CancelledError, AttemptOverError):
                     await teller
 
     async def _tell(self, watch: silence.Watch) -> None:

@@ -13,7 +13,7 @@ from jobs.engine.inspector import Inspector
 from jobs.engine.readiness import NOT_INSPECTABLE, NOT_KNOWN, is_due, why_not_inspectable
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
-from jobs.model import Change, Finding, State
+from jobs.model import Change, Channel, Finding, State
 from jobs.runs.run import Event, Kind
 
 
@@ -53,7 +53,7 @@ class Planner:
         ctx.looking = False
         changes = planned_changes(self.steps, ctx)
         self.recorder.append(
-            Event(Kind.PLANNED, now(), data={"plan": digest(changes)}, changes=changes)
+            Event(Kind.PLANNED, now(), data={"plan": digest(changes, ctx.channel)}, changes=changes)
         )
 
     async def _inspect(self, step: Step) -> Finding:
@@ -79,7 +79,13 @@ def _without_guess(change: Change, finding: Finding) -> Change:
     return replace(change, before=NOT_KNOWN) if finding.seen == NOT_KNOWN else change
 
 
-def digest(changes: tuple[Change, ...]) -> str:
-    """Return the id of a plan with these changes, so that a press on an old card approves nothing."""
-    text = repr([(c.step, c.object, c.before, c.after, c.scope) for c in changes])
+def digest(changes: tuple[Change, ...], channel: Channel) -> str:
+    """Return the id of a plan with these changes, so that a press on an old card approves nothing.
+
+    The channel's addresses are part of it. Most lines of a plan do not name them, and an approval for
+    one Call Back URL or Forwarding Address must not count for another.
+    """
+    addresses = (channel.mailbox, channel.callback_url, channel.forwarding_address)
+    lines = [(c.step, c.object, c.before, c.after, c.scope) for c in changes]
+    text = repr((addresses, lines))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

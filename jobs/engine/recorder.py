@@ -9,13 +9,9 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Finding
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, LeaseLostError, Run
 from jobs.runtime import Listener
 from jobs.shutdown import Shutdown
-
-
-class LeaseLostError(Exception):
-    """Another worker has taken over the run, so this one must not write any more."""
 
 
 class StoppingError(LeaseLostError):
@@ -24,7 +20,11 @@ class StoppingError(LeaseLostError):
 
 @dataclass(slots=True)
 class Recorder:
-    """Recorder of one run's events, while ``holds()`` says that this worker still has the lease."""
+    """Recorder of one run's events, while ``holds()`` says that this worker still has the lease.
+
+    ``holds`` is what this process knows without asking Redis. The context's store asks Redis, in the
+    transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
+    """
 
     ctx: StepContext
     listener: Listener
@@ -42,6 +42,7 @@ class Recorder:
 
         Raises:
             LeaseLostError: another worker has the run.
+            RunEndedError: the run has ended.
         """
         if not self.holds():
             raise LeaseLostError

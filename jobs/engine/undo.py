@@ -2,21 +2,29 @@
 
 The facts are in reverse order. So an undo is a run like any other: inspected, planned, approved,
 changed, read back, and resumed after a crash.
+
+If the worker of an earlier change was interrupted during a call, the call may still arrive. So a
+value that is as before is looked at once more, :data:`CALL_LASTS` after that change was begun.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import takewhile
 
+from jobs.clock import now
 from jobs.clouds.errors import NotFound
+from jobs.clouds.retry import PATIENCE
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.engine.undoable import Undoable
-from jobs.model import Change, Finding, RunKind, State, Text
+from jobs.model import Change, Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Changed, RecordedChange, Run
 
+CALL_LASTS = timedelta(seconds=PATIENCE.total_s)
+"""Longest time that a call may be under way: then its worker gives it up (:mod:`jobs.clouds.retry`)."""
 IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_sp_id", "user_id")
 PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
 
@@ -43,9 +51,18 @@ class Reversal(_Past):
         If the object, for example a mailbox, no longer exists, nothing is left to undo.
         """
         try:
-            return await self.step.inspect_undo(ctx, self.past)
+            finding = await self.step.inspect_undo(ctx, self.past)
         except NotFound:
             return self.left_alone(Text("seen.undo_gone"))
+        left_s = self._call_may_arrive_s()
+        if finding.state is not State.OK or left_s <= 0:
+            return finding
+        return self.waits_for(Turn.TIME, Text("seen.undo_late"), again_s=left_s)
+
+    def _call_may_arrive_s(self) -> float:
+        """Return for how many seconds a call of an interrupted worker may still arrive; at most 0 if none."""
+        begun = self.past.interrupted
+        return (begun + CALL_LASTS - now()).total_seconds() if begun else 0.0
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return the last run's plan line reversed."""
@@ -150,5 +167,19 @@ def _was_put_back(run: Run, name: str) -> bool:
 def _before(later: RecordedChange | None, run: Run, changed: Changed) -> RecordedChange:
     first, was = changed.changes[0], changed.before.values
     if later is None:
-        return RecordedChange(first.step, first, first.before, was, changed.values_after, (run.id,))
-    return replace(later, before=first.before, values_before=was, runs=(run.id, *later.runs))
+        return RecordedChange(
+            first.step,
+            first,
+            first.before,
+            was,
+            changed.values_after,
+            (run.id,),
+            changed.interrupted,
+        )
+    return replace(
+        later,
+        before=first.before,
+        values_before=was,
+        runs=(run.id, *later.runs),
+        interrupted=later.interrupted or changed.interrupted,
+    )

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
+from jobs.clouds import write_guard
 from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient, error_for
 from jobs.clouds.tls import ssl_context
@@ -56,6 +57,7 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
     )
     message["Date"], message["Message-ID"] = formatdate(), probe.message_id
     message.set_content(probe.body)
+    write_guard.check()
     try:
         await aiosmtplib.send(
             message, sender=probe.sender, recipients=[probe.recipient], **_options(url)

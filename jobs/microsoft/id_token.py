@@ -17,7 +17,7 @@ import jwt
 
 from jobs.clouds import clock_skew
 from jobs.clouds.errors import CloudReply, Rejected
-from jobs.clouds.json_values import is_filled_text
+from jobs.clouds.json_values import is_filled_text, text_of
 from jobs.microsoft.msal_http import MsalHttp
 
 LEEWAY_SECONDS = 300
@@ -110,13 +110,18 @@ def _check(claims: Mapping[str, Any], expected: Expected) -> None:
     if not tenant or not is_filled_text(claims.get("oid")):
         raise _refused("id_token_invalid", "no tid or no oid")
     if not expected.takes(tenant):
-        raise _refused("wrong_tenant", f"signed in at tenant {tenant}, expected {expected.tenant}")
+        raise Rejected("wrong_tenant", CloudReply("entra", code=account_name(claims)))
     if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(tenant, expected.issuer).rstrip("/"):
         raise _refused("id_token_issuer", f"issuer {claims['iss']}")
     if not hmac.compare_digest(
         str(claims.get("nonce", "")).encode(), sha256(expected.nonce.encode()).hexdigest().encode()
     ):
         raise _refused("id_token_nonce", "the nonce is not the one of this sign-in")
+
+
+def account_name(claims: Mapping[str, Any]) -> str:
+    """Return the name with which the account signs in, or an empty string."""
+    return text_of(claims, "preferred_username", "upn", "unique_name", "email")
 
 
 def _refused(cause: str, message: str) -> Rejected:

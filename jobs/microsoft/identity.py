@@ -16,16 +16,24 @@ from typing import Any, TypeVar
 import httpx
 import msal
 
-from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected, SignInNeeded
-from jobs.clouds.json_values import text_of
+from jobs.clouds.cause_codes import causes
+from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, SignInNeeded
 from jobs.clouds.retry import RetryPolicy, may_repeat
+from jobs.microsoft.client_credential import Credential, credential_of
 from jobs.microsoft.discovery_cache import DiscoveryCache
-from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, validate
+from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, account_name, validate
 from jobs.microsoft.msal_http import MsalHttp, entra_error
 from jobs.model import Account
 from jobs.settings import Settings
 
 T = TypeVar("T")
+_OF_CREDENTIAL = causes(
+    "client_assertion_refused",
+    "client_secret_expired",
+    "client_secret_missing",
+    "client_secret_wrong",
+)
+"""Causes that a refusal of an app's own credential has."""
 _PATIENCE = RetryPolicy(attempts=3, jitter_s=1.0)
 #: Exceptions of msal for an answer that it cannot parse. They carry no further detail.
 _MSAL_CONFUSED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
@@ -52,14 +60,15 @@ class Identity:
         http: httpx.Client,
         tenant: str,
         client_id: str,
-        client_secret: str,
+        credential: Credential,
         *,
         documents: DiscoveryCache | None = None,
     ) -> None:
         """``documents`` are those that are known already; without them each is asked for once."""
         self.tenant = tenant
         self.client_id = client_id
-        self._secret = client_secret
+        self._credential = credential
+        self._of_bot = False
         self._login_url = login_url.rstrip("/")
         self._http = MsalHttp(http, login_url, documents)
 
@@ -71,15 +80,16 @@ class Identity:
         tenant: str = "organizations",
         documents: DiscoveryCache | None = None,
     ) -> Identity:
-        """Return the identity of the bot's own app."""
-        return cls(
-            settings.login_url,
-            http,
-            tenant,
-            settings.microsoft_client_id,
-            settings.microsoft_client_secret,
-            documents=documents,
-        )
+        """Return the identity of the bot's own app.
+
+        Raises:
+            Rejected: ``bot_credential_refused``, if the bot's certificate cannot be read.
+        """
+        credential = credential_of(settings)
+        client_id = settings.microsoft_client_id
+        made = cls(settings.login_url, http, tenant, client_id, credential, documents=documents)
+        made._of_bot = True
+        return made
 
     def begin(
         self,
@@ -164,7 +174,7 @@ class Identity:
     def _by_itself(self, scope: str) -> str:
         with _understood():
             result: dict[str, Any] = self._app().acquire_token_for_client([scope])
-        return _access_token(result)
+        return self._received(result)
 
     def _silently(self, cache: str, scopes: list[str], *, refresh: bool) -> tuple[str, str]:
         kept = msal.SerializableTokenCache()
@@ -181,7 +191,7 @@ class Identity:
             )
         if result is None:
             raise SignInNeeded("sign_in_missing", CloudReply("entra"))
-        return _access_token(result), kept.serialize()
+        return self._received(result), kept.serialize()
 
     def _redeem(
         self, flow: Mapping[str, Any], query: Mapping[str, str], cache: msal.SerializableTokenCache
@@ -198,8 +208,23 @@ class Identity:
             raise Rejected(
                 "id_token_invalid", CloudReply("entra", message=type(error).__name__)
             ) from None
-        _access_token(result)
+        self._received(result)
         return result
+
+    def _received(self, result: Mapping[str, Any]) -> str:
+        """Return the access token that msal received.
+
+        Raises:
+            CloudError: Entra returned an error instead. A refusal of the bot's own credential is
+                ``bot_credential_refused``, because only the bot's operator can act on it.
+        """
+        try:
+            return _access_token(result)
+        except CloudError as error:
+            if not self._of_bot or error.cause not in _OF_CREDENTIAL:
+                raise
+            said = CloudReply("entra", error.status, error.code, error.message, error.ids)
+            raise Rejected("bot_credential_refused", said) from None
 
     def _expectation(self, nonce: str, tenant_id: str) -> tuple[SigningKeys, Expected]:
         document = self._http.document(self._discovery)
@@ -219,7 +244,7 @@ class Identity:
         try:
             return msal.ConfidentialClientApplication(
                 self.client_id,
-                client_credential=self._secret,
+                client_credential=self._credential,
                 authority=f"https://{self._login_url.partition('://')[2]}/{self.tenant}",
                 instance_discovery=False,
                 token_cache=cache,
@@ -264,6 +289,6 @@ def _account(claims: Mapping[str, Any]) -> Account:
     return Account(
         tenant_id=str(claims["tid"]),
         object_id=str(claims["oid"]),
-        upn=text_of(claims, "preferred_username", "upn", "unique_name", "email"),
+        upn=account_name(claims),
         roles=tuple(str(role) for role in roles) if isinstance(roles, list) else (),
     )

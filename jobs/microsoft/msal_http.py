@@ -186,8 +186,11 @@ class MsalHttp:
         headers: Any = None,
         **_: object,
     ) -> MsalResponse:
-        """Send a token request."""
-        form = _without_nulls(data or {})
+        """Send a token request.
+
+        msal gives an assertion as bytes, which httpx would write as Python shows them.
+        """
+        form = {name: _as_text(value) for name, value in _without_nulls(data or {}).items()}
         reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
         answer: dict[str, Any] = json.loads(reply.text)
         if reply.status_code == httpx.codes.OK and not _is_token(answer):
@@ -303,6 +306,10 @@ def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:
     if not missing or "scope" not in answer:
         return answer
     return {**answer, "scope": " ".join(merged(str(answer["scope"]).split(), missing))}
+
+
+def _as_text(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:

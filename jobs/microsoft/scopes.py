@@ -5,6 +5,7 @@ Source: facts 3.3, 4 and 6.2.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 #: Setup, signed in as an administrator: the fewest permissions that the steps need.
@@ -24,6 +25,12 @@ GRAPH_READ_SCOPES: tuple[str, ...] = (
     "Policy.Read.All",
     "User.Read.All",
 )
+#: Permissions to read that a permission to write includes. The steps use ``Directory.Read.All`` only to
+#: list the delegated grants.
+INCLUDED: dict[str, frozenset[str]] = {
+    "Application.ReadWrite.All": frozenset({"Application.Read.All"}),
+    "DelegatedPermissionGrant.ReadWrite.All": frozenset({"Directory.Read.All"}),
+}
 #: Check without a sign-in: read-only app roles of the bot's own app, exactly those of facts 6.2 b.
 GRAPH_APP_ROLES: tuple[str, ...] = (
     "Application.Read.All",
@@ -67,6 +74,17 @@ def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) ->
         if host.endswith(_NATIONAL)
         else list(names)
     )
+
+
+def with_included(names: Collection[str]) -> frozenset[str]:
+    """Return the permissions together with those that they include."""
+    return frozenset(names).union(*(INCLUDED.get(name, ()) for name in names))
+
+
+def minimal(names: Collection[str]) -> tuple[str, ...]:
+    """Return the permissions without those that another of them includes, sorted."""
+    included = frozenset().union(*(INCLUDED.get(name, ()) for name in names))
+    return tuple(sorted(frozenset(names) - included))
 
 
 def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from jobs.runs.audit_chain import (
     walk,
 )
 from jobs.storage import codec, keys
+from jobs.storage.keys import Key
 
 CLEARED = "cleared"
 """Name of the entry that says which older entries retention has removed."""
@@ -122,14 +123,22 @@ class Trail:
             hmac.digest(key.encode(), b"audit trail", "sha256") for key in encryption_keys
         ) or (b"",)
 
-    def add(self, *facts: AuditEntry, along: Along = lambda _: None) -> list[object]:
+    def add(
+        self,
+        *facts: AuditEntry,
+        along: Along = lambda _: None,
+        check: Along = lambda _: None,
+        watched: Sequence[Key] = (),
+    ) -> list[object]:
         """Add an entry for each fact and run ``along`` in one transaction; return its Redis answers.
 
-        If another writer interferes, the transaction is retried (WATCH).
+        If another writer interferes, the transaction is retried (WATCH). ``check`` reads the
+        ``watched`` keys before it, and raises an error if nothing may be written.
         """
         written: list[AuditEntry] = []
 
         def attempt(pipe: Pipeline) -> None:
+            check(pipe)
             head, doubt = self._end(pipe)
             written[:] = list(chained(head.end, [*doubt, *facts]))
             pipe.multi()
@@ -137,7 +146,10 @@ class Trail:
             pipe.set(keys.audit_head(), codec.dump(self._sealed(_moved(head, written))))
             along(pipe)
 
-        _, _, *answers = self._redis.transaction(attempt, keys.audit_head()) or (None, None)
+        _, _, *answers = self._redis.transaction(attempt, keys.audit_head(), *watched) or (
+            None,
+            None,
+        )
         for entry in written:  # a record outside Redis
             log.info(
                 "audit",

@@ -118,6 +118,10 @@ class ChannelIndex:
         """List the run among those of the space."""
         self._redis.zadd(keys.space_runs(room), {run_id: now().timestamp()})
 
+    def open_runs(self, most: int) -> tuple[str, ...]:
+        """Return the ids of the runs that have not ended, newest first, ``most`` at most."""
+        return tuple(map(_text, self._redis.zrevrange(keys.runs_open(), 0, most - 1)))
+
     def open_runs_of_space(self, room: str) -> tuple[str, ...]:
         """Return the ids of the space's runs that have not ended, newest first."""
         return tuple(

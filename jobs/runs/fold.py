@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from jobs.model import Finding, RunKind, Scope, State
 from jobs.runs.origin import Brief, Origin
-from jobs.runs.plan import Plan, word_for
+from jobs.runs.plan import Plan, addresses, word_for
 from jobs.runs.run import Changed, Event, Kind, Problem, Reply, Run, RunGoneError
 
 
@@ -59,6 +59,7 @@ def _signed_in(run: Run, event: Event) -> Run:
         run,
         account=event.account,
         signed_in=event.at,
+        permissions=tuple(event.data.get("permissions", "").split()),
         problems=_without(run.problems, "sign_in"),
         silent=(),
         once_silent=frozenset(),
@@ -125,7 +126,13 @@ def _differs(run: Run, event: Event) -> Run:
 
 
 def _approved(run: Run, event: Event) -> Run:
+    """Return the run after an approval, which counts for the present plan and its addresses only.
+
+    Older approvals do not name the addresses.
+    """
     if run.plan is None or run.plan.id != event.data["plan"]:
+        return run
+    if any(event.data.get(name, value) != value for name, value in addresses(run.channel).items()):
         return run
     answer = Reply(event.data["plan"], event.by, event.at)
     return replace(run, approvals={**run.approvals, Scope(event.data["scope"]): answer})

@@ -30,13 +30,15 @@ class FixBrief:
     ``consent_missing`` is true if the check did not see the administrator's consent.
     ``token_cause`` is the cause code that only a new token ends, or an empty string.
     ``manual_causes`` are the cause codes that only a person can fix. ``checked_at`` is when the
-    check ended.
+    check ended. ``wrong`` are the steps that the fix will probably change, so that its sign-in asks
+    for their permissions. The plan decides what is changed.
     """
 
     consent_missing: bool = False
     token_cause: str = ""
     manual_causes: tuple[str, ...] = ()
     checked_at: datetime | None = None
+    wrong: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

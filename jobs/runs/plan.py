@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.model import Change, Scope
+from jobs.model import Change, Channel, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,21 @@ class Plan:
             (number for number, line in enumerate(self.changes) if line.step in steps), len(others)
         )
         return (*others[:place], *lines, *others[place:])
+
+
+FOREIGN_HOSTS = "foreign_hosts"
+"""Question whose answer is the hosts that are not Webex Connect's, with a space between them.
+
+An approver answers it before the plan can be approved.
+"""
+
+
+def addresses(channel: Channel) -> dict[str, str]:
+    """Return the two addresses that a plan shows in full and that its approval names."""
+    return {
+        "callback_url": channel.callback_url,
+        "forwarding_address": channel.forwarding_address,
+    }
 
 
 def word_for(scope: Scope) -> Scope:

@@ -62,6 +62,8 @@ class RecordedChange:
     ``values_before`` are the step's values (:class:`jobs.model.Finding`) before the first of these
     runs, and ``before`` is the same in words. ``values_after`` are the values that the last run
     read back, or empty if it ended earlier. ``change`` is the plan line of the last run.
+    ``interrupted`` is when the change was last begun, if its worker lost the run during an attempt,
+    so that a call may still arrive; otherwise None.
     """
 
     step: str
@@ -70,6 +72,7 @@ class RecordedChange:
     values_before: dict[str, str]
     values_after: dict[str, str]
     runs: tuple[str, ...]
+    interrupted: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,11 @@ class Changed:
     unseen: int = 0
 
     @property
+    def interrupted(self) -> datetime | None:
+        """Return when it was last begun if an attempt never got an answer, or None."""
+        return self.begun if self.done is None or self.since is not None else None
+
+    @property
     def written(self) -> datetime:
         """Return when the change was written, or first attempted if no answer ever came."""
         return self.done or self.since or self.begun
@@ -150,7 +158,8 @@ class Run:
     administrator whose sign-in the plan was made with. ``search`` is what a check found of a
     channel that is not known here, and ``discovered`` is true once that channel is known.
     ``silent`` are the clouds that give a check no answer so far, and ``once_silent`` also those that
-    have answered since.
+    have answered since. ``permissions`` are the Graph permissions that the sign-in asked for. They
+    are empty in runs of earlier versions.
     """
 
     id: str
@@ -163,6 +172,7 @@ class Run:
     detailed: bool = False
     account: Account | None = None
     signed_in: datetime | None = None
+    permissions: tuple[str, ...] = ()
     plan: Plan | None = None
     planned_in: str = ""
     approvals: dict[Scope, Reply] = field(default_factory=dict)
@@ -245,6 +255,22 @@ class Run:
             and word_for(change.scope) in self.approvals
             and self.plan.shows(change)
         )
+
+
+ENDS = frozenset({Kind.CANCELLED, Kind.FAILED, Kind.FINISHED})
+"""Kinds of the last event of a run. No event follows one of them."""
+
+
+class AttemptOverError(Exception):
+    """This process may write nothing more to the run, and change nothing more for it."""
+
+
+class LeaseLostError(AttemptOverError):
+    """Another worker has taken over the run, or this worker's lease has expired."""
+
+
+class RunEndedError(AttemptOverError):
+    """The run has ended."""
 
 
 class RunGoneError(LookupError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -18,9 +19,20 @@ from jobs.runs.audit_entries import About, entries_of, entry, recorded
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, Kind, Run, RunGoneError, opening, undid
+from jobs.runs.run import (
+    ENDS,
+    Event,
+    Kind,
+    LeaseLostError,
+    Run,
+    RunEndedError,
+    RunGoneError,
+    opening,
+    undid,
+)
 from jobs.runs.schedule import LEASE_S, Schedule
 from jobs.storage import codec, keys
+from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -31,6 +43,7 @@ ABOUT_S = 90 * 24 * 3600
 class RunStore:
     """Store of runs, with the index of their channels and the schedule.
 
+    ``held_lease`` is set in the store of a worker that has a run (:meth:`held_by`), and otherwise None.
     Raises redis.RedisError if Redis is unreachable.
     """
 
@@ -39,6 +52,7 @@ class RunStore:
         self.audit = Trail(redis, encryption_keys)
         self.channels = ChannelIndex(redis)
         self.schedule = Schedule(redis)
+        self.held_lease: RenewedLock | None = None
 
     def open(
         self,
@@ -72,15 +86,18 @@ class RunStore:
         """Append events to the run's history; the events of one call are written together.
 
         The run also becomes due a little later, in the same transaction. So if the caller dies
-        before a worker gets the job from the queue, it is picked up anyway.
+        before a worker gets the job from the queue, it is picked up anyway. It is checked in that
+        transaction that the run has not ended, and that the lease is current if this is the store of
+        a worker (:meth:`held_by`).
 
         Raises:
             RunGoneError: when the run does not exist, and this is not its first event.
+            RunEndedError: when the run has ended.
+            LeaseLostError: when another worker has the run.
         """
 
         def along(pipe: Pipeline) -> None:
-            push = pipe.rpush if events[0].kind is Kind.OPENED else pipe.rpushx
-            push(keys.run_events(run_id), *(codec.dump(event).decode() for event in events))
+            pipe.rpush(keys.run_events(run_id), *(codec.dump(event).decode() for event in events))
             self.schedule.ensure(pipe, run_id)
 
         self._save(run_id, events, along)
@@ -105,11 +122,16 @@ class RunStore:
         """Return the number of events of the run, which only grows, so it is the run's version."""
         return int(self.redis.llen(keys.run_events(run_id)))
 
-    def end(self, run: Run, event: Event) -> None:
+    def end(self, run: Run, event: Event) -> bool:
         """Append the last event and release the channel, in one transaction.
 
-        A run ends once; a second call has no effect. A finished setup records its channel. So does a
-        finished check, which has found a channel by itself (:mod:`jobs.checks.adoption`).
+        A run ends once; a second call has no effect and returns False. A finished setup records its
+        channel. So does a finished check, which has found a channel by itself
+        (:mod:`jobs.checks.adoption`).
+
+        Raises:
+            RunGoneError: when the run does not exist.
+            LeaseLostError: when another worker has the run.
         """
         mailbox = run.channel.mailbox
         mine = self.channels.holder(mailbox) == run.id
@@ -127,7 +149,11 @@ class RunStore:
             if undone:
                 self.channels.remove(pipe, mailbox, undone)
 
-        self._save(run.id, (event,), all_at_once)
+        try:
+            self._save(run.id, (event,), all_at_once)
+        except RunEndedError:
+            return False
+        return True
 
     def check(
         self,
@@ -174,6 +200,14 @@ class RunStore:
         """Record in the audit trail that a change did not succeed, with the calls that were made."""
         self.audit.add(entry("not_changed", self._about(run_id), step=step, data=why))
 
+    def changed_late(self, run_id: str, step: str, calls: Sequence[str]) -> None:
+        """Record in the audit trail the calls whose worker had lost the run before they were answered.
+
+        They are no event of the run, because another worker has it, or it has ended.
+        """
+        data = {"calls": "; ".join(calls)}
+        self.audit.add(entry("changed_late", self._about(run_id), step=step, data=data))
+
     def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
         """Record that somebody saw the secret with this key ID on the run's one-time page."""
         handed = entry("handed_over", self._about(run_id), key_id=key_id)
@@ -195,6 +229,40 @@ class RunStore:
             self.redis, name, LEASE_S, on_renewal=lambda: self.schedule.postpone(run_id)
         )
 
+    def held_by(self, lease: RenewedLock) -> RunStore:
+        """Return this store for the worker with the lease: it writes only while the lease is current.
+
+        The lease's token is compared in the transaction of every event, so a worker that was stopped
+        for longer than its lease and goes on writes nothing.
+        """
+        held = copy.copy(self)
+        held.held_lease = lease
+        return held
+
+    def confirm(self, run_id: str) -> None:
+        """Ask Redis whether this store's worker may still change something for the run.
+
+        The lease is renewed for its full time.
+
+        Raises:
+            LeaseLostError: another worker has the run, or Redis does not confirm the lease.
+            RunEndedError: the run has ended.
+        """
+        if self.held_lease is not None and not self.held_lease.renew():
+            raise LeaseLostError(run_id)
+        if _is_end(self.redis.lindex(keys.run_events(run_id), -1)):
+            raise RunEndedError(run_id)
+
+    def others_at_work(self, run: Run) -> bool:
+        """Return whether a worker still has another run of the mailbox.
+
+        Such a run has ended, and a call of its worker may be under way. A stopped worker's lease
+        expires after :data:`jobs.runs.schedule.LEASE_S` seconds.
+        """
+        others = (other for other in self.channels.runs_of_mailbox(run.channel.mailbox))
+        leases = [keys.run_lock(other) for other in others if other != run.id]
+        return bool(leases) and bool(self.redis.exists(*leases))
+
     def _read(self, run_id: str, first: int) -> Iterator[Event]:
         return (
             codec.load(raw, Event) for raw in self.redis.lrange(keys.run_events(run_id), first, -1)
@@ -209,25 +277,54 @@ class RunStore:
             pipe.execute()
 
     def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
-        """Run ``along`` and write the events that belong in the audit trail, in one transaction."""
-        worth_recording = recorded(events)
-        if not worth_recording:
-            with self.redis.pipeline() as pipe:
-                along(pipe)
-                answers = pipe.execute()
-        else:
-            answers = self._recorded(self._about(run_id), worth_recording, along)
-        if not answers[0]:
-            raise RunGoneError(run_id)
+        """Run ``along`` and write the events that belong in the audit trail, in one transaction.
 
-    def _recorded(self, about: About, events: Sequence[Event], along: Along) -> list[object]:
+        Raises:
+            RunGoneError: when the run does not exist, and this is not its first event.
+            RunEndedError: when the run has ended.
+            LeaseLostError: when another worker has the run.
+        """
+
+        def check(pipe: Pipeline) -> None:
+            self._check(pipe, run_id, opens=events[0].kind is Kind.OPENED)
+
+        def attempt(pipe: Pipeline) -> None:
+            check(pipe)
+            pipe.multi()
+            along(pipe)
+
+        watched = (keys.run_events(run_id), *((self.held_lease.key,) if self.held_lease else ()))
+        if worth_recording := recorded(events):
+            self._recorded(self._about(run_id), worth_recording, along, check, watched)
+        else:
+            self.redis.transaction(attempt, *watched)
+
+    def _check(self, pipe: Pipeline, run_id: str, *, opens: bool) -> None:
+        """Raise an error if nothing may be added to the run."""
+        if self.held_lease is not None and not self.held_lease.is_current(pipe):
+            raise LeaseLostError(run_id)
+        last = pipe.lindex(keys.run_events(run_id), -1)
+        if last is None and not opens:
+            raise RunGoneError(run_id)
+        if _is_end(last):
+            raise RunEndedError(run_id)
+
+    def _recorded(
+        self,
+        about: About,
+        events: Sequence[Event],
+        along: Along,
+        check: Along,
+        watched: Sequence[Key],
+    ) -> None:
         facts = list(entries_of(about, events))
 
         def more(pipe: Pipeline) -> None:
             along(pipe)
             pipe.set(keys.run_about(about.run), codec.dump(facts[-1][1]), ex=ABOUT_S)
 
-        return self.audit.add(*(each for each, _ in facts), along=more)
+        written = (each for each, _ in facts)
+        self.audit.add(*written, along=more, check=check, watched=watched)
 
     def _about(self, run_id: str) -> About:
         """Return the description of the run for its entries in the audit trail."""
@@ -244,6 +341,11 @@ class RunStore:
 def new_id() -> str:
     """Return a short ID that can be read aloud."""
     return "".join(secrets.choice(LETTERS) for _ in range(6))
+
+
+def _is_end(raw: object) -> bool:
+    """Return whether the stored event ends its run; nothing is no end."""
+    return isinstance(raw, bytes) and codec.load(raw, Event).kind in ENDS
 
 
 def _proven(run: Run) -> Channel:

@@ -88,6 +88,31 @@ def lost(ctx: StepContext) -> set[str]:
     return set(filter(None, ctx.run.answer(LOST).split(",")))
 
 
+def unrecorded(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the app's valid secrets that runs have made which are not known here any more.
+
+    That is so after Redis has lost its data. Nobody can show such a secret again.
+    """
+    return [
+        secret
+        for secret in secrets_of(app)
+        if text_of(secret, "displayName").startswith(PREFIX)
+        and end_of(secret) >= now()
+        and not ctx.store.length(text_of(secret, "displayName").removeprefix(PREFIX))
+    ]
+
+
+def described(secret: dict[str, Any]) -> str:
+    """Return the secret's name, its first characters as Microsoft shows them, and its day."""
+    made = parse(secret.get("startDateTime"))
+    facts = (
+        f"begins with {text_of(secret, 'hint')}" if text_of(secret, "hint") else "",
+        f"of {made:%d %b %Y}" if made else "",
+    )
+    more = ", ".join(filter(None, facts))
+    return f'"{text_of(secret, "displayName")}"{f" ({more})" if more else ""}'
+
+
 async def remove_orphans(
     ctx: StepContext, pauses: tuple[float, ...], is_orphan: Callable[[dict[str, Any]], bool]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.channel.hand_made import is_found_by_check
+from jobs.channel.in_use import channels_with_address
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Finding, Text, Turn
@@ -22,16 +23,15 @@ class Addresses(Step):
     shown_in = "email_app"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check that both addresses are known."""
+        """Check that both addresses are known, and look for other channels that have them."""
         channel = ctx.channel
         if not (channel.callback_url and channel.forwarding_address):
             return self._partly(ctx)
-        return self.ok(
-            Text(
-                "seen.addresses",
-                {"callback": channel.callback_url, "forwarding": channel.forwarding_address},
-            )
+        seen = Text(
+            "seen.addresses",
+            {"callback": channel.callback_url, "forwarding": channel.forwarding_address},
         )
+        return replace(self.ok(seen), evidence=channels_with_address(ctx))
 
     def _partly(self, ctx: StepContext) -> Finding:
         """Return the finding for a missing address.

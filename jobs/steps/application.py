@@ -26,6 +26,7 @@ from jobs.channel.email_app import (
     wanted_uris,
 )
 from jobs.channel.hand_made import is_by_hand
+from jobs.channel.in_use import channels_with_app
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
@@ -105,10 +106,9 @@ class Application(Undoable):
         app = app or fallback_app(ctx, apps)
         found = self._judged(ctx, app, _ids(await unexposed(ctx, app)))
         found = await self._in_place_of_another(ctx, app, found) or found
+        offered = _offered(manually_created(ctx, apps) if app is None else None)
         return replace(
-            found,
-            values=self._values(ctx, app),
-            evidence=_offered(manually_created(ctx, apps) if app is None else None),
+            found, values=self._values(ctx, app), evidence=(*offered, *_in_use(ctx, found))
         )
 
     async def _in_place_of_another(
@@ -320,11 +320,8 @@ def _noted(line: Change, finding: Finding) -> Change:
     """Return the plan's line, with a note on removed permissions or on a manually created app."""
     if unknown := finding.facts.get("unknown_ids"):
         return replace(line, note=Text("note.permission_unknown", {"ids": unknown}), warning=True)
-    return (
-        replace(line, note=Text("note.by_hand", {"client_id": finding.evidence[0].text}))
-        if finding.evidence
-        else line
-    )
+    by_hand = [each.text for each in finding.evidence if each.kind == BY_HAND]
+    return replace(line, note=Text("note.by_hand", {"client_id": by_hand[0]})) if by_hand else line
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
@@ -384,6 +381,15 @@ def _ids(permissions: Iterable[tuple[str, str]]) -> str:
 def _offered(app: Json | None) -> tuple[Evidence, ...]:
     """Return a manually created app as evidence. It is used only if a person agrees."""
     return (Evidence(BY_HAND, promised(app, "appId")),) if app else ()
+
+
+def _in_use(ctx: StepContext, found: Finding) -> tuple[Evidence, ...]:
+    """Return the other channels of the app.
+
+    An app that a setup has made has the name of its mailbox, so it has only one channel.
+    """
+    client_id = "" if "unique_name" in found.facts else found.facts.get("client_id", "")
+    return channels_with_app(ctx, client_id) if client_id else ()
 
 
 def _uris(values: dict[str, str]) -> list[str]:

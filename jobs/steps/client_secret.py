@@ -24,6 +24,7 @@ from jobs.steps._app_secrets import (
     LOOKS_S,
     LOST,
     PREFIX,
+    described,
     earlier,
     end_of,
     is_persons,
@@ -34,6 +35,7 @@ from jobs.steps._app_secrets import (
     remove,
     remove_orphans,
     tries,
+    unrecorded,
 )
 from jobs.storage.vault import Sealed
 
@@ -44,6 +46,9 @@ ENOUGH = timedelta(days=30)
 a third of the lifetime.
 """
 FORBIDDEN = "secret_forbidden_by_policy"
+PLANNED = frozenset({RunKind.SETUP, RunKind.FIX})
+MOST_NAMED = 3
+"""Number of unrecorded secrets that a plan names."""
 
 
 class ClientSecret(Undoable):
@@ -91,11 +96,20 @@ class ClientSecret(Undoable):
         )
 
     def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
-        """Add what depends on the run: a person's secrets in a check, the secrets that a fix replaces."""
+        """Add what depends on the run.
+
+        These are a person's secrets in a check, the secrets that a fix replaces, and for a plan
+        those whose runs are not known any more.
+        """
         if ctx.run.kind is RunKind.CHECK and manually_created(app):
             return replace(found, state=State.POSSIBLE)
         old = len(earlier(ctx, app)) if ctx.run.kind is RunKind.FIX else 0
-        return replace(found, facts=found.facts | {"old": str(old)}) if old else found
+        found = replace(found, facts=found.facts | {"old": str(old)}) if old else found
+        lost_ones = unrecorded(ctx, app) if ctx.run.kind in PLANNED else []
+        if found.seen == Text("seen.none") and lost_ones:
+            names = ", ".join(map(described, lost_ones[:MOST_NAMED]))
+            return replace(found, seen=Text("seen.secret_orphans", {"names": names}))
+        return found
 
     def _judged(
         self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules

@@ -49,6 +49,24 @@ def schema() -> Key:
     return _key("schema")
 
 
+# Whether Redis takes writes, and whether it lost some
+
+
+def write_test() -> Key:
+    """A value that is written only to see whether Redis takes writes."""
+    return _key("write", "test")
+
+
+def generation() -> Key:
+    """Random id of the data, and a number that rises (:mod:`jobs.storage.generation`)."""
+    return _key("generation")
+
+
+def loss_told(data_id: str, room: str) -> Key:
+    """A mark: the space was told that the data before this id was lost."""
+    return _key("generation", data_id, room)
+
+
 # Runs
 
 
@@ -72,14 +90,9 @@ def every_run_about() -> Key:
     return run_about("*")
 
 
-def run_look(run_id: str) -> Key:
-    """A mark: the version of a run that only waits for a look at what it has made."""
-    return _key("run", run_id, "look")
-
-
-def run_looked(run_id: str) -> Key:
-    """A mark: what the run has made was looked at a moment ago."""
-    return _key("run", run_id, "looked")
+def run_look(run_id: str, mark: str) -> Key:
+    """A mark of the looks at what a run has made: ``due`` with the run's version, or ``done`` now."""
+    return _key("run", run_id, "look", mark)
 
 
 def runs_due() -> Key:
@@ -273,14 +286,9 @@ def cards_refused() -> Key:
     return _key("draws", "refused")
 
 
-def clock_skew(cloud: str) -> Key:
-    """The last measurements of the clock against a cloud's, each with its time."""
-    return _key("clock", cloud)
-
-
-def clock_skew_told(cloud: str) -> Key:
-    """A mark: the log has named a wrong clock in the last hour."""
-    return _key("clock", cloud, "told")
+def clock_skew(cloud: str, *mark: str) -> Key:
+    """The last measurements of the clock against a cloud's; ``told`` if the log has named a skew."""
+    return _key("clock", cloud, *mark)
 
 
 def tac_case(conversation: str) -> Key:
@@ -334,6 +342,11 @@ def webhooks_ours() -> Key:
     return _key("webhooks", "ours")
 
 
+def webhooks_refused() -> Key:
+    """The number of webhooks with a wrong signature, and the times of the first and the last."""
+    return _key("webhooks", "refused")
+
+
 def webhook_repaired(webhook: str) -> Key:
     """A mark: the webhook was switched on again a moment ago."""
     return _key("webhooks", "repaired", webhook)
@@ -345,6 +358,11 @@ def webhook_repaired(webhook: str) -> Key:
 def locks_held() -> Key:
     """The processes that hold locks, by the lock."""
     return _key("locks", "held")
+
+
+def lock_numbers() -> Key:
+    """The number of the last lock that was taken, which only grows."""
+    return _key("locks", "number")
 
 
 def run_lock(run_id: str) -> Key:

@@ -2,6 +2,11 @@
 
 :func:`renewed_lock` is the only way to hold one. A thread renews it, so that it serves synchronous
 and asynchronous work alike.
+
+A process may be stopped for longer than its lock lasts and then go on: by SIGSTOP, a laptop's sleep
+or a paused virtual machine. So every lock has a fencing token. It is the lock's value in Redis, and
+it ends with a number that grows with every lock that is taken. A writer compares it inside the
+transaction of its write (:meth:`RenewedLock.is_current`).
 """
 
 from __future__ import annotations
@@ -18,9 +23,11 @@ from functools import cache
 from pathlib import Path
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
+from jobs.clock import seconds_since_boot
 from jobs.storage import keys
 from jobs.storage.keys import Key
 
@@ -30,6 +37,15 @@ PROC = Path("/proc")
 STATE, STARTED = 0, 19
 """The places of the state and the start in ``/proc/PID/stat``, counted behind the name."""
 DEAD = frozenset({"Z", "X"})
+TAKE = """
+if redis.call('exists', KEYS[1]) == 1 then
+    return 0
+end
+local number = redis.call('incr', KEYS[2])
+redis.call('set', KEYS[1], ARGV[1] .. '.' .. number, 'px', ARGV[2])
+return number
+"""
+"""Script that takes a free lock and returns its number, or 0 if another process has it."""
 
 
 class LockKind(StrEnum):
@@ -77,14 +93,47 @@ class LockName:
         return cls(LockKind(kind), owner) if kind in set(LockKind) else None
 
 
+class FencedLock(Lock):
+    """Lock of redis-py whose value ends with a number that grows with every lock that is taken.
+
+    Attributes:
+        number: the number, or 0 before the lock is taken.
+        asked_at: the time of the last attempt to take it (:func:`jobs.clock.seconds_since_boot`).
+    """
+
+    number = 0
+    asked_at = 0.0
+
+    def do_acquire(self, token: str | bytes) -> bool:
+        """Take the lock if it is free."""
+        self.asked_at = seconds_since_boot()
+        milliseconds = int((self.timeout or 0) * 1000)
+        answer: object = self.redis.eval(
+            TAKE, 2, self.name, keys.lock_numbers(), token, milliseconds
+        )
+        self.number = int(str(answer))
+        return self.number > 0
+
+
 class RenewedLock:
     """Lock that is held.
 
-    If it cannot be renewed once, another process may have it, and it is lost for good.
+    If it cannot be renewed once, another process may have it, and it is lost for good. It is also
+    lost once it was not renewed for its whole lifetime, which needs no answer of Redis.
+
+    Attributes:
+        key: its key in Redis.
+        token: its value in Redis, which no other lock ever has.
+        number: the number at the end of the token; a lock that was taken later has a higher one.
     """
 
-    def __init__(self, lock: Lock, seconds: float, on_renewal: Callable[[], object]) -> None:
-        self.lost = False
+    def __init__(
+        self, lock: FencedLock, seconds: float, on_renewal: Callable[[], object], token: str
+    ) -> None:
+        self.key, self.token, self.number = Key(_text(lock.name)), token, lock.number
+        self._lost = False
+        self._seconds = seconds
+        self._renewed = lock.asked_at
         self._lock = lock
         self._on_renewal = on_renewal
         self._over = threading.Event()
@@ -93,15 +142,28 @@ class RenewedLock:
         )
         self._thread.start()
 
+    @property
+    def lost(self) -> bool:
+        """Return whether the lock is known to be lost. Redis is not asked."""
+        if seconds_since_boot() - self._renewed >= self._seconds:
+            self._lost = True
+        return self._lost
+
     def renew(self) -> bool:
         """Renew the lock for its full lifetime; return whether it is still held."""
+        asked_at = seconds_since_boot()
         try:
             if not self.lost:
                 self._lock.reacquire()
                 self._on_renewal()
+                self._renewed = asked_at
         except RedisError:
-            self.lost = True
-        return not self.lost
+            self._lost = True
+        return not self._lost
+
+    def is_current(self, pipe: Pipeline) -> bool:
+        """Return whether Redis still has this lock, for a transaction that watches its ``key``."""
+        return not self.lost and pipe.get(self.key) == self.token.encode()
 
     def stop_renewing(self) -> None:
         """Keep the lock for what is left of its time, and call ``on_renewal`` no more."""
@@ -134,11 +196,12 @@ def renewed_lock(
         wait_s: how long to wait for the lock, in seconds; ``math.inf`` waits until it is free.
         on_renewal: called after each renewal, in the thread that renews.
     """
-    lock = _acquire(redis, name, seconds, wait_s)
-    if lock is None:
+    lock = FencedLock(redis, name.key, timeout=seconds, thread_local=False)
+    token = _acquire(redis, name, lock, wait_s)
+    if not token:
         yield None
         return
-    held = RenewedLock(lock, seconds, on_renewal)
+    held = RenewedLock(lock, seconds, on_renewal, token)
     try:
         yield held
     finally:
@@ -163,15 +226,17 @@ def is_dead(token: str) -> bool:
     return place == _place() != "" and _started(pid) != started
 
 
-def _acquire(redis: Redis, name: LockName, seconds: float, wait_s: float) -> Lock | None:
-    token = _me()
-    lock: Lock = redis.lock(name.key, timeout=seconds, thread_local=False)
+def _acquire(redis: Redis, name: LockName, lock: FencedLock, wait_s: float) -> str:
+    """Take the lock; return its token, or an empty string if another process has it."""
+    me = _me()
     if not lock.acquire(
-        blocking=wait_s > 0, blocking_timeout=None if wait_s == math.inf else wait_s, token=token
+        blocking=wait_s > 0, blocking_timeout=None if wait_s == math.inf else wait_s, token=me
     ):
-        return None
+        return ""
+    token = f"{me}.{lock.number}"
+    lock.local.token = token.encode()
     redis.hset(keys.locks_held(), name.field, token)
-    return lock
+    return token
 
 
 def _release(redis: Redis, name: LockName, lock: Lock) -> None:

@@ -1,4 +1,4 @@
-"""Chaos command: makes the kills on parallel stacks, prints a line for each run, then a table."""
+"""Chaos command: makes kills and pauses on parallel stacks, prints a line for each, then a table."""
 
 from __future__ import annotations
 
@@ -9,20 +9,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from practice.chaos.kills import AT_ANY_TIME, EFFECTS, Kill, runs
+from practice.chaos.kills import AT_ANY_TIME, EFFECTS, Kill, Pause, pauses, runs
 from practice.chaos.lane import Lane, Outcome
+from practice.processes import has_other_host
 from practice.stack import NotStartedError
 
 TARGET_S: Final = 30.0
 HEAD: Final = (
     "side effect",
     "kills",
+    "pauses",
     "recovered",
     "slowest s",
     "doubles",
     "orphans",
+    "after an end",
     "not told",
     "wrong end",
+)
+COUNTED: Final = (
+    "kills",
+    "pauses",
+    "recovered",
+    "doubles",
+    "orphans",
+    "late",
+    "not_told",
+    "wrong",
 )
 
 
@@ -32,22 +45,26 @@ class Row:
 
     name: str
     kills: int = 0
+    pauses: int = 0
     recovered: int = 0
     slowest: float = 0.0
     doubles: int = 0
     orphans: int = 0
+    late: int = 0
     not_told: int = 0
     wrong: int = 0
 
     def add(self, seconds: float | None, outcome: Outcome) -> None:
-        """Count a kill of this side effect.
+        """Count a kill or a pause at this side effect.
 
         An error in a run with several kills counts for each of them.
         """
-        self.kills += 1
+        self.kills += outcome.between is None
+        self.pauses += outcome.between is not None
         self.recovered += seconds is not None and seconds <= TARGET_S
         self.slowest = max(self.slowest, seconds or 0.0)
         self.doubles, self.orphans = self.doubles + outcome.doubles, self.orphans + outcome.orphans
+        self.late += outcome.late
         self.not_told, self.wrong = (
             self.not_told + (not outcome.told),
             self.wrong + bool(outcome.trouble),
@@ -55,17 +72,18 @@ class Row:
 
     @property
     def good(self) -> bool:
-        """Return whether every kill was recovered and nothing was lost."""
-        return self.recovered == self.kills and not (
-            self.doubles or self.orphans or self.not_told or self.wrong
+        """Return whether every kill and pause was recovered and nothing was lost."""
+        return self.recovered == self.kills + self.pauses and not (
+            self.doubles or self.orphans or self.late or self.not_told or self.wrong
         )
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells as they are printed."""
-        numbers = (self.doubles, self.orphans, self.not_told, self.wrong)
+        numbers = (self.doubles, self.orphans, self.late, self.not_told, self.wrong)
         return (
             self.name,
             str(self.kills),
+            str(self.pauses),
             str(self.recovered),
             f"{self.slowest:.1f}",
             *map(str, numbers),
@@ -78,6 +96,8 @@ class Score:
 
     wanted: int
     schedule: Iterator[tuple[Kill, ...]]
+    wanted_pauses: int = 0
+    paused: Iterator[Pause] = field(default_factory=lambda: pauses(1))
     started: float = field(default_factory=time.monotonic)
     rows: dict[str, Row] = field(
         default_factory=lambda: {
@@ -92,10 +112,17 @@ class Score:
         """Number of kills so far."""
         return sum(row.kills for row in self.rows.values())
 
-    def next(self) -> tuple[Kill, ...] | None:
-        """Return the kills of the next run, or None if enough kills have happened."""
+    @property
+    def pauses(self) -> int:
+        """Number of pauses so far."""
+        return sum(row.pauses for row in self.rows.values())
+
+    def next(self) -> tuple[Kill, ...] | Pause | None:
+        """Return the kills or the pause of the next run, or None if enough of both have happened."""
         with self._lock:
-            return next(self.schedule) if self.kills < self.wanted else None
+            if self.kills < self.wanted:
+                return next(self.schedule)
+            return next(self.paused) if self.pauses < self.wanted_pauses else None
 
     def add(self, outcome: Outcome) -> None:
         """Count a run and print its line."""
@@ -106,16 +133,17 @@ class Score:
             _say(self._line(outcome))
 
     def _line(self, outcome: Outcome) -> str:
-        bar = _bar(min(1.0, self.kills / self.wanted))
-        good = not (outcome.trouble or outcome.doubles or outcome.orphans) and outcome.told
+        made, wanted = self.kills + self.pauses, self.wanted + self.wanted_pauses
+        counted = outcome.doubles or outcome.orphans or outcome.late
+        good = not (outcome.trouble or counted) and outcome.told
         after, killed = time.monotonic() - self.started, _killed(outcome) or "not reached"
         line = (
-            f"{bar} {self.kills:3}/{self.wanted} {after:5.0f} s  "
+            f"{_bar(min(1.0, made / wanted))} {made:3}/{wanted} {after:5.0f} s  "
             f"{'right' if good else 'WRONG'}  {outcome.seconds:4.0f} s  {killed}"
         )
         details = (
-            f" doubles {outcome.doubles}, orphans {outcome.orphans}, told {outcome.told}; "
-            f"{outcome.trouble}"
+            f" doubles {outcome.doubles}, orphans {outcome.orphans}, after an end {outcome.late}, "
+            f"told {outcome.told}; {outcome.trouble}"
         )
         return line if good else f"{line}\n          {details}"
 
@@ -125,20 +153,25 @@ def _bar(share: float) -> str:
 
 
 def _killed(outcome: Outcome) -> str:
-    """Return the kills of a run with the seconds until work began again."""
+    """Return the kills or the pause of a run with the seconds until work began again."""
+    paused = f"paused, in between {outcome.between}" if outcome.between else ""
     return ", ".join(
-        f"{h.kill.name} {h.kill.when if h.kill.effect else ''} {h.kill.victim} {_seconds(h.seconds)}"
+        f"{h.kill.name} {h.kill.when if h.kill.effect else ''} {paused or h.kill.victim} "
+        f"{_seconds(h.seconds)}"
         for h in outcome.hits
     )
 
 
-def run(kills: int, seed: int, lanes: int) -> int:
-    """Run the kills and return the exit code.
+def run(kills: int, paused: int, seed: int, lanes: int) -> int:
+    """Run the kills and the pauses, and return the exit code.
 
-    The code is 0 if every run ended correctly, within 30 seconds after each kill.
+    The code is 0 if every run ended correctly, work resumed within 30 seconds after each kill and
+    pause, and nothing was written after an end.
     """
-    score, failed = Score(kills, runs(seed)), list[BaseException]()
-    _say(f"{kills} kills, seed {seed}, on {lanes} stacks")
+    score, failed = Score(kills, runs(seed), paused, pauses(seed)), list[BaseException]()
+    _say(f"{kills} kills and {paused} pauses, seed {seed}, on {lanes} stacks")
+    if not has_other_host():
+        _say("No second host: unshare is not permitted, so a second worker of this one takes over")
     threads = [
         threading.Thread(target=_lane, args=(score, failed), name=f"lane {number}")
         for number in range(1, lanes + 1)
@@ -150,7 +183,8 @@ def run(kills: int, seed: int, lanes: int) -> int:
     for error in failed:
         _say(f"A stack stopped: {error}")
     _say(table(score))
-    good = not failed and score.kills >= kills and all(row.good for row in score.rows.values())
+    enough = score.kills >= kills and score.pauses >= paused
+    good = not failed and enough and all(row.good for row in score.rows.values())
     return 0 if good else 1
 
 
@@ -158,7 +192,7 @@ def table(score: Score) -> str:
     """Return the table: a row for each side effect, and the total."""
     total = Row(f"{score.runs} runs")
     for row in score.rows.values():
-        for name in ("kills", "recovered", "doubles", "orphans", "not_told", "wrong"):
+        for name in COUNTED:
             setattr(total, name, getattr(total, name) + getattr(row, name))
         total.slowest = max(total.slowest, row.slowest)
     lines = [HEAD, *(row.cells() for row in (*score.rows.values(), total))]
@@ -177,8 +211,8 @@ def table(score: Score) -> str:
 def _lane(score: Score, failed: list[BaseException]) -> None:
     try:
         with Lane() as lane:
-            while kills := score.next():
-                score.add(lane.run(kills))
+            while task := score.next():
+                score.add(lane.pause(task) if isinstance(task, Pause) else lane.run(task))
     except (NotStartedError, AssertionError, OSError) as error:
         failed.append(error)
 

@@ -5,10 +5,15 @@ The tenant must be the same, each object must be made once, and every secret mus
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from redis import Redis
+
+from practice.actors import CHANGING
 from practice.client import People
 from practice.conversation import Walk
 
@@ -25,6 +30,9 @@ MADE_ONCE: Final = frozenset(
     }
 )
 LABELS: Final = ("Webex Connect", "Webex email bot")
+
+
+ENDS: Final = frozenset({"finished", "cancelled", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,24 @@ def _test_mails(tasks: list[Json]) -> int:
     """Return how many tasks the most frequent test mail has."""
     subjects = Counter(task["subject"] for task in tasks if "Webex email test" in task["subject"])
     return max(subjects.values(), default=0)
+
+
+def written(people: People) -> int:
+    """Return how many changes were made at Microsoft since the start of the cloud."""
+    entries = people.control("GET", "journal")["items"]
+    return sum(f"{entry['service']}.{entry['action']}".startswith(CHANGING) for entry in entries)
+
+
+def after_ends(redis: Redis) -> int:
+    """Return how many events all runs have after their end."""
+    lists = (redis.lrange(key, 0, -1) for key in redis.scan_iter("run:*:events"))
+    return sum(_after_end(json.loads(event)["kind"] for event in events) for events in lists)
+
+
+def _after_end(kinds: Iterable[str]) -> int:
+    known = list(kinds)
+    ends = [place for place, kind in enumerate(known) if kind in ENDS]
+    return len(known) - 1 - ends[0] if ends else 0
 
 
 def doubles(found: Left, right: Left) -> int:

@@ -1,4 +1,4 @@
-"""Killer of worker processes at drawn moments during a run; measures the time until work resumes."""
+"""Killer and pauser of worker processes at drawn moments; they measure the time until work resumes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
-from practice.chaos.kills import CARDS, HOLD_S, Kill, Victim
+from practice.chaos.kills import CARDS, HERE, HOLD_S, Kill, Victim
 from practice.client import People
 from practice.processes import between, grandchildren
 from practice.stack import Stack
 
 POLL_S: Final = 0.05
+LONGER_THAN_LEASE_S: Final = 15.0
+"""Seconds of a pause, at least; the lease of a run lasts 12 seconds."""
+JOBS_END_S: Final = 30.0
 NOT_REACHED_S: Final = 60.0
 LONGEST_S: Final = 90.0
 ON_ITS_WAY_S: Final = 0.1
@@ -80,11 +84,11 @@ class Killer:
     def _strike(self, kill: Kill) -> float | None:
         leader = self.stack.processes["worker"].running
         jobs = grandchildren(leader.pid) if leader else []
-        if kill.victim is Victim.ALL:
+        if kill.victim in {Victim.ALL, Victim.HOST}:
             self.stack.kill("worker", signal.SIGKILL, whole=True)
             died = time.time()
             self.stack.processes["worker"].stop()
-            self.stack.start("worker")
+            self._replace(kill)
         else:
             workers = (
                 between(leader.pid, jobs) if leader and kill.victim is Victim.WORKER else set()
@@ -94,6 +98,13 @@ class Killer:
                     os.kill(pid, signal.SIGKILL)
             died = time.time()
         return self._until_work(kill, died) if jobs else 0.0
+
+    def _replace(self, kill: Kill) -> None:
+        """Start the worker again, or have another host take over."""
+        if kill.victim in HERE:
+            self.stack.start("worker")
+        else:
+            self.stack.start_second()
 
     def _until_work(self, kill: Kill, died: float) -> float | None:
         """Return the seconds until the interrupted call begins again, or None if it does not.
@@ -112,6 +123,46 @@ class Killer:
             if self._over.wait(POLL_S * 2):
                 return 0.0  # the end state is judged separately
         return None
+
+
+@dataclass(slots=True)
+class Pauser(Killer):
+    """Killer that stops a worker instead, for longer than its lease, while another host goes on.
+
+    With ``thaws`` it lets the stopped worker go on by itself, in the middle of the run.
+    """
+
+    thaws: bool = False
+    stopped: threading.Event = field(init=False, default_factory=threading.Event)
+    _at: float = field(init=False, default=0.0)
+    _jobs: list[int] = field(init=False, default_factory=list)
+
+    def thaw(self) -> None:
+        """Let the stopped worker go on, and wait until its jobs have ended."""
+        if not self.stopped.is_set():
+            return
+        time.sleep(max(0.0, self._at + LONGER_THAN_LEASE_S - time.monotonic()))
+        self.stack.kill("worker", signal.SIGCONT, whole=True)
+        until = time.monotonic() + JOBS_END_S
+        while any(map(_is_there, self._jobs)) and time.monotonic() < until:
+            time.sleep(POLL_S)
+        time.sleep(HOLD_S)  # a call that they have sent is carried out by now
+
+    def _strike(self, kill: Kill) -> float | None:
+        leader = self.stack.processes["worker"].running
+        self._jobs = grandchildren(leader.pid) if leader else []
+        self.stack.kill("worker", signal.SIGSTOP, whole=True)
+        self._at, stopped = time.monotonic(), time.time()
+        self._replace(kill)
+        self.stopped.set()
+        seconds = self._until_work(kill, stopped) if self._jobs else 0.0
+        if self.thaws:
+            self.thaw()
+        return seconds
+
+
+def _is_there(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def _is_work(call: dict[str, Any], kill: Kill) -> bool:

@@ -1,4 +1,7 @@
-"""Kills that exist, and the order in which a seed draws them: usually one per run, sometimes five."""
+"""Kills and pauses that exist, and the order in which a seed draws them.
+
+A run has one kill, sometimes five, or one pause.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +35,31 @@ class When(StrEnum):
 class Victim(StrEnum):
     """Processes that are killed.
 
-    They are the process of the job, that process with its RQ worker, or everything of ``python -m
-    bot worker``.
+    They are the process of the job, that process with its RQ worker, everything of ``python -m bot
+    worker``, which is started again, or the same with another host taking over.
     """
 
     JOB = "job"
     WORKER = "worker"
     ALL = "all"
+    HOST = "host"
+
+
+HERE: Final = (Victim.JOB, Victim.WORKER, Victim.ALL)
+"""Victims after which the same host goes on."""
+
+
+class Between(StrEnum):
+    """What happens between a pause of the worker and its end.
+
+    Another worker goes on with the run. Then nothing more happens, and the paused worker goes on in
+    the middle of the run. Or the run ends and is undone, or it is canceled and a second setup of the
+    mailbox reaches its proof; only then the paused worker goes on.
+    """
+
+    NOTHING = "nothing"
+    UNDO = "undo"
+    SETUP = "second setup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +134,28 @@ class Kill:
         return {"times": 1, **call, **held[self.when]}
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stop (SIGSTOP) of all processes of a worker at a side effect, for longer than its lease."""
+
+    kill: Kill
+    between: Between
+
+
+def pauses(seed: int) -> Iterator[Pause]:
+    """Yield one pause after another, without end: every side effect in turn, in every way.
+
+    A setup is canceled only at the effects of its approved plan. The last secret comes after it.
+    """
+    rng = random.Random(seed)  # noqa: S311 - the draw is not secret
+    while True:
+        ways = list(itertools.product(EFFECTS, Between))
+        rng.shuffle(ways)
+        for effect, between in ways:
+            if effect is not EFFECTS[-1] or between is not Between.SETUP:
+                yield Pause(Kill(Victim.HOST, effect, rng.choice(list(When))), between)
+
+
 def sample(seed: int) -> tuple[Kill, ...]:
     """Return three kills of one run, for a test that must be short.
 
@@ -126,8 +169,7 @@ def sample(seed: int) -> tuple[Kill, ...]:
     )
     named = {effect.name: effect for effect in EFFECTS}
     return tuple(
-        Kill(rng.choice(list(Victim)), named[rng.choice(part)], rng.choice(list(When)))
-        for part in parts
+        Kill(rng.choice(HERE), named[rng.choice(part)], rng.choice(list(When))) for part in parts
     )
 
 
@@ -144,6 +186,6 @@ def runs(seed: int) -> Iterator[tuple[Kill, ...]]:
             yield (Kill(victim, effect, when),)
             if number % SINGLES == 0:
                 yield tuple(
-                    Kill(rng.choice(list(Victim)), pause=rng.uniform(0, LONGEST_PAUSE_S))
+                    Kill(rng.choice(HERE), pause=rng.uniform(0, LONGEST_PAUSE_S))
                     for _ in range(MOST)
                 )

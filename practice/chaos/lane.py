@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -13,13 +14,15 @@ from redis import Redis
 from practice.actors import MAILBOX
 from practice.chaos import judge
 from practice.chaos.judge import Left
-from practice.chaos.killer import Hit, Killer
-from practice.chaos.kills import Kill
+from practice.chaos.killer import NOT_REACHED_S, Hit, Killer, Pauser
+from practice.chaos.kills import Between, Kill, Pause
 from practice.client import NotSeenError, People, Wanted
 from practice.conversation import Walk, fresh, space
 from practice.stack import Stack
 
 PATIENCE_S: Final = 90.0
+UNDO_S: Final = 180.0
+"""Seconds for an undo, which may look once more at a value 90 seconds after it was changed."""
 QUICK: Final = {
     "trace_delay_s": "0",
     "replication_s": "0.3",
@@ -30,14 +33,20 @@ QUICK: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of a run; ``trouble`` is empty if it ended correctly."""
+    """Result of a run; ``trouble`` is empty if it ended correctly.
+
+    ``late`` is the number of writes after an end: changes at Microsoft, and events of ended runs.
+    ``between`` is set for a pause, and None for kills.
+    """
 
     hits: tuple[Hit, ...]
     doubles: int = 0
     orphans: int = 0
+    late: int = 0
     told: bool = True
     trouble: str = ""
     seconds: float = 0.0
+    between: Between | None = None
 
 
 class PatientWalk(Walk):
@@ -69,11 +78,12 @@ class PatientWalk(Walk):
 
 @dataclass(slots=True)
 class Lane:
-    """Context manager around a stack; ``run`` plays one setup."""
+    """Context manager around a stack; ``run`` plays a setup with kills, and ``pause`` one with a pause."""
 
     stack: Stack = field(default_factory=lambda: Stack(practice=QUICK))
     people: People = field(init=False)
     right: Left = field(init=False)
+    _undone: Left | None = field(init=False, default=None)
 
     def __enter__(self) -> Self:
         """Start everything and play an undisturbed setup."""
@@ -97,30 +107,77 @@ class Lane:
     def run(self, kills: tuple[Kill, ...]) -> Outcome:
         """Play one setup with these kills."""
         walk, killer, started = self._walk(), Killer(self.stack, kills), time.monotonic()
-        trouble = ""
-        try:
-            _play(walk, killer)
-        except (NotSeenError, httpx.HTTPError, KeyError) as error:
-            trouble = f"{type(error).__name__}: {error}"
-        finally:
-            killer.stop()
-        return self._outcome(walk, killer, trouble, time.monotonic() - started)
+        trouble = _trouble(lambda: _play(walk, killer))
+        killer.stop()
+        outcome = self._judged(walk, killer, trouble, self.right)
+        self._one_worker()
+        return replace(outcome, seconds=time.monotonic() - started)
 
-    def _outcome(self, walk: Walk, killer: Killer, trouble: str, seconds: float) -> Outcome:
+    def pause(self, pause: Pause) -> Outcome:
+        """Play one setup in which a worker is stopped and goes on later, with ``between`` in between."""
+        right = self._right_after(pause.between)
+        walk, started = self._walk(), time.monotonic()
+        since = walk.since
+        pauser = Pauser(self.stack, (pause.kill,), thaws=pause.between is Between.NOTHING)
+        trouble = _trouble(lambda: _play_paused(walk, pauser, pause.between))
+        written = judge.written(self.people)
+        pauser.stop()
+        pauser.thaw()
+        walk.since = since
+        late = judge.written(self.people) - written + self._after_ends()
+        outcome = self._judged(walk, pauser, trouble, right)
+        self._one_worker()
+        canceled = pause.between is Between.SETUP
+        return replace(
+            outcome,
+            late=late,
+            orphans=0
+            if canceled
+            else outcome.orphans,  # a canceled run leaves its secret by design
+            told=canceled or outcome.told,
+            seconds=time.monotonic() - started,
+            between=pause.between,
+        )
+
+    def _right_after(self, between: Between) -> Left:
+        """Return what is left after the same without a pause; an undo is played once for it."""
+        if between is not Between.UNDO:
+            return self.right
+        if self._undone is None:
+            walk = self._walk()
+            _play(walk, None)
+            undo(walk)
+            self._undone = judge.left(self.people, walk)
+        return self._undone
+
+    def _after_ends(self) -> int:
+        """Return how many events have followed the end of their run; they are counted once."""
+        with Redis(port=self.stack.ports.redis) as redis:
+            late = judge.after_ends(redis)
+            for key in redis.scan_iter("run:*:events") if late else ():
+                redis.delete(key)
+        return late
+
+    def _judged(self, walk: Walk, killer: Killer, trouble: str, right: Left) -> Outcome:
         hits, found = tuple(killer.hits), judge.left(self.people, walk)
         if trouble:
             walk.type(f"/cancel {walk.mailbox}")
         else:
-            trouble = "; ".join(judge.differences(found, self.right))
+            trouble = "; ".join(judge.differences(found, right))
         told = found.told or not any(hit.kill.effect and hit.kill.effect.changes for hit in hits)
         return Outcome(
             hits,
-            judge.doubles(found, self.right),
-            judge.orphans(found, self.right),
-            told,
-            trouble,
-            seconds,
+            judge.doubles(found, right),
+            judge.orphans(found, right),
+            told=told,
+            trouble=trouble,
         )
+
+    def _one_worker(self) -> None:
+        """Have the next run begin with the Procfile's worker alone."""
+        if not self.stack.processes["worker"].alive:
+            self.stack.start("worker")
+        self.stack.stop_second()
 
     def _walk(self) -> Walk:
         """Reset the tenant and make the bot forget the mailbox, then return a new walk.
@@ -128,11 +185,21 @@ class Lane:
         See docs/operations.md, "To forget a channel".
         """
         fresh(self.people, dehydrated=True)
+        self.people.control("PATCH", "tenants/contoso.com", {"empty_recycle_bin": True})
         with Redis(port=self.stack.ports.redis) as redis:
             for key in redis.scan_iter(f"*{MAILBOX}*"):
                 redis.delete(key)
         self.people.control("POST", "calls/reset")
         return PatientWalk(self.people, MAILBOX, space(self.people))
+
+
+def _trouble(play: Callable[[], None]) -> str:
+    """Play, and return what did not happen, or an empty string."""
+    try:
+        play()
+    except (NotSeenError, httpx.HTTPError, KeyError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _play(walk: Walk, killer: Killer | None) -> None:
@@ -142,3 +209,35 @@ def _play(walk: Walk, killer: Killer | None) -> None:
         killer.start()
     walk.approve(plan)
     walk.to_the_proof()
+
+
+def _play_paused(walk: Walk, pauser: Pauser, between: Between) -> None:
+    """Play the conversation with a pause, and what comes between the pause and its end."""
+    if between is not Between.SETUP:
+        _play(walk, pauser)
+        if between is Between.UNDO:
+            undo(walk)
+        return
+    plan = walk.plan()
+    pauser.start()
+    walk.approve(plan)
+    if pauser.stopped.wait(NOT_REACHED_S):
+        walk.type(f"/cancel {walk.mailbox}")
+        _begin_again(walk)
+        walk.approve(walk.plan())
+    walk.to_the_proof()
+
+
+def undo(walk: Walk) -> None:
+    """Play an undo to its end."""
+    _begin_again(walk)
+    walk.type(f"/undo {walk.mailbox}")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    walk.approve(walk.card("the plan of the undo", "approve"))
+    walk.saying("is disconnected: the old values are back", UNDO_S)
+
+
+def _begin_again(walk: Walk) -> None:
+    """Have the walk look only at cards from now on."""
+    walk.people.look()
+    walk.since, walk.revealed = walk.people.change, False

@@ -10,11 +10,13 @@ from flask.typing import ResponseReturnValue
 from practice.mail import gates
 from practice.microsoft import crowd
 from practice.microsoft.setters import Unknown, change
+from practice.microsoft.signin.assertions import CERTIFICATES, FEDERATED
 from practice.microsoft.tokens import Vault
 from practice.microsoft.world import Tenant, User, World, stamp
 
 Json = dict[str, Any]
 HIDDEN: Final = "_"
+CREDENTIALS: Final = {"certificates": CERTIFICATES, "federated": FEDERATED}
 
 
 class TenantControl:
@@ -78,18 +80,24 @@ class TenantControl:
         return jsonify(self._world.settings.public())
 
     def bot(self) -> ResponseReturnValue:
-        """Register the bot's own redirect URIs: ``{"redirect_uris": [...]}``.
+        """Change the registration of the bot's own app, as its operator does in Entra.
 
-        Until then, any address on this machine is accepted.
+        ``redirect_uris`` are its redirect URIs; until they are set, any address on this machine is
+        accepted. ``certificates`` are PEM texts. ``federated`` are federated credentials with
+        ``issuer``, ``subject``, ``audiences`` and ``jwks``, the issuer's public keys, which Entra
+        would fetch from the issuer.
         """
+        asked = request.get_json(force=True)
         with self._world.lock:
             found = self._world.application(self._world.settings.bot_client_id)
             if found is None:
                 return jsonify({"error": "no such app"}), 404
             tenant, app = found
-            tenant.applications.seed(
-                app | {"web": {"redirectUris": list(request.get_json(force=True)["redirect_uris"])}}
-            )
+            changed: Json = {}
+            if "redirect_uris" in asked:
+                changed["web"] = {"redirectUris": list(asked["redirect_uris"])}
+            changed |= {name: asked[key] for key, name in CREDENTIALS.items() if key in asked}
+            tenant.applications.seed(app | changed)
         return jsonify({})
 
 

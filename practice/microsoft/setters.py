@@ -128,6 +128,11 @@ def _delete_application(_world: World, tenant: Tenant, value: Any) -> None:
     tenant.applications.drop(_application(tenant, str(value))["id"])
 
 
+def _empty_recycle_bin(_world: World, tenant: Tenant, _value: Any) -> None:
+    """Remove the deleted apps for good, as the portal does it; their unique names are free again."""
+    tenant.recycled.clear()
+
+
 def _principal(_world: World, tenant: Tenant, value: Json) -> None:
     """Change or remove service principals: ``{appId: {property: value} or null}``."""
     for app_id, fields in value.items():
@@ -194,6 +199,7 @@ SETTERS: Final[dict[str, Setter]] = {
     "expire_secrets": _expire,
     "applications": _application_patch,
     "delete_application": _delete_application,
+    "empty_recycle_bin": _empty_recycle_bin,
     "service_principals": _principal,
     "principal_roles": _principal_roles,
     "drop_grants": _drop_grants,

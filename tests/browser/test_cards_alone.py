@@ -12,7 +12,7 @@ import pytest
 
 from practice.page.server import PageServer
 from practice.page.web import STATIC, Space
-from tests.unit.adaptive_cards import all_examples
+from tests.unit.adaptive_cards import all_examples, plan_address_examples
 
 ALONE = """<!doctype html><html lang="en"><head><title>Cards</title><link rel="icon" href="data:,">
 <link rel="stylesheet" href="/practice/static/page.css">
@@ -95,6 +95,15 @@ def test_nothing_overflows(blank: Any, theme: str, width: int):
     assert {
         name: result["out"][:3] for name, result in seen.items() if result["out"] or result["empty"]
     } == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_addresses_of_a_plan_wrap_on_a_small_phone(blank: Any, theme: str):
+    """A long Call Back URL or host breaks at 320 px, on the plan as well as in its warning."""
+    names = plan_address_examples.examples()
+    seen = {name: blank.evaluate(DRAW, [CARDS[name], theme, 320])["out"][:3] for name in names}
+    assert {"plan-addresses", "plan-foreign", "hostile-plan-addresses"} <= set(seen)
+    assert {name: out for name, out in seen.items() if out} == {}
 
 
 def test_a_card_that_is_too_wide_is_found(blank: Any):

@@ -185,9 +185,10 @@ def test_redis_whose_disk_is_full(
 
 
 def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> None:
-    """After Redis loses all data, old buttons say so and the next setup adopts the tenant's objects.
+    """After Redis loses all data, the space is told and the next setup adopts the tenant's objects.
 
-    Only the secret is created again, because the first one can no longer be read.
+    Old buttons say that their run is not known. Only the secret is created again, because the first
+    one can no longer be read; the plan names that one.
     """
     walk.approve(walk.plan(profile="least"))
     form = walk.form()
@@ -196,10 +197,17 @@ def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> Non
     assert "The run of this card is not known here any more" in words(
         walk.press(form, "token_saved")
     )
+    told = "The bot has lost its data about support@contoso.com"
+    people.until(
+        "the space is told",
+        lambda: [each for each in people.messages.values() if told in words(each)],
+        30,
+    )
     before = walk.writes()
     walk.since, walk.revealed = people.change, False
     plan = walk.plan(profile="least")
     assert "2 changes to approve" in words(plan)  # two secrets: one to show, one for rehearsing
+    assert 'Its records do not have "Webex Connect ' in words(plan)
     walk.approve(plan)
     assert walk.secret(walk.form())
     assert walk.writes()[len(before) :] == ["graph.add_password"]

@@ -243,7 +243,8 @@ def test_a_fix_asks_for_a_new_token(channel: People) -> None:
 def test_a_fix_renews_the_secret_and_removes_the_old_one(channel: People) -> None:
     """A fix of an expired secret plans a new secret and the removal of the old one.
 
-    The old secret is removed only after an answer has left with the new one.
+    The old secret is removed only after an answer has left with the new one. No check had seen it, so
+    the permission is asked for after the approval.
     """
     channel.control("POST", "fault/secret_expired")
     before = channel.change
@@ -254,6 +255,15 @@ def test_a_fix_renews_the_secret_and_removes_the_old_one(channel: People) -> Non
     assert "2 changes to approve" in band(plan)
     channel.control("POST", "calls/reset")
     channel.press(REQUESTER, plan, "approve")
+    again = channel.wait_for(
+        "the sign-in with more permissions",
+        lambda m: (
+            has("ask_administrator", link=True)(m) and "Application.ReadWrite.All" in words(m)
+        ),
+        after=plan["change"],
+    )
+    assert writes(channel) == {}
+    channel.open_link(ADMIN, links(again)[0])
     form = channel.wait_for("the form", has("token_saved", link=True), 40, after=plan["change"])
     secret = SECRET.search(channel.open_link(REQUESTER, links(form)[0]).text)
     assert secret is not None

@@ -65,6 +65,7 @@ def _a_fix_shows_every_change_that_it_makes(people: People, walk: Any) -> None:
         part.strip() for line in words(plan).splitlines() for part in line.split("→")
     }
     walk.approve(plan)
+    walk.open(walk.card("the sign-in with more permissions", "ask_administrator", link=True))
     walk.people.until("the app, open again", lambda: _opened(people, app["appId"]), 60)
 
 

@@ -44,7 +44,8 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
     walk = at_form
     page = walk.rehearse("agent@contoso.com")
     card = walk.saying("The rehearsal of Generate Token failed")
-    assert ("rehearse" in does(card), "mailbox" in page.text) == (True, True), page.text
+    told = "is not the account for this" in page.text
+    assert ("rehearse" in does(card), told) == (True, True), page.text
     people.control(
         "PATCH",
         "tenants/contoso.com",

@@ -46,8 +46,8 @@ def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any)
     assert f"{SHARED} may not sign in. That is usual for a shared mailbox" in shown
     assert f"granted to {AGENT}" in shown
     assert f"on for {AGENT}" in shown
-    assert f"granted for {AGENT} only" in shown
-    assert "every user of the tenant" not in shown
+    assert f"SMTP.Send for {AGENT} only, and nothing for all users" in shown
+    assert "all users of the tenant" not in shown
     walk.approve(plan)
     form = walk.form()
     assert TICK in words(form)
@@ -118,6 +118,6 @@ def test_who_signs_in_is_asked_for(people: People, new_walk: Any) -> None:
     people.press(walk.requester, card, "delegate", {"delegate": AGENT})
     walk.saying(f"{AGENT} signs in for {SHARED}")
     plan = walk.card("a plan card", "approve")
-    assert f"granted for {AGENT} only" in words(plan)
+    assert f"SMTP.Send for {AGENT} only, and nothing for all users" in words(plan)
     assert f"granted to {AGENT}" not in words(plan)
     assert "M2 Send As" in words(plan)

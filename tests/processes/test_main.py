@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from redis import Redis
 from bot.processes import redis_server
 from jobs.runs import schema
 from jobs.runs.audit import Trail
+from tests.fixtures.queue_state import alive
 from tests.fixtures.waiting import LIMIT_S
 
 MICROSOFT = {
@@ -136,8 +138,9 @@ def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any,
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "created 3, updated 0, deleted 0")
 
 
-def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: Any):
+def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: Any, redis: Redis):
     """A line for each part, all ok, exit code 0."""
+    alive(redis)
     prefix = _prefix(env, webex_script, reply)
     hooks = [
         HOOK | {"id": name, "resource": name, "name": prefix + name}
@@ -154,14 +157,21 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
     webex_script.on(
         "GET", "/organizations/v2.0/.well-known/openid-configuration", reply(200, {"issuer": "x"})
     )
-    done = run("doctor", env)
+    year = {
+        "MICROSOFT_CLIENT_SECRET_EXPIRES": f"{datetime.now(UTC) + timedelta(days=365):%Y-%m-%d}"
+    }
+    done = run("doctor", env | year | {"APPROVERS": "boss@example.test"})
     assert done.returncode == 0
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
         "ok     settings",
+        "ok     approvers",
         "ok     Redis",
+        "ok     workers",
         "ok     Webex",
         "ok     webhooks",
+        "ok     refused webhooks",
         "ok     Microsoft",
+        "ok     the bot's own app",
         "ok     test mail",
         "ok     audit trail",
     ]
@@ -296,10 +306,14 @@ def test_the_doctor_says_what_to_do(
     assert printed.returncode == 1
     told = (
         ("ok     settings", "example.test"),
+        ("DOUBT  approvers", "boss@example.com"),
         ("WRONG  Redis", "python -m bot redis"),
+        ("WRONG  workers", "cannot be seen"),
         ("WRONG  Webex", "regenerate"),
         ("WRONG  webhooks", "python -m bot webhooks"),
+        ("WRONG  refused webhooks", "cannot be seen"),
         ("WRONG  Microsoft", "MICROSOFT_LOGIN_URL"),
+        ("DOUBT  the bot's own app", "MICROSOFT_CLIENT_SECRET_EXPIRES"),
         ("WRONG  test mail", "set both or none"),
         ("WRONG  audit trail", "cannot be read"),
     )

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 
 from bot.processes import redis_server
+from jobs.storage.connection import embedded_port, open_redis
+from jobs.storage.redis_url import embedded_url
+from tests.fixtures.redis_servers import Server
 from tests.fixtures.waiting import LIMIT_S, until
 
 
@@ -91,6 +97,73 @@ def test_a_killed_wrapper_leaves_no_server(
     server.kill()
     server.wait()
     until(lambda: not redis_server.answers(free_port))
+
+
+EMBEDDED = """
+import sys
+from pathlib import Path
+from bot.processes import redis_server
+redis_server.PORT = int(sys.argv[1])
+sys.exit(redis_server.main(None, Path("data"), stand_by=True))
+"""
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
+    """Starts the embedded server of a worker in a folder, whose usual port is the given one."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(port: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", EMBEDDED, str(port)]
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])}
+        started.append(
+            subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)  # noqa: S603
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.parametrize("word", ["", "password"])
+def test_another_programs_redis_is_left_alone(
+    embedded: Callable[[int], subprocess.Popen[bytes]], tmp_path: Path, free_port: int, word: str
+):
+    """Open or with a password: the embedded server takes another port, and its clients find it."""
+    foreign = Server(tmp_path / "foreign", free_port, ("--requirepass", word) if word else ())
+    foreign.start()
+    embedded(free_port)
+    with open_redis(embedded_url(tmp_path / "data")) as client:
+        until(lambda: answers_at(client), "the embedded one")
+        client.set("key", "own")
+    with Redis(port=free_port, password=word or None) as redis:
+        assert redis.dbsize() == 0
+    assert embedded_port(tmp_path / "data") != free_port
+    foreign.kill()
+
+
+def test_a_folder_has_one_server(
+    embedded: Callable[[int], subprocess.Popen[bytes]], tmp_path: Path, free_port: int
+):
+    """Of two workers one runs it, and the other takes over when that one is killed."""
+    first = embedded(free_port)
+    with open_redis(embedded_url(tmp_path / "data")) as client:
+        until(lambda: answers_at(client), "the first")
+        client.set("key", "value")
+        server = client.info("server")["process_id"]
+        second = embedded(free_port)
+        first.kill()
+        until(lambda: answers_at(client) and client.info("server")["process_id"] != server)
+        assert (client.get("key"), second.poll()) == (b"value", None)
+
+
+def answers_at(client: Redis) -> bool:
+    """Return whether the embedded server answers its client."""
+    with suppress(RedisError):
+        return bool(client.ping())
+    return False
 
 
 def test_a_server_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.processes import redis_server
 from bot.processes.worker import wait_for_redis
-from bot.queue import refusal
+from bot.queue import NO_CLUSTER, refusal
 from jobs.runs import schema
+from tests.fixtures import redis_servers
+from tests.fixtures.client_certificate import make_pem
 from tests.fixtures.waiting import LIMIT_S, until
 
 ROOT = Path(__file__).parents[2]
@@ -103,19 +106,21 @@ def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: P
             redis.set(f"key {number}", os.urandom(4096))
         redis.save()
         redis_server.stop(first)
+    waiting = subprocess.Popen(  # noqa: S603  our own command line
+        [sys.executable, "-c", WAITING, url],
+        env=ENV,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert waiting.stdout is not None
+    assert waiting.stdout.readline() == "ready\n"
     with subprocess.Popen([*line, *SLOWLY], stdout=subprocess.DEVNULL) as second:  # noqa: S603
         until(lambda: connects(free_port))
-        waiting = subprocess.run(  # noqa: S603  our own command line
-            [sys.executable, "-c", WAITING, url],
-            env=ENV,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        said, _ = waiting.communicate("go\n", LIMIT_S)
         redis_server.stop(second)
-    assert (waiting.returncode, waiting.stdout.splitlines()[-1]) == (0, f"{schema.NEWEST}")
-    assert "is loading the dataset in memory" in waiting.stdout
+    assert (waiting.returncode, said.splitlines()[-1]) == (0, f"{schema.NEWEST}")
+    assert "is loading the dataset in memory" in said
 
 
 SLOWLY = ("--key-load-delay", "150000", "--loading-process-events-interval-bytes", "1024")
@@ -123,6 +128,8 @@ SLOWLY = ("--key-load-delay", "150000", "--loading-process-events-interval-bytes
 WAITING = """
 import sys
 from bot.processes import worker
+print("ready", flush=True)
+sys.stdin.readline()
 print(int(worker.wait_for_redis(sys.argv[1]).get("schema")))
 """
 
@@ -143,13 +150,39 @@ def test_a_missing_file_of_a_secret_ends_the_process(tmp_path: Path):
     assert (code, len(about), str(tmp_path / "gone") in about[0]) == (2, 1, True)
 
 
+@pytest.mark.parametrize("command", ["web", "worker", "doctor"])
+def test_a_certificate_that_has_ended_ends_the_process(tmp_path: Path, command: str):
+    """The sentence names the setting, the file and the day. Nothing of the key is printed."""
+    path = make_pem(ends_in=timedelta(days=-1)).write(tmp_path / "bot.pem")
+    env = {"MICROSOFT_CLIENT_SECRET": "", "MICROSOFT_CLIENT_CERTIFICATE": str(path)}
+    code, _, done = run((command,), tmp_path, **env)
+    told = f"MICROSOFT_CLIENT_CERTIFICATE names {path}, whose certificate ended on"
+    assert (code, told in done.stderr, "PRIVATE" in done.stderr) == (2, True, False)
+
+
+def test_two_credentials_end_the_process(tmp_path: Path):
+    """It would not be clear which one the bot uses."""
+    code, _, done = run(("web",), tmp_path, MICROSOFT_FEDERATED_TOKEN_FILE="/var/token")
+    told = "MICROSOFT_CLIENT_SECRET is set, and so is MICROSOFT_FEDERATED_TOKEN_FILE: keep one"
+    assert (code, told in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("approvers", ["", "boss@example.test"])
+def test_a_start_without_approvers_is_warned_of(redis_url: str, tmp_path: Path, approvers: str):
+    """The log says why it matters and what to set; the process goes on."""
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        env = {"PORT": str(taken.getsockname()[1]), "APPROVERS": approvers}
+        code, last, done = run(("web",), tmp_path, REDIS_URL=redis_url, **env)
+    warned = [line for line in done.stderr.splitlines() if "APPROVERS is not set" in line]
+    assert (code, last.startswith("PORT"), len(warned)) == (1, True, 0 if approvers else 1)
+    assert all("set the addresses of the people who may approve" in line for line in warned)
+
+
 @pytest.mark.parametrize("command", ["redis", "worker"])
 def test_a_data_folder_that_takes_nothing_ends_the_process(
     tmp_path: Path, free_port: int, command: str
 ):
     """A file stands where the folder should be. The folder is named, and what to do."""
-    if command == "worker" and connects(redis_server.PORT):
-        pytest.skip("a server holds port 6379 of this machine")
     (tmp_path / "data").touch()
     line = ("redis", "--port", str(free_port)) if command == "redis" else ("worker",)
     code, last, _ = run(line, tmp_path)
@@ -167,11 +200,41 @@ def test_a_port_that_another_redis_guards_ends_the_embedded_one(guarded: int, tm
     assert (code, f"127.0.0.1:{guarded}, because another program does" in last) == (2, True)
 
 
-def test_a_second_embedded_redis_says_that_one_answers(redis: Redis, tmp_path: Path):
-    """Exit code 1: a supervisor tries again later."""
+def test_a_port_that_an_open_redis_holds_ends_the_embedded_one(redis: Redis, tmp_path: Path):
+    """It is another program's, although it answers: nothing is written to it."""
     port = redis.connection_pool.connection_kwargs["port"]
     code, last, _ = run(("redis", "--port", str(port)), tmp_path)
-    assert (code, last) == (1, f"A Redis answers already at 127.0.0.1:{port}.")
+    assert (code, "because another program does" in last, redis.dbsize()) == (2, True, 0)
+
+
+def test_a_second_server_of_a_folder_ends(free_port: int, tmp_path: Path):
+    """Two servers that write one append-only file would destroy it. Exit code 1, as it may pass."""
+    line = [sys.executable, "-m", "bot", "redis", "--port", str(free_port)]
+    with subprocess.Popen(line, cwd=tmp_path, env=ENV, stderr=subprocess.DEVNULL) as first:  # noqa: S603
+        until(lambda: redis_server.answers(free_port))
+        other = str(redis_servers.free_port())
+        code, last, _ = run(("redis", "--port", other), tmp_path)
+        first.terminate()
+    assert (code, last) == (1, f"The embedded Redis of {tmp_path / 'data'} runs already.")
+
+
+def test_a_cluster_ends_the_process(tmp_path: Path):
+    """Its keys are on different servers, so one change would fail in the middle."""
+    with redis_servers.cluster(tmp_path / "cluster") as server:
+        url = f"redis://127.0.0.1:{server.port}/0"
+        for command in ("web", "worker"):
+            code, last, _ = run((command,), tmp_path, REDIS_URL=url)
+            assert (code, last) == (2, NO_CLUSTER)
+        with pytest.raises(SystemExit) as ended:
+            wait_for_redis(url)
+    assert ended.value.code == 2
+
+
+def test_a_bad_address_of_sentinels_ends_the_process(tmp_path: Path):
+    """The sentence names the setting and shows the form."""
+    code, _, done = run(("web",), tmp_path, REDIS_URL="redis+sentinel://one:26379")
+    said = "REDIS_URL names no service that the Sentinels watch: it looks like redis+sentinel://"
+    assert (code, said in done.stderr) == (2, True)
 
 
 def test_a_taken_port_ends_the_web_process(redis_url: str, tmp_path: Path):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import io
-import re
 import signal
 import ssl
 import zipfile
@@ -21,10 +19,10 @@ from practice.client import does, has, links
 from practice.conversation import Walk, words
 from practice.processes import session
 from practice.stack import Stack
+from tests.fixtures.bot_pages import press_button
 from tests.security.secret_search import SHAPES
 
 Json = dict[str, Any]
-LINK = re.compile(r'href="(https://[^"]+/(?:authorize|adminconsent)\?[^"]+)"')
 READERS = 50
 PLANTED = "1.Bplanted-in-an-answer-that-makes-no-sense-0123456789abcdefghijklmnopqrst"
 NONSENSE = {
@@ -61,9 +59,10 @@ class CrowdedWalk(Walk):
         self, card: Json, who: str = "", decision: Literal["accept", "decline"] = "accept"
     ) -> Page:
         """Open the card's link, and keep the address at Microsoft to which the bot's page leads."""
-        page = httpx.get(links(card)[0], trust_env=False)
-        away = next((html.unescape(link) for link in LINK.findall(page.text)), "")
-        self.life.pages.append(page)
+        with httpx.Client(trust_env=False) as browser:
+            page, gone = press_button(browser, links(card)[0])
+        away = gone.headers.get("Location", "")
+        self.life.pages += [page, gone]
         self.life.journeys.append(
             {"at": urlsplit(away).path, **dict(parse_qsl(urlsplit(away).query))}
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 TAKES_PART = {
-    *("approve", "approve_tenant", "least_privilege", "intake", "cancel"),
+    *("approve", "approve_tenant", "confirm_hosts", "least_privilege", "intake", "cancel"),
     *("ask_administrator", "ask_consent", "consent_again", "look_again"),
     *("token_saved", "registered"),
     *("adopt", "delegate", "new_secret", "sign_in_other"),

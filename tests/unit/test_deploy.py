@@ -18,6 +18,7 @@ import pytest
 
 from bot import __version__
 from bot.__main__ import _parser
+from bot.web import health_pages
 from jobs.settings import CREDENTIALS, SECRETS
 
 ROOT = Path(__file__).parents[2]
@@ -230,6 +231,22 @@ def test_kubernetes_runs_commands_that_exist():
         assert {"startupProbe", "livenessProbe"} <= container.keys()
         probe = container["livenessProbe"].get("exec", {}).get("command")
         assert probe is None or (probe[0], is_command(probe[1:])) == ("webex-email-bot", True)
+
+
+def test_platforms_ask_the_page_that_is_meant_for_it():
+    """A process is started again if it does not live, and gets no requests while the bot is not ready."""
+    (web,) = (
+        container
+        for spec in deployments()
+        for container in spec["template"]["spec"]["containers"]
+        if container["args"] == ["web"]
+    )
+    paths = [web[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe")]
+    assert paths == [health_pages.ALIVE, health_pages.READY]
+    (compose,) = documents(DEPLOY / "compose.yaml")
+    assert f"8080{health_pages.READY}" in compose["services"]["web"]["healthcheck"]["test"][-1]
+    for name in ("nginx.conf", "Caddyfile"):
+        assert health_pages.READY in text(DEPLOY / name)
 
 
 def test_kubernetes_gives_each_deployment_no_more_than_it_needs():

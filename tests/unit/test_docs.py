@@ -22,7 +22,13 @@ COMMAND = re.compile(r"^\| `/([a-z-]+)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 TARGET = re.compile(r"`make ([a-z-]+)`")
 HELD = re.compile(r"`([\w/]+\.py)::(\w+)`")
-OPTIONAL = {"ALLOWED_ORG_IDS", "APPROVERS"}
+OPTIONAL = {
+    "ALLOWED_ORG_IDS",
+    "APPROVERS",
+    "MICROSOFT_CLIENT_CERTIFICATE",
+    "MICROSOFT_CLIENT_SECRET_EXPIRES",
+    "MICROSOFT_FEDERATED_TOKEN_FILE",
+}
 
 
 def text(name: str) -> str:

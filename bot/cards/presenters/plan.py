@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from adaptive_cards import plan as draw
 from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.views import Header
-from bot.cards.presenters import plan_people
+from bot.cards.presenters import plan_addresses, plan_people
 from bot.cards.presenters._common import code_of, texts_of
 from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.services import Services
@@ -47,10 +48,11 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     Without an account, a card that was already shown says that the plan is no longer valid. In a
     tenant other than the mailbox's there is nothing to plan.
     """
-    found = view(run)
+    found = view(run, services.settings.connect_hosts)
     if run.plan is None or not _is_shown(run, services, found):
         return []
-    turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}"
+    hosts = "hosts" if found.waits_for_hosts else ""
+    turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}{hosts}"
     asks = run.plan.id if _asks(run) else ""
     asker = replace(found, people=plan_people.for_asker(run, services))
     copies = {
@@ -94,8 +96,11 @@ def _elsewhere(run: Run) -> bool:
     return not run.has_begun and run.state_of("tenant") is State.WRONG
 
 
-def view(run: Run) -> PlanView:
-    """Return the current plan with the findings from when it was made."""
+def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
+    """Return the current plan with the findings from when it was made.
+
+    ``connect_hosts`` are the patterns of the setting CONNECT_HOSTS.
+    """
     told = run.brief.fix or FixBrief()
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
@@ -103,7 +108,7 @@ def view(run: Run) -> PlanView:
         signed_in=_signed_in(run),
         changes=_changes(run),
         right=_right(run),
-        warnings=(*_no_role(run), *_left(run)),
+        warnings=(*_no_role(run), *plan_addresses.in_use(run), *_left(run)),
         blocking=() if run.has_begun else _blocked(run),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
@@ -113,6 +118,10 @@ def view(run: Run) -> PlanView:
         named=_all_named(told),
         turn=_turn(told),
         has_begun=run.has_begun,
+        addresses=plan_addresses.addresses(run),
+        foreign=plan_addresses.foreign(run, connect_hosts),
+        consent=plan_addresses.consent(run),
+        for_all=plan_addresses.for_all(run),
     )
 
 

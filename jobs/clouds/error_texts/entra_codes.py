@@ -28,6 +28,7 @@ _ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
     ("app_not_found", _R, (90112, 700038, 7000229)),
     ("blocked_by_conditional_access", _R, (50002, 50131, 500021, 500022, 530031, 530033, 530084)),
     ("client_secret_missing", _R, (7000216, 7000217)),
+    ("client_assertion_refused", _R, (700021, 700024, 70021, 700211, 700212, 700213, 7002138)),
     ("client_secret_wrong", _R, (50012, 7000219, 700027)),
     ("code_flow_broken", _R, (50147, 50148, 501491, 90007, 165000)),
     ("code_of_other_tenant", _R, (7000012,)),

@@ -15,10 +15,12 @@ TEXTS: Final = {
             "URIs configured for the application '{1}'."
         ),
     ),
+    50013: ("invalid_client", "Assertion failed signature validation. [Reason - {0}]"),
     50020: (
         "interaction_required",
         "User account '{0}' does not exist in tenant '{1}' and cannot access the application.",
     ),
+    50027: ("invalid_client", "Invalid JWT token. {0}"),
     50034: ("invalid_grant", "The user account {0} does not exist in the {1} directory."),
     50053: (
         "invalid_grant",
@@ -141,9 +143,25 @@ TEXTS: Final = {
         "unauthorized_client",
         "Application with identifier '{0}' was not found in the directory '{1}'.",
     ),
+    700021: (
+        "invalid_client",
+        "Client assertion application identifier doesn't match 'client_id' parameter.",
+    ),
+    700023: (
+        "invalid_client",
+        "Client assertion audience claim does not match Realm issuer.",
+    ),
+    700024: ("invalid_client", "Client assertion is not within its valid time range."),
     700025: (
         "invalid_client",
         "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
+    ),
+    700027: (
+        "invalid_client",
+        (
+            "The certificate with identifier used to sign the client assertion is not registered "
+            "on application. [Reason - {0}]"
+        ),
     ),
     700082: ("invalid_grant", "The refresh token has expired due to inactivity."),
     700084: (
@@ -152,6 +170,18 @@ TEXTS: Final = {
             "The refresh token was issued to a single page app (SPA), and therefore has "
             "a fixed, limited lifetime, which can't be extended."
         ),
+    ),
+    700211: (
+        "invalid_client",
+        "No matching federated identity record found for presented assertion issuer '{0}'.",
+    ),
+    700212: (
+        "invalid_client",
+        "No matching federated identity record found for presented assertion audience '{0}'.",
+    ),
+    700213: (
+        "invalid_client",
+        "No matching federated identity record found for presented assertion subject '{0}'.",
     ),
     900144: ("invalid_request", "The request body must contain the following parameter: '{0}'."),
     900561: ("invalid_request", "The endpoint only accepts POST requests. Received a GET request."),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from practice.microsoft import ids
 from practice.microsoft.signin import clients, consent, scopes
+from practice.microsoft.signin.assertions import check_assertion
 from practice.microsoft.signin.authorize import note_sign_in
 from practice.microsoft.signin.clients import Client
 from practice.microsoft.signin.errors import Trouble
@@ -35,7 +36,7 @@ GRANTS: Final = ("authorization_code", "refresh_token", "client_credentials")
 
 
 class TokenEndpoint:
-    """Endpoint that redeems codes, refresh tokens and client secrets for tokens."""
+    """Endpoint that redeems codes, refresh tokens and client credentials for tokens."""
 
     def __init__(self, world: World, vault: Vault, keys: Keys) -> None:
         self._world, self._vault, self._keys = world, vault, keys
@@ -74,7 +75,10 @@ class TokenEndpoint:
         client = clients.client(self._world, tenant, form.get("client_id", ""))
         if grant not in GRANTS:
             raise Trouble(70003, (grant,))
-        clients.check_secret(self._world, client.app, form.get("client_secret"))
+        if form.get("client_assertion"):
+            check_assertion(self._world, client.app, tenant, form)
+        else:
+            clients.check_secret(self._world, client.app, form.get("client_secret"))
         if grant == "client_credentials":
             return self._app_only(client, form)
         return (

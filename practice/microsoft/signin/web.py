@@ -73,7 +73,11 @@ class Site:
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
-            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+            "token_endpoint_auth_methods_supported": [
+                "client_secret_post",
+                "private_key_jwt",
+                "client_secret_basic",
+            ],
             "code_challenge_methods_supported": ["S256", "plain"],
             "tenant_region_scope": "EU",
             "cloud_instance_name": "microsoftonline.com",

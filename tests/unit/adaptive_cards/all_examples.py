@@ -11,6 +11,7 @@ from tests.unit.adaptive_cards import (
     examples,
     explanation_examples,
     fix_examples,
+    plan_address_examples,
     progress_examples,
     tac_examples,
     verdict_examples,
@@ -29,6 +30,7 @@ MODULES = (
     explanation_examples,
     discovery_examples,
     delegate_examples,
+    plan_address_examples,
 )
 CARDS: dict[str, Card] = {
     name: card for module in MODULES for name, card in module.examples().items()

@@ -203,7 +203,7 @@ CHANGES = (
     change(
         "E5",
         "Exchange SMTP.Send, delegated",
-        ("none", f"granted for {MAILBOX} only"),
+        ("none", f"granted for {MAILBOX}"),
         Scope.APP,
         "POST /oauth2PermissionGrants",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -209,3 +210,28 @@ def test_the_token_of_the_contact_center_is_of_its_organization(
     (line,) = examined(replace(services, settings=work), "contact center")
     assert line.startswith(said)
     assert "token-1" not in line
+
+
+@pytest.mark.parametrize("approvers", [(), ("boss@example.test", "deputy@example.test")])
+def test_who_approves(services: Services, approvers: tuple[str, ...]):
+    """Without approvers the doctor says why it matters and what to set; the result stays good."""
+    (line,) = examined(
+        replace(services, bot=replace(services.bot, approvers=approvers)), "approvers"
+    )
+    if approvers:
+        assert line == f"ok     approvers: changes are approved by {', '.join(approvers)}"
+    else:
+        assert line.startswith("DOUBT  approvers: APPROVERS is not set, so the person who asks")
+        assert "also approves it" in line
+
+
+@pytest.mark.parametrize(
+    ("days", "begins"), [(90, "ok     "), (20, "DOUBT  "), (-2, "WRONG  "), (None, "DOUBT  ")]
+)
+def test_the_end_of_the_bots_own_secret(services: Services, days: int | None, begins: str):
+    """Thirty days before, it is a doubt. An end that nobody knows is one, too."""
+    at = "" if days is None else f"{now() + timedelta(days=days):%Y-%m-%d}"
+    work = replace(services.settings, microsoft_client_secret_expires=at)
+    (line,) = examined(replace(services, settings=work), "the bot's own app")
+    assert line.startswith(f"{begins}the bot's own app: signs in with a client secret ")
+    assert "s3cr~t" not in line

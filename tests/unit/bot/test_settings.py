@@ -32,7 +32,7 @@ def test_the_least_settings_are_enough():
         allowed_email_domains=("example.test", "other.test"),
         webex_api_url="https://webexapis.com/v1/",
         port=8080,
-        redis_url="redis://127.0.0.1:6379/0",
+        redis_url="redis+embedded:data",
         embedded_redis=True,
     )
 
@@ -134,6 +134,8 @@ def test_everything_missing_is_named_at_once():
         ("REDIS_PREFIX", "two words"),
         ("REDIS_PREFIX", "bot*"),
         ("REDIS_URL", "redis://[bad"),
+        ("REDIS_URL", "redis+sentinel://one:26379"),
+        ("REDIS_URL", "redis+embedded:/elsewhere"),
         ("REDIS_URL", "redis://127.0.0.1:99999/0"),
         ("LOG_LEVEL", "LOUD"),
         ("REFUSALS_PER_HOUR", "0"),

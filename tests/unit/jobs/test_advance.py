@@ -15,7 +15,18 @@ from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text, Turn
+from jobs.model import (
+    Account,
+    Change,
+    Channel,
+    Finding,
+    Person,
+    RunKind,
+    Scope,
+    State,
+    Text,
+    Turn,
+)
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
@@ -289,3 +300,84 @@ def test_what_blocks_a_plan(say: Say):
         "customization",
         "smtp_auth",
     }
+
+
+@dataclass
+class Meanwhile(Vault):
+    """Vault in which something happens when the sign-in of a run is read."""
+
+    redis: Any
+    keys: tuple[str, ...]
+    happens: Callable[[], object]
+    raises: Exception | None = None
+
+    def __post_init__(self) -> None:
+        """Open the vault."""
+        super().__init__(self.redis, self.keys)
+
+    def get(self, name: Any) -> str | None:
+        """Return nothing, after it has happened."""
+        self.happens()
+        if self.raises:
+            raise self.raises
+        return None
+
+
+@pytest.fixture
+def meanwhile(work_settings: Settings, store: RunStore) -> Callable[..., Runtime]:
+    """A worker's runtime, in which something happens during the work on a run."""
+
+    def make(happens: Callable[[], object], raises: Exception | None = None) -> Runtime:
+        vault = Meanwhile(store.redis, work_settings.encryption_keys, happens, raises)
+        made = Runtime(work_settings, store, vault, Heard())
+        install(made)
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("error", [None, ZeroDivisionError()], ids=["at_work", "by_a_mistake"])
+def test_a_worker_that_lost_the_run_writes_nothing(
+    meanwhile: Callable[..., Runtime],
+    store: RunStore,
+    say: Say,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception | None,
+):
+    """Another worker has it: no event, no error of the run, and the run stays due."""
+    run = say(signed_in())
+    before = kinds(store, run)
+    meanwhile(lambda: store.redis.set(f"run:{run.id}:lease", "another", px=9000), error)
+    advance.advance(run.id)
+    assert (kinds(store, run), store.load(run.id).ended) == (before, None)
+    assert (due(store, run) or 0) > 1
+    assert store.redis.get(f"run:{run.id}:lease") == b"another"
+
+
+def test_a_run_that_is_cancelled_during_the_work_keeps_nothing(
+    meanwhile: Callable[..., Runtime], store: RunStore, say: Say
+):
+    """No event follows, and what was sealed since is dropped."""
+    run = say(signed_in())
+    runtime = meanwhile(lambda: store.end(run, Event(Kind.CANCELLED, now())))
+    runtime.vault.put(f"session:{run.id}", "cache", 60)  # type: ignore[arg-type]  # a name
+    advance.advance(run.id)
+    assert (kinds(store, run)[-1], runtime.vault.holds(f"session:{run.id}")) == (  # type: ignore[arg-type]  # a name
+        "cancelled",
+        False,
+    )
+
+
+def test_the_next_run_waits_for_the_worker_of_the_last(
+    runtime: Runtime, store: RunStore, say: Say, opened: Run, asker: Person, channel: Channel
+):
+    """A call of an ended run may be under way as long as a worker has its lease."""
+    say()
+    with store.lease(opened.id):
+        store.end(opened, Event(Kind.CANCELLED, now()))
+        later = store.open(channel, asker, replace(ORIGIN, message="m-2"), RunKind.UNDO)
+        store.append(later.id, Event(Kind.DETAILS, now(), channel=channel), signed_in())
+        advance.advance(later.id)
+        assert (kinds(store, later)[-1], 0 < (due(store, later) or 0) <= 1) == ("signed_in", True)
+    advance.advance(later.id)
+    assert kinds(store, later)[-1] == "signed_out"

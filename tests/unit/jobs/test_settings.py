@@ -159,6 +159,8 @@ def test_an_address_may_be_written_in_several_ways(name: str, value: str, field:
         ("CONNECT_AUDIT_URL", "http://contoso.us.webexconnect.io"),
         ("CONNECT_AUDIT_URL", "contoso.us.webexconnect.io"),
         ("CONNECT_AUDIT_HEADER", "access token"),
+        *(("CONNECT_HOSTS", hosts) for hosts in (",", "*", "*.com", "a..b", "https://a.example")),
+        *(("CONNECT_HOSTS", hosts) for hosts in ("10.0.0.1", "a.*.example", "imic\u043ennect.io")),
     ],
 )
 def test_a_value_that_cannot_be_right_is_said(name: str, value: str):
@@ -202,3 +204,14 @@ def test_no_secret_shows_in_the_settings():
     shown = repr(Settings.from_env(planted)) + repr(BotSettings.from_env(planted))
     assert "planted" not in shown
     assert KEY not in shown
+
+
+def test_more_hosts_of_webex_connect():
+    """The patterns are read in lower case, and each one that is none is named by itself."""
+    env = LEAST | {"CONNECT_HOSTS": " *.Connect.example.com, mail.example.com "}
+    read = Settings.from_env(env).connect_hosts
+    assert read == ("*.connect.example.com", "mail.example.com")
+    assert Settings.from_env(LEAST).connect_hosts == ()
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(LEAST | {"CONNECT_HOSTS": "a.example,*.com,b/c"})
+    assert [problem.split("'")[1] for problem in caught.value.problems] == ["*.com", "b/c"]

@@ -1,18 +1,32 @@
-"""The kills that a seed gives, and the verdict on a run that was killed."""
+"""The kills and pauses that a seed gives, and the verdict on a run that was disturbed."""
 
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
 from dataclasses import replace
 
 import pytest
+from redis import Redis
 
 from practice.chaos import judge
 from practice.chaos.command import Row, Score, table
 from practice.chaos.judge import Left
 from practice.chaos.killer import Hit
-from practice.chaos.kills import EFFECTS, MOST, Kill, Victim, When, runs, sample
+from practice.chaos.kills import (
+    EFFECTS,
+    HERE,
+    MOST,
+    Between,
+    Kill,
+    Pause,
+    Victim,
+    When,
+    pauses,
+    runs,
+    sample,
+)
 from practice.chaos.lane import Outcome
 from practice.hooks import from_json
 
@@ -46,6 +60,39 @@ def test_every_side_effect_is_hit_in_every_way():
         if len(kills) == MOST
         for kill in kills
     )
+
+
+def test_every_side_effect_is_paused_at_in_every_way():
+    """But for the last secret, which comes when a canceled setup is over."""
+    every = len(EFFECTS) * len(Between) - 1
+    drawn = list(itertools.islice(pauses(7), every))
+    ways = {(pause.kill.name, pause.between) for pause in drawn}
+    assert (len(ways), drawn == list(itertools.islice(pauses(7), every))) == (every, True)
+    assert (EFFECTS[-1].name, Between.SETUP) not in ways
+    assert {pause.kill.victim for pause in drawn} == {Victim.HOST}
+
+
+def test_another_host_takes_over_in_runs_with_one_kill():
+    """A run with several kills has workers to kill on this host."""
+    drawn = list(itertools.islice(runs(7), 200))
+    several = {kill.victim for kills in drawn if len(kills) > 1 for kill in kills}
+    assert (several <= set(HERE), Victim.HOST in {kills[0].victim for kills in drawn}) == (
+        True,
+        True,
+    )
+
+
+def test_what_follows_an_end_is_counted(redis: Redis):
+    """In every run of the Redis, but not the end itself."""
+    histories = {
+        "A": ["opened", "finished"],
+        "B": ["opened", "changing"],
+        "C": ["opened", "cancelled", "changed", "found"],
+        "D": ["opened", "failed", "failed"],
+    }
+    for run, kinds in histories.items():
+        redis.rpush(f"run:{run}:events", *(json.dumps({"kind": kind}) for kind in kinds))
+    assert judge.after_ends(redis) == 3
 
 
 @pytest.mark.parametrize("when", When)
@@ -123,6 +170,9 @@ def test_what_is_wrong_is_counted_and_named():
         (None, Outcome(()), False),
         (1.0, Outcome((), doubles=1), False),
         (1.0, Outcome((), orphans=1), False),
+        (1.0, Outcome((), late=1), False),
+        (1.0, Outcome((), between=Between.UNDO), True),
+        (31.0, Outcome((), between=Between.UNDO), False),
         (1.0, Outcome((), told=False), False),
         (1.0, Outcome((), trouble="not seen"), False),
     ],
@@ -142,6 +192,22 @@ def test_the_table_has_a_line_for_each_and_the_sum(capsys: pytest.CaptureFixture
     lines = table(score).splitlines()
     assert (len(lines), lines[-1].split()) == (
         len(EFFECTS) + 3,
-        ["2", "runs", "2", "2", "3.5", "0", "0", "0", "0"],
+        ["2", "runs", "2", "0", "2", "3.5", "0", "0", "0", "0", "0"],
     )
     assert (score.next(), capsys.readouterr().out.count("right")) == (None, 2)
+
+
+def test_pauses_follow_the_kills(capsys: pytest.CaptureFixture[str]):
+    """They are in the same table, with a column of their own."""
+    pause = Pause(Kill(Victim.HOST, EFFECTS[0]), Between.UNDO)
+    score = Score(1, runs(1), 1, iter([pause]))
+    score.add(Outcome((Hit(Kill(Victim.ALL, EFFECTS[0]), 2.0),)))
+    assert score.next() == pause
+    score.add(Outcome((Hit(pause.kill, 13.0),), late=2, between=pause.between))
+    assert (score.next(), table(score).splitlines()[-1].split()) == (
+        None,
+        ["2", "runs", "1", "1", "2", "13.0", "0", "0", "2", "0", "0"],
+    )
+    assert "WRONG     0 s  a press is read before paused, in between undo 13.0 s" in (
+        capsys.readouterr().out
+    )

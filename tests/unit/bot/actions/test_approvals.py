@@ -13,6 +13,11 @@ from jobs.model import Finding, Profile, State, Text
 from jobs.runs.run import Event, Kind
 from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, queued, told
 
+ADDRESSES = {
+    "callback_url": "https://uk.webexconnect.io/callback",
+    "forwarding_address": "x1@mail.webexconnect.io",
+}
+
 
 @pytest.mark.parametrize(("do", "scope"), [("approve", "mailbox"), ("approve_tenant", "tenant")])
 def test_an_approval(anna: ChatContext, begin: Begin, do: str, scope: str):
@@ -26,7 +31,7 @@ def test_an_approval(anna: ChatContext, begin: Begin, do: str, scope: str):
     assert (event.kind, event.by, event.data) == (
         Kind.APPROVED,
         "anna@example.test",
-        {"plan": "plan-1", "scope": scope},
+        {"plan": "plan-1", "scope": scope} | ADDRESSES,
     )
     assert queued(anna) == {f"jobs.advance.advance {run.id}", f"bot.cards.draw.draw {run.id}"}
 

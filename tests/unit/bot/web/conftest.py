@@ -20,6 +20,7 @@ def microsoft_services(services: Services, provider: Any) -> Services:
     work = replace(
         services.settings,
         login_url=provider.base,
+        graph_url=provider.base,
         microsoft_client_id="client-1",
         microsoft_client_secret="s3cr~t.Value",
     )

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from bot import links
 from bot.services import Services
 from jobs.runs.run import Event, Run
+from tests.fixtures.bot_pages import hidden_fields
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 BACK = "/microsoft/callback"
@@ -20,24 +21,30 @@ def path(services: Services, run: Run, kind: str = "signin") -> str:
     return urlsplit(links.link(services, kind, run.id).url).path
 
 
-def away(page: Any) -> str:
-    """Return the address that the page's button opens."""
-    return (
-        page.text.partition('href="https://' if 'href="https://' in page.text else 'href="http://')[
-            2
-        ]
-        .partition('"')[0]
-        .replace("&amp;", "&")
-    )
+def form_of(page: Any) -> dict[str, str]:
+    """Return the hidden fields of the page's form; none if it has no form."""
+    return hidden_fields(page.text)
+
+
+def press(services: Services, browser: FlaskClient, run: Run, kind: str = "signin") -> Any:
+    """Open the link and press the button of its page."""
+    address = path(services, run, kind)
+    page = browser.get(address)
+    assert page.status_code == 200, page.text
+    return browser.post(address, data=form_of(page))
 
 
 def depart(
     services: Services, browser: FlaskClient, run: Run, kind: str = "signin"
 ) -> dict[str, str]:
-    """Open the link; what Microsoft is asked."""
-    page = browser.get(path(services, run, kind))
-    assert page.status_code == 200, page.text
-    return {name: values[0] for name, values in parse_qs(urlsplit("//" + away(page)).query).items()}
+    """Open the link and press its button; what Microsoft is asked, and the ``path`` there."""
+    gone = press(services, browser, run, kind)
+    assert gone.status_code == 303, gone.text
+    address = urlsplit(gone.headers["Location"])
+    return {
+        "path": address.path,
+        **{name: values[0] for name, values in parse_qs(address.query).items()},
+    }
 
 
 def signed(services: Services, browser: FlaskClient, provider: Any, run: Run) -> dict[str, str]:

@@ -6,7 +6,6 @@ import pytest
 from flask import Blueprint, Flask, Response
 from redis import Redis
 
-from bot.queue import connect_for_web
 from bot.settings import BotSettings
 from bot.web.app import HEADERS, create_app
 
@@ -33,25 +32,6 @@ def _broken() -> str:
     raise RuntimeError("private words")
 
 
-def test_health_with_redis(app: Flask):
-    """While Redis answers, a platform's probe sees 200."""
-    answer = app.test_client().get("/healthz")
-    assert (answer.status_code, answer.json) == (200, {"status": "ok", "redis": "ok"})
-
-
-def test_health_without_redis(settings: BotSettings, free_port: int):
-    """Without Redis the probe sees 503."""
-    answer = (
-        create_app(settings, connect_for_web(f"redis://127.0.0.1:{free_port}/0"))
-        .test_client()
-        .get("/healthz")
-    )
-    assert (answer.status_code, answer.json) == (
-        503,
-        {"status": "unavailable", "redis": "unreachable"},
-    )
-
-
 @pytest.mark.parametrize(("address", "said"), [("https", True), ("http", False)])
 @pytest.mark.parametrize("path", ["/page", "/nowhere"])
 def test_browsers_stay_with_https(
@@ -63,7 +43,9 @@ def test_browsers_stay_with_https(
     assert answer.headers.get("Strict-Transport-Security") == ("max-age=31536000" if said else None)
 
 
-@pytest.mark.parametrize("path", ["/page", "/healthz", "/nowhere", "/broken", "/webhooks/webex"])
+@pytest.mark.parametrize(
+    "path", ["/page", "/healthz", "/readyz", "/nowhere", "/broken", "/webhooks/webex"]
+)
 def test_security_headers_are_on_every_answer(app: Flask, path: str):
     """Pages, errors and machine answers alike."""
     answer = app.test_client().get(path)

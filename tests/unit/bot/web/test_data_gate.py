@@ -32,10 +32,8 @@ def test_older_data_is_migrated_by_the_first_request(app: Flask, redis: Redis):
 def test_newer_data_is_not_served(app: Flask, redis: Redis):
     """503, until it is data that this version reads; the health of the process is another matter."""
     redis.set("schema", schema.NEWEST + 1)
-    assert [app.test_client().get(path).status_code for path in ("/signin/x", "/healthz")] == [
-        503,
-        200,
-    ]
+    paths = ("/signin/x", "/readyz", "/healthz")
+    assert [app.test_client().get(path).status_code for path in paths] == [503, 503, 200]
     redis.flushall()
     assert app.test_client().get("/signin/x").status_code == 404
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
 
 from adaptive_cards.texts import text
-from bot import links
 from bot.cards.presenters import verdict
 from bot.services import Services
 from bot.web import oauth_state
@@ -28,6 +26,8 @@ from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_
 from jobs.model import Access, Channel, Finding, Person, State
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
+from tests.unit.bot.web import journey
+from tests.unit.bot.web.journey import path
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 BACK = "/microsoft/callback"
@@ -59,8 +59,8 @@ def run(services: Services) -> Run:
 
 
 def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]:
-    """Open the card's link; what Microsoft is asked, and where."""
-    page = browser.get(urlsplit(links.link(services, "access", run.id).url).path)
+    """Open the card's link and press its button; what Microsoft is asked, and where."""
+    page = browser.get(path(services, run, "access"))
     assert (
         page.status_code,
         "support@example.test" in page.text,
@@ -70,13 +70,7 @@ def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]
         True,
         True,
     )
-    url = next(part for part in page.text.split('"') if "/adminconsent" in part).replace(
-        "&amp;", "&"
-    )
-    return {
-        "path": urlsplit(url).path,
-        **{name: values[0] for name, values in parse_qs(urlsplit(url).query).items()},
-    }
+    return journey.depart(services, browser, run, "access")
 
 
 def test_the_way_there(services: Services, browser: FlaskClient, run: Run):
@@ -180,10 +174,10 @@ def test_what_does_not_count(
 def test_consent_without_the_permissions(services: Services, provider: Any, run: Run):
     """A consent without the needed permissions fails and names them, because the token decides."""
     provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
-    journey = AppAccessConsent(settles_s=(0, 0))
-    flow = Flow("access", run.id, journey.start(services, run, "state-1").flow)
+    consent = AppAccessConsent(settles_s=(0, 0))
+    flow = Flow("access", run.id, consent.start(services, run, "state-1").flow)
     with pytest.raises(Forbidden) as told:
-        journey.handle_callback(services, run, flow, {"admin_consent": "True", "tenant": TENANT})
+        consent.handle_callback(services, run, flow, {"admin_consent": "True", "tenant": TENANT})
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")
     assert (told.value.cause, told.value.code, app_access.grant_for(services.redis, TENANT)) == (
         "app_roles_missing",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,7 +14,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind, Run
-from tests.unit.bot.web.journey import BACK, TENANT, away, come_back, depart, last, path
+from tests.unit.bot.web.journey import BACK, TENANT, come_back, depart, last
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 
@@ -189,10 +188,9 @@ def test_the_mailbox_user_needs_no_administrator(
         Event(Kind.SIGNED_OUT, now()),
     )
     services.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)
-    address = away(browser.get(path(services, run, "rehearsal")))
-    asked = {name: values[0] for name, values in parse_qs(urlsplit("//" + address).query).items()}
+    asked = depart(services, browser, run, "rehearsal")
     browser.get(BACK, query_string=come_back(provider, asked))
-    assert (f"/{TENANT}/oauth2/v2.0/authorize" in address, last(services, run).kind) == (
+    assert (asked["path"] == f"/{TENANT}/oauth2/v2.0/authorize", last(services, run).kind) == (
         True,
         Kind.ANSWERED,
     )

@@ -36,23 +36,24 @@ def test_the_skew_is_named(redis: Redis, ahead: float, doubtful: bool, wrong: bo
     for cloud in (WEBEX, MICROSOFT):
         measure(METER, cloud, ahead)
     found = clock_report.on_clock(redis)
-    assert (found.doubtful, found.wrong, words in found.sentence) == (doubtful, wrong, True)
+    said = (found.doubt, found.wrong, found.good)
+    assert ([bool(each) for each in said[:2]], words in "".join(said)) == ([doubtful, wrong], True)
 
 
 def test_another_machines_clock_is_named_too(redis: Redis):
     """The worker's clock counts, even if the doctor's own is right."""
     measure(METER, WEBEX, 0)
     measure(Meter(redis), WEBEX, 660)
-    assert "11 minutes ahead of Webex's" in clock_report.on_clock(redis).sentence
+    assert "11 minutes ahead of Webex's" in clock_report.on_clock(redis).wrong
 
 
 def test_without_an_answer_it_is_not_known(redis: Redis):
     """That is a doubt and no reassurance."""
-    assert clock_report.on_clock(redis).doubtful
+    assert clock_report.on_clock(redis).doubt
 
 
 def test_a_redis_that_is_away_is_left_out():
     """Another line of the doctor reports it."""
     measure(METER, WEBEX, 0)
     gone = Redis(port=1, socket_connect_timeout=0.1, retry=None)
-    assert clock_report.on_clock(gone).sentence.startswith("right")
+    assert clock_report.on_clock(gone).good.startswith("right")

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.channel.connect_hosts import addresses_in, is_callback, is_forwarding_address
+from jobs.channel.connect_hosts import PATTERNS, ConnectHosts
+from jobs.model import Channel
+
+HOSTS = ConnectHosts()
+CALLBACK = "https://contoso.us.webexconnect.io/callback"
+FORWARDING = "4475e4a8@mail-us.imiconnect.io"
 
 
 @pytest.mark.parametrize(
     ("url", "callback"),
     [
-        ("https://contoso.us.webexconnect.io/callback", True),
+        (CALLBACK, True),
         ("https://cl1pod7.imiconnect.io/callback", True),
         ("https://contoso.imiconnect.eu/callback", True),
         ("https://CONTOSO.us.WebexConnect.io/callback", True),
@@ -19,32 +24,74 @@ from jobs.channel.connect_hosts import addresses_in, is_callback, is_forwarding_
         ("https://contoso.us.webexconnect.io/login", False),
         ("https://webexconnect.io.evil.example/callback", False),
         ("https://notwebexconnect.io/callback", False),
+        ("https://contoso.webexconnect.example/callback", False),
         ("https://portal.contoso.com/callback", False),
+        ("https://[bad/callback", False),
         ("", False),
     ],
 )
 def test_callbacks(url: str, callback: bool):
     """A redirect URI is a Call Back URL by its host and path; a custom node has a host of its own."""
-    assert is_callback(url) is callback
+    assert HOSTS.is_callback(url) is callback
 
 
 @pytest.mark.parametrize(
     ("address", "ours"),
     [
-        ("4475e4a8@mail-us.imiconnect.io", True),
+        (FORWARDING, True),
         ("alias@forward.webexconnect.io", True),
-        ("x@mail-uk.webexconnect.com", True),
+        ("x@mail-ca.imiconnect.ca", True),
+        ("x@mail-uk.webexconnect.com", False),
         ("help@partner.example", False),
         ("x@imiconnect.io.evil.example", False),
+        ("x@im\u0456connect.io", False),
         ("", False),
     ],
 )
 def test_forwarding_addresses(address: str, ours: bool):
-    """Only a host of Webex Connect takes the copies."""
-    assert is_forwarding_address(address) is ours
+    """Only a host below a domain that Cisco names takes the copies."""
+    assert HOSTS.is_forwarding_address(address) is ours
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_covers_hosts_below_its_domain(pattern: str):
+    """The domain itself and a longer name that ends like it are other hosts."""
+    domain = pattern.removeprefix("*.")
+    seen = [HOSTS.has(host) for host in (f"a.{domain}", f"A.B.{domain}", domain, f"evil{domain}")]
+    assert seen == [True, True, False, False]
+
+
+def test_the_setting_adds_hosts():
+    """A pattern of the setting counts like the known ones, and a plain name is that host alone."""
+    hosts = ConnectHosts(("*.connect.example.com", "mail.example.com"))
+    names = ("a.connect.example.com", "mail.example.com", "b.mail.example.com", "example.com")
+    assert [hosts.has(name) for name in names] == [True, True, False, False]
+    assert hosts.is_callback(CALLBACK)
+    assert hosts.addresses_in("to <x1@mail.example.com>") == ["x1@mail.example.com"]
 
 
 def test_addresses_in_the_text_of_a_rule():
     """A rule names its recipients with a display name and a prefix."""
-    text = '"Webex" [SMTP:ab12@mail-us.imiconnect.io], "Kim" [SMTP:kim@contoso.com]'
-    assert addresses_in(text) == ["ab12@mail-us.imiconnect.io"]
+    text = '"Webex" [SMTP:AB12@mail-us.imiconnect.io], "Kim" [SMTP:kim@contoso.com].'
+    assert HOSTS.addresses_in(text) == ["ab12@mail-us.imiconnect.io"]
+    assert HOSTS.addresses_in("x@mail.imiconnect.io.evil.example") == []
+
+
+@pytest.mark.parametrize(
+    ("callback", "forwarding", "foreign"),
+    [
+        (CALLBACK, FORWARDING, ()),
+        ("", "", ()),
+        (
+            "https://A.imiconnect.io.evil.example/callback",
+            FORWARDING,
+            ("a.imiconnect.io.evil.example",),
+        ),
+        (CALLBACK, "x@Evil.example", ("evil.example",)),
+        ("https://evil.example/callback", "x@evil.example", ("evil.example",)),
+        ("https://a.example/callback", "x@b.example", ("a.example", "b.example")),
+    ],
+)
+def test_foreign_hosts_of_a_channel(callback: str, forwarding: str, foreign: tuple[str, ...]):
+    """Each host is named once, and an address that is not known has none."""
+    assert HOSTS.foreign(Channel("support@contoso.com", callback, forwarding)) == foreign

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from jobs.channel.form import (
     LONGEST,
-    LONGEST_URL,
     ChannelForm,
     InvalidInputError,
     read_address,
@@ -64,6 +63,57 @@ def test_a_slip_is_named_and_corrected(typed: str, why: str, meant: str):
     assert (wrong.value.reason, wrong.value.suggestion) == (Text(f"typed.{why}"), meant)
 
 
+@pytest.mark.parametrize(
+    ("typed", "suggestion"),
+    [
+        ("\uff53upport@contoso.com", MAILBOX),
+        ("\u017fupport@contoso.com", MAILBOX),
+        ("\ufb01@contoso.com", "fi@contoso.com"),
+        ("support@contoso\u3002com", MAILBOX),
+        ("support\uff20contoso.com", MAILBOX),
+        ("please \uff53upport@contoso.com", MAILBOX),
+    ],
+)
+def test_an_address_in_other_characters_is_no_other_channel(typed: str, suggestion: str):
+    """A character that stands for another is named, and the plain spelling is offered."""
+    with pytest.raises(InvalidInputError) as wrong:
+        read_address(typed)
+    assert (wrong.value.reason.key, wrong.value.suggestion) == ("typed.lookalike", suggestion)
+    assert "U+" in wrong.value.reason.values["signs"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "supp\u043ert@contoso.com",
+        "support@c\u043entoso.com",
+        "support@xn--cntoso-wqf.com",
+        "steal@imic\u043ennect.io",
+    ],
+)
+def test_an_address_that_mixes_scripts_is_refused(typed: str):
+    """The sentence names the label and the letter, also if the domain was typed in Punycode."""
+    with pytest.raises(InvalidInputError) as wrong:
+        read_address(typed)
+    assert wrong.value.reason.key == "typed.mixed_scripts"
+    assert wrong.value.reason.values["letters"] == "\u043e (Cyrillic U+043E)"
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("support@m\u00fcnchen.de", "support@xn--mnchen-3ya.de"),
+        ("support@XN--MNCHEN-3YA.de", "support@xn--mnchen-3ya.de"),
+        ("M\u00fcller@contoso.com", "m\u00fcller@contoso.com"),
+        ("mu\u0308ller@contoso.com", "m\u00fcller@contoso.com"),
+        ("\u212aelvin@contoso.com", "kelvin@contoso.com"),
+    ],
+)
+def test_an_address_has_one_spelling(typed: str, read: str):
+    """A domain is in Punycode, and a letter with an accent is one character."""
+    assert read_address(typed) == read
+
+
 @drawn(st.text(max_size=300))
 def test_any_text_is_an_address_or_a_reason(typed: str):
     """Whatever it is; and what is read, or meant, reads as itself."""
@@ -82,46 +132,6 @@ def test_any_text_is_an_address_or_a_reason(typed: str):
 def test_an_address_of_a_closed_network(typed: str):
     """Its domain need not be one that the world knows."""
     assert read_address(typed) == typed
-
-
-@pytest.mark.parametrize(
-    "typed",
-    [
-        RIGHT["callback_url"],
-        "https://eu.webexconnect.io:8443/a/b/callback",
-        "http://127.0.0.1:9002/callback",
-        "http://localhost:9002/callback",
-        "https://localhost/callback",
-    ],
-)
-def test_a_callback_stays_as_it_was_typed(typed: str):
-    """To the byte: Entra compares it so."""
-    assert read_callback(f" {typed} ") == typed
-
-
-@pytest.mark.parametrize(
-    ("typed", "why"),
-    [
-        ("", "callback_missing"),
-        ("http://uk.webexconnect.io/callback", "callback_https"),
-        ("uk.webexconnect.io/callback", "callback_https"),
-        ("https://intranet/callback", "callback_no_url"),
-        ("ftp://localhost/callback", "callback_https"),
-        ("https://user@uk.webexconnect.io/callback", "callback_no_url"),
-        ("https://uk.webexconnect.io/callback?x=1", "callback_no_url"),
-        ("https://uk.webexconnect.io/callback#x", "callback_no_url"),
-        ("https://uk.webexconnect.io/call back", "callback_no_url"),
-        ("https://[::1/callback", "callback_no_url"),
-        ("https://uk.webexconnect.io/" + "x" * LONGEST_URL + "/callback", "callback_no_url"),
-        ("https://uk.webexconnect.io/callback/", "callback_path"),
-        ("https://uk.webexconnect.io/", "callback_path"),
-    ],
-)
-def test_what_is_no_callback(typed: str, why: str):
-    """Each with its reason."""
-    with pytest.raises(InvalidInputError) as wrong:
-        read_callback(typed)
-    assert wrong.value.reason == Text(f"typed.{why}")
 
 
 @drawn(st.text(max_size=220).map("https://{}".format) | st.text(max_size=220))

@@ -72,6 +72,9 @@ OWN = frozenset(
         "throttled",
         "timed_out",
         "trace_limit",
+        "bot_credential_refused",
+        "client_assertion_refused",
+        "more_permissions_needed",
         "wrong_tenant",
     }
 )

@@ -68,15 +68,28 @@ def test_a_look_records_a_plan_and_changes_nothing(
     assert ctx.run.findings["b"] == b.wrong(NOTHING_YET)
     changes = (*a.plan(ctx, ctx.run.findings["a"]), *b.plan(ctx, ctx.run.findings["b"]))
     assert ctx.run.plan is not None
-    assert (ctx.run.plan.changes, ctx.run.plan.id) == (changes, digest(changes))
+    assert (ctx.run.plan.changes, ctx.run.plan.id) == (
+        changes,
+        digest(changes, ctx.channel),
+    )
 
 
 def test_another_plan_has_another_id(given: Callable[..., StepContext]):
-    """And the same plan the same."""
+    """The same plan for the same addresses has the same id."""
     line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX, "x")
     others = [(replace(line, after=EMPTY),), (replace(line, scope=Scope.TENANT),), (line, line), ()]
-    assert digest((line,)) == digest((replace(line),))
-    assert len({digest(changes) for changes in [(line,), *others]}) == 5
+    channel = given().channel
+    assert digest((line,), channel) == digest((replace(line),), replace(channel))
+    assert len({digest(changes, channel) for changes in [(line,), *others]}) == 5
+
+
+@pytest.mark.parametrize("name", ["mailbox", "callback_url", "forwarding_address"])
+def test_another_address_is_another_plan(given: Callable[..., StepContext], name: str):
+    """An approval of one Call Back URL or Forwarding Address does not count for another one."""
+    line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX, "x")
+    channel = given().channel
+    other = replace(channel, **{name: "other"})
+    assert digest((line,), channel) != digest((line,), other)
 
 
 def test_needs_come_first(carry_out: Callable[..., None], given: Callable[..., StepContext]):

@@ -8,21 +8,22 @@ from collections.abc import Callable
 import pytest
 
 from jobs.clock import now
+from jobs.clouds import call_log, write_guard
 from jobs.clouds.errors import (
+    RequestIds,
     SignInNeeded,
     Transient,
 )
 from jobs.engine.applier import IN_FLIGHT_S
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.recorder import LeaseLostError
 from jobs.model import Finding, State
-from jobs.runs.run import Event, Kind
+from jobs.runs.audit import read
+from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
 from jobs.runtime import NoListener
 from tests.unit.jobs.engine.scripted_steps import (
     SAID,
     Fact,
-    appending,
     approve,
     engine,
     raising,
@@ -80,17 +81,39 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(
 def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """After a cancellation the current change is finished and recorded, and no other begins."""
+    """No event follows the cancellation. The call that was under way is in the audit trail."""
     a, b, ctx = Fact("a", State.WRONG, State.OK), Fact("b", needs=("a",)), given()
-    a.hooks["apply"] = appending(Event(Kind.CANCELLED, now()))
+
+    async def cancelled_during_a_call(_: StepContext) -> None:
+        call_log.record("exchange", "Set-CASMailbox", 200, RequestIds())
+        ctx.store.append(ctx.run.id, Event(Kind.CANCELLED, now()))
+
+    a.hooks["apply"] = cancelled_during_a_call
     approve(ctx, a)
-    carry_out(engine(ctx, a, b).apply_plan())
-    assert (a.log, b.log, ctx.run.ended, ctx.run.settled("a")) == (
-        ["inspect", "apply", "inspect"],
-        [],
-        "cancelled",
-        True,
+    with pytest.raises(RunEndedError):
+        carry_out(engine(ctx, a, b).apply_plan())
+    assert (a.log, b.log, told(ctx)[-1]) == (["inspect", "apply"], [], ("cancelled", ""))
+    last = read(ctx.store.audit.entries()[-1])
+    assert (last["what"], last["step"], last["data"]) == (
+        "changed_late",
+        "a",
+        {"calls": "exchange Set-CASMailbox 200"},
     )
+
+
+def test_a_change_that_the_guard_stops_is_not_made(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
+    """The lease is asked for right before ``apply``, also if no call of the step is guarded."""
+    a, ctx = Fact("a", State.WRONG), given()
+    approve(ctx, a)
+
+    def lost() -> None:
+        raise LeaseLostError
+
+    with write_guard.guarded(lost), pytest.raises(LeaseLostError):
+        carry_out(engine(ctx, a).apply_plan())
+    assert (a.log, told(ctx)[-1]) == (["inspect"], ("changing", "a"))
 
 
 @pytest.mark.parametrize(
@@ -133,3 +156,35 @@ def test_a_cloud_that_is_away_stops_nothing_else(
         "c": State.OK,
     }
     assert ctx.run.findings["a"].until is not None
+
+
+@pytest.mark.parametrize("over", [True, False], ids=["lost", "another_reason"])
+def test_calls_of_steps_that_end_with_another_are_told(
+    carry_out: Callable[..., None], given: Callable[..., StepContext], over: bool
+):
+    """When one step hears that the run is lost, the calls of the others are in the trail too."""
+    a, b, ctx = Fact("a", State.WRONG), Fact("b", State.WRONG), given()
+    approve(ctx, a, b)
+    lost: list[Exception] = []
+
+    def guard() -> None:
+        if lost:
+            raise lost[0]
+
+    async def long(_: StepContext) -> None:
+        call_log.record("graph", "PATCH /applications", 0, RequestIds())
+        await asyncio.sleep(3600)
+
+    async def ends(_: StepContext) -> None:
+        await asyncio.sleep(1)
+        if over:
+            lost.append(LeaseLostError())
+            write_guard.check()
+        raise SignInNeeded("sign_in_expired", SAID)
+
+    a.hooks["apply"], b.hooks["apply"] = long, ends
+    with write_guard.guarded(guard), pytest.raises(LeaseLostError if over else SignInNeeded):
+        carry_out(engine(ctx, a, b).apply_plan())
+    entries = [read(line) for line in ctx.store.audit.entries()]
+    late = [entry["step"] for entry in entries if entry["what"] == "changed_late"]
+    assert late == (["a"] if over else [])

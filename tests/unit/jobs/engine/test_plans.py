@@ -164,7 +164,8 @@ async def test_what_was_found_since_the_approval_is_approved_anew(
     assert ctx.run.plan is not None
     line = replace(made.change(SHUT, OPEN, Scope.APP, "x"), note=REAPPROVAL_NOTE, warning=True)
     lines = (line, other.change(NONE, ON, Scope.APP, "x"))
-    assert (ctx.run.plan.changes, ctx.run.plan.id, ctx.run.approvals) == (lines, digest(lines), {})
+    plan = digest(lines, ctx.channel)
+    assert (ctx.run.plan.changes, ctx.run.plan.id, ctx.run.approvals) == (lines, plan, {})
     assert ("apply" in made.log, kinds(ctx, Kind.DIFFERS)) == (False, ["made"])
     assert ctx.run.findings["made"] == made.waits_for(Turn.APPROVER, Text("seen.not_approved"))
     approve(ctx, "mailbox")

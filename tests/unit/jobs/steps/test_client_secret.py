@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards.texts import render
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
@@ -92,7 +93,9 @@ async def test_a_secret_that_nobody_can_see_does_not_count(
             ]
         },
     )
-    assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.none")
+    seen = (await STEP.inspect(given(facts=FACTS))).seen
+    names = '"Webex Connect OTHER" (begins with abc)'
+    assert seen == Text("seen.secret_orphans", {"names": names})
 
 
 async def test_a_sealed_secret_holds(given: Callable[..., StepContext], cloud: Any, vault: Vault):
@@ -360,3 +363,27 @@ async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
     ctx = given(facts=FACTS | {"key_id": "k1"}, kind="fix", brief=Brief(client_id=given_id))
     store.record_secret_shown("k1")
     assert (await STEP.inspect(ctx)).state is state
+
+
+async def test_a_secret_of_a_lost_run_is_named_on_the_plan(
+    given: Callable[..., StepContext], cloud: Any
+):
+    """After Redis has lost its data, the app's secret is in nobody's records.
+
+    Its name, its first characters and its day tell which one to delete. An ended one, a person's and
+    that of a known run are not named.
+    """
+    orphan = secret("key-1", "Webex Connect LOSTID", 300) | {
+        "startDateTime": "2026-11-20T10:00:00Z"
+    }
+    others = [
+        secret("key-2", "Webex Connect OLDONE", -1),
+        secret("key-3", "made by hand", 300),
+    ]
+    ctx = given(facts=FACTS)
+    others.append(secret("key-4", f"Webex Connect {ctx.run.id}", 300))
+    cloud.on(APP, {"passwordCredentials": [orphan, *others]})
+    (line,) = STEP.plan(ctx, await STEP.inspect(ctx))
+    said = render(line.before)
+    assert '"Webex Connect LOSTID" (begins with abc, of 20 Nov 2026)' in said
+    assert [name for name in ("OLDONE", "by hand", ctx.run.id) if name in said] == []

@@ -1,0 +1,77 @@
+"""Part of the plan's card that shows what no change names: addresses, foreign hosts, grants.
+
+A value here decides where mail and sign-ins go, so it is never shortened.
+"""
+
+from __future__ import annotations
+
+from adaptive_cards import glyphs
+from adaptive_cards.actions import buttons, submit
+from adaptive_cards.cards.plan_people import may_press
+from adaptive_cards.cards.plan_view import Address, ForeignHosts, PlanView
+from adaptive_cards.components import box, note, section
+from adaptive_cards.elements import SMALL, Element, literal, own, said
+from adaptive_cards.glyphs import marked
+from adaptive_cards.texts import plural
+from jobs.model import Text
+
+
+def addresses(view: PlanView) -> list[Element]:
+    """Return the addresses in full, each below its label, so that it has the card's whole width."""
+    if not view.addresses:
+        return []
+    return [section("plan.addresses"), *(line for each in view.addresses for line in _lines(each))]
+
+
+def _lines(address: Address) -> list[Element]:
+    lines = [own(address.key, **SMALL, spacing="Small"), literal(address.value, spacing="None")]
+    if address.other:
+        lines += [own("plan.other_spelling", **SMALL, spacing="None")]
+        lines += [literal(address.other, spacing="None")]
+    if address.letters:
+        letters = Text("plan.letters", {"letters": address.letters})
+        lines.append(marked(glyphs.WARNING, said(letters)))
+    return lines
+
+
+def granted(view: PlanView) -> list[Element]:
+    """Return for whom permissions will be granted; a grant for all users is a warning."""
+    if view.consent is None:
+        return []
+    mark = glyphs.WARNING if view.for_all else glyphs.OK
+    return [marked(mark, said(view.consent), spacing="Medium")]
+
+
+def foreign(view: PlanView) -> list[Element]:
+    """Return the warning about hosts that are not Webex Connect's, with its own button.
+
+    Once they are confirmed, it says by whom.
+    """
+    if view.foreign is None:
+        return []
+    title = own(_counted("plan.foreign", view.foreign), weight="Bolder")
+    lines = [
+        line
+        for host, what in view.foreign.hosts
+        for line in (literal(host, spacing="Small"), note(what))
+    ]
+    return [box("warning", glyphs.WARNING, title, *lines, *_confirmed(view, view.foreign))]
+
+
+def _confirmed(view: PlanView, found: ForeignHosts) -> list[Element]:
+    """Return who confirmed the hosts, or the button for it where a press would count."""
+    if found.confirmed is not None:
+        return [said(found.confirmed, spacing="Small")]
+    if not view.waits_for_hosts or view.blocking or view.closed or not may_press(view.people):
+        return []
+    button = submit(
+        plural("button.confirm_hosts", len(found.hosts)),
+        "confirm_hosts",
+        run=view.header.run,
+        plan=view.plan_id,
+    )
+    return [own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
+
+
+def _counted(key: str, found: ForeignHosts) -> str:
+    return f"{key}.one" if len(found.hosts) == 1 else f"{key}.many"

@@ -1,0 +1,73 @@
+"""Reminders to the approvers that the credential of the bot's own Entra app ends.
+
+They are posted 1:1, on the same days before the end as the reminders of a channel's client secret
+(:mod:`bot.cards.reminders`). Without APPROVERS nobody is known who operates the bot, so the log says
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from adaptive_cards import glyphs, notice
+from adaptive_cards.cards.notice import NoticeView
+from bot.cards.reminders import KEPT, Ending
+from bot.services import Services
+from bot.webex.errors import WebexError, passes
+from jobs.access.app_access import all_grants
+from jobs.access.own_credential import own_credential
+from jobs.clock import now
+from jobs.model import Text
+from jobs.storage import keys
+
+WHOSE = "the bot's own app"
+"""Name in the place of a mailbox, in the marks of what was told."""
+LIFE = timedelta(days=3650)
+"""Life that is assumed of a credential, because its beginning is not known."""
+log = structlog.get_logger(__name__)
+
+
+def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> None:
+    """Look once a day whether the bot's credential ends soon, and tell each approver once."""
+    at = clock()
+    look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
+    if not services.redis.set(look, "1", nx=True, ex=KEPT):
+        return
+    ends = own_credential(services.settings, all_grants(services.redis), at).ends
+    days = Ending(ends - LIFE, ends).due(at) if ends else 0
+    if ends is None or not days:
+        return
+    log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")
+    for approver in services.bot.approvers:
+        if not _tell(services, approver, ends, days, at):
+            services.redis.delete(look)
+
+
+def _tell(services: Services, approver: str, ends: datetime, days: int, at: datetime) -> bool:
+    """Tell one approver, once for each reminder; return False if it is to be tried again."""
+    told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
+    if not services.redis.set(told, "1", nx=True, ex=ends - at + KEPT):
+        return True
+    card = notice(card_of_own(ends, at))
+    try:
+        services.messenger.send(to_email=approver, text=card.text, card=card.content)
+    except WebexError as error:
+        log.warning("reminder not posted", tracking_id=error.tracking_id, error=str(error))
+        if not passes(error):
+            return True
+        services.redis.delete(told)
+        return False
+    return True
+
+
+def card_of_own(ends: datetime, at: datetime) -> NoticeView:
+    """Return the card that says what ends when, and who does what."""
+    left = max((ends.date() - at.date()).days, 0)
+    titles = {0: Text("reminder.own_today"), 1: Text("reminder.own_tomorrow")}
+    title = titles.get(left) or Text("reminder.own_days", {"days": str(left)})
+    words = Text("reminder.own_words", {"end": f"{ends:%d %b %Y}"})
+    warning = glyphs.WARNING.glyph
+    return NoticeView(Text("reminder.own_kicker"), title, words, "accent", warning, at=at)

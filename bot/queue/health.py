@@ -1,0 +1,135 @@
+"""Health of what the conversation needs: Redis takes writes, a worker lives, no event waits long.
+
+``/readyz``, ``worker --check`` and ``doctor`` read it here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from redis import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from rq import Worker
+from rq.worker.base import BaseWorker
+
+from bot.queue import SERIALIZER, SafeJob
+from bot.queue.events import PendingEvent
+from jobs.clock import now
+from jobs.runs import schema
+from jobs.storage import codec, keys
+from jobs.storage.connection import DemotedError
+
+SEEN_S = 30
+"""Seconds within which a worker has to say that it lives."""
+LATE_S = 60
+"""Seconds after which an event that no worker has begun is late."""
+MOST = 200
+"""Number of events that are read, those first that are due first."""
+WRITE_TEST_S = 60
+OK, UNKNOWN = "ok", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Events that no worker has begun: how many, and since when the oldest waits."""
+
+    count: int = 0
+    oldest: datetime | None = None
+
+    @property
+    def age_s(self) -> float:
+        """Return for how long the oldest has waited, in seconds; 0 if none waits."""
+        return max((now() - self.oldest).total_seconds(), 0.0) if self.oldest else 0.0
+
+    @property
+    def is_late(self) -> bool:
+        """Return whether the oldest has waited for too long."""
+        return self.age_s > LATE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """State of each part in a word.
+
+    Attributes:
+        redis: ``ok``, ``unreachable``, ``read-only``, ``refused`` or ``unwritable``.
+        workers: ``ok``, ``missing``, or ``unknown`` without Redis.
+        events: ``ok``, ``late``, or ``unknown`` without Redis.
+        data: ``ok``, ``refused`` if this version cannot use it, or ``unknown`` without Redis.
+    """
+
+    redis: str = OK
+    workers: str = UNKNOWN
+    events: str = UNKNOWN
+    data: str = UNKNOWN
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether everything is in order."""
+        return {self.redis, self.workers, self.events, self.data} == {OK}
+
+    def as_json(self) -> dict[str, str]:
+        """Return the state of each part, and of the whole as ``status``."""
+        return {"status": OK if self.is_ready else "unavailable"} | asdict(self)
+
+
+def look(redis: Redis) -> Health:
+    """Return the health, with a real write to Redis."""
+    try:
+        test_write(redis)
+        workers = OK if seen_workers(redis) else "missing"
+        events = "late" if waiting_events(redis).is_late else OK
+        data = "refused" if schema.problem(redis) else OK
+    except RedisError as error:
+        return Health(_word(error))
+    return Health(OK, workers, events, data)
+
+
+def test_write(redis: Redis) -> None:
+    """Write a value to Redis.
+
+    Raises:
+        redis.RedisError: Redis does not take it.
+    """
+    redis.set(keys.write_test(), "1", ex=WRITE_TEST_S)
+
+
+def all_workers(redis: Redis) -> list[BaseWorker]:
+    """Return the RQ workers whose keys have not expired."""
+    return Worker.all(connection=redis, job_class=SafeJob, serializer=SERIALIZER)
+
+
+def seen_workers(redis: Redis) -> list[BaseWorker]:
+    """Return the RQ workers that have said within :data:`SEEN_S` that they live."""
+    limit = now() - timedelta(seconds=SEEN_S)
+    return [
+        each for each in all_workers(redis) if each.last_heartbeat and each.last_heartbeat >= limit
+    ]
+
+
+def waiting_events(redis: Redis) -> Waiting:
+    """Return the events that no worker has begun, among the first :data:`MOST` that are due.
+
+    An event that a worker has tried and put off, for example because Webex is away, is not one.
+    """
+    members = redis.zrange(keys.events_due(), 0, MOST - 1)
+    if not members:
+        return Waiting()
+    values = redis.mget([keys.event(_text(member)) for member in members])
+    pending = [codec.load(raw, PendingEvent) for raw in values if isinstance(raw, bytes) and raw]
+    fresh = [each.arrived for each in pending if not each.begun and not each.tries]
+    return Waiting(len(fresh), min(fresh, default=None))
+
+
+def _word(error: RedisError) -> str:
+    """Return what is wrong with Redis, in a word."""
+    if isinstance(error, DemotedError):
+        return "read-only"
+    if isinstance(error, AuthenticationError | NoPermissionError):
+        return "refused"
+    return "unwritable" if isinstance(error, ResponseError) else "unreachable"
+
+
+def _text(raw: object) -> str:
+    return raw.decode() if isinstance(raw, bytes) else str(raw)

@@ -1,0 +1,151 @@
+"""Report on Redis, the workers and the events for ``doctor``: what is good, wrong or doubtful.
+
+A managed Redis may refuse INFO and CONFIG. Then the report says that it cannot look, and calls
+nothing wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from bot import program
+from bot.queue import health, kind_problem, refusal, refusals
+from jobs.runs import schema
+from jobs.storage.connection import DemotedError, ForeignRedisError
+
+GOOD_POLICY = "noeviction"
+CANNOT_LOOK = "it does not let the bot look at {}"
+Figures = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Sentences of one line of the report.
+
+    ``wrong`` and ``doubt`` say what to do, and are empty if there is nothing to do.
+    """
+
+    good: str = ""
+    wrong: str = ""
+    doubt: str = ""
+
+
+def on_redis(redis: Redis) -> Report:
+    """Return whether Redis answers, takes writes, keeps everything, and keeps it on disk."""
+    try:
+        if wrong := kind_problem(redis) or schema.problem(redis):
+            return Report(wrong=wrong)
+        health.test_write(redis)
+        info = _figures(redis.info)
+        config = _figures(lambda: redis.config_get("maxmemory-policy", "appendonly", "save"))
+    except RedisError as error:
+        return Report(wrong=_unusable(error))
+    parts = (_eviction(info, config), _persistence(info, config))
+    version = info.get("redis_version", "")
+    answers = f"answers and takes writes{f', version {version}' if version else ''}"
+    return Report(
+        "; ".join((answers, *filter(None, (part.good for part in parts)))),
+        "; ".join(filter(None, (part.wrong for part in parts))),
+        "; ".join(filter(None, (part.doubt for part in parts))),
+    )
+
+
+def on_workers(redis: Redis) -> Report:
+    """Return whether a worker lives, and whether events wait for one."""
+    try:
+        seen, waiting = health.seen_workers(redis), health.waiting_events(redis)
+    except RedisError as error:
+        return Report(wrong=f"cannot be seen ({type(error).__name__})")
+    events = f"events that wait: {waiting.count}"
+    if waiting.count:
+        events += f", the oldest for {waiting.age_s:.0f} s"
+    if not seen:
+        return Report(
+            wrong=f"none has said in the last {health.SEEN_S} seconds that it lives: start"
+            f" `{program()} worker`; {events}"
+        )
+    if waiting.is_late:
+        return Report(
+            wrong=f"{events}: the workers are too busy or hang. Look at their logs, and start more workers"
+        )
+    hosts = ", ".join(sorted({str(each.hostname) for each in seen}))
+    return Report(f"{len(seen)} RQ workers live, on {hosts}; {events}")
+
+
+def on_refused_webhooks(redis: Redis) -> Report:
+    """Return how many webhooks had a wrong signature in the last day."""
+    try:
+        found = refusals.read(redis)
+    except RedisError as error:
+        return Report(wrong=f"cannot be seen ({type(error).__name__})")
+    if found is None:
+        return Report("none in the last day")
+    return Report(
+        doubt=f"{found.count} with a wrong signature since {found.first:%d %b %H:%MZ}, the last at"
+        f" {found.last:%d %b %H:%MZ}. If the bot says nothing, WEBEX_WEBHOOK_SECRET of web and worker"
+        " differ, or something in between changes the body. Otherwise somebody else calls this address"
+    )
+
+
+def _unusable(error: RedisError) -> str:
+    """Return why Redis cannot be used, and what to do."""
+    if isinstance(error, DemotedError):
+        return (
+            "is read-only, because it is a replica: name the primary in REDIS_URL, or its Sentinels"
+            " (redis+sentinel://host1:26379,host2:26379/SERVICE/0)"
+        )
+    if isinstance(error, ForeignRedisError):
+        return str(error)
+    if isinstance(error, ResponseError):
+        return refusal(error) or f"takes no writes ({error}): free memory or disk space"
+    return (
+        refusal(error)
+        or f"does not answer ({type(error).__name__}): set REDIS_URL, or run `{program()} redis`"
+    )
+
+
+def _figures(ask: Callable[[], Mapping[Any, Any]]) -> Figures:
+    """Return the figures, with their values as texts; empty if Redis refuses the question."""
+    try:
+        return {str(name): str(value) for name, value in ask().items()}
+    except ResponseError:
+        return {}
+
+
+def _eviction(info: Figures, config: Figures) -> Report:
+    policy = config.get("maxmemory-policy") or info.get("maxmemory_policy")
+    if policy is None:
+        return Report(CANNOT_LOOK.format(f"maxmemory-policy, which has to be {GOOD_POLICY}"))
+    if policy != GOOD_POLICY:
+        return Report(
+            wrong=f"maxmemory-policy is {policy}, so a full Redis throws runs away:"
+            f" set it to {GOOD_POLICY}"
+        )
+    return Report()
+
+
+def _persistence(info: Figures, config: Figures) -> Report:
+    """Return whether the data is on disk: by the append-only file, or at least by snapshots."""
+    append_only = config.get("appendonly") == "yes" or info.get("aof_enabled") == "1"
+    if append_only:
+        return Report("append-only file on")
+    if not config and "aof_enabled" not in info:
+        return Report(CANNOT_LOOK.format("its persistence, which has to be an append-only file"))
+    if "save" not in config:
+        return Report(
+            doubt="append-only file off: what runs may be lost when it stops. Switch it on"
+        )
+    if config["save"]:
+        return Report(
+            doubt="append-only file off: what has run since the last snapshot is lost when it stops."
+            " Switch it on (appendonly yes)"
+        )
+    return Report(
+        wrong="neither an append-only file nor snapshots: what runs is lost when it stops."
+        " Switch the append-only file on (appendonly yes)"
+    )

@@ -1,0 +1,63 @@
+"""Count of the webhooks with a wrong signature: one line a minute in the log, and a number for doctor.
+
+With a wrong WEBEX_WEBHOOK_SECRET every webhook is refused and the bot says nothing. This is how its
+operator learns why.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from bot.queue import refusals
+
+EVERY_S = 60.0
+log = structlog.get_logger(__name__)
+
+
+class RefusedWebhooks:
+    """Counter of this process. The first refusal is logged at once, those after it once a minute."""
+
+    def __init__(self, redis: Redis, every_s: float = EVERY_S) -> None:
+        """``every_s`` are the seconds between two lines in the log."""
+        self._redis, self._every_s = redis, every_s
+        self._lock = threading.Lock()
+        self._count = 0
+        self._quiet_until = -every_s
+        self._timer: threading.Timer | None = None
+
+    def add(self) -> None:
+        """Count one more, and report it now or with the others of this minute."""
+        with self._lock:
+            self._count += 1
+            left = self._quiet_until - time.monotonic()
+            if left > 0:
+                self._report_in(left)
+                return
+        self._report()
+
+    def _report_in(self, seconds: float) -> None:
+        """Have the count reported then, unless that is arranged already."""
+        if self._timer is None:
+            self._timer = threading.Timer(seconds, self._report)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _report(self) -> None:
+        with self._lock:
+            count, self._count, self._timer = self._count, 0, None
+            self._quiet_until = time.monotonic() + self._every_s
+        if not count:
+            return
+        log.warning(
+            "webhooks refused: wrong signature",
+            count=count,
+            to_do="compare WEBEX_WEBHOOK_SECRET of web and worker; nothing in between may change the body",
+        )
+        with suppress(RedisError):
+            refusals.add(self._redis, count)

@@ -1,0 +1,115 @@
+"""Check of a Call Back URL that a person types: what is wrong with it, in one sentence.
+
+Sign-ins of the email app go to this address, so nothing in it may be read in two ways. Entra compares
+it byte by byte (facts/connect.md 1.4), so it is never changed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from ipaddress import ip_address
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from jobs.channel import spelling
+from jobs.model import Text
+from jobs.settings import is_loopback
+
+LONGEST_URL = 200
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+"""Last label of a host that browsers read as an IPv4 address (WHATWG URL, "ends in a number")."""
+_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+"""Characters of a path (RFC 3986, section 3.3)."""
+
+
+def fault_in(url: str) -> Text | None:
+    """Return what is wrong with the address, or None if it can be a Call Back URL."""
+    if fault := _in_text(url):
+        return fault
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return Text("typed.callback_ip" if "[" in url else "typed.callback_no_url")
+    if parts.scheme not in _schemes(host):
+        return Text("typed.callback_https")
+    if not host and "@" not in parts.netloc:
+        return Text("typed.callback_no_url")
+    return next(filter(None, (check(parts, url) for check in _CHECKS)), None)
+
+
+def _in_text(url: str) -> Text | None:
+    """Return what is wrong with the characters of the address."""
+    if not url:
+        return Text("typed.callback_missing")
+    if len(url) > LONGEST_URL:
+        return Text("typed.callback_long", {"most": str(LONGEST_URL)})
+    if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
+        return Text("typed.callback_spaces" if "://" in url else "typed.callback_no_url")
+    if signs := spelling.stand_ins(url):
+        named = {"signs": spelling.named(signs), "meant": spelling.plain(url)}
+        return Text("typed.callback_lookalike", named)
+    return None
+
+
+def _schemes(host: str) -> set[str]:
+    """Return the schemes that Entra takes for a redirect to the host: http on this machine only."""
+    return {"https", "http"} if is_loopback(host) else {"https"}
+
+
+def _user(parts: SplitResult, _: str) -> Text | None:
+    return Text("typed.callback_user") if "@" in parts.netloc else None
+
+
+def _host(parts: SplitResult, _: str) -> Text | None:
+    """Return what is wrong with the host: it is a number, no full name, or mixes scripts."""
+    host = parts.hostname or ""
+    if "[" in parts.netloc or _is_number(host):
+        return Text("typed.callback_ip")
+    if mixed := spelling.mixed_label(host):
+        letters = {"label": mixed, "letters": spelling.strange_letters(mixed)}
+        return Text("typed.callback_mixed", letters)
+    labels = spelling.as_ascii(host).split(".")
+    whole = all(map(_LABEL.fullmatch, labels)) and (len(labels) > 1 or is_loopback(host))
+    return None if whole else Text("typed.callback_host", {"host": host})
+
+
+def _is_number(host: str) -> bool:
+    """Return whether the host is an IP address, also in the forms that only browsers know."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return _NUMBER.fullmatch(host.rpartition(".")[2]) is not None
+    return True
+
+
+def _port(parts: SplitResult, _: str) -> Text | None:
+    try:
+        good = parts.port != 0 and not parts.netloc.endswith(":")
+    except ValueError:
+        good = False
+    return None if good else Text("typed.callback_port")
+
+
+def _end(_: SplitResult, url: str) -> Text | None:
+    """Return that a query or a fragment follows, even an empty one."""
+    if "?" in url:
+        return Text("typed.callback_query")
+    return Text("typed.callback_fragment") if "#" in url else None
+
+
+def _path(parts: SplitResult, _: str) -> Text | None:
+    """Return what is wrong with the path: a character, a detour, or its end."""
+    good = _PATH.match(parts.path)
+    rest = parts.path[good.end() :] if good else parts.path
+    if rest:
+        return Text("typed.callback_signs", {"sign": rest[0]})
+    if {".", ".."} & set(re.split(r"[/\\]", unquote(parts.path))):
+        return Text("typed.callback_dots")
+    return None if parts.path.endswith("/callback") else Text("typed.callback_path")
+
+
+_CHECKS: tuple[Callable[[SplitResult, str], Text | None], ...] = (_user, _host, _port, _end, _path)
+"""Checks of the parts of the address, in the order in which they are reported."""

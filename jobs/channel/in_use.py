@@ -1,0 +1,59 @@
+"""Other channels that have an address or an app of the run's channel, for the people who approve.
+
+Two channels with one Forwarding Address end in one queue, and a secret or a redirect URI of a shared
+app is changed for both.
+"""
+
+from __future__ import annotations
+
+from jobs.engine.context import StepContext
+from jobs.model import Channel, Evidence
+from jobs.runs.run import RunGoneError
+
+ADDRESS_IN_USE = "address_in_use"
+"""Kind of the evidence that names another channel with one of the two mail addresses."""
+APP_IN_USE = "app_in_use"
+"""Kind of the evidence that names another channel with the same app."""
+
+
+def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
+    """Return the mailbox of each other channel that has the mailbox or the Forwarding Address.
+
+    The Call Back URL is the same for every channel of a Webex Connect tenant, so it is not compared.
+    Only a run that makes a plan looks for them.
+    """
+    if not ctx.looking:
+        return ()
+    own = _addresses(ctx.channel)
+    return tuple(
+        Evidence(ADDRESS_IN_USE, record.channel.mailbox)
+        for record in ctx.channels.connected()
+        if record.channel.mailbox != ctx.channel.mailbox and own & _addresses(record.channel)
+    )
+
+
+def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
+    """Return the mailbox of each other channel whose newest run has worked on this app.
+
+    Only a run that makes a plan looks for them.
+    """
+    if not ctx.looking:
+        return ()
+    return tuple(
+        Evidence(APP_IN_USE, record.channel.mailbox)
+        for record in ctx.channels.connected()
+        if record.channel.mailbox != ctx.channel.mailbox
+        and _client_id(ctx, record.run).lower() == client_id.lower()
+    )
+
+
+def _addresses(channel: Channel) -> set[str]:
+    return {channel.mailbox, channel.forwarding_address.lower()} - {""}
+
+
+def _client_id(ctx: StepContext, run_id: str) -> str:
+    """Return the client ID of a run's app; empty if the run is gone or knows none."""
+    try:
+        return ctx.store.load(run_id).fact("client_id")
+    except RunGoneError:
+        return ""

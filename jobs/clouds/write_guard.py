@@ -1,0 +1,50 @@
+"""Guard of the calls that change something: asked right before each is sent, and after its answer.
+
+A worker that was stopped in the middle of a change, and goes on after another has taken over its
+run, would otherwise send the rest of that change. The guard is a function that raises an error if
+nothing may be changed any more. It belongs to the job (:func:`jobs.advance.advance`), so no step
+has to know it. It is also asked when an answer has come: what a stopped worker hears late, such as
+a new client secret, must not replace what its successor has made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+Guard = Callable[[], None]
+SENDING = ".send_request_headers.started"
+"""End of httpcore's name for the moment before the first byte of a request, once it is connected."""
+
+_GUARD: ContextVar[Guard | None] = ContextVar("write_guard", default=None)
+
+
+@contextmanager
+def guarded(guard: Guard) -> Iterator[None]:
+    """Ask the guard before every changing call inside the context, in all tasks started there."""
+    token = _GUARD.set(guard)
+    try:
+        yield
+    finally:
+        _GUARD.reset(token)
+
+
+def check() -> None:
+    """Ask the guard; without one everything may be changed.
+
+    Raises:
+        Exception: the guard's own error: nothing may be changed any more.
+    """
+    guard = _GUARD.get()
+    if guard is not None:
+        guard()
+
+
+async def trace(event: str, _: object) -> None:
+    """Ask the guard when httpcore is about to send a request (its extension ``trace``).
+
+    A connection may take seconds to open, and the worker may be stopped in them.
+    """
+    if event.endswith(SENDING):
+        check()

@@ -1,0 +1,216 @@
+"""Credential with which the bot's own Entra app signs in: a secret, a certificate, or a federated token.
+
+A certificate or a federated token never leaves the machine as a password would: Entra gets an assertion
+that ends after minutes. A certificate's assertion is signed by msal (PS256, with the SHA-256 thumbprint,
+as Microsoft's page "certificate credentials" says).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from jobs.clock import now, parse
+from jobs.clouds.errors import CloudReply, Rejected
+from jobs.settings import CLIENT_CREDENTIALS, Settings
+
+CERTIFICATE, TOKEN_FILE = CLIENT_CREDENTIALS[1:]
+EXPIRES = "MICROSOFT_CLIENT_SECRET_EXPIRES"
+Credential = str | Mapping[str, str] | Mapping[str, Callable[[], str]]
+"""Credential in the form that msal takes."""
+_KEY = re.compile(
+    r"-----BEGIN (?P<kind>(?:RSA |EC |ENCRYPTED )?PRIVATE KEY)-----.+?-----END (?P=kind)-----",
+    re.DOTALL,
+)
+_CHAIN = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class CredentialError(Exception):
+    """Error because a credential's file cannot be used; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """Private key and certificate from one PEM file, both as PEM, and the certificate's end.
+
+    The key is not shown in the repr.
+    """
+
+    key: str
+    certificate: str
+    ends: datetime
+
+    def __repr__(self) -> str:
+        """Return the end only."""
+        return f"KeyPair(ends={self.ends!r})"
+
+
+def credential_of(settings: Settings) -> Credential:
+    """Return the bot's credential as msal takes it.
+
+    The files are read at each use, so that a renewed certificate or token counts without a restart.
+
+    Raises:
+        Rejected: ``bot_credential_refused``, if the certificate's file cannot be used.
+    """
+    if settings.microsoft_client_certificate:
+        try:
+            pair = read_key_pair(Path(settings.microsoft_client_certificate))
+        except CredentialError as error:
+            raise _unusable(error) from None
+        return {"private_key": pair.key, "public_certificate": pair.certificate}
+    if settings.microsoft_federated_token_file:
+        path = Path(settings.microsoft_federated_token_file)
+        return {"client_assertion": lambda: _token(path)}
+    return settings.microsoft_client_secret
+
+
+def read_key_pair(path: Path) -> KeyPair:
+    """Return the key and the certificate of a PEM file.
+
+    Raises:
+        CredentialError: the file cannot be read, or lacks one of the two, or they do not belong
+            together.
+    """
+    text = _read(CERTIFICATE, path)
+    key, certificates = _KEY.search(text), _CHAIN.findall(text)
+    if key is None:
+        raise CredentialError(
+            f"{CERTIFICATE} names {path}, which holds no private key:"
+            " put the key and the certificate into one PEM file"
+        )
+    if not certificates:
+        raise CredentialError(
+            f"{CERTIFICATE} names {path}, which holds no certificate:"
+            " put the key and the certificate into one PEM file"
+        )
+    certificate = _certificate(path, certificates[0])
+    if _private_key(path, key[0]).public_key() != certificate.public_key():
+        raise CredentialError(
+            f"{CERTIFICATE} names {path}, whose key does not belong to its first certificate:"
+            " put the pair that was made together into the file"
+        )
+    return KeyPair(key[0], "\n".join(certificates), certificate.not_valid_after_utc)
+
+
+def read_token(path: Path) -> str:
+    """Return the federated token, which the platform replaces now and then.
+
+    Raises:
+        CredentialError: the file cannot be read or is empty.
+    """
+    token = _read(TOKEN_FILE, path).strip()
+    if not token:
+        raise CredentialError(f"{TOKEN_FILE} names {path}, which is empty: look at what writes it")
+    return token
+
+
+def credential_problems(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return every problem of the settings with which the bot's own Entra app signs in."""
+    values = {name: env.get(name, "").strip() for name in (*CLIENT_CREDENTIALS, EXPIRES)}
+    given = [name for name in CLIENT_CREDENTIALS if values[name]]
+    said = _several(given) if len(given) > 1 else _unusable_now(values)
+    return tuple(filter(None, (said, _undated(values[EXPIRES]))))
+
+
+def _several(given: Sequence[str]) -> str:
+    return (
+        f"{given[0]} is set, and so is {' and '.join(given[1:])}: keep one,"
+        " because the bot's Entra app signs in with exactly one credential"
+    )
+
+
+def _unusable_now(values: Mapping[str, str]) -> str:
+    """Return why the certificate or the federated token cannot be used now, or an empty string."""
+    certificate, token = values[CERTIFICATE], values[TOKEN_FILE]
+    try:
+        ends = read_key_pair(Path(certificate)).ends if certificate else None
+        if token:
+            read_token(Path(token))
+    except CredentialError as error:
+        return str(error)
+    if ends is None or ends > now():
+        return ""
+    return (
+        f"{CERTIFICATE} names {certificate}, whose certificate ended on {ends:%d %b %Y}:"
+        " make a new one, upload it to the bot's app in Entra, and put it into the file"
+    )
+
+
+def _undated(text: str) -> str:
+    """Return why the setting is no date, or an empty string."""
+    try:
+        date.fromisoformat(text or "2027-05-31")
+    except ValueError:
+        return f"{EXPIRES} is no date: write the day that Entra shows, like 2027-05-31"
+    return ""
+
+
+def credential_end(settings: Settings) -> datetime | None:
+    """Return when the bot's credential ends, or None if that is not known here.
+
+    A certificate says so itself. The end of a secret is a setting. A federated token is replaced by
+    the platform and has no end of its own.
+
+    Raises:
+        CredentialError: the certificate's file cannot be used.
+    """
+    if settings.microsoft_client_certificate:
+        return read_key_pair(Path(settings.microsoft_client_certificate)).ends
+    return parse(settings.microsoft_client_secret_expires)
+
+
+def _token(path: Path) -> str:
+    try:
+        return read_token(path)
+    except CredentialError as error:
+        raise _unusable(error) from None
+
+
+def _unusable(error: CredentialError) -> Rejected:
+    return Rejected("bot_credential_refused", CloudReply("entra", message=str(error)), unsent=True)
+
+
+def _read(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise CredentialError(
+            f"{name} names {path}, which cannot be read ({why}): name a file that the bot's user may read"
+        ) from None
+
+
+def _certificate(path: Path, text: str) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(text.encode())
+    except ValueError:
+        raise CredentialError(
+            f"{CERTIFICATE} names {path}, whose certificate cannot be understood: name a PEM file"
+        ) from None
+
+
+def _private_key(path: Path, text: str) -> RSAPrivateKey:
+    try:
+        key = load_pem_private_key(text.encode(), password=None)
+    except TypeError:
+        raise CredentialError(
+            f"{CERTIFICATE} names {path}, whose key has a password: write the key without one,"
+            " and let only the bot's user read the file"
+        ) from None
+    except ValueError:
+        raise CredentialError(
+            f"{CERTIFICATE} names {path}, whose key cannot be understood: name a PEM file"
+        ) from None
+    if not isinstance(key, RSAPrivateKey):
+        raise CredentialError(
+            f"{CERTIFICATE} names {path}, whose key is not RSA: Entra takes RSA keys only"
+        )
+    return key

@@ -1,0 +1,256 @@
+"""Connections to Redis, for every process and every kind of address.
+
+A primary that was demoted keeps its connections and refuses to write on them (READONLY). Each
+connection of this module then counts as lost: it and its idle neighbors are closed, and the command
+is tried again on a new connection, which goes where the name or the Sentinels lead. redis-py does
+the same for Sentinel only (``SentinelManagedConnection.read_response``).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.connection import (
+    Connection,
+    ConnectionPool,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
+from redis.exceptions import (
+    AuthenticationError,
+    ExecAbortError,
+    MasterDownError,
+    ReadOnlyError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+from redis.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
+
+from jobs.settings import parts_of
+from jobs.storage.redis_url import (
+    SentinelAddress,
+    embedded_folder,
+    is_sentinel,
+    sentinel_address,
+)
+
+HOST, PORT = "127.0.0.1", 6379
+"""The place of the embedded server, unless another program holds it."""
+PORT_FILE = "redis.port"
+"""File in the data folder with the port of the embedded server."""
+TRIES, FIRST_PAUSE_S, LONGEST_PAUSE_S = 10, 0.01, 1.0
+"""Retries of a command that a demoted server refused, and their pauses: at most 6 seconds in all."""
+ASK_AGAIN_S = 1.0
+"""Seconds after which the Sentinels are asked again for the primary."""
+SENTINEL_S = 1.0
+"""Seconds within which a Sentinel has to answer before the next one is asked."""
+UNBLOCKED = "UNBLOCKED"
+"""First word of the answer to a client that waits for a job while its server is demoted."""
+NO_WRITES = "read only replica"
+
+
+class DemotedError(RedisConnectionError):
+    """Error because the server takes no writes any more: it is the replica of another."""
+
+
+class ForeignRedisError(RedisConnectionError):
+    """Error because the server at the embedded one's place belongs to another program."""
+
+
+def open_redis(url: str, **options: Any) -> Redis:
+    """Return a client for the address; nothing is connected before its first command.
+
+    ``options`` are those of redis-py's connections, such as ``socket_timeout`` in seconds. Without
+    ``retry``, a command is tried again for a few seconds if a demoted server refused it, and not
+    after any other error: it may have been carried out, and its answer lost.
+
+    Raises:
+        RedisUrlError: The address is one of Sentinels and cannot be right.
+    """
+    options.setdefault("retry", retry_elsewhere())
+    if (folder := embedded_folder(url)) is not None:
+        return Redis.from_pool(Pool(EmbeddedConnection, folder=str(folder), **options))
+    if is_sentinel(url):
+        return _of_sentinels(sentinel_address(url), options)
+    kinds = {"rediss": TlsConnection, "unix": SocketConnection}
+    kind = kinds.get(parts_of(url).scheme, TcpConnection)
+    return Redis.from_pool(Pool.from_url(url, connection_class=kind, **options))
+
+
+def retry_elsewhere() -> Retry:
+    """Return the retries of a command that a demoted server refused, with redis-py's own figures."""
+    pauses = ExponentialWithJitterBackoff(base=FIRST_PAUSE_S, cap=LONGEST_PAUSE_S)
+    return Retry(pauses, TRIES, supported_errors=(DemotedError,))
+
+
+def is_demoted(error: ResponseError) -> bool:
+    """Return whether the answer is that of a server which is not the primary any more."""
+    if isinstance(error, ExecAbortError):
+        return NO_WRITES in str(error)
+    return isinstance(error, ReadOnlyError | MasterDownError) or str(error).startswith(UNBLOCKED)
+
+
+class Pool(ConnectionPool):
+    """Pool whose idle connections are closed as soon as one of them finds its server demoted."""
+
+    def make_connection(self) -> Any:
+        """Return a new connection that knows this pool."""
+        connection: Any = super().make_connection()
+        connection.leave = partial(self.disconnect, inuse_connections=False)
+        return connection
+
+
+class _LeavesReplica:
+    """Part of a connection that treats the answer of a demoted server as a lost connection."""
+
+    leave: Callable[[], object] = staticmethod(lambda: None)
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        """Read one answer.
+
+        Raises:
+            DemotedError: The server takes no writes. The connection is closed.
+        """
+        try:
+            return super().read_response(*arguments, **options)  # type: ignore[misc]  # of the connection
+        except ResponseError as error:
+            if not is_demoted(error):
+                raise
+            why = str(error)
+        self.disconnect()  # type: ignore[attr-defined]  # of the connection
+        self.leave()
+        raise DemotedError(f"Redis at this address takes no writes: it is a replica ({why})")
+
+
+class TcpConnection(_LeavesReplica, Connection):
+    """Connection over TCP."""
+
+
+class TlsConnection(_LeavesReplica, SSLConnection):
+    """Connection over TLS. SSL_CERT_FILE names the authorities, as for every other connection."""
+
+
+class SocketConnection(_LeavesReplica, UnixDomainSocketConnection):
+    """Connection through a socket of this machine."""
+
+
+class SentinelConnection(SentinelManagedConnection, TcpConnection):
+    """Connection to the primary that the Sentinels name, asked each time that it connects."""
+
+
+class SentinelTlsConnection(SentinelManagedSSLConnection, TlsConnection):
+    """The same over TLS."""
+
+
+class SentinelPool(SentinelConnectionPool):
+    """Pool that asks the Sentinels again and again which server is the primary.
+
+    After ``SENTINEL FAILOVER`` the old primary takes writes for about ten more seconds, which are
+    lost when it becomes a replica. So a command leaves it as soon as the Sentinels name another.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """All arguments are redis-py's."""
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
+        self._ask_at = time.monotonic() + ASK_AGAIN_S
+
+    def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        """Return a connection to the present primary, which is asked for once a second at most.
+
+        If it is another than before, redis-py closes the idle connections, and each other one as it
+        comes back.
+        """
+        if time.monotonic() >= self._ask_at:
+            self._ask_at = time.monotonic() + ASK_AGAIN_S
+            with suppress(RedisConnectionError, RedisTimeoutError):
+                self.get_master_address()  # type: ignore[no-untyped-call]  # untyped in redis-py
+        return super().get_connection(*arguments, **options)
+
+
+class EmbeddedConnection(_LeavesReplica, Connection):
+    """Connection to the embedded server of a data folder.
+
+    Its port is read from that folder each time. A server that does not keep its data there belongs
+    to another program, and nothing is written to it.
+    """
+
+    def __init__(self, *, folder: str, **options: Any) -> None:
+        """``folder`` is the data folder; the rest is redis-py's."""
+        super().__init__(host=HOST, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
+        self._folder = Path(folder)
+
+    def _connect(self) -> Any:
+        self.port = embedded_port(self._folder)
+        return super()._connect()  # type: ignore[no-untyped-call]  # untyped in redis-py
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
+        """Prepare the connection, and ask the server where it keeps its data.
+
+        Raises:
+            ForeignRedisError: The server is another program's.
+        """
+        try:
+            super().on_connect_check_health(check_health=check_health)
+            self.send_command("CONFIG", "GET", "dir")  # type: ignore[no-untyped-call]  # untyped in redis-py
+            answer = self.read_response()
+        except (AuthenticationError, ResponseError):
+            answer = ()  # the embedded server has no password and refuses nothing
+        if not keeps_data_in(answer, self._folder):
+            raise ForeignRedisError(
+                f"the Redis at {HOST}:{self.port} is another program's: start the bot's own with"
+                " the worker, or set REDIS_URL"
+            )
+
+
+def embedded_port(folder: Path) -> int:
+    """Return the port at which the embedded server of this folder listens or will listen."""
+    try:
+        return int((folder / PORT_FILE).read_text("ascii"))
+    except (OSError, ValueError):
+        return PORT
+
+
+def keeps_data_in(answer: object, folder: Path) -> bool:
+    """Return whether the answer to ``CONFIG GET dir`` names this folder."""
+    values = list(answer.values()) if isinstance(answer, dict) else answer
+    last = values[-1] if isinstance(values, list | tuple) and values else b""
+    return os.fsdecode(last) == str(folder.resolve()) if isinstance(last, str | bytes) else False
+
+
+def _of_sentinels(address: SentinelAddress, options: dict[str, Any]) -> Redis:
+    """Return a client for the primary that the Sentinels name."""
+    hurried = min(options.get("socket_timeout") or SENTINEL_S, SENTINEL_S)
+    watchers = {
+        "username": address.sentinel_user or None,
+        "password": address.sentinel_password or None,
+        "ssl": address.tls,
+        "socket_timeout": hurried,
+        "socket_connect_timeout": hurried,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    sentinel: Any = Sentinel(address.hosts, sentinel_kwargs=watchers)  # type: ignore[no-untyped-call]
+    client: Redis = sentinel.master_for(
+        address.service,
+        connection_pool_class=SentinelPool,
+        connection_class=SentinelTlsConnection if address.tls else SentinelConnection,
+        db=address.db,
+        username=address.user or None,
+        password=address.password or None,
+        **options,
+    )
+    return client

@@ -1,0 +1,93 @@
+"""Generation of the data in Redis: a random id and a rising number, to notice that some was lost.
+
+After FLUSHALL, or at a Redis without data, the id is another. After an older backup the number is
+smaller than it was. Both are also in the memory of each process that watches. An append-only file
+loses a second, and a failover a few, so the number is compared with the one of half a minute ago.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+from redis import Redis
+
+from jobs.storage import keys
+
+TOLERATED_S = 30.0
+"""Seconds of writes whose loss is not reported: the steps look at the tenant before each change."""
+ID, COUNT = "id", "count"
+RENEW = (
+    "if redis.call('hget', KEYS[1], 'id') == ARGV[1]"
+    " then redis.call('hset', KEYS[1], 'id', ARGV[2]) end"
+    " return redis.call('hget', KEYS[1], 'id')"
+)
+"""Script that gives the data another id, unless another process has done so."""
+log = structlog.get_logger(__name__)
+
+
+class Generation:
+    """Watch over one Redis, in the memory of this process."""
+
+    def __init__(self, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` counts seconds and never goes back."""
+        self._redis, self._clock = redis, clock
+        self._id = ""
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def look(self) -> str:
+        """Raise the number, and return the new id of the data if some was lost, else an empty string.
+
+        Raises:
+            redis.RedisError: Redis is unreachable.
+        """
+        data_id, count = self._raise()
+        before, remembered = self._id, self._remembered()
+        if before == data_id and count > remembered:
+            self._note(data_id, count)
+            return ""
+        if before == data_id:
+            data_id = _text(
+                self._redis.eval(RENEW, 1, keys.generation(), data_id, secrets.token_hex(8))
+            )
+        self._seen.clear()
+        self._note(data_id, count)
+        if not before:
+            log.info("data", id=data_id, generation=count)
+            return ""
+        log.error(
+            "data lost: Redis came back without it, or with an older state",
+            id=data_id,
+            before=before,
+            generation=count,
+            remembered=remembered,
+        )
+        return data_id
+
+    def _raise(self) -> tuple[str, int]:
+        """Return the id of the data and its number, which is one higher than before."""
+        key = keys.generation()
+        with self._redis.pipeline() as pipe:
+            pipe.hsetnx(key, ID, secrets.token_hex(8))
+            pipe.hincrby(key, COUNT, 1)
+            pipe.hget(key, ID)
+            _, count, data_id = pipe.execute()
+        return _text(data_id), int(count)
+
+    def _remembered(self) -> int:
+        """Return the number of half a minute ago, which Redis must not have forgotten; 0 at first."""
+        limit = self._clock() - TOLERATED_S
+        while len(self._seen) > 1 and self._seen[1][0] <= limit:
+            self._seen.popleft()
+        return self._seen[0][1] if self._seen and self._seen[0][0] <= limit else 0
+
+    def _note(self, data_id: str, count: int) -> None:
+        self._id = data_id
+        self._seen.append((self._clock(), count))
+
+
+def _text(raw: object) -> str:
+    return raw.decode() if isinstance(raw, bytes) else str(raw)

@@ -1,0 +1,160 @@
+"""Pages around a sign-in, in a real browser: the cookie, the way to Microsoft, and how they look."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.serving import make_server
+
+from adaptive_cards.texts import text
+from bot import links
+from bot.services import Services
+from bot.web import secret_page, sign_in
+from bot.web.app import create_app
+from bot.web.browser_cookie import HOST_COOKIE, LOOPBACK_COOKIE
+from bot.web.pages import assets
+from jobs.runs.run import Kind, Run
+from tests.browser.conftest import axe, picture
+
+WIDTHS = (320, 390, 600)
+THEMES = ("light", "dark")
+BACK = "/microsoft/callback"
+
+
+@contextmanager
+def served(app: Flask, port: int, tls: Any) -> Iterator[None]:
+    """Serve the pages at localhost."""
+    server = make_server("127.0.0.1", port, app, threaded=True, ssl_context=tls)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def site(
+    services: Services,
+    provider: Any,
+    certificate: Any,
+    webex_script: Any,
+    reply: Any,
+    free_port: int,
+) -> Iterator[Services]:
+    """The bot's pages over https, and over plain http on this machine, before a Microsoft on loopback."""
+    title = "Contact center, first line"
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": title}))
+    provider.claims["wids"] = None
+    address = f"{provider.scheme}://localhost:{free_port}"
+    work = replace(
+        services.settings,
+        public_url=address,
+        login_url=provider.base,
+        graph_url=provider.base,
+        microsoft_client_id="client-1",
+        microsoft_client_secret="s3cr~t.Value",
+    )
+    made = replace(services, settings=work, bot=replace(services.bot, public_url=address))
+    app = create_app(made.bot, made.redis, [sign_in.pages, secret_page.pages, assets])
+    app.config["SERVICES"] = made
+    tls = certificate.server_context() if provider.scheme == "https" else None
+    with served(app, free_port, tls):
+        yield made
+
+
+@pytest.fixture
+def person(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Return a function that opens a window of a browser with cookies of its own."""
+    contexts = []
+
+    def opened(width: int = 600, theme: str = "light") -> Any:
+        contexts.append(
+            browser.new_context(
+                viewport={"width": width, "height": 720},
+                color_scheme=theme,
+                ignore_https_errors=True,
+            )
+        )
+        return contexts[-1].new_page()
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def test_a_flow_in_a_real_browser(
+    site: Services, provider: Any, person: Callable[..., Any], begin: Callable[..., Run]
+) -> None:
+    """The cookie is taken, the form's redirect leads out, and only this browser comes back."""
+    run, mine, other = begin(), person(), person()
+    mine.goto(links.link(site, "signin", run.id).url)
+    for shown in ("Anna (anna@example.test)", "Contact center, first line", "support@example.test"):
+        assert shown in mine.locator("main").inner_text()
+    mine.get_by_role("button").click()
+    mine.wait_for_url(f"{provider.base}/**")
+    [cookie] = mine.context.cookies(site.bot.public_url)
+    secure = site.bot.public_url.startswith("https")
+    assert (cookie["name"], cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (
+        HOST_COOKIE if secure else LOOPBACK_COOKIE,
+        secure,
+        True,
+        "Lax",
+    )
+    query = provider.sign_in(mine.url)
+    back = f"{site.bot.public_url}{BACK}?code={query['code']}&state={query['state']}"
+    other.goto(back)
+    assert other.locator("h1").inner_text() == text("page.other_browser_title")
+    mine.goto(back)
+    assert mine.locator("h1").inner_text() == text("page.signed_in_title")
+    assert site.store.events(run.id)[-1].kind is Kind.SIGNED_IN
+
+
+@pytest.mark.parametrize("provider", ["https"], indirect=True)
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_how_the_pages_look(
+    site: Services,
+    provider: Any,
+    person: Callable[..., Any],
+    begin: Callable[..., Run],
+    width: int,
+    theme: str,
+) -> None:
+    """Nothing is cut off at any width, and WCAG 2.2 AA holds in both themes."""
+    run, page = begin(), person(width, theme)
+    address = links.link(site, "signin", run.id).url
+    page.goto(address)
+    seen = {"request": _looked_at(page, f"sign-in-{width}-{theme}")}
+    provider.discovery = (503, {}, b"")
+    page.get_by_role("button").click()
+    page.get_by_text(text("page.busy_title")).wait_for()
+    seen["busy"] = _looked_at(page, f"sign-in-busy-{width}-{theme}")
+    provider.discovery = None
+    page.get_by_role("button").click()
+    page.wait_for_url(f"{provider.base}/**")
+    query = provider.sign_in(page.url)
+    back = f"{site.bot.public_url}{BACK}?code={query['code']}&state={query['state']}"
+    other = person(width, theme)
+    other.goto(back)
+    seen["other browser"] = _looked_at(other, f"sign-in-other-{width}-{theme}")
+    provider.domains = ["fabrikam.com"]
+    provider.claims["preferred_username"] = (
+        "a.very.long.account.name.of.eve@fabrikam.onmicrosoft.com"
+    )
+    page.goto(back)
+    seen["refused"] = _looked_at(page, f"sign-in-refused-{width}-{theme}")
+    assert seen == dict.fromkeys(seen, ([], False))
+
+
+def _looked_at(page: Any, name: str) -> tuple[list[str], bool]:
+    """Return the violations of WCAG, and whether the page is wider than the window."""
+    picture(page, name)
+    wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    return axe(page), bool(wide)

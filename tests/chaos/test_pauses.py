@@ -1,0 +1,89 @@
+"""Sample of the pauses of ``make chaos``: a worker is stopped, and goes on when its run is over.
+
+Laptop sleep, a paused virtual machine and swapping look the same as the SIGSTOP that is sent here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from practice.chaos import judge
+from practice.chaos.killer import Pauser
+from practice.chaos.kills import EFFECTS, Kill, Victim, When
+from practice.chaos.lane import QUICK, PatientWalk, undo
+from practice.client import People
+from practice.conversation import Walk, fresh, space
+from practice.patience import patient
+from practice.stack import Stack
+
+MAILBOX = "support@contoso.com"
+FORWARDING = next(effect for effect in EFFECTS if effect.name == "M3 forwarding")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A stack with short delays of replication, as in ``make chaos``."""
+    with Stack(practice=QUICK) as running:
+        yield running
+
+
+@pytest.fixture
+def walk(stack: Stack, people: People) -> Iterator[Walk]:
+    """Walk that waits as long as a recovery may take; a second worker is stopped at the end."""
+    fresh(people)
+    yield PatientWalk(people, MAILBOX, space(people))
+    people.control("DELETE", "faults")
+    stack.stop_second()
+
+
+def mailbox(people: People) -> Any:
+    """The mailbox, as an administrator sees it."""
+    return people.control("GET", "tenants/contoso.com")["users"][MAILBOX]["mailbox"]
+
+
+def trail(redis: Redis) -> list[dict[str, Any]]:
+    """The audit trail."""
+    return [json.loads(line) for line in redis.lrange("audit:entries", 0, -1)]
+
+
+def test_a_worker_that_goes_on_after_an_undo_changes_nothing(
+    stack: Stack, people: People, walk: Walk
+) -> None:
+    """Stopped in the call that sets the forwarding, while another host finishes and undoes the setup.
+
+    Then it goes on. SMTP AUTH was the next change of its run, and stays as it was before. No event
+    follows the end of a run. What it had sent is in the audit trail, and its job does not fail.
+    """
+    plan, before = walk.plan(), mailbox(people)
+    pauser = Pauser(stack, (Kill(Victim.HOST, FORWARDING, When.BEFORE),))
+    pauser.start()
+    walk.approve(plan)
+    assert pauser.stopped.wait(patient(60)), stack.logs()
+    walk.to_the_proof()
+    changed = mailbox(people)
+    undo(walk)
+    undone, written = mailbox(people), judge.written(people)
+    pauser.stop()
+    pauser.thaw()
+    with Redis(port=stack.ports.redis) as redis:
+        late = judge.after_ends(redis)
+        told = [entry["step"] for entry in trail(redis) if entry["what"] == "changed_late"]
+    assert changed != before == undone
+    assert (mailbox(people), judge.written(people) - written, late, "forwarding" in told) == (
+        before,
+        0,
+        0,
+        True,
+    )
+    log = stack.processes["worker"].log.read_text("utf-8")
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    over = [line["why"] for line in lines if line["event"] == "this attempt on the run is over"]
+    mistakes = [
+        line for line in lines if "run failed" in line["event"] or "job failed" in line["event"]
+    ]
+    assert (over, mistakes) == (["LeaseLostError"], [])

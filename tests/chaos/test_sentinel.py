@@ -1,0 +1,97 @@
+"""Failovers by a real Sentinel, which the product asks for the primary.
+
+Each test prints its figure, and docs/recovery.md repeats it. No test asserts it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from practice.conversation import Walk, words
+from tests.fixtures import redis_servers
+from tests.fixtures.redis_servers import Server
+from tests.fixtures.waiting import until
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """Two servers that the Sentinel watches."""
+    with redis_servers.pair(tmp_path_factory.mktemp("redis")) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def port(servers: tuple[Server, Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of the Sentinel."""
+    with redis_servers.sentinel(tmp_path_factory.mktemp("sentinel"), servers[0]) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def env(port: int) -> dict[str, str]:
+    """The product knows only the Sentinel, and a second one that does not answer."""
+    nobody = redis_servers.free_port()
+    hosts = f"127.0.0.1:{nobody},127.0.0.1:{port}"
+    return {"REDIS_URL": f"redis+sentinel://{hosts}/{redis_servers.SERVICE}/0"}
+
+
+def roles(servers: tuple[Server, Server], port: int) -> tuple[Server, Server]:
+    """Return the primary and its replica, which is in sync."""
+    found = redis_servers.primary_of(port)
+    primary, replica = sorted(servers, key=lambda each: each.port != found)
+    until(replica.is_in_sync, "the replica")
+    return primary, replica
+
+
+def asked_to_fail_over(port: int) -> float:
+    """Return when the Sentinel has agreed; 0 while it knows no good replica."""
+    began = time.monotonic()
+    agreed = Server(Path(), port).try_to("SENTINEL", "FAILOVER", redis_servers.SERVICE)
+    return began if agreed else 0.0
+
+
+def test_a_killed_primary(
+    walk: Walk,
+    servers: tuple[Server, Server],
+    port: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The next command is answered after the Sentinel has chosen the other server."""
+    assert words(walk.type("/help"))
+    old, _ = roles(servers, port)
+    began = time.monotonic()
+    old.kill()
+    until(lambda: redis_servers.primary_of(port) != old.port, "another primary")
+    chosen = time.monotonic()
+    assert words(walk.type("/help"))
+    with capsys.disabled():
+        print(  # noqa: T201  the figure
+            f"\nprimary killed: another chosen after {chosen - began:.1f} s,"
+            f" answered {time.monotonic() - chosen:.1f} s later"
+        )
+    old.start()
+
+
+def test_a_planned_failover(
+    walk: Walk,
+    servers: tuple[Server, Server],
+    port: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The Sentinel is asked to exchange the two.
+
+    The old primary takes writes for ten more seconds, and loses them. So every process has to leave
+    it before that, without being told by it.
+    """
+    old, other = roles(servers, port)
+    assert words(walk.type("/help"))
+    began = until(lambda: asked_to_fail_over(port), "a replica that the Sentinel calls good")
+    until(lambda: redis_servers.primary_of(port) == other.port, "another primary")
+    until(lambda: not redis_servers.waits_for_a_job(old), "every worker has left")
+    assert words(walk.type("/help"))
+    with capsys.disabled():
+        print(f"\nplanned failover: answered after {time.monotonic() - began:.1f} s")  # noqa: T201  the figure

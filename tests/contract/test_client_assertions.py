@@ -1,0 +1,230 @@
+"""Client assertions at the token endpoint: the bot's own code against the practice cloud, and forged ones."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from jobs.clouds.errors import Rejected
+from jobs.microsoft.identity import Identity
+from jobs.settings import Settings
+from practice.cloud import PracticeCloud
+from practice.settings import PracticeSettings
+from tests.fixtures.client_certificate import Pem, make_pem, rsa_key
+
+SCOPE = "https://graph.microsoft.com/.default"
+ISSUER, SUBJECT = "https://issuer.example.test", "system:serviceaccount:bot:worker"
+AUDIENCE = "api://AzureADTokenExchange"
+HOME = "practice.example"
+CLAIMS = ("aud", "iss", "sub", "jti", "nbf", "exp")
+OLD = hashes.SHA1()  # noqa: S303  of Microsoft's older header
+TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The bot's registration: a certificate, one that has ended, and a federated credential."""
+
+    own: Pem
+    ended: Pem
+
+
+@pytest.fixture(scope="module")
+def registered() -> Registered:
+    """What the operator has uploaded."""
+    return Registered(make_pem(), make_pem(rsa_key(1), ends_in=timedelta(days=-1)))
+
+
+@pytest.fixture(scope="module")
+def cloud(
+    tmp_path_factory: pytest.TempPathFactory, registered: Registered
+) -> Iterator[PracticeCloud]:
+    """The whole practice cloud in this process, with the bot's registration."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    made = PracticeCloud(port, tmp_path_factory.mktemp("cloud"), PracticeSettings(replication_s=0))
+    made.start()
+    key = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key(2).public_key(), as_dict=True)
+    keys = {"keys": [key | {"kid": "k1", "use": "sig", "alg": "RS256"}]}
+    federated = {"issuer": ISSUER, "subject": SUBJECT, "audiences": [AUDIENCE], "jwks": keys}
+    asked = {
+        "certificates": [registered.own.certificate, registered.ended.certificate],
+        "federated": [federated],
+    }
+    with httpx.Client(verify=made.tls.client_context(), trust_env=False) as http:
+        http.put(f"{made.url}/practice/bot", json=asked).raise_for_status()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def http(cloud: PracticeCloud) -> Iterator[httpx.Client]:
+    """A client that trusts the cloud."""
+    with httpx.Client(verify=cloud.tls.client_context(), trust_env=False) as made:
+        yield made
+
+
+@pytest.fixture
+def settings(cloud: PracticeCloud, make_settings: Callable[..., Settings]) -> Settings:
+    """The bot's settings for the cloud, without a credential."""
+    return make_settings(
+        login_url=cloud.url,
+        microsoft_client_id=cloud.settings.bot_client_id,
+        microsoft_client_secret="",
+    )
+
+
+def federated(key: Any = None, **changed: Any) -> str:
+    """A token of the platform, as its issuer signs it."""
+    claims = {"iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE, "exp": int(time.time()) + 600}
+    return jwt.encode(claims | changed, key or rsa_key(2), "RS256", headers={"kid": "k1"})
+
+
+def token(settings: Settings, http: httpx.Client) -> str:
+    """A token of the bot itself, in the home tenant of its app."""
+    return Identity.of_bot(settings, http, HOME).app_token(SCOPE)
+
+
+def refused(settings: Settings, http: httpx.Client) -> tuple[str, str]:
+    """The cause and the code with which the bot's own credential is refused."""
+    with pytest.raises(Rejected) as told:
+        token(settings, http)
+    return told.value.cause, told.value.code
+
+
+@pytest.mark.parametrize(
+    ("which", "code"), [("own", ""), ("ended", "AADSTS700027"), ("another", "AADSTS700027")]
+)
+def test_a_certificate(
+    settings: Settings,
+    http: httpx.Client,
+    registered: Registered,
+    tmp_path: Path,
+    which: str,
+    code: str,
+):
+    """The registered one gets a token; one that has ended, and one that is not registered, do not."""
+    pem = make_pem() if which == "another" else getattr(registered, which)
+    path = pem.write(tmp_path / "bot.pem")
+    bot = replace(settings, microsoft_client_certificate=str(path))
+    if code:
+        assert refused(bot, http) == ("bot_credential_refused", code)
+    else:
+        assert token(bot, http)
+
+
+def test_a_secret_that_is_wrong(settings: Settings, http: httpx.Client):
+    """It is the operator's turn as well, and not that of the contact center's administrator."""
+    wrong = replace(settings, microsoft_client_secret="another")
+    assert refused(wrong, http) == ("bot_credential_refused", "AADSTS7000215")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({}, 0),
+        ({"aud": "{base}/v2.0"}, 0),
+        ({"algorithm": "RS256"}, 0),
+        ({"x5t": OLD, "algorithm": "RS256"}, 0),
+        ({"x5t": OLD}, 700027),
+        ({"aud": "https://login.microsoftonline.com/common/oauth2/v2.0/token"}, 700023),
+        ({"sub": "another"}, 700021),
+        ({"iss": "another"}, 700211),
+        ({"exp": 1}, 700024),
+        ({"nbf": 4_000_000_000}, 700024),
+        ({"exp": None}, 50027),
+        ({"jti": None}, 50027),
+        ({"header": None}, 50027),
+        ({"key": 3}, 700027),
+        ({"type": "another"}, 9002313),
+        ({"text": "no.token"}, 50027),
+    ],
+)
+def test_a_forged_assertion(
+    cloud: PracticeCloud, http: httpx.Client, registered: Registered, changed: Json, code: int
+):
+    """Header, signature, audience, issuer, subject, id and time are checked as Microsoft documents them."""
+    text, kind = _assertion(cloud, registered.own, changed)
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": cloud.settings.bot_client_id,
+        "scope": SCOPE,
+        "client_assertion_type": kind,
+        "client_assertion": text,
+    }
+    answer = http.post(f"{cloud.url}/{HOME}/oauth2/v2.0/token", data=form).json()
+    assert answer.get("error_codes", [0]) == [code]
+    assert ("access_token" in answer) is (code == 0)
+
+
+def _assertion(cloud: PracticeCloud, pem: Pem, changed: Json) -> tuple[str, str]:
+    """Return an assertion like msal's with a change, and its type."""
+    base, me, at = f"{cloud.url}/{HOME}", cloud.settings.bot_client_id, int(time.time())
+    claims = {
+        "aud": f"{base}/oauth2/v2.0/token",
+        "iss": me,
+        "sub": me,
+        "jti": "id-1",
+        "nbf": at,
+        "exp": at + 600,
+    } | {name: value for name, value in changed.items() if name in CLAIMS}
+    if "{" in str(claims["aud"]):
+        claims["aud"] = str(claims["aud"]).format(base=base)
+    digest = changed.get("x5t", hashes.SHA256())
+    certificate = x509.load_pem_x509_certificate(pem.certificate.encode())
+    mark = base64.urlsafe_b64encode(certificate.fingerprint(digest)).decode().rstrip("=")
+    header = {"x5t" if "x5t" in changed else "x5t#S256": mark}
+    text = jwt.encode(
+        {name: value for name, value in claims.items() if value is not None},
+        rsa_key(changed["key"]) if "key" in changed else pem.key,
+        changed.get("algorithm", "PS256"),
+        headers={} if "header" in changed else header,
+    )
+    return changed.get("text", text), changed.get("type", TYPE)
+
+
+def test_a_federated_token(settings: Settings, http: httpx.Client, tmp_path: Path):
+    """It is read anew for each request, so a token that has ended does not stay."""
+    path = tmp_path / "token"
+    bot = replace(settings, microsoft_federated_token_file=str(path))
+    path.write_text(federated(exp=int(time.time()) - 3600))
+    assert refused(bot, http) == ("bot_credential_refused", "AADSTS700024")
+    path.write_text(federated())
+    assert token(bot, http)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"iss": "https://other.example.test"}, 700211),
+        ({"sub": SUBJECT.upper()}, 700213),
+        ({"aud": "api://other"}, 700212),
+        ({"exp": None}, 50027),
+        ({"nbf": 4_000_000_000}, 700024),
+        ({"key": 1}, 50013),
+    ],
+)
+def test_a_federated_token_that_does_not_match(
+    settings: Settings, http: httpx.Client, tmp_path: Path, changed: Json, code: int
+):
+    """Issuer, subject and audience must match exactly, and the issuer's key must have signed it."""
+    path = tmp_path / "token"
+    key = rsa_key(changed["key"]) if "key" in changed else None
+    text = federated(key, **{name: value for name, value in changed.items() if name != "key"})
+    path.write_text(text)
+    _, told = refused(replace(settings, microsoft_federated_token_file=str(path)), http)
+    assert told == f"AADSTS{code}"

@@ -1,0 +1,175 @@
+"""Permissions of the sign-ins of a setup, a fix and an undo, as Microsoft's page is asked for them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from practice.client import People, does, links
+from practice.conversation import Walk, apps, words
+from tests.fixtures.bot_pages import press_button
+
+READS = ("Get-", "Test-")
+APPS, GRANTS = "Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"
+Json = dict[str, Any]
+
+
+def asked(card: Json) -> set[str]:
+    """Open the card's link in a browser of its own, and return the permissions asked for at Microsoft."""
+    with httpx.Client(trust_env=False) as browser:
+        _, gone = press_button(browser, links(card)[0])
+    scopes = parse_qs(urlsplit(gone.headers["Location"]).query)["scope"][0].split()
+    return {scope for scope in scopes if "." in scope}
+
+
+def writing(names: set[str]) -> set[str]:
+    """Return the permissions that let somebody write."""
+    return {name for name in names if "Write" in name}
+
+
+def write_calls(people: People, after: int) -> list[str]:
+    """Return the product's calls to Graph and Exchange after that number that could change something.
+
+    A call that the cloud refused counts as well.
+    """
+    calls = [
+        call
+        for call in people.control("GET", "calls")["items"]
+        if call["number"] > after and (call["path"].startswith("/graph") or call["cmdlet"])
+    ]
+    assert calls
+    return [
+        call["cmdlet"] or f"{call['method']} {call['path']}"
+        for call in calls
+        if not (call["cmdlet"].startswith(READS) if call["cmdlet"] else call["method"] == "GET")
+    ]
+
+
+def now(people: People) -> int:
+    """Return the number of the newest call."""
+    return max(call["number"] for call in people.control("GET", "calls")["items"])
+
+
+def sign_in_card(walk: Walk) -> Json:
+    """Return the newest card that asks for a sign-in."""
+    return walk.card("a sign-in card", "ask_administrator", link=True)
+
+
+def fresh_cards(walk: Walk) -> None:
+    """Look only at what is posted from now on."""
+    walk.people.look()
+    walk.since = walk.people.change
+
+
+def test_no_permission_is_used_before_its_approval(people: People, new_walk: Any) -> None:
+    """A setup signs in once. Until the approval it makes no call that could change anything.
+
+    After that, a fix and an undo ask for the permissions of their own plans and for nothing more.
+    """
+    walk = new_walk()
+    before = now(people)
+    walk.ask()
+    card = walk.details()
+    assert writing(asked(card)) == {APPS, GRANTS}
+    walk.open(card)
+    plan = walk.card("a plan card", "approve")
+    assert write_calls(people, before) == []
+    walk.approve(plan)
+    walk.to_the_proof()
+    assert {"POST", "PATCH"} <= {each.partition(" ")[0] for each in write_calls(people, before)}
+    _a_fix_at_exchange_writes_nothing_at_graph(people, walk)
+    _a_fix_without_a_check_signs_in_again_after_its_approval(people, walk)
+    _a_fix_after_a_check_signs_in_once(people, walk)
+    _an_undo_signs_in_once(people, walk)
+
+
+def _a_fix_at_exchange_writes_nothing_at_graph(people: People, walk: Walk) -> None:
+    """SMTP AUTH is switched on by a role of the person; no permission to write is asked for."""
+    change = {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}}
+    people.control("PATCH", "tenants/contoso.com", change)
+    fresh_cards(walk)
+    walk.type(f"/fix {walk.mailbox}")
+    card = sign_in_card(walk)
+    assert (writing(asked(card)), "Policy.Read.All" in asked(card)) == (set(), True)
+    walk.open(card)
+    walk.approve(walk.card("the plan of the fix", "approve"))
+    people.until("SMTP AUTH", lambda: _mailbox(people, walk)["smtp_auth_disabled"] is False, 60)
+    walk.type(f"/cancel {walk.mailbox}")
+
+
+def _mailbox(people: People, walk: Walk) -> Json:
+    found: Json = people.control("GET", "tenants/contoso.com")["users"][walk.mailbox]["mailbox"]
+    return found
+
+
+def _break_the_app(people: People) -> str:
+    app = apps(people)[0]
+    gone = {"web": {**app["web"], "redirectUris": []}}
+    people.control("PATCH", "tenants/contoso.com", {"applications": {app["appId"]: gone}})
+    return str(app["appId"])
+
+
+def _redirects(people: People) -> list[str]:
+    return list(apps(people)[0]["web"]["redirectUris"])
+
+
+def _a_fix_after_a_check_signs_in_once(people: People, walk: Walk) -> None:
+    """The check found the app wrong, so the fix asks for apps at once, and for no grants."""
+    _break_the_app(people)
+    fresh_cards(walk)
+    walk.type(f"/check {walk.mailbox}")
+    check = walk.people.wait_for(
+        "a check that offers a sign-in",
+        lambda each: bool(each["card"]) and words(each).startswith("Check ") and bool(links(each)),
+        after=walk.since,
+    )
+    assert writing(asked(check)) == set()
+    walk.open(check)
+    verdict = walk.people.wait_for(
+        "the verdict", lambda each: each["id"] == check["id"] and "fix" in does(each), 60
+    )
+    fresh_cards(walk)
+    walk.people.press(walk.requester, verdict, "fix")
+    card = sign_in_card(walk)
+    assert writing(asked(card)) == {APPS}
+    walk.open(card)
+    walk.approve(walk.card("the plan of the fix", "approve"))
+    people.until("the redirect addresses", lambda: bool(_redirects(people)), 60)
+    walk.type(f"/cancel {walk.mailbox}")
+
+
+def _a_fix_without_a_check_signs_in_again_after_its_approval(people: People, walk: Walk) -> None:
+    """It reads, shows its plan, and asks for the plan's permission once the plan is approved."""
+    _break_the_app(people)
+    fresh_cards(walk)
+    before = now(people)
+    walk.type(f"/fix {walk.mailbox}")
+    card = sign_in_card(walk)
+    assert writing(asked(card)) == set()
+    walk.open(card)
+    plan = walk.card("the plan of the fix", "approve")
+    fresh_cards(walk)
+    walk.approve(plan)
+    again = sign_in_card(walk)
+    assert (APPS in words(again), writing(asked(again))) == (True, {APPS})
+    assert (write_calls(people, before), _redirects(people)) == ([], [])
+    walk.open(again)
+    people.until("the redirect addresses", lambda: bool(_redirects(people)), 60)
+    walk.type(f"/cancel {walk.mailbox}")
+
+
+def _an_undo_signs_in_once(people: People, walk: Walk) -> None:
+    """It knows its steps before the sign-in: apps and grants, and no policy beyond their own."""
+    fresh_cards(walk)
+    before = now(people)
+    walk.type(f"/undo {walk.mailbox}")
+    card = sign_in_card(walk)
+    names = asked(card)
+    assert (writing(names), "ExchangeMessageTrace.Read.All" in names) == ({APPS, GRANTS}, False)
+    walk.open(card)
+    plan = walk.card("the plan of the undo", "approve")
+    assert write_calls(people, before) == []
+    walk.approve(plan)
+    walk.saying("is disconnected: the old values are back", 60)

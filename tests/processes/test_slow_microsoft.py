@@ -1,0 +1,162 @@
+"""A login service that answers too slowly holds neither the webhook nor the first page of a sign-in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from redis import Redis
+
+from bot import links
+from bot.services import Services
+from bot.web.app import THREADS
+from bot.web.microsoft_slots import SLOTS
+from jobs.runs.run import Run
+from tests.fixtures.bot_pages import hidden_fields
+from tests.fixtures.waiting import LIMIT_S, until
+from tests.processes.test_web import listens
+
+PRESSES = 2 * THREADS
+WEBHOOKS = 20
+SECRET = "new-secret-0123456789"
+
+
+@dataclass
+class Dripping:
+    """Login service that sends a blank every tenth of a second until it is let go."""
+
+    base: str = ""
+    inside: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    go: threading.Event = field(default_factory=threading.Event)
+
+    def document(self) -> bytes:
+        """The discovery document."""
+        at = f"{self.base}/organizations"
+        names = {
+            "issuer": f"{self.base}/{{tenantid}}/v2.0",
+            "authorization_endpoint": f"{at}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{at}/oauth2/v2.0/token",
+            "jwks_uri": f"{at}/discovery/v2.0/keys",
+        }
+        return json.dumps(names).encode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    service: Dripping
+
+    def do_GET(self) -> None:
+        with self.service.lock:
+            self.service.inside += 1
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        while not self.service.go.wait(0.1):
+            self.wfile.write(b" ")
+        self.wfile.write(self.service.document())
+        with self.service.lock:
+            self.service.inside -= 1
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def login() -> Iterator[Dripping]:
+    """The slow login service, listening."""
+    service = Dripping()
+    handler = type("Handler", (_Handler,), {"service": service})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    service.base = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
+    thread.start()
+    yield service
+    service.go.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def address(
+    services: Services, login: Dripping, free_port: int, webex_script: object
+) -> Iterator[str]:
+    """The address of a real web process that has this login service."""
+    env = {
+        "WEBEX_ACCESS_TOKEN": "a-made-up-token",
+        "WEBEX_WEBHOOK_SECRET": SECRET,
+        "WEBEX_API_URL": services.bot.webex_api_url,
+        "PUBLIC_URL": f"http://127.0.0.1:{free_port}",
+        "PORT": str(free_port),
+        "HOST": "127.0.0.1",
+        "ALLOWED_EMAIL_DOMAINS": "example.test",
+        "REDIS_URL": services.bot.redis_url,
+        "MICROSOFT_LOGIN_URL": login.base,
+        "MICROSOFT_CLIENT_ID": "client",
+        "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
+        "ENCRYPTION_KEYS": services.settings.encryption_keys[0],
+        "PYTHONPATH": str(Path.cwd()),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "bot", "web"], env=env)
+    until(lambda: listens(free_port), "the web process")
+    yield env["PUBLIC_URL"]
+    process.kill()
+    process.wait()
+
+
+def webhook(address: str, number: int) -> int:
+    """Deliver an event; the status of the answer."""
+    event = {"resource": "messages", "event": "created", "data": {"id": f"m-{number}"}}
+    body = json.dumps(event).encode()
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha1).hexdigest()
+    headers = {"Content-Type": "application/json", "X-Spark-Signature": signature}
+    url = f"{address}/webhooks/webex"
+    return httpx.post(
+        url, content=body, headers=headers, trust_env=False, timeout=LIMIT_S
+    ).status_code
+
+
+def test_a_slow_login_service_holds_nobody_else(
+    services: Services, login: Dripping, address: str, redis: Redis, begin: Callable[..., Run]
+):
+    """Of sixteen presses three wait for Microsoft and thirteen are told at once to press again.
+
+    Meanwhile webhooks and first pages are answered. All that is judged by the order of the answers:
+    the login service answers nobody before the webhooks have their answers.
+    """
+    path = links.link(services, "signin", begin().id).url.rpartition("/signin/")[2]
+    url = f"{address}/signin/{path}"
+    with ThreadPoolExecutor(PRESSES) as crowd:
+        browsers = [httpx.Client(trust_env=False, timeout=LIMIT_S) for _ in range(PRESSES)]
+        forms = [hidden_fields(browser.get(url).text) for browser in browsers]
+        assert (login.inside, all(forms)) == (0, True)
+        pressed = [
+            crowd.submit(browser.post, url, data=form)
+            for browser, form in zip(browsers, forms, strict=True)
+        ]
+        until(lambda: sum(each.done() for each in pressed) == PRESSES - SLOTS, "the busy pages")
+        until(lambda: login.inside == SLOTS, "those who wait for Microsoft")
+        hooks = [webhook(address, number) for number in range(WEBHOOKS)]
+        first = httpx.get(url, trust_env=False, timeout=LIMIT_S).status_code
+        waiting = (login.inside, sum(each.done() for each in pressed))
+        login.go.set()
+        statuses = sorted(each.result().status_code for each in pressed)
+        again = browsers[0].post(url, data=forms[0])
+    assert (hooks, first, waiting) == ([200] * WEBHOOKS, 200, (SLOTS, PRESSES - SLOTS))
+    assert statuses == [303] * SLOTS + [503] * (PRESSES - SLOTS)
+    assert (again.status_code, again.headers["Location"].startswith(login.base)) == (303, True)
+    assert redis.zcard("events:due") == WEBHOOKS
+    for browser in browsers:
+        browser.close()

@@ -1,0 +1,115 @@
+"""Confirmation of hosts that are not Webex Connect's: a press of its own before any approval."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.chat.context import ChatContext
+from jobs.clock import now
+from jobs.model import Channel, Finding, State, Text
+from jobs.runs.audit import read
+from jobs.runs.run import Event, Kind, Run
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, told
+
+EVIL = "a.imiconnect.io.evil.example"
+CALLBACK, FORWARDING = f"https://{EVIL}/callback", "copies@evil.example"
+FOREIGN = Channel("support@example.test", CALLBACK, FORWARDING)
+DETAILS = Event(Kind.DETAILS, now(), channel=FOREIGN)
+HOSTS = f"{EVIL} evil.example"
+CONFIRMED = ("answered", {"question": "foreign_hosts", "value": HOSTS})
+
+
+@pytest.fixture
+def run(begin: Begin) -> Run:
+    """A run whose plan leads to two hosts that are not Webex Connect's."""
+    return begin(DETAILS, SIGNED_IN, PLANNED)
+
+
+def caused(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
+    """Return the events that people caused after the details."""
+    return told(ctx, run)[1:]
+
+
+def with_hosts(ctx: ChatContext, *hosts: str) -> ChatContext:
+    """Return the context of a bot with CONNECT_HOSTS."""
+    settings = replace(ctx.services.settings, connect_hosts=hosts)
+    return replace(ctx, services=replace(ctx.services, settings=settings))
+
+
+@pytest.mark.parametrize("do", ["approve", "approve_tenant"])
+def test_without_the_press_nothing_is_approved(anna: ChatContext, run: Run, said: Said, do: str):
+    """The press on an approval is refused, and the answer names the hosts."""
+    press(anna, do, run=run.id, plan="plan-1")
+    refused = text("refused.unconfirmed", hosts=f"{EVIL}, evil.example")
+    assert (caused(anna, run), refused in said()[0][1]) == ([], True)
+
+
+@pytest.mark.parametrize(("do", "scope"), [("approve", "mailbox"), ("approve_tenant", "tenant")])
+def test_with_the_press_the_approval_records_it(anna: ChatContext, run: Run, do: str, scope: str):
+    """The approval and its audit entry hold both addresses in full, and the confirmed hosts."""
+    press(anna, "confirm_hosts", run=run.id, plan="plan-1")
+    press(anna, do, run=run.id, plan="plan-1")
+    data = {"plan": "plan-1", "scope": scope, "callback_url": CALLBACK}
+    data |= {"forwarding_address": FORWARDING, "foreign_hosts": HOSTS}
+    assert caused(anna, run) == [CONFIRMED, ("approved", data)]
+    entries = [read(line) for line in anna.services.store.audit.entries()]
+    named: list[Any] = [each["data"] for each in entries if each["what"] == "approved"]
+    assert named == [data]
+
+
+def test_a_second_press(anna: ChatContext, run: Run, said: Said):
+    """It changes nothing and says so."""
+    for _ in range(2):
+        press(anna, "confirm_hosts", run=run.id, plan="plan-1")
+    assert (caused(anna, run), text("refused.twice") in said()[0][1]) == ([CONFIRMED], True)
+
+
+def test_a_confirmation_counts_for_its_hosts_only(anna: ChatContext, run: Run):
+    """Other details lead to other hosts, which need another press."""
+    press(anna, "confirm_hosts", run=run.id, plan="plan-1")
+    other = replace(FOREIGN, forwarding_address="copies@other.example")
+    anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=other), PLANNED)
+    press(anna, "approve", run=run.id, plan="plan-1")
+    assert [kind for kind, _ in caused(anna, run)] == ["answered", "details"]
+
+
+def test_hosts_of_the_setting_need_no_press(anna: ChatContext, run: Run):
+    """Hosts of CONNECT_HOSTS are Webex Connect's, and there is nothing to confirm."""
+    ctx = with_hosts(anna, "*.evil.example", "evil.example")
+    press(ctx, "confirm_hosts", run=run.id, plan="plan-1")
+    press(ctx, "approve", run=run.id, plan="plan-1")
+    assert [(kind, "foreign_hosts" in data) for kind, data in caused(anna, run)] == [
+        ("approved", False)
+    ]
+
+
+def test_only_an_approver_confirms(anna: ChatContext, run: Run, said: Said):
+    """If approvers are configured, the requester alone cannot confirm."""
+    bot = replace(anna.services.bot, approvers=("boss@example.test",))
+    press(
+        replace(anna, services=replace(anna.services, bot=bot)),
+        "confirm_hosts",
+        run=run.id,
+        plan="plan-1",
+    )
+    assert (caused(anna, run), text("refused.not_approver") in said()[0][1]) == ([], True)
+
+
+@pytest.mark.parametrize("plan", ["plan-0", "", "x" * 10_000])
+def test_an_old_plan_confirms_nothing(anna: ChatContext, run: Run, said: Said, plan: str):
+    """A card of another plan than the one in force may show other hosts."""
+    press(anna, "confirm_hosts", run=run.id, plan=plan)
+    assert (caused(anna, run), text("refused.old") in said()[0][1]) == ([], True)
+
+
+def test_a_blocked_plan_confirms_nothing(anna: ChatContext, begin: Begin):
+    """What the plan leads to may change before it can be approved."""
+    wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
+    found = Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong)
+    run = begin(DETAILS, SIGNED_IN, found, PLANNED)
+    press(anna, "confirm_hosts", run=run.id, plan="plan-1")
+    assert caused(anna, run) == []

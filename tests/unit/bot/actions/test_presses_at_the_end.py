@@ -1,0 +1,87 @@
+"""Presses and /cancel on a run that ends at the same moment."""
+
+from __future__ import annotations
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.chat.context import ChatContext
+from bot.chat.permissions import AccessPolicy
+from bot.commands import cancel
+from jobs.clock import now
+from jobs.model import Change, Finding, Scope, State, Text
+from jobs.runs.run import Event, Kind
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press
+
+LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("b"), Text("a"), Scope.MAILBOX, "x")
+CHANGING = Event(
+    Kind.CHANGING,
+    now(),
+    step="smtp_auth",
+    finding=Finding("smtp_auth", State.WRONG),
+    changes=(LINE,),
+)
+
+
+@pytest.fixture
+def ends_meanwhile(anna: ChatContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a worker finish the run after the press has read it, and before it writes."""
+    check = AccessPolicy.is_participant
+
+    def slow(policy: AccessPolicy, *asked: object) -> bool:
+        for run in anna.services.store.runs_in_space("room-1"):
+            anna.services.store.end(run, Event(Kind.FINISHED, now()))
+        return check(policy, *asked)  # type: ignore[arg-type]  # the arguments of the policy
+
+    monkeypatch.setattr(AccessPolicy, "is_participant", slow)
+
+
+@pytest.mark.usefixtures("ends_meanwhile")
+@pytest.mark.parametrize("do", ["approve", "look_again"])
+def test_a_press_that_comes_too_late(anna: ChatContext, begin: Begin, said: Said, do: str):
+    """It says that the run has ended, and the finish is its last event."""
+    run = begin(SIGNED_IN, PLANNED)
+    press(anna, do, run=run.id, plan="plan-1")
+    assert (anna.services.store.events(run.id)[-1].kind, text("refused.over") in said()[0][1]) == (
+        Kind.FINISHED,
+        True,
+    )
+
+
+def test_a_cancellation_that_comes_too_late(anna: ChatContext, begin: Begin, said: Said):
+    """It does not say that the run is canceled, because it has finished."""
+    run = begin(SIGNED_IN, PLANNED)
+    anna.services.store.end(run, Event(Kind.FINISHED, now()))
+    cancel.cancel(anna, run)
+    assert (anna.services.store.load(run.id).ended, text("refused.over") in said()[0][1]) == (
+        "finished",
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("then", "late"),
+    [
+        ((), True),
+        ((Event(Kind.CHANGED, now(), step="smtp_auth"),), False),
+        (
+            (
+                Event(
+                    Kind.FOUND,
+                    now(),
+                    step="smtp_auth",
+                    finding=Finding("smtp_auth", State.UNKNOWN),
+                ),
+            ),
+            False,
+        ),
+    ],
+    ids=["under_way", "done", "failed"],
+)
+def test_a_change_under_way_is_named(
+    anna: ChatContext, begin: Begin, said: Said, then: tuple[Event, ...], late: bool
+):
+    """Its call may still take effect, so /cancel says so and points to /undo."""
+    run = begin(SIGNED_IN, PLANNED, CHANGING, *then)
+    cancel.cancel(anna, run)
+    assert ("may still take effect: Authenticated SMTP" in said()[0][1]) is late

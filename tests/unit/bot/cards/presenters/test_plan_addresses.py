@@ -1,0 +1,149 @@
+"""What a plan's changes do not name: its addresses, foreign hosts, grants, and other channels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from adaptive_cards.cards.plan_view import Address, ForeignHosts
+from bot.cards.presenters import plan as presenter
+from bot.services import Services
+from jobs.channel.in_use import ADDRESS_IN_USE, APP_IN_USE
+from jobs.clock import now
+from jobs.model import Channel, Evidence, Profile, State, Text
+from jobs.runs.run import Event, Kind
+from tests.unit.bot.cards.presenters.stage_events import (
+    APPROVED,
+    LINE,
+    PLANNED,
+    SIGNED_IN,
+    Begin,
+    answered,
+    cards,
+    found,
+)
+
+MAILBOX = "support@example.test"
+CALLBACK, FORWARDING = "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
+EVIL = "a.imiconnect.io.evil.example"
+GRANT = replace(PLANNED, changes=(replace(LINE, step="smtp_grant"),))
+
+
+def details(callback: str = CALLBACK, forwarding: str = FORWARDING, **more: object) -> Event:
+    """Return the details of a channel with these addresses."""
+    channel = replace(Channel(MAILBOX, callback, forwarding), **more)
+    return Event(Kind.DETAILS, now(), channel=channel)
+
+
+def test_the_addresses_are_shown_as_they_are(begin: Begin):
+    """The mailbox, the Call Back URL and the Forwarding Address, in full."""
+    assert presenter.view(begin(SIGNED_IN, PLANNED)).addresses == (
+        Address("field.mailbox", MAILBOX),
+        Address("field.callback_url", CALLBACK),
+        Address("field.forwarding_address", FORWARDING),
+    )
+
+
+def test_an_undo_shows_none(begin: Begin):
+    """It takes them away."""
+    view = presenter.view(begin(SIGNED_IN, PLANNED, kind="undo"))
+    assert (view.addresses, view.foreign, view.consent) == ((), None, None)
+
+
+@pytest.mark.parametrize(
+    ("callback", "forwarding", "other", "letters"),
+    [
+        (CALLBACK, "x@xn--mnchen-3ya.de", "m\u00fcnchen.de", "\u00fc (Latin U+00FC)"),
+        ("https://m\u00fcnchen.de/callback", "", "xn--mnchen-3ya.de", "\u00fc (Latin U+00FC)"),
+        (CALLBACK, "m\u00fcller@mail.webexconnect.io", "", "\u00fc (Latin U+00FC)"),
+    ],
+)
+def test_other_letters_are_named(
+    begin: Begin, callback: str, forwarding: str, other: str, letters: str
+):
+    """A host in other letters is shown in both spellings, and each such letter with its number."""
+    view = presenter.view(begin(details(callback, forwarding), SIGNED_IN, PLANNED))
+    assert (view.addresses[-1].other, view.addresses[-1].letters) == (other, letters)
+
+
+@pytest.mark.parametrize(
+    ("callback", "forwarding", "hosts"),
+    [
+        (CALLBACK, FORWARDING, None),
+        (f"https://{EVIL}/callback", FORWARDING, ((EVIL, "callback"),)),
+        (CALLBACK, "x@evil.example", (("evil.example", "forwarding"),)),
+        ("https://evil.example/callback", "x@evil.example", (("evil.example", "both"),)),
+        (
+            f"https://{EVIL}/callback",
+            "x@evil.example",
+            ((EVIL, "callback"), ("evil.example", "forwarding")),
+        ),
+    ],
+)
+def test_foreign_hosts_are_named_with_what_goes_there(
+    begin: Begin, callback: str, forwarding: str, hosts: tuple[tuple[str, str], ...] | None
+):
+    """Sign-ins go to the host of the Call Back URL, mail to that of the Forwarding Address."""
+    run = begin(details(callback, forwarding), SIGNED_IN, PLANNED)
+    lines = tuple((host, Text(f"plan.foreign_{what}")) for host, what in hosts or ())
+    assert presenter.view(run).foreign == (ForeignHosts(lines) if hosts else None)
+    assert presenter.view(run, ("*.evil.example", "evil.example")).foreign is None
+
+
+def test_the_card_changes_with_the_confirmation(services: Services, begin: Begin):
+    """The card then names who confirmed the hosts, and it is shown at once."""
+    asked = begin(details(f"https://{EVIL}/callback"), SIGNED_IN, PLANNED)
+    (before,) = (card for card in cards(services, asked) if card.slot == "plan")
+    services.store.append(asked.id, answered("foreign_hosts", EVIL))
+    run = services.store.load(asked.id)
+    (after,) = (card for card in cards(services, run) if card.slot == "plan")
+    view = presenter.view(run)
+    assert view.foreign is not None
+    assert view.foreign.confirmed is not None
+    assert view.foreign.confirmed.values["who"] == "anna@example.test"
+    assert (before.urgency != after.urgency, view.waits_for_hosts) == (True, False)
+    services.store.append(run.id, APPROVED)
+    assert not presenter.view(services.store.load(run.id)).waits_for_hosts
+
+
+@pytest.mark.parametrize(
+    ("profile", "events", "words", "for_all"),
+    [
+        (Profile.ARTICLE, (GRANT,), "everyone", True),
+        (Profile.ARTICLE, (replace(PLANNED, changes=()),), "", True),
+        (Profile.ARTICLE, (found("mail_send", State.SKIPPED), GRANT), "one_user", False),
+        (Profile.ARTICLE, (found("admin_consent"), GRANT), "one_user", False),
+        (Profile.LEAST, (GRANT,), "one_user", False),
+        (Profile.LEAST, (PLANNED,), "", False),
+    ],
+)
+def test_for_whom_permissions_are_granted(
+    begin: Begin, profile: Profile, events: tuple[Event, ...], words: str, for_all: bool
+):
+    """An admin consent holds for all users, and without one the grant is for one user."""
+    view = presenter.view(begin(details(profile=profile), SIGNED_IN, *events))
+    assert (view.consent.key if view.consent else "") == (f"plan.{words}" if words else "")
+    assert view.for_all is for_all
+    if words == "one_user":
+        assert view.consent == Text("plan.one_user", {"user": MAILBOX})
+
+
+def test_other_channels_are_named(begin: Begin):
+    """A Forwarding Address or an app that another channel has is a warning with its mailbox."""
+    run = begin(
+        SIGNED_IN,
+        found(
+            "addresses",
+            evidence=(
+                Evidence(ADDRESS_IN_USE, "sales@example.test"),
+                Evidence(ADDRESS_IN_USE, "b@example.test"),
+            ),
+        ),
+        found("application", State.WRONG, evidence=(Evidence(APP_IN_USE, "sales@example.test"),)),
+        PLANNED,
+    )
+    assert presenter.view(run).warnings == (
+        Text("plan.address_in_use", {"mailboxes": "sales@example.test, b@example.test"}),
+        Text("plan.app_in_use", {"mailboxes": "sales@example.test"}),
+    )

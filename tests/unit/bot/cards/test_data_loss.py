@@ -1,0 +1,130 @@
+"""Spaces are told once that the bot has lost its data, with a real Redis that loses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bot.cards.data_loss import LossWatch
+from bot.chat.audience import mark_members_checked
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.runs.origin import Origin
+from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.webex_script import Reply
+
+Begin = Callable[..., Run]
+Said = Callable[[], list[tuple[str, str]]]
+
+
+@pytest.fixture
+def lose(services: Services, redis: Redis) -> Callable[[], None]:
+    """Redis loses everything; nobody from outside is in the space."""
+
+    def lost() -> None:
+        redis.flushall()
+        mark_members_checked(services, "room-1")
+
+    return lost
+
+
+def test_a_space_with_a_run_is_told_once(
+    services: Services, begin: Begin, said: Said, lose: Callable[[], None]
+):
+    """Two processes watch. The words name the mailbox and the next command."""
+    begin()
+    watches = [LossWatch(services), LossWatch(services)]
+    for watch in watches:
+        watch()
+    assert said() == []
+    lose()
+    for watch in (*watches, *watches):
+        watch()
+    ((_, text),) = said()
+    assert ("/setup-email" in text, "support@example.test" in text) == (True, True)
+
+
+def test_a_space_with_a_channel_is_told(
+    services: Services, begin: Begin, said: Said, lose: Callable[[], None]
+):
+    """Its run has ended long ago."""
+    run = begin()
+    services.store.end(run, Event(Kind.FINISHED, now()))
+    watch = LossWatch(services)
+    watch()
+    lose()
+    watch()
+    assert len(said()) == 1
+
+
+def test_a_space_without_anything_is_not_told(
+    services: Services, begin: Begin, said: Said, lose: Callable[[], None]
+):
+    """A run that was cancelled before the loss has nothing to lose."""
+    run = begin()
+    watch = LossWatch(services)
+    watch()
+    services.store.end(run, Event(Kind.CANCELLED, now(), by=run.requester))
+    watch()
+    lose()
+    watch()
+    assert said() == []
+
+
+def test_what_an_older_backup_has_goes_on(
+    services: Services, redis: Redis, begin: Begin, said: Said
+):
+    """Only the run that began after the backup is lost. Its space is told, the other is not."""
+    begin()
+    at = [0.0]
+    watch = LossWatch(services, lambda: at[0])
+    for _ in range(3):
+        watch()
+    backup = {key: redis.dump(key) for key in redis.scan_iter()}
+    channel = Channel("sales@example.test", "https://uk.webexconnect.io/callback", "x2@mail.test")
+    later = services.store.open(
+        channel, Person("anna", "anna@example.test", "org-1"), Origin("room-2", direct=True)
+    )
+    services.store.append(later.id, Event(Kind.DETAILS, now(), channel=channel))
+    for _ in range(20):
+        at[0] += 5
+        watch()
+    redis.flushall()
+    for key, value in backup.items():
+        redis.restore(key, 0, value)
+    watch()
+    ((_, text),) = said()
+    assert ("sales@example.test" in text, "support@example.test" in text) == (True, False)
+
+
+def test_webex_is_away(
+    services: Services, begin: Begin, said: Said, lose: Callable[[], None], webex_script: Any
+):
+    """The notice is tried again, and posted once."""
+    begin()
+    watch = LossWatch(services)
+    watch()
+    lose()
+    webex_script.on("POST", "/messages", Reply(503), Reply(body={"id": "posted-1"}))
+    for _ in range(3):
+        watch()
+    assert len(said()) == 2
+
+
+def test_an_outsider_learns_nothing(
+    services: Services, redis: Redis, begin: Begin, said: Said, webex_script: Any
+):
+    """The space gets the notice that cards are held back, without an address."""
+    begin()
+    watch = LossWatch(services)
+    watch()
+    redis.flushall()
+    stranger = {"personId": "x", "personEmail": "x@elsewhere.test", "personOrgId": "org-9"}
+    webex_script.on("GET", "/memberships", Reply(body={"items": [stranger]}))
+    webex_script.on("GET", "/people", Reply(body={"items": []}))
+    watch()
+    assert all("support@example.test" not in text for _, text in said())

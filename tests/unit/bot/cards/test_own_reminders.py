@@ -1,0 +1,83 @@
+"""Reminders to the approvers of the end of the bot's own credential."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.cards.own_reminders import remind_of_own
+from bot.services import Services
+from jobs.clock import now
+
+END = now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=200)
+Said = Callable[[], list[tuple[str, str]]]
+
+
+@pytest.fixture
+def with_approvers(services: Services) -> Services:
+    """Two approvers, and a secret with a known end."""
+    bot = replace(services.bot, approvers=("boss@example.test", "deputy@example.test"))
+    work = replace(services.settings, microsoft_client_secret_expires=f"{END:%Y-%m-%d}")
+    return replace(services, bot=bot, settings=work)
+
+
+def on(services: Services, *days_before: int) -> None:
+    """The worker looks so many days before the end, twice a day."""
+    for days in days_before:
+        for hour in (8, 9):
+            remind_of_own(services, lambda: _at(days, hour))  # noqa: B023  called at once
+
+
+def _at(days: int, hour: int) -> datetime:
+    return END - timedelta(days=days) + timedelta(hours=hour)
+
+
+def test_each_approver_is_told_on_each_of_the_days(
+    with_approvers: Services, said: Said, webex_script: Any
+):
+    """As of a channel's secret: 60, 30, 14, 7 and 1 days before, 1:1, once each."""
+    on(with_approvers, *range(70, -2, -1))
+    sent = [body for method, path, body in webex_script.asked if method == "POST"]
+    assert {body["toPersonEmail"] for body in sent} == {"boss@example.test", "deputy@example.test"}
+    told = [text.partition(". ")[0].rpartition(" ends ")[2] for _, text in said()]
+    assert (
+        told[::2]
+        == told[1::2]
+        == ["in 60 days", "in 30 days", "in 14 days", "in 7 days", "tomorrow"]
+    )
+    assert "Certificates & secrets" in said()[0][1]
+
+
+def test_nobody_to_tell(services: Services, said: Said, capsys: pytest.CaptureFixture[str]):
+    """Without approvers the log says it."""
+    work = replace(services.settings, microsoft_client_secret_expires=f"{END:%Y-%m-%d}")
+    on(replace(services, settings=work), 7)
+    assert said() == []
+    assert "the credential of the bot's own app ends" in capsys.readouterr().out
+
+
+def test_an_end_that_is_not_known(services: Services, said: Said):
+    """Nothing can be said but by the doctor."""
+    bot = replace(services.bot, approvers=("boss@example.test",))
+    on(replace(services, bot=bot), 60, 7)
+    assert said() == []
+
+
+def test_who_was_not_reached_is_told_later(
+    with_approvers: Services, said: Said, webex_script: Any, reply: Any, hasty_retries: None
+):
+    """At the next look of the same day, and the other approver not a second time."""
+    webex_script.on(
+        "POST", "/messages", reply(body={"id": "m-1"}), reply(503), reply(503), reply(503)
+    )
+    remind_of_own(with_approvers, lambda: _at(7, 8))
+    first = len(said())
+    webex_script.on("POST", "/messages", reply(body={"id": "m-2"}))
+    remind_of_own(with_approvers, lambda: _at(7, 9))
+    remind_of_own(with_approvers, lambda: _at(7, 10))
+    assert (first > 1, len(said()) - first) == (True, 1)
+    assert webex_script.asked[-1][2]["toPersonEmail"] == "deputy@example.test"

@@ -1,0 +1,83 @@
+"""Health of Redis, the workers and the events."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from redis import Redis
+
+from bot.queue import connect_for_web, health
+from bot.queue.health import Health
+from jobs.clock import now
+from jobs.runs import schema
+from tests.fixtures import redis_servers
+from tests.fixtures.queue_state import EVENT, alive, wait
+
+
+def test_everything_is_in_order(redis: Redis):
+    """A worker lives, and an event has come a moment ago."""
+    alive(redis)
+    wait(redis, 5)
+    assert health.look(redis).as_json() == {
+        "status": "ok",
+        "redis": "ok",
+        "workers": "ok",
+        "events": "ok",
+        "data": "ok",
+    }
+
+
+def test_no_worker(redis: Redis):
+    """None was ever there, or the last sign of life is too old."""
+    assert health.look(redis) == Health("ok", "missing", "ok", "ok")
+    alive(redis, health.SEEN_S + 1)
+    assert (health.look(redis).workers, health.look(redis).is_ready) == ("missing", False)
+    alive(redis, health.SEEN_S - 5)
+    assert health.look(redis).workers == "ok"
+
+
+def test_an_event_that_nobody_has_begun(redis: Redis):
+    """It is late after a minute, and its age is known."""
+    alive(redis)
+    wait(redis, health.LATE_S + 5)
+    waiting = health.waiting_events(redis)
+    assert (waiting.count, round(waiting.age_s)) == (1, health.LATE_S + 5)
+    assert health.look(redis) == Health("ok", "ok", "late", "ok")
+
+
+def test_an_event_that_waits_for_webex_is_not_late(redis: Redis):
+    """A worker has tried it; that Webex is away is no reason to stop taking webhooks."""
+    queue = wait(redis, health.LATE_S * 5)
+    queue.process(EVENT.key, lambda _: now() + timedelta(seconds=30))
+    assert health.waiting_events(redis).count == 0
+
+
+def test_data_of_a_newer_version(redis: Redis):
+    """The web process answers every request with 503."""
+    alive(redis)
+    redis.set("schema", schema.NEWEST + 1)
+    assert health.look(redis).data == "refused"
+
+
+def test_a_redis_that_takes_no_writes(redis: Redis, tmp_path: Path, free_port: int):
+    """A replica, a full one, and none at all: a word each."""
+    with redis_servers.pair(tmp_path) as (_, replica):
+        with connect_for_web(f"redis://127.0.0.1:{replica.port}/0") as client:
+            assert health.look(client) == Health("read-only")
+        replica.lead()
+        replica.ask("CONFIG", "SET", "maxmemory", 1)
+        with connect_for_web(f"redis://127.0.0.1:{replica.port}/0") as client:
+            assert health.look(client) == Health("unwritable")
+    with connect_for_web(f"redis://127.0.0.1:{free_port}/0") as client:
+        assert health.look(client) == Health("unreachable", "unknown", "unknown", "unknown")
+
+
+def test_a_user_who_may_not_write(redis: Redis, redis_url: str):
+    """The word is not that of a Redis which is away."""
+    redis.acl_setuser("reader", enabled=True, passwords=["+word"], categories=["+@read"], keys="*")
+    try:
+        with connect_for_web(redis_url.replace("//", "//reader:word@")) as client:
+            assert health.look(client).redis == "refused"
+    finally:
+        redis.acl_deluser("reader")

@@ -1,0 +1,137 @@
+"""Sentences of ``doctor`` about Redis, the workers and the webhooks, with real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from bot.queue import NO_CLUSTER, SENTINEL_ITSELF, connect_for_web, redis_report, refusals
+from jobs.storage.connection import PORT_FILE
+from jobs.storage.redis_url import embedded_url
+from tests.fixtures import redis_servers
+from tests.fixtures.queue_state import alive, wait
+
+
+@pytest.fixture
+def usual(redis: Redis) -> Iterator[Redis]:
+    """The Valkey of the tests, whose settings are put back."""
+    names = ("maxmemory-policy", "appendonly", "save")
+    before = {name: redis.config_get(name)[name] for name in names}
+    yield redis
+    for name, value in before.items():
+        redis.config_set(name, value)
+
+
+def test_a_good_redis(usual: Redis):
+    """Version, writes, and the append-only file."""
+    found = redis_report.on_redis(usual)
+    assert (found.good.startswith("answers and takes writes, version "), found.wrong) == (True, "")
+    assert found.good.endswith("append-only file on")
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+def test_a_redis_that_throws_away(usual: Redis, policy: str):
+    """Every policy but noeviction is wrong, for all that is kept has to stay."""
+    usual.config_set("maxmemory-policy", policy)
+    assert f"maxmemory-policy is {policy}" in redis_report.on_redis(usual).wrong
+
+
+def test_a_redis_that_keeps_nothing_on_disk(usual: Redis):
+    """Without both it is wrong; snapshots alone are a doubt."""
+    usual.config_set("appendonly", "no")
+    usual.config_set("save", "")
+    assert "neither an append-only file nor snapshots" in redis_report.on_redis(usual).wrong
+    usual.config_set("save", "60 1")
+    found = redis_report.on_redis(usual)
+    assert (found.wrong, "since the last snapshot" in found.doubt) == ("", True)
+
+
+@pytest.mark.parametrize(
+    "refused", [["+@all", "-@admin", "-@dangerous"], ["+@all", "-info"], ["+@all", "-config"]]
+)
+def test_a_managed_redis_that_refuses_to_be_looked_at(
+    usual: Redis, redis_url: str, refused: list[str]
+):
+    """That is not wrong; the report says what it cannot see."""
+    usual.execute_command("ACL", "SETUSER", "managed", "on", ">word", "~*", *refused)
+    try:
+        with connect_for_web(redis_url.replace("//", "//managed:word@")) as client:
+            found = redis_report.on_redis(client)
+            assert (found.wrong, found.doubt) == ("", "")
+            assert found.good.startswith("answers and takes writes")
+            blind = "-@dangerous" in refused
+            assert found.good.count("does not let the bot look at") == (2 if blind else 0)
+    finally:
+        usual.acl_deluser("managed")
+
+
+def test_a_replica_a_cluster_and_a_sentinel(tmp_path: Path):
+    """Each answers PING, and none of them serves."""
+    with redis_servers.pair(tmp_path) as (primary, replica):
+        with redis_servers.sentinel(tmp_path, primary) as port:
+            assert wrong_of(port) == SENTINEL_ITSELF
+        assert "is read-only, because it is a replica" in wrong_of(replica.port)
+    with redis_servers.cluster(tmp_path / "cluster") as cluster:
+        assert wrong_of(cluster.port) == NO_CLUSTER
+
+
+def wrong_of(port: int) -> str:
+    """The sentence about the server at the port."""
+    with connect_for_web(f"redis://127.0.0.1:{port}/0") as client:
+        return redis_report.on_redis(client).wrong
+
+
+def test_another_programs_redis(redis: Redis, tmp_path: Path):
+    """Without REDIS_URL: it is named, and nothing is written to it."""
+    port = redis.connection_pool.connection_kwargs["port"]
+    (tmp_path / PORT_FILE).write_text(str(port), "ascii")
+    with connect_for_web(embedded_url(tmp_path)) as client:
+        assert "is another program's: start the bot's own" in redis_report.on_redis(client).wrong
+    assert redis.dbsize() == 0
+
+
+def test_no_redis(free_port: int):
+    """Each line says so in its own words, and none fails."""
+    with connect_for_web(f"redis://127.0.0.1:{free_port}/0") as client:
+        assert redis_report.on_redis(client).wrong.startswith("does not answer (ConnectionError)")
+        assert redis_report.on_workers(client).wrong == "cannot be seen (ConnectionError)"
+        assert redis_report.on_refused_webhooks(client).wrong == "cannot be seen (ConnectionError)"
+
+
+def test_missing_workers_and_waiting_events(redis: Redis):
+    """Nobody works, and the age of the oldest event is named."""
+    wait(redis, 100)
+    assert "none has said in the last 30 seconds" in redis_report.on_workers(redis).wrong
+    assert "events that wait: 1, the oldest for 100 s" in redis_report.on_workers(redis).wrong
+    alive(redis)
+    assert "too busy or hang" in redis_report.on_workers(redis).wrong
+
+
+def test_workers_that_live(redis: Redis):
+    """Their number and hosts."""
+    alive(redis)
+    found = redis_report.on_workers(redis)
+    assert (found.wrong, found.good[:21], "events that wait: 0" in found.good) == (
+        "",
+        "1 RQ workers live, on",
+        True,
+    )
+
+
+def test_refused_webhooks(redis: Redis):
+    """How many, since when, and what it may mean; a stranger may cause it, so it is a doubt."""
+    assert redis_report.on_refused_webhooks(redis).good == "none in the last day"
+    refusals.add(redis, 2)
+    refusals.add(redis, 5)
+    doubt = redis_report.on_refused_webhooks(redis).doubt
+    assert (
+        doubt.startswith("7 with a wrong signature since"),
+        "WEBEX_WEBHOOK_SECRET" in doubt,
+    ) == (
+        True,
+        True,
+    )
+    assert 0 < redis.ttl("webhooks:refused") <= refusals.KEPT_S

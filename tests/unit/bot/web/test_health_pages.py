@@ -1,0 +1,55 @@
+"""/healthz and /readyz are two things."""
+
+from __future__ import annotations
+
+import pytest
+from redis import Redis
+
+from bot.queue import connect_for_web
+from bot.settings import BotSettings
+from bot.web import health_pages
+from bot.web.app import create_app
+from tests.fixtures.queue_state import alive
+
+
+def asked(settings: BotSettings, url: str, path: str) -> tuple[int, object]:
+    """The status and the body of a new process."""
+    answer = create_app(settings, connect_for_web(url)).test_client().get(path)
+    return answer.status_code, answer.json
+
+
+def test_a_process_without_redis_lives(settings: BotSettings, free_port: int):
+    """A new start would not bring Redis back. It is not ready, and says which part is wrong."""
+    nobody = f"redis://127.0.0.1:{free_port}/0"
+    assert asked(settings, nobody, "/healthz") == (200, {"status": "ok"})
+    assert asked(settings, nobody, "/readyz") == (
+        503,
+        {
+            "status": "unavailable",
+            "redis": "unreachable",
+            "workers": "unknown",
+            "events": "unknown",
+            "data": "unknown",
+        },
+    )
+
+
+def test_ready_needs_a_worker(settings: BotSettings, redis: Redis, redis_url: str):
+    """The web process answers, and nobody would do the work."""
+    code, body = asked(settings, redis_url, "/readyz")
+    assert (code, isinstance(body, dict) and body["workers"]) == (503, "missing")
+    alive(redis)
+    assert asked(settings, redis_url, "/readyz")[0] == 200
+
+
+def test_a_flood_costs_redis_nothing(
+    settings: BotSettings, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The answer is repeated for a moment."""
+    alive(redis)
+    monkeypatch.setattr(health_pages, "KEPT_S", 3600)
+    browser = create_app(settings, connect_for_web(redis_url)).test_client()
+    first = browser.get("/readyz")
+    redis.flushall()
+    assert [browser.get("/readyz").status_code for _ in range(3)] == [200] * 3
+    assert (first.status_code, redis.dbsize()) == (200, 0)

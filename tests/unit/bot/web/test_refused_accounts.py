@@ -1,0 +1,163 @@
+"""Accounts that are refused at the callback: the page names them and says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from adaptive_cards.texts import text
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Account, Finding, State
+from jobs.runs.run import Event, Kind, Run
+from tests.unit.bot.web.journey import BACK, TENANT, come_back, depart, last, path, signed
+
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
+FACTS = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
+KNOWN = Event(
+    Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=FACTS)
+)
+
+
+@pytest.fixture
+def services(microsoft_services: Services) -> Services:
+    """With a Microsoft on loopback."""
+    return microsoft_services
+
+
+def test_an_account_of_another_tenant_is_told(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
+    """Its page names the account and says what to do; the run does not say that somebody is signed in."""
+    provider.domains = ["fabrikam.com"]
+    provider.claims["preferred_username"] = "eve@fabrikam.com"
+    run = begin()
+    page = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    assert (page.status_code, "eve@fabrikam.com" in page.text, "example.test" in page.text) == (
+        200,
+        True,
+        True,
+    )
+    assert [text("page.signed_in_title") in page.text, path(services, run) in page.text] == [
+        False,
+        True,
+    ]
+    told = last(services, run)
+    assert (told.kind, told.data["question"], told.data["cause"], told.data["code"]) == (
+        Kind.PROBLEM,
+        "sign_in",
+        "wrong_tenant",
+        "eve@fabrikam.com",
+    )
+    assert not services.vault.holds(f"session:{run.id}")
+    provider.domains = ["Example.Test", "contoso.com"]
+    page = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    assert last(services, run).kind is Kind.SIGNED_IN
+
+
+def test_another_tenant_is_not_asked_for_exchange(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
+    """It is refused before the second consent, and after it as well."""
+    run = begin()
+    provider.domains = ["fabrikam.com"]
+    provider.at_refresh = [provider.refuse(400, "invalid_grant", 65001)]
+    page = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    assert (page.status_code, last(services, run).data["cause"]) == (200, "wrong_tenant")
+    provider.domains = []
+    provider.at_refresh = [provider.refuse(400, "invalid_grant", 65001)]
+    onward = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    provider.domains = ["fabrikam.com"]
+    browser.get(BACK, query_string=provider.sign_in(onward.headers["Location"]))
+    assert (last(services, run).kind, last(services, run).data["cause"]) == (
+        Kind.PROBLEM,
+        "wrong_tenant",
+    )
+
+
+def test_an_account_of_another_tenant_after_an_approval(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
+    """It is known by the tenant of the plan, and named, too."""
+    run = begin(
+        SIGNED_IN,
+        Event(Kind.PLANNED, now(), data={"plan": "p"}),
+        Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"}),
+        Event(Kind.SIGNED_OUT, now()),
+    )
+    provider.claims |= {"tid": "99999999-2222-3333-4444-555555555555"}
+    provider.claims |= {"preferred_username": "eve@fabrikam.com"}
+    page = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    assert text("page.refused_title", account="eve@fabrikam.com") in page.text
+    assert last(services, run).data["code"] == "eve@fabrikam.com"
+
+
+def test_not_the_person_who_was_asked(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
+    """The rehearsal's page names the account, and the one that it has to be."""
+    known = replace(
+        KNOWN, finding=Finding("mailbox_user", State.OK, facts=FACTS | {"user_id": "oid-2"})
+    )
+    run = begin(SIGNED_IN, known)
+    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    query = come_back(provider, depart(services, browser, run, "rehearsal"))
+    page = browser.get(BACK, query_string=query).text
+    assert text("page.refused_title", account="admin@contoso.com") in page
+    assert "sign in as support@contoso.com" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "roles", "told"),
+    [
+        ("setup", ["b79fbf4d-3ef9-4689-8143-76b194e85509"], True),
+        ("setup", ["29232CDF-9323-42fd-ade2-1d097af3e4de"], False),
+        ("setup", None, False),
+    ],
+)
+def test_an_account_without_a_role(
+    services: Services,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    kind: str,
+    roles: list[str] | None,
+    told: bool,
+):
+    """It is told at once. It is not refused, because a role group of Exchange is not in the token."""
+    provider.claims["wids"] = roles
+    run = begin(kind=kind)
+    page = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    title = text("page.signed_in_roleless_title" if told else "page.signed_in_title")
+    assert (
+        f"<h1>{title.replace(chr(39), '&#39;')}</h1>" in page.text,
+        "admin@contoso.com" in page.text,
+    ) == (
+        True,
+        True,
+    )
+    assert last(services, run).kind is Kind.SIGNED_IN
+
+
+def test_somebody_who_is_no_administrator_is_told_who_is_needed(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run]
+):
+    """Microsoft names nobody in this refusal. The page says who has to act, and leads back."""
+    run = begin()
+    words = "AADSTS90094: Need admin approval. Trace ID: t Correlation ID: c "
+    words += "Timestamp: 2026-11-25 09:00:00Z"
+    query = {
+        "state": depart(services, browser, run)["state"],
+        "error": "consent_required",
+        "error_description": words,
+    }
+    page = browser.get(BACK, query_string=query).text
+    assert [
+        text("cause.admin_consent_required") in page,
+        text("page.next_admin_consent_required", domain="example.test") in page,
+        f'href="{path(services, run)}"' in page,
+    ] == [True, True, True]

@@ -1,0 +1,61 @@
+"""Webhooks with a wrong signature are counted, and logged once a minute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from redis import Redis
+from structlog.testing import capture_logs
+
+from bot.queue import connect_for_web, refusals
+from bot.settings import BotSettings
+from bot.web.app import create_app
+from bot.web.refused_webhooks import RefusedWebhooks
+from tests.fixtures.waiting import until
+
+BODY = b'{"resource": "messages", "event": "created", "data": {"id": "made-up-words"}}'
+
+
+def lines(log: list[Any]) -> list[int]:
+    """The counts that were logged, each as a warning."""
+    found = [each for each in log if each["event"].startswith("webhooks refused")]
+    assert {each["log_level"] for each in found} <= {"warning"}
+    return [each["count"] for each in found]
+
+
+def test_the_first_is_logged_at_once_and_the_others_together(redis: Redis):
+    """The count of the minute comes when it is over, although no further webhook does."""
+    with capture_logs() as log:
+        counter = RefusedWebhooks(redis, 0.2)
+        for _ in range(5):
+            counter.add()
+        until(lambda: sum(lines(log)) == 5, "the others")
+        assert lines(log)[0] == 1
+        assert len(lines(log)) <= 3
+    found = refusals.read(redis)
+    assert found is not None
+    assert (found.count, found.first <= found.last) == (5, True)
+
+
+def test_a_refused_webhook_is_counted_without_its_body(
+    settings: BotSettings, redis: Redis, redis_url: str
+):
+    """The log has no word of it, and doctor finds the number."""
+    browser = create_app(settings, connect_for_web(redis_url)).test_client()
+    with capture_logs() as log:
+        answer = browser.post("/webhooks/webex", data=BODY, content_type="application/json")
+    assert (answer.status_code, lines(log), "made-up-words" in str(log)) == (401, [1], False)
+    found = refusals.read(redis)
+    assert found is not None
+    assert found.count == 1
+
+
+@pytest.mark.parametrize("path", ["/webhooks/webex"])
+def test_without_redis_it_is_still_logged(settings: BotSettings, free_port: int, path: str):
+    """The answer stays 401."""
+    nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
+    browser = create_app(settings, nobody).test_client()
+    with capture_logs() as log:
+        answer = browser.post(path, data=BODY, content_type="application/json")
+    assert (answer.status_code, lines(log)) == (401, [1])

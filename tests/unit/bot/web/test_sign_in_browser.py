@@ -1,0 +1,326 @@
+"""A flow at Microsoft belongs to the browser in which its button was pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from adaptive_cards.texts import text
+from bot.services import Services
+from bot.web import secret_page, sign_in
+from bot.web.app import create_app
+from bot.web.browser_cookie import HOST_COOKIE, LOOPBACK_COOKIE, form_token, is_browser_of
+from bot.web.pages import assets
+from jobs.clock import now
+from jobs.model import Account, Finding, State
+from jobs.runs.run import Event, Kind, Run
+from tests.unit.bot.web.journey import (
+    BACK,
+    TENANT,
+    come_back,
+    depart,
+    form_of,
+    last,
+    path,
+    press,
+    signed,
+)
+
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
+FACTS = {
+    "user_id": "oid-1",
+    "upn": "support@contoso.com",
+    "client_id": "client-1",
+    "app_name": "Mail",
+}
+KNOWN = Event(
+    Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=FACTS)
+)
+
+
+@pytest.fixture
+def services(microsoft_services: Services) -> Services:
+    """With a Microsoft on loopback."""
+    return microsoft_services
+
+
+@pytest.fixture
+def another(browser: FlaskClient) -> FlaskClient:
+    """The browser of another person, at the same pages."""
+    app: Flask = browser.application
+    return app.test_client()
+
+
+def kept(services: Services) -> dict[bytes, bytes]:
+    """Return everything in Redis, and when it ends is left out."""
+    return {key: services.redis.dump(key) for key in services.redis.scan_iter()}
+
+
+def test_looking_asks_nobody_and_keeps_nothing(
+    services: Services,
+    browser: FlaskClient,
+    another: FlaskClient,
+    provider: Any,
+    webex_script: Any,
+    begin: Callable[..., Run],
+):
+    """The first page calls no other host and writes nothing, however often scanners open it."""
+    address = path(services, begin())
+    before, asked = kept(services), len(webex_script.asked)
+    for client in (browser, another):
+        assert [client.get(address).status_code, client.head(address).status_code] == [200, 200]
+    assert (kept(services), provider.requests, len(webex_script.asked)) == (before, [], asked)
+
+
+def test_the_cookie(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
+    """Only this host gets it, over https, and no script reads it. A second page keeps the first one's."""
+    run = begin()
+    first = browser.get(path(services, run)).headers["Set-Cookie"]
+    name, _, rest = first.partition("=")
+    value, *attributes = rest.split("; ")
+    assert (name, len(value), set(attributes)) == (
+        HOST_COOKIE,
+        43,
+        {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"},
+    )
+    assert browser.get(path(services, run)).headers["Set-Cookie"] == first
+
+
+def test_the_cookie_over_plain_http(services: Services, begin: Callable[..., Run]):
+    """On this machine a try over http has a name without the prefix, which would need Secure."""
+    local = replace(services, bot=replace(services.bot, public_url="http://localhost:8080"))
+    app = create_app(local.bot, local.redis, [sign_in.pages, secret_page.pages, assets])
+    app.config["SERVICES"] = local
+    client = app.test_client()
+    run = begin()
+    name, _, rest = client.get(path(local, run)).headers["Set-Cookie"].partition("=")
+    assert (name, "Secure" in rest, "HttpOnly" in rest, "SameSite=Lax" in rest) == (
+        LOOPBACK_COOKIE,
+        False,
+        True,
+        True,
+    )
+    assert press(local, client, run).status_code == 303
+
+
+@pytest.mark.parametrize("given", ["", "x" * 64, "\u00fc"])
+def test_a_press_from_elsewhere(
+    services: Services,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    given: str,
+):
+    """Another site does not know the form's token, so it cannot begin a flow in this browser."""
+    address = path(services, begin())
+    browser.get(address)
+    before = kept(services)
+    refused = browser.post(address, data={"form": given})
+    assert (refused.status_code, text("page.no_cookie_title") in refused.text) == (403, True)
+    assert (kept(services), provider.requests) == (before, [])
+
+
+def test_a_press_without_the_cookie(
+    services: Services, browser: FlaskClient, another: FlaskClient, begin: Callable[..., Run]
+):
+    """The form of one browser is worth nothing in another one, or without cookies."""
+    address = path(services, begin())
+    form = form_of(browser.get(address))
+    assert another.post(address, data=form).status_code == 403
+    another.get(address)
+    assert another.post(address, data=form).status_code == 403
+    assert browser.post(address, data=form).status_code == 303
+
+
+def test_a_form_is_for_one_link(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run]
+):
+    """The token of one request's page does not press the button of another request's page."""
+    run = begin(SIGNED_IN, KNOWN)
+    form = form_of(browser.get(path(services, run, "consent")))
+    assert browser.post(path(services, run, "rehearsal"), data=form).status_code == 403
+    assert form_token("browser", "/a") != form_token("browser", "/b")
+
+
+@pytest.mark.parametrize("kind", ["signin", "consent", "rehearsal"])
+def test_another_browser_does_not_come_back(
+    services: Services,
+    browser: FlaskClient,
+    another: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    kind: str,
+):
+    """The page says which browser to use, nothing is used up, and the first browser then finishes."""
+    run = begin(*(() if kind == "signin" else (SIGNED_IN, KNOWN)))
+    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    asked = depart(services, browser, run, kind)
+    granted = {"admin_consent": "True", "tenant": TENANT, "state": asked["state"]}
+    query = granted if kind == "consent" else come_back(provider, asked)
+    before = services.store.events(run.id)
+    for client in (another, browser.application.test_client()):
+        page = client.get(BACK, query_string=query)
+        assert (page.status_code, text("page.other_browser_title") in page.text) == (403, True)
+    another.get(path(services, run, kind))  # a cookie of its own does not help
+    assert another.get(BACK, query_string=query).status_code == 403
+    assert services.store.events(run.id) == before
+    assert browser.get(BACK, query_string=query).status_code == 200
+    assert last(services, run).kind is (Kind.SIGNED_IN if kind == "signin" else Kind.ANSWERED)
+
+
+def test_the_second_part_stays_in_the_browser(
+    services: Services,
+    browser: FlaskClient,
+    another: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+):
+    """The sign-in for Exchange, too, comes back only where it began."""
+    run = begin()
+    provider.at_refresh = [provider.refuse(400, "invalid_grant", 65001)]
+    onward = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    query = provider.sign_in(onward.headers["Location"])
+    assert [another.get(BACK, query_string=query).status_code, last(services, run).kind] == [
+        403,
+        Kind.DETAILS,
+    ]
+    assert browser.get(BACK, query_string=query).status_code == 200
+
+
+def test_two_flows_in_one_browser(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
+    """A press in a second window leaves the first window's sign-in as it is."""
+    run = begin()
+    first, second = (signed(services, browser, provider, run) for _ in range(2))
+    assert first["state"] != second["state"]
+    assert browser.get(BACK, query_string=first).status_code == 200
+
+
+def test_a_flow_of_an_earlier_version_fits_no_browser():
+    """Its state names none, so the person begins once more."""
+    assert not is_browser_of("", "")
+    assert not is_browser_of("", "x" * 43)
+
+
+def test_the_form_may_lead_to_microsoft(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
+    """Chromium checks the redirect after a form, too. Only these pages lead out, and only over https."""
+    allowed = browser.get(path(services, begin())).headers["Content-Security-Policy"]
+    assert f"form-action 'self' https: {provider.base};" in allowed
+    other = browser.get(BACK).headers["Content-Security-Policy"]
+    assert "form-action 'self';" in other
+
+
+def test_who_asks_where_and_for_what(
+    services: Services,
+    browser: FlaskClient,
+    webex_script: Any,
+    reply: Any,
+    begin: Callable[..., Run],
+):
+    """The page names the person and the space as Webex does. Their names are not markup."""
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Desk <b>1</b>"}))
+    run = begin()
+    page = browser.get(path(services, run)).text
+    for shown in (
+        "Anna (anna@example.test)",
+        "Desk &lt;b&gt;1&lt;/b&gt;",
+        "Set up the email channel of support@example.test",
+        run.id,
+        text("page.request_note"),
+    ):
+        assert shown in page
+
+
+def test_a_name_that_webex_does_not_tell(
+    services: Services,
+    browser: FlaskClient,
+    webex_script: Any,
+    reply: Any,
+    begin: Callable[..., Run],
+    hasty_retries: None,
+):
+    """The address is known without Webex."""
+    webex_script.on("GET", "/people/anna", reply(404, {"message": "no"}))
+    webex_script.on("GET", "/rooms/room-1", reply(404, {"message": "no"}))
+    page = browser.get(path(services, begin())).text
+    assert [">anna@example.test<" in page, text("page.place_unnamed") in page] == [True, True]
+
+
+def test_microsoft_is_slow(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
+    """A discovery document that does not come is 503 with the same button, which then works."""
+    run = begin()
+    provider.discovery = (503, {}, b"")
+    page = press(services, browser, run)
+    assert (page.status_code, page.headers["Retry-After"], bool(form_of(page))) == (503, "5", True)
+    assert text("page.busy_title") in page.text
+    provider.discovery = None
+    assert browser.post(path(services, run), data=form_of(page)).status_code == 303
+
+
+def test_microsoft_away(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
+    """The page says so, and the link stays good."""
+    provider.discovery = (400, {"Content-Type": "application/json"}, b'{"error": "invalid_tenant"}')
+    run = begin()
+    assert press(services, browser, run).status_code == 502
+    provider.discovery = None
+    assert press(services, browser, run).status_code == 303
+
+
+def test_all_slots_are_taken(
+    services: Services,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Neither a press nor a callback waits, and neither is used up."""
+    run = begin()
+    query = signed(services, browser, provider, run)
+    asked = len(provider.requests)
+    with monkeypatch.context() as full:
+        full.setattr("bot.web.microsoft_slots._slots.acquire", lambda **_: False)
+        pressed = press(services, browser, run)
+        back = browser.get(BACK, query_string=query)
+    assert (pressed.status_code, back.status_code, len(provider.requests)) == (503, 503, asked)
+    again = back.text.partition('href="')[2].partition("#")[0]
+    assert f"{BACK}?code={query['code']}&amp;state={query['state']}" in again
+    assert browser.get(BACK, query_string=query).status_code == 200
+    assert last(services, run).kind is Kind.SIGNED_IN
+
+
+def test_the_permissions_are_recorded(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
+    """The run and the audit trail know what the sign-in asked for."""
+    run = begin()
+    asked = depart(services, browser, run)
+    browser.get(BACK, query_string=come_back(provider, asked))
+    names = services.store.load(run.id).permissions
+    assert set(names) < set(asked["scope"].split())
+    assert last(services, run).data["permissions"] == " ".join(names)
+    assert "Application.ReadWrite.All" in names
+
+
+def test_the_press_goes_to_the_page_of_microsoft(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
+):
+    """With a 303, so that the browser asks by GET."""
+    gone = press(services, browser, begin())
+    address = urlsplit(gone.headers["Location"])
+    assert (gone.status_code, f"{address.scheme}://{address.netloc}") == (303, provider.base)
+    assert parse_qs(address.query)["redirect_uri"] == [
+        "https://bot.example.test/microsoft/callback"
+    ]

@@ -1,0 +1,141 @@
+"""When the bot's own credential ends, and what the doctor says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jobs.access import own_credential as module
+from jobs.access.app_access import AppAccess
+from jobs.access.own_credential import end_of_secret, own_credential
+from jobs.clock import now
+from jobs.clouds.http import async_client
+from jobs.settings import Settings
+from tests.fixtures.client_certificate import make_pem
+
+NO_PAUSES = True
+END = "2027-05-31T00:00:00Z"
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    """With a client secret."""
+    return make_settings(microsoft_client_secret="abc8Q~made-up")
+
+
+@pytest.mark.parametrize(
+    ("days", "problem", "doubt"), [(31, False, False), (29, False, True), (-1, True, False)]
+)
+def test_a_certificate_says_when_it_ends(
+    settings: Settings, tmp_path: Path, days: int, problem: bool, doubt: bool
+):
+    """Thirty days before, there is a doubt; after the end the doctor calls it wrong."""
+    path = make_pem(ends_in=timedelta(days=days, minutes=5)).write(tmp_path / "bot.pem")
+    work = replace(settings, microsoft_client_secret="", microsoft_client_certificate=str(path))
+    found = own_credential(work, ())
+    assert (bool(found.problem), bool(found.doubt)) == (problem, doubt)
+    end = now() + timedelta(days=days)
+    assert f"a certificate until {end:%d %b %Y}" in (found.problem or found.doubt or found.words)
+
+
+def test_a_file_that_cannot_be_read(settings: Settings):
+    """The problem is the sentence of the start."""
+    work = replace(settings, microsoft_client_secret="", microsoft_client_certificate="/gone.pem")
+    assert own_credential(work, ()).problem.startswith("MICROSOFT_CLIENT_CERTIFICATE names /gone")
+
+
+def test_a_federated_token_has_no_end(settings: Settings):
+    """Its platform renews it."""
+    work = replace(
+        settings, microsoft_client_secret="", microsoft_federated_token_file="/var/token"
+    )
+    found = own_credential(work, ())
+    assert (found.ends, found.problem, found.doubt) == (None, "", "")
+
+
+def test_a_secret_whose_end_nobody_knows(settings: Settings):
+    """The doubt names the setting; with the setting it is gone."""
+    assert "MICROSOFT_CLIENT_SECRET_EXPIRES" in own_credential(settings, ()).doubt
+    at = now()
+    day = f"{at + timedelta(days=90):%Y-%m-%d}"
+    found = own_credential(replace(settings, microsoft_client_secret_expires=day), ())
+    assert (found.doubt, found.problem, found.ends is not None) == ("", "", True)
+
+
+def key(hint: str | None, end: str = END) -> dict[str, Any]:
+    """A secret in an app's registration."""
+    return {"hint": hint, "endDateTime": end}
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        ([], False),
+        ([key(None)], True),
+        ([key("abc"), key("xyz", "2026-01-01T00:00:00Z")], True),
+        ([key("xyz"), key("uvw")], False),
+        ([key("abc"), key("abc", "2026-01-01T00:00:00Z")], False),
+        ([key("abc", "never")], False),
+        (["no object"], False),
+    ],
+)
+def test_which_secret_of_the_app_it_is(listed: list[Any], found: bool):
+    """Graph shows the first three characters. What is not clear is not guessed."""
+    end = end_of_secret({"passwordCredentials": listed}, "abc8Q~made-up")
+    assert (end.isoformat() if end else "") == ("2027-05-31T00:00:00+00:00" if found else "")
+
+
+def test_graph_is_asked_where_the_bot_may_read(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    """The first tenant does not know the app, the second one is its home; nothing is written."""
+    seen: list[httpx.Request] = []
+
+    def answer(asked: httpx.Request) -> httpx.Response:
+        seen.append(asked)
+        app = {"appId": "client-1", "passwordCredentials": [key("abc")]}
+        return httpx.Response(200, json={"value": [app] if len(seen) > 1 else []})
+
+    class Tokens:
+        def source(self, _scope: str) -> Any:
+            async def token() -> str:
+                return "at-1"
+
+            return token
+
+    monkeypatch.setattr(module.app_access, "tokens_of", lambda *_: Tokens())
+    monkeypatch.setattr(
+        module, "async_client", lambda each: async_client(each, httpx.MockTransport(answer))
+    )
+    granted = [AppAccess(tenant, now(), "admin@contoso.com", ()) for tenant in ("one", "two")]
+    found = own_credential(settings, granted)
+    assert found.ends is not None
+    assert f"{found.ends:%Y-%m-%d}" == "2027-05-31"
+    assert [(each.method, each.url.path) for each in seen] == [("GET", "/v1.0/applications")] * 2
+    assert "appId eq 'client-1'" in str(seen[0].url.params["$filter"])
+
+
+def test_a_tenant_that_does_not_answer(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    """The end stays unknown, which is said."""
+    monkeypatch.setattr(
+        module,
+        "async_client",
+        lambda each: async_client(
+            each, httpx.MockTransport(lambda _: httpx.Response(403, json={"error": {"code": "x"}}))
+        ),
+    )
+
+    class Tokens:
+        def source(self, _scope: str) -> Any:
+            async def token() -> str:
+                return "at-1"
+
+            return token
+
+    monkeypatch.setattr(module.app_access, "tokens_of", lambda *_: Tokens())
+    found = own_credential(settings, [AppAccess("one", now(), "admin@contoso.com", ())])
+    assert (found.ends, "is not known" in found.doubt) == (None, True)

@@ -1,0 +1,117 @@
+"""Other channels that have an address or the app of the channel that a plan is made for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobs.channel.in_use import (
+    ADDRESS_IN_USE,
+    APP_IN_USE,
+    channels_with_address,
+    channels_with_app,
+)
+from jobs.clock import now
+from jobs.engine.context import StepContext
+from jobs.model import Channel, Evidence, Finding, State
+from jobs.runs.channel_index import Record
+from jobs.runs.run import Event, Kind
+from jobs.runs.run_store import RunStore
+from jobs.steps.addresses import Addresses
+from tests.unit.jobs.steps.app_states import APP, FACTS, STEP
+
+Given = Callable[..., StepContext]
+SALES = "sales@contoso.com"
+
+
+def connected(given: Given, store: RunStore, channel: Channel, client_id: str = "") -> None:
+    """Make the channel one that was proven, with this app."""
+    run = given(channel=channel).run
+    found = Finding("application", State.OK, facts={"client_id": client_id})
+    store.append(run.id, Event(Kind.FOUND, now(), step="application", finding=found))
+    with store.redis.pipeline() as pipe:
+        store.channels.add(pipe, Record(run.id, now(), channel), store.load(run.id))
+        pipe.execute()
+    store.end(store.load(run.id), Event(Kind.CANCELLED, now()))
+
+
+def planning(given: Given, **more: Any) -> StepContext:
+    """Return the context of a run that makes a plan."""
+    ctx = given(**more)
+    ctx.looking = True
+    return ctx
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "forwarding", "named"),
+    [
+        (SALES, "x1@mail.webexconnect.io", True),
+        (SALES, "X1@mail.webexconnect.io", True),
+        (SALES, "support@contoso.com", True),
+        ("x1@mail.webexconnect.io", "other@mail.webexconnect.io", True),
+        (SALES, "other@mail.webexconnect.io", False),
+        (SALES, "", False),
+        ("support@contoso.com", "x1@mail.webexconnect.io", False),
+    ],
+)
+def test_another_channel_with_the_address(
+    given: Given,
+    store: RunStore,
+    channel: Channel,
+    mailbox: str,
+    forwarding: str,
+    named: bool,
+):
+    """The channel itself is not another one, and channels may share their Call Back URL."""
+    other = replace(channel, mailbox=mailbox, forwarding_address=forwarding)
+    connected(given, store, other)
+    found = channels_with_address(planning(given))
+    assert found == ((Evidence(ADDRESS_IN_USE, mailbox),) if named else ())
+
+
+def test_only_a_plan_looks_for_other_channels(given: Given, store: RunStore, channel: Channel):
+    """A check of many channels does not compare each of them with all others."""
+    connected(given, store, replace(channel, mailbox=SALES), "client-1")
+    ctx = given()
+    assert (channels_with_address(ctx), channels_with_app(ctx, "client-1")) == ((), ())
+
+
+async def test_the_step_of_the_addresses_names_it(given: Given, store: RunStore, channel: Channel):
+    """The addresses are right all the same."""
+    connected(given, store, replace(channel, mailbox=SALES))
+    found = await Addresses().inspect(planning(given))
+    assert (found.state, found.evidence) == (State.OK, (Evidence(ADDRESS_IN_USE, SALES),))
+
+
+@pytest.mark.parametrize(
+    ("client_id", "unique_name", "named"),
+    [("CLIENT-1", None, True), ("client-2", None, False), ("client-1", "webexconnect-x", False)],
+)
+async def test_another_channel_with_the_app(
+    given: Given,
+    store: RunStore,
+    channel: Channel,
+    cloud: Any,
+    client_id: str,
+    unique_name: str | None,
+    named: bool,
+):
+    """An app that has the name of one mailbox is of that mailbox only."""
+    connected(given, store, replace(channel, mailbox=SALES), client_id)
+    app = APP | {"uniqueName": unique_name}
+    cloud.on("GET /applications(appId='client-1')", app)
+    ctx = planning(given, facts=FACTS, answers={"adopt": "client-1"})
+    found = await STEP.inspect(ctx)
+    named_by = [item for item in found.evidence if item.kind == APP_IN_USE]
+    assert named_by == ([Evidence(APP_IN_USE, SALES)] if named else [])
+
+
+def test_a_run_that_is_gone_names_no_app(given: Given, store: RunStore, channel: Channel):
+    """A channel whose run was deleted is not compared."""
+    connected(given, store, replace(channel, mailbox=SALES), "client-1")
+    (record,) = store.channels.connected()
+    store.redis.delete(f"run:{record.run}:events")
+    assert channels_with_app(planning(given), "client-1") == ()

@@ -1,0 +1,131 @@
+"""The guard of changing calls: asked before each is sent, over a real connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from jobs.clouds import call_log, write_guard
+from jobs.clouds.http import Call, async_client, request
+from jobs.microsoft.responses import judge_graph
+from jobs.settings import Settings
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class OverError(Exception):
+    """The guard's word that nothing may be changed any more."""
+
+
+class Guard:
+    """Guard that says no from its n-th question on; ``asked`` counts the questions."""
+
+    def __init__(self, refuses_from: int = 1000) -> None:
+        self.asked, self._from = 0, refuses_from
+
+    def __call__(self) -> None:
+        """Be asked."""
+        self.asked += 1
+        if self.asked >= self._from:
+            raise OverError
+
+
+@asynccontextmanager
+async def server(seen: list[str]) -> AsyncIterator[str]:
+    """The address of a real server that notes the method of every request, or a connection without one."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                seen.append(head.split()[0].decode())
+                writer.write(OK)
+                await writer.drain()
+        except asyncio.IncompleteReadError:
+            seen.append("closed")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+
+
+async def send(settings: Settings, guard: Guard, *methods: str) -> list[str]:
+    """Send requests one after another under the guard; return what the server has seen of them."""
+    seen: list[str] = []
+    async with server(seen) as url:
+        allowed = replace(settings, graph_url=url)
+        try:
+            with write_guard.guarded(guard):
+                async with async_client(allowed) as client:
+                    for method in methods:
+                        await request(client, Call("graph", method, url), judge_graph)
+        except OverError:
+            seen.append("stopped")
+        return [each for each in seen if each != "closed"]
+
+
+async def test_reads_are_not_guarded(work_settings: Settings):
+    """They change nothing, so they need not ask."""
+    guard = Guard(1)
+    assert (await send(work_settings, guard, "GET", "GET"), guard.asked) == (["GET", "GET"], 0)
+
+
+async def test_each_write_is_asked_for_before_and_after(work_settings: Settings):
+    """Before the connection, before the first byte, and when the answer has come."""
+    guard = Guard()
+    assert (await send(work_settings, guard, "POST", "PATCH"), guard.asked) == (
+        ["POST", "PATCH"],
+        6,
+    )
+
+
+@pytest.mark.parametrize(
+    ("refuses_from", "sees"),
+    [
+        (1, ["stopped"]),
+        (2, ["stopped"]),
+        (3, ["POST", "stopped"]),
+        (4, ["POST", "stopped"]),
+        (5, ["POST", "stopped"]),
+    ],
+)
+async def test_not_one_more_write_leaves(
+    work_settings: Settings, refuses_from: int, sees: list[str]
+):
+    """Refused in the middle of a change of two calls, the second is never sent.
+
+    Also if the refusal comes while the connection is being opened.
+    """
+    assert await send(work_settings, Guard(refuses_from), "POST", "PATCH") == sees
+
+
+async def test_a_call_that_left_is_recorded(work_settings: Settings):
+    """Its answer does not count, but the trail has it."""
+    with call_log.record_calls() as made:
+        await send(work_settings, Guard(3), "POST")
+    assert [line.split()[:4] for line in made] == [["graph", "POST", "/", "200"]]
+
+
+async def test_without_a_guard_everything_may_be_sent(work_settings: Settings):
+    """A page of the web process has none."""
+    write_guard.check()
+    seen: list[str] = []
+    async with server(seen) as url, async_client(replace(work_settings, graph_url=url)) as client:
+        await request(client, Call("graph", "POST", url), judge_graph)
+        assert seen == ["POST"]
+
+
+async def test_the_guard_reaches_tasks_and_ends_with_its_block():
+    """Steps run as tasks of the job."""
+    guard = Guard()
+
+    async def ask() -> None:
+        write_guard.check()
+
+    with write_guard.guarded(guard):
+        await asyncio.gather(asyncio.ensure_future(ask()), asyncio.to_thread(write_guard.check))
+    write_guard.check()
+    assert guard.asked == 2

@@ -1,0 +1,160 @@
+"""The bot's own credential: a secret, a certificate's file, or a federated token's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from jobs.clock import now
+from jobs.clouds.errors import Rejected
+from jobs.microsoft.client_credential import (
+    CredentialError,
+    credential_end,
+    credential_of,
+    credential_problems,
+    read_key_pair,
+)
+from jobs.settings import Settings
+from tests.fixtures.client_certificate import make_pem, rsa_key
+
+SECRET, CERTIFICATE = "MICROSOFT_CLIENT_SECRET", "MICROSOFT_CLIENT_CERTIFICATE"
+TOKEN_FILE, EXPIRES = "MICROSOFT_FEDERATED_TOKEN_FILE", "MICROSOFT_CLIENT_SECRET_EXPIRES"
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    """Settings without a credential."""
+    return make_settings(microsoft_client_secret="")
+
+
+def test_a_secret_is_itself(settings: Settings):
+    """As before."""
+    assert credential_of(replace(settings, microsoft_client_secret="s3cr~t")) == "s3cr~t"
+
+
+def test_a_certificate_is_read_at_each_use(settings: Settings, tmp_path: Path):
+    """A renewed file counts without a restart. The key is in no repr."""
+    path = make_pem().write(tmp_path / "bot.pem")
+    with_file = replace(settings, microsoft_client_certificate=str(path))
+    first: Any = credential_of(with_file)
+    make_pem(rsa_key(1)).write(path)
+    second: Any = credential_of(with_file)
+    assert set(first) == {"private_key", "public_certificate"}
+    assert first["private_key"] != second["private_key"]
+    assert "PRIVATE" not in repr(read_key_pair(path))
+
+
+def test_a_federated_token_is_read_at_each_use(settings: Settings, tmp_path: Path):
+    """The platform replaces it, for example every hour."""
+    path = tmp_path / "token"
+    credential: Any = credential_of(replace(settings, microsoft_federated_token_file=str(path)))
+    ask = credential["client_assertion"]
+    path.write_text("first\n")
+    assert ask() == "first"
+    path.write_text("second\n")
+    assert ask() == "second"
+    path.unlink()
+    with pytest.raises(Rejected) as refused:
+        ask()
+    assert (refused.value.cause, str(path) in refused.value.message) == (
+        "bot_credential_refused",
+        True,
+    )
+
+
+def test_a_file_that_is_gone_while_the_bot_runs(settings: Settings, tmp_path: Path):
+    """It is the operator's turn, and nothing was sent."""
+    gone = replace(settings, microsoft_client_certificate=str(tmp_path / "gone.pem"))
+    with pytest.raises(Rejected) as refused:
+        credential_of(gone)
+    assert (refused.value.cause, refused.value.unsent) == ("bot_credential_refused", True)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (lambda: make_pem().certificate, "holds no private key"),
+        (lambda: make_pem().key, "holds no certificate"),
+        (lambda: make_pem().key + make_pem(rsa_key(1)).certificate, "does not belong"),
+        (lambda: _both(make_pem(password="secret")), "has a password"),
+        (lambda: _both(make_pem(ec.generate_private_key(ec.SECP256R1()))), "is not RSA"),
+        (lambda: make_pem().key + _broken("CERTIFICATE"), "certificate cannot be understood"),
+        (lambda: _broken("PRIVATE KEY") + make_pem().certificate, "key cannot be understood"),
+        (lambda: "", "holds no private key"),
+    ],
+)
+def test_what_is_wrong_with_a_file(tmp_path: Path, content: Callable[[], str], told: str):
+    """Each sentence names the setting, the file and the next step; none shows the key."""
+    path = tmp_path / "bot.pem"
+    path.write_text(content())
+    [sentence] = credential_problems({CERTIFICATE: str(path)})
+    assert (sentence.startswith(f"{CERTIFICATE} names {path}, "), told in sentence) == (True, True)
+    assert ("BEGIN" in sentence, ": " in sentence.partition(str(path))[2]) == (False, True)
+
+
+def _both(pem: Any) -> str:
+    return f"{pem.key}{pem.certificate}"
+
+
+def _broken(kind: str) -> str:
+    return f"-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n"
+
+
+def test_an_ended_certificate(tmp_path: Path):
+    """A start is refused with the day on which it ended."""
+    path = make_pem(ends_in=timedelta(days=-3)).write(tmp_path / "bot.pem")
+    [sentence] = credential_problems({CERTIFICATE: str(path)})
+    assert f"ended on {now() - timedelta(days=3):%d %b %Y}" in sentence
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({}, []),
+        ({SECRET: "x"}, []),
+        ({SECRET: "x", CERTIFICATE: "/f"}, [f"{SECRET} is set, and so is {CERTIFICATE}"]),
+        (
+            {SECRET: "x", CERTIFICATE: "/f", TOKEN_FILE: "/t"},
+            [f"{SECRET} is set, and so is {CERTIFICATE} and {TOKEN_FILE}"],
+        ),
+        ({CERTIFICATE: "/gone.pem"}, [f"{CERTIFICATE} names /gone.pem, which cannot be read"]),
+        ({TOKEN_FILE: "/gone"}, [f"{TOKEN_FILE} names /gone, which cannot be read"]),
+        ({SECRET: "x", EXPIRES: "next year"}, [f"{EXPIRES} is no date"]),
+        ({SECRET: "x", EXPIRES: "2027-05-31"}, []),
+    ],
+)
+def test_what_is_wrong_with_the_settings(env: dict[str, str], told: list[str]):
+    """Exactly one credential may be set, and its file must be readable."""
+    found = credential_problems(env)
+    assert [line.startswith(words) for line, words in zip(found, told, strict=True)] == [
+        True for _ in told
+    ]
+
+
+def test_an_empty_token(tmp_path: Path):
+    """It is no token."""
+    path = tmp_path / "token"
+    path.write_text(" \n")
+    assert "is empty" in credential_problems({TOKEN_FILE: str(path)})[0]
+
+
+def test_when_it_ends(settings: Settings, tmp_path: Path):
+    """A certificate says so itself, a secret's day is a setting, a federated token has no end."""
+    path = make_pem(ends_in=timedelta(days=90)).write(tmp_path / "bot.pem")
+    at = credential_end(replace(settings, microsoft_client_certificate=str(path)))
+    assert at is not None
+    assert abs(at - now() - timedelta(days=90)) < timedelta(minutes=1)
+    dated = replace(
+        settings, microsoft_client_secret="x", microsoft_client_secret_expires="2027-05-31"
+    )
+    assert credential_end(dated) == datetime(2027, 5, 31, tzinfo=UTC)
+    assert credential_end(replace(dated, microsoft_client_secret_expires="")) is None
+    assert credential_end(replace(settings, microsoft_federated_token_file="/t")) is None
+    with pytest.raises(CredentialError):
+        credential_end(replace(settings, microsoft_client_certificate="/gone.pem"))

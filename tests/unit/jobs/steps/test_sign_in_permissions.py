@@ -1,0 +1,128 @@
+"""Graph permissions of a sign-in: those that the run's own steps declare, and no others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jobs.clock import now
+from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, minimal, with_included
+from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, verbatim
+from jobs.runs.origin import Brief, FixBrief
+from jobs.runs.plan import Plan
+from jobs.runs.run import RecordedChange, Run
+from jobs.steps import all_steps
+from jobs.steps.sign_in_permissions import missing_permissions, permissions_for
+
+APPS, GRANTS = "Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"
+READS = {
+    "Application.Read.All",
+    "Directory.Read.All",
+    "ExchangeMessageTrace.Read.All",
+    "Policy.Read.All",
+    "User.Read.All",
+}
+
+
+def change(step: str) -> Change:
+    """A line of a plan for the step."""
+    old, new = verbatim("old"), verbatim("new")
+    return Change(step, "E1", verbatim("object"), old, new, Scope.MAILBOX, "Set-It")
+
+
+def run(kind: RunKind = RunKind.FIX, *planned: str, wrong: tuple[str, ...] = ()) -> Run:
+    """A run, with a plan that changes these steps if there are any."""
+    begun = Run(
+        "R1",
+        Channel("support@contoso.com"),
+        Person("anna", "anna@contoso.com"),
+        now(),
+        kind,
+        brief=Brief(fix=FixBrief(wrong=wrong)),
+    )
+    plan = Plan("p", tuple(map(change, planned)), now()) if planned else None
+    return replace(begun, plan=plan)
+
+
+def test_a_setup_asks_for_what_its_steps_declare():
+    """The list is written down once more for the documentation, and must be the steps' own."""
+    declared = {
+        name for step in all_steps().values() for name in (*step.reads, *step.writes) if "." in name
+    }
+    assert permissions_for(run(RunKind.SETUP)) == minimal(declared) == GRAPH_SETUP_SCOPES
+
+
+def test_a_check_only_reads():
+    """Nothing that writes is among its permissions."""
+    assert permissions_for(run(RunKind.CHECK)) == GRAPH_READ_SCOPES
+    assert [name for name in GRAPH_READ_SCOPES if "Write" in name] == []
+
+
+@pytest.mark.parametrize(
+    ("planned", "writes", "spared"),
+    [
+        ((), set(), set()),
+        (("forwarding", "smtp_auth", "outbound_policy"), set(), set()),
+        (("application",), {APPS}, {"Application.Read.All"}),
+        (("smtp_grant", "forwarding"), {GRANTS}, {"Directory.Read.All"}),
+        (
+            ("client_secret", "smtp_grant"),
+            {APPS, GRANTS},
+            {"Application.Read.All", "Directory.Read.All"},
+        ),
+    ],
+)
+def test_a_fix_asks_to_write_only_for_its_plan(
+    planned: tuple[str, ...], writes: set[str], spared: set[str]
+):
+    """Changes at Exchange need a role of the person and no permission at Graph."""
+    assert set(permissions_for(run(RunKind.FIX, *planned))) == (READS - spared) | writes
+    assert set(permissions_for(run(wrong=planned))) == (READS - spared) | writes
+
+
+def test_the_plan_counts_and_not_the_check():
+    """The steps that the check found wrong do not matter once there is a plan."""
+    fix = run(RunKind.FIX, "forwarding", wrong=("application",))
+    assert set(permissions_for(fix)) == READS
+
+
+@pytest.mark.parametrize(
+    ("undone", "asked"),
+    [
+        (("forwarding", "smtp_auth"), {"User.Read.All"}),
+        (("smtp_grant",), {GRANTS, "User.Read.All"}),
+        (("application", "forwarding"), {APPS, "User.Read.All"}),
+        (("client_secret",), {APPS, "Policy.Read.All", "User.Read.All"}),
+    ],
+)
+def test_an_undo_asks_for_the_steps_that_it_puts_back(undone: tuple[str, ...], asked: set[str]):
+    """And for nothing that other steps would need."""
+    past = {
+        name: RecordedChange(name, change(name), verbatim("old"), {}, {}, ("R0",))
+        for name in undone
+    }
+    assert set(permissions_for(replace(run(RunKind.UNDO), past=past))) == asked
+
+
+def test_what_an_approved_plan_lacks():
+    """It is asked for in a second sign-in. A run of an earlier version asked for all at once."""
+    fix = run(RunKind.FIX, "application", "forwarding")
+    read = replace(fix, permissions=tuple(sorted(READS)))
+    assert missing_permissions(read) == (APPS,)
+    assert missing_permissions(replace(fix, permissions=(APPS, *sorted(READS)))) == ()
+    assert missing_permissions(replace(fix, permissions=permissions_for(fix))) == ()
+    assert missing_permissions(fix) == ()
+    assert missing_permissions(replace(read, kind=RunKind.SETUP)) == ()
+
+
+def test_included_permissions():
+    """A permission to write includes the one to read the same objects."""
+    assert minimal([APPS, "Application.Read.All", "User.Read.All"]) == (APPS, "User.Read.All")
+    assert with_included([GRANTS]) == {GRANTS, "Directory.Read.All"}
+
+
+def test_findings_decide_nothing():
+    """Only the plan and the newest check do."""
+    fix = replace(run(), findings={"application": Finding("application", State.WRONG)})
+    assert set(permissions_for(fix)) == READS

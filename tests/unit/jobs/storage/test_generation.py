@@ -1,0 +1,63 @@
+"""Whether Redis has lost data, with a real server whose data is taken away."""
+
+from __future__ import annotations
+
+import pytest
+from redis import Redis
+
+from jobs.storage import keys
+from jobs.storage.generation import TOLERATED_S, Generation
+
+
+class Watch:
+    """Processes that watch, and the seconds that pass."""
+
+    def __init__(self, redis: Redis, count: int = 1) -> None:
+        self.at = 0.0
+        self.all = [Generation(redis, lambda: self.at) for _ in range(count)]
+
+    def look(self, times: int = 1) -> list[str]:
+        """All of them look, five seconds apart, and tell of a loss."""
+        found = []
+        for _ in range(times):
+            self.at += 5
+            found += [each.look() for each in self.all]
+        return found
+
+
+def test_nothing_is_lost_while_redis_keeps_it(redis: Redis):
+    """Neither at the start, nor at data of an earlier start, nor with two hosts."""
+    assert set(Watch(redis).look(20)) == {""}
+    assert set(Watch(redis, 2).look(20)) == {""}
+
+
+def test_an_empty_redis_is_noticed_once_by_each(redis: Redis):
+    """FLUSHALL: both hosts learn the same new id at their next look."""
+    watch = Watch(redis, 2)
+    watch.look()
+    redis.flushall()
+    first, second = watch.look()
+    assert (first, set(watch.look(20))) == (second, {""})
+    assert redis.hget(keys.generation(), "id") == first.encode()
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_an_older_state_is_noticed(redis: Redis, hosts: int):
+    """A backup of minutes ago has the same id and a smaller number."""
+    watch = Watch(redis, hosts)
+    watch.look(3)
+    backup = redis.dump(keys.generation())
+    watch.look(30)
+    redis.restore(keys.generation(), 0, backup, replace=True)
+    found = watch.look()
+    assert (len(set(found)), "" in found, set(watch.look(20))) == (1, False, {""})
+
+
+def test_the_last_seconds_may_be_missing(redis: Redis):
+    """A failover loses a few, and the runs go on by themselves."""
+    watch = Watch(redis)
+    watch.look(20)
+    backup = redis.dump(keys.generation())
+    watch.look(int(TOLERATED_S / 5) - 1)
+    redis.restore(keys.generation(), 0, backup, replace=True)
+    assert set(watch.look(20)) == {""}

@@ -1,0 +1,82 @@
+"""Addresses of Redis, Sentinels among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.storage import redis_url
+from jobs.storage.redis_url import SentinelAddress, sentinel_address
+
+
+def test_an_address_of_sentinels_is_read():
+    """Hosts with and without a port, IPv6, a user, a password with odd characters, and a database."""
+    found = sentinel_address("rediss+sentinel://bot:p%40ss%2F@one:26380,[::1]:26381,two/main/3")
+    assert found == SentinelAddress(
+        (("one", 26380), ("::1", 26381), ("two", 26379)),
+        "main",
+        3,
+        tls=True,
+        user="bot",
+        password="p@ss/",
+    )
+
+
+def test_the_sentinels_have_a_login_of_their_own():
+    """It is an option, and no password is in the repr."""
+    found = sentinel_address(
+        "redis+sentinel://one/main?sentinel_username=watch&sentinel_password=w%26rd"
+    )
+    assert (found.sentinel_user, found.sentinel_password, found.password) == ("watch", "w&rd", "")
+    assert "w&rd" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("redis+sentinel://one:26379", "names no service"),
+        ("redis+sentinel://one:26379/", "names no service"),
+        ("redis+sentinel://one/main/first", "database that is no number"),
+        ("redis+sentinel:///main/0", "a Sentinel without a host"),
+        ("redis+sentinel://one,,two/main/0", "a Sentinel without a host"),
+        ("redis+sentinel://one:port/main/0", "whose host or port is none"),
+        ("redis+sentinel://one:99999/main/0", "whose host or port is none"),
+        ("redis+sentinel://one:0/main/0", "without a host"),
+        ("redis+sentinel://[::1/main/0", "whose host or port is none"),
+        ("redis+sentinel://u:s3cret@one/main/0?password=x", "the option 'password'"),
+        ("redis+sentinels://one/main/0", "is no Redis address"),
+        ("one:6379", "is no Redis address"),
+    ],
+)
+def test_a_bad_address_gets_a_sentence(url: str, why: str):
+    """It names the mistake, shows the right form, and never a password."""
+    said = redis_url.problem(url)
+    assert (why in said, redis_url.SENTINEL_EXAMPLE in said, "s3cret" in said) == (
+        True,
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:6379/0",
+        "rediss://:word@cache.example.test:6380/1",
+        "unix:///run/redis.sock",
+        "redis+sentinel://u:p@one:26379,two:26379/main/0",
+    ],
+)
+def test_a_good_address_gets_none(url: str):
+    """One server by TCP, TLS or socket, and Sentinels."""
+    assert redis_url.problem(url) == ""
+
+
+def test_the_embedded_server_is_known_by_its_folder():
+    """Other addresses have none."""
+    url = redis_url.embedded_url(Path("data"))
+    assert (redis_url.embedded_folder(url), redis_url.embedded_folder("redis://x")) == (
+        Path("data"),
+        None,
+    )

@@ -288,7 +288,7 @@ def cards_refused() -> Key:
 
 def clock_skew(cloud: str, *mark: str) -> Key:
     """The last measurements of the clock against a cloud's; ``told`` if the log has named a skew."""
-    return _key("clock", cloud, *mark)
+    return _key("skew", cloud, *mark)
 
 
 def tac_case(conversation: str) -> Key:

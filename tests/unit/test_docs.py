@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.commands import commands
+from jobs.clouds import tracing
 from practice.environment import Ports, product_env
 
 ROOT = Path(__file__).parents[2]
@@ -25,10 +26,17 @@ HELD = re.compile(r"`([\w/]+\.py)::(\w+)`")
 OPTIONAL = {
     "ALLOWED_ORG_IDS",
     "APPROVERS",
+    "METRICS_PORT",
+    "METRICS_TOKEN",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
     "MICROSOFT_CLIENT_CERTIFICATE",
     "MICROSOFT_CLIENT_SECRET_EXPIRES",
     "MICROSOFT_FEDERATED_TOKEN_FILE",
 }
+
+
+OPTIONAL_MODULE = "opentelemetry"
+"""Module of the extra ``otel``, which many packages share."""
 
 
 def text(name: str) -> str:
@@ -121,7 +129,8 @@ def imported(*folders: str) -> set[str]:
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     known = packages_distributions()
-    return {name.lower() for module in modules for name in known.get(module.partition(".")[0], ())}
+    tops = {module.partition(".")[0] for module in modules} - {OPTIONAL_MODULE}
+    return {name.lower().replace("_", "-") for top in tops for name in known.get(top, ())}
 
 
 @pytest.mark.slow
@@ -129,7 +138,10 @@ def test_what_is_imported_is_asked_for():
     """pyproject.toml lists exactly the packages that the product, and in dev the tests, import."""
     project = tomllib.loads(text("pyproject.toml"))["project"]
     run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
+    extra = wanted(project["optional-dependencies"]["otel"])
     assert imported("bot", "jobs", "adaptive_cards") == run
+    assert {name.replace(".", "-") for name in tracing.PACKAGES} == extra
+    assert extra <= dev
     assert imported("practice", "bench", "tools", "tests") - run - dev == set()
 
 

@@ -20,6 +20,7 @@ from webexteamssdk import WebexTeamsAPI
 from bot.webex import deadline
 from bot.webex.deadline import TimedBody
 from bot.webex.errors import retry_after_s
+from jobs.clouds.call_metrics import measured
 from jobs.settings import LOOPBACK
 
 TIMEOUT_S = 12
@@ -82,7 +83,9 @@ class ApiAdapter(HTTPAdapter):
         reading the body starts here.
         """
         end = time.monotonic() + deadline.TOTAL_S
-        answer = super().send(request, *args, **kwargs)
+        with measured("webex", request.method or "GET") as noted:
+            answer = super().send(request, *args, **kwargs)
+            noted.status = answer.status_code
         answer.raw = TimedBody(answer.raw, end)
         following = answer.links.get("next", {}).get("url", "")
         if following and (address := own_url(following, self._api_url, beside=request.url)):

@@ -67,6 +67,11 @@ def loss_told(data_id: str, room: str) -> Key:
     return _key("generation", data_id, room)
 
 
+def figures(name: str) -> Key:
+    """Numbers for the person who watches the bot: all counters, or one gauge by its name."""
+    return _key("figures", name)
+
+
 # Runs
 
 
@@ -274,6 +279,11 @@ def draw_queued(run_id: str) -> Key:
 def webex_wait(scope: str) -> Key:
     """A mark: Webex asked to be left alone, with all cards or with one."""
     return _key("webex", "wait", scope)
+
+
+def clock_skew(cloud: str, *mark: str) -> Key:
+    """The last measurements of the clock against a cloud's; ``told`` if the log has named a skew."""
+    return _key("clock", cloud, *mark)
 
 
 def tac_case(conversation: str) -> Key:

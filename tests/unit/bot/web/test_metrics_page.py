@@ -35,7 +35,7 @@ def asked(settings: BotSettings, header: str = "") -> tuple[int, str]:
 
 
 def test_off_by_default(settings: BotSettings, redis: Redis):
-    """Without a setting there is no page, whoever asks."""
+    """Without a setting there is no page, with a token or without one."""
     assert asked(settings)[0] == asked(settings, f"Bearer {TOKEN}")[0] == 404
 
 

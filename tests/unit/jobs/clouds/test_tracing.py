@@ -57,7 +57,7 @@ def test_a_trace_goes_on_below_its_parent(spans: Any):
     ["", "no parent", PARENT.replace("-", "_"), f"00-{'0' * 32}-{'0' * 16}-01", PARENT * 2],
 )
 def test_a_parent_that_is_none_begins_a_trace(spans: Any, parent: str):
-    """What stands in Redis is read strictly."""
+    """The text comes from Redis, so it is read strictly."""
     with tracing.span("run", parent=parent):
         pass
     (run,) = spans()

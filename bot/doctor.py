@@ -21,6 +21,7 @@ from bot import program
 from bot.queue import connect_for_web, redis_report
 from bot.queue.redis_report import Report
 from bot.settings import NO_APPROVERS, BotSettings
+from bot.webex import clock_report
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
@@ -34,6 +35,7 @@ from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
 from jobs.microsoft.client_credential import credential_problems
 from jobs.runs.audit import Trail, Verified
+from jobs.runs.run_store import RunStore
 from jobs.settings import Settings, SettingsError
 from jobs.webex_org_id import is_org_id, normalize
 
@@ -103,6 +105,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
     yield Check("refused webhooks", lambda: _reported(redis_report.on_refused_webhooks(redis)))
     yield Check("Microsoft", lambda: _microsoft(work))
+    yield Check("clock", lambda: _reported(clock_report.on_clock(redis)))
     yield Check("the bot's own app", lambda: _own_app(work, redis))
     yield Check("test mail", lambda: _test_mail(work))
     if work.connect_audit_url:
@@ -111,6 +114,8 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         yield Check("contact center", lambda: _contact_center(work))
     if _granted(redis):
         yield Check("read access", lambda: _read_access(redis, work))
+    runs = RunStore(redis, work.encryption_keys)
+    yield Check("runs", lambda: _reported(redis_report.entries(runs)))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from redis.exceptions import RedisError
@@ -17,13 +17,17 @@ from jobs.checks import bulk, check
 from jobs.clock import now
 from jobs.clouds import tracing, write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
+from jobs.engine.applier import NotAuditedError
 from jobs.engine.engine import Engine
+from jobs.engine.made_objects import is_only_a_look, next_look, stop_looking
 from jobs.engine.readiness import is_due
 from jobs.engine.recorder import StoppingError
-from jobs.model import RunKind, State
-from jobs.next_action import blocking_steps
+from jobs.model import RunKind, State, Turn
+from jobs.next_action import blocking_steps, next_action
+from jobs.runs import trust
+from jobs.runs.event_log import NOT_AUDITED, foreign_event
 from jobs.runs.reference import new_reference
-from jobs.runs.run import AttemptOverError, Event, Kind, Run, RunGoneError
+from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_of
 from jobs.steps.sign_in_permissions import missing_permissions
@@ -38,7 +42,8 @@ UNEXPECTED_TRIES = 3
 UNEXPECTED_S = 15
 
 CHECKS = frozenset({RunKind.CHECK, RunKind.BULK_CHECK})
-
+CHANGING = frozenset({RunKind.SETUP, RunKind.FIX})
+"""Kinds of runs that make something and then wait for people."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +77,11 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
         runtime.schedule.add(run_id, now())  # the next available worker continues
     except AttemptOverError as over:
         _leave(runtime, run_id, over)
+    except NotAuditedError as error:
+        with suppress(AttemptOverError):
+            _fail_unaudited(runtime, run_id, error)
+    except ForeignRunError:
+        trust.stop(runtime.store, run_id, 1)
     except RunGoneError:
         log.warning("no such run", run=run_id)
         runtime.schedule.remove(run_id)
@@ -120,6 +130,8 @@ async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:
     """Do the work of the run's kind, and return the version up to which all events were seen."""
     if run.kind not in CHECKS and runtime.store.others_at_work(run):
         raise OthersAtWorkError(run.id)
+    if is_only_a_look(runtime.store.redis, run):
+        return await _look_at_made(runtime, run, lambda: not lease.lost)
     if run.running:
         runtime.store.append(run.id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run.id)
@@ -129,14 +141,29 @@ async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:
     return await work(runtime, run, lambda: not lease.lost)
 
 
+async def _look_at_made(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+    """Look at what the run has made; a sign-in that has ended is no news for it."""
+    if run.account is None:
+        return run.version
+    try:
+        async with admin_session.open_clients(runtime, run, run.account) as ctx:
+            engine = Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
+            await engine.look_at_made()
+            return ctx.run.version
+    except SignInNeeded:
+        stop_looking(runtime.store.redis, run)
+        return run.version
+
+
 async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
     if run.account is None:
         return run.version
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await advance_steps(
-                Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
-            )
+            engine = Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
+            await advance_steps(engine)
+            if _waits_for_person(ctx.run):
+                await engine.look_at_made()
             return ctx.run.version
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
@@ -193,6 +220,9 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         )  # also for a run that has just ended: its next look closes the login
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
+    if place := foreign_event(run):
+        trust.stop(runtime.store, run_id, place, run.channel.mailbox)
+        admin_session.drop(runtime, run_id)
     runtime.listener.run_changed(run_id)
 
 
@@ -211,10 +241,22 @@ def _schedule_next_look(runtime: Runtime, run: Run) -> None:
     times = (
         [] if run.checked else [finding.until for finding in run.findings.values() if finding.until]
     )
+    look = _next_look(runtime, run)
+    times += [look] if look else []
     if times and run.account and not run.ended:
         runtime.schedule.add(run.id, min(times))
     else:
         runtime.schedule.remove(run.id)
+
+
+def _next_look(runtime: Runtime, run: Run) -> datetime | None:
+    """Return when to look at what the run has made, or None unless it waits for a person."""
+    return next_look(runtime.store.redis, run, steps_of(run)) if _waits_for_person(run) else None
+
+
+def _waits_for_person(run: Run) -> bool:
+    """Return whether a run that makes something waits for a person."""
+    return run.kind in CHANGING and next_action(run).turn not in {Turn.NOBODY, Turn.TIME}
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
@@ -238,7 +280,22 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     if tries < UNEXPECTED_TRIES:
         runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
     else:
-        store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
-        admin_session.drop(runtime, run_id)
-        mailbox_login.close(runtime.vault, run_id)
+        _fail(runtime, run_id, reference)
     runtime.listener.run_changed(run_id)
+
+
+def _fail_unaudited(runtime: Runtime, run_id: str, error: NotAuditedError) -> None:
+    """End a run whose approval has no entry in the audit trail, before it changes anything more."""
+    log.error("an approval is not in the audit trail", run=run_id, scope=str(error))
+    data = {"question": "run", "cause": NOT_AUDITED, "code": str(error)}
+    runtime.store.append(run_id, Event(Kind.PROBLEM, now(), data=data))
+    _fail(runtime, run_id, NOT_AUDITED)
+    runtime.listener.run_changed(run_id)
+
+
+def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
+    """End the run, and delete what was sealed for it."""
+    store = runtime.store
+    store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
+    admin_session.drop(runtime, run_id)
+    mailbox_login.close(runtime.vault, run_id)

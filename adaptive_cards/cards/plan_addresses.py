@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, submit
+from adaptive_cards.cards.plan_people import may_press
 from adaptive_cards.cards.plan_view import Address, ForeignHosts, PlanView
 from adaptive_cards.components import box, note, section
 from adaptive_cards.elements import SMALL, Element, literal, own, said
@@ -48,7 +49,7 @@ def foreign(view: PlanView) -> list[Element]:
     """
     if view.foreign is None:
         return []
-    title = own(_counted("plan.foreign", view.foreign), weight="Bolder")
+    title = said(Text("plan.foreign", {"count": str(len(view.foreign.hosts))}), weight="Bolder")
     lines = [
         line
         for host, what in view.foreign.hosts
@@ -61,7 +62,7 @@ def _confirmed(view: PlanView, found: ForeignHosts) -> list[Element]:
     """Return who confirmed the hosts, or the button for it where a press would count."""
     if found.confirmed is not None:
         return [said(found.confirmed, spacing="Small")]
-    if not view.waits_for_hosts or view.blocking or view.closed:
+    if not view.waits_for_hosts or view.blocking or view.closed or not may_press(view.people):
         return []
     button = submit(
         plural("button.confirm_hosts", len(found.hosts)),
@@ -70,7 +71,3 @@ def _confirmed(view: PlanView, found: ForeignHosts) -> list[Element]:
         plan=view.plan_id,
     )
     return [own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
-
-
-def _counted(key: str, found: ForeignHosts) -> str:
-    return f"{key}.one" if len(found.hosts) == 1 else f"{key}.many"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
-from adaptive_cards.texts import render
+from adaptive_cards.texts import listed, render
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command
@@ -54,8 +54,26 @@ def cancel(ctx: ChatContext, run: Run) -> None:
     services.cards.request(run.id)
     title = Text("notice.cancelled_title", {"run": run.id})
     ctx.notify(
-        NoticeView(Text("notice.cancel_kicker"), title, _left(run), glyph=SKIPPED.glyph, at=now())
+        NoticeView(
+            Text("notice.cancel_kicker"),
+            title,
+            _left(run),
+            glyph=SKIPPED.glyph,
+            buttons=_offered(ctx, run),
+            at=now(),
+        )
     )
+
+
+def _offered(ctx: ChatContext, run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
+    """Return a button that undoes what the run has changed; none without a change, or elsewhere.
+
+    In another room ``/undo`` does not know the channel.
+    """
+    if not run.changed or ctx.room != run.origin.room:
+        return ()
+    pressed = {"do": "typed", "command": "undo", "mailbox_meant": run.channel.mailbox}
+    return (("button.undo", pressed),)
 
 
 def _left(run: Run) -> Text:
@@ -71,8 +89,8 @@ def _left(run: Run) -> Text:
 
 
 def _objects(changes: Iterable[Changed]) -> str:
-    """Return the changed objects in words, with commas between them."""
-    return ", ".join(render(change.object) for changed in changes for change in changed.changes)
+    """Return the changed objects as a list in words."""
+    return listed(render(change.object) for changed in changes for change in changed.changes)
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

@@ -17,11 +17,12 @@ from structlog.contextvars import bound_contextvars
 
 from bot import actions
 from bot.actions import tac as screenshot
+from bot.cards import put_off
 from bot.chat import audience, limits
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest, parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
-from bot.commands import commands, explain, help, tac  # noqa: A004  the module has the name of its command
+from bot.commands import by_typed_name, explain, help, tac  # noqa: A004  the module has the name of its command
 from bot.events import retry
 from bot.events.outbox import Handler, run_once
 from bot.events.prefetch import Prefetch, prefetch
@@ -31,6 +32,7 @@ from bot.webex import models
 from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError
 from bot.webex.errors import NOT_FOUND
 from jobs.clouds import tracing
+from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.model import Text
 from jobs.runtime import current
 
@@ -84,7 +86,7 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
         event.resource
     ]
     try:
-        _require_fresh(event.created)
+        _require_fresh(services, event.created)
         if event.actor != services.me.id or event.resource == "memberships":
             act(services, event.id, event.actor, event.room)
     except _TooOldError:
@@ -101,7 +103,18 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
     return None
 
 
-def _require_fresh(created: str) -> None:
+def _require_fresh(services: Services, created: str) -> None:
+    """Check the age by Webex's clock.
+
+    A process that has not heard from Webex yet asks it for the time before it calls anything old,
+    because its own clock may be wrong.
+
+    Raises:
+        _TooOldError: It is older than ten minutes.
+        WebexError: Webex does not answer.
+    """
+    if models.is_stale(created) and METER.ahead_s(WEBEX) is None:
+        services.webex.me()
     if models.is_stale(created):
         raise _TooOldError
 
@@ -117,7 +130,7 @@ def _fetched(fetch: Callable[[], T]) -> T:
 def _message(services: Services, message_id: str, actor: str, room: str) -> None:
     with prefetch(services.webex, actor, room) as asked:
         message = _fetched(lambda: services.webex.message(message_id))
-        _require_fresh(message.created)
+        _require_fresh(services, message.created)
         if message.person_id == services.me.id:
             return
         ctx = ChatContext(
@@ -133,6 +146,7 @@ def _message(services: Services, message_id: str, actor: str, room: str) -> None
         run_once(ctx, f"{message.id}:refusal", refusal)
     else:
         _run_command(ctx, message)
+    put_off.wake(services, ctx.room, *ctx.person.emails)
 
 
 def _direct(services: Services, message: Message) -> bool:
@@ -149,26 +163,26 @@ def _direct(services: Services, message: Message) -> bool:
 
 def _run_command(ctx: ChatContext, message: Message) -> None:
     typed = parse_command(message, ctx.services.me)
-    command = commands().get(typed.name)
+    command = by_typed_name().get(typed.name)
     if command is not None:
         run_once(
             ctx, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument)
         )
-    if message.files and typed.name != explain.COMMAND.name and tac.asked(ctx):
+    if message.files and command is not explain.COMMAND and tac.asked(ctx):
         run_once(
             ctx,
             f"{message.id}:screenshot",
             lambda speaking: screenshot.keep_screenshot(speaking, message),
         )
     elif command is None:
-        near = nearest(typed.name, commands()) if typed.name else ""
+        near = nearest(typed.name, by_typed_name()) if typed.name else ""
         run_once(ctx, f"{message.id}:help", partial(help.show, typed=typed.name, nearest=near))
 
 
 def _action(services: Services, action_id: str, actor: str, room: str) -> None:
     with prefetch(services.webex, actor, room) as asked:
         action = _fetched(lambda: services.webex.action(action_id))
-        _require_fresh(action.created)
+        _require_fresh(services, action.created)
         card = _fetched(lambda: services.webex.message(action.message_id))
         if card.person_id != services.me.id:
             return
@@ -187,10 +201,13 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
         refusal = _refusal(ctx, asked, "refused.button") or limits.too_many(ctx, action.id)
     inputs = {name: value.replace("\u2060", "") for name, value in action.inputs.items()}
     run_once(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
+    put_off.wake(services, ctx.room, *ctx.person.emails)
 
 
 def _membership(services: Services, membership_id: str, _actor: str, room: str) -> None:
     """Greet a space that the bot was added to, if everybody there may read the greeting.
+
+    Cards that waited for the bot to be back there are drawn at once.
 
     Other people's memberships are ignored here. A 1:1 space begins with a message of the person or
     the bot, which says what is needed. Not every membership names the type of its room
@@ -200,7 +217,8 @@ def _membership(services: Services, membership_id: str, _actor: str, room: str) 
     mine = _fetched(lambda: _own(services, room))
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
-    _require_fresh(mine.created)
+    put_off.wake(services, room)
+    _require_fresh(services, mine.created)
     if not AccessPolicy(services.bot, services.webex).external_members(
         services.webex.members(room), services.me.id
     ):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from statistics import median
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -24,7 +23,7 @@ from redis.exceptions import RedisError
 
 from bot import __version__
 from bot.queue import health
-from jobs.clock import now
+from jobs.clouds.clock_skew import shared
 from jobs.model import RunKind
 from jobs.runs.run import ENDS, Kind
 from jobs.storage import keys
@@ -53,7 +52,6 @@ from jobs.storage.locks import LockKind
 
 PREFIX = "webex_email_bot_"
 RESOURCES = ("messages", "attachmentActions", "memberships")
-CLOCKS = ("webex", "microsoft")
 KINDS = tuple(map(str, RunKind))
 FROM_ZERO: dict[str, Iterable[tuple[str, ...]]] = {
     EVENTS_RECEIVED.name: [(resource,) for resource in RESOURCES],
@@ -69,8 +67,6 @@ FROM_ZERO: dict[str, Iterable[tuple[str, ...]]] = {
 
 Prometheus sees a rise only from a number that it has seen before.
 """
-MEASURED_FOR_S = 900.0
-"""Seconds for which a measurement of the clock counts."""
 
 
 def exposition(redis: Redis) -> tuple[bytes, str]:
@@ -181,13 +177,6 @@ def _clocks(redis: Redis) -> Iterator[Metric]:
         "Seconds by which the bot's clock is ahead of a cloud's.",
         labels=["cloud"],
     )
-    for cloud in CLOCKS:
-        lines = (raw.split() for raw in redis.lrange(keys.clock_skew(cloud), 0, -1))
-        recent = [
-            float(seconds)
-            for at, seconds in lines
-            if abs(now().timestamp() - float(at)) <= MEASURED_FOR_S
-        ]
-        if recent:
-            family.add_metric([cloud], median(recent))
+    for cloud, ahead_s in sorted(shared(redis).items()):
+        family.add_metric([cloud], ahead_s)
     yield family

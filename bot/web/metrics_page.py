@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from flask import Blueprint, Flask, Response, request
@@ -75,9 +76,20 @@ def own_port(settings: BotSettings) -> Iterator[None]:
     host = host_of(settings)
     sockets = [listener(host, settings.metrics_port, "METRICS_PORT")]
     server = create_server(app, sockets=sockets, threads=1, ident="")
-    threading.Thread(target=server.run, name="metrics", daemon=True).start()
+    over = threading.Event()
+    threading.Thread(target=_run, args=(server, over), name="metrics", daemon=True).start()
     log.info("metrics", host=host, port=settings.metrics_port)
     try:
         yield
     finally:
+        over.set()
         server.close()
+
+
+def _run(server: Any, over: threading.Event) -> None:
+    """Serve until the socket is closed under the loop that waits for it, which is an error only before."""
+    try:
+        server.run()
+    except OSError:
+        if not over.is_set():
+            raise

@@ -41,15 +41,12 @@ def _key(*parts: str) -> Key:
     return Key(PREFIX + ":".join(parts))
 
 
-# The data's version
+# The data as a whole: its version, whether Redis takes writes, what it lost, and its figures
 
 
 def schema() -> Key:
     """The number of the layout in which the data is stored."""
     return _key("schema")
-
-
-# Whether Redis takes writes, and whether it lost some
 
 
 def write_test() -> Key:
@@ -90,9 +87,14 @@ def run_about(run_id: str) -> Key:
     return _key("run", run_id, "about")
 
 
-def every_run_about() -> Key:
-    """A pattern that matches what the audit trail says about all runs."""
-    return run_about("*")
+def run_stopped(run_id: str) -> Key:
+    """A mark: it is recorded that an event of the run was not made by this bot."""
+    return _key("run", run_id, "stopped")
+
+
+def run_look(run_id: str, mark: str) -> Key:
+    """A mark of the looks at what a run has made: ``due`` with the run's version, or ``done`` now."""
+    return _key("run", run_id, "look", mark)
 
 
 def runs_due() -> Key:
@@ -191,7 +193,7 @@ def own_login(mailbox: str) -> Key:
     return _key("channel", mailbox, "own-login")
 
 
-# Secrets and links
+# Secrets, links, and the audit trail
 
 
 def sealed(name: str) -> Key:
@@ -204,12 +206,9 @@ def secrets_shown() -> Key:
     return _key("secrets", "handed-over")
 
 
-def page_token(digest: str) -> Key:
-    """The purpose of a link to one of the bot's pages, by the hash of its token."""
+def page_token_in_layout_2(digest: str) -> Key:
+    """The purpose of a link to one of the bot's pages, by the hash of its token, as layout 2 kept it."""
     return _key("ticket", digest)
-
-
-# The audit trail
 
 
 def audit_entries() -> Key:
@@ -281,9 +280,14 @@ def webex_wait(scope: str) -> Key:
     return _key("webex", "wait", scope)
 
 
+def cards_refused() -> Key:
+    """The runs with a card that Webex refused, each with the place of the card."""
+    return _key("draws", "refused")
+
+
 def clock_skew(cloud: str, *mark: str) -> Key:
     """The last measurements of the clock against a cloud's; ``told`` if the log has named a skew."""
-    return _key("clock", cloud, *mark)
+    return _key("skew", cloud, *mark)
 
 
 def tac_case(conversation: str) -> Key:
@@ -299,6 +303,11 @@ def reminder_look(mailbox: str, day: str) -> Key:
 def reminder_given(mailbox: str, end: str, days: int) -> Key:
     """A mark: the reminder so many days before the end (``YYYY-MM-DD``) was given."""
     return _key("reminder", mailbox, end, str(days))
+
+
+def locale(place: str) -> Key:
+    """The language and time zone that a space (by room id) or a person (by address) has chosen."""
+    return _key("locale", place)
 
 
 def bot_account(digest: str) -> Key:

@@ -30,7 +30,7 @@ from jobs.clouds.errors import (
 from jobs.model import Evidence
 
 ROOT = Path(__file__).parents[4]
-TEXTS = ROOT / "adaptive_cards" / "texts" / "causes.en.toml"
+TEXTS = ROOT / "adaptive_cards" / "texts" / "en" / "causes.toml"
 OWN = frozenset(
     {
         "access_token_refused",
@@ -39,6 +39,8 @@ OWN = frozenset(
         "app_access_not_allowed",
         "app_access_withdrawn",
         "app_roles_missing",
+        "app_deleted_meanwhile",
+        "clock_wrong",
         "connection_lost",
         "consent_cancelled",
         "consent_declined",
@@ -57,6 +59,7 @@ OWN = frozenset(
         "not_found",
         "probe_login_refused",
         "request_rejected",
+        "secret_deleted_meanwhile",
         "service_unavailable",
         "sign_in_missing",
         "smtp_busy",

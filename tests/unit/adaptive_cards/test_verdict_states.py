@@ -82,11 +82,11 @@ TEXTS = {
         "then press Check again."
     ),
     "verdict-not-read": (
-        "Mail is not delivered, and what stops it could not be read. "
+        "Email is not delivered, and the bot could not read what stops it. "
         "Administrator's turn: sign in with the button below, and the rest is looked at, too."
     ),
     "verdict-waits": (
-        "The service is not available at the moment. Nobody has to act. Remedy below "
+        "The service is temporarily unavailable. Nobody has to act. Remedy below "
         "says why; Check again looks anew."
     ),
     "verdict-started": "Looking: 0 of 23. Nobody has to act. The verdict shows as soon as it is certain.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from adaptive_cards.views import CheckLine, Proof
+from jobs.clouds.learn_more import page_of
 from jobs.model import Access, Evidence, State, Text, verbatim
 
 AT = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
@@ -51,6 +52,7 @@ POLICY = line(
         Evidence("request-id", "0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"),
     ),
     remedy=Text("remedy.forwarding_blocked"),
+    page=page_of("forwarding_blocked"),
     command=(
         "Get-HostedOutboundSpamFilterRule\n"
         "Set-HostedOutboundSpamFilterRule 'Webex Connect forwarding - support' -Priority 0"
@@ -74,12 +76,13 @@ SECRET = line(
         Evidence("correlation-id", "4451a062-91fd-4c0e-9b27-08dd4c5e7a10"),
     ),
     remedy=Text("remedy.client_secret_expired"),
+    page=page_of("client_secret_expired"),
     command="POST /applications/(id)/addPassword, endDateTime 2027-11-24",
 )
 
 LOGIN = line(
     "C6",
-    "The bot's own login as the mailbox",
+    "The bot's own login to the mailbox",
     State.WRONG,
     Access.NONE,
     "AUTH XOAUTH2: 535 5.7.3 Authentication unsuccessful",
@@ -137,7 +140,7 @@ NEEDS = "Needs an administrator's sign-in"
 SKIPPED = (
     *(
         line(row, title, State.SKIPPED, seen=NEEDS)
-        for row, title in (("CA", "Conditional access"), ("M2", "Authenticated SMTP"))
+        for row, title in (("CA", "Conditional Access"), ("M2", "Authenticated SMTP"))
     ),
     *(
         line(row, title, State.SKIPPED, seen=NEEDS)
@@ -149,12 +152,12 @@ SKIPPED = (
     ),
     line(
         "API",
-        "Mail through Webex Connect",
+        "Email sent through Webex Connect",
         State.SKIPPED,
         Access.NONE,
         "No service key of Webex Connect is configured",
     ),
-    line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, "There was no answer in time"),
+    line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, "No response arrived in time"),
 )
 
 RIGHT = (
@@ -177,7 +180,7 @@ RIGHT = (
         "TLS",
         "SMTP server",
         access=Access.NONE,
-        seen="smtp.office365.com:587 answers, with STARTTLS and a good certificate",
+        seen="smtp.office365.com:587 responds with STARTTLS and a valid certificate",
     ),
 )
 

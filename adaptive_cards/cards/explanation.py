@@ -9,7 +9,18 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, fit_title, in_rows, open_url, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, note, section, small_print, turn_line
-from adaptive_cards.elements import MONO, SMALL, TITLE, Element, column, columns, link, rich, run, said
+from adaptive_cards.elements import (
+    MONO,
+    SMALL,
+    TITLE,
+    Element,
+    column,
+    columns,
+    link,
+    rich,
+    run,
+    said,
+)
 from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock

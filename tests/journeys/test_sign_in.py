@@ -28,7 +28,12 @@ def _asked(walk: Walk) -> dict[str, Any]:
             "The permission was declined.",
             "The way on is in the card",
         ),
-        ("helpdesk@contoso.com", "accept", "An administrator must consent", "The way on is in the card"),
+        (
+            "helpdesk@contoso.com",
+            "accept",
+            "An administrator must consent",
+            "The way on is in the card",
+        ),
         (
             "admin@fabrikam.com",
             "accept",

@@ -6,10 +6,17 @@ import json
 from dataclasses import replace
 from types import ModuleType
 
+from adaptive_cards.elements import link
 from adaptive_cards.texts import text
 from adaptive_cards.views import Damage
+from jobs.clouds.learn_more import page_of
 from jobs.model import Evidence, State, Text, Turn
 from tests.unit.adaptive_cards.verdict_rows import BLOCKED, COMMANDS, Cards, Nodes, below, words
+
+
+def learn_more(cause: str) -> str:
+    """Return the link to the page of a cause, as it is written in the card."""
+    return str(link("link.learn_more", page_of(cause))["text"])
 
 
 def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
@@ -27,15 +34,15 @@ def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
         "Request ID: 0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"
     )
     assert below(examples["verdict-broken"], "Root cause", nodes) == [
-        "\u2717 M4 Outbound spam policy for this sender"
+        f"\u2717 M4 Outbound spam policy for this sender {learn_more('forwarding_blocked')}"
     ]
 
 
 def test_several_causes_are_all_named(examples: Cards, nodes: Nodes):
     """Each independent cause is a sentence of its own, the one that stops mail first in front."""
     assert below(examples["verdict-two-causes"], "Root causes", nodes) == [
-        f"\u2717 M4 {BLOCKED.removesuffix('.')}",
-        "\u2717 E3 The client secret has expired",
+        f"\u2717 M4 {BLOCKED.removesuffix('.')} {learn_more('forwarding_blocked')}",
+        f"\u2717 E3 The client secret has expired {learn_more('client_secret_expired')}",
     ]
 
 

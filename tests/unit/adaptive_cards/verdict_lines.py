@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from adaptive_cards.views import CheckLine, Proof
-from jobs.clouds.learn_more import page_of
 from jobs.model import Access, Evidence, State, Text, verbatim
 
 AT = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
@@ -52,7 +51,6 @@ POLICY = line(
         Evidence("request-id", "0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"),
     ),
     remedy=Text("remedy.forwarding_blocked"),
-    page=page_of("forwarding_blocked"),
     command=(
         "Get-HostedOutboundSpamFilterRule\n"
         "Set-HostedOutboundSpamFilterRule 'Webex Connect forwarding - support' -Priority 0"
@@ -76,7 +74,6 @@ SECRET = line(
         Evidence("correlation-id", "4451a062-91fd-4c0e-9b27-08dd4c5e7a10"),
     ),
     remedy=Text("remedy.client_secret_expired"),
-    page=page_of("client_secret_expired"),
     command="POST /applications/(id)/addPassword, endDateTime 2027-11-24",
 )
 

@@ -92,7 +92,7 @@ def test_healthy_and_no_write(channel: People) -> None:
         (
             {"users": {MAILBOX: {"enabled": False}}},
             {"users": {MAILBOX: {"enabled": True}}},
-            "The account is blocked",
+            "Sign-in is blocked for the account",
             "The bot's own login to the mailbox",
         ),
         (

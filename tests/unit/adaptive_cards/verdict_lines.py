@@ -169,7 +169,7 @@ RIGHT = (
     line("M5", "Organisation customisation", seen="enabled"),
     line(
         "DNS",
-        "Where the world delivers mail",
+        "MX record and autodiscover",
         access=Access.NONE,
         seen="contoso-com.mail.protection.outlook.com",
     ),

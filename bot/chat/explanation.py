@@ -33,9 +33,7 @@ def as_view(
         code=without_secrets(certain[0].code) if certain else "",
         known=bool(certain),
         open=bool(possible) and not certain,
-        certain=tuple(
-            CauseLine(_sentence(each), page=page_of(each.cause)) for each in certain[1:]
-        ),
+        certain=tuple(CauseLine(_sentence(each), page=page_of(each.cause)) for each in certain[1:]),
         possible=tuple(
             CauseLine(_sentence(each), _tell(each), page_of(each.cause)) for each in possible
         ),

@@ -163,7 +163,7 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
         8,
         Profile.ARTICLE,
         "the administrator",
-        (verbatim("Conditional access: the signed-in account may not read policies."),),
+        (verbatim("Conditional Access: the signed-in account may not read policies."),),
     )
     yield "done", cards.done(done)
     yield (

@@ -9,11 +9,14 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from bot.commands import commands
 from jobs.clouds import tracing
+from jobs.probes import all_probes
+from jobs.steps import all_steps
 from practice.environment import Ports, product_env
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +64,16 @@ def wanted(names: list[str]) -> set[str]:
     return {re.split(r"[\[<>=~; ]", name)[0].lower() for name in names}
 
 
+def tool(name: str) -> ModuleType:
+    """A script of tools/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_one_list_of_settings():
     """README.md, .env.example and the practice stack know the same variables."""
     known = set(
@@ -83,12 +96,31 @@ def test_the_table_of_commands_is_the_registry():
 @pytest.mark.parametrize("name", ["permissions", "architecture"])
 def test_the_pages_made_from_code_are_up_to_date(name: str):
     """docs/permissions.md and docs/architecture.md are what `make docs` writes."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert text(f"docs/{name}.md") == tool.page(), "run `make docs`"
+    assert text(f"docs/{name}.md") == tool(name).page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_glossary_has_every_step_and_every_probe(language: str):
+    """The page of each language is what `make docs` writes, with an id, a name and a sentence for each."""
+    glossary = tool("glossary")
+    page, known = (
+        text(f"docs/{glossary.PAGES[language]}"),
+        [
+            *all_steps().values(),
+            *all_probes().values(),
+        ],
+    )
+    ids = re.findall(r"^\| ([A-Z]+\d?) \| [^|]+ \| [^|]+\. \|$", page, re.MULTILINE)
+    assert page == glossary.page(language), "run `make docs`"
+    assert sorted(ids) == sorted([*(step.article_row for step in known), "T1", "T2", "T3"])
+    assert glossary.sentences(language)["step"].keys() == {step.name for step in known}
+
+
+def test_a_term_of_the_glossary_is_in_both_languages():
+    """Both languages explain the same number of terms, each in whole sentences."""
+    english, german = (tool("glossary").sentences(language)["term"] for language in ("en", "de"))
+    assert len(english) == len(german) > 25
+    assert [each for each in (*english.values(), *german.values()) if not each.endswith(".")] == []
 
 
 def test_every_package_is_pinned_with_its_hashes():

@@ -48,7 +48,7 @@ def _rows() -> tuple[Row, ...]:
             note=verbatim("Next look 14:33:10 UTC."),
         ),
         Row("E7", verbatim("User consent read, not changed"), State.SKIPPED),
-        Row("M1", verbatim("Mailbox and Exchange licence"), State.UNKNOWN),
+        Row("M1", verbatim("Mailbox and Exchange license"), State.UNKNOWN),
         Row(
             "M2",
             verbatim("Authenticated SMTP on"),

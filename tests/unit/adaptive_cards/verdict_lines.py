@@ -158,15 +158,13 @@ SKIPPED = (
 )
 
 RIGHT = (
-    line(
-        "E1", "App registration", access=Access.APP, seen="this tenant only, 2 redirect addresses"
-    ),
-    line("M1", "Mailbox and Exchange licence", access=Access.APP),
+    line("E1", "App registration", access=Access.APP, seen="this tenant only, 2 redirect URIs"),
+    line("M1", "Mailbox and Exchange license", access=Access.APP),
     line(
         "M2", "Authenticated SMTP", seen="on for this mailbox", command=f"Get-CASMailbox {MAILBOX}"
     ),
     line("M3", "Forwarding", seen="To Webex Connect, a copy stays"),
-    line("M5", "Organisation customisation", seen="enabled"),
+    line("M5", "Organization customization", seen="enabled"),
     line(
         "DNS",
         "MX record and autodiscover",

@@ -79,14 +79,14 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(
     sentence = f"{text(f'cause.{code}')} {text(f'remedy.{code}')}"
     drawn = draw(plan_face.view(run))
     told = (
-        "Nothing is there that the bot may change. Administrator's turn: mend what "
+        "There is nothing that the bot may change. Administrator's turn: fix what "
         "/check has found, as marked below."
     )
     assert (told in drawn.text, f"{at:%d %b %H:%M} UTC: {sentence}" in str(drawn.content)) == (
         True,
         True,
     )
-    assert "right already" not in drawn.text
+    assert "already right" not in drawn.text
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_without_a_recent_one_it_points_to_the_command(
     run, _ = fixed(anna, *causes, age=age)
     view = plan_face.view(run)
     assert (view.named, view.turn) == ((), Turn.NOBODY)
-    assert "If mail stops all the same, /check says why." in draw(view).text
+    assert "If mail still does not flow, run /check." in draw(view).text
 
 
 def test_beside_what_it_mends_it_says_what_it_does_not(anna: ChatContext):

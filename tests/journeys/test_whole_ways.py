@@ -85,7 +85,7 @@ def _again_changes_nothing(walk: Any) -> None:
     known = walk.ask()
     assert (
         band(known).splitlines()[0]
-        == "✓  support@contoso.com is connected already. Nothing was changed."
+        == "✓  support@contoso.com is already connected. Nothing was changed."
     )
     card = walk.press(known, "setup_again", {})
     walk.open(card)

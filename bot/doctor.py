@@ -21,6 +21,7 @@ from bot import program
 from bot.queue import connect_for_web, redis_report
 from bot.queue.redis_report import Report
 from bot.settings import NO_APPROVERS, BotSettings
+from bot.webex import clock_report
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
@@ -103,6 +104,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
     yield Check("refused webhooks", lambda: _reported(redis_report.on_refused_webhooks(redis)))
     yield Check("Microsoft", lambda: _microsoft(work))
+    yield Check("clock", lambda: _reported(clock_report.on_clock(redis)))
     yield Check("the bot's own app", lambda: _own_app(work, redis))
     yield Check("test mail", lambda: _test_mail(work))
     if work.connect_audit_url:

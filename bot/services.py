@@ -14,6 +14,7 @@ from bot.queue.events import EventQueue
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexPerson
 from bot.webex.messenger import Messenger
+from jobs.clouds.clock_skew import METER
 from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.runs.run import Event
 from jobs.runs.run_store import RunStore
@@ -48,6 +49,7 @@ class Services(Runtime):
     @classmethod
     def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Services:
         """Put the parts together."""
+        METER.redis = redis
         vault, cards = Vault(redis, settings.encryption_keys), CardQueue(redis)
         return cls(
             settings=settings,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from redis.exceptions import RedisError
@@ -17,10 +17,11 @@ from jobs.clock import now
 from jobs.clouds import write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.engine import Engine
+from jobs.engine.made_objects import is_only_a_look, next_look, stop_looking
 from jobs.engine.readiness import is_due
 from jobs.engine.recorder import StoppingError
-from jobs.model import RunKind, State
-from jobs.next_action import blocking_steps
+from jobs.model import RunKind, State, Turn
+from jobs.next_action import blocking_steps, next_action
 from jobs.runs.reference import new_reference
 from jobs.runs.run import AttemptOverError, Event, Kind, Run, RunGoneError
 from jobs.runtime import Runtime, current
@@ -37,7 +38,8 @@ UNEXPECTED_TRIES = 3
 UNEXPECTED_S = 15
 
 CHECKS = frozenset({RunKind.CHECK, RunKind.BULK_CHECK})
-
+CHANGING = frozenset({RunKind.SETUP, RunKind.FIX})
+"""Kinds of runs that make something and then wait for people."""
 
 log = structlog.get_logger(__name__)
 
@@ -111,6 +113,8 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
         return run.version
     if run.kind not in CHECKS and runtime.store.others_at_work(run):
         raise OthersAtWorkError(run_id)
+    if is_only_a_look(runtime.store.redis, run):
+        return await _look_at_made(runtime, run, lambda: not lease.lost)
     if run.running:
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run_id)
@@ -120,14 +124,29 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     return await work(runtime, run, lambda: not lease.lost)
 
 
+async def _look_at_made(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+    """Look at what the run has made; a sign-in that has ended is no news for it."""
+    if run.account is None:
+        return run.version
+    try:
+        async with admin_session.open_clients(runtime, run, run.account) as ctx:
+            engine = Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
+            await engine.look_at_made()
+            return ctx.run.version
+    except SignInNeeded:
+        stop_looking(runtime.store.redis, run)
+        return run.version
+
+
 async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
     if run.account is None:
         return run.version
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await advance_steps(
-                Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
-            )
+            engine = Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
+            await advance_steps(engine)
+            if _waits_for_person(ctx.run):
+                await engine.look_at_made()
             return ctx.run.version
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
@@ -202,10 +221,22 @@ def _schedule_next_look(runtime: Runtime, run: Run) -> None:
     times = (
         [] if run.checked else [finding.until for finding in run.findings.values() if finding.until]
     )
+    look = _next_look(runtime, run)
+    times += [look] if look else []
     if times and run.account and not run.ended:
         runtime.schedule.add(run.id, min(times))
     else:
         runtime.schedule.remove(run.id)
+
+
+def _next_look(runtime: Runtime, run: Run) -> datetime | None:
+    """Return when to look at what the run has made, or None unless it waits for a person."""
+    return next_look(runtime.store.redis, run, steps_of(run)) if _waits_for_person(run) else None
+
+
+def _waits_for_person(run: Run) -> bool:
+    """Return whether a run that makes something waits for a person."""
+    return run.kind in CHANGING and next_action(run).turn not in {Turn.NOBODY, Turn.TIME}
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:

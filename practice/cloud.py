@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import flask
 
-from practice import tls
+from practice import clock, tls
 from practice.control import Control
 from practice.faults.control import FaultControl
 from practice.hooks import Faults
@@ -32,6 +32,7 @@ class PracticeCloud:
     """
 
     def __init__(self, port: int, folder: Path, settings: PracticeSettings) -> None:
+        clock.set_ahead(settings.clock_ahead)
         self.settings, self.journal, self.faults = settings, Journal(), Faults()
         self.tls = tls.make(folder)
         self.webex = Webex(self.journal, settings)

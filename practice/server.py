@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from practice import clock
 from practice.tls import Tls
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class _Handler(WSGIRequestHandler):
         done = super().handle_expect_100()
         self.wfile.flush()
         return done
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the time of the ``Date`` header by the cloud's clock."""
+        return super().date_time_string(clock.now().timestamp() if timestamp is None else timestamp)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log no requests."""

@@ -8,6 +8,7 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.plan_addresses import addresses, foreign, granted
 from adaptive_cards.cards.plan_band import band
 from adaptive_cards.cards.plan_changes import changed, group, of_scope
+from adaptive_cards.cards.plan_people import lines, may_press
 from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.components import box, kicker, section
 from adaptive_cards.elements import SMALL, Element, literal, own, rich, run, said
@@ -22,6 +23,7 @@ def plan(view: PlanView) -> Card:
     Tenant-wide changes are in a box with their own approval. A blocked plan has no approve button.
     """
     body = [
+        *lines(view.people),
         *addresses(view),
         *_right(view),
         *_warnings(view),
@@ -82,7 +84,7 @@ def _tenant(view: PlanView) -> list[Element]:
 
 def _approve_tenant(view: PlanView) -> list[Element]:
     """Return the button of the tenant-wide changes; none where they cannot be approved."""
-    if view.blocking or view.closed or view.waits_for_hosts:
+    if view.blocking or view.closed or view.waits_for_hosts or not may_press(view.people):
         return []
     button = submit(
         text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id
@@ -108,7 +110,7 @@ def _main(view: PlanView) -> list[Element]:
             stop,
             other,
         ]
-    if view.approved or not own_approval or view.waits_for_hosts:
+    if _is_decided(view, own_approval) or view.waits_for_hosts or not may_press(view.people):
         return [stop]
     return [
         submit(
@@ -120,6 +122,11 @@ def _main(view: PlanView) -> list[Element]:
         ),
         stop,
     ]
+
+
+def _is_decided(view: PlanView, own_approval: int) -> bool:
+    """Return whether nothing but the tenant's changes is left to approve."""
+    return view.approved or not own_approval
 
 
 def _commands(view: PlanView) -> list[Element]:

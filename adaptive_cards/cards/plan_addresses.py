@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, submit
+from adaptive_cards.cards.plan_people import may_press
 from adaptive_cards.cards.plan_view import Address, ForeignHosts, PlanView
 from adaptive_cards.components import box, note, section
 from adaptive_cards.elements import SMALL, Element, literal, own, said
@@ -61,7 +62,7 @@ def _confirmed(view: PlanView, found: ForeignHosts) -> list[Element]:
     """Return who confirmed the hosts, or the button for it where a press would count."""
     if found.confirmed is not None:
         return [said(found.confirmed, spacing="Small")]
-    if not view.waits_for_hosts or view.blocking or view.closed:
+    if not view.waits_for_hosts or view.blocking or view.closed or not may_press(view.people):
         return []
     button = submit(
         plural("button.confirm_hosts", len(found.hosts)),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adaptive_cards.cards.plan_people import PlanPeople
 from adaptive_cards.views import Header
 from jobs.model import Change, Profile, Scope, Text, Turn
 
@@ -44,7 +45,8 @@ class PlanView:
 
     ``addresses`` are shown in full, because no line of the plan names them all. ``foreign`` are hosts
     that an approver confirms first. ``consent`` says for whom
-    permissions are granted, and ``for_all`` that it is for all users.
+    permissions are granted, and ``for_all`` that it is for all users. ``people`` are those of a plan
+    whose reader may not approve it.
     """
 
     header: Header
@@ -62,6 +64,7 @@ class PlanView:
     named: tuple[Text, ...] = ()
     turn: Turn = Turn.NOBODY
     has_begun: bool = False
+    people: PlanPeople | None = None
     addresses: tuple[Address, ...] = ()
     foreign: ForeignHosts | None = None
     consent: Text | None = None

@@ -94,8 +94,15 @@ def _is_approver(ctx: ChatContext, run: Run) -> bool:
     """Return whether the person may approve the run's plan; if not, the press is refused."""
     may = AccessPolicy(ctx.services.bot, ctx.services.webex).may_approve(ctx.person, run)
     if not may:
-        ctx.refuse(Text("refused.not_approver"), title="refused.button")
+        ctx.refuse(_not_approver(ctx, run), title="refused.button")
     return may
+
+
+def _not_approver(ctx: ChatContext, run: Run) -> Text:
+    """Return who may press the button instead: the approvers, or the person who asked."""
+    who = ", ".join(ctx.services.bot.approvers) or run.requester.email
+    key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
+    return Text(key, {"who": who})
 
 
 def _current(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:

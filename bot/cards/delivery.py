@@ -23,7 +23,7 @@ from bot.cards.presenters.card_state import (
 from bot.chat import audience
 from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexError, WebexNotFoundError
-from bot.webex.errors import passes
+from bot.webex.errors import FORBIDDEN, NOT_FOUND, passes
 from bot.webex.retry import UNCONFIRMED
 from jobs.clock import now
 from jobs.runs.run import Run
@@ -185,18 +185,30 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     """Edit the card in place; return the seconds until the next try, or 0.
 
     If Webex refuses the edit, it will refuse later edits too. From then on only urgent updates are
-    posted, as new cards.
+    posted, as new cards. A bot that is no longer in the space learns nothing about edits from that.
     """
     try:
         room = _room(services, shown)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexAnswerError as error:
-        if error.status not in EDIT_REFUSED:
+        if error.status not in EDIT_REFUSED or _is_elsewhere(services, shown, error):
             raise
         log.info("card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id)
         return _post_instead(services, run, wanted, shown, error)
     _save(services, run.id, wanted.slot, _posted(wanted, shown.message, room, shown.edits + 1))
     return 0
+
+
+def _is_elsewhere(services: Services, shown: PostedCard, error: WebexAnswerError) -> bool:
+    """Return whether Webex refused an edit (403, 404) because the bot is not in the room."""
+    if error.status not in {FORBIDDEN, NOT_FOUND} or not shown.room:
+        return False
+    try:
+        return services.webex.membership(shown.room, services.me.id) is None
+    except WebexAnswerError as unseen:
+        if unseen.status not in {FORBIDDEN, NOT_FOUND}:
+            raise
+        return True
 
 
 def _room(services: Services, shown: PostedCard) -> str:

@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache, partial
 from itertools import chain
-from math import ceil
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import delivery
+from bot.cards import delivery, put_off
 from bot.cards.presenters import (
     bulk_check,
     connect_form,
     consent,
     delegate,
+    deleted,
     ended,
     plan,
     proof,
@@ -32,12 +32,10 @@ from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.chat import preferences
 from bot.services import Services
 from bot.webex.client import WebexError
-from bot.webex.errors import SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, passes
 from jobs.clock import now
 from jobs.model import RunKind
 from jobs.runs.run import Run, RunGoneError
 from jobs.runtime import current
-from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 Presenter = Callable[[Run, Services], list[DesiredCard]]
@@ -49,6 +47,7 @@ PRESENTERS: tuple[Presenter, ...] = tuple(
         delegate,
         steps,
         consent,
+        deleted,
         connect_form,
         rehearsal,
         proof,
@@ -61,15 +60,7 @@ LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
     RunKind.CHECK: (verdict.cards,),
     RunKind.BULK_CHECK: (bulk_check.cards,),
 }
-RETRY_S = 5.0
-SAID_NO_S = 300.0
-LONGEST_S = 3600.0
 BUSY_S = 1.0
-OF_THE_ACCOUNT = frozenset({TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE})
-"""Status codes that concern the whole bot account and not one message.
-
-Webex counts all requests of the bot together (facts/webex.md 4).
-"""
 LOCK_S = 15.0
 """Seconds that a draw holds the lock on the run's cards without renewing it.
 
@@ -175,11 +166,11 @@ def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) ->
     """
     if not held.renew():
         return BUSY_S
-    own = f"{run.id}:{card.slot}"
-    if wait := max(_left_alone_s(services, "all"), _left_alone_s(services, own)):
+    if wait := put_off.left_s(services, run, card):
         return wait
+    waiting = put_off.any_refused(services) and not _is_up_to_date(services, run, card)
     try:
-        return delivery.sync(services, run, card)
+        wait = delivery.sync(services, run, card)
     except WebexError as error:
         delivery.log.warning(
             "card not shown",
@@ -188,25 +179,13 @@ def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) ->
             tracking_id=error.tracking_id,
             error=str(error),
         )
-        _leave_alone(services, error, own)
-        return again_s(error)
+        return put_off.put_off(services, run, card, error)
+    if waiting and _is_up_to_date(services, run, card):
+        put_off.taken(services, run, card)
+    return wait
 
 
-def _leave_alone(services: Services, error: WebexError, own: str) -> None:
-    """Remember for how long Webex asks to be left alone: with everything, or with this one card."""
-    if error.retry_after:
-        whose = "all" if error.status in OF_THE_ACCOUNT else own
-        services.redis.set(keys.webex_wait(whose), "1", px=ceil(again_s(error) * 1000))
-
-
-def _left_alone_s(services: Services, whose: str) -> float:
-    """Return the seconds left of the pause that Webex asked for, for all requests or one card."""
-    return max(services.redis.pttl(keys.webex_wait(whose)), 0) / 1000
-
-
-def again_s(error: WebexError) -> float:
-    """Return the seconds until a card is retried.
-
-    The result is never less than Webex asked for. After a refusal the pause is long.
-    """
-    return max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S)) if passes(error) else SAID_NO_S
+def _is_up_to_date(services: Services, run: Run, card: DesiredCard) -> bool:
+    """Return whether Webex shows the card as it should look now."""
+    shown = posted_card(services, run.id, card.slot)
+    return shown is not None and shown.fingerprint == card.fingerprint

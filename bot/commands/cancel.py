@@ -54,8 +54,26 @@ def cancel(ctx: ChatContext, run: Run) -> None:
     services.cards.request(run.id)
     title = Text("notice.cancelled_title", {"run": run.id})
     ctx.notify(
-        NoticeView(Text("notice.cancel_kicker"), title, _left(run), glyph=SKIPPED.glyph, at=now())
+        NoticeView(
+            Text("notice.cancel_kicker"),
+            title,
+            _left(run),
+            glyph=SKIPPED.glyph,
+            buttons=_offered(ctx, run),
+            at=now(),
+        )
     )
+
+
+def _offered(ctx: ChatContext, run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
+    """Return a button that undoes what the run has changed; none without a change, or elsewhere.
+
+    In another room ``/undo`` does not know the channel.
+    """
+    if not run.changed or ctx.room != run.origin.room:
+        return ()
+    pressed = {"do": "typed", "command": "undo", "mailbox_meant": run.channel.mailbox}
+    return (("button.undo", pressed),)
 
 
 def _left(run: Run) -> Text:

@@ -16,6 +16,7 @@ import structlog
 
 from bot import actions
 from bot.actions import tac as screenshot
+from bot.cards import put_off
 from bot.chat import audience, limits
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest, parse_command
@@ -29,6 +30,7 @@ from bot.services import Services
 from bot.webex import models
 from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError
 from bot.webex.errors import NOT_FOUND
+from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.model import Text
 from jobs.runtime import current
 
@@ -69,7 +71,7 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
         event.resource
     ]
     try:
-        _require_fresh(event.created)
+        _require_fresh(services, event.created)
         if event.actor != services.me.id or event.resource == "memberships":
             act(services, event.id, event.actor, event.room)
     except _TooOldError:
@@ -84,7 +86,18 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
     return None
 
 
-def _require_fresh(created: str) -> None:
+def _require_fresh(services: Services, created: str) -> None:
+    """Check the age by Webex's clock.
+
+    A process that has not heard from Webex yet asks it for the time before it calls anything old,
+    because its own clock may be wrong.
+
+    Raises:
+        _TooOldError: It is older than ten minutes.
+        WebexError: Webex does not answer.
+    """
+    if models.is_stale(created) and METER.ahead_s(WEBEX) is None:
+        services.webex.me()
     if models.is_stale(created):
         raise _TooOldError
 
@@ -100,7 +113,7 @@ def _fetched(fetch: Callable[[], T]) -> T:
 def _message(services: Services, message_id: str, actor: str, room: str) -> None:
     with prefetch(services.webex, actor, room) as asked:
         message = _fetched(lambda: services.webex.message(message_id))
-        _require_fresh(message.created)
+        _require_fresh(services, message.created)
         if message.person_id == services.me.id:
             return
         ctx = ChatContext(
@@ -116,6 +129,7 @@ def _message(services: Services, message_id: str, actor: str, room: str) -> None
         run_once(ctx, f"{message.id}:refusal", refusal)
     else:
         _run_command(ctx, message)
+    put_off.wake(services, ctx.room, *ctx.person.emails)
 
 
 def _direct(services: Services, message: Message) -> bool:
@@ -151,7 +165,7 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
 def _action(services: Services, action_id: str, actor: str, room: str) -> None:
     with prefetch(services.webex, actor, room) as asked:
         action = _fetched(lambda: services.webex.action(action_id))
-        _require_fresh(action.created)
+        _require_fresh(services, action.created)
         card = _fetched(lambda: services.webex.message(action.message_id))
         if card.person_id != services.me.id:
             return
@@ -170,10 +184,13 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
         refusal = _refusal(ctx, asked, "refused.button") or limits.too_many(ctx, action.id)
     inputs = {name: value.replace("\u2060", "") for name, value in action.inputs.items()}
     run_once(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
+    put_off.wake(services, ctx.room, *ctx.person.emails)
 
 
 def _membership(services: Services, membership_id: str, _actor: str, room: str) -> None:
     """Greet a space that the bot was added to, if everybody there may read the greeting.
+
+    Cards that waited for the bot to be back there are drawn at once.
 
     Other people's memberships are ignored here. A 1:1 space begins with a message of the person or
     the bot, which says what is needed. Not every membership names the type of its room
@@ -183,7 +200,8 @@ def _membership(services: Services, membership_id: str, _actor: str, room: str) 
     mine = _fetched(lambda: _own(services, room))
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
-    _require_fresh(mine.created)
+    put_off.wake(services, room)
+    _require_fresh(services, mine.created)
     if not AccessPolicy(services.bot, services.webex).external_members(
         services.webex.members(room), services.me.id
     ):

@@ -36,7 +36,7 @@ from jobs.storage.vault import Sealed
 KEPT_S = 1800
 """Seconds for which a handled event is remembered; this is longer than an event is retried."""
 SKEW = timedelta(seconds=10)
-"""Maximum lag of Webex's clock behind the bot's clock."""
+"""Maximum error of what is known about Webex's clock (:mod:`jobs.clouds.clock_skew`)."""
 Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 

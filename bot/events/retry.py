@@ -11,6 +11,7 @@ from bot.webex.client import WebexError, WebexNotFoundError, WebexUnauthorizedEr
 from bot.webex.errors import passes
 from bot.webex.models import MAX_EVENT_AGE, _time
 from jobs.clock import now
+from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.retry import Pauses
 
 API_LAG = timedelta(seconds=60)
@@ -60,11 +61,8 @@ def retry_before_deadline(error: WebexError, pending: PendingEvent) -> datetime 
 
 
 def _helps_until(error: WebexError, pending: PendingEvent) -> float:
-    """Return the timestamp until which a retry may help, or 0 if none does.
-
-    An event without a time counts from its arrival.
-    """
-    began = _time(pending.event.created) or pending.arrived
+    """Return the timestamp until which a retry may help, or 0 if none does."""
+    began = _began(pending)
     if isinstance(error, WebexNotFoundError):
         return (began + API_LAG).timestamp()
     return (
@@ -72,3 +70,15 @@ def _helps_until(error: WebexError, pending: PendingEvent) -> float:
         if passes(error) or isinstance(error, WebexUnauthorizedError)
         else 0.0
     )
+
+
+def _began(pending: PendingEvent) -> datetime:
+    """Return when the event happened, by this machine's clock.
+
+    It is its arrival if the event has no time, or while nobody knows how far this clock is from
+    Webex's.
+    """
+    created, ahead = _time(pending.event.created), METER.ahead_s(WEBEX)
+    if created is None or ahead is None:
+        return pending.arrived
+    return created + timedelta(seconds=ahead)

@@ -1,4 +1,4 @@
-"""Commands of the person who operates the bot: web, worker, doctor, webhooks, audit and redis."""
+"""Commands of the person who operates the bot that need settings: web, worker, doctor, webhooks, audit."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from functools import partial
 from redis.exceptions import RedisError
 
 from bot import doctor, logs
-from bot.processes import redis_server
 from bot.queue import connect, connect_for_web, kind_problem, refusal
 from bot.services import Services
-from bot.settings import DATA_FOLDER, BotSettings, log_advice
+from bot.settings import BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.runs import schema
 from jobs.runs.audit import Trail
 from jobs.settings import Settings, read_files
-from jobs.storage.connection import PORT
 
 BAD_SETTINGS = 2
 DUE_S = 0.5
@@ -31,8 +29,6 @@ Every setting is explained in .env.example."""
 def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Run one command and return its exit code."""
     logs.configure(env.get("LOG_LEVEL", ""))
-    if options.command == "redis":
-        return redis_server.main(options.port or PORT, options.folder or DATA_FOLDER)
     values, unread = read_files(env)
     if problems := doctor.settings_problems(values, unread):
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output

@@ -77,6 +77,10 @@ MONITORING_S = 10
 REDIS_PAUSE_S = 0.25
 
 
+AT_FIRST_USE = ("netrc", "dns._asyncio_backend", "_strptime")
+"""Modules that requests, dnspython and datetime import at their first use, so in every job."""
+
+
 STOP_SOON = signal.SIGUSR1
 """Signal from the worker to the process of its job."""
 
@@ -257,8 +261,8 @@ def preload() -> None:
     See facts/parts.md B. Three libraries do part of their work only at first use: httpx and anyio
     import modules, and msgspec inspects the types.
     """
-    for function in sorted(ALLOWED):
-        importlib.import_module(function.rpartition(".")[0])
+    for module in (*sorted(function.rpartition(".")[0] for function in ALLOWED), *AT_FIRST_USE):
+        importlib.import_module(module)
     for registry in (
         actions.actions,
         commands.commands,

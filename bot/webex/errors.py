@@ -24,6 +24,7 @@ SDK_ERRORS = (
 RETRY_AFTER_S = 15.0
 """Seconds to wait after a 429 without a Retry-After or with an invalid one (facts/webex.md 4)."""
 BAD_REQUEST = 400
+UNAUTHORIZED = 401
 FORBIDDEN = 403
 NOT_FOUND = 404
 LOCKED = 423

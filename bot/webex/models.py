@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.clock import now
+from jobs.clouds.clock_skew import webex_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +228,12 @@ def is_stale(created: str) -> bool:
 
 
 def is_older_than(created: str, age: timedelta) -> bool:
-    """Return whether a time is longer ago than ``age``; an unreadable time counts as not older."""
+    """Return whether a time of Webex's is longer ago than ``age``, by Webex's clock.
+
+    An unreadable time counts as not older.
+    """
     when = _time(created)
-    return when is not None and now() - when > age
+    return when is not None and webex_now() - when > age
 
 
 def _time(text: str) -> datetime | None:

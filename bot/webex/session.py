@@ -20,6 +20,7 @@ from webexteamssdk import WebexTeamsAPI
 from bot.webex import deadline
 from bot.webex.deadline import TimedBody
 from bot.webex.errors import retry_after_s
+from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.settings import LOOPBACK
 
 TIMEOUT_S = 12
@@ -79,11 +80,12 @@ class ApiAdapter(HTTPAdapter):
         """Return the answer with a corrected Link header and a numeric Retry-After.
 
         The link to a next page of this API gets the bot's own origin for the API. The deadline for
-        reading the body starts here.
+        reading the body starts here. Webex's time is in every answer (:mod:`jobs.clouds.clock_skew`).
         """
-        end = time.monotonic() + deadline.TOTAL_S
+        began = time.monotonic()
         answer = super().send(request, *args, **kwargs)
-        answer.raw = TimedBody(answer.raw, end)
+        METER.note(WEBEX, answer.headers, time.monotonic() - began)
+        answer.raw = TimedBody(answer.raw, began + deadline.TOTAL_S)
         following = answer.links.get("next", {}).get("url", "")
         if following and (address := own_url(following, self._api_url, beside=request.url)):
             answer.headers["Link"] = f'<{address}>; rel="next"'

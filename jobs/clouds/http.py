@@ -16,6 +16,7 @@ import httpx
 import structlog
 
 from jobs.clouds import call_log, silence, write_guard
+from jobs.clouds.date_headers import DateHeaders
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -54,16 +55,20 @@ def async_client(
 
     It follows no redirects and connects only to the configured hosts.
     """
-    guard = _Guard.of(settings)
+    guard, dates = _Guard.of(settings), DateHeaders.of(settings)
 
     async def check(request: httpx.Request) -> None:
         guard(request)
+        dates.begin(request)
+
+    async def measure(response: httpx.Response) -> None:
+        dates.measure(response)
 
     return httpx.AsyncClient(
         verify=http_context(),
         timeout=_timeout(READ_SECONDS),
         transport=transport,
-        event_hooks={"request": [check]},
+        event_hooks={"request": [check], "response": [measure]},
     )
 
 
@@ -77,11 +82,15 @@ def sync_client(
 
     ``read_seconds`` is the longest pause between two bytes of an answer.
     """
+    dates = DateHeaders.of(settings)
     return httpx.Client(
         verify=http_context(),
         timeout=_timeout(read_seconds),
         transport=transport,
-        event_hooks={"request": [_Guard.of(settings)]},
+        event_hooks={
+            "request": [_Guard.of(settings), dates.begin],
+            "response": [dates.measure],
+        },
     )
 
 

@@ -71,6 +71,7 @@ TURNS = {
     ),
     Turn.OPERATOR: causes(
         "bot_credential_refused",
+        "clock_wrong",
         "connection_lost",
         "host_not_allowed",
         "probe_login_refused",

@@ -15,6 +15,7 @@ from jobs.clouds.errors import AlreadyExists, CloudError
 from jobs.engine.failures import SETTLES_FOR, never_effective
 from jobs.engine.graph import StepGraph
 from jobs.engine.inspector import Inspector
+from jobs.engine.made_objects import still_deleted
 from jobs.engine.planner import digest
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import REQUIRED_ELSEWHERE, Step
@@ -58,10 +59,15 @@ class Applier:
         await self._await_in_flight(step)
         finding = await Inspector(self.recorder).inspect(step)
         if finding.state is State.WRONG:
-            finding = await self._apply_if_allowed(step, finding)
+            finding = await self._apply_unless_deleted(step, finding)
         finding = await self._or_lost(step, finding)
         if finding != before or step.name in self.recorder.run.running:
             self.recorder.found(step, finding)
+
+    async def _apply_unless_deleted(self, step: Step, finding: Finding) -> Finding:
+        """Make the change, unless somebody has deleted the object and nobody wants it made again."""
+        kept = still_deleted(self.recorder.ctx, step)
+        return kept or await self._apply_if_allowed(step, finding)
 
     async def _or_lost(self, step: Step, finding: Finding) -> Finding:
         """Return the finding, or that of an earlier step that has ceased to hold and explains it.

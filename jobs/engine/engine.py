@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from jobs.engine.applier import Applier
 from jobs.engine.checker import Checker
 from jobs.engine.context import StepContext
+from jobs.engine.made_objects import MadeObjects
 from jobs.engine.planner import Planner
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
@@ -48,6 +49,10 @@ class Engine:
     async def apply_plan(self) -> None:
         """Apply what is approved (:meth:`jobs.engine.applier.Applier.apply_plan`)."""
         await self._applier.apply_plan()
+
+    async def look_at_made(self) -> None:
+        """Look at what was made (:meth:`jobs.engine.made_objects.MadeObjects.look`)."""
+        await MadeObjects(self._recorder, self.steps).look()
 
     async def check(self, allowed: Collection[Access]) -> None:
         """Inspect with the ``allowed`` access (:meth:`jobs.engine.checker.Checker.check`)."""

@@ -129,6 +129,7 @@ def _named_causes(step: Step) -> dict[str, Iterable[str]]:
     return {
         "prerequisites": step.prerequisites,
         "doubted_by": step.doubted_by,
+        "deleted_cause": {step.deleted_cause} - {""},
         "warnings": step.diagnosis.warnings - {""},
         "explains": step.diagnosis.explains,
         "settling": {*settling, *settling.values()},

@@ -68,6 +68,10 @@ class Step(ABC):
     """Causes with which other steps fail if this fact has ceased to hold in the middle of a run. The
     step is then looked at again.
     """
+    deleted_cause: str = ""
+    """The cause of the finding that somebody has deleted what the run made. Empty if nobody looks
+    (:mod:`jobs.engine.made_objects`).
+    """
     shown_in: str = ""
     """The step in whose line of the progress card this one is shown."""
     replicates: bool = False

@@ -15,6 +15,7 @@ from typing import Any
 
 import jwt
 
+from jobs.clouds import clock_skew
 from jobs.clouds.errors import CloudReply, Rejected
 from jobs.clouds.json_values import is_filled_text, text_of
 from jobs.microsoft.msal_http import MsalHttp
@@ -25,9 +26,10 @@ SHARED_TENANTS = frozenset({"organizations", "common", "consumers"})
 #: Tenant part of the issuer in a multi-tenant document: a placeholder, or the name in the request.
 _ANY_TENANT = re.compile(r"\{\w+\}|(?<=/)(?:organizations|common)(?=/|$)")
 
+_EXPIRED = "id_token_expired"
 _CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
-    (jwt.ExpiredSignatureError, "id_token_expired"),
-    (jwt.ImmatureSignatureError, "id_token_expired"),
+    (jwt.ExpiredSignatureError, _EXPIRED),
+    (jwt.ImmatureSignatureError, _EXPIRED),
     (jwt.InvalidAudienceError, "id_token_audience"),
     (jwt.InvalidSignatureError, "id_token_signature"),
     (jwt.PyJWKSetError, "id_token_signature"),
@@ -83,6 +85,7 @@ def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any
 
     Raises:
         Rejected: a check failed. The cause says which (``id_token_signature``, ``wrong_tenant``).
+            If the token's times do not hold and this machine's clock is off, it is ``clock_wrong``.
     """
     try:
         key = keys.find(str(jwt.get_unverified_header(token).get("kid", "")))
@@ -96,7 +99,8 @@ def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any
         )
     except jwt.PyJWTError as error:
         cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
-        raise _refused(cause, str(error)) from error
+        skew = clock_skew.excuse() if cause == _EXPIRED else ""
+        raise _refused("clock_wrong" if skew else cause, skew or str(error)) from error
     _check(claims, expected)
     return claims
 

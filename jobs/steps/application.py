@@ -76,6 +76,7 @@ class Application(Undoable):
     group = "entra"
     carries_answers = True
     undo_note = True
+    deleted_cause = "app_deleted_meanwhile"
     needs = ("addresses", "permissions", "tenant")
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)

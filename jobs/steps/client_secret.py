@@ -63,6 +63,7 @@ class ClientSecret(Undoable):
     carries_answers = True
     irreversible = True
     undo_note = True
+    deleted_cause = "secret_deleted_meanwhile"
     inspect_unmet = True  # the tenant's policy also matters for an app that does not exist yet
     needs = ("application",)
     after = ("mail_send", "implicit_grant")

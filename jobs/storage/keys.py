@@ -90,6 +90,11 @@ def every_run_about() -> Key:
     return run_about("*")
 
 
+def run_look(run_id: str, mark: str) -> Key:
+    """A mark of the looks at what a run has made: ``due`` with the run's version, or ``done`` now."""
+    return _key("run", run_id, "look", mark)
+
+
 def runs_due() -> Key:
     """The runs by the time at which each is looked at again."""
     return _key("runs", "due")
@@ -274,6 +279,16 @@ def draw_queued(run_id: str) -> Key:
 def webex_wait(scope: str) -> Key:
     """A mark: Webex asked to be left alone, with all cards or with one."""
     return _key("webex", "wait", scope)
+
+
+def cards_refused() -> Key:
+    """The runs with a card that Webex refused, each with the place of the card."""
+    return _key("draws", "refused")
+
+
+def clock_skew(cloud: str, *mark: str) -> Key:
+    """The last measurements of the clock against a cloud's; ``told`` if the log has named a skew."""
+    return _key("skew", cloud, *mark)
 
 
 def tac_case(conversation: str) -> Key:

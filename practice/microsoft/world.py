@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from practice import clock as cloud_clock
 from practice.mail.trace import TraceLog
 from practice.microsoft.catalogue import Catalogue
 from practice.microsoft.ports import JournalPort, SettingsPort
@@ -187,7 +188,7 @@ class World:
     ) -> None:
         self.lock = threading.RLock()
         self.journal, self.settings = journal, settings
-        self.now = clock or (lambda: datetime.now(UTC))
+        self.now = clock or cloud_clock.now
         self.catalogue = Catalogue()
         self.tenants: dict[str, Tenant] = {}
         self.secrets: dict[str, str] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from urllib.parse import urlencode
 import flask
 from werkzeug.datastructures import FileStorage
 
+from practice import clock
 from practice.webex.errors import WebexError, bad, not_found
 from practice.webex.model import Person
 from practice.webex.world import World
@@ -47,7 +47,7 @@ class Access:
         Raises:
             WebexError: with status 404 while it is not.
         """
-        age = time.time() - datetime.fromisoformat(created).timestamp()
+        age = (clock.now() - datetime.fromisoformat(created)).total_seconds()
         if age < self._world.options.read_lag_s:
             raise not_found(f"Could not find {what} with provided ID.")
 

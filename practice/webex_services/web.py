@@ -11,6 +11,7 @@ import httpx
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from practice import clock
 from practice.mail.connect import Connect, Task
 from practice.microsoft.world import World, new_id
 from practice.settings import PracticeSettings
@@ -231,7 +232,7 @@ def _receipt(sent: Sent) -> Json:
         "code": sent.code,
     }
     info |= {
-        "timeStamp": datetime.now(UTC).isoformat(),
+        "timeStamp": clock.now().isoformat(),
         "deliveryStatus": status,
         "destination": sent.recipient,
         "additionalInfo": "",

@@ -215,7 +215,7 @@ def test_two_persons_and_once_more_at_the_moment_itself(
     walk = new_walk("support@contoso.com")
     plan = walk.plan(profile="least")
     run = next(iter(_runs(plan)))
-    assert text("refused.not_approver") in words(walk.press(plan, "approve"))
+    assert text("refused.not_approver", who=APPROVER) in words(walk.press(plan, "approve"))
     before = presses.history(run)
     stack.processes["worker"].stop()
     presses.submit(APPROVER, plan, {"do": "approve", "run": run, "plan": _plan(plan)})

@@ -11,6 +11,7 @@ from bot.cards.presenters._common import shared_mailbox_login, username
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.checks.remedies import page_of
+from jobs.engine.made_objects import is_deleted
 from jobs.microsoft.scopes import smtp_scope
 from jobs.model import RunKind
 from jobs.next_action import keeps_secret
@@ -31,8 +32,12 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _is_shown(run: Run) -> bool:
-    """Return whether the run is open, an account is signed in and the fields' values are known."""
-    return "mailbox_fields" in run.findings and not run.ended and run.account is not None
+    """Return whether the run is open, an account is signed in and the fields' values are known.
+
+    The values of an app that somebody has deleted lead nowhere (:mod:`bot.cards.presenters.deleted`).
+    """
+    shown = "mailbox_fields" in run.findings and not run.ended and run.account is not None
+    return shown and not is_deleted(run)
 
 
 def _is_filled_in(run: Run, view: ConnectFormView) -> bool:

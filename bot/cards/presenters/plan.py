@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from adaptive_cards import plan as draw
 from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.views import Header
-from bot.cards.presenters import plan_addresses
+from bot.cards.presenters import plan_addresses, plan_people
 from bot.cards.presenters._common import code_of, texts_of
 from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.services import Services
@@ -42,6 +43,8 @@ NOTED = frozenset({State.WARNING, State.POSSIBLE})
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the plan card, once there is a plan and an account that it was made with.
 
+    If the person who asked 1:1 may not approve it, each approver gets a copy 1:1.
+
     Without an account, a card that was already shown says that the plan is no longer valid. In a
     tenant other than the mailbox's there is nothing to plan.
     """
@@ -51,16 +54,23 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     hosts = "hosts" if found.waits_for_hosts else ""
     turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}{hosts}"
     asks = run.plan.id if _asks(run) else ""
+    asker = replace(found, people=plan_people.for_asker(run, services))
+    copies = {
+        (slot, to): replace(found, people=plan_people.for_approver(run, services, to))
+        for slot, to in plan_people.copies(run, services)
+    }
     return [
         desired_card(
-            "plan",
-            found,
-            draw(found),
+            slot,
+            shown,
+            draw(shown),
+            to=to,
             urgency=turn,
             final=run.ended is not None,
             retires=found.closed != "",
             prompt=asks,
         )
+        for (slot, to), shown in {(plan_people.SLOT, "thread"): asker, **copies}.items()
     ]
 
 

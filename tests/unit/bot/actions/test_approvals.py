@@ -96,7 +96,11 @@ def test_only_an_approver_approves(anna: ChatContext, begin: Begin, said: Said):
         ),
     )
     press(ctx, "approve", run=run.id, plan="plan-1")
-    assert (told(anna, run), text("refused.not_approver") in said()[0][1]) == ([], True)
+    words = text("refused.not_approver", who="boss@example.test")
+    assert (told(anna, run), words in said()[0][1]) == ([], True)
+    press(replace(ctx, direct=True), "approve", run=run.id, plan="plan-1")
+    words = text("refused.not_approver_direct", who="boss@example.test")
+    assert (told(anna, run), words in said()[1][1]) == ([], True)
 
 
 def test_less_is_asked_for(anna: ChatContext, begin: Begin):

@@ -13,7 +13,7 @@ import pytest
 from bot.cards import delivery
 from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card
 from bot.services import Services
-from bot.webex.client import WebexError
+from bot.webex.client import WebexAnswerError, WebexError
 from jobs.clock import now
 from jobs.runs.run import Run
 from jobs.storage import codec
@@ -326,3 +326,30 @@ def test_a_forgotten_card_is_posted_again(services: Services, run: Run, said: Sa
 def test_the_mark_follows_from_what_is_shown():
     """The same view has the same mark, another has another."""
     assert card("a").fingerprint == card("a").fingerprint != card("b").fingerprint
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("members", [{"items": []}, None])
+def test_a_bot_that_is_out_of_the_space_learns_nothing_about_edits(
+    services: Services,
+    run: Run,
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    status: int,
+    members: Any,
+):
+    """The card waits for the bot to be back, and is then edited; no second card is posted."""
+    delivery.sync(services, run, card("a"))
+    age(services, run)
+    webex_script.on(
+        "PUT",
+        "/messages/posted-1",
+        reply(status, {"message": "no"}),
+        reply(body={"id": "posted-1"}),
+    )
+    webex_script.on("GET", "/memberships", reply(200 if members else 404, members))
+    with pytest.raises(WebexAnswerError):
+        delivery.sync(services, run, card("b", urgency="x"))
+    assert delivery.sync(services, run, card("b", urgency="x")) == 0
+    assert methods(said) == ["POST", "PUT", "PUT"]

@@ -122,7 +122,7 @@ def test_when_webex_takes_messages_again_the_newest_state_is_shown(
         "POST", "/messages", reply(429, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"})
     )
     draw.draw(run.id)
-    services.redis.delete("webex:wait:all")
+    services.redis.delete("webex:wait:all", "webex:wait:room-1")
     draw.draw(run.id)
     assert (len(said()), services.redis.zscore(keys.cards_due(), run.id)) == (2, None)
 

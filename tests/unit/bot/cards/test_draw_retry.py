@@ -2,35 +2,201 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from bot.cards.draw import LONGEST_S, RETRY_S, SAID_NO_S, again_s
-from bot.webex.client import (
-    WebexAnswerError,
-    WebexBadRequestError,
-    WebexError,
-    WebexRateLimitError,
-    WebexUnauthorizedError,
-    WebexUnreachableError,
-)
+from bot.cards import draw, put_off
+from bot.cards.put_off import LONGEST_S, OTHERS_S, REFUSED_S, RETRY_S
+from bot.services import Services
+from bot.webex.client import Webex
+from jobs.clock import now
+from jobs.model import Channel
+from jobs.runs.run import Event, Kind, Run
+from jobs.runtime import install
+from jobs.storage import keys
+from tests.fixtures.webex_script import receive
+
+Said = Callable[[], list[tuple[str, str]]]
+NO = (401, 403, 404)
+
+
+@pytest.fixture
+def run(begin: Callable[..., Run], services: Services, hurried: Webex) -> Run:
+    """A run with news for its cards, drawn as a worker does."""
+    install(replace(services, webex=hurried))
+    return begin()
+
+
+def due_in(services: Services, run: Run) -> float:
+    """The seconds until the run is drawn again."""
+    return services.cards.due(run.id) - now().timestamp()
+
+
+def other(services: Services, run: Run, room: str = "room-1") -> Run:
+    """Open another run, in this room."""
+    channel = Channel(
+        "other@example.test", "https://uk.webexconnect.io/callback", "x2@mail.webexconnect.io"
+    )
+    origin = replace(run.origin, room=room, message="typed-2")
+    second = services.store.open(channel, run.requester, origin)
+    services.store.append(second.id, Event(Kind.DETAILS, now(), channel=channel))
+    services.redis.set(keys.space_members_checked(room), "1")
+    return services.store.load(second.id)
 
 
 @pytest.mark.parametrize(
-    ("error", "seconds"),
+    ("status", "headers", "seconds"),
     [
-        (WebexUnreachableError("no answer"), RETRY_S),
-        (WebexAnswerError(503, "away"), RETRY_S),
-        (WebexAnswerError(503, "away", "", 40.0), 40),
-        (WebexAnswerError(423, "locked"), RETRY_S),
-        (WebexRateLimitError(429, "slow down", "", 2.0), RETRY_S),
-        (WebexRateLimitError(429, "slow down", "", 90.0), 90),
-        (WebexRateLimitError(429, "slow down", "", 99_999_999.0), LONGEST_S),
-        (WebexRateLimitError(429, "slow down", "", float("inf")), LONGEST_S),
-        (WebexBadRequestError(400, "no"), SAID_NO_S),
-        (WebexUnauthorizedError(401, "no"), SAID_NO_S),
-        (WebexAnswerError(403, "not in the space any more"), SAID_NO_S),
+        (0, {}, RETRY_S),
+        (503, {}, RETRY_S),
+        (503, {"Retry-After": "40"}, 40),
+        (423, {}, RETRY_S),
+        (429, {"Retry-After": "2"}, RETRY_S),
+        (429, {"Retry-After": "90"}, 90),
+        (429, {"Retry-After": "99999999"}, LONGEST_S),
+        (429, {"Retry-After": "9" * 20}, LONGEST_S),
     ],
 )
-def test_webex_is_not_asked_sooner_than_it_said(error: WebexError, seconds: float):
-    """Retry-After is the minimum wait, up to an hour; a refusal is retried after five minutes."""
-    assert again_s(error) == seconds
+def test_webex_is_not_asked_sooner_than_it_said(
+    services: Services,
+    run: Run,
+    webex_script: Any,
+    reply: Any,
+    status: int,
+    headers: dict[str, str],
+    seconds: float,
+):
+    """Retry-After is the minimum wait, up to an hour."""
+    webex_script.on("POST", "/messages", reply(status, {}, headers))
+    draw.draw(run.id)
+    assert due_in(services, run) == pytest.approx(seconds, abs=0.5)
+
+
+@pytest.mark.parametrize("status", [400, *NO])
+def test_the_pause_after_a_refusal_grows_with_it(
+    services: Services,
+    run: Run,
+    webex_script: Any,
+    reply: Any,
+    status: int,
+    pass_time: Callable[[float], None],
+):
+    """Two seconds first, then as long as it has lasted, and five minutes at most; news changes nothing."""
+    webex_script.on("POST", "/messages", reply(status, {"message": "no"}))
+    waits = []
+    for _ in range(10):
+        draw.draw(run.id)
+        waits.append(due_in(services, run))
+        pass_time(waits[-1])
+    assert waits == pytest.approx([2, 2, 4, 8, 16, 32, 64, 128, 256, REFUSED_S], abs=0.5)
+
+
+def test_a_refusal_that_ended_begins_at_two_seconds_again(
+    services: Services,
+    run: Run,
+    webex_script: Any,
+    reply: Any,
+    pass_time: Callable[[float], None],
+):
+    """A card that Webex took has no earlier refusals."""
+    webex_script.on(
+        "POST", "/messages", reply(403), reply(403), reply(body={"id": "posted-1"}), reply(403)
+    )
+    for seconds in (40, 40, 0):
+        draw.draw(run.id)
+        pass_time(seconds)
+    assert not put_off.any_refused(services)
+    services.redis.hdel(keys.cards(run.id), "signin")
+    draw.draw(run.id)
+    assert due_in(services, run) == pytest.approx(2, abs=0.5)
+
+
+def is_due(services: Services, run: Run) -> bool:
+    """Return whether a draw of the run waits in the queue."""
+    return bool(services.redis.exists(keys.draw_queued(run.id)))
+
+
+@pytest.mark.parametrize(
+    ("status", "room", "drawn"),
+    [(401, "room-2", True), (403, "room-2", False), (400, "room-1", False)]
+    + [(status, "room-1", True) for status in NO],
+)
+def test_the_first_good_call_draws_what_waited(
+    services: Services,
+    run: Run,
+    webex_script: Any,
+    reply: Any,
+    status: int,
+    room: str,
+    drawn: bool,
+):
+    """A card that Webex took in the same place; after a 401 anywhere. No other card ends a 400."""
+    second = other(services, run, room)
+    webex_script.on("POST", "/messages", reply(status))
+    draw.draw(run.id)
+    assert not is_due(services, run)
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
+    draw.draw(second.id)
+    assert is_due(services, run) is drawn
+
+
+@pytest.mark.parametrize("status", NO)
+def test_an_event_in_the_space_draws_what_waited(
+    services: Services, run: Run, webex_script: Any, reply: Any, status: int
+):
+    """A command that was answered there shows that the bot is let in again."""
+    message = {"id": "m1", "roomId": "room-1", "roomType": "group", "personId": "anna"}
+    webex_script.on("POST", "/messages", reply(status))
+    draw.draw(run.id)
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
+    webex_script.on("GET", "/messages/m1", reply(body=message | {"text": "/help"}))
+    receive("messages", "m1", "anna", "room-1")
+    assert is_due(services, run)
+
+
+@pytest.mark.parametrize("room", ["room-1", "room-2"])
+def test_a_bot_that_is_back_in_the_space_draws_what_waited(
+    services: Services, run: Run, webex_script: Any, reply: Any, room: str
+):
+    """``memberships:created`` of the bot itself; in another space it changes nothing."""
+    mine = {"id": "ms-1", "roomId": room, "personId": "bot-1", "roomType": "group"}
+    mine["personEmail"] = "emailbot@webex.bot"
+    webex_script.on("POST", "/messages", reply(403), reply(body={"id": "posted-1"}))
+    webex_script.on("GET", "/memberships", reply(body={"items": [mine]}))
+    draw.draw(run.id)
+    receive("memberships", "ms-1", "eve", room)
+    assert is_due(services, run) is (room == "room-1")
+
+
+@pytest.mark.parametrize(("status", "asked"), [(429, 3600), (429, 30), (503, 3600)])
+def test_a_limit_holds_other_places_for_seconds_only(
+    services: Services,
+    run: Run,
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    status: int,
+    asked: int,
+):
+    """The place of the card waits as long as Webex asked. A second run there waits as long."""
+    here = other(services, run)
+    webex_script.on(
+        "POST",
+        "/messages",
+        reply(status, {}, {"Retry-After": str(asked)}),
+        reply(body={"id": "posted-1"}),
+    )
+    draw.draw(run.id)
+    draw.draw(here.id)
+    assert due_in(services, here) == pytest.approx(asked, abs=1)
+    services.store.end(here, Event(Kind.CANCELLED, now()))
+    elsewhere = other(services, run, "room-2")
+    draw.draw(elsewhere.id)
+    assert due_in(services, elsewhere) == pytest.approx(min(asked, OTHERS_S), abs=1)
+    services.redis.delete(keys.webex_wait("all"))
+    draw.draw(elsewhere.id)
+    assert len(said()) == 2
+    assert due_in(services, run) == pytest.approx(asked, abs=1)

@@ -72,6 +72,23 @@ def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(
 
 
 @pytest.mark.parametrize(
+    ("clock_s", "told"),
+    [
+        (660, "the clock of the bot's machine is 11 minutes behind Microsoft's"),
+        (-45, "the clock of the bot's machine is 45 seconds ahead of Microsoft's"),
+    ],
+)
+def test_a_wrong_clock_is_named_with_its_skew(
+    provider: Any, bot: Identity, clock_s: float, told: str
+):
+    """A token whose times do not hold blames the clock, if Microsoft's answers show that it is wrong."""
+    provider.clock_s, provider.claims = clock_s, {"nbf": time.time() + 900}
+    with pytest.raises(Rejected) as refused:
+        sign_in(bot, provider, tenant_id=TENANT)
+    assert (refused.value.cause, told in refused.value.words) == ("clock_wrong", True)
+
+
+@pytest.mark.parametrize(
     "issuer", ["{base}/{{tenantid}}/v2.0", "{base}/{{tenant}}/v2.0/", "{base}/organizations/v2.0"]
 )
 def test_the_issuer_of_every_tenant_stands_for_each(provider: Any, bot: Identity, issuer: str):

@@ -1,0 +1,84 @@
+"""Approvers of a plan that somebody asked for in a 1:1 message without the right to approve it.
+
+The approvers are not in that conversation, so each gets the plan 1:1, with the buttons. Every copy
+says who is waited for, and who has decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from adaptive_cards.cards.plan_people import PlanPeople
+from adaptive_cards.times import clock
+from bot.cards.presenters._common import direct_slots
+from bot.cards.presenters.card_state import posted_card, was_refused
+from bot.services import Services
+from jobs.model import Scope, Text, Turn
+from jobs.next_action import next_action
+from jobs.runs.run import Run
+
+SLOT = "plan"
+
+
+def copies(run: Run, services: Services) -> list[tuple[str, str]]:
+    """Return the slots and addresses of the approvers' copies, as long as there are any.
+
+    A new copy is posted only if something waits for an approval.
+    """
+    slots = direct_slots(SLOT, *_reachable(run, services))
+    if _waits(run):
+        return slots
+    return [(slot, to) for slot, to in slots if posted_card(services, run.id, slot)]
+
+
+def for_asker(run: Run, services: Services) -> PlanPeople | None:
+    """Return the people for the card of the person who asked; None if that person may approve."""
+    return replace(_people(run, services), asked_by="") if _approvers(run, services) else None
+
+
+def for_approver(run: Run, services: Services, address: str) -> PlanPeople:
+    """Return the people for an approver's copy, which names the other approvers."""
+    found = _people(run, services)
+    others = tuple(each for each in found.waits_for if each != address)
+    return replace(found, waits_for=others, unreachable=(), may_approve=True)
+
+
+def _people(run: Run, services: Services) -> PlanPeople:
+    waits = _waits(run)
+    refused = tuple(
+        address
+        for slot, address in direct_slots(SLOT, *_approvers(run, services))
+        if was_refused(services, run.id, slot) or address not in _reachable(run, services)
+    )
+    asked = tuple(each for each in _reachable(run, services) if each not in refused)
+    return PlanPeople(
+        asked_by=run.requester.email,
+        waits_for=asked if waits else (),
+        unreachable=refused if waits else (),
+        decided=_decided(run),
+    )
+
+
+def _waits(run: Run) -> bool:
+    return not run.ended and next_action(run).turn is Turn.APPROVER
+
+
+def _decided(run: Run) -> tuple[Text, ...]:
+    """Return a line for each approval of the plan in force."""
+    return tuple(
+        Text(f"plan.approved_by_{scope}", {"who": given.by, "at": clock(given.at)})
+        for scope in Scope
+        if (given := run.approvals.get(scope))
+    )
+
+
+def _approvers(run: Run, services: Services) -> tuple[str, ...]:
+    """Return the approvers in the settings; none if they can press the button where the run began."""
+    approvers = services.bot.approvers
+    return approvers if run.origin.direct and run.requester.email not in approvers else ()
+
+
+def _reachable(run: Run, services: Services) -> tuple[str, ...]:
+    """Return the approvers whom the bot serves: it tells nobody else about a channel."""
+    domains = services.bot.allowed_email_domains
+    return tuple(each for each in _approvers(run, services) if each.rpartition("@")[2] in domains)

@@ -1,0 +1,133 @@
+"""Cards that Webex did not take: how long each waits, and what has it drawn at once.
+
+Webex counts the requests of an account together, and does not say whether it also has a limit for a
+single space (facts/webex.md 4). So a 429 or a 503 holds the place of its card for as long as Webex
+asks, and all other places for 15 seconds at most. If those are limited too, each hears it from its
+own next request, which is one more request for each place.
+
+After a refusal (401, 403, 404 and the like) a card is tried again when as much time has passed as
+since the first refusal: 2, 4, 8 seconds, and so on up to five minutes. It is drawn at once when
+Webex takes something for the same place, or anything after a 401, and when the bot is back in the
+space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from bot.cards.presenters.card_state import DesiredCard
+from bot.services import Services
+from bot.webex.client import WebexError
+from bot.webex.errors import (
+    FORBIDDEN,
+    NOT_FOUND,
+    SERVICE_UNAVAILABLE,
+    TOO_MANY_REQUESTS,
+    UNAUTHORIZED,
+    passes,
+)
+from jobs.clock import now
+from jobs.runs.run import Run
+from jobs.storage import codec, keys
+
+RETRY_S = 5.0
+FIRST_S = 2.0
+REFUSED_S = 300.0
+"""Longest pause after a refusal, in seconds."""
+LONGEST_S = 3600.0
+OTHERS_S = 15.0
+"""Longest time for which a limit that one card met holds the cards of other places, in seconds."""
+KEPT_S = 86_400
+"""Seconds for which a refusal is kept."""
+OF_THE_ACCOUNT = frozenset({TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE})
+"""Status codes that may concern the whole bot account and not one message."""
+MAY_END = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
+"""Status codes of refusals that end without another card: of a token, or of a bot that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Refusal of a run's card for one place, since ``since`` in seconds of the epoch."""
+
+    run: str
+    place: str
+    status: int
+    since: float
+
+
+def place_of(run: Run, card: DesiredCard) -> str:
+    """Return where a card is posted: the id of the run's space, or a person's address."""
+    return run.origin.room if card.to == "thread" else card.to
+
+
+def left_s(services: Services, run: Run, card: DesiredCard) -> float:
+    """Return the seconds for which Webex is still left alone with this card, or 0."""
+    scopes = ("all", place_of(run, card), _own(run, card))
+    with services.redis.pipeline(transaction=False) as pipe:
+        for scope in scopes:
+            pipe.pttl(keys.webex_wait(scope))
+        return float(max(0, *pipe.execute())) / 1000
+
+
+def put_off(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
+    """Note that Webex did not take the card, and return the seconds until the next try."""
+    if not passes(error):
+        return _refused(services, run, card, error)
+    wait = max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))
+    if error.retry_after:
+        _leave_alone(services, wait, error.status, run, card)
+    return wait
+
+
+def any_refused(services: Services) -> bool:
+    """Return whether any card waits after a refusal."""
+    return bool(services.redis.exists(keys.cards_refused()))
+
+
+def taken(services: Services, run: Run, card: DesiredCard) -> None:
+    """Note that Webex took the card, and have everything drawn that waited for that."""
+    services.redis.hdel(keys.cards_refused(), _own(run, card))
+    wake(services, place_of(run, card))
+
+
+def wake(services: Services, *places: str) -> None:
+    """Have the cards drawn that Webex refused for one of these places, after a good call for it.
+
+    A good call also ends the wait of every card whose refusal was a 401: the token is good again.
+    """
+    for field, raw in services.redis.hgetall(keys.cards_refused()).items():
+        refusal = codec.load(raw, Refusal)
+        if now().timestamp() - refusal.since > KEPT_S:
+            services.redis.hdel(keys.cards_refused(), field)
+        here = refusal.status in MAY_END and refusal.place in places
+        if here or refusal.status == UNAUTHORIZED:
+            services.cards.request(refusal.run)
+
+
+def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
+    """Keep the refusal, and return the seconds until the next try."""
+    moment, field = now().timestamp(), _own(run, card)
+    raw = services.redis.hget(keys.cards_refused(), field)
+    since = codec.load(raw, Refusal).since if isinstance(raw, bytes) else moment
+    kept = Refusal(run.id, place_of(run, card), error.status, since)
+    with services.redis.pipeline() as pipe:
+        pipe.hset(keys.cards_refused(), field, codec.dump(kept))
+        pipe.expire(keys.cards_refused(), KEPT_S)
+        pipe.execute()
+    return min(max(moment - since, FIRST_S), REFUSED_S)
+
+
+def _leave_alone(
+    services: Services, wait_s: float, status: int, run: Run, card: DesiredCard
+) -> None:
+    """Remember for how long Webex asks to be left alone: with a card, with a place, or with all."""
+    scopes = {_own(run, card): wait_s}
+    if status in OF_THE_ACCOUNT:
+        scopes = {place_of(run, card): wait_s, "all": min(wait_s, OTHERS_S)}
+    for scope, seconds in scopes.items():
+        services.redis.set(keys.webex_wait(scope), "1", px=ceil(seconds * 1000))
+
+
+def _own(run: Run, card: DesiredCard) -> str:
+    return f"{run.id}:{card.slot}"

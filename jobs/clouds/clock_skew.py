@@ -1,0 +1,170 @@
+"""Skew of this machine's clock, measured by the ``Date`` headers of the clouds.
+
+Every answer of Webex and Microsoft has a ``Date`` (RFC 9110, 6.6.1). Its resolution is one second,
+so the middle of that second counts. The answer was made about half a round trip before it arrived.
+The median of the last few answers leaves out a single odd one. An answer of a cache (``Age``) or a
+slow one tells nothing.
+
+Each process judges by what it has measured itself. The last measurements of all processes are in
+Redis for the doctor, the log and a metric. Nothing is decided by those.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from statistics import median
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from jobs.clock import now
+from jobs.storage import keys
+
+WEBEX, MICROSOFT = "webex", "microsoft"
+NAMES = {WEBEX: "Webex", MICROSOFT: "Microsoft"}
+LAST = 5
+"""Number of answers whose median counts."""
+LONGEST_TRIP_S = 10.0
+"""Seconds of a round trip from which an answer tells nothing about the time."""
+TOLD_FROM_S = 30.0
+"""Seconds of skew from which the log and the doctor name it."""
+REFUSED_FROM_S = 300.0
+"""Seconds of skew from which sign-ins fail: a token of Microsoft's is good for five minutes around."""
+TOLD_EVERY_S = 3600
+SHARED_EVERY_S = 5.0
+"""Seconds between two writes of one process to Redis."""
+SHARED_FOR = timedelta(minutes=15)
+"""Time for which a measurement counts."""
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Meter:
+    """What one process has measured, by cloud.
+
+    Each operation on a deque is a single one, so several threads may use it.
+    """
+
+    redis: Redis | None = None
+    _last: dict[str, deque[tuple[float, float]]] = field(default_factory=dict)
+    _shared_at: dict[str, float] = field(default_factory=dict)
+
+    def note(self, cloud: str, headers: Mapping[str, str], trip_s: float) -> None:
+        """Measure by an answer that has just arrived after ``trip_s`` seconds."""
+        if trip_s > LONGEST_TRIP_S or headers.get("Age", "0").strip() not in {"", "0"}:
+            return
+        told = _date(headers.get("Date", ""))
+        if told is None:
+            return
+        made = now() - timedelta(seconds=trip_s / 2)
+        seconds = (made - told).total_seconds() - 0.5
+        seen = self._last.setdefault(cloud, deque(maxlen=LAST))
+        seen.append((time.monotonic(), seconds))
+        self._share(cloud, seconds)
+
+    def ahead_s(self, cloud: str) -> float | None:
+        """Return by how many seconds this machine's clock is ahead of the cloud's.
+
+        It is negative if the clock is behind, and None if this process has measured nothing in the
+        last 15 minutes.
+        """
+        since = time.monotonic() - SHARED_FOR.total_seconds()
+        seen = [seconds for at, seconds in tuple(self._last.get(cloud, ())) if at >= since]
+        return median(seen) if seen else None
+
+    def reset(self) -> None:
+        """Forget everything, as a new process would."""
+        self.redis = None
+        self._last.clear()
+        self._shared_at.clear()
+
+    def _share(self, cloud: str, seconds: float) -> None:
+        """Write the measurement to Redis, and warn once an hour. A Redis that is away is left out."""
+        last = self._shared_at.get(cloud)
+        if self.redis is None or (last is not None and time.monotonic() - last < SHARED_EVERY_S):
+            return
+        self._shared_at[cloud] = time.monotonic()
+        try:
+            with self.redis.pipeline(transaction=False) as pipe:
+                pipe.lpush(keys.clock_skew(cloud), f"{now().timestamp():.0f} {seconds:.1f}")
+                pipe.ltrim(keys.clock_skew(cloud), 0, LAST - 1)
+                pipe.expire(keys.clock_skew(cloud), SHARED_FOR)
+                pipe.execute()
+            self._warn(self.redis, cloud)
+        except RedisError:
+            log.debug("clock skew not shared", cloud=cloud)
+
+    def _warn(self, redis: Redis, cloud: str) -> None:
+        ahead = self.ahead_s(cloud)
+        if ahead is None or abs(ahead) < TOLD_FROM_S:
+            return
+        if redis.set(keys.clock_skew(cloud, "told"), "1", nx=True, ex=TOLD_EVERY_S):
+            log.warning(
+                "the clock is wrong",
+                cloud=cloud,
+                ahead_s=round(ahead),
+                why=words(cloud, ahead),
+                to_do="correct the clock of this machine, and keep it in sync with NTP",
+            )
+
+
+METER = Meter()
+"""The meter of this process."""
+
+
+def webex_now() -> datetime:
+    """Return the time by Webex's clock, or by this machine's while nothing is measured."""
+    return now() - timedelta(seconds=METER.ahead_s(WEBEX) or 0.0)
+
+
+def shared(redis: Redis) -> dict[str, float]:
+    """Return by how many seconds the bot's clock is ahead, by cloud, as all processes measured it.
+
+    A cloud that nobody has asked in the last 15 minutes is missing.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    found = {cloud: _recent(redis.lrange(keys.clock_skew(cloud), 0, -1)) for cloud in NAMES}
+    return {cloud: median(seen) for cloud, seen in found.items() if seen}
+
+
+def words(cloud: str, ahead_s: float) -> str:
+    """Return the skew as a sentence without a period."""
+    side = "ahead of" if ahead_s > 0 else "behind"
+    return f"the clock of the bot's machine is {_length(abs(ahead_s))} {side} {NAMES[cloud]}'s"
+
+
+def excuse() -> str:
+    """Return the sentence for a time of Microsoft's that does not hold; empty if the clock is right."""
+    ahead = METER.ahead_s(MICROSOFT)
+    return words(MICROSOFT, ahead) if ahead is not None and abs(ahead) >= TOLD_FROM_S else ""
+
+
+def _recent(lines: Iterable[bytes | str]) -> list[float]:
+    texts = (line.decode() if isinstance(line, bytes) else line for line in lines)
+    pairs = (each.split(" ") for each in texts)
+    moment, longest = now().timestamp(), SHARED_FOR.total_seconds()
+    return [float(seconds) for at, seconds in pairs if abs(moment - float(at)) <= longest]
+
+
+def _length(seconds: float) -> str:
+    """Return a time in the unit in which a person reads it."""
+    minutes = round(seconds / 60)
+    if minutes < 2:  # noqa: PLR2004  in seconds it is exact enough
+        return f"{round(seconds)} seconds"
+    return f"{minutes} minutes" if minutes < 120 else f"{round(seconds / 3600)} hours"  # noqa: PLR2004
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo else None

@@ -1,0 +1,82 @@
+"""The whole product on a machine whose clock is eleven minutes wrong.
+
+The practice cloud's clock is moved instead of the machine's. Its Date headers, its times and its
+tokens move together, so for the product that is the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from practice.client import NotSeenError, People
+from practice.conversation import Walk, fresh, space, words
+from practice.processes import words as command_line
+from practice.stack import Stack
+from tests.fixtures.waiting import LIMIT_S
+
+CLOCKS = {"fast": "-660", "slow": "660"}
+"""Seconds by which the cloud's clock is ahead of the machine's, by the machine's fault."""
+
+
+@pytest.fixture(scope="module", params=CLOCKS)
+def clock(request: pytest.FixtureRequest) -> str:
+    """What is wrong with the clock."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def stack(clock: str) -> Iterator[Stack]:
+    """A stack on a machine with this clock."""
+    with Stack(practice={"clock_ahead": CLOCKS[clock]}) as running:
+        yield running
+
+
+def _doctor(stack: Stack) -> tuple[int, str]:
+    """Return the exit code of the doctor, and its line about the clock."""
+    done = subprocess.run(  # noqa: S603  our own command line
+        command_line("python", "-m", "bot", "doctor").split(),
+        env=os.environ | stack.processes["worker"].env,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    (line,) = (each for each in done.stdout.splitlines() if " clock: " in each)
+    return done.returncode, line
+
+
+def test_commands_are_answered_and_the_clock_is_named(
+    stack: Stack, people: People, clock: str
+) -> None:
+    """The bot is not deaf; the doctor and the log name the clock and by how much it is wrong."""
+    walk = Walk(people, "support@contoso.com", space(people))
+    assert "What the bot does here" in words(walk.type("/help"))
+    side = "ahead of" if clock == "fast" else "behind"
+    code, line = _doctor(stack)
+    assert (code, line[:5]) == (1, "WRONG")
+    assert f"the clock of the bot's machine is 11 minutes {side} Webex's" in line
+    log = stack.processes["worker"].log.read_text(encoding="utf-8")
+    warned = [json.loads(each) for each in log.splitlines() if '"the clock is wrong"' in each]
+    assert {each["level"] for each in warned} == {"warning"}
+    assert len(warned) == len({each["cloud"] for each in warned})
+
+
+def test_a_sign_in_names_the_clock(people: People, clock: str) -> None:
+    """A token that is not valid yet blames the clock; one from a slower cloud is good."""
+    fresh(people)
+    walk = Walk(people, "support@contoso.com", space(people))
+    walk.ask()
+    card = walk.details()
+    walk.open(card)
+    if clock == "fast":
+        assert walk.card("a plan card", "approve")
+        return
+    shown = walk.saying("11 minutes behind Microsoft's")
+    assert "The clock of the bot's machine is wrong" in words(shown)
+    with pytest.raises(NotSeenError):
+        walk.card("a plan card", "approve", seconds=1)

@@ -1,0 +1,86 @@
+"""A 1:1 with a person who may not approve: the approvers get the plan 1:1, and everybody sees that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from practice.actors import REQUESTER
+from practice.client import People, actions, does, has
+from practice.conversation import DIRECT, words
+
+BOSS, NOBODY = "helpdesk@contoso.com", "left@contoso.com"
+SECOND = "colleague@contoso.com"
+
+
+@pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """Two approvers in Webex, and one who has no account there any more."""
+    return {"APPROVERS": f"{BOSS}, {SECOND}, {NOBODY}"}
+
+
+def _plan(people: People, who: str, after: int = 0) -> dict[str, Any]:
+    """Return the plan in this person's 1:1 with the bot."""
+    return people.wait_for(
+        f"the plan 1:1 for {who}", has("approve", "cancel", member=who), 40, after
+    )
+
+
+def _mine(people: People, who: str, text: str, after: int) -> dict[str, Any]:
+    """Return a card with this text in this person's 1:1."""
+    return people.wait_for(
+        f"{text!r} for {who}",
+        lambda each: text in words(each) and each["roomType"] == DIRECT and who in each["members"],
+        40,
+        after,
+    )
+
+
+def test_an_approver_decides_in_another_conversation(people: People, new_walk: Any) -> None:
+    """The setup goes on, the other copies say who approved, and a cancelled run offers Undo."""
+    walk = new_walk(room=DIRECT)
+    people.look()
+    since = people.change
+    walk.ask()
+    walk.open(walk.details(profile="least"))
+    copies = {who: _plan(people, who, since) for who in (BOSS, SECOND)}
+    assert f"{REQUESTER} asks for this" in words(copies[BOSS])
+    assert f"who has this plan 1:1: {SECOND}" in words(copies[BOSS])
+    own = _mine(people, REQUESTER, f"who has this plan 1:1: {BOSS}, {SECOND}", since)
+    own = _mine(people, REQUESTER, f"No message reaches {NOBODY}", since)
+    assert "approve" not in does(own)
+    people.press(BOSS, copies[BOSS], "approve")
+    told = f"Approved by {BOSS}, "
+    for who in (REQUESTER, SECOND):
+        assert "approve" not in does(
+            _mine(people, who, told, copies[who]["change"] if who in copies else since)
+        )
+    walk.form(60)
+    cancelled = walk.type(f"/cancel {walk.mailbox}")
+    assert "Undo" in str(cancelled["card"])
+    people.look()
+    before = people.change
+    people.press(REQUESTER, cancelled, "typed")
+    walk.card("a sign-in for the undo", "ask_administrator", link=True, after=before)
+    walk.type(f"/cancel {walk.mailbox}")
+
+
+def test_a_press_of_somebody_else_is_answered_with_names(people: People, new_walk: Any) -> None:
+    """An old client may still show the button: who may press it is said."""
+    walk = new_walk(room=DIRECT)
+    walk.ask()
+    walk.open(walk.details(profile="least"))
+    _plan(people, BOSS, walk.since)
+    own = _mine(people, REQUESTER, "who has this plan 1:1", walk.since)
+    sent = next(
+        action["data"] for action in actions(_plan(people, BOSS, walk.since)) if _is_approve(action)
+    )
+    people.control(
+        "POST", "webex/submit", {"as": REQUESTER, "message_id": own["id"], "inputs": sent}
+    )
+    walk.saying(f"Only an approver can press it: {BOSS}, {SECOND}, {NOBODY}.")
+
+
+def _is_approve(action: dict[str, Any]) -> bool:
+    return isinstance(action.get("data"), dict) and action["data"].get("do") == "approve"

@@ -1,0 +1,54 @@
+"""An app that an administrator deletes in the portal while the run waits for a person."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from practice.client import People, does
+from practice.conversation import apps, band, words
+
+LOOK_S = 150.0
+"""The first minute of a new app and the minute between two looks, with room for a slow machine."""
+LAST = {"graph.add_password", "exchange.New-HostedOutboundSpamFilterRule"}
+"""The changes that are made last; an app that is deleted before them stops them."""
+GONE = "Somebody has deleted the app in Entra after the bot made it."
+
+
+def test_the_card_says_what_is_gone(people: People, new_walk: Any) -> None:
+    """Nobody presses anything. The consent card no longer asks for the app that is gone.
+
+    The bot does not make it again by itself. The cancelled run offers Undo.
+    """
+    walk = new_walk()
+    walk.approve(walk.plan())
+    asking = walk.card("a consent card", "look_again", link=True, seconds=40)
+    people.until("all changes", lambda: set(walk.writes()) >= LAST, 60)
+    app = apps(people)[0]["appId"]
+    people.control("PATCH", "tenants/contoso.com", {"delete_application": app})
+    deleted = time.monotonic()
+    before = walk.writes()
+    card = walk.saying(GONE, LOOK_S)
+    print(f"deleted in the portal, told after {time.monotonic() - deleted:.0f} s")  # noqa: T201  a figure of docs/recovery.md
+    assert "Administrator's turn" in band(card)
+    assert "App registrations, Deleted applications" in words(card)
+    assert "look_again" in does(card)
+    walk.wait(
+        "a consent card that asks for nothing",
+        lambda each: each["id"] == asking["id"] and "Nothing to do here for now" in words(each),
+    )
+    assert [each for each in walk.writes()[len(before) :] if "application" in each] == []
+    cancelled = walk.type(f"/cancel {walk.mailbox}")
+    assert "'command': 'undo'" in str(cancelled["card"])
+
+
+def test_a_secret_is_missed_as_well(people: People, new_walk: Any) -> None:
+    """The card names it, and the requester has a way to another one."""
+    walk = new_walk()
+    walk.approve(walk.plan(profile="least"))
+    walk.form(60)
+    none = {apps(people)[0]["appId"]: {"passwordCredentials": []}}
+    people.control("PATCH", "tenants/contoso.com", {"applications": none})
+    card = walk.saying("Somebody has deleted the client secret in Entra", LOOK_S)
+    assert "Press Look again: the bot makes another" in words(card)
+    assert "look_again" in does(card)

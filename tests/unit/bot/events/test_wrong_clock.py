@@ -1,0 +1,103 @@
+"""Events on a machine whose clock is wrong: their age is judged by Webex's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.services import Services
+from jobs.clock import now
+from jobs.clouds.clock_skew import METER
+from tests.fixtures.webex_script import receive
+
+Said = Callable[[], list[tuple[str, str]]]
+FAST, SLOW = 660.0, -660.0
+"""Seconds by which the bot's clock is ahead of Webex's."""
+
+
+@pytest.fixture
+def write(services: Services, webex_script: Any, reply: Any) -> Callable[..., str]:
+    """Writes /help so many seconds ago by Webex's clock, and returns that time as Webex writes it."""
+
+    def written(ahead: float, ago_s: float) -> str:
+        webex_script.clock_s = -ahead
+        created = (now() - timedelta(seconds=ahead + ago_s)).isoformat()
+        message = {
+            "id": "m1",
+            "roomId": "room-1",
+            "roomType": "direct",
+            "personId": "anna",
+            "text": "/help",
+            "created": created,
+        }
+        webex_script.on("GET", "/messages/m1", reply(body=message))
+        return created
+
+    return written
+
+
+@pytest.mark.parametrize("ahead", [0.0, FAST, SLOW, 40_000.0, -40_000.0])
+@pytest.mark.parametrize("ago_s", [2.0, 500.0])
+def test_what_was_just_written_is_answered(
+    write: Callable[..., str], said: Said, ahead: float, ago_s: float
+):
+    """Also if this process has heard nothing of Webex before the event."""
+    created = write(ahead, ago_s)
+    assert receive("messages", "m1", "anna", "room-1", created) is None
+    assert [method for method, _ in said()] == ["POST"]
+
+
+@pytest.mark.parametrize("ahead", [0.0, FAST, SLOW])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_replay_is_left_alone(
+    write: Callable[..., str], said: Said, webex_script: Any, ahead: float, told: bool
+):
+    """What was written eleven minutes ago is a replay, whatever this machine's clock says."""
+    created = write(ahead, 661.0)
+    receive("messages", "m1", "anna", "room-1", created if told else "")
+    assert said() == []
+
+
+def test_webex_is_asked_for_the_time_once(
+    write: Callable[..., str], webex_script: Any, services: Services
+):
+    """Only an event that looks old costs that request."""
+    created = write(FAST, 2.0)
+    assert services.me.id == "bot-1"
+    for asked in (1, 1):
+        webex_script.asked.clear()
+        METER.reset()
+        receive("messages", "m1", "anna", "room-1", created)
+        receive("messages", "m1", "anna", "room-1", created)
+        assert [path for _, path, _ in webex_script.asked].count("/people/me") == asked
+    METER.reset()
+    webex_script.asked.clear()
+    receive("messages", "m1", "anna", "room-1", write(0.0, 2.0))
+    assert [path for _, path, _ in webex_script.asked].count("/people/me") == 0
+
+
+@pytest.mark.parametrize("ahead", [FAST, SLOW])
+@pytest.mark.parametrize("status", [429, 401])
+def test_a_webex_that_is_away_is_asked_again(
+    write: Callable[..., str], webex_script: Any, reply: Any, ahead: float, status: int
+):
+    """The ten minutes of an event are counted by Webex's clock, too."""
+    created = write(ahead, 2.0)
+    webex_script.on("GET", "/messages/m1", reply(status, {}, {"Retry-After": "40"}))
+    again = receive("messages", "m1", "anna", "room-1", created)
+    assert again is not None
+    assert (again - now()).total_seconds() == pytest.approx(40, abs=1)
+
+
+def test_while_nobody_tells_the_time_the_arrival_counts(
+    services: Services, webex_script: Any, reply: Any
+):
+    """A Webex without any answer tells no time, and no event is given up for that."""
+    webex_script.on("GET", "/messages/m1", reply(0))
+    created = (now() - timedelta(seconds=599)).isoformat()
+    assert services.me.id == "bot-1"
+    METER.reset()
+    assert receive("messages", "m1", created=created) is not None

@@ -194,9 +194,7 @@ def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> Non
     form = walk.form()
     walk.saying("✓  M4  Outbound spam policy", 60)
     redis.flushall()
-    assert "The run of this card is no longer known here" in words(
-        walk.press(form, "token_saved")
-    )
+    assert "The run of this card is no longer known here" in words(walk.press(form, "token_saved"))
     told = "The bot has lost its data about support@contoso.com"
     people.until(
         "the space is told",

@@ -142,7 +142,9 @@ def test_somebody_with_the_role_signs_in_after_who_lacks_it(
     try:
         card = verdict(channel)
         assert "Not fully checked" in band(card)
-        assert "Administrator's turn: the account that signed in cannot read everything" in band(card)
+        assert "Administrator's turn: the account that signed in cannot read everything" in band(
+            card
+        )
         channel.open_link("helpdesk@contoso.com", links(card)[0])
         whole = channel.wait_for(
             "the whole check",

@@ -28,7 +28,12 @@ def _asked(walk: Walk) -> dict[str, Any]:
             "The permission was declined.",
             "The card in Webex shows how to continue",
         ),
-        ("helpdesk@contoso.com", "accept", "an administrator has to", "The card in Webex shows how to continue"),
+        (
+            "helpdesk@contoso.com",
+            "accept",
+            "an administrator has to",
+            "The card in Webex shows how to continue",
+        ),
         (
             "admin@fabrikam.com",
             "accept",

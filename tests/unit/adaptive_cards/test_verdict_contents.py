@@ -75,7 +75,10 @@ def test_changes_in_webex_connect_are_suspects(examples: Cards, nodes: Nodes):
         ),
         "? AL updateApp (failed) 24 Nov 09:42 UTC by somebody that the log does not name.",
     ]
-    assert "These changes are possible causes, not proven ones: the log does not contain the values." in str(card.content)
+    assert (
+        "These changes are possible causes, not proven ones: the log does not contain the values."
+        in str(card.content)
+    )
     assert "One possible cause is listed below." in card.text
 
 

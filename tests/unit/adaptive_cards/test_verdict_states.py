@@ -68,7 +68,9 @@ BANDS = {
     "channels-none": ("accent", "\u25c6"),
 }
 
-PRESS = "press the button below. It shows a plan first. Nothing is changed before the plan is approved."
+PRESS = (
+    "press the button below. It shows a plan first. Nothing is changed before the plan is approved."
+)
 
 TEXTS = {
     "verdict-broken": f"{BLOCKED} Since 08:14 UTC today. Approver's turn: {PRESS}",

@@ -186,7 +186,9 @@ def _titles(node: object) -> Iterator[str]:
 def test_tone(language: str, file: str):
     """No text has exclamation marks, emoji or Markdown, in any language."""
     assert {
-        key: told for key, told in catalog(language, file).items() if re.search(r"[!\[\]*`<>]", told)
+        key: told
+        for key, told in catalog(language, file).items()
+        if re.search(r"[!\[\]*`<>]", told)
     } == {}
 
 

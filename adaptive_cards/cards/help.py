@@ -24,7 +24,6 @@ from adaptive_cards.locale import current
 from adaptive_cards.texts import own_text, text
 from jobs.model import Text
 
-
 _ADDRESS, _TEXT = "ADDRESS", "TEXT"
 """Arguments of commands that each language writes in its own words."""
 _PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"

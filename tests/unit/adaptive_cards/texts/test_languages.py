@@ -254,8 +254,7 @@ def _pieces(value: str) -> Iterator[str]:
         told = line.strip()
         if " " not in told:
             continue
-        for shown in (told, told.removesuffix("."), told[:1].upper() + told[1:]):
-            yield shown
+        yield from (told, told.removesuffix("."), told[:1].upper() + told[1:])
 
 
 @pytest.mark.parametrize("name", ["setup-email", "check", "fix", "undo", "help", "cancel"])

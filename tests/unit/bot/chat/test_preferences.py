@@ -13,7 +13,7 @@ from adaptive_cards.texts import text
 from bot.cards import draw
 from bot.chat import audience, preferences
 from bot.chat.context import ChatContext
-from bot.chat.preferences import THREAD, Preference
+from bot.chat.preferences import THREAD
 from bot.chat.recipients import resolve_recipient
 from bot.services import Services
 from jobs.runs.origin import Origin

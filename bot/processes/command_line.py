@@ -42,7 +42,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
     from bot.web.app import AddressError, serve  # noqa: PLC0415  Flask only here
     from bot.web.site import whole_site  # noqa: PLC0415  Flask only here
 
-    refused = _data_problem(settings.redis_url)
+    refused = _data_problem(settings.redis_url, work)
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
@@ -64,7 +64,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from jobs import runtime  # noqa: PLC0415  same
     from jobs.runs import retention  # noqa: PLC0415  same
 
-    refused = _data_problem(settings.redis_url)
+    refused = _data_problem(settings.redis_url, work)
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
@@ -86,7 +86,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         LossWatch(services): data_loss.EVERY_S,
         old_data: retention.EVERY_S,
     }
-    return worker.main(settings, services.shutdown, timers, slow)
+    return worker.main(settings, services.shutdown, timers, slow, work.encryption_keys)
 
 
 def _check(settings: BotSettings, _work: Settings) -> int:
@@ -95,7 +95,7 @@ def _check(settings: BotSettings, _work: Settings) -> int:
     return worker_check.main(settings.redis_url)
 
 
-def _data_problem(url: str) -> str:
+def _data_problem(url: str, work: Settings) -> str:
     """Migrate older data and return why it cannot be used, or an empty string.
 
     Either this version does not read it, or Redis refuses the bot. If Redis is unavailable, the
@@ -106,7 +106,7 @@ def _data_problem(url: str) -> str:
             hurried.ping()
             if refused := kind_problem(hurried):
                 return refused
-            schema.ensure(redis)
+            schema.ensure(redis, work.encryption_keys)
     except schema.SchemaError as error:
         return str(error)
     except RedisError as error:

@@ -85,9 +85,9 @@ def run_about(run_id: str) -> Key:
     return _key("run", run_id, "about")
 
 
-def every_run_about() -> Key:
-    """A pattern that matches what the audit trail says about all runs."""
-    return run_about("*")
+def run_stopped(run_id: str) -> Key:
+    """A mark: it is recorded that an event of the run was not made by this bot."""
+    return _key("run", run_id, "stopped")
 
 
 def run_look(run_id: str, mark: str) -> Key:
@@ -204,8 +204,8 @@ def secrets_shown() -> Key:
     return _key("secrets", "handed-over")
 
 
-def page_token(digest: str) -> Key:
-    """The purpose of a link to one of the bot's pages, by the hash of its token."""
+def page_token_in_layout_2(digest: str) -> Key:
+    """The purpose of a link to one of the bot's pages, by the hash of its token, as layout 2 kept it."""
     return _key("ticket", digest)
 
 

@@ -30,6 +30,7 @@ from jobs.clouds.errors import (
     Transient,
     error_for,
 )
+from jobs.clouds.http import no_answer
 from jobs.clouds.json_values import is_filled_text, parsed, text_of
 from jobs.clouds.retry import parse_retry_after
 from jobs.microsoft.app_manifest import merged
@@ -233,8 +234,7 @@ class MsalHttp:
         try:
             return self._http.request(method, self.outside(url), **options)
         except httpx.RequestError as error:
-            cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
-            raise Transient(cause, CloudReply("entra", message=repr(error))) from error
+            raise no_answer("entra", error) from error
 
 
 def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:

@@ -10,21 +10,24 @@ from datetime import datetime, timedelta
 
 import structlog
 from redis.exceptions import RedisError
+from structlog.contextvars import bound_contextvars
 
 from jobs.access import admin_session, mailbox_login
 from jobs.checks import bulk, check
 from jobs.clock import now
-from jobs.clouds import write_guard
+from jobs.clouds import tracing, write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
+from jobs.engine.applier import NotAuditedError
 from jobs.engine.engine import Engine
 from jobs.engine.made_objects import is_only_a_look, next_look, stop_looking
 from jobs.engine.readiness import is_due
 from jobs.engine.recorder import StoppingError
 from jobs.model import RunKind, State, Turn
 from jobs.next_action import blocking_steps, next_action
-from jobs.runs import deaths
+from jobs.runs import deaths, trust
+from jobs.runs.event_log import NOT_AUDITED, foreign_event
 from jobs.runs.reference import new_reference
-from jobs.runs.run import AttemptOverError, Event, Kind, Run, RunGoneError
+from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_of
 from jobs.steps.sign_in_permissions import missing_permissions
@@ -56,7 +59,7 @@ def advance(run_id: str) -> None:
     it is tried again a moment later.
     """
     runtime = current(Runtime)
-    with runtime.store.lease(run_id) as lease:
+    with bound_contextvars(run=run_id), runtime.store.lease(run_id) as lease:
         if lease is None:
             runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
@@ -73,7 +76,7 @@ def advance(run_id: str) -> None:
 
 def _may_begin(runtime: Runtime, run_id: str) -> bool:
     """Count the attempt; put it off or end the run if too many earlier ones were killed."""
-    with suppress(RunGoneError):
+    with suppress(RunGoneError, ForeignRunError):
         try:
             wait = deaths.begin(runtime.store.redis, runtime.store.load(run_id))
         except deaths.DiedTooOftenError as error:
@@ -113,6 +116,11 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
         runtime.schedule.add(run_id, now())  # the next available worker continues
     except AttemptOverError as over:
         _leave(runtime, run_id, over)
+    except NotAuditedError as error:
+        with suppress(AttemptOverError):
+            _fail_unaudited(runtime, run_id, error)
+    except ForeignRunError:
+        trust.stop(runtime.store, run_id, 1)
     except RunGoneError:
         log.warning("no such run", run=run_id)
         runtime.schedule.remove(run_id)
@@ -151,13 +159,21 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
         return run.version
+    with tracing.span(
+        "run", parent=run.origin.trace, kind="consumer", run=run_id, purpose=run.kind
+    ):
+        return await _work(runtime, lease, run)
+
+
+async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:
+    """Do the work of the run's kind, and return the version up to which all events were seen."""
     if run.kind not in CHECKS and runtime.store.others_at_work(run):
-        raise OthersAtWorkError(run_id)
+        raise OthersAtWorkError(run.id)
     if is_only_a_look(runtime.store.redis, run):
         return await _look_at_made(runtime, run, lambda: not lease.lost)
     if run.running:
-        runtime.store.append(run_id, Event(Kind.RESUMED, now()))
-        run = runtime.store.load(run_id)
+        runtime.store.append(run.id, Event(Kind.RESUMED, now()))
+        run = runtime.store.load(run.id)
     work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(
         run.kind, _advance_setup
     )
@@ -243,6 +259,9 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         )  # also for a run that has just ended: its next look closes the login
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
+    if place := foreign_event(run):
+        trust.stop(runtime.store, run_id, place, run.channel.mailbox)
+        admin_session.drop(runtime, run_id)
     runtime.listener.run_changed(run_id)
 
 
@@ -305,8 +324,17 @@ def _problem(reference: str) -> Event:
     return Event(Kind.PROBLEM, now(), data=data)
 
 
+def _fail_unaudited(runtime: Runtime, run_id: str, error: NotAuditedError) -> None:
+    """End a run whose approval has no entry in the audit trail, before it changes anything more."""
+    log.error("an approval is not in the audit trail", run=run_id, scope=str(error))
+    data = {"question": "run", "cause": NOT_AUDITED, "code": str(error)}
+    runtime.store.append(run_id, Event(Kind.PROBLEM, now(), data=data))
+    _fail(runtime, run_id, NOT_AUDITED)
+    runtime.listener.run_changed(run_id)
+
+
 def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
-    """End the run as failed, which frees the mailbox, and drop what was sealed for it."""
+    """End the run, and delete what was sealed for it."""
     store = runtime.store
     store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
     admin_session.drop(runtime, run_id)

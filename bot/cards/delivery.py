@@ -18,6 +18,7 @@ from bot.cards.presenters.card_state import (
     DesiredCard,
     PostedCard,
     posted_card,
+    protected,
     refused_field,
 )
 from bot.chat import audience
@@ -268,7 +269,7 @@ def _unconfirmed(services: Services, run_id: str, slot: str) -> UnconfirmedPost 
 def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
     """Save the state of the card as confirmed, and clear its unconfirmed and refused markers."""
     with services.redis.pipeline() as pipe:
-        pipe.hset(keys.cards(run_id), slot, codec.dump(shown))
+        pipe.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
         pipe.hdel(keys.cards(run_id), _unconfirmed_field(slot))
         pipe.hdel(keys.cards(run_id), refused_field(slot))
         *_, was_refused = pipe.execute()

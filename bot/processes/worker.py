@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -29,7 +30,7 @@ from rq.executions import Execution
 from rq.job import Job
 
 from adaptive_cards import texts
-from bot import actions, commands, program
+from bot import actions, commands, logs, program
 from bot.cards.presenters.card_state import PostedCard
 from bot.links import PageToken
 from bot.processes import redis_server
@@ -53,11 +54,13 @@ from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexPerson
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, steps
+from jobs.clouds import tracing
 from jobs.clouds.tls import http_context
 from jobs.runs import schema
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
 from jobs.shutdown import Shutdown
+from jobs.storage.counters import COUNTERS, FLUSH_S
 
 WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
 """Queues of each worker, in order of priority."""
@@ -75,6 +78,10 @@ MONITORING_S = 10
 
 
 REDIS_PAUSE_S = 0.25
+
+
+RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
+"""Level that RQ sets its loggers to when it begins. Its own default is INFO."""
 
 
 AT_FIRST_USE = ("netrc", "dns._asyncio_backend", "_strptime")
@@ -124,9 +131,13 @@ class BotWorker(Worker):
         super().main_work_horse(job, queue)
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        """Run a job with its id in every line of the log."""
-        with structlog.contextvars.bound_contextvars(job=job.id):
-            return bool(super().perform_job(job, queue, execution))
+        """Run a job with its id in every line of the log; then hand over its counts and its spans."""
+        try:
+            with structlog.contextvars.bound_contextvars(job=job.id):
+                return bool(super().perform_job(job, queue, execution))
+        finally:
+            COUNTERS.flush(self.connection)
+            tracing.flush()
 
 
 def main(
@@ -134,12 +145,14 @@ def main(
     shutdown: Shutdown,
     timers: Timers | None = None,
     slow: Mapping[Callable[[], None], float] | None = None,
+    encryption_keys: Sequence[str] = (),
 ) -> int:
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
     Stopping takes at most 30 seconds, Redis included. ``slow`` maps functions that may wait for
     Webex to their interval in seconds. They run in a separate process together with the monitoring
     of the webhooks. If REDIS_URL is not set, the embedded Redis is one more child.
+    ``encryption_keys`` are for older data (:mod:`jobs.runs.schema`).
     """
     preload()
     watch = Timers()
@@ -148,12 +161,15 @@ def main(
         watch.every(seconds, function)
     url = settings.redis_url
     roles = [
-        Role(f"worker {number}", partial(work, url, queues, shutdown))
+        Role(
+            f"worker {number}",
+            partial(work, url, queues, shutdown, encryption_keys=encryption_keys),
+        )
         for number, queues in enumerate(WORKERS, 1)
     ]
-    roles.append(Role("timers", partial(_tick, url, timers or Timers())))
+    roles.append(Role("timers", partial(_tick, url, encryption_keys, timers or Timers())))
     roles.append(
-        Role("webhooks", partial(_tick, url, watch))
+        Role("webhooks", partial(_tick, url, encryption_keys, watch))
     )  # it may wait for Webex, and nothing waits for it
     if settings.embedded_redis:
         if refused := redis_server.problem():
@@ -169,9 +185,10 @@ def work(
     shutdown: Shutdown | None = None,
     *,
     burst: bool = False,
+    encryption_keys: Sequence[str] = (),
 ) -> int:
     """Run one RQ worker until SIGTERM, or with ``burst`` until its queues are empty."""
-    redis = wait_for_redis(redis_url)
+    redis = wait_for_redis(redis_url, encryption_keys)
     worker = BotWorker(
         [make_queue(redis, name) for name in queues],
         connection=redis,
@@ -182,11 +199,11 @@ def work(
         log_job_description=False,
         shutdown=shutdown,
     )
-    worker.work(burst=burst)
+    worker.work(burst=burst, logging_level=RQ_LEVEL)
     return 0
 
 
-def wait_for_redis(url: str) -> Redis:
+def wait_for_redis(url: str, encryption_keys: Sequence[str] = ()) -> Redis:
     """Return a connection to Redis once it takes writes and its data has the newest layout.
 
     RQ gives up at the first failure, but at start all processes start together (facts/parts.md
@@ -205,7 +222,7 @@ def wait_for_redis(url: str) -> Redis:
         said = True
         time.sleep(REDIS_PAUSE_S)
     try:
-        schema.ensure(redis)
+        schema.ensure(redis, encryption_keys)
     except schema.SchemaError as error:
         log.critical("data refused", why=str(error))
         raise SystemExit(REFUSED) from None
@@ -231,8 +248,9 @@ def _silence(redis: Redis) -> str:
     return why
 
 
-def _tick(redis_url: str, timers: Timers) -> int:
-    wait_for_redis(redis_url)
+def _tick(redis_url: str, encryption_keys: Sequence[str], timers: Timers) -> int:
+    redis = wait_for_redis(redis_url, encryption_keys)
+    timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
     return timers.run()
 
 
@@ -273,6 +291,7 @@ def preload() -> None:
         registry()
     httpx.Client(verify=http_context()).close()
     anyio.run(anyio.sleep, 0)
+    tracing.preload()
     for kind in (Event, Record, PendingEvent, PostedCard, PageToken, WebexPerson):
         msgspec.json.Decoder(kind)
     gc.collect()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bench.crowd import fill
+from bench.crowd import encryption_keys, fill
 from jobs.checks.bulk import mailboxes
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
@@ -30,7 +30,7 @@ MAILBOX, ADMIN, TENANT, SPACE = (
     "One",
 )
 LET_READ, SEE_MORE = "Let the bot read by itself", "Sign in to see more"
-BY_ITSELF = "By the bot's own read access"
+BY_ITSELF = "With the bot's own read access"
 OWNER, APPS = ["Privileged Role Administrator"], ["Cloud Application Administrator"]
 Json = dict[str, Any]
 _numbers = itertools.count()
@@ -104,7 +104,7 @@ def by_access(card: Json) -> dict[str, int]:
     ("decision", "roles", "says"),
     [
         ("decline", OWNER, "The permission was declined."),
-        ("accept", APPS, "it takes a Global or a Privileged Role Administrator"),
+        ("accept", APPS, "Only a Global Administrator or a Privileged Role Administrator can."),
     ],
 )
 def test_not_granted(channel: People, decision: Any, roles: list[str], says: str) -> None:
@@ -131,7 +131,7 @@ def granted(people: People) -> Json:
     )
     card = checked(people)
     page = people.open_link(ADMIN, link(card, LET_READ))
-    assert "The bot may read by itself" in page.text
+    assert "Automatic checks are allowed" in page.text
     return people.wait_for(
         "what it sees by itself",
         lambda m: m["id"] == card["id"] and again(m) and BY_ITSELF in by_access(m),
@@ -149,7 +149,7 @@ def test_granted_then_withdrawn(channel: People) -> None:
     assert (
         link(seen, LET_READ),
         bool(link(seen, SEE_MORE)),
-        "has no role in Exchange" in words(seen),
+        "has no Exchange role" in words(seen),
     ) == (
         "",
         True,
@@ -159,7 +159,7 @@ def test_granted_then_withdrawn(channel: People) -> None:
     channel.control("PATCH", TENANT, {"principal_roles": {CLIENT_ID: ["Global Reader"]}})
     whole = by_access(checked(channel))
     assert whole[BY_ITSELF] > by_access(seen)[BY_ITSELF]
-    assert "By an administrator's sign-in" not in whole
+    assert "With an administrator's sign-in" not in whole
     counts = channel.control("GET", "calls")["counts"]
     assert {
         name: count for name, count in counts.items() if name.startswith(("graph.", "exchange."))
@@ -167,10 +167,10 @@ def test_granted_then_withdrawn(channel: People) -> None:
 
     channel.control("PATCH", TENANT, {"drop_app_roles": {CLIENT_ID: ["Policy.Read.All"]}})
     over = checked(channel)
-    assert "The tenant does not let the bot read by itself any more." in words(over)
+    assert "The organization no longer lets the bot read without a sign-in." in words(over)
     assert ("Policy.Read.All" in words(over), bool(link(over, LET_READ))) == (True, True)
     after = checked(channel)
-    assert ("any more" in words(after), BY_ITSELF in by_access(after)) == (False, False)
+    assert ("no longer lets" in words(after), BY_ITSELF in by_access(after)) == (False, False)
 
 
 def test_an_app_that_is_gone_from_the_tenant(channel: People) -> None:
@@ -200,12 +200,12 @@ def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None
     people.control("POST", "calls/reset")
     people.say(REQUESTER, "/check all", name)
     with Redis(port=stack.ports.redis) as redis:
-        people.until("some verdicts", lambda: some(the_round(redis, everywhere)), 40)
+        people.until("some verdicts", lambda: some(the_round(stack, redis, everywhere)), 40)
         stack.kill("worker", signal.SIGKILL, whole=True)
         people.control("PUT", "settings", {"latency_ms": 0})
         stack.processes["worker"].stop()
         stack.start("worker")
-        people.until("all verdicts", lambda: whole(the_round(redis, everywhere)), 90)
+        people.until("all verdicts", lambda: whole(the_round(stack, redis, everywhere)), 90)
     card = people.wait_for(
         "the card of all",
         lambda m: words(m).startswith("Channels") and "one of 13 channels" in band(m),
@@ -220,10 +220,11 @@ def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None
     } == {}
 
 
-def the_round(redis: Redis, space: str) -> Run | None:
+def the_round(stack: Stack, redis: Redis, space: str) -> Run | None:
     """The space's bulk check, once it has begun."""
     raw = redis.get(f"space:{space}:bulk_check")
-    return RunStore(redis).load(raw.decode()) if isinstance(raw, bytes) else None
+    store = RunStore(redis, encryption_keys(stack))
+    return store.load(raw.decode()) if isinstance(raw, bytes) else None
 
 
 def some(run: Run | None) -> bool:

@@ -76,8 +76,11 @@ def test_in_a_space(stack: Stack, people: People, connected: Walk) -> None:
     posted, ready = made(people, connected, card)
     assert {posted["parentId"], ready["parentId"]} == {root}
     first = archive(stack, posted)
-    assert (set(first), b"Nothing was checked yet." in first["summary.md"]) == (ALWAYS, True)
-    assert ("No screenshot came" in words(ready), "never checked" in words(ready)) == (True, True)
+    assert (set(first), b"No check was run yet." in first["summary.md"]) == (ALWAYS, True)
+    assert ("There is no screenshot" in words(ready), "never checked" in words(ready)) == (
+        True,
+        True,
+    )
 
     connected.type("/check support@contoso.com")
     connected.card("a verdict with a sign-in", "check", link=True, seconds=40)
@@ -122,13 +125,15 @@ def test_whose_screenshot(people: People, connected: Walk) -> None:
     root = connected.said["id"]
     large = {**SHOT, "base64": base64.b64encode(PNG[:8] + bytes(5 * 1024 * 1024)).decode()}
     text = {"name": "shot.png", "type": "image/png", "base64": base64.b64encode(b"<svg/>").decode()}
-    assert "Only who typed /tac" in words(
+    assert "Only the person who typed /tac" in words(
         reply(people, connected, root, "colleague@contoso.com", SHOT)
     )
-    assert "no PNG, JPEG or GIF" in words(reply(people, connected, root, connected.requester, text))
+    assert "not a PNG, JPEG or GIF" in words(
+        reply(people, connected, root, connected.requester, text)
+    )
     assert "at most 5 MB" in words(reply(people, connected, root, connected.requester, large))
     card = connected.card("the guide", "tac")
-    assert "Only who typed /tac" in words(
+    assert "Only the person who typed /tac" in words(
         connected.press(card, "tac", {}, who="colleague@contoso.com")
     )
 
@@ -136,7 +141,7 @@ def test_whose_screenshot(people: People, connected: Walk) -> None:
 def test_a_file_elsewhere(people: People, connected: Walk) -> None:
     """A file that belongs to no case is answered with the help, as any other message is."""
     answer = connected.type("what is this", files=[SHOT])
-    assert "What the bot does here" in words(answer)
+    assert "What the bot can do" in words(answer)
 
 
 def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> None:
@@ -162,7 +167,7 @@ def test_unknown_channel(people: People, connected: Walk) -> None:
     answers = [connected.type("/tac sales@contoso.com"), connected.type("/tac support@contoso,com")]
     assert [does(each) & {"tac"} for each in answers] == [set(), set()]
     assert "was not set up in this space" in words(answers[0])
-    assert "A comma stands in the domain" in words(answers[1])
+    assert "The domain contains a comma" in words(answers[1])
 
 
 KEY = re.compile(r"`([a-z]+(?::[^`]+)?)`")

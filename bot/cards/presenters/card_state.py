@@ -97,9 +97,19 @@ def _language() -> bytes:
 
 
 def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
-    """Return the state of a card in Webex, or None if Webex has not confirmed it."""
+    """Return the state of a card in Webex, or None if Webex has not confirmed it.
+
+    A state that this bot did not write counts as none. It could name a message in another space,
+    and this run's links would be shown there.
+    """
     raw = services.redis.hget(keys.cards(run_id), slot)
-    return codec.load(raw, PostedCard) if isinstance(raw, bytes) else None
+    known = services.store.authenticator.verify(_context(run_id, slot), raw)
+    return codec.load(known, PostedCard) if known is not None else None
+
+
+def protected(services: Services, run_id: str, slot: str, shown: PostedCard) -> bytes:
+    """Return the state of a card as it is stored."""
+    return services.store.authenticator.protect(_context(run_id, slot), codec.dump(shown))
 
 
 def was_posted(services: Services, run_id: str, slot: str) -> bool:
@@ -130,3 +140,7 @@ def _edits_field(message: str) -> str:
 def refused_field(slot: str) -> str:
     """Return the field of a run's cards that notes a refusal of this slot."""
     return f"{slot}:refused"
+
+
+def _context(run_id: str, slot: str) -> tuple[str, ...]:
+    return "card", run_id, slot

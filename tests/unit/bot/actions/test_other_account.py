@@ -10,13 +10,12 @@ import pytest
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.cards import draw
-from bot.cards.presenters.card_state import PostedCard, posted_card
+from bot.cards.presenters.card_state import PostedCard, posted_card, protected
 from bot.chat.context import ChatContext
 from bot.web.oauth import FLOWS
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
-from jobs.storage import codec
 
 Begin = Callable[..., Run]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "user@example.test"))
@@ -58,7 +57,9 @@ def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple
     services.vault.put(f"session:{run.id}", "x", 60)
     for slot in ("signin", "plan"):
         services.redis.hset(
-            f"cards:{run.id}", slot, codec.dump(PostedCard("m", "r", "x", "signed in", now()))
+            f"cards:{run.id}",
+            slot,
+            protected(services, run.id, slot, PostedCard("m", "r", "x", "signed in", now())),
         )
     after = press(anna, run)
     assert (

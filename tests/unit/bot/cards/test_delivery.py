@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from bot.cards import delivery
-from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card
+from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card, protected
 from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexError
 from jobs.clock import now
 from jobs.runs.run import Run
-from jobs.storage import codec
 from tests.unit.bot.cards.small_card import card
 
 Said = Callable[[], list[tuple[str, str]]]
@@ -26,11 +25,8 @@ def age(services: Services, run: Run, **more: Any) -> None:
     """The card was drawn a while ago."""
     shown = posted_card(services, run.id, "plan")
     assert shown is not None
-    services.redis.hset(
-        f"cards:{run.id}",
-        "plan",
-        codec.dump(replace(shown, at=now() - timedelta(seconds=10), **more)),
-    )
+    older = replace(shown, at=now() - timedelta(seconds=10), **more)
+    services.redis.hset(f"cards:{run.id}", "plan", protected(services, run.id, "plan", older))
 
 
 def methods(said: Said) -> list[str]:

@@ -9,13 +9,12 @@ import pytest
 
 from bot.cards import draw
 from bot.cards.presenters import progress as progress_face
-from bot.cards.presenters.card_state import DesiredCard, PostedCard
+from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Profile, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for
-from jobs.storage import codec
 
 ADMIN = "admin@example.test"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
@@ -73,7 +72,9 @@ def shown(services: Services, run: Run, *slots: str, turn: str = "ask") -> None:
     """These cards stand in Webex already."""
     for slot in slots:
         services.redis.hset(
-            f"cards:{run.id}", slot, codec.dump(PostedCard("m", "r", "x", turn, now()))
+            f"cards:{run.id}",
+            slot,
+            protected(services, run.id, slot, PostedCard("m", "r", "x", turn, now())),
         )
 
 

@@ -176,8 +176,8 @@ def test_a_button_for_another_cause_says_so(services: Services):
         view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), services)
     )
     told = (
-        "Administrator's turn: do what Remedy says below. The button mends another of "
-        "the causes, and shows its plan first."
+        "Administrator's turn: follow the steps under Remedy. The button fixes another "
+        "cause, and shows a plan first."
     )
     assert (told in drawn.text, text("fix.outbound_policy") in str(drawn.content)) == (True, True)
 
@@ -200,7 +200,7 @@ def test_the_page_of_webex_connect_is_a_button(services: Services):
     """The card says whose turn it is and opens Webex Connect."""
     drawn = draw(view(check_of(wrong("sign_ins", "grant_invalid")), services))
     assert "Mailbox user's turn: open the page with the button below" in drawn.text
-    assert "Open Webex Connect: press Generate Token" in str(drawn.content)
+    assert "Generate Token in Webex Connect" in str(drawn.content)
     assert CONNECT["url"] in str(drawn.content)
 
 

@@ -114,5 +114,5 @@ def test_a_fix(visit: Any, picture: Any, proven: PracticeSpace):
     visitor.press("Confirm that it arrived")
     visitor.page.get_by_role("button", name="Answer as the agent").click()
     visitor.page.locator("#ask").get_by_role("button", name="Answer").click()
-    visitor.sees("is mended")
+    visitor.sees("is fixed")
     picture(visitor.page, "mended")

@@ -113,7 +113,7 @@ def test_another_redis_that_is_full(
             assert said == (True, True, True), line
         until(lambda: is_ready(stack) == (200, "ok"), "a ready web process")
     assert worker.read_text("utf-8").count("child died") == deaths
-    assert "What the bot does here" in words(walk.type("/help"))
+    assert "What the bot can do" in words(walk.type("/help"))
     walk.approve(plan)
     assert walk.secret(walk.form(60))
     assert walk.writes().count("graph.add_password") == 1

@@ -50,7 +50,7 @@ def test_each_process_of_the_worker_is_killed_once(stack: Stack, walk: Walk) -> 
     before = children(stack)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-        assert "What the bot does here" in words(walk.type("/help"))
+        assert "What the bot can do" in words(walk.type("/help"))
     until(lambda: len(children(stack)) == len(before), "as many processes as before")
     assert not set(before) & set(children(stack))
 
@@ -94,7 +94,7 @@ def test_a_run_that_takes_all_memory_is_given_up(
         walk.approve(plan)
         until(lambda: len(killed) >= 4, "four kills")
         until(lambda: "the run is put off" in stack.processes["worker"].log.read_text(), "a pause")
-        assert "What the bot does here" in words(walk.type("/help"))
+        assert "What the bot can do" in words(walk.type("/help"))
         for number in (5, 6, 7):
             redis.hset(f"run:{run_id}:deaths", "at", 0)  # the pause is over
             redis.zadd("runs:due", {run_id: 0})

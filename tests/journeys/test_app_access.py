@@ -29,7 +29,7 @@ MAILBOX, ADMIN, TENANT, SPACE = (
     "tenants/one.example",
     "One",
 )
-LET_READ, SEE_MORE = "Let the bot read by itself", "Sign in to see more"
+LET_READ, SEE_MORE = "Allow automatic checks", "Sign in to see more"
 BY_ITSELF = "With the bot's own read access"
 OWNER, APPS = ["Privileged Role Administrator"], ["Cloud Application Administrator"]
 Json = dict[str, Any]

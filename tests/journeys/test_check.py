@@ -59,7 +59,7 @@ def answered(people: People, after: Json) -> Json:
     people.control("POST", "agent/answer", {"task": task["id"], "body": "We are here."})
     return people.wait_for(
         "that it is mended",
-        lambda m: bool(m["card"]) and "is mended" in words(m),
+        lambda m: bool(m["card"]) and "is fixed" in words(m),
         40,
         after=after["change"],
     )

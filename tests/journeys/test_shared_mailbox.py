@@ -90,7 +90,7 @@ def _fix(people: People, walk: Any) -> None:
     assert f"granted to {AGENT}" in words(plan)
     walk.approve(plan)
     walk.answer()
-    walk.saying("is mended", 60)
+    walk.saying("is fixed", 60)
     assert rights(people) == {"send_as": [AGENT], AGENT: False, SHARED: None}
 
 

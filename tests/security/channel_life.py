@@ -168,7 +168,7 @@ def check_and_fix(walk: Walk) -> None:
     people.control("POST", "agent/answer", {"task": task["id"], "body": "We are here."})
     people.wait_for(
         "that it is mended",
-        lambda m: bool(m["card"]) and "is mended" in words(m),
+        lambda m: bool(m["card"]) and "is fixed" in words(m),
         40,
         plan["change"],
     )

@@ -115,7 +115,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     if _granted(redis):
         yield Check("read access", lambda: _read_access(redis, work))
     runs = RunStore(redis, work.encryption_keys)
-    yield Check("runs", lambda: _reported(redis_report.entries(runs)))
+    yield Check("runs", lambda: _reported(redis_report.entries(runs, work.encryption_keys)))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 

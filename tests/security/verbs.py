@@ -27,6 +27,7 @@ OF_NO_RUN = {
     "tac",
     "missing",
     "connect_test",
+    "language",
 }
 """Verbs for everybody whom the bot serves.
 

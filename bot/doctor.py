@@ -28,10 +28,9 @@ from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.access.own_credential import own_credential
 from jobs.clock import now
-from jobs.clouds import tls
+from jobs.clouds import tls, unconnected
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
-from jobs.clouds.unconnected import words_of
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
 from jobs.microsoft.client_credential import credential_problems
@@ -395,7 +394,7 @@ def _microsoft(settings: Settings) -> str:
             client.get(url).raise_for_status()
     except httpx.HTTPError as error:
         raise WrongError(
-            f"{url} does not answer ({words_of(error, urlsplit(url).netloc)}):"
-            " look at MICROSOFT_LOGIN_URL, DNS, the proxy, SSL_CERT_FILE and the clock"
+            f"{url} does not answer ({unconnected.words_of(error, url)}): look at MICROSOFT_LOGIN_URL, DNS, the"
+            " proxy, SSL_CERT_FILE and the clock"
         ) from None
     return f"{settings.login_url} answers"

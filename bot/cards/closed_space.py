@@ -34,7 +34,7 @@ def tell(services: Services, run: Run, status: int, lasted_s: float) -> None:
     """
     if run.origin.direct or status not in CLOSED or lasted_s < LASTS_S:
         return
-    told = keys.closed_space_told(run.id)
+    told = keys.run_mark(run.id, "closed")
     if not services.redis.set(told, "1", nx=True, ex=KEPT_S):
         return
     with drawn_for(preferences.locale_of_card(services, run, run.requester.email)):

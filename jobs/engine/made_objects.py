@@ -56,7 +56,7 @@ def next_look(redis: Redis, run: Run, steps: Mapping[str, Step]) -> datetime | N
     """Return when the objects are looked at again, or None if there are none or no sign-in."""
     if run.account is None or run.ended or not watched(run, steps):
         return None
-    mark = keys.run_look(run.id, "due")
+    mark = keys.run_mark(run.id, "look", "due")
     if redis.get(mark) == _over(run):
         return None
     redis.set(mark, _mark(run), ex=MARK_S)
@@ -65,14 +65,14 @@ def next_look(redis: Redis, run: Run, steps: Mapping[str, Step]) -> datetime | N
 
 def is_only_a_look(redis: Redis, run: Run) -> bool:
     """Return whether the run is due for nothing else: nothing has happened since it was put off."""
-    return redis.get(keys.run_look(run.id, "due")) == _mark(run) and not any(
+    return redis.get(keys.run_mark(run.id, "look", "due")) == _mark(run) and not any(
         map(is_due, run.findings.values())
     )
 
 
 def stop_looking(redis: Redis, run: Run) -> None:
     """Look no more until something happens to the run."""
-    redis.set(keys.run_look(run.id, "due"), _over(run), ex=MARK_S)
+    redis.set(keys.run_mark(run.id, "look", "due"), _over(run), ex=MARK_S)
 
 
 def is_deleted(run: Run, step: str = "application") -> bool:
@@ -117,7 +117,7 @@ class MadeObjects:
         """
         run, redis = self.recorder.run, self.recorder.ctx.store.redis
         pause = ceil(_pause_s(run) * 0.9)
-        if not redis.set(keys.run_look(run.id, "done"), "1", nx=True, ex=pause):
+        if not redis.set(keys.run_mark(run.id, "look", "done"), "1", nx=True, ex=pause):
             return
         for step in filter(self._is_settled, watched(run, self.steps)):
             try:

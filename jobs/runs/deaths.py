@@ -31,7 +31,7 @@ def begin(redis: Redis, run: Run) -> float:
     Raises:
         DiedTooOftenError: the run is to be given up.
     """
-    key, settled = keys.run_deaths(run.id), sum(map(run.settled, run.findings))
+    key, settled = keys.run_mark(run.id, "deaths"), sum(map(run.settled, run.findings))
     count, at, before = (float(each or 0) for each in redis.hmget(key, ["count", "at", "settled"]))
     deaths = int(count) if settled <= before else 0
     if deaths >= MOST:
@@ -48,4 +48,4 @@ def begin(redis: Redis, run: Run) -> float:
 
 def end(redis: Redis, run_id: str) -> None:
     """Drop the count, because the attempt has ended by itself, also with an error."""
-    redis.delete(keys.run_deaths(run_id))
+    redis.delete(keys.run_mark(run_id, "deaths"))

@@ -51,7 +51,7 @@ def test_a_message_that_is_not_taken_is_told_later(
     """The next refusal of the card tries it again."""
     webex_script.on("POST", "/messages", reply(503))
     closed_space.tell(services, run, 403, LASTS_S)
-    assert not redis.exists(keys.closed_space_told(run.id))
+    assert not redis.exists(keys.run_mark(run.id, "closed"))
 
 
 def test_a_run_that_has_ended_has_no_button(services: Services, run: Run):

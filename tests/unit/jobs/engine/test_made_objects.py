@@ -109,7 +109,7 @@ async def test_it_is_looked_at_once_a_minute(made: Callable[..., Any]):
     for _ in range(3):
         await engine(ctx, *steps).look_at_made()
     assert steps[0].log == ["inspect"]
-    assert 0 < ctx.store.redis.ttl(keys.run_look(ctx.run.id, "done")) <= 60
+    assert 0 < ctx.store.redis.ttl(keys.run_mark(ctx.run.id, "look", "done")) <= 60
 
 
 async def test_the_looks_become_rare(made: Callable[..., Any], pass_time: Move):

@@ -26,7 +26,7 @@ def die(redis: Redis, run: Run, times: int) -> None:
     """Begin attempts that never end, each as late as it has to be."""
     for _ in range(times):
         if deaths.begin(redis, run):
-            redis.hset(keys.run_deaths(run.id), "at", 0)
+            redis.hset(keys.run_mark(run.id, "deaths"), "at", 0)
             assert deaths.begin(redis, run) == 0
 
 
@@ -36,7 +36,7 @@ def test_the_first_are_made_up_for_at_once_and_the_next_later(redis: Redis, run:
     waits = []
     for _ in PAUSES_S:
         waits.append(deaths.begin(redis, run))
-        redis.hset(keys.run_deaths(run.id), "at", 0)
+        redis.hset(keys.run_mark(run.id, "deaths"), "at", 0)
         assert deaths.begin(redis, run) == 0
     assert waits == pytest.approx([*PAUSES_S.values()], abs=5)
 

@@ -119,9 +119,9 @@ def test_a_deleted_asset_and_the_file_for_tac(stack: Stack, connected: Walk) -> 
         in part
     )
     summary = tac_file(stack, connected)["summary.md"].decode()
-    lines = summary.partition("## Changed in Webex Connect")[2].partition("## ")[0]
+    lines = summary.partition("## Changes in Webex Connect")[2].partition("## ")[0]
     assert re.search(
-        r"- \d{4}-\d\d-\d\d [\d:]+ UTC deleteApp by connect\.admin@contoso\.com", lines
+        r"- \d{4}-\d\d-\d\d [\d:]+ UTC, deleteApp, connect\.admin@contoso\.com", lines
     )
 
 

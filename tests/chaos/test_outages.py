@@ -205,7 +205,7 @@ def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> Non
     walk.since, walk.revealed = people.change, False
     plan = walk.plan(profile="least")
     assert "2 changes to approve" in words(plan)  # two secrets: one to show, one for rehearsing
-    assert 'Its records do not have "Webex Connect ' in words(plan)
+    assert 'The bot has no record of "Webex Connect ' in words(plan)
     walk.approve(plan)
     assert walk.secret(walk.form())
     assert walk.writes()[len(before) :] == ["graph.add_password"]

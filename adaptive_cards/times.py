@@ -1,53 +1,102 @@
-"""Format of times: always UTC, always labeled, months by name."""
+"""Format of times in the present language and time zone (:mod:`adaptive_cards.locale`).
+
+In another zone than UTC a time is followed by the same time in UTC, because logs and portals use that.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from adaptive_cards.texts import text
+from babel.dates import format_date, format_datetime, format_skeleton
+from babel.units import format_unit
+
+from adaptive_cards import locale
 
 _MINUTES_AS_HOURS = 120
+_SHORT_ZONE = 5
+_CLOCK, _SECONDS = "HH:mm", "HH:mm:ss"
 
 
 def clock(at: datetime) -> str:
-    """Return the time as ``14:32 UTC``."""
-    return text("time.clock", clock=_utc(at).strftime("%H:%M"))
+    """Return the time as ``14:32 UTC``, or ``15:32 CET (14:32 UTC)``."""
+    return _labeled(at, _CLOCK)
 
 
 def clock_seconds(at: datetime) -> str:
-    """Return the time as ``14:32:48 UTC``."""
-    return text("time.clock", clock=seconds(at))
+    """Return the time as ``14:32:48 UTC``, or ``15:32:48 CET (14:32:48 UTC)``."""
+    return _labeled(at, _SECONDS)
+
+
+def minutes(at: datetime) -> str:
+    """Return the time as ``14:32``, where there is no room for the zone."""
+    return _format(_local(at), _CLOCK)
 
 
 def seconds(at: datetime) -> str:
     """Return the time as ``14:51:07``, for a column of times."""
-    return _utc(at).strftime("%H:%M:%S")
+    return _format(_local(at), _SECONDS)
 
 
 def day(at: datetime) -> str:
     """Return the date as ``24 Nov 2027``."""
-    return f"{_day_month(at)} {_utc(at).year}"
+    return _skeleton(at, "yMMMd")
+
+
+def written_date(on: date) -> str:
+    """Return a date that has no time, as ``24 Nov 2027``."""
+    here = locale.current().babel
+    return format_date(on, here.datetime_skeletons["yMMMd"], locale=here)
+
+
+def day_month(at: datetime) -> str:
+    """Return the date without its year, as ``24 Nov``."""
+    return _skeleton(at, "MMMd")
 
 
 def day_clock(at: datetime) -> str:
     """Return the date and time as ``24 Nov 14:20 UTC``."""
-    return f"{_day_month(at)} {clock(at)}"
+    return f"{day_month(at)} {clock(at)}"
+
+
+def day_clock_seconds(at: datetime) -> str:
+    """Return the date and time as ``24 Nov 14:20:05 UTC``."""
+    return f"{day_month(at)} {clock_seconds(at)}"
 
 
 def lasted(span: timedelta) -> str:
     """Return a duration as ``58 minutes``, or from two hours on as ``3 h 20 min``."""
-    minutes = max(0, round(span.total_seconds() / 60))
-    if minutes == 1:
-        return text("time.minutes.one")
-    if minutes < _MINUTES_AS_HOURS:
-        return text("time.minutes.many", count=str(minutes))
-    return text("time.hours", hours=str(minutes // 60), minutes=str(minutes % 60))
+    total = max(0, round(span.total_seconds() / 60))
+    if total < _MINUTES_AS_HOURS:
+        return _unit(total, "minute", "long")
+    return f"{_unit(total // 60, 'hour', 'short')} {_unit(total % 60, 'minute', 'short')}"
 
 
-def _day_month(at: datetime) -> str:
-    moment = _utc(at)
-    return f"{moment.day} {text('time.months').split()[moment.month - 1]}"
+def _labeled(at: datetime, pattern: str) -> str:
+    here = locale.current()
+    utc = f"{_format(at.astimezone(UTC), pattern)} UTC"
+    if here.zone == locale.UTC:
+        return utc
+    return f"{_format(_local(at), pattern)} {_zone(_local(at))} ({utc})"
 
 
-def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)
+def _zone(moment: datetime) -> str:
+    """Return the short name of the zone in the present language, such as CET or MEZ."""
+    name = _format(moment, "z")
+    return name if len(name) <= _SHORT_ZONE else moment.tzname() or ""
+
+
+def _local(at: datetime) -> datetime:
+    return at.astimezone(locale.current().tz)
+
+
+def _format(moment: datetime, pattern: str) -> str:
+    return format_datetime(moment, pattern, tzinfo=moment.tzinfo, locale=locale.current().babel)
+
+
+def _skeleton(at: datetime, skeleton: str) -> str:
+    here = locale.current()
+    return format_skeleton(skeleton, at, tzinfo=here.tz, locale=here.babel)
+
+
+def _unit(number: int, unit: str, length: str) -> str:
+    return format_unit(number, f"duration-{unit}", length, locale=locale.current().babel)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from adaptive_cards.locale import SOURCE, UTC, find_zone, languages
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.settings import SettingsError, is_loopback, listed, parts_of
 from jobs.storage import keys, redis_url
@@ -87,6 +88,8 @@ class BotSettings:
     host: str = HOST
     allowed_org_ids: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
+    default_language: str = SOURCE
+    default_timezone: str = UTC
     redis_url: str = field(default=redis_url.embedded_url(DATA_FOLDER), repr=False)
     embedded_redis: bool = False
     refusals_per_hour: int = 1
@@ -114,6 +117,8 @@ class BotSettings:
             host=_bare_host(values.get("HOST", HOST)),
             allowed_org_ids=listed(values.get("ALLOWED_ORG_IDS", "")),
             approvers=tuple(dict.fromkeys(listed(values.get("APPROVERS", "").lower()))),
+            default_language=values.get("DEFAULT_LANGUAGE", SOURCE).lower(),
+            default_timezone=find_zone(values.get("DEFAULT_TIMEZONE", UTC)),
             redis_url=values.get("REDIS_URL", redis_url.embedded_url(DATA_FOLDER)),
             embedded_redis="REDIS_URL" not in values,
             **{name.lower(): int(values[name]) for name in NUMBERS if name in values},
@@ -144,9 +149,17 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     yield from _address_problems(values)
     yield from _redis_problems(values)
     yield from _list_problems(values)
+    yield from _locale_problems(values)
     yield from _number_problems(values)
     if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
         yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
+
+
+def _locale_problems(values: Mapping[str, str]) -> Iterator[str]:
+    if values.get("DEFAULT_LANGUAGE", SOURCE).lower() not in languages():
+        yield f"DEFAULT_LANGUAGE is none of {', '.join(languages())}"
+    if not find_zone(values.get("DEFAULT_TIMEZONE", UTC)):
+        yield "DEFAULT_TIMEZONE is no IANA time zone: it looks like Europe/Berlin, or leave it away for UTC"
 
 
 def _secret_problems(secrets: tuple[str, ...]) -> Iterator[str]:

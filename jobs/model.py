@@ -8,7 +8,7 @@ shown in cards and kept in the audit trail.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -59,6 +59,21 @@ class Text:
 def verbatim(text: object) -> Text:
     """Return a text written by somebody else, which is shown as it is and never as Markdown."""
     return Text("verbatim", {"text": str(text)})
+
+
+def day_of(at: datetime) -> str:
+    """Return the date in UTC as a value of a :class:`Text`, shown in the reader's language."""
+    return f"day:{at.astimezone(UTC).date().isoformat()}"
+
+
+def minute_of(at: datetime) -> str:
+    """Return the moment as a value of a :class:`Text`, shown to the minute in the reader's time zone."""
+    return f"clock:{at.isoformat()}"
+
+
+def second_of(at: datetime) -> str:
+    """Return the moment as a value of a :class:`Text`, shown to the second."""
+    return f"second:{at.isoformat()}"
 
 
 class RunKind(StrEnum):

@@ -17,7 +17,7 @@ from practice import cardtext
 from practice.faults import Fault, Level
 
 Json = dict[str, Any]
-TEXTS: Final = Path(__file__).parents[1] / "adaptive_cards" / "texts"
+TEXTS: Final = Path(__file__).parents[1] / "adaptive_cards" / "texts" / "en"
 BAND: Final = "▌"
 MARKS: Final = " ✓✗✔✘!?•…→⚠·\u2013\u2014\u00a0"
 
@@ -177,7 +177,7 @@ def _is_inside(text: str) -> bool:
 def _more(band: list[str]) -> int:
     """Return the number of further causes that the band announces."""
     others = catalogue()["verdict"]["others"]
-    one, many = str(others["one"]), str(others["many"]).partition("{count}")[2]
+    one, many = str(others["one"]), str(others["other"]).partition("{count}")[2]
     for line in band:
         if one in line:
             return 1

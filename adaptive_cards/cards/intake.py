@@ -61,13 +61,9 @@ def _band(view: IntakeView) -> Band:
     count = len(view.errors)
     if not count:
         title, told = Text("intake.title"), Text("intake.turn")
-    elif count == 1:
-        title, told = Text("intake.error.one"), Text("intake.error_turn.one")
     else:
-        title, told = (
-            Text("intake.error.many", {"count": str(count)}),
-            Text("intake.error_turn.many"),
-        )
+        values = {"count": str(count)}
+        title, told = Text("intake.error", values), Text("intake.error_turn", values)
     return persons_turn(title, turn_line(Turn.REQUESTER, told))
 
 

@@ -28,10 +28,14 @@ def notice(view: NoticeView) -> Card:
         [facts((text(label), render(words)) for label, words in view.facts)] if view.facts else []
     )
     body += _evidence(view)
-    actions = [press(text(key), data) for key, data in view.buttons[:_BUTTONS_MOST]]
+    actions = [press(_title(key), data) for key, data in view.buttons[:_BUTTONS_MOST]]
     return finished(
         kicker_of(view.kicker, day_clock(view.at) if view.at else ""), band, body, actions
     )
+
+
+def _title(words: str | Text) -> str:
+    return text(words) if isinstance(words, str) else render(words)
 
 
 def _evidence(view: NoticeView) -> list[Element]:
@@ -47,7 +51,7 @@ class NoticeView:
     """Short answer: what happened, whose turn it is or what is next, and facts.
 
     ``title`` is what happened. ``words`` are whose turn it is or what is next. ``facts`` are (label
-    key, value). ``buttons`` are (text key, data). ``tone`` is a container style: emphasis, accent,
+    key, value). ``buttons`` are (text or its key, data). ``tone`` is a container style: emphasis, accent,
     good or attention.
     """
 
@@ -58,5 +62,5 @@ class NoticeView:
     glyph: str = ""
     facts: tuple[tuple[str, Text], ...] = ()
     evidence: tuple[Evidence, ...] = ()
-    buttons: tuple[tuple[str, dict[str, str]], ...] = ()
+    buttons: tuple[tuple[str | Text, dict[str, str]], ...] = ()
     at: datetime | None = None

@@ -13,7 +13,7 @@ from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.components import box, kicker, section
 from adaptive_cards.elements import SMALL, Element, literal, own, rich, run, said
 from adaptive_cards.glyphs import marked
-from adaptive_cards.texts import plural, render, text
+from adaptive_cards.texts import listed, plural, render, text
 from jobs.model import Change, Profile, RunKind, Scope, Text
 
 
@@ -53,7 +53,7 @@ def plan(view: PlanView) -> Card:
 def _right(view: PlanView) -> list[Element]:
     if not view.right:
         return []
-    held = ", ".join(render(words) for words in view.right)
+    held = listed(map(render, view.right))
     key = "plan.undo_right" if view.header.kind is RunKind.UNDO else "plan.right"
     return [marked(glyphs.OK, rich(run(text(key, held=held))), spacing="Medium")]
 

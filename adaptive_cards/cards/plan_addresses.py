@@ -49,7 +49,7 @@ def foreign(view: PlanView) -> list[Element]:
     """
     if view.foreign is None:
         return []
-    title = own(_counted("plan.foreign", view.foreign), weight="Bolder")
+    title = said(Text("plan.foreign", {"count": str(len(view.foreign.hosts))}), weight="Bolder")
     lines = [
         line
         for host, what in view.foreign.hosts
@@ -71,7 +71,3 @@ def _confirmed(view: PlanView, found: ForeignHosts) -> list[Element]:
         plan=view.plan_id,
     )
     return [own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
-
-
-def _counted(key: str, found: ForeignHosts) -> str:
-    return f"{key}.one" if len(found.hosts) == 1 else f"{key}.many"

@@ -74,12 +74,7 @@ def _closed(view: PlanView, signed_in: list[Element]) -> Band:
 
 
 def _blocked(view: PlanView) -> Text:
-    one = len(view.blocking) == 1
-    return (
-        Text("plan.blocked_title.one")
-        if one
-        else Text("plan.blocked_title.many", {"count": str(len(view.blocking))})
-    )
+    return Text("plan.blocked_title", {"count": str(len(view.blocking))})
 
 
 def _title(local: int, tenant: int, *, untouched: bool) -> Text:

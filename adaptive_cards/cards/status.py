@@ -79,9 +79,7 @@ def _nobodys_turn(going: int) -> Band:
 def _title(going: int) -> Text:
     if not going:
         return Text("status.none")
-    return (
-        Text("status.title.one") if going == 1 else Text("status.title.many", {"count": str(going)})
-    )
+    return Text("status.title", {"count": str(going)})
 
 
 def _row(line: RunLine) -> Element:

@@ -1,33 +1,44 @@
-"""Catalog of every text that people read in Webex or on the bot's pages, by key.
+"""Catalog of every text that people read in Webex or on the bot's pages, by language and key.
 
-The texts are in the ``*.toml`` files of this folder.
+The texts are in the ``*.toml`` files of one folder per language.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from babel.lists import format_list
+
+from adaptive_cards import locale
+from adaptive_cards.times import day_clock, day_clock_seconds, written_date
 from jobs.model import Text
 
-_NESTED = "key:"
 _VERBATIM = "verbatim"
+_MOMENTS: Mapping[str, Callable[[str], str]] = {
+    "day": lambda value: written_date(date.fromisoformat(value)),
+    "clock": lambda value: day_clock(datetime.fromisoformat(value)),
+    "second": lambda value: day_clock_seconds(datetime.fromisoformat(value)),
+}
+"""Beginnings of a value that holds a date or moment (:func:`jobs.model.day_of`), and how each is shown."""
 
 
 def render(words: Text) -> str:
-    """Return the text of ``words`` with its values filled in.
+    """Return the text of ``words`` in the present language, with its values filled in.
 
-    A value ``key:...`` that names a text is looked up.
+    If the catalog has plural forms of the key, the value ``count`` chooses the form. A value
+    ``key:...`` that names a text is looked up, and a value that holds a moment is shown in the
+    present time zone.
 
     Raises:
         KeyError: The key is unknown, or a value is missing.
     """
     if words.key == _VERBATIM:
         return words.values["text"]
-    return _catalogue()[words.key].format_map(
+    return _template(words).format_map(
         {name: _value(value) for name, value in words.values.items()}
     )
 
@@ -43,8 +54,18 @@ def text(key: str, **values: str) -> str:
 
 
 def plural(key: str, count: int, **values: str) -> str:
-    """Return the text ``key.one`` or ``key.many``, which may contain ``{count}``."""
-    return text(f"{key}.one" if count == 1 else f"{key}.many", count=str(count), **values)
+    """Return the plural form of a text for that number, which it may contain as ``{count}``."""
+    return text(key, count=str(count), **values)
+
+
+def listed(items: Iterable[str]) -> str:
+    """Return the items as a list in the present language, such as ``a, b, and c``."""
+    return format_list(list(items), locale=locale.current().babel)
+
+
+def own_text(key: str, language: str) -> str:
+    """Return a text as the language's own files have it, or the empty string."""
+    return _catalogue(language).get(key, "")
 
 
 def remedy_within(cause: str) -> str:
@@ -56,29 +77,48 @@ def remedy_within(cause: str) -> str:
 
 
 def has_text(key: str) -> bool:
-    """Return whether the catalog contains the key."""
-    return key in _catalogue()
+    """Return whether the catalog contains the key, alone or with plural forms."""
+    return not _catalogue(locale.SOURCE).keys().isdisjoint({key, f"{key}.other"})
 
 
-def keys() -> frozenset[str]:
-    """Return all keys, with table names joined by dots."""
-    return frozenset(_catalogue())
+def keys(language: str = locale.SOURCE) -> frozenset[str]:
+    """Return all keys of a language, with table names joined by dots."""
+    return frozenset(_catalogue(language))
+
+
+def _template(words: Text) -> str:
+    """Return the text with its placeholders; English, if the present language lacks it."""
+    here = locale.current()
+    forms: tuple[str, ...] = (words.key,)
+    if "count" in words.values and words.values["count"].isdecimal():
+        category = here.babel.plural_form(int(words.values["count"]))
+        forms = (words.key, f"{words.key}.{category}", f"{words.key}.other")
+    for catalogue in (_catalogue(here.language), _catalogue(locale.SOURCE)):
+        for form in forms:
+            if form in catalogue:
+                return catalogue[form]
+    raise KeyError(words.key)
 
 
 def _value(value: str) -> str:
-    # Typed text may begin with "key:" too, so only known keys are looked up.
-    key = value.removeprefix(_NESTED)
-    return _catalogue()[key] if value.startswith(_NESTED) and has_text(key) else value
+    # Typed text may begin with "key:" or "day:", too, so only known keys and real moments count.
+    begin, _, rest = value.partition(":")
+    if begin == "key" and has_text(rest):
+        return text(rest)
+    try:
+        return _MOMENTS[begin](rest)
+    except (KeyError, ValueError):
+        return value
 
 
 @cache
-def _catalogue() -> Mapping[str, str]:
-    """Return all files of the folder as one mapping; a key in two files is an error."""
+def _catalogue(language: str) -> Mapping[str, str]:
+    """Return all files of a language as one mapping; a key in two files is an error."""
     found: dict[str, str] = {}
-    for path in sorted(Path(__file__).parent.glob("*.toml")):
+    for path in sorted((locale.FOLDER / language).glob("*.toml")):
         flat = _flat("", tomllib.loads(path.read_text(encoding="utf-8")))
         if twice := found.keys() & {key for key, _ in flat}:
-            raise ValueError(f"{path.name}: {sorted(twice)} stand in another file, too")
+            raise ValueError(f"{path}: {sorted(twice)} are in another file, too")
         found.update(flat)
     return found
 

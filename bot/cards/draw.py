@@ -5,11 +5,13 @@ Every draw shows the newest state, so a late or lost draw does no harm.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 
+from adaptive_cards.locale import Locale, drawn_for
 from bot.cards import delivery, put_off
 from bot.cards.presenters import (
     bulk_check,
@@ -27,6 +29,7 @@ from bot.cards.presenters import (
 )
 from bot.cards.presenters import progress as steps
 from bot.cards.presenters.card_state import DesiredCard, posted_card
+from bot.chat import preferences
 from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
@@ -35,7 +38,8 @@ from jobs.runs.run import Run, RunGoneError
 from jobs.runtime import current
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
-PRESENTERS = tuple(
+Presenter = Callable[[Run, Services], list[DesiredCard]]
+PRESENTERS: tuple[Presenter, ...] = tuple(
     module.cards
     for module in (
         sign_in,
@@ -52,7 +56,10 @@ PRESENTERS = tuple(
     )
 )
 """Presenters in the order of drawing."""
-LOOKS = {RunKind.CHECK: (verdict.cards,), RunKind.BULK_CHECK: (bulk_check.cards,)}
+LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
+    RunKind.CHECK: (verdict.cards,),
+    RunKind.BULK_CHECK: (bulk_check.cards,),
+}
 BUSY_S = 1.0
 LOCK_S = 15.0
 """Seconds that a draw holds the lock on the run's cards without renewing it.
@@ -110,9 +117,23 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
 
 
 def _cards(services: Services, run: Run) -> list[DesiredCard]:
-    """Return every card that the run has now, in the order of drawing."""
+    """Return every card that the run has now, in the order of drawing.
+
+    Each is drawn in the language and time zone of the place it goes to.
+    """
+    locale_of = cache(partial(preferences.locale_of_card, services, run))
+    usual = locale_of(preferences.THREAD)
+    cards = _cards_in(usual, services, run)
+    others = {locale_of(card.to) for card in cards} - {usual}
+    drawn = {usual: cards} | {other: _cards_in(other, services, run) for other in others}
+    return [drawn[locale_of(card.to)][number] for number, card in enumerate(cards)]
+
+
+def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]:
+    """Return every card in one language and time zone."""
     presenters = LOOKS.get(run.kind, PRESENTERS)
-    return list(chain.from_iterable(present(run, services) for present in presenters))
+    with drawn_for(wanted):
+        return list(chain.from_iterable(present(run, services) for present in presenters))
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:

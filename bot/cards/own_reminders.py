@@ -20,7 +20,7 @@ from bot.webex.errors import WebexError, passes
 from jobs.access.app_access import all_grants
 from jobs.access.own_credential import own_credential
 from jobs.clock import now
-from jobs.model import Text
+from jobs.model import Text, day_of
 from jobs.storage import keys
 
 WHOSE = "the bot's own app"
@@ -68,6 +68,6 @@ def card_of_own(ends: datetime, at: datetime) -> NoticeView:
     left = max((ends.date() - at.date()).days, 0)
     titles = {0: Text("reminder.own_today"), 1: Text("reminder.own_tomorrow")}
     title = titles.get(left) or Text("reminder.own_days", {"days": str(left)})
-    words = Text("reminder.own_words", {"end": f"{ends:%d %b %Y}"})
+    words = Text("reminder.own_words", {"end": day_of(ends)})
     warning = glyphs.WARNING.glyph
     return NoticeView(Text("reminder.own_kicker"), title, words, "accent", warning, at=at)

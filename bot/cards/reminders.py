@@ -15,11 +15,13 @@ import structlog
 
 from adaptive_cards import glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import drawn_for
 from bot.chat import audience
+from bot.chat.preferences import locale_of_space
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.clock import now
-from jobs.model import RunKind, Text
+from jobs.model import RunKind, Text, day_of
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Kind, Run
 from jobs.runs.run_store import RunStore
@@ -105,7 +107,8 @@ def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime)
         return
     try:
         if audience.may_read(services, run):
-            card = notice(card_of(run.channel.mailbox, ending, at))
+            with drawn_for(locale_of_space(services, run.origin.room)):
+                card = notice(card_of(run.channel.mailbox, ending, at))
             services.messenger.send(room_id=run.origin.room, text=card.text, card=card.content)
             return
     except WebexError as error:
@@ -131,8 +134,8 @@ def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
     title = titles.get(left) or Text("reminder.days", {"mailbox": mailbox, "days": str(left)})
     values = {
         "mailbox": mailbox,
-        "end": f"{ending.end:%d %b %Y}",
-        "from": f"{ending.renewable:%d %b %Y}",
+        "end": day_of(ending.end),
+        "from": day_of(ending.renewable),
     }
     soon = at >= ending.renewable
     words = Text("reminder.renew", values) if soon else Text("reminder.early", values)

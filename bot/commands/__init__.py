@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from adaptive_cards.locale import languages
+from adaptive_cards.texts import own_text
 from bot.chat.context import ChatContext
 
 GROUPS = ("setup", "trouble", "runs", "more")
@@ -35,6 +37,21 @@ class Command:
     run: Callable[[ChatContext, str], None]
     argument: str = ""
     may: Callable[[ChatContext], bool] = everybody
+
+
+@cache
+def by_typed_name() -> dict[str, Command]:
+    """Return every command by each name that it may be typed by, in any language of the bot.
+
+    The names of a language are the texts ``typed_as.NAME``, several separated by spaces.
+    """
+    found = commands()
+    return {
+        typed: command
+        for name, command in found.items()
+        for language in languages()
+        for typed in (name, *own_text(f"typed_as.{name}", language).split())
+    }
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
-from adaptive_cards.texts import render
+from adaptive_cards.texts import listed, render
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command
@@ -89,8 +89,8 @@ def _left(run: Run) -> Text:
 
 
 def _objects(changes: Iterable[Changed]) -> str:
-    """Return the changed objects in words, with commas between them."""
-    return ", ".join(render(change.object) for changed in changes for change in changed.changes)
+    """Return the changed objects as a list in words."""
+    return listed(render(change.object) for changed in changes for change in changed.changes)
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

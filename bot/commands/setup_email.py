@@ -15,7 +15,7 @@ from bot.chat.context import ChatContext
 from bot.commands import Command
 from bot.webex.client import WebexAnswerError
 from jobs.clock import now
-from jobs.model import Channel, RunKind, Text
+from jobs.model import Channel, RunKind, Text, day_of, minute_of
 from jobs.next_action import next_action
 from jobs.runs.channel_index import AlreadyRunningError, Record
 from jobs.runs.origin import Brief
@@ -115,7 +115,7 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
 def already(ctx: ChatContext, mailbox: str, record: Record) -> None:
     """Say since when the mailbox has been connected, and change nothing."""
     key = "notice.done_words_kept" if _is_kept(ctx, record) else "notice.done_words"
-    words = Text(key, {"day": f"{record.at:%d %b %Y}", "run": record.run})
+    words = Text(key, {"day": day_of(record.at), "run": record.run})
     buttons = tuple(
         (f"button.{do}", {"do": do, "mailbox_meant": mailbox})
         for do in ("setup_again", "setup_change")
@@ -149,7 +149,7 @@ def point_to(ctx: ChatContext, other: Run) -> None:
     )
     facts = (
         ("label.turn", Text(f"turn.{turn.turn}")),
-        ("label.since", Text("verbatim", {"text": f"{other.opened:%d %b %H:%M} UTC"})),
+        ("label.since", Text("time.at", {"at": minute_of(other.opened)})),
     )
     buttons = (("button.status", {"do": "status"}),)
     ctx.notify(

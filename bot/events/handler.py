@@ -21,7 +21,7 @@ from bot.chat import audience, limits
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest, parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
-from bot.commands import commands, explain, help, tac  # noqa: A004  the module has the name of its command
+from bot.commands import by_typed_name, explain, help, tac  # noqa: A004  the module has the name of its command
 from bot.events import retry
 from bot.events.outbox import Handler, run_once
 from bot.events.prefetch import Prefetch, prefetch
@@ -146,19 +146,19 @@ def _direct(services: Services, message: Message) -> bool:
 
 def _run_command(ctx: ChatContext, message: Message) -> None:
     typed = parse_command(message, ctx.services.me)
-    command = commands().get(typed.name)
+    command = by_typed_name().get(typed.name)
     if command is not None:
         run_once(
             ctx, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument)
         )
-    if message.files and typed.name != explain.COMMAND.name and tac.asked(ctx):
+    if message.files and command is not explain.COMMAND and tac.asked(ctx):
         run_once(
             ctx,
             f"{message.id}:screenshot",
             lambda speaking: screenshot.keep_screenshot(speaking, message),
         )
     elif command is None:
-        near = nearest(typed.name, commands()) if typed.name else ""
+        near = nearest(typed.name, by_typed_name()) if typed.name else ""
         run_once(ctx, f"{message.id}:help", partial(help.show, typed=typed.name, nearest=near))
 
 

@@ -16,8 +16,10 @@ from redis.exceptions import RedisError
 
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import drawn_for
 from bot.cards import delivery
 from bot.cards.presenters.card_state import was_posted
+from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.services import Services
 from bot.webex import models
@@ -154,7 +156,8 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
     speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
     kept = vault.get(name)
     if kept is None:
-        _run_safely(speaking, act)
+        with drawn_for(preferences.locale_of_chat(ctx)):
+            _run_safely(speaking, act)
     else:
         _run_safely(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
     vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)

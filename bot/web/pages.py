@@ -7,11 +7,14 @@ from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, request
 from jinja2 import Environment, Template, select_autoescape
 
+from adaptive_cards import locale
+from adaptive_cards.locale import Locale
 from adaptive_cards.texts import render, text
 from bot.services import Services
+from bot.settings import BotSettings
 from jobs.model import Text
 
 FOLDER = Path(__file__).with_name("templates")
@@ -113,3 +116,12 @@ def script() -> Response:
 def _template() -> Template:
     environment = Environment(autoescape=select_autoescape(default=True, default_for_string=True))
     return environment.from_string((FOLDER / "page.html").read_text(encoding="utf-8"))
+
+
+def use_browsers_language() -> None:
+    """Draw the page of this request in the language that the browser asks for, if the bot has it."""
+    settings: BotSettings = current_app.config["SERVICES"].bot
+    wanted = request.accept_languages.best_match(
+        locale.languages(), default=settings.default_language
+    )
+    locale.use(Locale(wanted, settings.default_timezone))

@@ -23,4 +23,5 @@ def whole_site(settings: BotSettings, work: Settings) -> Flask:
     app = create_app(settings, services.redis, pages=PAGES)
     app.config["SERVICES"] = services
     app.before_request(DataGate(services.redis))
+    app.before_request(pages.use_browsers_language)
     return app

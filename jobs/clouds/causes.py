@@ -1,7 +1,7 @@
 """Tables of Entra's, Graph's and Exchange's error codes and their meaning.
 
 They are read by :mod:`jobs.clouds.error_texts`, which has those of SMTP and Webex Connect. Sources:
-facts/microsoft.md sections 1, 2.4, 3.5, 5 and 7. Every cause has a sentence and a remedy in ``adaptive_cards/texts/causes.en.toml``. A test checks that the
+facts/microsoft.md sections 1, 2.4, 3.5, 5 and 7. Every cause has a sentence and a remedy in ``adaptive_cards/texts/en/causes.toml``. A test checks that the
 three agree.
 """
 

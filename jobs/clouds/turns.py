@@ -70,6 +70,7 @@ TURNS = {
         "user_unknown",
     ),
     Turn.OPERATOR: causes(
+        "bot_credential_refused",
         "clock_wrong",
         "connection_lost",
         "host_not_allowed",

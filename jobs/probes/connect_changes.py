@@ -27,6 +27,7 @@ from jobs.model import (
     State,
     Station,
     Text,
+    second_of,
 )
 
 BACK_DAYS = 7
@@ -114,7 +115,7 @@ class ConnectChanges(Probe):
         later = tuple(change for change in found.rows if since is None or change.at > since)
         if not later:
             return self.ok(Text("seen.connect_unchanged", {"days": str(BACK_DAYS)}))
-        values = {"count": str(len(later)), "at": _at(later[0].at)}
+        values = {"count": str(len(later)), "at": second_of(later[0].at)}
         seen = Text("seen.connect_changed" if found.whole else "seen.connect_changed_cut", values)
         return self.ok(seen, signals=Signals(changes=later[:MOST]))
 
@@ -135,7 +136,7 @@ async def _read(ctx: StepContext) -> Changes:
 
 def _possible(finding: Finding, suspects: tuple[ConnectChange, ...]) -> Finding:
     newest = suspects[0]
-    values = {"event": newest.event, "by": newest.by, "at": _at(newest.at)}
+    values = {"event": newest.event, "by": newest.by, "at": second_of(newest.at)}
     return replace(
         finding,
         state=State.POSSIBLE,
@@ -164,7 +165,3 @@ def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:
         signals = finding.signals if finding and finding.state is State.WRONG else NO_SIGNALS
         signs += [signals.missed_since or signals.since]
     yield from filter(None, signs)
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%d %b %H:%M:%S} UTC"

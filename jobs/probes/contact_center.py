@@ -17,7 +17,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail.flow import LARGEST
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Access, Finding, Signals, Station, Text
+from jobs.model import Access, Finding, Signals, Station, Text, second_of
 from jobs.probes.traces import BACK
 
 SLACK = timedelta(seconds=5)
@@ -54,7 +54,7 @@ class AgentTasks(Probe):
             return self.skipped(_why_none(tasks))
         newest = mine[0].created
         return self.ok(
-            Text("seen.task", {"at": _at(newest), "count": str(len(mine))}),
+            Text("seen.task", {"at": second_of(newest), "count": str(len(mine))}),
             signals=Signals(at=newest),
         )
 
@@ -92,13 +92,15 @@ class MailToTask(Probe):
     def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
         """Judge by the newest mails, those that have no task yet."""
         if not left:
-            return self.ok(Text("seen.mail_to_task", {"at": _at(handed[0].received)}))
+            return self.ok(Text("seen.mail_to_task", {"at": second_of(handed[0].received)}))
         if now() - left[-1].received < GRACE:
-            return self.skipped(Text("skipped.too_fresh", {"at": _at(left[-1].received)}))
+            return self.skipped(Text("skipped.too_fresh", {"at": second_of(left[-1].received)}))
         since = left[-1].received
         missed = Signals(since=since, missed=len(left))
         return self.wrong(
-            Text("seen.no_task", {"at": _at(left[0].received)}), cause="no_task", signals=missed
+            Text("seen.no_task", {"at": second_of(left[0].received)}),
+            cause="no_task",
+            signals=missed,
         )
 
 
@@ -203,7 +205,3 @@ def _asset(found: list[EntryPoint]) -> dict[str, str]:
 
 def _shown(point: EntryPoint) -> str:
     return f"{point.name} ({point.asset})" if point.asset else point.name
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%d %b %H:%M:%S} UTC"

@@ -10,7 +10,7 @@ from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
-from jobs.model import Finding, Signals, Text
+from jobs.model import Finding, Signals, Text, minute_of
 
 
 class Sessions(Probe):
@@ -47,8 +47,8 @@ class Sessions(Probe):
 
     def _compared(self, valid_from: datetime, token_at: datetime) -> Finding:
         values = {
-            "revoked": f"{valid_from:%d %b %H:%M} UTC",
-            "token": f"{token_at:%d %b %H:%M} UTC",
+            "revoked": minute_of(valid_from),
+            "token": minute_of(token_at),
         }
         if valid_from > token_at:
             return self.wrong(

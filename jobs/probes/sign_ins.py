@@ -20,7 +20,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.microsoft.sign_in_log import RENEWED, SignInRow, read, telling
-from jobs.model import Evidence, Finding, Signals, Text
+from jobs.model import Evidence, Finding, Signals, Text, minute_of
 
 BACK = timedelta(days=7)
 NO_LOG, NO_SIGN_IN = Text("skipped.sign_in_log"), Text("skipped.no_sign_in")
@@ -99,7 +99,7 @@ class SignIns(Probe):
         if _is_another(ctx, newest.user_id):
             return self._of_another(newest)
         signals = Signals(at=newest.at, generated_at=_generated_at(rows))
-        return self.ok(Text("seen.sign_in_ok", {"at": _at(newest)}), signals=signals)
+        return self.ok(Text("seen.sign_in_ok", {"at": minute_of(newest.at)}), signals=signals)
 
     def _failed(self, newest: SignInRow, since: datetime | None) -> Finding:
         """Return the finding for a failed sign-in.
@@ -119,7 +119,7 @@ class SignIns(Probe):
             Evidence("correlation-id", newest.correlation_id),
         )
         wrong = self.wrong(
-            Text("seen.sign_in_failed", {"code": code, "at": _at(newest)}),
+            Text("seen.sign_in_failed", {"code": code, "at": minute_of(newest.at)}),
             cause=cause,
             signals=signals,
         )
@@ -132,7 +132,7 @@ class SignIns(Probe):
         later, or a renewal, decides.
         """
         signals = Signals(since=newest.at, token_lives=newest.interactive)
-        seen = Text("seen.other_user", {"user": newest.user, "at": _at(newest)})
+        seen = Text("seen.other_user", {"user": newest.user, "at": minute_of(newest.at)})
         return self.wrong(seen, cause="wrong_mailbox_user", signals=signals)
 
 
@@ -178,7 +178,3 @@ async def _renewals(ctx: StepContext, client: str, since: datetime) -> list[dict
         return [row | {"isInteractive": False} for row in await ctx.graph.renewals(client, since)]
     except CloudError:
         return []
-
-
-def _at(row: SignInRow) -> str:
-    return f"{row.at:%Y-%m-%d %H:%M} UTC"

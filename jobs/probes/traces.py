@@ -27,7 +27,7 @@ from jobs.mail.flow import (
     without_copy,
 )
 from jobs.mail.message_trace import TraceRow
-from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text
+from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text, second_of
 from jobs.probes._trace_reason import Why, why
 from jobs.probes._transport_rules import BLOCKS
 
@@ -55,13 +55,13 @@ class _Traced(Probe):
         if good is None:
             return self.skipped(Text("skipped.no_mail"))
         return self.ok(
-            Text("seen.traced", {"at": _evidence_text(good.received)}),
+            Text("seen.traced", {"at": second_of(good.received)}),
             signals=Signals(at=good.received),
         )
 
     def _failed(self, passage: MailFlow, told: Why) -> Finding:
         """Return the finding for the newest failure, with the trace's text."""
-        seen = Text("seen.trace_failed", {"at": _evidence_text(passage.failures[0].received)})
+        seen = Text("seen.trace_failed", {"at": second_of(passage.failures[0].received)})
         finding = self.wrong(seen, cause=told.cause or LOST, signals=_signals(passage))
         return replace(finding, evidence=evidence_of(told.words[-3:]))
 
@@ -109,9 +109,7 @@ class Arrivals(_Traced):
         told = await _why_each(ctx, held[:ENOUGH])
         if _name_one_cause(told):
             return self._failed(passage, told[0])
-        seen = Text(
-            "seen.held_back", {"count": str(len(held)), "at": _evidence_text(held[0].received)}
-        )
+        seen = Text("seen.held_back", {"count": str(len(held)), "at": second_of(held[0].received)})
         return _doubtful(found, seen, held[-1].received) if len(held) >= NO_CHANCE else found
 
 
@@ -185,7 +183,7 @@ class Copies(_Traced):
     ) -> Finding:
         """Judge where no copy is known to have failed: the first ones ever may still be due."""
         if good is None and lost:
-            return self.skipped(Text("skipped.copy_due", {"at": _evidence_text(lost[0].received)}))
+            return self.skipped(Text("skipped.copy_due", {"at": second_of(lost[0].received)}))
         return self._late(good, overdue(lost, copies))
 
     async def _stopped(self, ctx: StepContext, passage: MailFlow) -> Finding:
@@ -201,13 +199,13 @@ class Copies(_Traced):
         if not late:
             return self._went(good)
         seen = Text(
-            "seen.copies_late", {"count": str(len(late)), "at": _evidence_text(late[-1].received)}
+            "seen.copies_late", {"count": str(len(late)), "at": second_of(late[-1].received)}
         )
         return _doubtful(self._went(good), seen, late[-1].received)
 
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
         seen = Text(
-            "seen.no_copy", {"count": str(len(missing)), "at": _evidence_text(missing[0].received)}
+            "seen.no_copy", {"count": str(len(missing)), "at": second_of(missing[0].received)}
         )
         known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
         found = self.wrong(seen, cause=LOST, signals=known)
@@ -296,9 +294,7 @@ class Answers(_Traced):
             return found
         first = waiting[-1].received
         waits = now() - first
-        found = replace(
-            found, seen=Text("seen.unanswered", {"at": _evidence_text(waiting[0].received)})
-        )
+        found = replace(found, seen=Text("seen.unanswered", {"at": second_of(waiting[0].received)}))
         if waits <= min(habit(answers, copies), GRACE):
             return found
         state = State.OK if waits <= GRACE else State.WARNING
@@ -344,7 +340,3 @@ def _signals(passage: MailFlow) -> Signals:
         return Signals(failed=len(passage.failures))
     first = min(row.received for row in passage.failures)
     return Signals(failed=len(passage.failures), since=first, at=passage.good.received)
-
-
-def _evidence_text(at: datetime) -> str:
-    return f"{at:%d %b %H:%M:%S} UTC"

@@ -107,7 +107,7 @@ def described(secret: dict[str, Any]) -> str:
     made = parse(secret.get("startDateTime"))
     facts = (
         f"begins with {text_of(secret, 'hint')}" if text_of(secret, "hint") else "",
-        f"of {made:%d %b %Y}" if made else "",
+        f"of {made:%Y-%m-%d}" if made else "",
     )
     more = ", ".join(filter(None, facts))
     return f'"{text_of(secret, "displayName")}"{f" ({more})" if more else ""}'

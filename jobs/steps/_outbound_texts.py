@@ -49,11 +49,7 @@ def move_note(rules: int) -> Text | None:
     """
     if not rules:
         return None
-    return (
-        Text("note.rules_move.one")
-        if rules == 1
-        else Text("note.rules_move.many", {"count": str(rules)})
-    )
+    return Text("note.rules_move", {"count": str(rules)})
 
 
 def parameters_text(parameters: Mapping[str, object]) -> str:

@@ -18,7 +18,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.graph_requests import promised
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
-from jobs.model import Change, Finding, RunKind, Scope, Signals, State, Text
+from jobs.model import Change, Finding, RunKind, Scope, Signals, State, Text, day_of
 from jobs.runs.run import RecordedChange
 from jobs.steps._app_secrets import (
     LOOKS_S,
@@ -197,7 +197,7 @@ class ClientSecret(Undoable):
         if finding.cause == FORBIDDEN:
             return ()
         end = _renewed_until(ctx, finding)
-        after = Text("after.client_secret", {"expires": f"{datetime.fromisoformat(end):%d %b %Y}"})
+        after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
         line = self.change(
             finding.seen or Text("seen.none"),
             after,
@@ -334,4 +334,4 @@ def _values(secret: dict[str, Any] | None) -> dict[str, str]:
 
 
 def _day(secret: dict[str, Any]) -> dict[str, str]:
-    return {"expires": f"{end_of(secret):%d %b %Y}"}
+    return {"expires": day_of(end_of(secret))}

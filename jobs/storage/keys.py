@@ -306,6 +306,11 @@ def reminder_given(mailbox: str, end: str, days: int) -> Key:
     return _key("reminder", mailbox, end, str(days))
 
 
+def locale(place: str) -> Key:
+    """The language and time zone that a space (by room id) or a person (by address) has chosen."""
+    return _key("locale", place)
+
+
 def bot_account(digest: str) -> Key:
     """The bot's own Webex account, by the hash of its access token."""
     return _key("bot", "me", digest)

@@ -16,6 +16,6 @@ def known() -> list[dict[str, str]]:
 
 def _words() -> dict[str, str]:
     found: dict[str, str] = {}
-    for path in sorted((ROOT / "adaptive_cards" / "texts").glob("*.toml")):
+    for path in sorted((ROOT / "adaptive_cards" / "texts" / "en").glob("*.toml")):
         found |= tomllib.loads(path.read_text("utf-8")).get("command", {})
     return found

@@ -54,8 +54,10 @@ ORDER = {
         "card",
         "components",
         "actions glyphs",
-        "elements times",
+        "elements",
         "escape texts views",
+        "times",
+        "locale",
     ),
 }
 """Folders, and modules at a package's top, from those that decide to those that serve.

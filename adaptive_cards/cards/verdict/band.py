@@ -8,7 +8,7 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import Band, turn_line
 from adaptive_cards.elements import TITLE, Element, rich, run, said
 from adaptive_cards.escape import clip
-from adaptive_cards.texts import plural, render, text
+from adaptive_cards.texts import listed, plural, render, text
 from adaptive_cards.times import clock, day, day_clock
 from adaptive_cards.views import CheckLine, Damage
 from jobs.model import Station, Text, Turn
@@ -46,9 +46,11 @@ def sentence(words: Text) -> str:
 
 def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
     """Return what these findings are about, with the first few by name."""
-    named = ", ".join(render(line.title) for line in lines[:most])
+    named = [render(line.title) for line in lines[:most]]
     left = len(lines) - most
-    return text("verdict.and_more", what=named, count=str(left)) if left > 0 else named
+    if left <= 0:
+        return listed(named)
+    return text("verdict.and_more", what=", ".join(named), count=str(left))
 
 
 def _broken(view: VerdictView) -> Band:
@@ -110,7 +112,7 @@ def _progress(view: VerdictView) -> str:
 
 def _silent(view: VerdictView) -> str:
     """Return which clouds give no answer so far."""
-    clouds = ", ".join(map(render, view.silent))
+    clouds = listed(map(render, view.silent))
     return text("verdict.silent", clouds=clouds) if clouds else ""
 
 

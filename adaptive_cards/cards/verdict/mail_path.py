@@ -14,7 +14,7 @@ from adaptive_cards.cards.verdict.view import Stop, VerdictView
 from adaptive_cards.elements import BOLD, SMALL, SUBTLE, Element, Look, column, columns, rich, run
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
-from adaptive_cards.times import clock, day
+from adaptive_cards.times import day, day_month, minutes
 
 _NOBODY_KNOWS = Mark("?")
 _WENT, _WENT_NOT = ("\u2014 ", " \u2014"), ("\u00b7  ", "  \u00b7")
@@ -78,4 +78,4 @@ def _stop_text(view: VerdictView, stop: Stop) -> str:
 
 def _short(at: datetime, now: datetime) -> str:
     """Return the time without its zone, which the kicker names, or another day without its year."""
-    return clock(at).split(" ")[0] if day(at) == day(now) else day(at).rpartition(" ")[0]
+    return minutes(at) if day(at) == day(now) else day_month(at)

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from adaptive_cards import Card
+from adaptive_cards import Card, locale
 from bot.services import Services
 from jobs.storage import codec, keys
 
@@ -81,13 +81,19 @@ def desired_card(  # noqa: PLR0913  what a card is made of
     return DesiredCard(
         slot,
         card,
-        hashlib.sha256(codec.dump(plain)).hexdigest()[:16],
+        hashlib.sha256(_language() + codec.dump(plain)).hexdigest()[:16],
         to,
         urgency,
         final,
         retires,
         prompt,
     )
+
+
+def _language() -> bytes:
+    """Return the language and time zone, if they are not the usual ones: another one is news."""
+    here = locale.current()
+    return b"" if here == locale.DEFAULT else f"{here.language} {here.zone} ".encode()
 
 
 def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:

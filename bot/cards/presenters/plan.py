@@ -16,7 +16,7 @@ from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_ca
 from bot.services import Services
 from jobs.clouds.turns import who_acts
 from jobs.microsoft.roles import lacks_all
-from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
+from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import (
     ENDED,
     blocking_steps,
@@ -152,7 +152,7 @@ def _turn(told: FixBrief) -> Turn:
 
 def _named(cause: str, at: datetime) -> Text:
     values = {"cause": f"key:cause.{cause}", "remedy": f"key:{remedy_within(cause)}"}
-    return Text("plan.named_line", values | {"at": f"{at:%d %b %H:%M} UTC"})
+    return Text("plan.named_line", values | {"at": minute_of(at)})
 
 
 def _changes(run: Run) -> tuple[Change, ...]:

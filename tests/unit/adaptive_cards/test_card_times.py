@@ -25,7 +25,7 @@ def test_times_are_utc_and_say_so():
         (1, "1 minute"),
         (58, "58 minutes"),
         (119, "119 minutes"),
-        (200, "3 h 20 min"),
+        (200, "3 hrs 20 mins"),
     ],
 )
 def test_lasted(minutes: int, shown: str):

@@ -91,7 +91,7 @@ TEXTS = {
     ),
     "verdict-started": "Looking: 0 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
     "verdict-silent": (
-        "Looking: 4 of 20. No answer so far from Exchange, Graph. The check asks again. "
+        "Looking: 4 of 20. No answer so far from Exchange and Graph. The check asks again. "
         "Nobody has to act. The verdict shows as soon as it is certain."
     ),
     "verdict-looking": "Looking: 7 of 23. Nobody has to act. The verdict shows as soon as it is certain.",

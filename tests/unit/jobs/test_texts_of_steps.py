@@ -79,16 +79,17 @@ def catalogue() -> list[object]:
     """Every file of the catalogue, read once."""
     return [
         tomllib.loads(path.read_text(encoding="utf-8"))
-        for path in (ROOT / "adaptive_cards/texts").glob("*.toml")
+        for path in (ROOT / "adaptive_cards/texts/en").glob("*.toml")
     ]
 
 
 def raw(key: str) -> str:
-    """Return the text from the catalog, without values filled in."""
+    """Return the text from the catalog, without values filled in; of plural forms the general one."""
     for texts in catalogue():
         node = texts
         for name in key.split("."):
             node = node.get(name) if isinstance(node, dict) else None
+        node = node.get("other") if isinstance(node, dict) else node
         if isinstance(node, str):
             return node
     raise KeyError(key)

@@ -17,7 +17,7 @@ from jobs.model import Profile, State, Text, Turn, verbatim
 
 PACKAGE = Path(adaptive_cards.__file__).parent
 HOUSE = (PACKAGE, PACKAGE.parent / "bot", PACKAGE.parent / "jobs")
-CATALOGUE = sorted((PACKAGE / "texts").glob("*.toml"))
+CATALOGUE = sorted((PACKAGE / "texts" / "en").glob("*.toml"))
 KEY = re.compile(r"[a-z_]+(\.[a-z0-9_-]*[a-z0-9])+")
 BEGINNING = re.compile(r"[a-z_]+\.[a-z_.]*")
 # Families whose keys are put together from a table of names.
@@ -45,8 +45,8 @@ def whole(*folders: Path) -> set[str]:
     return {
         form
         for key in named
-        for form in ((f"{key}.one", f"{key}.many") if has_text(f"{key}.one") else (key,))
-    } - {"en.toml"}
+        for form in ((f"{key}.one", f"{key}.other") if has_text(f"{key}.one") else (key,))
+    }
 
 
 @cache

@@ -33,6 +33,7 @@ ON_A_RUN = sorted(
         "explain",
         "missing",
         "connect_test",
+        "language",
     }
     - {v for v in actions() if v.startswith("tac")}
 )

@@ -238,9 +238,7 @@ def test_status_and_cancel_see_an_old_open_run(anna: ChatContext, webex_script: 
     anna.services.redis.delete(f"run:{ended[5].id}:events")
     webex_script.asked.clear()
     type_(anna, "status")
-    assert [
-        each in cards(webex_script) for each in (MAILBOX, text("status.more.many", count="2"))
-    ] == [
+    assert [each in cards(webex_script) for each in (MAILBOX, text("status.more", count="2"))] == [
         True,
         True,
     ]

@@ -23,7 +23,7 @@ CODES: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("codes.toml").read_text(encoding="utf-8")
 )
 REMEDIES = tomllib.loads(
-    (ROOT / "adaptive_cards" / "texts" / "causes.en.toml").read_text(encoding="utf-8")
+    (ROOT / "adaptive_cards" / "texts" / "en" / "causes.toml").read_text(encoding="utf-8")
 )["remedy"]
 GRAPH_SECTIONS = ("### 1.2", "### 1.3", "### 1.5", "### 1.6", "## 7")
 GRAPH_CODE = re.compile(r"\b(?:Request|Authorization|Directory)_\w+|\bNoBacking\w+")

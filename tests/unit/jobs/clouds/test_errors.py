@@ -30,7 +30,7 @@ from jobs.clouds.errors import (
 from jobs.model import Evidence
 
 ROOT = Path(__file__).parents[4]
-TEXTS = ROOT / "adaptive_cards" / "texts" / "causes.en.toml"
+TEXTS = ROOT / "adaptive_cards" / "texts" / "en" / "causes.toml"
 OWN = frozenset(
     {
         "access_token_refused",

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.model import ConnectChange, Finding, Signals, State, Text
+from jobs.model import ConnectChange, Finding, Signals, State, Text, second_of
 from jobs.probes import all_probes
 from jobs.probes.connect_changes import MOST
 from jobs.runs.channel_index import ChannelIndex, Record
@@ -63,7 +63,7 @@ def suspects(*others: Finding, changes: tuple[ConnectChange, ...]) -> list[float
             {
                 "event": found.signals.changes[0].event,
                 "by": "kim@contoso.com",
-                "at": f"{found.signals.changes[0].at:%d %b %H:%M:%S} UTC",
+                "at": second_of(found.signals.changes[0].at),
             },
         ),
     )

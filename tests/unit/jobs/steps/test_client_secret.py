@@ -13,7 +13,7 @@ from adaptive_cards.texts import render
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
-from jobs.model import Change, Channel, Finding, Scope, State, Text
+from jobs.model import Change, Channel, Finding, Scope, State, Text, day_of
 from jobs.runs.channel_index import Record
 from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind
@@ -66,7 +66,7 @@ async def test_nobody_has_a_secret(given: Callable[..., StepContext], cloud: Any
         now().month,
         now().year + 1,
     )
-    after = Text("after.client_secret", {"expires": f"{end:%d %b %Y}"})
+    after = Text("after.client_secret", {"expires": day_of(end)})
     command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end:%Y-%m-%d}"
     line = Change(
         "client_secret",
@@ -107,7 +107,7 @@ async def test_a_sealed_secret_holds(given: Callable[..., StepContext], cloud: A
     cloud.on(APP, {"passwordCredentials": [made]})
     facts = {"key_id": "k1", "hint": "abc", "expires": made["endDateTime"]}
     end = datetime.fromisoformat(made["endDateTime"])
-    seen = Text("seen.secret", {"expires": f"{end:%d %b %Y}"})
+    seen = Text("seen.secret", {"expires": day_of(end)})
     assert await STEP.inspect(ctx) == Finding(
         "client_secret", State.OK, seen=seen, facts=facts, values={"key_id": "k1"}
     )
@@ -169,7 +169,7 @@ async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
     assert await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind=kind)) == Finding(
         "client_secret",
         State.WARNING,
-        seen=Text("seen.secret_last", {"expires": f"{end:%d %b %Y}"}),
+        seen=Text("seen.secret_last", {"expires": day_of(end)}),
         cause="secret_forbidden_by_policy",
         facts={"key_id": "k1", "hint": "abc", "expires": there["endDateTime"]},
         values={"key_id": "k1"},
@@ -385,5 +385,5 @@ async def test_a_secret_of_a_lost_run_is_named_on_the_plan(
     cloud.on(APP, {"passwordCredentials": [orphan, *others]})
     (line,) = STEP.plan(ctx, await STEP.inspect(ctx))
     said = render(line.before)
-    assert '"Webex Connect LOSTID" (begins with abc, of 20 Nov 2026)' in said
+    assert '"Webex Connect LOSTID" (begins with abc, of 2026-11-20)' in said
     assert [name for name in ("OLDONE", "by hand", ctx.run.id) if name in said] == []

@@ -143,11 +143,11 @@ ABOVE = [
     ("rules", "note"),
     [
         ([], None),
-        (ABOVE[:1], Text("note.rules_move.one")),
-        (ABOVE, Text("note.rules_move.many", {"count": "3"})),
+        (ABOVE[:1], Text("note.rules_move", {"count": "1"})),
+        (ABOVE, Text("note.rules_move", {"count": "3"})),
         (
             [ABOVE[0], RULE_OF_OURS | {"Priority": "1", "State": "Disabled"}, ABOVE[2]],
-            Text("note.rules_move.one"),
+            Text("note.rules_move", {"count": "1"}),
         ),
         ([RULE_OF_OURS | {"State": "Disabled"}, ABOVE[1]], None),
     ],
@@ -251,7 +251,7 @@ async def test_whom_somebody_else_put_into_our_rule_stays(
     ctx = given(kind="fix")
     found = await STEP.inspect(ctx)
     (line,) = STEP.plan(ctx, found)
-    assert (line.after, line.note) == (after, Text("note.rules_move.one"))
+    assert (line.after, line.note) == (after, Text("note.rules_move", {"count": "1"}))
     assert (
         line.command
         == f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}'{shown} -Priority 0"

@@ -19,7 +19,7 @@ def running(*silent: str, once: tuple[str, ...] = ()) -> Run:
 def test_the_card_names_the_clouds_that_are_silent(services: Services):
     """In the words that people know, and an unknown one as it is called."""
     (card,) = verdict.cards(running("exchange", "new-cloud"), services)
-    assert "No answer so far from Exchange, new-cloud. The check asks again." in card.card.text
+    assert "No answer so far from Exchange and new-cloud. The check asks again." in card.card.text
 
 
 def test_that_a_cloud_falls_silent_is_urgent_and_its_answer_is_not(services: Services):

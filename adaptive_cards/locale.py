@@ -1,0 +1,93 @@
+"""Language and time zone of the space or person that a text is drawn for.
+
+Both are ambient, as in Flask-Babel: inside :func:`drawn_for`, every text, date and list follows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+import babel
+
+FOLDER: Final = Path(__file__).parent / "texts"
+SOURCE: Final = "en"
+"""Language in which the texts are written first. The others are compared with it by tests."""
+UTC: Final = "UTC"
+REGIONS: Final = {"en": "150", "de": "DE"}
+"""Region whose format of dates and times a language uses. 150 is Europe: day first, 24 hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locale:
+    """Language, as the name of a folder of texts, and time zone, as an IANA name.
+
+    In the zone ``UTC`` every time is shown once. In another zone, UTC is shown next to it where a
+    time is compared with a log.
+    """
+
+    language: str = SOURCE
+    zone: str = UTC
+
+    @property
+    def babel(self) -> babel.Locale:
+        """Return Babel's locale, which has plural forms, month names and lists."""
+        return _babel(self.language)
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """Return the time zone."""
+        return ZoneInfo(self.zone)
+
+
+DEFAULT: Final = Locale()
+_current: ContextVar[Locale] = ContextVar("locale", default=DEFAULT)
+
+
+def current() -> Locale:
+    """Return the locale that is drawn for now; English and UTC outside :func:`drawn_for`."""
+    return _current.get()
+
+
+@contextmanager
+def drawn_for(locale: Locale) -> Iterator[None]:
+    """Draw everything inside in this language and time zone.
+
+    The choice belongs to one thread or task, and ends with the block.
+    """
+    token = _current.set(locale)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def use(locale: Locale) -> None:
+    """Draw everything from now on in this thread or task in this language and time zone.
+
+    It is for a web request, whose thread chooses again at the next request.
+    """
+    _current.set(locale)
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return the languages that have a folder of texts, sorted."""
+    return tuple(sorted(path.name for path in FOLDER.iterdir() if any(path.glob("*.toml"))))
+
+
+def find_zone(typed: str) -> str:
+    """Return the IANA name that was typed in any case, or an empty string if there is none."""
+    wanted = typed.strip().replace(" ", "_").lower()
+    return next((name for name in available_timezones() if name.lower() == wanted), "")
+
+
+@cache
+def _babel(language: str) -> babel.Locale:
+    return babel.Locale(language, REGIONS.get(language))

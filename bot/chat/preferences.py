@@ -1,0 +1,64 @@
+"""Language and time zone that a space or a person has chosen for the bot's cards.
+
+A choice made in a 1:1 conversation belongs to the person, and one made in a space to the space. A 1:1
+message about a run follows the person's choice, or else that of the space of the run.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from adaptive_cards.locale import Locale, languages
+from bot.chat.context import ChatContext
+from bot.services import Services
+from jobs.runs.run import Run
+from jobs.storage import keys
+
+THREAD = "thread"
+
+
+class Preference(StrEnum):
+    """Choice that a space or a person can make, by the name of its field in Redis."""
+
+    LANGUAGE = "language"
+    ZONE = "zone"
+
+
+def locale_of_chat(ctx: ChatContext) -> Locale:
+    """Return the locale in which the bot answers here."""
+    return _locale(ctx.services, place_of(ctx))
+
+
+def locale_of_card(services: Services, run: Run, to: str) -> Locale:
+    """Return the locale of a run's card, which goes to the run's thread or to a person's address."""
+    origin = run.origin
+    person = run.requester.email if to == THREAD and origin.direct else to
+    places = [] if person == THREAD else [person.lower()]
+    return _locale(services, *places, *([] if origin.direct else [origin.room]))
+
+
+def locale_of_space(services: Services, room: str) -> Locale:
+    """Return the locale of a space."""
+    return _locale(services, room)
+
+
+def choose(ctx: ChatContext, preference: Preference, value: str) -> None:
+    """Keep the choice for this space, or for this person in a 1:1 conversation."""
+    ctx.services.redis.hset(keys.locale(place_of(ctx)), preference, value)
+
+
+def place_of(ctx: ChatContext) -> str:
+    """Return the name under which a choice is kept: the person's address in a 1:1, else the room."""
+    return ctx.person.email.lower() if ctx.direct else ctx.room
+
+
+def _locale(services: Services, *places: str) -> Locale:
+    """Return the choices of the first place that has made each; otherwise those of the settings."""
+    language, zone = services.bot.default_language, services.bot.default_timezone
+    for place in reversed(places):
+        kept = services.redis.hmget(keys.locale(place), [Preference.LANGUAGE, Preference.ZONE])
+        language, zone = (
+            found.decode() if isinstance(found, bytes) else usual
+            for found, usual in zip(kept, (language, zone), strict=True)
+        )
+    return Locale(language if language in languages() else services.bot.default_language, zone)

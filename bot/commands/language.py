@@ -1,0 +1,59 @@
+"""Command /language: the language of the bot's cards in this space, or for this person in a 1:1."""
+
+from __future__ import annotations
+
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import Locale, current, drawn_for, languages
+from bot.chat import preferences
+from bot.chat.context import ChatContext
+from bot.chat.preferences import Preference
+from bot.commands import Command
+from jobs.clock import now
+from jobs.model import Text, verbatim
+
+KICKER = Text("language.kicker")
+
+
+def run(ctx: ChatContext, argument: str) -> None:
+    """Choose the language by its code or name; without one, offer the languages as buttons."""
+    choose(ctx, argument) if argument else _offer(ctx)
+
+
+def choose(ctx: ChatContext, typed: str) -> None:
+    """Keep the language, and confirm it in that language. An unknown one changes nothing."""
+    language = _known(typed)
+    if not language:
+        _offer(ctx, typed)
+        return
+    preferences.choose(ctx, Preference.LANGUAGE, language)
+    with drawn_for(Locale(language, current().zone)):
+        where = Text("language.chosen_direct" if ctx.direct else "language.chosen_space")
+        ctx.notify(
+            NoticeView(KICKER, Text("language.chosen"), where, tone="good", glyph="✓", at=now())
+        )
+
+
+def _offer(ctx: ChatContext, typed: str = "") -> None:
+    title = Text("language.unknown", {"typed": typed}) if typed else Text("language.title")
+    buttons = tuple(
+        (verbatim(_own_name(language)), {"do": "language", "language": language})
+        for language in languages()
+    )
+    ctx.notify(NoticeView(KICKER, title, Text("language.which"), buttons=buttons, at=now()))
+
+
+def _known(typed: str) -> str:
+    """Return the language typed as its code, or as its name in one of the bot's languages."""
+    wanted = typed.strip().lower()
+    return next((each for each in languages() if wanted in {each, *_names(each)}), "")
+
+
+def _names(language: str) -> set[str]:
+    return {str(Locale(each).babel.languages[language]).lower() for each in languages()}
+
+
+def _own_name(language: str) -> str:
+    return str(Locale(language).babel.languages[language]).capitalize()
+
+
+COMMAND = Command("language", "more", run, argument="de")

@@ -1,0 +1,36 @@
+"""Command /timezone: the time zone of the bot's cards in this space, or for this person in a 1:1."""
+
+from __future__ import annotations
+
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import Locale, current, drawn_for, find_zone
+from adaptive_cards.times import day_clock
+from bot.chat import preferences
+from bot.chat.context import ChatContext
+from bot.chat.preferences import Preference
+from bot.commands import Command
+from jobs.clock import now
+from jobs.model import Text
+
+KICKER = Text("timezone.kicker")
+
+
+def run(ctx: ChatContext, argument: str) -> None:
+    """Choose the zone by its IANA name; without one, say which is in use. A bad name changes nothing."""
+    zone = find_zone(argument) if argument else ""
+    if not zone:
+        title = (
+            Text("timezone.unknown", {"typed": argument})
+            if argument
+            else Text("timezone.title", {"zone": current().zone})
+        )
+        ctx.notify(NoticeView(KICKER, title, Text("timezone.how"), at=now()))
+        return
+    preferences.choose(ctx, Preference.ZONE, zone)
+    with drawn_for(Locale(current().language, zone)):
+        title = Text("timezone.chosen", {"zone": zone, "now": day_clock(now())})
+        where = Text("language.chosen_direct" if ctx.direct else "language.chosen_space")
+        ctx.notify(NoticeView(KICKER, title, where, tone="good", glyph="✓", at=now()))
+
+
+COMMAND = Command("timezone", "more", run, argument="Europe/Berlin")

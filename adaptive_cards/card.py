@@ -9,8 +9,11 @@ from functools import partial
 from typing import Any
 
 from adaptive_cards.components import Band
-from adaptive_cards.elements import Element, read
+from adaptive_cards.elements import BOLD, SMALL, Element, read, rich, run, said
 from adaptive_cards.escape import clip, no_template, repair_cut, shorten, tame
+from adaptive_cards.glyphs import OK, marked
+from adaptive_cards.texts import render, text
+from jobs.model import Text
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 VERSION = "1.3"
@@ -55,6 +58,29 @@ def finished(
     if _has_input(content):
         content = _unbound(content)
     return Card(fit(_mapped(content, _inert)), _fallback(band, told))
+
+
+def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Text]] = ()) -> Card:
+    """Return the card with a line for each earlier request, and for each one that is open elsewhere.
+
+    ``before`` are the lines about earlier requests, at the end of the body. ``also`` are the turns
+    of other people with what they are asked for, below the band.
+    """
+    kicker, band, *body = card.content["body"]
+    asked = [
+        rich(
+            run(f"{text('living.also')} {render(turn)}: ", **BOLD),
+            run(render(words)),
+            spacing="Small",
+        )
+        for turn, words in also
+    ]
+    answered = [
+        marked(OK, said(words, **SMALL), spacing="Medium" if place == 0 else "Small")
+        for place, words in enumerate(before)
+    ]
+    content = card.content | {"body": [kicker, band, *asked, *body, *answered]}
+    return Card(fit(_mapped(content, _inert)), card.text)
 
 
 def size(content: Element) -> int:

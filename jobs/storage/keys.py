@@ -266,6 +266,11 @@ def every_cards() -> Key:
     return cards("*")
 
 
+def checks_shown(mailbox: str) -> Key:
+    """The checks of a mailbox whose verdict is on a card."""
+    return _key("channel", mailbox, "checks_shown")
+
+
 def cards_due() -> Key:
     """The runs by the time at which their cards are drawn."""
     return _key("draws", "due")

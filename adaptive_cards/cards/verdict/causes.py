@@ -11,9 +11,9 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
 from adaptive_cards.elements import BOLD, Element, facts, rich, run
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.texts import has_text, render_if_any, text
+from adaptive_cards.texts import has_text, render, render_if_any, text
 from adaptive_cards.views import CheckLine
-from jobs.model import Evidence, Text
+from jobs.model import Evidence, Text, Turn
 
 _CAUSES_MOST = 6
 _EVIDENCE_MOST = 4
@@ -55,8 +55,13 @@ def _evidence(item: Evidence) -> str:
 def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
     title = sentence(_fact(view, line) if len(view.causes) == 1 else line.title)
     told = _cause_facts(view, line) if whole else []
+    if line.fixed is not None:
+        title = f"{title}. {render(line.fixed)}"
     return row(
-        glyphs.WRONG, line.row, rich(run(title, **BOLD)), *([facts(told, "Small")] if told else [])
+        glyphs.OK if line.fixed else glyphs.WRONG,
+        line.row,
+        rich(run(title, **BOLD)),
+        *([facts(told, "Small")] if told else []),
     )
 
 
@@ -84,11 +89,19 @@ def _proof(view: VerdictView, cause: CheckLine) -> str:
     return next(filter(None, map(evidence_of, (cause, *explained))), "")
 
 
+def _is_the_button(view: VerdictView, line: CheckLine) -> bool:
+    """Return whether the card's button does what the remedy of this cause says, or a run has done it."""
+    if line.fixed is not None:
+        return True
+    planned = view.fix is not None and "url" not in view.fix[1]
+    return planned and view.turn is Turn.APPROVER and line == view.causes[0]
+
+
 def _cause_facts(view: VerdictView, line: CheckLine) -> list[tuple[str, str]]:
     values = {
         "verdict.expected": render_if_any(line.expected),
         "verdict.seen": render_if_any(line.seen),
         "verdict.evidence": _proof(view, line),
-        "verdict.remedy": render_if_any(line.remedy),
+        "verdict.remedy": "" if _is_the_button(view, line) else render_if_any(line.remedy),
     }
     return [(text(key), value) for key, value in values.items() if value]

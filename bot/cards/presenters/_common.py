@@ -8,8 +8,7 @@ from typing import TypedDict
 
 from adaptive_cards.texts import has_text, remedy_within
 from adaptive_cards.views import Asked
-from bot.cards.presenters.card_state import posted_card
-from bot.services import Services
+from bot.cards.presenters.card_state import THREAD
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
 from jobs.model import Evidence, Finding, State, Text
@@ -53,25 +52,9 @@ def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
     return tuple(item.text for item in evidence if item.kind == kind)
 
 
-def direct_slots(slot: str, *people: str) -> list[tuple[str, str]]:
-    """Return the slot and the address for a 1:1 copy of the card to each of these people.
-
-    Empty addresses are left out.
-    """
-    return [(f"{slot}-direct:{person}", person) for person in dict.fromkeys(filter(None, people))]
-
-
-def thread_and_direct(slot: str, person: str) -> list[tuple[str, str]]:
-    """Return the slots of a card with their destinations.
-
-    They are the thread and, unless ``person`` is empty, a 1:1 message to that address.
-    """
-    return [(slot, "thread"), *direct_slots(slot, person)]
-
-
-def posted(services: Services, run: Run, slots: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the slots that have a card in Webex."""
-    return [(slot, to) for slot, to in slots if posted_card(services, run.id, slot)]
+def thread_and_person(person: str) -> list[str]:
+    """Return the thread and, unless it is empty, this address for a 1:1 message."""
+    return list(filter(None, (THREAD, person)))
 
 
 def username(run: Run) -> str:
@@ -134,10 +117,14 @@ def unreachable_recipient(run: Run, question: str) -> Asked | None:
 
 
 def urgency(run: Run, *questions: str) -> str:
-    """Return a value that changes as soon as one of the questions has a new problem.
+    """Return a value that changes as soon as one of the questions has a new problem or answer.
 
     Such a change is urgent.
     """
-    return "ask" + "".join(
-        run.problems[question].at.isoformat() for question in questions if question in run.problems
-    )
+    news = [
+        kept[question].at
+        for question in questions
+        for kept in (run.problems, run.answers)
+        if question in kept
+    ]
+    return "ask" + "".join(at.isoformat() for at in news)

@@ -96,7 +96,10 @@ def test_only_an_approver_confirms(anna: ChatContext, run: Run, said: Said):
         run=run.id,
         plan="plan-1",
     )
-    assert (caused(anna, run), text("refused.not_approver") in said()[0][1]) == ([], True)
+    assert (
+        caused(anna, run),
+        text("refused.not_approver", who="boss@example.test") in said()[0][1],
+    ) == ([], True)
 
 
 @pytest.mark.parametrize("plan", ["plan-0", "", "x" * 10_000])

@@ -6,7 +6,8 @@ RUN := .venv/bin/python
 STAMP := .venv/.installed$(if $(PYTHON),$(subst /,-,-$(PYTHON)))
 
 # Tests and demo bring their own authorities, proxies and settings. Those of the shell would interfere.
-CLEAN := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQUESTS_CA_BUNDLE -u CURL_CA_BUNDLE -u PYTHONPATH -u PYTHONWARNINGS \
+# PYTHONDONTWRITEBYTECODE would make every process compile the project and every test worker rewrite all asserts.
+CLEAN := env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQUESTS_CA_BUNDLE -u CURL_CA_BUNDLE -u PYTHONPATH -u PYTHONWARNINGS \
 	-u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u http_proxy -u https_proxy -u all_proxy
 # sys.monitoring measures lines at no cost, from Python 3.12 on. Branches need the tracer before Python 3.14.
 CORE = $(shell $(RUN) -c 'import sys; print("ctrace" if "$(BRANCHES)" or sys.version_info < (3, 12) else "sysmon")')
@@ -17,8 +18,8 @@ COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PRO
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
-	@echo "make quick           lint, types and the fast tests, which start no process (about 90 seconds)"
-	@echo "make test            lint, then all tests, then the coverage of all processes (about twelve minutes)"
+	@echo "make quick           lint, types and the fast tests, which start no process (about 70 seconds)"
+	@echo "make test            lint, then all tests, then the coverage of all processes (about ten minutes)"
 	@echo "make branches        the same with the coverage of branches (takes half as long again)"
 	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"
@@ -44,9 +45,13 @@ demo: $(STAMP)
 practice: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice play $(if $(PORT),--port $(PORT))
 
+# Tests of real processes wait more than they compute, so there are more workers than cores.
+WORKERS ?= 4
 PYTEST := pytest --quiet -p no:cacheprovider --dist loadfile --no-loadscope-reorder
 
-test: lint unit
+# Lint runs next to the tests: mypy uses one core, and the first tests wait for processes more than they compute.
+test: $(STAMP)
+	@$(MAKE) --no-print-directory --jobs 2 lint unit
 
 check: test
 
@@ -68,13 +73,13 @@ lint: $(STAMP)
 	@echo "ruff format"; $(RUN) -m ruff format --quiet --check .
 	@echo "mypy --strict"; $(RUN) -m mypy --strict
 
-branches: lint
-	@$(MAKE) --no-print-directory unit BRANCHES=true
+branches: $(STAMP)
+	@$(MAKE) --no-print-directory --jobs 2 lint unit BRANCHES=true
 
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
-	@echo "all tests, about twelve minutes on two cores"; status=0; \
-	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m $(PYTEST) -rfE --durations=25 --numprocesses 4 $(TESTS) || status=$$?; \
+	@echo "all tests, about ten minutes on two cores"; status=0; \
+	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m $(PYTEST) -rfE --durations=25 --numprocesses $(WORKERS) $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status
 

@@ -16,8 +16,9 @@ from jobs.clock import now
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
 from jobs.model import Channel, Profile
-from jobs.runs.channel_index import Record
+from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.storage import codec
+from jobs.storage.mac import Authenticator
 from practice.actors import REQUESTER
 from practice.client import People
 from practice.stack import Stack
@@ -47,12 +48,20 @@ def fill(
     made = people.control("POST", "crowd", body)
     with Redis(port=stack.ports.redis) as redis:
         for tenant in made.values():
-            _remember(redis, tenant, bot_reads=bot_reads)
+            _remember(redis, encryption_keys(stack), tenant, bot_reads=bot_reads)
         redis.sadd(f"space:{room}:channels", *boxes)
     return {domain: str(tenant["id"]) for domain, tenant in made.items()}
 
 
-def _remember(redis: Redis, tenant: dict[str, Any], *, bot_reads: bool) -> None:
+def encryption_keys(stack: Stack) -> tuple[str, ...]:
+    """Return the product's ENCRYPTION_KEYS, under which what it keeps in Redis has its MACs."""
+    return (stack.processes["worker"].env["ENCRYPTION_KEYS"],)
+
+
+def _remember(
+    redis: Redis, own_keys: tuple[str, ...], tenant: dict[str, Any], *, bot_reads: bool
+) -> None:
+    channels = ChannelIndex(redis, Authenticator(own_keys))
     if bot_reads:
         app_access.save(
             redis,
@@ -60,5 +69,6 @@ def _remember(redis: Redis, tenant: dict[str, Any], *, bot_reads: bool) -> None:
         )
     for box, ids in tenant["channels"].items():
         channel = Channel(box, CALLBACK, FORWARD, profile=Profile.LEAST, tenant_id=tenant["id"])
-        redis.set(f"channel:{box}", codec.dump(Record("SEEDED", now(), channel)))
+        record = codec.dump(Record("SEEDED", now(), channel))
+        redis.set(f"channel:{box}", channels.protected(box, record))
         redis.sadd("secrets:handed-over", ids["key_id"])

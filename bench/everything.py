@@ -16,7 +16,7 @@ from typing import Any
 
 from redis import Redis
 
-from bench.crowd import fill
+from bench.crowd import encryption_keys, fill
 from bench.table import table, verdict
 from jobs.checks.bulk import mailboxes
 from jobs.runs.run import Run
@@ -108,7 +108,7 @@ def _measure(stack: Stack, people: People, channels: int, tenants: int) -> Measu
         people.control("POST", "calls/reset")
         began = time.monotonic()
         people.say(REQUESTER, "/check all", name)
-        run = _ended(RunStore(redis), redis, room)
+        run = _ended(RunStore(redis, encryption_keys(stack)), redis, room)
         seconds = time.monotonic() - began
     items = people.control("GET", "calls")["items"]
     states = Counter(str(finding.state) for finding in run.findings.values())

@@ -39,9 +39,22 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
         return 0
     if options.command == "explain":
         return _explain(sys.stdin.buffer.read(LARGEST + 1), as_json=options.json)
+    if options.command == "redis":
+        return _redis(options, env)
     from bot.processes import command_line  # noqa: PLC0415  explain starts fast and needs no setting
 
     return command_line.run(options, env)
+
+
+def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
+    """Run the embedded Redis, which needs no setting and no other part of the bot."""
+    from bot import logs  # noqa: PLC0415  the other commands need no server
+    from bot.processes import redis_server  # noqa: PLC0415  same
+    from bot.settings import DATA_FOLDER  # noqa: PLC0415  same
+    from jobs.storage.connection import PORT  # noqa: PLC0415  same
+
+    logs.configure(env.get("LOG_LEVEL", ""))
+    return redis_server.main(options.port or PORT, options.folder or DATA_FOLDER)
 
 
 def _explain(content: bytes, *, as_json: bool) -> int:

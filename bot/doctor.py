@@ -35,6 +35,7 @@ from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
 from jobs.microsoft.client_credential import credential_problems
 from jobs.runs.audit import Trail, Verified
+from jobs.runs.run_store import RunStore
 from jobs.settings import Settings, SettingsError
 from jobs.webex_org_id import is_org_id, normalize
 
@@ -113,6 +114,8 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         yield Check("contact center", lambda: _contact_center(work))
     if _granted(redis):
         yield Check("read access", lambda: _read_access(redis, work))
+    runs = RunStore(redis, work.encryption_keys)
+    yield Check("runs", lambda: _reported(redis_report.entries(runs)))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 

@@ -1,6 +1,7 @@
 """Links to the bot's own pages.
 
 A link is a long random name without meaning. It is stored as a hash and has one purpose in one run.
+The purpose is sealed under that hash, so nobody who can write to Redis can make a link.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from bot.services import Services
 from bot.webex.errors import WebexError
 from jobs.clock import now
 from jobs.runs.run import RunGoneError
-from jobs.storage import codec, keys
-from jobs.storage.keys import Key
-from jobs.storage.vault import Sealed
+from jobs.storage import codec
+from jobs.storage.vault import Sealed, VaultName
 
 LIFE = {
     "signin": timedelta(hours=24),
@@ -72,14 +72,16 @@ def link(services: Services, kind: str, run_id: str) -> Link:
         services.vault.put(
             Sealed.PAGE_TOKEN.of(kind, run_id), token, int(LIFE[kind].total_seconds())
         )
-        services.redis.set(_key(token), codec.dump(ticket), ex=int(REMEMBERED.total_seconds()))
+        services.vault.put(
+            _name(token), codec.dump(ticket).decode(), int(REMEMBERED.total_seconds())
+        )
     return Link(f"{services.bot.public_url}/{kind}/{token}", ticket.until)
 
 
 def read(services: Services, kind: str, token: str) -> PageToken | None:
     """Return the purpose of a token, or None if it is unknown or has another purpose."""
-    raw = services.redis.get(_key(token))
-    ticket = codec.load(raw, PageToken) if isinstance(raw, bytes) else None
+    sealed = services.vault.get(_name(token))
+    ticket = codec.load(sealed, PageToken) if sealed else None
     return ticket if ticket and ticket.kind == kind else None
 
 
@@ -116,5 +118,5 @@ def _told(ask: Callable[[], str]) -> str:
         return ""
 
 
-def _key(token: str) -> Key:
-    return keys.page_token(hashlib.sha256(token.encode()).hexdigest())
+def _name(token: str) -> VaultName:
+    return Sealed.PAGE.of(hashlib.sha256(token.encode()).hexdigest())

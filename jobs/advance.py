@@ -16,14 +16,17 @@ from jobs.checks import bulk, check
 from jobs.clock import now
 from jobs.clouds import write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
+from jobs.engine.applier import NotAuditedError
 from jobs.engine.engine import Engine
 from jobs.engine.made_objects import is_only_a_look, next_look, stop_looking
 from jobs.engine.readiness import is_due
 from jobs.engine.recorder import StoppingError
 from jobs.model import RunKind, State, Turn
 from jobs.next_action import blocking_steps, next_action
+from jobs.runs import trust
+from jobs.runs.event_log import NOT_AUDITED, foreign_event
 from jobs.runs.reference import new_reference
-from jobs.runs.run import AttemptOverError, Event, Kind, Run, RunGoneError
+from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_of
 from jobs.steps.sign_in_permissions import missing_permissions
@@ -73,6 +76,11 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
         runtime.schedule.add(run_id, now())  # the next available worker continues
     except AttemptOverError as over:
         _leave(runtime, run_id, over)
+    except NotAuditedError as error:
+        with suppress(AttemptOverError):
+            _fail_unaudited(runtime, run_id, error)
+    except ForeignRunError:
+        trust.stop(runtime.store, run_id, 1)
     except RunGoneError:
         log.warning("no such run", run=run_id)
         runtime.schedule.remove(run_id)
@@ -203,6 +211,9 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         )  # also for a run that has just ended: its next look closes the login
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
+    if place := foreign_event(run):
+        trust.stop(runtime.store, run_id, place, run.channel.mailbox)
+        admin_session.drop(runtime, run_id)
     runtime.listener.run_changed(run_id)
 
 
@@ -260,7 +271,22 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     if tries < UNEXPECTED_TRIES:
         runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
     else:
-        store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
-        admin_session.drop(runtime, run_id)
-        mailbox_login.close(runtime.vault, run_id)
+        _fail(runtime, run_id, reference)
     runtime.listener.run_changed(run_id)
+
+
+def _fail_unaudited(runtime: Runtime, run_id: str, error: NotAuditedError) -> None:
+    """End a run whose approval has no entry in the audit trail, before it changes anything more."""
+    log.error("an approval is not in the audit trail", run=run_id, scope=str(error))
+    data = {"question": "run", "cause": NOT_AUDITED, "code": str(error)}
+    runtime.store.append(run_id, Event(Kind.PROBLEM, now(), data=data))
+    _fail(runtime, run_id, NOT_AUDITED)
+    runtime.listener.run_changed(run_id)
+
+
+def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
+    """End the run, and delete what was sealed for it."""
+    store = runtime.store
+    store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
+    admin_session.drop(runtime, run_id)
+    mailbox_login.close(runtime.vault, run_id)

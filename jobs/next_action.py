@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from jobs.engine.readiness import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
+from jobs.runs.event_log import distrust
 from jobs.runs.plan import word_for
 from jobs.runs.run import Kind, Run
 from jobs.steps import delegate, steps_of
@@ -43,6 +44,8 @@ class NextAction:
 
 def next_action(run: Run) -> NextAction:
     """Return the next action of the run, for its earliest open stage."""
+    if run.ended is Kind.FAILED and (why := distrust(run)):
+        return NextAction(Turn.NOBODY, why)
     if run.ended:
         return NextAction(
             Turn.NOBODY, Text(f"turn_words.{_end(run)}", {"reference": _reference(run)})

@@ -49,6 +49,7 @@ class Stack:
     ports: Ports = field(init=False)
     processes: dict[str, Process] = field(init=False, default_factory=dict)
     _guard: Guard | None = field(init=False, default=None)
+    _trusted: tuple[int, ssl.SSLContext] | None = field(init=False, default=None)
 
     def __enter__(self) -> Self:
         """Start everything and wait until it is healthy.
@@ -213,10 +214,15 @@ class Stack:
         return {"messages", "attachmentActions", "memberships"} <= mine
 
     def _context(self) -> ssl.SSLContext:
-        """Return a context that trusts the practice cloud, once its authority is written."""
-        return ssl.create_default_context(
-            cafile=str(self.ca_path) if self.ca_path.exists() else None
-        )
+        """Return a context that trusts the practice cloud; each start of the cloud has a new one.
+
+        Raises:
+            FileNotFoundError: before the cloud has written its authority.
+        """
+        written = self.ca_path.stat().st_mtime_ns
+        if self._trusted is None or self._trusted[0] != written:
+            self._trusted = written, ssl.create_default_context(cafile=str(self.ca_path))
+        return self._trusted[1]
 
     def _get(self, url: str) -> httpx.Response | None:
         with contextlib.suppress(httpx.HTTPError, OSError):

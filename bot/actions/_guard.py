@@ -16,7 +16,8 @@ from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Event, Kind, Run, RunEndedError
+from jobs.runs.event_log import distrust
+from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 OnRun = Callable[[ChatContext, dict[str, str], Run], None]
@@ -54,6 +55,9 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
     def checked(ctx: ChatContext, inputs: dict[str, str]) -> None:
         try:
             run = ctx.services.store.load(inputs.get("run", ""))
+        except ForeignRunError:
+            ctx.refuse(Text("turn_words.foreign_event", {"event": "1"}), title="refused.nothing")
+            return
         except LookupError:
             ctx.refuse(Text("refused.unknown"), title="refused.nothing")
             return
@@ -66,7 +70,7 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
 
     def _answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         if run.ended:
-            ctx.refuse(Text("refused.over"), title="refused.nothing")
+            ctx.refuse(distrust(run) or Text("refused.over"), title="refused.nothing")
         elif not may(ctx, run):
             ctx.refuse(Text("refused.not_part"), title="refused.button")
         else:

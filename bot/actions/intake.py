@@ -94,7 +94,7 @@ def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:
     try:
-        ctx.services.channels.claim(mailbox, run.id)
+        ctx.services.store.claim(mailbox, run.id)
     except AlreadyRunningError:
         return False
     return True

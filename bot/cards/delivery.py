@@ -22,6 +22,7 @@ from bot.cards.presenters.card_state import (
     PostedCard,
     earlier_slot,
     posted_card,
+    protected,
     refused_field,
     slot_of,
 )
@@ -139,15 +140,18 @@ def repost(services: Services, run_id: str, slot: str) -> None:
     to = slot.partition(":")[2] or THREAD
     shown = posted_card(services, run_id, slot)
     with services.redis.pipeline() as pipe:
-        _set_aside(pipe, run_id, to, shown)
+        _set_aside(services, pipe, run_id, to, shown)
         pipe.hdel(keys.cards(run_id), slot, _unconfirmed_field(slot), _calm_field(slot))
         pipe.execute()
 
 
-def _set_aside(pipe: Pipeline, run_id: str, to: str, shown: PostedCard | None) -> None:
+def _set_aside(
+    services: Services, pipe: Pipeline, run_id: str, to: str, shown: PostedCard | None
+) -> None:
     """Keep a message that another one takes over from, as far as Webex still takes an edit of it."""
     if shown is not None and shown.edits < EDITS:
-        pipe.hset(keys.cards(run_id), earlier_slot(to, shown.message), codec.dump(shown))
+        slot = earlier_slot(to, shown.message)
+        pipe.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
 
 
 def _post(
@@ -171,7 +175,7 @@ def _post(
         raise
     edits = NO_EDITS if shown and shown.never_edited else 0
     with services.redis.pipeline() as pipe:
-        _set_aside(pipe, run.id, wanted.to, shown)
+        _set_aside(services, pipe, run.id, wanted.to, shown)
         pipe.execute()
     _save(services, run.id, wanted.slot, _posted(wanted, message, room, edits))
     if shown is not None:
@@ -326,7 +330,7 @@ def _unconfirmed(services: Services, run_id: str, slot: str) -> UnconfirmedPost 
 def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
     """Save the state of the card as confirmed, and clear its unconfirmed and refused markers."""
     with services.redis.pipeline() as pipe:
-        pipe.hset(keys.cards(run_id), slot, codec.dump(shown))
+        pipe.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
         pipe.hdel(keys.cards(run_id), _unconfirmed_field(slot), _calm_field(slot))
         pipe.hdel(keys.cards(run_id), refused_field(slot))
         *_, was_refused = pipe.execute()

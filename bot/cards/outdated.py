@@ -5,14 +5,13 @@ A fix ends the causes on the cards of earlier checks. An undo ends the button of
 
 from __future__ import annotations
 
+from bot.cards.presenters.card_state import OTHERS
 from bot.services import Services
 from jobs.model import RunKind
 from jobs.runs.run import Kind, Run
 from jobs.storage import keys
 
 KEPT_S = 60 * 24 * 3600
-OTHERS = "others"
-"""Field of a run's cards that notes that those of other runs were drawn again."""
 CHECKS = frozenset({RunKind.CHECK})
 
 

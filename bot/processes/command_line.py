@@ -1,4 +1,4 @@
-"""Commands of the person who operates the bot: web, worker, doctor, webhooks, audit and redis."""
+"""Commands of the person who operates the bot that need settings: web, worker, doctor, webhooks, audit."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from functools import partial
 from redis.exceptions import RedisError
 
 from bot import doctor, logs
-from bot.processes import redis_server
 from bot.queue import connect, connect_for_web, kind_problem, refusal
 from bot.services import Services
-from bot.settings import DATA_FOLDER, BotSettings, log_advice
+from bot.settings import BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.runs import schema
 from jobs.runs.audit import Trail
 from jobs.settings import Settings, read_files
-from jobs.storage.connection import PORT
 
 BAD_SETTINGS = 2
 DUE_S = 0.5
@@ -31,8 +29,6 @@ Every setting is explained in .env.example."""
 def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Run one command and return its exit code."""
     logs.configure(env.get("LOG_LEVEL", ""))
-    if options.command == "redis":
-        return redis_server.main(options.port or PORT, options.folder or DATA_FOLDER)
     values, unread = read_files(env)
     if problems := doctor.settings_problems(values, unread):
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
@@ -46,7 +42,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
     from bot.web.app import AddressError, serve  # noqa: PLC0415  Flask only here
     from bot.web.site import whole_site  # noqa: PLC0415  Flask only here
 
-    refused = _data_problem(settings.redis_url)
+    refused = _data_problem(settings.redis_url, work)
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
@@ -68,7 +64,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from jobs import runtime  # noqa: PLC0415  same
     from jobs.runs import retention  # noqa: PLC0415  same
 
-    refused = _data_problem(settings.redis_url)
+    refused = _data_problem(settings.redis_url, work)
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
@@ -90,7 +86,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         LossWatch(services): data_loss.EVERY_S,
         old_data: retention.EVERY_S,
     }
-    return worker.main(settings, services.shutdown, timers, slow)
+    return worker.main(settings, services.shutdown, timers, slow, work.encryption_keys)
 
 
 def _check(settings: BotSettings, _work: Settings) -> int:
@@ -99,7 +95,7 @@ def _check(settings: BotSettings, _work: Settings) -> int:
     return worker_check.main(settings.redis_url)
 
 
-def _data_problem(url: str) -> str:
+def _data_problem(url: str, work: Settings) -> str:
     """Migrate older data and return why it cannot be used, or an empty string.
 
     Either this version does not read it, or Redis refuses the bot. If Redis is unavailable, the
@@ -110,7 +106,7 @@ def _data_problem(url: str) -> str:
             hurried.ping()
             if refused := kind_problem(hurried):
                 return refused
-            schema.ensure(redis)
+            schema.ensure(redis, work.encryption_keys)
     except schema.SchemaError as error:
         return str(error)
     except RedisError as error:

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -77,6 +77,10 @@ MONITORING_S = 10
 REDIS_PAUSE_S = 0.25
 
 
+AT_FIRST_USE = ("netrc", "dns._asyncio_backend", "_strptime")
+"""Modules that requests, dnspython and datetime import at their first use, so in every job."""
+
+
 STOP_SOON = signal.SIGUSR1
 """Signal from the worker to the process of its job."""
 
@@ -130,12 +134,14 @@ def main(
     shutdown: Shutdown,
     timers: Timers | None = None,
     slow: Mapping[Callable[[], None], float] | None = None,
+    encryption_keys: Sequence[str] = (),
 ) -> int:
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
     Stopping takes at most 30 seconds, Redis included. ``slow`` maps functions that may wait for
     Webex to their interval in seconds. They run in a separate process together with the monitoring
     of the webhooks. If REDIS_URL is not set, the embedded Redis is one more child.
+    ``encryption_keys`` are for older data (:mod:`jobs.runs.schema`).
     """
     preload()
     watch = Timers()
@@ -144,12 +150,15 @@ def main(
         watch.every(seconds, function)
     url = settings.redis_url
     roles = [
-        Role(f"worker {number}", partial(work, url, queues, shutdown))
+        Role(
+            f"worker {number}",
+            partial(work, url, queues, shutdown, encryption_keys=encryption_keys),
+        )
         for number, queues in enumerate(WORKERS, 1)
     ]
-    roles.append(Role("timers", partial(_tick, url, timers or Timers())))
+    roles.append(Role("timers", partial(_tick, url, encryption_keys, timers or Timers())))
     roles.append(
-        Role("webhooks", partial(_tick, url, watch))
+        Role("webhooks", partial(_tick, url, encryption_keys, watch))
     )  # it may wait for Webex, and nothing waits for it
     if settings.embedded_redis:
         if refused := redis_server.problem():
@@ -165,9 +174,10 @@ def work(
     shutdown: Shutdown | None = None,
     *,
     burst: bool = False,
+    encryption_keys: Sequence[str] = (),
 ) -> int:
     """Run one RQ worker until SIGTERM, or with ``burst`` until its queues are empty."""
-    redis = wait_for_redis(redis_url)
+    redis = wait_for_redis(redis_url, encryption_keys)
     worker = BotWorker(
         [make_queue(redis, name) for name in queues],
         connection=redis,
@@ -182,7 +192,7 @@ def work(
     return 0
 
 
-def wait_for_redis(url: str) -> Redis:
+def wait_for_redis(url: str, encryption_keys: Sequence[str] = ()) -> Redis:
     """Return a connection to Redis once it takes writes and its data has the newest layout.
 
     RQ gives up at the first failure, but at start all processes start together (facts/parts.md
@@ -201,7 +211,7 @@ def wait_for_redis(url: str) -> Redis:
         said = True
         time.sleep(REDIS_PAUSE_S)
     try:
-        schema.ensure(redis)
+        schema.ensure(redis, encryption_keys)
     except schema.SchemaError as error:
         log.critical("data refused", why=str(error))
         raise SystemExit(REFUSED) from None
@@ -227,8 +237,8 @@ def _silence(redis: Redis) -> str:
     return why
 
 
-def _tick(redis_url: str, timers: Timers) -> int:
-    wait_for_redis(redis_url)
+def _tick(redis_url: str, encryption_keys: Sequence[str], timers: Timers) -> int:
+    wait_for_redis(redis_url, encryption_keys)
     return timers.run()
 
 
@@ -257,8 +267,8 @@ def preload() -> None:
     See facts/parts.md B. Three libraries do part of their work only at first use: httpx and anyio
     import modules, and msgspec inspects the types.
     """
-    for function in sorted(ALLOWED):
-        importlib.import_module(function.rpartition(".")[0])
+    for module in (*sorted(function.rpartition(".")[0] for function in ALLOWED), *AT_FIRST_USE):
+        importlib.import_module(module)
     for registry in (
         actions.actions,
         commands.commands,

@@ -67,7 +67,7 @@ class NotAllowedError(PermissionError):
 
 
 class SafeJob(Job):
-    """Job that runs only the functions in ``ALLOWED``, and no callbacks.
+    """Job that runs only the functions in ``ALLOWED``, with no callbacks and no webhooks.
 
     Raises:
         NotAllowedError: When ``func`` or a callback is read, so that the worker fails the job.
@@ -95,6 +95,9 @@ class SafeJob(Job):
     def stopped_callback(self) -> None:
         """Return None, or raise if a callback is set."""
         self._refuse(self._stopped_callback_name)
+
+    def send_webhooks(self, *_status: object, **_more: object) -> None:
+        """Send nothing. A job may name web addresses that RQ 3 would call when it ends (rq/webhook.py)."""
 
     def _refuse(self, name: str | None) -> None:
         if name:

@@ -16,6 +16,8 @@ from redis.exceptions import RedisError, ResponseError
 from bot import program
 from bot.queue import health, kind_problem, refusal, refusals
 from jobs.runs import schema
+from jobs.runs.integrity import foreign_entries, with_older_key
+from jobs.runs.run_store import RunStore
 from jobs.storage.connection import DemotedError, ForeignRedisError
 
 GOOD_POLICY = "noeviction"
@@ -149,3 +151,18 @@ def _persistence(info: Figures, config: Figures) -> Report:
         wrong="neither an append-only file nor snapshots: what runs is lost when it stops."
         " Switch the append-only file on (appendonly yes)"
     )
+
+
+def entries(store: RunStore) -> Report:
+    """Report whether this bot made every event of a run and every record of a channel."""
+    try:
+        foreign, older = foreign_entries(store), with_older_key(store)
+    except RedisError as error:
+        return Report(wrong=f"cannot be read ({type(error).__name__})")
+    if foreign:
+        return Report(
+            wrong=f"not made by this bot, and not believed: {'; '.join(foreign)}. Somebody else can"
+            " write to Redis, or an older key is missing from ENCRYPTION_KEYS. See docs/security.md"
+        )
+    kept = f"; {older} runs need an older key of ENCRYPTION_KEYS: keep it" if older else ""
+    return Report(f"every entry was made by this bot{kept}")

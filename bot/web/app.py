@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from types import FrameType
 from typing import NoReturn
@@ -83,8 +83,9 @@ class DataGate:
     Redis may have been unavailable when this process started.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
         self._redis = redis
+        self._encryption_keys = encryption_keys
         self._open = False
 
     def __call__(self) -> None:
@@ -100,7 +101,7 @@ class DataGate:
             log.critical("Redis refused", why=refused)
             raise ServiceUnavailable
         try:
-            schema.ensure(self._redis)
+            schema.ensure(self._redis, self._encryption_keys)
         except schema.SchemaError as error:
             log.critical("data refused", why=str(error))
             raise ServiceUnavailable from None

@@ -22,6 +22,6 @@ def whole_site(settings: BotSettings, work: Settings) -> Flask:
     services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
     app = create_app(settings, services.redis, pages=PAGES)
     app.config["SERVICES"] = services
-    app.before_request(DataGate(services.redis))
+    app.before_request(DataGate(services.redis, work.encryption_keys))
     app.before_request(pages.use_browsers_language)
     return app

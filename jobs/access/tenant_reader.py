@@ -27,8 +27,9 @@ from jobs.mail.message_trace import Trace, open_trace
 from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph
 from jobs.microsoft.scopes import exchange_scope, graph_default
 from jobs.model import Access
+from jobs.runs.reference import new_id
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.run_store import RunStore, new_id
+from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.storage import keys
 from jobs.storage.keys import Key

@@ -25,11 +25,12 @@ from jobs.engine.engine import Engine
 from jobs.model import Channel, Finding, RunKind, State, Text
 from jobs.runs.channel_index import CHECK_KEPT_S
 from jobs.runs.fold import apply_events, fold
-from jobs.runs.reference import new_reference
+from jobs.runs.reference import new_id, new_reference
 from jobs.runs.run import AttemptOverError, Event, Kind, LeaseLostError, Run, opening
-from jobs.runs.run_store import RunStore, new_id
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener, Runtime
-from jobs.storage import codec, keys
+from jobs.storage import keys
+from jobs.storage.mac import mac_of
 
 TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4
 """Number of tenants checked in parallel, and number of channels of one tenant."""
@@ -196,7 +197,8 @@ class CheckBuffer(RunStore):
 
     def __init__(self, store: RunStore, opened: Event) -> None:
         super().__init__(store.redis)
-        self.audit = store.audit
+        self.audit, self.event_log = store.audit, store.event_log
+        self.authenticator, self.channels = store.authenticator, store.channels
         self._id = new_id()
         self._events = [opened, Event(Kind.DETAILS, now(), channel=opened.channel)]
 
@@ -219,11 +221,10 @@ class CheckBuffer(RunStore):
         The bulk check's own events record who asked for it.
         """
         self.append(self._id, Event(Kind.CHECKED, now()))
+        lines = self.event_log.lines(self._id, self._events)
         with self.redis.pipeline() as together:
-            together.rpush(
-                keys.run_events(self._id), *(codec.dump(event) for event in self._events)
-            )
+            together.rpush(keys.run_events(self._id), *lines)
             together.expire(keys.run_events(self._id), CHECK_KEPT_S)
             together.execute()
         self.channels.set_last_check(self.run.channel.mailbox, self._id)
-        return self.run
+        return replace(self.run, mac=mac_of(lines[-1]))

@@ -20,6 +20,7 @@ from jobs.engine.planner import digest
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import REQUIRED_ELSEWHERE, Step
 from jobs.model import Change, Finding, State, Text, Turn
+from jobs.runs import trust
 from jobs.runs.run import AttemptOverError, Event, Kind, Run
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,10 @@ person has to act.
 """
 
 
+class NotAuditedError(Exception):
+    """An approval of the named scope has no entry in the audit trail, so it does not count."""
+
+
 @dataclass(slots=True)
 class Applier:
     """Applies the plan of one run. Only a later inspect may call a step done."""
@@ -42,6 +47,7 @@ class Applier:
     recorder: Recorder
     steps: Mapping[str, Step]
     _begun: set[str] = field(default_factory=set)
+    _audited: set[tuple[str, str]] = field(default_factory=set)
 
     async def apply_plan(self) -> None:
         """Apply the approved changes, until everything left waits for a person or for time.
@@ -49,6 +55,7 @@ class Applier:
         Raises:
             SignInNeeded: the sign-in has ended.
             LeaseLostError: another worker has the run.
+            NotAuditedError: an approval is not in the audit trail.
         """
         await StepGraph(self.steps, self._advance, Run.settled).run(self.recorder)
 
@@ -136,9 +143,24 @@ class Applier:
         if not all(run.approved(change) for change in changes):
             self._replan(step, changes)
             return step.waits_for(Turn.APPROVER, Text("seen.not_approved"))
+        self._require_audited()
         if step.required_answer and not run.answer(step.required_answer):
             return step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
         return None
+
+    def _require_audited(self) -> None:
+        """Look each approval up in the audit trail before the first change that it allows.
+
+        Raises:
+            NotAuditedError: one of them is not in it, or the trail was changed since.
+        """
+        run = self.recorder.run
+        for scope, approval in run.approvals.items():
+            known = (str(scope), approval.at.isoformat())
+            if known not in self._audited:
+                if not trust.is_audited(self.recorder.ctx.store, run.id, scope, approval):
+                    raise NotAuditedError(scope)
+                self._audited.add(known)
 
     def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
         """Show the changed lines on the plan for another approval.

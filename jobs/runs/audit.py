@@ -38,6 +38,8 @@ from jobs.storage.keys import Key
 
 CLEARED = "cleared"
 """Name of the entry that says which older entries retention has removed."""
+LABEL, LABEL_IN_LAYOUT_2 = b"audit trail: sealed events", b"audit trail"
+"""Purposes of the seal's key. Data whose trail has the newer seal has protected events already."""
 SLICE = 5_000
 """Entries that are read from Redis, or removed, at a time."""
 log = structlog.get_logger(__name__)
@@ -117,10 +119,10 @@ class Trail:
     verifies.
     """
 
-    def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
+    def __init__(self, redis: Redis, encryption_keys: Sequence[str], label: bytes = LABEL) -> None:
         self._redis = redis
         self._keys = tuple(
-            hmac.digest(key.encode(), b"audit trail", "sha256") for key in encryption_keys
+            hmac.digest(key.encode(), label, "sha256") for key in encryption_keys
         ) or (b"",)
 
     def add(
@@ -283,6 +285,25 @@ class Trail:
     def _since(self) -> str:
         first = self._redis.lindex(keys.audit_entries(), 0)
         return str(read(_bytes(first)).get("at", "")) if first else ""
+
+    def is_end(self, raw: object, line: bytes) -> bool:
+        """Return whether a head, as it is in Redis, was sealed by this bot with this line as the end."""
+        head = _head(raw)
+        return head is not None and self._key_of(head) is not None and _hash_of(line) == head.hash
+
+    def take_over(self, older: Trail) -> None:
+        """Seal the end of the trail that ``older``, a trail with an older seal's key, has sealed.
+
+        Nothing is done if its end is not sealed by that key.
+        """
+
+        def attempt(pipe: Pipeline) -> None:
+            head = _head(pipe.get(keys.audit_head()))
+            pipe.multi()
+            if head is not None and older._key_of(head) is not None:
+                pipe.set(keys.audit_head(), codec.dump(self._sealed(head)))
+
+        self._redis.transaction(attempt, keys.audit_head())
 
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
         """Return the head to continue from, and an entry that records doubt if it is not sealed by the bot.

@@ -6,9 +6,10 @@ Runs are named by their IDs here; :mod:`jobs.runs.run_store` reads them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+import structlog
 from redis import Redis
 from redis.client import Pipeline
 
@@ -16,6 +17,7 @@ from jobs.clock import now
 from jobs.model import Channel, RunKind
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
+from jobs.storage.mac import Authenticator
 
 ASKED_S = 24 * 3600
 """Time for which it is known which run a message or a button press has started, in seconds.
@@ -24,6 +26,7 @@ It is longer than the time in which the same event may be delivered again.
 """
 CHECK_KEPT_S = 30 * 24 * 3600
 """Time for which a check's history is kept, in seconds."""
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,13 @@ class Record:
     at: datetime
     channel: Channel
 
+    @classmethod
+    def of(cls, run: Run, at: datetime) -> Record:
+        """Return the proof by a run, with the tenant and the delegate that it has found."""
+        delegate = run.fact("delegate") or run.channel.delegate
+        tenant = run.fact("tenant_id") or run.channel.tenant_id
+        return cls(run.id, at, replace(run.channel, tenant_id=tenant, delegate=delegate))
+
 
 class AlreadyRunningError(Exception):
     """Error because another run, ``run``, works on this channel."""
@@ -49,8 +59,9 @@ class AlreadyRunningError(Exception):
 class ChannelIndex:
     """Claims, records and lists of channels. Raises redis.RedisError if Redis is unreachable."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
         self._redis = redis
+        self._authenticator = authenticator or Authenticator()
 
     def claim(self, mailbox: str, run_id: str) -> None:
         """Make this the only run of the mailbox, or of the message or button press.
@@ -85,9 +96,16 @@ class ChannelIndex:
         return holder if holder and self._is_open(holder) else ""
 
     def record(self, mailbox: str) -> Record | None:
-        """Return the channel's proof, or None if it was never proven."""
+        """Return the channel's proof; None if it was never proven, or this bot did not write the proof."""
         raw = self._redis.get(keys.channel_record(mailbox))
-        return codec.load(raw, Record) if isinstance(raw, bytes) else None
+        known = self._authenticator.verify(_context(mailbox), raw)
+        if raw is not None and known is None:
+            log.error("the record of a channel was not made by this bot", mailbox=mailbox)
+        return codec.load(known, Record) if known is not None else None
+
+    def protected(self, mailbox: str, record: bytes) -> bytes:
+        """Return the proof of a channel as it is stored."""
+        return self._authenticator.protect(_context(mailbox), record)
 
     def connected(self) -> tuple[Record, ...]:
         """Return every channel that was proven and is not undone, ordered by address."""
@@ -154,7 +172,8 @@ class ChannelIndex:
         It becomes known in the space that asked for the run, and to the requester.
         """
         mailbox = record.channel.mailbox
-        pipe.set(keys.channel_record(mailbox), codec.dump(record))
+        proof = self.protected(mailbox, codec.dump(record))
+        pipe.set(keys.channel_record(mailbox), proof)
         if run.kind is RunKind.CHECK:
             self._keep(pipe, mailbox, run.id)
         pipe.sadd(keys.space_channels(run.origin.room), mailbox)
@@ -180,6 +199,10 @@ class ChannelIndex:
         return self._redis.zscore(keys.runs_open(), run_id) is not None and bool(
             self._redis.exists(keys.run_events(run_id))
         )
+
+
+def _context(mailbox: str) -> tuple[str, ...]:
+    return "channel", mailbox
 
 
 def _text(raw: object) -> str:

@@ -38,9 +38,10 @@ def fold(run_id: str, events: Iterable[Event]) -> Run:
 
 def apply_events(run: Run, events: Iterable[Event]) -> Run:
     """Return the run with the events that happened after it was folded."""
+    version = run.version
     for event in events:
-        run = replace(_NEXT[event.kind](run, event), version=run.version + 1)
-    return run
+        run, version = _NEXT[event.kind](run, event), version + 1
+    return run if version == run.version else replace(run, version=version)
 
 
 def _details(run: Run, event: Event) -> Run:

@@ -179,5 +179,6 @@ MIGRATIONS = (
             keys.locks_held(),
         ),  # its fields were keys; the locks themselves end within two minutes
     ),
+    Migration(to=3),  # the MACs, which need the keys (:mod:`jobs.runs.protection`)
 )
 """In their order. Data without a number has layout 1."""

@@ -1,8 +1,18 @@
-"""The reference by which a card, the log and the audit trail speak of the same event."""
+"""Names that people read aloud: the id of a run, and the reference of an event.
+
+By a reference a card, the log and the audit trail speak of the same event.
+"""
 
 from __future__ import annotations
 
 import secrets
+
+LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_id() -> str:
+    """Return a short ID that can be read aloud."""
+    return "".join(secrets.choice(LETTERS) for _ in range(6))
 
 
 def new_reference() -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 from redis.client import Pipeline
 
@@ -90,7 +91,10 @@ class Retention:
         raw = self._redis.lindex(keys.run_events(run_id), -1)
         if not isinstance(raw, bytes):
             return False
-        return codec.load(raw, Event).at < now() - self._run_age
+        try:
+            return codec.load(raw, Event).at < now() - self._run_age
+        except msgspec.MsgspecError:
+            return False  # not made by this bot, and left for the operator to look at
 
     def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> Iterator[Run]:
         """Yield the runs that may be removed, oldest first, up to the first one that is needed.

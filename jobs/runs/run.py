@@ -153,7 +153,9 @@ class Run:
     ``kind``, ``origin`` and ``brief`` are set when it is opened. Only the conversation interprets
     the texts of ``origin``. ``brief`` is made by :mod:`jobs.checks.check` and
     :mod:`jobs.checks.fix_context`. ``version`` is the number of events that the state is computed
-    from. ``detailed_at`` is when the details were given last. ``past`` and ``known`` are an undo's data of the runs before it. ``demanded`` are steps
+    from, and ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``detailed_at`` is when
+    the details were given last. ``past`` and ``known`` are an undo's data of the runs before it.
+    ``demanded`` are steps
     whose change a cloud requires, whatever their findings. ``planned_in`` is the tenant of the
     administrator whose sign-in the plan was made with. ``search`` is what a check found of a
     channel that is not known here, and ``discovered`` is true once that channel is known.
@@ -194,6 +196,7 @@ class Run:
     search: Search | None = None
     discovered: bool = False
     version: int = 1
+    mac: str = ""
     ended: Kind | None = None
     ended_at: datetime | None = None
 
@@ -279,6 +282,10 @@ class RunGoneError(LookupError):
 
     It never existed, was deleted, or Redis came back without its data.
     """
+
+
+class ForeignRunError(RunGoneError):
+    """Error because the first event of the run was not made by this bot."""
 
 
 def opening(

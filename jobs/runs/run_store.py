@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from functools import reduce
 from itertools import islice
 
 from redis import Redis
@@ -15,13 +14,16 @@ from redis.client import Pipeline
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.audit import Along, Trail
-from jobs.runs.audit_entries import About, entries_of, entry, recorded
+from jobs.runs.audit_entries import About, entries_of, entry, recorded, updated
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
+from jobs.runs.event_log import EventLog, last_lines
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.origin import Brief, Origin
+from jobs.runs.reference import new_id
 from jobs.runs.run import (
     ENDS,
     Event,
+    ForeignRunError,
     Kind,
     LeaseLostError,
     Run,
@@ -34,8 +36,8 @@ from jobs.runs.schedule import LEASE_S, Schedule
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
+from jobs.storage.mac import Authenticator, mac_of
 
-LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 ABOUT_S = 90 * 24 * 3600
 """Time for which the audit trail keeps a run's description after its last event, in seconds."""
 
@@ -49,8 +51,10 @@ class RunStore:
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
         self.redis = redis
+        self.authenticator = Authenticator(encryption_keys)
+        self.event_log = EventLog(self.authenticator)
         self.audit = Trail(redis, encryption_keys)
-        self.channels = ChannelIndex(redis)
+        self.channels = ChannelIndex(redis, self.authenticator)
         self.schedule = Schedule(redis)
         self.held_lease: RenewedLock | None = None
 
@@ -74,13 +78,30 @@ class RunStore:
         self.channels.open(run_id)
         self.append(run_id, opening(channel, requester, kind, origin, brief))
         try:
-            self.channels.claim(channel.mailbox or origin.message or run_id, run_id)
+            self.claim(channel.mailbox or origin.message or run_id, run_id)
         except AlreadyRunningError as busy:
             self._discard(run_id)
             self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
         self.channels.add_to_space(origin.room, run_id)
         return self.load(run_id)
+
+    def claim(self, mailbox: str, run_id: str) -> None:
+        """Make this the only run of the mailbox, or of the message or button press.
+
+        A run that was stopped by a foreign event holds nothing. A worker records that it was.
+
+        Raises:
+            AlreadyRunningError: another run holds it, and it has not ended.
+        """
+        try:
+            self.channels.claim(mailbox, run_id)
+        except AlreadyRunningError as busy:
+            if any(not run.ended for run in self._known([busy.run])):
+                raise
+            self.redis.zrem(keys.runs_open(), busy.run)
+            self.schedule.add(busy.run, now())
+            self.channels.claim(mailbox, run_id)
 
     def append(self, run_id: str, *events: Event) -> None:
         """Append events to the run's history; the events of one call are written together.
@@ -92,31 +113,48 @@ class RunStore:
 
         Raises:
             RunGoneError: when the run does not exist, and this is not its first event.
-            RunEndedError: when the run has ended.
+            RunEndedError: when the run has ended, or its last event was not made by this bot.
             LeaseLostError: when another worker has the run.
         """
 
         def along(pipe: Pipeline) -> None:
-            pipe.rpush(keys.run_events(run_id), *(codec.dump(event).decode() for event in events))
             self.schedule.ensure(pipe, run_id)
 
         self._save(run_id, events, along)
 
     def events(self, run_id: str) -> tuple[Event, ...]:
-        """Return the run's history, oldest first; empty if the run does not exist."""
-        return tuple(self._read(run_id, 0))
+        """Return the run's history, oldest first; empty if the run does not exist.
+
+        It ends before the first event that this bot did not make.
+        """
+        return self.event_log.read(run_id, self._lines(run_id)).events
 
     def load(self, run_id: str) -> Run:
         """Return the run in its present state.
 
+        If an event was not made by this bot, the run is as it was before it, and has failed
+        (:mod:`jobs.runs.event_log`).
+
         Raises:
             RunGoneError: when the run does not exist.
+            ForeignRunError: when its first event was not made by this bot.
         """
-        return fold(run_id, self._read(run_id, 0))
+        found = self.event_log.read(run_id, self._lines(run_id))
+        if found.foreign and not found.events:
+            raise ForeignRunError(run_id)
+        return found.onto(fold(run_id, found.events))
 
     def refresh(self, run: Run) -> Run:
-        """Return the run in its present state, reading only the events since ``run`` was folded."""
-        return apply_events(run, self._read(run.id, run.version))
+        """Return the run in its present state, reading only the events since ``run`` was folded.
+
+        Everything is read if the history does not continue from there, for example because Redis lost
+        the events of its last second.
+        """
+        last, *lines = self._lines(run.id, run.version - 1) or [b""]
+        found = self.event_log.read(run.id, lines, run.mac)
+        if mac_of(last) != run.mac or found.foreign:
+            return self.load(run.id)
+        return found.onto(apply_events(run, found.events))
 
     def length(self, run_id: str) -> int:
         """Return the number of events of the run, which only grows, so it is the run's version."""
@@ -138,14 +176,12 @@ class RunStore:
         undone = self.runs_of_mailbox(mailbox) if event.kind is Kind.FINISHED and undid(run) else ()
 
         def all_at_once(pipe: Pipeline) -> None:
-            pipe.rpush(keys.run_events(run.id), codec.dump(event))
             self.channels.end(pipe, run.id)
             self.schedule.end(pipe, run.id)
             if mine:
                 self.channels.release(pipe, mailbox)
             if event.kind is Kind.FINISHED and run.kind in {RunKind.SETUP, RunKind.CHECK}:
-                record = Record(run.id, event.at, _proven(run))
-                self.channels.add(pipe, record, run)
+                self.channels.add(pipe, Record.of(run, event.at), run)
             if undone:
                 self.channels.remove(pipe, mailbox, undone)
 
@@ -192,9 +228,15 @@ class RunStore:
     def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
         """Return every known run of the mailbox, oldest first.
 
-        Checks are not included, because they change nothing.
+        Checks are not included, because they change nothing. A run of another mailbox is never
+        included, even if Redis lists it here.
         """
-        return tuple(self._known(self.channels.runs_of_mailbox(mailbox)))
+        known = self._known(self.channels.runs_of_mailbox(mailbox))
+        return tuple(run for run in known if run.channel.mailbox == mailbox)
+
+    def record(self, what: str, run_id: str, along: Along, **more: object) -> None:
+        """Record something about a run in the audit trail, and run ``along`` in the same transaction."""
+        self.audit.add(entry(what, self._about(run_id), **more), along=along)
 
     def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
         """Record in the audit trail that a change did not succeed, with the calls that were made."""
@@ -246,12 +288,11 @@ class RunStore:
 
         Raises:
             LeaseLostError: another worker has the run, or Redis does not confirm the lease.
-            RunEndedError: the run has ended.
+            RunEndedError: the run has ended, or its last event was not made by this bot.
         """
         if self.held_lease is not None and not self.held_lease.renew():
             raise LeaseLostError(run_id)
-        if _is_end(self.redis.lindex(keys.run_events(run_id), -1)):
-            raise RunEndedError(run_id)
+        self._require_open(run_id, last_lines(self.redis, run_id))
 
     def others_at_work(self, run: Run) -> bool:
         """Return whether a worker still has another run of the mailbox.
@@ -263,10 +304,9 @@ class RunStore:
         leases = [keys.run_lock(other) for other in others if other != run.id]
         return bool(leases) and bool(self.redis.exists(*leases))
 
-    def _read(self, run_id: str, first: int) -> Iterator[Event]:
-        return (
-            codec.load(raw, Event) for raw in self.redis.lrange(keys.run_events(run_id), first, -1)
-        )
+    def _lines(self, run_id: str, first: int = 0) -> list[bytes]:
+        lines = self.redis.lrange(keys.run_events(run_id), first, -1)
+        return list(map(codec.as_bytes, lines))
 
     def _discard(self, run_id: str) -> None:
         """Delete a run that was begun and found its channel held."""
@@ -284,29 +324,41 @@ class RunStore:
             RunEndedError: when the run has ended.
             LeaseLostError: when another worker has the run.
         """
+        lines: list[bytes] = []
 
         def check(pipe: Pipeline) -> None:
-            self._check(pipe, run_id, opens=events[0].kind is Kind.OPENED)
+            previous = self._check(pipe, run_id, opens=events[0].kind is Kind.OPENED)
+            lines[:] = self.event_log.lines(run_id, events, previous)
+
+        def write(pipe: Pipeline) -> None:
+            pipe.rpush(keys.run_events(run_id), *lines)
+            along(pipe)
 
         def attempt(pipe: Pipeline) -> None:
             check(pipe)
             pipe.multi()
-            along(pipe)
+            write(pipe)
 
         watched = (keys.run_events(run_id), *((self.held_lease.key,) if self.held_lease else ()))
         if worth_recording := recorded(events):
-            self._recorded(self._about(run_id), worth_recording, along, check, watched)
+            self._recorded(self._about(run_id), worth_recording, write, check, watched)
         else:
             self.redis.transaction(attempt, *watched)
 
-    def _check(self, pipe: Pipeline, run_id: str, *, opens: bool) -> None:
-        """Raise an error if nothing may be added to the run."""
+    def _check(self, pipe: Pipeline, run_id: str, *, opens: bool) -> str:
+        """Return the MAC of the run's last event, or raise an error if nothing may be added to the run."""
         if self.held_lease is not None and not self.held_lease.is_current(pipe):
             raise LeaseLostError(run_id)
-        last = pipe.lindex(keys.run_events(run_id), -1)
-        if last is None and not opens:
+        last = last_lines(pipe, run_id)
+        if not last and not opens:
             raise RunGoneError(run_id)
-        if _is_end(last):
+        self._require_open(run_id, last)
+        return mac_of(last[-1]) if last else ""
+
+    def _require_open(self, run_id: str, last: list[bytes]) -> None:
+        """Raise an error if the last two lines of a run's history end it, or another client wrote them."""
+        event = self.event_log.last(run_id, last) if last else None
+        if last and (event is None or event.kind in ENDS):
             raise RunEndedError(run_id)
 
     def _recorded(
@@ -321,35 +373,25 @@ class RunStore:
 
         def more(pipe: Pipeline) -> None:
             along(pipe)
-            pipe.set(keys.run_about(about.run), codec.dump(facts[-1][1]), ex=ABOUT_S)
+            known = self.authenticator.protect(("about", about.run), codec.dump(facts[-1][1]))
+            pipe.set(keys.run_about(about.run), known, ex=ABOUT_S)
 
         written = (each for each, _ in facts)
         self.audit.add(*written, along=more, check=check, watched=watched)
 
     def _about(self, run_id: str) -> About:
-        """Return the description of the run for its entries in the audit trail."""
+        """Return the description of the run for its entries in the audit trail.
+
+        One that this bot did not make is worked out from the events again.
+        """
         raw = self.redis.get(keys.run_about(run_id)) if run_id else None
-        return codec.load(raw, About) if isinstance(raw, bytes) else About(run_id)
+        known = self.authenticator.verify(("about", run_id), raw)
+        if known is not None:
+            return codec.load(known, About)
+        return reduce(updated, self.events(run_id) if raw else (), About(run_id))
 
     def _known(self, run_ids: Iterable[str]) -> Iterator[Run]:
         """Yield the runs that still exist: an operator may delete a run's history (docs/operations.md)."""
         for run_id in run_ids:
             with suppress(RunGoneError):
                 yield self.load(run_id)
-
-
-def new_id() -> str:
-    """Return a short ID that can be read aloud."""
-    return "".join(secrets.choice(LETTERS) for _ in range(6))
-
-
-def _is_end(raw: object) -> bool:
-    """Return whether the stored event ends its run; nothing is no end."""
-    return isinstance(raw, bytes) and codec.load(raw, Event).kind in ENDS
-
-
-def _proven(run: Run) -> Channel:
-    """Return the channel with the tenant and the delegate that its run has found."""
-    delegate = run.fact("delegate") or run.channel.delegate
-    tenant = run.fact("tenant_id") or run.channel.tenant_id
-    return replace(run.channel, tenant_id=tenant, delegate=delegate)

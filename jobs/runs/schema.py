@@ -14,6 +14,7 @@ import structlog
 from redis import Redis
 from redis.client import Pipeline
 
+from jobs.runs import protection
 from jobs.runs.fold import fold
 from jobs.runs.migrations import MIGRATIONS, Json, Migration
 from jobs.runs.run import Event, RunGoneError
@@ -32,8 +33,11 @@ class SchemaError(Exception):
     """This version cannot use the data. The text tells the bot's operator what to do."""
 
 
-def ensure(redis: Redis) -> None:
+def ensure(redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
     """Migrate older data to the newest layout. One process migrates and the others wait.
+
+    ``encryption_keys`` are ENCRYPTION_KEYS, newest first. Without them nothing is protected
+    (:mod:`jobs.runs.protection`).
 
     Raises:
         SchemaError: the data is newer, or a run cannot be migrated; then nothing was changed.
@@ -42,7 +46,7 @@ def ensure(redis: Redis) -> None:
     if _layout(redis) == NEWEST:
         return
     with renewed_lock(redis, LockName(LockKind.SCHEMA), LOCK_S, wait_s=math.inf):
-        _migrate(redis, _layout(redis))
+        _migrate(redis, _layout(redis), encryption_keys)
 
 
 def problem(redis: Redis) -> str:
@@ -75,7 +79,7 @@ def _layout(redis: Redis) -> int:
     return int(text)
 
 
-def _migrate(redis: Redis, layout: int) -> None:
+def _migrate(redis: Redis, layout: int, encryption_keys: Sequence[str]) -> None:
     """Check that every run can be migrated, then rewrite runs, cards and the other keys."""
     pending = [migration for migration in MIGRATIONS if migration.to > layout]
     for key in redis.scan_iter(keys.every_run_events()):
@@ -90,6 +94,8 @@ def _migrate(redis: Redis, layout: int) -> None:
         for key in redis.scan_iter(pattern):
             rewrite(redis, key, pending)
     _tidy_keys(redis, pending)
+    if layout < protection.LAYOUT:
+        protection.protect(redis, encryption_keys)
     redis.set(keys.schema(), NEWEST)
     if pending:
         log.info("data migrated", before=layout, now=NEWEST)

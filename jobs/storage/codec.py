@@ -23,3 +23,8 @@ def load(data: bytes | str, kind: type[T]) -> T:
         msgspec.ValidationError: when the data does not match the type.
     """
     return msgspec.json.decode(data, type=kind)
+
+
+def as_bytes(raw: bytes | str) -> bytes:
+    """Return an answer of Redis as bytes, because redis-py's types leave the type open."""
+    return raw if isinstance(raw, bytes) else raw.encode()

@@ -90,6 +90,11 @@ def every_run_about() -> Key:
     return run_about("*")
 
 
+def run_stopped(run_id: str) -> Key:
+    """A mark: it is recorded that an event of the run was not made by this bot."""
+    return _key("run", run_id, "stopped")
+
+
 def run_look(run_id: str, mark: str) -> Key:
     """A mark of the looks at what a run has made: ``due`` with the run's version, or ``done`` now."""
     return _key("run", run_id, "look", mark)
@@ -111,6 +116,11 @@ def runs_open() -> Key:
 def channel_record(mailbox: str) -> Key:
     """The proof of a channel: by which run, and when."""
     return _key("channel", mailbox)
+
+
+def every_channel_record() -> Key:
+    """A pattern that matches the proofs of all channels, and every other key of a channel."""
+    return channel_record("*")
 
 
 def channel_claim(holder: str) -> Key:
@@ -204,8 +214,13 @@ def secrets_shown() -> Key:
     return _key("secrets", "handed-over")
 
 
-def page_token(digest: str) -> Key:
-    """The purpose of a link to one of the bot's pages, by the hash of its token."""
+def every_sealed() -> Key:
+    """A pattern that matches all sealed values."""
+    return sealed("*")
+
+
+def page_token_in_layout_2(digest: str) -> Key:
+    """The purpose of a link to one of the bot's pages, by the hash of its token, as layout 2 kept it."""
     return _key("ticket", digest)
 
 
@@ -293,7 +308,7 @@ def cards_refused() -> Key:
 
 def clock_skew(cloud: str, *mark: str) -> Key:
     """The last measurements of the clock against a cloud's; ``told`` if the log has named a skew."""
-    return _key("clock", cloud, *mark)
+    return _key("skew", cloud, *mark)
 
 
 def tac_case(conversation: str) -> Key:

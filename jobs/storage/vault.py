@@ -2,17 +2,20 @@
 
 Keys are ordered newest first. Values are encrypted with the first and decrypted with any of them,
 so keys can be rotated (CHECKLIST S3).
+
+Fernet has no associated data. So each value is encrypted together with its name, and a value that
+was copied to another name does not open.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 from typing import NewType
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.client import Pipeline
 
 from jobs.storage import keys
 
@@ -31,6 +34,7 @@ class Sealed(StrEnum):
     CHECK_SESSION = "check-session"  # mailbox: the sign-in that was kept for checks
     CHECK_SECRET = "check-secret"  # mailbox: the client secret that was kept for checks
     PAGE_TOKEN = "ticket"  # kind of page and run: the token of a link
+    PAGE = "page"  # hash of a link's token: the purpose of the link
     OAUTH_FLOW = "flow"  # state: a sign-in that is under way in a browser
     ANSWERED = "answered"  # part of an event: what was answered and Webex has not taken yet
     TAC_SCREENSHOT = "tac-screenshot"  # conversation: a picture for Cisco TAC
@@ -55,24 +59,34 @@ class Vault:
 
     def put(self, name: VaultName, value: str, seconds: int) -> None:
         """Encrypt and store the value under the name for ``seconds`` seconds, replacing an older one."""
-        self._redis.set(keys.sealed(name), self._fernet.encrypt(value.encode()), ex=seconds)
+        self._redis.set(keys.sealed(name), self._sealed(name, value), ex=seconds)
 
     def get(self, name: VaultName) -> str | None:
         """Return the value, or None.
 
-        It is None if it was never stored, was taken, has expired, or is encrypted with a key that
-        is gone.
+        It is None if it was never stored, was taken, has expired, is encrypted with a key that is
+        gone, or was sealed under another name.
         """
-        return self._open(self._redis.get(keys.sealed(name)))
+        return self._open(name, self._redis.get(keys.sealed(name)))
 
     def take(self, name: VaultName) -> str | None:
         """Return the value and delete it, so exactly one reader gets it (GETDEL), or None."""
-        return self._open(self._redis.getdel(keys.sealed(name)))
+        return self._open(name, self._redis.getdel(keys.sealed(name)))
 
     def move(self, name: VaultName, to: VaultName) -> None:
-        """Rename the value, which keeps its expiry; do nothing if it does not exist."""
-        with suppress(ResponseError):
-            self._redis.rename(keys.sealed(name), keys.sealed(to))
+        """Give the value another name, which keeps its expiry; do nothing if it does not exist."""
+
+        def move(pipe: Pipeline) -> None:
+            value, left_ms = (
+                self._open(name, pipe.get(keys.sealed(name))),
+                self._left_ms(pipe, name),
+            )
+            pipe.multi()
+            if value is not None:
+                pipe.set(keys.sealed(to), self._sealed(to, value), px=left_ms)
+                pipe.delete(keys.sealed(name))
+
+        self._redis.transaction(move, keys.sealed(name))
 
     def drop(self, name: VaultName) -> None:
         """Delete the value."""
@@ -82,10 +96,43 @@ class Vault:
         """Return whether a value exists, without decrypting it."""
         return bool(self._redis.exists(keys.sealed(name)))
 
-    def _open(self, sealed: object) -> str | None:
+    def bind_all(self) -> None:
+        """Bind every value to the name that it has, for data from before layout 3.
+
+        This believes Redis, so it may be done only once (:mod:`jobs.runs.protection`).
+        """
+        for key in self._redis.scan_iter(keys.every_sealed()):
+            name = VaultName(key.decode().removeprefix(keys.sealed("")))
+            self._redis.transaction(partial(self._bind, name), key)
+
+    def _bind(self, name: VaultName, pipe: Pipeline) -> None:
+        text = self._decrypted(pipe.get(keys.sealed(name)))
+        pipe.multi()
+        if text is not None and not text.startswith(_bound(name)):
+            pipe.set(keys.sealed(name), self._sealed(name, text), keepttl=True)
+
+    def _left_ms(self, pipe: Pipeline, name: VaultName) -> int | None:
+        left = int(pipe.pttl(keys.sealed(name)))
+        return left if left > 0 else None
+
+    def _sealed(self, name: VaultName, value: str) -> bytes:
+        return self._fernet.encrypt((_bound(name) + value).encode())
+
+    def _open(self, name: VaultName, sealed: object) -> str | None:
+        text = self._decrypted(sealed)
+        if text is None or not text.startswith(_bound(name)):
+            return None
+        return text.removeprefix(_bound(name))
+
+    def _decrypted(self, sealed: object) -> str | None:
         if not isinstance(sealed, bytes):
             return None
         try:
             return self._fernet.decrypt(sealed).decode()
         except InvalidToken:
             return None
+
+
+def _bound(name: VaultName) -> str:
+    """Return the beginning of the encrypted text: the name with its length, so that no name begins another."""
+    return f"{len(name)}:{name}:"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from practice import shared
+from practice.webex import card_schema
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 MOST_ACTIONS, MOST_IMAGES, MOST_BYTES = 5, 10, 80_000
@@ -71,7 +70,7 @@ def has_image(card: Json) -> bool:
 def faults(card: Json) -> list[str]:
     """Return the errors of the card as texts; empty if there are none."""
     found = list(_structure(card))
-    return found or list(_schema_faults(card))
+    return found or [text for text in [card_schema.worst(card)] if text]
 
 
 def _structure(card: Json) -> Iterator[str]:
@@ -96,27 +95,6 @@ def _element_fault(part: Json) -> str:
         return f"element type {kind} is not supported"
     missing = [key for key in ELEMENTS[kind] if not part.get(key)]
     return f"{kind} needs {', '.join(missing)}" if missing else ""
-
-
-@functools.cache
-def _validator() -> Any:
-    """Return a validator for the official 1.3 schema, or None if its file is not present."""
-    if not shared.CARDS.is_file():
-        return None
-    import jsonschema  # noqa: PLC0415 - a development package, needed only with the schema
-
-    return jsonschema.Draft6Validator(json.loads(shared.CARDS.read_text("utf-8")))
-
-
-def _schema_faults(card: Json) -> Iterator[str]:
-    validator = _validator()
-    if validator is None or not (errors := list(validator.iter_errors(card))):
-        return
-    import jsonschema  # noqa: PLC0415 - see above
-
-    worst = jsonschema.exceptions.best_match(errors)
-    where = "/".join(str(step) for step in worst.absolute_path)
-    yield f"at {where or 'the root'}: {worst.message[:300]}"
 
 
 def buttons(

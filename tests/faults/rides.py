@@ -33,6 +33,7 @@ from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps, steps_of
+from jobs.storage.mac import unprotected
 from jobs.storage.vault import Vault
 from practice.microsoft import Cloud
 from practice.settings import PracticeSettings
@@ -250,12 +251,14 @@ class Ride:
 
     def _time_passes(self) -> None:
         """Make everything due that the run would look at later."""
-        key = f"run:{self.ctx.run.id}:events"
-        for place, raw in enumerate(self.country.redis.lrange(key, 0, -1)):
-            if (
-                moved := re.sub(rb'"until":"2[^"]+"', b'"until":"2020-01-01T00:00:00Z"', raw)
-            ) != raw:
-                self.country.redis.lset(key, place, moved)
+        run_id, redis = self.ctx.run.id, self.country.redis
+        key = f"run:{run_id}:events"
+        moved = [
+            re.sub(rb'"until":"2[^"]+"', b'"until":"2020-01-01T00:00:00Z"', unprotected(raw))
+            for raw in redis.lrange(key, 0, -1)
+        ]
+        for place, line in enumerate(self.ctx.store.event_log.chained(run_id, moved)):
+            redis.lset(key, place, line.decode())
 
     def _press(self, event: Event) -> None:
         self.presses += 1

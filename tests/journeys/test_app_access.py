@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bench.crowd import fill
+from bench.crowd import encryption_keys, fill
 from jobs.checks.bulk import mailboxes
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
@@ -200,12 +200,12 @@ def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None
     people.control("POST", "calls/reset")
     people.say(REQUESTER, "/check all", name)
     with Redis(port=stack.ports.redis) as redis:
-        people.until("some verdicts", lambda: some(the_round(redis, everywhere)), 40)
+        people.until("some verdicts", lambda: some(the_round(stack, redis, everywhere)), 40)
         stack.kill("worker", signal.SIGKILL, whole=True)
         people.control("PUT", "settings", {"latency_ms": 0})
         stack.processes["worker"].stop()
         stack.start("worker")
-        people.until("all verdicts", lambda: whole(the_round(redis, everywhere)), 90)
+        people.until("all verdicts", lambda: whole(the_round(stack, redis, everywhere)), 90)
     card = people.wait_for(
         "the card of all",
         lambda m: words(m).startswith("Channels") and "one of 13 channels" in band(m),
@@ -220,10 +220,11 @@ def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None
     } == {}
 
 
-def the_round(redis: Redis, space: str) -> Run | None:
+def the_round(stack: Stack, redis: Redis, space: str) -> Run | None:
     """The space's bulk check, once it has begun."""
     raw = redis.get(f"space:{space}:bulk_check")
-    return RunStore(redis).load(raw.decode()) if isinstance(raw, bytes) else None
+    store = RunStore(redis, encryption_keys(stack))
+    return store.load(raw.decode()) if isinstance(raw, bytes) else None
 
 
 def some(run: Run | None) -> bool:

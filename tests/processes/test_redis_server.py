@@ -47,6 +47,16 @@ def serve(free_port: int, tmp_path: Path) -> Iterator[Callable[[], subprocess.Po
     until(lambda: not redis_server.answers(free_port))
 
 
+def test_it_starts_without_the_rest_of_the_bot():
+    """The command redis imports no client of a cloud, no web page and no queue, so it starts fast."""
+    code = "import sys, bot.__main__, bot.logs, bot.processes.redis_server; print(*sys.modules)"
+    loaded = subprocess.run(  # noqa: S603  our own command line
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(loaded) & {"webexteamssdk", "msal", "flask", "rq", "httpx", "bot.services"} == set()
+    assert "bot.processes.redis_server" in loaded
+
+
 def test_it_needs_no_settings_and_keeps_data(
     serve: Callable[[], subprocess.Popen[bytes]], free_port: int
 ):

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -112,13 +113,22 @@ def test_make_docs_makes_the_pages_that_say_so():
     )
 
 
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield every statement of a module; the expressions in them hold no import."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        yield (node := waiting.pop())
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting.extend(getattr(node, block, ()))
+
+
 def imported(*folders: str) -> set[str]:
     """The packages that the folders' files import, by the names that PyPI has for them."""
     nodes = [
         node
         for folder in folders
         for path in (ROOT / folder).rglob("*.py")
-        for node in ast.walk(ast.parse(text(str(path))))
+        for node in statements(ast.parse(text(str(path))))
     ]
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}

@@ -20,6 +20,8 @@ LIVING = "living"
 """Slot of the one card that a run has in its thread; each person's 1:1 card has a slot of its own."""
 FIRST = "intake"
 """Mark of the card that a setup begins with, which answers the command."""
+OTHERS = "others"
+"""Field of a run's cards that notes that those of other runs were drawn again."""
 EARLIER = "earlier"
 """Beginning of the slots of cards that another card has taken over from."""
 
@@ -121,9 +123,19 @@ def _language() -> bytes:
 
 
 def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
-    """Return the state of a card in Webex, or None if Webex has not confirmed it."""
+    """Return the state of a card in Webex, or None if Webex has not confirmed it.
+
+    A state that this bot did not write counts as none. It could name a message in another space,
+    and this run's links would be shown there.
+    """
     raw = services.redis.hget(keys.cards(run_id), slot)
-    return codec.load(raw, PostedCard) if isinstance(raw, bytes) else None
+    known = services.store.authenticator.verify(_context(run_id, slot), raw)
+    return codec.load(known, PostedCard) if known is not None else None
+
+
+def protected(services: Services, run_id: str, slot: str, shown: PostedCard) -> bytes:
+    """Return the state of a card as it is stored."""
+    return services.store.authenticator.protect(_context(run_id, slot), codec.dump(shown))
 
 
 def was_posted(services: Services, run_id: str, slot: str) -> bool:
@@ -138,19 +150,22 @@ def was_refused(services: Services, run_id: str, slot: str) -> bool:
 
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
     """Return every card of the run that Webex has confirmed, by its slot."""
-    kept = services.redis.hgetall(keys.cards(run_id)).items()
-    fields = ((slot, raw) for slot, raw in kept if isinstance(slot, bytes))
-    return {
-        slot.decode(): codec.load(raw, PostedCard)
-        for slot, raw in fields
-        if isinstance(raw, bytes) and raw.startswith(b"{") and not slot.endswith(NOTES)
+    fields = services.redis.hkeys(keys.cards(run_id))
+    slots = [field.decode() for field in fields if isinstance(field, bytes)]
+    found = {
+        slot: posted_card(services, run_id, slot) for slot in slots if not slot.endswith(NOTES)
     }
+    return {slot: card for slot, card in found.items() if card is not None}
 
 
-NOTES = (b":doubt", b":refused", b":edits", b":typed", b":calm")
+NOTES = (":doubt", ":refused", ":edits", ":typed", ":calm", OTHERS)
 """Endings of the fields that hold a note about a card, and no card."""
 
 
 def refused_field(slot: str) -> str:
     """Return the field of a run's cards that notes a refusal of this slot."""
     return f"{slot}:refused"
+
+
+def _context(run_id: str, slot: str) -> tuple[str, ...]:
+    return "card", run_id, slot

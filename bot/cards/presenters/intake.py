@@ -34,8 +34,9 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 def card(run: Run, services: Services) -> DesiredCard:
     """Return the card with what was typed."""
-    kept = services.redis.hget(keys.cards(run.id), _FIELD)
-    typed = codec.load(kept, Typed) if isinstance(kept, bytes) else Typed()
+    raw = services.redis.hget(keys.cards(run.id), _FIELD)
+    kept = services.store.authenticator.verify(_context(run.id), raw)
+    typed = codec.load(kept, Typed) if kept is not None else Typed()
     view = IntakeView(
         Header(run.id, run.channel.mailbox, 1),
         typed.values,
@@ -49,7 +50,12 @@ def card(run: Run, services: Services) -> DesiredCard:
 
 def keep(services: Services, run_id: str, typed: Typed) -> None:
     """Keep what was typed, for the next time the card is drawn."""
-    services.redis.hset(keys.cards(run_id), _FIELD, codec.dump(typed))
+    told = services.store.authenticator.protect(_context(run_id), codec.dump(typed))
+    services.redis.hset(keys.cards(run_id), _FIELD, told)
+
+
+def _context(run_id: str) -> tuple[str, ...]:
+    return "card", run_id, _FIELD
 
 
 _FIELD = f"{FIRST}:typed"

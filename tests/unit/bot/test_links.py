@@ -63,8 +63,8 @@ def test_a_dropped_link_is_replaced(services: Services):
 def test_a_link_whose_time_is_up_is_replaced(services: Services):
     """And its ticket says that it is over."""
     old = links.link(services, "signin", "R1")
-    key = next(key for key in services.redis.scan_iter("ticket:*"))
+    key = next(key for key in services.redis.scan_iter("sealed:page:*"))
     over = PageToken("signin", "R1", now() - timedelta(seconds=1))
-    services.redis.set(key, codec.dump(over))
+    services.vault.put(key.decode().removeprefix("sealed:"), codec.dump(over).decode(), 60)
     assert over.is_expired
     assert links.link(services, "signin", "R1").url != old.url

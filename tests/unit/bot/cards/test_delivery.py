@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 
 from bot.cards import delivery
-from bot.cards.presenters.card_state import EDITS, NO_EDITS, earlier_slot, posted_card
+from bot.cards.presenters.card_state import (
+    EDITS,
+    NO_EDITS,
+    earlier_slot,
+    posted_card,
+    protected,
+)
 from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexError
 from jobs.clock import now
 from jobs.runs.run import Run
-from jobs.storage import codec
 from tests.unit.bot.cards.small_card import card
 
 Said = Callable[[], list[tuple[str, str]]]
@@ -35,7 +40,12 @@ def age(services: Services, run: Run, **more: Any) -> None:
     services.redis.hset(
         f"cards:{run.id}",
         "plan",
-        codec.dump(replace(shown, **({"at": now() - timedelta(seconds=10)} | more))),
+        protected(
+            services,
+            run.id,
+            "plan",
+            replace(shown, **({"at": now() - timedelta(seconds=10)} | more)),
+        ),
     )
 
 

@@ -43,3 +43,26 @@ def test_the_doorbell_calls_a_function_with_an_id(redis: Redis):
         0,
         3600,
     )
+
+
+def test_a_webhook_is_not_called(redis: Redis):
+    """A job that brings a web address, which RQ would call at its end, calls nobody."""
+    made = make_queue(redis).create_job("bot.events.handler.receive")
+    called: list[str] = []
+    made.webhooks = [Recorder(called)]  # an intruder who can write to Redis sets it
+    made.send_webhooks("finished")
+    assert called == []
+
+
+class Recorder:
+    """Webhook of a finished job that records its calls."""
+
+    job_status = "finished"
+    url = "http://127.0.0.1:1/"
+
+    def __init__(self, called: list[str]) -> None:
+        self._called = called
+
+    def send(self, *_: object, **__: object) -> None:
+        """Record the call."""
+        self._called.append(self.url)

@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from bot import links
-from bot.cards.presenters.card_state import PostedCard, posted_card
+from bot.cards.presenters.card_state import PostedCard, posted_card, protected
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Finding, State
@@ -45,9 +45,12 @@ def address(services: Services, run: Run) -> str:
 
 def end(services: Services) -> None:
     """The link's fifteen minutes are over."""
-    key = next(key for key in services.redis.scan_iter("ticket:*"))
-    ticket = codec.load(services.redis.get(key), links.PageToken)  # type: ignore[arg-type]  # bytes
-    services.redis.set(key, codec.dump(replace(ticket, until=now() - timedelta(seconds=1))))
+    name = next(
+        key.decode().removeprefix("sealed:") for key in services.redis.scan_iter("sealed:page:*")
+    )
+    ticket = codec.load(services.vault.get(name) or "", links.PageToken)
+    over = replace(ticket, until=now() - timedelta(seconds=1))
+    services.vault.put(name, codec.dump(over).decode(), 60)
 
 
 def test_looking_burns_nothing(services: Services, browser: FlaskClient, run: Run, address: str):
@@ -181,7 +184,9 @@ def test_a_late_link_shows_nothing_but_a_way_on(
     """A new link comes 1:1 to who asked, and never on the page."""
     end(services)
     services.redis.hset(
-        f"cards:{run.id}", "connect", codec.dump(PostedCard("m", "r", "x", "", now()))
+        f"cards:{run.id}",
+        "connect",
+        protected(services, run.id, "connect", PostedCard("m", "r", "x", "", now())),
     )
     pages = [browser.get(address), browser.post(address), browser.post(f"{address}/renew")]
     assert (

@@ -313,9 +313,11 @@ def test_a_link_whose_time_is_up(
 ):
     """Is over."""
     address = path(services, begin())
-    key = next(key for key in services.redis.scan_iter("ticket:*"))
-    ticket = codec.load(services.redis.get(key), links.PageToken)  # type: ignore[arg-type]  # bytes
-    services.redis.set(key, codec.dump(replace(ticket, until=now() - timedelta(seconds=1))))
+    (key,) = services.redis.scan_iter("sealed:page:*")
+    name = key.decode().removeprefix("sealed:")
+    ticket = codec.load(services.vault.get(name) or "", links.PageToken)
+    over = replace(ticket, until=now() - timedelta(seconds=1))
+    services.vault.put(name, codec.dump(over).decode(), 60)
     assert browser.get(address).status_code == 410
 
 

@@ -45,7 +45,10 @@ def begun(store: RunStore, asker: Person) -> Run:
     """A bulk check of three channels, one of a tenant that is known."""
     store.redis.set(
         "channel:c@fabrikam.com",
-        codec.dump(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2"))),
+        store.channels.protected(
+            "c@fabrikam.com",
+            codec.dump(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2"))),
+        ),
     )
     return store.check(
         Channel(""), asker, Origin("room-1"), RunKind.BULK_CHECK, Brief(mailboxes=tuple(BOXES))

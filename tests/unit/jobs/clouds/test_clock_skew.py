@@ -99,7 +99,7 @@ def test_what_all_processes_measure_is_in_redis(
     for meter in two:
         meter.note(MICROSOFT, at(90), 0.1)
     assert clock_skew.shared(redis) == {MICROSOFT: pytest.approx(90, abs=NEARLY)}
-    assert 0 < redis.ttl("clock:microsoft") <= 900
+    assert 0 < redis.ttl("skew:microsoft") <= 900
     pass_time(901)
     assert clock_skew.shared(redis) == {}
 
@@ -110,7 +110,7 @@ def test_the_log_tells_it_once_an_hour(redis: Redis, two: tuple[Meter, Meter]):
         Meter(redis).note(WEBEX, at(20), 0.1)
         for meter in two:
             meter.note(WEBEX, at(660), 0.1)
-        redis.delete("clock:webex:told")
+        redis.delete("skew:webex:told")
         Meter(redis).note(WEBEX, at(-45), 0.1)
     told = [
         (line["log_level"], line["why"]) for line in logged if line["event"] == "the clock is wrong"

@@ -15,6 +15,15 @@ from jobs.settings import Settings
 from tests.unit.jobs.microsoft.graph_directory import Directory
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that signs in at the provider runs over https and over http.
+
+    Here are the tests of the client that speaks to it. Elsewhere the provider has https alone.
+    """
+    if "provider" in metafunc.fixturenames:
+        metafunc.parametrize("provider", ["https", "http"], indirect=True)
+
+
 @pytest.fixture
 def directory() -> Directory:
     """An empty directory."""

@@ -12,8 +12,9 @@ from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.channel_index import ASKED_S, AlreadyRunningError, Record
 from jobs.runs.origin import Origin
+from jobs.runs.reference import LETTERS, new_id
 from jobs.runs.run import Event, Kind, RecordedChange, Run, RunGoneError
-from jobs.runs.run_store import LETTERS, RunStore, new_id
+from jobs.runs.run_store import RunStore
 from jobs.runs.schedule import LEASE_S
 
 MAILBOX = "support@contoso.com"
@@ -185,11 +186,11 @@ def test_an_unknown_run(store: RunStore):
 
 def test_an_older_worker_reads_what_a_newer_one_wrote(store: RunStore, opened: Run):
     """In the middle of an upgrade: a kind of event that it does not know, and a key, change nothing."""
-    store.redis.rpush(
-        f"run:{opened.id}:events",
-        '{"kind": "of_tomorrow", "at": "2026-11-25T10:00:00Z", "colour": "green"}',
-    )
-    assert store.load(opened.id) == replace(opened, version=opened.version + 1)
+    newer = b'{"kind": "of_tomorrow", "at": "2026-11-25T10:00:00Z", "colour": "green"}'
+    lines = store.event_log.chained(opened.id, [newer], opened.mac)
+    store.redis.rpush(f"run:{opened.id}:events", *lines)
+    read = store.load(opened.id)
+    assert read == replace(opened, version=opened.version + 1, mac=read.mac)
 
 
 def test_nothing_is_added_to_a_run_that_is_gone(store: RunStore, opened: Run):

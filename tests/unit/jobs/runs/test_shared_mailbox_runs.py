@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from redis import Redis
 
 from jobs.channel.mailbox import delegate_of
@@ -15,22 +16,25 @@ from jobs.runs import schema
 from jobs.runs.channel_index import Record
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
+from tests.fixtures.older_data import seal_as_layout_2
 
 OLD: dict[str, Any] = json.loads(
     Path(__file__).parents[3].joinpath("data/shared-mailbox-layout-2.json").read_text("utf-8")
 )
+KEY = Fernet.generate_key().decode()
 SHARED, AGENT = "shared@contoso.com", "agent@contoso.com"
 
 
 @pytest.fixture
-def old(redis: Redis, store: RunStore) -> RunStore:
+def old(redis: Redis) -> RunStore:
     """A store with a setup whose delegate has rehearsed, and with a check, as layout 2 has them."""
     redis.set(keys.schema(), 2)
     for name in ("setup", "check"):
         redis.rpush(keys.run_events(name.upper()), *map(json.dumps, OLD[name]))
     redis.zadd(keys.channel_runs(SHARED), {"SETUP": 1})
-    schema.ensure(redis)
-    return store
+    seal_as_layout_2(redis, (KEY,))
+    schema.ensure(redis, (KEY,))
+    return RunStore(redis, (KEY,))
 
 
 def test_who_rehearsed_is_the_delegate(old: RunStore):

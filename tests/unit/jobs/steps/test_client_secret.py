@@ -330,9 +330,9 @@ async def test_a_secret_made_by_hand_may_be_the_one_in_use(
     ours = [secret("k1", "Webex Connect EARLIER", days)] if days else []
     cloud.on(APP, {"passwordCredentials": [*ours, secret("k9", "by hand", 90)]})
     ctx = given(facts=FACTS | {"key_id": "k1"}, kind=kind)
-    store.redis.set(
-        "channel:support@contoso.com", codec.dump(Record(ctx.run.id, now(), ctx.channel))
-    )
+    record = codec.dump(Record(ctx.run.id, now(), ctx.channel))
+    proof = store.channels.protected("support@contoso.com", record)
+    store.redis.set("channel:support@contoso.com", proof)
     found = await STEP.inspect(ctx)
     assert (found.state, found.cause) == (state, cause)
 

@@ -67,3 +67,26 @@ def test_another_name_for_a_value(vault: Vault, redis: Redis):
         "1",
         True,
     )  # type: ignore[arg-type]  # see above
+
+
+def test_a_copied_value_does_not_open(vault: Vault, redis: Redis):
+    """A value is bound to its name, also to one that begins with another name."""
+    vault.put("session:A", "token", 60)
+    for other in ("secret:B", "session:AA", "session:", "1:session:A"):
+        redis.copy("sealed:session:A", f"sealed:{other}", replace=True)
+        assert (vault.get(other), vault.take(other)) == (None, None)
+    assert vault.get("session:A") == "token"
+
+
+def test_values_from_before_are_bound_once(redis: Redis):
+    """A value of layout 2 keeps its expiry and opens under its name only; one of this layout stays."""
+    key = Fernet.generate_key().decode()
+    vault = Vault(redis, (key,))
+    redis.set("sealed:old:A", Fernet(key).encrypt(b"1"), ex=600)
+    vault.put("new:A", "2", 60)
+    assert vault.get("old:A") is None
+    before = redis.get("sealed:new:A")
+    for _ in range(2):
+        vault.bind_all()
+    assert (vault.get("old:A"), vault.get("new:A"), redis.get("sealed:new:A")) == ("1", "2", before)
+    assert 0 < int(redis.ttl("sealed:old:A")) <= 600  # type: ignore[arg-type]  # see above

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.cards import draw
-from bot.cards.presenters.card_state import DesiredCard, PostedCard
+from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
-from jobs.storage import codec
 
 ADMIN = "admin@example.test"
 
@@ -61,7 +60,9 @@ def shown(services: Services, run: Run, *slots: str) -> None:
     """These cards stand in Webex already."""
     for slot in slots:
         services.redis.hset(
-            f"cards:{run.id}", slot, codec.dump(PostedCard("m", "r", "x", "", now()))
+            f"cards:{run.id}",
+            slot,
+            protected(services, run.id, slot, PostedCard("m", "r", "x", "", now())),
         )
 
 

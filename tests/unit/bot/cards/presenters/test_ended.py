@@ -9,12 +9,11 @@ import pytest
 from bot.cards import draw
 from bot.cards.living import living_cards
 from bot.cards.presenters import progress as progress_face
-from bot.cards.presenters.card_state import DesiredCard, PostedCard, slot_of
+from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected, slot_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, RecordedChange, Run
-from jobs.storage import codec
 from practice.client import actions
 
 ADMIN = "admin@example.test"
@@ -87,7 +86,9 @@ def test_nothing_is_asked_for_any_more(
     run = begin(*events, Event(end, now()))
     for place in ("thread", ADMIN):
         services.redis.hset(
-            f"cards:{run.id}", slot_of(place), codec.dump(PostedCard("m", "r", "x", "", now()))
+            f"cards:{run.id}",
+            slot_of(place),
+            protected(services, run.id, slot_of(place), PostedCard("m", "r", "x", "", now())),
         )
     shown = living(services, run)
     assert shown.keys() == {"thread", ADMIN}

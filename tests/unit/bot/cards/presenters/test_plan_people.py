@@ -38,7 +38,9 @@ def asked(services: Services) -> Callable[..., Run]:
     """Opens a run with a plan, 1:1 unless said otherwise."""
 
     def opened(*events: Event, direct: bool = True, by: str = "anna@example.test") -> Run:
-        channel = Channel("support@example.test", "https://uk.webexconnect.io/callback", "x1@m.io")
+        channel = Channel(
+            "support@example.test", "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
+        )
         origin = Origin("room-1", "thread-1", direct=direct, message="typed-1")
         run = services.store.open(channel, Person("anna", by, "org-1"), origin)
         details = Event(Kind.DETAILS, now(), channel=channel)

@@ -1,0 +1,116 @@
+"""Lines of a run's history in Redis: each event with a MAC that also covers the run and the MAC before it.
+
+So an event counts only in its run and at its place. One that was made, changed, moved, copied or
+repeated by another client is found, and so is a missing one that is not the last
+(:mod:`jobs.storage.mac`). A history that is cut off at its end is an older state of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.model import Text
+from jobs.runs.run import Event, Kind, Problem, Run
+from jobs.storage import codec, keys
+from jobs.storage.mac import Authenticator, mac_of
+
+FOREIGN_EVENT = "foreign_event"
+"""Cause of the problem of a run that has an event which this bot did not make."""
+NOT_AUDITED = "approval_not_audited"
+"""Cause of the problem of a run that has an approval without an entry in the audit trail."""
+UNTRUSTED = frozenset({FOREIGN_EVENT, NOT_AUDITED})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Events that were read from a run's history, up to the first that this bot did not make.
+
+    ``mac`` is the MAC of the last event. ``foreign`` says that another line follows it.
+    """
+
+    events: tuple[Event, ...]
+    mac: str
+    foreign: bool
+
+    def onto(self, run: Run) -> Run:
+        """Return the run, to which the events were applied, with what is known of its last event.
+
+        A foreign event stops the run: it counts as failed, unless it had ended before.
+        """
+        run = replace(run, mac=self.mac)
+        if not self.foreign:
+            return run
+        at = self.events[-1].at if self.events else run.ended_at or run.opened
+        problem = Problem(FOREIGN_EVENT, str(run.version + 1), at)
+        run = replace(run, problems={**run.problems, "run": problem}, running=frozenset())
+        return run if run.ended else replace(run, ended=Kind.FAILED, ended_at=at)
+
+
+class EventLog:
+    """Writer and reader of the lines."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    def lines(self, run_id: str, events: Iterable[Event], previous: str = "") -> list[bytes]:
+        """Return the lines of events that follow the event with the MAC ``previous``.
+
+        ``previous`` is empty for the first event of a run.
+        """
+        return self.chained(run_id, map(codec.dump, events), previous)
+
+    def chained(self, run_id: str, bodies: Iterable[bytes], previous: str = "") -> list[bytes]:
+        """Return the lines of events that are JSON already (:meth:`lines`)."""
+        lines = []
+        for body in bodies:
+            lines.append(self._authenticator.protect(_context(run_id, previous), body))
+            previous = mac_of(lines[-1])
+        return lines
+
+    def read(self, run_id: str, lines: Sequence[bytes], previous: str = "") -> Reading:
+        """Return the events that follow the event with the MAC ``previous``."""
+        events = []
+        for line in lines:
+            if self._authenticator.verify(_context(run_id, previous), line) is None:
+                break
+            events.append(codec.load(line, Event))
+            previous = mac_of(line)
+        return Reading(tuple(events), previous, len(events) < len(lines))
+
+    def last(self, run_id: str, lines: Sequence[bytes]) -> Event | None:
+        """Return the last of one or two lines at the end of a history; None if this bot did not make it."""
+        *before, last = lines
+        previous = mac_of(before[-1]) if before else ""
+        found = self.read(run_id, [last], previous)
+        return found.events[0] if found.events else None
+
+    def is_under_newest_key(self, run_id: str, first: object) -> bool:
+        """Return whether the first line of a run has its MAC under the newest key."""
+        return self._authenticator.is_newest(_context(run_id, ""), first)
+
+
+def last_lines(redis: Redis | Pipeline, run_id: str) -> list[bytes]:
+    """Return the last two lines of a run's history, or fewer if it is shorter."""
+    return list(map(codec.as_bytes, redis.lrange(keys.run_events(run_id), -2, -1)))
+
+
+def distrust(run: Run) -> Text | None:
+    """Return the sentence for people if the run was stopped because Redis was changed, or None."""
+    problem = run.problems.get("run")
+    if problem is None or problem.cause not in UNTRUSTED:
+        return None
+    return Text(f"turn_words.{problem.cause}", {"event": problem.code})
+
+
+def foreign_event(run: Run) -> int:
+    """Return the number of the run's first event that this bot did not make, or 0."""
+    problem = run.problems.get("run")
+    return int(problem.code) if problem is not None and problem.cause == FOREIGN_EVENT else 0
+
+
+def _context(run_id: str, previous: str) -> tuple[str, ...]:
+    return "event", run_id, previous

@@ -1,0 +1,70 @@
+"""Official schema of Adaptive Cards 1.3, and a fast way to ask whether a card follows it.
+
+The schema tries every kind of element on every element of a card, and jsonschema collects all errors
+of the kinds that do not fit. Here a kind of another ``type`` is not tried, and the others only up to
+their first error.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from practice import shared
+
+Json = dict[str, Any]
+
+
+def errors(card: Json) -> list[Any]:
+    """Return jsonschema's errors of the card; empty if it is valid or the schema's file is not present."""
+    if not shared.CARDS.is_file() or quick().is_valid(card):
+        return []
+    return list(full().iter_errors(card))
+
+
+def worst(card: Json) -> str:
+    """Return the error that explains most, with its place; empty if there is none."""
+    if not (found := errors(card)):
+        return ""
+    import jsonschema  # noqa: PLC0415 - a development package, needed only with the schema
+
+    error = jsonschema.exceptions.best_match(found)
+    where = "/".join(str(step) for step in error.absolute_path)
+    return f"at {where or 'the root'}: {error.message[:300]}"
+
+
+@functools.cache
+def full() -> Any:
+    """Return jsonschema's own validator, which explains every error."""
+    import jsonschema  # noqa: PLC0415 - see above
+
+    return jsonschema.Draft6Validator(json.loads(shared.CARDS.read_text("utf-8")))
+
+
+@functools.cache
+def quick() -> Any:
+    """Return a validator that accepts the same cards as :func:`full`, and says only yes or no."""
+    import jsonschema  # noqa: PLC0415 - see above
+
+    definitions = full().schema["definitions"]
+
+    def any_of(validator: Any, kinds: list[Json], instance: Any, _schema: Json) -> Iterator[Any]:
+        tried = (kind for kind in kinds if _may_be(instance, kind, definitions))
+        if all(next(validator.descend(instance, kind), None) is not None for kind in tried):
+            yield jsonschema.ValidationError("it is none of these kinds")
+
+    extend = jsonschema.validators.extend
+    kind = extend(jsonschema.Draft6Validator, {"anyOf": any_of})  # type: ignore[no-untyped-call]  # untyped
+    return kind(full().schema)
+
+
+def _may_be(instance: Any, kind: Json, definitions: dict[str, Json]) -> bool:
+    """Return False if the kind's definition names its ``type`` and the instance has another one."""
+    if not isinstance(instance, dict) or "type" not in instance:
+        return True
+    reference = str(kind.get("$ref") or kind.get("allOf", [{}])[0].get("$ref", ""))
+    definition = definitions.get(reference.rpartition("/")[2], {})
+    names = definition.get("properties", {}).get("type", {}).get("enum")
+    return names is None or instance["type"] in names

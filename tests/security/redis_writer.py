@@ -1,0 +1,74 @@
+"""Intruder who can read and write Redis, and does not have ENCRYPTION_KEYS."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from jobs.clock import now
+from jobs.runs.run import Event, Kind
+from jobs.storage import codec
+from practice.client import actions
+from practice.conversation import Walk, words
+from practice.environment import ROOT
+from practice.stack import Stack
+from tests.fixtures.waiting import LIMIT_S
+
+FOREIGN = "was not made by this bot. Nothing more is done"
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The intruder, and what the operator can see of it."""
+
+    stack: Stack
+    redis: Redis
+
+    def forge(self, run: str, *events: Event) -> None:
+        """Add events to a run, and have a worker take it at once."""
+        self.redis.rpush(f"run:{run}:events", *(codec.dump(event) for event in events))
+        self.wake(run)
+
+    def wake(self, run: str) -> None:
+        """Have a worker take the run at once."""
+        self.redis.zadd("runs:due", {run: time.time()})
+
+    def approve(self, run: str, plan: str, scope: str) -> None:
+        """Forge an approval."""
+        data = {"plan": plan, "scope": scope}
+        self.forge(run, Event(Kind.APPROVED, now(), by="requester@contoso.com", data=data))
+
+    def trail(self, what: str, run: str = "") -> list[Json]:
+        """Return the entries of the audit trail of this kind, of one run or of all."""
+        found = [codec.load(raw, dict) for raw in self.redis.lrange("audit:entries", 0, -1)]
+        return [each for each in found if each["what"] == what and run in ("", each.get("run"))]
+
+    def command(self, name: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the operator's commands."""
+        return subprocess.run(  # noqa: S603  our own
+            [sys.executable, "-m", "bot", name],
+            env=self.stack.processes["worker"].env,
+            cwd=ROOT,
+            timeout=LIMIT_S,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def run_of(card: Json) -> tuple[str, str]:
+    """Return the run that a card's buttons name, and its plan, or an empty string."""
+    data = [each["data"] for each in actions(card) if isinstance(each.get("data"), dict)]
+    run = next(each["run"] for each in data if each.get("run"))
+    return run, next((each["plan"] for each in data if each.get("plan")), "")
+
+
+def stopped(walk: Walk, seconds: float = 40) -> Json:
+    """Return the card that says that the run was stopped."""
+    return walk.wait("that the run was stopped", lambda each: FOREIGN in words(each), seconds)

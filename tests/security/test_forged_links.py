@@ -1,0 +1,227 @@
+"""What somebody who can write to Redis does to links, sealed values, cards and jobs.
+
+They get no secret and run no code. The real web and worker processes run, and the client secret of
+a run waits to be shown. docs/security.md has a row for each test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+from rq.job import Job
+
+from bot.links import LIFE
+from bot.queue import CARDS, NAME, RUNS, make_queue
+from jobs.storage import codec
+from practice.client import People, links
+from practice.conversation import Walk, fresh, words
+from practice.stack import Stack
+from tests.security.redis_writer import Writer, run_of
+from tests.security.secret_search import SHAPES
+
+GUESS = "a-token-of-the-intruder"
+DIGEST = hashlib.sha256(GUESS.encode()).hexdigest()
+QUEUES = (NAME, RUNS, CARDS)
+Json = dict[str, Any]
+NewWalk = Callable[..., Walk]
+
+
+@pytest.fixture(scope="module")
+def writer(stack: Stack) -> Iterator[Writer]:
+    """The intruder."""
+    redis = Redis(port=stack.ports.redis)
+    yield Writer(stack, redis)
+    redis.close()
+
+
+@pytest.fixture(scope="module")
+def waiting(people: People, new_walk: NewWalk) -> tuple[Walk, Json, str]:
+    """A run whose client secret waits to be shown, the card with the link, and the run's id."""
+    fresh(people)
+    walk = new_walk()
+    walk.plan()
+    walk.approve()
+    walk.consent()
+    card = walk.form()
+    return walk, card, run_of(card)[0]
+
+
+def asked(stack: Stack, kind: str) -> list[httpx.Response]:
+    """The answers to everything that a browser can ask of the intruder's link."""
+    url = f"{stack.public_url}/{kind}/{GUESS}"
+    return [
+        httpx.request(method, f"{url}{path}", trust_env=False, timeout=20)
+        for method, path in (("GET", ""), ("POST", ""), ("POST", "/renew"))
+    ]
+
+
+def planted(writer: Writer, how: str, kind: str, run: str) -> None:
+    """Make a link of the intruder's token."""
+    redis, own = (
+        writer.redis,
+        codec.dump({"kind": kind, "run": run, "until": "2099-01-01T00:00:00Z"}),
+    )
+    sealed = f"sealed:page:{DIGEST}"
+    if how == "plain":
+        redis.set(sealed, own)
+        redis.set(f"ticket:{DIGEST}", own)
+    elif how == "sealed by another key":
+        redis.set(sealed, Fernet(Fernet.generate_key()).encrypt(f"{len(sealed)}:".encode() + own))
+    else:
+        (own_link, *_) = [key for key in redis.keys("sealed:page:*") if key.decode() != sealed]
+        redis.copy(own_link, sealed, replace=True)
+
+
+@pytest.mark.parametrize("how", ["plain", "sealed by another key", "copied"])
+@pytest.mark.parametrize("kind", LIFE)
+def test_a_forged_link(
+    stack: Stack, writer: Writer, waiting: tuple[Walk, Json, str], kind: str, how: str
+) -> None:
+    """A link of every kind that the intruder has put into Redis opens no page of a run."""
+    walk, _, run = waiting
+    planted(writer, how, kind, run)
+    answers = asked(stack, kind)
+    writer.redis.delete(f"sealed:page:{DIGEST}", f"ticket:{DIGEST}")
+    assert [each.status_code for each in answers if each.status_code < 400] == []
+    told = "".join(each.text for each in answers)
+    assert (SHAPES.search(told), walk.mailbox in told) == (None, False)
+    assert writer.redis.exists(f"sealed:secret:{run}")
+
+
+def test_a_copied_secret(stack: Stack, writer: Writer, waiting: tuple[Walk, Json, str]) -> None:
+    """Every other sealed value, copied over the client secret, is shown to nobody."""
+    walk, card, run = waiting
+    redis, own = writer.redis, f"sealed:secret:{run}"
+    kept = redis.get(own)
+    others = [key for key in redis.scan_iter("sealed:*") if key.decode() != own]
+    assert f"sealed:session:{run}".encode() in others
+    for key in others:
+        redis.copy(key, own, replace=True)
+        page = httpx.post(links(card)[0], trust_env=False, timeout=20)
+        assert (page.status_code, SHAPES.search(page.text)) == (410, None)
+    redis.set(own, kept, ex=600)  # type: ignore[arg-type]  # bytes
+    elsewhere = f"sealed:ticket:signin:{run}"
+    redis.copy(own, elsewhere, replace=True)
+    assert SHAPES.search(words(walk.type("/status"))) is None
+    redis.delete(elsewhere)
+
+
+def test_a_card_that_is_said_to_be_in_another_space(
+    people: People, writer: Writer, waiting: tuple[Walk, Json, str], new_walk: NewWalk
+) -> None:
+    """The card with the secret's link is not shown in a message of the intruder's space.
+
+    The bot edits the message that Redis names; a name that it did not write counts as none.
+    """
+    walk, card, run = waiting
+    other = new_walk("sales@contoso.com", requester="colleague@contoso.com")
+    there = other.type("/help")
+    fields = writer.redis.hgetall(f"cards:{run}")
+    shown = codec.load(fields[b"connect"], dict)
+    forged = {
+        **shown,
+        "message": there["id"],
+        "room": there["roomId"],
+        "fingerprint": "x",
+        "edits": 0,
+    }
+    before = people.change
+    writer.redis.hset(f"cards:{run}", "connect", codec.dump(forged))
+    writer.redis.zadd("draws:due", {run: 0})
+    again = people.wait_for(
+        "the card once more", lambda each: each["roomId"] == card["roomId"], 40, before
+    )
+    assert (people.messages[there["id"]]["edits"], links(people.messages[there["id"]])) == (0, [])
+    assert (again["roomId"], walk.mailbox in words(again)) == (card["roomId"], True)
+
+
+class Payload:
+    """Object whose pickle runs a command when it is read."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.trace,))
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """A web server of the intruder's, and the requests that it got."""
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/", seen
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def job(redis: Redis, name: str, function: str, *arguments: str) -> Job:
+    """A job as RQ writes it."""
+    return make_queue(redis, name).enqueue_call(function, args=arguments, failure_ttl=600)
+
+
+def test_jobs_run_no_code(
+    writer: Writer, waiting: tuple[Walk, Json, str], listener: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    """Pickles in every field of a job are not read, other functions are not run, nobody is called.
+
+    RQ's own serializer is pickle; the bot's is JSON, with a list of functions.
+    """
+    walk, _, _ = waiting
+    url, seen = listener
+    redis = writer.redis
+    trace = tmp_path / "pickled"
+    payload = pickle.dumps(Payload(trace))
+    assert not trace.exists()
+    for name in QUEUES:
+        for fields in ({"data": payload}, {"meta": payload}, {"data": payload, "meta": payload}):
+            made = job(redis, name, "bot.events.handler.receive", "none")
+            redis.hset(made.key, mapping=fields)
+        job(redis, name, "pathlib.Path.touch", str(tmp_path / "function"))
+        called = make_queue(redis, name).create_job("bot.events.handler.receive", args=("none",))
+        hooks = [{"url": url, "job_status": status} for status in ("finished", "failed")]
+        called.save()
+        redis.hset(called.key, "webhooks", json.dumps(hooks))
+        redis.hset(called.key, "success_callback_name", "os.getcwd")
+        redis.rpush(f"rq:queue:{name}", called.id)
+    for name in QUEUES:  # with webhooks alone the job succeeds
+        called = make_queue(redis, name).create_job("bot.events.handler.receive", args=("none",))
+        called.save()
+        redis.hset(called.key, "webhooks", json.dumps(hooks))
+        redis.rpush(f"rq:queue:{name}", called.id)
+    walk.people.until(
+        "the queues are empty",
+        lambda: not any(redis.llen(f"rq:queue:{name}") for name in QUEUES),
+        60,
+    )
+    assert walk.mailbox in words(walk.type("/status"))  # the workers still work
+    assert (list(tmp_path.iterdir()), seen) == ([], [])
+    pickle.loads(payload)  # noqa: S301  it would have left a trace
+    assert trace.exists()
+
+
+def test_the_secret_is_still_there_for_its_reader(waiting: tuple[Walk, Json, str]) -> None:
+    """After all of that the requester opens the link of the newest card and gets the secret."""
+    walk, _, _ = waiting
+    assert SHAPES.search(walk.secret(walk.form())) is not None

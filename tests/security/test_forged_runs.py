@@ -1,0 +1,241 @@
+"""What somebody who can write to Redis does to a run: forged, nothing counts, and everything shows.
+
+The real web and worker processes run. docs/security.md has a row for each test.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from jobs.clock import now
+from jobs.model import Channel
+from jobs.runs.audit_entries import About
+from jobs.runs.channel_index import Record
+from jobs.runs.run import Event, Kind
+from jobs.storage import codec
+from practice.client import People, does
+from practice.conversation import Walk, fresh, words
+from practice.stack import Stack
+from tests.security.redis_writer import FOREIGN, Writer, run_of, stopped
+
+COLLEAGUE = "colleague@contoso.com"
+EVIL = "copies@evil.example"
+Json = dict[str, Any]
+NewWalk = Callable[..., Walk]
+
+
+@pytest.fixture(scope="module")
+def writer(stack: Stack) -> Iterator[Writer]:
+    """The intruder."""
+    redis = Redis(port=stack.ports.redis)
+    yield Writer(stack, redis)
+    redis.close()
+
+
+@pytest.fixture
+def planned(people: People, new_walk: NewWalk) -> Iterator[tuple[Walk, str, str]]:
+    """A run that waits for both approvals, with its plan; it is canceled at the end."""
+    fresh(people, dehydrated=True)
+    walk = new_walk()
+    run, plan = run_of(walk.plan())
+    yield walk, run, plan
+    walk.type(f"/cancel {walk.mailbox}")
+
+
+def forwards_elsewhere(run: str, redis: Redis) -> list[bytes]:
+    """The run's history with another forwarding address in it."""
+    lines = redis.lrange(f"run:{run}:events", 0, -1)
+    known = codec.load(lines[1], Event).channel
+    assert known is not None
+    address = known.forwarding_address.encode()
+    return [line.replace(address, EVIL.encode()) for line in lines]
+
+
+@pytest.mark.parametrize("scope", ["mailbox", "tenant"])
+def test_a_forged_approval(planned: tuple[Walk, str, str], writer: Writer, scope: str) -> None:
+    """It changes nothing, and the card, the trail and ``doctor`` say so; other runs go on."""
+    walk, run, plan = planned
+    writer.approve(run, plan, scope)
+    stopped(walk)
+    assert (walk.writes(), len(writer.trail("foreign_event", run))) == ([], 1)
+    assert writer.trail("changing", run) == []
+    for _ in range(2):  # it comes to rest: the same run handed out again is no loop
+        writer.wake(run)
+    walk.people.until("the run is off the list", lambda: not writer.redis.zscore("runs:due", run))
+    assert len(writer.trail("foreign_event", run)) == 1
+    told = writer.command("doctor")
+    assert (told.returncode, f"run:{run}:events, entry" in told.stdout) == (1, True)
+    again, _ = run_of(walk.plan())  # the mailbox is free, and another run of it is planned
+    assert again != run
+
+
+def test_a_press_on_a_forged_run(planned: tuple[Walk, str, str], writer: Writer) -> None:
+    """A real approval behind a forged event is refused with the sentence."""
+    walk, run, plan = planned
+    card = walk.card("a plan card", "approve")
+    data = {"plan": plan, "scope": "tenant"}
+    event = Event(Kind.APPROVED, now(), by="requester@contoso.com", data=data)
+    writer.redis.rpush(f"run:{run}:events", codec.dump(event))
+    answer = walk.press(card, "approve")
+    assert FOREIGN in words(answer) or FOREIGN in words(stopped(walk))
+    assert (walk.writes(), writer.trail("approved", run)) == ([], [])
+
+
+def test_an_approval_of_another_run(
+    planned: tuple[Walk, str, str], writer: Writer, new_walk: NewWalk
+) -> None:
+    """An approval that was given to one run is copied to another."""
+    walk, run, plan = planned
+    other = new_walk("service@contoso.com")
+    other_run, _ = run_of(other.plan())
+    other.press(other.card("a plan card", "approve"), "approve")
+    approvals = [
+        raw
+        for raw in writer.redis.lrange(f"run:{other_run}:events", 0, -1)
+        if codec.load(raw, Event).kind is Kind.APPROVED
+    ]
+    other.type(f"/cancel {other.mailbox}")
+    written = walk.writes()
+    writer.redis.rpush(f"run:{run}:events", approvals[0])
+    writer.wake(run)
+    stopped(walk)
+    assert walk.writes() == written
+    assert (plan != "", writer.trail("changing", run)) == (True, [])
+
+
+def test_another_forwarding_address(planned: tuple[Walk, str, str], writer: Writer) -> None:
+    """The address in the run's own history is changed before the approval."""
+    walk, run, _ = planned
+    lines = forwards_elsewhere(run, writer.redis)
+    for place, line in enumerate(lines):
+        writer.redis.lset(f"run:{run}:events", place, line.decode())
+    writer.wake(run)
+    walk.press(walk.card("a plan card", "approve"), "approve")
+    assert (walk.writes(), writer.trail("approved", run), writer.trail("changing", run)) == (
+        [],
+        [],
+        [],
+    )
+    assert f"run:{run}:events, entry" in writer.command("doctor").stdout
+
+
+def test_the_description_in_the_trail(planned: tuple[Walk, str, str], writer: Writer) -> None:
+    """``run:R:about`` is changed; the trail names the run's own mailbox and requester all the same."""
+    walk, run, _ = planned
+    lie = About(run, "setup", "other@contoso.com", "elsewhere", "emma@contoso.com")
+    writer.redis.set(f"run:{run}:about", codec.dump(lie))
+    walk.type(f"/cancel {walk.mailbox}")
+    (entry,) = writer.trail("cancelled", run)
+    assert (entry["mailbox"], entry["asked_by"]) == (walk.mailbox, walk.requester)
+
+
+def test_an_approval_without_its_entry(planned: tuple[Walk, str, str], writer: Writer) -> None:
+    """The trail is deleted after the approval: nothing more is changed, and the card says why."""
+    walk, run, _ = planned
+    walk.approve()
+    consent = walk.card("a consent card", "look_again", link=True, seconds=40)
+    lease = f"run:{run}:lease"
+    walk.people.until("no worker has the run", lambda: not writer.redis.exists(lease))
+    writer.redis.delete("audit:entries", "audit:head")
+    made = len(writer.trail("changing", run))
+    walk.open(consent)
+    walk.wait(
+        "that the approval is not in the trail",
+        lambda each: "approval of this run is not in the audit trail" in words(each),
+        60,
+    )
+    assert (made, writer.trail("changing", run)) == (0, [])
+    assert [each["data"]["cause"] for each in writer.trail("problem", run)] == [
+        "approval_not_audited"
+    ]
+
+
+def test_a_forged_entry_of_the_trail(planned: tuple[Walk, str, str], writer: Writer) -> None:
+    """An entry that says that the plan was approved approves nothing, and breaks the trail visibly."""
+    walk, run, plan = planned
+    before = writer.redis.lrange("audit:entries", 0, -1)
+    last = codec.load(before[-1], dict)
+    forged = {**last, "what": "approved", "run": run, "data": {"plan": plan, "scope": "mailbox"}}
+    writer.redis.rpush("audit:entries", codec.dump({**forged, "n": last["n"] + 1}))
+    writer.wake(run)
+    told = writer.command("audit")
+    assert (told.returncode, "The trail is broken at entry" in told.stderr) == (1, True)
+    walk.type(f"/cancel {walk.mailbox}")
+    assert (walk.writes(), writer.command("audit").returncode) == ([], 1)  # for good
+    writer.redis.delete("audit:entries", "audit:head")
+
+
+def test_a_forged_record_of_a_channel(
+    planned: tuple[Walk, str, str], writer: Writer, new_walk: NewWalk
+) -> None:
+    """A channel that was never connected is put into a space, with an address of the intruder's.
+
+    A check reads what is there, and takes nothing of the record.
+    """
+    _, run, _ = planned
+    walk = new_walk("info@contoso.com", requester=COLLEAGUE)
+    channel = Channel(walk.mailbox, f"https://{EVIL.partition('@')[2]}/callback", EVIL)
+    record = codec.dump(Record(run, now(), channel))
+    room = writer.trail("opened", run)[0]["room"]
+    writer.redis.set(f"channel:{walk.mailbox}", record)
+    writer.redis.sadd(f"space:{room}:channels", walk.mailbox)
+    try:
+        answer = walk.type(f"/check {walk.mailbox}")
+        told = writer.command("doctor").stdout
+        events = [
+            raw
+            for key in writer.redis.scan_iter("run:*:events")
+            for raw in writer.redis.lrange(key, 0, -1)
+        ]
+    finally:
+        writer.redis.delete(f"channel:{walk.mailbox}", f"space:{room}:channels")
+    assert (f"channel:{walk.mailbox}" in told, EVIL in words(answer)) == (True, False)
+    own = [raw for raw in events if walk.mailbox.encode() in raw]
+    assert [raw for raw in own if EVIL.encode() in raw] == []
+
+
+def test_entries_of_lists_and_locks(planned: tuple[Walk, str, str], writer: Writer) -> None:
+    """Unknown runs and events on the due lists are harmless, and a lock that is taken only delays."""
+    walk, run, _ = planned
+    event = {"event": {"resource": "messages", "id": "m-1"}, "arrived": now()}
+    writer.redis.set("event:forged", codec.dump(event))
+    for due, member in (("events:due", "forged"), ("runs:due", "NOSUCH"), ("draws:due", "NOSUCH")):
+        writer.redis.zadd(due, {member: time.time()})
+    writer.redis.set(f"run:{run}:lease", "somebody", px=2000)
+    before = writer.redis.llen(f"run:{run}:events")
+    writer.wake(run)
+    walk.people.until("NOSUCH is gone", lambda: not writer.redis.zscore("runs:due", "NOSUCH"))
+    walk.people.until("the lock has ended", lambda: not writer.redis.exists(f"run:{run}:lease"))
+    assert (writer.redis.llen(f"run:{run}:events"), walk.writes()) == (before, [])
+    assert walk.mailbox in words(walk.type("/status"))
+    writer.redis.zrem("events:due", "forged")
+    writer.redis.delete("event:forged")
+
+
+def test_what_cannot_be_prevented_shows(planned: tuple[Walk, str, str], writer: Writer) -> None:
+    """A run that is set back asks again; one that is deleted is unknown; the trail has both.
+
+    A run that nobody hands out goes on at the next press.
+    """
+    walk, run, _ = planned
+    walk.press(walk.card("a plan card", "approve_tenant"), "approve_tenant")
+    lines = writer.redis.lrange(f"run:{run}:events", 0, -1)
+    approved = next(
+        place for place, raw in enumerate(lines) if codec.load(raw, Event).kind is Kind.APPROVED
+    )
+    writer.redis.ltrim(f"run:{run}:events", 0, approved - 1)
+    writer.redis.zrem("runs:due", run)
+    walk.type("/status")
+    assert len(writer.trail("approved", run)) == 1
+    again = walk.press(walk.card("a plan card", "approve_tenant"), "approve_tenant")
+    assert again["id"] != ""
+    walk.people.until("it is approved again", lambda: len(writer.trail("approved", run)) == 2)
+    writer.redis.delete(f"run:{run}:events")
+    gone = walk.press(walk.card("a card of the run", "cancel"), "cancel")
+    assert "does not know" in words(gone) or does(gone) == set()
+    assert len(writer.trail("opened", run)) == 1

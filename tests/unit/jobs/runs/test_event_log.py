@@ -1,0 +1,245 @@
+"""History of a run under MACs: what another client writes stops the run, and what is left is true."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from jobs.clock import now
+from jobs.model import Channel, Person, RunKind, Scope
+from jobs.next_action import next_action
+from jobs.runs import trust
+from jobs.runs.audit_entries import About
+from jobs.runs.event_log import distrust, foreign_event
+from jobs.runs.integrity import foreign_entries, with_older_key
+from jobs.runs.origin import Brief, Origin
+from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError
+from jobs.runs.run_store import RunStore
+from jobs.storage import codec, keys
+
+KEY = Fernet.generate_key().decode()
+MAILBOX = "support@contoso.com"
+CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
+ASKER = Person("person-1", "anna@contoso.com", "org-1")
+PLAN = {"plan": "0123456789abcdef"}
+APPROVED = Event(Kind.APPROVED, now(), by="anna@contoso.com", data={**PLAN, "scope": "mailbox"})
+
+
+@pytest.fixture
+def store(redis: Redis) -> RunStore:
+    """A store with a key."""
+    return RunStore(redis, (KEY,))
+
+
+@pytest.fixture
+def run(store: RunStore) -> Run:
+    """A run with a plan that nobody has approved."""
+    opened = store.open(CHANNEL, ASKER, Origin("room-1", message="m1"))
+    store.append(opened.id, Event(Kind.DETAILS, now(), channel=CHANNEL))
+    store.append(opened.id, Event(Kind.PLANNED, now(), data=PLAN))
+    return store.load(opened.id)
+
+
+def lines_of(store: RunStore, run_id: str) -> list[bytes]:
+    """The run's lines in Redis."""
+    return list(map(codec.as_bytes, store.redis.lrange(keys.run_events(run_id), 0, -1)))
+
+
+def rewrite(store: RunStore, run_id: str, lines: list[bytes]) -> None:
+    """Replace the run's history."""
+    store.redis.delete(keys.run_events(run_id))
+    store.redis.rpush(keys.run_events(run_id), *lines)
+
+
+def test_a_forged_approval_stops_the_run(store: RunStore, run: Run):
+    """It grants nothing, for a reader from the start and for a worker in the middle, and it shows."""
+    store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
+    for read in (store.load(run.id), store.refresh(run)):
+        assert (read.approvals, read.ended, read.version) == ({}, Kind.FAILED, run.version)
+        assert (foreign_event(read), distrust(read)) == (4, next_action(read).words)
+    with pytest.raises(RunEndedError):
+        store.append(run.id, Event(Kind.RUNNING, now(), step="ids"))
+    with pytest.raises(RunEndedError):
+        store.confirm(run.id)
+    assert foreign_entries(store) == (f"run:{run.id}:events, entry 4",)
+
+
+def test_every_place_and_every_change_is_found(store: RunStore, run: Run):
+    """An event that is changed, repeated, moved or removed stops the run where it differs."""
+    first, second, third = lines_of(store, run.id)
+    forwarded = second.replace(b"x1@mail.webexconnect.io", b"x2@evil.example.webexco")
+    assert forwarded != second
+    for lines, place in (
+        ([first, forwarded, third], 2),
+        ([first, second, second, third], 3),
+        ([first, third, second], 2),
+        ([first, third], 2),
+        ([first, second, third, third], 4),
+    ):
+        rewrite(store, run.id, lines)
+        assert foreign_event(store.load(run.id)) == place
+
+
+def test_the_beginning_is_covered(store: RunStore, run: Run):
+    """A run whose first event was changed is no run: its brief and its channel are not believed."""
+    first, *rest = lines_of(store, run.id)
+    changed = first.replace(b"uk.webexconnect.io", b"evil.example.local")
+    rewrite(store, run.id, [changed, *rest])
+    with pytest.raises(ForeignRunError):
+        store.load(run.id)
+    assert (changed != first, foreign_entries(store)) == (True, (f"run:{run.id}:events, entry 1",))
+
+
+def test_an_event_of_another_run_does_not_count(store: RunStore, run: Run):
+    """Two runs with the same plan: the approval of one is copied to the other."""
+    other = store.open(Channel("sales@contoso.com"), ASKER, Origin("room-1", message="m2"))
+    store.append(other.id, Event(Kind.DETAILS, now(), channel=CHANNEL))
+    store.append(other.id, Event(Kind.PLANNED, now(), data=PLAN), APPROVED)
+    assert list(store.load(other.id).approvals) == [Scope.MAILBOX]
+    store.redis.rpush(keys.run_events(run.id), lines_of(store, other.id)[-1])
+    assert store.load(run.id).approvals == {}
+
+
+def test_a_history_that_is_cut_off_is_an_older_state(store: RunStore, run: Run):
+    """What a deleter can do: the run goes on from there, and the trail still has what came after."""
+    store.append(run.id, APPROVED)
+    approved = store.load(run.id)
+    store.redis.ltrim(keys.run_events(run.id), 0, -2)
+    assert (
+        store.load(run.id),
+        trust.is_audited(store, run.id, Scope.MAILBOX, approved.approvals[Scope.MAILBOX]),
+    ) == (
+        run,
+        True,
+    )
+
+
+def test_events_that_redis_has_lost_are_forgotten_by_a_worker(store: RunStore, run: Run):
+    """A Redis that comes back without its last second is no intruder: the worker reads everything again."""
+    store.append(run.id, APPROVED)
+    worker = store.load(run.id)
+    store.redis.ltrim(keys.run_events(run.id), 0, -2)
+    assert store.refresh(worker) == run
+    store.append(
+        run.id, Event(Kind.RUNNING, now(), step="ids"), Event(Kind.RUNNING, now(), step="tenant")
+    )
+    assert (store.refresh(worker), foreign_event(store.refresh(worker))) == (store.load(run.id), 0)
+
+
+def test_two_pasts_of_a_run_do_not_mix(store: RunStore, run: Run):
+    """An event that was cut off does not count behind another one that was written since."""
+    store.append(run.id, APPROVED)
+    approval = lines_of(store, run.id)[-1]
+    store.redis.ltrim(keys.run_events(run.id), 0, -2)
+    store.append(run.id, Event(Kind.SIGNED_OUT, now()))
+    store.redis.rpush(keys.run_events(run.id), approval)
+    assert (store.load(run.id).approvals, foreign_event(store.load(run.id))) == ({}, 5)
+
+
+def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store: RunStore, run: Run):
+    """It is on no list afterwards, and nobody can suppress the entry with a mark of their own."""
+    store.redis.set(keys.run_stopped(run.id), '{"event":4}')
+    store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
+    for _ in range(3):
+        store.schedule.add(run.id, now())
+        trust.stop(store, run.id, 4, MAILBOX)
+    told = [line for line in store.audit.entries() if b'"foreign_event"' in line]
+    assert (len(told), store.schedule.claim_due(), store.channels.holder(MAILBOX)) == (1, (), "")
+    assert (MAILBOX.encode() in told[0], store.audit.verify().broken_at) == (True, 0)
+
+
+@pytest.mark.parametrize("place", ["the end", "the beginning"])
+def test_a_stopped_run_holds_no_mailbox(store: RunStore, run: Run, place: str):
+    """Nobody has to wait until a worker has seen it: another run of the mailbox begins at once."""
+    if place == "the end":
+        store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
+    else:
+        store.redis.lset(keys.run_events(run.id), 0, codec.dump(APPROVED).decode())
+    again = store.open(CHANNEL, ASKER, Origin("room-1", message="m3"))
+    assert (store.channels.running(MAILBOX), run.id in store.schedule.claim_due()) == (
+        again.id,
+        True,
+    )
+
+
+def test_a_run_that_had_ended_stays_as_it_ended(store: RunStore, run: Run):
+    """Lines behind the end change nothing of it, and are shown to the operator."""
+    store.end(run, Event(Kind.CANCELLED, now()))
+    store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
+    read = store.load(run.id)
+    assert (read.ended, read.approvals, foreign_event(read)) == (Kind.CANCELLED, {}, 5)
+
+
+def test_an_approval_is_in_the_trail_or_does_not_count(store: RunStore, run: Run):
+    """An entry that was removed, changed, or stands before a doubt is none."""
+    store.append(run.id, APPROVED)
+    word = store.load(run.id).approvals[Scope.MAILBOX]
+    for _ in range(600):  # more than one slice of the search
+        store.audit.add({"what": "refused"})
+    assert trust.is_audited(store, run.id, Scope.MAILBOX, word)
+    assert not trust.is_audited(store, run.id, Scope.TENANT, word)
+    assert not trust.is_audited(store, "OTHER2", Scope.MAILBOX, word)
+    entries = store.audit.entries()
+    place = next(number for number, line in enumerate(entries) if b'"approved"' in line)
+    store.redis.lset(keys.audit_entries(), place, entries[place].decode().replace("anna", "emma"))
+    assert not trust.is_audited(store, run.id, Scope.MAILBOX, word)
+    store.redis.lset(keys.audit_entries(), place, entries[place].decode())
+    assert trust.is_audited(store, run.id, Scope.MAILBOX, word)
+    head = store.redis.getdel(keys.audit_head())
+    assert (head is not None, trust.is_audited(store, run.id, Scope.MAILBOX, word)) == (True, False)
+    store.audit.add({"what": "refused"})  # after an entry that says that the end was in doubt
+    assert not trust.is_audited(store, run.id, Scope.MAILBOX, word)
+
+
+def test_the_description_in_the_trail_is_not_anybodys(store: RunStore, run: Run):
+    """The mailbox, the space and the requester of an entry are the run's own, whatever Redis says."""
+    lie = codec.dump(About(run.id, mailbox="other@contoso.com", asked_by="emma@contoso.com"))
+    store.redis.set(keys.run_about(run.id), lie)
+    store.append(run.id, APPROVED)
+    told = store.audit.entries()[-1]
+    assert (b"anna@contoso.com" in told, MAILBOX.encode() in told, b"emma" in told) == (
+        True,
+        True,
+        False,
+    )
+
+
+def test_a_channel_has_its_own_record(store: RunStore, run: Run):
+    """A record that was changed, copied or made by another client is none, and an operator sees it."""
+    store.end(run, Event(Kind.FINISHED, now()))
+    raw = codec.as_bytes(store.redis.get(keys.channel_record(MAILBOX)) or b"")
+    assert store.channels.record(MAILBOX) is not None
+    other = raw.replace(b"x1@mail.webexconnect.io", b"x2@mail.webexconnect.io")
+    store.redis.set(keys.channel_record(MAILBOX), other)
+    store.redis.set(keys.channel_record("sales@contoso.com"), raw)
+    known = [store.channels.record(name) for name in (MAILBOX, "sales@contoso.com")]
+    assert (known, len(foreign_entries(store))) == ([None, None], 2)
+
+
+def test_an_undo_takes_only_the_runs_of_its_mailbox(store: RunStore, run: Run):
+    """A run of another mailbox that was put on the list of this one is not undone here."""
+    store.redis.zadd(keys.channel_runs("sales@contoso.com"), {run.id: 1})
+    assert [each.id for each in store.runs_of_mailbox(MAILBOX)] == [run.id]
+    assert store.runs_of_mailbox("sales@contoso.com") == ()
+
+
+def test_keys_are_rotated(redis: Redis, store: RunStore, run: Run):
+    """A run that began under an older key goes on under the newest, while both are in the list."""
+    new = Fernet.generate_key().decode()
+    both, newest = RunStore(redis, (new, KEY)), RunStore(redis, (new,))
+    assert (with_older_key(store), with_older_key(both)) == (0, 1)
+    both.append(run.id, APPROVED)
+    assert list(both.load(run.id).approvals) == [Scope.MAILBOX]
+    assert foreign_event(store.load(run.id)) == 4
+    with pytest.raises(ForeignRunError):
+        newest.load(run.id)
+
+
+def test_what_a_run_was_asked_for_is_its_own(store: RunStore):
+    """The brief of a check or a fix, ``keep`` among it, is in the first event and cannot be changed."""
+    check = store.check(CHANNEL, ASKER, Origin("room-1"), RunKind.CHECK, Brief(discover=True))
+    first, *rest = lines_of(store, check.id)
+    rewrite(store, check.id, [first.replace(b'"keep":false', b'"keep":true '), *rest])
+    with pytest.raises(ForeignRunError):
+        store.load(check.id)

@@ -1,0 +1,69 @@
+"""MACs of JSON objects: what they bind, and the rotation of their keys."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cryptography.fernet import Fernet
+
+from jobs.storage.mac import Authenticator, mac_of, unprotected
+
+OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
+BODY = b'{"kind":"approved","by":"anna@contoso.com"}'
+HERE = ("event", "R1", "")
+AUTHENTICATOR = Authenticator((NEW,))
+LINE = AUTHENTICATOR.protect(HERE, BODY)
+
+
+def test_the_object_is_readable_without_its_mac():
+    """The MAC is one more field, and without it the object is byte for byte the same."""
+    assert json.loads(LINE) == {**json.loads(BODY), "mac": mac_of(LINE)}
+    assert (unprotected(LINE), AUTHENTICATOR.verify(HERE, LINE)) == (BODY, BODY)
+    assert (unprotected(BODY), mac_of(BODY)) == (BODY, "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        BODY,
+        LINE.replace(b"anna", b"emma"),
+        LINE.replace(b'{"kind"', b'{ "kind"'),
+        LINE[:-3] + b"0" + LINE[-2:] if LINE[-3:-2] != b"0" else LINE[:-3] + b"1" + LINE[-2:],
+        LINE + b"\n",
+        b"",
+        b"\xff" * 200,
+        b'{"mac":"' + b"\xc3\xa9" * 32 + b'"}',
+        None,
+        7,
+        Authenticator((OLD,)).protect(HERE, BODY),
+        Authenticator().protect(HERE, BODY),
+    ],
+)
+def test_what_is_not_made_with_the_key_is_refused(line: object):
+    """Nothing that was changed by one byte, has no MAC, or has one of another key is accepted."""
+    assert AUTHENTICATOR.verify(HERE, line) is None
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        ("event", "R2", ""),
+        ("event", "R1", "x"),
+        ("card", "R1", ""),
+        ("event", "R1"),
+        ("eventR1", ""),
+    ],
+)
+def test_an_object_counts_in_its_place_only(elsewhere: tuple[str, ...]):
+    """The context is part of the MAC, and its parts cannot be shifted."""
+    assert AUTHENTICATOR.verify(elsewhere, LINE) is None
+
+
+def test_keys_are_rotated():
+    """Any of the keys verifies, and the first makes the MAC."""
+    old, both = Authenticator((OLD,)), Authenticator((NEW, OLD))
+    earlier, later = old.protect(HERE, BODY), both.protect(HERE, BODY)
+    assert (both.verify(HERE, earlier), both.verify(HERE, later)) == (BODY, BODY)
+    assert (later == LINE, old.verify(HERE, later)) == (True, None)
+    assert (both.is_newest(HERE, earlier), both.is_newest(HERE, later)) == (False, True)

@@ -189,7 +189,7 @@ def open_requests(run: Run) -> tuple[NextAction, ...]:
     first = next_action(run)
     if run.ended or not run.detailed or run.account is None or run.plan is None:
         return (first,)
-    waiting = filter(_waits_for_person, _in_order(run)) if run.has_begun else ()
+    waiting = filter(_waits_for_person, _in_order(run)) if not is_blocked(run) else ()
     asked = [
         NextAction(each.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(each, run)}"))
         for each in waiting

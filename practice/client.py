@@ -180,7 +180,9 @@ class People:
             for message in newest:
                 if message["change"] > after and from_bot(message) and wanted(message):
                     self.after_each()
-                    return message
+                    if self.messages[message["id"]] is message:
+                        return message
+                    break  # it was edited meanwhile
             if time.monotonic() >= deadline:
                 raise NotSeenError(expected, newest[0] if newest else None)
 

@@ -133,7 +133,7 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
     if not before and not also:
         return _placed(card)
     drawn = with_lines(card.card, before, also)
-    news = "".join(words.key for _, words in also)
+    news = "".join(turn.key for turn, _ in also)
     return _placed(
         replace(
             card,
@@ -153,7 +153,7 @@ def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
 
 def _elsewhere(run: Run, card: DesiredCard) -> tuple[tuple[Text, Text], ...]:
     """Return whose turn it is as well, with the words: what this card itself does not ask for."""
-    if run.ended or not run.has_begun:
+    if run.ended or run.plan is None:
         return ()
     first = next_action(run).words.key if card.slot == "progress" else ""
     return tuple(

@@ -38,10 +38,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _told(ctx: ChatContext, run: Run) -> None:
-    """Answer the command, whose message may be far from the run's card.
-
-    In another room ``/undo`` does not know the channel, so the button is offered only here.
-    """
+    """Answer the command, whose message may be far from the run's card."""
     run = ctx.services.store.refresh(run)
     ctx.notify(
         NoticeView(
@@ -49,7 +46,7 @@ def _told(ctx: ChatContext, run: Run) -> None:
             Text("notice.cancelled_title", {"run": run.id}),
             left(run),
             glyph=SKIPPED.glyph,
-            buttons=undo_button(run) if ctx.room == run.origin.room else (),
+            buttons=undo_button(run),
             at=now(),
         )
     )

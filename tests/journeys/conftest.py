@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from redis import Redis
 
+from bench.crowd import encryption_keys
 from practice.actors import REQUESTER
 from practice.client import People
 from practice.conversation import Walk, fresh, space
@@ -51,7 +52,7 @@ def true_cards(stack: Stack, people: People, request: pytest.FixtureRequest) -> 
         yield
         return
     with Redis(port=stack.ports.redis) as redis:
-        people.after_each = check = TrueCards(redis, people)
+        people.after_each = check = TrueCards(redis, people, encryption_keys(stack))
         try:
             yield
             check()

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from adaptive_cards.components import Band
-from adaptive_cards.elements import BOLD, SMALL, Element, read, rich, run, said
+from adaptive_cards.elements import BOLD, SMALL, Element, read, rich, run
 from adaptive_cards.escape import clip, no_template, repair_cut, shorten, tame
-from adaptive_cards.glyphs import OK, marked
+from adaptive_cards.glyphs import OK
 from adaptive_cards.texts import render, text
 from jobs.model import Text
 
@@ -64,7 +64,8 @@ def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Te
     """Return the card with a line for each earlier request, and for each one that is open elsewhere.
 
     ``before`` are the lines about earlier requests, at the end of the body. ``also`` are the turns
-    of other people with what they are asked for, below the band.
+    of other people with what they are asked for, below the band. If the card has too little room, the
+    earliest lines are left out.
     """
     kicker, band, *body = card.content["body"]
     asked = [
@@ -75,12 +76,22 @@ def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Te
         )
         for turn, words in also
     ]
-    answered = [
-        marked(OK, said(words, **SMALL), spacing="Medium" if place == 0 else "Small")
-        for place, words in enumerate(before)
-    ]
-    content = card.content | {"body": [kicker, band, *asked, *body, *answered]}
+    for first in range(len(before) + 1):
+        content = card.content | {"body": [kicker, band, *asked, *body, *_answered(before[first:])]}
+        if size(content) <= MOST_BYTES:
+            break
     return Card(fit(_mapped(content, _inert)), card.text)
+
+
+def _answered(lines: Sequence[Text]) -> list[Element]:
+    """Return a small line for each answered request."""
+    return [
+        rich(
+            run(f"{OK.glyph}  {render(words)}", **SMALL),
+            spacing="Medium" if place == 0 else "None",
+        )
+        for place, words in enumerate(lines)
+    ]
 
 
 def size(content: Element) -> int:

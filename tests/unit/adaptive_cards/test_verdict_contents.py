@@ -13,14 +13,14 @@ from tests.unit.adaptive_cards.verdict_rows import BLOCKED, COMMANDS, Cards, Nod
 
 
 def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
-    """A single cause shows the wrong fact, then expected, seen, evidence and remedy.
+    """A single cause shows the wrong fact, then expected, seen and evidence.
 
-    The band has its sentence.
+    The band has its sentence, and the button is the remedy.
     """
     found = next(
         node for node in nodes(examples["verdict-broken"].content) if node.get("type") == "FactSet"
     )
-    assert [fact["title"] for fact in found["facts"]] == ["Expected", "Seen", "Evidence", "Remedy"]
+    assert [fact["title"] for fact in found["facts"]] == ["Expected", "Seen", "Evidence"]
     assert found["facts"][2]["value"] == (
         "Message trace: 08:14:06 UTC, failed: 550 5.7.520 Access denied, Your "
         "organization does not allow external forwarding. AS(7555); "
@@ -91,7 +91,7 @@ def test_proofs_have_an_age(examples: Cards, nodes: Nodes):
 
 def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
     """Findings that were left out for the same reason share a row; unknown is not skipped."""
-    assert below(examples["verdict-unproven"], "Not looked at: skipped is not passed", nodes) == [
+    assert below(examples["verdict-unproven"], "Not checked (does not count as passed)", nodes) == [
         (
             "\u2212 Conditional access, Authenticated SMTP, Outbound spam policy, "
             "Customisation and 1 more Needs an administrator's sign-in"
@@ -104,7 +104,7 @@ def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
 def test_what_is_left_out_is_said_at_the_end_only(examples: Cards, nodes: Nodes):
     """While it is looked, nothing counts as left out yet."""
     titles = {
-        name: "Not looked at: skipped is not passed" in words(examples[name].content, nodes)
+        name: "Not checked (does not count as passed)" in words(examples[name].content, nodes)
         for name in ("verdict-early", "verdict-broken")
     }
     assert titles == {"verdict-early": False, "verdict-broken": True}
@@ -143,14 +143,14 @@ def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
 
 
 def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
-    """If room is short, rows become lines of a list, and every finding and remedy is still shown."""
+    """If room is short, rows become lines of a list, and every finding is still shown, and every remedy without a button."""
     card = examples["verdict-thirty"]
     opened = next(
         node["card"] for node in nodes(card.content) if node.get("title") == "All 30 findings"
     )
     facts = [fact for node in nodes(card.content) for fact in node.get("facts", [])]
     assert sum(len(node["facts"]) for node in nodes(opened) if "facts" in node) == 30
-    assert sum(fact["title"] == "Remedy" for fact in facts) == 2
+    assert sum(fact["title"] == "Remedy" for fact in facts) == 1
     assert "\u2026" not in json.dumps(card.content, ensure_ascii=False)
 
 

@@ -101,8 +101,8 @@ TEXTS = {
         "may stop mail is listed below."
     ),
     "verdict-unproven": (
-        "Nothing wrong was found. That mail flows both ways was not proven. 7 of 9 "
-        "findings were not looked at. "
+        "Not fully checked: 7 of 9 need an administrator. Mail flow in both directions is not "
+        "confirmed. No fault was found in what was checked. "
         "Administrator's turn: sign in with the button below, and the rest is looked at, too."
     ),
     "channels-checking": "Checking: 1 of 3. Nobody has to act. The verdicts fill in as they arrive.",
@@ -189,8 +189,9 @@ def test_way(name: str, examples: Cards, nodes: Nodes):
 def test_without_a_proof_nothing_is_said_to_flow(make_verdict: ModuleType):
     """Settings that are all right prove no mail."""
     assert make_verdict.checked(0, lines=make_verdict.RIGHT).text == (
-        "Nothing wrong was found. That mail flows both ways was not proven. Nobody has "
-        "to act. The checks that ran are listed below."
+        "Not proven: no mail was seen in both directions. Mail flow in both directions is not "
+        "confirmed. No fault was found in what was checked. Nobody has to act. The checks that "
+        "ran are listed below."
     )
 
 

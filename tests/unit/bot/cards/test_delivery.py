@@ -14,7 +14,6 @@ from bot.cards import delivery
 from bot.cards.presenters.card_state import (
     EDITS,
     NO_EDITS,
-    earlier_slot,
     posted_card,
     protected,
 )
@@ -103,52 +102,6 @@ def test_small_news_waits_for_more_of_it(services: Services, run: Run, said: Sai
     age(services, run, minor=1)
     assert 6 < delivery.sync(services, run, card("b")) <= 4 * delivery.MINOR_INTERVAL_S
     assert methods(said) == ["POST"]
-
-
-def test_small_news_does_not_use_up_the_edits(services: Services, run: Run, said: Said):
-    """After four minor edits the rest is seen with the next update that asks somebody."""
-    delivery.sync(services, run, card("a"))
-    for number in range(delivery.MINOR_MOST + 2):
-        age(services, run, at=now() - timedelta(hours=1))
-        assert delivery.sync(services, run, card(f"small {number}")) == 0
-    assert methods(said) == ["POST", *["PUT"] * delivery.MINOR_MOST]
-    delivery.sync(services, run, card("b", urgency="approver"))
-    assert methods(said)[-1] == "PUT"
-
-
-def test_what_asks_nobody_waits_for_what_may_follow(
-    services: Services, run: Run, said: Said, monkeypatch: pytest.MonkeyPatch
-):
-    """An update without a request waits two seconds once, and not again for the next one."""
-    delivery.sync(services, run, card("a", urgency="anna", prompt="anna"))
-    assert 0 < delivery.sync(services, run, card("b", urgency="", prompt="")) <= delivery.CALM_S
-    later(monkeypatch, delivery.CALM_S)
-    assert delivery.sync(services, run, card("c", urgency="", prompt="")) <= 0
-    assert methods(said) == ["POST", "PUT"]
-
-
-def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(
-    services: Services, run: Run, said: Said
-):
-    """The new message takes over, and the earlier one still has an edit to say so."""
-    delivery.sync(services, run, card("a"))
-    age(services, run, edits=EDITS - 1)
-    delivery.sync(services, run, card("b", urgency="approver"))
-    earlier = posted_card(services, run.id, earlier_slot("thread", "posted-1"))
-    assert earlier is not None
-    assert (earlier.message, earlier.edits, services.cards.due(run.id) > 0) == (
-        "posted-1",
-        EDITS - 1,
-        True,
-    )
-
-
-def test_a_card_without_an_edit_left_is_not_kept(services: Services, run: Run, said: Said):
-    """Nothing could be said with it."""
-    delivery.sync(services, run, card("a"))
-    age(services, run, edits=EDITS)
-    delivery.sync(services, run, card("b", urgency="approver"))
-    assert posted_card(services, run.id, earlier_slot("thread", "posted-1")) is None
 
 
 def test_another_turn_does_not_wait(services: Services, run: Run, said: Said):

@@ -38,7 +38,7 @@ def _events(store: RunStore) -> Iterator[str]:
 
 def _records(store: RunStore) -> Iterator[str]:
     """Yield the records of channels. The other keys that the pattern matches hold no JSON object."""
-    for key, mailbox in _keys(store, keys.every_channel_record()):
+    for key, mailbox in _keys(store, keys.channel_record("*")):
         is_text = store.redis.type(key) == b"string"
         raw = store.redis.get(key) if is_text else None
         is_record = isinstance(raw, bytes) and raw.startswith(b"{")

@@ -63,8 +63,8 @@ class Protection:
         """Protect everything."""
         for pattern, protect_one in (
             (keys.every_run_events(), self._protect_run),
-            (keys.every_run_about(), self._protect_about),
-            (keys.every_channel_record(), self._protect_record),
+            (keys.run_about("*"), self._protect_about),
+            (keys.channel_record("*"), self._protect_record),
             (keys.every_cards(), self._protect_cards),
         ):
             for key in self._redis.scan_iter(pattern):

@@ -84,12 +84,12 @@ def _migrate(redis: Redis, layout: int, encryption_keys: Sequence[str]) -> None:
     pending = [migration for migration in MIGRATIONS if migration.to > layout]
     for key in redis.scan_iter(keys.every_run_events()):
         _check(key, redis.lrange(key, 0, -1), pending)
-    for key in redis.scan_iter(keys.every_run_about()):
+    for key in redis.scan_iter(keys.run_about("*")):
         _check_about(key, redis.get(key), pending)
     for pattern, rewrite in (
         (keys.every_run_events(), _rewrite_run),
         (keys.every_cards(), _rewrite_cards),
-        (keys.every_run_about(), _rewrite_about),
+        (keys.run_about("*"), _rewrite_about),
     ):
         for key in redis.scan_iter(pattern):
             rewrite(redis, key, pending)

@@ -85,11 +85,6 @@ def run_about(run_id: str) -> Key:
     return _key("run", run_id, "about")
 
 
-def every_run_about() -> Key:
-    """A pattern that matches what the audit trail says about all runs."""
-    return run_about("*")
-
-
 def run_stopped(run_id: str) -> Key:
     """A mark: it is recorded that an event of the run was not made by this bot."""
     return _key("run", run_id, "stopped")
@@ -116,11 +111,6 @@ def runs_open() -> Key:
 def channel_record(mailbox: str) -> Key:
     """The proof of a channel: by which run, and when."""
     return _key("channel", mailbox)
-
-
-def every_channel_record() -> Key:
-    """A pattern that matches the proofs of all channels, and every other key of a channel."""
-    return channel_record("*")
 
 
 def channel_claim(holder: str) -> Key:
@@ -212,11 +202,6 @@ def sealed(name: str) -> Key:
 def secrets_shown() -> Key:
     """The key ids of the client secrets that somebody has seen."""
     return _key("secrets", "handed-over")
-
-
-def every_sealed() -> Key:
-    """A pattern that matches all sealed values."""
-    return sealed("*")
 
 
 def page_token_in_layout_2(digest: str) -> Key:

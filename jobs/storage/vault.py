@@ -101,7 +101,7 @@ class Vault:
 
         This believes Redis, so it may be done only once (:mod:`jobs.runs.protection`).
         """
-        for key in self._redis.scan_iter(keys.every_sealed()):
+        for key in self._redis.scan_iter(keys.sealed("*")):
             name = VaultName(key.decode().removeprefix(keys.sealed("")))
             self._redis.transaction(partial(self._bind, name), key)
 

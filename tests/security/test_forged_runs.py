@@ -111,11 +111,12 @@ def test_an_approval_of_another_run(
 def test_another_forwarding_address(planned: tuple[Walk, str, str], writer: Writer) -> None:
     """The address in the run's own history is changed before the approval."""
     walk, run, _ = planned
+    card = walk.card("a plan card", "approve")
     lines = forwards_elsewhere(run, writer.redis)
     for place, line in enumerate(lines):
         writer.redis.lset(f"run:{run}:events", place, line.decode())
     writer.wake(run)
-    walk.press(walk.card("a plan card", "approve"), "approve")
+    walk.press(card, "approve")
     assert (walk.writes(), writer.trail("approved", run), writer.trail("changing", run)) == (
         [],
         [],

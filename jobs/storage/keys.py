@@ -41,15 +41,9 @@ def _key(*parts: str) -> Key:
     return Key(PREFIX + ":".join(parts))
 
 
-# The data's version
-
-
 def schema() -> Key:
     """The number of the layout in which the data is stored."""
     return _key("schema")
-
-
-# Whether Redis takes writes, and whether it lost some
 
 
 def write_test() -> Key:

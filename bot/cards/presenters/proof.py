@@ -38,16 +38,14 @@ def _finished(run: Run, services: Services) -> list[DesiredCard]:
 
 def _mail(run: Run, services: Services) -> DesiredCard:
     mail = mail_view(run, services)
-    turn = (
-        f"{mail.problem}{mail.problem_code}{mail.turn}{_is_to_be_sent(mail)}{_is_an_agents(mail)}"
-    )
+    turn = f"{mail.problem}{mail.problem_code}{mail.turn}{_is_to_be_sent(mail)}{_is_an_agents(mail)}{mail.answers}"
     asks = turn if mail.problem or _a_persons(mail) else ""
     return desired_card("mail", mail, draw_mail(mail), urgency=turn, prompt=asks)
 
 
 def _a_persons(mail: TestMailView) -> bool:
-    """Return whether a person must act: the mail must still be sent, or an agent has it."""
-    return _is_to_be_sent(mail) or _is_an_agents(mail)
+    """Return whether a person must act: the mail must be sent, or an agent gets or answers it."""
+    return _is_to_be_sent(mail) or _is_an_agents(mail) or mail.answers
 
 
 def _is_to_be_sent(mail: TestMailView) -> bool:
@@ -81,6 +79,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         of_answer=stuck is not None and stuck is answer,
         answered_at=time_or_none(run.fact("answered_at")),
         over=run.ended is Kind.FINISHED,
+        answers=answer is not None and answer.waiting_for is Turn.AGENT,
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from adaptive_cards.components import Band
-from adaptive_cards.elements import BOLD, SMALL, Element, read, rich, run
+from adaptive_cards.elements import BOLD, SMALL, Element, is_link, read, rich, run
 from adaptive_cards.escape import clip, no_template, repair_cut, shorten, tame
 from adaptive_cards.glyphs import OK
 from adaptive_cards.texts import render, text
@@ -139,7 +139,7 @@ def _inert(_holder: Element, name: str, value: str) -> str:
 
 def _shorter(most: int, holder: Element, name: str, value: str) -> str:
     shown = name == "text" or (name == "value" and "type" not in holder)
-    if not shown:
+    if not shown or is_link(holder):
         return value
     return (
         repair_cut(shorten(value, most))

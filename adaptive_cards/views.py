@@ -66,7 +66,8 @@ class CheckLine:
     """One finding of a check.
 
     ``explained_by`` is the row of its cause if it is a symptom. ``proof`` is what would prove a
-    possible cause. ``fixed`` says when a later run has fixed it, and which.
+    possible cause. ``page`` is the address of a page that explains the cause, or empty. ``fixed`` says
+    when a later run has fixed it, and which.
     """
 
     row: str
@@ -81,3 +82,4 @@ class CheckLine:
     proof: Text | None = None
     command: str = ""
     fixed: Text | None = None
+    page: str = ""

@@ -61,6 +61,11 @@ def loss_told(data_id: str, room: str) -> Key:
     return _key("generation", data_id, room)
 
 
+def figures(name: str) -> Key:
+    """Numbers for the person who watches the bot: all counters, or one gauge by its name."""
+    return _key("figures", name)
+
+
 # Runs
 
 
@@ -185,7 +190,7 @@ def own_login(mailbox: str) -> Key:
     return _key("channel", mailbox, "own-login")
 
 
-# Secrets and links
+# Secrets, links, and the audit trail
 
 
 def sealed(name: str) -> Key:
@@ -201,9 +206,6 @@ def secrets_shown() -> Key:
 def page_token_in_layout_2(digest: str) -> Key:
     """The purpose of a link to one of the bot's pages, by the hash of its token, as layout 2 kept it."""
     return _key("ticket", digest)
-
-
-# The audit trail
 
 
 def audit_entries() -> Key:
@@ -245,9 +247,6 @@ def event(event_id: str) -> Key:
 def events_due() -> Key:
     """The events by the time at which each is handed to a worker."""
     return _key("events", "due")
-
-
-# Cards and conversations
 
 
 def cards(run_id: str) -> Key:

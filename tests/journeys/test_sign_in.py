@@ -28,7 +28,12 @@ def _asked(walk: Walk) -> dict[str, Any]:
             "The permission was declined.",
             "The way on is in the card",
         ),
-        ("helpdesk@contoso.com", "accept", "an administrator has to", "The way on is in the card"),
+        (
+            "helpdesk@contoso.com",
+            "accept",
+            "An administrator must consent",
+            "The way on is in the card",
+        ),
         (
             "admin@fabrikam.com",
             "accept",
@@ -136,7 +141,7 @@ def _at_consent(new_walk: Any, **details: str) -> tuple[Walk, dict[str, Any]]:
     ("who", "decision", "says"),
     [
         ("admin@contoso.com", "decline", "The permission was declined."),
-        ("helpdesk@contoso.com", "accept", "an administrator has to"),
+        ("helpdesk@contoso.com", "accept", "An administrator must consent"),
     ],
 )
 def test_consent_that_does_not_count(new_walk: Any, who: str, decision: Any, says: str) -> None:

@@ -14,6 +14,7 @@ from adaptive_cards.cards.explanation import explanation
 from adaptive_cards.cards.help import help_card
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
+from adaptive_cards.cards.offer import offer
 from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
@@ -38,6 +39,7 @@ __all__ = [
     "help_card",
     "intake",
     "notice",
+    "offer",
     "plan",
     "progress",
     "rehearsal",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import submit
+from adaptive_cards.actions import ADDRESS_MOST, buttons, fit_title, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.components import (
@@ -19,12 +19,16 @@ from adaptive_cards.components import (
     turn_line,
 )
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import State, Text, Turn, verbatim
 
-_CHANNELS_MOST = 20
+_CHANNELS_MOST = 16
+_PICK_MOST = 80
+_ROW_BUTTONS = 4
+"""Buttons next to channels. A card takes five, and one checks all."""
 
 
 _WORST_FIRST = (
@@ -45,10 +49,13 @@ _RIGHT = {State.OK, State.WARNING}
 def channels(view: ChannelsView) -> Card:
     """Return the card with one row per channel: its newest verdict and the age of the verdict.
 
-    At most twenty channels are shown, the worst ones.
+    At most sixteen channels are shown, the worst ones. The worst four have a button each. If there
+    are more, three have one, and the others are in a list with a button.
     """
     lines = sorted(view.channels, key=lambda line: _WORST_FIRST.index(line.state))
-    body = [_row(line, view) for line in lines[:_CHANNELS_MOST]]
+    shown = lines[:_CHANNELS_MOST]
+    body = [part for at, line in enumerate(shown) for part in _part(line, view, at, len(shown))]
+    body += _others(shown, view)
     if len(lines) > _CHANNELS_MOST:
         body.append(
             small_print(
@@ -137,6 +144,43 @@ def _row(line: ChannelLine, view: ChannelsView) -> Element:
         else []
     )
     return columns(glyph(mark), named, *age, spacing="Small")
+
+
+def _buttons_most(shown: int) -> int:
+    """Return how many channels have a button of their own. The others are in one list."""
+    return _ROW_BUTTONS if shown <= _ROW_BUTTONS else _ROW_BUTTONS - 1
+
+
+def _part(line: ChannelLine, view: ChannelsView, at: int, shown: int) -> list[Element]:
+    """Return the row of a channel, and the button that checks it if nothing is being checked."""
+    row = _row(line, view)
+    if view.checking or at >= _buttons_most(shown) or len(line.mailbox) > ADDRESS_MOST:
+        return [row]
+    title = fit_title("choice.button.check", line.mailbox)
+    return [row, buttons(submit(title, "check", channel=line.mailbox), spacing="Small")]
+
+
+def _others(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
+    """Return a list with the channels that have no button of their own, and its button."""
+    left = shown[_buttons_most(len(shown)) :]
+    addresses = [line.mailbox for line in left if len(line.mailbox) <= ADDRESS_MOST]
+    if view.checking or not addresses:
+        return []
+    pick: Element = {
+        "type": "Input.ChoiceSet",
+        "id": "mailbox",
+        "label": text("choice.others"),
+        "style": "compact",
+        "wrap": True,
+        "isMultiSelect": False,
+        "isRequired": True,
+        "errorMessage": text("choice.others_error"),
+        "choices": [
+            {"title": shorten(plain(each), _PICK_MOST), "value": each} for each in addresses
+        ],
+    }
+    check = submit(text("choice.check_picked"), "typed", reads=True, command="check")
+    return [pick, buttons(check, spacing="Small")]
 
 
 def _buttons(view: ChannelsView) -> list[Element]:

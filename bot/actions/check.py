@@ -9,8 +9,12 @@ from jobs.model import Text
 
 
 def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/check``."""
-    check.run(ctx, inputs.get("channel", ""))
+    """Do the same as the typed command ``/check``; a button never means another address."""
+    channel = inputs.get("channel", "")
+    if channel in {"", "all"}:
+        check.run(ctx, channel)
+    else:
+        check.exactly(ctx, channel)
 
 
 def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:

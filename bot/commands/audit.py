@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from adaptive_cards import audit
 from adaptive_cards.cards.audit import AuditLine, AuditView
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.texts import has_text, text
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.offers import unknown_channel
 from bot.chat.permissions import entries_of_mailbox, may_read_audit, visible_entries
 from bot.commands import Command
 from jobs.clock import now
@@ -42,10 +42,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     found = visible_entries(ctx, [read(line) for line in ctx.services.store.audit.entries()])
     mine = entries_of_mailbox(mailbox, found) if mailbox else found
     if mailbox and not mine:
-        title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
-        ctx.notify(
-            NoticeView(Text("audit.kicker"), title, Text("notice.unknown_channel_words"), at=now())
-        )
+        unknown_channel(ctx, "audit", Text("audit.kicker"), mailbox)
         return
     show(ctx, mailbox, mine)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from adaptive_cards import offer
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.glyphs import SKIPPED
 from adaptive_cards.texts import listed, render
 from bot.chat.context import ChatContext
@@ -15,6 +17,9 @@ from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Changed, Event, Kind, Run
 from jobs.storage.vault import Sealed
+
+RUNS_MOST = 5
+"""Runs that are offered as buttons, the newest. A card takes five buttons."""
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -28,14 +33,29 @@ def run(ctx: ChatContext, argument: str) -> None:
     if len(wanted) == 1:
         cancel(ctx, wanted[0])
         return
-    which = "which" if wanted else "nothing"
+    if wanted:
+        _choose(ctx, wanted)
+        return
     ctx.notify(
         NoticeView(
             Text("notice.cancel_kicker"),
-            Text(f"notice.cancel_{which}_title"),
-            Text(f"notice.cancel_{which}_words"),
+            Text("notice.cancel_nothing_title"),
+            Text("notice.cancel_nothing_words"),
         )
     )
+
+
+def _choose(ctx: ChatContext, runs: list[Run]) -> None:
+    """Offer the newest runs as buttons, with their ids, because a run may have no mailbox yet."""
+    offers = tuple(
+        Offer(
+            Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
+            {"do": "cancel", "run": each.id},
+        )
+        for each in runs[:RUNS_MOST]
+    )
+    kicker, title = Text("notice.cancel_kicker"), Text("choice.title.cancel")
+    ctx.say(offer(OfferView(kicker, title, offers, now(), turn=Text("understood.cancel_turn"))))
 
 
 def cancel(ctx: ChatContext, run: Run) -> None:

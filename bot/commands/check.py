@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adaptive_cards import channels
+from adaptive_cards import channels, offer
 from adaptive_cards.cards.channels import ChannelsView
+from adaptive_cards.cards.offer import Offer, OfferView
 from bot.cards import delivery
 from bot.cards.presenters.bulk_check import line_of
+from bot.chat import offers
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.permissions import visible_channels
 from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
-from jobs.model import Channel, RunKind
+from jobs.model import Channel, RunKind, Text
 from jobs.runs.origin import Brief
 from jobs.storage import keys
 from jobs.storage.keys import Key
@@ -40,10 +42,39 @@ def one(ctx: ChatContext, argument: str) -> None:
     mailbox = read_mailbox(ctx, "check", argument)
     if not mailbox:
         return
+    near = offers.nearest_channel(ctx, mailbox)
+    if near:
+        _which(ctx, mailbox, near)
+    else:
+        _check(ctx, mailbox)
+
+
+def exactly(ctx: ChatContext, argument: str) -> None:
+    """Check the address as it is, although a channel known here has nearly the same one."""
+    mailbox = read_mailbox(ctx, "check", argument)
+    if mailbox:
+        _check(ctx, mailbox)
+
+
+def _check(ctx: ChatContext, mailbox: str) -> None:
     if mailbox in visible_channels(ctx):
         begin(ctx, mailbox)
     else:
         discover(ctx, mailbox)
+
+
+def _which(ctx: ChatContext, mailbox: str, near: str) -> None:
+    """Ask whether a channel known here was meant, before an administrator is asked to sign in."""
+    offered = (
+        offers.of_channel("check", near),
+        Offer(
+            Text("choice.button.check", {"value": mailbox}),
+            {"do": "check", "channel": mailbox},
+        ),
+    )
+    kicker, title = Text("notice.check_kicker"), Text("understood.meant", {"meant": near})
+    turn = Text("understood.meant_check_turn")
+    ctx.say(offer(OfferView(kicker, title, offered, now(), turn=turn)))
 
 
 def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:

@@ -24,7 +24,8 @@ _CHECKS_MOST = 2
 def run(ctx: ChatContext, argument: str) -> None:
     """Explain the text behind the command, else the attached file, else the message replied to.
 
-    The argument is shortened and in one line, so the message itself is read again.
+    The argument is shortened and in one line, so the message itself is read again. A button sends
+    only the argument, and the message is then the card with the button.
     """
     message = ctx.services.webex.message(ctx.message)
     try:
@@ -46,9 +47,8 @@ def _view(ctx: ChatContext, told: str) -> ExplanationView:
 
 
 def _told(ctx: ChatContext, message: Message, argument: str) -> str:
-    typed = (
-        _TYPED.sub("", message.text, count=1) if "/explain" in message.text.lower() else argument
-    )
+    whole = not ctx.action_id and "/explain" in message.text.lower()
+    typed = _TYPED.sub("", message.text, count=1) if whole else argument
     if typed.strip() or message.files:
         return "\n".join(filter(None, (typed, _of_file(ctx, message))))
     return _of_parent(ctx, message)

@@ -11,6 +11,7 @@ from tests.unit.adaptive_cards import (
     examples,
     explanation_examples,
     fix_examples,
+    offer_examples,
     plan_address_examples,
     progress_examples,
     tac_examples,
@@ -31,6 +32,7 @@ MODULES = (
     discovery_examples,
     delegate_examples,
     plan_address_examples,
+    offer_examples,
 )
 CARDS: dict[str, Card] = {
     name: card for module in MODULES for name, card in module.examples().items()

@@ -1,0 +1,104 @@
+"""Answers to messages that are not a command: what was probably meant, as buttons, or help."""
+
+from __future__ import annotations
+
+from adaptive_cards import offer
+from adaptive_cards.actions import TITLE_MOST
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.escape import plain, shorten
+from bot.chat import offers
+from bot.chat.context import ChatContext
+from bot.chat.parsing import ParsedCommand, nearest
+from bot.chat.permissions import visible_channels
+from bot.chat.understanding import understand
+from bot.commands import by_typed_name, help  # noqa: A004  the module has the name of its command
+from jobs.clock import now
+from jobs.model import Text, verbatim
+
+HELP = {"do": "help"}
+
+
+def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
+    """Offer what was probably meant, and run nothing. Anything else gets help."""
+    if typed.name:
+        _mistyped(ctx, typed)
+        return
+    meaning = understand(typed.text)
+    if meaning.address:
+        _address(ctx, meaning.address)
+    elif meaning.trouble:
+        title = Text("understood.trouble")
+        offers.choose_channel(ctx, "check", visible_channels(ctx), title)
+    elif meaning.greeting:
+        _greeting(ctx)
+    else:
+        help.show(ctx)
+
+
+def _mistyped(ctx: ChatContext, typed: ParsedCommand) -> None:
+    """Offer the nearest command with the argument that was typed."""
+    near = nearest(typed.name, by_typed_name())
+    if not near:
+        help.show(ctx, typed=typed.name)
+        return
+    meant = f"/{near} {typed.argument}".rstrip()
+    data = {
+        "do": "run_command",
+        "command": by_typed_name()[near].name,
+        "argument": typed.argument,
+    }
+    ctx.notify(
+        NoticeView(
+            Text("help.kicker"),
+            Text("help.unknown", {"typed": f"/{typed.name}"}),
+            Text("help.nearest", {"nearest": meant}),
+            buttons=((verbatim(shorten(plain(meant), TITLE_MOST)), data), ("button.help", HELP)),
+            at=now(),
+        )
+    )
+
+
+def _address(ctx: ChatContext, mailbox: str) -> None:
+    """Offer to check the address, and the channel known here that has nearly the same one."""
+    near = offers.nearest_channel(ctx, mailbox)
+    title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
+    exactly = Offer(
+        Text("choice.button.check", {"value": mailbox}),
+        {"do": "check", "channel": mailbox},
+    )
+    first = (offers.of_channel("check", near),) if near else ()
+    ctx.say(
+        offer(
+            OfferView(
+                Text("notice.check_kicker"),
+                title,
+                (*first, exactly, Offer(Text("button.help"), HELP)),
+                now(),
+                turn=Text("understood.check_turn"),
+            )
+        )
+    )
+
+
+def _greeting(ctx: ChatContext) -> None:
+    ctx.say(offer(OfferView(Text("help.kicker"), Text("understood.hello"), _begin(), now())))
+
+
+def greet_space(ctx: ChatContext) -> None:
+    """Say to a space that has added the bot what to type first."""
+    bot = ctx.services.me.display_name
+    lines = (
+        Text("understood.first_setup", {"bot": bot}),
+        Text("understood.first_check", {"bot": bot}),
+    )
+    begin = (*_begin(), Offer(Text("button.help"), HELP))
+    title = Text("understood.space_title")
+    ctx.say(offer(OfferView(Text("help.kicker"), title, begin, now(), lines=lines)))
+
+
+def _begin() -> tuple[Offer, ...]:
+    return (
+        Offer(Text("button.setup"), {"do": "setup"}),
+        Offer(Text("button.check"), {"do": "check"}),
+    )

@@ -27,7 +27,7 @@ help:
 	@echo "make chaos           kill workers 200 times and pause them 60 times at every side effect of a setup (about an hour)"
 	@echo "make bench           measure webhook answers and the overlap of work"
 	@echo "make practice-serve  run only the practice cloud, for a bot of your own"
-	@echo "make docs            write docs/architecture.md, docs/faults.md and docs/permissions.md from the code"
+	@echo "make docs            write docs/architecture.md, docs/faults.md, docs/glossary.md and docs/permissions.md from the code"
 	@echo "make lock            rewrite requirements*.txt (needs uv)"
 	@echo "make audit           find known vulnerabilities in the pinned packages (needs the network)"
 	@echo "make install         only make .venv"
@@ -97,6 +97,7 @@ practice-serve: $(STAMP)
 
 docs: $(STAMP)
 	@PYTHONPATH="$(CURDIR)" $(RUN) tools/permissions.py
+	@PYTHONPATH="$(CURDIR)" $(RUN) tools/glossary.py
 	@$(RUN) tools/architecture.py
 	@$(RUN) -m practice.faults.page
 

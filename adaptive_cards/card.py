@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from adaptive_cards.components import Band
-from adaptive_cards.elements import Element, read
+from adaptive_cards.elements import Element, is_link, read
 from adaptive_cards.escape import clip, no_template, repair_cut, shorten, tame
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
@@ -102,7 +102,7 @@ def _inert(_holder: Element, name: str, value: str) -> str:
 
 def _shorter(most: int, holder: Element, name: str, value: str) -> str:
     shown = name == "text" or (name == "value" and "type" not in holder)
-    if not shown:
+    if not shown or is_link(holder):
         return value
     return (
         repair_cut(shorten(value, most))

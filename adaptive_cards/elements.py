@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from adaptive_cards import escape
 from adaptive_cards.texts import render, text
@@ -60,6 +61,20 @@ def said(words: Text, **look: Look) -> Element:
         run(render(words), **{name: value for name, value in look.items() if name not in block}),
         **block,
     )
+
+
+def link(key: str, page: str, **look: Look) -> Element:
+    """Return a line that opens a page, whose site it names; it does not count as an action.
+
+    The address comes from the bot's own tables, never from outside, because a TextBlock is Markdown.
+    """
+    title = escape.markdown(text(key, site=urlsplit(page).netloc))
+    return _text_block(f"[{title}]({page})", look)
+
+
+def is_link(element: Element) -> bool:
+    """Return whether the element is a line of :func:`link`; in any other text a bracket is escaped."""
+    return element.get("type") == "TextBlock" and element["text"].startswith("[")
 
 
 def value_line(value: str) -> Element:

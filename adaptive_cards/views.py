@@ -64,7 +64,7 @@ class CheckLine:
     """One finding of a check.
 
     ``explained_by`` is the row of its cause if it is a symptom. ``proof`` is what would prove a
-    possible cause.
+    possible cause. ``page`` is the address of a page that explains the cause, or empty.
     """
 
     row: str
@@ -78,3 +78,4 @@ class CheckLine:
     remedy: Text | None = None
     proof: Text | None = None
     command: str = ""
+    page: str = ""

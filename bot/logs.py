@@ -16,13 +16,16 @@ from jobs.redact import GONE, names_a_secret, without_secrets
 NOISY = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
-    "rq": logging.INFO,
+    "rq": logging.WARNING,  # at INFO it says every five seconds that it cleans its registries
     "asyncio": logging.INFO,
     "urllib3": logging.WARNING,
     "webexteamssdk": logging.WARNING,
     "msal": logging.WARNING,  # at DEBUG it logs whole token requests, including the authorization code
     "waitress.queue": logging.ERROR,  # it warns about every request that waits for a thread
+    "opentelemetry": logging.ERROR,
 }
+WITNESS = "jobs.runs.audit"
+"""Logger of the audit trail, whose lines are written whatever the level is (docs/audit.md)."""
 PATTERNS = (
     (re.compile(r"(?i)\b(xoauth2|oauthbearer)(\s+)[\w.~+/=-]{8,}"), rf"\1\2{GONE}"),
     (
@@ -45,7 +48,8 @@ SECRET_KEYS = re.compile(r"(?i)sealed|x[-_]spark[-_]signature")
 def configure(level: str = "INFO") -> None:
     """Send structlog and standard library logging to stderr through one formatter.
 
-    An unknown level counts as INFO.
+    An unknown level counts as INFO. The lines of the audit trail do not depend on the level, because
+    they are the record of the trail outside Redis.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -72,6 +76,7 @@ def configure(level: str = "INFO") -> None:
     )
     for noisy, least in NOISY.items():
         logging.getLogger(noisy).setLevel(max(least, logging.getLogger().level))
+    logging.getLogger(WITNESS).setLevel(min(logging.INFO, logging.getLogger().level))
 
 
 def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

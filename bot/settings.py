@@ -76,7 +76,7 @@ def log_advice(settings: BotSettings) -> None:
 class BotSettings:
     """Settings of the bot in Webex: its account, the people it serves, and its address.
 
-    Secrets never appear in the repr.
+    ``metrics_port`` is 0 if the metrics have no port of their own. Secrets never appear in the repr.
     """
 
     webex_access_token: str = field(repr=False)
@@ -96,6 +96,8 @@ class BotSettings:
     commands_per_hour: int = 120
     run_retention_days: int = 180
     audit_retention_days: int = 730
+    metrics_port: int = 0
+    metrics_token: str = field(default="", repr=False)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> BotSettings:
@@ -121,6 +123,8 @@ class BotSettings:
             default_timezone=find_zone(values.get("DEFAULT_TIMEZONE", UTC)),
             redis_url=values.get("REDIS_URL", redis_url.embedded_url(DATA_FOLDER)),
             embedded_redis="REDIS_URL" not in values,
+            metrics_port=int(values.get("METRICS_PORT", "0")),
+            metrics_token=values.get("METRICS_TOKEN", ""),
             **{name.lower(): int(values[name]) for name in NUMBERS if name in values},
         )
 
@@ -151,6 +155,7 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     yield from _list_problems(values)
     yield from _locale_problems(values)
     yield from _number_problems(values)
+    yield from _metrics_problems(values)
     if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
         yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
 
@@ -303,6 +308,18 @@ def _number_problems(values: Mapping[str, str]) -> Iterator[str]:
         text = values.get(name, str(least))
         if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
             yield f"{name} is no whole number from {least} to {most}"
+
+
+def _metrics_problems(values: Mapping[str, str]) -> Iterator[str]:
+    """Yield the problems of the metrics: a port that cannot be, or a token that can be guessed."""
+    port, token = values.get("METRICS_PORT"), values.get("METRICS_TOKEN")
+    if port is not None and (not _is_port(port) or port == values.get("PORT", PORT)):
+        yield f"METRICS_PORT is no port number from 1 to {LAST_PORT} other than PORT"
+    if token is not None and (_is_short(token) or _is_guessable(token)):
+        yield (
+            f"METRICS_TOKEN is shorter than {SECRET_CHARACTERS} characters or can be guessed:"
+            f" make one with {HOW_TO_MAKE_ONE}"
+        )
 
 
 def _is_empty_list(values: Mapping[str, str], name: str) -> bool:

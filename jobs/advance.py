@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 
 import structlog
 from redis.exceptions import RedisError
+from structlog.contextvars import bound_contextvars
 
 from jobs.access import admin_session, mailbox_login
 from jobs.checks import bulk, check
 from jobs.clock import now
-from jobs.clouds import write_guard
+from jobs.clouds import tracing, write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.applier import NotAuditedError
 from jobs.engine.engine import Engine
@@ -58,7 +59,7 @@ def advance(run_id: str) -> None:
     it is tried again a moment later.
     """
     runtime = current(Runtime)
-    with runtime.store.lease(run_id) as lease:
+    with bound_contextvars(run=run_id), runtime.store.lease(run_id) as lease:
         if lease is None:
             runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
@@ -119,13 +120,21 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
         return run.version
+    with tracing.span(
+        "run", parent=run.origin.trace, kind="consumer", run=run_id, purpose=run.kind
+    ):
+        return await _work(runtime, lease, run)
+
+
+async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:
+    """Do the work of the run's kind, and return the version up to which all events were seen."""
     if run.kind not in CHECKS and runtime.store.others_at_work(run):
-        raise OthersAtWorkError(run_id)
+        raise OthersAtWorkError(run.id)
     if is_only_a_look(runtime.store.redis, run):
         return await _look_at_made(runtime, run, lambda: not lease.lost)
     if run.running:
-        runtime.store.append(run_id, Event(Kind.RESUMED, now()))
-        run = runtime.store.load(run_id)
+        runtime.store.append(run.id, Event(Kind.RESUMED, now()))
+        run = runtime.store.load(run.id)
     work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(
         run.kind, _advance_setup
     )

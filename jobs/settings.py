@@ -65,6 +65,7 @@ SECRETS = (
     "CONNECT_SERVICE_KEY",
     "CONTACT_CENTER_TOKEN",
     "CONNECT_AUDIT_TOKEN",
+    "METRICS_TOKEN",
 )
 """Settings that are secret or may hold a password. Each can be in a file (:func:`read_files`)."""
 CREDENTIALS = "CREDENTIALS_DIRECTORY"

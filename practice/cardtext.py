@@ -9,12 +9,13 @@ from typing import Any
 Json = dict[str, Any]
 ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!>~|<&$])")
 LONGEST_LABEL = 80
+LINK = re.compile(r"(?<!\\)\[([^\]]+)\]\((https://[^)\s]+)\)")
 MARKS = re.compile(r"(\*\*|__)(.+?)\1")
 
 
 def plain(markdown: str) -> str:
     """Return a TextBlock's text as it is shown."""
-    return ESCAPED.sub(r"\1", MARKS.sub(r"\2", markdown))
+    return ESCAPED.sub(r"\1", MARKS.sub(r"\2", LINK.sub(r"\1 ↗", markdown)))
 
 
 def lines(element: Json) -> Iterator[str]:

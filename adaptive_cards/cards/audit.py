@@ -8,15 +8,18 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside, kicker_of, note, section, small_print, turn_line
-from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
-from adaptive_cards.texts import plural, render, text
+from adaptive_cards.elements import BOLD, TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn, verbatim
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """Entry of the audit trail: its time, event, person, mailbox, run and number."""
+    """Entry of the audit trail: its time, event, person, mailbox, run and number.
+
+    ``by`` is the person's address, or empty for the bot itself.
+    """
 
     at: datetime
     what: Text
@@ -89,9 +92,10 @@ def _file(view: AuditView) -> Text:
 
 
 def _row(line: AuditLine) -> Element:
-    told = text("audit.line", by=line.by, what=render(line.what))
+    who = rich(run(line.by or text("audit.the_bot"), **BOLD))
+    lines = (who, said(line.what, spacing="None"), note(_about(line)))
     when = column("auto", aside(verbatim(day_clock(line.at))), spacing="Default")
-    return columns(column("stretch", rich(run(told)), note(_about(line))), when, spacing="Small")
+    return columns(column("stretch", *lines), when, spacing="Small")
 
 
 def _about(line: AuditLine) -> Text:

@@ -18,8 +18,6 @@ from adaptive_cards.elements import (
     columns,
     literal,
     own,
-    rich,
-    run,
     said,
     value_line,
 )
@@ -136,14 +134,11 @@ def _below(label: str, value: str) -> list[Element]:
 
 
 def _press(view: ConnectFormView) -> list[Element]:
-    other = (
-        text("connect.sign_in_user")
-        if view.login_open
-        else text("connect.sign_in_as", username=view.login_id)
+    token = (
+        own("connect.sign_in_user")
+        if view.login_id and view.login_open
+        else said(Text("connect.sign_in_as", {"username": view.login_id or view.username}))
     )
-    sign_in = run(other if view.login_id else text("connect.sign_in_as", username=view.username))
-    token = rich(run(text("connect.generate"), **BOLD), sign_in, run(text("connect.save"), **BOLD))
-    register = rich(run(text("connect.register"), **BOLD), run(text("connect.choose_service")))
     pressed = marked(glyphs.OK if view.token_saved else glyphs.NOT_YET, token)
     page = (
         [buttons(open_url(text("button.open_connect"), view.page_url), spacing="Small")]
@@ -155,7 +150,7 @@ def _press(view: ConnectFormView) -> list[Element]:
     return [
         section("connect.then_press"),
         pressed,
-        marked(glyphs.OK if view.registered else glyphs.NOT_YET, register),
+        marked(glyphs.OK if view.registered else glyphs.NOT_YET, own("connect.register")),
         *page,
     ]
 

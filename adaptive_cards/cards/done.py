@@ -12,7 +12,18 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside_time, kicker, row, section, turn_line
-from adaptive_cards.elements import BOLD, MONO, TITLE, Element, container, facts, rich, run, said
+from adaptive_cards.elements import (
+    BOLD,
+    MONO,
+    TITLE,
+    Element,
+    container,
+    facts,
+    own,
+    rich,
+    run,
+    said,
+)
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import clock, day, lasted
@@ -93,7 +104,7 @@ def _run(view: DoneView) -> str:
 
 
 def _incident(view: DoneView) -> Element:
-    hint = rich(run(text("done.if_mail_stops"), **BOLD), run(text("done.in_this_space")))
+    hint = own("done.if_mail_stops", **BOLD)
     command = rich(
         run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small"
     )

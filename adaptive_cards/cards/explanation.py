@@ -9,8 +9,20 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, fit_title, in_rows, open_url, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, note, section, small_print, turn_line
-from adaptive_cards.elements import MONO, TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.elements import (
+    MONO,
+    SMALL,
+    TITLE,
+    Element,
+    column,
+    columns,
+    link,
+    rich,
+    run,
+    said,
+)
 from adaptive_cards.glyphs import glyph
+from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn, verbatim
 
@@ -59,7 +71,8 @@ def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
 
 def _line(line: CauseLine) -> Element:
     told = [note(line.tell)] if line.tell else []
-    words = column("stretch", said(line.sentence), *told, spacing="Small")
+    page = [link("link.learn_more", line.page, **SMALL, spacing="None")] if line.page else []
+    words = column("stretch", said(line.sentence), *told, *page, spacing="Small")
     return columns(glyph(glyphs.UNKNOWN if line.tell else glyphs.OK), words, spacing="Small")
 
 
@@ -72,7 +85,9 @@ def _strange(view: ExplanationView) -> list[Element]:
 
 
 def _pages(view: ExplanationView) -> list[Element]:
-    return [
+    """Return the buttons to the page of the cause, and to the pages of unknown codes."""
+    known = [open_url(text("button.learn_more"), view.page)] if view.page else []
+    return known + [
         open_url(fit_title("explain.look_up", each.code), each.page)
         for each in view.unknown[:_CHECKS_MOST]
         if each.page
@@ -88,10 +103,14 @@ def _checks(view: ExplanationView) -> list[Element]:
 
 @dataclass(frozen=True, slots=True)
 class CauseLine:
-    """Further cause: its sentence, and what would tell it apart, which is None if it is certain."""
+    """Further cause: its sentence, and what would tell it apart, which is None if it is certain.
+
+    ``page`` is the address of a page that explains it, or empty.
+    """
 
     sentence: Text
     tell: Text | None = None
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +127,8 @@ class ExplanationView:
     """Explained error.
 
     ``known`` is whether a cause was found. ``open`` means that none of the causes is certain.
-    ``checks`` are the mailboxes that a button checks.
+    ``checks`` are the mailboxes that a button checks. ``page`` is the address of a page that explains
+    the cause, or empty.
     """
 
     title: Text
@@ -124,3 +144,4 @@ class ExplanationView:
     checks: tuple[str, ...] = ()
     cut: bool = False
     direct: bool = False
+    page: str = ""

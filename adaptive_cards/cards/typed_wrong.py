@@ -13,7 +13,6 @@ from adaptive_cards.actions import ADDRESS_MOST, buttons, fit_title, submit, tex
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import kicker_of, persons_turn, turn_line
 from adaptive_cards.elements import (
-    BOLD,
     MONO,
     SUBTLE,
     Element,
@@ -91,7 +90,7 @@ def _field(view: TypedWrongView) -> Element:
 def _meant(view: TypedWrongView) -> Element:
     if not view.suggestion:
         return own("field.mailbox_error")
-    return rich(run(text("typed.meant")), run(view.suggestion, **BOLD), run("?"))
+    return said(Text("typed.meant", {"address": view.suggestion}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from adaptive_cards import tac_file
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.tac import TacFileView
+from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
 from bot.chat import permissions
 from bot.chat.attached_files import NotAcceptedError, first_file
@@ -70,7 +71,8 @@ def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     redactor = Redactor(_known_secrets(ctx.services, mailbox))
     told = Report(ctx.asker, *map(redactor.text, typed))
     matter = _matter(ctx, mailbox, told)
-    made = bundle(matter, _spoken, redactor)
+    with drawn_for(DEFAULT):  # Cisco TAC reads English and UTC, whatever the space has chosen
+        made = bundle(matter, _spoken, redactor)
     send = partial(
         ctx.services.messenger.send_file,
         room_id=ctx.room,

@@ -16,7 +16,10 @@ import structlog
 
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import drawn_for
+from adaptive_cards.texts import listed
 from bot.chat import audience
+from bot.chat.preferences import locale_of_space
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.clock import now
@@ -94,7 +97,8 @@ class LossWatch:
             return
         try:
             if audience.may_read(services, runs[0]):
-                card = notice(card_of(runs))
+                with drawn_for(locale_of_space(services, room)):
+                    card = notice(card_of(runs))
                 services.messenger.send(room_id=room, text=card.text, card=card.content)
         except WebexError as error:
             log.warning("loss not told", tracking_id=error.tracking_id, error=str(error))
@@ -105,7 +109,7 @@ class LossWatch:
 
 def card_of(runs: list[Run]) -> NoticeView:
     """Return the card: what is lost, what stays, and what to type."""
-    mailboxes = ", ".join(sorted({run.channel.mailbox for run in runs} - {""}))
+    mailboxes = listed(sorted({run.channel.mailbox for run in runs} - {""}))
     about = Text("loss.title_of", {"mailboxes": mailboxes})
     return NoticeView(
         Text("loss.kicker"),

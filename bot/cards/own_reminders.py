@@ -14,7 +14,9 @@ import structlog
 
 from adaptive_cards import glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import drawn_for
 from bot.cards.reminders import KEPT, Ending
+from bot.chat.preferences import locale_of_person
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.access.app_access import all_grants
@@ -51,7 +53,8 @@ def _tell(services: Services, approver: str, ends: datetime, days: int, at: date
     told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
     if not services.redis.set(told, "1", nx=True, ex=ends - at + KEPT):
         return True
-    card = notice(card_of_own(ends, at))
+    with drawn_for(locale_of_person(services, approver)):
+        card = notice(card_of_own(ends, at))
     try:
         services.messenger.send(to_email=approver, text=card.text, card=card.content)
     except WebexError as error:

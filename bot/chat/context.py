@@ -11,6 +11,7 @@ from adaptive_cards.cards.notice import NoticeView
 from bot.services import Services
 from bot.webex.client import Message, WebexPerson
 from jobs.clock import now
+from jobs.clouds import tracing
 from jobs.model import Person, Text, verbatim
 from jobs.runs.audit_entries import entry
 from jobs.runs.origin import Origin
@@ -42,7 +43,11 @@ class ChatContext:
         The press has its own id, because one card may be pressed for many mailboxes.
         """
         return Origin(
-            self.room, self.thread, direct=self.direct, message=self.action_id or self.message
+            self.room,
+            self.thread,
+            direct=self.direct,
+            message=self.action_id or self.message,
+            trace=tracing.traceparent(),
         )
 
     @property

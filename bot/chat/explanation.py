@@ -11,6 +11,7 @@ from typing import Any
 from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine
 from adaptive_cards.texts import has_text, remedy_within, text
 from jobs.clouds.error_texts.reading import FoundCause, Reading
+from jobs.clouds.learn_more import page_of
 from jobs.clouds.turns import who_acts
 from jobs.model import Text, Turn
 from jobs.redact import without_secrets
@@ -32,14 +33,17 @@ def as_view(
         code=without_secrets(certain[0].code) if certain else "",
         known=bool(certain),
         open=bool(possible) and not certain,
-        certain=tuple(CauseLine(_sentence(each)) for each in certain[1:]),
-        possible=tuple(CauseLine(_sentence(each), _tell(each)) for each in possible),
+        certain=tuple(CauseLine(_sentence(each), page=page_of(each.cause)) for each in certain[1:]),
+        possible=tuple(
+            CauseLine(_sentence(each), _tell(each), page_of(each.cause)) for each in possible
+        ),
         unknown=tuple(
             UnknownLine(each.code, without_secrets(each.line), each.page)
             for each in reading.unknown
         ),
         checks=checks,
         cut=reading.cut,
+        page=page_of(certain[0].cause) if certain else "",
     )
 
 
@@ -80,6 +84,7 @@ def as_json(reading: Reading) -> Json:
 
 def _as_json(found: FoundCause) -> Json:
     told = {} if found.certain else {"tells_apart": text(_tell(found).key)}
+    page = page_of(found.cause)
     return {
         "cause": found.cause,
         "certainty": str(found.certainty),
@@ -88,6 +93,7 @@ def _as_json(found: FoundCause) -> Json:
         "who": str(who_acts(found.cause)),
         "code": without_secrets(found.code),
         **told,
+        **({"page": page} if page else {}),
     }
 
 
@@ -98,6 +104,7 @@ def as_lines(reading: Reading) -> list[str]:
     codes = ", ".join(dict.fromkeys(without_secrets(each.code) for each in reading.certain))
     return [
         *(text(title.key), *who, text(words.key)),
+        *(_page_lines(reading.certain[0]) if reading.certain else ()),
         *(line for each in reading.certain[1:] for line in ("", *_told(each))),
         *_possible_lines(reading),
         *_unknown_lines(reading),
@@ -124,5 +131,15 @@ def _unknown_lines(reading: Reading) -> list[str]:
     return ["", text("explain.unknown_codes"), *lines]
 
 
-def _told(found: FoundCause) -> tuple[str, str]:
-    return text(f"cause.{found.cause}"), text(f"remedy.{found.cause}")
+def _told(found: FoundCause) -> tuple[str, ...]:
+    return (
+        text(f"cause.{found.cause}"),
+        text(f"remedy.{found.cause}"),
+        *_page_lines(found),
+    )
+
+
+def _page_lines(found: FoundCause) -> tuple[str, ...]:
+    """Return the line with the page that explains the cause, if one is known."""
+    page = page_of(found.cause)
+    return (text("link.learn_more_at", page=page),) if page else ()

@@ -42,6 +42,11 @@ def locale_of_space(services: Services, room: str) -> Locale:
     return _locale(services, room)
 
 
+def locale_of_person(services: Services, address: str) -> Locale:
+    """Return the locale of a person's 1:1 conversation."""
+    return _locale(services, address.lower())
+
+
 def choose(ctx: ChatContext, preference: Preference, value: str) -> None:
     """Keep the choice for this space, or for this person in a 1:1 conversation."""
     ctx.services.redis.hset(keys.locale(place_of(ctx)), preference, value)

@@ -6,11 +6,11 @@ It includes the proof that nothing was altered since.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from adaptive_cards import audit
-from adaptive_cards.cards.audit import AuditLine, AuditView
-from adaptive_cards.texts import has_text, text
+from adaptive_cards.cards.audit import AuditView
+from adaptive_cards.texts import text
+from bot.cards.presenters.audit import audit_line
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
@@ -65,7 +65,7 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
         ctx.services.messenger.send_file(
             **posted, name=name, content_type=TYPE, content=_file(ctx, filed)
         )
-    lines = tuple(map(_audit_line, reversed(mine[-SHOWN:])))
+    lines = tuple(map(audit_line, reversed(mine[-SHOWN:])))
     ctx.say(audit(AuditView(mailbox, at, lines, len(mine), len(filed), name, checked.broken_at)))
 
 
@@ -86,38 +86,6 @@ def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     for secret in filter(None, held):
         content = content.replace(secret.encode(), GONE.encode())
     return content
-
-
-def _audit_line(entry: AuditEntry) -> AuditLine:
-    names = ("what", "kind", "running")
-    data = entry.get("data") or {}
-    values = {name: str(entry.get(name, "")) for name in names} | {
-        name: str(data.get(name, "")) for name in ("scope", "question", "cause", "most", "last")
-    }
-    step = str(entry.get("step", ""))
-    values |= {
-        "step": f"key:step.{step}" if has_text(f"step.{step}") else step,
-        "count": str(data.get("count", len(entry.get("changes") or ()))),
-    }
-    key = f"audit.what.{values['what']}"
-    who = {
-        "by": str(entry.get("by", "bot")),
-        "mailbox": str(entry.get("mailbox", "")),
-        "run": str(entry.get("run", "")),
-    }
-    return AuditLine(
-        _time(entry),
-        Text(key if has_text(key) else "audit.what.other", values),
-        entry=int(entry.get("n", 0)),
-        **who,
-    )
-
-
-def _time(entry: AuditEntry) -> datetime:
-    try:
-        return datetime.fromisoformat(str(entry.get("at")))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
 
 
 COMMAND = Command("audit", "more", run, "[ADDRESS]", may=may_read_audit)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from bot import actions
 from bot.actions import tac as screenshot
@@ -30,6 +31,7 @@ from bot.services import Services
 from bot.webex import models
 from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError
 from bot.webex.errors import NOT_FOUND
+from jobs.clouds import tracing
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.model import Text
 from jobs.runtime import current
@@ -53,7 +55,20 @@ class _NotThereError(Exception):
 def receive(event_id: str) -> None:
     """RQ entry point: one event, by the id under which it is kept (:mod:`bot.queue.events`)."""
     services = current(Services)
-    services.events.process(event_id, partial(handle, services))
+    with bound_contextvars(event_id=event_id):
+        services.events.process(event_id, partial(_traced, services))
+
+
+def _traced(services: Services, pending: PendingEvent) -> datetime | None:
+    """Handle one event as a span of the trace that its webhook began."""
+    with tracing.span(
+        "event",
+        parent=pending.trace,
+        kind="consumer",
+        resource=pending.event.resource,
+        event_id=pending.event.key,
+    ):
+        return handle(services, pending)
 
 
 def handle(services: Services, pending: PendingEvent) -> datetime | None:
@@ -83,6 +98,8 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
         return retry_at
     except WebexError as error:
         return retry.retry_event(error, pending)
+    else:
+        log.info("event handled", resource=event.resource, tries=pending.tries + 1)
     return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 
 from bot.webex.client import Membership, Webex, WebexPerson
@@ -46,8 +47,8 @@ def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Prefetch]:
     """Start the requests for the duration of the context; results that are not needed are discarded."""
     with_threads = ThreadPoolExecutor(2, "ahead")
     try:
-        person = with_threads.submit(webex.person, actor) if actor else None
-        members = with_threads.submit(webex.members, room) if room else None
+        person = with_threads.submit(copy_context().run, webex.person, actor) if actor else None
+        members = with_threads.submit(copy_context().run, webex.members, room) if room else None
         yield Prefetch(webex, actor, room, person, members)
     finally:
         with_threads.shutdown(wait=False, cancel_futures=True)

@@ -13,6 +13,7 @@ from bot.webex.models import MAX_EVENT_AGE, _time
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.retry import Pauses
+from jobs.storage.counters import COUNTERS, EVENTS_HANDLED
 
 API_LAG = timedelta(seconds=60)
 """Time for which an object may be missing although its event has arrived (facts/webex.md 1)."""
@@ -32,6 +33,7 @@ def retry_event(error: WebexError, pending: PendingEvent) -> datetime | None:
     """
     when = retry_before_deadline(error, pending)
     if when is None:
+        COUNTERS.add(EVENTS_HANDLED, "given_up")
         log.warning(
             "event given up",
             tries=pending.tries + 1,

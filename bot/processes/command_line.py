@@ -40,6 +40,7 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 
 def _web(settings: BotSettings, work: Settings) -> int:
     from bot.web.app import AddressError, serve  # noqa: PLC0415  Flask only here
+    from bot.web.metrics_page import own_port  # noqa: PLC0415  Flask only here
     from bot.web.site import whole_site  # noqa: PLC0415  Flask only here
 
     refused = _data_problem(settings.redis_url, work)
@@ -47,7 +48,8 @@ def _web(settings: BotSettings, work: Settings) -> int:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
     try:
-        serve(whole_site(settings, work), settings.port, settings.host)
+        with own_port(settings):
+            serve(whole_site(settings, work), settings.port, settings.host)
     except AddressError as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
@@ -58,7 +60,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.cards import data_loss, own_reminders, reminders  # noqa: PLC0415  the other commands need no RQ worker
     from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
-    from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.processes import measure, worker  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
@@ -85,6 +87,8 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         partial(limits.record_ended, services): limits.EVERY_S,
         LossWatch(services): data_loss.EVERY_S,
         old_data: retention.EVERY_S,
+        partial(measure.measure_runs, services): measure.RUNS_EVERY_S,
+        partial(measure.measure_secrets, services): measure.SECRETS_EVERY_S,
     }
     return worker.main(settings, services.shutdown, timers, slow, work.encryption_keys)
 

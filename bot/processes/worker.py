@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -29,7 +30,7 @@ from rq.executions import Execution
 from rq.job import Job
 
 from adaptive_cards import texts
-from bot import actions, commands, program
+from bot import actions, commands, logs, program
 from bot.cards.presenters.card_state import PostedCard
 from bot.links import PageToken
 from bot.processes import redis_server
@@ -53,11 +54,13 @@ from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexPerson
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, steps
+from jobs.clouds import tracing
 from jobs.clouds.tls import http_context
 from jobs.runs import schema
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
 from jobs.shutdown import Shutdown
+from jobs.storage.counters import COUNTERS, FLUSH_S
 
 WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
 """Queues of each worker, in order of priority."""
@@ -75,6 +78,10 @@ MONITORING_S = 10
 
 
 REDIS_PAUSE_S = 0.25
+
+
+RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
+"""Level that RQ sets its loggers to when it begins. Its own default is INFO."""
 
 
 AT_FIRST_USE = ("netrc", "dns._asyncio_backend", "_strptime")
@@ -124,9 +131,13 @@ class BotWorker(Worker):
         super().main_work_horse(job, queue)
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        """Run a job with its id in every line of the log."""
-        with structlog.contextvars.bound_contextvars(job=job.id):
-            return bool(super().perform_job(job, queue, execution))
+        """Run a job with its id in every line of the log; then hand over its counts and its spans."""
+        try:
+            with structlog.contextvars.bound_contextvars(job=job.id):
+                return bool(super().perform_job(job, queue, execution))
+        finally:
+            COUNTERS.flush(self.connection)
+            tracing.flush()
 
 
 def main(
@@ -188,7 +199,7 @@ def work(
         log_job_description=False,
         shutdown=shutdown,
     )
-    worker.work(burst=burst)
+    worker.work(burst=burst, logging_level=RQ_LEVEL)
     return 0
 
 
@@ -238,7 +249,8 @@ def _silence(redis: Redis) -> str:
 
 
 def _tick(redis_url: str, encryption_keys: Sequence[str], timers: Timers) -> int:
-    wait_for_redis(redis_url, encryption_keys)
+    redis = wait_for_redis(redis_url, encryption_keys)
+    timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
     return timers.run()
 
 
@@ -279,6 +291,7 @@ def preload() -> None:
         registry()
     httpx.Client(verify=http_context()).close()
     anyio.run(anyio.sleep, 0)
+    tracing.preload()
     for kind in (Event, Record, PendingEvent, PostedCard, PageToken, WebexPerson):
         msgspec.json.Decoder(kind)
     gc.collect()

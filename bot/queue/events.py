@@ -17,8 +17,10 @@ from redis import Redis
 
 from bot.queue import HANDLE, Doorbell, make_queue
 from jobs.clock import now
+from jobs.clouds import tracing
 from jobs.runs.schedule import LEASE_S
 from jobs.storage import codec, keys
+from jobs.storage.counters import COUNTERS, EVENTS_HANDLED, EVENTS_RECEIVED
 from jobs.storage.due_list import LONGEST_PAUSE_S, DueList
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
@@ -73,6 +75,7 @@ class PendingEvent:
         tries: How often it was put off because Webex did not answer.
         begun: How many tries in a row have begun and not ended, the one under way among them.
         not_before: When it is tried again, which a doorbell that rings too early does not change.
+        trace: W3C ``traceparent`` of the request that brought it, or empty without traces.
     """
 
     event: WebhookEvent
@@ -80,6 +83,7 @@ class PendingEvent:
     tries: int = 0
     begun: int = 0
     not_before: datetime | None = None
+    trace: str = ""
 
     @property
     def wait_s(self) -> float:
@@ -110,14 +114,19 @@ class EventQueue:
         harm if a worker has already taken it.
         """
         arrived = now()
-        kept, again = codec.dump(PendingEvent(event, arrived)), arrived.timestamp() + RUNG_S
+        kept, again = (
+            codec.dump(PendingEvent(event, arrived, trace=tracing.traceparent())),
+            arrived.timestamp() + RUNG_S,
+        )
         with self._redis.pipeline() as pipe:
             job = self.bell.ring(event.key, pipe)  # first: RQ begins the transaction
             pipe.eval(
                 ADD, 2, keys.event(event.key), keys.events_due(), kept, REMEMBER_S, again, event.key
             )
             *_, is_new = pipe.execute()
-        if not is_new:
+        if is_new:
+            COUNTERS.add(EVENTS_RECEIVED, event.resource)
+        else:
             job.delete()
         return bool(is_new)
 
@@ -165,8 +174,10 @@ class EventQueue:
         try:
             again = handle(pending)
         except Exception:
+            COUNTERS.add(EVENTS_HANDLED, "failed")
             self._put_off(pending)
             raise
+        COUNTERS.add(EVENTS_HANDLED, "done" if again is None else "put_off")
         if again is None:
             self._settle(pending.event)
         else:
@@ -181,6 +192,7 @@ class EventQueue:
         self._save(replace(pending, not_before=again), again)
 
     def _give_up(self, pending: PendingEvent) -> None:
+        COUNTERS.add(EVENTS_HANDLED, "given_up")
         log.error(
             "event given up: no try has ended",
             tries=pending.begun,

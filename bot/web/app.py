@@ -24,6 +24,7 @@ from bot.queue import kind_problem
 from bot.queue.events import EventQueue
 from bot.settings import BotSettings
 from bot.web import health_pages, webhooks
+from bot.web.counts import hand_over
 from bot.web.health_pages import Readiness
 from bot.web.refused_webhooks import RefusedWebhooks
 from bot.web.strict_http import StrictChannel
@@ -144,8 +145,10 @@ class AddressError(Exception):
     """Error because nobody can listen at HOST and PORT; the text says what to do."""
 
 
-def listener(host: str, port: int) -> socket.socket:
+def listener(host: str, port: int, setting: str = "PORT") -> socket.socket:
     """Return a socket that listens; ``::`` takes IPv4, too, where the system can do that.
+
+    ``setting`` is the setting that names the port.
 
     Raises:
         AddressError: The port is taken, or the address is not of this machine.
@@ -155,19 +158,19 @@ def listener(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, dualstack_ipv6=both)
     except OSError as error:
-        raise AddressError(_no_listener(error, host, port)) from None
+        raise AddressError(_no_listener(error, host, port, setting)) from None
 
 
-def _no_listener(error: OSError, host: str, port: int) -> str:
+def _no_listener(error: OSError, host: str, port: int, setting: str) -> str:
     known = {
-        errno.EADDRINUSE: f"PORT {port} is taken by another program: stop it, or set PORT",
+        errno.EADDRINUSE: f"{setting} {port} is taken by another program: stop it, or set {setting}",
         errno.EACCES: (
-            f"PORT {port} may not be used by this user: set a PORT above 1023,"
+            f"{setting} {port} may not be used by this user: set a {setting} above 1023,"
             " and let the proxy have 80 and 443"
         ),
         errno.EADDRNOTAVAIL: f"HOST {host} is no address of this machine: set another, or unset HOST",
     }
-    otherwise = f"nobody can listen at HOST {host}, PORT {port} ({error.strerror}): set others"
+    otherwise = f"nobody can listen at HOST {host}, {setting} {port} ({error.strerror}): set others"
     return known.get(error.errno or 0, otherwise)
 
 
@@ -199,6 +202,7 @@ def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  
         server.run()  # ends with SystemExit after waiting for its threads
     finally:
         server.close()
+        hand_over(app.config["REDIS"])
     log.info("stopped")
 
 

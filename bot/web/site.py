@@ -7,9 +7,11 @@ from flask import Flask
 from bot.queue import connect_for_web
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
-from bot.web import delivery_receipts, pages, secret_page, sign_in
+from bot.web import delivery_receipts, metrics_page, pages, secret_page, sign_in
 from bot.web.app import DataGate, create_app
+from bot.web.counts import CountsToRedis
 from bot.webex.client import HURRIED, Webex
+from jobs.clouds import tracing
 from jobs.settings import Settings
 
 PAGES = (sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets)
@@ -18,10 +20,14 @@ PAGES = (sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets
 def whole_site(settings: BotSettings, work: Settings) -> Flask:
     """Return the application. It makes no connection before its first request, so it can be forked."""
     log_advice(settings)
+    tracing.preload()
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
     services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
     app = create_app(settings, services.redis, pages=PAGES)
     app.config["SERVICES"] = services
+    app.after_request(CountsToRedis(services.redis))
+    if settings.metrics_token and not settings.metrics_port:
+        app.register_blueprint(metrics_page.page(services.redis, settings.metrics_token))
     app.before_request(DataGate(services.redis, work.encryption_keys))
     app.before_request(pages.use_browsers_language)
     return app

@@ -11,12 +11,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 from redis.exceptions import RedisError
 from werkzeug.exceptions import (
     BadRequest,
+    HTTPException,
     RequestEntityTooLarge,
     ServiceUnavailable,
     Unauthorized,
@@ -25,8 +27,15 @@ from werkzeug.exceptions import (
 
 from bot.queue.events import EventQueue, WebhookEvent
 from bot.webex.webhook_registration import PATH, RESOURCES
+from jobs.clouds import tracing
+from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 
 LARGEST_BODY = 65_536
+REASONS: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "signature",
+    HTTPStatus.SERVICE_UNAVAILABLE: "redis",
+}
+"""Reasons of refusals in the metrics. Every other refusal is about the body."""
 
 
 hooks = Blueprint("webhooks", __name__)
@@ -35,6 +44,15 @@ hooks = Blueprint("webhooks", __name__)
 @hooks.post(PATH)
 def receive() -> Response:
     """Accept one event; the responses 401, 413, 415, 400 and 503 have empty bodies too."""
+    try:
+        _accept()
+    except HTTPException as refused:
+        COUNTERS.add(EVENTS_REFUSED, REASONS.get(refused.code or 0, "body"))
+        raise
+    return Response(status=200)
+
+
+def _accept() -> None:
     body = _body()
     if not is_signed(
         body, request.headers.get("X-Spark-Signature", ""), current_app.config["WEBHOOK_SECRETS"]
@@ -42,8 +60,8 @@ def receive() -> Response:
         current_app.config["REFUSED"].add()
         raise Unauthorized
     if event := read(_parse(body)):
-        _add(current_app.config["EVENTS"], event)
-    return Response(status=200)
+        with tracing.span("webhook", kind="server", resource=event.resource, event_id=event.key):
+            _add(current_app.config["EVENTS"], event)
 
 
 def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:

@@ -5,7 +5,8 @@ It uses webexteamssdk 1.6.1 with the SDK's own waiting disabled, and returns typ
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from functools import partial
 from itertools import islice
@@ -23,6 +24,7 @@ from bot.webex.errors import (
     WebexRateLimitError,
     WebexUnauthorizedError,
     WebexUnreachableError,
+    passes,
 )
 from bot.webex.messenger import Json, Messenger, attachments
 from bot.webex.models import (
@@ -38,6 +40,7 @@ from bot.webex.models import (
 from bot.webex.retry import HURRIED, PATIENT, Caller
 from bot.webex.session import ApiSession, own_url
 from jobs.clouds.retry import RetryPolicy
+from jobs.storage.counters import CARDS, COUNTERS
 
 __all__ = [
     "HURRIED",
@@ -168,12 +171,13 @@ class Webex(Messenger):
         That happens if the root message is deleted or is not the root of a thread (facts/webex.md
         2).
         """
-        try:
-            return Message.of(self._calls.post(lambda: self._posted(post)))
-        except (WebexBadRequestError, WebexNotFoundError):
-            if "parentId" not in post.fields:
-                raise
-        return Message.of(self._calls.post(lambda: self._posted(post.below_the_thread)))
+        with _counted("posted", is_card="attachments" in post.fields):
+            try:
+                return Message.of(self._calls.post(lambda: self._posted(post)))
+            except (WebexBadRequestError, WebexNotFoundError):
+                if "parentId" not in post.fields:
+                    raise
+            return Message.of(self._calls.post(lambda: self._posted(post.below_the_thread)))
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
         """Replace a message including its card; Webex allows 10 edits at most.
@@ -185,9 +189,10 @@ class Webex(Messenger):
             {"attachments": attachments(card)} if card else {}
         )
         # The SDK's edit() does not support attachments, and its session is private (facts/webex.md 2).
-        self._calls.get(
-            lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body)  # noqa: SLF001
-        )
+        with _counted("edited", is_card=card is not None):
+            self._calls.get(
+                lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body)  # noqa: SLF001
+            )
 
     def webhooks(self) -> tuple[Webhook, ...]:
         """Return the bot's webhooks, from all pages."""
@@ -285,6 +290,21 @@ class Webex(Messenger):
 
 class FileTooLargeError(Exception):
     """File larger than the caller accepts."""
+
+
+@contextmanager
+def _counted(done: str, *, is_card: bool) -> Iterator[None]:
+    """Count a card that is posted or edited in the block, or that Webex refuses or does not take."""
+    how = "not_taken"
+    try:
+        yield
+        how = done
+    except WebexAnswerError as error:
+        how = how if passes(error) else "refused"
+        raise
+    finally:
+        if is_card:
+            COUNTERS.add(CARDS, how)
 
 
 def _at_most(largest: int, response: Response) -> bytes:

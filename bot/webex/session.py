@@ -20,6 +20,7 @@ from webexteamssdk import WebexTeamsAPI
 from bot.webex import deadline
 from bot.webex.deadline import TimedBody
 from bot.webex.errors import retry_after_s
+from jobs.clouds.call_metrics import measured
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.settings import LOOPBACK
 
@@ -83,7 +84,9 @@ class ApiAdapter(HTTPAdapter):
         reading the body starts here. Webex's time is in every answer (:mod:`jobs.clouds.clock_skew`).
         """
         began = time.monotonic()
-        answer = super().send(request, *args, **kwargs)
+        with measured("webex", request.method or "GET") as noted:
+            answer = super().send(request, *args, **kwargs)
+            noted.status = answer.status_code
         METER.note(WEBEX, answer.headers, time.monotonic() - began)
         answer.raw = TimedBody(answer.raw, began + deadline.TOTAL_S)
         following = answer.links.get("next", {}).get("url", "")

@@ -22,6 +22,7 @@ from redis import Redis
 from bot.settings import BotSettings
 from bot.webex.client import Webex, Webhook
 from jobs.storage import keys
+from jobs.storage.counters import WEBHOOKS, measure
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PREFIX = "email-bot"
@@ -37,6 +38,9 @@ BACK_OFF_S = 300
 
 
 LOCK_S = 120
+
+
+STATES = {True: "good", False: "wrong"}
 
 
 log = structlog.get_logger(__name__)
@@ -114,6 +118,7 @@ class WebhookRegistrar:
 
     def _reconcile(self, mine: tuple[Webhook, ...], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
+        self._measure(kept.values())
         missing = tuple(resource for resource, hook in kept.items() if hook is None)
         updated = tuple(
             resource
@@ -126,6 +131,14 @@ class WebhookRegistrar:
         for hook in surplus:
             self._delete(hook)
         return _logged(Outcome(missing, updated, len(surplus)))
+
+    def _measure(self, found: Iterable[Webhook | None]) -> None:
+        """Keep for the metrics how many webhooks were found good, wrong and missing."""
+        words = ["missing" if each is None else STATES[self.is_good(each)] for each in found]
+        states: dict[tuple[str, ...], float] = {
+            (state,): float(words.count(state)) for state in ("missing", *STATES.values())
+        }
+        measure(self._redis, WEBHOOKS, states)
 
     def _best(self, mine: tuple[Webhook, ...], resource: str) -> Webhook | None:
         """Return the webhook to keep, preferably a good one, or None.

@@ -32,6 +32,7 @@ from jobs.runs.run import AttemptOverError, Event, Kind, LeaseLostError, Run, op
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener, Runtime
 from jobs.storage import keys
+from jobs.storage.counters import COUNTERS, RUNS_ENDED
 from jobs.storage.mac import mac_of
 
 TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4
@@ -150,6 +151,7 @@ async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
     if len(runtime.store.load(run.id).findings) < len(mailboxes(run)):
         return 0
     runtime.store.append(run.id, Event(Kind.CHECKED, now()))
+    COUNTERS.add(RUNS_ENDED, run.kind, Kind.CHECKED)
     return runtime.store.length(run.id)
 
 

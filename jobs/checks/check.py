@@ -23,6 +23,7 @@ from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
+from jobs.storage.counters import COUNTERS, RUNS_ENDED
 
 FORWARDS = ("forwarding", "outbound_policy")
 """Steps whose change decides where copies are sent."""
@@ -49,6 +50,7 @@ def _finish(runtime: Runtime, run: Run) -> None:
     A check of a channel that is not known here is the newest check of none.
     """
     runtime.store.append(run.id, Event(Kind.CHECKED, now()))
+    COUNTERS.add(RUNS_ENDED, run.kind, Kind.CHECKED)
     if not run.brief.discover:
         runtime.channels.set_last_check(run.channel.mailbox, run.id)
     elif run.brief.keep:

@@ -16,6 +16,7 @@ import httpx
 import structlog
 
 from jobs.clouds import call_log, silence, write_guard
+from jobs.clouds.call_metrics import measured
 from jobs.clouds.date_headers import DateHeaders
 from jobs.clouds.errors import (
     CloudError,
@@ -149,6 +150,11 @@ class Call:
         return self.headers.get("X-CmdletName") or f"{self.method} {httpx.URL(self.url).path}"
 
     @property
+    def action(self) -> str:
+        """Return the cmdlet, or the method alone: a name without an address or an object's id."""
+        return self.headers.get("X-CmdletName") or self.method
+
+    @property
     def changes(self) -> bool:
         """Return whether the request may change something."""
         return not self.name.lower().startswith(("get ", "get-", "head ", "test-"))
@@ -235,7 +241,9 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
     )
     began = time.monotonic()
     try:
-        response = await _send(client, outgoing, call, sent)
+        with measured(call.service, call.action) as noted:
+            response = await _send(client, outgoing, call, sent)
+            noted.status = response.status_code
     except CloudError as lost:
         _note(call, lost.status, sent)
         raise

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from aiosmtplib import SMTPResponse, SMTPStatus
 
+from jobs.clouds.call_metrics import measured
 from jobs.clouds.json_values import as_dict, parsed
 from jobs.clouds.tls import ssl_context
 from jobs.mail.smtp_connection import NotSmtpError, SmtpConnection
@@ -126,14 +127,24 @@ async def _with_one_retry(begin: Callable[[], _Login], seconds: float) -> SmtpPr
 
 
 async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
-    try:
-        async with asyncio.timeout(seconds):
-            await login.run()
-    except TimeoutError:
-        login.leave("timed_out", f"no answer in {seconds:g} s")
-    finally:
-        await login.talk.close()
-    return login.result()
+    with measured("smtp", "login") as noted:
+        try:
+            async with asyncio.timeout(seconds):
+                await login.run()
+        except TimeoutError:
+            login.leave("timed_out", f"no answer in {seconds:g} s")
+        finally:
+            await login.talk.close()
+        probe = login.result()
+        noted.outcome = _outcome_of(probe)
+    return probe
+
+
+def _outcome_of(probe: SmtpProbe) -> str:
+    """Return how the login ended, in the words of :mod:`jobs.clouds.call_metrics`."""
+    if probe.ok:
+        return "ok"
+    return "lost" if probe.cause in CUT_OFF else "refused"
 
 
 class _Login:

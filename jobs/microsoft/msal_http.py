@@ -20,6 +20,7 @@ import httpx
 import structlog
 
 from jobs.clouds import call_log, silence
+from jobs.clouds.call_metrics import measured
 from jobs.clouds.causes import OAUTH, ErrorKind, Meaning
 from jobs.clouds.error_texts import entra
 from jobs.clouds.errors import (
@@ -231,7 +232,10 @@ class MsalHttp:
             Transient: there is none.
         """
         try:
-            return self._http.request(method, self.outside(url), **options)
+            with measured("entra", method) as noted:
+                answer = self._http.request(method, self.outside(url), **options)
+                noted.status = answer.status_code
+                return answer
         except httpx.RequestError as error:
             cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
             raise Transient(cause, CloudReply("entra", message=repr(error))) from error

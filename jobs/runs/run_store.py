@@ -34,6 +34,7 @@ from jobs.runs.run import (
 )
 from jobs.runs.schedule import LEASE_S, Schedule
 from jobs.storage import codec, keys
+from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
 from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 from jobs.storage.mac import Authenticator, mac_of
@@ -68,8 +69,7 @@ class RunStore:
     ) -> Run:
         """Open a run and claim its mailbox.
 
-        While the mailbox is not known, the message or button press that asked for the run is
-        claimed instead.
+        While the mailbox is not known, the message or button press that asked for it is claimed instead.
 
         Raises:
             AlreadyRunningError: there is such a run, and it has not ended.
@@ -84,6 +84,7 @@ class RunStore:
             self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
         self.channels.add_to_space(origin.room, run_id)
+        COUNTERS.add(RUNS_OPENED, kind)
         return self.load(run_id)
 
     def claim(self, mailbox: str, run_id: str) -> None:
@@ -189,6 +190,7 @@ class RunStore:
             self._save(run.id, (event,), all_at_once)
         except RunEndedError:
             return False
+        COUNTERS.add(RUNS_ENDED, run.kind, event.kind)
         return True
 
     def check(
@@ -204,6 +206,7 @@ class RunStore:
         first = opening(channel, requester, kind, origin, brief)
         self.append(run_id, first, Event(Kind.DETAILS, now(), channel=channel))
         self.redis.expire(keys.run_events(run_id), CHECK_KEPT_S)
+        COUNTERS.add(RUNS_OPENED, kind)
         return self.load(run_id)
 
     def last_check(self, mailbox: str) -> Run | None:

@@ -41,15 +41,12 @@ def _key(*parts: str) -> Key:
     return Key(PREFIX + ":".join(parts))
 
 
-# The data's version
+# The data as a whole: its version, whether Redis takes writes, what it lost, and its figures
 
 
 def schema() -> Key:
     """The number of the layout in which the data is stored."""
     return _key("schema")
-
-
-# Whether Redis takes writes, and whether it lost some
 
 
 def write_test() -> Key:
@@ -65,6 +62,11 @@ def generation() -> Key:
 def loss_told(data_id: str, room: str) -> Key:
     """A mark: the space was told that the data before this id was lost."""
     return _key("generation", data_id, room)
+
+
+def figures(name: str) -> Key:
+    """Numbers for the person who watches the bot: all counters, or one gauge by its name."""
+    return _key("figures", name)
 
 
 # Runs
@@ -191,7 +193,7 @@ def own_login(mailbox: str) -> Key:
     return _key("channel", mailbox, "own-login")
 
 
-# Secrets and links
+# Secrets, links, and the audit trail
 
 
 def sealed(name: str) -> Key:
@@ -207,9 +209,6 @@ def secrets_shown() -> Key:
 def page_token_in_layout_2(digest: str) -> Key:
     """The purpose of a link to one of the bot's pages, by the hash of its token, as layout 2 kept it."""
     return _key("ticket", digest)
-
-
-# The audit trail
 
 
 def audit_entries() -> Key:

@@ -29,6 +29,7 @@ from redis.lock import Lock
 
 from jobs.clock import seconds_since_boot
 from jobs.storage import keys
+from jobs.storage.counters import COUNTERS, TAKEN_OVER
 from jobs.storage.keys import Key
 
 RENEWALS = 3
@@ -235,7 +236,8 @@ def _acquire(redis: Redis, name: LockName, lock: FencedLock, wait_s: float) -> s
         return ""
     token = f"{me}.{lock.number}"
     lock.local.token = token.encode()
-    redis.hset(keys.locks_held(), name.field, token)
+    if not redis.hset(keys.locks_held(), name.field, token):  # the last holder has not released it
+        COUNTERS.add(TAKEN_OVER, name.kind)
     return token
 
 
@@ -252,6 +254,7 @@ def _release_of(redis: Redis, field: str, token: str) -> LockName | None:
     if name is not None:
         with suppress(LockError):
             redis.lock(name.key).do_release(token.encode())
+        COUNTERS.add(TAKEN_OVER, name.kind)
     redis.hdel(keys.locks_held(), field)
     return name
 

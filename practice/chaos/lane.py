@@ -234,7 +234,7 @@ def undo(walk: Walk) -> None:
     walk.type(f"/undo {walk.mailbox}")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.approve(walk.card("the plan of the undo", "approve"))
-    walk.saying("is disconnected: the old values are back", UNDO_S)
+    walk.saying("is disconnected: the previous values are restored", UNDO_S)
 
 
 def _begin_again(walk: Walk) -> None:

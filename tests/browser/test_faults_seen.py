@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards.texts import text
 from practice.page.host import PracticeSpace
 from practice.scenario import Scenario
 from practice.verdicts import sentences
@@ -104,7 +105,7 @@ def test_a_fix(visit: Any, picture: Any, proven: PracticeSpace):
     _switch_on(visitor, "smtp_auth_off_mailbox")
     _check(visitor, sentences()["smtp_auth_off_for_mailbox"])
     visitor.be("requester", "space")
-    visitor.press("Fix: SMTP AUTH on")
+    visitor.press(text("fix.smtp_auth"))
     visitor.be("administrator", "space")
     visitor.card("Ask my administrator")
     _sign_in(visitor, "Sign in with Microsoft")

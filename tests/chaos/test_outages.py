@@ -222,7 +222,7 @@ def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis
     people.control("PUT", "settings", {"customization_s": DAY_S})
     fresh(people, dehydrated=True)
     walk.approve(walk.plan(profile="least"))
-    shown = walk.saying("Microsoft lets the customisation take effect", 30)
+    shown = walk.saying("Microsoft is applying the customization", 30)
     assert [line for line in words(shown).splitlines() if "  M4  " in line] == [
         "◇  M4  Outbound spam policy  waits for time"
     ]

@@ -209,7 +209,7 @@ def test_the_plan_of_a_new_app_keeps_to_the_policy_for_secrets(ride: Any, countr
     day = (now() + timedelta(days=90, minutes=-5)).date()
     assert (line.before, line.after.values, line.note) == (
         NONE,
-        {"expires": f"{day:%d %b %Y}"},
+        {"expires": f"day:{day.isoformat()}"},
         Text("note.secret_clamped"),
     )
     ride.to_its_end()

@@ -104,7 +104,7 @@ def by_access(card: Json) -> dict[str, int]:
     ("decision", "roles", "says"),
     [
         ("decline", OWNER, "The permission was declined."),
-        ("accept", APPS, "it takes a Global or a Privileged Role Administrator"),
+        ("accept", APPS, "Only a Global Administrator or a Privileged Role Administrator can."),
     ],
 )
 def test_not_granted(channel: People, decision: Any, roles: list[str], says: str) -> None:
@@ -149,7 +149,7 @@ def test_granted_then_withdrawn(channel: People) -> None:
     assert (
         link(seen, LET_READ),
         bool(link(seen, SEE_MORE)),
-        "has no role in Exchange" in words(seen),
+        "has no Exchange role" in words(seen),
     ) == (
         "",
         True,
@@ -167,10 +167,10 @@ def test_granted_then_withdrawn(channel: People) -> None:
 
     channel.control("PATCH", TENANT, {"drop_app_roles": {CLIENT_ID: ["Policy.Read.All"]}})
     over = checked(channel)
-    assert "The tenant does not let the bot read by itself any more." in words(over)
+    assert "The organization no longer lets the bot read without a sign-in." in words(over)
     assert ("Policy.Read.All" in words(over), bool(link(over, LET_READ))) == (True, True)
     after = checked(channel)
-    assert ("any more" in words(after), BY_ITSELF in by_access(after)) == (False, False)
+    assert ("no longer lets" in words(after), BY_ITSELF in by_access(after)) == (False, False)
 
 
 def test_an_app_that_is_gone_from_the_tenant(channel: People) -> None:

@@ -46,8 +46,8 @@ def test_an_approver_decides_in_another_conversation(people: People, new_walk: A
     walk.open(walk.details(profile="least"))
     copies = {who: _plan(people, who, since) for who in (BOSS, SECOND)}
     assert f"{REQUESTER} asks for this" in words(copies[BOSS])
-    assert f"who has this plan 1:1: {SECOND}" in words(copies[BOSS])
-    own = _mine(people, REQUESTER, f"who has this plan 1:1: {BOSS}, {SECOND}", since)
+    assert f"who has this plan in a 1:1 message: {SECOND}" in words(copies[BOSS])
+    own = _mine(people, REQUESTER, f"who has this plan in a 1:1 message: {BOSS}, {SECOND}", since)
     own = _mine(people, REQUESTER, f"No message reaches {NOBODY}", since)
     assert "approve" not in does(own)
     people.press(BOSS, copies[BOSS], "approve")
@@ -72,7 +72,7 @@ def test_a_press_of_somebody_else_is_answered_with_names(people: People, new_wal
     walk.ask()
     walk.open(walk.details(profile="least"))
     _plan(people, BOSS, walk.since)
-    own = _mine(people, REQUESTER, "who has this plan 1:1", walk.since)
+    own = _mine(people, REQUESTER, "who has this plan in a 1:1 message", walk.since)
     sent = next(
         action["data"] for action in actions(_plan(people, BOSS, walk.since)) if _is_approve(action)
     )

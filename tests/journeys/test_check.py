@@ -87,13 +87,13 @@ def test_healthy_and_no_write(channel: People) -> None:
             {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}},
             {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": False}}}},
             "SMTP AUTH is off for the mailbox",
-            "The bot's own login as the mailbox",
+            "The bot's own login to the mailbox",
         ),
         (
             {"users": {MAILBOX: {"enabled": False}}},
             {"users": {MAILBOX: {"enabled": True}}},
-            "The account is blocked",
-            "The bot's own login as the mailbox",
+            "Sign-in is blocked for the account",
+            "The bot's own login to the mailbox",
         ),
         (
             {

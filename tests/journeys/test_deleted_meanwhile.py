@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from adaptive_cards.texts import text
 from practice.client import People, does
 from practice.conversation import apps, band, words
 
@@ -12,7 +13,7 @@ LOOK_S = 150.0
 """The first minute of a new app and the minute between two looks, with room for a slow machine."""
 LAST = {"graph.add_password", "exchange.New-HostedOutboundSpamFilterRule"}
 """The changes that are made last; an app that is deleted before them stops them."""
-GONE = "Somebody has deleted the app in Entra after the bot made it."
+GONE = text("cause.app_deleted_meanwhile")
 
 
 def test_the_card_says_what_is_gone(people: People, new_walk: Any) -> None:

@@ -33,9 +33,9 @@ def test_an_error_is_explained_wherever_it_is(new_walk: Any) -> None:
     bounce = walk.type("/explain", files=[file("bounce.eml", BOUNCE.encode())])
     assert "does not let this mailbox forward mail" in words(bounce)
     picture = walk.type("/explain", files=[file("shot.png", b"\x89PNG\r\n\x1a\n")])
-    assert "The bot reads no pictures" in words(picture)
+    assert "The bot cannot read pictures" in words(picture)
     stranger = walk.type("/explain 535-5.7.8 Username and Password not accepted - gsmtp")
-    assert "not one of this channel's services" in words(stranger)
+    assert "not from a service of this channel" in words(stranger)
     assert does(stranger) == set()
 
 

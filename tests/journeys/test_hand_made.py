@@ -13,7 +13,7 @@ from practice.conversation import Walk, band, space, words
 
 Json = dict[str, Any]
 NewWalk = Callable[..., Walk]
-FOUND = "Found by the bot itself"
+FOUND = "Found by the bot"
 OTHER = "https://contoso.us.webexconnect.io/sales/callback"
 
 
@@ -94,7 +94,7 @@ def test_keep_makes_it_a_channel_of_the_space(make: Callable[[str], Walk]) -> No
     assert {"fix", "missing"} <= does(kept)
     assert walk.mailbox in words(walk.type("/check"))
     assert "made by hand" in words(walk.type(f"/setup-email {walk.mailbox}"))
-    assert "nothing was recorded from before" in words(walk.type(f"/undo {walk.mailbox}"))
+    assert "no earlier values are recorded" in words(walk.type(f"/undo {walk.mailbox}"))
     assert walk.mailbox in words(walk.type(f"/tac {walk.mailbox}"))
     assert "The audit trail" in words(walk.type("/audit"))
     assert walk.writes() == []
@@ -155,5 +155,5 @@ def test_what_is_not_found_is_asked_for_or_left(hand_made: Walk) -> None:
     people.press(hand_made.requester, asked, "discovered_without")
     card = settled(hand_made, asked)
     assert "Mail is not forwarded to Webex Connect" in band(card)
-    assert "It cannot be kept as long as this is not known: the app" in words(card)
+    assert "It cannot be kept yet. Not known: the app" in words(card)
     assert "keep" not in does(card)

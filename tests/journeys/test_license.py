@@ -9,9 +9,9 @@ import pytest
 from practice.client import People
 from practice.conversation import band, words
 
-LOST = "The user has no Exchange licence."
+LOST = "The user has no Exchange license."
 CHANGES = {"exchange.Set-CASMailbox", "exchange.Set-Mailbox"}
-REMEDY = "A Microsoft 365 administrator assigns a licence with Exchange Online"
+REMEDY = "A Microsoft 365 administrator assigns a license with Exchange Online"
 
 
 def _license(people: People, mailbox: str, *, there: bool) -> None:

@@ -26,7 +26,7 @@ def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_
         words(anew)
     )
     assert "still to approve" in band(anew)
-    assert "Not as in the plan that was approved" in words(anew)
+    assert "Not in the plan that was approved" in words(anew)
     assert "exchange.Set-Mailbox" not in str(walk.writes())
     walk.approve(walk.card("the plan as it is by now", "approve"))
     walk.to_the_proof()
@@ -45,7 +45,7 @@ def test_an_onmicrosoft_address_is_told_before_the_approval(people: People, new_
     _change(people, users={walk.mailbox: {"mail": before["mail"], "aliases": []}})
     assert "approve" in does(plan)
     assert "Sends as service@contoso.onmicrosoft.com" in words(plan)
-    assert "100 recipients outside" in words(plan)
+    assert "100 external recipients" in words(plan)
     assert "High Volume Email" in words(plan)
 
 

@@ -79,7 +79,7 @@ def test_errors_explained(people: People, at_form: Walk) -> None:
         f"not the client secret ID, for a secret added to app '{secret_id}'."
     )
     answer = walk.press(card, "explain", {"error_text": text})
-    assert "enters the secret's Value (not its ID)" in words(answer)
+    assert "enters the secret's Value (not its Secret ID)" in words(answer)
     assert "The bot does not know this error" in words(
         walk.press(card, "explain", {"error_text": "it is broken"})
     )

@@ -10,7 +10,9 @@ from practice.client import People
 from practice.conversation import words
 
 SHARED = "shared@contoso.com"
-TICK = "Tick Use different email address than the asset email ID for generating tokens"
+TICK = (
+    "Select the check box Use different email address than the asset email ID for generating tokens"
+)
 
 
 def rights(people: People) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any)
     walk = new_walk(SHARED)
     plan = walk.plan(profile="least", delegate=AGENT)
     shown = words(plan)
-    assert f"{SHARED} may not sign in. That is usual for a shared mailbox" in shown
+    assert f"Sign-in is blocked for {SHARED}. That is usual for a shared mailbox" in shown
     assert f"granted to {AGENT}" in shown
     assert f"on for {AGENT}" in shown
     assert f"SMTP.Send for {AGENT} only, and nothing for all users" in shown
@@ -55,7 +57,7 @@ def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any)
     assert fields == [SHARED, AGENT]
     assert "AADSTS90094" in walk.rehearse("support@contoso.com").text
     walk.rehearse(AGENT)
-    walk.saying(f"{AGENT} can log in by SMTP for {SHARED}")
+    walk.saying(f"{AGENT} can log in to the mail server by SMTP for {SHARED}")
     assert rights(people) == {"send_as": [AGENT], AGENT: False, SHARED: None}
     walk.fill_in(AGENT)
     walk.answer()
@@ -97,7 +99,7 @@ def _undo(people: People, walk: Any) -> None:
     plan = _again(walk, "/undo")
     assert "Remove-RecipientPermission" in str(plan["card"])
     walk.approve(plan)
-    walk.saying("is disconnected: the old values are back", 60)
+    walk.saying("is disconnected: the previous values are restored", 60)
     assert rights(people) == NOTHING
     contoso = people.control("GET", "tenants/contoso.com")
     delegate = contoso["users"][AGENT]["id"]

@@ -28,7 +28,12 @@ def _asked(walk: Walk) -> dict[str, Any]:
             "The permission was declined.",
             "The way on is in the card",
         ),
-        ("helpdesk@contoso.com", "accept", "an administrator has to", "The way on is in the card"),
+        (
+            "helpdesk@contoso.com",
+            "accept",
+            "An administrator must consent",
+            "The way on is in the card",
+        ),
         (
             "admin@fabrikam.com",
             "accept",
@@ -115,7 +120,7 @@ def test_sign_in_without_exchanges_role(people: People, new_walk: Any) -> None:
     before = people.change
     people.press(walk.requester, plan, "sign_in_other")
     again = walk.card("a sign-in card", "ask_administrator", link=True, after=before)
-    stopped = walk.saying("Another sign-in comes first")
+    stopped = walk.saying("This plan is no longer valid: a new sign-in is needed")
     assert (again["id"] != first["id"], again["parentId"], stopped["id"], does(stopped)) == (
         True,
         walk.said["id"],
@@ -128,7 +133,7 @@ def test_sign_in_without_exchanges_role(people: People, new_walk: Any) -> None:
         "PATCH", "tenants/contoso.com", {"users": {"helpdesk@contoso.com": {"roles": []}}}
     )
     walk.type(f"/cancel {walk.mailbox}")
-    over = walk.saying("Cancelled: this plan is not in force any more")
+    over = walk.saying("Cancelled: this plan is no longer valid")
     assert (over["id"], does(over)) == (plan["id"], set())
 
 
@@ -142,7 +147,7 @@ def _at_consent(new_walk: Any, **details: str) -> tuple[Walk, dict[str, Any]]:
     ("who", "decision", "says"),
     [
         ("admin@contoso.com", "decline", "The permission was declined."),
-        ("helpdesk@contoso.com", "accept", "an administrator has to"),
+        ("helpdesk@contoso.com", "accept", "An administrator must consent"),
     ],
 )
 def test_consent_that_does_not_count(new_walk: Any, who: str, decision: Any, says: str) -> None:

@@ -172,4 +172,4 @@ def _an_undo_signs_in_once(people: People, walk: Walk) -> None:
     plan = walk.card("the plan of the undo", "approve")
     assert write_calls(people, before) == []
     walk.approve(plan)
-    walk.saying("is disconnected: the old values are back", 60)
+    walk.saying("is disconnected: the previous values are restored", 60)

@@ -76,8 +76,11 @@ def test_in_a_space(stack: Stack, people: People, connected: Walk) -> None:
     posted, ready = made(people, connected, card)
     assert {posted["parentId"], ready["parentId"]} == {root}
     first = archive(stack, posted)
-    assert (set(first), b"Nothing was checked yet." in first["summary.md"]) == (ALWAYS, True)
-    assert ("No screenshot came" in words(ready), "never checked" in words(ready)) == (True, True)
+    assert (set(first), b"No check was run yet." in first["summary.md"]) == (ALWAYS, True)
+    assert ("There is no screenshot" in words(ready), "never checked" in words(ready)) == (
+        True,
+        True,
+    )
 
     connected.type("/check support@contoso.com")
     connected.card("a verdict with a sign-in", "check", link=True, seconds=40)
@@ -122,13 +125,15 @@ def test_whose_screenshot(people: People, connected: Walk) -> None:
     root = connected.said["id"]
     large = {**SHOT, "base64": base64.b64encode(PNG[:8] + bytes(5 * 1024 * 1024)).decode()}
     text = {"name": "shot.png", "type": "image/png", "base64": base64.b64encode(b"<svg/>").decode()}
-    assert "Only who typed /tac" in words(
+    assert "Only the person who typed /tac" in words(
         reply(people, connected, root, "colleague@contoso.com", SHOT)
     )
-    assert "no PNG, JPEG or GIF" in words(reply(people, connected, root, connected.requester, text))
+    assert "not a PNG, JPEG or GIF" in words(
+        reply(people, connected, root, connected.requester, text)
+    )
     assert "at most 5 MB" in words(reply(people, connected, root, connected.requester, large))
     card = connected.card("the guide", "tac")
-    assert "Only who typed /tac" in words(
+    assert "Only the person who typed /tac" in words(
         connected.press(card, "tac", {}, who="colleague@contoso.com")
     )
 

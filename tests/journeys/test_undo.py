@@ -60,8 +60,8 @@ def test_there_and_back(people: People, stack: Stack, new_walk: Any):
     stack.kill("worker", signal.SIGKILL, whole=True)
     stack.processes["worker"].stop()
     stack.start("worker")
-    done = walk.saying("is disconnected: the old values are back", 60)
-    assert "Never delete a registered one" in words(done)
+    done = walk.saying("is disconnected: the previous values are restored", 60)
+    assert "Never delete a registered app" in words(done)
     assert tenant(people) == before
     assert "No channel is known here" in words(walk.type("/check"))
     assert "Nothing is recorded" in words(walk.type(f"/undo {MAILBOX}"))
@@ -124,7 +124,7 @@ def _again(people: People, walk: Walk) -> None:
         "M2 Authenticated SMTP",
     ]
     walk.approve(plan)
-    walk.saying("is disconnected: the old values are back", 60)
+    walk.saying("is disconnected: the previous values are restored", 60)
     after = tenant(people)
     box = after["users"][MAILBOX]["mailbox"]
     assert (box["smtp_auth_disabled"], box["forwarding_smtp_address"], after["outbound_rules"]) == (

@@ -62,7 +62,7 @@ def _on_record(stack: Stack, people: People, walk: Any) -> None:
     before = people.change
     walk.type(f"/audit {walk.mailbox}")
     posted = people.wait_for("the trail as a file", lambda each: bool(each["files"]), 20, before)
-    assert "The trail is whole." in words(walk.saying("The trail is whole.", after=before))
+    assert "The trail is intact." in words(walk.saying("The trail is intact.", after=before))
     address = posted["files"][0].replace("/webex/v1/", "/practice/webex/")
     file = httpx.get(
         address, verify=ssl.create_default_context(cafile=str(stack.ca_path)), trust_env=False
@@ -85,7 +85,7 @@ def _again_changes_nothing(walk: Any) -> None:
     known = walk.ask()
     assert (
         band(known).splitlines()[0]
-        == "✓  support@contoso.com is connected already. Nothing was changed."
+        == "✓  support@contoso.com is already connected. Nothing was changed."
     )
     card = walk.press(known, "setup_again", {})
     walk.open(card)

@@ -29,12 +29,13 @@ sys.stdin.read()
 def holder(redis: Redis, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that has taken the lock."""
     line = [sys.executable, "-c", TAKE, redis_url]
-    process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  our own
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"taken\n"
-    yield process
-    process.kill()
-    process.communicate()
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603  our own
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"taken\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def test_what_a_killed_process_held_is_free(holder: subprocess.Popen[bytes], redis: Redis):

@@ -87,3 +87,16 @@ def test_an_unknown_level_is_info():
         logging.getLogger("x").info("yes")
     """)
     assert json.loads(line)["event"] == "yes"
+
+
+def test_lines_of_the_audit_trail_do_not_depend_on_the_level():
+    """They are the record of the trail outside Redis (docs/audit.md). RQ's housekeeping is no line."""
+    lines = written("""
+        logs.configure("ERROR")
+        structlog.get_logger("jobs.runs.audit").info("audit", n=1)
+        structlog.get_logger("jobs.advance").info("something else")
+        logs.configure("INFO")
+        logging.getLogger("rq.worker").info("cleaning registries")
+        logging.getLogger("rq.worker").warning("a work horse died")
+    """).splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["audit", "a work horse died"]

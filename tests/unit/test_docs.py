@@ -9,10 +9,14 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from bot.commands import commands
+from jobs.clouds import tracing
+from jobs.probes import all_probes
+from jobs.steps import all_steps
 from practice.environment import Ports, product_env
 
 ROOT = Path(__file__).parents[2]
@@ -28,10 +32,17 @@ OPTIONAL = {
     "APPROVERS",
     "DEFAULT_LANGUAGE",
     "DEFAULT_TIMEZONE",
+    "METRICS_PORT",
+    "METRICS_TOKEN",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
     "MICROSOFT_CLIENT_CERTIFICATE",
     "MICROSOFT_CLIENT_SECRET_EXPIRES",
     "MICROSOFT_FEDERATED_TOKEN_FILE",
 }
+
+
+OPTIONAL_MODULE = "opentelemetry"
+"""Module of the extra ``otel``, which many packages share."""
 
 
 def text(name: str) -> str:
@@ -51,6 +62,16 @@ def packages(requirements: str) -> set[str]:
 def wanted(names: list[str]) -> set[str]:
     """The names in a list of requirements, without extras and versions."""
     return {re.split(r"[\[<>=~; ]", name)[0].lower() for name in names}
+
+
+def tool(name: str) -> ModuleType:
+    """A script of tools/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_one_list_of_settings():
@@ -75,12 +96,31 @@ def test_the_table_of_commands_is_the_registry():
 @pytest.mark.parametrize("name", ["permissions", "architecture"])
 def test_the_pages_made_from_code_are_up_to_date(name: str):
     """docs/permissions.md and docs/architecture.md are what `make docs` writes."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert text(f"docs/{name}.md") == tool.page(), "run `make docs`"
+    assert text(f"docs/{name}.md") == tool(name).page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_glossary_has_every_step_and_every_probe(language: str):
+    """The page of each language is what `make docs` writes, with an id, a name and a sentence for each."""
+    glossary = tool("glossary")
+    page, known = (
+        text(f"docs/{glossary.PAGES[language]}"),
+        [
+            *all_steps().values(),
+            *all_probes().values(),
+        ],
+    )
+    ids = re.findall(r"^\| ([A-Z]+\d?) \| [^|]+ \| [^|]+\. \|$", page, re.MULTILINE)
+    assert page == glossary.page(language), "run `make docs`"
+    assert sorted(ids) == sorted([*(step.article_row for step in known), "T1", "T2", "T3"])
+    assert glossary.sentences(language)["step"].keys() == {step.name for step in known}
+
+
+def test_a_term_of_the_glossary_is_in_both_languages():
+    """Both languages explain the same number of terms, each in whole sentences."""
+    english, german = (tool("glossary").sentences(language)["term"] for language in ("en", "de"))
+    assert len(english) == len(german) > 25
+    assert [each for each in (*english.values(), *german.values()) if not each.endswith(".")] == []
 
 
 def test_every_package_is_pinned_with_its_hashes():
@@ -133,7 +173,8 @@ def imported(*folders: str) -> set[str]:
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     known = packages_distributions()
-    return {name.lower() for module in modules for name in known.get(module.partition(".")[0], ())}
+    tops = {module.partition(".")[0] for module in modules} - {OPTIONAL_MODULE}
+    return {name.lower().replace("_", "-") for top in tops for name in known.get(top, ())}
 
 
 @pytest.mark.slow
@@ -141,7 +182,10 @@ def test_what_is_imported_is_asked_for():
     """pyproject.toml lists exactly the packages that the product, and in dev the tests, import."""
     project = tomllib.loads(text("pyproject.toml"))["project"]
     run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
+    extra = wanted(project["optional-dependencies"]["otel"])
     assert imported("bot", "jobs", "adaptive_cards") == run
+    assert {name.replace(".", "-") for name in tracing.PACKAGES} == extra
+    assert extra <= dev
     assert imported("practice", "bench", "tools", "tests") - run - dev == set()
 
 

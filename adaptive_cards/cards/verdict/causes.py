@@ -9,7 +9,7 @@ from adaptive_cards.cards.verdict.band import sentence
 from adaptive_cards.cards.verdict.rows import Budget, more, row
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
-from adaptive_cards.elements import BOLD, Element, facts, rich, run
+from adaptive_cards.elements import BOLD, SMALL, Element, facts, link, rich, run
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import has_text, render_if_any, text
 from adaptive_cards.views import CheckLine
@@ -55,8 +55,13 @@ def _evidence(item: Evidence) -> str:
 def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
     title = sentence(_fact(view, line) if len(view.causes) == 1 else line.title)
     told = _cause_facts(view, line) if whole else []
+    page = [link("link.learn_more", line.page, **SMALL)] if whole and line.page else []
     return row(
-        glyphs.WRONG, line.row, rich(run(title, **BOLD)), *([facts(told, "Small")] if told else [])
+        glyphs.WRONG,
+        line.row,
+        rich(run(title, **BOLD)),
+        *([facts(told, "Small")] if told else []),
+        *page,
     )
 
 

@@ -19,6 +19,7 @@ from jobs.checks import check, remedies
 from jobs.checks.discovering import open_questions
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now
+from jobs.clouds.learn_more import page_of
 from jobs.engine.step import Step
 from jobs.model import Access, Channel, Finding, State, Station, Text, Turn, verbatim
 from jobs.runs.run import Run
@@ -205,6 +206,7 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
         command=text(command, mailbox=channel.mailbox, domain=channel.domain)
         if has_text(command)
         else "",
+        page=page_of(finding.cause),
     )
 
 

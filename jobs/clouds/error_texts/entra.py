@@ -12,8 +12,6 @@ from jobs.clouds.error_texts.reading import FoundCause, found
 from jobs.clouds.error_texts.speaker import Signs, Speaker
 from jobs.clouds.error_texts.tokens import EntraToken
 
-PAGE = "https://login.microsoftonline.com/error?code="
-"""Address where Microsoft explains an AADSTS number."""
 _OAUTH_WORD = re.compile(rf"(?<![\w.])(?P<word>{'|'.join(OAUTH)})(?!\w)")
 _REFUSED_CLIENT = re.compile(r"Client authentication failed \(e\.g\., unknown client")
 """Sentence of RFC 6749, 5.2 on ``invalid_client``, which libraries show in place of the word."""

@@ -19,6 +19,7 @@ from jobs.clouds.error_texts.tokens import (
     entra_tokens,
     smtp_tokens,
 )
+from jobs.clouds.learn_more import ENTRA_CODE_PAGE
 
 NDR_PAGE = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"
 """Address where Microsoft explains the codes of non-delivery reports."""
@@ -123,7 +124,7 @@ def _unknown(
     causes: list[FoundCause],
 ) -> tuple[UnknownCode, ...]:
     strange = [
-        UnknownCode(each.code, _line_of(cleaned, each.code), f"{entra.PAGE}{each.number}")
+        UnknownCode(each.code, _line_of(cleaned, each.code), f"{ENTRA_CODE_PAGE}{each.number}")
         for each in entra.unknown_numbers(numbers)
     ]
     if not causes:

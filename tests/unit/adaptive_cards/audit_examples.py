@@ -18,9 +18,9 @@ HOSTILE = (
 )
 WHAT = {
     "step": "key:step.smtp_auth",
-    "kind": "setup",
+    "kind": "key:audit.kind.setup",
     "count": "3",
-    "scope": "mailbox",
+    "scope": "key:audit.scope.mailbox",
     "question": "registered",
     "cause": "no",
     "what": "x",

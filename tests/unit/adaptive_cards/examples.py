@@ -157,13 +157,13 @@ def change(
 
 M5 = change(
     "M5",
-    "Organisation customisation",
+    "Organization customization",
     ("not enabled", "enabled"),
     Scope.TENANT,
     "Enable-OrganizationCustomization",
     reversible=False,
     note=verbatim(
-        "Without it M4 cannot be saved. Microsoft may take up to 24 hours; the run waits by itself."
+        "Required before the outbound spam policy (M4) can be saved. Microsoft may take up to 24 hours. The run waits."
     ),
 )
 
@@ -173,7 +173,7 @@ CHANGES = (
     change(
         "E1",
         "App registration",
-        ("none", "this tenant only, 2 redirect addresses"),
+        ("none", "this tenant only, 2 redirect URIs"),
         Scope.APP,
         "PATCH /applications(uniqueName='w')",
     ),
@@ -193,8 +193,8 @@ CHANGES = (
     ),
     change(
         "E4",
-        "Exchange Mail.Send, application",
-        ("none", "asked for, granted in stage 5"),
+        "Exchange Mail.Send (application)",
+        ("none", "requested; consent follows in step 5"),
         Scope.APP,
         "requiredResourceAccess + Exchange Mail.Send (Role)",
         note=verbatim("Lets the app send as any mailbox. Least privilege leaves E2 and E4 out."),
@@ -202,7 +202,7 @@ CHANGES = (
     ),
     change(
         "E5",
-        "Exchange SMTP.Send, delegated",
+        "Exchange SMTP.Send (delegated)",
         ("none", f"granted for {MAILBOX}"),
         Scope.APP,
         "POST /oauth2PermissionGrants",
@@ -228,7 +228,7 @@ CHANGES = (
     change(
         "M4",
         "Outbound spam policy for this sender",
-        ("Default: Automatic, counts as blocked", "own policy, forwarding On, priority 0"),
+        ("Default: Automatic, counts as blocked", "separate policy, forwarding On, priority 0"),
         Scope.MAILBOX,
         (
             f"New-HostedOutboundSpamFilterPolicy {POLICY} -AutoForwardingMode On\n"
@@ -244,7 +244,7 @@ def planned(
     changes: tuple[Change, ...] = CHANGES, head: Header | None = None, **more: object
 ) -> cards.Card:
     """A plan card."""
-    right = (verbatim("M1 mailbox and licence"), verbatim("E7 user consent"))
+    right = (verbatim("M1 mailbox and license"), verbatim("E7 user consent"))
     return cards.plan(
         PlanView(head or header(3), "p3", "admin@contoso.com", changes, right, **more)
     )  # type: ignore[arg-type]  # the view's own names
@@ -275,7 +275,7 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-nothing", planned(())
     for closed in ("cancelled", "failed", "done", "signed_out"):
         yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
-    yield "plan-blocked", planned(blocking=(verbatim("M1 The mailbox has no Exchange licence."),))
+    yield "plan-blocked", planned(blocking=(verbatim("M1 The mailbox has no Exchange license."),))
     undo = replace(header(3), kind=RunKind.UNDO)
     stays = (
         verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."),
@@ -288,7 +288,7 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
         "plan-blocked-twice",
         planned(
             CHANGES[:2],
-            blocking=(verbatim("M1 No licence."), verbatim("M3 Mail is forwarded elsewhere.")),
+            blocking=(verbatim("M1 No license."), verbatim("M3 Mail is forwarded elsewhere.")),
         ),
     )
 

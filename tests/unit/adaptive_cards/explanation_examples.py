@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import adaptive_cards as cards
 from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine
+from jobs.clouds.learn_more import page_of
 from jobs.model import Text, Turn
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 
@@ -13,7 +14,8 @@ PAGE = "https://login.microsoftonline.com/error?code=7999999"
 def examples() -> dict[str, cards.Card]:
     """Return the cards by a name that says the state."""
     refused, owner = Text("cause.smtp_token_refused"), Text("cause.wrong_mailbox_user")
-    other = CauseLine(owner, Text("tell.wrong_mailbox_user"))
+    page = page_of("wrong_mailbox_user")
+    other = CauseLine(owner, Text("tell.wrong_mailbox_user"), page)
     known = ExplanationView(
         refused,
         Text("remedy.smtp_token_refused"),
@@ -25,6 +27,7 @@ def examples() -> dict[str, cards.Card]:
         possible=(other, CauseLine(Text("cause.scope_wrong"), Text("tell.scope_wrong"))),
         checks=(MAILBOX, "sales@contoso.com"),
         cut=True,
+        page=page_of("smtp_token_refused"),
     )
     busy = ExplanationView(
         Text("cause.entra_busy"), Text("remedy.entra_busy"), Turn.TIME, AT, known=True

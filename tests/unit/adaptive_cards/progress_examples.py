@@ -48,7 +48,7 @@ def _rows() -> tuple[Row, ...]:
             note=verbatim("Next look 14:33:10 UTC."),
         ),
         Row("E7", verbatim("User consent read, not changed"), State.SKIPPED),
-        Row("M1", verbatim("Mailbox and Exchange licence"), State.UNKNOWN),
+        Row("M1", verbatim("Mailbox and Exchange license"), State.UNKNOWN),
         Row(
             "M2",
             verbatim("Authenticated SMTP on"),
@@ -163,7 +163,7 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
         8,
         Profile.ARTICLE,
         "the administrator",
-        (verbatim("Conditional access: the signed-in account may not read policies."),),
+        (verbatim("Conditional Access: the signed-in account may not read policies."),),
     )
     yield "done", cards.done(done)
     yield (

@@ -22,21 +22,21 @@ def test_the_band_says_whether_it_is_whole(examples: dict[str, Card]):
     bands = {name: card.text for name, card in examples.items() if name.startswith("audit")}
     assert bands == {
         "audit": (
-            "41 entries here. The trail is whole. Nobody has to act. The file in this thread "
-            "holds them all."
+            "41 entries here. The trail is intact. Nobody has to act. The file in this "
+            "thread has all of them."
         ),
         "audit-space": (
-            "30000 entries here. The trail is whole. Nobody has to act. The file in this "
-            "thread holds them all."
+            "30000 entries here. The trail is intact. Nobody has to act. The file in this "
+            "thread has all of them."
         ),
         "audit-one": (
-            "1 entry here. The trail is whole. Nobody has to act. The file in this thread "
-            "holds them all."
+            "1 entry here. The trail is intact. Nobody has to act. The file in this "
+            "thread has all of them."
         ),
         "audit-none": "Nothing is recorded here yet. Nobody has to act. The trail begins with the first run.",
         "audit-broken": (
-            "The trail is broken at entry 17. Requester's turn: have whoever runs the bot "
-            "look at it with python -m bot doctor."
+            "The trail is broken at entry 17. Requester's turn: ask the bot's operator to "
+            "run python -m bot doctor."
         ),
     }
 

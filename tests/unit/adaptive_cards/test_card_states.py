@@ -279,11 +279,14 @@ def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("problem", "The test mail stopped on its way. Administrator's turn: see"),
-        ("problem-time", "The test mail stopped on its way. Nobody has to act. A changed policy"),
-        ("late", "The test mail has not come through yet. Requester's turn: see"),
+        ("problem", "The test mail was stopped on its way. Administrator's turn: fix"),
+        (
+            "problem-time",
+            "The test mail was stopped on its way. Nobody has to act. A changed policy",
+        ),
+        ("late", "The test mail has not arrived yet. Requester's turn: look"),
         ("from-itself", "Send a mail to the mailbox. Anyone's turn outside: send"),
-        ("answer-problem", "The agent's answer stopped on its way. Agent's turn: see"),
+        ("answer-problem", "The agent's answer was stopped on its way. Agent's turn: fix"),
     ],
 )
 def test_a_mail_that_does_not_come_through(examples: Cards, name: str, told: str):
@@ -337,5 +340,5 @@ def test_a_new_token_needs_no_new_secret_and_no_registration(examples: Cards, no
     card = examples["connect-new-token"].content
     texts = "\n".join(str(node["text"]) for node in nodes(card) if "text" in node)
     assert [node["url"] for node in nodes(card) if "url" in node] == ["https://uk.webexconnect.io"]
-    assert "The one in the form stays." in texts
+    assert text("connect.secret_stays") in texts
     assert "Register To Webex Engage" not in texts

@@ -6,10 +6,17 @@ import json
 from dataclasses import replace
 from types import ModuleType
 
+from adaptive_cards.elements import link
 from adaptive_cards.texts import text
 from adaptive_cards.views import Damage
+from jobs.clouds.learn_more import page_of
 from jobs.model import Evidence, State, Text, Turn
 from tests.unit.adaptive_cards.verdict_rows import BLOCKED, COMMANDS, Cards, Nodes, below, words
+
+
+def learn_more(cause: str) -> str:
+    """Return the link to the page of a cause, as it is written in the card."""
+    return str(link("link.learn_more", page_of(cause))["text"])
 
 
 def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
@@ -27,15 +34,15 @@ def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
         "Request ID: 0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"
     )
     assert below(examples["verdict-broken"], "Root cause", nodes) == [
-        "\u2717 M4 Outbound spam policy for this sender"
+        f"\u2717 M4 Outbound spam policy for this sender {learn_more('forwarding_blocked')}"
     ]
 
 
 def test_several_causes_are_all_named(examples: Cards, nodes: Nodes):
     """Each independent cause is a sentence of its own, the one that stops mail first in front."""
     assert below(examples["verdict-two-causes"], "Root causes", nodes) == [
-        f"\u2717 M4 {BLOCKED.removesuffix('.')}",
-        "\u2717 E3 The client secret has expired",
+        f"\u2717 M4 {BLOCKED.removesuffix('.')} {learn_more('forwarding_blocked')}",
+        f"\u2717 E3 The client secret has expired {learn_more('client_secret_expired')}",
     ]
 
 
@@ -47,7 +54,7 @@ def test_symptoms_stand_below_their_cause(examples: Cards, nodes: Nodes):
         "\u2192 V2 Tasks in the contact center None since 08:10 UTC",
     ]
     assert below(card, "Explained by E3, not causes of their own", nodes) == [
-        "\u2192 C6 The bot's own login as the mailbox AUTH XOAUTH2: 535 5.7.3 Authentication unsuccessful"
+        "\u2192 C6 The bot's own login to the mailbox AUTH XOAUTH2: 535 5.7.3 Authentication unsuccessful"
     ]
 
 
@@ -71,7 +78,7 @@ def test_changes_in_webex_connect_are_suspects(examples: Cards, nodes: Nodes):
     assert below(card, "Changed in Webex Connect shortly before", nodes) == [
         (
             "? AL deleteApp 24 Nov 10:02 UTC by kim@contoso.com. Kim deleted Email app. It would "
-            "explain: Webex Connect has no email app with this forwarding address any more."
+            "explain: Webex Connect no longer has an email app with this forwarding address."
         ),
         "? AL updateApp, failed 24 Nov 09:42 UTC by somebody whom the log does not name.",
     ]
@@ -93,11 +100,11 @@ def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
     """Findings that were left out for the same reason share a row; unknown is not skipped."""
     assert below(examples["verdict-unproven"], "Not looked at: skipped is not passed", nodes) == [
         (
-            "\u2212 Conditional access, Authenticated SMTP, Outbound spam policy, "
+            "\u2212 Conditional Access, Authenticated SMTP, Outbound spam policy, "
             "Customisation and 1 more Needs an administrator's sign-in"
         ),
-        "\u2212 Mail through Webex Connect No service key of Webex Connect is configured",
-        "? Microsoft Entra There was no answer in time",
+        "\u2212 Email sent through Webex Connect No service key of Webex Connect is configured",
+        "? Microsoft Entra No response arrived in time",
     ]
 
 
@@ -306,6 +313,6 @@ def test_a_tenant_may_let_the_bot_read(examples: Cards, nodes: Nodes):
         "Let the bot read by itself": "https://bot.contoso.com/access/9M2C",
     }
     told = " ".join(words(card.content, nodes))
-    assert "Permissions that the bot needs to read by itself are missing." in told
+    assert "The bot lacks permissions that it needs to read without a sign-in." in told
     assert "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp" in told
     assert "or let the bot read by itself" in told

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.cards.verdict.age import time_since, time_until
-from adaptive_cards.texts import keys
+from adaptive_cards.texts import keys, text
 from jobs.model import Access, Station
 from tests.unit.adaptive_cards.verdict_rows import BLOCKED, MAILBOX, Cards, Nodes
 
@@ -33,7 +33,7 @@ BUTTONS = {
     "verdict-broken": [FIX, AGAIN, DEEPER, BUNDLE, "All 14 findings"],
     "verdict-two-causes": [FIX, AGAIN, BUNDLE, "All 10 findings", "Commands"],
     "verdict-elsewhere": [
-        ("Fix: a new secret", "https://contoso.us.webexconnect.io"),
+        (text("fix.client_secret"), "https://contoso.us.webexconnect.io"),
         AGAIN,
         BUNDLE,
         "All 8 findings",
@@ -47,7 +47,14 @@ BUTTONS = {
     "verdict-unproven": [AGAIN, DEEPER, MISSING, "All 9 findings"],
     "verdict-every-offer": [AGAIN, DEEPER, LET_READ, MISSING, "All 9 findings"],
     "verdict-connect": [AGAIN, MISSING, THROUGH, "All 9 findings", "Commands"],
-    "channels": [ALL],
+    "channels": [
+        *(
+            (f"Check {name}@contoso.com", {"do": "check", "channel": f"{name}@contoso.com"})
+            for name in ("support", "claims", "billing")
+        ),
+        ("Check the chosen one", {"do": "typed", "command": "check"}),
+        ALL,
+    ],
     "channels-checking": [],
     "channels-none": [("Set up a mailbox", {"do": "setup"})],
 }
@@ -82,11 +89,11 @@ TEXTS = {
         "then press Check again."
     ),
     "verdict-not-read": (
-        "Mail is not delivered, and what stops it could not be read. "
+        "Email is not delivered, and the bot could not read what stops it. "
         "Administrator's turn: sign in with the button below, and the rest is looked at, too."
     ),
     "verdict-waits": (
-        "The service is not available at the moment. Nobody has to act. Remedy below "
+        "The service is temporarily unavailable. Nobody has to act. Remedy below "
         "says why; Check again looks anew."
     ),
     "verdict-started": "Looking: 0 of 23. Nobody has to act. The verdict shows as soon as it is certain.",

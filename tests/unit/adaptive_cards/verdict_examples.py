@@ -8,6 +8,7 @@ import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
 from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
+from jobs.clouds.learn_more import page_of
 from jobs.model import Access, ConnectChange, Evidence, State, Station, Text, Turn, verbatim
 from tests.unit.adaptive_cards.verdict_lines import (
     AT,
@@ -88,6 +89,7 @@ def cause(code: str, found: CheckLine) -> CheckLine:
         found.evidence,
         remedy=found.remedy,
         command=found.command,
+        page=page_of(code),
     )
 
 

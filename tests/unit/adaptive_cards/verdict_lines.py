@@ -79,7 +79,7 @@ SECRET = line(
 
 LOGIN = line(
     "C6",
-    "The bot's own login as the mailbox",
+    "The bot's own login to the mailbox",
     State.WRONG,
     Access.NONE,
     "AUTH XOAUTH2: 535 5.7.3 Authentication unsuccessful",
@@ -137,7 +137,7 @@ NEEDS = "Needs an administrator's sign-in"
 SKIPPED = (
     *(
         line(row, title, State.SKIPPED, seen=NEEDS)
-        for row, title in (("CA", "Conditional access"), ("M2", "Authenticated SMTP"))
+        for row, title in (("CA", "Conditional Access"), ("M2", "Authenticated SMTP"))
     ),
     *(
         line(row, title, State.SKIPPED, seen=NEEDS)
@@ -149,27 +149,25 @@ SKIPPED = (
     ),
     line(
         "API",
-        "Mail through Webex Connect",
+        "Email sent through Webex Connect",
         State.SKIPPED,
         Access.NONE,
         "No service key of Webex Connect is configured",
     ),
-    line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, "There was no answer in time"),
+    line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, "No response arrived in time"),
 )
 
 RIGHT = (
-    line(
-        "E1", "App registration", access=Access.APP, seen="this tenant only, 2 redirect addresses"
-    ),
-    line("M1", "Mailbox and Exchange licence", access=Access.APP),
+    line("E1", "App registration", access=Access.APP, seen="this tenant only, 2 redirect URIs"),
+    line("M1", "Mailbox and Exchange license", access=Access.APP),
     line(
         "M2", "Authenticated SMTP", seen="on for this mailbox", command=f"Get-CASMailbox {MAILBOX}"
     ),
     line("M3", "Forwarding", seen="To Webex Connect, a copy stays"),
-    line("M5", "Organisation customisation", seen="enabled"),
+    line("M5", "Organization customization", seen="enabled"),
     line(
         "DNS",
-        "Where the world delivers mail",
+        "MX record and autodiscover",
         access=Access.NONE,
         seen="contoso-com.mail.protection.outlook.com",
     ),
@@ -177,7 +175,7 @@ RIGHT = (
         "TLS",
         "SMTP server",
         access=Access.NONE,
-        seen="smtp.office365.com:587 answers, with STARTTLS and a good certificate",
+        seen="smtp.office365.com:587 responds with STARTTLS and a valid certificate",
     ),
 )
 

@@ -51,6 +51,8 @@ def test_every_setting_is_read():
         "ALLOWED_ORG_IDS": "OrgA,OrgB",
         "APPROVERS": "Boss@Example.test",
         "LOG_LEVEL": "debug ",
+        "METRICS_PORT": "9464",
+        "METRICS_TOKEN": "kx7Pq2mZ9vLwTn4RbYc8",
     }
     read = BotSettings.from_env(env)
     assert (
@@ -66,6 +68,8 @@ def test_every_setting_is_read():
         "redis://127.0.0.1:7000/1",
         False,
     )
+    assert (read.metrics_port, read.metrics_token) == (9464, "kx7Pq2mZ9vLwTn4RbYc8")
+    assert "kx7Pq2mZ9vLwTn4RbYc8" not in repr(read)
     assert (read.allowed_org_ids, read.approvers) == (("OrgA", "OrgB"), ("boss@example.test",))
 
 
@@ -146,6 +150,10 @@ def test_everything_missing_is_named_at_once():
         ("RUN_RETENTION_DAYS", "6 months"),
         ("AUDIT_RETENTION_DAYS", "0"),
         ("AUDIT_RETENTION_DAYS", "999999999999"),
+        ("METRICS_PORT", "8080"),
+        ("METRICS_PORT", "0"),
+        ("METRICS_TOKEN", "short"),
+        ("METRICS_TOKEN", "1234567890123456"),
     ],
 )
 def test_a_value_that_cannot_be_right_is_refused(name: str, value: str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,19 @@ def test_a_space_with_a_run_is_told_once(
         watch()
     ((_, text),) = said()
     assert ("/setup-email" in text, "support@example.test" in text) == (True, True)
+
+
+def test_the_loss_is_told_in_the_language_of_the_settings(
+    services: Services, begin: Begin, said: Said, lose: Callable[[], None]
+):
+    """The space's own choice is among what is lost."""
+    begin()
+    watch = LossWatch(replace(services, bot=replace(services.bot, default_language="de")))
+    watch()
+    lose()
+    watch()
+    ((_, text),) = said()
+    assert text.startswith("Der Bot hat seine Daten zu support@example.test verloren")
 
 
 def test_a_space_with_a_channel_is_told(

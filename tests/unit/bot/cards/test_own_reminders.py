@@ -12,6 +12,7 @@ import pytest
 from bot.cards.own_reminders import remind_of_own
 from bot.services import Services
 from jobs.clock import now
+from jobs.storage import keys
 
 END = now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=200)
 Said = Callable[[], list[tuple[str, str]]]
@@ -43,13 +44,24 @@ def test_each_approver_is_told_on_each_of_the_days(
     on(with_approvers, *range(70, -2, -1))
     sent = [body for method, path, body in webex_script.asked if method == "POST"]
     assert {body["toPersonEmail"] for body in sent} == {"boss@example.test", "deputy@example.test"}
-    told = [text.partition(". ")[0].rpartition(" ends ")[2] for _, text in said()]
+    told = [text.partition(". ")[0].rpartition(" expires ")[2] for _, text in said()]
     assert (
         told[::2]
         == told[1::2]
         == ["in 60 days", "in 30 days", "in 14 days", "in 7 days", "tomorrow"]
     )
     assert "Certificates & secrets" in said()[0][1]
+
+
+def test_each_approver_reads_the_own_language(with_approvers: Services, said: Said):
+    """The 1:1 message follows the choice of the person, whatever the other one has chosen."""
+    with_approvers.redis.hset(keys.locale("boss@example.test"), "language", "de")
+    on(with_approvers, 7)
+    titles = [text.partition(". ")[0] for _, text in said()]
+    assert titles == [
+        "Die Anmeldeinformation der eigenen App des Bots läuft in 7 Tagen ab",
+        "The credential of the bot's own app expires in 7 days",
+    ]
 
 
 def test_nobody_to_tell(services: Services, said: Said, capsys: pytest.CaptureFixture[str]):

@@ -50,7 +50,7 @@ def on(services: Services, *days_before: float) -> None:
 
 def ends(said: Said) -> list[str]:
     """When the secret ends, as each message said it."""
-    return [text.partition(". ")[0].rpartition(" ends ")[2] for _, text in said()]
+    return [text.partition(". ")[0].rpartition(" expires ")[2] for _, text in said()]
 
 
 def test_each_is_told_once(services: Services, proven: Callable[..., Run], said: Said):

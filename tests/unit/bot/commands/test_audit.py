@@ -78,9 +78,9 @@ def test_limits_and_removals_in_words(anna: ChatContext, webex_script: Any):
         entry("cleared", None, data={"count": "500", "last": "812"}, room="room-1"),
     )
     _, card = asked(anna, webex_script)
-    assert "was refused 47 more times within the hour" in card
-    assert "reached the limit of 120 commands in an hour" in card
-    assert "removed 500 old entries, up to entry 812" in card
+    assert "Was refused 47 more times within the hour" in card
+    assert "Reached the limit of 120 commands in an hour" in card
+    assert "Removed 500 old entries, up to entry 812" in card
 
 
 def seen(entries: list[dict[str, Any]], runs: dict[str, str]) -> set[str]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from adaptive_cards import plan as draw
+from adaptive_cards.texts import text
 from bot.cards.presenters import plan as plan_face
 from bot.chat.context import ChatContext
 from bot.commands import commands
@@ -64,39 +65,28 @@ def fixed(
 
 
 @pytest.mark.parametrize(
-    ("cause", "sentence"),
-    [
-        (
-            RULE,
-            (
-                "A mail-flow rule stops the copy to Webex Connect. An Exchange administrator "
-                "excepts the Forwarding Address"
-            ),
-        ),
-        (
-            DOMAIN,
-            "A remote domain forbids automatic forwarding to Webex Connect. Set-RemoteDomain for that entry",
-        ),
-    ],
+    ("cause", "code"),
+    [(RULE, "transport_rule_blocks"), (DOMAIN, "remote_domain_blocks_forwarding")],
 )
 def test_a_fix_that_changes_nothing_says_what_the_check_has_found(
-    anna: ChatContext, cause: tuple[str, str], sentence: str
+    anna: ChatContext, cause: tuple[str, str], code: str
 ):
     """A fix that changes nothing shows the check's cause, its remedy and whose turn it is.
 
     It does not say that every setting is right.
     """
     run, at = fixed(anna, cause)
+    sentence = f"{text(f'cause.{code}')} {text(f'remedy.{code}')}"
     drawn = draw(plan_face.view(run))
     told = (
-        "Nothing is there that the bot may change. Administrator's turn: mend what "
+        "There is nothing that the bot may change. Administrator's turn: fix what "
         "/check has found, as marked below."
     )
     assert (told in drawn.text, f"{at:%d %b %H:%M} UTC: {sentence}" in str(drawn.content)) == (
         True,
         True,
     )
-    assert "right already" not in drawn.text
+    assert "already right" not in drawn.text
 
 
 @pytest.mark.parametrize(
@@ -118,7 +108,7 @@ def test_without_a_recent_one_it_points_to_the_command(
     run, _ = fixed(anna, *causes, age=age)
     view = plan_face.view(run)
     assert (view.named, view.turn) == ((), Turn.NOBODY)
-    assert "If mail stops all the same, /check says why." in draw(view).text
+    assert "If mail still does not flow, run /check." in draw(view).text
 
 
 def test_beside_what_it_mends_it_says_what_it_does_not(anna: ChatContext):

@@ -269,7 +269,7 @@ def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(
     assert [
         key in words
         for (_, words), key in zip(
-            said(), (text("tac.title"), "The screenshot is taken"), strict=True
+            said(), (text("tac.title"), "The screenshot for the case of"), strict=True
         )
     ] == [True, True]
 

@@ -1,4 +1,4 @@
-"""Conditional access, mail flow rules and revoked sessions: which ones affect the channel."""
+"""Conditional Access, mail flow rules and revoked sessions: which ones affect the channel."""
 
 from __future__ import annotations
 

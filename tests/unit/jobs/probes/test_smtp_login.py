@@ -1,4 +1,4 @@
-"""The bot's own login as the mailbox: what it proves of the channel, and what only of the bot."""
+"""The bot's own login to the mailbox: what it proves of the channel, and what only of the bot."""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ REHEARSED = Event(
     by="delegate@example.test",
     data={"question": "mailbox_sign_in", "value": "yes"},
 )
-TICK = "Tick Use different email address than the asset email ID for generating tokens"
+TICK = (
+    "Select the check box Use different email address than the asset email ID for generating tokens"
+)
 EMPTY = text("connect.tick_boxes")
 ANY_USER = text("connect.login_of_user")
 
@@ -143,10 +145,10 @@ MADE = Event(
     [
         (
             [PLANNED],
-            ("Press Generate Token in Webex Connect", "The one in the form stays."),
+            (text("connect.title_token"), text("connect.secret_stays")),
             ("Fill in the email app", "New secret"),
         ),
-        ([PLANNED, MADE], ("Fill in the email app", "New secret"), ("The one in the form stays.",)),
+        ([PLANNED, MADE], ("Fill in the email app", "New secret"), (text("connect.secret_stays"),)),
     ],
     ids=["planned", "made"],
 )
@@ -192,7 +194,10 @@ PRESSED = Event(
     [
         (
             [PRESSED, OPEN],
-            (f"Sign in as delegate@example.test, for {MAILBOX}", f"who sends as {MAILBOX}"),
+            (
+                f"Sign in as delegate@example.test, for {MAILBOX}",
+                f"delegate@example.test, sends as {MAILBOX}",
+            ),
             ("mailbox's own account",),
         ),
         (
@@ -203,7 +208,7 @@ PRESSED = Event(
         (
             [PRESSED, REHEARSED, LOGGED_IN],
             (
-                f"delegate@example.test can log in by SMTP for {MAILBOX}",
+                text("rehearsal.done_shared", login="delegate@example.test", username=MAILBOX),
                 "as Username and Login ID",
                 "Send As",
             ),

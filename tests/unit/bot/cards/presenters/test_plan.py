@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from adaptive_cards.texts import text
 from bot.cards.presenters import plan as plan_face
 from bot.services import Services
 from jobs.clock import now
@@ -42,10 +43,7 @@ def test_what_may_stop_mail_is_a_warning_on_the_plan(
         )
     )
     words = {"row": "M1", "step": "key:step.mailbox_user"}
-    said = (
-        "support@example.test may not sign in. That is usual for a shared mailbox: a "
-        "user with rights to it signs in"
-    )
+    said = text("seen.shared_blocked", upn="support@example.test")
     assert Text("plan.stands", words | {"seen": said}) in view.warnings
     assert [line.values["step"] for line in view.right] == ["key:step.permissions"]
 
@@ -112,7 +110,7 @@ def test_what_stops_the_plan_reads_as_two_sentences(services: Services, begin: B
         "mailbox_user", State.WAITING, seen=Text("seen.let_in"), cause="exchange_role_missing"
     )
     (stop,) = plan_face.view(begin(SIGNED_IN, waits, PLANNED)).blocking
-    assert stop.values["seen"].endswith("so it is asked again")
+    assert stop.values["seen"].endswith("The bot tries again")
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def test_the_page_of_webex_connect_is_a_button(services: Services):
     """The card says whose turn it is and opens Webex Connect."""
     drawn = draw(view(check_of(wrong("sign_ins", "grant_invalid")), services))
     assert "Mailbox user's turn: open the page with the button below" in drawn.text
-    assert "Open Webex Connect: press Generate Token" in str(drawn.content)
+    assert "Generate Token in Webex Connect" in str(drawn.content)
     assert CONNECT["url"] in str(drawn.content)
 
 

@@ -1,0 +1,81 @@
+"""Presenter of the audit trail: each entry as a line that people can read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from adaptive_cards.cards.audit import AuditLine
+from adaptive_cards.locale import SOURCE
+from adaptive_cards.texts import has_text, own_text
+from jobs.checks.discovering import WITHOUT
+from jobs.model import Text
+from jobs.runs.audit_chain import AuditEntry
+from jobs.runs.audit_entries import BOT
+
+SKIPPED = "skip:"
+"""Beginning of the answer of a person who skips the rehearsal; the reason follows."""
+_COPIED = ("question", "value", "most", "last", "event")
+
+
+def audit_line(entry: AuditEntry) -> AuditLine:
+    """Return the line of an entry.
+
+    An event that the catalog does not know is shown by its name, and so is a cause.
+    """
+    by = str(entry.get("by", BOT))
+    return AuditLine(
+        _time(entry),
+        _event(entry),
+        "" if by == BOT else by,
+        mailbox=str(entry.get("mailbox", "")),
+        run=str(entry.get("run", "")),
+        entry=int(entry.get("n", 0)),
+    )
+
+
+def _event(entry: AuditEntry) -> Text:
+    what, data = str(entry.get("what", "")), entry.get("data") or {}
+    values = {name: str(data.get(name, "")) for name in _COPIED} | {
+        "what": what,
+        "running": str(entry.get("running", "")),
+        "kind": _named(f"audit.kind.{entry.get('kind', '')}"),
+        "scope": _named(f"audit.scope.{data.get('scope', '')}"),
+        "step": _named(f"step.{entry.get('step', '')}"),
+        "cause": _cause(str(data.get("cause", ""))),
+        "count": str(data.get("count", len(entry.get("changes") or ()))),
+    }
+    if what == "answered":
+        return _answer(values)
+    key = f"audit.what.{what}"
+    return Text(key if has_text(key) else "audit.what.other", values)
+
+
+def _answer(values: dict[str, str]) -> Text:
+    """Return the text of an answer; two of the questions can also be declined."""
+    question, value = values["question"], values["value"]
+    key = f"audit.answer.{question}"
+    if value == WITHOUT and has_text(f"{key}_without"):
+        key = f"{key}_without"
+    elif question == "rehearse" and value.startswith(SKIPPED):
+        return Text("audit.answer.skip_rehearsal", values | {"value": value.removeprefix(SKIPPED)})
+    return Text(key if has_text(key) else "audit.what.answered", values)
+
+
+def _cause(code: str) -> str:
+    """Return the key of the sentence for a cause, or of the reason why an address was refused."""
+    for key in (f"cause.{code}", f"typed.{code}"):
+        if has_text(key) and "{" not in own_text(key, SOURCE):
+            return f"key:{key}"
+    return code or "key:cause.unexpected"
+
+
+def _named(key: str) -> str:
+    """Return the key for a card, or only the name at its end if the catalog has no such text."""
+    return f"key:{key}" if has_text(key) else key.rpartition(".")[2]
+
+
+def _time(entry: AuditEntry) -> datetime:
+    try:
+        return datetime.fromisoformat(str(entry.get("at")))
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)

@@ -1,0 +1,81 @@
+"""Gauges that are expensive to read: a worker measures them, and the metrics show what it found.
+
+Several workers may measure. One that finds a fresh number leaves it. No number tells whose it is:
+runs and channels are only counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from bot.cards.reminders import BEFORE_DAYS, ending_of
+from bot.services import Services
+from jobs.access.app_access import all_grants
+from jobs.access.own_credential import own_credential
+from jobs.clock import now
+from jobs.next_action import next_action
+from jobs.runs.run import RunGoneError
+from jobs.storage import keys
+from jobs.storage.counters import (
+    CHANNELS,
+    DAYS_LEFT,
+    RUNS_OPEN,
+    SECRETS_ENDING,
+    Gauge,
+    measure,
+    measured_s_ago,
+)
+
+RUNS_EVERY_S = 60
+SECRETS_EVERY_S = 3600
+MOST_RUNS = 1000
+"""Number of open runs that are read, the newest first. The rest is counted without its kind."""
+UNREAD = ("unread", "unread")
+DAY = timedelta(days=1)
+
+
+def measure_runs(services: Services) -> None:
+    """Measure how many runs are open, by their kind and the party that must act next.
+
+    The state is ``nobody`` while a worker is at work, and ``time`` while the run waits by itself.
+    """
+    if not _is_due(services, RUNS_OPEN, RUNS_EVERY_S):
+        return
+    found: Counter[tuple[str, ...]] = Counter()
+    for run_id in services.channels.open_runs(MOST_RUNS):
+        with suppress(RunGoneError):
+            run = services.store.load(run_id)
+            found[run.kind, next_action(run).turn] += 1
+    found[UNREAD] = max(services.redis.zcard(keys.runs_open()) - MOST_RUNS, 0)
+    measure(services.redis, RUNS_OPEN, {labels: float(count) for labels, count in found.items()})
+
+
+def measure_secrets(services: Services, clock: Callable[[], datetime] = now) -> None:
+    """Measure how many channels there are, and when the secrets of the bot and of the channels end."""
+    if not _is_due(services, DAYS_LEFT, SECRETS_EVERY_S):
+        return
+    at = clock()
+    channels = services.channels.connected()
+    endings = (ending_of(services.store, each.channel.mailbox) for each in channels)
+    left = [(each.end - at) / DAY for each in endings if each is not None]
+    within: dict[tuple[str, ...], float] = {
+        (str(days),): float(sum(each <= days for each in left)) for days in BEFORE_DAYS
+    }
+    measure(services.redis, CHANNELS, {(): float(len(channels))})
+    measure(services.redis, SECRETS_ENDING, within)
+    ends = own_credential(services.settings, all_grants(services.redis), at).ends
+    days: dict[tuple[str, ...], float] = {}
+    if ends:
+        days["bot",] = (ends - at) / DAY
+    if left:
+        days["channels",] = min(left)
+    measure(services.redis, DAYS_LEFT, days)
+
+
+def _is_due(services: Services, gauge: Gauge, every_s: float) -> bool:
+    """Return whether no worker has measured this in the last half of the interval."""
+    age_s = measured_s_ago(services.redis, gauge)
+    return age_s is None or age_s >= every_s / 2

@@ -1,0 +1,182 @@
+"""Numbers for Prometheus: the counters and gauges of all processes, read from Redis at each request.
+
+Every web process shows the same numbers, because all of them are in Redis. So they are not added up
+over web processes (docs/operations.md, "Watch it"). No label names a person, an address or a channel.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+from redis import Redis
+from redis.exceptions import RedisError
+
+from bot import __version__
+from bot.queue import health
+from jobs.clouds.clock_skew import shared
+from jobs.model import RunKind
+from jobs.runs.run import ENDS, Kind
+from jobs.storage import keys
+from jobs.storage.counters import (
+    BUCKETS_S,
+    CALLS,
+    CARDS,
+    COUNTED,
+    EVENTS_HANDLED,
+    EVENTS_RECEIVED,
+    EVENTS_REFUSED,
+    MEASURED,
+    OVER,
+    RUNS_ENDED,
+    RUNS_OPENED,
+    SEPARATOR,
+    TAKEN_OVER,
+    THROTTLED,
+    TOTAL,
+    Counter,
+    Gauge,
+    measured,
+    read,
+)
+from jobs.storage.locks import LockKind
+
+PREFIX = "webex_email_bot_"
+RESOURCES = ("messages", "attachmentActions", "memberships")
+KINDS = tuple(map(str, RunKind))
+FROM_ZERO: dict[str, Iterable[tuple[str, ...]]] = {
+    EVENTS_RECEIVED.name: [(resource,) for resource in RESOURCES],
+    EVENTS_REFUSED.name: [("signature",), ("body",), ("redis",)],
+    EVENTS_HANDLED.name: [("done",), ("put_off",), ("failed",), ("given_up",)],
+    RUNS_OPENED.name: [(kind,) for kind in KINDS],
+    RUNS_ENDED.name: [(kind, str(end)) for kind in KINDS for end in (*sorted(ENDS), Kind.CHECKED)],
+    THROTTLED.name: [(cloud,) for cloud in ("webex", "entra", "graph", "exchange")],
+    CARDS.name: [("posted",), ("edited",), ("refused",), ("not_taken",)],
+    TAKEN_OVER.name: [(str(kind),) for kind in LockKind],
+}
+"""Labels of counters that are shown as 0 before anything was counted, by the counter's name.
+
+Prometheus sees a rise only from a number that it has seen before.
+"""
+
+
+def exposition(redis: Redis) -> tuple[bytes, str]:
+    """Return the numbers in the text format of Prometheus, and its content type.
+
+    If Redis is away, ``redis_up`` is 0 and no other number is shown.
+    """
+    registry = CollectorRegistry()
+    registry.register(_Numbers(redis))
+    return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class _Numbers(Collector):
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: the registry does not have to read Redis to know the names."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every number."""
+        version = GaugeMetricFamily(f"{PREFIX}info", "Version of the bot.", labels=["version"])
+        version.add_metric([__version__], 1)
+        yield version
+        up = GaugeMetricFamily(f"{PREFIX}redis_up", "1 if Redis answers, else 0.")
+        try:
+            found = [*_counted(read(self._redis)), *_waiting(self._redis), *_clocks(self._redis)]
+            found += [_gauge(gauge, measured(self._redis, gauge)) for gauge in MEASURED]
+            up.add_metric([], 1)
+        except RedisError:
+            found = []
+            up.add_metric([], 0)
+        yield up
+        yield from found
+
+
+def _counted(counts: Mapping[str, int]) -> Iterator[Metric]:
+    by_name: dict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
+    for field, count in counts.items():
+        name, *labels = field.split(SEPARATOR)
+        by_name[name][tuple(labels)] = count
+    for counter in COUNTED:
+        shown = dict.fromkeys(FROM_ZERO[counter.name], 0)
+        yield _counter(counter, shown | by_name[counter.name])
+    yield _histogram(CALLS, by_name[CALLS.name])
+
+
+def _counter(counter: Counter, counts: Mapping[tuple[str, ...], int]) -> Metric:
+    family = CounterMetricFamily(PREFIX + counter.name, counter.words, labels=list(counter.labels))
+    for labels, count in sorted(counts.items()):
+        if len(labels) == len(counter.labels):
+            family.add_metric(labels, count)
+    return family
+
+
+def _histogram(counter: Counter, counts: Mapping[tuple[str, ...], int]) -> Metric:
+    family = HistogramMetricFamily(
+        PREFIX + counter.name, counter.words, labels=list(counter.labels)
+    )
+    found: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
+    for labels, count in counts.items():
+        if len(labels) == len(counter.labels) + 1:
+            found[labels[:-1]][labels[-1]] = count
+    for labels, own in sorted(found.items()):
+        buckets, so_far = [], 0
+        for bound in (*map(str, BUCKETS_S), OVER):
+            so_far += own.get(bound, 0)
+            buckets.append(("+Inf" if bound == OVER else bound, float(so_far)))
+        family.add_metric(labels, buckets, own.get(TOTAL, 0) / 1000)
+    return family
+
+
+def _gauge(gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> Metric:
+    family = GaugeMetricFamily(PREFIX + gauge.name, gauge.words, labels=list(gauge.labels))
+    for labels, value in sorted(values.items()):
+        family.add_metric(labels, value)
+    return family
+
+
+def _waiting(redis: Redis) -> Iterator[Metric]:
+    """Yield what is waited for: the events, the oldest of them, the runs, and the workers that live."""
+    waiting, due = health.waiting_events(redis), redis.zcard(keys.events_due())
+    numbers = {
+        "events_waiting": (
+            "Events that no worker has begun. Those beyond the first 200 are counted unread.",
+            waiting.count + max(due - health.MOST, 0),
+        ),
+        "events_unfinished": (
+            "Events that are not finished, those that wait for Webex among them.",
+            due,
+        ),
+        "oldest_event_seconds": (
+            "Seconds for which the oldest event has waited for a worker.",
+            waiting.age_s,
+        ),
+        "runs_unfinished": ("Runs that have not ended.", redis.zcard(keys.runs_open())),
+        "workers": ("RQ workers that live.", len(health.seen_workers(redis))),
+    }
+    for name, (words, value) in numbers.items():
+        yield GaugeMetricFamily(PREFIX + name, words, value=value)
+
+
+def _clocks(redis: Redis) -> Iterator[Metric]:
+    """Yield how far the clock is ahead of each cloud's; a cloud that was not measured lately is missing."""
+    family = GaugeMetricFamily(
+        f"{PREFIX}clock_skew_seconds",
+        "Seconds by which the bot's clock is ahead of a cloud's.",
+        labels=["cloud"],
+    )
+    for cloud, ahead_s in sorted(shared(redis).items()):
+        family.add_metric([cloud], ahead_s)
+    yield family

@@ -1,0 +1,42 @@
+"""Counts of a web process, added to Redis by a thread, so that no request waits for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from flask import Response
+from redis import Redis
+
+from jobs.clouds import tracing
+from jobs.storage.counters import COUNTERS, FLUSH_S
+
+
+class CountsToRedis:
+    """Starter of the thread, after the first response of a process: a server may fork after the import."""
+
+    def __init__(self, redis: Redis, every_s: float = FLUSH_S) -> None:
+        self._redis, self._every_s = redis, every_s
+        self._lock = threading.Lock()
+        self._process = 0
+
+    def __call__(self, response: Response) -> Response:
+        """Return the response as it is, and start the thread if this process has none."""
+        if self._process != os.getpid():
+            with self._lock:
+                if self._process != os.getpid():
+                    self._process = os.getpid()
+                    threading.Thread(target=self._run, name="counts", daemon=True).start()
+        return response
+
+    def _run(self) -> None:
+        while True:
+            COUNTERS.flush(self._redis)
+            time.sleep(self._every_s)
+
+
+def hand_over(redis: Redis) -> None:
+    """Add the last counts, and send the last spans, of a web process that ends."""
+    COUNTERS.flush(redis)
+    tracing.flush()

@@ -1,0 +1,43 @@
+"""Measurement of each request to a cloud: a counted latency, and a span of the trace.
+
+A request is named by its method, or by its cmdlet. Its path is left out, because it names people.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from jobs.clouds import tracing
+from jobs.clouds.tracing import CallSpan
+from jobs.storage.counters import CALLS, COUNTERS, THROTTLED
+
+
+@contextmanager
+def measured(cloud: str, name: str) -> Iterator[CallSpan]:
+    """Measure the block, which is one request; the block notes the status of its answer.
+
+    Without one the outcome is ``lost``: the request got no answer, or was given up.
+    """
+    began, noted = time.monotonic(), CallSpan()
+    try:
+        with tracing.call(cloud, name) as noted:
+            yield noted
+    finally:
+        word = noted.outcome or outcome(noted.status)
+        COUNTERS.time(CALLS, cloud, word, seconds=time.monotonic() - began)
+        if noted.status == HTTPStatus.TOO_MANY_REQUESTS:
+            COUNTERS.add(THROTTLED, cloud)
+
+
+def outcome(status: int) -> str:
+    """Return the outcome for an HTTP status, or ``lost`` for 0."""
+    if status == 0:
+        return "lost"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "throttled"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "failed"
+    return "refused" if status >= HTTPStatus.BAD_REQUEST else "ok"

@@ -1,0 +1,216 @@
+"""Counters of what happened, and gauges of what is: kept in Redis for all processes of the bot.
+
+A job is a process that lives for milliseconds, on any of several hosts. So a process counts in
+memory, and adds its counts to Redis in one round trip: when a job ends, and every few seconds in a
+process that goes on. The web process reads them when Prometheus asks. The multiprocess mode of
+prometheus-client would write a file for each of these processes, on each host.
+
+A process that is killed loses what it has not added yet. Nothing decides by these numbers.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter as Tally
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from jobs.clock import now
+from jobs.storage import keys
+
+FLUSH_S = 5.0
+"""Seconds between two flushes of a process that goes on."""
+ALL = "counters"
+"""Name of the hash with all counters."""
+SEPARATOR = "|"
+BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0)
+"""Upper bounds of the latencies, in seconds. No request waits for longer than the last."""
+OVER = "over"
+"""Name of the bucket above the last bound."""
+TOTAL = "ms"
+"""Name of the sum of all latencies, in milliseconds."""
+SET_AT = "set_at"
+"""Field of a gauge's hash with the time of the measurement, in seconds since 1970."""
+MOST_FIELDS = 2000
+"""Number of different counters that a process keeps while Redis is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Number of events of a kind, which only grows; ``labels`` name its label values in order."""
+
+    name: str
+    words: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """Measured numbers; one that was not measured for ``kept`` is not shown any more."""
+
+    name: str
+    words: str
+    labels: tuple[str, ...]
+    kept: timedelta
+
+
+EVENTS_RECEIVED = Counter("events_received", "Webhook events that were accepted.", ("resource",))
+EVENTS_REFUSED = Counter("events_refused", "Webhooks that were refused.", ("reason",))
+EVENTS_HANDLED = Counter("events_handled", "Tries of events, by their outcome.", ("outcome",))
+RUNS_OPENED = Counter("runs_opened", "Runs that began.", ("kind",))
+RUNS_ENDED = Counter("runs_ended", "Runs that ended.", ("kind", "state"))
+CALLS = Counter("call_seconds", "Latency of requests to the clouds.", ("cloud", "outcome"))
+"""It is counted by :meth:`Counters.time` only."""
+THROTTLED = Counter("calls_throttled", "Answers of 429.", ("cloud",))
+CARDS = Counter("cards", "Cards that were sent to Webex.", ("outcome",))
+TAKEN_OVER = Counter("leases_taken_over", "Locks taken over from lost processes.", ("work",))
+COUNTED = (
+    EVENTS_RECEIVED,
+    EVENTS_REFUSED,
+    EVENTS_HANDLED,
+    RUNS_OPENED,
+    RUNS_ENDED,
+    THROTTLED,
+    CARDS,
+    TAKEN_OVER,
+)
+RUNS_OPEN = Gauge(
+    "runs_open", "Runs that have not ended.", ("kind", "state"), timedelta(minutes=10)
+)
+CHANNELS = Gauge("channels", "Channels that are connected.", (), timedelta(hours=4))
+SECRETS_ENDING = Gauge(
+    "channel_secrets_ending",
+    "Channels whose client secret ends within so many days.",
+    ("days",),
+    timedelta(hours=4),
+)
+DAYS_LEFT = Gauge(
+    "secret_days_left",
+    "Days until the end of the bot's own credential, and of the channels' first client secret.",
+    ("whose",),
+    timedelta(hours=4),
+)
+WEBHOOKS = Gauge(
+    "webhooks", "Webhooks of the bot, as the last look found them.", ("state",), timedelta(hours=1)
+)
+MEASURED = (RUNS_OPEN, CHANNELS, SECRETS_ENDING, DAYS_LEFT, WEBHOOKS)
+
+
+class Counters:
+    """Counts of this process that are not in Redis yet. Several threads may count."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Tally[str] = Tally()
+
+    def add(self, counter: Counter, *labels: str, by: int = 1) -> None:
+        """Count ``by`` more of something."""
+        self._add({field_of(counter.name, labels): by})
+
+    def time(self, counter: Counter, *labels: str, seconds: float) -> None:
+        """Count one more latency."""
+        bound = next((str(each) for each in BUCKETS_S if seconds <= each), OVER)
+        head = field_of(counter.name, labels)
+        milliseconds = round(seconds * 1000)
+        self._add({f"{head}{SEPARATOR}{bound}": 1, f"{head}{SEPARATOR}{TOTAL}": milliseconds})
+
+    def flush(self, redis: Redis) -> None:
+        """Add the counts to Redis. If it does not take them, they are kept for the next time."""
+        with self._lock:
+            counts, self._counts = self._counts, Tally()
+        if not counts:
+            return
+        try:
+            with redis.pipeline(transaction=True) as pipe:
+                for field, count in counts.items():
+                    pipe.hincrby(keys.figures(ALL), field, count)
+                pipe.execute()
+        except RedisError:
+            self._add(counts)
+
+    def reset(self) -> None:
+        """Forget everything, as a new process does."""
+        self.__init__()  # type: ignore[misc]  # a new lock, too: another thread may hold the old one
+
+    def _add(self, counts: Mapping[str, int]) -> None:
+        with self._lock:
+            if len(self._counts) < MOST_FIELDS:
+                self._counts.update(counts)
+
+
+COUNTERS = Counters()
+"""The counters of this process."""
+os.register_at_fork(after_in_child=COUNTERS.reset)  # the parent adds its own counts
+
+
+def field_of(name: str, labels: tuple[str, ...]) -> str:
+    """Return the field of a counter in Redis."""
+    return SEPARATOR.join((name, *(label.replace(SEPARATOR, "_") for label in labels)))
+
+
+def read(redis: Redis) -> dict[str, int]:
+    """Return every counter, by its field.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    found = redis.hgetall(keys.figures(ALL))
+    return {_text(field): int(value) for field, value in found.items() if _text(value).isdecimal()}
+
+
+def measure(redis: Redis, gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:
+    """Replace the numbers of a gauge, by the values of its labels."""
+    key = keys.figures(gauge.name)
+    fields: dict[Any, Any] = {SET_AT: now().timestamp()}
+    fields |= {SEPARATOR.join(labels): value for labels, value in values.items()}
+    with redis.pipeline() as pipe:
+        pipe.delete(key)
+        pipe.hset(key, mapping=fields)
+        pipe.expire(key, gauge.kept)
+        pipe.execute()
+
+
+def measured(redis: Redis, gauge: Gauge) -> dict[tuple[str, ...], float]:
+    """Return the numbers of a gauge by the values of its labels; empty if it was not measured lately.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    found = {
+        _text(name): _text(text) for name, text in redis.hgetall(keys.figures(gauge.name)).items()
+    }
+    found.pop(SET_AT, None)
+    split = {tuple(name.split(SEPARATOR)) if name else (): text for name, text in found.items()}
+    return {
+        labels: number
+        for labels, text in split.items()
+        if len(labels) == len(gauge.labels) and (number := _number(text)) is not None
+    }
+
+
+def measured_s_ago(redis: Redis, gauge: Gauge) -> float | None:
+    """Return how many seconds ago a gauge was measured, or None if that was too long ago.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    raw = redis.hget(keys.figures(gauge.name), SET_AT)
+    at = _number(_text(raw)) if raw is not None else None
+    return None if at is None else max(now().timestamp() - at, 0.0)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _text(raw: object) -> str:
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)

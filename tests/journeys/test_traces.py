@@ -1,0 +1,80 @@
+"""One trace from the webhook to the calls, and log lines that name the event, the job, the run and the trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from practice.stack import Stack
+from tests.fixtures.trace_collector import Collector, Seen, trace_collector
+from tests.fixtures.waiting import until
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    """Where the product sends its spans."""
+    pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
+    with trace_collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def env(collector: Collector) -> dict[str, str]:
+    """The product's environment, which names the collector. Spans are sent after 0.2 seconds."""
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+
+
+def lines_of(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """The lines of a process's log."""
+    text = stack.processes[name].log.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def calls_to_graph(collector: Collector) -> list[list[Seen]]:
+    """The calls to Graph with all their parents, from the webhook on."""
+    calls = [span for span in collector.spans if span.attributes.get("cloud") == "graph"]
+    lines = [collector.line_of(call) for call in calls]
+    return [line for line in lines if line[0].name == "webhook"]
+
+
+def test_from_the_webhook_to_the_calls(stack: Stack, collector: Collector, new_walk: Any) -> None:
+    """The run goes on in other processes, days later, and is in the trace of the message that began it."""
+    walk = new_walk()
+    walk.plan()
+    line = until(lambda: calls_to_graph(collector), "a call in the trace")[0]
+    names = [span.name for span in line]
+    assert names[:4] == ["webhook", "event", "run", "step"]
+    assert len({span.trace for span in line}) == 1
+    assert (line[0].attributes["resource"], line[0].parent) == ("messages", "")
+    assert line[-1].attributes["status"] == "200"
+    run = line[2].attributes["run"]
+    told = [each for each in lines_of(stack, "worker") if each.get("trace") == line[0].trace]
+    opened = next(each for each in told if each.get("what") == "opened")
+    assert opened["run"] == run
+    assert opened["event_id"] == line[0].attributes["event_id"]
+    assert opened["job"]
+    handled = [each for each in told if each["event"] == "event handled"]
+    assert [each["event_id"] for each in handled] == [opened["event_id"]]
+
+
+def test_nothing_personal_is_in_a_span(collector: Collector, new_walk: Any) -> None:
+    """No address, no space and no object of the tenant."""
+    walk = new_walk()
+    walk.plan()
+    until(lambda: len(calls_to_graph(collector)) > 3)
+    texts = {value for span in collector.spans for value in (span.name, *span.attributes.values())}
+    assert {text for text in texts if "@" in text or "/" in text or "contoso" in text} == set()
+
+
+def test_every_call_to_webex_belongs_to_a_webhook(collector: Collector, new_walk: Any) -> None:
+    """So do those that are made ahead in threads. Calls of timers begin no trace."""
+    new_walk().ask()
+
+    def beginnings() -> set[str]:
+        webex = [span for span in collector.spans if span.attributes.get("cloud") == "webex"]
+        return {collector.line_of(span)[0].name for span in webex}
+
+    until(lambda: beginnings() == {"webhook"}, "the webhook of every call")

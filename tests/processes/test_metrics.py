@@ -1,0 +1,161 @@
+"""/metrics of the real web process, and the files under deploy/ that use its names."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
+
+from jobs.clock import now
+from jobs.storage import keys
+from jobs.storage.counters import CALLS, MEASURED, Counters, measure
+from tests.fixtures.waiting import LIMIT_S, until
+from tests.processes.test_start_sentences import ENV
+from tests.processes.test_web import listens
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "kx7Pq2mZ9vLwTn4RbYc8"
+OURS = re.compile(r"\bwebex_email_bot_\w+")
+SELECTED = re.compile(r"\b(webex_email_bot_\w+)\{([^}]*)\}")
+WORDS = re.compile(r"[a-zA-Z_]\w*")
+LANGUAGE = frozenset(
+    [
+        "absent",
+        "abs",
+        "by",
+        "histogram_quantile",
+        "increase",
+        "max",
+        "min",
+        "rate",
+        "sum",
+        "instance",
+        "le",
+    ]
+)
+"""Words of Prometheus's own in the expressions, and its own labels."""
+
+
+@pytest.fixture
+def web(redis_url: str, redis: Redis, free_port: int, tmp_path: Path) -> Iterator[str]:
+    """The address of a real web process with the page, and a Redis in which everything was counted once."""
+    process = Counters()
+    process.time(CALLS, "graph", "ok", seconds=0.2)
+    process.flush(redis)
+    for gauge in MEASURED:
+        measure(redis, gauge, {tuple("x" for _ in gauge.labels): 1.0})
+    redis.rpush(keys.clock_skew("webex"), f"{now().timestamp():.0f} 1.5")
+    env = ENV | {"REDIS_URL": redis_url, "PORT": str(free_port), "METRICS_TOKEN": TOKEN}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bot", "web"], env=env, cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: listens(free_port), "the web process")
+        yield f"http://127.0.0.1:{free_port}"
+    finally:
+        server.terminate()
+        server.wait(LIMIT_S)
+
+
+def scraped(url: str) -> dict[str, set[str]]:
+    """The labels of every name that the web process shows, as Prometheus would keep them."""
+    answer = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 200
+    found: dict[str, set[str]] = defaultdict(set)
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            found[sample.name] |= set(sample.labels)
+    return found
+
+
+def rules() -> list[str]:
+    """The expressions of the alert rules."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed, so no YAML can be read")
+    read: Any = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text("utf-8"))
+    return [rule["expr"] for group in read["groups"] for rule in group["rules"]]
+
+
+def panels() -> list[str]:
+    """The expressions of the dashboard."""
+    read = json.loads((ROOT / "deploy/grafana/webex-email-bot.json").read_text("utf-8"))
+    return [target["expr"] for panel in read["panels"] for target in panel["targets"]]
+
+
+def unknown(expression: str, shown: dict[str, set[str]]) -> set[str]:
+    """The words of an expression that neither Prometheus nor the web process knows."""
+    names = set(OURS.findall(expression))
+    labels = set().union(*(shown.get(name, set()) for name in names))
+    bad_selectors = {
+        label
+        for name, inside in SELECTED.findall(expression)
+        for label in re.findall(r"(\w+)\s*(?:=|!)", inside)
+        if label not in shown.get(name, set())
+    }
+    plain = re.sub(r'"[^"]*"|\b\d+[smhd]\b', "", expression)
+    return (
+        set(WORDS.findall(plain)) - LANGUAGE - labels - names | names - shown.keys() | bad_selectors
+    )
+
+
+def test_dashboard_and_alerts_use_only_what_is_shown(web: str):
+    """Every expression of both files uses names and labels of a live scrape, and no other word."""
+    shown = scraped(web)
+    expressions = [*rules(), *panels()]
+    assert len(expressions) > 30
+    assert {each: bad for each in expressions if (bad := unknown(each, shown))} == {}
+
+
+def test_every_name_is_on_the_dashboard(web: str):
+    """A number that nobody looks at is not exported."""
+    used = {name for each in panels() for name in OURS.findall(each)}
+    plain = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in scraped(web)}
+    assert plain - {re.sub(r"_(bucket|count)$", "", name) for name in used} == set()
+
+
+def test_the_check_of_names_can_fail(web: str):
+    """A name, a label and a function that do not exist are found."""
+    shown = scraped(web)
+    assert unknown("max(webex_email_bot_workers)", shown) == set()
+    assert unknown("max(webex_email_bot_wokers)", shown) == {"webex_email_bot_wokers"}
+    assert unknown('webex_email_bot_workers{kind="x"}', shown) == {"kind"}
+    assert unknown("maximum by (cloud) (webex_email_bot_workers)", shown) == {"maximum", "cloud"}
+
+
+def test_what_a_web_process_counts_is_seen(web: str):
+    """A webhook with a wrong signature is refused and counted; without the token nothing is shown."""
+    refused = httpx.post(f"{web}/webhooks/webex", json={}, headers={"X-Spark-Signature": "0" * 40})
+    shown = httpx.get(f"{web}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
+    assert refused.status_code == 401
+    assert 'webex_email_bot_events_refused_total{reason="signature"} 1.0' in shown
+    assert httpx.get(f"{web}/metrics").status_code == 401
+
+
+def test_an_own_port_of_this_machine(redis_url: str, redis: Redis, free_port: int, tmp_path: Path):
+    """METRICS_PORT alone shows the numbers on loopback, and the web port has no such page."""
+    with httpx.Client() as browser:
+        port = free_port + 1 if free_port < 65_000 else free_port - 1
+        env = ENV | {"REDIS_URL": redis_url, "PORT": str(port), "METRICS_PORT": str(free_port)}
+        server = subprocess.Popen(
+            [sys.executable, "-m", "bot", "web"], env=env, cwd=tmp_path, stderr=subprocess.DEVNULL
+        )
+        try:
+            until(lambda: listens(port) and listens(free_port), "the web process")
+            answer = browser.get(f"http://127.0.0.1:{free_port}/metrics")
+            assert (answer.status_code, "webex_email_bot_redis_up 1.0" in answer.text) == (
+                200,
+                True,
+            )
+            assert browser.get(f"http://127.0.0.1:{port}/metrics").status_code == 404
+        finally:
+            server.terminate()
+            assert server.wait(LIMIT_S) == 0

@@ -1,0 +1,75 @@
+"""Log of a real worker: silent while nothing happens, one line for each thing that happens, ids in each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from rq import Worker
+
+from bot.queue.events import EventQueue, WebhookEvent
+from bot.settings import BotSettings
+from jobs.storage import keys
+from jobs.storage.counters import EVENTS_HANDLED, read
+from tests.fixtures.waiting import LIMIT_S, until
+from tests.processes.test_start_sentences import ENV
+from tests.processes.test_worker import a_while_ago
+
+ROUNDS = 3
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines(
+    settings: BotSettings, redis: Redis, webex_script: Any, reply: Any, tmp_path: Path
+) -> Iterator[Lines]:
+    """The lines so far of the log of a real worker, whose webhooks are in order."""
+    me = {"id": "bot", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}
+    webex_script.on("GET", "/people/me", reply(200, me))
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
+    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
+    log = tmp_path / "worker.log"
+    env = ENV | {"WEBEX_API_URL": settings.webex_api_url, "REDIS_URL": settings.redis_url}
+    with log.open("wb") as file:
+        worker = subprocess.Popen([sys.executable, "-m", "bot", "worker"], env=env, stderr=file)
+    until(lambda: len(Worker.all(connection=redis)) == 4, "the worker")
+    until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
+    yield lambda: [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    worker.terminate()
+    worker.wait(LIMIT_S)
+
+
+def beats(redis: Redis) -> dict[str, str]:
+    """The last sign of life of each RQ worker, which it gives at every round of waiting."""
+    return {each.name: str(each.last_heartbeat) for each in Worker.all(connection=redis)}
+
+
+def test_an_idle_worker_says_nothing(lines: Lines, redis: Redis):
+    """After the start no line is written in three rounds of every RQ worker, and RQ writes none at all."""
+    until(lambda: any(each["event"] == "webhooks" for each in lines()))
+    before = lines()
+    for _ in range(ROUNDS):
+        last = beats(redis)
+        until(lambda: all(beats(redis)[name] != beat for name, beat in last.items()), "a round")  # noqa: B023  called at once
+    assert lines() == before
+    assert len(before) <= 5
+    assert {each["logger"].split(".")[0] for each in before} <= {"bot", "jobs"}
+
+
+def test_an_event_is_one_line_with_its_ids(lines: Lines, redis: Redis):
+    """The line has the event, the job and what was done; the counts are in Redis when the job has ended."""
+    event = WebhookEvent("messages", "gone", "ann", "room", a_while_ago())
+    EventQueue(redis).add(event)
+    until(lambda: redis.zcard(keys.events_due()) == 0)
+    until(lambda: read(redis).get(f"{EVENTS_HANDLED.name}|done") == 1, "the counts")
+    own = [each for each in lines() if each["logger"].startswith("bot.")]
+    told = [each for each in own if each.get("event_id") == event.key]
+    assert [each["event"] for each in told] == ["event about something that is gone"]
+    assert told[0]["job"]
+    assert read(redis)["call_seconds|webex|refused|ms"] >= 0

@@ -1,0 +1,81 @@
+"""The link "Learn more" on the cards of /check and /explain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import adaptive_cards as cards
+from adaptive_cards.card import fit
+from adaptive_cards.elements import link, literal
+from adaptive_cards.texts import text
+from jobs.clouds.learn_more import page_of
+from practice.cardtext import plain
+from tests.unit.adaptive_cards.verdict_lines import POLICY, SECRET
+
+Nodes = Callable[[Any], Iterator[dict[str, Any]]]
+FORWARDING, EXPIRED = page_of("forwarding_blocked"), page_of("client_secret_expired")
+
+
+def links(card: cards.Card, nodes: Nodes) -> list[str]:
+    """Return the texts of the card that open a page."""
+    return [
+        node["text"]
+        for node in nodes(card.content)
+        if node.get("type") == "TextBlock" and "](https" in node["text"]
+    ]
+
+
+def test_a_cause_has_its_page(make_verdict: ModuleType, nodes: Nodes):
+    """Each cause with its facts has the link to its own page, which names the site."""
+    card = make_verdict.checked(
+        0, ("forwarding_blocked", POLICY), ("client_secret_expired", SECRET)
+    )
+    assert links(card, nodes) == [
+        f"[Learn more (learn.microsoft.com)]({FORWARDING})",
+        f"[Learn more (login.microsoftonline.com)]({EXPIRED})",
+    ]
+
+
+def test_a_cause_without_a_page_has_no_link(make_verdict: ModuleType, nodes: Nodes):
+    """Nothing is guessed for a cause whose page is not known."""
+    card = make_verdict.checked(0, ("mailbox_full", POLICY))
+    assert links(card, nodes) == []
+
+
+def test_an_explanation_has_a_button_and_each_other_cause_a_link(
+    examples: dict[str, cards.Card], nodes: Nodes
+):
+    """The page of the cause is a button; the page of another possible cause is a link below it."""
+    card = examples["explanation-known"]
+    opens = {
+        node["title"]: node["url"]
+        for node in nodes(card.content)
+        if node.get("type") == "Action.OpenUrl"
+    }
+    assert opens == {text("button.learn_more"): page_of("smtp_token_refused")}
+    page = page_of("wrong_mailbox_user")
+    assert links(card, nodes) == [f"[Learn more (learn.microsoft.com)]({page})"]
+
+
+def test_a_link_is_never_cut():
+    """A card that is too long shortens its other texts; half an address would lead nowhere."""
+    line = link("link.learn_more", FORWARDING)
+    content = fit({"body": [line, *(literal("x" * 2000) for _ in range(20))]})
+    assert content["body"][0] == line
+    assert len(content["body"][1]["text"]) < 2000
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("[Learn more (aka.ms)](https://aka.ms/x_y)", "Learn more (aka.ms) ↗"),
+        (r"\[not a link\](https://evil.example)", "[not a link](https://evil.example)"),
+    ],
+)
+def test_a_link_in_the_text_of_a_card(written: str, shown: str):
+    """Where a card is shown as text, a link is its title; an escaped one stays as it was written."""
+    assert plain(written) == shown

@@ -1,0 +1,29 @@
+"""The file for Cisco TAC, made from a space that has chosen another language and time zone."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import replace
+from typing import Any
+
+from adaptive_cards.locale import Locale, drawn_for
+from bot.actions import actions
+from bot.chat.context import ChatContext
+from tests.unit.bot.commands.typed_commands import MAILBOX, proven, type_
+
+
+def test_the_file_is_in_english_and_the_card_is_not(anna: ChatContext, webex_script: Any):
+    """Cisco TAC reads English and UTC. The card is for the person who makes the file."""
+    proven(anna)
+    ctx = replace(anna, thread="thread-1")
+    before = len(webex_script.asked)
+    with drawn_for(Locale("de", "Europe/Berlin")):
+        type_(ctx, "tac", MAILBOX)
+        actions()["tac"](ctx, {"channel": MAILBOX})
+    posts = [body for method, _, body in webex_script.asked[before:] if method == "POST"]
+    (file,) = [body["files"] for body in posts if "files" in body]
+    with zipfile.ZipFile(io.BytesIO(file)) as bundle:
+        summary = bundle.read("summary.md").decode()
+    assert "# Email channel support@contoso.com: case for Cisco TAC" in summary
+    assert "Die Datei für Cisco TAC ist in diesem Thread" in str(posts[-1])

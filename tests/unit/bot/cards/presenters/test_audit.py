@@ -1,0 +1,152 @@
+"""Each entry of the audit trail becomes a line in words, in both languages."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adaptive_cards.locale import SOURCE, Locale, drawn_for
+from adaptive_cards.texts import has_text, keys, own_text, render
+from bot.cards.presenters.audit import audit_line
+from jobs.channel.email_app import ADOPT
+from jobs.channel.mailbox import DELEGATE, SIGNED_IN
+from jobs.checks.discovering import APP, FORWARDING
+from jobs.model import RunKind, Scope
+from jobs.runs.audit_entries import About, entry
+from jobs.runs.plan import FOREIGN_HOSTS, word_for
+
+BOT = Path(__file__).parents[5] / "bot"
+NAMED = (ADOPT, APP, DELEGATE, FOREIGN_HOSTS, FORWARDING, SIGNED_IN)
+"""Questions whose names are constants."""
+ASKED = ("administrator", "consent_administrator")
+"""Questions that two buttons give to the same function."""
+
+
+def told(language: str, what: str, **more: Any) -> str:
+    """What the line of such an entry says."""
+    with drawn_for(Locale(language)):
+        return render(audit_line(entry(what, About("7Q4K2M", "fix"), **more)).what)
+
+
+def spelled_questions() -> set[str]:
+    """The names of the questions that the bot's code spells out."""
+    found: set[str] = set()
+    for path in BOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "record":
+                found |= {each.value for each in node.args[2:3] if isinstance(each, ast.Constant)}
+            if isinstance(node, ast.Dict) and "ANSWERED" in path.read_text(encoding="utf-8"):
+                found |= {
+                    value.value
+                    for key, value in zip(node.keys, node.values, strict=True)
+                    if isinstance(key, ast.Constant)
+                    and key.value == "question"
+                    and isinstance(value, ast.Constant)
+                }
+    return found
+
+
+def test_every_answer_has_its_words():
+    """No answer of a person is shown by the name of its question."""
+    questions = spelled_questions() | {*NAMED, *ASKED}
+    assert len(questions) > 14
+    assert {name for name in questions if not has_text(f"audit.answer.{name}")} == set()
+
+
+def test_every_kind_of_run_and_every_approval_has_its_words():
+    """The names of runs and of scopes are words, too."""
+    names = {f"audit.kind.{kind}" for kind in RunKind} | {
+        f"audit.scope.{word_for(scope)}" for scope in Scope
+    }
+    assert {name for name in names if not has_text(name)} == set()
+
+
+@pytest.mark.parametrize(
+    ("what", "more", "english", "german"),
+    [
+        ("opened", {}, "Started a run: fix", "Vorgang gestartet: Reparatur"),
+        (
+            "answered",
+            {"data": {"question": "agent_has_it", "value": "yes"}},
+            "Confirmed that the test mail reached an agent",
+            "Bestätigt, dass die Test-E-Mail einen Agenten erreicht hat",
+        ),
+        (
+            "answered",
+            {"data": {"question": "rehearse", "value": "skip:away until Monday"}},
+            "Skipped the rehearsal of Generate Token: away until Monday",
+            "Probeanmeldung für Generate Token übersprungen: away until Monday",
+        ),
+        (
+            "answered",
+            {"data": {"question": "discovered_app", "value": "without"}},
+            "Continued without the client ID of the app",
+            "Ohne die Client-ID der App fortgefahren",
+        ),
+        (
+            "approved",
+            {"data": {"scope": "tenant"}},
+            "Approved the plan: the changes to the whole tenant",
+            "Plan genehmigt: Änderungen am gesamten Mandanten",
+        ),
+        (
+            "not_changed",
+            {"step": "smtp_auth", "data": {"cause": "licence_missing"}},
+            "Could not make a change: Authenticated SMTP. The user has no Exchange license.",
+            "Änderung nicht möglich: Authentifiziertes SMTP. Der Benutzer hat keine Exchange-Lizenz.",
+        ),
+        (
+            "planned",
+            {"changes": [{}, {}]},
+            "Made a plan with 2 changes",
+            "Plan mit 2 Änderungen erstellt",
+        ),
+        (
+            "foreign_event",
+            {"data": {"event": "5"}},
+            "Found that the bot did not make entry 5 of the run, and stopped the run",
+            "Festgestellt, dass Eintrag 5 des Vorgangs nicht vom Bot stammt, und den Vorgang gestoppt",
+        ),
+        (
+            "refused_more",
+            {"data": {"count": "1"}},
+            "Was refused once more within the hour",
+            "Innerhalb der Stunde noch einmal abgelehnt",
+        ),
+    ],
+)
+def test_an_entry_in_words(what: str, more: dict[str, Any], english: str, german: str):
+    """A line is a whole text of its language, with the values put in."""
+    assert (told("en", what, **more), told("de", what, **more)) == (english, german)
+
+
+@pytest.mark.parametrize(
+    ("what", "more", "line"),
+    [
+        ("answered", {"data": {"question": "of_tomorrow"}}, "Answered a question: of_tomorrow"),
+        ("of_tomorrow", {}, "Other event: of_tomorrow"),
+        ("problem", {"data": {"cause": "of_tomorrow"}}, "Reported a problem. of_tomorrow"),
+    ],
+)
+def test_what_a_newer_version_wrote_is_shown_by_its_name(what: str, more: Any, line: str):
+    """An unknown event, question or cause is no error."""
+    assert told("en", what, **more) == line
+
+
+def test_no_text_asks_for_a_value_that_no_entry_has():
+    """A text with another placeholder would end ``/audit`` with an error."""
+    values = set(audit_line(entry("opened")).what.values)
+    texts = {key: own_text(key, SOURCE) for key in keys() if key.startswith("audit.what.")}
+    wanted = {key: set(re.findall(r"{(\w+)}", words)) for key, words in texts.items()}
+    assert len(wanted) > 30
+    assert {key: names for key, names in wanted.items() if names - values} == {}
+
+
+def test_the_bot_itself_has_no_address():
+    """The card calls it "The bot" in the language of the space."""
+    lines = [audit_line(entry("resumed")), audit_line(entry("cancelled", by="anna@contoso.com"))]
+    assert [line.by for line in lines] == ["", "anna@contoso.com"]

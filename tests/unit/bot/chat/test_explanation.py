@@ -1,0 +1,40 @@
+"""An explained error for a card, for a program and for a terminal, with the page of its cause."""
+
+from __future__ import annotations
+
+from bot.chat.explanation import as_json, as_lines, as_view
+from jobs.clock import now
+from jobs.clouds.error_texts.reader import read
+from jobs.clouds.learn_more import page_of
+
+EXPIRED = "AADSTS7000222: The provided client secret keys are expired."
+REFUSED = "535 5.7.3 Authentication unsuccessful"
+FULL = "552 5.2.2 mailbox full; STOREDRV.Deliver; QuotaExceeded [AM0PR01.prod.outlook.com]"
+
+
+def test_a_certain_cause_has_its_page():
+    """The card, the program and the terminal get the same address."""
+    reading, page = read(EXPIRED), page_of("client_secret_expired")
+    assert as_view(reading, now()).page == page
+    assert as_json(reading)["causes"][0]["page"] == page
+    assert f"Learn more: {page}" in as_lines(reading)
+
+
+def test_a_possible_cause_has_its_own_page():
+    """Each further cause has the page that is known for it, or none."""
+    reading = read(REFUSED)
+    view = as_view(reading, now())
+    assert view.page == page_of("smtp_token_refused")
+    assert {line.sentence.key: line.page for line in view.possible} == {
+        f"cause.{each.cause}": page_of(each.cause) for each in reading.causes if not each.certain
+    }
+    assert {"", page_of("scope_wrong")} < {line.page for line in view.possible}
+
+
+def test_a_cause_without_a_page_names_none():
+    """A full mailbox has no page in the facts, so nothing is guessed."""
+    reading = read(FULL)
+    assert [each.cause for each in reading.certain] == ["mailbox_full"]
+    assert as_view(reading, now()).page == ""
+    assert "page" not in as_json(reading)["causes"][0]
+    assert [line for line in as_lines(reading) if line.startswith("Learn more")] == []

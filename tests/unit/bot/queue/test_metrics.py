@@ -1,0 +1,105 @@
+"""The numbers for Prometheus, as they are shown."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
+
+from bot.queue.metrics import PREFIX, exposition
+from jobs.clock import now
+from jobs.storage import keys
+from jobs.storage.counters import (
+    CALLS,
+    EVENTS_REFUSED,
+    RUNS_OPEN,
+    SECRETS_ENDING,
+    Counters,
+    measure,
+)
+from tests.fixtures.queue_state import alive, wait
+
+Labels = tuple[tuple[str, str], ...]
+
+
+def shown(redis: Redis) -> dict[tuple[str, Labels], float]:
+    """Every number, by its name without the prefix and its labels."""
+    content, kind = exposition(redis)
+    assert kind.startswith("text/plain")
+    return {
+        (sample.name.removeprefix(PREFIX), tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(content.decode())
+        for sample in family.samples
+    }
+
+
+def test_events_and_workers(redis: Redis):
+    """An event waits, and nobody begins it."""
+    wait(redis, 90)
+    found = shown(redis)
+    assert found["events_waiting", ()] == found["events_unfinished", ()] == 1
+    assert 90 <= found["oldest_event_seconds", ()] < 300
+    assert (found["workers", ()], found["redis_up", ()]) == (0, 1)
+    alive(redis)
+    assert shown(redis)["workers", ()] == 1
+
+
+def test_counters_begin_at_zero_and_are_read_from_redis(redis: Redis):
+    """Prometheus sees the first refusal as a rise, because 0 was shown before."""
+    refused = ("events_refused_total", (("reason", "signature"),))
+    assert shown(redis)[refused] == 0
+    process = Counters()
+    process.add(EVENTS_REFUSED, "signature", by=3)
+    process.flush(redis)
+    assert shown(redis)[refused] == 3
+    assert shown(redis)["events_refused_total", (("reason", "body"),)] == 0
+
+
+def test_a_histogram_is_cumulative(redis: Redis):
+    """Each bucket counts the quicker ones, too, and the last one all of them."""
+    process = Counters()
+    for seconds in (0.01, 0.2, 1000):
+        process.time(CALLS, "graph", "ok", seconds=seconds)
+    process.flush(redis)
+    labels = (("cloud", "graph"), ("outcome", "ok"))
+
+    def bucket(bound: str) -> float:
+        return found["call_seconds_bucket", (("cloud", "graph"), ("le", bound), ("outcome", "ok"))]
+
+    found = shown(redis)
+    assert [bucket(bound) for bound in ("0.05", "0.1", "0.25", "90.0", "+Inf")] == [1, 1, 2, 2, 3]
+    assert (found["call_seconds_count", labels], found["call_seconds_sum", labels]) == (3, 1000.21)
+
+
+def test_gauges_that_a_worker_measured(redis: Redis):
+    """They are shown with their labels, and not at all if nobody measured them."""
+    assert ("runs_open", (("kind", "setup"), ("state", "time"))) not in shown(redis)
+    measure(redis, RUNS_OPEN, {("setup", "time"): 2.0})
+    measure(redis, SECRETS_ENDING, {("30",): 4.0})
+    found = shown(redis)
+    assert found["runs_open", (("kind", "setup"), ("state", "time"))] == 2
+    assert found["channel_secrets_ending", (("days", "30"),)] == 4
+
+
+def test_the_clock_is_shown_as_the_processes_measured_it(redis: Redis):
+    """The median of the measurements counts, and old ones do not."""
+    moment = now().timestamp()
+    lines = [f"{moment:.0f} {skew}" for skew in (40.0, 41.0, 900.0)] + [f"{moment - 5000:.0f} 7.0"]
+    redis.rpush(keys.clock_skew("webex"), *lines)
+    found = shown(redis)
+    assert found["clock_skew_seconds", (("cloud", "webex"),)] == 41
+    assert ("clock_skew_seconds", (("cloud", "microsoft"),)) not in found
+
+
+def test_without_redis_one_number_says_so(free_port: int):
+    """The page still answers, so that the alert about Redis is the right one."""
+    with Redis(port=free_port) as nobody:
+        found = shown(nobody)
+    assert {name for name, _ in found} == {"info", "redis_up"}
+    assert found["redis_up", ()] == 0
+
+
+def test_no_label_comes_from_a_stranger(redis: Redis):
+    """A counter that this version does not know is not shown."""
+    redis.hset(keys.figures("counters"), mapping={"people|anna@contoso.com": 1, "cards|a|b|c": 1})
+    content, _ = exposition(redis)
+    assert b"anna" not in content

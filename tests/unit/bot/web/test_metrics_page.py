@@ -1,0 +1,103 @@
+"""/metrics: off by default, and never public without its token."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from bot.queue import connect_for_web
+from bot.settings import BotSettings
+from bot.web import metrics_page
+from bot.web.app import AddressError
+from bot.web.counts import CountsToRedis
+from bot.web.site import whole_site
+from jobs.settings import Settings
+from jobs.storage.counters import CARDS, COUNTERS, read
+from tests.fixtures.waiting import until
+
+TOKEN = "kx7Pq2mZ9vLwTn4RbYc8"
+WORK = Settings(
+    "https://bot.example.test", "", "client", "secret", (Fernet.generate_key().decode(),)
+)
+
+
+def asked(settings: BotSettings, header: str = "") -> tuple[int, str]:
+    """The status of the web port's page, and its text."""
+    browser = whole_site(settings, WORK).test_client()
+    headers = {"Authorization": header} if header else {}
+    answer = browser.get("/metrics", headers=headers)
+    return answer.status_code, answer.text
+
+
+def test_off_by_default(settings: BotSettings, redis: Redis):
+    """Without a setting there is no page, with a token or without one."""
+    assert asked(settings)[0] == asked(settings, f"Bearer {TOKEN}")[0] == 404
+
+
+@pytest.mark.parametrize("header", ["", TOKEN, "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
+def test_without_the_token_nothing_is_shown(settings: BotSettings, redis: Redis, header: str):
+    """The answer says which scheme is needed, and no number."""
+    code, text = asked(replace(settings, metrics_token=TOKEN), header)
+    assert (code, "webex_email_bot" in text) == (401, False)
+
+
+def test_with_the_token(settings: BotSettings, redis: Redis):
+    """The numbers of this process are among them, although its thread has not added them yet."""
+    COUNTERS.reset()
+    COUNTERS.add(CARDS, "posted", by=7)
+    code, text = asked(replace(settings, metrics_token=TOKEN), f"Bearer {TOKEN}")
+    assert (code, 'webex_email_bot_cards_total{outcome="posted"} 7.0' in text) == (200, True)
+
+
+def test_a_port_of_their_own_takes_them_off_the_web_port(settings: BotSettings, redis: Redis):
+    """One address is enough."""
+    own = replace(settings, metrics_token=TOKEN, metrics_port=9100)
+    assert asked(own, f"Bearer {TOKEN}")[0] == 404
+
+
+def listening(settings: BotSettings, port: int, token: str) -> tuple[str, int]:
+    """Where the own port listens, and its status for a request without a token."""
+    own = replace(settings, metrics_port=port, metrics_token=token, host="0.0.0.0")
+    with metrics_page.own_port(own):
+        code = httpx.get(f"http://127.0.0.1:{port}/metrics").status_code
+    return metrics_page.host_of(own), code
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"), [("", ("127.0.0.1", 200)), (TOKEN, ("0.0.0.0", 401))]
+)
+def test_the_own_port_is_one_of_this_machine_unless_it_has_a_token(
+    settings: BotSettings,
+    redis: Redis,
+    free_port: int,
+    token: str,
+    expected: tuple[str, int],
+):
+    """With a token it listens where the web process does, and asks for the token."""
+    assert listening(settings, free_port, token) == expected
+
+
+def test_a_taken_port_is_named_with_its_setting(settings: BotSettings, free_port: int):
+    """The sentence names METRICS_PORT, and not PORT."""
+    own = replace(settings, metrics_port=free_port)
+    with (
+        socket.create_server(("127.0.0.1", free_port)),
+        pytest.raises(AddressError, match=f"METRICS_PORT {free_port} is taken"),
+        metrics_page.own_port(own),
+    ):
+        pass
+
+
+def test_a_thread_adds_the_counts_after_the_first_answer(settings: BotSettings, redis: Redis):
+    """No request waits for it, and a process has one thread."""
+    COUNTERS.reset()
+    COUNTERS.add(CARDS, "edited")
+    thread = CountsToRedis(connect_for_web(settings.redis_url), every_s=0.01)
+    answer = whole_site(settings, WORK).response_class()
+    assert thread(answer) is answer
+    until(lambda: read(redis).get("cards|edited") == 1)

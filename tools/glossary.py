@@ -1,0 +1,79 @@
+# ruff: noqa: INP001  (a script, not a package)
+"""Write docs/glossary.md and docs/glossary.de.md from the steps and probes in the code (make docs).
+
+The names are those of the cards. The sentences are in tools/glossary_en.toml and tools/glossary_de.toml.
+A test keeps the pages up to date.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from adaptive_cards.locale import Locale, drawn_for
+from adaptive_cards.texts import text
+from jobs.engine.step import Step
+from jobs.probes import all_probes
+from jobs.steps import ORDER, all_steps
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {"en": "glossary.md", "de": "glossary.de.md"}
+"""Page of each language, in docs/."""
+
+
+def page(language: str = "en") -> str:
+    """Return the whole page.
+
+    Raises:
+        KeyError: a step or a probe has no sentence in this language.
+    """
+    words = sentences(language)
+    steps = [*all_steps().values(), *all_probes().values()]
+    rows = [step for step in steps if step.article_row in ORDER]
+    others = [step for step in steps if step.article_row not in ORDER]
+    with drawn_for(Locale(language)):
+        rows_of_article = [
+            _row(step.article_row, text(f"step.{step.name}"), words["step"][step.name])
+            for step in sorted(rows, key=lambda step: ORDER.index(step.article_row))
+        ]
+        rows_of_check = [
+            _row(step.article_row, text(f"step.{step.name}"), words["step"][step.name])
+            for step in sorted(others, key=_place)
+        ]
+    console = [_row(name, row["name"], row["what"]) for name, row in words["console"].items()]
+    terms = [f"| {term} | {meaning} |\n" for term, meaning in words["term"].items()]
+    head = words["head"]
+    tables = (
+        (head["article"], head["of_ids"], rows_of_article),
+        (head["check"], head["of_ids"], rows_of_check),
+        (head["console"], head["of_ids"], console),
+        (head["terms"], head["of_terms"], terms),
+    )
+    return str(head["intro"]) + "".join(
+        f"\n{about}\n{columns}\n{_ruler(columns)}\n{''.join(lines)}"
+        for about, columns, lines in tables
+    )
+
+
+def sentences(language: str) -> dict[str, Any]:
+    """Return the sentences of a language, by table and name."""
+    path = ROOT / f"tools/glossary_{language}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _place(step: Step) -> tuple[str, str]:
+    return step.article_row, step.name
+
+
+def _row(name: str, title: str, what: str) -> str:
+    return f"| {name} | {title} | {what} |\n"
+
+
+def _ruler(columns: str) -> str:
+    return "|" + "---|" * (columns.count("|") - 1)
+
+
+if __name__ == "__main__":
+    for each, name in PAGES.items():
+        (ROOT / "docs" / name).write_text(page(each), encoding="utf-8")

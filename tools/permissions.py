@@ -41,7 +41,7 @@ BY_ITSELF = """
 ### Application permissions for checks without a sign-in
 
 Optional. They are declared on the bot's app as *application* permissions. A tenant's Global Administrator or
-Privileged Role Administrator grants them with the button "Let the bot read by itself" on the card of a check.
+Privileged Role Administrator grants them with the button "Allow automatic checks" on the card of a check.
 They only read. Settings are never written with them.
 
 | API | permission | needed |

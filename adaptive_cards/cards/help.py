@@ -20,8 +20,14 @@ from adaptive_cards.elements import (
     run,
     said,
 )
-from adaptive_cards.texts import text
+from adaptive_cards.locale import current
+from adaptive_cards.texts import own_text, text
 from jobs.model import Text
+
+_ADDRESS, _TEXT = "ADDRESS", "TEXT"
+"""Arguments of commands that each language writes in its own words."""
+_PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
+"""Place in a sentence at which an example is put in another font."""
 
 
 def help_card(view: HelpView) -> Card:
@@ -46,24 +52,28 @@ def _band(view: HelpView) -> Band:
         if view.nearest
         else []
     )
-    return Band("emphasis", None, said(title, **TITLE), (*nearest, _how(direct=view.direct)))
+    return Band("emphasis", None, said(title, **TITLE), (*nearest, _how(view)))
 
 
-def _how(*, direct: bool) -> Element:
-    if direct:
+def _how(view: HelpView) -> Element:
+    if view.direct:
         return own("help.how_direct", spacing="Small")
-    return rich(
-        run(text("help.how_space")),
-        run(text("help.how_space_example"), **MONO),
-        run(text("help.how_direct_too")),
-        spacing="Small",
-    )
+    example = text("help.how_space_example", bot=view.bot, command=f"/{shown_name('check')}")
+    before, _, after = text("help.how_space", example=_PLACE).partition(_PLACE)
+    return rich(run(before), run(example, **MONO), run(after), spacing="Small")
 
 
 def _entry(entry: HelpEntry) -> Element:
-    name = entry.name.removeprefix("/")
-    command = rich(run(f"/{name} {entry.argument}".rstrip(), **BOLD, **MONO))
-    return container("", command, own(f"command.{name}", **SUBTLE, spacing="None"), spacing="Small")
+    argument = entry.argument.replace(_ADDRESS, text("help.address"))
+    argument = argument.replace(_TEXT, text("help.text"))
+    command = rich(run(f"/{shown_name(entry.name)} {argument}".rstrip(), **BOLD, **MONO))
+    described = own(f"command.{entry.name}", **SUBTLE, spacing="None")
+    return container("", command, described, spacing="Small")
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a command in the present language, which may have one of its own."""
+    return next(iter(own_text(f"typed_as.{name}", current().language).split()), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,8 @@ class HelpEntry:
 class HelpView:
     """Commands that a person may use here.
 
-    ``left_out`` means that further commands exist that this person may not run.
+    ``left_out`` means that further commands exist that this person may not run. ``bot`` is the first
+    name of the bot in Webex, by which people mention it. ``nearest`` and ``typed`` have a slash.
     """
 
     entries: tuple[HelpEntry, ...]
@@ -87,3 +98,4 @@ class HelpView:
     left_out: bool = False
     nearest: str = ""
     typed: str = ""
+    bot: str = "Bot"

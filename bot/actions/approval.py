@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from adaptive_cards.texts import listed
 from bot.actions._guard import on_run, record
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat.context import ChatContext
@@ -80,7 +81,7 @@ def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -
         ctx.refuse(Text("refused.twice"), title="refused.nothing")
         return
     if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
-        told = Text("refused.unconfirmed", {"hosts": ", ".join(hosts)})
+        told = Text("refused.unconfirmed", {"hosts": listed(hosts)})
         ctx.refuse(told, title="refused.nothing")
         return
     foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)

@@ -17,7 +17,7 @@ from adaptive_cards import glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
 from bot.chat import audience
-from bot.chat.preferences import locale_of_space
+from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.clock import now
@@ -107,7 +107,7 @@ def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime)
         return
     try:
         if audience.may_read(services, run):
-            with drawn_for(locale_of_space(services, run.origin.room)):
+            with drawn_for(locale_of_card(services, run, THREAD)):
                 card = notice(card_of(run.channel.mailbox, ending, at))
             services.messenger.send(room_id=run.origin.room, text=card.text, card=card.content)
             return

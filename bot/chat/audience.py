@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import drawn_for
 from bot.chat.permissions import AccessPolicy
+from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Text
@@ -55,7 +57,8 @@ def _tell(services: Services, run: Run, room: str) -> None:
         kicker, title, words = (
             Text(f"notice.held_{part}") for part in ("kicker", "title", "words")
         )
-        card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
+        with drawn_for(locale_of_card(services, run, THREAD)):
+            card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
         services.messenger.send(
             room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread
         )

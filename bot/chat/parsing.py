@@ -74,9 +74,11 @@ def _text(html: str, me: WebexPerson) -> str:
 def _one_line(text: str) -> str:
     """Return the text in one line.
 
-    Zero-width characters and unusual spaces, which people do not type on purpose, are removed.
+    Zero-width characters and unusual spaces, which people do not type on purpose, are removed. A
+    letter and its accent become one character, because some keyboards send two.
     """
-    return " ".join("".join(sign for sign in text if unicodedata.category(sign) != "Cf").split())
+    whole = unicodedata.normalize("NFC", text)
+    return " ".join("".join(sign for sign in whole if unicodedata.category(sign) != "Cf").split())
 
 
 def _without_name(text: str, me: WebexPerson) -> str:

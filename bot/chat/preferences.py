@@ -47,6 +47,11 @@ def locale_of_person(services: Services, address: str) -> Locale:
     return _locale(services, address.lower())
 
 
+def locale_of_recipient(ctx: ChatContext, address: str) -> Locale:
+    """Return the locale of a 1:1 message to a person: the person's own, or else that of this place."""
+    return _locale(ctx.services, address.lower(), place_of(ctx))
+
+
 def choose(ctx: ChatContext, preference: Preference, value: str) -> None:
     """Keep the choice for this space, or for this person in a 1:1 conversation."""
     ctx.services.redis.hset(keys.locale(place_of(ctx)), preference, value)

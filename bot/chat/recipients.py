@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import text
+from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.webex.client import (
@@ -54,10 +56,10 @@ def _looked_up(ctx: ChatContext, address: str) -> WebexPerson | None:
 
 def _greet(ctx: ChatContext, address: str) -> None:
     webex = ctx.services.webex
+    with drawn_for(preferences.locale_of_recipient(ctx, address)):
+        hello = text("notice.asked_hello")
     try:
-        room = ctx.services.messenger.send(
-            to_email=address, text=text("notice.asked_hello")
-        ).room_id
+        room = ctx.services.messenger.send(to_email=address, text=hello).room_id
     except (WebexBadRequestError, WebexNotFoundError):
         raise InvalidInputError(Text("typed.nobody_in_webex")) from None
     if not room:  # the message is not posted yet: nothing is started, and the press is retried

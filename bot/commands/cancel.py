@@ -102,10 +102,12 @@ def _left(run: Run) -> Text:
     late = [
         changed for name, changed in run.changed.items() if not changed.done and name in run.running
     ]
-    values = {"done": _objects(done) or "key:notice.nothing_done"}
     if late:
-        return Text("notice.cancelled_late_words", values | {"late": _objects(late)})
-    return Text("notice.cancelled_words", values)
+        key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
+        return Text(key, {"done": _objects(done), "late": _objects(late)})
+    if not done:
+        return Text("notice.cancelled_nothing_words")
+    return Text("notice.cancelled_words", {"done": _objects(done)})
 
 
 def _objects(changes: Iterable[Changed]) -> str:

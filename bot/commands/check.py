@@ -7,6 +7,8 @@ from dataclasses import replace
 from adaptive_cards import channels, offer
 from adaptive_cards.cards.channels import ChannelsView
 from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.locale import languages
+from adaptive_cards.texts import own_text
 from bot.cards import delivery
 from bot.cards.presenters.bulk_check import line_of
 from bot.chat import offers
@@ -29,12 +31,15 @@ def run(ctx: ChatContext, argument: str) -> None:
     """Check one channel by its address or ``all`` of them, or list the channels of this space."""
     if not argument:
         listed(ctx)
-    elif argument.lower() == "all" and visible_channels(ctx):
-        everything(ctx)
-    elif argument.lower() == "all":
-        listed(ctx)
+    elif argument.lower() in _every():
+        (everything if visible_channels(ctx) else listed)(ctx)
     else:
         one(ctx, argument)
+
+
+def _every() -> set[str]:
+    """Return the words for every channel, in any language of the bot."""
+    return {"all", *(own_text("typed_argument.all", language) for language in languages())}
 
 
 def one(ctx: ChatContext, argument: str) -> None:

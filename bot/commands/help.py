@@ -22,7 +22,15 @@ def show(ctx: ChatContext, *, typed: str = "", nearest: str = "") -> None:
     )
     told = {"nearest": nearest and f"/{nearest}", "typed": typed and f"/{typed}"}
     ctx.say(
-        help_card(HelpView(entries, direct=ctx.direct, left_out=len(entries) < len(every), **told))
+        help_card(
+            HelpView(
+                entries,
+                direct=ctx.direct,
+                left_out=len(entries) < len(every),
+                bot=ctx.services.me.display_name,
+                **told,
+            )
+        )
     )
 
 

@@ -53,6 +53,7 @@ class Page:
 def respond(page: Page) -> Response:
     """Return the page as a response."""
     html = _template().render(
+        language=locale.current().language,
         title=render(page.title),
         words=render(page.words),
         kicker=page.kicker or text("page.title"),

@@ -6,16 +6,27 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+TEXTS = ROOT / "adaptive_cards" / "texts"
+LANGUAGES = ("en", "de")
+"""Languages of the practice page. The first is that of a browser that asks for another one."""
 
 
-def known() -> list[dict[str, str]]:
-    """Return the name and text of every command, in the catalog's order."""
+def known(language: str = "en") -> list[dict[str, str]]:
+    """Return the name and text of every command in a language, in the catalog's order.
+
+    The name is the one by which help shows the command in that language.
+    """
     there = {path.stem.replace("_", "-") for path in (ROOT / "bot" / "commands").glob("[a-z]*.py")}
-    return [{"name": name, "words": words} for name, words in _words().items() if name in there]
+    typed_as = _table("typed_as", language)
+    return [
+        {"name": typed_as.get(name, name).partition(" ")[0], "words": words}
+        for name, words in (_table("command", "en") | _table("command", language)).items()
+        if name in there
+    ]
 
 
-def _words() -> dict[str, str]:
+def _table(name: str, language: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for path in sorted((ROOT / "adaptive_cards" / "texts" / "en").glob("*.toml")):
-        found |= tomllib.loads(path.read_text("utf-8")).get("command", {})
+    for path in sorted((TEXTS / language).glob("*.toml")):
+        found |= tomllib.loads(path.read_text("utf-8")).get(name, {})
     return found

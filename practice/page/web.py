@@ -86,7 +86,7 @@ class Space:
         return flask.jsonify(
             {
                 "cloud": places.cloud if places else "",
-                "commands": commands.known(),
+                "commands": commands.known(_language()),
                 "ready": self._host.ready,
             }
         )
@@ -180,6 +180,12 @@ def _control(places: Places, path: str) -> Answer:
         if name in answer.headers
     }
     return flask.Response(answer.content, answer.status_code, kept)
+
+
+def _language() -> str:
+    """Return the language that the page asks for, if it has it."""
+    wanted = flask.request.args.get("lang", "")
+    return wanted if wanted in commands.LANGUAGES else commands.LANGUAGES[0]
 
 
 def _refused(words: str, status: int) -> Answer:

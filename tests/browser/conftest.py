@@ -106,10 +106,17 @@ def visit(browser: Any, space: PracticeSpace) -> Iterator[Callable[..., Mouse]]:
     contexts, errors = [], []
 
     def opened(
-        width: int = 1280, height: int = 860, theme: str = "light", hands: type[Mouse] = Mouse
+        width: int = 1280,
+        height: int = 860,
+        theme: str = "light",
+        hands: type[Mouse] = Mouse,
+        language: str = "en-US",
     ) -> Mouse:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, reduced_motion="reduce", color_scheme=theme
+            viewport={"width": width, "height": height},
+            reduced_motion="reduce",
+            color_scheme=theme,
+            locale=language,
         )
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.set_default_timeout(PATIENCE_MS)

@@ -111,7 +111,7 @@ def test_a_fix(visit: Any, picture: Any, proven: PracticeSpace):
     _sign_in(visitor, "Sign in with Microsoft")
     visitor.be("requester", "space")
     visitor.press("Approve 1 change")
-    visitor.press("An agent has it")
+    visitor.press("Confirm that it arrived")
     visitor.page.get_by_role("button", name="Answer as the agent").click()
     visitor.page.locator("#ask").get_by_role("button", name="Answer").click()
     visitor.sees("is mended")

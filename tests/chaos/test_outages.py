@@ -120,7 +120,7 @@ def test_redis_killed_with_its_data(stack: Stack, people: People, walk: Walk) ->
     stack.start("redis")
     walk.form(60)
     _one_of_each(people, walk)
-    assert "No run is going on" not in words(walk.type("/status"))
+    assert "No run is in progress" not in words(walk.type("/status"))
 
 
 def test_redis_full(people: People, walk: Walk, redis: Redis) -> None:
@@ -194,9 +194,7 @@ def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> Non
     form = walk.form()
     walk.saying("✓  M4  Outbound spam policy", 60)
     redis.flushall()
-    assert "The run of this card is not known here any more" in words(
-        walk.press(form, "token_saved")
-    )
+    assert "The run of this card is no longer known here" in words(walk.press(form, "token_saved"))
     told = "The bot has lost its data about support@contoso.com"
     people.until(
         "the space is told",
@@ -224,7 +222,7 @@ def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis
     walk.approve(walk.plan(profile="least"))
     shown = walk.saying("Microsoft is applying the customization", 30)
     assert [line for line in words(shown).splitlines() if "  M4  " in line] == [
-        "◇  M4  Outbound spam policy  waits for time"
+        "◇  M4  Outbound spam policy  waiting"
     ]
     assert "cancel" in does(shown)
     walk.form()

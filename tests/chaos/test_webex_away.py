@@ -76,7 +76,7 @@ def test_a_poison_job(people: People, walk: Walk, redis: Redis) -> None:
     run_id = redis.zrange("runs:open", -1, -1)[0].decode()
     for number in (1, 2):
         people.until(f"try {number}", lambda n=number: _mistakes(redis, run_id) >= n, 40)
-        assert "What the bot does here" in words(walk.type("/help"))
+        assert "What the bot can do" in words(walk.type("/help"))
         redis.zadd("runs:due", {run_id: time.time()})
     walk.saying("REF-", 30)
     assert (redis.zscore("runs:due", run_id), redis.zscore("runs:open", run_id)) == (None, None)

@@ -55,7 +55,7 @@ def test_commands_are_answered_and_the_clock_is_named(
 ) -> None:
     """The bot is not deaf; the doctor and the log name the clock and by how much it is wrong."""
     walk = Walk(people, "support@contoso.com", space(people))
-    assert "What the bot does here" in words(walk.type("/help"))
+    assert "What the bot can do" in words(walk.type("/help"))
     side = "ahead of" if clock == "fast" else "behind"
     code, line = _doctor(stack)
     assert (code, line[:5]) == (1, "WRONG")

@@ -30,7 +30,7 @@ MAILBOX, ADMIN, TENANT, SPACE = (
     "One",
 )
 LET_READ, SEE_MORE = "Let the bot read by itself", "Sign in to see more"
-BY_ITSELF = "By the bot's own read access"
+BY_ITSELF = "With the bot's own read access"
 OWNER, APPS = ["Privileged Role Administrator"], ["Cloud Application Administrator"]
 Json = dict[str, Any]
 _numbers = itertools.count()
@@ -131,7 +131,7 @@ def granted(people: People) -> Json:
     )
     card = checked(people)
     page = people.open_link(ADMIN, link(card, LET_READ))
-    assert "The bot may read by itself" in page.text
+    assert "Automatic checks are allowed" in page.text
     return people.wait_for(
         "what it sees by itself",
         lambda m: m["id"] == card["id"] and again(m) and BY_ITSELF in by_access(m),
@@ -159,7 +159,7 @@ def test_granted_then_withdrawn(channel: People) -> None:
     channel.control("PATCH", TENANT, {"principal_roles": {CLIENT_ID: ["Global Reader"]}})
     whole = by_access(checked(channel))
     assert whole[BY_ITSELF] > by_access(seen)[BY_ITSELF]
-    assert "By an administrator's sign-in" not in whole
+    assert "With an administrator's sign-in" not in whole
     counts = channel.control("GET", "calls")["counts"]
     assert {
         name: count for name, count in counts.items() if name.startswith(("graph.", "exchange."))

@@ -79,7 +79,7 @@ def test_a_press_of_somebody_else_is_answered_with_names(people: People, new_wal
     people.control(
         "POST", "webex/submit", {"as": REQUESTER, "message_id": own["id"], "inputs": sent}
     )
-    walk.saying(f"Only an approver can press it: {BOSS}, {SECOND}, {NOBODY}.")
+    walk.saying(f"Only an approver can press this button: {BOSS}, {SECOND}, {NOBODY}.")
 
 
 def _is_approve(action: dict[str, Any]) -> bool:

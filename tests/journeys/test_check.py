@@ -76,7 +76,7 @@ def test_healthy_and_no_write(channel: People) -> None:
     channel.control("POST", "calls/reset")
     card = verdict(channel)
     assert "Nothing wrong: mail flows both ways" in band(card)
-    assert "skipped is not passed" in words(card)
+    assert "does not count as passed" in words(card)
     assert writes(channel) == {}
 
 
@@ -118,7 +118,7 @@ def test_root_cause_first(
         channel.control("PATCH", "tenants/contoso.com", mended)
     assert first_line in band(card)
     assert ("Root causes" in words(card)) is False
-    assert explained in words(card).partition("Explained by")[2]
+    assert explained in words(card).partition("Consequences of")[2]
 
 
 @pytest.mark.parametrize("roles", [["Cloud Application Administrator"], []])
@@ -141,8 +141,10 @@ def test_somebody_with_the_role_signs_in_after_who_lacks_it(
     channel.control("POST", "fault/policy_off")
     try:
         card = verdict(channel)
-        assert "Nothing wrong was found" in band(card)
-        assert "Administrator's turn: who signed in may not read everything" in band(card)
+        assert "Not fully checked" in band(card)
+        assert "Administrator's turn: the account that signed in cannot read everything" in band(
+            card
+        )
         channel.open_link("helpdesk@contoso.com", links(card)[0])
         whole = channel.wait_for(
             "the whole check",

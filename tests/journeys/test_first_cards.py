@@ -18,7 +18,7 @@ from practice.conversation import band, space, words
     [
         (
             "support@contoso,com",
-            "A comma stands in the domain, where a dot belongs.",
+            "The domain contains a comma instead of a dot.",
             "support@contoso.com",
         ),
         ("support.contoso.com", "An address has an @ between its name and its domain.", ""),
@@ -63,7 +63,7 @@ def test_what_reads_no_field_needs_none(new_walk: Any) -> None:
     """Help and Cancel work while required fields are empty, as a Webex client allows."""
     walk = new_walk()
     assert "/setup-email ADDRESS" in words(walk.press(walk.type("/fix"), "help"))
-    assert "is cancelled" in words(walk.press(walk.ask(), "cancel"))
+    assert "is canceled" in words(walk.press(walk.ask(), "cancel"))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_reads_no_field_needs_none(new_walk: Any) -> None:
         ),
         (
             {"callback_url": "https://contoso.us.webexconnect.io"},
-            "The path is missing. Copy the whole field; it ends in /callback.",
+            "The path is missing. Copy the whole field. It ends in /callback.",
         ),
         ({"callback_url": "call me back"}, "This is not a web address as Webex Connect shows it."),
         ({"forwarding_address": "support@contoso.com"}, "This is the mailbox itself."),
@@ -201,7 +201,7 @@ def test_run_that_has_ended(new_walk: Any) -> None:
     """After /cancel every card of the run is dead."""
     walk = new_walk()
     first = walk.ask()
-    assert "is cancelled" in words(walk.type(f"/cancel {walk.mailbox}"))
+    assert "is canceled" in words(walk.type(f"/cancel {walk.mailbox}"))
     assert "The run has ended" in words(walk.press(first, "intake", walk.right()))
 
 
@@ -219,7 +219,7 @@ def test_unknown_command(new_walk: Any, typed: str, meant: str) -> None:
     answer = walk.type(typed)
     assert "intake" not in does(answer)
     assert meant in words(answer)
-    assert "No run is going on here" in words(walk.type("/status"))
+    assert "No run is in progress here" in words(walk.type("/status"))
 
 
 def test_second_setup_while_one_runs(people: People, new_walk: Any) -> None:
@@ -234,9 +234,9 @@ def test_second_setup_while_one_runs(people: People, new_walk: Any) -> None:
     assert (
         band(answer)
         .splitlines()[0]
-        .startswith("support@contoso.com is being set up already, in run ")
+        .startswith("support@contoso.com is already being set up, in run ")
     )
-    assert "Its newest card is in the space " in words(answer)
+    assert "The newest card is in the space " in words(answer)
     beside = new_walk("service@contoso.com", room=walk.room)
     beside.ask()
     shown = words(walk.type("/status"))
@@ -245,7 +245,7 @@ def test_second_setup_while_one_runs(people: People, new_walk: Any) -> None:
         True,
     ]
     which = walk.type("/cancel")
-    assert "More than one run is going on here" in words(which)
+    assert "More than one run is in progress here" in words(which)
 
 
 def test_mailbox_field_of_a_busy_mailbox(new_walk: Any) -> None:
@@ -255,4 +255,4 @@ def test_mailbox_field_of_a_busy_mailbox(new_walk: Any) -> None:
     other = new_walk(room="direct", requester="colleague@contoso.com")
     card = other.type("/setup-email")
     again = other.press(card, "intake", other.right(mailbox="support@contoso.com"))
-    assert "is at work on this mailbox" in words(again)
+    assert "is working on this mailbox" in words(again)

@@ -44,7 +44,7 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
     walk = at_form
     page = walk.rehearse("agent@contoso.com")
     card = walk.saying("The rehearsal of Generate Token failed")
-    told = "is not the account for this" in page.text
+    told = "is not the right account" in page.text
     assert ("rehearse" in does(card), told) == (True, True), page.text
     people.control(
         "PATCH",
@@ -57,7 +57,7 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
     assert "SMTP AUTH is off for the mailbox." in words(failed)
     assert "5.7.139" in words(walk.card("a failed rehearsal", "rehearse"))
     refused = walk.press(walk.offer(), "skip_rehearsal", {"skip_reason": "   "}, force=True)
-    assert "A reason is needed" in words(refused)
+    assert "Enter a reason" in words(refused)
     walk.skip("The mailbox user is away")
     assert "The mailbox user is away" in words(walk.saying("The rehearsal was skipped"))
     people.until("the bot's own secret is removed", lambda: len(secrets(people)) == 1, 30)

@@ -26,19 +26,19 @@ def _asked(walk: Walk) -> dict[str, Any]:
             "admin@contoso.com",
             "decline",
             "The permission was declined.",
-            "The way on is in the card",
+            "The card in Webex shows how to continue",
         ),
         (
             "helpdesk@contoso.com",
             "accept",
             "An administrator must consent",
-            "The way on is in the card",
+            "The card in Webex shows how to continue",
         ),
         (
             "admin@fabrikam.com",
             "accept",
             "admin@fabrikam.com",
-            "admin@fabrikam.com is not the account for this",
+            "admin@fabrikam.com is not the right account",
         ),
     ],
 )
@@ -77,7 +77,7 @@ def test_ask_my_administrator_and_somebody_else(new_walk: Any) -> None:
     card = _asked(walk)
     for wrong, why in (
         ("nobody", "An address has an @"),
-        ("outsider@evil.example", "not an address of an organisation"),
+        ("outsider@evil.example", "does not belong to an organization"),
         ("nobody@contoso.com", "Nobody in Webex has this address."),
     ):
         same = walk.press(card, "ask_administrator", {"administrator": wrong})
@@ -99,7 +99,7 @@ def test_ask_my_administrator_and_somebody_else(new_walk: Any) -> None:
     last = walk.card("the card 1:1", "ask_administrator", link=True, member="admin@contoso.com")
     walk.open(last)
     walk.card("a plan card", "approve")
-    assert "Signed in at Microsoft: admin@contoso.com" in words(
+    assert "Signed in to Microsoft: admin@contoso.com" in words(
         walk.saying("Signed in at Microsoft")
     )
 
@@ -154,7 +154,7 @@ def test_consent_that_does_not_count(new_walk: Any, who: str, decision: Any, say
     """Declined and not allowed have their own words; the card still leads to Microsoft."""
     walk, card = _at_consent(new_walk)
     page = walk.open(card, who, decision)
-    assert "The way on is in the card" in page.text
+    assert "The card in Webex shows how to continue" in page.text
     again = walk.saying(says)
     assert (bool(links(again)), {"ask_consent", "look_again"} <= does(again)) == (True, True)
     walk.open(again)

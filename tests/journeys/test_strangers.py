@@ -29,7 +29,7 @@ def test_outsider_in_the_space(people: People, new_walk: Any) -> None:
     """In a space with a person of another organization, the bot says nothing about a channel."""
     walk = new_walk(room=space(people, OUTSIDER))
     answer = words(walk.ask())
-    assert "Somebody from another organisation is in this space" in answer
+    assert "Somebody from another organization is in this space" in answer
     assert "support@contoso.com" not in answer
 
 
@@ -39,7 +39,7 @@ def test_outsider_who_joins_later(people: People, new_walk: Any) -> None:
     card = walk.ask()
     people.control("POST", "webex/join", {"as": OUTSIDER, "room": walk.room, "by": walk.requester})
     refused = walk.press(card, "intake", walk.right())
-    assert "Somebody from another organisation is in this space" in words(refused)
+    assert "Somebody from another organization is in this space" in words(refused)
 
 
 def test_guest_and_other_bot(people: People, new_walk: Any) -> None:

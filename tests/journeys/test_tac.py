@@ -141,7 +141,7 @@ def test_whose_screenshot(people: People, connected: Walk) -> None:
 def test_a_file_elsewhere(people: People, connected: Walk) -> None:
     """A file that belongs to no case is answered with the help, as any other message is."""
     answer = connected.type("what is this", files=[SHOT])
-    assert "What the bot does here" in words(answer)
+    assert "What the bot can do" in words(answer)
 
 
 def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> None:
@@ -167,7 +167,7 @@ def test_unknown_channel(people: People, connected: Walk) -> None:
     answers = [connected.type("/tac sales@contoso.com"), connected.type("/tac support@contoso,com")]
     assert [does(each) & {"tac"} for each in answers] == [set(), set()]
     assert "was not set up in this space" in words(answers[0])
-    assert "A comma stands in the domain" in words(answers[1])
+    assert "The domain contains a comma" in words(answers[1])
 
 
 KEY = re.compile(r"`([a-z]+(?::[^`]+)?)`")

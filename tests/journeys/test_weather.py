@@ -94,7 +94,7 @@ def test_a_webex_that_shows_late_what_it_tells_of(weather: People, new_walk: Any
     """A command that cannot be read for four seconds is answered, once."""
     weather.control("PUT", "webex/options", {"read_lag_s": 4.0})
     walk = new_walk()
-    assert "What the bot does here" in words(walk.type("/help"))
+    assert "What the bot can do" in words(walk.type("/help"))
 
 
 @pytest.mark.parametrize("prefix", ["/graph", "/adminapi", "/webex"])

@@ -7,6 +7,7 @@ import * as way from "./way.js";
 import * as clouds from "./clouds.js";
 import * as faults from "./faults.js";
 import * as tour from "./tour.js";
+import * as language from "./language.js";
 
 function paint(theme) {
   document.documentElement.dataset.theme = theme;
@@ -23,7 +24,7 @@ function part(name) {
 }
 
 async function config() {
-  const found = await (await fetch("/practice/config")).json();
+  const found = await (await fetch(`/practice/config?lang=${language.chosen()}`)).json();
   state.cloud = found.cloud;
   return found;
 }
@@ -43,6 +44,7 @@ function listen() {
   source.onerror = () => { $("processes").textContent = "The practice space does not answer. It is stopped, or starting again."; };
 }
 
+language.begin();
 paint(new URLSearchParams(location.search).get("theme") || localStorage.getItem("practice-theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
 $("theme").onclick = () => { paint(document.documentElement.dataset.theme === "light" ? "dark" : "light"); chat.repaint(); };
 for (const button of document.querySelectorAll("[data-go]")) button.onclick = () => { part(button.dataset.go); scrollTo(0, 0); };

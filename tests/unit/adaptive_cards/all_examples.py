@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import Card
+from adaptive_cards.locale import SOURCE, Locale, drawn_for, languages
 from tests.unit.adaptive_cards import (
     answer_examples,
     audit_examples,
@@ -34,6 +35,17 @@ MODULES = (
     plan_address_examples,
     offer_examples,
 )
-CARDS: dict[str, Card] = {
-    name: card for module in MODULES for name, card in module.examples().items()
+
+
+def drawn(language: str) -> dict[str, Card]:
+    """Every card in a language; another language than English has a time zone of its own, too."""
+    zone = "UTC" if language == SOURCE else "Europe/Berlin"
+    with drawn_for(Locale(language, zone)):
+        return {name: card for module in MODULES for name, card in module.examples().items()}
+
+
+CARDS: dict[str, Card] = drawn(SOURCE)
+OTHERS: dict[str, dict[str, Card]] = {
+    language: drawn(language) for language in languages() if language != SOURCE
 }
+"""The same cards by language, for each language besides English."""

@@ -70,7 +70,7 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
     refused = NoticeView(
         verbatim("Not carried out"),
         verbatim("This button is not for you. Nothing was changed."),
-        verbatim("The bot serves certain organisations only, and yours is not one of them."),
+        verbatim("The bot serves certain organizations only. Yours is not one of them."),
         glyph="\u2717",
         facts=(("done.run", verbatim("REF-3F9A, kept in the audit trail")),),
         evidence=(Evidence("SMTP", "550 5.7.520 Access denied AS(7555)"),),

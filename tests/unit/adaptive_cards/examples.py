@@ -84,13 +84,13 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
         "forwarding_address": FORWARDING,
         "lifetime": "24",
     }
-    why = verbatim("The path is missing. Copy the whole field; it ends in /callback.")
+    why = verbatim("The path is missing. Copy the whole field. It ends in /callback.")
     yield "intake", cards.intake(IntakeView(header(1)))
     yield "intake-mailbox", cards.intake(IntakeView(header(1, ""), ask_mailbox=True))
     yield "intake-error", cards.intake(IntakeView(header(1), values, {"callback_url": why}))
     two = {"callback_url": why, "lifetime": verbatim("A lifetime of 6, 12 or 24 months is needed.")}
     yield "intake-errors", cards.intake(IntakeView(header(1), {**values, "lifetime": "99"}, two))
-    comma = verbatim("A comma stands in the domain, where a dot belongs.")
+    comma = verbatim("The domain contains a comma instead of a dot.")
     typed = TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
     yield "typed-wrong", cards.typed_wrong(typed)
     yield (

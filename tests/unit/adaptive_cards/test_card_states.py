@@ -180,7 +180,7 @@ def test_who_cannot_be_asked_is_corrected_in_sight(name: str, examples: Cards, n
     body = examples[name].content["body"]
     (box,) = [part for part in body if part.get("style") == "attention"]
     assert box["items"][0]["value"] == "admin@contoso,com"
-    assert "A comma stands in the domain" in str(box["items"][1])
+    assert "The domain contains a comma" in str(box["items"][1])
     assert [
         node for node in nodes(examples[name].content) if node.get("type") == "Action.ShowCard"
     ] == []
@@ -222,8 +222,8 @@ def test_progress_keeps_its_rows(examples: Cards, nodes: Nodes):
     assert shown == [
         ("\u2713", "E1", ""),
         ("\u25b2", "E3", "warning"),
-        ("\u25c6", "E5", "waits for a person"),
-        ("\u25c7", "E5", "waits for time"),
+        ("\u25c6", "E5", "waiting for a person"),
+        ("\u25c7", "E5", "waiting"),
         ("\u2212", "E7", "skipped"),
         ("?", "M1", "unknown"),
         ("\u25cf", "M2", "running"),
@@ -265,13 +265,13 @@ def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
         for name in names
     }
     assert {name: [word(cells, nodes) for cells in found] for name, found in rows.items()} == {
-        "mail-send": ["waits for a person", "not yet", "not yet", "not yet"],
+        "mail-send": ["waiting for a person", "not yet", "not yet", "not yet"],
         "mail-on-its-way": ["running", "not yet", "not yet", "not yet"],
-        "mail-forwarded": ["14:34:48", "14:35:48", "waits for a person", "not yet"],
+        "mail-forwarded": ["14:34:48", "14:35:48", "waiting for a person", "not yet"],
         "mail-agent": ["14:34:48", "14:35:48", "14:36:48", "running"],
         "mail-problem": ["14:34:48", "stops here", "not yet", "not yet"],
-        "mail-late": ["14:34:48", "waits for a person", "not yet", "not yet"],
-        "mail-from-itself": ["waits for a person", "not yet", "not yet", "not yet"],
+        "mail-late": ["14:34:48", "waiting for a person", "not yet", "not yet"],
+        "mail-from-itself": ["waiting for a person", "not yet", "not yet", "not yet"],
         "mail-answer-problem": ["14:34:48", "14:35:48", "14:36:48", "stops here"],
     }
 
@@ -285,7 +285,7 @@ def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
             "The test mail was stopped on its way. Nobody has to act. A changed policy",
         ),
         ("late", "The test mail has not arrived yet. Requester's turn: look"),
-        ("from-itself", "Send a mail to the mailbox. Anyone's turn outside: send"),
+        ("from-itself", "Send a mail to the mailbox. Any external sender: send"),
         ("answer-problem", "The agent's answer was stopped on its way. Agent's turn: fix"),
     ],
 )

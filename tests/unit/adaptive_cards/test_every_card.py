@@ -11,15 +11,21 @@ import pytest
 
 from adaptive_cards import Card
 from adaptive_cards.elements import link
+from adaptive_cards.locale import Locale, drawn_for, languages
 from jobs.clouds.learn_more import ENTRA_CODE_PAGE, NUMBERS, PAGES
 from practice.shared import ABSENT, CARDS
 from practice.webex import card_schema
 
 Nodes = Callable[[Any], Iterator[dict[str, Any]]]
-LINKS = {
-    link("link.learn_more", page)["text"]
-    for page in (*PAGES, *(f"{ENTRA_CODE_PAGE}{number}" for number in NUMBERS.values()))
-}
+KNOWN = (*PAGES, *(f"{ENTRA_CODE_PAGE}{number}" for number in NUMBERS.values()))
+
+
+def _links(language: str) -> set[str]:
+    with drawn_for(Locale(language)):
+        return {link("link.learn_more", page)["text"] for page in KNOWN}
+
+
+LINKS = set[str]().union(*map(_links, languages()))
 
 
 @pytest.mark.slow

@@ -17,11 +17,11 @@ FIX = ("Fix: allow forwarding", {"do": "fix", "channel": MAILBOX, "cause": "outb
 
 AGAIN = ("Check again", {"do": "check", "channel": MAILBOX})
 
-LET_READ = ("Let the bot read by itself", "https://bot.contoso.com/access/9M2C")
+LET_READ = ("Allow automatic checks", "https://bot.contoso.com/access/9M2C")
 
 DEEPER = ("Sign in to see more", "https://bot.contoso.com/signin/9M2C")
 
-BUNDLE = ("Bundle for TAC", {"do": "missing", "channel": MAILBOX})
+BUNDLE = ("File for Cisco TAC", {"do": "missing", "channel": MAILBOX})
 
 MISSING = ("Mail still missing", {"do": "missing", "channel": MAILBOX})
 
@@ -39,7 +39,7 @@ BUTTONS = {
         "All 8 findings",
         "Commands",
     ],
-    "verdict-by-hand": [AGAIN, BUNDLE, "The one finding", "Commands"],
+    "verdict-by-hand": [AGAIN, BUNDLE, "The only finding", "Commands"],
     "verdict-started": [],
     "verdict-looking": [DEEPER],
     "verdict-early": [FIX, "All 4 findings", "Commands"],
@@ -75,7 +75,9 @@ BANDS = {
     "channels-none": ("accent", "\u25c6"),
 }
 
-PRESS = "press the button below. It shows its plan first; nothing is changed before it is approved."
+PRESS = (
+    "press the button below. It shows a plan first. Nothing is changed before the plan is approved."
+)
 
 TEXTS = {
     "verdict-broken": f"{BLOCKED} Since 08:14 UTC today. Approver's turn: {PRESS}",
@@ -85,34 +87,34 @@ TEXTS = {
     ),
     "verdict-early": f"{BLOCKED} Since 08:14 UTC today. Still looking at 19 of 23. Approver's turn: {PRESS}",
     "verdict-by-hand": (
-        "The client secret has expired. Administrator's turn: do what Remedy says below, "
+        "The client secret has expired. Administrator's turn: follow the steps under Remedy, "
         "then press Check again."
     ),
     "verdict-not-read": (
         "Email is not delivered, and the bot could not read what stops it. "
-        "Administrator's turn: sign in with the button below, and the rest is looked at, too."
+        "Administrator's turn: sign in with the button below to run the remaining tests."
     ),
     "verdict-waits": (
-        "The service is temporarily unavailable. Nobody has to act. Remedy below "
-        "says why; Check again looks anew."
+        "The service is temporarily unavailable. Nobody has to act. See Remedy "
+        "below. Check again repeats the check."
     ),
-    "verdict-started": "Looking: 0 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
+    "verdict-started": "Looking: 0 of 23. Nobody has to act. The verdict appears as soon as it is certain.",
     "verdict-silent": (
         "Looking: 4 of 20. No answer so far from Exchange and Graph. The check asks again. "
-        "Nobody has to act. The verdict shows as soon as it is certain."
+        "Nobody has to act. The verdict appears as soon as it is certain."
     ),
-    "verdict-looking": "Looking: 7 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
+    "verdict-looking": "Looking: 7 of 23. Nobody has to act. The verdict appears as soon as it is certain.",
     "verdict-healthy": (
         "Nothing wrong: mail flows both ways. Nobody has to act. Newest proof: 4 s ago. "
-        "What happens between Webex Connect and the agent was not read. One thing that "
-        "may stop mail is listed below."
+        "The way from Webex Connect to the agent was not checked. One possible cause is "
+        "listed below."
     ),
     "verdict-unproven": (
-        "Nothing wrong was found. That mail flows both ways was not proven. 7 of 9 "
-        "findings were not looked at. "
-        "Administrator's turn: sign in with the button below, and the rest is looked at, too."
+        "Not fully checked. Mail flow in both directions is not confirmed. 7 of 9 "
+        "findings were not checked. "
+        "Administrator's turn: sign in with the button below to run the remaining tests."
     ),
-    "channels-checking": "Checking: 1 of 3. Nobody has to act. The verdicts fill in as they arrive.",
+    "channels-checking": "Checking: 1 of 3. Nobody has to act. The verdicts appear as they arrive.",
     "channels-many": (
         "Mail is broken in one of 501 channels. Requester's turn: type /check ADDRESS to "
         "see the cause and the fix."
@@ -137,7 +139,7 @@ WAYS = {
             f"\u2014 \u2713 \u2014 {name} 10:38"
             for name in ("Sender", "Mailbox", "Forward", "Connect")
         ),
-        "\u00b7  ?  \u00b7 Agent unseen",
+        "\u00b7  ?  \u00b7 Agent not seen",
         "\u00b7  \u2713  \u00b7 Answer 10:38",
     ),
 }
@@ -196,8 +198,8 @@ def test_way(name: str, examples: Cards, nodes: Nodes):
 def test_without_a_proof_nothing_is_said_to_flow(make_verdict: ModuleType):
     """Settings that are all right prove no mail."""
     assert make_verdict.checked(0, lines=make_verdict.RIGHT).text == (
-        "Nothing wrong was found. That mail flows both ways was not proven. Nobody has "
-        "to act. The checks that ran are listed below."
+        "Not fully checked. Mail flow in both directions is not confirmed. Nobody has "
+        "to act. The tests that ran are listed below."
     )
 
 

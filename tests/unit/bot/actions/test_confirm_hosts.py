@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import text
+from adaptive_cards.texts import listed, text
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Finding, State, Text
@@ -44,7 +44,7 @@ def with_hosts(ctx: ChatContext, *hosts: str) -> ChatContext:
 def test_without_the_press_nothing_is_approved(anna: ChatContext, run: Run, said: Said, do: str):
     """The press on an approval is refused, and the answer names the hosts."""
     press(anna, do, run=run.id, plan="plan-1")
-    refused = text("refused.unconfirmed", hosts=f"{EVIL}, evil.example")
+    refused = text("refused.unconfirmed", hosts=listed([EVIL, "evil.example"]))
     assert (caused(anna, run), refused in said()[0][1]) == ([], True)
 
 

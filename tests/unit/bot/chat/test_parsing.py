@@ -111,6 +111,8 @@ def test_markup(html: str, name: str, argument: str):
         ("Email please do not /setup-email yet", "", ""),
         ("Email /setup-emails", "setup-emails", ""),
         ("Email /checkout", "checkout", ""),
+        ("Email /prüfen a@b.com", "prüfen", "a@b.com"),
+        ("Email /PRU\u0308FEN a@b.com", "prüfen", "a@b.com"),
     ],
 )
 def test_plain_text_of_a_space(text: str, name: str, argument: str):

@@ -87,7 +87,7 @@ def test_a_second_one_meanwhile_shows_the_first(anna: ChatContext, known: Known)
 def test_without_channels_the_list_says_so(anna: ChatContext, said: Any):
     """Without channels, ``/check all`` says that no channel is known and starts no round."""
     check.run(anna, "all")
-    assert [text.partition(".")[0] for _, text in said()] == ["No channel is known here"]
+    assert [text.partition(".")[0] for _, text in said()] == ["No channel is known in this space"]
     assert anna.services.redis.get("space:room-1:bulk_check") is None
 
 
@@ -105,7 +105,7 @@ def test_the_card_of_five_hundred(anna: ChatContext, known: Known):
     assert card.text.startswith("Mail is broken in 10 of 500 channels.")
     assert len(codec.dump(card.content)) < 15_000
     assert (
-        "484 more channels are not listed; none is worse than these. All: 10 broken, 490 right."
+        "484 more channels are not listed. None is worse than these. All: 10 broken, 490 right."
         in str(card.content)
     )
 
@@ -137,7 +137,7 @@ def test_a_tenant_that_took_its_grant_back_is_counted(anna: ChatContext, known: 
         data = {"question": f"app_access:{tenant}", "cause": "app_access_withdrawn", "code": ""}
         anna.services.store.append(run.id, Event(Kind.PROBLEM, now(), data=data))
     card = face.cards(anna.services.store.load(run.id), anna.services)[0].card
-    assert "In 2 tenants the bot may not read by itself any more" in str(card.content)
+    assert "In 2 tenants the bot may no longer read by itself" in str(card.content)
 
 
 MAIL = (Finding("copies", State.OK), Finding("answers", State.OK))
@@ -164,18 +164,18 @@ def checked(anna: ChatContext, *findings: Finding) -> Run:
         (
             (Finding("smtp_auth", State.SKIPPED, seen=NEEDS_SIGN_IN), Finding("entra", State.OK)),
             State.UNKNOWN,
-            "but 1 of 2 findings",
+            "Not fully checked: 1 of 2 findings need a sign-in",
         ),
         ((Finding("client_secret", State.WARNING),), State.WARNING, "something was noticed"),
         (
             (Finding("entra", State.UNKNOWN, cause="throttled"), *MAIL),
             State.UNKNOWN,
-            "but 1 of 3 findings could not be looked at",
+            "Not fully checked: 1 of 3 findings could not be read",
         ),
         (
             (Finding("copies", State.SKIPPED, seen=NEEDS_OTHER), *MAIL[1:]),
             State.UNKNOWN,
-            "but 1 of 2 findings could not be looked at",
+            "Not fully checked: 1 of 2 findings could not be read",
         ),
         (
             (Finding("arrivals", State.SKIPPED, seen=Text("skipped.no_mail")),),
@@ -186,7 +186,7 @@ def checked(anna: ChatContext, *findings: Finding) -> Run:
         (
             (Finding("connect_send", State.SKIPPED, seen=Text("skipped.no_service_key")), *MAIL),
             State.OK,
-            "Nothing wrong was found",
+            "No problem was found",
         ),
     ],
 )

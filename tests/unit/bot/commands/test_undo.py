@@ -99,9 +99,9 @@ def test_the_same_undo_typed_once_is_one_run(anna: ChatContext, webex_script: An
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        ("setup", "is being set up already"),
-        ("fix", "is being mended already"),
-        ("undo", "is being undone"),
+        ("setup", "is already being set up"),
+        ("fix", "is already being fixed"),
+        ("undo", "is already being undone"),
     ],
 )
 def test_what_is_under_way_is_named(anna: ChatContext, webex_script: Any, kind: str, told: str):

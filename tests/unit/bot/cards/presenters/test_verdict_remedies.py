@@ -176,8 +176,8 @@ def test_a_button_for_another_cause_says_so(services: Services):
         view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), services)
     )
     told = (
-        "Administrator's turn: do what Remedy says below. The button mends another of "
-        "the causes, and shows its plan first."
+        "Administrator's turn: follow the steps under Remedy. The button fixes another "
+        "cause, and shows a plan first."
     )
     assert (told in drawn.text, text("fix.outbound_policy") in str(drawn.content)) == (True, True)
 

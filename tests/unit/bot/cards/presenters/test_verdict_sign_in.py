@@ -54,11 +54,11 @@ LOST = wrong("arrivals", "mail_not_delivered")
     [
         (
             (NO_ROLE, *ok("smtp_login")),
-            "Administrator's turn: who signed in may not read everything. Somebody with the role",
+            "Administrator's turn: the account that signed in cannot read everything. Somebody with the role",
         ),
         (
             (LOST, replace(NO_ROLE, step="transport_rules")),
-            "Administrator's turn: who signed in may not read everything. Somebody",
+            "Administrator's turn: the account that signed in cannot read everything. Somebody",
         ),
         (
             (NO_ROLE, wrong("smtp_auth", "smtp_auth_off_for_mailbox")),

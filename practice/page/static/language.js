@@ -1,0 +1,101 @@
+// The page's own words in German: for a browser that asks for German, or with ?lang=de.
+// The panels that imitate a portal, the names of the faults, and what people and the bot write stay as they are.
+const KEPT = ".cardbox, .words, #clouds, #faults .sw span, #ask input, #ask textarea, #ask select, #coverlist, .proc";
+const ATTRIBUTES = ["aria-label", "placeholder", "title"];
+const GERMAN = {
+  "Practice space": "Übungsraum",
+  "Practice space: try the bot without an account": "Übungsraum: den Bot ohne Konto ausprobieren",
+  "Nothing here reaches a real tenant.": "Nichts hier erreicht einen echten Mandanten.",
+  "You are": "Sie sind", "Dark": "Dunkel", "Light": "Hell",
+  "Requester": "Anforderer", "Mailbox user": "Postfachbenutzer", "Outsider": "Außenstehender",
+  "You: requester": "Sie: Anforderer", "You: administrator": "Sie: Administrator", "You: mailbox user": "Sie: Postfachbenutzer",
+  "You: agent": "Sie: Agent", "You: outsider": "Sie: Außenstehender",
+  "The mail's way": "Der Weg der E-Mail", "The mail's way, short": "Der Weg der E-Mail, kurz",
+  "The last things that happened to mails": "Was zuletzt mit E-Mails geschah",
+  "What is behind the bot": "Was hinter dem Bot liegt", "Parts of the page": "Teile der Seite",
+  "Spaces": "Bereiche", "Conversation": "Unterhaltung", "Commands": "Befehle", "Message": "Nachricht", "Processes": "Prozesse",
+  "Contact center": "Contact Center", "Bot, 1:1": "Bot, 1:1", " new": " neu",
+  "Leave the thread": "Thread verlassen", "Reply in thread": "Im Thread antworten", "Your words go into the thread.": "Ihre Nachricht geht in den Thread.",
+  "In a space the bot hears only what mentions it": "In einem Bereich hört der Bot nur, was ihn erwähnt",
+  "Type / for the commands": "/ eingeben für die Befehle", "Send": "Senden",
+  "Only you and the bot are here. Type /help, or wait for what the bot sends you.": "Hier sind nur Sie und der Bot. Geben Sie /hilfe ein, oder warten Sie auf Nachrichten des Bots.",
+  "Nothing is said here yet. Type /setup-email support@contoso.com to begin.": "Hier wurde noch nichts geschrieben. Geben Sie /einrichten support@contoso.com ein, um zu beginnen.",
+  "Customer": "Kunde", "Mailbox": "Postfach", "Forwarding": "Weiterleitung", "Forward": "Weiterl.", "Answer": "Antwort", "waits": "wartet", ": waits": ": wartet",
+  " Customer": " Kunde", " Mailbox": " Postfach", " Forwarding": " Weiterleitung",
+  "SMTP with OAuth 2.0": "SMTP mit OAuth 2.0", " SMTP with OAuth 2.0": " SMTP mit OAuth 2.0",
+  "not yet": "noch nicht", "no answer yet": "noch keine Antwort", "stops here": "endet hier", "no such mailbox": "kein solches Postfach", "keeps a copy": "behält eine Kopie", "keeps no copy": "behält keine Kopie",
+  "passed on": "weitergeleitet", "another address": "andere Adresse", "not set": "nicht gesetzt", "starts no flow": "startet keinen Flow", "task created": "Aufgabe erstellt", "answered": "beantwortet", "has the task": "hat die Aufgabe", "left by SMTP": "per SMTP gesendet",
+  "The mailbox forwards to no address outside.": "Das Postfach leitet an keine externe Adresse weiter.",
+  "No mail has been sent yet.": "Noch wurde keine E-Mail gesendet.",
+  "Send a mail as a customer": "Als Kunde eine E-Mail senden", "Answer as the agent": "Als Agent antworten",
+  "A customer writes": "Ein Kunde schreibt", "It goes by SMTP to the mailbox, as any mail from outside.": "Sie geht per SMTP an das Postfach, wie jede E-Mail von außen.",
+  "From": "Von", "To": "An", "Subject": "Betreff", "Text": "Text", "Task": "Aufgabe", "Cancel": "Abbrechen",
+  "The mail is on its way ...": "Die E-Mail ist unterwegs ...", "The mail server took the mail.": "Der Mailserver hat die E-Mail angenommen.",
+  "The agent has no task to answer: no mail has come this far yet.": "Der Agent hat keine Aufgabe: So weit ist noch keine E-Mail gekommen.",
+  "The agent answers": "Der Agent antwortet", "Webex Connect sends it by SMTP with OAuth 2.0, from the mailbox.": "Webex Connect sendet sie per SMTP mit OAuth 2.0 aus dem Postfach.",
+  "The answer is on its way ...": "Die Antwort ist unterwegs ...",
+  "Faults": "Fehler", "Find a fault": "Fehler suchen", "All off": "Alle aus", "On": "Ein", "Off": "Aus", "none known yet": "noch keine bekannt",
+  "No fault has these words.": "Kein Fehler enthält diese Wörter.", "The faults are not known yet.": "Die Fehler sind noch nicht bekannt.",
+  "Weather": "Wetter", "Slow clouds": "Langsame Clouds", "How slow": "Wie langsam", "Throttled, 429": "Gedrosselt, 429", "How often": "Wie oft",
+  "Crashes": "Abstürze", "Kill the worker": "Worker beenden", "Kill the web process": "Webprozess beenden", "Then": "Danach",
+  "With a fault on, send a mail, type ": "Senden Sie bei eingeschaltetem Fehler eine E-Mail, geben Sie ",
+  " and compare the verdict with the switch. All off puts the clouds and the mail back as they were before the first fault, and the weather too.": " ein und vergleichen Sie das Ergebnis mit dem Schalter. „Alle aus“ setzt Clouds, E-Mails und Wetter auf den Stand vor dem ersten Fehler zurück.",
+  "Chat": "Chat", "Mail": "E-Mail", "Starting up. This takes some seconds.": "Der Start dauert einige Sekunden.", "Processes on this machine: ": "Prozesse auf diesem Rechner: ",
+  "The practice space does not answer. It is stopped, or starting again.": "Der Übungsraum antwortet nicht. Er ist angehalten oder startet neu.",
+  "Tour": "Tour", "Show me": "Zeigen", "Next": "Weiter", "Done": "Fertig", "End tour": "Tour beenden",
+  "You are the requester. Type /setup-email support@contoso.com into the box and press Enter. A card answers in the thread.": "Sie sind der Anforderer. Geben Sie /einrichten support@contoso.com in das Feld ein und drücken Sie die Eingabetaste. Eine Karte antwortet im Thread. Deutsche Karten: /sprache de.",
+  "It asks for two addresses that Webex Connect generates: copy them from the panel Webex Connect. Then hand the sign-in to admin@contoso.com.": "Sie fragt nach zwei Adressen, die Webex Connect erzeugt: Kopieren Sie beide aus dem Bereich Webex Connect. Geben Sie dann die Anmeldung an admin@contoso.com weiter.",
+  "Choose Administrator at the top: the link waits in the 1:1. Sign in, or decline, or try the wrong account. Then approve as the requester.": "Wählen Sie oben Administrator: Der Link wartet im 1:1. Melden Sie sich an, lehnen Sie ab oder versuchen Sie das falsche Konto. Genehmigen Sie dann als Anforderer.",
+  "The cards say whose turn it is: the administrator consents, then the requester finds the form and its secret 1:1. Registered, the test mail runs through the drawing.": "Die Karten sagen, wer an der Reihe ist: Der Administrator willigt ein, dann findet der Anforderer im 1:1 das Formular und den Schlüssel. Nach der Registrierung läuft die Test-E-Mail durch die Zeichnung.",
+  "Turn on a fault, send another mail, and type /check support@contoso.com. The card, the drawing and the portal show the same place.": "Schalten Sie einen Fehler ein, senden Sie noch eine E-Mail und geben Sie /prüfen support@contoso.com ein. Karte, Zeichnung und Portal zeigen dieselbe Stelle.",
+};
+const HEADS = { "Ask for a channel.": "Einen Kanal anfordern.", "Fill in the card.": "Die Karte ausfüllen.", "Be somebody else.": "Jemand anderes sein.", "Connect it.": "Verbinden.", "Break it.": "Stören." };
+// Sentences with a value in them.
+const PATTERNS = [
+  [/^Tour, (\d) of (\d)\. (.*?) $/, (_, at, all, head) => `Tour, ${at} von ${all}. ${HEADS[head] || head} `],
+  [/^(\d+) of (\d+) on$/, "$1 von $2 ein"], [/^Faults, (\d+) on$/, "Fehler, $1 ein"], [/^turning (\S+) on \.\.\.$/, "$1 wird eingeschaltet ..."], [/^turning (\S+) off \.\.\.$/, "$1 wird ausgeschaltet ..."],
+  [/^live · (\d+) mails? stopped, none lost$/, "live · aufgehalten: $1, verloren: 0"],
+  [/^(.+): delivered to (\S+), a copy stays$/, "$1: an $2 zugestellt, eine Kopie bleibt"], [/^(.+): passed on to Webex Connect$/, "$1: an Webex Connect weitergeleitet"],
+  [/^(.+): left for (\S+)$/, "$1: gesendet an $2"], [/^(.+): stopped at forwarding$/, "$1: bei der Weiterleitung aufgehalten"], [/^(.+): not delivered$/, "$1: nicht zugestellt"],
+  [/^(.+): Webex Connect sends the answer$/, "$1: Webex Connect sendet die Antwort"], [/^(.+): Webex Connect takes it$/, "$1: Webex Connect nimmt sie an"],
+  [/^1 reply$/, "1 Antwort"], [/^(\d+) replies$/, "$1 Antworten"], [/^(\d+) new$/, "$1 neu"],
+  [/^(\S+), edited once$/, "$1, einmal bearbeitet"], [/^(\S+), edited (\d+) times$/, "$1, $2-mal bearbeitet"],
+  [/^(.+) \(you\)$/, (_, who) => `${GERMAN[who] || who} (Sie)`], [/^(You: .+) \((\d+) new\)$/, (_, you, count) => `${GERMAN[you] || you} (${count} neu)`],
+  [/^Message as (.+)$/, (_, who) => `Nachricht als ${(GERMAN[`You: ${who}`] || who).replace("Sie: ", "")}`], [/^Download file (\d+)$/, "Datei $1 herunterladen"],
+  [/^each cloud call takes (\d+) ms$/, "jeder Aufruf einer Cloud dauert $1 ms"], [/^1 of (\d+) API calls is told to come back in a second$/, "1 von $1 API-Aufrufen soll in einer Sekunde wiederkommen"],
+  [/^The (\w+) process was killed and started again at (\S+)\. What it was doing goes on\.$/, "Der Prozess $1 wurde beendet und um $2 neu gestartet. Seine Arbeit geht weiter."],
+];
+
+function german(text) {
+  if (Object.hasOwn(GERMAN, text)) return GERMAN[text];
+  const found = PATTERNS.find(([pattern]) => pattern.test(text));
+  return found ? text.replace(...found) : text;
+}
+
+function say(node) {
+  const element = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+  if (!element || element.closest(KEPT)) return;
+  if (node.nodeType === Node.TEXT_NODE) {
+    const told = german(node.data);
+    if (told !== node.data) node.data = told;
+    return;
+  }
+  for (const name of ATTRIBUTES) {
+    const told = element.getAttribute?.(name), meant = told && german(told);
+    if (told !== meant) element.setAttribute(name, meant);
+  }
+  for (const child of node.childNodes) say(child);
+}
+
+export const chosen = () => new URLSearchParams(location.search).get("lang") || navigator.languages.map((each) => each.slice(0, 2)).find((each) => ["de", "en"].includes(each)) || "en";
+
+// Translate what is there, and from now on what each part of the page adds.
+export function begin() {
+  if (chosen() !== "de") return;
+  document.documentElement.lang = "de";
+  document.title = german(document.title);
+  say(document.body);
+  new MutationObserver((changes) => {
+    for (const change of changes) for (const node of change.type === "childList" ? change.addedNodes : [change.target]) if (node.isConnected) say(node);
+  }).observe(document.body, { subtree: true, childList: true, characterData: true, attributeFilter: ATTRIBUTES });
+}

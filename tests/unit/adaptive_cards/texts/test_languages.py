@@ -1,0 +1,282 @@
+"""Every language has every text, with its placeholders and plural forms, and nothing is left English."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from adaptive_cards.actions import TITLE_MOST
+from adaptive_cards.locale import FOLDER, SOURCE, Locale, drawn_for, languages
+from adaptive_cards.texts import own_text
+from bot.commands import commands
+from practice.cardtext import texts as texts_of
+from tests.unit.adaptive_cards import all_examples
+
+OTHERS = [each for each in languages() if each != SOURCE]
+FILES = sorted(path.name for path in (FOLDER / SOURCE).glob("*.toml"))
+OWN = ("typed_as.", "typed_argument.")
+"""Families that a language has for itself: other names of commands and of their arguments."""
+PLURALS = {"zero", "one", "two", "few", "many", "other"}
+ENGLISH = re.compile(
+    r"(?<![-.\w])"
+    r"(the|is|are|of|to|and|with|not|has|have|been|this|that|which|from|for|only|it|its|your|you)"
+    r"(?![-\w]|\.\w)",
+    re.IGNORECASE,
+)
+"""Words without which hardly any English sentence is written. None of them is a German word."""
+VERBATIM = ("command_of.",)
+"""Families of commands of PowerShell and Graph."""
+NAMED_IN_ENGLISH = (
+    "Use different email address than the asset email ID for generating tokens",
+    "I would like to explicitly review before providing consent for authentication",
+    "Login ID For Generating Token",
+    "Register To Webex Engage",
+    "email channel, Webex Connect, Office 365 with OAuth 2.0",
+)
+"""Names of fields and buttons of Webex Connect, whose interface is English only, and a line for TAC."""
+
+
+def flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every key, with table names joined by dots, and its text."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", str(value)
+
+
+@cache
+def catalog(language: str, file: str) -> dict[str, str]:
+    """Return the texts of one file, or an empty dict if the language does not have it."""
+    path = FOLDER / language / file
+    if not path.exists():
+        return {}
+    return dict(flat(tomllib.loads(path.read_text(encoding="utf-8"))))
+
+
+@cache
+def families(language: str, file: str) -> dict[str, dict[str, str]]:
+    """Return each text by its plural form, ``""`` for a text that has none."""
+    found: dict[str, dict[str, str]] = {}
+    english = catalog(SOURCE, file)
+    for key, told in catalog(language, file).items():
+        family, _, form = key.rpartition(".")
+        counted = form in PLURALS and {f"{family}.one", f"{family}.other"} <= english.keys()
+        found.setdefault(family if counted else key, {})[form if counted else ""] = told
+    return {key: forms for key, forms in found.items() if not key.startswith(OWN)}
+
+
+def placeholders(told: str) -> set[str]:
+    """Return the names in braces. A plural form may write its number as a word."""
+    return set(re.findall(r"\{(\w+)\}", told)) - {"count"}
+
+
+def untranslated(language: str) -> list[str]:
+    """Return the files that the language does not have."""
+    return [file for file in FILES if not (FOLDER / language / file).exists()]
+
+
+@pytest.fixture(params=OTHERS)
+def language(request: pytest.FixtureRequest) -> str:
+    """Each language besides English."""
+    return str(request.param)
+
+
+@pytest.fixture(params=FILES)
+def file(request: pytest.FixtureRequest) -> str:
+    """Each file of texts."""
+    return str(request.param)
+
+
+def test_there_is_a_second_language():
+    """Without one, nothing below would be compared."""
+    assert "de" in OTHERS
+
+
+def test_a_language_has_every_file(language: str):
+    """A third language is one folder with the same files."""
+    found = {path.name for path in (FOLDER / language).glob("*.toml")}
+    assert (untranslated(language), found - set(FILES)) == ([], set())
+
+
+def test_every_key(language: str, file: str):
+    """No key is missing, and none is of a text that no longer exists."""
+    assert families(language, file).keys() == families(SOURCE, file).keys()
+
+
+def test_every_placeholder(language: str, file: str):
+    """A text names the same values in every language, so that no fact is lost and none is missing."""
+    english = families(SOURCE, file)
+    wrong = {
+        key: told
+        for key, forms in families(language, file).items()
+        for told in forms.values()
+        if placeholders(told) != placeholders(next(reversed(english[key].values())))
+    }
+    assert wrong == {}
+
+
+def test_the_number_is_named(language: str, file: str):
+    """The form for many names its number wherever the English one does."""
+    english = families(SOURCE, file)
+    assert {
+        key
+        for key, forms in families(language, file).items()
+        for form in forms
+        if form in {"", "other"}
+        and ("{count}" in forms[form]) != ("{count}" in next(reversed(english[key].values())))
+    } == set()
+
+
+@pytest.mark.parametrize("spoken", languages())
+def test_plural_forms(spoken: str, file: str):
+    """A text with a number has exactly the forms that the language has (Unicode's CLDR, in Babel)."""
+    forms = {*Locale(spoken).babel.plural_form.tags, "other"}
+    assert {
+        key: sorted(found)
+        for key, found in families(spoken, file).items()
+        if "" not in found and found.keys() != forms
+    } == {}
+
+
+@pytest.mark.parametrize("spoken", languages())
+def test_buttons_fit(spoken: str, file: str):
+    """A button's title fits a card of 320 px."""
+    assert {
+        key: told
+        for key, told in catalog(spoken, file).items()
+        if key.startswith("button.") and len(told.replace("{count}", "10")) > TITLE_MOST
+    } == {}
+
+
+def test_buttons_fit_on_every_card(language: str):
+    """So does each button of the examples, whatever its text is called."""
+    long = {
+        title
+        for card in all_examples.OTHERS[language].values()
+        for title in _titles(card.content)
+        if len(title) > TITLE_MOST
+    }
+    english = {
+        title
+        for card in all_examples.CARDS.values()
+        for title in _titles(card.content)
+        if len(title) > TITLE_MOST
+    }
+    assert long == set(), f"longer in English, too: {english}"
+
+
+def _titles(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if str(node.get("type", "")).startswith("Action."):
+            yield str(node["title"])
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from _titles(item)
+
+
+def test_tone(language: str, file: str):
+    """No text has exclamation marks, emoji or Markdown, in any language."""
+    assert {
+        key: told
+        for key, told in catalog(language, file).items()
+        if re.search(r"[!\[\]*`<>]", told)
+    } == {}
+
+
+def test_no_text_is_left_english(language: str, file: str):
+    """A text with two of the words that every English sentence has was not translated."""
+    assert {
+        key: told
+        for key, told in catalog(language, file).items()
+        if not key.startswith(VERBATIM) and len(ENGLISH.findall(_without_names(told))) > 1
+    } == {}
+
+
+def test_no_card_is_left_english(language: str):
+    """Beside the values of the examples, no line of a card in another language is English.
+
+    So no sentence is written in the code, past the catalog.
+    """
+    left = {
+        (name, line)
+        for name, card in all_examples.OTHERS[language].items()
+        for line in texts_of(card.content)
+        if ENGLISH.search(_without_values(_without_names(line))) and "://" not in line
+    }
+    assert left == set()
+
+
+def _without_names(line: str) -> str:
+    """Return the line without the names of another interface."""
+    for name in NAMED_IN_ENGLISH:
+        line = line.replace(name, " ")
+    return line
+
+
+def _without_values(line: str) -> str:
+    """Return the line without what the examples put into it."""
+    for value in values():
+        line = line.replace(value, " ")
+    return line
+
+
+@cache
+def values() -> tuple[str, ...]:
+    """Return the texts in the examples' source that a card may show, the longest first."""
+    modules = [*all_examples.MODULES, *map(importlib.import_module, HELPERS)]
+    found = {
+        piece
+        for module in modules
+        for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for piece in _pieces(node.value)
+    }
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+HELPERS = [
+    f"tests.unit.adaptive_cards.{name}" for name in ("verdict_lines", "verdict_rows", "examples")
+]
+
+
+def _pieces(value: str) -> Iterator[str]:
+    """Yield a value as a card may show it: whole, without its period, with a capital, shortened."""
+    for line in value.splitlines():
+        told = line.strip()
+        if " " not in told:
+            continue
+        yield from (told, told.removesuffix("."), told[:1].upper() + told[1:])
+
+
+@pytest.mark.parametrize("name", ["setup-email", "check", "fix", "undo", "help", "cancel"])
+def test_commands_have_german_names(name: str):
+    """Each command of a day's work can be typed in German."""
+    assert own_text(f"typed_as.{name}", "de")
+    assert own_text(f"typed_as.{name}", SOURCE) == ""
+
+
+def test_every_name_is_of_a_command(language: str):
+    """A name for a command that does not exist would never be understood."""
+    named = {
+        key.removeprefix("typed_as.")
+        for key in catalog(language, "commands.toml")
+        if key.startswith("typed_as.")
+    }
+    assert named - commands().keys() == set()
+
+
+def test_the_examples_are_drawn_in_the_language():
+    """The cards of the tests above really are German, with German dates."""
+    german = all_examples.OTHERS["de"]
+    assert "Das kann der Bot" in german["help"].text
+    with drawn_for(Locale("de", "Europe/Berlin")):
+        assert "24. Nov. 11:42 MEZ" in " ".join(texts_of(german["verdict-broken"].content))

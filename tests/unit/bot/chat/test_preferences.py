@@ -1,0 +1,127 @@
+"""The language and time zone of each card: the person's, the space's, or that of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adaptive_cards.locale import Locale, drawn_for
+from adaptive_cards.texts import text
+from bot.cards import draw
+from bot.chat import audience, preferences
+from bot.chat.context import ChatContext
+from bot.chat.preferences import THREAD
+from bot.chat.recipients import resolve_recipient
+from bot.services import Services
+from jobs.runs.origin import Origin
+from jobs.runs.run import Run
+from jobs.runtime import install
+from jobs.storage import keys
+
+ADMIN = "admin@example.test"
+Begin = Callable[..., Run]
+Said = Callable[[], list[tuple[str, str]]]
+
+
+def chosen(services: Services, place: str, **choices: str) -> None:
+    """A place has chosen."""
+    services.redis.hset(keys.locale(place), mapping=dict(choices))
+
+
+@pytest.fixture
+def run(begin: Begin) -> Run:
+    """A run of Anna's in the space room-1."""
+    return begin()
+
+
+def test_nobody_has_chosen(services: Services, run: Run, anna: ChatContext):
+    """The settings decide, in the space and in every 1:1 message."""
+    bot = replace(services.bot, default_language="de", default_timezone="Europe/Zurich")
+    german = replace(services, bot=bot)
+    usual = Locale("de", "Europe/Zurich")
+    assert [
+        preferences.locale_of_card(german, run, THREAD),
+        preferences.locale_of_card(german, run, ADMIN),
+        preferences.locale_of_space(german, "room-9"),
+        preferences.locale_of_chat(replace(anna, services=german)),
+    ] == [usual] * 4
+
+
+def test_a_direct_card_follows_its_reader(services: Services, run: Run):
+    """First the person's choice, then that of the run's space, for language and zone apart."""
+    chosen(services, "room-1", language="de", zone="Europe/Berlin")
+    chosen(services, ADMIN, zone="Asia/Tokyo")
+    assert (
+        preferences.locale_of_card(services, run, THREAD),
+        preferences.locale_of_card(services, run, "Admin@Example.test"),
+        preferences.locale_of_card(services, run, "else@example.test"),
+    ) == (
+        Locale("de", "Europe/Berlin"),
+        Locale("de", "Asia/Tokyo"),
+        Locale("de", "Europe/Berlin"),
+    )
+
+
+def test_a_run_in_a_direct_message_follows_its_requester(services: Services, run: Run):
+    """A 1:1 room has no choice of its own."""
+    direct = replace(run, origin=Origin("direct-1", "thread-1", direct=True))
+    chosen(services, run.requester.email.lower(), language="de")
+    chosen(services, "direct-1", language="en", zone="Asia/Tokyo")
+    assert preferences.locale_of_card(services, direct, THREAD) == Locale("de", "UTC")
+
+
+@pytest.mark.parametrize("kept", ["fr", "", "../en"])
+def test_a_language_that_is_gone_is_the_usual_one(services: Services, run: Run, kept: str):
+    """A version of the bot without that language shows the usual one, and keeps the zone."""
+    chosen(services, "room-1", language=kept, zone="Asia/Tokyo")
+    assert preferences.locale_of_card(services, run, THREAD) == Locale("en", "Asia/Tokyo")
+
+
+def test_each_card_is_drawn_for_its_place(
+    services: Services, run: Run, said: Said, webex_script: Any
+):
+    """The first card in the space is German, with both times."""
+    install(services)
+    chosen(services, "room-1", language="de", zone="Europe/Berlin")
+    draw.draw(run.id)
+    assert any("ist an der Reihe" in told for _, told in said())
+    assert webex_script.asked
+
+
+def test_the_announcement_to_the_administrator_is_in_that_persons_language(
+    anna: ChatContext, webex_script: Any, reply: Any
+):
+    """The message that asks a person for the first time is in the person's own language."""
+    bot = replace(anna.services.bot, allowed_email_domains=("example.test",))
+    ctx = replace(anna, services=replace(anna.services, bot=bot))
+    webex_script.on("GET", "/people", reply(body={"items": []}))
+    chosen(ctx.services, ADMIN, language="de")
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "direct-9"}))
+    own = {"id": "ms-1", "roomId": "direct-9", "personId": "bot-1", "personOrgId": "org-1"}
+    webex_script.on("GET", "/memberships", reply(body={"items": [own]}))
+    assert resolve_recipient(ctx, ADMIN) == ADMIN
+    with drawn_for(Locale("de")):
+        hello = text("notice.asked_hello")
+    assert hello in [body.get("text") for method, _, body in webex_script.asked if method == "POST"]
+
+
+def test_that_messages_are_paused_is_said_in_the_language_of_the_space(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
+):
+    """Somebody from outside is in the space."""
+    chosen(services, "room-1", language="de")
+    audience.members_changed(services, "room-1")
+    outside = {
+        "id": "ms-2",
+        "roomId": "room-1",
+        "personId": "eve",
+        "personEmail": "eve@evil.example",
+        "personOrgId": "org-9",
+    }
+    webex_script.on("GET", "/memberships", reply(body={"items": [outside]}))
+    assert not audience.may_read(services, run)
+    with drawn_for(Locale("de")):
+        assert text("notice.held_title") in said()[0][1]

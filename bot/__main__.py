@@ -102,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="verify every entry, also those that were verified before",
     )
+    commands.add_parser(
+        "rekey",
+        help="write everything again that is under an older one of ENCRYPTION_KEYS, under the first",
+    )
     commands.add_parser("webhooks", help="register the bot's webhooks now, and list them")
     server = commands.add_parser("redis", help="run the embedded Redis on 127.0.0.1")
     server.add_argument("--port", type=int)

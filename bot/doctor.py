@@ -31,6 +31,7 @@ from jobs.clock import now
 from jobs.clouds import tls
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
+from jobs.clouds.unconnected import words_of
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
 from jobs.microsoft.client_credential import credential_problems
@@ -115,7 +116,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     if _granted(redis):
         yield Check("read access", lambda: _read_access(redis, work))
     runs = RunStore(redis, work.encryption_keys)
-    yield Check("runs", lambda: _reported(redis_report.entries(runs)))
+    yield Check("runs", lambda: _reported(redis_report.entries(runs, work.encryption_keys)))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 
@@ -394,7 +395,7 @@ def _microsoft(settings: Settings) -> str:
             client.get(url).raise_for_status()
     except httpx.HTTPError as error:
         raise WrongError(
-            f"{url} does not answer ({type(error).__name__}):"
-            " look at MICROSOFT_LOGIN_URL, the proxy and SSL_CERT_FILE"
+            f"{url} does not answer ({words_of(error, urlsplit(url).netloc)}):"
+            " look at MICROSOFT_LOGIN_URL, DNS, the proxy, SSL_CERT_FILE and the clock"
         ) from None
     return f"{settings.login_url} answers"

@@ -24,7 +24,7 @@ from jobs.engine.readiness import is_due
 from jobs.engine.recorder import StoppingError
 from jobs.model import RunKind, State, Turn
 from jobs.next_action import blocking_steps, next_action
-from jobs.runs import trust
+from jobs.runs import deaths, trust
 from jobs.runs.event_log import NOT_AUDITED, foreign_event
 from jobs.runs.reference import new_reference
 from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
@@ -64,7 +64,46 @@ def advance(run_id: str) -> None:
             runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
         lease.renew()
-        _attempt(replace(runtime, store=runtime.store.held_by(lease)), lease, run_id)
+        held = replace(runtime, store=runtime.store.held_by(lease))
+        if not _may_begin(held, run_id):
+            return
+        try:
+            _attempt(held, lease, run_id)
+        finally:
+            with suppress(RedisError):
+                deaths.end(runtime.store.redis, run_id)
+
+
+def _may_begin(runtime: Runtime, run_id: str) -> bool:
+    """Count the attempt; put it off or end the run if too many earlier ones were killed."""
+    with suppress(RunGoneError, ForeignRunError):
+        try:
+            wait = deaths.begin(runtime.store.redis, runtime.store.load(run_id))
+        except deaths.DiedTooOftenError as error:
+            with suppress(AttemptOverError):
+                _give_up(runtime, run_id, error)
+            return False
+        if wait:
+            log.warning("killed again and again; the run is put off", run=run_id, seconds=wait)
+            runtime.schedule.add(run_id, now() + timedelta(seconds=wait))
+            return False
+    return True
+
+
+def _give_up(runtime: Runtime, run_id: str, error: deaths.DiedTooOftenError) -> None:
+    """End a run with which every process dies, so that the workers serve the others."""
+    reference = new_reference()
+    log.critical(
+        "run given up",
+        run=run_id,
+        reference=reference,
+        why=str(error),
+        to_do="look for out of memory in the system's log, and give the worker more memory",
+    )
+    runtime.store.append(run_id, _problem(reference))
+    _fail(runtime, run_id, reference)
+    deaths.end(runtime.store.redis, run_id)
+    runtime.listener.run_changed(run_id)
 
 
 def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
@@ -266,12 +305,7 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     """
     reference, store = new_reference(), runtime.store
     log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
-    store.append(
-        run_id,
-        Event(
-            Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": reference}
-        ),
-    )
+    store.append(run_id, _problem(reference))
     tries = sum(
         event.data.get("question") == "run"
         for event in store.events(run_id)
@@ -282,6 +316,12 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     else:
         _fail(runtime, run_id, reference)
     runtime.listener.run_changed(run_id)
+
+
+def _problem(reference: str) -> Event:
+    """Return the event of an error of the bot that the log has under the reference."""
+    data = {"question": "run", "cause": "unexpected", "code": reference}
+    return Event(Kind.PROBLEM, now(), data=data)
 
 
 def _fail_unaudited(runtime: Runtime, run_id: str, error: NotAuditedError) -> None:

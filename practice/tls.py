@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,21 +19,40 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 LIFETIME = timedelta(days=30)
 HOST_NAMES = ("localhost",)
 ADDRESSES = ("127.0.0.1", "::1")
+SERVICES = ("https", "smtp")
+"""Services that have a certificate: all APIs and pages, and the mail servers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Paths of the certificates, from which every TLS server of the practice cloud is made."""
+    """Paths of the certificates, from which every TLS server of the practice cloud is made.
+
+    The servers of the services in ``expired`` (:data:`SERVICES`) show a certificate that has
+    expired, to a client that asks for a host by name. A client that asks for 127.0.0.1 sends no
+    name (RFC 6066, 3), and always gets the good one.
+    """
 
     ca_path: Path
     certificate_path: Path
     key_path: Path
+    expired_path: Path
+    expired: set[str] = field(default_factory=set)
 
-    def server_context(self) -> ssl.SSLContext:
+    def server_context(self, service: str = "https") -> ssl.SSLContext:
         """Return a new context for a server on localhost."""
+        context, old = self._context(self.certificate_path), self._context(self.expired_path)
+
+        def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+            if name and service in self.expired:
+                connection.context = old
+
+        context.sni_callback = choose
+        return context
+
+    def _context(self, certificate: Path) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self.certificate_path, self.key_path)
+        context.load_cert_chain(certificate, self.key_path)
         return context
 
     def client_context(self) -> ssl.SSLContext:
@@ -49,10 +68,15 @@ def make(folder: Path) -> Tls:
         ec.generate_private_key(ec.SECP256R1()),
     )
     authority = _authority(authority_key)
-    server = _server(server_key, authority, authority_key)
-    tls = Tls(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+    now = datetime.now(UTC)
+    server = _server(server_key, authority, authority_key, now + LIFETIME)
+    expired = _server(server_key, authority, authority_key, now - timedelta(minutes=1))
+    tls = Tls(
+        folder / "ca.pem", folder / "server.pem", folder / "server.key", folder / "expired.pem"
+    )
     tls.ca_path.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     tls.certificate_path.write_bytes(server.public_bytes(serialization.Encoding.PEM))
+    tls.expired_path.write_bytes(expired.public_bytes(serialization.Encoding.PEM))
     tls.key_path.touch(mode=0o600)
     tls.key_path.write_bytes(
         server_key.private_bytes(
@@ -69,17 +93,16 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, until: datetime
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + LIFETIME)
+        .not_valid_before(datetime.now(UTC) - timedelta(minutes=5))
+        .not_valid_after(until)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
@@ -100,7 +123,7 @@ def _usage(*, authority: bool) -> x509.KeyUsage:
 
 def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     name = _name("Practice cloud authority")
-    builder = _builder(name, name, key.public_key())
+    builder = _builder(name, name, key.public_key(), datetime.now(UTC) + LIFETIME)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     return builder.add_extension(_usage(authority=True), critical=True).sign(key, hashes.SHA256())
 
@@ -109,10 +132,11 @@ def _server(
     key: ec.EllipticCurvePrivateKey,
     authority: x509.Certificate,
     authority_key: ec.EllipticCurvePrivateKey,
+    until: datetime,
 ) -> x509.Certificate:
     names: list[x509.GeneralName] = [x509.DNSName(name) for name in HOST_NAMES]
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ADDRESSES]
-    builder = _builder(_name("localhost"), authority.subject, key.public_key())
+    builder = _builder(_name("localhost"), authority.subject, key.public_key(), until)
     builder = builder.add_extension(
         x509.BasicConstraints(ca=False, path_length=None), critical=True
     )

@@ -12,9 +12,10 @@ from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.clouds.error_texts.reader import read_at_form
 from jobs.mail.smtp_login import REFUSED
-from jobs.model import Text
-from jobs.runs.run import Run
+from jobs.model import Finding, State, Text
+from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_of
+from jobs.steps.secret_for_checks import OWN_SECRET_REFUSED
 from jobs.storage.vault import Sealed
 
 LONGEST_REASON = 200
@@ -22,7 +23,15 @@ LONGEST_REASON = 200
 
 @for_everybody
 def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Begin or repeat the rehearsal, and drop the data of an earlier sign-in."""
+    """Begin or repeat the rehearsal, and drop the data of an earlier sign-in.
+
+    If Microsoft has refused the bot's own secret, another is made: somebody may have removed it.
+    """
+    refused = run.problems.get("mailbox_sign_in")
+    if refused is not None and refused.cause == OWN_SECRET_REFUSED:
+        ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
+        gone = Finding("check_secret", State.WRONG, Text("seen.none"))
+        ctx.services.record(run.id, Event(Kind.FOUND, now(), step=gone.step, finding=gone))
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
     record(ctx, run, "rehearse", "yes")

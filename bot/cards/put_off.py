@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from bot.cards import closed_space
 from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from bot.webex.client import WebexError
@@ -106,7 +107,10 @@ def wake(services: Services, *places: str) -> None:
 
 
 def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
-    """Keep the refusal, and return the seconds until the next try."""
+    """Keep the refusal, and return the seconds until the next try.
+
+    If the run's space refuses its cards for long, the requester is told.
+    """
     moment, field = now().timestamp(), _own(run, card)
     raw = services.redis.hget(keys.cards_refused(), field)
     since = codec.load(raw, Refusal).since if isinstance(raw, bytes) else moment
@@ -115,6 +119,8 @@ def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError)
         pipe.hset(keys.cards_refused(), field, codec.dump(kept))
         pipe.expire(keys.cards_refused(), KEPT_S)
         pipe.execute()
+    if card.to == "thread":
+        closed_space.tell(services, run, error.status, moment - since)
     return min(max(moment - since, FIRST_S), REFUSED_S)
 
 

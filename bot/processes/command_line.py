@@ -1,4 +1,4 @@
-"""Commands of the person who operates the bot that need settings: web, worker, doctor, webhooks, audit."""
+"""Commands of the person who operates the bot that need settings: web, worker, doctor, rekey and others."""
 
 from __future__ import annotations
 
@@ -145,6 +145,16 @@ def _audit(settings: BotSettings, work: Settings, *, full: bool = False) -> int:
     return 1 if found.broken_at else 0
 
 
+def _rekey(settings: BotSettings, work: Settings) -> int:
+    from bot.processes import rekey  # noqa: PLC0415  the other commands do not need it
+
+    refused = _data_problem(settings.redis_url, work)
+    if refused:
+        print(refused, file=sys.stderr)  # noqa: T201  CLI output
+        return BAD_SETTINGS
+    return rekey.main(connect(settings.redis_url), work.encryption_keys, print)
+
+
 def _webhooks(settings: BotSettings, _work: Settings) -> int:
     subscriptions = WebhookRegistrar(
         Webex(settings.webex_access_token, settings.webex_api_url),
@@ -172,6 +182,7 @@ COMMANDS: dict[str, Callable[[BotSettings, Settings], int]] = {
     "check": _check,
     "doctor": _doctor,
     "webhooks": _webhooks,
+    "rekey": _rekey,
     "audit": _audit,
     "audit --full": partial(_audit, full=True),
 }

@@ -10,6 +10,7 @@ program's Redis is never used, because a client of the embedded server looks at 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -44,6 +45,8 @@ PORT_S = 10.0
 """Seconds for which an earlier server may still hold the port or the data folder."""
 REFUSED = 2
 """Exit code if the server can never run: bad settings, as for the other commands."""
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+PROBE_BYTES = 4096
 ONCE = Retry(NoBackoff(), 0)
 
 
@@ -136,6 +139,34 @@ def problem(folder: Path = DATA_FOLDER) -> str:
         )
 
 
+def _wait_for_space(folder: Path) -> None:
+    """Wait until the folder's disk takes a write, and say once what is awaited.
+
+    The server would end at once, and again after each start.
+    """
+    said = False
+    while full := _full(folder):
+        if not said:
+            _say(
+                f"The embedded Redis cannot write to its data folder {folder.absolute()} ({full}):"
+                " free some space. It starts by itself then",
+                0,
+            )
+        said = True
+        time.sleep(STAND_BY_S)
+
+
+def _full(folder: Path) -> str:
+    """Return why the folder's disk has no space, or an empty string."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
+    except OSError as error:
+        return str(error.strerror) if error.errno in NO_SPACE else ""
+    return ""
+
+
 def _locked(folder: Path) -> int | None:
     """Return the descriptor of the folder's lock, or None if a server has it."""
     lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -208,6 +239,7 @@ def main(port: int | None = None, folder: Path = DATA_FOLDER, *, stand_by: bool 
     """
     if refused := problem(folder):
         return _say(refused, REFUSED)
+    _wait_for_space(folder)
     until = time.monotonic() + PORT_S
     while (lock := _place(port or PORT, folder)) is None:
         if not stand_by and time.monotonic() > until:

@@ -6,7 +6,7 @@ nothing wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from redis.exceptions import RedisError, ResponseError
 from bot import program
 from bot.queue import health, kind_problem, refusal, refusals
 from jobs.runs import schema
-from jobs.runs.integrity import foreign_entries, with_older_key
+from jobs.runs.integrity import foreign_entries
+from jobs.runs.rekeying import Rekeying
 from jobs.runs.run_store import RunStore
 from jobs.storage.connection import DemotedError, ForeignRedisError
 
@@ -153,10 +154,13 @@ def _persistence(info: Figures, config: Figures) -> Report:
     )
 
 
-def entries(store: RunStore) -> Report:
-    """Report whether this bot made every event of a run and every record of a channel."""
+def entries(store: RunStore, encryption_keys: Sequence[str] = ()) -> Report:
+    """Report whether this bot made every event of a run and every record of a channel.
+
+    With more than one of ``encryption_keys``, it also says how many values need an older one.
+    """
     try:
-        foreign, older = foreign_entries(store), with_older_key(store)
+        foreign, kept = foreign_entries(store), _older(store, encryption_keys)
     except RedisError as error:
         return Report(wrong=f"cannot be read ({type(error).__name__})")
     if foreign:
@@ -164,5 +168,18 @@ def entries(store: RunStore) -> Report:
             wrong=f"not made by this bot, and not believed: {'; '.join(foreign)}. Somebody else can"
             " write to Redis, or an older key is missing from ENCRYPTION_KEYS. See docs/security.md"
         )
-    kept = f"; {older} runs need an older key of ENCRYPTION_KEYS: keep it" if older else ""
     return Report(f"every entry was made by this bot{kept}")
+
+
+def _older(store: RunStore, encryption_keys: Sequence[str]) -> str:
+    """Return which values are not under the first of the keys yet; empty if all are."""
+    if len(encryption_keys) < 2:  # noqa: PLR2004  nothing that counts can be under another key
+        return ""
+    older = Rekeying(store.redis, encryption_keys).survey().older
+    counts = ", ".join(f"{what}: {count}" for what, count in older.items() if count)
+    if not counts:
+        return "; nothing needs an older key of ENCRYPTION_KEYS any more"
+    return (
+        f"; under an older key of ENCRYPTION_KEYS ({counts}): keep it until `{program()} rekey` has"
+        " written them again"
+    )

@@ -35,6 +35,7 @@ from jobs.microsoft.scopes import (
 )
 from jobs.model import Account
 from jobs.runs.run import Event, Kind, Run
+from jobs.steps.secret_for_checks import OWN_SECRET_REFUSED
 from jobs.storage.vault import Sealed
 
 TOKEN_S = 3600
@@ -190,11 +191,16 @@ class RehearsalSignIn:
 
         The step that logs in uses them. Only that step keeps the sign-in.
         """
-        with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
-            signed_in = _retry_until_known(
-                run,
-                lambda: self._identity(services, run, http).finish(flow.msal, query, run.tenant),
-            )
+        try:
+            with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
+                signed_in = _retry_until_known(
+                    run,
+                    lambda: self._identity(services, run, http).finish(
+                        flow.msal, query, run.tenant
+                    ),
+                )
+        except CloudError as error:
+            raise _of_own_secret(services, run, error) from error
         if not _is_expected(run, signed_in.account):
             raise Rejected("wrong_mailbox_user", CloudReply("entra", code=signed_in.account.upn))
         services.vault.put(Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
@@ -231,6 +237,15 @@ def _is_expected(run: Run, account: Account) -> bool:
         return True
     expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
     return account.object_id.lower() == expected.lower()
+
+
+def _of_own_secret(services: Services, run: Run, error: CloudError) -> CloudError:
+    """Return the error; a refused secret is the bot's own here, and not Webex Connect's."""
+    own = services.vault.holds(Sealed.REHEARSAL_SECRET.of(run.id))
+    if error.cause != "client_secret_wrong" or not own:
+        return error
+    said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
+    return Rejected(OWN_SECRET_REFUSED, said)
 
 
 def _required_tenant(run: Run) -> str:

@@ -11,6 +11,7 @@ from webexteamssdk import ApiError
 from webexteamssdk.exceptions import webexteamssdkException
 
 from jobs.clouds.retry import parse_retry_after
+from jobs.clouds.unconnected import why_unconnected, words_of
 
 SDK_ERRORS = (
     webexteamssdkException,
@@ -27,6 +28,8 @@ BAD_REQUEST = 400
 UNAUTHORIZED = 401
 FORBIDDEN = 403
 NOT_FOUND = 404
+CONFLICT = 409
+GONE = 410
 LOCKED = 423
 TOO_MANY_REQUESTS = 429
 SERVICE_UNAVAILABLE = 503
@@ -117,13 +120,14 @@ def _answered(error: ApiError) -> WebexAnswerError:
 
 
 def _unanswered(error: Exception) -> WebexUnreachableError:
-    unreachable = WebexUnreachableError(f"no answer from Webex ({type(error).__name__})")
+    why = words_of(error, "the host of WEBEX_API_URL")
+    unreachable = WebexUnreachableError(f"no answer from Webex ({why})")
     unreachable.accepted = not (_never_connected(error) or isinstance(error, TooManyRedirects))
     return unreachable
 
 
 def _never_connected(error: Exception) -> bool:
-    if isinstance(error, ConnectTimeout):
+    if isinstance(error, ConnectTimeout) or why_unconnected(error, ""):
         return True
     cause = error.args[0] if isinstance(error, RequestsConnectionError) and error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)

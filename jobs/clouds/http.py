@@ -35,6 +35,7 @@ from jobs.clouds.retry import (
     parse_retry_after,
 )
 from jobs.clouds.tls import http_context
+from jobs.clouds.unconnected import why_unconnected
 from jobs.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -280,11 +281,7 @@ async def _send(
     try:
         response = await client.send(outgoing, stream=True)
     except httpx.RequestError as error:
-        unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-        cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
-        raise Transient(
-            cause, CloudReply(call.service, message=repr(error), ids=ids), unsent=unsent
-        ) from error
+        raise no_answer(call.service, error, ids) from error
     try:
         await response.aread()
     except httpx.DecodingError as error:
@@ -296,6 +293,15 @@ async def _send(
     finally:
         await response.aclose()
     return response
+
+
+def no_answer(service: str, error: httpx.RequestError, ids: RequestIds | None = None) -> Transient:
+    """Return the error for a request without an answer, with its cause and whether it was sent."""
+    why = why_unconnected(error, error.request.url.host)
+    cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
+    said = CloudReply(service, message=why.words if why else repr(error), ids=ids or RequestIds())
+    unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return Transient(why.cause if why else cause, said, unsent=unsent)
 
 
 def _without_body(response: httpx.Response) -> httpx.Response:

@@ -31,6 +31,7 @@ TURNS = {
         "code_already_used",
         "code_flow_broken",
         "mfa_registration_needed",
+        "own_secret_refused",
         "password_wrong",
         "sign_in_interrupted",
         "sign_in_missing",
@@ -71,8 +72,10 @@ TURNS = {
     ),
     Turn.OPERATOR: causes(
         "bot_credential_refused",
+        "certificate_invalid",
         "clock_wrong",
         "connection_lost",
+        "host_name_unknown",
         "host_not_allowed",
         "probe_login_refused",
         "smtp_certificate_invalid",

@@ -8,6 +8,7 @@ from datetime import timedelta
 from jobs.clock import now
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, MalformedAnswer, NotFound, NotReplicatedYet, Transient
+from jobs.clouds.unconnected import UNCONNECTED
 from jobs.engine.step import Step
 from jobs.model import Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Run
@@ -55,10 +56,13 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
 
     The state is unknown, with the cloud's own text as evidence. A temporary error is retried a
     limited number of times, and never earlier than the cloud asked for, up to an hour: a longer
-    value is treated as a mistake. For all other errors the administrator must act.
+    value is treated as a mistake. If no connection was made because of DNS or a certificate, it is
+    retried until there is one, because nobody in the tenant can act. For all other errors the
+    administrator must act.
     """
     waited = run.waits.get(step.name, 0)
-    again = isinstance(error, Transient | MalformedAnswer) and waited < len(AGAIN_S)
+    passing = isinstance(error, Transient | MalformedAnswer)
+    again = passing and (waited < len(AGAIN_S) or error.cause in UNCONNECTED)
     return Finding(
         step.name,
         State.UNKNOWN,
@@ -71,7 +75,7 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
 
 
 def _pause(error: CloudError, waited: int) -> float:
-    return max(AGAIN_S[waited], min(error.retry_after or 0, LONGEST_PAUSE_S))
+    return max(AGAIN_S[min(waited, len(AGAIN_S) - 1)], min(error.retry_after or 0, LONGEST_PAUSE_S))
 
 
 def _error_text(error: CloudError) -> Text:

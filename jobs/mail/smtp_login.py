@@ -254,7 +254,7 @@ async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
     except _FailedError as failed:
         return failed.cause, failed.reply
     except ssl.SSLCertVerificationError as error:
-        return "smtp_certificate_invalid", str(error)
+        return "smtp_certificate_invalid", error.verify_message or str(error)
     except ssl.SSLError as error:
         return "smtp_tls_failed", str(error)
     except (OSError, NotSmtpError) as error:

@@ -31,6 +31,7 @@ from jobs.clouds.errors import (
     Transient,
     error_for,
 )
+from jobs.clouds.http import no_answer
 from jobs.clouds.json_values import is_filled_text, parsed, text_of
 from jobs.clouds.retry import parse_retry_after
 from jobs.microsoft.app_manifest import merged
@@ -237,8 +238,7 @@ class MsalHttp:
                 noted.status = answer.status_code
                 return answer
         except httpx.RequestError as error:
-            cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
-            raise Transient(cause, CloudReply("entra", message=repr(error))) from error
+            raise no_answer("entra", error) from error
 
 
 def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:

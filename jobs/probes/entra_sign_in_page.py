@@ -26,6 +26,8 @@ class Entra(Probe):
             "entra_busy",
             "timed_out",
             "connection_lost",
+            "certificate_invalid",
+            "host_name_unknown",
             "throttled",
             "tenant_not_found",
             "answer_unreadable",

@@ -55,6 +55,8 @@ class ExchangeHealth(_Health):
             "smtp_unreachable",
             "timed_out",
             "connection_lost",
+            "certificate_invalid",
+            "host_name_unknown",
             "service_unavailable",
             "connect_smtp_failed",
         ),
@@ -81,6 +83,8 @@ class EntraHealth(_Health):
             "service_unavailable",
             "timed_out",
             "connection_lost",
+            "certificate_invalid",
+            "host_name_unknown",
             "throttled",
             "answer_unreadable",
         )

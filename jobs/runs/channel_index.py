@@ -107,6 +107,10 @@ class ChannelIndex:
         """Return the proof of a channel as it is stored."""
         return self._authenticator.protect(_context(mailbox), record)
 
+    def renewed(self, mailbox: str, stored: bytes) -> bytes | None:
+        """Return the proof under the newest key; None if this bot did not write it for this mailbox."""
+        return self._authenticator.renewed(_context(mailbox), stored)
+
     def connected(self) -> tuple[Record, ...]:
         """Return every channel that was proven and is not undone, ordered by address."""
         spaces = self._redis.scan_iter(keys.every_space_channels())

@@ -88,9 +88,20 @@ class EventLog:
         found = self.read(run_id, [last], previous)
         return found.events[0] if found.events else None
 
-    def is_under_newest_key(self, run_id: str, first: object) -> bool:
-        """Return whether the first line of a run has its MAC under the newest key."""
-        return self._authenticator.is_newest(_context(run_id, ""), first)
+    def renewed(self, run_id: str, lines: Sequence[bytes]) -> list[bytes]:
+        """Return the lines of a whole history with their MACs under the newest key.
+
+        It is shorter than ``lines`` if this bot did not make the line that follows. Every MAC covers
+        the one before it, so all lines of a run change together.
+        """
+        bodies, previous = [], ""
+        for line in lines:
+            body = self._authenticator.verify(_context(run_id, previous), line)
+            if body is None:
+                break
+            bodies.append(body)
+            previous = mac_of(line)
+        return self.chained(run_id, bodies)
 
 
 def last_lines(redis: Redis | Pipeline, run_id: str) -> list[bytes]:

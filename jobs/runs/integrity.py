@@ -16,14 +16,6 @@ def foreign_entries(store: RunStore) -> tuple[str, ...]:
     return (*_events(store), *_records(store))
 
 
-def with_older_key(store: RunStore) -> int:
-    """Return the number of runs that began under an older one of ENCRYPTION_KEYS and need it still."""
-    return sum(
-        not store.event_log.is_under_newest_key(run_id, store.redis.lindex(key, 0))
-        for key, run_id in _keys(store, keys.every_run_events())
-    )
-
-
 def _events(store: RunStore) -> Iterator[str]:
     for key, run_id in _keys(store, keys.every_run_events()):
         try:

@@ -99,7 +99,7 @@ class Protection:
         }
         pipe.multi()
         for slot, value in cards.items():
-            if _has_message(value):
+            if has_message(value):
                 context = ("card", run_id, slot.decode())
                 pipe.hset(key, slot, self._authenticator.protect(context, unprotected(value)))
 
@@ -108,7 +108,7 @@ class Protection:
         for key in self._redis.scan_iter(pattern):
             value, left_s = self._redis.get(key), int(self._redis.ttl(key))
             if isinstance(value, bytes) and left_s > 0:
-                self._vault.put(Sealed.PAGE.of(_owner(key, pattern)), value.decode(), left_s)
+                self._vault.put(Sealed.PAGE.of(owner(key, pattern)), value.decode(), left_s)
             self._redis.delete(key)
 
 
@@ -116,16 +116,17 @@ ProtectOne = Callable[[Pipeline, bytes, str], None]
 
 
 def _bound(protect_one: ProtectOne, key: bytes, pattern: Key) -> Callable[[Pipeline], None]:
-    return lambda pipe: protect_one(pipe, key, _owner(key, pattern))
+    return lambda pipe: protect_one(pipe, key, owner(key, pattern))
 
 
-def _owner(key: bytes, pattern: Key) -> str:
+def owner(key: bytes, pattern: Key) -> str:
     """Return the part of a key that a pattern leaves open."""
     first, _, last = pattern.partition("*")
-    return key.decode().removeprefix(first).removesuffix(last)
+    return key.decode(errors="replace").removeprefix(first).removesuffix(last)
 
 
-def _has_message(value: bytes) -> bool:
+def has_message(value: bytes) -> bool:
+    """Return whether a field of a run's cards is the state of a posted card."""
     try:
         card = msgspec.json.decode(value)
     except msgspec.MsgspecError:

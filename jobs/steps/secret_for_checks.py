@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from jobs.access import mailbox_login
 from jobs.clock import now
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.secret_lifetime import expiry
@@ -19,6 +20,8 @@ from jobs.steps._app_secrets import LOOKS_S, labelled, remove, remove_orphans, t
 from jobs.storage.vault import Sealed
 
 LABEL = "Webex email bot, rehearsal and check"
+(OWN_SECRET_REFUSED,) = causes("own_secret_refused")
+"""Cause of a rehearsal whose sign-in Microsoft refused for the bot's own secret."""
 
 
 class CheckSecret(Undoable):
@@ -39,6 +42,7 @@ class CheckSecret(Undoable):
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
     required_answer = "rehearse"
+    repeat_on = "rehearse"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Check that the secret exists at Microsoft and is sealed here."""

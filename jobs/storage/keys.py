@@ -92,6 +92,11 @@ def run_stopped(run_id: str) -> Key:
     return _key("run", run_id, "stopped")
 
 
+def run_deaths(run_id: str) -> Key:
+    """Attempts on a run that began and did not end, the last one's time, and the settled steps."""
+    return _key("run", run_id, "deaths")
+
+
 def run_look(run_id: str, mark: str) -> Key:
     """A mark of the looks at what a run has made: ``due`` with the run's version, or ``done`` now."""
     return _key("run", run_id, "look", mark)
@@ -163,6 +168,11 @@ def space_bulk_check_in_layout_1(room: str) -> Key:
 def space_members_checked(room: str) -> Key:
     """A mark: nobody of another organization was in the space a moment ago."""
     return _key("space", room, "ours")
+
+
+def closed_space_told(run_id: str) -> Key:
+    """Marker that the requester was told that the run's space refuses its cards."""
+    return _key("run", run_id, "closed")
 
 
 def space_hold_announced(room: str) -> Key:

@@ -49,12 +49,14 @@ class Authenticator:
                 return body
         return None
 
-    def is_newest(self, context: Context, line: object) -> bool:
-        """Return whether this bot made the object for this context under the first key."""
-        if not isinstance(line, bytes):
-            return False
-        own = _mac(self._keys[0], context, unprotected(line))
-        return hmac.compare_digest(own, mac_of(line))
+    def renewed(self, context: Context, line: object) -> bytes | None:
+        """Return the JSON object with a MAC under the first key; unchanged if it has that already.
+
+        It is None if this bot did not make the object for this context, so nothing is signed that
+        does not verify.
+        """
+        body = self.verify(context, line)
+        return None if body is None else self.protect(context, body)
 
 
 def mac_of(line: bytes) -> str:

@@ -55,6 +55,7 @@ class Vault:
 
     def __init__(self, redis: Redis, encryption_keys: tuple[str, ...]) -> None:
         self._redis = redis
+        self._newest = Fernet(encryption_keys[0])
         self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
 
     def put(self, name: VaultName, value: str, seconds: int) -> None:
@@ -95,6 +96,19 @@ class Vault:
     def holds(self, name: VaultName) -> bool:
         """Return whether a value exists, without decrypting it."""
         return bool(self._redis.exists(keys.sealed(name)))
+
+    def renewed(self, name: VaultName, sealed: object) -> bytes | None:
+        """Return a stored value, sealed under the first key; unchanged if it is so already.
+
+        It is None if the value does not open under this name with any of the keys.
+        """
+        if not isinstance(sealed, bytes) or self._open(name, sealed) is None:
+            return None
+        try:
+            self._newest.decrypt(sealed)
+        except InvalidToken:
+            return self._fernet.rotate(sealed)
+        return sealed
 
     def bind_all(self) -> None:
         """Bind every value to the name that it has, for data from before layout 3.

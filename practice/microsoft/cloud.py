@@ -74,7 +74,7 @@ class Cloud:
         with tempfile.TemporaryDirectory() as folder:
             strange = tls.make(Path(folder)).server_context()
         submission = smtp.submission(
-            self.world, self.keys, self.flow, self._tls.server_context(), strange
+            self.world, self.keys, self.flow, self._tls.server_context("smtp"), strange
         )
         exchanger = smtp.exchanger(self.world, self.flow)
         for server in (submission, exchanger):

@@ -24,8 +24,8 @@ class JournalPort(Protocol):
 class TlsPort(Protocol):
     """Certificates of this start."""
 
-    def server_context(self) -> ssl.SSLContext:
-        """Return a context for a server on localhost."""
+    def server_context(self, service: str = "https") -> ssl.SSLContext:
+        """Return a context for a server of the service on localhost."""
 
     def client_context(self) -> ssl.SSLContext:
         """Return a context for a client that trusts this cloud's authority."""

@@ -122,7 +122,7 @@ class Mouse:
 
         Choose an account on each page, then accept or decline. ``look`` is called with each page.
         """
-        self.activate(self.page.get_by_role("link"))
+        self.activate(self.page.locator("form button"))
         self.page.wait_for_url("**/cloud/**")
         while "/cloud/" in self.page.url:
             before = self.page.url

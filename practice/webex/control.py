@@ -56,6 +56,7 @@ class Control:
         pages.add_url_rule("/person", view_func=self.person, methods=["POST"])
         pages.add_url_rule("/delete", view_func=self.delete, methods=["POST"])
         pages.add_url_rule("/space", view_func=self.space, methods=["POST"])
+        pages.add_url_rule("/archive", view_func=self.archive, methods=["PUT"])
         pages.add_url_rule("/join", view_func=self.join, methods=["POST"])
         pages.add_url_rule("/leave", view_func=self.leave, methods=["POST"])
         pages.add_url_rule("/messages", view_func=self.messages, methods=["GET"])
@@ -138,6 +139,15 @@ class Control:
                 people[0].email, "webex", "room.create", room.id, None, {"title": room.title}
             )
             return flask.jsonify(shapes.room(self._world, room, people[0]))
+
+    def archive(self) -> flask.Response:
+        """Archive a space as one of its members, or restore it: ``{as, room, archived}``."""
+        body = _body()
+        with self._world.lock:
+            person = self._person(body)
+            room = self._room(person, str(body.get("room")))
+            room.is_archived = bool(body.get("archived", True))
+            return flask.jsonify(shapes.room(self._world, room, person))
 
     def join(self) -> flask.Response:
         """Add a person to a space as one of its members: ``{as, room, by}``."""

@@ -50,6 +50,7 @@ class Room:
     creator_id: str
     owner_id: str
     is_announcement_only: bool = False
+    is_archived: bool = False
     id: str = field(default_factory=lambda: new_id("ROOM"))
     created: str = field(default_factory=now)
     last_activity: str = field(default_factory=now)

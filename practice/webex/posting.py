@@ -47,6 +47,7 @@ class Posting:
     def publish(self, author: Person, message: Message) -> Message:
         """Put a finished message into its room and notify the webhooks."""
         with self.world.lock:
+            self._require_open(self.world.rooms[message.room_id])
             self.world.messages[message.id] = message
             self.world.rooms[message.room_id].last_activity = message.created
             self.world.touch(message)
@@ -58,6 +59,7 @@ class Posting:
         """Edit a message (PUT /messages/{id}): at most 10 times, never with images."""
         with self.world.lock:
             message = self.own(author, message_id)
+            self._require_open(self.world.rooms[message.room_id])
             if body.get("roomId") != message.room_id:
                 raise bad("roomId is required and must be the room of the message")
             if "html" in body:
@@ -112,6 +114,14 @@ class Posting:
         if room is None or self.world.membership(room_id, member.id) is None:
             raise not_found("Could not find a room with provided ID.")
         return room
+
+    def _require_open(self, room: Room) -> None:
+        """Refuse whatever is new in an archived space.
+
+        Webex documents no answer for it. 403 is its answer for a space that takes no messages.
+        """
+        if room.is_archived:
+            raise WebexError(403, "The space is archived")
 
     def _edited(self, message: Message, body: Json) -> Version:
         if len(message.versions) > MOST_EDITS:

@@ -16,6 +16,7 @@ from bot.cards.presenters._common import cause_text, code_of, remedy_of
 from bot.cards.presenters.card_state import DesiredCard, desired_card, was_refused
 from bot.services import Services
 from jobs.clock import now
+from jobs.clouds.unconnected import UNCONNECTED
 from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.next_action import ENDED, NextAction, is_unread, next_action, stage_of, under_way
@@ -96,7 +97,7 @@ def view(run: Run) -> ProgressView:
         at=now(),
         problem=_problem(stuck),
         problem_code=code_of(stuck),
-        remedy=None if run.ended else remedy_of(_persons_finding(run)),
+        remedy=None if run.ended else remedy_of(_told_finding(run, stuck)),
         buttons=_buttons(run, turn),
         can_cancel=not run.ended,
         resumed=run.resumed > 0,
@@ -115,6 +116,15 @@ def _stuck(run: Run) -> Finding | None:
     It is the first that waits for a person, or otherwise the first that is stuck.
     """
     return _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
+
+
+def _told_finding(run: Run, stuck: Finding | None) -> Finding | None:
+    """Return the finding whose remedy the card says, or None.
+
+    A missing connection ends without anybody in the tenant, but the bot's operator can help it.
+    """
+    unconnected = stuck if stuck and stuck.cause in UNCONNECTED else None
+    return _persons_finding(run) or unconnected
 
 
 def _groups(run: Run) -> tuple[tuple[str, tuple[Row, ...]], ...]:

@@ -25,7 +25,9 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
     A fix has no rehearsal, because the bot's own login proves it.
     """
-    if not _is_open(run) or not _may_begin(run) or _logging_in(run, services):
+    if not _is_open(run) or not _may_begin(run):
+        return []
+    if _logging_in(run, services) or _lacks_secret(run):
         return []
     found = view(run, services)
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}"
@@ -106,6 +108,15 @@ def _logging_in(run: Run, services: Services) -> bool:
     """
     waits = _is_asked_for(run) and not run.findings["rehearsal"].cause
     return waits and services.vault.holds(Sealed.REHEARSAL_TOKEN.of(run.id))
+
+
+def _lacks_secret(run: Run) -> bool:
+    """Return whether somebody wants the rehearsal, and the bot is making its secret.
+
+    The card stays as it is during that time, because a sign-in without the secret would fail.
+    """
+    made = run.state_of("check_secret")
+    return run.answer("rehearse") == "yes" and made in {State.WRONG, State.WAITING}
 
 
 def _code(finding: Finding) -> str:

@@ -66,4 +66,13 @@ def test_keys_are_rotated():
     earlier, later = old.protect(HERE, BODY), both.protect(HERE, BODY)
     assert (both.verify(HERE, earlier), both.verify(HERE, later)) == (BODY, BODY)
     assert (later == LINE, old.verify(HERE, later)) == (True, None)
-    assert (both.is_newest(HERE, earlier), both.is_newest(HERE, later)) == (False, True)
+
+
+def test_only_what_verifies_gets_a_mac_under_the_newest_key():
+    """An object of this bot for this context; nothing else is signed."""
+    old, both = Authenticator((OLD,)), Authenticator((NEW, OLD))
+    earlier = old.protect(HERE, BODY)
+    assert (both.renewed(HERE, earlier), both.renewed(HERE, LINE)) == (LINE, LINE)
+    for other in (BODY, earlier.replace(b"anna", b"emma"), None):
+        assert both.renewed(HERE, other) is None
+    assert both.renewed(("event", "R2", ""), earlier) is None

@@ -38,6 +38,21 @@ def test_keys_are_rotated(redis: Redis):
     ]
 
 
+def test_only_what_opens_is_sealed_under_the_newest_key(redis: Redis):
+    """A value that is so already stays byte for byte; one that does not open gives None."""
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    both, newest = Vault(redis, (new, old)), Vault(redis, (new,))
+    Vault(redis, (old,)).put("a", "1", 60)
+    renewed = both.renewed("a", redis.get("sealed:a"))
+    assert (both.renewed("a", renewed), both.renewed("b", renewed)) == (renewed, None)
+    assert (both.renewed("a", b"not a token"), newest.renewed("a", redis.get("sealed:a"))) == (
+        None,
+        None,
+    )
+    redis.set("sealed:a", renewed or b"")
+    assert newest.get("a") == "1"
+
+
 def test_what_was_touched_is_not_opened(vault: Vault, redis: Redis):
     """Another's bytes under our name are nothing."""
     redis.set("sealed:a", b"not a token")

@@ -1,0 +1,61 @@
+"""Message to the requester of a run whose space takes no cards any more.
+
+The space may be archived or read-only, only moderators may write there, or the bot was removed.
+Webex documents no field or code that tells an archived space. So every refusal that lasts counts.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from adaptive_cards import notice
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import drawn_for
+from bot.chat import preferences
+from bot.services import Services
+from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError
+from jobs.clock import now
+from jobs.model import Text
+from jobs.next_action import next_action
+from jobs.runs.run import Run
+from jobs.storage import keys
+
+LASTS_S = 60.0
+"""Seconds for which Webex has refused a card, until the requester is told."""
+KEPT_S = 30 * 24 * 3600
+CLOSED = frozenset({FORBIDDEN, NOT_FOUND, CONFLICT, GONE})
+log = structlog.get_logger(__name__)
+
+
+def tell(services: Services, run: Run, status: int, lasted_s: float) -> None:
+    """Tell the requester 1:1, once a run, that the run's space refuses its cards.
+
+    A message that Webex does not take is tried again with the next refusal.
+    """
+    if run.origin.direct or status not in CLOSED or lasted_s < LASTS_S:
+        return
+    told = keys.closed_space_told(run.id)
+    if not services.redis.set(told, "1", nx=True, ex=KEPT_S):
+        return
+    with drawn_for(preferences.locale_of_card(services, run, run.requester.email)):
+        card = notice(card_of(run))
+    try:
+        services.messenger.send(to_person_id=run.requester.id, text=card.text, card=card.content)
+    except WebexError as error:
+        log.warning("closed space not told", run=run.id, error=str(error))
+        services.redis.delete(told)
+
+
+def card_of(run: Run) -> NoticeView:
+    """Return the card: what Webex refuses, what the run waits for, and the ways on."""
+    name = run.channel.mailbox or run.id
+    return NoticeView(
+        Text("notice.closed_kicker"),
+        Text("notice.closed_title", {"mailbox": name}),
+        Text("notice.closed_words"),
+        "attention",
+        "✗",
+        facts=(("notice.closed_now", next_action(run).words),),
+        buttons=() if run.ended else (("button.cancel_run", {"do": "cancel", "run": run.id}),),
+        at=now(),
+    )

@@ -1,0 +1,71 @@
+"""Command ``python -m bot rekey``: writes what is under an older key again under the newest, and says so.
+
+The report is plain text for the person who operates the bot. It says whether the older keys may be
+removed from ENCRYPTION_KEYS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from jobs.runs.rekeying import Rekeying, Result, What
+
+PAGE = "docs/operations.md, Rotate the keys"
+DONE = (
+    "Everything is under the first key. OLD can be removed from ENCRYPTION_KEYS=NEW,OLD: set NEW alone"
+    " for web and worker, and restart them."
+)
+ONE_KEY = "ENCRYPTION_KEYS has one key, and everything is under it: no other key is needed."
+FOREIGN = (
+    "{count} of the values in Redis were made under none of ENCRYPTION_KEYS. They were not signed, and"
+    f" they do not count. Do not remove a key before you know why: {PAGE}."
+)
+LEFT = (
+    "{count} values were written under an older key meanwhile, so a process still has another first"
+    " key. Restart web and worker with ENCRYPTION_KEYS=NEW,OLD, then run this command again."
+)
+CUT_OFF = (
+    "Not finished ({why}). What was written again stays so, and every key of ENCRYPTION_KEYS is still"
+    " needed: run this command again."
+)
+
+
+def main(redis: Redis, encryption_keys: Sequence[str], say: Callable[[str], None]) -> int:
+    """Write everything again, look at everything once more, and report both.
+
+    Return 0 if every value is under the first key, otherwise 1.
+    """
+    rekeying = Rekeying(redis, encryption_keys)
+    try:
+        renewed = rekeying.renew()
+        left = rekeying.survey()
+    except RedisError as error:
+        say(CUT_OFF.format(why=type(error).__name__))
+        return 1
+    except KeyboardInterrupt:
+        say(CUT_OFF.format(why="interrupted"))
+        return 1
+    for line in _counts(renewed):
+        say(line)
+    for place in left.foreign:
+        say(f"NOT SIGNED  {place}")
+    older = left.older.total()
+    if left.foreign:
+        say(FOREIGN.format(count=len(left.foreign)))
+    if older:
+        say(LEFT.format(count=older))
+    if left.foreign or older:
+        return 1
+    say(DONE if len(encryption_keys) > 1 else ONE_KEY)
+    return 0
+
+
+def _counts(renewed: Result) -> tuple[str, ...]:
+    """Return a line for each kind of value."""
+    return tuple(
+        f"{what}: {renewed.older[what]} written again, {renewed.newest[what]} already under the first key"
+        for what in What
+    )

@@ -1,0 +1,56 @@
+"""Reasons for which a connection was never made, and which the bot's operator can look into.
+
+httpx, requests and msal wrap the error of the resolver or of TLS several times. In both cases
+nothing of the request was sent, so even a request that makes something may be sent again.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jobs.clouds.cause_codes import causes
+
+NO_NAME, BAD_CERTIFICATE = "host_name_unknown", "certificate_invalid"
+UNCONNECTED = causes("certificate_invalid", "host_name_unknown")
+"""Causes of this module. They end without anybody in the tenant, so the bot keeps trying."""
+_DEEPEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Unconnected:
+    """Cause code, and one line that names the host with the words of the resolver or of OpenSSL."""
+
+    cause: str
+    words: str
+
+
+def why_unconnected(error: BaseException, host: str) -> Unconnected | None:
+    """Return why no connection to the host was made, or None if it is none of these reasons."""
+    for each in _chain(error):
+        if isinstance(each, socket.gaierror):
+            return Unconnected(NO_NAME, f"{host}: {each.strerror or each}")
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return Unconnected(BAD_CERTIFICATE, f"{host}: {each.verify_message or each}")
+    return None
+
+
+def words_of(error: BaseException, host: str) -> str:
+    """Return the reason in one line, or the name of the error if it is another one."""
+    why = why_unconnected(error, host)
+    return why.words if why else type(error).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and everything that it wraps, each once."""
+    waiting, seen = [error], set[int]()
+    while waiting and len(seen) < _DEEPEST:
+        each = waiting.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        inner = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        waiting += [more for more in inner if isinstance(more, BaseException)]

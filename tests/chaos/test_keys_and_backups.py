@@ -1,0 +1,153 @@
+"""Rotation of ENCRYPTION_KEYS, and a restored backup, in the middle of a setup.
+
+The real processes run. The steps are those of docs/operations.md.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from bot.processes import redis_server
+from practice.client import People, does
+from practice.conversation import Walk, apps
+from practice.environment import ROOT
+from practice.stack import Stack
+from tests.fixtures.waiting import LIMIT_S
+
+PRODUCT = ("web", "worker")
+
+
+def with_keys(stack: Stack, *encryption_keys: str) -> None:
+    """Restart web and worker with these keys, all of them stopped before the first starts."""
+    for name in PRODUCT:
+        stack.processes[name].stop()
+        stack.processes[name].env["ENCRYPTION_KEYS"] = ",".join(encryption_keys)
+    for name in PRODUCT:
+        stack.start(name)
+
+
+def command(stack: Stack, *words_of_it: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the operator's commands with the product's environment."""
+    return subprocess.run(  # noqa: S603  our own
+        [sys.executable, "-m", "bot", *words_of_it],
+        env=stack.processes["worker"].env,
+        cwd=ROOT,
+        timeout=LIMIT_S,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def line_of(report: str, name: str) -> str:
+    """Return the line of a report that has this name in it."""
+    return next((line for line in report.splitlines() if name in line), "")
+
+
+def to_the_rehearsal(walk: Walk) -> None:
+    """Play from the consent to the offer of a rehearsal; every object exists once.
+
+    The one-time page shows the sealed client secret on the way.
+    """
+    walk.consent(60)
+    walk.fill_in()
+    assert "rehearse" in does(walk.offer(60))
+    tenant = walk.people.control("GET", "tenants/contoso.com")
+    policies = [each for each in tenant["outbound_policies"] if not each["IsDefault"]]
+    assert (len(apps(walk.people)), len(policies), len(tenant["outbound_rules"])) == (1, 1, 1)
+
+
+def test_keys_are_rotated_in_the_middle_of_a_setup(stack: Stack, walk: Walk) -> None:
+    """A setup that was planned under the old key goes on with the new one alone.
+
+    ``rekey`` runs while the approved run makes its changes. ``doctor`` says before and after whether
+    the old key is needed.
+    """
+    plan = walk.plan()
+    old, new = stack.processes["worker"].env["ENCRYPTION_KEYS"], Fernet.generate_key().decode()
+    with_keys(stack, new, old)
+    assert "under an older key of ENCRYPTION_KEYS" in line_of(
+        command(stack, "doctor").stdout, " runs:"
+    )
+    walk.approve(plan)
+    walk.people.until("the first change", walk.writes)
+    done = command(stack, "rekey")
+    assert (done.returncode, done.stdout.splitlines()[-1].partition(":")[0]) == (
+        0,
+        "Everything is under the first key. OLD can be removed from ENCRYPTION_KEYS=NEW,OLD",
+    ), done.stdout + done.stderr
+    assert "0 written again" not in line_of(done.stdout, "runs:")
+    assert "0 written again" not in line_of(done.stdout, "sealed values:")
+    assert "nothing needs an older key" in line_of(command(stack, "doctor").stdout, " runs:")
+    with_keys(stack, new)
+    to_the_rehearsal(walk)
+    assert command(stack, "audit", "--full").returncode == 0
+    assert command(stack, "rekey").returncode == 0
+
+
+@pytest.fixture
+def elsewhere(stack: Stack) -> Path:
+    """The data folder of the Redis of the stack, in which a backup is restored."""
+    return stack.processes["redis"].folder / "data"
+
+
+def restore(stack: Stack, people: People, backup: Path, folder: Path) -> None:
+    """Bring a snapshot back: the server reads it without its append-only file, then writes that."""
+    shutil.rmtree(folder)
+    folder.mkdir(mode=0o700)
+    shutil.copy(backup, folder / "dump.rdb")
+    server = stack.processes["redis"]
+    usual = server.command
+    line = shlex.join(redis_server.command(stack.ports.redis, folder))
+    server.command = line.replace("--appendonly yes", "--appendonly no")
+    stack.start("redis")
+    with Redis(port=stack.ports.redis) as redis:
+        redis.config_set("appendonly", "yes")
+        people.until("the append-only file is written", lambda: is_written(redis))
+    server.stop()
+    server.command = usual
+    stack.start("redis")
+
+
+def is_written(redis: Redis) -> bool:
+    """Return whether the append-only file has everything that the snapshot had."""
+    state = redis.info("persistence")
+    under_way = state["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"]
+    return not under_way and state["aof_last_bgrewrite_status"] == "ok"
+
+
+def test_a_backup_that_is_restored_in_the_middle_of_a_setup(
+    stack: Stack, people: People, walk: Walk, elsewhere: Path, tmp_path: Path
+) -> None:
+    """The run goes on from its state in the backup, and what it has made since then is not made twice."""
+    walk.approve(walk.plan())
+    people.until("the first change", walk.writes)
+    with Redis(port=stack.ports.redis) as redis:
+        made, known = len(walk.writes()), redis.llen(f"run:{run_id(redis)}:events")
+        redis.save()
+        shutil.copy(elsewhere / "dump.rdb", tmp_path)
+        people.until("a later change", lambda: len(walk.writes()) > made)
+        for name in ("worker", "web", "redis"):
+            stack.processes[name].stop()
+    restore(stack, people, tmp_path / "dump.rdb", elsewhere)
+    with Redis(port=stack.ports.redis) as redis:
+        assert redis.llen(f"run:{run_id(redis)}:events") >= known
+    for name in PRODUCT:
+        stack.start(name)
+    to_the_rehearsal(walk)
+    assert command(stack, "audit", "--full").returncode == 0
+    assert "every entry was made by this bot" in line_of(command(stack, "doctor").stdout, " runs:")
+
+
+def run_id(redis: Redis) -> str:
+    """Return the id of the run that has not ended."""
+    (found,) = redis.zrange("runs:open", -1, -1)
+    return str(found.decode())

@@ -1,0 +1,119 @@
+"""Setups while the clouds' names do not resolve (DNS), and when they do again.
+
+Each test prints the times that it has seen; docs/recovery.md states them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from practice.client import People
+from practice.conversation import Walk, words
+from practice.stack import Stack
+from tests.fixtures.name_service import NameService, has_own_files
+
+pytestmark = pytest.mark.skipif(
+    not has_own_files(), reason="files of one's own under /etc need root or user namespaces"
+)
+RESOLVER = "Temporary failure in name resolution"
+GONE_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def names(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> NameService:
+    """The product with a resolver of its own. All clouds have one name."""
+    made = NameService(Path(tmp_path_factory.mktemp("etc")))
+    made.write()
+    for name in ("web", "worker"):
+        made.serve(stack.processes[name])
+        stack.restart(name)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def there_again(names: NameService) -> Iterator[None]:
+    """Each test ends with names."""
+    yield
+    names.give_back()
+
+
+@pytest.fixture
+def webex_by_number(stack: Stack, names: NameService) -> Iterator[None]:
+    """Webex is found without DNS, so only the names of the other clouds can be missing."""
+    before = {name: stack.processes[name].env for name in ("web", "worker")}
+    for name, env in before.items():
+        url = env["WEBEX_API_URL"].replace("localhost", "127.0.0.1")
+        stack.processes[name].env = env | {"WEBEX_API_URL": url}
+        stack.restart(name)
+    yield
+    for name, env in before.items():
+        stack.processes[name].env = env
+        stack.restart(name)
+
+
+def doctor(stack: Stack) -> str:
+    """Return the report of ``doctor``, which runs as the web process does."""
+    web = stack.processes["web"]
+    line = web.command.replace("bot web", "bot doctor")
+    told = subprocess.run(["/bin/sh", "-c", line], env=web.env, capture_output=True, check=False)  # noqa: S603  our own
+    return told.stdout.decode()
+
+
+def test_a_setup_goes_on_when_names_resolve_again(
+    stack: Stack, people: People, walk: Walk, names: NameService
+) -> None:
+    """DNS fails after the approval, for all clouds, and a command is typed.
+
+    The log and ``doctor`` name the resolver's own words. When names resolve again, the command is
+    answered once, and the run goes on and makes each object once.
+    """
+    plan = walk.plan(profile="least")
+    names.take_away()
+    walk.approve(plan)
+    said = people.say(walk.requester, "/help", walk.room)
+    worker = stack.processes["worker"].log
+    people.until("the log has the cause", lambda: RESOLVER in worker.read_text("utf-8"), 40)
+    lines = doctor(stack).splitlines()
+    time.sleep(GONE_S)
+    names.give_back()
+    back = time.monotonic()
+    walk.wait("an answer to /help", lambda each: each["parentId"] == said["id"], 60)
+    print(f"names are back, a command answered after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
+    assert walk.secret(walk.form(60))
+    print(f"names are back, the form after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
+    made = walk.writes()
+    assert [made.count(f"graph.{each}") for each in ("create_application", "add_password")] == [
+        1,
+        1,
+    ], made
+    people.look()
+    answers = [each for each in people.messages.values() if each["parentId"] == said["id"]]
+    wrong = {line.split(":")[0].split()[-1] for line in lines if RESOLVER in line}
+    assert (len(answers), {"Webex", "Microsoft"} <= wrong) == (1, True), lines
+
+
+def test_the_card_names_dns(
+    people: People, walk: Walk, names: NameService, webex_by_number: None
+) -> None:
+    """Only Microsoft's names are missing.
+
+    The card says what is missing, that the run goes on by itself, and what the operator looks at.
+    The run goes on without a press.
+    """
+    plan = walk.plan(profile="least")
+    names.take_away()
+    walk.approve(plan)
+    shown = words(walk.saying("finds no address for the host's name in DNS", 60))
+    assert f"localhost: {RESOLVER}" in shown
+    assert "Nobody has to act. The run waits for Microsoft and goes on by itself." in shown
+    assert "the bot's operator checks DNS on the bot's machine" in shown
+    names.give_back()
+    back = time.monotonic()
+    assert walk.secret(walk.form(60))
+    print(f"Microsoft's name is back, the form after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
+    assert walk.writes().count("graph.add_password") == 1

@@ -1,0 +1,113 @@
+"""Spaces in which Webex takes no cards: archived while a run goes on, or locked (423) for a while.
+
+Each test prints the times that it has seen; docs/recovery.md states them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from practice.actors import REQUESTER
+from practice.client import People, does
+from practice.conversation import Walk, words
+from practice.stack import Stack
+
+MANY = 100_000
+BOT = "email-bot@webex.bot"
+CLOSED = "The space of the run for support@contoso.com takes no cards"
+LOCKED_S = 12.0
+
+
+@pytest.fixture(autouse=True)
+def open_again(people: People, walk: Walk) -> Iterator[None]:
+    """Each test ends with a space that takes messages."""
+    yield
+    archive(people, walk, archived=False)
+
+
+def archive(people: People, walk: Walk, *, archived: bool = True) -> None:
+    """A member archives the space, or restores it."""
+    body = {"as": REQUESTER, "room": walk.room, "archived": archived}
+    people.control("PUT", "webex/archive", body)
+
+
+def seconds(name: str, since: float) -> None:
+    """Print a figure of docs/recovery.md."""
+    print(f"{name}: {time.monotonic() - since:.1f} s")  # noqa: T201  a figure
+
+
+def from_bot(people: People, walk: Walk) -> list[str]:
+    """The words of each message that the bot has posted in threads of the space since the walk began."""
+    people.look()
+    here = [each for each in people.messages.values() if each["room"] == walk.room]
+    return [
+        words(each)
+        for each in here
+        if each["from"] == BOT and each["parentId"] and int(each["change"]) > walk.since
+    ]
+
+
+def test_an_archived_space(people: People, walk: Walk) -> None:
+    """The run goes on. Its requester is told 1:1, once, with what it waits for and a way out.
+
+    The 1:1 cards go on, too. When the space is restored, its cards follow.
+    """
+    plan = walk.plan(profile="least")
+    walk.approve(plan)
+    people.until("the first write", walk.writes)
+    archive(people, walk)
+    since = time.monotonic()
+    assert walk.secret(walk.form(60))
+    told = walk.saying(CLOSED, 150)
+    seconds("archived, told 1:1", since)
+    assert (told["roomType"], "cancel" in does(told)) == ("direct", True)
+    assert "Requester's turn" in words(told) or "fill in" in words(told), words(told)
+    archive(people, walk, archived=False)
+    back = time.monotonic()
+    assert "support@contoso.com" in words(walk.type("/status"))
+    walk.saying("✓  M4  Outbound spam policy", 60, after=told["change"])
+    seconds("restored, the cards after a command", back)
+    people.look()
+    assert sum(CLOSED in words(each) for each in people.messages.values()) == 1
+
+
+def test_a_run_of_an_archived_space_is_cancelled_from_the_message(
+    people: People, walk: Walk
+) -> None:
+    """The mailbox is free for a setup elsewhere."""
+    walk.approve(walk.plan(profile="least"))
+    people.until("the first write", walk.writes)
+    archive(people, walk)
+    told = walk.saying(CLOSED, 150)
+    walk.press(told, "cancel")
+    other = Walk(people, walk.mailbox)
+    assert "intake" in does(other.ask())
+    other.type(f"/cancel {walk.mailbox}")
+
+
+def test_locked_for_a_while(stack: Stack, people: People, walk: Walk) -> None:
+    """Webex answers 423 to every post and edit, and asks to come back.
+
+    Each card and the answer to a command are there once, no sooner than Webex asked for, and a
+    press of a locked card is carried out.
+    """
+    plan = walk.plan(profile="least")
+    locked = {"prefix": "/webex/v1/messages", "times": MANY, "status": 423}
+    people.control("POST", "faults", locked | {"headers": {"Retry-After": "3"}})
+    walk.approve(plan)
+    said = people.say(REQUESTER, "/help", walk.room)
+    time.sleep(LOCKED_S)
+    people.control("DELETE", "faults")
+    since = time.monotonic()
+    walk.wait("an answer to /help", lambda each: each["parentId"] == said["id"], 60)
+    seconds("unlocked, a command answered", since)
+    assert walk.secret(walk.form(60))
+    seconds("unlocked, the form", since)
+    walk.saying("✓  M4  Outbound spam policy", 60)
+    assert walk.writes().count("graph.add_password") == 1
+    twice = [text for text, times in Counter(from_bot(people, walk)).items() if times > 1]
+    assert twice == []

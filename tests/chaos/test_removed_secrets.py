@@ -1,0 +1,41 @@
+"""The bot's own client secret, which somebody removes in Entra in the middle of a setup.
+
+``journeys/test_deleted_meanwhile.py`` has Webex Connect's secret.
+"""
+
+from __future__ import annotations
+
+from practice.client import People, does
+from practice.conversation import Walk, apps, words
+
+OWN = "Webex email bot, rehearsal and check"
+
+
+def test_before_the_mailbox_user_signs_in(people: People, walk: Walk) -> None:
+    """The page and the card name the bot's own secret, and one press makes another.
+
+    Nobody is sent to Webex Connect, whose secret is good. The setup ends with one of each.
+    """
+    walk.approve(walk.plan(profile="least"))
+    walk.fill_in()
+    people.press(walk.requester, walk.offer(), "rehearse")
+    link = walk.card("a link for the mailbox user", "skip_rehearsal", link=True)
+    (app,) = apps(people)
+    kept = [each for each in app["passwordCredentials"] if each["displayName"] != OWN]
+    assert len(kept) + 1 == len(app["passwordCredentials"])
+    gone = {app["appId"]: {"passwordCredentials": kept}}
+    people.control("PATCH", "tenants/contoso.com", {"applications": gone})
+    page = walk.open(link, walk.mailbox)
+    assert "does not accept the bot's own client secret" in page.text
+    failed = walk.saying("does not accept the bot's own client secret", 40)
+    assert ("Webex Connect" in words(failed), "rehearse" in does(failed)) == (False, True)
+    people.look()
+    since = people.change
+    people.press(walk.requester, failed, "rehearse")
+    again = walk.card("a new link", "skip_rehearsal", link=True, after=since, seconds=60)
+    walk.open(again, walk.mailbox)
+    walk.answer()
+    assert words(walk.done())
+    (app,) = apps(people)
+    names = [each["displayName"] == OWN for each in app["passwordCredentials"]]
+    assert sorted(names) == [False, True]

@@ -1,0 +1,61 @@
+"""The requester is told 1:1 that the run's space takes no cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bot.cards import closed_space
+from bot.cards.closed_space import CLOSED, LASTS_S
+from bot.services import Services
+from jobs.clock import now
+from jobs.runs.run import Event, Kind, Run
+from jobs.storage import keys
+
+Said = Callable[[], list[tuple[str, str]]]
+
+
+@pytest.mark.parametrize("status", sorted(CLOSED))
+def test_it_is_told_once(services: Services, run: Run, said: Said, status: int):
+    """It names the mailbox, and what the run waits for."""
+    for _ in range(3):
+        closed_space.tell(services, run, status, LASTS_S)
+    ((_, text),) = said()
+    assert run.channel.mailbox in text
+
+
+@pytest.mark.parametrize(
+    ("status", "lasted_s"), [(403, LASTS_S - 1), (401, LASTS_S), (400, LASTS_S)]
+)
+def test_what_may_be_something_else_is_not_told(
+    services: Services, run: Run, said: Said, status: int, lasted_s: float
+):
+    """A short absence, a refused token, and a card that Webex does not understand."""
+    closed_space.tell(services, run, status, lasted_s)
+    assert said() == []
+
+
+def test_a_run_of_a_1_1_has_no_space(services: Services, run: Run, said: Said):
+    """The message would go to the place that is closed."""
+    closed_space.tell(services, replace(run, origin=replace(run.origin, direct=True)), 403, LASTS_S)
+    assert said() == []
+
+
+def test_a_message_that_is_not_taken_is_told_later(
+    services: Services, run: Run, redis: Redis, webex_script: Any, reply: Any
+):
+    """The next refusal of the card tries it again."""
+    webex_script.on("POST", "/messages", reply(503))
+    closed_space.tell(services, run, 403, LASTS_S)
+    assert not redis.exists(keys.closed_space_told(run.id))
+
+
+def test_a_run_that_has_ended_has_no_button(services: Services, run: Run):
+    """There is nothing to cancel."""
+    assert closed_space.card_of(run).buttons
+    services.store.end(run, Event(Kind.CANCELLED, now(), by=run.requester.email))
+    assert closed_space.card_of(services.store.load(run.id)).buttons == ()

@@ -1,0 +1,101 @@
+"""Report of ``rekey``: whether an older key may go, and what to do if not."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from bot.processes import rekey
+from bot.queue import redis_report
+from jobs.runs.rekeying import Rekeying, Result, What
+from jobs.runs.run_store import RunStore
+from jobs.storage.vault import Vault
+
+OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
+
+
+def report(redis: Redis, *encryption_keys: str) -> tuple[int, list[str]]:
+    """Return the exit code and the lines."""
+    said: list[str] = []
+    return rekey.main(redis, encryption_keys, said.append), said
+
+
+def test_the_numbers_and_the_good_news(redis: Redis):
+    """A line for each kind, then that the old key can go; a second time there is nothing to do."""
+    Vault(redis, (OLD,)).put("secret:R1", "1", 60)
+    Vault(redis, (NEW,)).put("secret:R2", "2", 60)
+    lines = [f"{what}: 0 written again, 0 already under the first key" for what in What]
+    lines[5] = "sealed values: 1 written again, 1 already under the first key"
+    lines[6] = "audit trail: 0 written again, 0 already under the first key"
+    assert report(redis, NEW, OLD) == (0, [*lines, rekey.DONE])
+    assert report(redis, NEW) == (
+        0,
+        [
+            *lines[:5],
+            "sealed values: 0 written again, 2 already under the first key",
+            "audit trail: 0 written again, 1 already under the first key",
+            rekey.ONE_KEY,
+        ],
+    )
+
+
+def test_what_does_not_verify_is_named_and_counted(redis: Redis):
+    """The other values are written again, and no key may go."""
+    Vault(redis, (OLD,)).put("secret:R1", "1", 60)
+    redis.set("sealed:secret:R2", "forged")
+    code, said = report(redis, NEW, OLD)
+    assert (code, said[-2:]) == (
+        1,
+        ["NOT SIGNED  sealed:secret:R2", rekey.FOREIGN.format(count=1)],
+    )
+    assert Vault(redis, (NEW,)).get("secret:R1") == "1"
+
+
+def test_a_process_that_still_writes_under_the_old_key(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    """What was sealed under the old key after its turn is seen at the end."""
+    whole = Rekeying.renew
+
+    def renew(self: Rekeying) -> Result:
+        found = whole(self)
+        Vault(redis, (OLD, NEW)).put("secret:R1", "1", 60)
+        return found
+
+    monkeypatch.setattr(Rekeying, "renew", renew)
+    code, said = report(redis, NEW, OLD)
+    assert (code, said[-1]) == (1, rekey.LEFT.format(count=1))
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(RedisConnectionError(), "ConnectionError"), (KeyboardInterrupt(), "interrupted")],
+)
+def test_a_command_that_is_cut_off(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, error: BaseException, why: str
+):
+    """Every key is still needed, and the command is to be run again."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(redis, "scan_iter", fail)
+    assert report(redis, NEW, OLD) == (1, [rekey.CUT_OFF.format(why=why)])
+
+
+def test_the_doctor_says_what_needs_an_older_key(redis: Redis):
+    """It counts each kind, and says so when nothing needs it any more."""
+    Vault(redis, (OLD,)).put("secret:R1", "1", 60)
+    store = RunStore(redis, (NEW, OLD))
+    good = "every entry was made by this bot"
+    assert redis_report.entries(store, (NEW,)).good == good
+    assert redis_report.entries(store, (NEW, OLD)).good == (
+        f"{good}; under an older key of ENCRYPTION_KEYS (sealed values: 1): keep it until"
+        " `python -m bot rekey` has written them again"
+    )
+    report(redis, NEW, OLD)
+    assert redis_report.entries(store, (NEW, OLD)).good == (
+        f"{good}; nothing needs an older key of ENCRYPTION_KEYS any more"
+    )

@@ -1,0 +1,306 @@
+"""Everything that is under an older key is written again under the newest, and nothing else is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from jobs.clock import now
+from jobs.model import Channel, Person, Scope
+from jobs.runs import rekeying, trust
+from jobs.runs.channel_index import Record
+from jobs.runs.event_log import foreign_event
+from jobs.runs.integrity import foreign_entries
+from jobs.runs.origin import Origin
+from jobs.runs.rekeying import Rekeying, Result, What
+from jobs.runs.run import Event, ForeignRunError, Kind
+from jobs.runs.run_store import RunStore
+from jobs.storage import codec, keys
+from jobs.storage.vault import Sealed, Vault
+
+OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
+BOTH = (NEW, OLD)
+MAILBOX = "support@contoso.com"
+CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
+ASKER = Person("person-1", "anna@contoso.com", "org-1")
+PLAN = {"plan": "0123456789abcdef"}
+APPROVED = Event(Kind.APPROVED, now(), by=ASKER.email, data={**PLAN, "scope": "mailbox"})
+DAY_S = 24 * 3600
+
+
+def a_run(store: RunStore, mailbox: str = MAILBOX) -> str:
+    """Return the id of a run with an approved plan."""
+    channel = Channel(mailbox, CHANNEL.callback_url, CHANNEL.forwarding_address)
+    run = store.open(channel, ASKER, Origin("room-1", message=mailbox))
+    store.append(run.id, Event(Kind.PLANNED, now(), data=PLAN))
+    store.append(run.id, APPROVED)
+    return run.id
+
+
+@pytest.fixture
+def run(redis: Redis) -> str:
+    """The id of a run under the old key, with one value of every other kind."""
+    store, vault = RunStore(redis, (OLD,)), Vault(redis, (OLD,))
+    run_id = a_run(store)
+    proven = store.load(run_id)
+    with redis.pipeline() as pipe:
+        store.channels.add(pipe, Record.of(proven, now()), proven)
+        pipe.execute()
+    card = store.authenticator.protect(("card", run_id, "plan"), b'{"message":"m-1"}')
+    redis.hset(keys.cards(run_id), mapping={"plan": card, "form": "", "m-1:edits": "3"})
+    redis.expire(keys.cards(run_id), DAY_S)
+    stopped = store.authenticator.protect(("stopped", "GONE11"), b'{"event":3}')
+    redis.set(keys.run_stopped("GONE11"), stopped, ex=DAY_S)
+    vault.put(Sealed.CLIENT_SECRET.of(run_id), "s3cret", DAY_S)
+    return run_id
+
+
+def without_counts(found: Result) -> dict[What, tuple[int, int]]:
+    """Return the numbers of each kind: under an older key, and under the first."""
+    return {what: (found.older[what], found.newest[what]) for what in What}
+
+
+def test_of_every_kind_the_value_is_written_again(redis: Redis, run: str):
+    """With the first key alone everything counts as before: nothing is missing, and every end is kept."""
+    before = RunStore(redis, (OLD,)).load(run)
+    wanted = dict.fromkeys(What, (1, 0))
+    assert without_counts(Rekeying(redis, BOTH).survey()) == wanted
+    found = Rekeying(redis, BOTH).renew()
+    assert (without_counts(found), found.foreign) == (wanted, [])
+    after = Rekeying(redis, (NEW,)).survey()
+    assert (without_counts(after), after.foreign) == (dict.fromkeys(What, (0, 1)), [])
+
+    store, vault = RunStore(redis, (NEW,)), Vault(redis, (NEW,))
+    again = store.load(run)
+    assert (again.version, again.approvals) == (before.version, before.approvals)
+    assert trust.is_audited(store, run, Scope.MAILBOX, again.approvals[Scope.MAILBOX])
+    record = store.channels.record(MAILBOX)
+    assert (record and record.run, vault.get(Sealed.CLIENT_SECRET.of(run))) == (run, "s3cret")
+    card = redis.hget(keys.cards(run), "plan")
+    assert store.authenticator.verify(("card", run, "plan"), card) == b'{"message":"m-1"}'
+    assert redis.hmget(keys.cards(run), "form", "m-1:edits") == [b"", b"3"]
+    ends = (keys.cards(run), keys.run_stopped("GONE11"), keys.sealed(f"secret:{run}"))
+    assert all(0 < int(redis.ttl(key)) <= DAY_S for key in ends)
+    assert int(redis.ttl(keys.run_events(run))) == -1
+    assert store.audit.verify(full=True).broken_at == 0
+    with pytest.raises(ForeignRunError):
+        RunStore(redis, (OLD,)).load(run)
+
+
+def test_a_second_time_nothing_is_written(redis: Redis, run: str):
+    """A value under the first key stays byte for byte; only the first time is in the audit trail."""
+    Rekeying(redis, BOTH).renew()
+    before = {key: redis.dump(key) for key in redis.scan_iter()}
+    assert Rekeying(redis, BOTH).renew().older.total() == 0
+    assert {key: redis.dump(key) for key in redis.scan_iter()} == before
+    (told,) = [each for each in trail(redis) if each["what"] == rekeying.REKEYED]
+    assert (told["data"]["runs"], told["data"]["sealed_values"]) == ("1", "1")
+    assert RunStore(redis, (NEW,)).load(run).approvals
+
+
+def trail(redis: Redis) -> list[dict[str, Any]]:
+    """Return the entries of the audit trail."""
+    return [codec.load(raw, dict) for raw in redis.lrange(keys.audit_entries(), 0, -1)]
+
+
+Forge = Callable[[Redis, str], object]
+FORGED: dict[str, tuple[Forge, str]] = {
+    "an event without a MAC": (
+        lambda redis, run: redis.rpush(keys.run_events(run), codec.dump(APPROVED)),
+        "run:{run}:events, entry 4",
+    ),
+    "a changed event": (
+        lambda redis, run: redis.lset(
+            keys.run_events(run),
+            1,
+            bytes(redis.lindex(keys.run_events(run), 1) or b"").replace(b"0123", b"9999").decode(),
+        ),
+        "run:{run}:events, entry 2",
+    ),
+    "an event that was repeated": (
+        lambda redis, run: redis.rpush(
+            keys.run_events(run), redis.lindex(keys.run_events(run), -1) or ""
+        ),
+        "run:{run}:events, entry 4",
+    ),
+    "a history that is no list": (
+        lambda redis, run: (
+            redis.delete(keys.run_events(run)),
+            redis.set(keys.run_events(run), "x"),
+        ),
+        "run:{run}:events",
+    ),
+    "a description of another run": (
+        lambda redis, run: redis.copy(keys.run_about(run), keys.run_about("OTHER1")),
+        "run:OTHER1:about",
+    ),
+    "a mark of another run": (
+        lambda redis, run: redis.copy(keys.run_stopped("GONE11"), keys.run_stopped(run)),
+        "run:{run}:stopped",
+    ),
+    "the record of another mailbox": (
+        lambda redis, _: redis.copy(
+            keys.channel_record(MAILBOX), keys.channel_record("evil@contoso.com")
+        ),
+        "channel:evil@contoso.com",
+    ),
+    "a card in another place": (
+        lambda redis, run: redis.hset(
+            keys.cards(run), "progress", redis.hget(keys.cards(run), "plan") or ""
+        ),
+        "cards:{run}, card 'progress'",
+    ),
+    "a sealed value under another name": (
+        lambda redis, run: redis.copy(keys.sealed(f"secret:{run}"), keys.sealed("secret:OTHER1")),
+        "sealed:secret:OTHER1",
+    ),
+    "a value that nobody sealed": (
+        lambda redis, _: redis.set(keys.sealed("page:\x1b[2J"), "x"),
+        "sealed:page:\\x1b[2J",
+    ),
+    "an entry of the audit trail": (
+        lambda redis, _: redis.rpush(keys.audit_entries(), b'{"what":"approved"}'),
+        "audit:entries, entry",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_what_does_not_verify_is_not_signed(redis: Redis, run: str, how: str):
+    """It is named, it stays byte for byte, and the other values of the bot are written again."""
+    forge, place = FORGED[how]
+    forge(redis, run)
+    key = place.format(run=run).partition(", ")[0].replace("\\x1b", "\x1b")
+    before = redis.hget(key, "progress") if redis.type(key) == b"hash" else redis.dump(key)
+    other = a_run(RunStore(redis, (OLD,)), "sales@contoso.com") if "audit" not in key else ""
+    for look in (Rekeying(redis, BOTH).survey, Rekeying(redis, BOTH).renew):
+        (named,) = look().foreign
+        assert named.startswith(place.format(run=run))
+    after = redis.hget(key, "progress") if redis.type(key) == b"hash" else redis.dump(key)
+    assert (after, len(Rekeying(redis, BOTH).survey().foreign)) == (before, 1)
+    if other:
+        assert RunStore(redis, (NEW,)).load(other).approvals
+
+
+def test_a_stopped_run_stays_stopped(redis: Redis, run: str):
+    """A forged approval is not made good by the rotation."""
+    redis.rpush(keys.run_events(run), codec.dump(APPROVED))
+    Rekeying(redis, BOTH).renew()
+    store = RunStore(redis, BOTH)
+    assert (foreign_event(store.load(run)), len(foreign_entries(store))) == (4, 1)
+
+
+class CutOffError(RedisConnectionError):
+    """Redis went away."""
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_it_may_be_interrupted_and_start_again(
+    redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch, after: int
+):
+    """After any number of values both lists of keys read everything, and the next time does the rest."""
+    done: list[int] = []
+    whole = Rekeying._renewed  # noqa: SLF001  the place of the interruption
+
+    def cut(self: Rekeying, place: Any, key: bytes) -> Any:
+        if sum(done) == after:
+            raise CutOffError
+        found = whole(self, place, key)
+        done.append(found.older)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Rekeying, "_renewed", cut)
+        with pytest.raises(CutOffError):
+            Rekeying(redis, BOTH).renew()
+    assert RunStore(redis, BOTH).load(run).approvals
+    assert Vault(redis, BOTH).get(Sealed.CLIENT_SECRET.of(run)) == "s3cret"
+    found = Rekeying(redis, BOTH).renew()
+    assert (found.older.total(), found.foreign) == (len(What) - after, [])
+    assert RunStore(redis, (NEW,)).load(run).approvals
+
+
+def between(monkeypatch: pytest.MonkeyPatch, key: str, once: Callable[[], object]) -> None:
+    """Let another client do something after the values of a key were read, before they are written."""
+    whole, did = Rekeying._look, []  # noqa: SLF001  between WATCH and MULTI
+
+    def look(self: Rekeying, place: Any, reader: Any, name: bytes) -> Any:
+        found = whole(self, place, reader, name)
+        if name == key.encode() and isinstance(reader, Pipeline) and not did:
+            did.append(once())
+        return found
+
+    monkeypatch.setattr(Rekeying, "_look", look)
+
+
+def test_an_event_that_is_appended_meanwhile_is_kept(
+    redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A worker appends between the read and the write: the history is read again and signed as a whole.
+
+    The worker's own copy of the run, from before, is read on.
+    """
+    worker = RunStore(redis, BOTH)
+    early = worker.load(run)
+    event = Event(Kind.RUNNING, now(), step="ids")
+    between(monkeypatch, keys.run_events(run), lambda: worker.append(run, event))
+    assert Rekeying(redis, BOTH).renew().foreign == []
+    late = RunStore(redis, (NEW,)).load(run)
+    assert (late.version, late.running) == (early.version + 1, frozenset({"ids"}))
+    assert worker.refresh(early) == late
+    worker.append(run, Event(Kind.SIGNED_IN, now(), by="admin@contoso.com"))
+    assert RunStore(redis, (NEW,)).load(run).version == early.version + 2
+
+
+def test_what_ends_meanwhile_does_not_come_back(
+    redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A secret that is shown between the read and the write is shown once."""
+    name = Sealed.CLIENT_SECRET.of(run)
+    vault, taken = Vault(redis, BOTH), []
+    between(monkeypatch, keys.sealed(name), lambda: taken.append(vault.take(name)))
+    Rekeying(redis, BOTH).renew()
+    assert (taken, vault.holds(name)) == (["s3cret"], False)
+
+
+def test_a_card_that_is_posted_meanwhile_is_kept(
+    redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The newer state of the card wins."""
+    store = RunStore(redis, BOTH)
+    newer = store.authenticator.protect(("card", run, "plan"), b'{"message":"m-2"}')
+    between(monkeypatch, keys.cards(run), lambda: redis.hset(keys.cards(run), "plan", newer))
+    Rekeying(redis, BOTH).renew()
+    assert redis.hget(keys.cards(run), "plan") == newer
+
+
+def test_a_history_that_two_keys_have_signed(redis: Redis, run: str):
+    """A run that went on after the rotation has MACs of both keys; it is one chain under the first."""
+    RunStore(redis, BOTH).append(run, Event(Kind.RUNNING, now(), step="ids"))
+    Rekeying(redis, BOTH).renew()
+    assert RunStore(redis, (NEW,)).load(run).version == 4
+
+
+def test_a_restart_of_one_process_after_the_other(redis: Redis, run: str):
+    """With OLD,NEW a process still writes under the old key, and believes what others write under the new."""
+    between_them, ahead = RunStore(redis, (OLD, NEW)), RunStore(redis, BOTH)
+    between_them.append(run, Event(Kind.RUNNING, now(), step="ids"))
+    assert RunStore(redis, (OLD,)).load(run).version == 4
+    ahead.append(run, Event(Kind.RUNNING, now(), step="plan"))
+    assert (between_them.load(run).version, RunStore(redis, (OLD,)).load(run).ended) == (
+        5,
+        Kind.FAILED,
+    )
+
+
+def test_an_empty_redis(redis: Redis):
+    """There is nothing to write, and nothing is written."""
+    found = Rekeying(redis, BOTH).renew()
+    assert (found.older.total(), found.newest.total(), found.foreign) == (0, 0, [])
+    assert redis.dbsize() == 0

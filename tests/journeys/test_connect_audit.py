@@ -120,9 +120,7 @@ def test_a_deleted_asset_and_the_file_for_tac(stack: Stack, connected: Walk) -> 
     )
     summary = tac_file(stack, connected)["summary.md"].decode()
     lines = summary.partition("## Changes in Webex Connect")[2].partition("## ")[0]
-    assert re.search(
-        r"- \d{4}-\d\d-\d\d [\d:]+ UTC, deleteApp, connect\.admin@contoso\.com", lines
-    )
+    assert re.search(r"- \d{4}-\d\d-\d\d [\d:]+ UTC, deleteApp, connect\.admin@contoso\.com", lines)
 
 
 def tac_file(stack: Stack, walk: Walk) -> dict[str, bytes]:

@@ -110,7 +110,7 @@ def test_the_card_names_dns(
     walk.approve(plan)
     shown = words(walk.saying("finds no address for the host's name in DNS", 60))
     assert f"localhost: {RESOLVER}" in shown
-    assert "Nobody has to act. The run waits for Microsoft and goes on by itself." in shown
+    assert "Nobody has to act. The run waits for Microsoft and continues by itself." in shown
     assert "the bot's operator checks DNS on the bot's machine" in shown
     names.give_back()
     back = time.monotonic()

@@ -223,11 +223,16 @@ def keeps_secret(run: Run) -> bool:
 
 
 def _waits_for_person(finding: Finding) -> bool:
-    """Return whether the step continues once a person has acted."""
+    """Return whether the step continues once a person has acted.
+
+    A wait for the approver does not count: the approval itself says whether it is over
+    (:func:`_approval`), and the finding may be older.
+    """
     return finding.state is State.WAITING and finding.waiting_for not in {
         None,
         Turn.TIME,
         Turn.NOBODY,
+        Turn.APPROVER,
     }
 
 

@@ -80,7 +80,7 @@ class Applier:
         """Return the finding, or that of an earlier step that has ceased to hold and explains it.
 
         A license that was removed after the plan makes Exchange answer "not found", and the mail
-        server refuse the token. Waiting mends neither.
+        server refuse the token. Waiting fixes neither.
         """
         if step.doubted_by and finding.state is State.WRONG:
             return _lost(finding, self.recorder.run.findings.get(step.name))

@@ -72,6 +72,7 @@ TABLE = [
         "running",
         4,
     ),
+    (found(APPROVED, waits("application", Turn.APPROVER)), Turn.NOBODY, "running", 4),
     (found(APPROVED, waits("admin_consent", Turn.ADMINISTRATOR)), Turn.ADMINISTRATOR, "consent", 5),
     (found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
     (found(APPROVED, waits("token", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),

@@ -109,10 +109,7 @@ def by_channel(every: list[Case]) -> list[tuple[dict[str, str], list[Case]]]:
 def cases(chosen: Chosen) -> list[Case]:
     """Return the cases to try; without a choice these are all cases, with a hundred pairs."""
     if chosen.only:
-        return [
-            *_cases(fault for fault in (*FAULTS, *HEALTHY) if fault.name in chosen.only),
-            *(Case("pair", _named_pair(each)) for each in chosen.only if "+" in each),
-        ]
+        return [_named(each) for each in chosen.only]
     if not (chosen.singles or chosen.healthy or chosen.pairs is not None):
         return cases(replace(chosen, singles=True, healthy=True, pairs=MANY_PAIRS))
     return [
@@ -122,10 +119,17 @@ def cases(chosen: Chosen) -> list[Case]:
     ]
 
 
-def _named_pair(text: str) -> tuple[Fault, ...]:
-    """Return the faults of ``one+other``, in that order."""
-    by_name = {fault.name: fault for fault in FAULTS}
-    return tuple(by_name[name] for name in text.split("+"))
+def _named(text: str) -> Case:
+    """Return the case of a fault or variation, or of the pair ``one+other``.
+
+    Raises:
+        ValueError: There is no fault or variation of that name.
+    """
+    by_name = {fault.name: fault for fault in (*FAULTS, *HEALTHY)}
+    if unknown := set(text.split("+")) - by_name.keys():
+        raise ValueError(f"no fault or variation has the name {', '.join(sorted(unknown))}")
+    chosen = tuple(by_name[name] for name in text.split("+"))
+    return _case(chosen[0]) if len(chosen) == 1 else Case("pair", chosen)
 
 
 def _cases(faults: Iterable[Fault]) -> list[Case]:
@@ -246,8 +250,13 @@ def _wait_for_next_second() -> None:
 
 
 def run(chosen: Chosen) -> int:
-    """Try all cases; return 0 if the targets are met."""
-    every, totals, deadline = cases(chosen), Totals(), time.monotonic() + chosen.minutes * 60
+    """Try all cases; return 0 if the targets are met, and 2 if a name is unknown."""
+    try:
+        every = cases(chosen)
+    except ValueError as error:
+        _say(f"Nothing was tried: {error}. docs/faults.md lists them.")
+        return 2
+    totals, deadline = Totals(), time.monotonic() + chosen.minutes * 60
     for set_up, some in by_channel(every):
         try:
             _with_channel(set_up, some, chosen, totals, deadline)

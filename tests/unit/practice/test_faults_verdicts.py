@@ -136,6 +136,13 @@ def test_the_command_line_chooses_the_cases():
         "healthy_alias",
     ]
     assert len(cases(Chosen(pairs=7))) == 7
+    [pair] = cases(Chosen(only=("secret_expired+policy_off",)))
+    assert (pair.kind, [fault.name for fault in pair.faults]) == (
+        "pair",
+        ["secret_expired", "policy_off"],
+    )
+    with pytest.raises(ValueError, match="no_such_fault"):
+        cases(Chosen(only=("secret_expired+no_such_fault",)))
     assert [case.kind for case in cases(Chosen(only=("form_client_id", "mail_too_large")))] == [
         "unseen",
         "healthy",

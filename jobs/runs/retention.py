@@ -17,7 +17,7 @@ from redis.client import Pipeline
 
 from jobs.clock import now
 from jobs.runs.audit import Verified
-from jobs.runs.run import Event, Kind, Run, RunGoneError, undid
+from jobs.runs.run import ENDS, Event, Kind, Run, RunGoneError, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
@@ -30,7 +30,6 @@ PASS = timedelta(days=1)
 """Time from the beginning of one pass over all keys to the next, and between two full verifications."""
 ORPHAN_S = 24 * 3600
 """Seconds for which the cards of a run that is gone are kept."""
-LAST = frozenset({Kind.CANCELLED, Kind.FAILED, Kind.FINISHED})
 log = structlog.get_logger(__name__)
 
 
@@ -137,7 +136,7 @@ class Retention:
             self._redis.expire(cards, max(left, ORPHAN_S), nx=True)
             return
         raw = self._redis.lindex(events, -1)
-        if isinstance(raw, bytes) and codec.load(raw, Event).kind in LAST:
+        if isinstance(raw, bytes) and codec.load(raw, Event).kind in ENDS:
             self._redis.expire(cards, self._run_age, nx=True)
 
     def _keep_trail(self) -> None:

@@ -64,7 +64,7 @@ def test_there_and_back(people: People, stack: Stack, new_walk: Any):
     assert "Never delete a registered app" in words(done)
     assert tenant(people) == before
     assert "No channel is known in this space" in words(walk.type("/check"))
-    assert "Nothing is recorded" in words(walk.type(f"/undo {MAILBOX}"))
+    assert "There is nothing to undo" in words(walk.type(f"/undo {MAILBOX}"))
     _again(people, walk)
 
 

@@ -12,6 +12,7 @@ from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done
 from adaptive_cards.cards.explanation import explanation
 from adaptive_cards.cards.help import help_card
+from adaptive_cards.cards.incident import incident
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
 from adaptive_cards.cards.plan import plan
@@ -24,6 +25,7 @@ from adaptive_cards.cards.test_mail import test_mail
 from adaptive_cards.cards.typed_wrong import typed_wrong
 from adaptive_cards.cards.undo import undone
 from adaptive_cards.cards.verdict.card import verdict
+from adaptive_cards.cards.watch_list import watch_list
 
 __all__ = [
     "Card",
@@ -36,6 +38,7 @@ __all__ = [
     "done",
     "explanation",
     "help_card",
+    "incident",
     "intake",
     "notice",
     "plan",
@@ -49,4 +52,5 @@ __all__ = [
     "typed_wrong",
     "undone",
     "verdict",
+    "watch_list",
 ]

@@ -49,6 +49,7 @@ def done(view: DoneView) -> Card:
     ]
     actions = [
         submit(text("button.check_now"), "check", channel=view.header.mailbox),
+        *_watch(view),
         *_steps(view),
     ]
     return finished(
@@ -109,6 +110,13 @@ def _incident(view: DoneView) -> Element:
         run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small"
     )
     return container("emphasis", hint, command)
+
+
+def _watch(view: DoneView) -> list[Element]:
+    """Return the button that has the channel watched, after a setup."""
+    if view.header.kind is not RunKind.SETUP:
+        return []
+    return [submit(text("watch.add_button"), "watch", channel=view.header.mailbox)]
 
 
 def _steps(view: DoneView) -> list[Element]:

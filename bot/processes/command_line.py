@@ -57,7 +57,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import data_loss, own_reminders, reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards import data_loss, own_reminders, reminders, watch_gaps  # noqa: PLC0415  the other commands need no RQ worker
     from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import measure, worker  # noqa: PLC0415  the other commands need no RQ worker
@@ -65,6 +65,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
     from jobs.runs import retention  # noqa: PLC0415  same
+    from jobs.watch import pulse  # noqa: PLC0415  same
 
     refused = _data_problem(settings.redis_url, work)
     if refused:
@@ -88,6 +89,8 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         LossWatch(services): data_loss.EVERY_S,
         old_data: retention.EVERY_S,
         partial(measure.measure_runs, services): measure.RUNS_EVERY_S,
+        partial(watch_gaps.tell, services): watch_gaps.EVERY_S,
+        partial(watch_gaps.ping_if_late, services): pulse.PING_EVERY_S,
         partial(measure.measure_secrets, services): measure.SECRETS_EVERY_S,
     }
     return worker.main(settings, services.shutdown, timers, slow, work.encryption_keys)

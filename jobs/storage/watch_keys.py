@@ -95,6 +95,21 @@ def watch_beat() -> Key:
     return _key("watch", "beat")
 
 
+def watch_pinged() -> Key:
+    """A mark: the service that waits for the pulse of the watch was told a moment ago."""
+    return _key("watch", "pinged")
+
+
+def watch_gaps(room: str) -> Key:
+    """The times without looks that a space has not been told yet, by channel."""
+    return _key("watch", "gaps", room)
+
+
+def watch_gaps_due() -> Key:
+    """The spaces by the time at which they are told of a time without looks."""
+    return _key("watch", "gaps-due")
+
+
 def watch_lock(group: str) -> Key:
     """The lock of the worker that looks at a group of channels."""
     return _key("watch", "lock", group)

@@ -154,6 +154,21 @@ class IncidentStore:
         self._release_cards(changed)
         return changed[0] if changed else None
 
+    def look_soon(self, mailbox: str, *, fresh: bool = False) -> None:
+        """Have the channel looked at in the next round of its group.
+
+        ``fresh`` means that the watch begins again: an access that it had before and that has ended
+        is not missed any more.
+        """
+
+        def attempt(pipe: Pipeline) -> None:
+            state = self._state(mailbox, pipe.get(watch_keys.watch_state(mailbox)))
+            pipe.multi()
+            eyes = () if fresh else state.eyes
+            self._write_state(pipe, mailbox, replace(state, next_look=None, eyes=eyes))
+
+        self.redis.transaction(attempt, watch_keys.watch_state(mailbox))
+
     def take_on(self, incident_id: str, person: str, at: datetime) -> Incident | None:
         """Record that a person acts; None if the incident is over, or that person acts already."""
         return self.change(

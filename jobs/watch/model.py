@@ -8,6 +8,7 @@ secret, because cards and pages show them.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -157,13 +158,14 @@ class Look(Protocol):
     The product asks the clouds (:mod:`jobs.watch.look`). A simulation gives what it knows.
     """
 
-    async def __call__(
-        self, channels: tuple[WatchedChannel, ...], at: datetime
-    ) -> dict[str, LookOutcome]:
-        """Return the outcome of a look at each channel, by its address.
+    def __call__(
+        self, channels: tuple[WatchedChannel, ...]
+    ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]:
+        """Yield each channel with the outcome of a look at it, as soon as it is known.
 
         A channel that could not be looked at any more, because the process stops, is missing.
         """
+        ...
 
 
 class NewsKind(StrEnum):

@@ -6,6 +6,7 @@ client that can only write to Redis cannot send a channel's cards elsewhere.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
+from jobs.model import Channel
 from jobs.storage import codec, watch_keys
 from jobs.storage.due_list import DueList
 from jobs.storage.mac import Authenticator
@@ -62,6 +64,12 @@ class WatchStore:
             pipe.zadd(watch_keys.watch_due(), {group: due}, lt=True)
 
         self.redis.transaction(attempt, watch_keys.watched(watched.mailbox))
+
+    def update_channel(self, mailbox: str, channel: Channel) -> None:
+        """Take the channel as its newest run has left it. Nothing is done if it is not watched."""
+        known = self.load(mailbox)
+        if known is not None:
+            self.save(replace(known, channel=channel))
 
     def remove(self, mailbox: str) -> bool:
         """Take a channel off all lists; return whether it was on any. Its state and history stay.

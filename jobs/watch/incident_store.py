@@ -196,18 +196,6 @@ class IncidentStore:
             ),
         )
 
-    def renewed_state(self, mailbox: str, stored: bytes) -> bytes | None:
-        """Return the state under the newest key; None if this bot did not write it."""
-        return self._authenticator.renewed(("watch state", mailbox), stored)
-
-    def renewed_incident(self, incident_id: str, stored: bytes) -> bytes | None:
-        """Return the incident under the newest key; None if this bot did not write it."""
-        return self._authenticator.renewed(("incident", incident_id), stored)
-
-    def renewed_card(self, card_id: str, stored: bytes) -> bytes | None:
-        """Return the card under the newest key; None if this bot did not write it."""
-        return self._authenticator.renewed(_card_context(card_id), stored)
-
     def _cards_of(
         self, pipe: Pipeline, watched: WatchedChannel, incident: Incident
     ) -> tuple[IncidentCard, ...]:

@@ -124,9 +124,9 @@ class CloudLook:
         context.trace = lambda: trace
         engine = Engine(context, steps_of(run), NoListener(), self.holds, self.runtime.shutdown)
         await engine.check(seen.allowed)
-        return await asyncio.to_thread(
-            self._judged, draft, watched, Extras(count.calls, trace.hours)
-        )
+        app = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
+        extras = Extras(app=app, calls=count.calls, mails=trace.hours)
+        return await asyncio.to_thread(self._judged, draft, watched, extras)
 
     def _judged(self, draft: CheckBuffer, watched: WatchedChannel, extras: Extras) -> LookOutcome:
         """Return the outcome. The findings are kept only if they say something new."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from jobs.checks import remedies
 from jobs.checks.check import steps_of
 from jobs.checks.verdict import Verdict, judge
-from jobs.model import Access, Finding, State, Turn
+from jobs.model import Finding, State, Turn
 from jobs.runs.run import Run
 from jobs.watch.model import Damage, Eye, LookOutcome, Sight
 
@@ -41,8 +41,13 @@ _MOST_UNKNOWN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What else a look has noted: requests, the arrived mails by hour, and the run with the findings."""
+    """What else a look has noted.
 
+    ``app`` is whether the tenant's read access worked. ``calls`` is the number of requests, and
+    ``mails`` are the arrived mails by hour. ``check`` is the run with the findings, or empty.
+    """
+
+    app: bool = False
     calls: int = 0
     mails: dict[str, int] = field(default_factory=dict)
     check: str = ""
@@ -58,7 +63,7 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
     steps = steps_of(run)
     found = {name: finding for name, finding in run.findings.items() if name in steps}
     verdict = judge(steps, found)
-    eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed))
+    eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=more.app))
     known = LookOutcome(
         Sight.HEALTHY,
         unseen=tuple(name for name, each in verdict.weighed.items() if each.state not in _READ),
@@ -116,15 +121,15 @@ def damage_of(found: Mapping[str, Finding]) -> Damage:
     )
 
 
-def _has(eye: Eye, weighed: Mapping[str, Finding]) -> bool:
+def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:
     """Return whether the look has read something with this access."""
+    if eye is Eye.APP:
+        return app
     return any(each.state in _READ for each in _of(eye, weighed))
 
 
 def _of(eye: Eye, weighed: Mapping[str, Finding]) -> list[Finding]:
-    if eye is Eye.APP:
-        return [each for each in weighed.values() if each.access is Access.APP]
-    return [weighed[name] for name in EYES[eye] if name in weighed]
+    return [weighed[name] for name in EYES.get(eye, ()) if name in weighed]
 
 
 def _without(eye: Eye, weighed: Mapping[str, Finding], known: LookOutcome) -> LookOutcome:

@@ -195,9 +195,10 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
 
 
 def _continues(incident: Incident, outcome: LookOutcome, at: datetime) -> bool:
-    """Return whether a break so soon after a recovery belongs to the incident before."""
+    """Return whether a break for the same cause, so soon after a recovery, is the same incident."""
     ended = incident.ended
-    return incident.sight is outcome.sight and ended is not None and at - ended <= FLAPS_WITHIN
+    same = (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
+    return same and ended is not None and at - ended <= FLAPS_WITHIN
 
 
 def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Incident:

@@ -91,10 +91,6 @@ class WatchStore:
         self.redis.transaction(attempt, watch_keys.watched(mailbox))
         return any(ended)
 
-    def renewed(self, mailbox: str, stored: bytes) -> bytes | None:
-        """Return the record under the newest key; None if this bot did not write it."""
-        return self._authenticator.renewed(_context(mailbox), stored)
-
     def all(self) -> tuple[WatchedChannel, ...]:
         """Return every watched channel, ordered by address."""
         return self._loaded(self.redis.hkeys(watch_keys.watched_channels()))

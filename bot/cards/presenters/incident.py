@@ -123,13 +123,14 @@ def view(
 ) -> IncidentView:
     """Return the view of the incidents that one card shows, oldest first."""
     open_ones = [each for each in incidents if each.is_open] or list(incidents)
-    first, many = open_ones[0], bool(card.shared)
+    first = open_ones[0]
+    many = card.counts or len({each.mailbox for each in open_ones}) > 1
     look = look_of(incidents)
     fix, page = (None, None) if many else _ways(first, channel)
     return IncidentView(
         card=card.id,
         look=look,
-        title=_title(card, look, incidents, open_ones),
+        title=_title(card, look, open_ones),
         mailboxes=tuple(sorted({each.mailbox for each in open_ones})),
         cause=_result(first) if look is IncidentLook.ENDED and not many else cause_of(first),
         turn=first.turn,
@@ -155,15 +156,11 @@ def look_of(incidents: Sequence[Incident]) -> IncidentLook:
     return IncidentLook.FLAPS if any(each.flaps for each in open_ones) else IncidentLook.BROKEN
 
 
-def _title(
-    card: IncidentCard,
-    look: IncidentLook,
-    incidents: Sequence[Incident],
-    open_ones: Sequence[Incident],
-) -> Text:
-    if not card.shared:
-        return Text(f"watch.title_{look}", {"mailbox": incidents[0].mailbox})
-    values = {"count": str(len({each.mailbox for each in open_ones}))}
+def _title(card: IncidentCard, look: IncidentLook, open_ones: Sequence[Incident]) -> Text:
+    mailboxes = {each.mailbox for each in open_ones}
+    if not card.counts and len(mailboxes) == 1:
+        return Text(f"watch.title_{look}", {"mailbox": open_ones[0].mailbox})
+    values = {"count": str(len(mailboxes))}
     if card.counts:
         values["spaces"] = str(len({each.room for each in open_ones}))
         return Text(f"watch.counts_{look}", values)

@@ -1,4 +1,4 @@
-"""Web pages of the bot: one plain template, texts from the catalog, no external resources."""
+"""Web pages of the bot: plain templates, texts from the catalog, no external resources."""
 
 from __future__ import annotations
 
@@ -52,8 +52,10 @@ class Page:
 
 def respond(page: Page) -> Response:
     """Return the page as a response."""
-    html = _template().render(
-        language=locale.current().language,
+    return respond_with(
+        "page.html",
+        status=page.status,
+        targets=_form_targets(page),
         title=render(page.title),
         words=render(page.words),
         kicker=page.kicker or text("page.title"),
@@ -67,9 +69,16 @@ def respond(page: Page) -> Response:
         note=page.note and render(page.note),
         copy=text("page.copy"),
     )
-    policy = POLICY.format(targets=_form_targets(page))
+
+
+def respond_with(
+    template: str, *, status: int = HTTPStatus.OK, targets: str = "'self'", **values: object
+) -> Response:
+    """Return a template's page; ``targets`` are the sources to which its form may lead."""
+    html = _template(template).render(language=locale.current().language, **values)
+    policy = POLICY.format(targets=targets)
     return Response(
-        html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": policy}
+        html, status=status, mimetype="text/html", headers={"Content-Security-Policy": policy}
     )
 
 
@@ -103,8 +112,14 @@ def web_services() -> Services:
 
 @assets.get("/page.css")
 def style() -> Response:
-    """Return the only style sheet."""
+    """Return the style sheet of every page."""
     return Response((FOLDER / "page.css").read_text(encoding="utf-8"), mimetype="text/css")
+
+
+@assets.get("/history.css")
+def history_style() -> Response:
+    """Return what the page of a channel's history has besides the style sheet of every page."""
+    return Response((FOLDER / "history.css").read_text(encoding="utf-8"), mimetype="text/css")
 
 
 @assets.get("/copy.js")
@@ -114,9 +129,9 @@ def script() -> Response:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(autoescape=select_autoescape(default=True, default_for_string=True))
-    return environment.from_string((FOLDER / "page.html").read_text(encoding="utf-8"))
+    return environment.from_string((FOLDER / name).read_text(encoding="utf-8"))
 
 
 def use_browsers_language() -> None:

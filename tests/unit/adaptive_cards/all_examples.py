@@ -16,6 +16,7 @@ from tests.unit.adaptive_cards import (
     progress_examples,
     tac_examples,
     verdict_examples,
+    watch_examples,
     webex_examples,
 )
 
@@ -32,6 +33,7 @@ MODULES = (
     discovery_examples,
     delegate_examples,
     plan_address_examples,
+    watch_examples,
 )
 
 

@@ -21,6 +21,7 @@ from bot.commands.fix import unknown
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Text, minute_of
+from jobs.runs.audit_entries import entry
 from jobs.watch.model import WatchedChannel
 from jobs.watch.spans import (
     LONGEST,
@@ -134,6 +135,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     )
     services.watching.channels.save(watched)
     services.watching.incidents.look_soon(mailbox, fresh=True)
+    _record(ctx, "watched", mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
     title = Text("watch.begun", {"mailbox": mailbox, "interval": written(watched.interval)})
@@ -156,6 +158,8 @@ def off(ctx: ChatContext, mailbox: str) -> None:
     watched, incident = ctx.services.watching.end(mailbox, now())
     for card_id in incident.cards if incident else ():
         ctx.services.cards.request(card_id)
+    if watched:
+        _record(ctx, "unwatched", mailbox)
     title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
     again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
     ctx.notify(
@@ -168,6 +172,12 @@ def off(ctx: ChatContext, mailbox: str) -> None:
             at=now(),
         )
     )
+
+
+def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
+    """Record in the audit trail who has begun or ended the watch of a channel, and where."""
+    who = {"by": ctx.person.email, "person": ctx.person.id, "mailbox": mailbox}
+    ctx.services.store.audit.add(entry(what, None, room=ctx.room, **who))
 
 
 def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:

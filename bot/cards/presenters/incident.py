@@ -110,7 +110,7 @@ def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
     shown = NoticeView(Text("watch.kicker"), title, cause_of(first), "accent", "◆")
-    return DesiredCard(f"reminder:{number}", notice(shown), card.id)
+    return DesiredCard(f"nobody:{number}", notice(shown), card.id)
 
 
 def view(

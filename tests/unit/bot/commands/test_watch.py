@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -147,6 +148,17 @@ def test_people_are_named(connected: ChatContext, webex_script: Any, reply: Any,
     assert watched(connected).notify == ("ben@example.test",)
     type_(connected, "watch", f"{MAILBOX} notify off")
     assert watched(connected).notify == ()
+
+
+def test_the_audit_trail_names_who_began_and_ended_it(connected: ChatContext):
+    """Somebody may end a watch so that nobody notices what follows."""
+    type_(connected, "watch", MAILBOX)
+    type_(connected, "watch", f"{MAILBOX} off")
+    entries = [json.loads(line) for line in connected.services.store.audit.entries()][-2:]
+    assert [(each["what"], each["by"], each["mailbox"]) for each in entries] == [
+        ("watched", "anna@example.test", MAILBOX),
+        ("unwatched", "anna@example.test", MAILBOX),
+    ]
 
 
 @pytest.mark.parametrize("typed", ["pause 2h", "notify ben@example.test"])

@@ -14,10 +14,10 @@ from bot.cards.presenters import watch_list as presenter
 from bot.chat import preferences
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.offers import unknown_channel
 from bot.chat.permissions import visible_channels
 from bot.chat.recipients import resolve_recipient
 from bot.commands import Command
-from bot.commands.fix import unknown
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Text, minute_of
@@ -98,7 +98,7 @@ def _one(ctx: ChatContext, address: str, words: Words) -> None:
     watched = ctx.services.watching.channels.load(mailbox)
     here = watched is not None and watched.room == ctx.room
     if mailbox not in visible_channels(ctx) and not here:
-        unknown(ctx, mailbox)
+        unknown_channel(ctx, "watch", KICKER, mailbox)
         return
     verb = words[0].lower() if words else ""
     if verb in _typed("off"):
@@ -120,7 +120,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     services = ctx.services
     record = services.channels.record(mailbox)
     if record is None:
-        unknown(ctx, mailbox)
+        unknown_channel(ctx, "watch", KICKER, mailbox)
         return
     before = services.watching.channels.load(mailbox)
     seconds = int(interval.total_seconds()) if interval else _usual(ctx, before)

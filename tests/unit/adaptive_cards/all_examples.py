@@ -12,6 +12,7 @@ from tests.unit.adaptive_cards import (
     examples,
     explanation_examples,
     fix_examples,
+    offer_examples,
     plan_address_examples,
     progress_examples,
     tac_examples,
@@ -34,6 +35,7 @@ MODULES = (
     delegate_examples,
     plan_address_examples,
     watch_examples,
+    offer_examples,
 )
 
 

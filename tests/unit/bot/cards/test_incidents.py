@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards import draw, incidents
+from bot.cards import closed_space, draw, incidents
 from bot.chat import preferences
 from bot.chat.audience import mark_members_checked
 from bot.services import Services
@@ -155,6 +155,20 @@ def test_a_shared_cause_is_one_card(look: Look, said: Said, services: Services):
     assert drawn is not None
     assert "2 channels are broken for the same cause" in drawn.cards[0].card.text
     assert [method for method, _ in said()].count("POST") == 1
+
+
+def test_a_space_that_takes_no_card(look: Look, services: Services, webex_script: Any, reply: Any):
+    """The person whose watch it is reads so 1:1, once the refusal has lasted a minute."""
+    look(BROKEN)
+    webex_script.on("POST", "/messages", reply(403))
+    card = look(BROKEN)
+    drawn = incidents.drawing(services, card)
+    assert drawn is not None
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-9"}))
+    closed_space.tell(services, drawn.run, 403, 61.0)
+    told = webex_script.asked[-1][2]
+    assert told["toPersonId"] == "anna"
+    assert text("watch.closed_title", mailbox=MAILBOX) in told["text"]
 
 
 def test_an_id_that_is_no_card_shows_nothing(services: Services, said: Said):

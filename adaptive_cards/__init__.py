@@ -11,11 +11,12 @@ from adaptive_cards.cards.delegate import delegate
 from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done
 from adaptive_cards.cards.explanation import explanation
-from adaptive_cards.cards.help import help_card
+from adaptive_cards.cards.help import command_help, help_card
 from adaptive_cards.cards.history import history
 from adaptive_cards.cards.incident import incident
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
+from adaptive_cards.cards.offer import offer
 from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
@@ -33,6 +34,7 @@ __all__ = [
     "Card",
     "audit",
     "channels",
+    "command_help",
     "connect_form",
     "consent",
     "delegate",
@@ -44,6 +46,7 @@ __all__ = [
     "incident",
     "intake",
     "notice",
+    "offer",
     "plan",
     "progress",
     "rehearsal",

@@ -16,8 +16,9 @@ from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import State, Text, Turn, verbatim
 
-_CHANNELS_MOST = 20
+_CHANNELS_MOST = 12
 _UNWATCHED_MOST = 3
+_NAMED_MOST = 8
 _WORST_FIRST = (State.WRONG, State.UNKNOWN, State.WARNING, State.WAITING, State.OK)
 
 
@@ -52,7 +53,7 @@ class WatchListView:
 
 
 def watch_list(view: WatchListView) -> Card:
-    """Return the card, with the worst channels first; at most twenty are shown."""
+    """Return the card, with the worst channels first; at most twelve are shown."""
     lines = sorted(view.lines, key=lambda line: _WORST_FIRST.index(line.state))
     body = [_row(line, view.at) for line in lines[:_CHANNELS_MOST]]
     if len(lines) > _CHANNELS_MOST:
@@ -61,7 +62,7 @@ def watch_list(view: WatchListView) -> Card:
         )
     if view.unwatched:
         body.append(section("watch.unwatched_section"))
-        body += [rich(run(each), spacing="Small") for each in view.unwatched[:_CHANNELS_MOST]]
+        body += [rich(run(each), spacing="Small") for each in view.unwatched[:_NAMED_MOST]]
     if view.quiet:
         body.append(small_print(Text("watch.quiet_line", {"hours": view.quiet})))
     return finished(

@@ -14,13 +14,14 @@ from bot.cards.presenters import watch_list as presenter
 from bot.chat import preferences
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.offers import unknown_channel
 from bot.chat.permissions import visible_channels
 from bot.chat.recipients import resolve_recipient
 from bot.commands import Command
-from bot.commands.fix import unknown
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Text, minute_of
+from jobs.runs.audit_entries import entry
 from jobs.watch.model import WatchedChannel
 from jobs.watch.spans import (
     LONGEST,
@@ -97,7 +98,7 @@ def _one(ctx: ChatContext, address: str, words: Words) -> None:
     watched = ctx.services.watching.channels.load(mailbox)
     here = watched is not None and watched.room == ctx.room
     if mailbox not in visible_channels(ctx) and not here:
-        unknown(ctx, mailbox)
+        unknown_channel(ctx, "watch", KICKER, mailbox)
         return
     verb = words[0].lower() if words else ""
     if verb in _typed("off"):
@@ -119,7 +120,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     services = ctx.services
     record = services.channels.record(mailbox)
     if record is None:
-        unknown(ctx, mailbox)
+        unknown_channel(ctx, "watch", KICKER, mailbox)
         return
     before = services.watching.channels.load(mailbox)
     seconds = int(interval.total_seconds()) if interval else _usual(ctx, before)
@@ -134,6 +135,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     )
     services.watching.channels.save(watched)
     services.watching.incidents.look_soon(mailbox, fresh=True)
+    _record(ctx, "watched", mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
     title = Text("watch.begun", {"mailbox": mailbox, "interval": written(watched.interval)})
@@ -156,6 +158,8 @@ def off(ctx: ChatContext, mailbox: str) -> None:
     watched, incident = ctx.services.watching.end(mailbox, now())
     for card_id in incident.cards if incident else ():
         ctx.services.cards.request(card_id)
+    if watched:
+        _record(ctx, "unwatched", mailbox)
     title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
     again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
     ctx.notify(
@@ -168,6 +172,12 @@ def off(ctx: ChatContext, mailbox: str) -> None:
             at=now(),
         )
     )
+
+
+def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
+    """Record in the audit trail who has begun or ended the watch of a channel, and where."""
+    who = {"by": ctx.person.email, "person": ctx.person.id, "mailbox": mailbox}
+    ctx.services.store.audit.add(entry(what, None, room=ctx.room, **who))
 
 
 def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:

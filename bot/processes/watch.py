@@ -46,6 +46,8 @@ def look(group: str) -> None:
         with suppress(AttemptOverError):
             result = asyncio.run(_round(services, group, held))
             _count(services, group, result)
+        if not held.renew():
+            return  # another worker has the group, and says when it is due
         held.stop_renewing()
         due = channels.due(group)
         channels.settle(group, due, next_of(services.watching, group, now()))

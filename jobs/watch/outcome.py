@@ -15,7 +15,7 @@ from jobs.watch.model import Damage, Eye, LookOutcome, Sight
 EYES = {
     Eye.LOGIN: ("smtp_login",),
     Eye.CONNECT: ("connect_changes",),
-    Eye.TASKS: ("agent_tasks", "mail_to_task", "entry_point"),
+    Eye.TASKS: ("agent_tasks",),
 }
 """Steps that each kind of access reads. What the tenant's read access reads is known by itself."""
 LOST = {

@@ -74,8 +74,8 @@ def news_cards(
         return _shared_end(card, incidents, at)
     (one,) = incidents[:1]
     return [
-        DesiredCard(f"news:{number}", notice(_news_view(one, each)), str(number))
-        for number, each in enumerate(one.news)
+        DesiredCard(f"news:{each.at.isoformat()}", notice(_news_view(one, each)), card.id)
+        for each in one.news
         if each.kind in _POSTED and at - each.at <= NEWS_FOR
     ]
 
@@ -110,7 +110,7 @@ def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
     shown = NoticeView(Text("watch.kicker"), title, cause_of(first), "accent", "◆")
-    return DesiredCard(f"reminder:{number}", notice(shown), card.id)
+    return DesiredCard(f"nobody:{number}", notice(shown), card.id)
 
 
 def view(

@@ -13,10 +13,12 @@ from tests.unit.adaptive_cards import (
     explanation_examples,
     fix_examples,
     history_examples,
+    offer_examples,
     plan_address_examples,
     progress_examples,
     tac_examples,
     verdict_examples,
+    watch_examples,
     webex_examples,
 )
 
@@ -34,6 +36,8 @@ MODULES = (
     discovery_examples,
     delegate_examples,
     plan_address_examples,
+    watch_examples,
+    offer_examples,
 )
 
 

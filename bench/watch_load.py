@@ -11,13 +11,11 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
 
 from redis import Redis
 
 from bench.crowd import encryption_keys, fill
 from bench.everything import SETTINGS, TOO_MANY
-from bench.everything import _names as names_of
 from bench.table import table, verdict
 from jobs.clock import now
 from jobs.model import Channel, Person
@@ -51,8 +49,7 @@ def main() -> bool:
         stack.kill("worker")  # the rounds below are the only ones
         with Redis(port=stack.ports.redis) as redis:
             groups = _watch(stack, redis, room, boxes)
-            names: Counter[str] = Counter()
-            rows = [_round(stack, redis, people, groups, boxes, names) for _ in range(ROUNDS)]
+            rows = [_round(stack, redis, people, groups, boxes) for _ in range(ROUNDS)]
         people.close()
     return _show(rows, channels, tenants)
 
@@ -75,7 +72,6 @@ def _round(
     people: object,
     groups: list[str],
     boxes: list[str],
-    names: Counter[str],
 ) -> dict[str, float]:
     """Have one process do a round of every group, and return its figures."""
     incidents = IncidentStore(redis, Authenticator(encryption_keys(stack)))
@@ -94,7 +90,6 @@ def _round(
     )
     cpu_s, looking_s = map(float, done.stdout.split()[-2:])
     items = control("GET", "calls")["items"]
-    names.update(Counter(names_of(items)))
     sights = [incidents.state(box).last for box in boxes]
     return {
         "looked": sum(each is not None for each in sights),

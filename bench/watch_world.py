@@ -139,9 +139,7 @@ class World:
                     calls=12,
                 )
         if any(each.holds(at) for each in self.blips[mailbox]):
-            return LookOutcome(
-                Sight.BROKEN, "connection_lost", mails=mails, eyes=EYES, calls=12
-            )
+            return LookOutcome(Sight.BROKEN, "connection_lost", mails=mails, eyes=EYES, calls=12)
         return LookOutcome(Sight.HEALTHY, mails=mails, eyes=EYES, calls=12)
 
     def delay(self, mailbox: str, at: datetime) -> timedelta:

@@ -8,9 +8,9 @@ from bot import links
 from bot.cards.presenters import history as presenter
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.offers import unknown_channel
 from bot.chat.permissions import visible_channels
 from bot.commands import Command
-from bot.commands.fix import unknown
 from jobs.clock import now
 from jobs.model import Text
 from jobs.watch.figures import figures, last_days
@@ -28,7 +28,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     watched = watching.channels.load(mailbox)
     here = watched is not None and watched.room == ctx.room
     if mailbox not in visible_channels(ctx) and not here:
-        unknown(ctx, mailbox)
+        unknown_channel(ctx, "history", KICKER, mailbox)
         return
     at = now()
     known = days(ctx.services.redis, mailbox, at, presenter.PAGE_DAYS)

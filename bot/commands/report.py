@@ -10,9 +10,9 @@ from adaptive_cards.cards.notice import NoticeView
 from bot.cards.presenters import history as presenter
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.offers import unknown_channel
 from bot.chat.permissions import visible_channels
 from bot.commands import Command
-from bot.commands.fix import unknown
 from jobs.clock import now
 from jobs.model import Text
 from jobs.watch.figures import figures, month
@@ -82,7 +82,7 @@ def _channels(ctx: ChatContext, address: str) -> tuple[str, ...]:
     if address:
         mailbox = read_mailbox(ctx, "report", address)
         if mailbox and mailbox not in known:
-            unknown(ctx, mailbox)
+            unknown_channel(ctx, "report", KICKER, mailbox)
         return (mailbox,) if mailbox in known else ()
     if not known:
         ctx.notify(NoticeView(KICKER, Text("report.none"), Text("watch.how"), glyph="○", at=now()))

@@ -157,6 +157,24 @@ def test_a_shared_cause_is_one_card(look: Look, said: Said, services: Services):
     assert [method for method, _ in said()].count("POST") == 1
 
 
+def test_the_operators_space_counts(services: Services):
+    """It has one card for a shared cause, with the number of channels and of spaces."""
+    services = replace(services, bot=replace(services.bot, watch_space="operators"))
+    watching, cards = services.watching, set[str]()
+    for mailbox, room in ((MAILBOX, "room-1"), (OTHER, "room-2")):
+        channel = Channel(mailbox, tenant_id="tenant-1")
+        watched = WatchedChannel(channel, room, Person("anna", "anna@example.test"), now())
+        watching.channels.save(watched)
+        for _ in range(2):
+            for incident in watching.incidents.record(watched, POLICY, now()):
+                cards |= set(incident.cards)
+    drawn = [incidents.drawing(services, card) for card in cards]
+    texts = {each.run.origin.room: each.cards[0].card.text for each in drawn if each is not None}
+    assert set(texts) == {"room-1", "room-2", "operators"}
+    assert "2 channels are broken for the same cause, spaces: 2" in texts["operators"]
+    assert texts["room-2"].startswith(f"{OTHER} is broken")
+
+
 def test_a_space_that_takes_no_card(look: Look, services: Services, webex_script: Any, reply: Any):
     """The person whose watch it is reads so 1:1, once the refusal has lasted a minute."""
     look(BROKEN)

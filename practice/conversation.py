@@ -116,11 +116,15 @@ class Walk:
         return self.type(f"/setup-email {self.mailbox}")
 
     def right(self, **more: str) -> Json:
-        """Return the values that the first card asks for, as Webex Connect shows them."""
+        """Return the values that the first card asks for, as Webex Connect shows them.
+
+        Checks may log in as the mailbox, so the rehearsal is part of the walk.
+        """
         app = self.people.control("GET", "connect/app")
         return {
             "callback_url": app["callback_url"],
             "forwarding_address": app["forwarding_address"],
+            "check_login": "yes",
             **more,
         }
 

@@ -32,7 +32,8 @@ class Page:
     ``link`` leads to another page, ``post`` submits a form with the ``hidden`` (name, value) pairs,
     and ``fields`` are (label, value) pairs to copy. ``facts`` are (label, value) pairs to read, and
     ``note`` is a sentence below the button. ``leads_to`` is the origin to which the answer to the
-    form redirects, or an empty string if it stays here.
+    form redirects, or an empty string if it stays here. ``here`` means that a script shows the
+    answer in this page.
     """
 
     title: Text
@@ -47,6 +48,7 @@ class Page:
     facts: tuple[tuple[str, str], ...] = ()
     note: Text | None = None
     leads_to: str = ""
+    here: bool = False
     status: int = HTTPStatus.OK
 
 
@@ -65,9 +67,10 @@ def respond(page: Page) -> Response:
         fields=page.fields,
         facts=page.facts,
         note=page.note and render(page.note),
+        here=page.here,
         copy=text("page.copy"),
     )
-    policy = POLICY.format(targets=_form_targets(page))
+    policy = POLICY.format(targets=_form_targets(page)) + ("; connect-src 'self'" * page.here)
     return Response(
         html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": policy}
     )
@@ -109,8 +112,14 @@ def style() -> Response:
 
 @assets.get("/copy.js")
 def script() -> Response:
-    """Return the only script, which copies a field."""
+    """Return the script that copies a field."""
     return Response((FOLDER / "copy.js").read_text(encoding="utf-8"), mimetype="text/javascript")
+
+
+@assets.get("/reveal.js")
+def reveal_script() -> Response:
+    """Return the script that shows the answer to a form in the same page."""
+    return Response((FOLDER / "reveal.js").read_text(encoding="utf-8"), mimetype="text/javascript")
 
 
 @cache

@@ -10,6 +10,7 @@ from adaptive_cards.views import Header
 from bot.actions._guard import on_run
 from bot.cards.delivery import EDIT_REFUSED
 from bot.cards.presenters.card_state import may_edit, note_no_edits
+from bot.chat.absent_approvers import note_absent
 from bot.chat.context import ChatContext
 from bot.chat.recipients import resolve_recipient
 from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  a command's name
@@ -96,7 +97,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         return
     given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
-    ctx.services.record(run.id, given, *_answers(ctx, asked))
+    ctx.services.record(run.id, given, *_answers(ctx, asked), *note_absent(ctx))
 
 
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:

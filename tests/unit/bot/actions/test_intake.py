@@ -99,6 +99,40 @@ def test_who_signs_in_alone_is_not_asked(anna: ChatContext, begin: Callable[...,
     assert (saved.detailed, saved.answers) == (True, {})
 
 
+@pytest.mark.parametrize(
+    ("members", "direct", "absent"),
+    [
+        (("anna", "ben"), False, "yes"),
+        (("anna", "boss"), False, ""),
+        (None, False, ""),
+        (("anna", "ben"), True, ""),
+    ],
+    ids=["nobody", "one is here", "unread", "1:1"],
+)
+def test_approvers_who_are_not_in_the_space(
+    anna: ChatContext,
+    begin: Callable[..., Run],
+    webex_script: Any,
+    reply: Any,
+    members: tuple[str, ...] | None,
+    direct: bool,
+    absent: str,
+):
+    """They get the plan 1:1. If the members cannot be read, the plan stays in the space."""
+    items = [
+        {"id": each, "personId": each, "personEmail": f"{each}@example.test"}
+        for each in members or ()
+    ]
+    answer = reply(404, {"message": "no"}) if members is None else reply(body={"items": items})
+    webex_script.on("GET", "/memberships", answer)
+    bot = replace(anna.services.bot, approvers=("boss@example.test",))
+    ctx = replace(anna, services=replace(anna.services, bot=bot), direct=direct)
+    run = begin(detailed=False)
+    actions()["intake"](ctx, {"do": "intake", "run": run.id, **RIGHT})
+    saved = ctx.services.store.load(run.id)
+    assert (saved.detailed, saved.answer("approvers_absent")) == (True, absent)
+
+
 def test_what_was_typed_is_claimed_by_its_message(anna: ChatContext):
     """A typed command is claimed by its message, and a press by its own id."""
     assert (anna.origin.message, replace(anna, action_id="a1").origin.message) == ("card-1", "a1")

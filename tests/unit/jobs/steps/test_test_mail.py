@@ -289,26 +289,6 @@ async def test_the_mail_that_was_sent_again_is_followed(
     )
 
 
-async def test_registered_after_the_mail_sends_it_again(
-    given: Callable[..., StepContext], cloud: Any, sends: Settings
-):
-    """Webex Connect dropped a mail that came before the app was registered, although it was delivered."""
-    ctx = given(settings=sends, changed={STEP.name: now() - timedelta(minutes=5)})
-    rows = [row(ctx, MAILBOX, receivedDateTime=minutes(4))]
-    copies = [row(ctx, COPY, receivedDateTime=minutes(4))]
-    cloud.on(TRACE, rows, copies)
-    assert (await STEP.inspect(ctx)).state is State.OK
-    ctx.store.append(ctx.run.id, said("registered", 1))
-    late = replace(ctx, run=ctx.store.load(ctx.run.id))
-    cloud.on(TRACE, rows, copies)
-    assert (await STEP.inspect(late)).seen == Text("seen.not_sent")
-    wrong = Finding(STEP.name, State.WRONG)
-    ctx.store.append(ctx.run.id, Event(Kind.CHANGING, now(), step=STEP.name, finding=wrong))
-    sent = replace(ctx, run=ctx.store.load(ctx.run.id))
-    cloud.on(TRACE, [*rows, row(ctx, MAILBOX, id="t2")], [*copies, row(ctx, COPY, id="t2")])
-    assert (await STEP.inspect(sent)).state is State.OK
-
-
 @pytest.mark.parametrize(
     ("last", "state"),
     [

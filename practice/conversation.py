@@ -116,23 +116,21 @@ class Walk:
         return self.type(f"/setup-email {self.mailbox}")
 
     def right(self, **more: str) -> Json:
-        """Return the values that the first card asks for, as Webex Connect shows them.
-
-        Checks may log in as the mailbox, so the rehearsal is part of the walk.
-        """
+        """Return the values that the first card asks for, as Webex Connect shows them."""
         app = self.people.control("GET", "connect/app")
         return {
             "callback_url": app["callback_url"],
             "forwarding_address": app["forwarding_address"],
-            "check_login": "yes",
             **more,
         }
 
     def details(self, **more: str) -> Json:
-        """Fill in the first card and return the sign-in card."""
-        self.people.press(
-            self.requester, self.card("the first card", "intake"), "intake", self.right(**more)
-        )
+        """Fill in the first card and return the sign-in card.
+
+        Checks may log in as the mailbox, so the rehearsal is part of the walk.
+        """
+        given = {"check_login": "yes", **self.right(**more)}
+        self.people.press(self.requester, self.card("the first card", "intake"), "intake", given)
         return self.card("a sign-in card", "ask_administrator", link=True)
 
     def plan(self, who: str = "", **more: str) -> Json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
 import structlog
 
@@ -13,7 +12,7 @@ from jobs.contact_center.connect_audit import read_changes
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import ConnectChange, Finding, Text, Turn, minute_of
-from jobs.steps._generated_token import AT
+from jobs.steps.connect_form import token_at
 
 PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
 """Pauses between two reads of the audit log."""
@@ -57,16 +56,9 @@ def _expected(ctx: StepContext) -> int:
     return 1 if ctx.run.answer("token_saved") else SAVED_AND_REGISTERED
 
 
-def _token_at(ctx: StepContext) -> datetime:
-    """Return when the token was generated, or when the requester said that it is saved."""
-    if "token_saved" in ctx.run.answers:
-        return ctx.run.answers["token_saved"].at
-    return datetime.fromisoformat(ctx.fact(AT)) if ctx.fact(AT) else now()
-
-
 async def _changes_since_token(ctx: StepContext) -> list[ConnectChange]:
     """Return the changes of an app that were made since then; none if the log cannot be read."""
-    since = _token_at(ctx)
+    since = token_at(ctx.run) or now()
     try:
         found = await read_changes(ctx.settings, since, now())
     except CloudError as error:

@@ -28,6 +28,7 @@ from jobs.engine.step import Step
 from jobs.model import Change, Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
+from jobs.steps.connect_form import token_at
 from jobs.steps.test_mail import OVERDUE
 
 AGENT = "agent"
@@ -171,7 +172,7 @@ def done_view(run: Run) -> DoneView:
         profile=run.channel.profile,
         approved_by=approver(run),
         skipped=_skipped(run),
-        already=not made and not (run.kind is RunKind.FIX and run.answer("token_saved")),
+        already=not made and not (run.kind is RunKind.FIX and token_at(run)),
     )
 
 

@@ -12,6 +12,7 @@ from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done
 from adaptive_cards.cards.explanation import explanation
 from adaptive_cards.cards.help import command_help, help_card
+from adaptive_cards.cards.incident import incident
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
 from adaptive_cards.cards.offer import offer
@@ -25,6 +26,7 @@ from adaptive_cards.cards.test_mail import test_mail
 from adaptive_cards.cards.typed_wrong import typed_wrong
 from adaptive_cards.cards.undo import undone
 from adaptive_cards.cards.verdict.card import verdict
+from adaptive_cards.cards.watch_list import watch_list
 
 __all__ = [
     "Card",
@@ -38,6 +40,7 @@ __all__ = [
     "done",
     "explanation",
     "help_card",
+    "incident",
     "intake",
     "notice",
     "offer",
@@ -52,4 +55,5 @@ __all__ = [
     "typed_wrong",
     "undone",
     "verdict",
+    "watch_list",
 ]

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from bot.chat.context import ChatContext
 from bot.settings import BotSettings
 from bot.webex.client import Membership, Webex, WebexPerson
+from jobs.contact_center.webex_org_id import normalize
 from jobs.model import Text
 from jobs.runs.audit_chain import AuditEntry
 from jobs.runs.run import Run
-from jobs.webex_org_id import normalize
 
 
 def may_read_audit(ctx: ChatContext) -> bool:

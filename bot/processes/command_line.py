@@ -62,6 +62,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         own_reminders,
         reminders,
         turn_reminders,
+        watch_gaps,
     )
     from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
@@ -70,6 +71,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
     from jobs.runs import retention  # noqa: PLC0415  same
+    from jobs.watch import pulse  # noqa: PLC0415  same
 
     refused = _data_problem(settings.redis_url, work)
     if refused:
@@ -94,6 +96,8 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         LossWatch(services): data_loss.EVERY_S,
         old_data: retention.EVERY_S,
         partial(measure.measure_runs, services): measure.RUNS_EVERY_S,
+        partial(watch_gaps.tell, services): watch_gaps.EVERY_S,
+        partial(watch_gaps.ping_if_late, services): pulse.PING_EVERY_S,
         partial(measure.measure_secrets, services): measure.SECRETS_EVERY_S,
     }
     return worker.main(settings, services.shutdown, timers, slow, work.encryption_keys)

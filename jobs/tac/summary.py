@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from jobs.checks.fix_context import verdict_of
+from jobs.contact_center.webex_org_id import normalize
 from jobs.model import ConnectChange, Finding, Text
 from jobs.runs.run import Run
 from jobs.steps.connect_form import token_at
 from jobs.tac.case import RunHistory, Say, TacCase
 from jobs.tac.pages import article_row, one_line, title, utc_text
-from jobs.webex_org_id import normalize
 
 
 def summary(matter: TacCase, say: Say) -> str:

@@ -30,6 +30,10 @@ OF_NO_RUN = {
     "missing",
     "connect_test",
     "language",
+    "watch",
+    "watch_off",
+    "watch_list",
+    "watch_on_it",
 }
 """Verbs for everybody whom the bot serves.
 

@@ -17,6 +17,7 @@ from tests.unit.adaptive_cards import (
     progress_examples,
     tac_examples,
     verdict_examples,
+    watch_examples,
     webex_examples,
 )
 
@@ -33,6 +34,7 @@ MODULES = (
     discovery_examples,
     delegate_examples,
     plan_address_examples,
+    watch_examples,
     offer_examples,
 )
 

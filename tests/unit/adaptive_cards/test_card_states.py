@@ -84,7 +84,7 @@ BUTTONS = {
     "mail-late": ["cancel", "look_again"],
     "mail-from-itself": ["cancel", "test_sent"],
     "mail-answer-problem": ["cancel", "look_again"],
-    "done": ["check"],
+    "done": ["check", "watch"],
     "status": ["status"],
     "status-none": ["setup"],
     "help": ["check", "setup"],

@@ -35,6 +35,10 @@ ON_A_RUN = sorted(
         "missing",
         "connect_test",
         "language",
+        "watch",
+        "watch_off",
+        "watch_list",
+        "watch_on_it",
     }
     - {v for v in actions() if v.startswith("tac")}
 )

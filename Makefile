@@ -13,7 +13,7 @@ CLEAN := env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQU
 CORE = $(shell $(RUN) -c 'import sys; print("ctrace" if "$(BRANCHES)" or sys.version_info < (3, 12) else "sysmon")')
 COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice test branches quick quick-bot quick-jobs lint unit check diagnose chaos bench practice-serve audit docs lock clean
+.PHONY: help install demo practice test branches quick quick-bot quick-jobs lint unit check diagnose chaos bench practice-serve audit docs lock sbom clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
@@ -29,6 +29,7 @@ help:
 	@echo "make practice-serve  run only the practice cloud, for a bot of your own"
 	@echo "make docs            write docs/architecture.md, docs/faults.md, docs/glossary.md and docs/permissions.md from the code"
 	@echo "make lock            rewrite requirements*.txt (needs uv)"
+	@echo "make sbom            write deploy/sbom.cdx.json, the bill of materials, from requirements.txt"
 	@echo "make audit           find known vulnerabilities in the pinned packages (needs the network)"
 	@echo "make install         only make .venv"
 	@echo "make clean           remove .venv, caches and coverage data"
@@ -107,6 +108,10 @@ lock:
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --extra dev --output-file requirements-dev.txt
 	echo 'hatchling>=1.27' | $(filter-out pyproject.toml,$(LOCK)) - --output-file deploy/requirements-build.txt
+	$(MAKE) --no-print-directory sbom
+
+sbom: $(STAMP)
+	@$(RUN) tools/sbom.py
 
 audit: $(STAMP)
 	@test -x .venv/audit/bin/pip-audit || { $(RUN) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit; }

@@ -7,6 +7,7 @@ import * as way from "./way.js";
 import * as clouds from "./clouds.js";
 import * as faults from "./faults.js";
 import * as tour from "./tour.js";
+import * as news from "./news.js";
 import * as language from "./language.js";
 
 function paint(theme) {
@@ -26,6 +27,7 @@ function part(name) {
 async function config() {
   const found = await (await fetch(`/practice/config?lang=${language.chosen()}`)).json();
   state.cloud = found.cloud;
+  state.causes = found.causes;
   return found;
 }
 
@@ -53,5 +55,6 @@ composer.begin((await config()).commands);
 way.begin();
 faults.begin();
 tour.begin();
+news.begin();
 chat.become(state.you);
 listen();

@@ -156,7 +156,9 @@ def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
     page = visit().page
     page.fill("#find", "secret_expired")
     page.locator('[data-fault="secret_expired"]').click()
-    page.get_by_text("The secret of Webex Connect has expired” needs a channel that is set up").wait_for()
+    page.get_by_text(
+        "The secret of Webex Connect has expired” needs a channel that is set up"
+    ).wait_for()
     assert page.locator('[data-fault="secret_expired"]').get_attribute("aria-checked") == "false"
 
 

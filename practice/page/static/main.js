@@ -31,7 +31,8 @@ async function config() {
   return found;
 }
 
-const events = { messages: chat.take, way: way.draw, clouds: clouds.draw, faults: faults.draw, weather: faults.weather };
+// The first faults come after the first messages, so every message from then on is new.
+const events = { messages: chat.take, way: way.draw, clouds: clouds.draw, faults: (value) => { faults.draw(value); news.ready(); }, weather: faults.weather };
 // The parts of an event that the tour waits for.
 const facts = { way: ({ mail }) => ({ mail }), clouds: ({ app, tenant }) => ({ app, tenant }) };
 

@@ -1,41 +1,60 @@
 // What is new in the conversation: spoken by a screen reader, and counted on a button if it is out of sight.
 import { $ } from "./dom.js";
-import { BOT, state, title } from "./people.js";
+import { BOT, title } from "./people.js";
 
 const LONGEST = 300, NEAR = 80, STILL = 4;
 const unseen = new Set();
-let left = null, begun = false;
+let left = 0, following = true, settling = 0, begun = false;
 
-// Return whether the view follows new messages: it is at the end, or nobody has scrolled since the page did.
-export function follows() {
-  const box = $("messages");
-  return left === null || Math.abs(box.scrollTop - left) < STILL || box.scrollHeight - box.clientHeight - box.scrollTop < NEAR;
-}
+// The view follows new messages until the person scrolls away. At the end it follows again.
+const atEnd = (box) => box.scrollHeight - box.clientHeight - box.scrollTop < NEAR;
+export const follows = () => following || atEnd($("messages"));
 
 // Remember the view at which the page left the conversation.
 export function stay() {
   left = $("messages").scrollTop;
+  following = true;
 }
 
 // The person has written: the view goes to the answer.
 export function follow() {
-  left = null;
+  following = true;
 }
 
 export function forget() {
   unseen.clear();
-  left = null;
+  following = true;
   $("heard").textContent = "";
   button();
 }
 
+// Everything that was there before the page has come.
+export function ready() {
+  begun = true;
+}
+
+// A card that was drawn again moves the view a little: that is no scrolling of the person.
+function settle() {
+  settling += 1;
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    settling -= 1;
+    if (following) left = $("messages").scrollTop;
+  }));
+}
+
+function scrolled() {
+  const box = $("messages");
+  if (!settling && Math.abs(box.scrollTop - left) >= STILL) following = atEnd(box);
+  look();
+}
+
 // Take the messages of this conversation that came or changed. `known` has the earlier ones by id.
-// The first ones are no news. An edit is news only if its words changed.
+// Those that were there before the page are no news. An edit is news only if its words changed.
 export function tell(messages, known) {
   const news = messages.filter((message) => message.from === BOT && known.get(message.id)?.text !== message.text);
   if (begun && news.length) $("heard").textContent = news.map(words).join(" ");
   if (begun) for (const message of news) if (!visible(node(message.id))) unseen.add(message.id);
-  begun ||= state.messages.size > 0;
+  settle();
   button();
 }
 
@@ -69,7 +88,7 @@ export function go() {
 }
 
 export function begin() {
-  $("messages").addEventListener("scroll", look, { passive: true });
+  $("messages").addEventListener("scroll", scrolled, { passive: true });
   $("fresh").onclick = go;
   for (const link of document.querySelectorAll("[data-skip]")) {
     link.onclick = (event) => {

@@ -24,6 +24,7 @@ ON_A_RUN = sorted(
     - {
         "setup",
         "typed",
+        "run_command",
         "setup_again",
         "setup_change",
         "help",

@@ -6,6 +6,7 @@ With PICTURES=1 docs/pictures/story.webp is taken again.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ SETUP = 11  # scenes of the story until the channel is proven
 WIDTH, HEIGHT, SECONDS = 1280, 720, 20.0
 FAULT, CAUSE = "smtp_auth_off_mailbox", "smtp_auth_off_for_mailbox"
 MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"
+
+
+LOOKING = re.compile(
+    r"Looking: \d+ of \d+"
+)  # the card after a sign-in, until the verdict is certain
 
 
 class Camera:
@@ -76,8 +82,12 @@ def test_the_story_is_taken(visit: Any, space: PracticeSpace):
     camera.take()
     visitor.at(link).sign_in(ADMIN)
     link.close()
+    card = page.locator("#messages .cardbox").last
+    card.get_by_text(LOOKING).wait_for(timeout=PATIENCE_MS)
+    card.get_by_text(LOOKING).wait_for(state="detached", timeout=PATIENCE_MS)
     visitor.card(text("fix.smtp_auth"))
     visitor.sees(verdicts.sentences()[CAUSE])
+    card.evaluate("node => node.scrollIntoView({ block: 'start' })")
     camera.take()
     camera.take()
     people.close()

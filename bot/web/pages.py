@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request
 from jinja2 import Environment, Template, select_autoescape
@@ -22,6 +23,11 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action {targets};"
     " base-uri 'none'; frame-ancestors 'none'"
 )
+WEBEX = "webexteams://im?email="
+"""Link that opens the 1:1 conversation with this address in the Webex app.
+
+help.webex.com, article n5yzg8y, "Add Links for Meetings or Spaces with webexteams Protocol".
+"""
 assets = Blueprint("assets", __name__, url_prefix="/pages")
 
 
@@ -31,9 +37,9 @@ class Page:
 
     ``link`` leads to another page, ``post`` submits a form with the ``hidden`` (name, value) pairs,
     and ``fields`` are (label, value) pairs to copy. ``facts`` are (label, value) pairs to read, and
-    ``note`` is a sentence below the button. ``leads_to`` is the origin to which the answer to the
-    form redirects, or an empty string if it stays here. ``here`` means that a script shows the
-    answer in this page.
+    ``note`` is a sentence below the button. A page without a form also links back to the 1:1
+    conversation with the bot. ``leads_to`` is the origin to which the answer to the form redirects,
+    or an empty string if it stays here. ``here`` means that a script shows the answer in this page.
     """
 
     title: Text
@@ -54,11 +60,14 @@ class Page:
 
 def respond(page: Page) -> Response:
     """Return the page as a response."""
+    account = web_services().known_account
     html = _template().render(
         language=locale.current().language,
         title=render(page.title),
         words=render(page.words),
-        kicker=page.kicker or text("page.title"),
+        kicker=page.kicker or (account.display_name if account else text("page.title")),
+        webex="" if page.post or account is None else WEBEX + quote(account.email, safe="@"),
+        to_webex=text("page.to_webex"),
         code=page.code,
         button=page.button and text(page.button),
         link=page.link,

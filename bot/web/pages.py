@@ -1,4 +1,4 @@
-"""Web pages of the bot: one plain template, texts from the catalog, no external resources."""
+"""Web pages of the bot: plain templates, texts from the catalog, no external resources."""
 
 from __future__ import annotations
 
@@ -61,8 +61,10 @@ class Page:
 def respond(page: Page) -> Response:
     """Return the page as a response."""
     account = web_services().known_account
-    html = _template().render(
-        language=locale.current().language,
+    return respond_with(
+        "page.html",
+        status=page.status,
+        policy=_policy(page),
         title=render(page.title),
         words=render(page.words),
         kicker=page.kicker or (account.display_name if account else text("page.title")),
@@ -79,10 +81,21 @@ def respond(page: Page) -> Response:
         here=page.here,
         copy=text("page.copy"),
     )
-    policy = POLICY.format(targets=_form_targets(page)) + ("; connect-src 'self'" * page.here)
+
+
+def respond_with(
+    template: str, *, status: int = HTTPStatus.OK, policy: str = "", **values: object
+) -> Response:
+    """Return a template's page; ``policy`` is its content security policy if a form leads elsewhere."""
+    html = _template(template).render(language=locale.current().language, **values)
+    policy = policy or POLICY.format(targets="'self'")
     return Response(
-        html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": policy}
+        html, status=status, mimetype="text/html", headers={"Content-Security-Policy": policy}
     )
+
+
+def _policy(page: Page) -> str:
+    return POLICY.format(targets=_form_targets(page)) + ("; connect-src 'self'" * page.here)
 
 
 def _form_targets(page: Page) -> str:
@@ -115,8 +128,14 @@ def web_services() -> Services:
 
 @assets.get("/page.css")
 def style() -> Response:
-    """Return the only style sheet."""
+    """Return the style sheet of every page."""
     return Response((FOLDER / "page.css").read_text(encoding="utf-8"), mimetype="text/css")
+
+
+@assets.get("/history.css")
+def history_style() -> Response:
+    """Return what the page of a channel's history has besides the style sheet of every page."""
+    return Response((FOLDER / "history.css").read_text(encoding="utf-8"), mimetype="text/css")
 
 
 @assets.get("/copy.js")
@@ -132,9 +151,9 @@ def reveal_script() -> Response:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(autoescape=select_autoescape(default=True, default_for_string=True))
-    return environment.from_string((FOLDER / "page.html").read_text(encoding="utf-8"))
+    return environment.from_string((FOLDER / name).read_text(encoding="utf-8"))
 
 
 def use_browsers_language() -> None:

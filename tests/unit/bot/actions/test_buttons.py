@@ -39,6 +39,7 @@ ON_A_RUN = sorted(
         "watch_off",
         "watch_list",
         "watch_on_it",
+        "history",
     }
     - {v for v in actions() if v.startswith("tac")}
 )

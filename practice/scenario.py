@@ -74,6 +74,7 @@ class Scenario(Actors):
         right = {
             "callback_url": app["callback_url"],
             "forwarding_address": app["forwarding_address"],
+            "check_login": "yes",
             **self.details,
         }
         wrong = right | {"callback_url": right["callback_url"].rpartition("/")[0]}

@@ -131,6 +131,11 @@ class AccessPolicy:
             or not asked.isdisjoint(person.emails)
         )
 
+    def was_asked(self, person: WebexPerson, run: Run) -> bool:
+        """Return whether this person was asked 1:1 to sign in for the mailbox or to answer a mail."""
+        asked = {run.answer("mailbox_user"), run.answer("agent")} - {""}
+        return not asked.isdisjoint(person.emails)
+
     def _ours(self, email: str, org_id: str) -> bool:
         _, at, domain = email.lower().rpartition("@")
         orgs = {normalize(each) for each in self.settings.allowed_org_ids}

@@ -29,6 +29,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError
 from rq import Queue
 from rq.job import Job
 
@@ -58,6 +59,10 @@ NO_CLUSTER = (
     " keeps on different servers. Name a single Redis, or one behind Sentinel"
 )
 HELLO, MODE = ("HELLO",), "mode"
+REFUSED_BY_SENTINEL = (
+    "A Sentinel refuses the user or the password: correct those of the Sentinels in REDIS_URL, which ends"
+    " with ?sentinel_password=... or with ?sentinel_username=...&sentinel_password=..."
+)
 SENTINEL_ITSELF = (
     "REDIS_URL names a Sentinel and not the Redis that it watches:"
     " write redis+sentinel://host1:26379,host2:26379/SERVICE/0"
@@ -175,7 +180,14 @@ def refusal(error: RedisError) -> str:
         )
     if isinstance(error, AskError | ClusterCrossSlotError):
         return NO_CLUSTER
+    if isinstance(error, MasterNotFoundError) and "AuthenticationError" in str(error):
+        return REFUSED_BY_SENTINEL
     return ""
+
+
+def cause(error: RedisError) -> str:
+    """Return the error in words; without the objects that redis-py describes after a Sentinel's error."""
+    return str(error).partition(" : <")[0] or type(error).__name__
 
 
 def kind_problem(redis: Redis) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request
 from jinja2 import Environment, Template, select_autoescape
@@ -22,6 +23,11 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action {targets};"
     " base-uri 'none'; frame-ancestors 'none'"
 )
+WEBEX = "webexteams://im?email="
+"""Link that opens the 1:1 conversation with this address in the Webex app.
+
+help.webex.com, article n5yzg8y, "Add Links for Meetings or Spaces with webexteams Protocol".
+"""
 assets = Blueprint("assets", __name__, url_prefix="/pages")
 
 
@@ -31,8 +37,9 @@ class Page:
 
     ``link`` leads to another page, ``post`` submits a form with the ``hidden`` (name, value) pairs,
     and ``fields`` are (label, value) pairs to copy. ``facts`` are (label, value) pairs to read, and
-    ``note`` is a sentence below the button. ``leads_to`` is the origin to which the answer to the
-    form redirects, or an empty string if it stays here.
+    ``note`` is a sentence below the button. A page without a form also links back to the 1:1
+    conversation with the bot. ``leads_to`` is the origin to which the answer to the form redirects,
+    or an empty string if it stays here. ``here`` means that a script shows the answer in this page.
     """
 
     title: Text
@@ -47,18 +54,22 @@ class Page:
     facts: tuple[tuple[str, str], ...] = ()
     note: Text | None = None
     leads_to: str = ""
+    here: bool = False
     status: int = HTTPStatus.OK
 
 
 def respond(page: Page) -> Response:
     """Return the page as a response."""
+    account = web_services().known_account
     return respond_with(
         "page.html",
         status=page.status,
-        targets=_form_targets(page),
+        policy=_policy(page),
         title=render(page.title),
         words=render(page.words),
-        kicker=page.kicker or text("page.title"),
+        kicker=page.kicker or (account.display_name if account else text("page.title")),
+        webex="" if page.post or account is None else WEBEX + quote(account.email, safe="@"),
+        to_webex=text("page.to_webex"),
         code=page.code,
         button=page.button and text(page.button),
         link=page.link,
@@ -67,19 +78,24 @@ def respond(page: Page) -> Response:
         fields=page.fields,
         facts=page.facts,
         note=page.note and render(page.note),
+        here=page.here,
         copy=text("page.copy"),
     )
 
 
 def respond_with(
-    template: str, *, status: int = HTTPStatus.OK, targets: str = "'self'", **values: object
+    template: str, *, status: int = HTTPStatus.OK, policy: str = "", **values: object
 ) -> Response:
-    """Return a template's page; ``targets`` are the sources to which its form may lead."""
+    """Return a template's page; ``policy`` is its content security policy if a form leads elsewhere."""
     html = _template(template).render(language=locale.current().language, **values)
-    policy = POLICY.format(targets=targets)
+    policy = policy or POLICY.format(targets="'self'")
     return Response(
         html, status=status, mimetype="text/html", headers={"Content-Security-Policy": policy}
     )
+
+
+def _policy(page: Page) -> str:
+    return POLICY.format(targets=_form_targets(page)) + ("; connect-src 'self'" * page.here)
 
 
 def _form_targets(page: Page) -> str:
@@ -124,8 +140,14 @@ def history_style() -> Response:
 
 @assets.get("/copy.js")
 def script() -> Response:
-    """Return the only script, which copies a field."""
+    """Return the script that copies a field."""
     return Response((FOLDER / "copy.js").read_text(encoding="utf-8"), mimetype="text/javascript")
+
+
+@assets.get("/reveal.js")
+def reveal_script() -> Response:
+    """Return the script that shows the answer to a form in the same page."""
+    return Response((FOLDER / "reveal.js").read_text(encoding="utf-8"), mimetype="text/javascript")
 
 
 @cache

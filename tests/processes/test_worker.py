@@ -20,6 +20,7 @@ from bot.queue import CARDS, NAME, RUNS, WATCH, make_queue
 from bot.queue.events import EventQueue, WebhookEvent
 from bot.settings import BotSettings
 from jobs.clock import now
+from jobs.runs import schema
 from jobs.storage import keys
 from tests.fixtures.waiting import LIMIT_S, until
 
@@ -63,6 +64,18 @@ def worker(
 def a_while_ago() -> str:
     """When something happened that Webex would show by now."""
     return (now() - retry.API_LAG).isoformat()
+
+
+def test_a_worker_leaves_data_that_a_newer_version_has_migrated(
+    worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any
+):
+    """It ends with exit code 2, and an event of that time is left for the newer version's workers."""
+    until(lambda: len(Worker.all(connection=redis)) == 4)
+    redis.set(keys.schema(), schema.NEWEST + 1)
+    EventQueue(redis).add(WebhookEvent("messages", "newer", "ann", "room", a_while_ago()))
+    assert worker.wait(LIMIT_S) == 2
+    assert ("GET", "/messages/newer", None) not in webex_script.asked
+    assert redis.zcard(keys.events_due()) == 1
 
 
 def test_a_worker_registers_webhooks_takes_events_and_stops(

@@ -11,6 +11,7 @@ TAKES_PART = {
 """Verbs for people who take part in the run."""
 IN_ITS_SPACE = {
     *("test_sent", "agent_has_it", "rehearse", "skip_rehearsal"),
+    *("ask_agent", "ask_mailbox_user"),
     *("discovered", "discovered_without", "keep"),
 }
 """Verbs for everybody in the run's own space, such as an agent or the mailbox user."""

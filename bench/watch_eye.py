@@ -22,6 +22,7 @@ from jobs.access import app_access
 from jobs.clock import now
 from jobs.model import Person
 from jobs.settings import Settings
+from jobs.storage import keys
 from jobs.watch.look import CloudLook
 from jobs.watch.model import ChannelState, LookOutcome, WatchedChannel
 
@@ -53,7 +54,8 @@ def main(mailbox: str) -> int:
     """Look once for every line, until stdin ends.
 
     The access that the tenant granted is remembered again before each look, because a fault may have
-    made the bot forget it, and the practice cloud is restored between the faults.
+    made the bot forget it, and the practice cloud is restored between the faults. The message traces
+    that were counted against Microsoft's limit are forgotten, because real looks are minutes apart.
     """
     logs.configure("CRITICAL")
     made = services()
@@ -66,6 +68,7 @@ def main(mailbox: str) -> int:
     for _ in sys.stdin:
         if granted is not None:
             app_access.save(made.redis, granted)
+        made.redis.delete(keys.tenant_traces(record.channel.tenant_id))
         began = time.monotonic()
         outcome = asyncio.run(look(made, watched))
         said = {

@@ -90,9 +90,14 @@ class Eye:
 
 @dataclass(slots=True)
 class Noticed:
-    """Result: the faults by what a look made of them, by level, and the healthy ones that looked broken."""
+    """Result: the faults by what a look made of them, by level, and the healthy ones that looked broken.
+
+    ``blind`` are those of which a card says that the watch cannot look, and why: the mail server cannot
+    be reached from the bot's place, say, which does not prove that mail stops.
+    """
 
     named: Counter[str] = field(default_factory=Counter)
+    blind: Counter[str] = field(default_factory=Counter)
     other: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unnoticed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     false: list[str] = field(default_factory=list)
@@ -171,6 +176,8 @@ def _try(played: WatchedFaults, eye: Eye, case: Case, number: int, found: Notice
         found.false.append(what)
     elif broken and seen["cause"] in fault.expects:
         found.named[level] += 1
+    elif seen["sight"] == Sight.CANNOT_LOOK and seen["cause"] in fault.expects:
+        found.blind[level] += 1
     elif broken:
         found.other[level].append(what)
     else:
@@ -183,6 +190,7 @@ def _show(found: Noticed) -> bool:
             level,
             found.tried[level],
             found.named[level],
+            found.blind[level],
             len(found.other[level]),
             len(found.unnoticed[level]),
         )
@@ -190,7 +198,14 @@ def _show(found: Noticed) -> bool:
     ]
     table(
         "Named faults, looked at with the tenant's read access and the bot's own login",
-        ("level", "faults", "cause named", "broken, other cause", "not broken"),
+        (
+            "level",
+            "faults",
+            "broken, cause named",
+            "cannot look, cause named",
+            "other cause",
+            "not",
+        ),
         rows,
     )
     cause = str(Level.CAUSE)
@@ -199,7 +214,7 @@ def _show(found: Noticed) -> bool:
         ("Noticed by another cause", found.other[cause]),
     ):
         table(title, ("",), [(each,) for each in some])
-    noticed = found.named[cause] + len(found.other[cause])
+    noticed = found.named[cause] + found.blind[cause] + len(found.other[cause])
     share = noticed / found.tried[cause] if found.tried[cause] else 1.0
     return all(
         [  # every line is printed

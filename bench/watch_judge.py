@@ -185,19 +185,7 @@ def show(quarter: Quarter, found: Judged) -> bool:
         head,
         rows,
     )
-    weather = (
-        ("rounds", quarter.rounds),
-        ("workers killed in a round", quarter.killed),
-        ("hosts lost in a round", quarter.hosts_lost),
-        ("times without any worker", len(world.away)),
-        ("spaces told of a gap", quarter.gaps_told),
-        ("times without an answer of a tenant", sum(map(len, world.silent.values()))),
-        ("outages of every cloud", len(world.outages)),
-        ("moments that looked broken and were not", sum(map(len, world.blips.values()))),
-        ("cards", len(quarter.cards.posted)),
-        ("seconds of real time", round(quarter.real_s)),
-    )
-    table("What happened", ("", ""), weather)
+    table("What happened", ("", ""), _weather(quarter))
     wrong = {
         "Late": found.late,
         "Missed": found.missed,
@@ -232,3 +220,20 @@ def show(quarter: Quarter, found: Judged) -> bool:
             ),
         ]
     )
+
+
+def _weather(quarter: Quarter) -> list[tuple[str, int]]:
+    """Return what happened besides the breaks."""
+    world = quarter.world
+    return [
+        ("rounds", quarter.rounds),
+        ("workers killed in a round", quarter.killed),
+        ("hosts lost in a round", quarter.hosts_lost),
+        ("times without any worker", len(world.away)),
+        ("spaces told of a gap", quarter.gaps_told),
+        ("times without an answer of a tenant", sum(map(len, world.silent.values()))),
+        ("outages of every cloud", len(world.outages)),
+        ("moments that looked broken and were not", sum(map(len, world.blips.values()))),
+        ("cards", len(quarter.cards.posted)),
+        ("seconds of real time", round(quarter.real_s)),
+    ]

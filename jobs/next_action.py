@@ -184,6 +184,19 @@ def _asked(run: Run, findings: Iterable[Finding]) -> NextAction | None:
     return NextAction(asking.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(asking, run)}"))
 
 
+def open_requests(run: Run) -> tuple[NextAction, ...]:
+    """Return everything that people are asked for now, the next action first."""
+    first = next_action(run)
+    if run.ended or not run.detailed or run.account is None or run.plan is None:
+        return (first,)
+    waiting = filter(_waits_for_person, _in_order(run)) if not is_blocked(run) else ()
+    asked = [
+        NextAction(each.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(each, run)}"))
+        for each in waiting
+    ]
+    return tuple({each.words.key: each for each in (*asked, first)}.values())
+
+
 def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
     """Return the turn of time, if no step is under way and one is looked at again by itself."""
     if under_way(run) or not any(finding.until for finding in findings):

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from practice import cardtext
+from practice.agreement import agree
 from practice.client import NotSeenError, People, from_bot
 from practice.scenario import Scenario
 from practice.stack import NotStartedError, Stack
@@ -103,6 +104,7 @@ def _play(people: People, screen: Screen) -> None:
         screen.scene(number, len(scenes), title)
         play()
         people.look()
+        agree(people)
 
 
 def _report(error: Exception, people: People, screen: Screen, stack: Stack) -> None:

@@ -21,7 +21,7 @@ def signin(view: SignInView) -> Card:
 
     An earlier failed attempt is described above the button.
     """
-    told = Text("signin.turn_direct" if view.direct else "signin.turn")
+    told = view.waits or Text("signin.turn_direct" if view.direct else "signin.turn")
     band = persons_turn(
         Text("signin.title", {"domain": view.domain}),
         turn_line(Turn.ADMINISTRATOR, told, direct=view.direct),
@@ -29,7 +29,7 @@ def signin(view: SignInView) -> Card:
     body = [
         facts(_facts(view)),
         *problem_box(view.problem, view.problem_code, view.problem_at),
-        buttons(open_url(text("button.sign_in"), view.url, main=True)),
+        buttons(open_url(text("button.sign_in"), view.url, main=view.waits is None)),
     ]
     title = text("button.ask_other" if view.direct else "button.ask_administrator")
     field, opens = ask_someone(
@@ -53,7 +53,8 @@ class SignInView:
     """Request to sign in at Microsoft.
 
     ``direct`` is true in a 1:1 message. ``problem`` is why an earlier attempt failed. ``asked`` is
-    the last address typed to forward the card to, if it was invalid.
+    the last address typed to forward the card to, if it was invalid. ``waits`` names the person who
+    was asked 1:1 and since when; the button is then not the card's green one.
     """
 
     header: Header
@@ -65,3 +66,4 @@ class SignInView:
     problem_code: str = ""
     problem_at: datetime | None = None
     asked: Asked | None = None
+    waits: Text | None = None

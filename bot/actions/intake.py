@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adaptive_cards import Card, intake
-from adaptive_cards.cards.intake import IntakeView
-from adaptive_cards.views import Header
 from bot.actions._guard import on_run
-from bot.cards.delivery import EDIT_REFUSED
-from bot.cards.presenters.card_state import may_edit, note_no_edits
+from bot.cards.presenters import intake
 from bot.chat.context import ChatContext
 from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  a command's name
-from bot.webex.client import WebexAnswerError, WebexError
 from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.clock import now
 from jobs.model import Text
@@ -83,13 +78,8 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
             "typed.mailbox_busy", {"run": ctx.services.channels.running(found.channel.mailbox)}
         )
     if errors or found.channel is None:
-        view = IntakeView(
-            Header(run.id, run.channel.mailbox, 1),
-            values,
-            errors,
-            ask_mailbox=not run.channel.mailbox,
-        )
-        _instead(ctx, run, intake(view))
+        intake.keep(ctx.services, run.id, intake.Typed(values, errors))
+        ctx.services.cards.request(run.id)
         return
     ctx.services.record(
         run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
@@ -98,7 +88,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Cancel the run."""
+    """Cancel the run. Its card says so."""
     cancel.cancel(ctx, run)
 
 
@@ -108,22 +98,6 @@ def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:
     except AlreadyRunningError:
         return False
     return True
-
-
-def _instead(ctx: ChatContext, run: Run, card: Card) -> None:
-    """Replace the contents of the same card, or post a new card if Webex does not take the edit.
-
-    Webex takes ten edits of a message (facts/webex.md 2). The eleventh is not tried.
-    """
-    if not may_edit(ctx.services, run.id, ctx.message):
-        ctx.say(card)
-        return
-    try:
-        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
-    except WebexError as error:
-        if isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED:
-            note_no_edits(ctx.services, run.id, ctx.message)
-        ctx.say(card)
 
 
 ACTIONS = {

@@ -12,14 +12,15 @@ from functools import cache, partial
 from itertools import chain
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import delivery, put_off
+from bot.cards import delivery, outdated, put_off
+from bot.cards.living import living_cards
 from bot.cards.presenters import (
     bulk_check,
     connect_form,
     consent,
     delegate,
-    deleted,
     ended,
+    intake,
     plan,
     proof,
     rehearsal,
@@ -42,12 +43,12 @@ Presenter = Callable[[Run, Services], list[DesiredCard]]
 PRESENTERS: tuple[Presenter, ...] = tuple(
     module.cards
     for module in (
+        intake,
         sign_in,
         plan,
         delegate,
         steps,
         consent,
-        deleted,
         connect_form,
         rehearsal,
         proof,
@@ -110,6 +111,8 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
         run = services.store.load(run_id)
     except RunGoneError:
         return 0
+    outdated.remember(services, run)
+    outdated.draw_again(services, run)
     queues = _queues(services, run, _cards(services, run))
     with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
         waits = chain.from_iterable(pool.map(partial(_shown, services, run, held), queues))
@@ -131,9 +134,10 @@ def _cards(services: Services, run: Run) -> list[DesiredCard]:
 
 def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]:
     """Return every card in one language and time zone."""
-    presenters = LOOKS.get(run.kind, PRESENTERS)
+    looks = LOOKS.get(run.kind)
     with drawn_for(wanted):
-        return list(chain.from_iterable(present(run, services) for present in presenters))
+        found = [card for present in looks or PRESENTERS for card in present(run, services)]
+        return found if looks else living_cards(run, services, found)
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:

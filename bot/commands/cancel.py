@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
-from adaptive_cards.texts import listed, render
+from bot.cards.presenters.ended import left, undo_button
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Changed, Event, Kind, Run
+from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 
 
@@ -26,7 +24,8 @@ def run(ctx: ChatContext, argument: str) -> None:
         if not argument or argument.lower() in {each.channel.mailbox, each.id.lower()}
     ]
     if len(wanted) == 1:
-        cancel(ctx, wanted[0])
+        if cancel(ctx, wanted[0]):
+            _told(ctx, wanted[0])
         return
     which = "which" if wanted else "nothing"
     ctx.notify(
@@ -38,61 +37,42 @@ def run(ctx: ChatContext, argument: str) -> None:
     )
 
 
-def cancel(ctx: ChatContext, run: Run) -> None:
-    """End the run if this person is a participant."""
-    services = ctx.services
-    if not AccessPolicy(services.bot, services.webex).is_participant(ctx.person, run):
-        ctx.refuse(Text("refused.not_part"))
-        return
-    run = services.store.refresh(run)
-    if not services.store.end(run, Event(Kind.CANCELLED, now(), by=ctx.person.email)):
-        ctx.refuse(Text("refused.over"), title="refused.nothing")
-        return
-    for sealed in (Sealed.ADMIN_SESSION, Sealed.CLIENT_SECRET):
-        services.vault.drop(sealed.of(run.id))
-    mailbox_login.close(services.vault, run.id)
-    services.cards.request(run.id)
-    title = Text("notice.cancelled_title", {"run": run.id})
+def _told(ctx: ChatContext, run: Run) -> None:
+    """Answer the command, whose message may be far from the run's card.
+
+    In another room ``/undo`` does not know the channel, so there is no button.
+    """
+    run = ctx.services.store.refresh(run)
     ctx.notify(
         NoticeView(
             Text("notice.cancel_kicker"),
-            title,
-            _left(run),
+            Text("notice.cancelled_title", {"run": run.id}),
+            left(run),
             glyph=SKIPPED.glyph,
-            buttons=_offered(ctx, run),
+            buttons=undo_button(run) if ctx.room == run.origin.room else (),
             at=now(),
         )
     )
 
 
-def _offered(ctx: ChatContext, run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
-    """Return a button that undoes what the run has changed; none without a change, or elsewhere.
+def cancel(ctx: ChatContext, run: Run) -> bool:
+    """End the run if this person is a participant, and return whether it was ended now.
 
-    In another room ``/undo`` does not know the channel.
+    The run's card says so; it says what stays changed, and offers to undo it.
     """
-    if not run.changed or ctx.room != run.origin.room:
-        return ()
-    pressed = {"do": "typed", "command": "undo", "mailbox_meant": run.channel.mailbox}
-    return (("button.undo", pressed),)
-
-
-def _left(run: Run) -> Text:
-    """Return what stays changed, and what was under way: its call may still arrive."""
-    done = [changed for changed in run.changed.values() if changed.done]
-    late = [
-        changed for name, changed in run.changed.items() if not changed.done and name in run.running
-    ]
-    if late:
-        key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
-        return Text(key, {"done": _objects(done), "late": _objects(late)})
-    if not done:
-        return Text("notice.cancelled_nothing_words")
-    return Text("notice.cancelled_words", {"done": _objects(done)})
-
-
-def _objects(changes: Iterable[Changed]) -> str:
-    """Return the changed objects as a list in words."""
-    return listed(render(change.object) for changed in changes for change in changed.changes)
+    services = ctx.services
+    if not AccessPolicy(services.bot, services.webex).is_participant(ctx.person, run):
+        ctx.refuse(Text("refused.not_part"))
+        return False
+    run = services.store.refresh(run)
+    if not services.store.end(run, Event(Kind.CANCELLED, now(), by=ctx.person.email)):
+        ctx.refuse(Text("refused.over"), title="refused.nothing")
+        return False
+    for sealed in (Sealed.ADMIN_SESSION, Sealed.CLIENT_SECRET):
+        services.vault.drop(sealed.of(run.id))
+    mailbox_login.close(services.vault, run.id)
+    services.cards.request(run.id)
+    return True
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

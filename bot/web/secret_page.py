@@ -13,6 +13,7 @@ from adaptive_cards.texts import text
 from bot import links
 from bot.cards import delivery
 from bot.cards.presenters import connect_form
+from bot.cards.presenters.card_state import slot_of
 from bot.web.pages import Page, plain, respond, web_services
 from jobs.model import Text
 from jobs.runs.run import Run
@@ -82,7 +83,8 @@ def renew(token: str) -> Response:
     ticket = links.read(services, "handover", token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    delivery.repost(services, ticket.run, "connect")
+    requester = services.store.load(ticket.run).requester.email
+    delivery.repost(services, ticket.run, slot_of(requester))
     services.cards.request(ticket.run)
     return plain("renewed")
 

@@ -13,6 +13,7 @@ import pytest
 from practice.client import People
 from practice.conversation import Walk, apps, words
 
+CARDS_MAY_LAG = True
 PLAIN = {"replication_s": 0.5, "customization_s": 2.0}
 CREATES = (
     "graph.application.create",

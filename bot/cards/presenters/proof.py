@@ -12,7 +12,7 @@ from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.test_mail import TestMailView
 from adaptive_cards.views import Header, Proof
 from bot.cards.presenters._common import approver, cause_text, code_of, ended_at, remedy_of
-from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
+from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, RunKind, State, Text, Turn
@@ -22,10 +22,7 @@ from jobs.steps.test_mail import OVERDUE
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the test mail's card during the test, and the done card only when the run has finished.
-
-    A test mail card that was already shown then says that the test is over.
-    """
+    """Return the test mail's card during the test, and the done card when the run has finished."""
     if run.kind is RunKind.UNDO:
         return []
     if run.ended is Kind.FINISHED:
@@ -34,27 +31,21 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _finished(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the done card, after the test mail's card if that was shown."""
+    """Return the done card."""
     done = done_view(run)
-    over = [_mail(run, services)] if posted_card(services, run.id, "mail") else []
-    return [*over, desired_card("done", done, draw_done(done), final=True)]
+    return [desired_card("done", done, draw_done(done), final=True)]
 
 
 def _mail(run: Run, services: Services) -> DesiredCard:
     mail = mail_view(run, services)
-    turn = (
-        f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}"
-        f"{mail.problem}{mail.problem_code}{mail.turn}"
-    )
+    turn = f"{mail.problem}{mail.problem_code}{mail.turn}{_is_to_be_sent(mail)}{_is_an_agents(mail)}{mail.answers}"
     asks = turn if mail.problem or _a_persons(mail) else ""
-    return desired_card(
-        "mail", mail, draw_mail(mail), urgency=turn, final=mail.over, retires=mail.over, prompt=asks
-    )
+    return desired_card("mail", mail, draw_mail(mail), urgency=turn, prompt=asks)
 
 
 def _a_persons(mail: TestMailView) -> bool:
-    """Return whether a person must act: the mail must still be sent, or an agent has it."""
-    return _is_to_be_sent(mail) or _is_an_agents(mail)
+    """Return whether a person must act: the mail must be sent, or an agent gets or answers it."""
+    return _is_to_be_sent(mail) or _is_an_agents(mail) or mail.answers
 
 
 def _is_to_be_sent(mail: TestMailView) -> bool:
@@ -88,6 +79,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         of_answer=stuck is not None and stuck is answer,
         answered_at=time_or_none(run.fact("answered_at")),
         over=run.ended is Kind.FINISHED,
+        answers=answer is not None and answer.waiting_for is Turn.AGENT,
     )
 
 

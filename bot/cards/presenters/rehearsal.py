@@ -21,7 +21,7 @@ LINES = 12
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, from the moment the rehearsal can begin.
+    """Return the card, from the moment the rehearsal can begin until it is done or skipped.
 
     A fix has no rehearsal, because the bot's own login proves it.
     """
@@ -30,12 +30,11 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if _logging_in(run, services) or _lacks_secret(run):
         return []
     found = view(run, services)
-    turn = f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}"
-    return [
-        desired_card(
-            "rehearsal", found, draw(found), urgency=turn, prompt="" if found.skipped else turn
-        )
-    ]
+    if found.done or found.skipped:
+        return []
+    turn = f"{bool(found.url)}{found.problem}{found.settling}"
+    asks = "" if found.settling else turn
+    return [desired_card("rehearsal", found, draw(found), urgency=turn, prompt=asks)]
 
 
 def view(run: Run, services: Services) -> RehearsalView:

@@ -178,7 +178,7 @@ def is_unread(finding: Finding) -> bool:
 
 def _asked(run: Run, findings: Iterable[Finding]) -> NextAction | None:
     """Return what the first step that waits for a person asks for."""
-    asking = next(filter(_waits_for_person, findings), None)
+    asking = next((each for each in findings if _asks_person(run, each)), None)
     if asking is None:
         return None
     return NextAction(asking.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(asking, run)}"))
@@ -189,7 +189,8 @@ def open_requests(run: Run) -> tuple[NextAction, ...]:
     first = next_action(run)
     if run.ended or not run.detailed or run.account is None or run.plan is None:
         return (first,)
-    waiting = filter(_waits_for_person, _in_order(run)) if not is_blocked(run) else ()
+    found = () if is_blocked(run) else _in_order(run)
+    waiting = (each for each in found if _asks_person(run, each))
     asked = [
         NextAction(each.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(each, run)}"))
         for each in waiting
@@ -233,6 +234,22 @@ def keeps_secret(run: Run) -> bool:
     although the present one may turn out to be good.
     """
     return run.kind is RunKind.FIX and "client_secret" not in run.changed
+
+
+def _asks_person(run: Run, finding: Finding) -> bool:
+    """Return whether a person is asked for something now.
+
+    The rehearsal asks nobody while the bot makes the secret that its sign-in needs.
+    """
+    if _concerns_rehearsal(finding) and lacks_own_secret(run):
+        return False
+    return _waits_for_person(finding)
+
+
+def lacks_own_secret(run: Run) -> bool:
+    """Return whether somebody wants the rehearsal, and the bot has yet to make its own secret."""
+    made = run.state_of("check_secret")
+    return run.answer("rehearse") == "yes" and made in {State.WRONG, State.WAITING}
 
 
 def _waits_for_person(finding: Finding) -> bool:

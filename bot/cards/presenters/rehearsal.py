@@ -13,6 +13,7 @@ from bot.cards.presenters._common import cause_text, shared_mailbox_login, texts
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.model import Finding, State, Turn
+from jobs.next_action import lacks_own_secret
 from jobs.runs.run import Problem, Run
 from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
@@ -27,8 +28,8 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     """
     if not _is_open(run) or not _may_begin(run):
         return []
-    if _logging_in(run, services) or _lacks_secret(run):
-        return []
+    if _logging_in(run, services) or lacks_own_secret(run):
+        return []  # a sign-in without the bot's own secret would fail
     found = view(run, services)
     if found.done or found.skipped:
         return []
@@ -107,15 +108,6 @@ def _logging_in(run: Run, services: Services) -> bool:
     """
     waits = _is_asked_for(run) and not run.findings["rehearsal"].cause
     return waits and services.vault.holds(Sealed.REHEARSAL_TOKEN.of(run.id))
-
-
-def _lacks_secret(run: Run) -> bool:
-    """Return whether somebody wants the rehearsal, and the bot is making its secret.
-
-    The card stays as it is during that time, because a sign-in without the secret would fail.
-    """
-    made = run.state_of("check_secret")
-    return run.answer("rehearse") == "yes" and made in {State.WRONG, State.WAITING}
 
 
 def _code(finding: Finding) -> str:

@@ -12,7 +12,7 @@ from functools import cache, partial
 from itertools import chain
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import delivery, outdated, put_off
+from bot.cards import closed_space, delivery, outdated, put_off
 from bot.cards.living import living_cards
 from bot.cards.presenters import (
     bulk_check,
@@ -137,7 +137,8 @@ def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]
     looks = LOOKS.get(run.kind)
     with drawn_for(wanted):
         found = [card for present in looks or PRESENTERS for card in present(run, services)]
-        return found if looks else living_cards(run, services, found)
+        shown = found if looks else living_cards(run, services, found)
+        return [*shown, *closed_space.cards(run, services)]
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:

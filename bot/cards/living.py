@@ -14,6 +14,7 @@ from adaptive_cards import notice
 from adaptive_cards.card import with_lines
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import OK, SKIPPED
+from bot.cards import closed_space
 from bot.cards.presenters import history, progress
 from bot.cards.presenters.card_state import (
     EARLIER,
@@ -62,11 +63,12 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
         if slot.startswith(f"{LIVING}-direct:"):
             by_place.setdefault(slot.partition(":")[2], {})
     shown = [_of_place(run, to, cards, kept) for to, cards in by_place.items()]
-    return [*filter(None, shown), *(_below(run, slot) for slot in kept if not _is_living(slot))]
+    return [*filter(None, shown), *(_below(run, slot) for slot in kept if _is_left(slot))]
 
 
-def _is_living(slot: str) -> bool:
-    return slot.partition("-")[0] == LIVING
+def _is_left(slot: str) -> bool:
+    """Return whether the card of a place has taken over from this message."""
+    return slot.partition("-")[0] != LIVING and slot != closed_space.SLOT
 
 
 def _of_place(

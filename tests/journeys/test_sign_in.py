@@ -125,7 +125,7 @@ def test_sign_in_without_exchanges_role(people: People, new_walk: Any) -> None:
         "PATCH", "tenants/contoso.com", {"users": {"helpdesk@contoso.com": {"roles": []}}}
     )
     walk.type(f"/cancel {walk.mailbox}")
-    over = walk.saying("was cancelled")
+    over = walk.saying("was canceled")
     assert (over["id"], does(over)) == (plan["id"], set())
 
 

@@ -144,7 +144,7 @@ def test_forwarding_blocked_by_another_rule(weather: People, new_walk: Any) -> N
     state = {"outbound_policies": [*tenant["outbound_policies"], strict], "outbound_rules": [rule]}
     weather.control("PATCH", "tenants/contoso.com", state)
     plan = walk.plan(profile="least")
-    assert "Strict: Off" in words(plan)
+    assert "Off, by the policy Strict" in words(plan)
     walk.approve(plan)
     walk.form()
     after = weather.control("GET", "tenants/contoso.com")

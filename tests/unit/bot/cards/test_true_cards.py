@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards.texts import keys, own_text
 from bot.cards import draw
 from bot.cards.living import living_cards
 from bot.services import Services
@@ -16,7 +17,7 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
-from tests.fixtures.true_cards import Shown, untrue
+from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, untrue
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,
     APPROVED,
@@ -127,3 +128,9 @@ def test_a_fix_button_of_a_fixed_cause_is_found(services: Services, begin: Begin
     assert wrong([message], checked, (going_on,)) == []
     done = replace(going_on, ended=Kind.FINISHED)
     assert "fixes what run" in str(wrong([message], checked, (done,)))
+
+
+@pytest.mark.parametrize("words", [*TURNS, *(words for words, _ in CLAIMS)])
+def test_the_checker_knows_the_words_of_the_cards(words: str):
+    """A sentence that no text has any more would never be found."""
+    assert any(words in own_text(key, "en") for key in keys())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards.actions import buttons, cancel, open_url
+from adaptive_cards.actions import buttons, cancel, open_url, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards._ask_someone_else import ask_someone
 from adaptive_cards.components import kicker, persons_turn, problem_box, turn_line
@@ -35,7 +35,11 @@ def signin(view: SignInView) -> Card:
     field, opens = ask_someone(
         title, "ask_administrator", view.header.run, view.asked, hint="signin.ask_hint"
     )
-    return finished(kicker(view.header), band, [*body, *field], [*opens, cancel(view.header.run)])
+    again = [submit(text("button.consent_again"), "consent_again", run=view.header.run)]
+    more = again if view.waits else []
+    return finished(
+        kicker(view.header), band, [*body, *field], [*opens, *more, cancel(view.header.run)]
+    )
 
 
 def _facts(view: SignInView) -> list[tuple[str, str]]:
@@ -54,7 +58,8 @@ class SignInView:
 
     ``direct`` is true in a 1:1 message. ``problem`` is why an earlier attempt failed. ``asked`` is
     the last address typed to forward the card to, if it was invalid. ``waits`` names the person who
-    was asked 1:1 and since when; the button is then not the card's green one.
+    was asked 1:1 and since when. The sign-in button is then not the card's green one, and another
+    button sends that card again.
     """
 
     header: Header

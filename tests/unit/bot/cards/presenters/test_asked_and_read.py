@@ -56,6 +56,7 @@ def test_the_thread_says_whom_the_sign_in_waits_for(services: Services, begin: B
     waits = text("living.waits", who=ADMIN, at=day_clock(run.answers["administrator"].at))
     assert (waits in said(thread), waits in said(direct)) == (True, False)
     assert (is_green(thread), is_green(direct)) == (False, True)
+    assert ["consent_again" in str(each.card.content) for each in (thread, direct)] == [True, False]
 
 
 def test_the_thread_says_whom_the_consent_waits_for(services: Services, begin: Begin):

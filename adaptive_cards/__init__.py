@@ -11,9 +11,10 @@ from adaptive_cards.cards.delegate import delegate
 from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done
 from adaptive_cards.cards.explanation import explanation
-from adaptive_cards.cards.help import help_card
+from adaptive_cards.cards.help import command_help, help_card
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
+from adaptive_cards.cards.offer import offer
 from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
@@ -29,6 +30,7 @@ __all__ = [
     "Card",
     "audit",
     "channels",
+    "command_help",
     "connect_form",
     "consent",
     "delegate",
@@ -38,6 +40,7 @@ __all__ = [
     "help_card",
     "intake",
     "notice",
+    "offer",
     "plan",
     "progress",
     "rehearsal",

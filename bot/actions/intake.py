@@ -88,8 +88,9 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Cancel the run. Its card says so."""
-    cancel.cancel(ctx, run)
+    """Cancel the run. Its card says so, and so does a card that offered to cancel it."""
+    if cancel.cancel(ctx, run):
+        cancel.end_choice(ctx, run)
 
 
 def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:

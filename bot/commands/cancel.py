@@ -2,39 +2,69 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from adaptive_cards import notice, offer
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.glyphs import SKIPPED
+from bot.cards.presenters.card_state import posted_cards
 from bot.cards.presenters.ended import left, undo_button
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command
+from bot.webex.client import WebexError
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 
+RUNS_MOST = 5
+"""Runs that are offered as buttons, the newest. A card takes five buttons."""
+
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Cancel the only run of this space, the run of the mailbox, or the run with the given id."""
+    """Cancel the only run of this space, the run of the mailbox, or the run with the given id.
+
+    Words after the address or id are ignored. If no run or more than one is meant, the open runs
+    are offered.
+    """
+    named = argument.partition(" ")[0].rstrip(",;:").lower()
     open_runs = [each for each in ctx.services.store.runs_in_space(ctx.room) if not each.ended]
     wanted = [
-        each
-        for each in open_runs
-        if not argument or argument.lower() in {each.channel.mailbox, each.id.lower()}
+        each for each in open_runs if not named or named in {each.channel.mailbox, each.id.lower()}
     ]
     if len(wanted) == 1:
         if cancel(ctx, wanted[0]):
             _told(ctx, wanted[0])
         return
-    which = "which" if wanted else "nothing"
+    if open_runs:
+        unknown = Text("notice.cancel_unknown_title", {"typed": named})
+        title = unknown if not wanted else Text("notice.cancel_which_title")
+        _choose(ctx, title, wanted or open_runs)
+        return
     ctx.notify(
         NoticeView(
             Text("notice.cancel_kicker"),
-            Text(f"notice.cancel_{which}_title"),
-            Text(f"notice.cancel_{which}_words"),
+            Text("notice.cancel_nothing_title"),
+            Text("notice.cancel_nothing_words"),
         )
     )
+
+
+def _choose(ctx: ChatContext, title: Text, runs: list[Run]) -> None:
+    """Offer the newest runs as buttons, with their ids, because a run may have no mailbox yet."""
+    offers = tuple(
+        Offer(
+            Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
+            {"do": "cancel", "run": each.id},
+        )
+        for each in runs[:RUNS_MOST]
+    )
+    kicker, turn = Text("notice.cancel_kicker"), Text("understood.cancel_turn")
+    lines = (Text("notice.cancel_which_words"),)
+    ctx.say(offer(OfferView(kicker, title, offers, now(), turn=turn, lines=lines)))
 
 
 def _told(ctx: ChatContext, run: Run) -> None:
@@ -42,16 +72,31 @@ def _told(ctx: ChatContext, run: Run) -> None:
 
     In another room ``/undo`` does not know the channel, so there is no button.
     """
+    ctx.notify(_answer(ctx, run))
+
+
+def end_choice(ctx: ChatContext, run: Run) -> None:
+    """Edit the card whose button canceled the run, if it is none of the run's own cards.
+
+    Its buttons would offer what is done. An edit that Webex does not take changes nothing else.
+    """
+    own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
+    if ctx.message in own:
+        return
+    card = notice(_answer(ctx, run))
+    with suppress(WebexError):
+        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
+
+
+def _answer(ctx: ChatContext, run: Run) -> NoticeView:
     run = ctx.services.store.refresh(run)
-    ctx.notify(
-        NoticeView(
-            Text("notice.cancel_kicker"),
-            Text("notice.cancelled_title", {"run": run.id}),
-            left(run),
-            glyph=SKIPPED.glyph,
-            buttons=undo_button(run) if ctx.room == run.origin.room else (),
-            at=now(),
-        )
+    return NoticeView(
+        Text("notice.cancel_kicker"),
+        Text("notice.cancelled_title", {"run": run.id}),
+        left(run),
+        glyph=SKIPPED.glyph,
+        buttons=undo_button(run) if ctx.room == run.origin.room else (),
+        at=now(),
     )
 
 
@@ -62,7 +107,7 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
     """
     services = ctx.services
     if not AccessPolicy(services.bot, services.webex).is_participant(ctx.person, run):
-        ctx.refuse(Text("refused.not_part"))
+        ctx.refuse(Text("notice.cancel_not_part"))
         return False
     run = services.store.refresh(run)
     if not services.store.end(run, Event(Kind.CANCELLED, now(), by=ctx.person.email)):

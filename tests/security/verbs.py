@@ -17,6 +17,7 @@ IN_ITS_SPACE = {
 OF_NO_RUN = {
     "setup",
     "typed",
+    "run_command",
     "setup_again",
     "setup_change",
     "help",

@@ -12,6 +12,7 @@ from tests.unit.adaptive_cards import (
     examples,
     explanation_examples,
     fix_examples,
+    offer_examples,
     plan_address_examples,
     progress_examples,
     tac_examples,
@@ -32,6 +33,7 @@ MODULES = (
     discovery_examples,
     delegate_examples,
     plan_address_examples,
+    offer_examples,
 )
 
 

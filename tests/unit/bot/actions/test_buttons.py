@@ -25,6 +25,7 @@ ON_A_RUN = sorted(
     - {
         "setup",
         "typed",
+        "run_command",
         "setup_again",
         "setup_change",
         "help",

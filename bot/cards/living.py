@@ -100,7 +100,8 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
         return _marked(cards)
     if not run.ended and (asking := [card for card in cards.values() if _asks_alone(card)]):
         return _first(run, asking)
-    return next((cards[slot] for slot in CALM if slot in cards), None)
+    settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
+    return next((cards[slot] for slot in (settling, *CALM) if slot in cards), None)
 
 
 def _asks_alone(card: DesiredCard) -> bool:

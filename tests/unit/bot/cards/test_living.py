@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -166,3 +167,12 @@ def test_a_step_more_is_small_news(services: Services, begin: Begin):
         True,
         True,
     )
+
+
+def test_a_failed_rehearsal_stays_while_it_is_tried_again(services: Services, begin: Begin):
+    """Its card says why and has the buttons to try again or to skip it."""
+    again = now() + timedelta(minutes=1)
+    failed = found("rehearsal", State.UNKNOWN, cause="smtp_auth_off_for_mailbox", until=again)
+    made = (found("check_secret"), found("mailbox_fields"), found("ids"))
+    run = begin(*BEGUN, GRANTED, *made, answered("rehearse"), failed)
+    assert '"rehearse"' in content(living(services, run)[LIVING])

@@ -208,8 +208,15 @@ def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
 def _ask(finding: Finding, run: Run) -> str:
     if _concerns_rehearsal(finding):
         return _rehearsal_prompt(run)
-    asked = STUCK[finding.step] if _is_stuck(finding) else PROMPTS.get(finding.step, "look")
+    asked = STUCK[finding.step] if _is_stuck(finding) else _prompt(finding.step, run)
     return "token" if asked == "form" and keeps_secret(run) else asked
+
+
+def _prompt(name: str, run: Run) -> str:
+    """Return the prompt of a step, or that of the step in whose line it is shown."""
+    step = steps_of(run).get(name)
+    line = step.shown_in if step else ""
+    return PROMPTS.get(name) or PROMPTS.get(line, "look")
 
 
 def _concerns_rehearsal(finding: Finding) -> bool:

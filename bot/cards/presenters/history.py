@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from bot.cards.presenters._common import username
 from jobs.model import RunKind, State, Text, minute_of
 from jobs.runs.run import Run
 from jobs.steps import steps_of
@@ -71,7 +72,8 @@ def _rehearsed(run: Run) -> Iterator[tuple[datetime, Text]]:
         reason = answer.value.partition(":")[2]
         yield answer.at, Text("history.skipped", {"reason": reason})
     elif run.state_of("rehearsal") is State.OK:
-        yield run.found_at["rehearsal"], _said("rehearsed", run.found_at["rehearsal"])
+        at = run.found_at["rehearsal"]
+        yield at, _said("rehearsed", at, username(run))
 
 
 def _said(key: str, at: datetime, who: str = "") -> Text:

@@ -64,10 +64,14 @@ def next_look(redis: Redis, run: Run, steps: Mapping[str, Step]) -> datetime | N
 
 
 def is_only_a_look(redis: Redis, run: Run) -> bool:
-    """Return whether the run is due for nothing else: nothing has happened since it was put off."""
-    return redis.get(keys.run_mark(run.id, "look", "due")) == _mark(run) and not any(
-        map(is_due, run.findings.values())
-    )
+    """Return whether the run is due for nothing else: nothing has happened since it was put off.
+
+    A lost secret is kept until the one-time page has shown its successor. That is no event of the
+    run, so a run with a lost secret always goes on in full.
+    """
+    lost = run.state_of("lost_secret") is State.WAITING
+    mark = redis.get(keys.run_mark(run.id, "look", "due"))
+    return mark == _mark(run) and not lost and not any(map(is_due, run.findings.values()))
 
 
 def end_only_looks(redis: Redis, run_id: str) -> None:

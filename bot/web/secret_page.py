@@ -15,7 +15,6 @@ from bot.cards import delivery
 from bot.cards.presenters import connect_form
 from bot.cards.presenters.card_state import slot_of
 from bot.web.pages import Page, plain, respond, web_services
-from jobs.engine.made_objects import end_only_looks
 from jobs.model import Text
 from jobs.runs.run import Run
 from jobs.storage.vault import Sealed
@@ -65,7 +64,6 @@ def reveal(token: str) -> Response:
     )
     links.drop(services, "handover", run.id)
     if run.answer("new_secret"):
-        end_only_looks(services.redis, run.id)
         services.runs.ring(run.id)  # the lost secret that this one replaces is removed now
     services.cards.request(run.id)
     return respond(

@@ -74,11 +74,6 @@ def is_only_a_look(redis: Redis, run: Run) -> bool:
     return mark == _mark(run) and not lost and not any(map(is_due, run.findings.values()))
 
 
-def end_only_looks(redis: Redis, run_id: str) -> None:
-    """Have the next attempt work on everything, because of something that is no event of the run."""
-    redis.delete(keys.run_mark(run_id, "look", "due"))
-
-
 def stop_looking(redis: Redis, run: Run) -> None:
     """Look no more until something happens to the run."""
     redis.set(keys.run_mark(run.id, "look", "due"), _over(run), ex=MARK_S)

@@ -33,7 +33,7 @@ def weather(people: People) -> Iterator[People]:
 
 def _one_of_each(walk: Walk) -> None:
     """M4 does not wait for people, so it may come after the form."""
-    walk.saying("✓  M4  Outbound spam policy", 60)
+    walk.people.until("the last rule", lambda: CREATES[-1] in walk.writes(), 60)
     writes = walk.writes()
     assert {name: writes.count(name) for name in writes if "New-" in name} == dict.fromkeys(
         CREATES[1:], 1

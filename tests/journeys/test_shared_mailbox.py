@@ -122,4 +122,4 @@ def test_who_signs_in_is_asked_for(people: People, new_walk: Any) -> None:
     plan = walk.card("a plan card", "approve")
     assert f"SMTP.Send for {AGENT} only, and nothing for all users" in words(plan)
     assert f"granted to {AGENT}" not in words(plan)
-    assert "M2 Send As" in words(plan)
+    assert "settings are already right" in words(plan)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from bench import watch_quarter
+from bench import watch_judge, watch_quarter
 from bench.webhook import until
 from bot import logs
 from bot.processes import redis_server
@@ -38,7 +38,7 @@ def quarter() -> bool:
     )
     with own_redis() as redis:
         played = watch_quarter.simulate(redis, *sizes)
-        return watch_quarter.show(played, watch_quarter.judge(played))
+        return watch_judge.show(played, watch_judge.judge(played))
 
 
 @contextmanager

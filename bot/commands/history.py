@@ -21,7 +21,7 @@ KICKER = Text("history.plain_kicker")
 
 def run(ctx: ChatContext, argument: str) -> None:
     """Show the channel's history. Only people who may see the channel here get it, or its link."""
-    mailbox = read_mailbox(ctx, "history", argument)
+    mailbox = read_mailbox(ctx, "history", argument, visible_channels)
     if not mailbox:
         return
     watching = ctx.services.watching

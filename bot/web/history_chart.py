@@ -44,4 +44,4 @@ def bars(days: Sequence[DayFigures], words: Sequence[str]) -> list[dict[str, obj
                 "words": told,
             }
         )
-    return tuple(found)
+    return found

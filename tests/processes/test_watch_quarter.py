@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from bench.watch_quarter import Judged, Quarter, judge, simulate
+from bench.watch_judge import Judged, judge
+from bench.watch_quarter import Quarter, simulate
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def played(redis_url: str) -> tuple[Quarter, Judged]:
     return quarter, found
 
 
-def test_three_days_have_no_false_missed_or_doubled_card(played: tuple[Quarter, Judged]):
+def test_three_days_have_no_false_missed_or_doubled_card(played: tuple[Quarter, Judged]) -> None:
     """Although clouds fall silent, look wrong for moments, and workers are killed in their rounds."""
     quarter, found = played
     assert (found.false, found.missed, found.doubled) == ([], [], [])
@@ -28,14 +29,14 @@ def test_three_days_have_no_false_missed_or_doubled_card(played: tuple[Quarter, 
     assert sum(map(len, quarter.world.blips.values())) > 500
 
 
-def test_each_card_comes_within_the_interval_and_two_minutes(played: tuple[Quarter, Judged]):
+def test_each_card_comes_within_the_interval_and_two_minutes(played: tuple[Quarter, Judged]) -> None:
     """Counted in virtual time, without the time in which nobody could look."""
     _, found = played
     assert found.late == []
     assert found.seconds
 
 
-def test_each_mail_is_in_the_history_once(played: tuple[Quarter, Judged]):
+def test_each_mail_is_in_the_history_once(played: tuple[Quarter, Judged]) -> None:
     """Mails that several looks have shown are counted once, and none is lost."""
     _, found = played
     assert found.mails_made > 100

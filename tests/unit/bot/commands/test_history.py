@@ -82,6 +82,14 @@ def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, type
     assert "'command': 'history'" in cards(webex_script)
 
 
+def test_without_an_address_the_channels_are_offered(anna: ChatContext, webex_script: Any):
+    """A button for each shows its history."""
+    proven(anna)
+    type_(anna, "history")
+    button = {"do": "typed", "command": "history", "mailbox_meant": MAILBOX}
+    assert button in pressed(webex_script)
+
+
 def test_the_button_shows_the_same(anna: ChatContext, webex_script: Any):
     """The summary leads to a channel's history."""
     with_incident(anna.services)

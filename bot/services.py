@@ -8,7 +8,7 @@ from functools import cached_property
 
 from redis import Redis
 
-from bot.queue import ADVANCE, RUNS, Doorbell, make_queue
+from bot.queue import ADVANCE, LOOK, RUNS, WATCH, Doorbell, make_queue
 from bot.queue.cards import CardQueue
 from bot.queue.events import EventQueue
 from bot.settings import BotSettings
@@ -22,6 +22,7 @@ from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.storage import codec, keys
 from jobs.storage.vault import Vault
+from jobs.watch.watching import Watching
 
 ME_S = 3600
 """Seconds after which the bot's own account is requested from Webex again."""
@@ -67,6 +68,16 @@ class Services(Runtime):
             runs=Doorbell(make_queue(redis, RUNS), ADVANCE),
             cards=cards,
         )
+
+    @cached_property
+    def watching(self) -> Watching:
+        """Return the watched channels and their incidents."""
+        return Watching.of(self.store, self.bot.watch_space)
+
+    @cached_property
+    def rounds(self) -> Doorbell:
+        """Return the bell that has a worker look at a group of watched channels."""
+        return Doorbell(make_queue(self.redis, WATCH), LOOK)
 
     @cached_property
     def me(self) -> WebexPerson:

@@ -141,12 +141,18 @@ class Stack:
 
     def _start_all(self) -> None:
         base, cloud = environment.base(), environment.cloud_env(self.ports, self.practice)
-        self._add(
-            "redis",
-            words("python", "-m", "bot", "redis", "--port", str(self.ports.redis)),
-            base,
-            self.folder,
+        self._start_around(base, cloud)
+        env = (
+            base
+            | environment.measured()
+            | environment.product_env(self.ports, cloud, self.ca_path)
+            | self.env
         )
+        self._start_product(env)
+
+    def _start_around(self, base: dict[str, str], cloud: dict[str, str]) -> None:
+        """Start what the product needs: Redis and the practice cloud."""
+        self._add("redis", self._redis_command(), base, self.folder)
         serve = words(
             "python",
             "-m",
@@ -159,12 +165,13 @@ class Stack:
         )
         self._add("cloud", serve, base | cloud)
         self._start_together("redis", "cloud")
-        env = (
-            base
-            | environment.measured()
-            | environment.product_env(self.ports, cloud, self.ca_path)
-            | self.env
-        )
+
+    def _redis_command(self) -> str:
+        """Return the command line of Redis."""
+        return words("python", "-m", "bot", "redis", "--port", str(self.ports.redis))
+
+    def _start_product(self, env: dict[str, str]) -> None:
+        """Start the processes of the Procfile."""
         commands = procfile(ROOT / "Procfile")
         for name, command in commands.items():
             self._add(name, command, env)

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import structlog
 from redis.exceptions import RedisError
 
 from bot import doctor, logs
-from bot.queue import connect, connect_for_web, kind_problem, refusal
+from bot.queue import cause, connect, connect_for_web, kind_problem, refusal
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex, WebexError
@@ -24,6 +25,7 @@ DUE_S = 0.5
 MISSING = """The settings are not complete:
   {problems}
 Every setting is explained in .env.example."""
+log = structlog.get_logger(__name__)
 
 
 def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
@@ -57,7 +59,13 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import data_loss, own_reminders, reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards import (  # noqa: PLC0415  the other commands need no RQ worker
+        data_loss,
+        own_reminders,
+        reminders,
+        turn_reminders,
+        watch_gaps,
+    )
     from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import measure, worker  # noqa: PLC0415  the other commands need no RQ worker
@@ -65,6 +73,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
     from jobs.runs import retention  # noqa: PLC0415  same
+    from jobs.watch import pulse  # noqa: PLC0415  same
 
     refused = _data_problem(settings.redis_url, work)
     if refused:
@@ -84,10 +93,13 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     slow: dict[Callable[[], None], float] = {
         partial(reminders.remind, services): reminders.EVERY_S,
         partial(own_reminders.remind_of_own, services): reminders.EVERY_S,
+        partial(turn_reminders.remind_of_turns, services): turn_reminders.EVERY_S,
         partial(limits.record_ended, services): limits.EVERY_S,
         LossWatch(services): data_loss.EVERY_S,
         old_data: retention.EVERY_S,
         partial(measure.measure_runs, services): measure.RUNS_EVERY_S,
+        partial(watch_gaps.tell, services): watch_gaps.EVERY_S,
+        partial(watch_gaps.ping_if_late, services): pulse.PING_EVERY_S,
         partial(measure.measure_secrets, services): measure.SECRETS_EVERY_S,
     }
     return worker.main(settings, services.shutdown, timers, slow, work.encryption_keys)
@@ -103,7 +115,7 @@ def _data_problem(url: str, work: Settings) -> str:
     """Migrate older data and return why it cannot be used, or an empty string.
 
     Either this version does not read it, or Redis refuses the bot. If Redis is unavailable, the
-    string is empty. The data is checked when Redis answers.
+    string is empty, and the log says why. The data is checked when Redis answers.
     """
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
@@ -114,7 +126,10 @@ def _data_problem(url: str, work: Settings) -> str:
     except schema.SchemaError as error:
         return str(error)
     except RedisError as error:
-        return refusal(error)
+        refused = refusal(error)
+        if not refused:
+            log.warning("Redis does not answer yet", why=cause(error))
+        return refused
     return ""
 
 

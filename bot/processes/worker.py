@@ -1,8 +1,9 @@
-"""Worker: four RQ workers and the timers under one supervisor (facts/parts.md B).
+"""Worker: five RQ workers and the timers under one supervisor (facts/parts.md B).
 
 Each of them is a process. The RQ workers read different queues. One reads only runs, so that a
 Webex that hangs in every other job delays no run. Two read no runs, so that long runs delay no
-command. Two draw no cards. A job may run twice, but its effect must happen only once.
+command. Two draw no cards. The fifth only watches channels, so that nothing waits for a round, and a
+round for nothing. A job may run twice, but its effect must happen only once.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ from bot.queue import (
     NAME,
     RUNS,
     SERIALIZER,
+    WATCH,
     SafeJob,
+    cause,
     connect,
     health,
     kind_problem,
@@ -62,7 +65,7 @@ from jobs.runs.run import Event
 from jobs.shutdown import Shutdown
 from jobs.storage.counters import COUNTERS, FLUSH_S
 
-WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
+WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS), (WATCH,))
 """Queues of each worker, in order of priority."""
 
 
@@ -78,6 +81,8 @@ MONITORING_S = 10
 
 
 REDIS_PAUSE_S = 0.25
+LAYOUT_S = 2.0
+"""Seconds after which a running worker looks again whether it can read the data."""
 
 
 RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
@@ -131,7 +136,14 @@ class BotWorker(Worker):
         super().main_work_horse(job, queue)
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        """Run a job with its id in every line of the log; then hand over its counts and its spans."""
+        """Run a job with its id in every line of the log; then hand over its counts and its spans.
+
+        If a newer version has migrated the data meanwhile, the job is left to that version's workers:
+        the due lists hand its work out again.
+        """
+        if why := schema.problem(self.connection):
+            log.critical("data refused", why=why)
+            return False
         try:
             with structlog.contextvars.bound_contextvars(job=job.id):
                 return bool(super().perform_job(job, queue, execution))
@@ -181,7 +193,7 @@ def main(
 
 def work(
     redis_url: str,
-    queues: tuple[str, ...] = (NAME, RUNS, CARDS),
+    queues: tuple[str, ...] = (NAME, RUNS, CARDS, WATCH),
     shutdown: Shutdown | None = None,
     *,
     burst: bool = False,
@@ -241,15 +253,27 @@ def _silence(redis: Redis) -> str:
         if not refused:
             health.test_write(redis)
     except RedisError as error:
-        why, refused = str(error) or type(error).__name__, refusal(error)
+        why, refused = cause(error), refusal(error)
     if refused:
         log.critical("Redis refuses the bot", why=refused)
         raise SystemExit(REFUSED)
     return why
 
 
+def _leave_newer_data(redis: Redis) -> None:
+    """End this worker if a newer version has migrated the data since it was started.
+
+    Raises:
+        SystemExit: This version does not read the data any more. All of the worker's processes end.
+    """
+    if why := schema.problem(redis):
+        log.critical("data refused", why=why)
+        raise SystemExit(REFUSED)
+
+
 def _tick(redis_url: str, encryption_keys: Sequence[str], timers: Timers) -> int:
     redis = wait_for_redis(redis_url, encryption_keys)
+    timers.every(LAYOUT_S, partial(_leave_newer_data, redis))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
     return timers.run()
 

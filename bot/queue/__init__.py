@@ -1,7 +1,7 @@
 """RQ queues whose jobs wake a worker for an entry of a due list.
 
-A job is an allowed function and an id. Events, runs and draws have a queue each. Events and draws
-wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`). If a job is lost with
+A job is an allowed function and an id. Events, runs, draws and the rounds of the watch have a queue
+each. Events and draws wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`). If a job is lost with
 its worker, the due list replaces it (:mod:`jobs.storage.due_list`).
 
 JSON alone does not make a job safe. A client that can write to Redis could name ``os.system``
@@ -29,17 +29,20 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError
 from rq import Queue
 from rq.job import Job
 
 from jobs.storage.connection import open_redis
 
 HANDLE, ADVANCE, DRAW = "bot.events.handler.receive", "jobs.advance.advance", "bot.cards.draw.draw"
-ALLOWED = frozenset({HANDLE, ADVANCE, DRAW})
+LOOK = "bot.processes.watch.look"
+ALLOWED = frozenset({HANDLE, ADVANCE, DRAW, LOOK})
 NAME = "email-bot"
 """Name of the queue of events."""
 RUNS = "email-bot-runs"
 CARDS = "email-bot-cards"
+WATCH = "email-bot-watch"
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 900
 FAILED_S = 3600
@@ -56,6 +59,10 @@ NO_CLUSTER = (
     " keeps on different servers. Name a single Redis, or one behind Sentinel"
 )
 HELLO, MODE = ("HELLO",), "mode"
+REFUSED_BY_SENTINEL = (
+    "A Sentinel refuses the user or the password: correct those of the Sentinels in REDIS_URL, which ends"
+    " with ?sentinel_password=... or with ?sentinel_username=...&sentinel_password=..."
+)
 SENTINEL_ITSELF = (
     "REDIS_URL names a Sentinel and not the Redis that it watches:"
     " write redis+sentinel://host1:26379,host2:26379/SERVICE/0"
@@ -173,7 +180,14 @@ def refusal(error: RedisError) -> str:
         )
     if isinstance(error, AskError | ClusterCrossSlotError):
         return NO_CLUSTER
+    if isinstance(error, MasterNotFoundError) and "AuthenticationError" in str(error):
+        return REFUSED_BY_SENTINEL
     return ""
+
+
+def cause(error: RedisError) -> str:
+    """Return the error in words; without the objects that redis-py describes after a Sentinel's error."""
+    return str(error).partition(" : <")[0] or type(error).__name__
 
 
 def kind_problem(redis: Redis) -> str:

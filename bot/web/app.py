@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+import time
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from types import FrameType
@@ -53,6 +54,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
+LAYOUT_S = 5.0
+"""Seconds for which the layout of the data counts as good once it was read."""
 log = structlog.get_logger(__name__)
 
 
@@ -79,34 +82,51 @@ def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] =
 
 
 class DataGate:
-    """Gate that rejects requests until the data has the newest layout.
+    """Gate that rejects requests while this version cannot use the data.
 
-    Redis may have been unavailable when this process started.
+    Redis may have been unavailable when this process started. Later a newer version may migrate the
+    data, so the layout is read again every few seconds.
     """
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
         self._redis = redis
         self._encryption_keys = encryption_keys
-        self._open = False
+        self._was_open = False
+        self._good_until = 0.0
 
     def __call__(self) -> None:
-        """Check the layout on each request until it is the newest.
+        """Check the layout, if it was not found good in the last seconds.
 
         Raises:
             ServiceUnavailable: This version cannot use the data, or this kind of Redis.
-            redis.RedisError: Redis is unavailable.
+            redis.RedisError: Redis is unavailable and has not answered before.
         """
-        if self._open or request.path in {health_pages.ALIVE, health_pages.READY}:
+        if time.monotonic() < self._good_until:
             return
-        if refused := kind_problem(self._redis):
-            log.critical("Redis refused", why=refused)
+        if request.path in {health_pages.ALIVE, health_pages.READY}:
+            return
+        try:
+            why = self._problem()
+        except RedisError:
+            if not self._was_open:
+                raise
+            why = ""
+        if why:
+            log.critical("data refused", why=why)
             raise ServiceUnavailable
+        self._was_open, self._good_until = True, time.monotonic() + LAYOUT_S
+
+    def _problem(self) -> str:
+        """Return why the data cannot be used; the first time, older data is migrated."""
+        if self._was_open:
+            return schema.problem(self._redis)
+        if refused := kind_problem(self._redis):
+            return refused
         try:
             schema.ensure(self._redis, self._encryption_keys)
         except schema.SchemaError as error:
-            log.critical("data refused", why=str(error))
-            raise ServiceUnavailable from None
-        self._open = True
+            return str(error)
+        return ""
 
 
 def on_error(error: Exception) -> Response:

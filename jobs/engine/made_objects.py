@@ -97,7 +97,8 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
         return None
     asked = [run.answers[name] for name in ("look_again", step.repeat_on) if name in run.answers]
     wanted = any(answer.at > run.found_at[step.name] for answer in asked)
-    if wanted and not (step.name == "application" and run.answer(TOKEN_SAVED)):
+    used = bool(run.answer(TOKEN_SAVED)) or run.settled("token")
+    if wanted and not (step.name == "application" and used):
         return None
     return replace(before, until=now() + timedelta(seconds=ctx.pause(step.name, AGAIN_S)))
 

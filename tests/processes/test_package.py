@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -35,19 +36,59 @@ def run(*line: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy; skipped if pip can get no build back end."""
-    source, made = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project's files."""
+    made = tmp_path_factory.mktemp("source")
     for name in (*PACKAGES, "deploy", "docs"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, made / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (*ALSO, "requirements.txt"):
-        shutil.copy(ROOT / name, source)
+        shutil.copy(ROOT / name, made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy; skipped if pip can get no build back end."""
+    made = tmp_path_factory.mktemp("wheel")
     done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", made, source)
     if "hatchling" in done.stderr and not [*made.glob("*.whl")]:
         pytest.skip("pip can get no hatchling here, which builds the wheel")
     assert done.returncode == 0, done.stderr
     (found,) = made.glob("*.whl")
     return found
+
+
+@pytest.fixture(scope="module")
+def sdist(source: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sdist, built with the locked build back end."""
+    folder, made = tmp_path_factory.mktemp("build"), tmp_path_factory.mktemp("sdist")
+    venv.create(folder, with_pip=True)
+    lock = ROOT / "deploy/requirements-build.txt"
+    got = run(folder / "bin/pip", "install", "--require-hashes", "--requirement", lock)
+    assert got.returncode == 0, got.stderr
+    code = f"import os; os.chdir({str(source)!r}); from hatchling.build import build_sdist as b"
+    done = run(folder / "bin/python", "-c", f"{code}; b({str(made)!r})")
+    assert done.returncode == 0, done.stderr
+    (found,) = made.glob("*.tar.gz")
+    return found
+
+
+def test_the_sdist_makes_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path):
+    """Its name has the version, it has the bill of materials, and nothing of the tests is in it."""
+    done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", tmp_path, sdist)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert sdist.name == f"webex_email_bot-{__version__}.tar.gz"
+    assert {"deploy/sbom.cdx.json", "requirements.txt", "CHANGELOG.md", "LICENSE"} <= names
+    assert [name for name in names if name.startswith(("tests/", "practice/"))] == []
+    assert contents(tmp_path / wheel.name) == contents(wheel)
+
+
+def contents(wheel: Path) -> dict[str, int]:
+    """The checksum of each file of a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {each.filename: each.CRC for each in archive.infolist()}
 
 
 def test_the_wheel_holds_the_product_and_nothing_else(wheel: Path):
@@ -109,5 +150,15 @@ def test_the_help_names_the_command(command: Path):
     """Every command is listed, under the name by which the program was started."""
     said = run(command, "--help", PATH=ENV["PATH"]).stdout
     assert said.startswith("usage: webex-email-bot ")
-    for name in ("web", "worker", "doctor", "webhooks", "audit", "explain", "redis", "version"):
+    for name in (
+        "web",
+        "worker",
+        "doctor",
+        "webhooks",
+        "audit",
+        "explain",
+        "redis",
+        "rekey",
+        "version",
+    ):
         assert f"\n    {name} " in said

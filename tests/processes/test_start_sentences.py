@@ -16,13 +16,15 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError, NoPermissionError, ReadOnlyError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.sentinel import MasterNotFoundError
 
 from bot.processes import redis_server
 from bot.processes.worker import wait_for_redis
-from bot.queue import NO_CLUSTER, refusal
+from bot.queue import NO_CLUSTER, cause, refusal
 from jobs.runs import schema
 from tests.fixtures import redis_servers
 from tests.fixtures.client_certificate import make_pem
+from tests.fixtures.name_service import has_own_files, own_mounts
 from tests.fixtures.waiting import LIMIT_S, until
 
 ROOT = Path(__file__).parents[2]
@@ -134,12 +136,16 @@ print(int(worker.wait_for_redis(sys.argv[1]).get("schema")))
 """
 
 
+@pytest.mark.parametrize("command", ["web", "worker", "doctor", "webhooks", "audit", "rekey"])
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
-def test_missing_authorities_end_the_process(tmp_path: Path, name: str):
+def test_missing_authorities_end_the_process(tmp_path: Path, name: str, command: str):
     """The variable and the path are named, by every command that needs them."""
     path = tmp_path / "ca.pem"
-    code, _, done = run(("doctor",), tmp_path, **{name: str(path)})
-    assert (code, f"{name} names {path}, which cannot be used" in done.stderr) == (2, True)
+    code, _, done = run((command,), tmp_path, **{name: str(path)})
+    assert (code, f"{name} names {path}, which cannot be used (No such file" in done.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_a_missing_file_of_a_secret_ends_the_process(tmp_path: Path):
@@ -193,6 +199,31 @@ def test_a_data_folder_that_takes_nothing_ends_the_process(
     )
 
 
+@pytest.mark.skipif(not has_own_files(), reason="this user may not mount in a namespace")
+@pytest.mark.parametrize("command", ["redis", "worker"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_data_folder_on_a_read_only_file_system_ends_the_process(
+    tmp_path: Path, free_port: int, command: str, there: bool
+):
+    """The same, whether the folder exists or cannot be made. The kernel's reason is in the sentence."""
+    if there:
+        (tmp_path / "data").mkdir()
+    line = ("redis", "--port", str(free_port)) if command == "redis" else ("worker",)
+    frozen = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,bind,ro {tmp_path} && cd {tmp_path}"
+    whole = [*own_mounts(), "sh", "-c", f'{frozen} && exec "$@"', "sh"]
+    done = subprocess.run(  # noqa: S603  our own command line
+        [*whole, sys.executable, "-m", "bot", *line],
+        env=ENV,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    last = done.stderr.splitlines()[-1]
+    said = f"data folder {tmp_path / 'data'} (Read-only file system): start the bot in a folder"
+    assert (done.returncode, said in last, "Traceback" in done.stderr) == (2, True, False), last
+
+
 def test_a_port_that_another_redis_guards_ends_the_embedded_one(guarded: int, tmp_path: Path):
     """A Redis with a password holds the port; a crash loop would say nothing of it."""
     line = ("redis", "--port", str(guarded), "--folder", str(tmp_path / "other"))
@@ -237,6 +268,43 @@ def test_a_bad_address_of_sentinels_ends_the_process(tmp_path: Path):
     assert (code, said in done.stderr) == (2, True)
 
 
+@pytest.fixture
+def guarded_sentinel(tmp_path: Path) -> Iterator[int]:
+    """The port of a Sentinel with a password, which watches a Redis without one."""
+    with (
+        redis_servers.pair(tmp_path / "pair") as (primary, _),
+        redis_servers.sentinel(tmp_path, primary) as port,
+        Redis(port=port) as sentinel,
+    ):
+        sentinel.execute_command("ACL", "SETUSER", "default", "resetpass", ">the-right-word")
+        yield port
+
+
+@pytest.mark.parametrize("command", ["web", "worker"])
+@pytest.mark.parametrize("login", ["", "?sentinel_password=the-wrong-word"])
+def test_a_wrong_password_of_the_sentinels_ends_the_process(
+    guarded_sentinel: int, tmp_path: Path, command: str, login: str
+):
+    """The cause is named and the password is not. With the right one, the process works."""
+    address = f"redis+sentinel://127.0.0.1:{guarded_sentinel}/{redis_servers.SERVICE}"
+    code, last, done = run((command,), tmp_path, REDIS_URL=f"{address}{login}")
+    assert (code, "A Sentinel refuses the user or the password: correct" in last) == (2, True), last
+    assert "wrong-word" not in done.stderr
+    _, _, right = run(
+        ("doctor",), tmp_path, REDIS_URL=f"{address}?sentinel_password=the-right-word"
+    )
+    assert "ok     Redis: answers and takes writes" in right.stdout
+
+
+def test_a_redis_that_is_away_is_named_by_the_web_process(tmp_path: Path, free_port: int):
+    """The process goes on, because Redis may come; the log says why the bot does not work yet."""
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        env = {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0", "PORT": str(taken.getsockname()[1])}
+        code, last, done = run(("web",), tmp_path, **env)
+    (said,) = (line for line in done.stderr.splitlines() if "Redis does not answer yet" in line)
+    assert (code, last.startswith("PORT"), "refused" in said) == (1, True, True)
+
+
 def test_a_taken_port_ends_the_web_process(redis_url: str, tmp_path: Path):
     """Exit code 1, and PORT is named."""
     with socket.create_server(("0.0.0.0", 0)) as taken:
@@ -258,6 +326,10 @@ def test_only_a_refusal_is_final():
         RedisTimeoutError(),
         BusyLoadingError(),
         ReadOnlyError(),
+        MasterNotFoundError(
+            "No master found for 'bot' : <redis.client.Redis(...)> - ConnectionError"
+        ),
     )
-    assert [refusal(error) for error in errors] == [""] * 4
+    assert [refusal(error) for error in errors] == [""] * 5
+    assert cause(errors[-1]) == "No master found for 'bot'"
     assert "does not let it work" in refusal(NoPermissionError("no permissions to run 'get'"))

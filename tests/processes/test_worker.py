@@ -16,10 +16,11 @@ from rq.job import Job
 
 from bot.events import retry
 from bot.processes.worker import WORKERS, wait_for_redis
-from bot.queue import CARDS, NAME, RUNS, make_queue
+from bot.queue import CARDS, NAME, RUNS, WATCH, make_queue
 from bot.queue.events import EventQueue, WebhookEvent
 from bot.settings import BotSettings
 from jobs.clock import now
+from jobs.runs import schema
 from jobs.storage import keys
 from tests.fixtures.waiting import LIMIT_S, until
 
@@ -65,6 +66,18 @@ def a_while_ago() -> str:
     return (now() - retry.API_LAG).isoformat()
 
 
+def test_a_worker_leaves_data_that_a_newer_version_has_migrated(
+    worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any
+):
+    """It ends with exit code 2, and an event of that time is left for the newer version's workers."""
+    until(lambda: len(Worker.all(connection=redis)) == 4)
+    redis.set(keys.schema(), schema.NEWEST + 1)
+    EventQueue(redis).add(WebhookEvent("messages", "newer", "ann", "room", a_while_ago()))
+    assert worker.wait(LIMIT_S) == 2
+    assert ("GET", "/messages/newer", None) not in webex_script.asked
+    assert redis.zcard(keys.events_due()) == 1
+
+
 def test_a_worker_registers_webhooks_takes_events_and_stops(
     worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any
 ):
@@ -72,7 +85,7 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(
 
     The event's message is fetched from Webex, and SIGTERM ends it.
     """
-    until(lambda: len(Worker.all(connection=redis)) == 4)
+    until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
     EventQueue(redis).add(WebhookEvent("messages", "gone", "ann", "room", a_while_ago()))
     until(lambda: ("GET", "/messages/gone", None) in webex_script.asked)
@@ -85,7 +98,7 @@ def test_a_webex_that_hangs_holds_up_no_run(
     worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any
 ):
     """More events and draws than there are workers wait for Webex, and a run is carried on at once."""
-    until(lambda: len(Worker.all(connection=redis)) == 4)
+    until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
     goes_on = threading.Event()
     for number in range(9):
         webex_script.on("GET", f"/messages/m{number}", reply(404, {}, after=goes_on))
@@ -111,15 +124,18 @@ def test_an_event_comes_again_by_itself(
 
 
 def test_who_takes_what():
-    """One worker takes only runs, one takes no runs, and two draw no cards.
+    """One worker takes only runs, one takes no runs, two draw no cards, and one only watches.
 
-    Every queue has more than one worker.
+    Every queue but that of the watch has more than one worker.
     """
-    assert [queues == (RUNS,) for queues in WORKERS].count(True) == 1
-    assert [RUNS in queues for queues in WORKERS].count(False) == 1
-    assert [CARDS in queues for queues in WORKERS].count(False) == 2
+    assert [queues == (WATCH,) for queues in WORKERS].count(True) == 1
+    others = [queues for queues in WORKERS if WATCH not in queues]
+    assert len(others) == len(WORKERS) - 1
+    assert [queues == (RUNS,) for queues in others].count(True) == 1
+    assert [RUNS in queues for queues in others].count(False) == 1
+    assert [CARDS in queues for queues in others].count(False) == 2
     assert {
-        queue: sum(queue in queues for queues in WORKERS) > 1 for queue in (NAME, RUNS, CARDS)
+        queue: sum(queue in queues for queues in others) > 1 for queue in (NAME, RUNS, CARDS)
     } == dict.fromkeys((NAME, RUNS, CARDS), True)
 
 

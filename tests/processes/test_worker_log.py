@@ -38,7 +38,7 @@ def lines(
     env = ENV | {"WEBEX_API_URL": settings.webex_api_url, "REDIS_URL": settings.redis_url}
     with log.open("wb") as file:
         worker = subprocess.Popen([sys.executable, "-m", "bot", "worker"], env=env, stderr=file)
-    until(lambda: len(Worker.all(connection=redis)) == 4, "the worker")
+    until(lambda: len(Worker.all(connection=redis)) == 5, "the worker")
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
     yield lambda: [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     worker.terminate()

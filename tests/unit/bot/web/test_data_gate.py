@@ -38,6 +38,25 @@ def test_newer_data_is_not_served(app: Flask, redis: Redis):
     assert app.test_client().get("/signin/x").status_code == 404
 
 
+def test_data_that_a_newer_version_migrates_is_not_served_any_more(
+    app: Flask, redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    """The layout is read again after a while. If Redis is away then, the pages answer for themselves."""
+    monkeypatch.setattr("bot.web.app.LAYOUT_S", 0)
+    served = app.test_client().get("/signin/x").status_code
+    redis.set("schema", schema.NEWEST + 1)
+    refused = app.test_client().get("/signin/x").status_code
+    redis.set("schema", schema.NEWEST)
+    assert (served, refused, app.test_client().get("/signin/x").status_code) == (404, 503, 404)
+
+
+def test_the_layout_is_not_read_for_every_request(app: Flask, redis: Redis):
+    """Within seconds of a good answer it counts."""
+    assert app.test_client().get("/signin/x").status_code == 404
+    redis.set("schema", schema.NEWEST + 1)
+    assert app.test_client().get("/signin/x").status_code == 404
+
+
 def test_without_redis_nothing_is_served(settings: BotSettings, free_port: int):
     """503, as without the gate."""
     nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")

@@ -1,0 +1,163 @@
+"""An upgrade and a downgrade of one version, host by host, in the middle of a setup.
+
+The earlier version is the newest commit before :data:`BACK` others whose data has the same layout. The
+hosts are those of ``test_several_hosts.py``. docs/several-hosts.md states the figures.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs.runs import schema
+from practice.chaos import judge
+from practice.chaos.lane import QUICK, PatientWalk
+from practice.client import People
+from practice.conversation import apps, fresh, space
+from practice.environment import ROOT
+from tests.fixtures.hosts import IN_URL, WEBS, WORKERS, Hosts
+from tests.fixtures.networks import has_networks
+from tests.fixtures.waiting import LIMIT_S, until
+
+pytestmark = pytest.mark.skipif(
+    not has_networks(), reason="networks of one's own need root or user namespaces, and Python 3.12"
+)
+BACK = 20
+PRODUCT = ("bot", "jobs", "adaptive_cards")
+MIGRATIONS = "jobs/runs/migrations.py"
+APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": 2.0}
+
+
+def git(*words: str) -> bytes:
+    """Return the answer of git about this project; empty if it has none."""
+    line = ["git", "-C", str(ROOT), *words]
+    try:
+        return subprocess.run(line, capture_output=True, check=True).stdout  # noqa: S603  our own
+    except (OSError, subprocess.CalledProcessError):
+        return b""
+
+
+def layout(commit: str) -> int:
+    """Return the layout of the data in a version; 0 if it cannot be read."""
+    found = re.findall(rb"\bto=(\d+)", git("show", f"{commit}:{MIGRATIONS}"))
+    return max(map(int, found), default=0)
+
+
+def checkout(commit: str, folder: Path) -> Path:
+    """Write the product of a version into the folder, and return the folder."""
+    with tarfile.open(fileobj=io.BytesIO(git("archive", commit, *PRODUCT))) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of an earlier version whose data has the layout of this one."""
+    commit = git("rev-list", "--first-parent", f"--skip={BACK}", "-n1", "HEAD").decode().strip()
+    if not commit or layout(commit) != schema.NEWEST:
+        pytest.skip("the project's history has no earlier version whose data has this layout")
+    return checkout(commit, tmp_path_factory.mktemp("earlier"))
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of the newest version whose data has an older layout."""
+    commits = git("log", "--first-parent", "--format=%h", "-n8", "--", MIGRATIONS).decode().split()
+    before = (f"{commit}~1" for commit in commits)
+    commit = next((each for each in before if 0 < layout(each) < schema.NEWEST), "")
+    if not commit:
+        pytest.skip("the project's history has no version whose data has an older layout")
+    return checkout(commit, tmp_path_factory.mktemp("older"))
+
+
+@pytest.fixture(scope="module")
+def stack(earlier: Path) -> Iterator[Hosts]:
+    """All hosts with the earlier version."""
+    with Hosts(earlier, practice=QUICK) as running:
+        yield running
+
+
+def move(stack: Hosts, code: Path) -> list[int | None]:
+    """Stop one host after the other and start it with another version; return the exit codes."""
+    codes: list[int | None] = []
+    for name in (*WORKERS, *WEBS):
+        codes.append(stack.stop_host(name))
+        stack.start_host(name, code)
+    return codes
+
+
+def versions(stack: Hosts) -> set[str]:
+    """Return the folders whose code the hosts run."""
+    return {stack.processes[name].env["PYTHONPATH"] for name in (*WORKERS, *WEBS)}
+
+
+def test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup(
+    stack: Hosts, people: People, earlier: Path
+) -> None:
+    """A run that the earlier version began goes on in this one, and then in the earlier one again.
+
+    It ends with one of each object, every host stopped with exit code 0, and the trail is whole.
+    """
+    fresh(people)
+    walk = PatientWalk(people, "support@contoso.com", space(people))
+    plan = walk.plan()
+    people.control("POST", "faults", APPS)
+    walk.approve(plan)
+    people.until("a call is held", lambda: not people.control("GET", "faults")["items"], 20)
+    began = time.monotonic()
+    up = move(stack, ROOT)
+    upgraded, now_running = time.monotonic() - began, versions(stack)
+    walk.consent(60)
+    walk.fill_in()
+    began = time.monotonic()
+    down = move(stack, earlier)
+    downgraded = time.monotonic() - began
+    walk.rehearse()
+    walk.answer()
+    walk.done()
+    left = judge.left(people, walk)
+    doubles = sum(count - 1 for count in left.made.values()) + max(0, left.mails - 1)
+    print(  # noqa: T201  figures
+        f"five hosts upgraded in {upgraded:.1f} s, downgraded in {downgraded:.1f} s, doubles {doubles}"
+    )
+    assert (now_running, versions(stack)) == ({str(ROOT)}, {str(earlier)})
+    assert up + down == [0] * 10
+    assert (doubles, len(apps(people)), left.mails) == (0, 1, 1)
+    assert run_here(stack, "audit", "--full").returncode == 0
+
+
+def run_here(stack: Hosts, *words: str, code: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a command of the bot on this machine, where Redis is reached without TLS."""
+    url = f"redis://:{IN_URL}@127.0.0.1:{stack.ports.redis}/0"
+    env = stack.processes["worker1"].env | {"REDIS_URL": url, "PYTHONPATH": str(code)}
+    return subprocess.run(  # noqa: S603  our own command line
+        [sys.executable, "-m", "bot", *words],
+        env=env,
+        cwd=code,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["web", "worker"])
+def test_a_downgrade_below_the_layout_is_refused(
+    stack: Hosts, people: People, older: Path, command: str
+) -> None:
+    """A version whose data has an older layout ends with exit code 2, a sentence, and no change."""
+    with stack.redis() as redis:
+        before = until(lambda: redis.get("schema"))
+        done = run_here(stack, command, code=older)
+        assert redis.get("schema") == before
+    said = f"The data in Redis has layout {schema.NEWEST}, and this version reads up to layout"
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert "start the version that wrote it" in done.stderr

@@ -1,0 +1,206 @@
+"""Two web hosts and three worker hosts on one Redis with TLS and a password (docs/several-hosts.md).
+
+Each host has a network and process numbers of its own. The tests print the times and the doubles that
+they have seen; the page states them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from jobs.runs import schema
+from jobs.storage import keys
+from practice.chaos import judge
+from practice.chaos.killer import LONGER_THAN_LEASE_S
+from practice.chaos.lane import QUICK, PatientWalk
+from practice.client import People
+from practice.conversation import Walk, apps, fresh, space
+from tests.fixtures.hosts import WEBS, WORKERS, Hosts
+from tests.fixtures.networks import has_networks
+from tests.fixtures.waiting import until
+
+pytestmark = pytest.mark.skipif(
+    not has_networks(), reason="networks of one's own need root or user namespaces, and Python 3.12"
+)
+MANY = 12
+HELD_S = 2.0
+APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": HELD_S}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Hosts]:
+    """All hosts, with short delays of replication."""
+    with Hosts(practice=QUICK) as running:
+        yield running
+
+
+@pytest.fixture
+def walk(stack: Hosts, people: People) -> Iterator[Walk]:
+    """Walk that waits as long as a recovery may take; every host runs again at the end."""
+    fresh(people)
+    made = PatientWalk(people, "support@contoso.com", space(people))
+    yield made
+    people.control("DELETE", "faults")
+    for name in (*WEBS, *WORKERS):
+        if not stack.processes[name].alive:
+            stack.processes[name].stop()
+            stack.start_host(name)
+    made.type(f"/cancel {made.mailbox}")
+
+
+def show(**figures: object) -> None:
+    """Print figures that the test has seen."""
+    print(", ".join(f"{name} {value}" for name, value in figures.items()))  # noqa: T201  figures
+
+
+def answers(people: People, said: list[str]) -> Counter[str]:
+    """How many answers each of these messages has."""
+    people.look()
+    return Counter(
+        each["parentId"] for each in people.messages.values() if each["parentId"] in said
+    )
+
+
+def say_many(people: People, walk: Walk) -> list[str]:
+    """Send many commands at once, and return the ids of the messages."""
+    return [people.say(walk.requester, "/help", walk.room)["id"] for _ in range(MANY)]
+
+
+def expect_one_answer_each(people: People, said: list[str]) -> float:
+    """Wait until all are answered, each once, and return the seconds."""
+    began = time.monotonic()
+    people.until("all are answered", lambda: len(answers(people, said)) == MANY, 60)
+    seconds = time.monotonic() - began
+    time.sleep(HELD_S)
+    assert answers(people, said) == Counter(dict.fromkeys(said, 1))
+    return round(seconds, 1)
+
+
+def begin(stack: Hosts, people: People, walk: Walk, **brief: str) -> str:
+    """Approve a plan, and return the host that works on it while one of its calls is held."""
+    plan = walk.plan(**brief)
+    people.control("POST", "faults", APPS)
+    walk.approve(plan)
+    people.until("a call is held", lambda: not people.control("GET", "faults")["items"], 20)
+    return until(stack.holder, "a host that has the run")
+
+
+def takeover(stack: Hosts, lost: str) -> float:
+    """Wait until another host has the run, and return the seconds."""
+    began = time.monotonic()
+    until(lambda: stack.holder() not in {"", lost}, "another host")
+    return round(time.monotonic() - began, 1)
+
+
+def expect_one_of_each(people: People, walk: Walk) -> None:
+    """Assert that every object and the test mail exist once, and print the doubles."""
+    left = judge.left(people, walk)
+    doubles = sum(count - 1 for count in left.made.values()) + max(0, left.mails - 1)
+    show(doubles=doubles, secrets=dict(left.secrets))
+    assert (doubles, len(apps(people)), left.mails) == (0, 1, 1)
+    assert set(left.secrets.values()) == {1}
+
+
+def test_the_hosts_share_the_work(stack: Hosts, people: People, walk: Walk) -> None:
+    """The bot has each webhook once, both web hosts are ready, and several worker hosts do jobs."""
+    hooks = people.control("GET", "webex/webhooks")["items"]
+    seconds = expect_one_answer_each(people, say_many(people, walk))
+    ready = [page.status_code for name in WEBS if (page := stack.page(name, "/readyz"))]
+    done = stack.jobs_done()
+    show(commands=MANY, answered_after_s=seconds, jobs=done)
+    assert sorted(hook["resource"] for hook in hooks) == [
+        "attachmentActions",
+        "memberships",
+        "messages",
+    ]
+    assert ready == [200, 200]
+    assert len([name for name, count in done.items() if count]) > 1
+
+
+def test_a_web_host_is_killed(stack: Hosts, people: People, walk: Walk) -> None:
+    """Every command is answered once by way of the other."""
+    stack.kill_host("web1")
+    show(web_killed_answered_after_s=expect_one_answer_each(people, say_many(people, walk)))
+
+
+def test_the_host_that_works_on_a_run_freezes(stack: Hosts, people: People, walk: Walk) -> None:
+    """Another host takes over, commands are answered once, and the frozen host changes nothing later."""
+    lost = begin(stack, people, walk, profile="least")
+    stack.freeze(lost)
+    said = say_many(people, walk)
+    show(frozen=lost, taken_over_after_s=takeover(stack, lost))
+    show(answered_after_s=expect_one_answer_each(people, said))
+    assert walk.secret(walk.form(60))
+    time.sleep(LONGER_THAN_LEASE_S)
+    written = judge.written(people)
+    stack.thaw(lost)
+    time.sleep(LONGER_THAN_LEASE_S)
+    (app,) = apps(people)
+    late = judge.written(people) - written
+    show(changes_after_the_thaw=late, secrets=len(app["passwordCredentials"]))
+    assert (late, len(app["passwordCredentials"])) == (0, 1)
+    assert answers(people, said) == Counter(dict.fromkeys(said, 1))
+    with stack.redis() as redis:
+        assert judge.after_ends(redis) == 0
+
+
+def test_a_newer_version_migrates_the_data_under_running_hosts(
+    stack: Hosts, people: People, walk: Walk, request: pytest.FixtureRequest
+) -> None:
+    """The older workers end with a sentence and exit code 2, and the older web hosts are not ready.
+
+    No command is answered meanwhile. Once the layout is theirs again, they work.
+    """
+    with stack.redis() as redis:
+        redis.set(keys.schema(), schema.NEWEST + 1)
+        request.addfinalizer(lambda: restore(stack))
+        began = time.monotonic()
+        codes = [stack.ended(name) for name in WORKERS]
+        show(workers_ended_after_s=round(time.monotonic() - began, 1))
+        for name in WEBS:
+            until(refuses(stack, name), f"{name} to refuse")
+        said = people.say(walk.requester, "/help", walk.room)["id"]
+        sentence = f"The data in Redis has layout {schema.NEWEST + 1}"
+        logs = {name: stack.processes[name].tail(200) for name in (*WEBS, *WORKERS)}
+        assert (codes, [name for name, log in logs.items() if sentence not in log]) == ([2] * 3, [])
+        assert answers(people, [said]) == Counter()
+    restore(stack)
+    for name in WORKERS:
+        stack.start_host(name)
+    walk.type("/status")
+    assert answers(people, [said])[said] <= 1
+
+
+def test_the_host_that_works_on_a_run_is_killed(stack: Hosts, people: People, walk: Walk) -> None:
+    """Another host takes the run over, and its setup ends with one of each object."""
+    lost = begin(stack, people, walk)
+    stack.kill_host(lost)
+    show(killed=lost, taken_over_after_s=takeover(stack, lost))
+    walk.to_the_proof()
+    expect_one_of_each(people, walk)
+
+
+def restore(stack: Hosts) -> None:
+    """Give the data its layout back."""
+    with stack.redis() as redis:
+        redis.set(keys.schema(), schema.NEWEST)
+
+
+def refuses(stack: Hosts, name: str) -> Callable[[], bool]:
+    """Return a function that says whether a web host answers that the data is refused."""
+
+    def found() -> bool:
+        page = stack.page(name, "/readyz")
+        hook = stack.page(name, "/css")
+        return bool(
+            page
+            and hook
+            and page.status_code == hook.status_code == 503
+            and page.json().get("data") == "refused"
+        )
+
+    return found

@@ -97,15 +97,21 @@ class Cards:
 
 @dataclass(slots=True)
 class SimulatedLook:
-    """Look that sees what the world says. It may end in the middle, as a killed worker does."""
+    """Look that sees what the world says. It may end in the middle, as a killed worker does.
+
+    ``under_way`` are the groups that were begun and not finished: a job looks at several.
+    """
 
     world: World
     dies_after: int | None = None
+    under_way: set[str] = field(default_factory=set)
 
     async def __call__(
         self, channels: tuple[WatchedChannel, ...]
     ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]:
         """Yield what is seen of each channel, some seconds after the one before."""
+        groups = {each.group for each in channels}
+        self.under_way |= groups
         for number, watched in enumerate(channels):
             if self.dies_after == number:
                 raise WorkerKilledError
@@ -115,6 +121,7 @@ class SimulatedLook:
             yield watched, self.world.look(watched.group, watched.mailbox, VirtualClock.at)
         if self.dies_after is not None:
             raise WorkerKilledError
+        self.under_way -= groups
 
 
 @dataclass(slots=True)
@@ -170,7 +177,8 @@ class Quarter:
             try:
                 watch.look(group)
             except WorkerKilledError:
-                self._after_death(group, lost=fate < LOST)
+                for name in look.under_way:
+                    self._after_death(name, lost=fate < LOST)
         self.rounds += 1
 
     def _after_death(self, group: str, *, lost: bool) -> None:

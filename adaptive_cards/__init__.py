@@ -11,12 +11,16 @@ from adaptive_cards.cards.delegate import delegate
 from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done
 from adaptive_cards.cards.explanation import explanation
-from adaptive_cards.cards.help import help_card
+from adaptive_cards.cards.help import command_help, help_card
+from adaptive_cards.cards.history import history
+from adaptive_cards.cards.incident import incident
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
+from adaptive_cards.cards.offer import offer
 from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
+from adaptive_cards.cards.report import report
 from adaptive_cards.cards.sign_in import signin
 from adaptive_cards.cards.status import status
 from adaptive_cards.cards.tac import tac, tac_file
@@ -24,11 +28,13 @@ from adaptive_cards.cards.test_mail import test_mail
 from adaptive_cards.cards.typed_wrong import typed_wrong
 from adaptive_cards.cards.undo import undone
 from adaptive_cards.cards.verdict.card import verdict
+from adaptive_cards.cards.watch_list import watch_list
 
 __all__ = [
     "Card",
     "audit",
     "channels",
+    "command_help",
     "connect_form",
     "consent",
     "delegate",
@@ -36,11 +42,15 @@ __all__ = [
     "done",
     "explanation",
     "help_card",
+    "history",
+    "incident",
     "intake",
     "notice",
+    "offer",
     "plan",
     "progress",
     "rehearsal",
+    "report",
     "signin",
     "status",
     "tac",
@@ -49,4 +59,5 @@ __all__ = [
     "typed_wrong",
     "undone",
     "verdict",
+    "watch_list",
 ]

@@ -84,8 +84,14 @@ def languages() -> tuple[str, ...]:
 
 def find_zone(typed: str) -> str:
     """Return the IANA name that was typed in any case, or an empty string if there is none."""
-    wanted = typed.strip().replace(" ", "_").lower()
-    return next((name for name in available_timezones() if name.lower() == wanted), "")
+    wanted = typed.strip().replace(" ", "_")
+    return UTC if wanted == UTC else _zones().get(wanted.lower(), "")
+
+
+@cache
+def _zones() -> dict[str, str]:
+    """Return every IANA name by its name in lower case; finding them reads 600 files."""
+    return {name.lower(): name for name in available_timezones()}
 
 
 @cache

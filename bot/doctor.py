@@ -33,11 +33,11 @@ from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
+from jobs.contact_center.webex_org_id import is_org_id, normalize
 from jobs.microsoft.client_credential import credential_problems
 from jobs.runs.audit import Trail, Verified
 from jobs.runs.run_store import RunStore
 from jobs.settings import Settings, SettingsError
-from jobs.webex_org_id import is_org_id, normalize
 
 AUDIT_PROBLEMS = {
     400: "does not understand the question: look at the reply, and whether CONNECT_AUDIT_URL is right",

@@ -18,12 +18,14 @@ from adaptive_cards.locale import SOURCE, UTC, find_zone, languages
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.settings import SettingsError, is_loopback, listed, parts_of
 from jobs.storage import keys, redis_url
+from jobs.watch.spans import LONGEST, SHORTEST, read_interval, written
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
 PORT = "8080"
 HOST = "0.0.0.0"  # noqa: S104  behind a proxy
 DATA_FOLDER = Path("data")
 """Folder in which the embedded Redis keeps its data, below the folder of the process."""
+WATCH_INTERVAL = "15m"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_CHARACTERS = 16
 SECRET_KINDS = 6
@@ -76,7 +78,10 @@ def log_advice(settings: BotSettings) -> None:
 class BotSettings:
     """Settings of the bot in Webex: its account, the people it serves, and its address.
 
-    ``metrics_port`` is 0 if the metrics have no port of their own. Secrets never appear in the repr.
+    ``metrics_port`` is 0 if the metrics have no port of their own. ``watch_interval_s`` is the usual
+    time between two looks at a watched channel, in seconds. ``watch_space`` is the id of the space
+    that gets a card for each cause that many channels share, or empty. Secrets never appear in the
+    repr.
     """
 
     webex_access_token: str = field(repr=False)
@@ -98,6 +103,9 @@ class BotSettings:
     audit_retention_days: int = 730
     metrics_port: int = 0
     metrics_token: str = field(default="", repr=False)
+    watch_interval_s: int = 900
+    watch_space: str = ""
+    watch_ping_url: str = field(default="", repr=False)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> BotSettings:
@@ -125,6 +133,9 @@ class BotSettings:
             embedded_redis="REDIS_URL" not in values,
             metrics_port=int(values.get("METRICS_PORT", "0")),
             metrics_token=values.get("METRICS_TOKEN", ""),
+            watch_interval_s=_watch_interval_s(values),
+            watch_space=values.get("WATCH_SPACE", ""),
+            watch_ping_url=values.get("WATCH_PING_URL", ""),
             **{name.lower(): int(values[name]) for name in NUMBERS if name in values},
         )
 
@@ -156,6 +167,7 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     yield from _locale_problems(values)
     yield from _number_problems(values)
     yield from _metrics_problems(values)
+    yield from _watch_problems(values)
     if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
         yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
 
@@ -320,6 +332,23 @@ def _metrics_problems(values: Mapping[str, str]) -> Iterator[str]:
             f"METRICS_TOKEN is shorter than {SECRET_CHARACTERS} characters or can be guessed:"
             f" make one with {HOW_TO_MAKE_ONE}"
         )
+
+
+def _watch_interval_s(values: Mapping[str, str]) -> int:
+    interval = read_interval(values.get("WATCH_INTERVAL", WATCH_INTERVAL))
+    return int(interval.total_seconds()) if interval else 0
+
+
+def _watch_problems(values: Mapping[str, str]) -> Iterator[str]:
+    """Yield the problems of the watch: its interval, and the address that is told of its rounds."""
+    if not _watch_interval_s(values):
+        yield (
+            f"WATCH_INTERVAL is no time from {written(SHORTEST)} to {written(LONGEST)}:"
+            f" it looks like {WATCH_INTERVAL} or 1h"
+        )
+    url = values.get("WATCH_PING_URL", "https://host")
+    if not _is_web(url) or _is_readable(url):
+        yield "WATCH_PING_URL is no https address: it looks like https://hc-ping.com/UUID"
 
 
 def _is_empty_list(values: Mapping[str, str], name: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from jobs.engine.readiness import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
@@ -184,6 +185,11 @@ def _asked(run: Run, findings: Iterable[Finding]) -> NextAction | None:
     return NextAction(asking.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(asking, run)}"))
 
 
+def asking_finding(run: Run) -> Finding | None:
+    """Return the first finding that waits for a person, or None."""
+    return next(filter(_waits_for_person, _in_order(run)), None)
+
+
 def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
     """Return the turn of time, if no step is under way and one is looked at again by itself."""
     if under_way(run) or not any(finding.until for finding in findings):
@@ -267,3 +273,66 @@ def _stops(finding: Finding) -> bool:
         finding.state in {State.WRONG, State.UNKNOWN, State.WAITING}
         and finding.seen not in NOT_INSPECTABLE
     )
+
+
+NOBODY = frozenset({Turn.NOBODY, Turn.TIME})
+ASKED = {
+    Turn.ADMINISTRATOR: ("consent_administrator", "administrator"),
+    Turn.MAILBOX_USER: ("mailbox_user",),
+    Turn.AGENT: ("agent",),
+}
+"""Questions whose answer is the address of the person who was asked 1:1, the newest first."""
+BEGINS = (
+    "administrator",
+    "consent_administrator",
+    "mailbox_user",
+    "agent",
+    "rehearse",
+    "token_saved",
+)
+"""Answers after which somebody else has a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait of a run for a person.
+
+    ``who`` is that person's address. It is empty if nobody was named, and for the approvers, whom the
+    settings name.
+    """
+
+    turn: Turn
+    words: Text
+    who: str
+    since: datetime
+
+
+def wait_of(run: Run) -> Wait | None:
+    """Return whom the run waits for now, or None while no person has to act."""
+    action = next_action(run)
+    if run.ended or action.turn in NOBODY:
+        return None
+    return Wait(action.turn, action.words, _who(run, action.turn), _since(run))
+
+
+def _who(run: Run, turn: Turn) -> str:
+    if turn is Turn.REQUESTER:
+        return run.requester.email
+    answers = (run.answer(question) for question in ASKED.get(turn, ()))
+    return next(filter(None, answers), "")
+
+
+def _since(run: Run) -> datetime:
+    """Return when the turn began: after the newest of what it needed.
+
+    The time of the finding itself is no such moment, because a step is looked at again and again
+    while it waits.
+    """
+    moments = [run.answers[question].at for question in BEGINS if question in run.answers]
+    moments += [given.at for given in run.approvals.values()]
+    moments += [run.plan.at] if run.plan else []
+    moments += [run.signed_in] if run.signed_in else []
+    finding = asking_finding(run)
+    needs = steps_of(run)[finding.step].needs if finding and finding.step in steps_of(run) else ()
+    moments += [run.found_at[need] for need in needs if need in run.found_at and run.settled(need)]
+    return max(moments, default=run.opened)

@@ -46,6 +46,11 @@ def does(message: Json) -> set[str]:
     }
 
 
+def is_done_card(message: Json) -> bool:
+    """Return whether this is the card of a setup that is done: it offers a check, and the watch."""
+    return {"check"} <= does(message) <= {"check", "watch"}
+
+
 def links(message: Json) -> list[str]:
     """Return the targets of the message's link buttons."""
     return [

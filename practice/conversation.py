@@ -9,7 +9,7 @@ from typing import Any, Literal
 from practice import cardtext
 from practice.actors import ADMIN, AGENT, CHANGING, REQUESTER, SECRET
 from practice.browser import Page
-from practice.client import NotSeenError, People, Wanted, does, has, links
+from practice.client import NotSeenError, People, Wanted, does, has, is_done_card, links
 from practice.scenario import FORM, connect_fields
 
 MEMBERS = (REQUESTER, ADMIN, "helpdesk@contoso.com", AGENT, "colleague@contoso.com")
@@ -125,10 +125,12 @@ class Walk:
         }
 
     def details(self, **more: str) -> Json:
-        """Fill in the first card and return the sign-in card."""
-        self.people.press(
-            self.requester, self.card("the first card", "intake"), "intake", self.right(**more)
-        )
+        """Fill in the first card and return the sign-in card.
+
+        Checks may log in as the mailbox, so the rehearsal is part of the walk.
+        """
+        given = {"check_login": "yes", **self.right(**more)}
+        self.people.press(self.requester, self.card("the first card", "intake"), "intake", given)
         return self.card("a sign-in card", "ask_administrator", link=True)
 
     def plan(self, who: str = "", **more: str) -> Json:
@@ -189,11 +191,15 @@ class Walk:
         control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret})
         control("POST", "connect/generate_token", {"as": who or self.mailbox})
         control("POST", "connect/save", {})
-        self.people.press(self.requester, card, "token_saved")
+        self._say(card, "token_saved")
         control("POST", "connect/register", {"service": "Email service"})
-        self.people.press(
-            self.requester, self.card("the button Registered", "registered"), "registered"
-        )
+        self._say(card, "registered")
+
+    def _say(self, card: Json, do: str) -> None:
+        """Press a button of the form's card, unless the bot has read in a log what it says."""
+        self.people.look()
+        if do in does(self.people.messages[card["id"]]):
+            self.people.press(self.requester, card, do)
 
     def offer(self, seconds: float = 20) -> Json:
         """Return the card that offers the rehearsal."""
@@ -237,7 +243,7 @@ class Walk:
 
     def done(self, seconds: float = 60) -> Json:
         """Return the done card."""
-        return self.wait("the done card", lambda each: does(each) == {"check"}, seconds)
+        return self.wait("the done card", is_done_card, seconds)
 
     def to_the_proof(self) -> Json:
         """Play from the consent to the agent's answer and return the done card."""

@@ -59,7 +59,8 @@ reports it and forgets the grant.
 """
 BETWEEN = """
 The sign-in also requests `openid`, `profile` and `offline_access`. `AuditLog.Read.All` answers only in
-tenants with Entra ID P1. Without it, that one check is left out.
+tenants with Entra ID P1. Without it, that one check is left out, and
+a person confirms Generate Token.
 """
 SIGN_INS = """
 ### Which of them a sign-in asks for

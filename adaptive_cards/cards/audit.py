@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
+from adaptive_cards.actions import buttons, fit_title, in_rows, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside, kicker_of, note, section, small_print, turn_line
 from adaptive_cards.elements import BOLD, TITLE, Element, column, columns, rich, run, said
@@ -35,7 +36,7 @@ class AuditView:
 
     ``count`` is the number of entries, and ``filed`` of them are in the file ``name``. ``mailbox``
     is empty for a whole space. ``broken_at`` is the first entry that was tampered with; 0 if the
-    trail is intact.
+    trail is intact. ``channels`` get a button each, four at most, that shows only their entries.
     """
 
     mailbox: str
@@ -45,9 +46,10 @@ class AuditView:
     filed: int
     name: str
     broken_at: int = 0
+    channels: tuple[str, ...] = ()
 
 
-_LINES_MOST = 10
+_LINES_MOST, _CHANNELS_MOST = 10, 4
 
 
 def audit(view: AuditView) -> Card:
@@ -57,6 +59,7 @@ def audit(view: AuditView) -> Card:
     )
     rows = [_row(line) for line in view.lines[:_LINES_MOST]]
     body = [section("audit.newest"), *rows, small_print(_file(view))] if rows else []
+    body += [buttons(*row, spacing="Small") for row in in_rows(_channels(view))]
     return finished(kicker_of(about, day_clock(view.at)), _band(view), body)
 
 
@@ -82,6 +85,16 @@ def _band(view: AuditView) -> Band:
         said(verbatim(plural("audit.whole", view.count)), **TITLE),
         (turn_line(Turn.NOBODY, Text("audit.next")),),
     )
+
+
+def _channels(view: AuditView) -> list[Element]:
+    return [
+        press(
+            fit_title("choice.button.audit", mailbox),
+            {"do": "typed", "command": "audit", "mailbox_meant": mailbox},
+        )
+        for mailbox in view.channels[:_CHANNELS_MOST]
+    ]
 
 
 def _file(view: AuditView) -> Text:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import submit
+from adaptive_cards.actions import ADDRESS_MOST, buttons, fit_title, in_rows, press, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.components import (
@@ -19,12 +19,18 @@ from adaptive_cards.components import (
     turn_line,
 )
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import State, Text, Turn, verbatim
 
-_CHANNELS_MOST = 20
+_CHANNELS_MOST = 16
+_PICK_MOST = 80
+_ROW_BUTTONS = 4
+"""Buttons next to channels. A card takes five, and one checks all."""
+_COMMANDS = ("check", "fix", "undo", "tac")
+"""Commands that the card with every command offers, in the order of its buttons."""
 
 
 _WORST_FIRST = (
@@ -45,10 +51,14 @@ _RIGHT = {State.OK, State.WARNING}
 def channels(view: ChannelsView) -> Card:
     """Return the card with one row per channel: its newest verdict and the age of the verdict.
 
-    At most twenty channels are shown, the worst ones.
+    At most sixteen channels are shown, the worst ones. The worst four have a button each. If there
+    are more, three have one, and the others are in a list with a button. With ``view.every`` there
+    are buttons for several commands instead, and a list with the worst channel chosen.
     """
     lines = sorted(view.channels, key=lambda line: _WORST_FIRST.index(line.state))
-    body = [_row(line, view) for line in lines[:_CHANNELS_MOST]]
+    shown = lines[:_CHANNELS_MOST]
+    body = [part for at, line in enumerate(shown) for part in _part(line, view, at, len(shown))]
+    body += _commands(shown, view) if view.every else _others(shown, view)
     if len(lines) > _CHANNELS_MOST:
         body.append(
             small_print(
@@ -60,8 +70,16 @@ def channels(view: ChannelsView) -> Card:
     if view.withdrawn:
         body.append(small_print(verbatim(plural("channels.withdrawn", view.withdrawn))))
     return finished(
-        kicker_of(Text("channels.kicker"), day_clock(view.at)), _band(view), body, _buttons(view)
+        kicker_of(_of_place("channels.kicker", view), day_clock(view.at)),
+        _band(view),
+        body,
+        _buttons(view),
     )
+
+
+def _of_place(key: str, view: ChannelsView) -> Text:
+    """Return the text for a space, or the one for a 1:1 space."""
+    return Text(f"{key}_direct" if view.direct else key)
 
 
 def _band(view: ChannelsView) -> Band:
@@ -72,7 +90,8 @@ def _band(view: ChannelsView) -> Band:
         return _calm(_checking(view), Text("channels.turn_checking"), glyphs.RUNNING)
     if not view.channels:
         return persons_turn(
-            Text("channels.none"), turn_line(Turn.REQUESTER, Text("channels.none_next"))
+            _of_place("channels.none", view),
+            turn_line(Turn.REQUESTER, Text("channels.none_next"), direct=view.direct),
         )
     return _settled(view)
 
@@ -139,10 +158,72 @@ def _row(line: ChannelLine, view: ChannelsView) -> Element:
     return columns(glyph(mark), named, *age, spacing="Small")
 
 
+def _buttons_most(shown: int) -> int:
+    """Return how many channels have a button of their own. The others are in one list."""
+    return _ROW_BUTTONS if shown <= _ROW_BUTTONS else _ROW_BUTTONS - 1
+
+
+def _part(line: ChannelLine, view: ChannelsView, at: int, shown: int) -> list[Element]:
+    """Return the row of a channel, and the button that checks it if nothing is being checked."""
+    row = _row(line, view)
+    own_button = not view.checking and not view.every and at < _buttons_most(shown)
+    if not own_button or len(line.mailbox) > ADDRESS_MOST:
+        return [row]
+    title = fit_title("choice.button.check", line.mailbox)
+    return [row, buttons(submit(title, "check", channel=line.mailbox), spacing="Small")]
+
+
+def _others(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
+    """Return a list with the channels that have no button of their own, and its button."""
+    left = shown[_buttons_most(len(shown)) :]
+    addresses = [line.mailbox for line in left if len(line.mailbox) <= ADDRESS_MOST]
+    if view.checking or not addresses:
+        return []
+    check = submit(text("choice.check_picked"), "typed", reads=True, command="check")
+    return [_pick("choice.others", addresses), buttons(check, spacing="Small")]
+
+
+def _pick(label: str, addresses: list[str]) -> Element:
+    """Return a list of channels, of which one is chosen."""
+    return {
+        "type": "Input.ChoiceSet",
+        "id": "mailbox",
+        "label": text(label),
+        "style": "compact",
+        "wrap": True,
+        "isMultiSelect": False,
+        "isRequired": True,
+        "errorMessage": text("choice.others_error"),
+        "choices": [
+            {"title": shorten(plain(each), _PICK_MOST), "value": each} for each in addresses
+        ],
+    }
+
+
+def _commands(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
+    """Return the buttons of several commands, and from two channels on the list that they read."""
+    addresses = [line.mailbox for line in shown if len(line.mailbox) <= ADDRESS_MOST]
+    if view.checking or not addresses:
+        return []
+    titles = {command: text(f"choice.picked_{command}") for command in _COMMANDS}
+    if len(addresses) == 1:
+        meant = {"do": "typed", "mailbox_meant": addresses[0]}
+        pick = []
+        pressed = [press(title, meant | {"command": each}) for each, title in titles.items()]
+    else:
+        pick = [_pick("choice.picked", addresses) | {"value": addresses[0]}]
+        pressed = [
+            submit(title, "typed", reads=True, command=each) for each, title in titles.items()
+        ]
+    return [*pick, *(buttons(*row, spacing="Small") for row in in_rows(pressed))]
+
+
 def _buttons(view: ChannelsView) -> list[Element]:
     if not view.channels:
         return [submit(text("button.setup"), "setup", main=True)]
-    return [] if view.checking else [submit(text("button.check_all"), "check", channel="all")]
+    if view.checking or (view.every and len(view.channels) == 1):
+        return []
+    return [submit(text("button.check_all"), "check", channel="all")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +241,13 @@ class ChannelsView:
     """Channels of a space.
 
     The card shows the worst first. ``checking`` is the number of checks still running.
-    ``withdrawn`` is the number of tenants that no longer let the bot read on its own.
+    ``withdrawn`` is the number of tenants that no longer let the bot read on its own. ``direct`` is
+    whether the card is in a 1:1 space. ``every`` offers several commands, not only checks.
     """
 
     channels: tuple[ChannelLine, ...]
     at: datetime
     checking: int = 0
     withdrawn: int = 0
+    direct: bool = False
+    every: bool = False

@@ -169,7 +169,10 @@ def _before(view: ConnectFormView) -> Element:
 def _confirm_buttons(view: ConnectFormView) -> list[Element]:
     run_id = view.header.run
     token = submit(text("button.token_saved"), "token_saved", main=True, run=run_id)
-    registered = submit(text("button.registered"), "registered", main=view.token_saved, run=run_id)
+    next_one = view.token_saved and not view.registered
+    registered = submit(text("button.registered"), "registered", main=next_one, run=run_id)
+    if view.registered_read:
+        return [own("connect.registered_read", **SUBTLE, spacing="Medium"), buttons(registered)]
     left = [
         *([] if view.token_saved else [token]),
         *([registered] if _registers(view) and not view.registered else []),
@@ -198,7 +201,8 @@ class ConnectFormView:
 
     The secret is shown behind ``secret_url``. ``secret_stays`` means that the form keeps its
     present secret. ``page_url`` is the address of Webex Connect, or empty. ``login_id`` is the user
-    who signs in if that is not the mailbox's address. ``login_open`` means that it is a description
+    who signs in if that is not the mailbox's address. ``registered_read`` means that nobody has
+    confirmed the registration, which the bot has read. ``login_open`` means that it is a description
     of a user who has not been named.
     """
 
@@ -217,6 +221,7 @@ class ConnectFormView:
     secret_making: bool = False
     token_saved: bool = False
     registered: bool = False
+    registered_read: bool = False
     secret_stays: bool = False
     page_url: str = ""
     login_id: str = ""

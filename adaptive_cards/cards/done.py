@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import show_card, submit
+from adaptive_cards.actions import ADDRESS_MOST, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside_time, kicker, row, section, turn_line
 from adaptive_cards.elements import (
@@ -49,6 +49,7 @@ def done(view: DoneView) -> Card:
     ]
     actions = [
         submit(text("button.check_now"), "check", channel=view.header.mailbox),
+        *_watch(view),
         *_steps(view),
     ]
     return finished(
@@ -109,6 +110,13 @@ def _incident(view: DoneView) -> Element:
         run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small"
     )
     return container("emphasis", hint, command)
+
+
+def _watch(view: DoneView) -> list[Element]:
+    """Return the button that has the channel watched, after a setup."""
+    if view.header.kind is not RunKind.SETUP or len(view.header.mailbox) > ADDRESS_MOST:
+        return []
+    return [submit(text("watch.add_button"), "watch", channel=view.header.mailbox)]
 
 
 def _steps(view: DoneView) -> list[Element]:

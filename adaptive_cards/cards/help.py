@@ -1,11 +1,11 @@
-"""Card that shows a person what the bot does here."""
+"""Cards that show a person what the bot does here, and how one command is typed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
 
-from adaptive_cards.actions import submit
+from adaptive_cards.actions import press, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, section, small_print
 from adaptive_cards.elements import (
@@ -15,6 +15,7 @@ from adaptive_cards.elements import (
     TITLE,
     Element,
     container,
+    facts,
     own,
     rich,
     run,
@@ -22,19 +23,18 @@ from adaptive_cards.elements import (
 )
 from adaptive_cards.locale import current
 from adaptive_cards.texts import own_text, text
-from jobs.model import Text
+from jobs.model import Text, verbatim
 
-_ADDRESS, _TEXT = "ADDRESS", "TEXT"
+_ARGUMENTS = {"ADDRESS": "help.address", "TEXT": "help.text", "COMMAND": "help.command"}
 """Arguments of commands that each language writes in its own words."""
+_NOT_ALONE = {"cancel", "help"}
+"""Commands without a button in their own help: it would end a run, or show the same card."""
 _PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
 """Place in a sentence at which an example is put in another font."""
 
 
 def help_card(view: HelpView) -> Card:
-    """Return the card with the commands by group, in the registry's order.
-
-    A command that was not understood is shown with the nearest known one.
-    """
+    """Return the card with the commands by group, in the registry's order."""
     body: list[Element] = []
     for group, entries in groupby(view.entries, key=lambda entry: entry.group):
         body += [section(f"help.group.{group}"), *map(_entry, entries)]
@@ -47,12 +47,7 @@ def help_card(view: HelpView) -> Card:
 
 def _band(view: HelpView) -> Band:
     title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
-    nearest = (
-        [said(Text("help.nearest", {"nearest": view.nearest}), spacing="Small")]
-        if view.nearest
-        else []
-    )
-    return Band("emphasis", None, said(title, **TITLE), (*nearest, _how(view)))
+    return Band("emphasis", None, said(title, **TITLE), (_how(view),))
 
 
 def _how(view: HelpView) -> Element:
@@ -64,11 +59,43 @@ def _how(view: HelpView) -> Element:
 
 
 def _entry(entry: HelpEntry) -> Element:
-    argument = entry.argument.replace(_ADDRESS, text("help.address"))
-    argument = argument.replace(_TEXT, text("help.text"))
-    command = rich(run(f"/{shown_name(entry.name)} {argument}".rstrip(), **BOLD, **MONO))
+    command = rich(run(_as_typed(entry), **BOLD, **MONO))
     described = own(f"command.{entry.name}", **SUBTLE, spacing="None")
     return container("", command, described, spacing="Small")
+
+
+def _as_typed(entry: HelpEntry) -> str:
+    argument = entry.argument
+    for word, key in _ARGUMENTS.items():
+        argument = argument.replace(word, text(key))
+    return f"/{shown_name(entry.name)} {argument}".rstrip()
+
+
+def command_help(view: CommandHelpView) -> Card:
+    """Return the card about one command: what it does, how it is typed, and a button that runs it."""
+    entry = view.entry
+    typed = _as_typed(entry)
+    band = Band(
+        "emphasis",
+        None,
+        said(verbatim(typed), **TITLE),
+        (own(f"command.{entry.name}", spacing="Small"),),
+    )
+    mentioned = (
+        typed if view.direct else text("help.how_space_example", bot=view.bot, command=typed)
+    )
+    lines = [(text("help.type"), mentioned)]
+    if view.names:
+        lines.append((text("help.also"), ", ".join(f"/{name}" for name in view.names)))
+    body = [own(f"help.about.{entry.name}", spacing="Medium"), facts(lines)]
+    actions = [submit(text("button.commands"), "help")]
+    if entry.name not in _NOT_ALONE:
+        title = text("help.run", value=f"/{shown_name(entry.name)}")
+        actions.insert(
+            0, press(title, {"do": "run_command", "command": entry.name, "argument": ""})
+        )
+    here = text("help.here_direct" if view.direct else "help.here_space")
+    return finished(kicker_of(Text("help.kicker"), here), band, body, actions)
 
 
 def shown_name(name: str) -> str:
@@ -90,12 +117,25 @@ class HelpView:
     """Commands that a person may use here.
 
     ``left_out`` means that further commands exist that this person may not run. ``bot`` is the first
-    name of the bot in Webex, by which people mention it. ``nearest`` and ``typed`` have a slash.
+    name of the bot in Webex, by which people mention it. ``typed`` is a name that no command has,
+    with its slash, or empty.
     """
 
     entries: tuple[HelpEntry, ...]
     direct: bool = False
     left_out: bool = False
-    nearest: str = ""
     typed: str = ""
+    bot: str = "Bot"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHelpView:
+    """Command to explain, and its other names (without the slash), in any language.
+
+    ``bot`` is the name by which people mention the bot in a space.
+    """
+
+    entry: HelpEntry
+    names: tuple[str, ...] = ()
+    direct: bool = False
     bot: str = "Bot"

@@ -30,6 +30,9 @@ _COPY = ("yes", "no")
 _PROFILES = ("article", "least")
 
 
+_CHECK_LOGIN = ("no", "yes")
+
+
 _SWITCHED = {"true": "yes", "false": "no"}
 """Values of a client's toggle, translated to the choice's own values.
 
@@ -38,7 +41,7 @@ This keeps the choice when another field must be corrected.
 
 
 def intake(view: IntakeView) -> Card:
-    """Return the card that asks for the Call Back URL, the forwarding address and three choices.
+    """Return the card that asks for two addresses, who signs in, and four choices.
 
     A field with an error is shown in a red box with its value kept.
     """
@@ -50,6 +53,7 @@ def intake(view: IntakeView) -> Card:
     body = [
         *_mailbox(view),
         *_from_connect(view),
+        *_administrator(view),
         *_delegate(view),
         *_choices(view),
         small_print(Text("intake.nothing_yet")),
@@ -95,6 +99,18 @@ def _from_connect(view: IntakeView) -> list[Element]:
     ]
 
 
+def _administrator(view: IntakeView) -> list[Element]:
+    """Return the field for the person who signs in; it stays empty if the requester does."""
+    field = optional_input(
+        "administrator", "field.administrator", style="email", example="field.administrator_example"
+    )
+    return [
+        section("intake.administrator"),
+        own("intake.administrator_why", **SMALL, spacing="None"),
+        _checked(view, field),
+    ]
+
+
 def _delegate(view: IntakeView) -> list[Element]:
     """Return the field for the user who signs in for a shared mailbox; others leave it empty."""
     field = optional_input(
@@ -117,6 +133,7 @@ def _choices(view: IntakeView) -> list[Element]:
             column("stretch", lifetime), column("stretch", copy, spacing="Default"), spacing="Small"
         ),
         _checked(view, profile),
+        _checked(view, _choice(view, "check_login", _CHECK_LOGIN, "no")),
     ]
 
 

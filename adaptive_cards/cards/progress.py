@@ -19,7 +19,7 @@ from adaptive_cards.components import (
     small_print,
     turn_line,
 )
-from adaptive_cards.elements import TITLE, Element, said
+from adaptive_cards.elements import SMALL, TITLE, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock_seconds
@@ -58,7 +58,9 @@ def progress(view: ProgressView) -> Card:
 
 def _band(view: ProgressView) -> Band:
     style, mark = _ENDED.get(view.ended) or _of_turn(view.turn)
-    return Band(style, mark, said(_title(view), **TITLE), (turn_line(view.turn, view.turn_words),))
+    waits = (said(view.waits, **SMALL, spacing="None"),) if view.waits else ()
+    lines = (turn_line(view.turn, view.turn_words), *waits)
+    return Band(style, mark, said(_title(view), **TITLE), lines)
 
 
 def _of_turn(turn: Turn) -> tuple[str, Mark]:
@@ -162,7 +164,8 @@ class ProgressView:
     """Progress of a run, for the card that is edited in place.
 
     ``groups`` are (title key, rows). ``turn`` and ``turn_words`` fill the second line of the band.
-    ``buttons`` are the verbs that lead on from here, in addition to Cancel.
+    ``buttons`` are the verbs that lead on from here, in addition to Cancel. ``waits`` names the person
+    whom the run waits for, and since when.
     """
 
     header: Header
@@ -177,3 +180,4 @@ class ProgressView:
     can_cancel: bool = True
     resumed: bool = False
     ended: str = ""
+    waits: Text | None = None

@@ -11,11 +11,12 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, cancel, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.cards._ask_someone_else import ask_someone
 from adaptive_cards.components import Band, kicker, persons_turn, problem_box, turn_line
 from adaptive_cards.elements import BOLD, TITLE, Element, container, facts, literal, own, said
 from adaptive_cards.texts import has_text, remedy_within, text
 from adaptive_cards.times import day_clock
-from adaptive_cards.views import Header
+from adaptive_cards.views import Asked, Header
 from jobs.model import Text, Turn
 
 _LINES_MOST = 12
@@ -64,9 +65,18 @@ def _ready(view: RehearsalView) -> Card:
     told = Text(f"rehearsal.ready_turn{kind}", _values(view))
     band = persons_turn(title, turn_line(Turn.MAILBOX_USER, told))
     sign_in = buttons(open_url(text(f"button.sign_in_mailbox{kind}"), view.url, main=True))
-    return finished(
-        kicker(view.header), band, [_what(view), sign_in], [_skip(view), cancel(view.header.run)]
-    )
+    actions = [_skip(view), *([] if view.direct else [cancel(view.header.run)])]
+    body = [_what(view), sign_in, *_ask_mailbox_user(view)]
+    return finished(kicker(view.header), band, body, actions)
+
+
+def _ask_mailbox_user(view: RehearsalView) -> list[Element]:
+    """Return the field for another address, if the request could not be sent to the mailbox's user."""
+    if view.direct or view.asked is None:
+        return []
+    do, who = "ask_mailbox_user", "mailbox_user"
+    field, _ = ask_someone("", do, view.header.run, view.asked, who=who)
+    return field
 
 
 def _failed(view: RehearsalView) -> Card:
@@ -78,7 +88,8 @@ def _failed(view: RehearsalView) -> Card:
         band = Band("emphasis", glyphs.TIME, said(Text("rehearsal.settling"), **TITLE), (waits,))
     again = submit(text("button.try_again"), "rehearse", main=True, run=view.header.run)
     body = [*problem_box(view.problem, view.problem_code), *_remedy(view), *_transcript(view)]
-    return finished(kicker(view.header), band, body, [again, _skip(view), cancel(view.header.run)])
+    stop = [] if view.direct else [cancel(view.header.run)]
+    return finished(kicker(view.header), band, body, [again, _skip(view), *stop])
 
 
 def _remedy(view: RehearsalView) -> list[Element]:
@@ -164,7 +175,8 @@ class RehearsalView:
     ``url`` is empty until the rehearsal was chosen and is ready. ``settling`` means that the
     problem may resolve itself and that the bot retries. ``turn`` is who acts on a problem that does
     not. ``username`` is the user who signs in. For a ``shared`` mailbox it is the mailbox, and
-    ``login`` signs in for it.
+    ``login`` signs in for it. ``asked`` is the address to which the request could not be sent 1:1.
+    ``direct`` is true for the copy of the mailbox user, who cannot cancel the run.
     """
 
     header: Header
@@ -180,3 +192,5 @@ class RehearsalView:
     skipped: str = ""
     shared: bool = False
     login: str = ""
+    asked: Asked | None = None
+    direct: bool = False

@@ -52,7 +52,12 @@ def status(view: StatusView) -> Card:
     again = submit(text("button.look_again"), "status")
     actions = [again] if view.runs else [submit(text("button.setup"), "setup", main=True)]
     return finished(
-        kicker_of(Text("status.kicker"), day_clock(view.at)), _band(view), body, actions
+        kicker_of(
+            Text("status.kicker_direct" if view.direct else "status.kicker"), day_clock(view.at)
+        ),
+        _band(view),
+        body,
+        actions,
     )
 
 
@@ -142,8 +147,9 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """Runs of a space, and the number of runs not listed (``more``)."""
+    """Runs of a space, and the number of runs not listed (``more``); ``direct`` is a 1:1 space."""
 
     runs: tuple[RunLine, ...]
     at: datetime
     more: int = 0
+    direct: bool = False

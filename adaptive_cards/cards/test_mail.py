@@ -11,6 +11,7 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import cancel, submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.cards._ask_someone_else import ask_someone
 from adaptive_cards.components import (
     Band,
     aside,
@@ -38,7 +39,7 @@ from adaptive_cards.elements import (
 )
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, text
-from adaptive_cards.views import Header
+from adaptive_cards.views import Asked, Header
 from jobs.model import Text, Turn
 
 
@@ -51,6 +52,8 @@ class TestMailView:
 
     ``problem`` is what holds up the mail, or the answer if ``of_answer`` is true. ``turn`` is whose
     turn it is. ``late`` means that nothing else is known. ``over`` means that the run has ended.
+    ``asked`` is an agent's address to which nothing could be sent. ``direct`` is true for the copy of
+    an agent, who cannot cancel the run.
     """
 
     header: Header
@@ -68,6 +71,8 @@ class TestMailView:
     of_answer: bool = False
     answered_at: datetime | None = None
     over: bool = False
+    asked: Asked | None = None
+    direct: bool = False
 
 
 def test_mail(view: TestMailView) -> Card:
@@ -79,7 +84,8 @@ def test_mail(view: TestMailView) -> Card:
     )
     body = [subject, *_from_elsewhere(view), section("mail.way"), *_stations(view)]
     body += problem_box(view.problem, view.problem_code, remedy=view.remedy)
-    return finished(kicker(view.header), _band(view), body, _buttons(view))
+    typed, opens = _ask_agent(view)
+    return finished(kicker(view.header), _band(view), [*body, *typed], [*_buttons(view), *opens])
 
 
 def _band(view: TestMailView) -> Band:
@@ -117,6 +123,15 @@ def _stopped(view: TestMailView) -> Band:
         )
     return Band(
         "attention", glyphs.WRONG, said(Text(title), **TITLE), (turn_line(view.turn, Text(told)),)
+    )
+
+
+def _ask_agent(view: TestMailView) -> tuple[list[Element], list[Element]]:
+    """Return the part that asks an agent 1:1, who may not be in the space."""
+    if view.direct or view.over or view.problem or not view.forwarded_at or view.agent_at:
+        return [], []
+    return ask_someone(
+        text("button.ask_agent"), "ask_agent", view.header.run, view.asked, who="agent"
     )
 
 
@@ -168,11 +183,12 @@ def _buttons(view: TestMailView) -> list[Element]:
     if view.over:
         return []
     run_id = view.header.run
-    stop = cancel(run_id, of_run=True)
+    stop = [] if view.direct else [cancel(run_id, of_run=True)]
     if _to_be_sent(view):
-        return [submit(text("button.sent"), "test_sent", main=True, run=run_id), stop]
+        return [submit(text("button.sent"), "test_sent", main=True, run=run_id), *stop]
     if view.problem:
-        return [submit(text("button.look_again"), "look_again", main=True, run=run_id), stop]
+        again = submit(text("button.look_again"), "look_again", main=True, run=run_id)
+        return stop and [again, *stop]
     if view.forwarded_at and view.agent_at is None:
-        return [submit(text("button.agent_has_it"), "agent_has_it", main=True, run=run_id), stop]
-    return [stop]
+        return [submit(text("button.agent_has_it"), "agent_has_it", main=True, run=run_id), *stop]
+    return stop

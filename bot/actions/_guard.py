@@ -39,15 +39,16 @@ def for_everybody(answer: OnRun) -> Action:
     """Wrap ``answer`` so that everybody in the run's own space may press the button.
 
     This includes an agent and the mailbox user. Outside that space the person must be a
-    participant.
+    participant, or an agent or the mailbox user who was asked 1:1.
     """
-    return _checked(
-        answer,
-        lambda ctx, run: (
-            ctx.room == run.origin.room
-            or AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run)
-        ),
-    )
+    return _checked(answer, _is_concerned)
+
+
+def _is_concerned(ctx: ChatContext, run: Run) -> bool:
+    """Return whether the person is in the run's space, takes part in the run or was asked 1:1."""
+    access = AccessPolicy(ctx.services.bot, ctx.services.webex)
+    asked = access.is_participant(ctx.person, run) or access.was_asked(ctx.person, run)
+    return ctx.room == run.origin.room or asked
 
 
 def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:

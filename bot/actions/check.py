@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from bot.chat import permissions
+from bot.chat import offers, permissions
 from bot.chat.context import ChatContext
 from bot.commands import check, fix, tac
 from jobs.model import Text
 
 
 def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/check``."""
-    check.run(ctx, inputs.get("channel", ""))
+    """Do the same as the typed command ``/check``; a button never means another address."""
+    channel = inputs.get("channel", "")
+    if channel in {"", "all"}:
+        check.run(ctx, channel)
+    else:
+        check.exactly(ctx, channel)
 
 
 def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -30,7 +34,7 @@ def connect_test(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """
     mailbox = inputs.get("channel", "")
     if mailbox not in permissions.visible_channels(ctx):
-        ctx.refuse(Text("notice.unknown_channel_words"), title="refused.nothing")
+        ctx.refuse(offers.unknown_words(ctx), title="refused.nothing")
     elif ctx.person.email.lower() == mailbox:
         ctx.refuse(Text("refused.to_itself"), title="refused.nothing")
     else:

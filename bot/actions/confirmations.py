@@ -5,12 +5,12 @@ from __future__ import annotations
 from adaptive_cards.cards.notice import NoticeView
 from bot.actions._guard import for_everybody, on_run, record
 from bot.cards import delivery
-from bot.cards.presenters import consent, sign_in
+from bot.cards.presenters import consent, proof, rehearsal, sign_in
 from bot.chat.context import ChatContext
 from bot.chat.recipients import resolve_recipient
 from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.clock import now
-from jobs.model import Text
+from jobs.model import Finding, State, Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 
@@ -29,6 +29,24 @@ def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the consent card 1:1 to a person who may grant consent, if the run is waiting for it."""
     if consent.waits_for_consent(run):
         _ask(ctx, inputs, run, "consent_administrator", "consent-direct")
+    else:
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+
+
+@for_everybody
+def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    """Send the rehearsal's card 1:1 to the person who signs in for the mailbox."""
+    if rehearsal.waits_for_sign_in(run):
+        _ask(ctx, inputs, run, rehearsal.MAILBOX_USER, "rehearsal-direct")
+    else:
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+
+
+@for_everybody
+def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    """Send the test mail's card 1:1 to an agent, who may not be in the space."""
+    if run.state_of("test_mail") is State.OK and not run.settled("agent_has_it"):
+        _ask(ctx, inputs, run, proof.AGENT, "mail-direct")
     else:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
 
@@ -79,9 +97,15 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Record that Register To Webex Engage was pressed.
 
     A channel must be saved before it is registered, so this also records that the token was saved.
+    A test mail that was sent before is sent once more, because Webex Connect has dropped it.
     """
-    if not run.answer("token_saved"):
+    if not run.answer("token_saved") and not run.settled("token"):
         record(ctx, run, "token_saved", "yes")
+    if run.change_applied("test_mail") and not run.settled("agent_has_it"):
+        unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"))
+        ctx.services.store.append(
+            run.id, Event(Kind.FOUND, now(), step=unseen.step, finding=unseen)
+        )
     record(ctx, run, "registered", "yes")
 
 
@@ -135,6 +159,8 @@ def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, slot
 ACTIONS = {
     "ask_administrator": ask_administrator,
     "ask_consent": ask_consent,
+    "ask_mailbox_user": ask_mailbox_user,
+    "ask_agent": ask_agent,
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,

@@ -10,7 +10,9 @@ from adaptive_cards.views import Header
 from bot.actions._guard import on_run
 from bot.cards.delivery import EDIT_REFUSED
 from bot.cards.presenters.card_state import may_edit, note_no_edits
+from bot.chat.absent_approvers import note_absent
 from bot.chat.context import ChatContext
+from bot.chat.recipients import resolve_recipient
 from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  a command's name
 from bot.webex.client import WebexAnswerError, WebexError
 from jobs.channel.form import InvalidInputError, read_address, read_details
@@ -18,10 +20,11 @@ from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import Event, Kind, Run
+from jobs.steps import CHECK_LOGIN
 
 FIELDS = (
     *("mailbox", "callback_url", "forwarding_address", "delegate"),
-    *("lifetime", "keep_copy", "profile"),
+    *("lifetime", "keep_copy", "profile", "administrator", "check_login"),
 )
 
 
@@ -82,6 +85,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         errors["mailbox"] = Text(
             "typed.mailbox_busy", {"run": ctx.services.channels.running(found.channel.mailbox)}
         )
+    administrator = "" if errors else _administrator(ctx, values, errors)
     if errors or found.channel is None:
         view = IntakeView(
             Header(run.id, run.channel.mailbox, 1),
@@ -91,9 +95,37 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         )
         _instead(ctx, run, intake(view))
         return
-    ctx.services.record(
-        run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
-    )
+    given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
+    asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
+    ctx.services.record(run.id, given, *_answers(ctx, asked), *note_absent(ctx))
+
+
+def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:
+    """Return the address of the administrator who is asked 1:1 to sign in.
+
+    It is empty if nobody was named, or the person who pressed the button. If the person cannot be
+    reached, ``errors`` gets the reason.
+    """
+    typed = values.get("administrator", "")
+    if not typed or typed.lower() in ctx.person.emails:
+        return ""
+    try:
+        address = resolve_recipient(ctx, typed)
+    except InvalidInputError as wrong:
+        errors["administrator"] = wrong.reason
+        return ""
+    return "" if address in ctx.person.emails else address
+
+
+def _answers(ctx: ChatContext, given: dict[str, str]) -> list[Event]:
+    """Return an event for each of these questions that was answered."""
+    return [
+        Event(
+            Kind.ANSWERED, now(), by=ctx.person.email, data={"question": question, "value": value}
+        )
+        for question, value in given.items()
+        if value
+    ]
 
 
 @on_run

@@ -22,6 +22,7 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         not key_id
         or ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
         or run.answer("token_saved")
+        or run.settled("token")
     ):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return

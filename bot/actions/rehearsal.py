@@ -6,15 +6,19 @@ from dataclasses import replace
 
 from adaptive_cards import explanation
 from bot.actions._guard import for_everybody, record
+from bot.cards.presenters.rehearsal import MAILBOX_USER
 from bot.chat.context import ChatContext
 from bot.chat.explanation import as_view
+from bot.chat.recipients import resolve_recipient
 from jobs.access import mailbox_login
+from jobs.channel.form import LONGEST, InvalidInputError
+from jobs.channel.mailbox import login_of
 from jobs.clock import now
 from jobs.clouds.error_texts.reader import read_at_form
 from jobs.mail.smtp_login import REFUSED
-from jobs.model import Finding, State, Text
+from jobs.model import Finding, RunKind, State, Text
 from jobs.runs.run import Event, Kind, Run
-from jobs.steps import steps_of
+from jobs.steps import TOKEN_FAILED, rehearses, steps_of
 from jobs.steps.secret_for_checks import OWN_SECRET_REFUSED
 from jobs.storage.vault import Sealed
 
@@ -34,7 +38,27 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         ctx.services.record(run.id, Event(Kind.FOUND, now(), step=gone.step, finding=gone))
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
+    _ask_mailbox_user(ctx, run)
     record(ctx, run, "rehearse", "yes")
+
+
+def _ask_mailbox_user(ctx: ChatContext, run: Run) -> None:
+    """Note the mailbox user as the person who is asked 1:1, once, or why nobody can be.
+
+    The user who signs in is known from the directory. Webex often has nobody by a mailbox's address;
+    the card then asks for another one.
+    """
+    login = login_of(run) or run.fact("upn")
+    if not login or run.answer(MAILBOX_USER) or MAILBOX_USER in run.problems:
+        return
+    try:
+        value = {"question": MAILBOX_USER, "value": resolve_recipient(ctx, login, greets=False)}
+        told = Event(Kind.ANSWERED, now(), by=ctx.person.email, data=value)
+    except InvalidInputError as wrong:
+        cause = wrong.reason.key.removeprefix("typed.")
+        data = {"question": MAILBOX_USER, "cause": cause, "code": login[:LONGEST]}
+        told = Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
+    ctx.services.store.append(run.id, told)
 
 
 @for_everybody
@@ -60,7 +84,24 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """
     reading = read_at_form(inputs.get("error_text", ""))
     causes = tuple(replace(each, cause=_in_run(ctx, inputs, each.cause)) for each in reading.causes)
+    if causes:
+        _note_failure(ctx, inputs, causes[0].cause)
     ctx.say(explanation(as_view(replace(reading, causes=causes), now(), within=True)))
+
+
+def _note_failure(ctx: ChatContext, inputs: dict[str, str], cause: str) -> None:
+    """Note in the run that Generate Token failed, so that the rehearsal is offered.
+
+    It changes nothing in a run that has the rehearsal already, or whose token is known to be there.
+    """
+    try:
+        run = ctx.services.store.load(inputs.get("run", ""))
+    except LookupError:
+        return
+    theirs = ctx.person.id == run.requester.id or ctx.room == run.origin.room
+    may = theirs and run.kind is RunKind.SETUP and not run.ended
+    if may and "mailbox_fields" in run.findings and not rehearses(run) and not run.settled("token"):
+        record(ctx, run, TOKEN_FAILED, cause)
 
 
 def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:

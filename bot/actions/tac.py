@@ -12,7 +12,7 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.tac import TacFileView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
-from bot.chat import permissions
+from bot.chat import offers, permissions
 from bot.chat.attached_files import NotAcceptedError, first_file
 from bot.chat.context import ChatContext
 from bot.commands.tac import KEPT_S, Case, asked, screenshot_name
@@ -62,7 +62,7 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     if case.mailbox != inputs.get("channel"):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
     elif case.mailbox not in permissions.visible_channels(ctx):
-        ctx.refuse(Text("notice.unknown_channel_words"), title="refused.nothing")
+        ctx.refuse(offers.unknown_words(ctx), title="refused.nothing")
     else:
         _make(ctx, case.mailbox, [inputs.get(name, "").strip() for name in FIELDS])
 

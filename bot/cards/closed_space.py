@@ -1,4 +1,4 @@
-"""Message to the requester of a run whose space takes no cards any more.
+"""Message to the requester of a run, or of a watch, whose space takes no cards any more.
 
 The space may be archived or read-only, only moderators may write there, or the bot was removed.
 Webex documents no field or code that tells an archived space. So every refusal that lasts counts.
@@ -38,12 +38,26 @@ def tell(services: Services, run: Run, status: int, lasted_s: float) -> None:
     if not services.redis.set(told, "1", nx=True, ex=KEPT_S):
         return
     with drawn_for(preferences.locale_of_card(services, run, run.requester.email)):
-        card = notice(card_of(run))
+        of_run = services.store.length(run.id) > 0
+        card = notice(card_of(run) if of_run else card_of_watch(run))
     try:
         services.messenger.send(to_person_id=run.requester.id, text=card.text, card=card.content)
     except WebexError as error:
         log.warning("closed space not told", run=run.id, error=str(error))
         services.redis.delete(told)
+
+
+def card_of_watch(run: Run) -> NoticeView:
+    """Return the card for the person whose watched channel has an incident that its space does not show."""
+    values = {"mailbox": run.channel.mailbox}
+    return NoticeView(
+        Text("watch.kicker"),
+        Text("watch.closed_title", values),
+        Text("watch.closed_words", values),
+        "attention",
+        "✗",
+        at=now(),
+    )
 
 
 def card_of(run: Run) -> NoticeView:

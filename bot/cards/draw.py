@@ -12,7 +12,7 @@ from functools import cache, partial
 from itertools import chain
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import delivery, put_off
+from bot.cards import delivery, incidents, put_off
 from bot.cards.presenters import (
     bulk_check,
     connect_form,
@@ -104,16 +104,30 @@ def _schedule_next(services: Services, run_id: str, due: float, wait: float) -> 
 def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
     """Draw the cards; return the seconds until something must be drawn again, or 0.
 
-    A run that no longer exists has nothing to show.
+    A run that no longer exists has nothing to show. The id may be that of a card of incidents.
     """
     try:
         run = services.store.load(run_id)
     except RunGoneError:
-        return 0
-    queues = _queues(services, run, _cards(services, run))
+        found = incidents.drawing(services, run_id)
+        if found is None:
+            return 0
+        return _deliver(services, found.run, held, found.cards, found.wait_s)
+    return _deliver(services, run, held, _cards(services, run))
+
+
+def _deliver(
+    services: Services,
+    run: Run,
+    held: RenewedLock,
+    cards: list[DesiredCard],
+    wait_s: float = 0.0,
+) -> float:
+    """Show the cards; return the seconds until something must be drawn again, or 0."""
+    queues = _queues(services, run, cards)
     with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
         waits = chain.from_iterable(pool.map(partial(_shown, services, run, held), queues))
-        return min(filter(None, waits), default=0.0)
+        return min(filter(None, (*waits, wait_s)), default=0.0)
 
 
 def _cards(services: Services, run: Run) -> list[DesiredCard]:

@@ -1,23 +1,58 @@
-"""Address that was typed after a command, and the card for correcting it."""
+"""Address that was typed after a command, and the cards for choosing or correcting it."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from adaptive_cards import typed_wrong
 from adaptive_cards.cards.typed_wrong import TypedWrongView
+from bot.chat import offers
 from bot.chat.context import ChatContext
+from bot.chat.understanding import lone_address
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.clock import now
 
+Known = Callable[[ChatContext], tuple[str, ...]]
+_WORDS = re.compile(r"[^\W\d_]{2}[^@]*")
+"""Words after an address that are no part of it, such as "please"."""
 
-def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
+
+def read_mailbox(
+    ctx: ChatContext, command: str, argument: str, known: Known = lambda _ctx: ()
+) -> str:
     """Return the address; if it is invalid, post a correction card and return an empty string.
 
-    The buttons of the card run the same command.
+    The buttons of the card run the same command. If no address was typed and ``known`` returns
+    channels, they are offered instead. Words around the address are ignored.
     """
+    if not argument and (channels := known(ctx)):
+        offers.choose_channel(ctx, command, channels)
+        return ""
     try:
-        return read_address(argument)
+        return _read(argument)
     except InvalidInputError as wrong:
         ctx.say(
             typed_wrong(TypedWrongView(command, argument, wrong.reason, wrong.suggestion, now()))
         )
         return ""
+
+
+def _read(argument: str) -> str:
+    """Return the typed address, without the words after it and known ones before it.
+
+    Raises:
+        InvalidInputError: it cannot be read.
+    """
+    try:
+        return read_address(argument)
+    except InvalidInputError:
+        first, _, words = argument.strip().partition(" ")
+        if _WORDS.fullmatch(words.strip()):
+            try:
+                return read_address(first.rstrip(",;:"))
+            except InvalidInputError:
+                pass
+        if alone := lone_address(argument):
+            return alone
+        raise

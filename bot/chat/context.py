@@ -18,6 +18,14 @@ from jobs.runs.origin import Origin
 from jobs.runs.reference import new_reference
 
 log = structlog.get_logger(__name__)
+_OUTSIDERS = {"refused.not_a_person", "refused.organisation"}
+"""Reasons for refusing a person whom the bot does not serve."""
+_NEXT = {
+    "refused.not_part": "refused.next_part",
+    "notice.cancel_not_part": "refused.next_part",
+    "audit.not_yours": "refused.next_approver",
+}
+"""What a served person does next after a refusal. Any other reason says it itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,8 @@ class ChatContext:
     def refuse(self, words: Text, *, title: str = "refused.message") -> None:
         """Say that nothing was done, and why.
 
-        A person without access also gets a reference, which is in the log, and the next step.
+        A person without access also gets a reference, which is in the log, and the next step if the
+        reason does not say it.
         """
         stranger = title != "refused.nothing"
         reference = new_reference()
@@ -84,14 +93,14 @@ class ChatContext:
             self.services.store.audit.add(
                 entry("refused", None, room=self.room, why=words.key, reference=reference, **who)
             )
-        facts = (
-            (
-                ("refused.reference", verbatim(reference)),
-                ("refused.next", Text("refused.next_space")),
-            )
-            if stranger
-            else ()
-        )
+        facts = (("refused.reference", verbatim(reference)), *self._next(words)) if stranger else ()
         self.notify(
             NoticeView(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts, at=now())
         )
+
+    def _next(self, words: Text) -> tuple[tuple[str, Text], ...]:
+        """Return the next step of a refused person, as a fact of the card."""
+        key = _NEXT.get(words.key, "")
+        if words.key in _OUTSIDERS:
+            key = "refused.next_outsider_direct" if self.direct else "refused.next_outsider"
+        return (("refused.next", Text(key)),) if key else ()

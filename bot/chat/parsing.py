@@ -24,11 +24,13 @@ INITIAL = re.compile(r"^ [^\W\d_]\.(?=[ :,/]|$)")
 class ParsedCommand:
     """Name of a command (without the slash) and its argument.
 
-    ``name`` is empty if no command was typed.
+    ``name`` is empty if no command was typed. ``text`` is the message in one line in that case, and
+    otherwise empty.
     """
 
     name: str
     argument: str
+    text: str = ""
 
 
 def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
@@ -40,9 +42,14 @@ def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
         :LONGEST
     ]
     if not text.startswith("/"):
-        return ParsedCommand("", "")
+        return ParsedCommand("", "", text)
     name, _, argument = text[1:].partition(" ")
     return ParsedCommand(name.lower(), argument.strip())
+
+
+def argument_of(text: str) -> str:
+    """Return a text that a button sends in the form of a typed argument."""
+    return _one_line(text)[:LONGEST]
 
 
 def nearest(name: str, known: Collection[str]) -> str:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from bot.chat.context import ChatContext
 from bot.settings import BotSettings
 from bot.webex.client import Membership, Webex, WebexPerson
+from jobs.contact_center.webex_org_id import normalize
 from jobs.model import Text
 from jobs.runs.audit_chain import AuditEntry
 from jobs.runs.run import Run
-from jobs.webex_org_id import normalize
 
 
 def may_read_audit(ctx: ChatContext) -> bool:
@@ -130,6 +130,11 @@ class AccessPolicy:
             or self.may_approve(person, run)
             or not asked.isdisjoint(person.emails)
         )
+
+    def was_asked(self, person: WebexPerson, run: Run) -> bool:
+        """Return whether this person was asked 1:1 to sign in for the mailbox or to answer a mail."""
+        asked = {run.answer("mailbox_user"), run.answer("agent")} - {""}
+        return not asked.isdisjoint(person.emails)
 
     def _ours(self, email: str, org_id: str) -> bool:
         _, at, domain = email.lower().rpartition("@")

@@ -6,7 +6,10 @@ message about a run follows the person's choice, or else that of the space of th
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from adaptive_cards.locale import Locale, languages
 from bot.chat.context import ChatContext
@@ -15,6 +18,9 @@ from jobs.runs.run import Run
 from jobs.storage import keys
 
 THREAD = "thread"
+_HOURS = re.compile(
+    r"([01]?\d|2[0-3])(?::([0-5]\d))?\s*[-\u2013]\s*([01]?\d|2[0-3])(?::([0-5]\d))?"
+)
 
 
 class Preference(StrEnum):
@@ -22,6 +28,7 @@ class Preference(StrEnum):
 
     LANGUAGE = "language"
     ZONE = "zone"
+    QUIET = "quiet"
 
 
 def locale_of_chat(ctx: ChatContext) -> Locale:
@@ -52,9 +59,49 @@ def locale_of_recipient(ctx: ChatContext, address: str) -> Locale:
     return _locale(ctx.services, address.lower(), place_of(ctx))
 
 
+def quiet_hours(services: Services, room: str) -> str:
+    """Return the hours without reminders in a space, such as ``22:00-07:00``, or an empty string."""
+    kept = services.redis.hget(keys.locale(room), Preference.QUIET)
+    return kept.decode() if isinstance(kept, bytes) else ""
+
+
+def quiet_until(services: Services, room: str, at: datetime) -> datetime | None:
+    """Return the end of the quiet hours that the space has at that moment, in UTC; None outside them."""
+    hours = read_quiet_hours(quiet_hours(services, room))
+    if hours is None:
+        return None
+    zone = ZoneInfo(_locale(services, room).zone)
+    return end_of_quiet(hours, at.astimezone(zone))
+
+
+def read_quiet_hours(typed: str) -> tuple[time, time] | None:
+    """Return the begin and the end, or None if the text is no span of hours such as 22:00-07:00."""
+    found = _HOURS.fullmatch(typed.strip())
+    if found is None:
+        return None
+    begin, end = time(int(found[1]), int(found[2] or 0)), time(int(found[3]), int(found[4] or 0))
+    return (begin, end) if begin != end else None
+
+
+def end_of_quiet(hours: tuple[time, time], local: datetime) -> datetime | None:
+    """Return the end of the quiet hours at a moment of the space's own time; None outside them."""
+    begin, end = hours
+    clock = local.time().replace(tzinfo=None)
+    inside = begin <= clock < end if begin < end else clock >= begin or clock < end
+    if not inside:
+        return None
+    day = local.date() if clock < end else local.date() + timedelta(days=1)
+    return datetime.combine(day, end, local.tzinfo).astimezone(UTC)
+
+
 def choose(ctx: ChatContext, preference: Preference, value: str) -> None:
     """Keep the choice for this space, or for this person in a 1:1 conversation."""
     ctx.services.redis.hset(keys.locale(place_of(ctx)), preference, value)
+
+
+def choose_quiet(ctx: ChatContext, hours: str) -> None:
+    """Keep the hours without reminders for this space; an empty text ends them."""
+    ctx.services.redis.hset(keys.locale(ctx.room), Preference.QUIET, hours)
 
 
 def place_of(ctx: ChatContext) -> str:

@@ -21,12 +21,13 @@ CANNOT_TELL = frozenset({400, 403, 404, 405})
 WHY = {"refused.organisation": "typed.outside", "refused.not_a_person": "typed.not_a_person"}
 
 
-def resolve_recipient(ctx: ChatContext, typed: str) -> str:
+def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> str:
     """Return the Webex address of the person whose address was typed.
 
     A bot cannot find people outside its own organization by address (GET /people in Webex's
     specification). A person who is not found first gets a message without any details. Whether it
-    arrives, and in which organization, shows what the look-up does not.
+    arrives, and in which organization, shows what the look-up does not. Without ``greets`` nobody gets
+    such a message: Webex would invite the owner of an address that no person has named.
 
     Raises:
         InvalidInputError: The address is invalid, has no owner, or belongs to a person whom the bot
@@ -38,6 +39,8 @@ def resolve_recipient(ctx: ChatContext, typed: str) -> str:
         raise InvalidInputError(Text("typed.outside"))
     person = _looked_up(ctx, address)
     if person is None:
+        if not greets:
+            raise InvalidInputError(Text("typed.nobody_in_webex"))
         _greet(ctx, address)
         return address
     if (why := AccessPolicy(ctx.services.bot, ctx.services.webex).denial(person)) is not None:

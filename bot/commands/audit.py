@@ -9,12 +9,17 @@ from collections.abc import Sequence
 
 from adaptive_cards import audit
 from adaptive_cards.cards.audit import AuditView
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.texts import text
 from bot.cards.presenters.audit import audit_line
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
-from bot.chat.permissions import entries_of_mailbox, may_read_audit, visible_entries
+from bot.chat.offers import first_channels, unknown_channel
+from bot.chat.permissions import (
+    entries_of_mailbox,
+    may_read_audit,
+    visible_channels,
+    visible_entries,
+)
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
@@ -31,7 +36,8 @@ TYPE = "application/jsonl"
 def run(ctx: ChatContext, argument: str) -> None:
     """Show the audit entries of this space, or everything that the person may see.
 
-    If an address is given, only the entries of that channel are shown.
+    If an address is given, only the entries of that channel are shown. Otherwise the card offers the
+    channels known here.
     """
     if not may_read_audit(ctx):
         ctx.refuse(Text("audit.not_yours"))
@@ -42,10 +48,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     found = visible_entries(ctx, [read(line) for line in ctx.services.store.audit.entries()])
     mine = entries_of_mailbox(mailbox, found) if mailbox else found
     if mailbox and not mine:
-        title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
-        ctx.notify(
-            NoticeView(Text("audit.kicker"), title, Text("notice.unknown_channel_words"), at=now())
-        )
+        unknown_channel(ctx, "audit", Text("audit.kicker"), mailbox)
         return
     show(ctx, mailbox, mine)
 
@@ -69,7 +72,9 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
             **posted, name=name, content_type=TYPE, content=_file(ctx, filed)
         )
     lines = tuple(map(audit_line, reversed(mine[-SHOWN:])))
-    ctx.say(audit(AuditView(mailbox, at, lines, len(mine), len(filed), name, checked.broken_at)))
+    known = () if mailbox else first_channels(ctx, visible_channels(ctx))
+    counts = (len(mine), len(filed))
+    ctx.say(audit(AuditView(mailbox, at, lines, *counts, name, checked.broken_at, known)))
 
 
 def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:

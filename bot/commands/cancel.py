@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from adaptive_cards import offer
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.glyphs import SKIPPED
 from adaptive_cards.texts import listed, render
 from bot.chat.context import ChatContext
@@ -16,33 +18,57 @@ from jobs.model import Text
 from jobs.runs.run import Changed, Event, Kind, Run
 from jobs.storage.vault import Sealed
 
+RUNS_MOST = 5
+"""Runs that are offered as buttons, the newest. A card takes five buttons."""
+
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Cancel the only run of this space, the run of the mailbox, or the run with the given id."""
+    """Cancel the only run of this space, the run of the mailbox, or the run with the given id.
+
+    Words after the address or id are ignored. If no run or more than one is meant, the open runs
+    are offered.
+    """
+    named = argument.partition(" ")[0].rstrip(",;:").lower()
     open_runs = [each for each in ctx.services.store.runs_in_space(ctx.room) if not each.ended]
     wanted = [
-        each
-        for each in open_runs
-        if not argument or argument.lower() in {each.channel.mailbox, each.id.lower()}
+        each for each in open_runs if not named or named in {each.channel.mailbox, each.id.lower()}
     ]
     if len(wanted) == 1:
         cancel(ctx, wanted[0])
         return
-    which = "which" if wanted else "nothing"
+    if open_runs:
+        unknown = Text("notice.cancel_unknown_title", {"typed": named})
+        title = unknown if not wanted else Text("notice.cancel_which_title")
+        _choose(ctx, title, wanted or open_runs)
+        return
     ctx.notify(
         NoticeView(
             Text("notice.cancel_kicker"),
-            Text(f"notice.cancel_{which}_title"),
-            Text(f"notice.cancel_{which}_words"),
+            Text("notice.cancel_nothing_title"),
+            Text("notice.cancel_nothing_words"),
         )
     )
+
+
+def _choose(ctx: ChatContext, title: Text, runs: list[Run]) -> None:
+    """Offer the newest runs as buttons, with their ids, because a run may have no mailbox yet."""
+    offers = tuple(
+        Offer(
+            Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
+            {"do": "cancel", "run": each.id},
+        )
+        for each in runs[:RUNS_MOST]
+    )
+    kicker, turn = Text("notice.cancel_kicker"), Text("understood.cancel_turn")
+    lines = (Text("notice.cancel_which_words"),)
+    ctx.say(offer(OfferView(kicker, title, offers, now(), turn=turn, lines=lines)))
 
 
 def cancel(ctx: ChatContext, run: Run) -> None:
     """End the run if this person is a participant."""
     services = ctx.services
     if not AccessPolicy(services.bot, services.webex).is_participant(ctx.person, run):
-        ctx.refuse(Text("refused.not_part"))
+        ctx.refuse(Text("notice.cancel_not_part"))
         return
     run = services.store.refresh(run)
     if not services.store.end(run, Event(Kind.CANCELLED, now(), by=ctx.person.email)):

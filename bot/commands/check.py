@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adaptive_cards import channels
+from adaptive_cards import channels, offer
 from adaptive_cards.cards.channels import ChannelsView
+from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery
 from bot.cards.presenters.bulk_check import line_of
+from bot.chat import offers
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.permissions import visible_channels
+from bot.chat.understanding import lone_address
 from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
-from jobs.model import Channel, RunKind
+from jobs.model import Channel, RunKind, Text
 from jobs.runs.origin import Brief
 from jobs.storage import keys
 from jobs.storage.keys import Key
@@ -26,16 +29,24 @@ BULK_CHECK_S = 3600
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Check one channel by its address or ``all`` of them, or list the channels of this space."""
+    """Check one channel by its address or ``all`` of them, or list the channels of this space.
+
+    ``all`` before an address is a contradiction, so both are offered.
+    """
+    first, _, rest = argument.partition(" ")
+    every = first.lower() in every_words()
+    mailbox = lone_address(rest) if every else ""
     if not argument:
         listed(ctx)
-    elif argument.lower() in _every():
+    elif every and not rest:
         (everything if visible_channels(ctx) else listed)(ctx)
+    elif mailbox:
+        _all_or_one(ctx, mailbox)
     else:
         one(ctx, argument)
 
 
-def _every() -> set[str]:
+def every_words() -> set[str]:
     """Return the words for every channel, in any language of the bot."""
     return {"all", *(own_text("typed_argument.all", language) for language in languages())}
 
@@ -45,10 +56,44 @@ def one(ctx: ChatContext, argument: str) -> None:
     mailbox = read_mailbox(ctx, "check", argument)
     if not mailbox:
         return
+    near = offers.nearest_channel(ctx, mailbox)
+    if near:
+        _which(ctx, mailbox, near)
+    else:
+        _check(ctx, mailbox)
+
+
+def exactly(ctx: ChatContext, argument: str) -> None:
+    """Check the address as it is, although a channel known here has nearly the same one."""
+    mailbox = read_mailbox(ctx, "check", argument)
+    if mailbox:
+        _check(ctx, mailbox)
+
+
+def _check(ctx: ChatContext, mailbox: str) -> None:
     if mailbox in visible_channels(ctx):
         begin(ctx, mailbox)
     else:
         discover(ctx, mailbox)
+
+
+def _which(ctx: ChatContext, mailbox: str, near: str) -> None:
+    """Ask whether a channel known here was meant, before an administrator is asked to sign in."""
+    offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
+    kicker, title = Text("notice.check_kicker"), Text("understood.meant", {"meant": near})
+    turn = Text("understood.meant_check_turn")
+    ctx.say(offer(OfferView(kicker, title, offered, now(), turn=turn)))
+
+
+def _all_or_one(ctx: ChatContext, mailbox: str) -> None:
+    """Ask whether every channel or only one should be checked."""
+    offered = (
+        offers.check_exactly(mailbox),
+        Offer(Text("button.check_all"), {"do": "check", "channel": "all"}),
+    )
+    title = Text("understood.all_or_one", {"mailbox": mailbox})
+    turn = Text("understood.check_turn")
+    ctx.say(offer(OfferView(Text("notice.check_kicker"), title, offered, now(), turn=turn)))
 
 
 def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
@@ -101,8 +146,11 @@ def _under_way(ctx: ChatContext, key: Key) -> str:
     return "" if run.checked or run.ended else run.id
 
 
-def listed(ctx: ChatContext) -> None:
-    """List the channels of this space with their newest verdicts, worst first."""
+def listed(ctx: ChatContext, *, every: bool = False) -> None:
+    """List the channels of this space with their newest verdicts, worst first.
+
+    Each can be checked; with ``every`` the card offers other commands, too.
+    """
     ctx.say(
         channels(
             ChannelsView(
@@ -111,6 +159,8 @@ def listed(ctx: ChatContext) -> None:
                     for mailbox in visible_channels(ctx)
                 ),
                 now(),
+                direct=ctx.direct,
+                every=every,
             )
         )
     )

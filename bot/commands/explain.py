@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-from adaptive_cards import explanation
+from adaptive_cards import explanation, offer
 from adaptive_cards.cards.explanation import ExplanationView
+from adaptive_cards.cards.offer import OfferView
+from bot.chat import offers
 from bot.chat.attached_files import NotAcceptedError, first_file
 from bot.chat.context import ChatContext
 from bot.chat.explanation import as_view
@@ -24,7 +26,9 @@ _CHECKS_MOST = 2
 def run(ctx: ChatContext, argument: str) -> None:
     """Explain the text behind the command, else the attached file, else the message replied to.
 
-    The argument is shortened and in one line, so the message itself is read again.
+    The argument is shortened and in one line, so the message itself is read again. A button sends
+    only the argument, and the message is then the card with the button. Without any text the
+    channels known here are offered for a check.
     """
     message = ctx.services.webex.message(ctx.message)
     try:
@@ -35,7 +39,19 @@ def run(ctx: ChatContext, argument: str) -> None:
     except NoTextError as refused:
         ctx.refuse(Text(f"explain.refused.{refused.args[0]}"), title="refused.nothing")
         return
-    ctx.say(explanation(_view(ctx, told)))
+    channels = visible_channels(ctx)
+    if told.strip() or not channels:
+        ctx.say(explanation(_view(ctx, told)))
+    else:
+        _offer_checks(ctx, channels)
+
+
+def _offer_checks(ctx: ChatContext, channels: tuple[str, ...]) -> None:
+    kicker, title = Text("notice.explained_kicker"), Text("explain.empty_title")
+    checks = offers.of_channels(ctx, "check", channels)
+    lines = (Text("understood.explain_check"),)
+    turn = Text("explain.empty_turn")
+    ctx.say(offer(OfferView(kicker, title, checks, now(), turn=turn, lines=lines)))
 
 
 def _view(ctx: ChatContext, told: str) -> ExplanationView:
@@ -46,9 +62,8 @@ def _view(ctx: ChatContext, told: str) -> ExplanationView:
 
 
 def _told(ctx: ChatContext, message: Message, argument: str) -> str:
-    typed = (
-        _TYPED.sub("", message.text, count=1) if "/explain" in message.text.lower() else argument
-    )
+    whole = not ctx.action_id and "/explain" in message.text.lower()
+    typed = _TYPED.sub("", message.text, count=1) if whole else argument
     if typed.strip() or message.files:
         return "\n".join(filter(None, (typed, _of_file(ctx, message))))
     return _of_parent(ctx, message)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from adaptive_cards.cards.notice import NoticeView
 from bot.cards.reminders import ending_of
 from bot.chat import permissions
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.offers import unknown_channel
 from bot.commands import Command
 from bot.commands.setup_email import begin_known
 from jobs.checks import fix_context
@@ -25,12 +25,12 @@ RECENT = timedelta(days=1)
 
 def run(ctx: ChatContext, argument: str) -> None:
     """Open a run that plans only what is wrong; it continues with sign-in and approval like a setup."""
-    mailbox = read_mailbox(ctx, "fix", argument)
+    mailbox = read_mailbox(ctx, "fix", argument, permissions.visible_channels)
     if not mailbox:
         return
     record = ctx.services.channels.record(mailbox)
     if record is None or mailbox not in permissions.visible_channels(ctx):
-        unknown(ctx, mailbox)
+        unknown_channel(ctx, "fix", Text("notice.check_kicker"), mailbox)
         return
     begin_known(ctx, record.channel, RunKind.FIX, brief=_brief(ctx.services.store, mailbox))
 
@@ -58,16 +58,6 @@ def _ending(store: RunStore, mailbox: str) -> tuple[str, ...]:
     """Return the step of the client secret if a fix would renew it now."""
     ending = ending_of(store, mailbox)
     return ("client_secret",) if ending is not None and now() >= ending.renewable else ()
-
-
-def unknown(ctx: ChatContext, mailbox: str) -> None:
-    """Answer that nothing is known of the mailbox here, even if it is known elsewhere."""
-    title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
-    ctx.notify(
-        NoticeView(
-            Text("notice.check_kicker"), title, Text("notice.unknown_channel_words"), at=now()
-        )
-    )
 
 
 COMMAND = Command("fix", "trouble", run, "ADDRESS")

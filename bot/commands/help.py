@@ -1,37 +1,67 @@
-"""Command /help: what the bot does here, built from the registry."""
+"""Command /help: what the bot does here, or how one command is typed; built from the registry."""
 
 from __future__ import annotations
 
-from adaptive_cards import help_card
-from adaptive_cards.cards.help import HelpEntry, HelpView
+from adaptive_cards import command_help, help_card
+from adaptive_cards.cards.help import CommandHelpView, HelpEntry, HelpView, shown_name
+from adaptive_cards.cards.notice import NoticeView
 from bot import commands
 from bot.chat.context import ChatContext
+from bot.chat.parsing import nearest
 from bot.commands import Command
+from jobs.clock import now
+from jobs.model import Text
 
 
-def run(ctx: ChatContext, _argument: str) -> None:
-    """Show the commands that this person may run."""
-    show(ctx)
+def run(ctx: ChatContext, argument: str) -> None:
+    """Show the commands that this person may run, or explain the command that is named.
+
+    The name may be of any language, with or without its slash. The nearest one counts.
+    """
+    name = argument.partition(" ")[0].removeprefix("/").lower()
+    every = commands.by_typed_name()
+    near = name if name in every else nearest(name, every) if name else ""
+    if near:
+        explain(ctx, every[near])
+    else:
+        show(ctx, typed=name)
 
 
-def show(ctx: ChatContext, *, typed: str = "", nearest: str = "") -> None:
-    """Show the commands that this person may run; after an unknown command, the nearest one first."""
+def show(ctx: ChatContext, *, typed: str = "") -> None:
+    """Show the commands that this person may run. ``typed`` is a name that no command has."""
     every = commands.commands().values()
-    entries = tuple(
-        HelpEntry(each.name, each.argument, each.group) for each in every if each.may(ctx)
-    )
-    told = {"nearest": nearest and f"/{nearest}", "typed": typed and f"/{typed}"}
+    entries = tuple(_entry(each) for each in every if each.may(ctx))
     ctx.say(
         help_card(
             HelpView(
                 entries,
                 direct=ctx.direct,
                 left_out=len(entries) < len(every),
+                typed=typed and f"/{typed}",
                 bot=ctx.services.me.display_name,
-                **told,
             )
         )
     )
 
 
-COMMAND = Command("help", "more", run)
+def explain(ctx: ChatContext, command: Command) -> None:
+    """Explain one command, if this person may run it."""
+    name = shown_name(command.name)
+    if not command.may(ctx):
+        title = Text("help.only_approvers", {"command": f"/{name}"})
+        ctx.notify(NoticeView(Text("help.kicker"), title, Text("refused.next_approver"), at=now()))
+        return
+    others = tuple(
+        typed
+        for typed, each in commands.by_typed_name().items()
+        if each is command and typed != name
+    )
+    bot = ctx.services.me.display_name
+    ctx.say(command_help(CommandHelpView(_entry(command), others, direct=ctx.direct, bot=bot)))
+
+
+def _entry(command: Command) -> HelpEntry:
+    return HelpEntry(command.name, command.argument, command.group)
+
+
+COMMAND = Command("help", "more", run, "[COMMAND]")

@@ -10,6 +10,7 @@ from adaptive_cards.views import Header
 from bot.cards import delivery
 from bot.cards.presenters.card_state import was_posted
 from bot.chat import permissions
+from bot.chat.absent_approvers import note_absent
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.commands import Command
@@ -70,9 +71,8 @@ def begin_known(
         if opened.detailed or opened.origin.message != ctx.origin.message:
             point_to(ctx, opened)
             return
-    ctx.services.record(
-        opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events
-    )
+    details = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel)
+    ctx.services.record(opened.id, details, *events, *note_absent(ctx))
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:

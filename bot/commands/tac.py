@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adaptive_cards import tac
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.tac import TacView
 from bot.chat import permissions
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.offers import unknown_channel
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
@@ -33,16 +33,11 @@ def run(ctx: ChatContext, argument: str) -> None:
 
     If the channel is not known here, the answer reveals nothing about it.
     """
-    mailbox = read_mailbox(ctx, "tac", argument)
+    mailbox = read_mailbox(ctx, "tac", argument, permissions.visible_channels)
     if not mailbox:
         return
     if mailbox not in permissions.visible_channels(ctx):
-        title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
-        ctx.notify(
-            NoticeView(
-                Text("notice.tac_kicker"), title, Text("notice.unknown_channel_words"), at=now()
-            )
-        )
+        unknown_channel(ctx, "tac", Text("notice.tac_kicker"), mailbox)
         return
     ctx.services.vault.drop(screenshot_name(ctx))
     ctx.services.redis.set(

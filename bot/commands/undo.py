@@ -8,8 +8,8 @@ from adaptive_cards.cards.notice import NoticeView
 from bot.chat import permissions
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.offers import unknown_channel
 from bot.commands import Command
-from bot.commands.fix import unknown
 from bot.commands.setup_email import begin_known
 from jobs.clock import now
 from jobs.engine.undo import known, recall
@@ -20,14 +20,14 @@ from jobs.steps import all_steps
 
 def run(ctx: ChatContext, argument: str) -> None:
     """Open a run that plans the undo; a setup that was canceled halfway can be undone too."""
-    mailbox = read_mailbox(ctx, "undo", argument)
+    mailbox = read_mailbox(ctx, "undo", argument, _known_here)
     if not mailbox:
         return
     runs = ctx.services.store.runs_of_mailbox(mailbox)
     if mailbox not in permissions.visible_channels(ctx) and not any(
         _here(ctx, each) for each in runs
     ):
-        unknown(ctx, mailbox)
+        unknown_channel(ctx, "undo", Text("notice.undo_kicker"), mailbox)
         return
     past = recall(runs, all_steps())
     if not past:
@@ -38,6 +38,13 @@ def run(ctx: ChatContext, argument: str) -> None:
         return
     recalled = Event(Kind.RECALLED, now(), by=ctx.person.email, data=known(runs), past=past)
     begin_known(ctx, _channel(ctx, runs), RunKind.UNDO, recalled)
+
+
+def _known_here(ctx: ChatContext) -> tuple[str, ...]:
+    """Return the channels of this place, and the mailboxes of its runs that changed something."""
+    runs = ctx.services.store.runs_in_space(ctx.room)
+    changed = {run.channel.mailbox for run in runs if run.changed and run.channel.mailbox}
+    return tuple(sorted({*permissions.visible_channels(ctx), *changed}))
 
 
 def _here(ctx: ChatContext, run: Run) -> bool:

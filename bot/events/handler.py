@@ -20,10 +20,10 @@ from bot.actions import tac as screenshot
 from bot.cards import put_off
 from bot.chat import audience, limits
 from bot.chat.context import ChatContext
-from bot.chat.parsing import nearest, parse_command
+from bot.chat.parsing import parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
-from bot.commands import by_typed_name, explain, help, tac  # noqa: A004  the module has the name of its command
-from bot.events import retry
+from bot.commands import by_typed_name, explain, tac
+from bot.events import free_text, retry
 from bot.events.outbox import Handler, run_once
 from bot.events.prefetch import Prefetch, prefetch
 from bot.queue.events import PendingEvent
@@ -175,8 +175,7 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
             lambda speaking: screenshot.keep_screenshot(speaking, message),
         )
     elif command is None:
-        near = nearest(typed.name, by_typed_name()) if typed.name else ""
-        run_once(ctx, f"{message.id}:help", partial(help.show, typed=typed.name, nearest=near))
+        run_once(ctx, f"{message.id}:help", partial(free_text.answer, typed=typed))
 
 
 def _action(services: Services, action_id: str, actor: str, room: str) -> None:
@@ -225,7 +224,7 @@ def _membership(services: Services, membership_id: str, _actor: str, room: str) 
         run_once(
             ChatContext(services, services.me, room, direct=False, thread="", message=""),
             f"{membership_id}:{mine.created}:greeting",
-            help.show,
+            free_text.greet_space,
         )
 
 

@@ -59,7 +59,13 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import data_loss, own_reminders, reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards import (  # noqa: PLC0415  the other commands need no RQ worker
+        data_loss,
+        own_reminders,
+        reminders,
+        turn_reminders,
+        watch_gaps,
+    )
     from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import measure, worker  # noqa: PLC0415  the other commands need no RQ worker
@@ -67,6 +73,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
     from jobs.runs import retention  # noqa: PLC0415  same
+    from jobs.watch import pulse  # noqa: PLC0415  same
 
     refused = _data_problem(settings.redis_url, work)
     if refused:
@@ -86,10 +93,13 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     slow: dict[Callable[[], None], float] = {
         partial(reminders.remind, services): reminders.EVERY_S,
         partial(own_reminders.remind_of_own, services): reminders.EVERY_S,
+        partial(turn_reminders.remind_of_turns, services): turn_reminders.EVERY_S,
         partial(limits.record_ended, services): limits.EVERY_S,
         LossWatch(services): data_loss.EVERY_S,
         old_data: retention.EVERY_S,
         partial(measure.measure_runs, services): measure.RUNS_EVERY_S,
+        partial(watch_gaps.tell, services): watch_gaps.EVERY_S,
+        partial(watch_gaps.ping_if_late, services): pulse.PING_EVERY_S,
         partial(measure.measure_secrets, services): measure.SECRETS_EVERY_S,
     }
     return worker.main(settings, services.shutdown, timers, slow, work.encryption_keys)

@@ -27,6 +27,8 @@ class Dispatcher:
             services.cards.request(run_id)
         for event_id in services.events.claim_due():
             services.events.ring(event_id)
+        for group in services.watching.channels.claim_due():
+            services.rounds.ring(group)
 
     def _retry(self, lock: LockName) -> None:
         """Have the work of a killed process done again.
@@ -39,3 +41,5 @@ class Dispatcher:
             self.services.cards.retry(lock.owner)
         elif lock.kind is LockKind.EVENT:
             self.services.events.retry(lock.owner)
+        elif lock.kind is LockKind.WATCH:
+            self.services.watching.channels.schedule(lock.owner, now())

@@ -1,8 +1,9 @@
-"""Worker: four RQ workers and the timers under one supervisor (facts/parts.md B).
+"""Worker: five RQ workers and the timers under one supervisor (facts/parts.md B).
 
 Each of them is a process. The RQ workers read different queues. One reads only runs, so that a
 Webex that hangs in every other job delays no run. Two read no runs, so that long runs delay no
-command. Two draw no cards. A job may run twice, but its effect must happen only once.
+command. Two draw no cards. The fifth only watches channels, so that nothing waits for a round, and a
+round for nothing. A job may run twice, but its effect must happen only once.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from bot.queue import (
     NAME,
     RUNS,
     SERIALIZER,
+    WATCH,
     SafeJob,
     cause,
     connect,
@@ -63,7 +65,7 @@ from jobs.runs.run import Event
 from jobs.shutdown import Shutdown
 from jobs.storage.counters import COUNTERS, FLUSH_S
 
-WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
+WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS), (WATCH,))
 """Queues of each worker, in order of priority."""
 
 
@@ -191,7 +193,7 @@ def main(
 
 def work(
     redis_url: str,
-    queues: tuple[str, ...] = (NAME, RUNS, CARDS),
+    queues: tuple[str, ...] = (NAME, RUNS, CARDS, WATCH),
     shutdown: Shutdown | None = None,
     *,
     burst: bool = False,

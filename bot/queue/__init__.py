@@ -1,7 +1,7 @@
 """RQ queues whose jobs wake a worker for an entry of a due list.
 
-A job is an allowed function and an id. Events, runs and draws have a queue each. Events and draws
-wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`). If a job is lost with
+A job is an allowed function and an id. Events, runs, draws and the rounds of the watch have a queue
+each. Events and draws wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`). If a job is lost with
 its worker, the due list replaces it (:mod:`jobs.storage.due_list`).
 
 JSON alone does not make a job safe. A client that can write to Redis could name ``os.system``
@@ -36,11 +36,13 @@ from rq.job import Job
 from jobs.storage.connection import open_redis
 
 HANDLE, ADVANCE, DRAW = "bot.events.handler.receive", "jobs.advance.advance", "bot.cards.draw.draw"
-ALLOWED = frozenset({HANDLE, ADVANCE, DRAW})
+LOOK = "bot.processes.watch.look"
+ALLOWED = frozenset({HANDLE, ADVANCE, DRAW, LOOK})
 NAME = "email-bot"
 """Name of the queue of events."""
 RUNS = "email-bot-runs"
 CARDS = "email-bot-cards"
+WATCH = "email-bot-watch"
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 900
 FAILED_S = 3600

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -23,10 +24,11 @@ from redis.exceptions import RedisError
 
 from bot import __version__
 from bot.queue import health
+from jobs.clock import now
 from jobs.clouds.clock_skew import shared
 from jobs.model import RunKind
 from jobs.runs.run import ENDS, Kind
-from jobs.storage import keys
+from jobs.storage import keys, watch_keys
 from jobs.storage.counters import (
     BUCKETS_S,
     CALLS,
@@ -35,6 +37,7 @@ from jobs.storage.counters import (
     EVENTS_HANDLED,
     EVENTS_RECEIVED,
     EVENTS_REFUSED,
+    LOOKS,
     MEASURED,
     OVER,
     RUNS_ENDED,
@@ -49,6 +52,7 @@ from jobs.storage.counters import (
     read,
 )
 from jobs.storage.locks import LockKind
+from jobs.watch.watch_store import WatchStore
 
 PREFIX = "webex_email_bot_"
 RESOURCES = ("messages", "attachmentActions", "memberships")
@@ -62,6 +66,7 @@ FROM_ZERO: dict[str, Iterable[tuple[str, ...]]] = {
     THROTTLED.name: [(cloud,) for cloud in ("webex", "entra", "graph", "exchange")],
     CARDS.name: [("posted",), ("edited",), ("refused",), ("not_taken",)],
     TAKEN_OVER.name: [(str(kind),) for kind in LockKind],
+    LOOKS.name: [()],
 }
 """Labels of counters that are shown as 0 before anything was counted, by the counter's name.
 
@@ -164,10 +169,28 @@ def _waiting(redis: Redis) -> Iterator[Metric]:
             waiting.age_s,
         ),
         "runs_unfinished": ("Runs that have not ended.", redis.zcard(keys.runs_open())),
+        "watched_channels": (
+            "Channels that are watched.",
+            redis.hlen(watch_keys.watched_channels()),
+        ),
+        "incidents_open": (
+            "Incidents of watched channels that go on.",
+            redis.zcard(watch_keys.incidents_open()),
+        ),
+        "watch_late_seconds": (
+            "Seconds for which the group of watched channels that is due for longest has waited.",
+            max((now() - _first_due(redis)).total_seconds(), 0.0),
+        ),
         "workers": ("RQ workers that live.", len(health.seen_workers(redis))),
     }
     for name, (words, value) in numbers.items():
         yield GaugeMetricFamily(PREFIX + name, words, value=value)
+
+
+def _first_due(redis: Redis) -> datetime:
+    """Return when the first group of watched channels is due; the present if there is none."""
+    groups = WatchStore(redis).groups_due()
+    return min(groups.values(), default=now())
 
 
 def _clocks(redis: Redis) -> Iterator[Metric]:

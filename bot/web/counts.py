@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 
 from flask import Response
 from redis import Redis
@@ -20,6 +19,7 @@ class CountsToRedis:
         self._redis, self._every_s = redis, every_s
         self._lock = threading.Lock()
         self._process = 0
+        self._stopped = threading.Event()
 
     def __call__(self, response: Response) -> Response:
         """Return the response as it is, and start the thread if this process has none."""
@@ -30,10 +30,14 @@ class CountsToRedis:
                     threading.Thread(target=self._run, name="counts", daemon=True).start()
         return response
 
+    def stop(self) -> None:
+        """End the thread, before its next flush."""
+        self._stopped.set()
+
     def _run(self) -> None:
-        while True:
+        while not self._stopped.is_set():
             COUNTERS.flush(self._redis)
-            time.sleep(self._every_s)
+            self._stopped.wait(self._every_s)
 
 
 def hand_over(redis: Redis) -> None:

@@ -16,7 +16,7 @@ import httpx
 from bot.services import Services
 from bot.web.microsoft_slots import CALLBACK_READ_S, PRESS_READ_S
 from bot.web.oauth_flow import AuthorizationRequest, CallbackResult, OAuthFlow
-from bot.web.oauth_sign_in import AdminSignIn, SignInExchange
+from bot.web.oauth_sign_in import AdminSignIn, SignInApart, SignInExchange
 from bot.web.oauth_state import Flow
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
@@ -295,6 +295,7 @@ def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
 
 FLOWS: dict[str, OAuthFlow] = {
     "signin": AdminSignIn(),
+    "signin_apart": SignInApart(),
     "signin_exchange": SignInExchange(),
     "access": AppAccessConsent(),
     "consent": Consent(),

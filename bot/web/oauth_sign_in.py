@@ -15,16 +15,21 @@ from jobs.access.admin_session import SESSION_S
 from jobs.access.sign_in_tenant import require_own_tenant
 from jobs.checks import check
 from jobs.clock import now
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.roles import lacks_all
-from jobs.microsoft.scopes import exchange_scope, graph_scopes
+from jobs.microsoft.scopes import exchange_permission, exchange_scope, graph_scopes
 from jobs.model import Account, RunKind
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps.sign_in_permissions import permissions_for
 from jobs.storage.vault import Sealed
 
+APART = "signin_apart"
+"""Flow that asks for Graph and Exchange one after the other."""
+ONE_AT_A_TIME = causes("scope_wrong", "scope_missing")
+"""Causes with which Entra may refuse scopes of two resources (AADSTS28000, 70011)."""
 PERMISSIONS = "permissions"
 """Name of the requested Graph permissions, in the flow and in the event of the sign-in."""
 
@@ -32,13 +37,17 @@ PERMISSIONS = "permissions"
 class AdminSignIn:
     """Sign-in of an administrator with the bot's own app, for Graph.
 
-    The same refresh token then gets a token for Exchange (facts/microsoft.md 6.2). Graph is asked
-    only for the permissions of the run's own steps (:mod:`jobs.steps.sign_in_permissions`).
+    One page asks for the consent to Graph and to Exchange (msal's documentation of
+    ``acquire_token_by_auth_code_flow``). The code gets a token for Graph, and the same refresh token
+    one for Exchange (facts/microsoft.md 6.2). Graph is asked only for the permissions of the run's
+    own steps (:mod:`jobs.steps.sign_in_permissions`). An Entra that refuses scopes of two resources
+    is asked for one at a time.
     """
 
     question = "sign_in"
     arrived = "signed_in"
     then = "signin_exchange"
+    both = True
 
     def is_complete(self, run: Run) -> bool:
         """Return whether a person is signed in.
@@ -54,11 +63,22 @@ class AdminSignIn:
         return {"mailbox": run.channel.mailbox}
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """Build a request for the first resource's permissions; one flow can ask for only one resource."""
-        names = permissions_for(run)
+        """Build a request for the permissions, as the administrator who was asked 1:1.
+
+        Microsoft asks which account is meant if nobody was asked, or after a sign-in that did not
+        help.
+        """
+        names, hint = permissions_for(run), _expected_account(run)
+        scopes = self.first(services, names)
+        if self.both:
+            scopes.append(exchange_permission(services.settings.exchange_url))
         with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
             flow = _bot(services, http).begin(
-                self.first(services, names), services.settings.callback, state
+                scopes,
+                services.settings.callback,
+                state,
+                hint,
+                None if hint else "select_account",
             )
         return AuthorizationRequest(flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names}))
 
@@ -72,7 +92,14 @@ class AdminSignIn:
         """
         names = tuple(flow.msal.get(PERMISSIONS, ()))
         with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
-            signed_in = _bot(services, http).finish(flow.msal, query, run.required_tenant)
+            try:
+                signed_in = _bot(services, http).finish(
+                    flow.msal, query, run.required_tenant, self.first(services, names)
+                )
+            except CloudError as error:
+                if self.both and error.cause in ONE_AT_A_TIME:
+                    return CallbackResult(then=APART)
+                raise
             account = signed_in.account
             try:
                 token, cache = _bot(services, http, account.tenant_id).token(
@@ -111,6 +138,12 @@ class AdminSignIn:
         return first
 
 
+class SignInApart(AdminSignIn):
+    """Sign-in that asks for Graph alone, after Entra refused scopes of two resources."""
+
+    both = False
+
+
 class SignInExchange(AdminSignIn):
     """Second part of the sign-in, in which the browser goes to Microsoft once more.
 
@@ -119,6 +152,7 @@ class SignInExchange(AdminSignIn):
     """
 
     then = ""
+    both = False
 
     def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
         """Return the scopes of Exchange."""
@@ -130,6 +164,12 @@ class SignInExchange(AdminSignIn):
 
     def _graph_token(self, first: str, second: str) -> str:
         return second
+
+
+def _expected_account(run: Run) -> str:
+    """Return the account to sign in with: the administrator who was asked, on the first try."""
+    tried = "sign_in" in run.problems or run.signed_in is not None
+    return "" if tried else run.answer("administrator")
 
 
 def _arrival(run: Run, account: Account) -> str:

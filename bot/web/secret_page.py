@@ -5,6 +5,8 @@ Opening the link does not use it up. Pressing the button shows the secret to exa
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 
 from flask import Blueprint, Response
@@ -13,11 +15,16 @@ from adaptive_cards.texts import text
 from bot import links
 from bot.cards import delivery
 from bot.cards.presenters import connect_form
+from bot.services import Services
 from bot.web.pages import Page, plain, respond, web_services
+from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Run
+from jobs.runs.run import Event, Kind, Run, RunEndedError
+from jobs.steps import SECRET_SHOWN
 from jobs.storage.vault import Sealed
 
+SECURITY = "STARTTLS"
+"""Choice in the form's field Security."""
 pages = Blueprint("handover", __name__, url_prefix="/handover")
 
 
@@ -36,15 +43,9 @@ def landing_page(token: str) -> Response:
         return plain("gone", status=HTTPStatus.GONE)
     if ticket.is_expired:
         return respond(_page("over", "renew_button", f"/handover/{token}/renew", HTTPStatus.GONE))
-    return respond(
-        _page(
-            "handover",
-            "handover_button",
-            f"/handover/{token}",
-            HTTPStatus.OK,
-            mailbox=run.channel.mailbox,
-        )
-    )
+    values = {"mailbox": run.channel.mailbox}
+    page = _page("handover", "handover_button", f"/handover/{token}", HTTPStatus.OK, **values)
+    return respond(replace(page, here=True))
 
 
 @pages.post("/<token>")
@@ -58,13 +59,10 @@ def reveal(token: str) -> Response:
     secret = services.vault.take(Sealed.CLIENT_SECRET.of(run.id))
     if secret is None:
         return plain("gone", status=HTTPStatus.GONE)
-    services.store.record_secret_shown(
-        services.vault.get(Sealed.CLIENT_SECRET_ID.of(run.id)) or run.fact("key_id"), run.id
-    )
+    key_id = services.vault.get(Sealed.CLIENT_SECRET_ID.of(run.id)) or run.fact("key_id")
+    services.store.record_secret_shown(key_id, run.id)
     links.drop(services, "handover", run.id)
-    if run.answer("new_secret"):
-        services.runs.ring(run.id)  # the lost secret that this one replaces is removed now
-    services.cards.request(run.id)
+    _continue(services, run, key_id)
     return respond(
         Page(
             Text("page.shown_title"),
@@ -87,6 +85,13 @@ def renew(token: str) -> Response:
     return plain("renewed")
 
 
+def _continue(services: Services, run: Run, key_id: str) -> None:
+    """Have the run go on: a lost secret is removed, and Generate Token is looked for, from now on."""
+    data = {"question": SECRET_SHOWN, "value": key_id}
+    with suppress(RunEndedError):
+        services.record(run.id, Event(Kind.ANSWERED, now(), data=data))
+
+
 def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
     return Page(
         Text(f"page.{key}_title", values),
@@ -98,17 +103,24 @@ def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
 
 
 def _fields(run: Run, secret: str) -> tuple[tuple[str, str], ...]:
-    """Return every field of the Webex Connect form that can be copied, in the form's order."""
+    """Return every field of the Webex Connect form, in the form's order (facts/connect.md 1.2).
+
+    Fields in which something is chosen are there, too, so that the page alone is enough.
+    """
     form, somebody = connect_form.form(run, web_services()), text("connect.login_of_user")
     values = (
         ("connect.email_id", run.channel.mailbox),
+        ("connect.authentication", text("connect.authentication_value")),
         ("connect.smtp_server", form.smtp_host),
         ("connect.username", "" if form.username == somebody else form.username),
+        ("connect.port_alone", str(form.smtp_port)),
+        ("connect.security", SECURITY),
         ("label.client_id", form.client_id),
         ("connect.client_secret", secret),
         ("connect.authorize_url", form.authorize_url),
         ("connect.scope", form.scope),
-        ("connect.token_url", form.token_url),
+        ("connect.access_token_url", form.token_url),
+        ("connect.refresh_token_url", form.token_url),
         ("connect.login_id", "" if form.login_open else form.login_id),
     )
     return tuple((text(label), value) for label, value in values if value)

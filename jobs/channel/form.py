@@ -21,11 +21,14 @@ from jobs.model import Channel, Profile, Text
 LIFETIMES = ("6", "12", "24")
 KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
 """Yes and no as the card sends them, and as a client's toggle would send them."""
-_DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes"}
+CHECK_LOGIN = ("", "no", "yes")
+"""Whether checks log in as the mailbox; empty as an earlier version's card sends it."""
+_DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes", "check_login": ""}
 _CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
     "lifetime": (LIFETIMES, Text("typed.lifetime")),
     "profile": (set(Profile), Text("typed.profile")),
     "keep_copy": (KEEP_COPY, Text("typed.keep_copy")),
+    "check_login": (CHECK_LOGIN, Text("typed.check_login")),
 }
 """Allowed values of a field, and the message about any other value."""
 LONGEST = 254

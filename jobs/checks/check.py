@@ -23,6 +23,7 @@ from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
+from jobs.steps.connect_form import token_at
 from jobs.storage.counters import COUNTERS, RUNS_ENDED
 
 FORWARDS = ("forwarding", "outbound_policy")
@@ -108,7 +109,7 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
     changed where copies are sent: mail that arrived earlier says nothing about that change.
     """
     runs = store.runs_of_mailbox(mailbox)
-    given = [run for run in runs if "token_saved" in run.answers]
+    given = list(filter(token_at, runs))
     shared = bool(_newest(runs, "shared"))
     return Brief(
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
@@ -116,7 +117,7 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
         shared=shared,
         by_hand=adoption.is_by_hand(runs),
         delegate=next(filter(None, map(delegate_of, reversed(runs))), "") if shared else "",
-        token_at=max((run.answers["token_saved"].at for run in given), default=None),
+        token_at=max(filter(None, map(token_at, given)), default=None),
         changed_at=max(_forwarding_changes(runs), default=None),
     )
 

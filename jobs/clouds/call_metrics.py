@@ -8,11 +8,37 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from jobs.clouds import tracing
 from jobs.clouds.tracing import CallSpan
 from jobs.storage.counters import CALLS, COUNTERS, THROTTLED
+
+
+@dataclass(slots=True)
+class CallCount:
+    """Number of requests that a piece of work has made so far."""
+
+    calls: int = 0
+
+
+_COUNT: ContextVar[CallCount | None] = ContextVar("call_count", default=None)
+
+
+@contextmanager
+def counted() -> Iterator[CallCount]:
+    """Count the requests that this task makes inside the context, and the tasks that it starts.
+
+    A read that several pieces of work share counts for the one that began it.
+    """
+    count = CallCount()
+    token = _COUNT.set(count)
+    try:
+        yield count
+    finally:
+        _COUNT.reset(token)
 
 
 @contextmanager
@@ -22,6 +48,8 @@ def measured(cloud: str, name: str) -> Iterator[CallSpan]:
     Without one the outcome is ``lost``: the request got no answer, or was given up.
     """
     began, noted = time.monotonic(), CallSpan()
+    if (count := _COUNT.get()) is not None:
+        count.calls += 1
     try:
         with tracing.call(cloud, name) as noted:
             yield noted

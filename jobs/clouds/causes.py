@@ -81,7 +81,7 @@ _ENTRA_ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
     ("client_secret_expired", ErrorKind.REJECTED, (7000222,)),
     ("response_type_disabled", ErrorKind.REJECTED, (700054, 70005)),
     ("public_client_with_secret", ErrorKind.REJECTED, (700025,)),
-    ("scope_wrong", ErrorKind.REJECTED, (70007, 70011, 28002, 700022, 700023, 70003)),
+    ("scope_wrong", ErrorKind.REJECTED, (70007, 70011, 28000, 28002, 700022, 700023, 70003)),
     ("refresh_token_expired", ErrorKind.SIGN_IN_NEEDED, (70008, 700082)),
     ("redirect_uri_is_spa", ErrorKind.SIGN_IN_NEEDED, (700084,)),
     ("device_code_failed", ErrorKind.REJECTED, (70016, 70018, 70019)),

@@ -140,11 +140,14 @@ class Applier:
         open_steps = [name for name in step.after if name in self.steps and not run.settled(name)]
         if open_steps:
             return _waits_for_step(step, open_steps[0])
+        unasked = step.required_answer and not run.answer(step.required_answer)
+        if unasked and not (run.plan and all(map(run.plan.shows, changes))):
+            return step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
         if not all(run.approved(change) for change in changes):
             self._replan(step, changes)
             return step.waits_for(Turn.APPROVER, Text("seen.not_approved"))
         self._require_audited()
-        if step.required_answer and not run.answer(step.required_answer):
+        if unasked:
             return step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
         return None
 

@@ -64,10 +64,14 @@ def next_look(redis: Redis, run: Run, steps: Mapping[str, Step]) -> datetime | N
 
 
 def is_only_a_look(redis: Redis, run: Run) -> bool:
-    """Return whether the run is due for nothing else: nothing has happened since it was put off."""
-    return redis.get(keys.run_mark(run.id, "look", "due")) == _mark(run) and not any(
-        map(is_due, run.findings.values())
-    )
+    """Return whether the run is due for nothing else: nothing has happened since it was put off.
+
+    A lost secret is kept until the one-time page has shown its successor. That is no event of the
+    run, so a run with a lost secret always goes on in full.
+    """
+    lost = run.state_of("lost_secret") is State.WAITING
+    mark = redis.get(keys.run_mark(run.id, "look", "due"))
+    return mark == _mark(run) and not lost and not any(map(is_due, run.findings.values()))
 
 
 def stop_looking(redis: Redis, run: Run) -> None:
@@ -93,7 +97,8 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
         return None
     asked = [run.answers[name] for name in ("look_again", step.repeat_on) if name in run.answers]
     wanted = any(answer.at > run.found_at[step.name] for answer in asked)
-    if wanted and not (step.name == "application" and run.answer(TOKEN_SAVED)):
+    used = bool(run.answer(TOKEN_SAVED)) or run.settled("token")
+    if wanted and not (step.name == "application" and used):
         return None
     return replace(before, until=now() + timedelta(seconds=ctx.pause(step.name, AGAIN_S)))
 

@@ -97,9 +97,13 @@ class Identity:
         redirect_uri: str,
         state: str,
         login_hint: str = "",
-        prompt: str = "select_account",
+        prompt: str | None = "select_account",
     ) -> dict[str, Any]:
         """Start a sign-in (code flow, PKCE S256).
+
+        ``scopes`` may be of several resources, so that one page asks for the consent to all of them;
+        :meth:`finish` then gets the token of one. Without a ``prompt`` Microsoft takes the account of
+        ``login_hint`` without asking which one is meant.
 
         Send the person to ``flow["auth_uri"]`` and keep the rest sealed. The flow can be serialized
         as JSON. It holds the PKCE verifier and the nonce. msal adds ``openid profile
@@ -120,9 +124,16 @@ class Identity:
         return {**flow, "auth_uri": self._http.outside(flow["auth_uri"])}
 
     def finish(
-        self, flow: Mapping[str, Any], query: Mapping[str, str], tenant_id: str = ""
+        self,
+        flow: Mapping[str, Any],
+        query: Mapping[str, str],
+        tenant_id: str = "",
+        scopes: Sequence[str] = (),
     ) -> SignedIn:
         """Finish a sign-in with the query that the browser brought back.
+
+        ``scopes`` are those of the one resource that the token is for. They may be left out if the
+        sign-in asked for one resource.
 
         Raises:
             CloudError: ``state_mismatch``, the cause of an ``error`` in the query or of the
@@ -135,7 +146,7 @@ class Identity:
         if "error" in query:
             raise entra_error(query)
         cache = msal.SerializableTokenCache()
-        result = self._redeem(flow, query, cache)
+        result = self._redeem(flow, query, cache, scopes)
         claims = validate(
             str(result.get("id_token", "")),
             *self._expectation(str(flow.get("nonce", "")), tenant_id),
@@ -194,11 +205,15 @@ class Identity:
         return self._received(result), kept.serialize()
 
     def _redeem(
-        self, flow: Mapping[str, Any], query: Mapping[str, str], cache: msal.SerializableTokenCache
+        self,
+        flow: Mapping[str, Any],
+        query: Mapping[str, str],
+        cache: msal.SerializableTokenCache,
+        scopes: Sequence[str],
     ) -> dict[str, Any]:
         try:
             result: dict[str, Any] = self._app(cache).acquire_token_by_auth_code_flow(
-                dict(flow), dict(query)
+                dict(flow), dict(query), list(scopes) or None
             )
         except (
             RuntimeError

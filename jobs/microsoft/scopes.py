@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 #: Setup, signed in as an administrator: the fewest permissions that the steps need.
 GRAPH_SETUP_SCOPES: tuple[str, ...] = (
     "Application.ReadWrite.All",
+    "AuditLog.Read.All",
     "DelegatedPermissionGrant.ReadWrite.All",
+    "Directory.Read.All",
     "ExchangeMessageTrace.Read.All",
     "Policy.Read.All",
     "User.Read.All",
@@ -25,12 +27,14 @@ GRAPH_READ_SCOPES: tuple[str, ...] = (
     "Policy.Read.All",
     "User.Read.All",
 )
-#: Permissions to read that a permission to write includes. The steps use ``Directory.Read.All`` only to
-#: list the delegated grants.
+#: Permissions to read that a permission to write includes. Except for the sign-in log, the steps use
+#: ``Directory.Read.All`` only to list the delegated grants.
 INCLUDED: dict[str, frozenset[str]] = {
     "Application.ReadWrite.All": frozenset({"Application.Read.All"}),
     "DelegatedPermissionGrant.ReadWrite.All": frozenset({"Directory.Read.All"}),
 }
+SIGN_IN_LOG = "AuditLog.Read.All"
+LOG_NEEDS = frozenset({"Directory.Read.All"})
 #: Check without a sign-in: read-only app roles of the bot's own app, exactly those of facts 6.2 b.
 GRAPH_APP_ROLES: tuple[str, ...] = (
     "Application.Read.All",
@@ -46,6 +50,7 @@ OPTIONAL_APP_ROLES: tuple[str, ...] = ("AuditLog.Read.All",)
 EXCHANGE_APP_ROLES: tuple[str, ...] = ("Exchange.ManageAsApp",)
 
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
+EXCHANGE_PERMISSION = "Exchange.Manage"
 EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
 #: The audience must be Outlook: a token for Graph's SMTP.Send is refused (facts 4).
 SMTP_SCOPE = "https://outlook.office.com/SMTP.Send"
@@ -82,9 +87,13 @@ def with_included(names: Collection[str]) -> frozenset[str]:
 
 
 def minimal(names: Collection[str]) -> tuple[str, ...]:
-    """Return the permissions without those that another of them includes, sorted."""
+    """Return the permissions without those that another of them includes, sorted.
+
+    The sign-in log needs ``Directory.Read.All`` next to its own permission (facts/microsoft.md 5).
+    """
     included = frozenset().union(*(INCLUDED.get(name, ()) for name in names))
-    return tuple(sorted(frozenset(names) - included))
+    kept = LOG_NEEDS if SIGN_IN_LOG in names else frozenset()
+    return tuple(sorted(frozenset(names) - (included - kept)))
 
 
 def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -131,6 +140,15 @@ def exchange_scope(exchange_url: str) -> str:
     """
     host = _host(exchange_url)
     return f"https://{host}/.default" if host in _EXCHANGE_HOSTS else EXCHANGE_SCOPE
+
+
+def exchange_permission(exchange_url: str) -> str:
+    """Return the one permission for Exchange cmdlets by its name.
+
+    One page may ask for it together with Graph's permissions. ``.default`` allows no other scope
+    next to it (AADSTS70011).
+    """
+    return exchange_scope(exchange_url).replace(".default", EXCHANGE_PERMISSION)
 
 
 def _host(url: str) -> str:

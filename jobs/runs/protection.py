@@ -35,8 +35,11 @@ log = structlog.get_logger(__name__)
 def protect(redis: Redis, encryption_keys: Sequence[str]) -> None:
     """Protect the data of layout 2, if its audit trail shows that this was never done.
 
-    Otherwise the data stays as it is, and what is not protected does not count.
+    Otherwise the data stays as it is, and what is not protected does not count. Without keys nothing is
+    protected.
     """
+    if not encryption_keys:
+        return
     old = Trail(redis, encryption_keys, LABEL_IN_LAYOUT_2)
     found = old.verify(full=True)
     if not found.entries or found.broken_at:

@@ -22,7 +22,7 @@ from jobs.runs.audit_entries import entry
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.event_log import EventLog
 from jobs.runs.protection import has_message, owner
-from jobs.storage import codec, keys
+from jobs.storage import codec, keys, watch_keys
 from jobs.storage.keys import Key
 from jobs.storage.mac import Authenticator
 from jobs.storage.vault import Vault, VaultName
@@ -45,6 +45,8 @@ class What(StrEnum):
     STOPS = "marks of stopped runs"
     CHANNELS = "channels"
     CARDS = "cards"
+    WATCHED = "watched channels"
+    INCIDENTS = "incidents"
     SEALED = "sealed values"
     TRAIL = "audit trail"
 
@@ -78,6 +80,13 @@ class Result:
         self.foreign.extend(found.foreign)
 
 
+_OF_THE_WATCH = (
+    (What.WATCHED, watch_keys.every_watched(), "watched"),
+    (What.WATCHED, watch_keys.every_watch_state(), "watch state"),
+    (What.INCIDENTS, watch_keys.every_incident(), "incident"),
+    (What.INCIDENTS, watch_keys.every_incident_card(), "incident card"),
+)
+"""Values of the watch, with the purpose that their MAC covers (:mod:`jobs.watch`)."""
 Look = Callable[[Reader, bytes, str], Found]
 
 
@@ -111,6 +120,10 @@ class Rekeying:
             _Place(What.STOPS, keys.run_stopped("*"), b"string", _text(self._of_run("stopped"))),
             _Place(What.CHANNELS, keys.channel_record("*"), b"string", self._channel),
             _Place(What.CARDS, keys.every_cards(), b"hash", self._cards),
+            *(
+                _Place(what, pattern, b"string", _text(self._of_run(purpose)))
+                for what, pattern, purpose in _OF_THE_WATCH
+            ),
             _Place(What.SEALED, keys.sealed("*"), b"string", _text(self._sealed)),
         )
 

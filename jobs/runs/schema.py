@@ -86,6 +86,7 @@ def _migrate(redis: Redis, layout: int, encryption_keys: Sequence[str]) -> None:
         _check(key, redis.lrange(key, 0, -1), pending)
     for key in redis.scan_iter(keys.run_about("*")):
         _check_about(key, redis.get(key), pending)
+    rewritten = 0
     for pattern, rewrite in (
         (keys.every_run_events(), _rewrite_run),
         (keys.every_cards(), _rewrite_cards),
@@ -93,11 +94,12 @@ def _migrate(redis: Redis, layout: int, encryption_keys: Sequence[str]) -> None:
     ):
         for key in redis.scan_iter(pattern):
             rewrite(redis, key, pending)
+            rewritten += 1
     _tidy_keys(redis, pending)
     if layout < protection.LAYOUT:
         protection.protect(redis, encryption_keys)
     redis.set(keys.schema(), NEWEST)
-    if pending:
+    if pending and rewritten:
         log.info("data migrated", before=layout, now=NEWEST)
 
 

@@ -47,6 +47,16 @@ WHERE_SKIPPED = "unused_secret"
 """Step used only if the rehearsal was skipped after the bot's own secret was made for it."""
 WHERE_REPLACED = "old_secret"
 """Step used only in a fix whose plan contains it."""
+CHECK_LOGIN = "check_login"
+"""Question whether checks may log in as the mailbox by themselves. A run without an answer has the
+rehearsal, as in earlier versions and for a channel that is set up again.
+"""
+SECRET_SHOWN = "secret_shown"  # noqa: S105  the name of a question
+"""Answer of the one-time page: the key ID of the client secret that it has shown."""
+TOKEN_FAILED = "token_failed"  # noqa: S105  the name of a question
+"""Answer of a person who pasted the error with which Generate Token failed."""
+WHERE_REHEARSED = frozenset({"rehearsal", "check_secret"})
+"""Steps used only if the mailbox user's sign-in is to be tested or kept (:func:`rehearses`)."""
 SOMETIMES = FIX_ONLY | {WHERE_LOST, WHERE_SKIPPED, WHERE_REPLACED}
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
 CONSENT = frozenset({"admin_consent"})
@@ -96,10 +106,27 @@ def steps_of(run: Run) -> dict[str, Step]:
 def _of_its_kind(run: Run) -> frozenset[str]:
     steps = steps_for(run.channel.profile)
     if run.kind is not RunKind.FIX:
-        return frozenset(steps)
+        return frozenset(steps) if rehearses(run) else frozenset(steps) - WHERE_REHEARSED
     changed = _planned(run)
     fixable = {name for name, step in steps.items() if _is_fixable(step)}
     return _beside(changed, run.brief.fix or FixBrief()) | fixable
+
+
+def rehearses(run: Run) -> bool:
+    """Return whether the mailbox user's sign-in is tested before Webex Connect uses it.
+
+    That is so if checks are to log in by themselves, because the sign-in is kept for them, or once
+    Generate Token has failed, because the test says why. It is asked for in no other setup: Generate
+    Token is the same sign-in.
+    """
+    wanted = run.answer(CHECK_LOGIN) != "no" or bool(run.answer("rehearse"))
+    return wanted or (not run.settled("token") and _has_token_failed(run))
+
+
+def _has_token_failed(run: Run) -> bool:
+    """Return whether somebody pasted the error of Generate Token, or Entra's sign-in log has it."""
+    token = run.findings.get("token")
+    return bool(run.answer(TOKEN_FAILED)) or (token is not None and token.cause != "")
 
 
 def _planned(run: Run) -> frozenset[str]:

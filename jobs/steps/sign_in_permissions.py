@@ -8,10 +8,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from jobs.engine.step import Step
-from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, minimal, with_included
+from jobs.microsoft.scopes import (
+    GRAPH_READ_SCOPES,
+    GRAPH_SETUP_SCOPES,
+    LOG_NEEDS,
+    SIGN_IN_LOG,
+    minimal,
+    with_included,
+)
 from jobs.model import RunKind
 from jobs.runs.run import Run
 from jobs.steps import SOMETIMES, all_steps, steps_of
+
+OPTIONAL = LOG_NEEDS | {SIGN_IN_LOG}
+"""Permissions without which a run goes on."""
 
 
 def permissions_for(run: Run) -> tuple[str, ...]:
@@ -29,18 +39,26 @@ def permissions_for(run: Run) -> tuple[str, ...]:
         return GRAPH_READ_SCOPES
     steps = steps_of(run)
     writing = frozenset(steps) if run.kind is RunKind.UNDO else _writing(run)
-    return minimal(_graph(_needed(steps.values(), writing)) | {*all_steps()["tenant"].reads})
+    looks = {**steps, **_looks_of_new_secret(run, writing)}
+    return minimal(_graph(_needed(looks.values(), writing)) | {*all_steps()["tenant"].reads})
 
 
 def missing_permissions(run: Run) -> tuple[str, ...]:
     """Return the permissions that the plan of a fix needs and its sign-in did not ask for.
 
-    The result is empty if the sign-in recorded no permissions, as in runs of earlier versions.
+    The result is empty if the sign-in recorded no permissions, as in runs of earlier versions. Without
+    the sign-in log the requester confirms the token, so nobody signs in once more for it.
     """
     if run.kind is not RunKind.FIX or not run.permissions:
         return ()
     have = with_included(run.permissions)
-    return tuple(name for name in permissions_for(run) if name not in have)
+    return tuple(name for name in permissions_for(run) if name not in have | OPTIONAL)
+
+
+def _looks_of_new_secret(run: Run, writing: Collection[str]) -> dict[str, Step]:
+    """Return the step that looks for the new token, if a fix without a plan yet makes a new secret."""
+    new = run.kind is RunKind.FIX and "client_secret" in writing
+    return {"token": all_steps()["token"]} if new else {}
 
 
 def _writing(run: Run) -> frozenset[str]:

@@ -58,6 +58,8 @@ class TestMail(Step):
             trace.find(since, recipient=ctx.channel.forwarding_address, subject=subject),
         )
         seen = _Seen.of(arrived, copies, own_addresses(ctx))
+        if told := self._registered_since_sent(ctx):
+            return self._underway(ctx, seen.since(told).arrived, again=True)
         delivered = newest_delivered(seen.copies)
         if delivered is not None:
             facts = _facts(subject, seen.arrived or seen.copies)
@@ -98,6 +100,14 @@ class TestMail(Step):
         """Return whether somebody has pressed Look again since the mail was sent last."""
         asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
         return asked is not None and (sent is None or asked.at > sent)
+
+    def _registered_since_sent(self, ctx: StepContext) -> datetime | None:
+        """Return when the requester said Registered after the mail was sent, or None.
+
+        The mail then came before the app was registered, and Webex Connect dropped it.
+        """
+        told, sent = ctx.run.answers.get("registered"), self._last_sent(ctx)
+        return told.at if told and sent and told.at > sent else None
 
     def _needs_another(self, ctx: StepContext, seen: _Seen) -> bool:
         """Return whether the mail that was sent will not come through."""

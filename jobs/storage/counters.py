@@ -69,6 +69,7 @@ CALLS = Counter("call_seconds", "Latency of requests to the clouds.", ("cloud", 
 """It is counted by :meth:`Counters.time` only."""
 THROTTLED = Counter("calls_throttled", "Answers of 429.", ("cloud",))
 CARDS = Counter("cards", "Cards that were sent to Webex.", ("outcome",))
+LOOKS = Counter("watch_looks", "Looks of the watch at a channel.")
 TAKEN_OVER = Counter("leases_taken_over", "Locks taken over from lost processes.", ("work",))
 COUNTED = (
     EVENTS_RECEIVED,
@@ -79,6 +80,7 @@ COUNTED = (
     THROTTLED,
     CARDS,
     TAKEN_OVER,
+    LOOKS,
 )
 RUNS_OPEN = Gauge(
     "runs_open", "Runs that have not ended.", ("kind", "state"), timedelta(minutes=10)

@@ -18,6 +18,12 @@ SETTLE = (
 )
 """Script that takes a member off the list unless its time has changed since."""
 
+MOVE = (
+    "if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) == tonumber(ARGV[2])"
+    " then redis.call('zadd', KEYS[1], ARGV[3], ARGV[1]) end"
+)
+"""Script that gives a member another time unless its time has changed since."""
+
 
 @dataclass(frozen=True, slots=True)
 class DueList:
@@ -46,6 +52,18 @@ class DueList:
     def settle(self, member: str, due: float) -> None:
         """Take the member off the list, unless its time has changed since it was due then."""
         self.redis.eval(SETTLE, 1, self.key, member, repr(due))
+
+    def move(self, member: str, due: float, when: datetime | None) -> None:
+        """Have the member handed out at ``when``, or take it off the list if that is None.
+
+        Nothing is done if its time has changed since it was due at ``due``.
+        """
+        if when is None:
+            self.settle(member, due)
+            return
+        latest = now().timestamp() + LONGEST_PAUSE_S
+        moment = repr(min(when.timestamp(), latest))
+        self.redis.eval(MOVE, 1, self.key, member, repr(due), moment)
 
     def extend(
         self, member: str, seconds: float | None = None, pipe: Pipeline | None = None

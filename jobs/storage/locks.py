@@ -28,7 +28,7 @@ from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
 from jobs.clock import seconds_since_boot
-from jobs.storage import keys
+from jobs.storage import keys, watch_keys
 from jobs.storage.counters import COUNTERS, TAKEN_OVER
 from jobs.storage.keys import Key
 
@@ -58,6 +58,7 @@ class LockKind(StrEnum):
     EVENT = "event"
     WEBHOOKS = "webhooks"
     SCHEMA = "schema"
+    WATCH = "watch"
 
 
 _KEYS: dict[LockKind, Callable[[str], Key]] = {
@@ -67,6 +68,7 @@ _KEYS: dict[LockKind, Callable[[str], Key]] = {
     LockKind.EVENT: keys.event_lock,
     LockKind.WEBHOOKS: lambda _: keys.webhooks_lock(),
     LockKind.SCHEMA: lambda _: keys.schema_lock(),
+    LockKind.WATCH: watch_keys.watch_lock,
 }
 
 

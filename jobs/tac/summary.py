@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from jobs.checks.fix_context import verdict_of
+from jobs.contact_center.webex_org_id import normalize
 from jobs.model import ConnectChange, Finding, Text
 from jobs.runs.run import Run
+from jobs.steps.connect_form import token_at
 from jobs.tac.case import RunHistory, Say, TacCase
 from jobs.tac.pages import article_row, one_line, title, utc_text
-from jobs.webex_org_id import normalize
 
 
 def summary(matter: TacCase, say: Say) -> str:
@@ -105,8 +106,7 @@ def _times_of_setup(setup: Run | None) -> dict[str, datetime | None]:
     """Return when the mailbox was connected, and when its token was saved."""
     if setup is None:
         return {"connected": None, "token_saved": None}
-    token = setup.answers.get("token_saved")
-    return {"connected": setup.ended_at, "token_saved": token.at if token else None}
+    return {"connected": setup.ended_at, "token_saved": token_at(setup)}
 
 
 def _fact(matter: TacCase, name: str) -> str:

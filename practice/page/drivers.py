@@ -120,14 +120,17 @@ class Mouse:
     ) -> None:
         """Go from the bot's page to Microsoft's pages and back.
 
-        Choose an account on each page, then accept or decline. ``look`` is called with each page.
+        Choose an account on each page, then accept or decline. Microsoft preselects the account of
+        ``login_hint``, which needs no choice. ``look`` is called with each page.
         """
         self.activate(self.page.locator("form button"))
         self.page.wait_for_url("**/cloud/**")
         while "/cloud/" in self.page.url:
             before = self.page.url
             look(self.page)
-            self.activate(self.page.locator(f'input[name=account][value="{account}"]'))
+            choice = self.page.locator(f'input[name=account][value="{account}"]')
+            if "login_hint=" not in self.page.url or not choice.is_checked():
+                self.activate(choice)
             self.activate(self.page.get_by_role("button", name=decision, exact=True))
             self.page.wait_for_url(lambda url, before=before: url != before)
 

@@ -73,9 +73,11 @@ def no_memory_for_calls(stack: Stack, people: People) -> Iterator[list[int]]:
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    yield killed
-    over.set()
-    thread.join()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_a_run_that_takes_all_memory_is_given_up(

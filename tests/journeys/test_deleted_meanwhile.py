@@ -50,6 +50,6 @@ def test_a_secret_is_missed_as_well(people: People, new_walk: Any) -> None:
     walk.form(60)
     none = {apps(people)[0]["appId"]: {"passwordCredentials": []}}
     people.control("PATCH", "tenants/contoso.com", {"applications": none})
-    card = walk.saying("Somebody has deleted the client secret in Entra", LOOK_S)
-    assert "Press Look again: the bot makes another" in words(card)
+    card = walk.saying(text("cause.secret_deleted_meanwhile"), LOOK_S)
+    assert "Press Look again: the bot creates another secret" in words(card)
     assert "look_again" in does(card)

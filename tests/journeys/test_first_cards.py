@@ -206,15 +206,19 @@ def test_run_that_has_ended(new_walk: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed",
-    ["/setup-emails support@contoso.com", "please do not /setup-email yet", "/checkout", "hello"],
+    ("typed", "meant"),
+    [
+        ("/setup-emails support@contoso.com", "Did you mean /setup-email support@contoso.com?"),
+        ("/checkout", "Did you mean /check?"),
+        ("please do not /setup-email yet", "/setup-email ADDRESS"),
+    ],
 )
-def test_unknown_command(new_walk: Any, typed: str) -> None:
-    """An unknown command runs nothing and gets help and, if possible, the nearest command."""
+def test_unknown_command(new_walk: Any, typed: str, meant: str) -> None:
+    """An unknown command runs nothing and gets the nearest command as a button, or help."""
     walk = new_walk()
     answer = walk.type(typed)
     assert "intake" not in does(answer)
-    assert "/setup-email" in words(answer)
+    assert meant in words(answer)
     assert "No run is in progress here" in words(walk.type("/status"))
 
 

@@ -34,14 +34,14 @@ def reference(people: People) -> Iterator[People]:
 
 
 def posted(people: People, since: int) -> list[dict[str, Any]]:
-    """The bot's cards since then, but the help that it says hello with."""
+    """The bot's cards since then, but the one that greets the space."""
     people.look()
     mine = [
         each
         for each in people.messages.values()
         if each["change"] > since and each["from"].endswith("@webex.bot")
     ]
-    return [each for each in mine if "What the bot can do" not in words(each)]
+    return [each for each in mine if "This bot connects a mailbox" not in words(each)]
 
 
 def test_a_card_is_posted_for_a_person(reference: People, new_walk: Any) -> None:
@@ -64,7 +64,7 @@ def test_a_card_is_posted_for_a_person(reference: People, new_walk: Any) -> None
     walk.type(f"/check {walk.mailbox}")
     walk.wait("the verdict", lambda each: "Not fully checked" in band(each), after=since)
     looks = [band(card).splitlines()[0] for card in posted(reference, since)]
-    assert (len(looks) <= len(("looking", "the verdict")), "Nothing wrong" in looks[-1]) == (
+    assert (len(looks) <= len(("looking", "the verdict")), "Not fully checked" in looks[-1]) == (
         True,
         True,
     ), looks

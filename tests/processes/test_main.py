@@ -88,7 +88,7 @@ def test_an_error_is_explained_without_any_setting():
     assert (told["ours"], told["codes"]) == (True, ["AADSTS7000222"])
     (cause,) = told["causes"]
     assert (cause.keys(), cause["cause"], cause["certainty"], cause["who"], cause["code"]) == (
-        {"cause", "certainty", "sentence", "remedy", "who", "code"},
+        {"cause", "certainty", "sentence", "remedy", "who", "code", "page"},
         "client_secret_expired",
         "certain",
         "administrator",
@@ -171,8 +171,10 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
         "ok     webhooks",
         "ok     refused webhooks",
         "ok     Microsoft",
+        "ok     clock",
         "ok     the bot's own app",
         "ok     test mail",
+        "ok     runs",
         "ok     audit trail",
     ]
 
@@ -313,8 +315,10 @@ def test_the_doctor_says_what_to_do(
         ("WRONG  webhooks", "python -m bot webhooks"),
         ("WRONG  refused webhooks", "cannot be seen"),
         ("WRONG  Microsoft", "MICROSOFT_LOGIN_URL"),
+        ("ok     clock", "right"),
         ("DOUBT  the bot's own app", "MICROSOFT_CLIENT_SECRET_EXPIRES"),
         ("WRONG  test mail", "set both or none"),
+        ("WRONG  runs", "cannot be read"),
         ("WRONG  audit trail", "cannot be read"),
     )
     lines = printed.stdout.splitlines()

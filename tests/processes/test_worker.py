@@ -16,7 +16,7 @@ from rq.job import Job
 
 from bot.events import retry
 from bot.processes.worker import WORKERS, wait_for_redis
-from bot.queue import CARDS, NAME, RUNS, make_queue
+from bot.queue import CARDS, NAME, RUNS, WATCH, make_queue
 from bot.queue.events import EventQueue, WebhookEvent
 from bot.settings import BotSettings
 from jobs.clock import now
@@ -85,7 +85,7 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(
 
     The event's message is fetched from Webex, and SIGTERM ends it.
     """
-    until(lambda: len(Worker.all(connection=redis)) == 4)
+    until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
     EventQueue(redis).add(WebhookEvent("messages", "gone", "ann", "room", a_while_ago()))
     until(lambda: ("GET", "/messages/gone", None) in webex_script.asked)
@@ -98,7 +98,7 @@ def test_a_webex_that_hangs_holds_up_no_run(
     worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any
 ):
     """More events and draws than there are workers wait for Webex, and a run is carried on at once."""
-    until(lambda: len(Worker.all(connection=redis)) == 4)
+    until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
     goes_on = threading.Event()
     for number in range(9):
         webex_script.on("GET", f"/messages/m{number}", reply(404, {}, after=goes_on))
@@ -124,15 +124,18 @@ def test_an_event_comes_again_by_itself(
 
 
 def test_who_takes_what():
-    """One worker takes only runs, one takes no runs, and two draw no cards.
+    """One worker takes only runs, one takes no runs, two draw no cards, and one only watches.
 
-    Every queue has more than one worker.
+    Every queue but that of the watch has more than one worker.
     """
-    assert [queues == (RUNS,) for queues in WORKERS].count(True) == 1
-    assert [RUNS in queues for queues in WORKERS].count(False) == 1
-    assert [CARDS in queues for queues in WORKERS].count(False) == 2
+    assert [queues == (WATCH,) for queues in WORKERS].count(True) == 1
+    others = [queues for queues in WORKERS if WATCH not in queues]
+    assert len(others) == len(WORKERS) - 1
+    assert [queues == (RUNS,) for queues in others].count(True) == 1
+    assert [RUNS in queues for queues in others].count(False) == 1
+    assert [CARDS in queues for queues in others].count(False) == 2
     assert {
-        queue: sum(queue in queues for queues in WORKERS) > 1 for queue in (NAME, RUNS, CARDS)
+        queue: sum(queue in queues for queues in others) > 1 for queue in (NAME, RUNS, CARDS)
     } == dict.fromkeys((NAME, RUNS, CARDS), True)
 
 

@@ -38,7 +38,7 @@ def lines(
     env = ENV | {"WEBEX_API_URL": settings.webex_api_url, "REDIS_URL": settings.redis_url}
     with log.open("wb") as file:
         worker = subprocess.Popen([sys.executable, "-m", "bot", "worker"], env=env, stderr=file)
-    until(lambda: len(Worker.all(connection=redis)) == 4, "the worker")
+    until(lambda: len(Worker.all(connection=redis)) == 5, "the worker")
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
     yield lambda: [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     worker.terminate()
@@ -52,7 +52,7 @@ def beats(redis: Redis) -> dict[str, str]:
 
 def test_an_idle_worker_says_nothing(lines: Lines, redis: Redis):
     """After the start no line is written in three rounds of every RQ worker, and RQ writes none at all."""
-    until(lambda: any(each["event"] == "webhooks" for each in lines()))
+    until(lambda: {"webhooks", "data"} <= {each["event"] for each in lines()})
     before = lines()
     for _ in range(ROUNDS):
         last = beats(redis)

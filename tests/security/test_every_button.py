@@ -325,6 +325,8 @@ def test_every_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
     walk.revealed = False
     walk.fill_in()
     walk.rehearse()
+    agent = walk.card("the agent's turn", "ask_agent", seconds=40)
+    people.press(walk.requester, agent, "ask_agent", {"administrator": walk.requester})
     walk.answer()
     walk.done()
     run, events = history(presses, first)

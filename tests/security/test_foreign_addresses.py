@@ -16,8 +16,9 @@ from adaptive_cards.texts import text
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.audit import read
-from jobs.runs.channel_index import Record
+from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.storage import codec, keys
+from jobs.storage.mac import Authenticator
 from practice.client import People, actions, does
 from practice.conversation import Walk, words
 from practice.stack import Stack
@@ -79,11 +80,11 @@ def test_a_host_that_only_begins_like_webex_connects(
     assert [value for value in (CALLBACK, FORWARDING, EVIL) if value not in shown] == []
     assert {"approve", "approve_tenant"} & does(plan) == set()
     confirm = data_of(plan, "confirm_hosts")
-    refused = text("refused.unconfirmed", hosts=f"{EVIL}, evil.example")
+    refused = text("refused.unconfirmed", hosts=f"{EVIL} and evil.example")
     for verb in ("approve", "approve_tenant"):
         answers = presses.answers(APPROVER, plan, [{**confirm, "do": verb}])
         assert refused in answers[0]
-    assert text("refused.not_approver") in words(walk.press(plan, "confirm_hosts"))
+    assert text("refused.not_approver", who=APPROVER) in words(walk.press(plan, "confirm_hosts"))
     assert (walk.writes(), approvals(redis)) == ([], [])
     people.press(APPROVER, plan, "confirm_hosts")
     ready = walk.card("a plan to approve", "approve", after=plan["change"])
@@ -165,12 +166,15 @@ def test_an_address_in_other_characters_is_no_other_channel(
 
 
 def test_an_address_of_another_channel_is_named(
-    redis: Redis, people: People, new_walk: NewWalk
+    redis: Redis, stack: Stack, people: People, new_walk: NewWalk
 ) -> None:
     """The plan names the mailbox of the channel that has the same Forwarding Address."""
     walk = new_walk("support@contoso.com")
     other = Channel("sales@contoso.com", **walk.right())
-    redis.set(keys.channel_record(other.mailbox), codec.dump(Record("GONE", now(), other)))
+    secret = stack.processes["web"].env["ENCRYPTION_KEYS"]
+    record = codec.dump(Record("GONE", now(), other))
+    signed = ChannelIndex(redis, Authenticator((secret,))).protected(other.mailbox, record)
+    redis.set(keys.channel_record(other.mailbox), signed)
     redis.sadd(keys.space_channels("another-room"), other.mailbox)
     plan = walk.plan()
     assert text("plan.address_in_use", mailboxes=other.mailbox) in words(plan)

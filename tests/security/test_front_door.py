@@ -164,7 +164,7 @@ def test_a_link_that_travels(stack: Stack, people: People, new_walk: NewWalk) ->
     card = walk.details()
     url = links(card)[0]
     people.open_link("admin@fabrikam.com", url)
-    walk.saying("another tenant")
+    walk.saying("a different tenant")
     opened = [
         people.open_link("helpdesk@contoso.com", url),
         people.open_link(APPROVER, url, "decline"),

@@ -30,6 +30,7 @@ from bot.settings import BotSettings
 from bot.web import delivery_receipts as posted
 from bot.web import oauth_state, secret_page, sign_in
 from bot.web.app import create_app
+from bot.web.browser_cookie import cookie_name, fingerprint, new_browser
 from bot.web.oauth_state import Flow
 from bot.webex.client import CardAction, Message, Webex, WebexPerson
 from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details
@@ -179,12 +180,19 @@ def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, st
     query = {
         name: value.replace("\ud800", "") for name, value in query.items()
     }  # no address can hold it
+    secret = new_browser()
+    browser.set_cookie(cookie_name(services.bot), secret)
     for kind in ("signin", "consent", "rehearsal"):
         state = oauth_state.new_state()
         oauth_state.save(
             services,
             state,
-            Flow(kind, run.id, json.dumps({"state": state, "nonce": "n", "code_verifier": "v"})),
+            Flow(
+                kind,
+                run.id,
+                json.dumps({"state": state, "nonce": "n", "code_verifier": "v"}),
+                fingerprint(secret),
+            ),
         )
         known = {name: value for name, value in query.items() if name != "code"} | {
             "state": state,

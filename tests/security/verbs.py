@@ -11,12 +11,14 @@ TAKES_PART = {
 """Verbs for people who take part in the run."""
 IN_ITS_SPACE = {
     *("test_sent", "agent_has_it", "rehearse", "skip_rehearsal"),
+    *("ask_agent", "ask_mailbox_user"),
     *("discovered", "discovered_without", "keep"),
 }
 """Verbs for everybody in the run's own space, such as an agent or the mailbox user."""
 OF_NO_RUN = {
     "setup",
     "typed",
+    "run_command",
     "setup_again",
     "setup_change",
     "help",
@@ -28,6 +30,10 @@ OF_NO_RUN = {
     "missing",
     "connect_test",
     "language",
+    "watch",
+    "watch_off",
+    "watch_list",
+    "watch_on_it",
 }
 """Verbs for everybody whom the bot serves.
 

@@ -53,6 +53,7 @@ def view(run: Run) -> ChannelsView:
         at=run.checked or now(),
         checking=0 if _is_over(run) else len(bulk.mailboxes(run)) - len(run.findings),
         withdrawn=_withdrawn(run),
+        direct=run.origin.direct,
     )
 
 

@@ -65,12 +65,27 @@ def form(run: Run, services: Services) -> ConnectFormView:
         secret_until=link.until,
         secret_gone=not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)),
         secret_making=_is_secret_made(run),
-        token_saved=bool(run.answer("token_saved")),
-        registered=bool(run.answer("registered")),
+        token_saved=_is_known(run, "token_saved", "token"),
+        registered=_is_known(run, "registered", "registered"),
+        registered_read=_is_read(run),
         secret_stays=stays,
         page_url=page_of(run.channel) if stays else "",
         login_id=_login_id(run),
         login_open=not _login(run),
+    )
+
+
+def _is_known(run: Run, question: str, step: str) -> bool:
+    """Return whether the requester said it, or the bot has read it in a log."""
+    return bool(run.answer(question)) or run.settled(step)
+
+
+def _is_read(run: Run) -> bool:
+    """Return whether only the audit log says that the app is registered, and no answer proves it."""
+    return (
+        run.settled("registered")
+        and not run.answer("registered")
+        and not run.settled("agent_has_it")
     )
 
 

@@ -1,7 +1,7 @@
-"""Approvers of a plan that somebody asked for in a 1:1 message without the right to approve it.
+"""Approvers of a plan that somebody without the right to approve it asked for, where they are not.
 
-The approvers are not in that conversation, so each gets the plan 1:1, with the buttons. Every copy
-says who is waited for, and who has decided.
+That is a 1:1 message, or a space without any approver. Each approver gets the plan 1:1, with the
+buttons. Every copy says who is waited for, and who has decided.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from adaptive_cards.cards.plan_people import PlanPeople
 from adaptive_cards.times import clock
 from bot.cards.presenters._common import direct_slots
 from bot.cards.presenters.card_state import posted_card, was_refused
+from bot.chat.absent_approvers import ABSENT
 from bot.services import Services
 from jobs.model import Scope, Text, Turn
 from jobs.next_action import next_action
@@ -74,8 +75,8 @@ def _decided(run: Run) -> tuple[Text, ...]:
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
     """Return the approvers in the settings; none if they can press the button where the run began."""
-    approvers = services.bot.approvers
-    return approvers if run.origin.direct and run.requester.email not in approvers else ()
+    approvers, elsewhere = services.bot.approvers, run.origin.direct or bool(run.answer(ABSENT))
+    return approvers if elsewhere and run.requester.email not in approvers else ()
 
 
 def _reachable(run: Run, services: Services) -> tuple[str, ...]:

@@ -18,8 +18,16 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.unconnected import UNCONNECTED
 from jobs.engine.step import Step
-from jobs.model import Finding, RunKind, State, Text, Turn
-from jobs.next_action import ENDED, NextAction, is_unread, next_action, stage_of, under_way
+from jobs.model import Finding, RunKind, State, Text, Turn, minute_of
+from jobs.next_action import (
+    ENDED,
+    NextAction,
+    is_unread,
+    next_action,
+    stage_of,
+    under_way,
+    wait_of,
+)
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 
@@ -102,7 +110,16 @@ def view(run: Run) -> ProgressView:
         can_cancel=not run.ended,
         resumed=run.resumed > 0,
         ended=ENDED[run.ended],
+        waits=_waits(run),
     )
+
+
+def _waits(run: Run) -> Text | None:
+    """Return whom the run waits for and since when, or None if that person has no address here."""
+    wait = wait_of(run)
+    if wait is None or not wait.who:
+        return None
+    return Text("progress.waits", {"who": wait.who, "at": minute_of(wait.since)})
 
 
 def _persons_finding(run: Run) -> Finding | None:

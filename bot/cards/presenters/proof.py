@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 
@@ -11,14 +12,27 @@ from adaptive_cards import test_mail as draw_mail
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.test_mail import TestMailView
 from adaptive_cards.views import Header, Proof
-from bot.cards.presenters._common import approver, cause_text, code_of, ended_at, remedy_of
-from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
+from bot.cards.presenters._common import (
+    approver,
+    cause_text,
+    code_of,
+    ended_at,
+    posted,
+    remedy_of,
+    thread_and_direct,
+    unreachable_recipient,
+)
+from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
+from jobs.steps.connect_form import token_at
 from jobs.steps.test_mail import OVERDUE
+
+AGENT = "agent"
+"""Question which agent gets the test mail; the answer is the address that was asked 1:1."""
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
@@ -30,25 +44,38 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     if run.ended is Kind.FINISHED:
         return _finished(run, services)
-    return [_mail(run, services)] if "test_mail" in run.findings and not run.ended else []
+    if "test_mail" not in run.findings or run.ended:
+        return []
+    slots = thread_and_direct("mail", run.answer(AGENT))
+    if not _is_an_agents(mail_view(run, services)):
+        slots = [slots[0], *posted(services, run, slots[1:])]
+    return [_mail(run, services, slot, to) for slot, to in slots]
 
 
 def _finished(run: Run, services: Services) -> list[DesiredCard]:
     """Return the done card, after the test mail's card if that was shown."""
     done = done_view(run)
-    over = [_mail(run, services)] if posted_card(services, run.id, "mail") else []
+    slots = posted(services, run, thread_and_direct("mail", run.answer(AGENT)))
+    over = [_mail(run, services, slot, to) for slot, to in slots]
     return [*over, desired_card("done", done, draw_done(done), final=True)]
 
 
-def _mail(run: Run, services: Services) -> DesiredCard:
-    mail = mail_view(run, services)
+def _mail(run: Run, services: Services, slot: str = "mail", to: str = "thread") -> DesiredCard:
+    mail = replace(mail_view(run, services), direct=to != "thread")
     turn = (
         f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}"
-        f"{mail.problem}{mail.problem_code}{mail.turn}"
+        f"{mail.problem}{mail.problem_code}{mail.turn}{mail.asked}"
     )
     asks = turn if mail.problem or _a_persons(mail) else ""
     return desired_card(
-        "mail", mail, draw_mail(mail), urgency=turn, final=mail.over, retires=mail.over, prompt=asks
+        slot,
+        mail,
+        draw_mail(mail),
+        to=to,
+        urgency=turn,
+        final=mail.over,
+        retires=mail.over,
+        prompt=asks,
     )
 
 
@@ -88,6 +115,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         of_answer=stuck is not None and stuck is answer,
         answered_at=time_or_none(run.fact("answered_at")),
         over=run.ended is Kind.FINISHED,
+        asked=unreachable_recipient(run, AGENT),
     )
 
 
@@ -144,7 +172,7 @@ def done_view(run: Run) -> DoneView:
         profile=run.channel.profile,
         approved_by=approver(run),
         skipped=_skipped(run),
-        already=not made and not (run.kind is RunKind.FIX and run.answer("token_saved")),
+        already=not made and not (run.kind is RunKind.FIX and token_at(run)),
     )
 
 

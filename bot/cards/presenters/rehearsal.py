@@ -9,7 +9,14 @@ from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.texts import text
 from adaptive_cards.views import Header
 from bot import links
-from bot.cards.presenters._common import cause_text, shared_mailbox_login, texts_of, username
+from bot.cards.presenters._common import (
+    cause_text,
+    shared_mailbox_login,
+    texts_of,
+    thread_and_direct,
+    unreachable_recipient,
+    username,
+)
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.model import Finding, State, Turn
@@ -18,6 +25,8 @@ from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
 
 LINES = 12
+MAILBOX_USER = "mailbox_user"
+"""Question who signs in for the mailbox; the answer is the address that was asked 1:1."""
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
@@ -30,12 +39,25 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if _logging_in(run, services) or _lacks_secret(run):
         return []
     found = view(run, services)
-    turn = f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}"
+    turn = (
+        f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}{found.asked}"
+    )
+    asks = "" if found.skipped else turn
+    copies = ((slot, to, replace(found, direct=to != "thread")) for slot, to in _slots(run))
     return [
-        desired_card(
-            "rehearsal", found, draw(found), urgency=turn, prompt="" if found.skipped else turn
-        )
+        desired_card(slot, copy, draw(copy), to=to, urgency=turn, prompt=asks)
+        for slot, to, copy in copies
     ]
+
+
+def _slots(run: Run) -> list[tuple[str, str]]:
+    """Return the slots and addresses of the card: the thread, and the mailbox user who was asked."""
+    return thread_and_direct("rehearsal", run.answer(MAILBOX_USER))
+
+
+def waits_for_sign_in(run: Run) -> bool:
+    """Return whether somebody wants the rehearsal, and the mailbox user is to sign in for it."""
+    return not run.ended and "rehearsal" in steps_of(run) and _is_asked_for(run)
 
 
 def view(run: Run, services: Services) -> RehearsalView:
@@ -68,7 +90,8 @@ def _in_progress(base: RehearsalView, run: Run, services: Services) -> Rehearsal
     if not _is_asked_for(run):
         return base
     link = links.link(services, "rehearsal", run.id)
-    return replace(base, url=link.url, until=link.until)
+    asked = unreachable_recipient(run, MAILBOX_USER)
+    return replace(base, url=link.url, until=link.until, asked=asked)
 
 
 def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:

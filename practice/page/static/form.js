@@ -91,5 +91,5 @@ async function register() {
   const choice = await ask("Register To Webex Engage", "The service cannot be changed afterwards.", [{ name: "service", label: "Service", options: ["Email service", "Another service"] }], ["Register"]);
   if (!choice) return;
   await call("POST", "connect/register", { as: state.you.email, service: choice.service });
-  told("Registered. Say so on the bot's card.");
+  told("Registered. The bot reads it in the audit log.");
 }

@@ -4,7 +4,7 @@ import { state } from "./people.js";
 
 const STOPS = [
   ["Ask for a channel.", "You are the requester. Type /setup-email support@contoso.com into the box and press Enter. A card answers in the thread.", "text"],
-  ["Fill in the card.", "It asks for two addresses that Webex Connect generates: copy them from the panel Webex Connect. Then hand the sign-in to admin@contoso.com.", "clouds"],
+  ["Fill in the card.", "It asks for two addresses that Webex Connect generates: copy them from the panel Webex Connect. Name admin@contoso.com as the person who signs in.", "clouds"],
   ["Be somebody else.", "Choose Administrator at the top: the link waits in the 1:1. Sign in, or decline, or try the wrong account. Then approve as the requester.", "people"],
   ["Connect it.", "The cards say whose turn it is: the administrator consents, then the requester finds the form and its secret 1:1. Registered, the test mail runs through the drawing.", "customer"],
   ["Break it.", "Turn on a fault, send another mail, and type /check support@contoso.com. The card, the drawing and the portal show the same place.", "find"],
@@ -31,6 +31,12 @@ export function notice(facts) {
   before = now;
 }
 
+// Folded, the tour is one line. A narrow page begins with it folded, because the chat needs the room.
+function isFolded() {
+  const chosen = localStorage.getItem("practice-tour-folded");
+  return chosen ? chosen === "yes" : matchMedia("(max-width: 720px)").matches;
+}
+
 function step() {
   const held = $("tour").contains(document.activeElement);
   at += 1;
@@ -41,12 +47,15 @@ function step() {
 function show() {
   const [head, words, target] = STOPS[at];
   const last = at === STOPS.length - 1;
+  const folded = el("details", { open: !isFolded() },
+    el("summary", {}, el("span", { class: "dots", "aria-hidden": "true" }, "●".repeat(at + 1) + "○".repeat(STOPS.length - at - 1)), el("b", {}, `Tour, ${at + 1} of ${STOPS.length}. ${head} `)),
+    el("div", { class: "stop" }, el("p", { role: "status" }, words),
+      el("button", { class: "btn", type: "button", onclick: () => find(target) }, "Show me"),
+      ...(last ? [] : [el("button", { class: "btn", type: "button", "data-on": "", onclick: step }, "Next")]),
+      el("button", { class: "btn", type: "button", "data-on": last ? "" : null, onclick: end }, last ? "Done" : "End tour")));
+  folded.addEventListener("toggle", () => localStorage.setItem("practice-tour-folded", folded.open ? "no" : "yes"));
   $("tour").hidden = false;
-  $("tour").replaceChildren(el("span", { class: "dots", "aria-hidden": "true" }, "●".repeat(at + 1) + "○".repeat(STOPS.length - at - 1)),
-    el("p", { role: "status" }, el("b", {}, `Tour, ${at + 1} of ${STOPS.length}. ${head} `), words),
-    el("button", { class: "btn", type: "button", onclick: () => find(target) }, "Show me"),
-    ...(last ? [] : [el("button", { class: "btn", type: "button", "data-on": "", onclick: step }, "Next")]),
-    el("button", { class: "btn", type: "button", "data-on": last ? "" : null, onclick: end }, last ? "Done" : "End tour"));
+  $("tour").replaceChildren(folded);
 }
 
 function find(target) {

@@ -12,10 +12,13 @@ from tests.unit.adaptive_cards import (
     examples,
     explanation_examples,
     fix_examples,
+    history_examples,
+    offer_examples,
     plan_address_examples,
     progress_examples,
     tac_examples,
     verdict_examples,
+    watch_examples,
     webex_examples,
 )
 
@@ -28,10 +31,13 @@ MODULES = (
     tac_examples,
     audit_examples,
     fix_examples,
+    history_examples,
     explanation_examples,
     discovery_examples,
     delegate_examples,
     plan_address_examples,
+    watch_examples,
+    offer_examples,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards.help import HelpEntry, HelpView
+from adaptive_cards.cards.help import CommandHelpView, HelpEntry, HelpView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.status import RunLine, StatusView
 from jobs.model import Evidence, Turn, verbatim
@@ -37,9 +37,12 @@ def _helps() -> Iterator[tuple[str, cards.Card]]:
     yield "help", cards.help_card(HelpView(entries))
     yield "help-left-out", cards.help_card(HelpView(entries[:-1], left_out=True))
     yield (
-        "help-nearest",
-        cards.help_card(HelpView(entries, direct=True, nearest="/check", typed="/chek")),
+        "help-unknown",
+        cards.help_card(HelpView(entries, direct=True, typed="/xyzzy")),
     )
+    check = entries[1]
+    yield "help-check", cards.command_help(CommandHelpView(check, ("prüfen", "pruefen")))
+    yield "help-cancel", cards.command_help(CommandHelpView(entries[5], direct=True))
 
 
 def _status() -> Iterator[tuple[str, cards.Card]]:

@@ -11,7 +11,7 @@ from adaptive_cards.cards import test_mail
 from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.cards.consent import ConsentView
 from adaptive_cards.cards.done import DoneView
-from adaptive_cards.cards.help import HelpEntry, HelpView
+from adaptive_cards.cards.help import CommandHelpView, HelpEntry, HelpView
 from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.plan_view import PlanView
@@ -362,8 +362,9 @@ def _hostile_answers() -> dict[str, cards.Card]:
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
         "hostile-typed": cards.typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
-        "hostile-help": cards.help_card(
-            HelpView((HelpEntry("check", bad, "more"),), nearest=bad, typed=bad)
+        "hostile-help": cards.help_card(HelpView((HelpEntry("check", bad, "more"),), typed=bad)),
+        "hostile-command-help": cards.command_help(
+            CommandHelpView(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad)
         ),
         "hostile-status": cards.status(StatusView(lines, AT)),
         "hostile-notice": cards.notice(

@@ -97,6 +97,8 @@ READS = {
     "typed",
     "ask_administrator",
     "ask_consent",
+    "ask_agent",
+    "ask_mailbox_user",
     "skip_rehearsal",
     "explain",
     "tac",

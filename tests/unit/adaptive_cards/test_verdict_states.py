@@ -47,7 +47,14 @@ BUTTONS = {
     "verdict-unproven": [AGAIN, DEEPER, MISSING, "All 9 findings"],
     "verdict-every-offer": [AGAIN, DEEPER, LET_READ, MISSING, "All 9 findings"],
     "verdict-connect": [AGAIN, MISSING, THROUGH, "All 9 findings", "Commands"],
-    "channels": [ALL],
+    "channels": [
+        *(
+            (f"Check {name}@contoso.com", {"do": "check", "channel": f"{name}@contoso.com"})
+            for name in ("support", "claims", "billing")
+        ),
+        ("Check the chosen one", {"do": "typed", "command": "check"}),
+        ALL,
+    ],
     "channels-checking": [],
     "channels-none": [("Set up a mailbox", {"do": "setup"})],
 }

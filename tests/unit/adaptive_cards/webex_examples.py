@@ -9,7 +9,7 @@ from adaptive_cards.cards import test_mail
 from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.texts import text
-from adaptive_cards.views import Header
+from adaptive_cards.views import Asked, Header
 from jobs.model import Channel, RunKind, Text, Turn, verbatim
 from tests.unit.adaptive_cards.examples import BASE, CLIENT_ID, LOGIN, MAILBOX, header, later
 
@@ -56,6 +56,10 @@ def _connects() -> Iterator[tuple[str, cards.Card]]:
     yield "connect-other-login", connected(login_id="s1@contoso.com")
     yield "connect-registered", connected(registered=True)
     yield "connect-filled-in", connected(token_saved=True, registered=True, secret_gone=True)
+    yield (
+        "connect-registered-read",
+        connected(token_saved=True, registered=True, secret_gone=True, registered_read=True),
+    )
     mends = {
         "head": Header("7Q4K", MAILBOX, 6, RunKind.FIX),
         "secret_stays": True,
@@ -78,6 +82,14 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
     rehearsals = {
         "offer": RehearsalView(header(6), MAILBOX),
         "ready": RehearsalView(header(6), MAILBOX, url, until),
+        "direct": RehearsalView(header(6), MAILBOX, url, until, direct=True),
+        "nobody": RehearsalView(
+            header(6),
+            MAILBOX,
+            url,
+            until,
+            asked=Asked(MAILBOX, Text("typed.nobody_in_webex")),
+        ),
         "problem": RehearsalView(
             header(6), MAILBOX, url, until, failed, transcript[-1], transcript
         ),
@@ -117,6 +129,10 @@ def _mails() -> Iterator[tuple[str, cards.Card]]:
         "on-its-way": test_mail.TestMailView(header(7), subject, by_bot, times[0]),
         "arrived": test_mail.TestMailView(header(7), subject, by_person, *times[:2]),
         "forwarded": test_mail.TestMailView(header(7), subject, by_bot, *times[:3]),
+        "direct": test_mail.TestMailView(header(7), subject, by_bot, *times[:3], direct=True),
+        "nobody": test_mail.TestMailView(
+            header(7), subject, by_bot, *times[:3], asked=Asked("kim", Text("typed.no_at"))
+        ),
         "agent": test_mail.TestMailView(header(7), subject, by_bot, *times),
         "problem": test_mail.TestMailView(
             header(7),

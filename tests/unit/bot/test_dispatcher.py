@@ -23,8 +23,8 @@ def rung(*bells: Doorbell) -> list[list[str]]:
 
 
 def bells(services: Services) -> tuple[Doorbell, ...]:
-    """Of runs, draws and events."""
-    return (services.runs, services.cards.bell, services.events.bell)
+    """Of runs, draws, events and the rounds of the watch."""
+    return (services.runs, services.cards.bell, services.events.bell, services.rounds)
 
 
 def test_everything_that_is_due_is_handed_out_once(services: Services):
@@ -35,18 +35,21 @@ def test_everything_that_is_due_is_handed_out_once(services: Services):
     services.events.add(EVENT)
     services.events.bell.queue.empty()
     services.redis.zadd(keys.events_due(), {EVENT.key: now().timestamp()})
+    services.watching.channels.schedule("tenant-1", now())
+    services.watching.channels.schedule("tenant-2", now() + timedelta(seconds=60))
     for _ in range(2):
         Dispatcher(services).dispatch_due()
-    assert rung(*bells(services)) == [["NOW222"], ["NOW222"], [EVENT.key]]
+    assert rung(*bells(services)) == [["NOW222"], ["NOW222"], [EVENT.key], ["tenant-1"]]
 
 
 @pytest.mark.parametrize(
     ("lock", "handed"),
     [
-        (LockName(LockKind.RUN, "R1"), [["R1"], [], []]),
-        (LockName(LockKind.DRAW, "R1"), [[], ["R1"], []]),
-        (LockName(LockKind.EVENT, EVENT.key), [[], [], [EVENT.key]]),
-        (LockName(LockKind.WEBHOOKS), [[], [], []]),
+        (LockName(LockKind.RUN, "R1"), [["R1"], [], [], []]),
+        (LockName(LockKind.DRAW, "R1"), [[], ["R1"], [], []]),
+        (LockName(LockKind.EVENT, EVENT.key), [[], [], [EVENT.key], []]),
+        (LockName(LockKind.WATCH, "tenant-1"), [[], [], [], ["tenant-1"]]),
+        (LockName(LockKind.WEBHOOKS), [[], [], [], []]),
     ],
 )
 def test_a_killed_processs_work_is_handed_out_at_once(

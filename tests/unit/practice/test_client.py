@@ -60,13 +60,13 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     """The Webex half on its real server."""
     journal, settings, faults, app = Journal(), PracticeSettings(), Faults(), flask.Flask("scene")
     webex = Webex(journal, settings)
+    certificates = tls.make(tmp_path)
     for pages in [
-        Control(journal, settings, faults).blueprint(),
+        Control(journal, settings, faults, certificates).blueprint(),
         webex.control(),
         *webex.blueprints(),
     ]:
         app.register_blueprint(pages)
-    certificates = tls.make(tmp_path)
     server = Server(0, Shell(app, journal, settings, faults), certificates)
     server.start()
     url, told = f"https://localhost:{server.server_port}", list[str]()

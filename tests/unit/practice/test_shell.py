@@ -54,8 +54,8 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     def wait() -> Any:
         return {"place": together.wait()}
 
-    app.register_blueprint(Control(journal, settings, faults).blueprint())
     certificates = tls.make(tmp_path)
+    app.register_blueprint(Control(journal, settings, faults, certificates).blueprint())
     server = Server(0, Shell(app, journal, settings, faults), certificates)
     server.start()
     with httpx.Client(

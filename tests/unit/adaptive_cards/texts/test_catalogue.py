@@ -126,6 +126,7 @@ def test_tone():
         key: text
         for key, text in texts().items()
         if re.search(r"[!\[\]*`<>]|\b[Ss]orry\b|\b[Pp]lease\b", text)
+        and not key.startswith("heard.")  # these are words of people
     } == {}
     assert [
         sign

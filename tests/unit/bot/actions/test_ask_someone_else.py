@@ -31,9 +31,28 @@ WAITS = Event(
     step="admin_consent",
     finding=Finding("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR),
 )
+REHEARSES = [
+    Event(Kind.FOUND, now(), step=step, finding=Finding(step, State.WAITING, waiting_for=turn))
+    for step, turn in (("mailbox_fields", Turn.REQUESTER), ("rehearsal", Turn.MAILBOX_USER))
+]
+SAID_YES = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
+FORWARDED = Event(
+    Kind.FOUND,
+    now(),
+    step="test_mail",
+    finding=Finding("test_mail", State.OK, facts={"forwarded_at": now().isoformat()}),
+)
 ASKS: dict[str, tuple[str, list[Event]]] = {
+    "ask_mailbox_user": ("mailbox_user", [SIGNED_IN, SAID_YES, *REHEARSES]),
+    "ask_agent": ("agent", [SIGNED_IN, FORWARDED]),
     "ask_administrator": ("administrator", []),
     "ask_consent": ("consent_administrator", [SIGNED_IN, WAITS]),
+}
+SLOTS = {
+    "administrator": "signin",
+    "consent_administrator": "consent",
+    "mailbox_user": "rehearsal",
+    "agent": "mail",
 }
 BOTH = pytest.mark.parametrize("do", ASKS)
 
@@ -262,16 +281,22 @@ def test_an_old_card_asks_nobody(
 
 @BOTH
 def test_the_field_is_open_until_somebody_is_asked(
-    ctx: ChatContext, begin: Begin, directory: Callable[..., None], webex_script: Any, do: str
+    ctx: ChatContext,
+    begin: Begin,
+    directory: Callable[..., None],
+    webex_script: Any,
+    reply: Any,
+    do: str,
 ):
     """The field of the same card is open and red after a wrong address and closed after a right one.
 
     It holds the typed text while it is open.
     """
     directory(carl())
+    webex_script.on("PUT", "/messages/posted-2", reply(body={"id": "posted-2"}))
     question, events = ASKS[do]
     run = begin(*events)
-    slot = {"administrator": "signin", "consent_administrator": "consent"}[question]
+    slot = SLOTS[question]
     draw(run.id)
     for address in ("carl", CARL):
         actions()[do](ctx, {"do": do, "run": run.id, "administrator": address})
@@ -287,7 +312,8 @@ def test_the_field_is_open_until_somebody_is_asked(
         (text("typed.no_at") in each, "'value': 'carl'" in each, text("button.send_direct") in each)
         for each in edits
     ]
-    assert opened == [(True, True, True), (False, False, True)]
+    may_ask_again = do != "ask_mailbox_user"
+    assert opened == [(True, True, True), (False, False, may_ask_again)]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ ON_A_RUN = sorted(
     - {
         "setup",
         "typed",
+        "run_command",
         "setup_again",
         "setup_change",
         "help",
@@ -34,6 +35,11 @@ ON_A_RUN = sorted(
         "missing",
         "connect_test",
         "language",
+        "watch",
+        "watch_off",
+        "watch_list",
+        "watch_on_it",
+        "history",
     }
     - {v for v in actions() if v.startswith("tac")}
 )
@@ -162,6 +168,29 @@ def test_a_word_is_kept(anna: ChatContext, begin: Begin, do: str):
     assert {
         name: answer.value for name, answer in anna.services.store.load(run.id).answers.items()
     } == wanted
+
+
+def test_registered_after_the_test_mail_opens_it_again(anna: ChatContext, begin: Begin):
+    """The bot took something else for the registration, so Webex Connect dropped the test mail."""
+    mail = Finding("test_mail", State.WRONG)
+    run = begin(
+        SIGNED_IN,
+        Event(Kind.FOUND, now(), step="token", finding=Finding("token", State.OK)),
+        Event(Kind.CHANGING, now(), step="test_mail", finding=mail),
+        Event(Kind.CHANGED, now(), step="test_mail"),
+        Event(Kind.FOUND, now(), step="test_mail", finding=Finding("test_mail", State.OK)),
+    )
+    press(anna, "registered", run=run.id)
+    after = anna.services.store.load(run.id)
+    assert (after.state_of("test_mail"), set(after.answers)) == (State.WRONG, {"registered"})
+    answered = Finding("agent_has_it", State.OK)
+    anna.services.store.append(
+        run.id,
+        Event(Kind.FOUND, now(), step="test_mail", finding=Finding("test_mail", State.OK)),
+        Event(Kind.FOUND, now(), step="agent_has_it", finding=answered),
+    )
+    press(anna, "registered", run=run.id)
+    assert anna.services.store.load(run.id).state_of("test_mail") is State.OK
 
 
 SEALED = (

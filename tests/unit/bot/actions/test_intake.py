@@ -10,11 +10,16 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.actions import actions
+from bot.cards.presenters import sign_in
 from bot.chat.context import ChatContext
 from jobs.runs.run import Run
 from tests.fixtures.webex_script import receive
 
 HELP = "card-9"
+RIGHT = {
+    "callback_url": "https://uk.webexconnect.io/callback",
+    "forwarding_address": "x1@mail.webexconnect.io",
+}
 
 
 def runs(ctx: ChatContext) -> tuple[Run, ...]:
@@ -46,6 +51,86 @@ def test_a_press_for_a_mailbox_that_is_being_set_up(
     (run,) = runs(anna)
     pointed = text("notice.running_title", mailbox="support@contoso.com", run=run.id)
     assert [pointed in words for _, words in said()] == [False, False, True]
+
+
+def test_the_first_card_asks_the_administrator(
+    anna: ChatContext, begin: Callable[..., Run], webex_script: Any, reply: Any
+):
+    """The address is looked up before anything is saved, and the sign-in card goes there at once."""
+    carl = {"id": "carl", "emails": ["carl@example.test"], "orgId": "org-1", "type": "person"}
+    webex_script.on("GET", "/people", reply(body={"items": [carl]}))
+    run = begin(detailed=False)
+    given = {**RIGHT, "administrator": "Carl@example.test", "check_login": "no"}
+    actions()["intake"](anna, {"do": "intake", "run": run.id, **given})
+    saved = anna.services.store.load(run.id)
+    assert (saved.detailed, saved.answer("administrator"), saved.answer("check_login")) == (
+        True,
+        "carl@example.test",
+        "no",
+    )
+    cards = sign_in.cards(saved, anna.services)
+    assert [card.to for card in cards] == ["thread", "carl@example.test"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"), [("carl", "no_at"), ("carl@elsewhere.test", "outside"), ("?", "no_at")]
+)
+def test_an_administrator_who_cannot_be_asked_is_said_on_the_card(
+    anna: ChatContext,
+    begin: Callable[..., Run],
+    webex_script: Any,
+    typed: str,
+    why: str,
+):
+    """Nothing is saved, everything that was typed is kept, and the field says why."""
+    run = begin(detailed=False)
+    actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, "administrator": typed})
+    assert anna.services.store.load(run.id).detailed is False
+    shown = str(webex_script.asked[-1][2])
+    assert (text(f"typed.{why}") in shown, f"'value': '{typed}'" in shown) == (True, True)
+
+
+@pytest.mark.parametrize("typed", ["", "  ", "anna@example.test"])
+def test_who_signs_in_alone_is_not_asked(anna: ChatContext, begin: Callable[..., Run], typed: str):
+    """An empty field, or the own address, sends nothing 1:1."""
+    run = begin(detailed=False)
+    actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, "administrator": typed})
+    saved = anna.services.store.load(run.id)
+    assert (saved.detailed, saved.answers) == (True, {})
+
+
+@pytest.mark.parametrize(
+    ("members", "direct", "absent"),
+    [
+        (("anna", "ben"), False, "yes"),
+        (("anna", "boss"), False, ""),
+        (None, False, ""),
+        (("anna", "ben"), True, ""),
+    ],
+    ids=["nobody", "one is here", "unread", "1:1"],
+)
+def test_approvers_who_are_not_in_the_space(
+    anna: ChatContext,
+    begin: Callable[..., Run],
+    webex_script: Any,
+    reply: Any,
+    members: tuple[str, ...] | None,
+    direct: bool,
+    absent: str,
+):
+    """They get the plan 1:1. If the members cannot be read, the plan stays in the space."""
+    items = [
+        {"id": each, "personId": each, "personEmail": f"{each}@example.test"}
+        for each in members or ()
+    ]
+    answer = reply(404, {"message": "no"}) if members is None else reply(body={"items": items})
+    webex_script.on("GET", "/memberships", answer)
+    bot = replace(anna.services.bot, approvers=("boss@example.test",))
+    ctx = replace(anna, services=replace(anna.services, bot=bot), direct=direct)
+    run = begin(detailed=False)
+    actions()["intake"](ctx, {"do": "intake", "run": run.id, **RIGHT})
+    saved = ctx.services.store.load(run.id)
+    assert (saved.detailed, saved.answer("approvers_absent")) == (True, absent)
 
 
 def test_what_was_typed_is_claimed_by_its_message(anna: ChatContext):

@@ -156,7 +156,7 @@ def test_a_long_text_is_cut():
 def test_it_never_raises(text: str, html: str, room_type: str):
     """Whatever was typed; and only what has a slash in it can be a command."""
     typed = parse_command(message(text, html, room_type), ME)
-    assert "/" in text + html or typed == ParsedCommand("", "")
+    assert "/" in text + html or (typed.name, typed.argument) == ("", "")
 
 
 @pytest.mark.parametrize(

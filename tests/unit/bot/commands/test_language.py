@@ -199,7 +199,7 @@ def test_the_nearest_command_is_of_any_language(
 ):
     """A mistyped German command gets the German one, and a mistyped English one the English one."""
     write(f"/{typed} support@contoso.com")
-    assert in_german("help.nearest", nearest=near) in cards(webex_script)
+    assert in_german("understood.meant", meant=f"{near} support@contoso.com") in cards(webex_script)
 
 
 @pytest.mark.parametrize("word", ["alle", "Alle", "all"])

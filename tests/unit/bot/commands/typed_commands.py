@@ -52,6 +52,16 @@ def _data(node: Any) -> Iterator[dict[str, str]]:
         yield from _data(inner)
 
 
+def begun(ctx: ChatContext) -> list[Run]:
+    """Return the runs that a worker will work on."""
+    runs = {
+        job.args[0]
+        for job in ctx.services.runs.queue.jobs
+        if job.func_name == "jobs.advance.advance"
+    }
+    return [ctx.services.store.load(run) for run in sorted(runs)]
+
+
 def proven(ctx: ChatContext) -> Run:
     """The mailbox is connected."""
     run = ctx.services.store.open(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from bot.queue.metrics import PREFIX, exposition
 from jobs.clock import now
+from jobs.model import Channel, Person
 from jobs.storage import keys
 from jobs.storage.counters import (
     CALLS,
@@ -16,6 +19,9 @@ from jobs.storage.counters import (
     Counters,
     measure,
 )
+from jobs.watch.incident_store import IncidentStore
+from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from jobs.watch.watch_store import WatchStore
 from tests.fixtures.queue_state import alive, wait
 
 Labels = tuple[tuple[str, str], ...]
@@ -78,6 +84,22 @@ def test_gauges_that_a_worker_measured(redis: Redis):
     found = shown(redis)
     assert found["runs_open", (("kind", "setup"), ("state", "time"))] == 2
     assert found["channel_secrets_ending", (("days", "30"),)] == 4
+
+
+def test_the_watch_is_seen(redis: Redis):
+    """How many channels are watched, how many incidents go on, and how late the watch is."""
+    empty = shown(redis)
+    assert (empty["watched_channels", ()], empty["watch_late_seconds", ()]) == (0, 0)
+    person, begun = Person("p", "anna@contoso.com"), now() - timedelta(minutes=7)
+    watched = WatchedChannel(Channel("a@contoso.com"), "room-1", person, begun)
+    WatchStore(redis).save(watched, at=begun)
+    for second in range(2):
+        outcome = LookOutcome(Sight.BROKEN, "not_forwarded")
+        IncidentStore(redis).record(watched, outcome, begun + timedelta(seconds=second))
+    found = shown(redis)
+    assert (found["watched_channels", ()], found["incidents_open", ()]) == (1, 1)
+    assert 420 <= found["watch_late_seconds", ()] < 480
+    assert found["watch_looks_total", ()] == 0
 
 
 def test_the_clock_is_shown_as_the_processes_measured_it(redis: Redis):

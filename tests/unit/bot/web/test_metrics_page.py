@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
@@ -17,13 +18,29 @@ from bot.web.app import AddressError
 from bot.web.counts import CountsToRedis
 from bot.web.site import whole_site
 from jobs.settings import Settings
-from jobs.storage.counters import CARDS, COUNTERS, read
+from jobs.storage.counters import CARDS, COUNTERS, FLUSH_S, read
 from tests.fixtures.waiting import until
 
 TOKEN = "kx7Pq2mZ9vLwTn4RbYc8"
 WORK = Settings(
     "https://bot.example.test", "", "client", "secret", (Fernet.generate_key().decode(),)
 )
+
+
+@pytest.fixture(autouse=True)
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[CountsToRedis]]:
+    """The threads of the sites that a test makes. They end with the test, as they would count for others."""
+    made: list[CountsToRedis] = []
+
+    class Stoppable(CountsToRedis):
+        def __init__(self, redis: Redis, every_s: float = FLUSH_S) -> None:
+            super().__init__(redis, every_s)
+            made.append(self)
+
+    monkeypatch.setattr("bot.web.site.CountsToRedis", Stoppable)
+    yield made
+    for each in made:
+        each.stop()
 
 
 def asked(settings: BotSettings, header: str = "") -> tuple[int, str]:
@@ -93,11 +110,14 @@ def test_a_taken_port_is_named_with_its_setting(settings: BotSettings, free_port
         pass
 
 
-def test_a_thread_adds_the_counts_after_the_first_answer(settings: BotSettings, redis: Redis):
+def test_a_thread_adds_the_counts_after_the_first_answer(
+    settings: BotSettings, redis: Redis, threads: list[CountsToRedis]
+):
     """No request waits for it, and a process has one thread."""
     COUNTERS.reset()
     COUNTERS.add(CARDS, "edited")
     thread = CountsToRedis(connect_for_web(settings.redis_url), every_s=0.01)
+    threads.append(thread)
     answer = whole_site(settings, WORK).response_class()
     assert thread(answer) is answer
     until(lambda: read(redis).get("cards|edited") == 1)

@@ -201,3 +201,16 @@ async def test_look_again_makes_it_once_more(
     await engine(ctx, *steps).apply_plan()
     assert ("apply" in steps[0].log) is not token_saved
     assert made_objects.is_deleted(ctx.run) is token_saved
+
+
+async def test_a_lost_secret_is_more_than_a_look(made: Callable[..., Any]):
+    """The page that shows its successor wakes the run without an event, and the secret is removed then."""
+    ctx, steps = await made(State.OK)
+    redis = ctx.store.redis
+    look_due(ctx, steps)
+    assert made_objects.is_only_a_look(redis, ctx.run)
+    kept = Finding("lost_secret", State.WAITING, waiting_for=Turn.NOBODY)
+    ctx.store.append(ctx.run.id, Event(Kind.FOUND, now(), step="lost_secret", finding=kept))
+    run = ctx.store.load(ctx.run.id)
+    made_objects.next_look(redis, run, {step.name: step for step in steps})
+    assert not made_objects.is_only_a_look(redis, run)

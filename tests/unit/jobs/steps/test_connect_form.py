@@ -9,7 +9,7 @@ import pytest
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Finding, State, Text, Turn
-from jobs.steps.connect_form import FORM, AddressFields, AppFields, MailboxFields, Token
+from jobs.steps.connect_form import FORM, AddressFields, AppFields, MailboxFields, Token, token_at
 
 PARTS = [MailboxFields(), AppFields(), AddressFields(), Token()]
 
@@ -27,6 +27,22 @@ async def test_a_saved_token_says_it_all(given: Callable[..., StepContext], step
     """A token can be saved only in a form that is filled in."""
     found = await step.inspect(given(answers={"token_saved": "yes"}))
     assert found == Finding(step.name, State.OK, seen=Text("seen.said_by_requester"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "facts", "known"),
+    [
+        ({}, {}, False),
+        ({}, {"generated_at": "2026-11-25T09:10:00+00:00"}, True),
+        ({"token_saved": "yes"}, {}, True),
+    ],
+)
+def test_when_the_token_was_generated(
+    given: Callable[..., StepContext], answers: dict[str, str], facts: dict[str, str], known: bool
+):
+    """The requester's word or the log; a check and the file for Cisco TAC use it."""
+    run = given(answers=answers, facts=facts).run
+    assert (token_at(run) is not None) is known
 
 
 def test_the_form_needs_everything_at_microsoft():

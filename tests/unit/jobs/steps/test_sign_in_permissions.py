@@ -68,15 +68,18 @@ def test_a_check_only_reads():
         (("smtp_grant", "forwarding"), {GRANTS}, {"Directory.Read.All"}),
         (
             ("client_secret", "smtp_grant"),
-            {APPS, GRANTS},
-            {"Application.Read.All", "Directory.Read.All"},
+            {APPS, GRANTS, "AuditLog.Read.All"},
+            {"Application.Read.All"},
         ),
     ],
 )
 def test_a_fix_asks_to_write_only_for_its_plan(
     planned: tuple[str, ...], writes: set[str], spared: set[str]
 ):
-    """Changes at Exchange need a role of the person and no permission at Graph."""
+    """Changes at Exchange need a role of the person and no permission at Graph.
+
+    A new secret needs a new token, which the sign-in log shows.
+    """
     assert set(permissions_for(run(RunKind.FIX, *planned))) == (READS - spared) | writes
     assert set(permissions_for(run(wrong=planned))) == (READS - spared) | writes
 

@@ -47,6 +47,12 @@ def asked(services: Services) -> Callable[..., Run]:
     return opened
 
 
+def test_a_space_without_an_approver(governed: Services, asked: Callable[..., Run]):
+    """Each approver gets the plan 1:1, as from a 1:1; with one of them in the space none does."""
+    absent = Event(Kind.ANSWERED, now(), data={"question": "approvers_absent", "value": "yes"})
+    assert sorted(by_slot(asked(absent, direct=False), governed)) == sorted(COPIES)
+
+
 def by_slot(run: Run, services: Services) -> dict[str, DesiredCard]:
     """The plan cards of the run."""
     return {card.slot: card for card in plan.cards(run, services)}

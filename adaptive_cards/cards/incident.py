@@ -1,0 +1,127 @@
+"""Living card of an incident of a watched channel, or of all channels with one shared cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from adaptive_cards import glyphs
+from adaptive_cards.actions import open_url, press
+from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, kicker_of, section, small_print, turn_line
+from adaptive_cards.elements import SUBTLE, TITLE, Element, facts, rich, run, said
+from adaptive_cards.glyphs import Mark
+from adaptive_cards.texts import plural, render, text
+from adaptive_cards.times import day_clock
+from jobs.model import Text, Turn, verbatim
+
+_MAILBOXES_MOST = 10
+_CHANGES_MOST = 8
+
+
+class IncidentLook(StrEnum):
+    """State of the incident as the card shows it."""
+
+    BROKEN = "broken"
+    BLIND = "blind"
+    FLAPS = "flaps"
+    ENDED = "ended"
+    UNWATCHED = "unwatched"
+
+
+_STYLES: dict[IncidentLook, tuple[str, Mark]] = {
+    IncidentLook.BROKEN: ("attention", glyphs.WRONG),
+    IncidentLook.BLIND: ("emphasis", glyphs.UNKNOWN),
+    IncidentLook.FLAPS: ("attention", glyphs.WARNING),
+    IncidentLook.ENDED: ("good", glyphs.OK),
+    IncidentLook.UNWATCHED: ("emphasis", glyphs.SKIPPED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """Incident: what happened, who acts, the damage so far, and its changes.
+
+    ``mailboxes`` are the channels; one for a card of one incident. ``cause`` is a sentence.
+    ``remedy`` is what the person whose ``turn`` it is does, or None. ``rows`` are (label key, value).
+    ``changes`` are the moments and words of what happened, oldest first. ``acts`` is false once
+    somebody has said "I'm on it". ``fix`` is (text key, data) of the button that opens a plan, or None.
+    ``page`` is (text key, address) of the page where a person fixes it, or None. ``direct`` means a 1:1
+    message.
+    """
+
+    card: str
+    look: IncidentLook
+    title: Text
+    mailboxes: tuple[str, ...]
+    cause: Text
+    turn: Turn
+    at: datetime
+    remedy: Text | None = None
+    rows: tuple[tuple[str, Text], ...] = ()
+    changes: tuple[tuple[datetime, Text], ...] = ()
+    acts: bool = True
+    fix: tuple[str, dict[str, str]] | None = None
+    page: tuple[str, str] | None = None
+    direct: bool = False
+
+
+def incident(view: IncidentView) -> Card:
+    """Return the card."""
+    style, mark = _STYLES[view.look]
+    lines = [said(view.cause, spacing="Small")]
+    if _goes_on(view):
+        lines.append(turn_line(view.turn, view.remedy or verbatim("")))
+    band = Band(style, mark, said(view.title, **TITLE), tuple(lines))
+    body = [facts((text(label), render(words)) for label, words in view.rows)] if view.rows else []
+    return finished(
+        kicker_of(Text("watch.kicker"), day_clock(view.at)),
+        band,
+        [*body, *_mailboxes(view), *_changes(view)],
+        _buttons(view),
+        told=1,
+    )
+
+
+def _goes_on(view: IncidentView) -> bool:
+    return view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}
+
+
+def _mailboxes(view: IncidentView) -> list[Element]:
+    if len(view.mailboxes) == 1:
+        return []
+    shown = [rich(run(each), spacing="Small") for each in view.mailboxes[:_MAILBOXES_MOST]]
+    left = len(view.mailboxes) - len(shown)
+    more = [small_print(verbatim(plural("watch.more_channels", left)))] if left else []
+    return [section("watch.channels_section"), *shown, *more]
+
+
+def _changes(view: IncidentView) -> list[Element]:
+    """Return the changes; of many, the first one and the newest."""
+    changes = view.changes
+    if len(changes) > _CHANGES_MOST:
+        changes = (changes[0], *changes[-_CHANGES_MOST + 1 :])
+    if len(changes) <= 1:
+        return []
+    lines = [
+        rich(run(f"{day_clock(at)}  ", **SUBTLE), run(render(words)), spacing="Small")
+        for at, words in changes
+    ]
+    return [section("watch.changes_section"), *lines]
+
+
+def _buttons(view: IncidentView) -> list[Element]:
+    if view.look is IncidentLook.UNWATCHED:
+        return []
+    first = view.mailboxes[0]
+    check = [press(text("button.check_now"), {"do": "check", "channel": first})]
+    if view.look is IncidentLook.ENDED:
+        return [] if view.direct or len(view.mailboxes) > 1 else check
+    on_it = [press(text("watch.on_it"), {"do": "watch_on_it", "card": view.card})]
+    if view.direct:
+        return on_it if view.acts else []
+    fix = [press(text(view.fix[0]), view.fix[1], main=True)] if view.fix else []
+    page = [open_url(text(view.page[0]), view.page[1])] if view.page else []
+    own = check if len(view.mailboxes) == 1 else []
+    return [*fix, *page, *(on_it if view.acts else []), *own]

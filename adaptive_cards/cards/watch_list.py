@@ -1,0 +1,114 @@
+"""Card with the watched channels of a space: state, last look, and what the watch cannot see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
+from adaptive_cards.actions import fit_title, press
+from adaptive_cards.card import Card, finished
+from adaptive_cards.cards.verdict.age import time_since
+from adaptive_cards.components import Band, aside, kicker_of, note, section, small_print, turn_line
+from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.glyphs import Mark, glyph
+from adaptive_cards.texts import plural, text
+from adaptive_cards.times import day_clock
+from jobs.model import State, Text, Turn, verbatim
+
+_CHANNELS_MOST = 12
+_UNWATCHED_MOST = 3
+_NAMED_MOST = 8
+_WORST_FIRST = (State.WRONG, State.UNKNOWN, State.WARNING, State.WAITING, State.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchLine:
+    """Watched channel in a list.
+
+    ``state`` is WRONG if an incident goes on, UNKNOWN if the watch cannot look, WAITING if it is
+    paused or was never looked at, WARNING if the last look could not say, and otherwise OK.
+    ``looked`` is the time of the last look, or None. ``unseen`` says what the watch cannot see, or is
+    None.
+    """
+
+    mailbox: str
+    state: State
+    words: Text
+    looked: datetime | None = None
+    unseen: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchListView:
+    """Watched channels of a space, and those of its channels that nobody watches.
+
+    ``quiet`` are the hours without reminders, or empty.
+    """
+
+    lines: tuple[WatchLine, ...]
+    unwatched: tuple[str, ...]
+    at: datetime
+    quiet: str = ""
+
+
+def watch_list(view: WatchListView) -> Card:
+    """Return the card, with the worst channels first; at most twelve are shown."""
+    lines = sorted(view.lines, key=lambda line: _WORST_FIRST.index(line.state))
+    body = [_row(line, view.at) for line in lines[:_CHANNELS_MOST]]
+    if len(lines) > _CHANNELS_MOST:
+        body.append(
+            small_print(verbatim(plural("watch.more_channels", len(lines) - _CHANNELS_MOST)))
+        )
+    if view.unwatched:
+        body.append(section("watch.unwatched_section"))
+        body += [rich(run(each), spacing="Small") for each in view.unwatched[:_NAMED_MOST]]
+    if view.quiet:
+        body.append(small_print(Text("watch.quiet_line", {"hours": view.quiet})))
+    return finished(
+        kicker_of(Text("watch.kicker"), day_clock(view.at)), _band(view), body, _buttons(view)
+    )
+
+
+def _band(view: WatchListView) -> Band:
+    if not view.lines:
+        return Band(
+            "emphasis",
+            glyphs.NOT_YET,
+            said(Text("watch.none"), **TITLE),
+            (said(Text("watch.how"), spacing="Small"),),
+        )
+    bad = sum(line.state is State.WRONG for line in view.lines)
+    values = {"all": str(len(view.lines))}
+    if bad:
+        title = verbatim(plural("watch.list_broken", bad, **values))
+        line = turn_line(Turn.NOBODY, Text("watch.list_broken_words"))
+        return Band("attention", glyphs.WRONG, said(title, **TITLE), (line,))
+    title = verbatim(plural("watch.list_well", len(view.lines)))
+    return Band("good", glyphs.OK, said(title, **TITLE), (said(Text("watch.list_words")),))
+
+
+def _row(line: WatchLine, at: datetime) -> Element:
+    named = [rich(run(line.mailbox)), note(line.words)]
+    if line.unseen is not None:
+        named.append(note(line.unseen))
+    age = aside(verbatim(time_since(line.looked, at))) if line.looked else None
+    cells = [glyph(_mark(line)), column("stretch", *named, spacing="Small")]
+    if age:
+        cells.append(column("auto", age, spacing="Default"))
+    return columns(*cells, spacing="Small")
+
+
+def _mark(line: WatchLine) -> Mark:
+    return glyphs.TIME if line.state is State.WAITING else glyphs.of_state(line.state)
+
+
+def _buttons(view: WatchListView) -> list[Element]:
+    """Return the buttons: to watch what nobody watches, and to let the watch see more."""
+    watch = [
+        press(fit_title("watch.add_one", each), {"do": "watch", "channel": each})
+        for each in view.unwatched[:_UNWATCHED_MOST]
+    ]
+    unseen = next((line.mailbox for line in view.lines if line.unseen is not None), "")
+    more = [press(text("watch.see_more"), {"do": "check", "channel": unseen})] if unseen else []
+    return [*watch, *more]

@@ -1,0 +1,123 @@
+"""Reminders to the person whose turn it is: after an hour, and after a day.
+
+They are posted 1:1, once each for every turn. A check has no reminders, because nothing waits for its
+sign-in. A turn that began more than three days ago gets none, so that an update or a long outage of the
+bot does not remind people of old runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from adaptive_cards import glyphs, notice
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import drawn_for
+from bot.chat.preferences import locale_of_card
+from bot.services import Services
+from bot.webex.errors import WebexError, passes
+from jobs.clock import now
+from jobs.model import RunKind, Text, Turn, minute_of
+from jobs.next_action import Wait, wait_of
+from jobs.runs.run import Run
+from jobs.storage import keys
+
+EVERY_S = 300
+"""Seconds between two rounds."""
+AFTER_HOURS = (24, 1)
+LATEST = timedelta(days=3)
+KEPT = timedelta(days=4)
+"""Time for which a given reminder is remembered: longer than :data:`LATEST`."""
+MOST_RUNS = 1000
+"""Open runs of one round, the newest."""
+KINDS = frozenset({RunKind.SETUP, RunKind.FIX, RunKind.UNDO})
+log = structlog.get_logger(__name__)
+
+
+def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> None:
+    """Remind everybody whom an open run has waited for since an hour or a day.
+
+    If Webex is unavailable, the reminder is retried at the next round.
+    """
+    at = clock()
+    for run_id in services.channels.open_runs(MOST_RUNS):
+        try:
+            run = services.store.load(run_id)
+        except LookupError:  # deleted meanwhile, or not this bot's
+            continue
+        wait = wait_of(run) if run.kind in KINDS else None
+        if wait is not None:
+            _remind(services, run, wait, at)
+
+
+def _remind(services: Services, run: Run, wait: Wait, at: datetime) -> None:
+    """Give the newest reminder that is due; an older one that was missed is left out."""
+    age = at - wait.since
+    due = next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
+    if not due or age > LATEST:
+        return
+    for person in _people(services, run, wait):
+        mark = keys.reminder_given(f"{run.id} {wait.words.key} {person}", _stamp(wait.since), due)
+        first = bool(services.redis.set(mark, "1", nx=True, ex=KEPT))
+        if first and not _tell(services, run, wait, person):
+            services.redis.delete(mark)
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}"
+
+
+def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
+    """Return whom to remind: the person asked, the approvers, or the requester if nobody is known."""
+    if wait.turn is Turn.APPROVER and services.bot.approvers:
+        domains = services.bot.allowed_email_domains
+        return tuple(each for each in services.bot.approvers if each.rpartition("@")[2] in domains)
+    return (wait.who or run.requester.email,)
+
+
+def _tell(services: Services, run: Run, wait: Wait, person: str) -> bool:
+    """Post the reminder 1:1; return False if it is to be tried again."""
+    own = person == run.requester.email
+    with drawn_for(locale_of_card(services, run, person)):
+        card = notice(card_of(run, wait, own=own))
+    try:
+        services.messenger.send(
+            to_person_id=run.requester.id if own else None,
+            to_email=None if own else person,
+            text=card.text,
+            card=card.content,
+        )
+    except WebexError as error:
+        log.warning("reminder not posted", tracking_id=error.tracking_id, error=str(error))
+        return not passes(error)
+    return True
+
+
+def card_of(run: Run, wait: Wait, *, own: bool) -> NoticeView:
+    """Return the card: what waits, for whom, since when, and where the card with the button is.
+
+    ``own`` is true for the requester, who may be the one who has to find another person.
+    """
+    named = bool(wait.who) or wait.turn is Turn.APPROVER
+    key = "turn_words" if named else "turn_words_nobody"
+    facts = (
+        ("label.since", Text("time.at", {"at": minute_of(wait.since)})),
+        ("reminder.where", _where(run, wait, own=own)),
+    )
+    return NoticeView(
+        Text("reminder.turn_kicker"),
+        Text("reminder.turn_title", {"mailbox": run.channel.mailbox, "run": run.id}),
+        Text(f"reminder.{key}", {"who": f"key:turn.{wait.turn}", "words": f"key:{wait.words.key}"}),
+        "accent",
+        glyphs.PERSON.glyph,
+        facts=facts,
+    )
+
+
+def _where(run: Run, wait: Wait, *, own: bool) -> Text:
+    """Return where the card with the button is."""
+    form = wait.words.key in {"turn_words.form", "turn_words.token", "turn_words.register"}
+    here = form or run.origin.direct or not (own or wait.turn is Turn.APPROVER)
+    return Text("reminder.in_this_chat" if here else "reminder.in_the_space")

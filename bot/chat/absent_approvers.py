@@ -1,0 +1,33 @@
+"""Approvers who are not in the space in which a run begins, so that they get its plan 1:1."""
+
+from __future__ import annotations
+
+from bot.chat.context import ChatContext
+from bot.webex.client import WebexAnswerError
+from jobs.clock import now
+from jobs.runs.run import Event, Kind
+
+ABSENT = "approvers_absent"
+"""Question whether no approver is in the run's space; the answer is ``yes`` or missing."""
+
+
+def note_absent(ctx: ChatContext) -> list[Event]:
+    """Return the event that no approver is in this space, or none.
+
+    It is looked at once, when the run gets its details. A space whose members cannot be read counts
+    as one in which an approver can press the button.
+
+    Raises:
+        WebexError: Webex does not answer; the press or message is retried.
+    """
+    approvers = set(ctx.services.bot.approvers)
+    if ctx.direct or not approvers or not approvers.isdisjoint(ctx.person.emails):
+        return []
+    try:
+        members = ctx.services.webex.members(ctx.room)
+    except WebexAnswerError:
+        return []
+    if not approvers.isdisjoint(member.person_email.lower() for member in members):
+        return []
+    data = {"question": ABSENT, "value": "yes"}
+    return [Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data)]

@@ -1,0 +1,116 @@
+"""Cards that offer the channels known here as buttons of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+from adaptive_cards import offer
+from adaptive_cards.actions import fit_title
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.offer import OFFERS_MOST, Offer, OfferView
+from bot.chat.context import ChatContext
+from bot.chat.permissions import visible_channels
+from jobs.clock import now
+from jobs.model import Text, verbatim
+
+NEAR = 0.8
+"""Likeness from which an address may be a mistyped one, of the name and of the domain each.
+
+1.0 is the same text (:class:`difflib.SequenceMatcher`).
+"""
+
+
+def typed(command: str, mailbox: str) -> dict[str, str]:
+    """Return the data of a button that runs a command with an address, as if it were typed."""
+    return {"do": "typed", "command": command, "mailbox_meant": mailbox}
+
+
+def of_channels(ctx: ChatContext, command: str, mailboxes: Iterable[str]) -> tuple[Offer, ...]:
+    """Return the buttons that run a command for the channels, four at most."""
+    return tuple(of_channel(command, each) for each in first_channels(ctx, tuple(mailboxes)))
+
+
+def of_channel(command: str, mailbox: str) -> Offer:
+    """Return the button that runs a command for a channel and names both."""
+    return Offer(Text(f"choice.button.{command}", {"value": mailbox}), typed(command, mailbox))
+
+
+def check_exactly(mailbox: str) -> Offer:
+    """Return the button that checks an address as it is, although another one is nearly the same."""
+    title = Text("choice.button.check", {"value": mailbox})
+    return Offer(title, {"do": "check", "channel": mailbox})
+
+
+def choose_channel(
+    ctx: ChatContext, command: str, mailboxes: Iterable[str], title: Text | None = None
+) -> None:
+    """Ask for which of the channels the command is meant. Any other address can be typed.
+
+    The title is that of the command if ``title`` is None.
+    """
+    offers = of_channels(ctx, command, mailboxes)
+    ctx.say(
+        offer(
+            OfferView(
+                Text("choice.kicker"),
+                title or Text(f"choice.title.{command}"),
+                offers,
+                now(),
+                turn=Text("choice.turn" if offers else "choice.turn_type"),
+                field=command,
+            )
+        )
+    )
+
+
+def first_channels(ctx: ChatContext, mailboxes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the channels that get a button. If there are too many, the last checked come first."""
+    if len(mailboxes) <= OFFERS_MOST:
+        return mailboxes
+    checks = {each: ctx.services.store.last_check(each) for each in mailboxes}
+    ages = {
+        each: check.checked.timestamp() if check and check.checked else 0.0
+        for each, check in checks.items()
+    }
+    return tuple(sorted(mailboxes, key=lambda each: (-ages[each], each)))[:OFFERS_MOST]
+
+
+def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
+    """Return the channel known here that was probably meant, or an empty string.
+
+    An address that is a channel here is not a mistyped one.
+    """
+    known = visible_channels(ctx)
+    near = {each: _likeness(each, mailbox) for each in known}
+    best = max(near, key=lambda each: near[each], default="")
+    return best if mailbox not in known and best and near[best] >= NEAR else ""
+
+
+def _likeness(one: str, other: str) -> float:
+    """Return the likeness of the two names or of the two domains, whichever is less."""
+    pairs = zip(one.rsplit("@", 1), other.rsplit("@", 1), strict=False)
+    return min(SequenceMatcher(None, *pair, autojunk=False).ratio() for pair in pairs)
+
+
+def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) -> None:
+    """Answer that nothing is known of the mailbox here, even if it is known elsewhere.
+
+    A channel of this space with nearly the same address is offered.
+    """
+    title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
+    if ctx.direct:
+        title = Text("notice.unknown_channel_title_direct", {"mailbox": mailbox})
+    near = nearest_channel(ctx, mailbox)
+    if not near:
+        ctx.notify(NoticeView(kicker, title, unknown_words(ctx), at=now()))
+        return
+    button = (verbatim(fit_title("button.use", near)), typed(command, near))
+    words = Text("understood.meant", {"meant": near})
+    ctx.notify(NoticeView(kicker, title, words, buttons=(button,), at=now()))
+
+
+def unknown_words(ctx: ChatContext) -> Text:
+    """Return what to do about a channel that is not known here."""
+    key = "notice.unknown_channel_words"
+    return Text(f"{key}_direct" if ctx.direct else key)

@@ -1,0 +1,97 @@
+"""Meaning of a message that is not a command: an address, mail that does not arrive, or a greeting.
+
+The words are lists in the texts of each language, in the table ``heard``. A message is compared with
+the lists of all languages, because people write in their own. Nothing is run because of a message:
+it is only decided which buttons are offered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from adaptive_cards.locale import languages
+from adaptive_cards.texts import own_text
+from jobs.channel.form import InvalidInputError, read_address
+
+GREETING_WORDS_MOST = 4
+"""Words of a greeting. A longer text that begins with a greeting asks for more than that."""
+_MARKS = ".,;:!?()\"'<>"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a message is about. Without any of these, it was not understood.
+
+    ``address`` is the one address to check, or an empty string. ``trouble`` means that mail does
+    not arrive.
+    """
+
+    address: str = ""
+    trouble: bool = False
+    greeting: bool = False
+
+
+def understand(text: str) -> Meaning:
+    """Return the meaning of a text that is not a command.
+
+    An address counts if it is the only one, and if the words around it say that it should be
+    checked or that mail does not arrive.
+    """
+    words = _words(text)
+    typed = [word for word in words if "@" in word]
+    others = [word for word in words if "@" not in word]
+    trouble = _is_trouble(others)
+    if len(set(typed)) == 1 and (trouble or _listed("around").issuperset(others)):
+        return Meaning(address=_address(typed[0]), trouble=trouble)
+    if trouble:
+        return Meaning(trouble=True)
+    short = not typed and len(words) <= GREETING_WORDS_MOST
+    return Meaning(greeting=short and _begins(words, _listed("greeting")))
+
+
+def lone_address(text: str) -> str:
+    """Return the only address in the text if all other words are as around an address to check.
+
+    It is an empty string if there is none, or if another word is in the text.
+    """
+    words = _words(text)
+    typed = {word for word in words if "@" in word}
+    rest = {word for word in words if "@" not in word}
+    return _address(*typed) if len(typed) == 1 and rest <= _listed("around") else ""
+
+
+def _words(text: str) -> list[str]:
+    """Return the words in small letters, without the marks around them."""
+    small = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return [word for each in small.split() if (word := each.strip(_MARKS))]
+
+
+def _is_trouble(words: list[str]) -> bool:
+    """Return whether the words say that there is no mail, or that mail does something wrong."""
+    return _has(words, _listed("no_mail")) or (
+        _has(words, _listed("mail")) and _has(words, _listed("stopped"))
+    )
+
+
+def _address(typed: str) -> str:
+    try:
+        return read_address(typed)
+    except InvalidInputError:
+        return ""
+
+
+def _has(words: list[str], phrases: frozenset[str]) -> bool:
+    spaced = f" {' '.join(words)} "
+    return any(f" {phrase} " in spaced for phrase in phrases)
+
+
+def _begins(words: list[str], phrases: frozenset[str]) -> bool:
+    return any(f"{' '.join(words)} ".startswith(f"{phrase} ") for phrase in phrases)
+
+
+@cache
+def _listed(kind: str) -> frozenset[str]:
+    """Return the phrases of a list, of all languages. Commas separate them in the texts."""
+    every = (own_text(f"heard.{kind}", language).split(",") for language in languages())
+    return frozenset(phrase.strip() for phrases in every for phrase in phrases if phrase.strip())

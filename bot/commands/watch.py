@@ -1,0 +1,265 @@
+"""Command /watch: look at a channel again and again, and tell its space when something changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from adaptive_cards import glyphs, watch_list
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.watch_list import WatchListView
+from adaptive_cards.locale import languages
+from adaptive_cards.texts import own_text
+from bot.cards.presenters import watch_list as presenter
+from bot.chat import preferences
+from bot.chat.addresses import read_mailbox
+from bot.chat.context import ChatContext
+from bot.chat.offers import unknown_channel
+from bot.chat.permissions import visible_channels
+from bot.chat.recipients import resolve_recipient
+from bot.commands import Command
+from jobs.channel.form import InvalidInputError
+from jobs.clock import now
+from jobs.model import Text, minute_of
+from jobs.runs.audit_entries import entry
+from jobs.watch.model import WatchedChannel
+from jobs.watch.spans import (
+    LONGEST,
+    LONGEST_PAUSE,
+    SHORTEST,
+    read_interval,
+    read_span,
+    written,
+)
+
+KICKER = Text("watch.kicker")
+MOST_PEOPLE = 10
+"""Number of people who can be named for one channel."""
+Words = list[str]
+
+
+def run(ctx: ChatContext, argument: str) -> None:
+    """Watch a channel, change or end its watch, or list what is watched here."""
+    words = argument.split()
+    if not words:
+        listed(ctx)
+    elif words[0].lower() in _typed("all"):
+        everything(ctx)
+    elif words[0].lower() in _typed("quiet"):
+        _quiet(ctx, " ".join(words[1:]))
+    else:
+        _one(ctx, words[0], words[1:])
+
+
+def _typed(name: str) -> set[str]:
+    """Return a word of the command, in any language of the bot."""
+    return {name, *(own_text(f"typed_argument.{name}", language) for language in languages())} - {
+        ""
+    }
+
+
+def listed(ctx: ChatContext) -> None:
+    """List the channels whose cards come to this space, with state and last look."""
+    watched = ctx.services.watching.channels.of_space(ctx.room)
+    _show(ctx, watched)
+
+
+def everything(ctx: ChatContext) -> None:
+    """List every watched channel, for the approvers in a 1:1 conversation."""
+    approvers = ctx.services.bot.approvers
+    if not ctx.direct or set(approvers).isdisjoint(ctx.person.emails):
+        ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
+        return
+    _show(ctx, ctx.services.watching.channels.all(), everywhere=True)
+
+
+def _show(
+    ctx: ChatContext, watched: tuple[WatchedChannel, ...], *, everywhere: bool = False
+) -> None:
+    at = now()
+    unwatched = () if everywhere else _unwatched(ctx, watched)
+    quiet = "" if everywhere else preferences.quiet_hours(ctx.services, ctx.room)
+    lines = tuple(presenter.line_of(ctx.services, each, at) for each in watched)
+    ctx.say(watch_list(WatchListView(lines, unwatched, at, quiet)))
+
+
+def _unwatched(ctx: ChatContext, watched: tuple[WatchedChannel, ...]) -> tuple[str, ...]:
+    """Return the channels of this space that nobody watches anywhere."""
+    known = {each.mailbox for each in watched}
+    load = ctx.services.watching.channels.load
+    return tuple(each for each in visible_channels(ctx) if each not in known and load(each) is None)
+
+
+def _one(ctx: ChatContext, address: str, words: Words) -> None:
+    """Do what was typed about one channel, which must be one of this space."""
+    mailbox = read_mailbox(ctx, "watch", address)
+    if not mailbox:
+        return
+    watched = ctx.services.watching.channels.load(mailbox)
+    here = watched is not None and watched.room == ctx.room
+    if mailbox not in visible_channels(ctx) and not here:
+        unknown_channel(ctx, "watch", KICKER, mailbox)
+        return
+    verb = words[0].lower() if words else ""
+    if verb in _typed("off"):
+        off(ctx, mailbox)
+    elif verb in _typed("pause"):
+        _pause(ctx, mailbox, " ".join(words[1:]))
+    elif verb in _typed("notify"):
+        _notify(ctx, mailbox, words[1:])
+    elif not words:
+        begin(ctx, mailbox)
+    elif len(words) == 1 and (interval := read_interval(verb)) is not None:
+        begin(ctx, mailbox, interval)
+    else:
+        _not_understood(ctx, mailbox, " ".join(words))
+
+
+def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> None:
+    """Watch the channel from here on, or with another interval; say from when and how often."""
+    services = ctx.services
+    record = services.channels.record(mailbox)
+    if record is None:
+        unknown_channel(ctx, "watch", KICKER, mailbox)
+        return
+    before = services.watching.channels.load(mailbox)
+    seconds = int(interval.total_seconds()) if interval else _usual(ctx, before)
+    watched = WatchedChannel(
+        record.channel,
+        ctx.room,
+        ctx.asker,
+        before.since if before is not None else now(),
+        seconds,
+        notify=before.notify if before is not None else (),
+        direct=ctx.direct,
+    )
+    services.watching.channels.save(watched)
+    services.watching.incidents.look_soon(mailbox, fresh=True)
+    _record(ctx, "watched", mailbox)
+    moved = before is not None and before.room != ctx.room
+    words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
+    title = Text("watch.begun", {"mailbox": mailbox, "interval": written(watched.interval)})
+    ctx.notify(NoticeView(KICKER, title, words, "good", "✓", buttons=_buttons(mailbox), at=now()))
+
+
+def _usual(ctx: ChatContext, before: WatchedChannel | None) -> int:
+    return before.interval_s if before is not None else ctx.services.bot.watch_interval_s
+
+
+def _buttons(mailbox: str) -> tuple[tuple[str | Text, dict[str, str]], ...]:
+    return (
+        ("watch.list_button", {"do": "watch_list"}),
+        ("watch.off_button", {"do": "watch_off", "channel": mailbox}),
+    )
+
+
+def off(ctx: ChatContext, mailbox: str) -> None:
+    """End the watch. Its incident ends too, and its card says that nobody looks any more."""
+    watched, incident = ctx.services.watching.end(mailbox, now())
+    for card_id in incident.cards if incident else ():
+        ctx.services.cards.request(card_id)
+    if watched:
+        _record(ctx, "unwatched", mailbox)
+    title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
+    again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
+    ctx.notify(
+        NoticeView(
+            KICKER,
+            title,
+            Text("watch.ended_words"),
+            buttons=again,
+            glyph=glyphs.SKIPPED.glyph,
+            at=now(),
+        )
+    )
+
+
+def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
+    """Record in the audit trail who has begun or ended the watch of a channel, and where."""
+    who = {"by": ctx.person.email, "person": ctx.person.id, "mailbox": mailbox}
+    ctx.services.store.audit.add(entry(what, None, room=ctx.room, **who))
+
+
+def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
+    span = read_span(typed)
+    if span is None or not timedelta(0) < span <= LONGEST_PAUSE:
+        _not_understood(ctx, mailbox, f"pause {typed}".strip())
+        return
+    watched = _known(ctx, mailbox)
+    if watched is None:
+        return
+    until = now() + span
+    ctx.services.watching.channels.save(replace(watched, paused_until=until))
+    title = Text("watch.paused", {"mailbox": mailbox, "until": minute_of(until)})
+    words = Text("watch.paused_words", {"mailbox": mailbox})
+    ctx.notify(NoticeView(KICKER, title, words, buttons=_buttons(mailbox), glyph="◇", at=now()))
+
+
+def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
+    """Name the people who get the card 1:1 if nobody acts. One bad address changes nothing."""
+    watched = _known(ctx, mailbox)
+    if watched is None:
+        return
+    addresses = [part for each in typed for part in each.split(",") if part]
+    if addresses and {each.lower() for each in addresses} <= _typed("off"):
+        addresses = []
+    elif not addresses or len(addresses) > MOST_PEOPLE:
+        _not_understood(ctx, mailbox, "notify")
+        return
+    people: list[str] = []
+    for address in addresses:
+        try:
+            people.append(resolve_recipient(ctx, address))
+        except InvalidInputError as wrong:
+            title = Text("watch.nobody_told", {"address": address})
+            ctx.notify(NoticeView(KICKER, title, wrong.reason, glyph="✗", at=now()))
+            return
+    kept = tuple(dict.fromkeys(people))
+    ctx.services.watching.channels.save(replace(watched, notify=kept))
+    named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
+    title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
+    ctx.notify(NoticeView(KICKER, title, Text("watch.notified_words"), "good", "✓", at=now()))
+
+
+def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:
+    """Return the watched channel; if it is not watched, say so and return None."""
+    watched = ctx.services.watching.channels.load(mailbox)
+    if watched is None:
+        title = Text("watch.not_watched", {"mailbox": mailbox})
+        again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
+        ctx.notify(NoticeView(KICKER, title, Text("watch.how"), buttons=again, at=now()))
+    return watched
+
+
+def _quiet(ctx: ChatContext, typed: str) -> None:
+    """Set the hours in which this space gets no reminders."""
+    ends = typed.lower() in _typed("off")
+    if not ends and preferences.read_quiet_hours(typed) is None:
+        title = Text(
+            "watch.quiet_unknown", {"typed": typed} if typed else {"typed": "/watch quiet"}
+        )
+        ctx.notify(NoticeView(KICKER, title, Text("watch.quiet_how"), at=now()))
+        return
+    preferences.choose_quiet(ctx, "" if ends else typed)
+    title = Text("watch.quiet_off") if ends else Text("watch.quiet_set", {"hours": typed})
+    ctx.notify(NoticeView(KICKER, title, Text("watch.quiet_words"), "good", "✓", at=now()))
+
+
+def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
+    """Say that nothing was changed, and what can be typed."""
+    values = {"typed": typed}
+    limits = {"shortest": written(SHORTEST), "longest": written(LONGEST), "mailbox": mailbox}
+    facts = (("watch.how_label", Text("watch.how_words", limits)),)
+    ctx.notify(
+        NoticeView(
+            KICKER,
+            Text("watch.not_understood", values),
+            Text("watch.nothing_changed"),
+            glyph="✗",
+            facts=facts,
+            at=now(),
+        )
+    )
+
+
+COMMAND = Command("watch", "trouble", run, "ADDRESS")

@@ -1,0 +1,138 @@
+"""Answers to messages that are not a command: what was probably meant, as buttons, or help."""
+
+from __future__ import annotations
+
+from adaptive_cards import offer
+from adaptive_cards.actions import TITLE_MOST
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.escape import plain, shorten
+from bot.chat import offers
+from bot.chat.context import ChatContext
+from bot.chat.parsing import ParsedCommand, nearest
+from bot.chat.permissions import visible_channels
+from bot.chat.understanding import lone_address, understand
+from bot.commands import Command, by_typed_name, check, help  # noqa: A004  the module has the name of its command
+from jobs.clock import now
+from jobs.model import Text, verbatim
+
+HELP = {"do": "help"}
+_ONE_WORD = ("language", "timezone")
+"""Commands whose argument is one word."""
+
+
+def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
+    """Offer what was probably meant, and run nothing. Anything else gets help."""
+    if typed.name:
+        _mistyped(ctx, typed)
+        return
+    meaning = understand(typed.text)
+    if meaning.address:
+        _address(ctx, meaning.address)
+    elif meaning.trouble:
+        title = Text("understood.trouble")
+        offers.choose_channel(ctx, "check", visible_channels(ctx), title)
+    elif meaning.greeting:
+        _greeting(ctx)
+    else:
+        _without_slash(ctx, typed.text)
+
+
+def _without_slash(ctx: ChatContext, text: str) -> None:
+    """Offer the command that was typed without its slash. Anything else gets help.
+
+    Its name is alone, or an argument of its kind follows. Otherwise it is a sentence such as "check
+    this".
+    """
+    name, _, argument = text.partition(" ")
+    name = name.rstrip(".,:;!?").lower()
+    command = by_typed_name().get(name)
+    if command is help.COMMAND:
+        help.run(ctx, argument)
+    elif command is not None and _fits(command, argument):
+        title = Text("understood.meant", {"meant": _as_typed(name, argument)})
+        _offer_command(ctx, name, argument, title, Text("understood.slash"))
+    else:
+        help.show(ctx)
+
+
+def _fits(command: Command, argument: str) -> bool:
+    """Return whether this may be an argument of the command."""
+    if not argument or command.name == "explain":
+        return True
+    if command.name in _ONE_WORD:
+        return " " not in argument
+    return bool(lone_address(argument)) or (
+        command is check.COMMAND and argument.lower() in check.every_words()
+    )
+
+
+def _mistyped(ctx: ChatContext, typed: ParsedCommand) -> None:
+    """Offer the nearest command with the argument that was typed."""
+    near = nearest(typed.name, by_typed_name())
+    if not near:
+        help.show(ctx, typed=typed.name)
+        return
+    title = Text("help.unknown", {"typed": f"/{typed.name}"})
+    meant = Text("understood.meant", {"meant": _as_typed(near, typed.argument)})
+    _offer_command(ctx, near, typed.argument, title, meant)
+
+
+def _as_typed(name: str, argument: str) -> str:
+    return f"/{name} {argument}".rstrip()
+
+
+def _offer_command(ctx: ChatContext, name: str, argument: str, title: Text, words: Text) -> None:
+    """Offer one command with its argument as a button."""
+    data = {"do": "run_command", "command": by_typed_name()[name].name, "argument": argument}
+    button = verbatim(shorten(plain(_as_typed(name, argument)), TITLE_MOST))
+    ctx.notify(
+        NoticeView(
+            Text("help.kicker"),
+            title,
+            words,
+            buttons=((button, data), ("button.help", HELP)),
+            at=now(),
+        )
+    )
+
+
+def _address(ctx: ChatContext, mailbox: str) -> None:
+    """Offer to check the address, and the channel known here that has nearly the same one."""
+    near = offers.nearest_channel(ctx, mailbox)
+    title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
+    first = (offers.of_channel("check", near),) if near else ()
+    ctx.say(
+        offer(
+            OfferView(
+                Text("notice.check_kicker"),
+                title,
+                (*first, offers.check_exactly(mailbox), Offer(Text("button.help"), HELP)),
+                now(),
+                turn=Text("understood.check_turn"),
+            )
+        )
+    )
+
+
+def _greeting(ctx: ChatContext) -> None:
+    ctx.say(offer(OfferView(Text("help.kicker"), Text("understood.hello"), _begin(), now())))
+
+
+def greet_space(ctx: ChatContext) -> None:
+    """Say to a space that has added the bot what to type first."""
+    bot = ctx.services.me.display_name
+    lines = (
+        Text("understood.first_setup", {"bot": bot}),
+        Text("understood.first_check", {"bot": bot}),
+    )
+    begin = (*_begin(), Offer(Text("button.help"), HELP))
+    title = Text("understood.space_title")
+    ctx.say(offer(OfferView(Text("help.kicker"), title, begin, now(), lines=lines)))
+
+
+def _begin() -> tuple[Offer, ...]:
+    return (
+        Offer(Text("button.setup"), {"do": "setup"}),
+        Offer(Text("button.check"), {"do": "check"}),
+    )

@@ -1,0 +1,69 @@
+"""Entra's log of Generate Token: the sign-in that gives Webex Connect its token (facts/microsoft.md 5).
+
+The log needs Entra P1 and a role that may read it. Without them a person confirms the token.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from jobs.access import mailbox_login
+from jobs.clouds.errors import CloudError
+from jobs.engine.context import StepContext
+from jobs.microsoft.sign_in_log import SignInRow, read
+from jobs.model import RunKind, State
+from jobs.steps import SECRET_SHOWN
+
+AT = "generated_at"
+"""Fact with the time of Generate Token."""
+CHANGED = ("client_secret", "smtp_grant", "application", "ids")
+"""Steps whose changes come before Generate Token."""
+CLOCKS = timedelta(seconds=2)
+"""Tolerance for the log's times, which are in whole seconds."""
+log = structlog.get_logger(__name__)
+PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
+"""Pauses between two reads. The log allows five requests in ten seconds."""
+
+
+def may_be_there(ctx: StepContext) -> bool:
+    """Return whether somebody may have generated the token: the secret was shown, or is in the form."""
+    keeps = ctx.run.kind is RunKind.FIX and "client_secret" not in ctx.run.changed
+    return keeps or ctx.run.answer(SECRET_SHOWN) == ctx.fact("key_id") != ""
+
+
+async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
+    """Return the newest sign-in of a person since the form could be filled in, or None.
+
+    The bot's own sign-in of the rehearsal is left out. A log that cannot be read says nothing, and
+    neither does an administrator's sign-in that has ended: only this look needs it.
+    """
+    if ctx.run.answer("rehearse") == "yes" and not ctx.run.settled("rehearsal"):
+        return None
+    since = _since(ctx)
+    try:
+        rows = read(await ctx.graph.sign_ins(ctx.fact("client_id"), since))
+    except CloudError as error:
+        log.info("sign-in log not read", run=ctx.run.id, why=str(error))
+        return None
+    own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
+    told = [row for row in own.without_own(rows) if row.interactive and row.conclusive]
+    return next((row for row in told if row.at >= since - CLOCKS), None)
+
+
+def is_the_logins(ctx: StepContext, row: SignInRow) -> bool:
+    """Return whether the user who signs in for the mailbox did; True if nobody is known."""
+    expected = ctx.fact("delegate_id" if ctx.fact("shared") else "user_id").lower()
+    return expected in {"", row.user_id}
+
+
+def _since(ctx: StepContext) -> datetime:
+    """Return when the form could be filled in: after the newest change that it depends on."""
+    run = ctx.run
+    moments = [run.changed[name].written for name in CHANGED if name in run.changed]
+    if "rehearsal" in run.found_at and run.state_of("rehearsal") is State.OK:
+        moments.append(run.found_at["rehearsal"])
+    if "consent" in run.answers:
+        moments.append(run.answers["consent"].at)
+    return max(moments, default=run.opened)

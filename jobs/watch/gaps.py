@@ -1,0 +1,85 @@
+"""Times in which a channel was not looked at, to be told in its space.
+
+A time without looks counts if it is longer than three intervals. It is kept in Redis until it was
+told. Channels of one space are told together, because the same gap usually concerns them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis
+
+from jobs.storage import codec, watch_keys
+from jobs.watch.model import ChannelState, WatchedChannel
+from jobs.watch.watching import Watching
+
+INTERVALS = 3
+"""Number of intervals without a look that is told."""
+COLLECT = timedelta(seconds=90)
+"""Time from the first gap of a space until it is told, in which the other groups look again, too."""
+KEPT_S = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Time without a look at a channel. ``watched`` tells whose it is and where it is told."""
+
+    mailbox: str
+    since: datetime
+    until: datetime
+
+
+def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | None:
+    """Return the time without looks that ends at that moment, or None if it is not too long.
+
+    A pause, and the time before the watch began, do not count.
+    """
+    if watched.is_paused(at) or state.looked is None:
+        return None
+    since = max(filter(None, (state.looked, watched.paused_until, watched.since)))
+    return Gap(watched.mailbox, since, at) if at - since > INTERVALS * watched.interval else None
+
+
+def note(watching: Watching, group: str, at: datetime) -> int:
+    """Keep the gaps of a group's channels that end now; return how many there are."""
+    redis, noted = watching.channels.redis, 0
+    for watched in watching.channels.of_group(group):
+        gap = gap_of(watched, watching.incidents.state(watched.mailbox), at)
+        if gap is not None:
+            noted += 1
+            with redis.pipeline() as pipe:
+                key = watch_keys.watch_gaps(watched.room)
+                pipe.hset(key, watched.mailbox, codec.dump(gap))
+                pipe.expire(key, KEPT_S)
+                when = (at + COLLECT).timestamp()
+                pipe.zadd(watch_keys.watch_gaps_due(), {watched.room: when}, nx=True)
+                pipe.execute()
+    return noted
+
+
+def due(redis: Redis, at: datetime) -> tuple[str, ...]:
+    """Return the spaces in which a gap is to be told now."""
+    rows: Any = redis.zrangebyscore(watch_keys.watch_gaps_due(), "-inf", at.timestamp())
+    return tuple(row.decode() for row in rows)
+
+
+def of_room(redis: Redis, room: str) -> tuple[Gap, ...]:
+    """Return the gaps of a space that were not told yet, ordered by address."""
+    rows: Any = redis.hgetall(watch_keys.watch_gaps(room))
+    return tuple(codec.load(rows[name], Gap) for name in sorted(rows))
+
+
+def told(redis: Redis, room: str) -> None:
+    """Forget the gaps of a space, which were told."""
+    with redis.pipeline() as pipe:
+        pipe.delete(watch_keys.watch_gaps(room))
+        pipe.zrem(watch_keys.watch_gaps_due(), room)
+        pipe.execute()
+
+
+def put_off(redis: Redis, room: str, when: datetime) -> None:
+    """Have the gaps of a space told later, because Webex did not take the message."""
+    redis.zadd(watch_keys.watch_gaps_due(), {room: when.timestamp()}, xx=True)

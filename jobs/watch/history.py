@@ -1,0 +1,162 @@
+"""History of a channel's looks and mails: by hour for a week, by day for 90 days.
+
+One field of a hash a day, so a channel's history is bounded. Days and hours are those of UTC. Nothing
+here grants anything, so the values have no MAC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.storage import codec, watch_keys
+from jobs.watch.model import LookOutcome
+
+HOURS_KEPT = timedelta(days=7)
+"""Age at which the hours of a day are added up."""
+KEPT = timedelta(days=90)
+"""Age at which a day is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Numbers of a time: looks by what they saw, mails that arrived, and requests to clouds."""
+
+    healthy: int = 0
+    broken: int = 0
+    cannot_look: int = 0
+    unsure: int = 0
+    mails: int = 0
+    calls: int = 0
+
+    @property
+    def looks(self) -> int:
+        """Return the number of looks."""
+        return self.healthy + self.broken + self.cannot_look + self.unsure
+
+    def plus(self, other: Tally) -> Tally:
+        """Return the sum of both."""
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in _NAMES))
+
+
+_NAMES = tuple(each.name for each in fields(Tally))
+EMPTY = Tally()
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day of a channel in UTC: its sum, and its hours (0 to 23) while they are kept."""
+
+    date: date
+    total: Tally = EMPTY
+    hours: dict[int, Tally] = field(default_factory=dict)
+
+
+def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day, ...]:
+    """Return the days up to ``at``, oldest first, ``most`` at most; days without a look are empty."""
+    raw = redis.hgetall(watch_keys.watch_history(mailbox))
+    known = {codec.as_bytes(name).decode(): _decoded(value) for name, value in raw.items()}
+    last = at.astimezone(UTC).date()
+    wanted = [last - timedelta(days=back) for back in range(most - 1, -1, -1)]
+    return tuple(_day(each, known.get(each.isoformat(), {})) for each in wanted)
+
+
+def add(
+    pipe: Pipeline, mailbox: str, outcome: LookOutcome, at: datetime
+) -> Iterable[tuple[str, bytes]]:
+    """Return the fields of the history that a look changes, with their new values.
+
+    It reads in a transaction before ``pipe.multi()``. Mails are not added up but replaced by the
+    larger number, because two looks see the same mails.
+    """
+    key, moment = watch_keys.watch_history(mailbox), at.astimezone(UTC)
+    changed: dict[str, dict[int, Tally]] = {}
+
+    def of_day(name: str) -> dict[int, Tally]:
+        if name not in changed:
+            changed[name] = _decoded(pipe.hget(key, name))
+        return changed[name]
+
+    today = of_day(moment.date().isoformat())
+    today[moment.hour] = today.get(moment.hour, EMPTY).plus(_of_look(outcome))
+    for hour, mails in outcome.mails.items():
+        then = datetime.fromisoformat(hour).astimezone(UTC)
+        if timedelta(0) <= moment - then < HOURS_KEPT:
+            own = of_day(then.date().isoformat())
+            known = own.get(then.hour, EMPTY)
+            own[then.hour] = replace(known, mails=max(known.mails, mails))
+    return [(name, _encoded(hours)) for name, hours in changed.items()]
+
+
+def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) -> None:
+    """Add to a transaction: these fields have these values."""
+    key = watch_keys.watch_history(mailbox)
+    for name, value in changed:
+        pipe.hset(key, name, value)
+    pipe.expire(key, KEPT)
+
+
+def fold(redis: Redis, mailbox: str, at: datetime) -> int:
+    """Add up the hours of old days, drop days that are too old, and return how many were changed.
+
+    It is called at most once a day for each channel, at the first look of a day.
+    """
+    key, today = watch_keys.watch_history(mailbox), at.astimezone(UTC).date()
+    changed = 0
+    for raw_name, value in redis.hgetall(key).items():
+        name = codec.as_bytes(raw_name).decode()
+        age = today - date.fromisoformat(name)
+        hours = _decoded(value)
+        if age >= KEPT:
+            changed += int(redis.hdel(key, name))
+        elif age >= HOURS_KEPT and set(hours) != {_WHOLE}:
+            redis.hset(key, name, _encoded({_WHOLE: _sum(hours)}))
+            changed += 1
+    return changed
+
+
+_WHOLE = -1
+"""Name of the whole day among its hours, after they were added up."""
+
+
+def _day(day: date, hours: Mapping[int, Tally]) -> Day:
+    return Day(day, _sum(hours), {hour: one for hour, one in sorted(hours.items()) if hour >= 0})
+
+
+def _sum(hours: Mapping[int, Tally]) -> Tally:
+    total = EMPTY
+    for one in hours.values():
+        total = total.plus(one)
+    return total
+
+
+def _of_look(outcome: LookOutcome) -> Tally:
+    return Tally(**{str(outcome.sight): 1}, calls=outcome.calls)
+
+
+def _decoded(raw: object) -> dict[int, Tally]:
+    """Return the hours of a field; nothing if it is missing or not readable."""
+    if not isinstance(raw, bytes):
+        return {}
+    try:
+        rows = msgspec.json.decode(raw, type=dict[int, list[int]])
+    except msgspec.MsgspecError:
+        return {}
+    return {hour: Tally(*numbers[: len(_NAMES)]) for hour, numbers in rows.items()}
+
+
+def _encoded(hours: Mapping[int, Tally]) -> bytes:
+    """Return the hours as short as they can be: trailing zeros are left out."""
+    return msgspec.json.encode({hour: _numbers(one) for hour, one in hours.items()})
+
+
+def _numbers(tally: Tally) -> list[int]:
+    numbers = [getattr(tally, name) for name in _NAMES]
+    while len(numbers) > 1 and numbers[-1] == 0:
+        numbers.pop()
+    return numbers

@@ -1,0 +1,317 @@
+"""Incidents in Redis: per channel, open and ended, and the cards that show them.
+
+Each look is recorded in one transaction that watches the channel's state. So two workers never open
+two incidents of a channel, and a look that ends after a newer one changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.runs.reference import new_id
+from jobs.storage import codec, watch_keys
+from jobs.storage.locks import RenewedLock
+from jobs.storage.mac import Authenticator
+from jobs.watch import expected_traffic, history
+from jobs.watch.model import (
+    ChannelState,
+    Incident,
+    IncidentCard,
+    LookOutcome,
+    NewsKind,
+    WatchedChannel,
+)
+from jobs.watch.transitions import Present, apply, with_news
+
+KEPT = timedelta(days=100)
+"""Time for which an ended incident is kept; the history shows 90 days."""
+MOST = 500
+"""Number of incidents that are kept of a channel, the newest."""
+FixedBy = Callable[[Incident, datetime], str]
+log = structlog.get_logger(__name__)
+
+
+def nothing_fixed(_incident: Incident, _at: datetime) -> str:
+    """Return that no run has ended the incident."""
+    return ""
+
+
+class IncidentStore:
+    """Incidents and the state of each channel. Raises redis.RedisError if Redis is unreachable.
+
+    ``operator_room`` is the space that gets a card for each shared cause, or empty.
+    """
+
+    def __init__(
+        self, redis: Redis, authenticator: Authenticator | None = None, operator_room: str = ""
+    ) -> None:
+        self.redis = redis
+        self._authenticator = authenticator or Authenticator()
+        self._operator_room = operator_room
+
+    def state(self, mailbox: str) -> ChannelState:
+        """Return the channel's state; an empty one if it was never looked at."""
+        return self._state(mailbox, self.redis.get(watch_keys.watch_state(mailbox)))
+
+    def load(self, incident_id: str) -> Incident | None:
+        """Return the incident; None if it is gone, or this bot did not write it."""
+        return self._incident(incident_id, self.redis.get(watch_keys.incident(incident_id)))
+
+    def open_incidents(self) -> tuple[Incident, ...]:
+        """Return every incident that goes on, oldest first."""
+        return self._loaded(self.redis.zrange(watch_keys.incidents_open(), 0, -1))
+
+    def of_channel(self, mailbox: str, since: datetime | None = None) -> tuple[Incident, ...]:
+        """Return the channel's incidents, oldest first: those noticed since then, or all."""
+        first = "-inf" if since is None else since.timestamp()
+        key = watch_keys.incidents_of_channel(mailbox)
+        return self._loaded(self.redis.zrangebyscore(key, first, "+inf"))
+
+    def open_of_channel(self, mailbox: str) -> Incident | None:
+        """Return the incident of the channel that goes on, or None."""
+        known = self.load(self.state(mailbox).incident)
+        return known if known is not None and known.is_open else None
+
+    def card(self, card_id: str) -> IncidentCard | None:
+        """Return the card; None if it is gone, or this bot did not write it."""
+        raw = self.redis.get(watch_keys.incident_card(card_id))
+        known = self._authenticator.verify(_card_context(card_id), raw)
+        return codec.load(known, IncidentCard) if known is not None else None
+
+    def of_card(self, card_id: str) -> tuple[Incident, ...]:
+        """Return the incidents that a card shows, oldest first."""
+        return self._loaded(self.redis.zrange(watch_keys.incidents_of_card(card_id), 0, -1))
+
+    def record(
+        self,
+        watched: WatchedChannel,
+        outcome: LookOutcome,
+        at: datetime,
+        fixed_by: FixedBy = nothing_fixed,
+        held: RenewedLock | None = None,
+    ) -> tuple[Incident, ...]:
+        """Record a look that ended at that moment, and return the incidents that it changed.
+
+        Nothing is recorded if a later look was recorded before, if the channel is not watched any
+        more, or if the worker has lost the lock ``held`` on the channel's group.
+        """
+        mailbox, changed = watched.mailbox, list[Incident]()
+
+        def attempt(pipe: Pipeline) -> None:
+            changed.clear()
+            state = self._state(mailbox, pipe.get(watch_keys.watch_state(mailbox)))
+            stale = state.looked is not None and state.looked >= at
+            gone = not pipe.exists(watch_keys.watched(mailbox))
+            if stale or gone or (held is not None and not held.is_current(pipe)):
+                pipe.multi()
+                return
+            incident = self._read(pipe, state.incident)
+            ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
+            present = Present(watched, state, incident, new_id() + new_id(), ended_by)
+            effect = apply(present, outcome, at)
+            traffic = expected_traffic.learned(expected_traffic.read(pipe, mailbox), outcome, at)
+            after = expected_traffic.hinted(effect.state, traffic, outcome, at, watched.interval)
+            cards = [
+                self._cards_of(pipe, watched, each) if each.is_open else ()
+                for each in effect.incidents
+            ]
+            changed.extend(map(_shown_on, effect.incidents, cards))
+            days = history.add(pipe, mailbox, outcome, at)
+            pipe.multi()
+            self._write_state(pipe, mailbox, after)
+            expected_traffic.write(pipe, mailbox, traffic)
+            for each, own in zip(changed, cards, strict=True):
+                self._write(pipe, each, own)
+            history.write(pipe, mailbox, days)
+
+        keys = [watch_keys.watch_state(mailbox), watch_keys.watched(mailbox)]
+        self.redis.transaction(attempt, *keys, *([held.key] if held is not None else []))
+        self._release_cards(changed)
+        return tuple(changed)
+
+    def change(
+        self, incident_id: str, change: Callable[[Incident], Incident | None]
+    ) -> Incident | None:
+        """Change an incident in a transaction, and return it; None if nothing was changed.
+
+        ``change`` returns None to leave it as it is.
+        """
+        changed: list[Incident] = []
+
+        def attempt(pipe: Pipeline) -> None:
+            known = self._read(pipe, incident_id)
+            new = change(known) if known is not None else None
+            changed[:] = [new] if new is not None else []
+            pipe.multi()
+            if new is not None:
+                self._write(pipe, new)
+
+        self.redis.transaction(attempt, watch_keys.incident(incident_id))
+        self._release_cards(changed)
+        return changed[0] if changed else None
+
+    def look_soon(self, mailbox: str, *, fresh: bool = False) -> None:
+        """Have the channel looked at in the next round of its group.
+
+        ``fresh`` means that the watch begins again: an access that it had before and that has ended
+        is not missed any more.
+        """
+
+        def attempt(pipe: Pipeline) -> None:
+            state = self._state(mailbox, pipe.get(watch_keys.watch_state(mailbox)))
+            pipe.multi()
+            eyes = () if fresh else state.eyes
+            self._write_state(pipe, mailbox, replace(state, next_look=None, eyes=eyes))
+
+        self.redis.transaction(attempt, watch_keys.watch_state(mailbox))
+
+    def take_on(self, incident_id: str, person: str, at: datetime) -> Incident | None:
+        """Record that a person acts; None if the incident is over, or that person acts already."""
+        return self.change(
+            incident_id,
+            lambda each: (
+                replace(each, acting=person, acting_since=at)
+                if each.is_open and each.acting != person
+                else None
+            ),
+        )
+
+    def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
+        """End the incident of a channel that is no longer watched, and forget the channel's state.
+
+        Returns the incident if one went on. Whether the channel works is then not known.
+        """
+        known = self.open_of_channel(mailbox)
+        self.redis.delete(watch_keys.watch_state(mailbox))
+        if known is None:
+            return None
+        return self.change(
+            known.id,
+            lambda each: (
+                with_news(replace(each, ended=at), NewsKind.UNWATCHED, at) if each.is_open else None
+            ),
+        )
+
+    def _cards_of(
+        self, pipe: Pipeline, watched: WatchedChannel, incident: Incident
+    ) -> tuple[IncidentCard, ...]:
+        """Return the cards that show the incident from now on, before ``pipe.multi()``.
+
+        A shared cause is shown on the card that its space has for it. The transaction watches the
+        name of that card, so two channels never make two.
+        """
+        own = IncidentCard(incident.id, watched.room, watched.by, direct=watched.direct)
+        if not incident.shared:
+            return (own,)
+        shared = replace(own, id=self._shared_id(pipe, own.room, incident), shared=incident.shared)
+        if self._operator_room in {"", watched.room}:
+            return (shared,)
+        room = self._operator_room
+        counts = replace(shared, id=self._shared_id(pipe, room, incident), room=room)
+        return shared, replace(counts, direct=False, counts=True)
+
+    def _shared_id(self, pipe: Pipeline, room: str, incident: Incident) -> str:
+        name = watch_keys.shared_card(room, incident.shared)
+        pipe.watch(name)  # type: ignore[no-untyped-call]  # untyped in redis-py
+        known = pipe.get(name)
+        return known.decode() if isinstance(known, bytes) else new_id() + new_id()
+
+    def _write(
+        self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
+    ) -> None:
+        """Add to a transaction: the incident, its places in the lists, and its cards."""
+        self._set(pipe, incident)
+        moment = {incident.id: incident.noticed.timestamp()}
+        key = watch_keys.incidents_of_channel(incident.mailbox)
+        pipe.zadd(key, moment)
+        pipe.zremrangebyrank(key, 0, -MOST - 1)
+        pipe.expire(key, KEPT)
+        if not incident.is_open:
+            pipe.zrem(watch_keys.incidents_open(), incident.id)
+            return
+        pipe.zadd(watch_keys.incidents_open(), moment)
+        for card in cards:
+            shown = watch_keys.incidents_of_card(card.id)
+            pipe.zadd(shown, moment)
+            pipe.expire(shown, KEPT)
+            body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
+            pipe.set(watch_keys.incident_card(card.id), body, ex=KEPT)
+            if card.shared:
+                pipe.set(watch_keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
+
+    def _release_cards(self, changed: Iterable[Incident]) -> None:
+        for card_id in {name for each in changed if not each.is_open for name in each.cards}:
+            self._release_card(card_id)
+
+    def _release_card(self, card_id: str) -> None:
+        """Have the next incident with the same shared cause make a new card, if none goes on."""
+        card = self.card(card_id)
+        if card is None or not card.shared:
+            return
+        name, shown = (
+            watch_keys.shared_card(card.room, card.shared),
+            watch_keys.incidents_of_card(card_id),
+        )
+
+        def attempt(pipe: Pipeline) -> None:
+            raw = pipe.get(name)
+            listed: Any = pipe.zrange(shown, 0, -1)
+            going_on = any(
+                known.is_open
+                for each in listed
+                if (known := self._read(pipe, each.decode())) is not None
+            )
+            pipe.multi()
+            if raw == card_id.encode() and not going_on:
+                pipe.delete(name)
+
+        self.redis.transaction(attempt, name, shown)
+
+    def _set(self, pipe: Pipeline, incident: Incident) -> None:
+        body = self._authenticator.protect(("incident", incident.id), codec.dump(incident))
+        pipe.set(watch_keys.incident(incident.id), body, ex=None if incident.is_open else KEPT)
+
+    def _write_state(self, pipe: Pipeline, mailbox: str, state: ChannelState) -> None:
+        body = self._authenticator.protect(("watch state", mailbox), codec.dump(state))
+        pipe.set(watch_keys.watch_state(mailbox), body)
+
+    def _read(self, pipe: Pipeline, incident_id: str) -> Incident | None:
+        if not incident_id:
+            return None
+        pipe.watch(watch_keys.incident(incident_id))  # type: ignore[no-untyped-call]  # untyped in redis-py
+        return self._incident(incident_id, pipe.get(watch_keys.incident(incident_id)))
+
+    def _state(self, mailbox: str, raw: object) -> ChannelState:
+        known = self._authenticator.verify(("watch state", mailbox), raw)
+        if raw is not None and known is None:
+            log.error("the state of a channel was not recorded by this bot", mailbox=mailbox)
+        return codec.load(known, ChannelState) if known is not None else ChannelState()
+
+    def _incident(self, incident_id: str, raw: object) -> Incident | None:
+        known = self._authenticator.verify(("incident", incident_id), raw)
+        return codec.load(known, Incident) if known is not None else None
+
+    def _loaded(self, raw: Any) -> tuple[Incident, ...]:
+        names = [each.decode() for each in raw]
+        if not names:
+            return ()
+        records = self.redis.mget([watch_keys.incident(name) for name in names])
+        read = (self._incident(name, record) for name, record in zip(names, records, strict=True))
+        return tuple(found for found in read if found is not None)
+
+
+def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
+    """Return the incident with the cards that show it; one that it was on before stays."""
+    ids = (*incident.cards, *(card.id for card in cards))
+    return replace(incident, cards=tuple(dict.fromkeys(ids)))
+
+
+def _card_context(card_id: str) -> tuple[str, ...]:
+    return "incident card", card_id

@@ -1,0 +1,189 @@
+"""Look at the channels of one tenant with the eyes that need no person.
+
+It is the check of many channels (:mod:`jobs.checks.bulk`) without a run: what everybody can see, the
+bot's own login as the mailbox, the read access that the tenant has granted, and the services that
+the settings name. An administrator's sign-in is never used. The channels share the reads of their
+tenant, and the same limits keep the pace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+from redis.exceptions import RedisError
+
+from jobs.access import tenant_reader
+from jobs.access.tenant_reader import TenantReader
+from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
+from jobs.checks.check import brief_for, steps_of
+from jobs.clouds.call_metrics import CallCount, counted
+from jobs.clouds.single_flight import ReadCache
+from jobs.engine.engine import Engine
+from jobs.engine.failures import wrote_within
+from jobs.mail.message_trace import Trace, TraceRow
+from jobs.model import RunKind
+from jobs.runs.origin import Origin
+from jobs.runs.reference import new_reference
+from jobs.runs.run import AttemptOverError, Run, opening
+from jobs.runtime import NoListener, Runtime
+from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
+from jobs.watch.outcome import Extras, outcome_of
+
+UNDER_WORK = "run_under_way"
+"""Reason of an unsure look while a run of the bot changes the channel."""
+SETTLES_FOR = timedelta(minutes=30)
+"""Time after a change of a run that goes on, in which a break may be its own doing."""
+FAILED = "look_failed"
+"""Reason of an unsure look that failed by an error of the bot."""
+Found = tuple[WatchedChannel, LookOutcome]
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class CloudLook:
+    """Look at channels of one tenant (:class:`jobs.watch.model.Look`).
+
+    ``holds`` is whether this worker still has the lock of the channels' group. ``state`` returns what
+    earlier looks have left.
+    """
+
+    runtime: Runtime
+    holds: Callable[[], bool]
+    state: Callable[[str], ChannelState]
+    began: float = field(default_factory=time.monotonic)
+
+    async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
+        """Yield the outcomes in the order in which they become known."""
+        done: asyncio.Queue[Found | None] = asyncio.Queue()
+        work = asyncio.create_task(self._all(channels, done))
+        try:
+            while (found := await done.get()) is not None:
+                yield found
+            await work
+        finally:
+            work.cancel()
+
+    async def _all(
+        self, channels: tuple[WatchedChannel, ...], done: asyncio.Queue[Found | None]
+    ) -> None:
+        """Look at all channels, a few at a time, and put None at the end, also after an error."""
+        at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
+        tenant = channels[0].channel.tenant_id if channels else ""
+        caches = (ReadCache(), ReadCache(), ReadCache())
+        try:
+            async with tenant_reader.open_reader(self.runtime, tenant, caches) as seen:
+                await asyncio.gather(*(self._one(seen, each, at_once, done) for each in channels))
+        finally:
+            done.put_nowait(None)
+
+    async def _one(
+        self,
+        seen: TenantReader,
+        watched: WatchedChannel,
+        at_once: asyncio.Semaphore,
+        done: asyncio.Queue[Found | None],
+    ) -> None:
+        """Look at one channel, unless the time of this turn is over. The rest follows in the next."""
+        async with at_once:
+            late = time.monotonic() - self.began > SLICE_S
+            if not late and self.holds() and not self.runtime.shutdown.requested():
+                with counted() as count:
+                    done.put_nowait((watched, await self._outcome(seen, watched, count)))
+
+    async def _outcome(
+        self, seen: TenantReader, watched: WatchedChannel, count: CallCount
+    ) -> LookOutcome:
+        """Return the outcome. An error of the bot in one channel does not stop the others."""
+        try:
+            return await self._looked(seen, watched, count)
+        except (AttemptOverError, RedisError):
+            raise
+        except Exception:
+            reference = new_reference()
+            log.exception("look failed", mailbox=watched.mailbox, reference=reference)
+            return LookOutcome(Sight.UNSURE, FAILED)
+
+    async def _looked(
+        self, seen: TenantReader, watched: WatchedChannel, count: CallCount
+    ) -> LookOutcome:
+        store, mailbox = self.runtime.store, watched.mailbox
+        brief = await asyncio.to_thread(brief_for, store, mailbox)
+        origin = Origin(watched.room, direct=watched.direct)
+        draft = CheckBuffer(
+            store, opening(watched.channel, watched.by, RunKind.CHECK, origin, brief)
+        )
+        run = draft.run
+        context = seen.context(run, draft)
+        trace = CountingTrace(context.trace(), mailbox)
+        context.trace = lambda: trace
+        engine = Engine(context, steps_of(run), NoListener(), self.holds, self.runtime.shutdown)
+        await engine.check(seen.allowed)
+        app = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
+        extras = Extras(app=app, calls=count.calls, mails=trace.hours)
+        return await asyncio.to_thread(self._judged, draft, watched, extras)
+
+    def _judged(self, draft: CheckBuffer, watched: WatchedChannel, extras: Extras) -> LookOutcome:
+        """Return the outcome. The findings are kept only if they say something new."""
+        state = self.state(watched.mailbox)
+        outcome = outcome_of(draft.run, state.eyes, extras)
+        if outcome.sight is Sight.BROKEN and self._under_work(watched.mailbox):
+            return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes, calls=outcome.calls)
+        last = state.last
+        if last is not None and (last.sight, last.cause) == (outcome.sight, outcome.cause):
+            return _with_check(outcome, last.check)
+        if outcome.sight is Sight.BROKEN or (last is not None and last.sight is Sight.BROKEN):
+            return _with_check(outcome, draft.save().id)
+        return outcome
+
+    def _under_work(self, mailbox: str) -> bool:
+        """Return whether a run that goes on has just changed something of the channel."""
+        run_id = self.runtime.channels.running(mailbox)
+        return bool(run_id) and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR)
+
+
+def _with_check(outcome: LookOutcome, check: str) -> LookOutcome:
+    return replace(outcome, check=check)
+
+
+class CountingTrace:
+    """Message trace that counts the mails to a mailbox by the hour of their arrival.
+
+    ``hours`` has the beginning of each hour (ISO, UTC) and the number of its mails.
+    """
+
+    def __init__(self, trace: Trace, mailbox: str) -> None:
+        self._trace = trace
+        self._mailbox = mailbox
+        self.hours: dict[str, int] = {}
+
+    async def find(
+        self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
+    ) -> tuple[TraceRow, ...]:
+        """See :meth:`jobs.mail.message_trace.Trace.find`."""
+        rows = await self._trace.find(since, recipient=recipient, sender=sender, subject=subject)
+        if recipient.lower() == self._mailbox and not sender and not subject:
+            hours = (row.received.replace(minute=0, second=0, microsecond=0) for row in rows)
+            found = Counter(each.isoformat() for each in hours)
+            self.hours |= {hour: max(found[hour], self.hours.get(hour, 0)) for hour in found}
+        return rows
+
+    async def details(self, row: TraceRow) -> tuple[str, ...]:
+        """See :meth:`jobs.mail.message_trace.Trace.details`."""
+        return await self._trace.details(row)
+
+
+def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:
+    """Return the newest run of the mailbox that changed it and ended well since then, or nothing."""
+    runs = runtime.store.runs_of_mailbox(mailbox)
+    return next((run.id for run in reversed(runs) if _repaired(run, since)), "")
+
+
+def _repaired(run: Run, since: datetime) -> bool:
+    kinds = {RunKind.SETUP, RunKind.FIX}
+    return run.kind in kinds and bool(run.changed) and (run.ended_at or since) > since

@@ -1,0 +1,300 @@
+"""Terms of the watch as frozen data: the watched channel, the result of a look, and the incident.
+
+A look is one inspection of a channel without a person's sign-in. An incident is the time from the
+first bad look to the first good one after it. Nothing here reads a clock: every time comes with the
+look, so that a simulation can drive the watch with virtual time. None of the classes may hold a
+secret, because cards and pages show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from jobs.model import Channel, Person, Station, Turn
+
+INTERVAL_S = 900
+"""Seconds between two looks at a channel, unless a person or the settings say otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedChannel:
+    """Channel that is watched, and whom the watch tells.
+
+    ``channel`` is as it was when it was last looked at; its tenant decides which channels share
+    reads. ``room`` is the space that gets the cards, in a 1:1 conversation with ``by`` if ``direct``.
+    ``by`` is who asked for the watch, at ``since``. ``interval_s`` is in seconds. ``paused_until`` is
+    None if the watch is not paused. ``notify`` are the addresses of the people who get the card 1:1 if
+    nobody acts. The language, the time zone and the quiet hours are the space's
+    (:mod:`bot.chat.preferences`).
+    """
+
+    channel: Channel
+    room: str
+    by: Person
+    since: datetime
+    interval_s: int = INTERVAL_S
+    paused_until: datetime | None = None
+    notify: tuple[str, ...] = ()
+    direct: bool = False
+
+    @property
+    def mailbox(self) -> str:
+        """Return the address of the channel."""
+        return self.channel.mailbox
+
+    @property
+    def group(self) -> str:
+        """Return the name of the channels that are looked at together: their tenant, in lower case.
+
+        Channels whose tenant is not known are a group of their own.
+        """
+        return self.channel.tenant_id.lower() or "unknown"
+
+    @property
+    def interval(self) -> timedelta:
+        """Return the time between two looks."""
+        return timedelta(seconds=self.interval_s)
+
+    def is_paused(self, at: datetime) -> bool:
+        """Return whether the channel is not to be looked at at that moment."""
+        return self.paused_until is not None and at < self.paused_until
+
+
+class Sight(StrEnum):
+    """Result of a look in one word.
+
+    HEALTHY: nothing that stops mail was seen. BROKEN: mail stops, and the cause is known.
+    CANNOT_LOOK: an access that the look needs has ended, which says nothing about the channel.
+    UNSURE: a cloud gave no usable answer this time, which says nothing either.
+    """
+
+    HEALTHY = "healthy"
+    BROKEN = "broken"
+    CANNOT_LOOK = "cannot_look"
+    UNSURE = "unsure"
+
+
+class Eye(StrEnum):
+    """Kind of access that a look has besides what everybody can see, least first.
+
+    LOGIN: the bot's own login as the mailbox. APP: the read access that the tenant has granted.
+    CONNECT: Webex Connect's audit log. TASKS: the tasks of the contact center.
+    """
+
+    LOGIN = "login"
+    APP = "app"
+    CONNECT = "connect"
+    TASKS = "tasks"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Numbers of mails that have met an incident so far, as the message trace shows them.
+
+    ``late`` have reached no agent yet, ``bounced`` were refused. ``since`` is when the first of them
+    came; None if no mail is known to be affected, or the trace could not be read.
+    """
+
+    late: int = 0
+    bounced: int = 0
+    since: datetime | None = None
+
+    @property
+    def mails(self) -> int:
+        """Return how many mails are affected."""
+        return self.late + self.bounced
+
+    def most(self, other: Damage) -> Damage:
+        """Return the larger numbers of the two, and the earlier time."""
+        times = [each for each in (self.since, other.since) if each is not None]
+        return Damage(
+            max(self.late, other.late),
+            max(self.bounced, other.bounced),
+            min(times, default=None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LookOutcome:
+    """Result of one look.
+
+    ``cause`` is a cause code (:mod:`jobs.clouds.cause_codes`): why the channel is broken, why it
+    cannot be looked at, or why the look is unsure. ``since`` is when it began according to the
+    clouds; None if they do not say. ``step`` is the step that saw it, and ``station`` where mail
+    stops. ``turn`` is who must act, and
+    ``fix`` the step whose plan would repair the cause, or empty. ``unseen`` are the names of the
+    steps that this look could not read, and ``eyes`` the kinds of access that it had. ``mails`` are the mails that arrived, by the hour of their
+    arrival (ISO, UTC), as far as the trace showed whole hours. ``calls`` is the number of requests
+    that the look has made to clouds. ``check`` is the run with the findings, or empty.
+    """
+
+    sight: Sight
+    cause: str = ""
+    since: datetime | None = None
+    step: str = ""
+    station: Station | None = None
+    turn: Turn = Turn.NOBODY
+    fix: str = ""
+    damage: Damage = Damage()
+    unseen: tuple[str, ...] = ()
+    eyes: tuple[Eye, ...] = ()
+    mails: dict[str, int] = field(default_factory=dict)
+    calls: int = 0
+    check: str = ""
+
+    @property
+    def is_bad(self) -> bool:
+        """Return whether a person must be told if the next look says the same."""
+        return self.sight in {Sight.BROKEN, Sight.CANNOT_LOOK}
+
+
+class Look(Protocol):
+    """Inspection of the channels of one group.
+
+    The product asks the clouds (:mod:`jobs.watch.look`). A simulation gives what it knows.
+    """
+
+    def __call__(
+        self, channels: tuple[WatchedChannel, ...]
+    ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]:
+        """Yield each channel with the outcome of a look at it, as soon as it is known.
+
+        A channel that could not be looked at any more, because the process stops, is missing.
+        """
+        ...
+
+
+class NewsKind(StrEnum):
+    """Change of an incident that a person must see."""
+
+    BEGAN = "began"
+    WORSE = "worse"
+    BLIND = "blind"
+    SEES_AGAIN = "sees_again"
+    FLAPS = "flaps"
+    RECOVERED = "recovered"
+    UNWATCHED = "unwatched"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Change of an incident: what, when, and the cause at that moment."""
+
+    kind: NewsKind
+    at: datetime
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One disturbance of a channel, from the first bad look to the first good one after it.
+
+    ``sight`` is BROKEN or CANNOT_LOOK. ``since`` is when it began according to the clouds, or else
+    ``noticed``, the first bad look. ``confirmed`` is the second one, after which people are told.
+    ``step`` is the step that saw the cause: only a look that reads it can end the incident.
+    ``ended`` is None while it goes on. ``blind_since`` is when the watch lost sight of a broken
+    channel, or None. ``flaps`` is how often the channel was healthy in between. ``fixed_by`` is the
+    run that ended it, or empty if none of the bot's did. ``acting`` is the address of the person who
+    said "I'm on it", at ``acting_since``. ``told`` are the addresses that got it 1:1, and
+    ``told_mails`` how many mails were affected at the newest of the ``news``, the changes, oldest first. ``check`` is the run with the newest findings, or empty. ``shared`` names
+    what the incident has in common with those of other channels (:mod:`jobs.watch.shared`), or is
+    empty. ``cards`` are the ids of the cards that show it: of its space, and of the operator's.
+    """
+
+    id: str
+    mailbox: str
+    room: str
+    sight: Sight
+    cause: str
+    since: datetime
+    noticed: datetime
+    confirmed: datetime
+    step: str = ""
+    station: Station | None = None
+    turn: Turn = Turn.NOBODY
+    fix: str = ""
+    damage: Damage = Damage()
+    ended: datetime | None = None
+    blind_since: datetime | None = None
+    flaps: int = 0
+    fixed_by: str = ""
+    acting: str = ""
+    acting_since: datetime | None = None
+    told: tuple[str, ...] = ()
+    told_mails: int = 0
+    news: tuple[News, ...] = ()
+    check: str = ""
+    shared: str = ""
+    cards: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it goes on."""
+        return self.ended is None
+
+    @property
+    def time_to_notice(self) -> timedelta:
+        """Return the time from the beginning to the confirmed look."""
+        return max(self.confirmed - self.since, timedelta(0))
+
+    @property
+    def duration(self) -> timedelta | None:
+        """Return the time from the beginning to the end, or None while it goes on."""
+        return None if self.ended is None else max(self.ended - self.since, timedelta(0))
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentCard:
+    """Card in one space, which shows one incident, or all incidents with the same shared cause.
+
+    ``room`` is the space. ``shared`` is empty for a card of one incident. ``direct`` is true in a 1:1
+    conversation. ``by`` is the person whose watch it is. ``counts`` is true for the card in the
+    operator's space, which counts the channels.
+    """
+
+    id: str
+    room: str
+    by: Person
+    shared: str = ""
+    direct: bool = False
+    counts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Bad look that no second look has confirmed yet.
+
+    ``unsure`` is how many looks since then could not say.
+    """
+
+    sight: Sight
+    cause: str
+    at: datetime
+    since: datetime | None = None
+    unsure: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """State of a watched channel between two looks.
+
+    ``looked`` is the time of the last look, None before the first, and ``last`` its outcome.
+    ``next_look`` is when the next is due; None means at once. ``incident`` is the newest incident
+    that is open, or ended so lately that a further break continues it; empty if there is none.
+    ``healthy_looks`` is how many looks in a row were good, and ``unsure_since`` the first of the last
+    looks in a row that could not say. ``eyes`` are the kinds of access that the watch has had since it
+    began; one of them that is missing is told.
+    """
+
+    looked: datetime | None = None
+    last: LookOutcome | None = None
+    next_look: datetime | None = None
+    suspicion: Suspicion | None = None
+    incident: str = ""
+    healthy_looks: int = 0
+    unsure_since: datetime | None = None
+    eyes: tuple[Eye, ...] = ()

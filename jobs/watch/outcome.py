@@ -1,0 +1,157 @@
+"""Outcome of a look, from the findings of a check that no person has signed in for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from jobs.checks import remedies
+from jobs.checks.check import steps_of
+from jobs.checks.verdict import Verdict, judge
+from jobs.model import Finding, State, Turn
+from jobs.runs.run import Run
+from jobs.watch.model import Damage, Eye, LookOutcome, Sight
+
+EYES = {
+    Eye.LOGIN: ("smtp_login",),
+    Eye.CONNECT: ("connect_changes",),
+    Eye.TASKS: ("agent_tasks",),
+}
+"""Steps that each kind of access reads. What the tenant's read access reads is known by itself."""
+LOST = {
+    Eye.LOGIN: "sign_in_missing",
+    Eye.APP: "app_access_withdrawn",
+    Eye.CONNECT: "webex_key_refused",
+    Eye.TASKS: "webex_key_refused",
+}
+"""Reason for which an access has ended, if the clouds do not say."""
+_GIVES = {
+    Eye.LOGIN: Turn.MAILBOX_USER,
+    Eye.APP: Turn.ADMINISTRATOR,
+    Eye.CONNECT: Turn.OPERATOR,
+    Eye.TASKS: Turn.OPERATOR,
+}
+"""Person who can give each access back."""
+AWAY = frozenset({"skipped.audit_away"})
+"""Text keys of findings that were skipped only for the moment."""
+_READ = frozenset({State.OK, State.WRONG, State.WARNING, State.WAITING})
+_MOST_UNKNOWN = 0.5
+"""Share of the findings without an answer from which a look says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What else a look has noted.
+
+    ``app`` is whether the tenant's read access worked. ``calls`` is the number of requests, and
+    ``mails`` are the arrived mails by hour. ``check`` is the run with the findings, or empty.
+    """
+
+    app: bool = False
+    calls: int = 0
+    mails: dict[str, int] = field(default_factory=dict)
+    check: str = ""
+
+
+def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) -> LookOutcome:
+    """Return the outcome of a look whose findings the run has.
+
+    ``had`` are the kinds of access that the watch of this channel has had before. If one of them has
+    ended, the look is not called healthy.
+    """
+    more = extras or Extras()
+    steps = steps_of(run)
+    found = {name: finding for name, finding in run.findings.items() if name in steps}
+    verdict = judge(steps, found)
+    eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=more.app))
+    known = LookOutcome(
+        Sight.HEALTHY,
+        unseen=tuple(name for name, each in verdict.weighed.items() if each.state not in _READ),
+        eyes=eyes,
+        mails=more.mails,
+        calls=more.calls,
+        check=more.check,
+    )
+    if verdict.causes:
+        return _broken(run, verdict, known)
+    if unknown := _mostly_unknown(found):
+        return replace(known, sight=Sight.UNSURE, cause=unknown)
+    for eye in had:
+        if eye not in eyes:
+            return _without(eye, verdict.weighed, known)
+    return known
+
+
+def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
+    """Return the outcome of a look that saw a cause.
+
+    A cause that the bot's operator must act on lies with the bot's own place, its credential or its
+    network. It says nothing about the channel, so it only means that the watch cannot look.
+    """
+    name = verdict.causes[0]
+    finding = verdict.weighed[name]
+    cause, turn = finding.cause or name, remedies.whose_turn(verdict)
+    if turn is Turn.OPERATOR:
+        return replace(known, sight=Sight.CANNOT_LOOK, cause=cause, turn=turn)
+    button = remedies.fix(run, verdict, whole=True)
+    return replace(
+        known,
+        sight=Sight.BROKEN,
+        cause=cause,
+        since=verdict.since,
+        step=name,
+        station=verdict.stops,
+        turn=turn,
+        fix=button[0] if button else "",
+        damage=damage_of(verdict.weighed),
+    )
+
+
+def damage_of(found: Mapping[str, Finding]) -> Damage:
+    """Return the mails that have not gone on, as the message trace and the contact center show them."""
+    signals = {name: finding.signals for name, finding in found.items()}
+    late = [signals[name] for name in ("copies", "mail_to_task") if name in signals]
+    bounced = [signals[name] for name in ("arrivals", "answers") if name in signals]
+    times = [each.missed_since or each.since for each in late if each.missed]
+    times += [each.since for each in bounced if each.failed]
+    return Damage(
+        late=max((each.missed for each in late), default=0),
+        bounced=sum(each.failed for each in bounced),
+        since=min(filter(None, times), default=None),
+    )
+
+
+def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:
+    """Return whether the look has read something with this access."""
+    if eye is Eye.APP:
+        return app
+    return any(each.state in _READ for each in _of(eye, weighed))
+
+
+def _of(eye: Eye, weighed: Mapping[str, Finding]) -> list[Finding]:
+    return [weighed[name] for name in EYES.get(eye, ()) if name in weighed]
+
+
+def _without(eye: Eye, weighed: Mapping[str, Finding], known: LookOutcome) -> LookOutcome:
+    """Return the outcome of a look that lacks an access: for the moment, or because it has ended."""
+    own = _of(eye, weighed)
+    if any(_is_for_the_moment(each) for each in own):
+        cause = next((each.cause for each in own if each.cause), "")
+        return replace(known, sight=Sight.UNSURE, cause=cause)
+    reason = next((each.cause for each in own if each.cause), LOST[eye])
+    return replace(known, sight=Sight.CANNOT_LOOK, cause=reason, turn=_GIVES[eye])
+
+
+def _is_for_the_moment(finding: Finding) -> bool:
+    """Return whether a cloud gave no usable answer this time."""
+    if finding.state is State.UNKNOWN:
+        return finding.waiting_for is Turn.TIME
+    return finding.seen is not None and finding.seen.key in AWAY
+
+
+def _mostly_unknown(found: Mapping[str, Finding]) -> str:
+    """Return the cause of the first finding without an answer if most have none, or an empty string."""
+    read = [each for each in found.values() if each.state is not State.SKIPPED]
+    unknown = [each for each in read if _is_for_the_moment(each)]
+    many = bool(read) and len(unknown) > len(read) * _MOST_UNKNOWN
+    return unknown[0].cause or "service_unavailable" if many else ""

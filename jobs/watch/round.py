@@ -1,0 +1,85 @@
+"""One round: look at the due channels of one group, and record what was seen.
+
+A round holds the group's lock, so it never runs twice at once. Each outcome is recorded as soon as it
+is known. A round that dies is handed out again when its lease is over, and looks only at the channels
+that are still due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.storage.locks import RenewedLock
+from jobs.watch import history
+from jobs.watch.incident_store import FixedBy, nothing_fixed
+from jobs.watch.model import ChannelState, Incident, Look, WatchedChannel
+from jobs.watch.watch_store import due_now, next_due
+from jobs.watch.watching import Watching
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(slots=True)
+class Round:
+    """Result of a round: how many channels were looked at, with how many requests, and what changed.
+
+    ``left`` is how many due channels were not looked at, because the process stops or the time of a
+    turn is over.
+    """
+
+    looks: int = 0
+    calls: int = 0
+    left: int = 0
+    incidents: tuple[Incident, ...] = ()
+
+
+async def run_round(  # noqa: PLR0913  what a round is made of
+    watching: Watching,
+    group: str,
+    look: Look,
+    clock: Clock,
+    *,
+    fixed_by: FixedBy = nothing_fixed,
+    held: RenewedLock | None = None,
+    changed: Callable[[Incident], object] = lambda _: None,
+) -> Round:
+    """Look at every channel of the group that is due, and return what came of it.
+
+    ``clock`` gives the time, real or virtual. ``changed`` is called for each incident that a look has
+    changed, right after that is recorded.
+
+    Raises:
+        redis.RedisError: Redis is unreachable.
+    """
+    result, began = Round(), clock()
+    channels = watching.channels.of_group(group)
+    states = {each.mailbox: watching.incidents.state(each.mailbox) for each in channels}
+    due = tuple(each for each in channels if due_now(states[each.mailbox], each, began))
+    if due:
+        async for watched, outcome in look(due):
+            incidents = watching.incidents.record(watched, outcome, clock(), fixed_by, held)
+            result.looks += 1
+            result.calls += outcome.calls
+            result.incidents += incidents
+            for incident in incidents:
+                changed(incident)
+            _fold_once_a_day(watching, watched, states[watched.mailbox], clock())
+    result.left = len(due) - result.looks
+    return result
+
+
+def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
+    """Return when the first channel of the group is due again; None if none is watched in it."""
+    channels = watching.channels.of_group(group)
+    states = {each.mailbox: watching.incidents.state(each.mailbox) for each in channels}
+    return next_due(channels, states, at)
+
+
+def _fold_once_a_day(
+    watching: Watching, watched: WatchedChannel, before: ChannelState, at: datetime
+) -> None:
+    """Add up old hours at the first look of a day."""
+    if before.looked is None or before.looked.date() != at.date():
+        history.fold(watching.incidents.redis, watched.mailbox, at)

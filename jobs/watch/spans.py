@@ -1,0 +1,38 @@
+"""Spans of time as people type them: ``5m``, ``2h``, ``1d``."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_SPAN = re.compile(r"(\d{1,5}) ?(m|min|h|d)", re.IGNORECASE)
+_UNITS = {
+    "m": timedelta(minutes=1),
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=1)
+"""Limits of the time between two looks. Microsoft limits message traces, so it is not shorter."""
+LONGEST_PAUSE = timedelta(days=30)
+
+
+def read_span(typed: str) -> timedelta | None:
+    """Return the span, or None if the text is none."""
+    found = _SPAN.fullmatch(typed.strip())
+    return _UNITS[found[2].lower()] * int(found[1]) if found else None
+
+
+def read_interval(typed: str) -> timedelta | None:
+    """Return the time between two looks, or None if the text is no span or beyond the limits."""
+    span = read_span(typed)
+    return span if span is not None and SHORTEST <= span <= LONGEST else None
+
+
+def written(span: timedelta) -> str:
+    """Return the span as people type it, in the largest unit that fits."""
+    minutes = round(span.total_seconds() / 60)
+    for unit, size in (("d", 1440), ("h", 60)):
+        if minutes % size == 0 and minutes >= size:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"

@@ -1,0 +1,268 @@
+"""Effect of one look: a suspicion, an incident that begins, changes or ends, and the next look.
+
+Pure functions without a clock. A bad look is only a suspicion until a second one confirms it, so a
+transient makes no card. A look that could not say confirms nothing and refutes nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from jobs.watch.model import (
+    ChannelState,
+    Incident,
+    LookOutcome,
+    News,
+    NewsKind,
+    Sight,
+    Suspicion,
+    WatchedChannel,
+)
+from jobs.watch.shared import shared_name
+
+CONFIRM = timedelta(seconds=60)
+"""Time from a bad look to the one that confirms it. Nobody is told before that."""
+MOST_UNSURE = 5
+"""Number of looks, a minute apart, that may fail to confirm or refute a suspicion. After that the
+interval is waited for, and the suspicion stays.
+"""
+FLAPS_WITHIN = timedelta(hours=2)
+"""Time after a recovery in which a further break continues the same incident."""
+STEADY_LOOKS = 4
+"""Number of good looks in a row after which a channel that comes and goes counts as recovered."""
+BLIND_AFTER = timedelta(hours=1)
+"""Time without any usable answer of the clouds after which the watch says that it cannot look."""
+NO_ANSWER = "clouds_silent"
+"""Reason for that, which is no cause code of a cloud."""
+GROWS_BY = 2
+"""Factor by which the number of affected mails must grow to be news."""
+MOST_NEWS = 40
+"""Number of changes that an incident keeps: the first one and the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """State of a channel after a look, and the incidents that were opened or have changed."""
+
+    state: ChannelState
+    incidents: tuple[Incident, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Everything that is known of a channel when a look at it ends.
+
+    ``incident`` is the newest one that is open or ended lately, or None. ``new_id`` names the next
+    one. ``fixed_by`` is the run that has ended the incident if this look is good, or empty.
+    """
+
+    watched: WatchedChannel
+    state: ChannelState
+    incident: Incident | None
+    new_id: str
+    fixed_by: str = ""
+
+
+def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
+    """Return the effect of a look that ended at that moment."""
+    state = replace(
+        present.state,
+        looked=at,
+        last=outcome,
+        next_look=next_round(at, present.watched.group, present.watched.interval),
+        healthy_looks=present.state.healthy_looks + 1 if outcome.sight is Sight.HEALTHY else 0,
+        eyes=tuple(sorted({*present.state.eyes, *outcome.eyes})),
+    )
+    if outcome.sight is Sight.UNSURE:
+        state = replace(state, unsure_since=state.unsure_since or at)
+        return _unsure(present, state, outcome, at)
+    state = replace(state, unsure_since=None)
+    if outcome.sight is Sight.HEALTHY:
+        return _healthy(present, replace(state, suspicion=None), outcome, at)
+    return _bad(present, state, outcome, at)
+
+
+def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
+    """A look that could not say: a suspicion is looked at again soon, and a long silence is told."""
+    if state.unsure_since is not None and at - state.unsure_since >= BLIND_AFTER:
+        silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)
+        if _is_known(present.incident, silent):
+            return Effect(state)
+        known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, state.unsure_since)
+        return _confirmed(present, replace(state, suspicion=known), silent, at)
+    suspicion = state.suspicion
+    if suspicion is None:
+        return Effect(state)
+    suspicion = replace(suspicion, unsure=suspicion.unsure + 1)
+    soon = at + min(CONFIRM, present.watched.interval)
+    next_look = soon if suspicion.unsure <= MOST_UNSURE else state.next_look
+    return Effect(replace(state, suspicion=suspicion, next_look=next_look))
+
+
+def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
+    """A good look: it ends the incident, unless it could not read what was wrong.
+
+    A channel that comes and goes must be healthy several times in a row.
+    """
+    incident = present.incident
+    if incident is None:
+        return Effect(state)
+    if not incident.is_open:
+        over = incident.ended is not None and at - incident.ended > FLAPS_WITHIN
+        return Effect(replace(state, incident="" if over else state.incident))
+    if incident.sight is Sight.BROKEN and incident.step in outcome.unseen:
+        return Effect(state)
+    if incident.flaps and state.healthy_looks < STEADY_LOOKS:
+        return Effect(state)
+    ended = replace(incident, ended=at, blind_since=None, fixed_by=present.fixed_by)
+    return Effect(state, (with_news(ended, NewsKind.RECOVERED, at),))
+
+
+def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
+    """A bad look: the first is a suspicion, the second of the same kind is believed."""
+    incident = present.incident
+    if incident is not None and _is_known(incident, outcome):
+        return Effect(replace(state, suspicion=None), (_updated(incident, outcome, at),))
+    suspicion = state.suspicion
+    if suspicion is None or suspicion.sight is not outcome.sight:
+        return Effect(
+            replace(
+                state,
+                suspicion=Suspicion(outcome.sight, outcome.cause, at, outcome.since),
+                next_look=at + min(CONFIRM, present.watched.interval),
+            )
+        )
+    return _confirmed(present, state, outcome, at)
+
+
+def _is_known(incident: Incident | None, outcome: LookOutcome) -> bool:
+    """Return whether a bad look says nothing new, because an open incident has said it."""
+    if incident is None or not incident.is_open:
+        return False
+    if outcome.sight is Sight.CANNOT_LOOK:
+        return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
+    return (
+        incident.sight is Sight.BROKEN
+        and incident.cause == outcome.cause
+        and incident.blind_since is None
+    )
+
+
+def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident:
+    """Return the incident with the newest damage; much more of it is news."""
+    if outcome.sight is Sight.CANNOT_LOOK:
+        return replace(incident, check=outcome.check or incident.check)
+    damage = incident.damage.most(outcome.damage)
+    told = max(incident.told_mails, 1)
+    grown = replace(
+        incident,
+        damage=damage,
+        turn=outcome.turn,
+        fix=outcome.fix,
+        check=outcome.check or incident.check,
+        since=min(incident.since, outcome.since or incident.since),
+    )
+    if damage.mails >= told * GROWS_BY and damage.mails >= told + GROWS_BY:
+        return with_news(grown, NewsKind.WORSE, at)
+    return grown
+
+
+def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
+    """A second bad look: an incident begins, gets worse, or continues one that ended lately.
+
+    If the watch can look again and sees a break, the time without sight has ended, and the break is
+    an incident of its own.
+    """
+    after, incident = replace(state, suspicion=None), present.incident
+    ended: tuple[Incident, ...] = ()
+    if incident is not None and incident.is_open:
+        if incident.sight is Sight.BROKEN:
+            return Effect(after, (_changed(present.watched, incident, outcome, at),))
+        ended = (with_news(replace(incident, ended=at), NewsKind.SEES_AGAIN, at),)
+    elif incident is not None and _continues(incident, outcome, at):
+        again = replace(
+            _with_outcome(incident, outcome),
+            ended=None,
+            fixed_by="",
+            flaps=incident.flaps + 1,
+            shared=shared_name(present.watched, outcome.cause),
+        )
+        return Effect(after, (with_news(again, NewsKind.FLAPS, at),))
+    opened = _opened(present, state, outcome, at)
+    return Effect(replace(after, incident=opened.id), (*ended, opened))
+
+
+def _continues(incident: Incident, outcome: LookOutcome, at: datetime) -> bool:
+    """Return whether a break for the same cause, so soon after a recovery, is the same incident."""
+    ended = incident.ended
+    same = (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
+    return same and ended is not None and at - ended <= FLAPS_WITHIN
+
+
+def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Incident:
+    first = state.suspicion
+    noticed = first.at if first else at
+    incident = Incident(
+        id=present.new_id,
+        mailbox=present.watched.mailbox,
+        room=present.watched.room,
+        sight=outcome.sight,
+        cause=outcome.cause,
+        since=min(outcome.since or noticed, noticed),
+        noticed=noticed,
+        confirmed=at,
+        shared=shared_name(present.watched, outcome.cause),
+    )
+    return with_news(_with_outcome(incident, outcome), NewsKind.BEGAN, at)
+
+
+def _changed(
+    watched: WatchedChannel, incident: Incident, outcome: LookOutcome, at: datetime
+) -> Incident:
+    """Return an open incident whose change two looks have confirmed."""
+    if outcome.sight is Sight.CANNOT_LOOK:
+        blind = replace(incident, blind_since=at)
+        return with_news(blind, NewsKind.BLIND, at, cause=outcome.cause)
+    sees_again = incident.blind_since is not None and incident.cause == outcome.cause
+    known = replace(
+        _with_outcome(incident, outcome),
+        blind_since=None,
+        shared=shared_name(watched, outcome.cause),
+    )
+    return with_news(known, NewsKind.SEES_AGAIN if sees_again else NewsKind.WORSE, at)
+
+
+def _with_outcome(incident: Incident, outcome: LookOutcome) -> Incident:
+    """Return the incident with what the newest look says of it."""
+    return replace(
+        incident,
+        cause=outcome.cause,
+        step=outcome.step,
+        station=outcome.station,
+        turn=outcome.turn,
+        fix=outcome.fix,
+        damage=incident.damage.most(outcome.damage),
+        check=outcome.check or incident.check,
+    )
+
+
+def with_news(incident: Incident, kind: NewsKind, at: datetime, cause: str = "") -> Incident:
+    """Return the incident with one more change; of very many, the first and the newest stay."""
+    news = (*incident.news, News(kind, at, cause or incident.cause))
+    if len(news) > MOST_NEWS:
+        news = (news[0], *news[-MOST_NEWS + 1 :])
+    return replace(incident, news=news, told_mails=incident.damage.mails)
+
+
+def next_round(at: datetime, group: str, interval: timedelta) -> datetime:
+    """Return when the next round of a group begins, at most one interval after ``at``.
+
+    The rounds of the groups are spread over the interval. The place of a group follows from its name
+    and never changes, so the channels of one tenant share a round, and neither a restart nor a late
+    round brings the rounds of many groups together.
+    """
+    length = interval.total_seconds()
+    place = zlib.crc32(group.encode()) / 2**32 * length
+    return at + timedelta(seconds=length - (at.timestamp() - place) % length)

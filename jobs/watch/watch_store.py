@@ -1,0 +1,182 @@
+"""Watched channels in Redis, and when each group of them is looked at.
+
+A record names the space that gets the cards and the people who are told, so it carries a MAC: a
+client that can only write to Redis cannot send a channel's cards elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.clock import now
+from jobs.model import Channel
+from jobs.storage import codec, watch_keys
+from jobs.storage.due_list import DueList
+from jobs.storage.mac import Authenticator
+from jobs.watch.model import ChannelState, WatchedChannel
+
+LEASE_S = 30
+"""Seconds after which a group is handed out again if nothing was heard of its worker."""
+log = structlog.get_logger(__name__)
+
+
+class WatchStore:
+    """Watched channels. Raises redis.RedisError if Redis is unreachable."""
+
+    def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
+        self.redis = redis
+        self._authenticator = authenticator or Authenticator()
+        self._due = DueList(redis, watch_keys.watch_due(), LEASE_S)
+
+    def load(self, mailbox: str) -> WatchedChannel | None:
+        """Return the watched channel; None if it is not watched, or this bot did not write it."""
+        return self._read(mailbox, self.redis.get(watch_keys.watched(mailbox)))
+
+    def _read(self, mailbox: str, raw: object) -> WatchedChannel | None:
+        known = self._authenticator.verify(_context(mailbox), raw)
+        if raw is not None and known is None:
+            log.error("a watched channel was not recorded by this bot", mailbox=mailbox)
+        return codec.load(known, WatchedChannel) if known is not None else None
+
+    def save(self, watched: WatchedChannel, *, at: datetime | None = None) -> None:
+        """Record the channel, or its change, and have its group looked at soon.
+
+        ``at`` is when it is looked at; now if it is None. A record of the same channel is replaced,
+        also one for another space.
+        """
+
+        def attempt(pipe: Pipeline) -> None:
+            before = self._decoded(watched.mailbox, pipe.get(watch_keys.watched(watched.mailbox)))
+            pipe.multi()
+            if before is not None:
+                _unlist(pipe, before)
+            mailbox, group = watched.mailbox, watched.group
+            body = self._authenticator.protect(_context(mailbox), codec.dump(watched))
+            pipe.set(watch_keys.watched(mailbox), body)
+            pipe.hset(watch_keys.watched_channels(), mailbox, group)
+            pipe.sadd(watch_keys.watched_group(group), mailbox)
+            pipe.sadd(watch_keys.watched_in_space(watched.room), mailbox)
+            due = (at or now()).timestamp()
+            pipe.zadd(watch_keys.watch_due(), {group: due}, lt=True)
+
+        self.redis.transaction(attempt, watch_keys.watched(watched.mailbox))
+
+    def update_channel(self, mailbox: str, channel: Channel) -> None:
+        """Take the channel as its newest run has left it. Nothing is done if it is not watched."""
+        known = self.load(mailbox)
+        if known is not None:
+            self.save(replace(known, channel=channel))
+
+    def remove(self, mailbox: str) -> bool:
+        """Take a channel off all lists; return whether it was on any. Its state and history stay.
+
+        :meth:`jobs.watch.watching.Watching.end` ends its incident, too.
+        """
+        ended: list[bool] = []
+
+        def attempt(pipe: Pipeline) -> None:
+            raw = pipe.get(watch_keys.watched(mailbox))
+            before = self._decoded(mailbox, raw)
+            pipe.multi()
+            ended[:] = [raw is not None]
+            pipe.delete(watch_keys.watched(mailbox))
+            pipe.hdel(watch_keys.watched_channels(), mailbox)
+            if before is not None:
+                _unlist(pipe, before)
+
+        self.redis.transaction(attempt, watch_keys.watched(mailbox))
+        return any(ended)
+
+    def all(self) -> tuple[WatchedChannel, ...]:
+        """Return every watched channel, ordered by address."""
+        return self._loaded(self.redis.hkeys(watch_keys.watched_channels()))
+
+    def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
+        """Return the channels whose cards go to a space, ordered by address."""
+        return self._loaded(self.redis.smembers(watch_keys.watched_in_space(room)))
+
+    def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
+        """Return the channels that are looked at together, ordered by address."""
+        return self._loaded(self.redis.smembers(watch_keys.watched_group(group)))
+
+    def claim_due(self) -> tuple[str, ...]:
+        """Return the groups that are due, and put each off by the lease.
+
+        A group stays on the list, because its worker may die.
+        """
+        return self._due.claim()
+
+    def schedule(self, group: str, when: datetime) -> None:
+        """Have the group looked at at that time."""
+        self._due.schedule(group, when)
+
+    def postpone(self, group: str) -> None:
+        """Have the group handed out again after the lease, unless its worker is heard of before."""
+        self._due.extend(group)
+
+    def due(self, group: str) -> float:
+        """Return when the group is due, in seconds since the epoch; 0 if it is not on the list."""
+        return self._due.due(group)
+
+    def settle(self, group: str, due: float, when: datetime | None) -> None:
+        """Have the group looked at next at ``when``, or never if None.
+
+        If its time has changed since it was due at ``due``, somebody else wants it looked at, and
+        the time stays.
+        """
+        self._due.move(group, due, when)
+
+    def groups_due(self) -> dict[str, datetime]:
+        """Return when each group is due."""
+        rows: Any = self.redis.zrange(watch_keys.watch_due(), 0, -1, withscores=True)
+        return {
+            group.decode(): datetime.fromtimestamp(float(score), now().tzinfo)
+            for group, score in rows
+        }
+
+    def _loaded(self, raw: Any) -> tuple[WatchedChannel, ...]:
+        names = sorted(each.decode() for each in raw)
+        if not names:
+            return ()
+        records = self.redis.mget([watch_keys.watched(name) for name in names])
+        read = (self._read(name, record) for name, record in zip(names, records, strict=True))
+        return tuple(found for found in read if found is not None)
+
+    def _decoded(self, mailbox: str, raw: object) -> WatchedChannel | None:
+        known = self._authenticator.verify(_context(mailbox), raw)
+        return codec.load(known, WatchedChannel) if known is not None else None
+
+
+def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
+    """Return whether the channel is to be looked at at that moment."""
+    return not watched.is_paused(at) and (state.next_look is None or state.next_look <= at)
+
+
+def next_due(
+    channels: tuple[WatchedChannel, ...], states: dict[str, ChannelState], at: datetime
+) -> datetime | None:
+    """Return when the first of the channels is due, or None if there is none."""
+    times = (
+        max(
+            states[each.mailbox].next_look or at,
+            each.paused_until if each.paused_until is not None else at,
+        )
+        for each in channels
+    )
+    return min(times, default=None)
+
+
+def _unlist(pipe: Pipeline, watched: WatchedChannel) -> None:
+    """Add to a transaction: the channel is in no list any more."""
+    pipe.srem(watch_keys.watched_group(watched.group), watched.mailbox)
+    pipe.srem(watch_keys.watched_in_space(watched.room), watched.mailbox)
+
+
+def _context(mailbox: str) -> tuple[str, ...]:
+    return "watched", mailbox

@@ -1,0 +1,110 @@
+"""A worker that dies or freezes in a round of the watch: another one takes over, and one card is posted."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bench.crowd import fill
+from jobs.watch.watch_store import LEASE_S
+from practice.actors import REQUESTER
+from practice.client import People
+from practice.conversation import fresh, words
+from practice.stack import Stack
+from tests.fixtures.watched import WatchedChannels
+
+DOMAIN = "watched.example"
+HELD = {"prefix": "/graph/v1.0/", "times": 1, "delay_s": 25.0}
+Json = dict[str, Any]
+
+
+def switched(people: People, mailbox: str, *, off: bool) -> None:
+    """Switch SMTP AUTH of the mailbox off or on, as somebody does in the Exchange admin center."""
+    body = {"users": {mailbox: {"mailbox": {"smtp_auth_disabled": off}}}}
+    people.control("PATCH", f"tenants/{DOMAIN}", body)
+
+
+def incident_cards(people: People, mailbox: str) -> list[Json]:
+    """Return every message that says that the channel is broken."""
+    people.look()
+    return [m for m in people.messages.values() if m["card"] and f"{mailbox} is broken" in words(m)]
+
+
+@pytest.fixture(scope="module")
+def boxes(stack: Stack, people: People) -> list[str]:
+    """Two channels that work, in a space."""
+    fresh(people)
+    body = {"name": "Watched", "members": [REQUESTER]}
+    room = str(people.control("POST", "webex/space", body)["id"])
+    made = [f"box{number}@{DOMAIN}" for number in range(2)]
+    fill(stack, people, room, made)
+    return made
+
+
+@pytest.fixture
+def watch(stack: Stack) -> Iterator[WatchedChannels]:
+    """The watch of the running product."""
+    with Redis(port=stack.ports.redis) as redis:
+        yield WatchedChannels.of(stack, redis)
+
+
+def suspected(people: People, watch: WatchedChannels, mailbox: str) -> None:
+    """The channel is watched, and a first look has seen that it is broken."""
+    people.say(REQUESTER, f"/watch {mailbox}", "Watched")
+    watch.wait(lambda: watch.incidents.state(mailbox).looked)
+    switched(people, mailbox, off=True)
+    assert watch.look(mailbox).suspicion is not None
+
+
+def a_round_is_held(people: People, watch: WatchedChannels, mailbox: str) -> None:
+    """The look that would confirm it is under way, and waits for an answer of Graph."""
+    people.control("POST", "faults", HELD)
+    watch.hurry(mailbox)
+    people.until("a call is held", lambda: not people.control("GET", "faults")["items"], 40)
+
+
+def test_a_worker_that_is_killed_in_a_round(
+    stack: Stack, people: People, watch: WatchedChannels, boxes: list[str]
+) -> None:
+    """The next one looks again: one incident begins, and one card is posted."""
+    mailbox = boxes[0]
+    suspected(people, watch, mailbox)
+    a_round_is_held(people, watch, mailbox)
+    stack.kill("worker", signal.SIGKILL, whole=True)
+    begun_by_then = watch.incidents.open_incidents()
+    stack.restart("worker")
+    assert begun_by_then == ()
+    begun = time.monotonic()
+    people.until("the card", lambda: incident_cards(people, mailbox), 60)
+    print(f"killed in a round, the card after {time.monotonic() - begun:.1f} s")  # noqa: T201  a figure
+    assert len(watch.incidents.of_channel(mailbox)) == 1
+    watch.look(mailbox)
+    assert len(incident_cards(people, mailbox)) == 1
+    switched(people, mailbox, off=False)
+    watch.look(mailbox)
+
+
+def test_a_host_that_freezes_in_a_round_and_goes_on(
+    stack: Stack, people: People, watch: WatchedChannels, boxes: list[str]
+) -> None:
+    """Another host takes the group over after the lease; what the frozen one saw is not recorded."""
+    mailbox = boxes[1]
+    suspected(people, watch, mailbox)
+    a_round_is_held(people, watch, mailbox)
+    stack.kill("worker", signal.SIGSTOP, whole=True)
+    frozen = time.monotonic()
+    try:
+        stack.start_second()
+        people.until("the card", lambda: incident_cards(people, mailbox), LEASE_S + 60)
+        print(f"frozen in a round, the card after {time.monotonic() - frozen:.1f} s")  # noqa: T201  a figure
+    finally:
+        stack.kill("worker", signal.SIGCONT, whole=True)
+    watch.look(mailbox)
+    assert len(watch.incidents.of_channel(mailbox)) == 1
+    assert len(incident_cards(people, mailbox)) == 1
+    stack.stop_second()

@@ -1,0 +1,177 @@
+"""A watched channel: a fault makes a card by itself, and its end is told, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bench.crowd import fill
+from jobs.watch.model import Eye, Sight
+from practice.actors import REQUESTER
+from practice.client import People, does, has
+from practice.conversation import band, words
+from practice.environment import CLIENT_ID
+from practice.stack import Stack
+from tests.fixtures.watched import WatchedChannels
+
+MAILBOX, OTHER, TENANT = "box0@watched.example", "box1@watched.example", "tenants/watched.example"
+SPACE = "Watched"
+Json = dict[str, Any]
+BROKEN = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}}
+RIGHT = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": False}}}}
+
+INHERITED = {
+    "users": {each: {"mailbox": {"smtp_auth_disabled": None}} for each in (MAILBOX, OTHER)}
+}
+
+
+@pytest.fixture(scope="module")
+def room(stack: Stack, people: People) -> str:
+    """A space with two channels that work, whose tenant lets the bot read."""
+    body = {"name": SPACE, "members": [REQUESTER]}
+    made = str(people.control("POST", "webex/space", body)["id"])
+    fill(stack, people, made, [MAILBOX, OTHER])
+    return made
+
+
+@pytest.fixture(scope="module")
+def watch(stack: Stack, room: str) -> Iterator[WatchedChannels]:
+    """The watch of the running product."""
+    assert room
+    with Redis(port=stack.ports.redis) as redis:
+        yield WatchedChannels.of(stack, redis)
+
+
+def said(people: People, text: str, expected: str) -> Json:
+    """Type something in the space; the card whose band answers."""
+    people.look()
+    before = people.change
+    people.say(REQUESTER, text, SPACE)
+    return people.wait_for(
+        expected, lambda m: bool(m["card"]) and expected in words(m), after=before
+    )
+
+
+def cards(people: People, text: str) -> list[Json]:
+    """Return every message whose card has these words."""
+    people.look()
+    return [m for m in people.messages.values() if m["card"] and text in words(m)]
+
+
+def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(
+    people: People, watch: WatchedChannels
+) -> None:
+    """Two looks are needed for the card, and one for the recovery, which is told below it."""
+    said(people, f"/watch {MAILBOX}", f"{MAILBOX} is watched every 15m")
+    watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
+    first = watch.incidents.state(MAILBOX).last
+    assert first is not None
+    assert (first.sight, Eye.APP in first.eyes) == (Sight.HEALTHY, True)
+    people.control("PATCH", TENANT, BROKEN)
+    suspected = watch.look(MAILBOX).suspicion
+    assert suspected is not None
+    assert (suspected.sight, suspected.cause) == (Sight.BROKEN, "smtp_auth_off_for_mailbox")
+    assert cards(people, f"{MAILBOX} is broken") == []
+    watch.look(MAILBOX)
+    card = people.wait_for("the incident", lambda m: bool(m["card"]) and "is broken" in words(m))
+    assert "SMTP AUTH is off for the mailbox" in words(card)
+    assert does(card) == {"fix", "watch_on_it", "check"}
+    for _ in range(2):
+        watch.look(MAILBOX)
+    assert len(cards(people, f"{MAILBOX} is broken")) == 1
+    people.press(REQUESTER, card, "watch_on_it")
+    people.wait_for(
+        "who acts", lambda m: m["id"] == card["id"] and f"{REQUESTER}, since" in words(m)
+    )
+    people.control("PATCH", TENANT, RIGHT)
+    watch.look(MAILBOX)
+    over = people.wait_for(
+        "the recovery", lambda m: m["id"] == card["id"] and "works again" in band(m)
+    )
+    assert does(over) == {"check"}
+    below = people.wait_for(
+        "the news", lambda m: m["id"] != card["id"] and "works again" in band(m)
+    )
+    assert "It lasted" in words(below)
+    assert watch.incidents.open_incidents() == ()
+
+
+def test_a_transient_makes_no_card(people: People, watch: WatchedChannels) -> None:
+    """A fault that is over at the second look was none."""
+    before = len(cards(people, "is broken"))
+    people.control("PATCH", TENANT, BROKEN)
+    assert watch.look(MAILBOX).suspicion is not None
+    people.control("PATCH", TENANT, RIGHT)
+    assert watch.look(MAILBOX).suspicion is None
+    assert watch.incidents.open_incidents() == ()
+    assert len(cards(people, "is broken")) == before
+
+
+def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(
+    people: People, watch: WatchedChannels
+) -> None:
+    """It names both channels, and is one message."""
+    said(people, f"/watch {OTHER} 5m", f"{OTHER} is watched every 5m")
+    watch.wait(lambda: watch.incidents.state(OTHER).looked)
+    people.control("PATCH", TENANT, INHERITED | {"smtp_auth_disabled": True})
+    for mailbox in (MAILBOX, OTHER) * 2:
+        watch.look(mailbox)
+    card = people.wait_for(
+        "one card for two channels",
+        lambda m: bool(m["card"]) and "2 channels are broken" in words(m),
+    )
+    assert {MAILBOX, OTHER} <= set(words(card).split())
+    assert len(cards(people, "for the same cause")) == 1
+    people.control("PATCH", TENANT, {"smtp_auth_disabled": False})
+    for mailbox in (MAILBOX, OTHER):
+        watch.look(mailbox)
+    people.wait_for("both again", lambda m: m["id"] == card["id"] and "work again" in words(m))
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        (f"/watch {MAILBOX} 0m", "does not understand: 0m"),
+        (f"/watch {MAILBOX} sometimes", "does not understand: sometimes"),
+        (f"/watch {MAILBOX} pause", "does not understand: pause"),
+        ("/watch nobody@watched.example", "nobody@watched.example"),
+        ("/watch all", "is for approvers"),
+        ("/watch quiet noon", "noon names no hours"),
+        (f"/watch {MAILBOX} notify eve@elsewhere.example", "Nothing was changed"),
+    ],
+)
+def test_bad_input_changes_nothing(
+    people: People, watch: WatchedChannels, typed: str, expected: str
+) -> None:
+    """The answer says what can be typed."""
+    before = watch.channels.load(MAILBOX)
+    said(people, typed, expected)
+    assert watch.channels.load(MAILBOX) == before
+
+
+def test_the_list_and_the_end(people: People, watch: WatchedChannels) -> None:
+    """The list has the state and what is not seen; after off nobody looks any more."""
+    shown = said(people, "/watch", "2 channels are watched")
+    assert "No problem seen" in words(shown)
+    assert "Not seen: whether a login as the mailbox works" in words(shown)
+    said(people, f"/watch {OTHER} pause 2h", f"{OTHER} is not looked at until")
+    ended = said(people, f"/watch {OTHER} off", f"{OTHER} is not watched any more")
+    assert watch.channels.load(OTHER) is None
+    people.press(REQUESTER, ended, "watch")
+    people.wait_for("it is watched again", has("watch_off"))
+    watch.wait(lambda: watch.channels.load(OTHER) is not None)
+
+
+def test_an_access_that_ended_is_told_as_such(people: People, watch: WatchedChannels) -> None:
+    """It says that the watch cannot look, and not that the channel is broken."""
+    people.control("PATCH", TENANT, {"drop_app_roles": {CLIENT_ID: []}})
+    seen = [watch.look(MAILBOX).last for _ in range(2)]
+    assert [each and (each.sight, each.cause) for each in seen] == [
+        (Sight.CANNOT_LOOK, "app_access_withdrawn")
+    ] * 2
+    card = people.wait_for("the card", lambda m: bool(m["card"]) and "cannot look" in band(m))
+    assert "is broken" not in words(card)
+    assert does(card) == {"check", "watch_on_it"}

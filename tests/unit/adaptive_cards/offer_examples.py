@@ -1,0 +1,67 @@
+"""Cards that offer commands as buttons, with contents as they occur."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import adaptive_cards as cards
+from adaptive_cards.cards.channels import ChannelLine, ChannelsView
+from adaptive_cards.cards.offer import Offer, OfferView
+from jobs.model import State, Text
+from tests.unit.adaptive_cards.examples import AT, MAILBOX
+
+LONG = "customer-care-returns-and-refunds@department.contoso.com"
+
+
+def examples() -> dict[str, cards.Card]:
+    """Return the cards by a name that says the state."""
+    start = (Offer(Text("button.setup"), {"do": "setup"}), _check(""))
+    lines = tuple(
+        Text(f"understood.first_{each}", {"bot": "Email Bot"}) for each in ("setup", "check")
+    )
+    return {
+        "offer-hello": _offer("help.kicker", "understood.hello", start),
+        "offer-space": cards.offer(
+            OfferView(Text("help.kicker"), Text("understood.space_title"), start, AT, lines=lines)
+        ),
+        "offer-channels": _choice((MAILBOX, "sales@contoso.com", "it@contoso.com", LONG)),
+        "offer-one-channel": _choice((MAILBOX,)),
+        "offer-no-channel": _choice(()),
+        "channels-four": cards.channels(_channels(4)),
+        "channels-commands": cards.channels(replace(_channels(5), every=True)),
+        "channels-commands-one": cards.channels(replace(_channels(1), every=True, direct=True)),
+        "channels-none-direct": cards.channels(ChannelsView((), AT, direct=True)),
+    }
+
+
+def _offer(kicker: str, title: str, offers: tuple[Offer, ...]) -> cards.Card:
+    return cards.offer(OfferView(Text(kicker), Text(title), offers, AT))
+
+
+def _check(mailbox: str) -> Offer:
+    return Offer(Text("button.check"), {"do": "check", "channel": mailbox})
+
+
+def _choice(mailboxes: tuple[str, ...]) -> cards.Card:
+    offers = tuple(
+        Offer(Text("choice.button.fix", {"value": each}), {"do": "fix", "channel": each})
+        for each in mailboxes
+    )
+    turn = Text("choice.turn" if offers else "choice.turn_type")
+    view = OfferView(
+        Text("choice.kicker"), Text("choice.title.fix"), offers, AT, turn=turn, field="fix"
+    )
+    return cards.offer(view)
+
+
+def _channels(count: int) -> ChannelsView:
+    lines = tuple(
+        ChannelLine(
+            f"mailbox-{at}@contoso.com",
+            State.WRONG if at % 3 == 0 else State.OK,
+            Text("channels.nothing_wrong"),
+            AT,
+        )
+        for at in range(count)
+    )
+    return ChannelsView(lines, AT)

@@ -1,0 +1,126 @@
+"""Buttons around the rehearsal: the mailbox user is asked 1:1, and a pasted error has it offered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adaptive_cards.views import Asked
+from bot.cards.presenters import rehearsal
+from bot.cards.presenters._common import unreachable_recipient
+from bot.chat.context import ChatContext
+from jobs.clock import now
+from jobs.model import Finding, State, Text, Turn
+from jobs.runs.run import Event, Kind, Run
+from jobs.steps import rehearses
+from tests.unit.bot.actions.presses import SIGNED_IN, press
+
+Begin = Callable[..., Run]
+UPN = "support@example.test"
+USER = Event(
+    Kind.FOUND,
+    now(),
+    step="mailbox_user",
+    finding=Finding("mailbox_user", State.OK, facts={"upn": UPN}),
+)
+FORM = Event(
+    Kind.FOUND,
+    now(),
+    step="mailbox_fields",
+    finding=Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER),
+)
+WAITS = Event(
+    Kind.FOUND,
+    now(),
+    step="rehearsal",
+    finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER),
+)
+NO_LOGIN = Event(Kind.ANSWERED, now(), data={"question": "check_login", "value": "no"})
+
+
+def directory(webex_script: Any, reply: Any, *emails: str) -> None:
+    """Script whom Webex finds by an address."""
+    found = [{"id": each, "emails": [each], "orgId": "org-1", "type": "person"} for each in emails]
+    webex_script.on("GET", "/people", reply(body={"items": found}))
+
+
+def posted(webex_script: Any) -> list[Any]:
+    """Return the messages that the bot has posted."""
+    return [each for each in webex_script.asked if each[0] == "POST" and each[1] == "/messages"]
+
+
+def test_the_mailbox_user_gets_the_card(
+    anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
+):
+    """The user is known from the directory, so nobody types the address."""
+    directory(webex_script, reply, UPN)
+    run = begin(SIGNED_IN, USER, FORM, WAITS)
+    press(anna, "rehearse", run=run.id)
+    asked = anna.services.store.load(run.id)
+    assert (asked.answer("mailbox_user"), asked.answer("rehearse")) == (UPN, "yes")
+    cards = rehearsal.cards(asked, anna.services)
+    assert [card.to for card in cards] == ["thread", UPN]
+
+
+def test_where_webex_has_nobody_the_card_asks_for_an_address(
+    anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
+):
+    """No message goes to the mailbox: Webex would invite its owner by mail. It is tried once."""
+    directory(webex_script, reply)
+    run = begin(SIGNED_IN, USER, FORM, WAITS)
+    for _ in range(2):
+        press(anna, "rehearse", run=run.id)
+    asked = anna.services.store.load(run.id)
+    reason = Text("typed.nobody_in_webex")
+    assert unreachable_recipient(asked, "mailbox_user") == Asked(UPN, reason)
+    assert (asked.answer("rehearse"), posted(webex_script)) == ("yes", [])
+    problems = [e for e in anna.services.store.events(run.id) if e.kind is Kind.PROBLEM]
+    assert len(problems) == 1
+
+
+def test_the_person_who_was_asked_may_skip_but_not_cancel(
+    anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
+):
+    """The card is in that person's 1:1, where a stranger may press nothing."""
+    directory(webex_script, reply, UPN)
+    run = begin(SIGNED_IN, USER, FORM, WAITS)
+    press(anna, "rehearse", run=run.id)
+    asked = anna.services.store.load(run.id)
+    direct = next(card for card in rehearsal.cards(asked, anna.services) if card.to == UPN)
+    assert "'do': 'cancel'" not in str(direct.card.content)
+    assert "'do': 'skip_rehearsal'" in str(direct.card.content)
+
+
+def test_who_was_asked_takes_no_other_part(
+    anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
+):
+    """In the own 1:1, the person may skip with a reason; Cancel and Look again are refused."""
+    directory(webex_script, reply, UPN)
+    run = begin(SIGNED_IN, USER, FORM, WAITS)
+    press(anna, "rehearse", run=run.id)
+    person = replace(anna.person, id="sam", email=UPN)
+    sam = replace(anna, person=person, room="room-sam", direct=True)
+    for do in ("cancel", "look_again"):
+        press(sam, do, run=run.id)
+    asked = anna.services.store.load(run.id)
+    assert (asked.ended, asked.answer("look_again")) == (None, "")
+    press(sam, "skip_rehearsal", run=run.id, skip_reason="not today")
+    assert anna.services.store.load(run.id).answer("rehearse") == "skip:not today"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "offered"),
+    [("AADSTS7000215: Invalid client secret provided.", True), ("It does not work", False)],
+)
+def test_a_pasted_error_of_generate_token_has_the_rehearsal_offered(
+    anna: ChatContext, begin: Begin, pasted: str, offered: bool
+):
+    """An error that says something does, where the rehearsal was not asked for."""
+    run = begin(SIGNED_IN, NO_LOGIN, USER, FORM)
+    assert rehearses(run) is False
+    press(anna, "explain", run=run.id, error_text=pasted)
+    assert rehearses(anna.services.store.load(run.id)) is offered
+    assert bool(rehearsal.cards(anna.services.store.load(run.id), anna.services)) is offered

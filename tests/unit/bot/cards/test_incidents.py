@@ -1,0 +1,240 @@
+"""Card of an incident: posted once, edited for news, with reminders until somebody acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.cards import closed_space, draw, incidents
+from bot.chat import preferences
+from bot.chat.audience import mark_members_checked
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.storage import keys
+from jobs.watch.model import Damage, LookOutcome, Sight, WatchedChannel
+
+MAILBOX, OTHER = "support@example.test", "sales@example.test"
+BROKEN = LookOutcome(Sight.BROKEN, "not_forwarded", fix="fix.forwarding")
+POLICY = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_tenant")
+GOOD = LookOutcome(Sight.HEALTHY)
+Said = Callable[[], list[tuple[str, str]]]
+Look = Callable[..., str]
+
+
+@pytest.fixture
+def look(services: Services) -> Look:
+    """Has looks at a channel recorded and its card drawn; the id of the card."""
+
+    def made(*outcomes: LookOutcome, mailbox: str = MAILBOX, notify: tuple[str, ...] = ()) -> str:
+        watching = services.watching
+        watched = watching.channels.load(mailbox) or WatchedChannel(
+            Channel(mailbox, tenant_id="tenant-1"),
+            "room-1",
+            Person("anna", "anna@example.test", "org-1"),
+            now(),
+            notify=notify,
+        )
+        watching.channels.save(watched)
+        cards: set[str] = set()
+        for outcome in outcomes:
+            for incident in watching.incidents.record(watched, outcome, now()):
+                cards |= set(incident.cards)
+        for card in cards:
+            show(services, card)
+        return min(cards, default="")
+
+    return made
+
+
+def show(services: Services, card: str) -> None:
+    """Draw the card until nothing is left to show now."""
+    mark_members_checked(services, "room-1")
+    for _ in range(3):
+        services.redis.delete(keys.webex_wait("all"))
+        draw.draw(card)
+
+
+def test_one_card_is_posted_and_then_edited(look: Look, said: Said, services: Services):
+    """The end is also told below it, because nobody notices an edit."""
+    assert look(BROKEN) == ""
+    card = look(BROKEN)
+    look(BROKEN)
+    assert said() == [("POST", f"{MAILBOX} is broken. {text('cause.not_forwarded')}")]
+    assert services.cards.due(card) > now().timestamp()
+    look(GOOD)
+    methods = [method for method, words in said()[1:] if "works again" in words]
+    assert sorted(methods) == ["POST", "PUT"]
+    assert services.redis.ttl(keys.cards(card)) > 0
+
+
+def test_more_damage_is_on_the_card_and_much_more_is_news(
+    look: Look, said: Said, pass_time: Callable[[float], None]
+):
+    """A message takes ten edits, so a few more mails edit nothing."""
+    look(BROKEN, replace(BROKEN, damage=Damage(late=4)))
+    look(replace(BROKEN, damage=Damage(late=6)))
+    assert len(said()) == 1
+    pass_time(3)
+    look(replace(BROKEN, damage=Damage(late=9)))
+    assert [method for method, _ in said()[1:]].count("PUT") == 1
+    assert any("it got worse" in words for _, words in said()[1:])
+
+
+def test_people_are_told_1_1_if_nobody_acts(
+    look: Look, services: Services, webex_script: Any, pass_time: Callable[[float], None]
+):
+    """After 15 minutes, once, and not if somebody acts."""
+    card = look(BROKEN, BROKEN, notify=("ben@example.test",))
+    pass_time(14 * 60)
+    show(services, card)
+    assert to_ben(webex_script) == 0
+    pass_time(61)
+    for _ in range(2):
+        show(services, card)
+    assert to_ben(webex_script) == 1
+    (incident,) = services.watching.incidents.open_incidents()
+    assert incident.told == ("ben@example.test",)
+
+
+def test_nobody_is_told_1_1_once_somebody_acts(
+    look: Look, services: Services, webex_script: Any, pass_time: Callable[[float], None]
+):
+    """Nor is anybody reminded."""
+    card = look(BROKEN, BROKEN, notify=("ben@example.test",))
+    services.watching.incidents.take_on(card, "anna@example.test", now())
+    pass_time(25 * 3600)
+    show(services, card)
+    assert to_ben(webex_script) == 0
+    assert reminders(webex_script) == 0
+
+
+def test_quiet_hours_hold_reminders_and_not_the_first_card(
+    look: Look,
+    services: Services,
+    webex_script: Any,
+    pass_time: Callable[[float], None],
+    said: Said,
+):
+    """What they have held comes once they are over."""
+    begin, end = now().hour, (now().hour + 6) % 24
+    services.redis.hset(keys.locale("room-1"), "quiet", f"{begin}-{end}")
+    card = look(BROKEN, BROKEN, notify=("ben@example.test",))
+    assert len(said()) == 1
+    pass_time(4.5 * 3600)
+    show(services, card)
+    assert (to_ben(webex_script), reminders(webex_script)) == (0, 0)
+    pass_time(2 * 3600)
+    show(services, card)
+    assert (to_ben(webex_script), reminders(webex_script)) == (1, 1)
+
+
+def test_the_space_is_reminded_while_nobody_acts(
+    look: Look, services: Services, webex_script: Any, pass_time: Callable[[float], None]
+):
+    """After one hour, four and a day; those that were missed are one."""
+    card = look(BROKEN, BROKEN)
+    for hours in (0.9, 0.2, 0.5, 3, 30):
+        pass_time(hours * 3600)
+        show(services, card)
+    assert reminders(webex_script) == 3
+
+
+def test_a_shared_cause_is_one_card(look: Look, said: Said, services: Services):
+    """It names one channel by itself, and counts several."""
+    first = look(POLICY, POLICY)
+    assert said()[0][1].startswith(f"{MAILBOX} is broken")
+    second = look(POLICY, POLICY, mailbox=OTHER)
+    assert first == second
+    drawn = incidents.drawing(services, first)
+    assert drawn is not None
+    assert "2 channels are broken for the same cause" in drawn.cards[0].card.text
+    assert [method for method, _ in said()].count("POST") == 1
+
+
+def test_the_operators_space_counts(services: Services):
+    """It has one card for a shared cause, with the number of channels and of spaces."""
+    services = replace(services, bot=replace(services.bot, watch_space="operators"))
+    watching, cards = services.watching, set[str]()
+    for mailbox, room in ((MAILBOX, "room-1"), (OTHER, "room-2")):
+        channel = Channel(mailbox, tenant_id="tenant-1")
+        watched = WatchedChannel(channel, room, Person("anna", "anna@example.test"), now())
+        watching.channels.save(watched)
+        for _ in range(2):
+            for incident in watching.incidents.record(watched, POLICY, now()):
+                cards |= set(incident.cards)
+    drawn = [incidents.drawing(services, card) for card in cards]
+    texts = {each.run.origin.room: each.cards[0].card.text for each in drawn if each is not None}
+    assert set(texts) == {"room-1", "room-2", "operators"}
+    assert "2 channels are broken for the same cause, spaces: 2" in texts["operators"]
+    assert texts["room-2"].startswith(f"{OTHER} is broken")
+
+
+def test_a_space_that_takes_no_card(look: Look, services: Services, webex_script: Any, reply: Any):
+    """The person whose watch it is reads so 1:1, once the refusal has lasted a minute."""
+    look(BROKEN)
+    webex_script.on("POST", "/messages", reply(403))
+    card = look(BROKEN)
+    drawn = incidents.drawing(services, card)
+    assert drawn is not None
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-9"}))
+    closed_space.tell(services, drawn.run, 403, 61.0)
+    told = webex_script.asked[-1][2]
+    assert told["toPersonId"] == "anna"
+    assert text("watch.closed_title", mailbox=MAILBOX) in told["text"]
+
+
+def test_an_id_that_is_no_card_shows_nothing(services: Services, said: Said):
+    """A run that is gone has no card either."""
+    draw.draw("NOBODY")
+    assert (said(), incidents.drawing(services, "NOBODY")) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "at", "end"),
+    [
+        (
+            (time(22), time(7)),
+            datetime(2026, 11, 27, 23, 30, tzinfo=UTC),
+            datetime(2026, 11, 28, 7, tzinfo=UTC),
+        ),
+        (
+            (time(22), time(7)),
+            datetime(2026, 11, 27, 3, 0, tzinfo=UTC),
+            datetime(2026, 11, 27, 7, tzinfo=UTC),
+        ),
+        ((time(22), time(7)), datetime(2026, 11, 27, 7, 0, tzinfo=UTC), None),
+        (
+            (time(12), time(13)),
+            datetime(2026, 11, 27, 12, 59, tzinfo=UTC),
+            datetime(2026, 11, 27, 13, tzinfo=UTC),
+        ),
+        ((time(12), time(13)), datetime(2026, 11, 27, 11, 59, tzinfo=UTC), None),
+    ],
+)
+def test_the_end_of_quiet_hours(hours: tuple[time, time], at: datetime, end: datetime | None):
+    """They may end on the next day."""
+    assert preferences.end_of_quiet(hours, at) == end
+
+
+def to_ben(webex_script: Any) -> int:
+    """Return how many messages went to Ben 1:1."""
+    return sum(
+        body.get("toPersonEmail") == "ben@example.test"
+        for method, _, body in webex_script.asked
+        if method == "POST"
+    )
+
+
+def reminders(webex_script: Any) -> int:
+    """Return how many reminders were posted."""
+    return sum(
+        "Nobody acts on this" in str(body)
+        for method, _, body in webex_script.asked
+        if method == "POST"
+    )

@@ -1,0 +1,174 @@
+"""Reminders to the person whose turn it is, an hour and a day after it began.
+
+The store is real, and the clock is the test's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.cards.turn_reminders import remind_of_turns
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Account, Change, Finding, Scope, State, Text, Turn, verbatim
+from jobs.runs.run import Event, Kind, Run
+from jobs.storage import keys
+
+Begin = Callable[..., Run]
+Said = Callable[[], list[tuple[str, str]]]
+ADMIN = "admin@example.test"
+LINE = Change("smtp_auth", "M2", *map(verbatim, ("a", "b", "c")), Scope.MAILBOX, "x")
+
+
+def asked() -> Event:
+    """The administrator is asked 1:1."""
+    return Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": ADMIN})
+
+
+def signed_in(hours: float = 0) -> Event:
+    """The administrator signs in, so many hours from now."""
+    at = now() + timedelta(hours=hours)
+    return Event(Kind.SIGNED_IN, at, account=Account("t", "o", ADMIN))
+
+
+def planned(hours: float = 0) -> Event:
+    """The plan is made, so many hours from now."""
+    at = now() + timedelta(hours=hours)
+    return Event(Kind.PLANNED, at, data={"plan": "plan-1"}, changes=(LINE,))
+
+
+def after(services: Services, *hours: float) -> None:
+    """The worker looks so many hours after the turn began, twice each time."""
+    for each in hours:
+        for _ in range(2):
+            remind_of_turns(services, lambda: now() + timedelta(hours=each))  # noqa: B023  called at once
+
+
+def people(webex_script: Any) -> list[str]:
+    """Return whom each reminder went to: an address, or the id of a person."""
+    sent = [body for method, path, body in webex_script.asked if (method, path) == POST]
+    return [str(body.get("toPersonEmail") or body.get("toPersonId")) for body in sent]
+
+
+POST = ("POST", "/messages")
+
+
+def test_the_person_who_was_asked_is_reminded_twice(
+    services: Services, begin: Begin, said: Said, webex_script: Any
+):
+    """After an hour and after a day, 1:1, once each, and no more after that."""
+    run = begin(asked())
+    after(services, 0.5, 0.9, 1.1, 2, 23, 25, 30, 70, 100)
+    assert people(webex_script) == [ADMIN, ADMIN]
+    title = text("reminder.turn_title", mailbox=run.channel.mailbox)
+    assert all(title in words for _, words in said())
+
+
+def test_a_bot_that_was_away_reminds_once(services: Services, begin: Begin, webex_script: Any):
+    """After a day without the bot only the newer reminder is given; after three days none is."""
+    begin(asked())
+    after(services, 26)
+    assert people(webex_script) == [ADMIN]
+    after(services, 80)
+    assert people(webex_script) == [ADMIN]
+
+
+def test_another_turn_begins_anew_with_its_own_time(
+    services: Services, begin: Begin, webex_script: Any
+):
+    """Once the administrator has signed in, the requester's approval is what is waited for."""
+    run = begin(asked())
+    after(services, 1.5)
+    services.store.append(run.id, signed_in(2), planned(2))
+    after(services, 2.5)
+    assert people(webex_script) == [ADMIN]
+    after(services, 3.1)
+    assert people(webex_script) == [ADMIN, run.requester.id]
+
+
+def test_every_approver_is_reminded(services: Services, begin: Begin, webex_script: Any):
+    """Those whom the bot serves; it tells nobody else about a channel."""
+    approvers = ("boss@example.test", "other@elsewhere.test")
+    bot = replace(services.bot, approvers=approvers, allowed_email_domains=("example.test",))
+    begin(signed_in(), planned())
+    after(replace(services, bot=bot), 1.1)
+    assert people(webex_script) == ["boss@example.test"]
+
+
+def test_without_a_name_the_requester_hears_who_is_missing(
+    services: Services, begin: Begin, said: Said, webex_script: Any
+):
+    """Nobody was asked to sign in, so the requester asks an administrator."""
+    run = begin()
+    after(services, 1.1)
+    assert people(webex_script) == [run.requester.id]
+    nobody = text(
+        "reminder.turn_words_nobody",
+        who="key:turn.administrator",
+        words="key:turn_words.sign_in",
+    )
+    assert nobody.partition(".")[0] in said()[0][1]
+
+
+@pytest.mark.parametrize("kind", ["check", "bulk_check"])
+def test_a_check_reminds_nobody(services: Services, begin: Begin, webex_script: Any, kind: str):
+    """A check may be looked at without its sign-in."""
+    begin(kind=kind)
+    after(services, 2, 25)
+    assert people(webex_script) == []
+
+
+def test_nobody_is_reminded_of_what_is_over_or_runs(
+    services: Services, begin: Begin, webex_script: Any
+):
+    """Neither in a run that has ended, nor while the steps run by themselves."""
+    over = begin(asked())
+    services.store.end(over, Event(Kind.CANCELLED, now()))
+    after(services, 2)
+    assert begin(signed_in()).plan is None
+    after(services, 2, 25)
+    assert people(webex_script) == []
+
+
+def test_a_reminder_waits_for_webex(
+    services: Services, begin: Begin, webex_script: Any, reply: Any
+):
+    """A message that Webex does not take is given in the next round; one that it refuses is not."""
+    begin(asked())
+    webex_script.on(
+        "POST", "/messages", reply(503), reply(503), reply(503), reply(body={"id": "m"})
+    )
+    after(services, 1.1, 1.2, 1.3)
+    first = len(people(webex_script))
+    assert first > 1
+    after(services, 1.4, 2)
+    assert len(people(webex_script)) == first
+
+
+def test_each_reads_the_own_language(services: Services, begin: Begin, said: Said):
+    """The 1:1 message follows the choice of the person."""
+    services.redis.hset(keys.locale(ADMIN), "language", "de")
+    begin(asked())
+    after(services, 1.1)
+    assert "wartet auf Sie" in said()[0][1]
+
+
+def test_a_step_that_is_read_again_does_not_begin_its_turn_again(
+    services: Services, begin: Begin, webex_script: Any
+):
+    """The form's turn begins when everything at Microsoft is there, however often it is read."""
+    done = [
+        Event(Kind.FOUND, now(), step=step, finding=Finding(step, State.OK))
+        for step in ("ids", "client_secret", "smtp_grant", "admin_consent")
+    ]
+    waits = Finding("token", State.WAITING, Text("seen.form_open"), waiting_for=Turn.REQUESTER)
+    again = Event(Kind.FOUND, now() + timedelta(minutes=50), step="token", finding=waits)
+    run = begin(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}), *done, again)
+    after(services, 1.1)
+    assert people(webex_script) == [run.requester.id]

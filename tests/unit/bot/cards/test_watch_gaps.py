@@ -1,0 +1,65 @@
+"""Notice of a time without looks: once a space, and again if Webex was away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.cards import watch_gaps
+from bot.chat.audience import mark_members_checked
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.watch import gaps
+from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+
+MAILBOX = "support@example.test"
+Said = Callable[[], list[tuple[str, str]]]
+
+
+@pytest.fixture
+def gap(services: Services) -> Services:
+    """The channel was not looked at for three hours."""
+    channel = Channel(MAILBOX, tenant_id="t")
+    began = now() - timedelta(hours=4)
+    watched = WatchedChannel(channel, "room-1", Person("anna", "anna@example.test"), began)
+    services.watching.channels.save(watched)
+    looked = now() - timedelta(hours=3)
+    services.watching.incidents.record(watched, LookOutcome(Sight.HEALTHY), looked)
+    assert gaps.note(services.watching, "t", now() - timedelta(minutes=2)) == 1
+    mark_members_checked(services, "room-1")
+    return services
+
+
+def test_a_space_is_told_once(gap: Services, said: Said):
+    """From when to when nobody looked."""
+    for _ in range(2):
+        watch_gaps.tell(gap)
+    ((method, words),) = said()
+    assert (method, "1 channel was not looked at for a while" in words) == ("POST", True)
+
+
+def test_nothing_is_lost_while_webex_is_away(
+    gap: Services, said: Said, webex_script: Any, reply: Any
+):
+    """It is told five minutes later."""
+    webex_script.on("POST", "/messages", reply(503))
+    watch_gaps.tell(gap)
+    refused = len(said())
+    watch_gaps.tell(gap)
+    assert len(said()) == refused
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
+    mark_members_checked(gap, "room-1")
+    watch_gaps.tell(gap, lambda: now() + timedelta(minutes=6))
+    assert len(said()) == refused + 1
+    assert gaps.of_room(gap.redis, "room-1") == ()
+
+
+def test_a_space_without_watched_channels_is_not_told(gap: Services, said: Said):
+    """Its watch has ended meanwhile."""
+    gap.watching.end(MAILBOX, now())
+    watch_gaps.tell(gap)
+    assert said() == []

@@ -1,0 +1,107 @@
+"""What a message means that is not a command, by the word lists of all languages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from bot.chat.understanding import Meaning, lone_address, understand
+from tests.unit.bot.commands.typed_commands import MAILBOX
+
+TROUBLE = Meaning(trouble=True)
+GREETING = Meaning(greeting=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MAILBOX,
+        f"Check {MAILBOX}",
+        f"check {MAILBOX.upper()} please",
+        f"Can you check the mailbox {MAILBOX}?",
+        f"<{MAILBOX}>",
+        f"Bitte {MAILBOX} prüfen.",
+    ],
+)
+def test_an_address_to_check(text: str):
+    """An address alone, or with words that ask for a check."""
+    assert understand(text) == Meaning(address=MAILBOX)
+
+
+@pytest.mark.parametrize(
+    "text", [f"no mail for {MAILBOX} since 9", f"Bei {MAILBOX} kommen keine Mails an"]
+)
+def test_an_address_that_gets_no_mail(text: str):
+    """The address is checked, whatever else the sentence says."""
+    assert understand(text) == Meaning(address=MAILBOX, trouble=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mail does not arrive",
+        "no mail since this morning",
+        "the mail is not coming to agents since this morning",
+        "E-mail doesn\N{RIGHT SINGLE QUOTATION MARK}t arrive!",
+        "es kommen keine Mails an",
+        "Mail geht nicht",
+        "E-Mails kommen seit heute nicht an",
+        "Hi, no emails are coming in",
+        "we don't get any mail",
+        "the mailbox is not working",
+        "Das Postfach geht nicht mehr",
+        "E-Mail-Empfang gestört",
+    ],
+)
+def test_mail_that_does_not_arrive(text: str):
+    """In English and German, also after a greeting."""
+    assert understand(text) == TROUBLE
+
+
+@pytest.mark.parametrize("text", ["hello", "Hi!", "hey Email Bot", "hallo", "Guten Morgen,"])
+def test_a_greeting(text: str):
+    """A few words that begin with a greeting."""
+    assert understand(text) == GREETING
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "help",
+        "hilfe",
+        "hi, how do I connect a mailbox",
+        "history",
+        f"please do not set up {MAILBOX}",
+        f"{MAILBOX} or sales@contoso.com",
+        "support@contoso,com",
+        "the mail team is in the room",
+        "this does not work",
+        "mailing stopped",
+    ],
+)
+def test_anything_else_is_not_understood(text: str):
+    """Whole words are compared, and one address at most counts."""
+    assert understand(text) == Meaning()
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (f"please {MAILBOX}", MAILBOX),
+        (f"sup {MAILBOX}", ""),
+        (f"{MAILBOX} sales@contoso.com", ""),
+        ("please", ""),
+        ("please @contoso.com", ""),
+    ],
+)
+def test_the_only_address(text: str, address: str):
+    """Unknown words may be a part of the address, so nothing is guessed."""
+    assert lone_address(text) == address
+
+
+@drawn(st.text(max_size=200))
+def test_it_never_raises(text: str):
+    """Whatever was written, an address is only what was in the text."""
+    assert understand(text).address == "" or "@" in text

@@ -1,0 +1,252 @@
+"""Commands without an address, or with a mistyped one: the channels known here as buttons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.actions import actions
+from bot.chat.context import ChatContext
+from jobs.clock import now
+from jobs.model import Channel, Finding, RunKind, State
+from jobs.runs.run import Event, Kind
+from tests.fixtures.webex_script import Reply
+from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven, type_
+
+TYPED = "suport@contoso.com"
+
+
+def typed(command: str, mailbox: str) -> dict[str, str]:
+    """Return the data of the button that runs a command for a mailbox."""
+    return {"do": "typed", "command": command, "mailbox_meant": mailbox}
+
+
+def know(ctx: ChatContext, *mailboxes: str) -> None:
+    """Make these mailboxes channels of the space."""
+    for mailbox in mailboxes:
+        origin = replace(ctx.origin, message=f"typed-{mailbox}")
+        run = ctx.services.store.open(Channel(mailbox), ctx.asker, origin)
+        ctx.services.store.end(run, Event(Kind.FINISHED, now()))
+
+
+def kinds(ctx: ChatContext) -> list[RunKind]:
+    """Return the kinds of the runs that have not ended."""
+    runs = ctx.services.store.runs_in_space(ctx.room)
+    return [run.kind for run in runs if not run.ended]
+
+
+@pytest.mark.parametrize("name", ["fix", "undo", "tac"])
+def test_the_one_channel_is_offered_by_name(anna: ChatContext, webex_script: Any, name: str):
+    """The button runs the command for it, and a field takes any other address."""
+    proven(anna)
+    type_(anna, name)
+    assert pressed(webex_script) == [typed(name, MAILBOX), {"do": "typed", "command": name}]
+    shown = cards(webex_script)
+    assert text(f"choice.button.{name}", value=MAILBOX) in shown
+    assert text("typed.no_address") not in shown
+
+
+def test_at_most_four_channels_have_a_button(anna: ChatContext, webex_script: Any):
+    """A card takes five buttons. The channels that were checked last come first."""
+    boxes = [f"box{at}@contoso.com" for at in range(6)]
+    know(anna, *boxes)
+    run = anna.services.store.check(Channel(boxes[5]), anna.asker, anna.origin)
+    anna.services.store.append(run.id, Event(Kind.CHECKED, now()))
+    anna.services.channels.set_last_check(boxes[5], run.id)
+    type_(anna, "fix")
+    offered = [each["mailbox_meant"] for each in pressed(webex_script) if "mailbox_meant" in each]
+    assert offered == [boxes[5], *boxes[:3]]
+
+
+def test_a_channel_of_another_space_is_not_offered(anna: ChatContext, webex_script: Any):
+    """Nor is its name told, whether none or nearly its address was typed."""
+    know(anna, "orders@contoso.com")
+    elsewhere = replace(anna, room="room-2")
+    for argument in ("", "order@contoso.com"):
+        type_(elsewhere, "fix", argument)
+    assert "orders@" not in str(webex_script.asked)
+
+
+def test_undo_offers_what_a_cancelled_setup_has_changed(anna: ChatContext, webex_script: Any):
+    """Its mailbox is no channel yet."""
+    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
+    wrong = Finding("smtp_auth", State.WRONG)
+    anna.services.store.append(run.id, Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong))
+    type_(anna, "undo")
+    assert typed("undo", MAILBOX) in pressed(webex_script)
+
+
+@pytest.mark.parametrize("argument", [f"{MAILBOX} please", f"{MAILBOX}, since this morning"])
+@pytest.mark.parametrize("name", ["check", "fix"])
+def test_words_after_the_address_are_ignored(anna: ChatContext, name: str, argument: str):
+    """The command runs as with the address alone."""
+    proven(anna)
+    type_(anna, name, argument)
+    runs = begun(anna) if name == "check" else anna.services.store.runs_in_space(anna.room)
+    assert [(run.kind, run.channel.mailbox) for run in runs if not run.ended] == [(name, MAILBOX)]
+
+
+@pytest.mark.parametrize(
+    "argument", [f"{MAILBOX} sales@contoso.com", "support@contoso.co m", "please support"]
+)
+def test_a_doubtful_address_is_still_corrected(anna: ChatContext, webex_script: Any, argument: str):
+    """Two addresses, or an address with a blank in it, are not guessed."""
+    proven(anna)
+    type_(anna, "fix", argument)
+    assert (kinds(anna), text("typed.title") in cards(webex_script)) == ([], True)
+
+
+@pytest.mark.parametrize("mailbox", [TYPED, "support@contsoo.com"])
+@pytest.mark.parametrize("name", ["fix", "undo", "tac", "audit"])
+def test_a_mistyped_address_becomes_a_button(
+    anna: ChatContext, webex_script: Any, name: str, mailbox: str
+):
+    """The nearest channel of this space is offered, and nothing is begun."""
+    proven(anna)
+    type_(anna, name, mailbox)
+    assert (pressed(webex_script), kinds(anna)) == ([typed(name, MAILBOX)], [])
+    assert text("understood.meant", meant=MAILBOX) in cards(webex_script)
+
+
+def test_a_check_asks_before_it_searches(anna: ChatContext, webex_script: Any):
+    """The address may be another mailbox, which is then checked without a second question."""
+    proven(anna)
+    type_(anna, "check", TYPED)
+    assert pressed(webex_script) == [typed("check", MAILBOX), {"do": "check", "channel": TYPED}]
+    assert begun(anna) == []
+    actions()["check"](anna, {"do": "check", "channel": TYPED})
+    assert [(run.channel.mailbox, run.brief.discover) for run in begun(anna)] == [(TYPED, True)]
+
+
+@pytest.mark.parametrize("mailbox", ["sales@contoso.com", "support@fabrikam.com"])
+def test_another_address_is_not_taken_for_a_slip(
+    anna: ChatContext, webex_script: Any, mailbox: str
+):
+    """The name and the domain both have to be alike."""
+    proven(anna)
+    type_(anna, "fix", mailbox)
+    assert MAILBOX not in str(pressed(webex_script))
+    assert text("notice.unknown_channel_words") in cards(webex_script)
+
+
+def test_every_listed_channel_has_its_button(anna: ChatContext, webex_script: Any):
+    """``/check`` alone lists the channels, each with a button that checks it."""
+    know(anna, MAILBOX, "sales@contoso.com")
+    type_(anna, "check")
+    assert pressed(webex_script) == [
+        {"do": "check", "channel": "sales@contoso.com"},
+        {"do": "check", "channel": MAILBOX},
+        {"do": "check", "channel": "all"},
+    ]
+
+
+def test_the_list_of_channels_offers_every_command(anna: ChatContext, webex_script: Any):
+    """``/channels`` has a list with the worst channel chosen, and the buttons of four commands."""
+    know(anna, MAILBOX, "sales@contoso.com")
+    type_(anna, "channels")
+    commands = [{"do": "typed", "command": name} for name in ("check", "fix", "undo", "tac")]
+    assert pressed(webex_script) == [*commands, {"do": "check", "channel": "all"}]
+    actions()["typed"](anna, commands[1] | {"mailbox": "sales@contoso.com"})
+    (fix,) = (
+        run for run in anna.services.store.runs_in_space(anna.room) if run.kind is RunKind.FIX
+    )
+    assert fix.channel.mailbox == "sales@contoso.com"
+
+
+def test_the_only_channel_has_buttons_of_its_own(anna: ChatContext, webex_script: Any):
+    """Nothing has to be chosen."""
+    know(anna, MAILBOX)
+    type_(anna, "channels")
+    assert pressed(webex_script) == [
+        typed(name, MAILBOX) for name in ("check", "fix", "undo", "tac")
+    ]
+
+
+def test_the_audit_trail_offers_each_channel(anna: ChatContext, webex_script: Any):
+    """``/audit`` alone shows everything here, with a button for each channel; with one it has none."""
+    know(anna, MAILBOX)
+    type_(anna, "audit")
+    assert pressed(webex_script) == [typed("audit", MAILBOX)]
+    type_(anna, "audit", MAILBOX)
+    assert pressed(webex_script) == []
+
+
+def test_explain_without_a_text_offers_the_channels(anna: ChatContext, webex_script: Any):
+    """It still says how a text is given. Another space's channels are not named."""
+    body = {"id": anna.message, "text": "Email Bot /explain", "created": now().isoformat()}
+    webex_script.on("GET", f"/messages/{anna.message}", Reply(body=body))
+    know(anna, MAILBOX)
+    type_(anna, "explain")
+    assert pressed(webex_script) == [typed("check", MAILBOX)]
+    assert text("explain.empty_turn") in cards(webex_script)
+    type_(replace(anna, room="room-2"), "explain")
+    assert pressed(webex_script) == []
+
+
+@pytest.mark.parametrize("argument", [f"all {MAILBOX}", f"ALLE Postfach {MAILBOX}"])
+def test_all_and_an_address(anna: ChatContext, webex_script: Any, argument: str):
+    """A contradiction is answered with both, and nothing is checked yet."""
+    proven(anna)
+    type_(anna, "check", argument)
+    both = [{"do": "check", "channel": MAILBOX}, {"do": "check", "channel": "all"}]
+    assert (pressed(webex_script), begun(anna)) == (both, [])
+
+
+@pytest.mark.parametrize("argument", [f"please {MAILBOX}", f"das Postfach {MAILBOX}, bitte."])
+def test_known_words_before_the_address_are_ignored(anna: ChatContext, argument: str):
+    """In each language."""
+    proven(anna)
+    type_(anna, "fix", argument)
+    assert kinds(anna) == [RunKind.FIX]
+
+
+@pytest.mark.parametrize("argument", [TYPED, "7Q4K nonsense"])
+def test_cancel_of_an_unknown_run_offers_the_open_ones(
+    anna: ChatContext, webex_script: Any, argument: str
+):
+    """A mistyped address or id ends nothing, even if only one run is open."""
+    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
+    type_(anna, "cancel", argument)
+    assert pressed(webex_script) == [{"do": "cancel", "run": run.id}]
+    assert kinds(anna) == [RunKind.SETUP]
+    type_(anna, "cancel", f"{run.id.lower()}, please")
+    assert kinds(anna) == []
+
+
+@pytest.mark.parametrize("name", ["fix", "tac", "audit"])
+def test_a_channel_that_is_not_known_in_a_direct_message(
+    anna: ChatContext, webex_script: Any, name: str
+):
+    """The answer speaks of no space, and says where the command works."""
+    direct = replace(anna, room="direct-1", direct=True)
+    type_(direct, name, MAILBOX)
+    shown = cards(webex_script)
+    assert text("notice.unknown_channel_words_direct") in shown
+    assert "this space" not in shown
+
+
+@pytest.mark.parametrize("name", ["status", "channels", "check"])
+def test_lists_in_a_direct_message_speak_of_no_space(
+    anna: ChatContext, webex_script: Any, name: str
+):
+    """A 1:1 conversation is no space."""
+    type_(replace(anna, room="direct-1", direct=True), name)
+    assert "space" not in cards(webex_script)
+
+
+def test_a_button_of_an_understood_command_is_typed_text(anna: ChatContext, webex_script: Any):
+    """A button with hostile data does no more than the same text, typed."""
+    run = actions()["run_command"]
+    for command, argument in (
+        ("no-such", MAILBOX),
+        ("__init__", ""),
+        ("fix", "../run:1\r\n\u202e"),
+        ("fix", "x" * 100_000),
+        ("cancel", "RUN"),
+    ):
+        run(anna, {"do": "run_command", "command": command, "argument": argument})
+    assert kinds(anna) == []
+    assert "x" * 3000 not in str(webex_script.asked)

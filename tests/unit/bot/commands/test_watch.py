@@ -1,0 +1,267 @@
+"""``/watch``: what is typed begins, changes, pauses and ends a watch, and bad input changes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.actions import actions
+from bot.chat import preferences
+from bot.chat.context import ChatContext
+from bot.commands import by_typed_name
+from bot.services import Services
+from jobs.clock import now
+from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed, proven, type_
+
+
+@pytest.fixture
+def connected(anna: ChatContext) -> ChatContext:
+    """Anna, in a space with a channel that is connected."""
+    proven(anna)
+    return anna
+
+
+def watched(ctx: ChatContext) -> WatchedChannel:
+    """The watched channel."""
+    found = ctx.services.watching.channels.load(MAILBOX)
+    assert found is not None
+    return found
+
+
+def break_it(services: Services) -> str:
+    """Two bad looks; the id of the incident."""
+    one = services.watching.channels.load(MAILBOX)
+    assert one is not None
+    for _ in range(2):
+        services.watching.incidents.record(one, LookOutcome(Sight.BROKEN, "not_forwarded"), now())
+    incident = services.watching.incidents.open_of_channel(MAILBOX)
+    assert incident is not None
+    return incident.id
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"), [("", 900), ("5m", 300), ("5min", 300), ("1h", 3600), ("1d", 86400)]
+)
+def test_a_channel_is_watched_from_now_on(
+    connected: ChatContext, said: Said, typed: str, seconds: int
+):
+    """The first look is due at once, and the answer says how often the next ones are."""
+    type_(connected, "watch", f"{MAILBOX} {typed}".strip())
+    known = watched(connected)
+    assert (known.interval_s, known.room, known.by.email, known.notify) == (
+        seconds,
+        "room-1",
+        "anna@example.test",
+        (),
+    )
+    assert connected.services.watching.channels.claim_due() == (known.group,)
+    assert f"{MAILBOX} is watched every" in said()[0][1]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "0m",
+        "4m",
+        "25h",
+        "-5m",
+        "5",
+        "m",
+        "often",
+        "5m off",
+        "pause",
+        "pause 0m",
+        "pause 31d",
+        "notify",
+    ],
+)
+def test_what_is_not_understood_changes_nothing(connected: ChatContext, said: Said, typed: str):
+    """The answer repeats what was typed, and says what can be typed."""
+    type_(connected, "watch", MAILBOX)
+    before = watched(connected)
+    type_(connected, "watch", f"{MAILBOX} {typed}")
+    assert text("watch.not_understood", typed=typed) in said()[1][1]
+    assert watched(connected) == before
+
+
+def test_an_address_that_nobody_knows(connected: ChatContext, said: Said):
+    """It may be known elsewhere: the answer does not say."""
+    type_(connected, "watch", "other@contoso.com")
+    type_(replace(connected, room="room-2"), "watch", MAILBOX)
+    titles = [
+        text("notice.unknown_channel_title", mailbox=each)
+        for each in ("other@contoso.com", MAILBOX)
+    ]
+    assert [title in words for title, (_, words) in zip(titles, said(), strict=True)] == [True] * 2
+    assert connected.services.watching.channels.all() == ()
+
+
+def test_what_is_no_address(connected: ChatContext, webex_script: Any):
+    """The card for the correction runs the same command."""
+    type_(connected, "watch", "support at contoso")
+    assert "watch" in cards(webex_script)
+    assert connected.services.watching.channels.all() == ()
+
+
+def test_the_end_of_a_watch_ends_its_incident(connected: ChatContext, said: Said):
+    """Its card is drawn once more, and a second end says that nothing was watched."""
+    type_(connected, "watch", MAILBOX)
+    incident = break_it(connected.services)
+    type_(connected, "watch", f"{MAILBOX} off")
+    assert connected.services.watching.channels.all() == ()
+    assert connected.services.watching.incidents.open_incidents() == ()
+    assert connected.services.cards.due(incident) > 0
+    type_(connected, "watch", f"{MAILBOX} off")
+    assert text("watch.ended", mailbox=MAILBOX) in said()[1][1]
+    assert text("watch.not_watched", mailbox=MAILBOX) in said()[2][1]
+
+
+def test_a_pause_keeps_the_watch(connected: ChatContext, said: Said):
+    """Nothing is due until it is over, and watching again ends it."""
+    type_(connected, "watch", MAILBOX)
+    type_(connected, "watch", f"{MAILBOX} pause 2h")
+    until = watched(connected).paused_until
+    assert until is not None
+    assert timedelta(hours=2) - (until - now()) < timedelta(seconds=1)
+    assert f"{MAILBOX} is not looked at until" in said()[1][1]
+    type_(connected, "watch", MAILBOX)
+    assert watched(connected).paused_until is None
+
+
+def test_people_are_named(connected: ChatContext, webex_script: Any, reply: Any, said: Said):
+    """They must be people whom the bot serves; one who is not changes nothing."""
+    known = {
+        "items": [{"id": "ben", "emails": ["ben@example.test"], "orgId": "org-1", "type": "person"}]
+    }
+    webex_script.on("GET", "/people", reply(body=known))
+    type_(connected, "watch", MAILBOX)
+    type_(connected, "watch", f"{MAILBOX} notify Ben@example.test,ben@example.test")
+    assert watched(connected).notify == ("ben@example.test",)
+    type_(connected, "watch", f"{MAILBOX} notify eve@elsewhere.example")
+    assert text("watch.nobody_told", address="eve@elsewhere.example") in said()[2][1]
+    assert watched(connected).notify == ("ben@example.test",)
+    type_(connected, "watch", f"{MAILBOX} notify off")
+    assert watched(connected).notify == ()
+
+
+def test_the_audit_trail_names_who_began_and_ended_it(connected: ChatContext):
+    """Somebody may end a watch so that nobody notices what follows."""
+    type_(connected, "watch", MAILBOX)
+    type_(connected, "watch", f"{MAILBOX} off")
+    entries = [json.loads(line) for line in connected.services.store.audit.entries()][-2:]
+    assert [(each["what"], each["by"], each["mailbox"]) for each in entries] == [
+        ("watched", "anna@example.test", MAILBOX),
+        ("unwatched", "anna@example.test", MAILBOX),
+    ]
+
+
+@pytest.mark.parametrize("typed", ["pause 2h", "notify ben@example.test"])
+def test_a_channel_that_is_not_watched_has_nothing_to_change(
+    connected: ChatContext, said: Said, typed: str
+):
+    """The answer offers to watch it."""
+    type_(connected, "watch", f"{MAILBOX} {typed}")
+    assert text("watch.not_watched", mailbox=MAILBOX) in said()[0][1]
+
+
+def test_the_list(connected: ChatContext, webex_script: Any):
+    """It has the state of each channel, and offers to watch the others of the space."""
+    type_(connected, "watch")
+    assert pressed(webex_script) == [{"do": "watch", "channel": MAILBOX}]
+    type_(connected, "watch", MAILBOX)
+    type_(connected, "watch")
+    assert "Not looked at yet, every 15m" in cards(webex_script)
+    break_it(connected.services)
+    type_(connected, "watch")
+    assert text("cause.not_forwarded") in cards(webex_script)
+    assert pressed(webex_script) == [{"do": "check", "channel": MAILBOX}]
+
+
+def test_the_list_of_all_is_for_approvers_in_a_1_1(connected: ChatContext, said: Said):
+    """In a space everybody there would read about other spaces' channels."""
+    type_(connected, "watch", MAILBOX)
+    own = replace(connected.services.bot, approvers=("anna@example.test",))
+    services = replace(connected.services, bot=own)
+    for ctx in (
+        connected,
+        replace(connected, services=services),
+        replace(connected, services=services, room="direct-1", direct=True),
+    ):
+        type_(ctx, "watch", "all")
+    assert [text("watch.all_refused") in words for _, words in said()[1:]] == [True, True, False]
+
+
+def test_another_space_of_the_channel_takes_the_watch_over(connected: ChatContext, said: Said):
+    """The people who were named stay, and the answer says that the cards come here now."""
+    type_(connected, "watch", f"{MAILBOX} 1h")
+    connected.services.redis.sadd("space:room-2:channels", MAILBOX)
+    type_(replace(connected, room="room-2"), "watch", MAILBOX)
+    known = watched(connected)
+    assert (known.room, known.interval_s) == ("room-2", 3600)
+    assert connected.services.watching.channels.of_space("room-1") == ()
+    assert text("watch.begun", mailbox=MAILBOX, interval="1h") in said()[1][1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("22:00-07:00", "22:00-07:00"),
+        ("22-7", "22-7"),
+        ("off", ""),
+        ("noon", "1-2"),
+        ("25:00-07:00", "1-2"),
+        ("7-7", "1-2"),
+        ("", "1-2"),
+    ],
+)
+def test_quiet_hours(connected: ChatContext, typed: str, kept: str):
+    """A text that names no hours changes nothing."""
+    type_(connected, "watch", "quiet 1-2")
+    type_(connected, "watch", f"quiet {typed}")
+    assert preferences.quiet_hours(connected.services, "room-1") == kept
+
+
+def test_the_buttons_do_what_the_commands_do(connected: ChatContext):
+    """Of the done card, of the list and of each answer."""
+    actions()["watch"](connected, {"channel": MAILBOX})
+    assert watched(connected).interval_s == 900
+    actions()["watch_list"](connected, {})
+    actions()["watch_off"](connected, {"channel": MAILBOX})
+    assert connected.services.watching.channels.all() == ()
+
+
+def test_german_words(connected: ChatContext):
+    """The command and its words have German names."""
+    by_typed_name()["überwachen"].run(connected, MAILBOX)
+    by_typed_name()["ueberwachen"].run(connected, f"{MAILBOX} anhalten 2h")
+    assert watched(connected).paused_until is not None
+    by_typed_name()["watch"].run(connected, f"{MAILBOX} aus")
+    assert connected.services.watching.channels.all() == ()
+
+
+def test_who_is_on_it(connected: ChatContext, said: Said):
+    """Everybody in the space, and the people who were told 1:1. Others are refused."""
+    type_(connected, "watch", MAILBOX)
+    incident = break_it(connected.services)
+    on_it, incidents = actions()["watch_on_it"], connected.services.watching.incidents
+    ben = replace(connected.person, id="ben", email="ben@example.test")
+    elsewhere = replace(connected, person=ben, room="direct-2", direct=True)
+    on_it(elsewhere, {"card": incident})
+    assert text("watch.not_here") in said()[-1][1]
+    incidents.change(incident, lambda each: replace(each, told=("ben@example.test",)))
+    on_it(elsewhere, {"card": incident})
+    acting = incidents.load(incident)
+    assert acting is not None
+    assert acting.acting == "ben@example.test"
+    on_it(connected, {"card": incident})
+    on_it(connected, {"card": "GONE"})
+    assert text("watch.card_gone") in said()[-1][1]
+    type_(connected, "watch", f"{MAILBOX} off")
+    on_it(connected, {"card": incident})
+    assert text("watch.over") in said()[-1][1]

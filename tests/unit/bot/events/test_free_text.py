@@ -1,0 +1,168 @@
+"""Messages that are not a command: what is offered, and that nothing is run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adaptive_cards.locale import Locale, drawn_for
+from adaptive_cards.texts import text
+from bot.actions import actions
+from bot.chat.context import ChatContext
+from bot.chat.parsing import ParsedCommand
+from bot.commands import commands
+from bot.events.free_text import answer, greet_space
+from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven
+
+SETUP, CHECK, HELP = {"do": "setup"}, {"do": "check"}, {"do": "help"}
+
+
+def say(ctx: ChatContext, words: str) -> None:
+    """Write a message."""
+    answer(ctx, ParsedCommand("", "", words))
+
+
+@pytest.mark.parametrize("typed", ["chekc", "chek", "checkk"])
+def test_a_mistyped_command_becomes_a_button(anna: ChatContext, webex_script: Any, typed: str):
+    """The button runs the right command with the typed argument; the message runs nothing."""
+    proven(anna)
+    answer(anna, ParsedCommand(typed, MAILBOX))
+    data = {"do": "run_command", "command": "check", "argument": MAILBOX}
+    assert (pressed(webex_script), begun(anna)) == ([data, HELP], [])
+    assert f"Did you mean /check {MAILBOX}?" in cards(webex_script)
+    actions()["run_command"](anna, data)
+    assert [run.channel.mailbox for run in begun(anna)] == [MAILBOX]
+
+
+def test_a_mistyped_german_command(anna: ChatContext, webex_script: Any):
+    """The button runs the command that the German name stands for."""
+    answer(anna, ParsedCommand("kanale", ""))
+    assert pressed(webex_script)[0] == {
+        "do": "run_command",
+        "command": "channels",
+        "argument": "",
+    }
+
+
+def test_a_word_like_no_command_gets_help(anna: ChatContext, webex_script: Any):
+    """All commands, and which one is not known."""
+    answer(anna, ParsedCommand("xyzzy", MAILBOX))
+    shown = cards(webex_script)
+    assert (text("help.unknown", typed="/xyzzy") in shown, text("command.fix") in shown) == (
+        True,
+        True,
+    )
+
+
+@pytest.mark.parametrize("words", [MAILBOX, f"Check {MAILBOX}", f"check {MAILBOX} please"])
+def test_an_address_offers_its_check(anna: ChatContext, webex_script: Any, words: str):
+    """By one button, also if no channel of this address is known."""
+    say(anna, words)
+    assert (pressed(webex_script), begun(anna)) == (
+        [{"do": "check", "channel": MAILBOX}, HELP],
+        [],
+    )
+
+
+def test_a_mistyped_address_alone(anna: ChatContext, webex_script: Any):
+    """The channel known here comes first."""
+    proven(anna)
+    say(anna, "suport@contoso.com")
+    near = {"do": "typed", "command": "check", "mailbox_meant": MAILBOX}
+    assert pressed(webex_script) == [near, {"do": "check", "channel": "suport@contoso.com"}, HELP]
+
+
+@pytest.mark.parametrize("words", ["mail does not arrive", "es kommen keine Mails an"])
+def test_missing_mail_offers_the_known_channels(anna: ChatContext, webex_script: Any, words: str):
+    """In each language. Another address can be typed, and nothing is checked yet."""
+    proven(anna)
+    say(anna, words)
+    assert (pressed(webex_script), begun(anna)) == (
+        [
+            {"do": "typed", "command": "check", "mailbox_meant": MAILBOX},
+            {"do": "typed", "command": "check"},
+        ],
+        [],
+    )
+
+
+def test_missing_mail_where_no_channel_is_known(anna: ChatContext, webex_script: Any):
+    """The card asks for the address."""
+    say(anna, "no mail since this morning")
+    assert pressed(webex_script) == [{"do": "typed", "command": "check"}]
+    assert text("choice.turn_type") in cards(webex_script)
+
+
+@pytest.mark.parametrize("words", ["hello", "Hi", "hallo", "guten Morgen"])
+def test_a_greeting_gets_one_line_and_two_buttons(anna: ChatContext, webex_script: Any, words: str):
+    """Not the list of commands."""
+    say(anna, words)
+    shown = cards(webex_script)
+    assert (pressed(webex_script), text("understood.hello") in shown) == ([SETUP, CHECK], True)
+    assert [name for name in commands() if text(f"command.{name}") in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "argument"),
+    [
+        (f"fix {MAILBOX}", "fix", MAILBOX),
+        (f"Reparieren {MAILBOX} bitte", "fix", f"{MAILBOX} bitte"),
+        ("status", "status", ""),
+        ("check all", "check", "all"),
+        ("Prüfen: alle", "check", "alle"),
+        ("sprache de", "language", "de"),
+        ("explain AADSTS700016", "explain", "AADSTS700016"),
+    ],
+)
+def test_a_command_without_its_slash(
+    anna: ChatContext, webex_script: Any, words: str, command: str, argument: str
+):
+    """It becomes a button, and runs nothing."""
+    proven(anna)
+    say(anna, words)
+    data = {"do": "run_command", "command": command, "argument": argument}
+    assert (pressed(webex_script), begun(anna)) == ([data, HELP], [])
+
+
+@pytest.mark.parametrize("words", ["help", "Hilfe!", "help check", "hilfe prüfen"])
+def test_help_without_its_slash(anna: ChatContext, webex_script: Any, words: str):
+    """Help runs nothing, so it is given at once."""
+    say(anna, words)
+    one = len(words.split()) > 1
+    shown = cards(webex_script)
+    assert (text("help.about.check") in shown, text("help.title") in shown) == (one, not one)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "what is this",
+        "please do not set up anything",
+        "check this",
+        "fix it now",
+        "language is hard",
+    ],
+)
+def test_anything_else_gets_help(anna: ChatContext, webex_script: Any, words: str):
+    """The list of commands."""
+    say(anna, words)
+    assert text("help.title") in cards(webex_script)
+
+
+def test_a_space_is_told_what_to_type_first(anna: ChatContext, webex_script: Any):
+    """By the name with which people mention the bot, and with buttons that do the same."""
+    greet_space(anna)
+    name = anna.services.me.display_name
+    shown = cards(webex_script)
+    assert f"@{name} /setup-email ADDRESS" in shown
+    assert f"@{name} /check ADDRESS" in shown
+    assert pressed(webex_script) == [SETUP, CHECK, HELP]
+
+
+def test_the_offers_are_in_the_language_of_the_space(anna: ChatContext, webex_script: Any):
+    """The words that are understood do not depend on it."""
+    with drawn_for(Locale("de")):
+        say(anna, "hello")
+    assert "Hallo. Wählen Sie etwas" in cards(webex_script)

@@ -1,0 +1,99 @@
+"""RQ entry of the watch: one worker a group, and an undone channel is watched no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.processes import watch
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.runs.run import Event, Kind, Run
+from jobs.storage.locks import LockKind, LockName, renewed_lock
+from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
+
+MAILBOX = "support@example.test"
+
+
+@pytest.fixture
+def watched(services: Services, begin: Callable[..., Run]) -> WatchedChannel:
+    """A connected channel that is watched, and due."""
+    run = begin()
+    services.store.end(run, Event(Kind.FINISHED, now()))
+    record = services.channels.record(MAILBOX)
+    assert record is not None
+    made = WatchedChannel(record.channel, "room-1", Person("p", "anna@example.test"), now())
+    services.watching.channels.save(made)
+    return made
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clouds say that the channel works."""
+
+    class Look:
+        def __init__(self, *_: object) -> None:
+            """Need nothing."""
+
+        async def __call__(self, channels: tuple[WatchedChannel, ...]):  # noqa: ANN204  a generator
+            for each in channels:
+                yield each, LookOutcome(Sight.HEALTHY, calls=4)
+
+    monkeypatch.setattr(watch, "CloudLook", Look)
+
+
+@pytest.mark.usefixtures("answer")
+def test_a_round_says_when_the_group_is_due_again(services: Services, watched: WatchedChannel):
+    """Within one interval, and at most an hour ahead."""
+    watch.look(watched.group)
+    state = services.watching.incidents.state(MAILBOX)
+    assert state.last is not None
+    assert (state.last.sight, state.last.calls) == (Sight.HEALTHY, 4)
+    due = services.watching.channels.groups_due()[watched.group]
+    assert state.next_look is not None
+    assert abs(due - state.next_look) < timedelta(seconds=1)
+
+
+@pytest.mark.usefixtures("answer")
+def test_a_group_that_another_worker_has_is_left_alone(services: Services, watched: WatchedChannel):
+    """It is never looked at twice at once."""
+    with renewed_lock(services.redis, LockName(LockKind.WATCH, watched.group), 20):
+        watch.look(watched.group)
+    assert services.watching.incidents.state(MAILBOX) == ChannelState()
+
+
+@pytest.mark.usefixtures("answer")
+def test_an_undone_channel_is_watched_no_more(services: Services, watched: WatchedChannel):
+    """Its incident ends, and its card says that nobody looks any more."""
+    for _ in range(2):
+        services.watching.incidents.record(
+            watched, LookOutcome(Sight.BROKEN, "not_forwarded"), now()
+        )
+    incident = services.watching.incidents.open_of_channel(MAILBOX)
+    assert incident is not None
+    with services.redis.pipeline() as pipe:
+        services.channels.remove(pipe, MAILBOX, ())
+        pipe.execute()
+    watch.look(watched.group)
+    assert services.watching.channels.all() == ()
+    assert services.watching.incidents.open_incidents() == ()
+    assert services.cards.due(incident.id) > 0
+    assert services.watching.channels.groups_due() == {}
+
+
+@pytest.mark.usefixtures("answer")
+def test_a_channel_is_taken_as_its_last_run_has_left_it(
+    services: Services, watched: WatchedChannel
+):
+    """A fix may have learned its tenant, so it belongs to another group from then on."""
+    old = Channel(MAILBOX, tenant_id="before")
+    services.watching.channels.save(replace(watched, channel=old))
+    watch.look("before")
+    known = services.watching.channels.load(MAILBOX)
+    assert known is not None
+    assert known.channel == watched.channel
+    assert watched.group in services.watching.channels.groups_due()

@@ -1,0 +1,183 @@
+"""C6: what Entra's sign-in log says about Generate Token, and when it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobs.engine.context import StepContext
+from jobs.model import Finding, State, Text, Turn, minute_of
+from jobs.runs.run import Event, Kind
+from jobs.steps import rehearses, steps_of
+from jobs.steps.connect_form import MailboxFields, Token
+
+LOG = "GET /auditLogs/signIns"
+MADE = datetime(2026, 11, 25, 9, 5, tzinfo=UTC)
+"""When the client secret was made."""
+FACTS = {"client_id": "app-1", "key_id": "key-1", "user_id": "user-1"}
+SHOWN = {"secret_shown": "key-1"}
+TOKEN = Token()
+
+
+def row(minutes: float, code: int = 0, user: str = "user-1", **more: Any) -> dict[str, Any]:
+    """A person's sign-in so many minutes after the secret was made."""
+    at = MADE + timedelta(minutes=minutes)
+    status = {"errorCode": code, "failureReason": "said"}
+    basic = {"appId": "app-1", "id": f"{minutes}", "isInteractive": True, "userId": user}
+    names = {"userPrincipalName": f"{user}@contoso.com", "resourceDisplayName": ""}
+    stamp = at.isoformat().replace("+00:00", "Z")
+    return {**basic, **names, "createdDateTime": stamp, "status": status, **more}
+
+
+@pytest.fixture
+def shown(given: Callable[..., StepContext]) -> Callable[..., StepContext]:
+    """A run whose secret was shown on the one-time page."""
+
+    def make(**more: Any) -> StepContext:
+        answers = {**SHOWN, **more.pop("answers", {})}
+        changed = {"client_secret": MADE}
+        return given(facts=FACTS | more.pop("facts", {}), answers=answers, changed=changed, **more)
+
+    return make
+
+
+async def test_a_token_that_the_log_shows_is_not_asked_for(
+    shown: Callable[..., StepContext], cloud: Any
+):
+    """The mailbox user's sign-in proves Generate Token, and with it the form."""
+    cloud.on(LOG, [row(3)])
+    ctx = shown()
+    found = await TOKEN.inspect(ctx)
+    at = MADE + timedelta(minutes=3)
+    assert found == Finding(
+        "token",
+        State.OK,
+        seen=Text("seen.token_in_log", {"at": minute_of(at)}),
+        facts={"generated_at": at.isoformat()},
+    )
+    ctx.store.append(ctx.run.id, Event(Kind.FOUND, at, step="token", finding=found))
+    after = replace(ctx, run=ctx.store.load(ctx.run.id))
+    assert await MailboxFields().inspect(after) == Finding(
+        "mailbox_fields", State.OK, seen=Text("seen.shown_by_token")
+    )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [row(-1)],
+        [row(3, isInteractive=False)],
+        [row(3, 50058)],
+        [row(3, resourceId="00000003-0000-0000-c000-000000000000")],
+        [row(3, appId="another")],
+    ],
+    ids=["none", "before", "renewal", "abandoned", "Graph", "another app"],
+)
+async def test_other_rows_say_nothing(
+    shown: Callable[..., StepContext], cloud: Any, rows: list[dict[str, Any]]
+):
+    """The requester is still asked, and the log is read again by itself."""
+    cloud.on(LOG, rows)
+    found = await TOKEN.inspect(shown())
+    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "")
+    assert found.until is not None
+
+
+@pytest.mark.parametrize(
+    ("rows", "cause"),
+    [
+        ([row(3, 7000215)], "client_secret_wrong"),
+        ([row(4, 7000215), row(3)], "client_secret_wrong"),
+        ([row(3, user="user-2")], "wrong_mailbox_user"),
+    ],
+)
+async def test_a_failure_is_named_and_has_the_sign_in_tested(
+    shown: Callable[..., StepContext], cloud: Any, rows: list[dict[str, Any]], cause: str
+):
+    """The cause is on the card, and the rehearsal is offered, which was not asked for before."""
+    cloud.on(LOG, rows)
+    ctx = shown(answers={"check_login": "no"})
+    assert (rehearses(ctx.run), "rehearsal" in steps_of(ctx.run)) == (False, False)
+    found = await TOKEN.inspect(ctx)
+    assert (found.state, found.cause) == (State.WAITING, cause)
+    failed = Event(Kind.FOUND, MADE, step="token", finding=found)
+    ctx.store.append(ctx.run.id, failed)
+    assert "rehearsal" in steps_of(ctx.store.load(ctx.run.id))
+    good = Finding("token", State.OK)
+    ctx.store.append(ctx.run.id, Event(Kind.FOUND, MADE, step="token", finding=good))
+    assert "rehearsal" not in steps_of(ctx.store.load(ctx.run.id))
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
+async def test_a_log_that_cannot_be_read(
+    shown: Callable[..., StepContext], cloud: Any, status: int
+):
+    """Without Entra P1, a role or a valid sign-in the button is enough; the run goes on."""
+    cloud.refuse(LOG, status)
+    found = await TOKEN.inspect(shown())
+    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "")
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("setup", []), ("fix", [LOG])])
+async def test_the_log_is_read_only_after_the_secret_was_shown(
+    given: Callable[..., StepContext], cloud: Any, kind: str, asked: list[str]
+):
+    """Before, nobody can have generated the token. A fix with its old secret looks at once."""
+    await TOKEN.inspect(given(facts=FACTS, kind=kind))
+    assert [what for what, _ in cloud.asked] == asked
+
+
+async def test_the_requesters_word_counts_without_the_log(
+    shown: Callable[..., StepContext], cloud: Any
+):
+    """The button stays, and nothing is read after it."""
+    found = await TOKEN.inspect(shown(answers={"token_saved": "yes"}))
+    assert (found.state, found.seen, cloud.asked) == (
+        State.OK,
+        Text("seen.said_by_requester"),
+        [],
+    )
+
+
+async def test_the_bots_own_sign_in_is_no_token(shown: Callable[..., StepContext], cloud: Any):
+    """While the rehearsal is under way, a sign-in of the mailbox user is the bot's own."""
+    cloud.on(LOG, [row(3)])
+    found = await TOKEN.inspect(shown(answers={"rehearse": "yes"}))
+    assert (found.state, cloud.asked) == (State.WAITING, [])
+
+
+@pytest.mark.parametrize(
+    ("user", "state", "cause"),
+    [("kim", State.OK, ""), ("user-1", State.WAITING, "wrong_mailbox_user")],
+)
+async def test_the_delegate_of_a_shared_mailbox(
+    shown: Callable[..., StepContext], cloud: Any, user: str, state: State, cause: str
+):
+    """There the delegate's sign-in is the proof, and the mailbox's own is not."""
+    cloud.on(LOG, [row(3, user=user)])
+    found = await TOKEN.inspect(shown(facts={"shared": "yes", "delegate_id": "kim"}))
+    assert (found.state, found.cause) == (state, cause)
+
+
+@pytest.mark.parametrize(
+    ("answers", "offered"),
+    [
+        ({}, True),
+        ({"check_login": "yes"}, True),
+        ({"check_login": "no"}, False),
+        ({"check_login": "no", "token_failed": "client_secret_wrong"}, True),
+        ({"check_login": "no", "rehearse": "yes"}, True),
+    ],
+)
+def test_when_the_sign_in_is_tested(
+    given: Callable[..., StepContext], answers: dict[str, str], offered: bool
+):
+    """Where /check is to log in, where Generate Token failed, and where somebody began it."""
+    steps = steps_of(given(answers=answers).run)
+    assert {"rehearsal", "check_secret"} <= steps.keys() if offered else "rehearsal" not in steps
+    assert ("check_secret" in steps) is offered

@@ -1,0 +1,74 @@
+"""History of looks: by hour for a week, then by day, and never more than 90 days."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from redis import Redis
+
+from jobs.storage import watch_keys
+from jobs.watch import history
+from jobs.watch.history import Tally
+from jobs.watch.model import LookOutcome, Sight
+
+MAILBOX = "support@contoso.com"
+AT = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
+
+
+def add(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
+    """Record one look."""
+    with redis.pipeline() as pipe:
+        pipe.watch(watch_keys.watch_history(MAILBOX))
+        fields = history.add(pipe, MAILBOX, outcome, at)
+        pipe.multi()
+        history.write(pipe, MAILBOX, fields)
+        pipe.execute()
+
+
+def test_looks_are_counted_by_hour(redis: Redis):
+    """What was seen, and how many requests it took."""
+    add(redis, LookOutcome(Sight.HEALTHY, calls=3), AT)
+    add(redis, LookOutcome(Sight.BROKEN, calls=2), AT + timedelta(minutes=1))
+    add(redis, LookOutcome(Sight.UNSURE), AT + timedelta(hours=2))
+    (today,) = history.days(redis, MAILBOX, AT, 1)
+    assert today.date == AT.date()
+    assert today.hours == {3: Tally(healthy=1, broken=1, calls=5), 5: Tally(unsure=1)}
+    assert (today.total, today.total.looks) == (Tally(healthy=1, broken=1, unsure=1, calls=5), 3)
+
+
+def test_the_same_mails_count_once(redis: Redis):
+    """Two looks see the same mails of an hour; the larger number is right."""
+    hour = "2026-11-26T23:00:00+00:00"
+    add(redis, LookOutcome(Sight.HEALTHY, mails={hour: 4}), AT)
+    add(redis, LookOutcome(Sight.HEALTHY, mails={hour: 3}), AT)
+    yesterday, _today = history.days(redis, MAILBOX, AT, 2)
+    assert yesterday.hours == {23: Tally(mails=4)}
+
+
+def test_old_hours_are_added_up_and_old_days_are_dropped(redis: Redis):
+    """After a week a day is one row, and after 90 days it is gone."""
+    for age in (100, 89, 8, 3, 0):
+        for hour in range(3):
+            add(redis, LookOutcome(Sight.HEALTHY), AT - timedelta(days=age, hours=hour))
+    assert history.fold(redis, MAILBOX, AT) == 3
+    assert history.fold(redis, MAILBOX, AT) == 0
+    seen = history.days(redis, MAILBOX, AT, 120)
+    kept = {(AT.date() - day.date).days: day for day in seen if day.total.looks}
+    assert sorted(kept) == [0, 3, 8, 89]
+    assert (kept[8].hours, kept[8].total) == ({}, Tally(healthy=3))
+    assert len(kept[3].hours) == 3
+
+
+def test_a_quarter_of_a_channel_is_small(redis: Redis):
+    """Looks every 15 minutes for 90 days take less than 12 kB in Redis."""
+    begin = AT - timedelta(days=95)
+    for number in range(95 * 24):
+        at = begin + timedelta(hours=number)
+        for _ in range(4):
+            add(redis, LookOutcome(Sight.HEALTHY, calls=6, mails={at.isoformat(): 12}), at)
+        if at.hour == 0:
+            history.fold(redis, MAILBOX, at)
+    used = redis.memory_usage(watch_keys.watch_history(MAILBOX), samples=0)
+    assert redis.hlen(watch_keys.watch_history(MAILBOX)) <= 91
+    assert used is not None
+    assert int(used) < 12_000

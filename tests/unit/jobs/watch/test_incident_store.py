@@ -1,0 +1,172 @@
+"""Incidents in Redis: one a channel at a time, and one card for a shared cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+
+from jobs.model import Channel, Person
+from jobs.storage import watch_keys
+from jobs.storage.locks import LockKind, LockName, renewed_lock
+from jobs.storage.mac import Authenticator
+from jobs.watch import history
+from jobs.watch.incident_store import IncidentStore
+from jobs.watch.model import Incident, LookOutcome, NewsKind, Sight, WatchedChannel
+from jobs.watch.watch_store import WatchStore
+from jobs.watch.watching import Watching
+
+AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+BROKEN = LookOutcome(Sight.BROKEN, "not_forwarded")
+POLICY = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_tenant")
+GOOD = LookOutcome(Sight.HEALTHY)
+OWN = Authenticator(("key",))
+
+
+@pytest.fixture
+def store(redis: Redis) -> IncidentStore:
+    """A store without incidents, and with a space for the operator."""
+    return IncidentStore(redis, OWN, "operators")
+
+
+@pytest.fixture
+def watch(redis: Redis) -> Callable[..., WatchedChannel]:
+    """Watches a channel."""
+
+    def begin(mailbox: str, room: str = "room-1") -> WatchedChannel:
+        channel = Channel(mailbox, tenant_id="tenant-1")
+        watched = WatchedChannel(channel, room, Person("p", "anna@contoso.com"), AT)
+        WatchStore(redis, OWN).save(watched)
+        return watched
+
+    return begin
+
+
+def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(
+    store: IncidentStore, watch: Callable[..., WatchedChannel]
+):
+    """It is in the channel's list for good, and in the list of open ones while it goes on."""
+    watched = watch("a@contoso.com")
+    assert store.record(watched, BROKEN, AT) == ()
+    (incident,) = store.record(watched, BROKEN, AT + MINUTE)
+    assert store.open_incidents() == store.of_channel("a@contoso.com") == (incident,)
+    assert store.open_of_channel("a@contoso.com") == incident
+    assert incident.cards == (incident.id,)
+    card = store.card(incident.id)
+    assert card is not None
+    assert (card.room, card.shared, store.of_card(card.id)) == ("room-1", "", (incident,))
+    fixed = store.record(watched, GOOD, AT + 2 * MINUTE, lambda _incident, _at: "RUN1")
+    assert [each.fixed_by for each in fixed] == ["RUN1"]
+    assert (store.open_incidents(), store.of_channel("a@contoso.com")) == ((), fixed)
+    assert store.of_channel("a@contoso.com", AT + MINUTE) == ()
+    (day,) = history.days(store.redis, "a@contoso.com", AT, 1)
+    assert (day.total.broken, day.total.healthy) == (2, 1)
+
+
+def test_workers_at_the_same_time_open_one_incident(
+    store: IncidentStore, watch: Callable[..., WatchedChannel]
+):
+    """Each look is a transaction, and a look that ended before another one counts no more."""
+    watched = watch("a@contoso.com")
+    store.record(watched, BROKEN, AT)
+    moments = [AT + MINUTE + timedelta(milliseconds=number) for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda at: store.record(watched, BROKEN, at), moments))
+    assert len(store.of_channel("a@contoso.com")) == 1
+    late = store.record(watched, GOOD, AT)
+    assert (late, len(store.open_incidents())) == ((), 1)
+
+
+def test_a_cause_of_the_tenant_has_one_card_in_each_space(
+    store: IncidentStore, watch: Callable[..., WatchedChannel]
+):
+    """And one in the operator's space, which counts. After the end the next time has new cards."""
+    places = {"a@contoso.com": "room-1", "b@contoso.com": "room-1", "c@contoso.com": "room-2"}
+    channels = [watch(mailbox, room) for mailbox, room in places.items()]
+
+    def broken(since: datetime) -> list[Incident]:
+        found = [
+            store.record(each, POLICY, since + number * MINUTE)
+            for number in range(2)
+            for each in channels
+        ]
+        return [incident for changed in found for incident in changed]
+
+    incidents = broken(AT)
+    cards = [each.cards for each in incidents]
+    assert [len(each) for each in cards] == [2, 2, 2]
+    assert cards[0] == cards[1]
+    assert (cards[0][0] != cards[2][0], cards[0][1] == cards[2][1]) == (True, True)
+    rooms = [card and (card.room, card.counts) for card in map(store.card, cards[2])]
+    assert rooms == [("room-2", False), ("operators", True)]
+    assert len(store.of_card(cards[0][1])) == 3
+    for each in channels:
+        store.record(each, GOOD, AT + 3 * MINUTE)
+    later = broken(AT + timedelta(days=1))
+    assert len({name for each in (*incidents, *later) for name in each.cards}) == 6
+
+
+def test_a_look_of_a_worker_without_the_lock_is_not_recorded(
+    store: IncidentStore, watch: Callable[..., WatchedChannel]
+):
+    """A worker that was stopped for long finds that another one has the group."""
+    watched = watch("a@contoso.com")
+    with renewed_lock(store.redis, LockName(LockKind.WATCH, watched.group), 20) as held:
+        assert held is not None
+        store.record(watched, BROKEN, AT, held=held)
+        store.redis.delete(held.key)
+        assert store.record(watched, BROKEN, AT + MINUTE, held=held) == ()
+    assert store.open_incidents() == ()
+    assert store.state("a@contoso.com").looked == AT
+
+
+def test_the_end_of_the_watch_ends_the_incident(
+    store: IncidentStore, watch: Callable[..., WatchedChannel]
+):
+    """Nobody knows then whether the channel works, and a later look records nothing."""
+    watched = watch("a@contoso.com")
+    for number in range(2):
+        store.record(watched, BROKEN, AT + number * MINUTE)
+    watching = Watching(WatchStore(store.redis, OWN), store)
+    was_watched, ended = watching.end("a@contoso.com", AT + 2 * MINUTE)
+    assert ended is not None
+    assert (was_watched, ended.news[-1].kind) == (True, NewsKind.UNWATCHED)
+    assert store.record(watched, BROKEN, AT + 3 * MINUTE) == ()
+    assert store.open_incidents() == ()
+
+
+def test_what_this_bot_did_not_write_is_not_believed(
+    store: IncidentStore, watch: Callable[..., WatchedChannel]
+):
+    """An incident in a forged record is none, and a state in another channel's place is empty."""
+    watched = watch("a@contoso.com")
+    for number in range(2):
+        store.record(watched, BROKEN, AT + number * MINUTE)
+    (incident,) = store.open_incidents()
+    forged = Authenticator(("other",)).protect(("incident", incident.id), b'{"id":"x"}')
+    store.redis.set(watch_keys.incident(incident.id), forged)
+    assert store.load(incident.id) is None
+    other = watch_keys.watch_state("b@contoso.com")
+    store.redis.copy(watch_keys.watch_state("a@contoso.com"), other)
+    assert store.state("b@contoso.com").looked is None
+
+
+def test_a_person_changes_an_incident_in_a_transaction(
+    store: IncidentStore, watch: Callable[..., WatchedChannel]
+):
+    """No change is written if there is nothing to change."""
+    watched = watch("a@contoso.com")
+    for number in range(2):
+        store.record(watched, BROKEN, AT + number * MINUTE)
+    (incident,) = store.open_incidents()
+    acting = store.take_on(incident.id, "bob@contoso.com", AT + 2 * MINUTE)
+    assert acting == store.load(incident.id)
+    assert acting is not None
+    assert acting.acting == "bob@contoso.com"
+    assert store.take_on(incident.id, "bob@contoso.com", AT + 3 * MINUTE) is None
+    assert store.change(incident.id, lambda _each: None) is None
+    assert store.change("gone", lambda each: each) is None

@@ -1,0 +1,120 @@
+"""Outcome of a look: broken, healthy, without an access, or without an answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from jobs.clock import now
+from jobs.model import Channel, Finding, Person, RunKind, Signals, State, Text, Turn
+from jobs.probes import checks_for
+from jobs.runs.fold import fold
+from jobs.runs.origin import Origin
+from jobs.runs.run import Event, Kind, Run, opening
+from jobs.watch.model import Damage, Eye, Sight
+from jobs.watch.outcome import Extras, outcome_of
+
+CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", tenant_id="t")
+STEPS = checks_for(CHANNEL.profile)
+AWAY = Text("verbatim", {"text": "busy"})
+
+
+def looked(*findings: Finding, others: State = State.SKIPPED) -> Run:
+    """A look with these findings; all other steps have the state ``others``."""
+    found = {name: Finding(name, others) for name in STEPS}
+    found |= {finding.step: finding for finding in findings}
+    events = [Event(Kind.FOUND, now(), step=name, finding=each) for name, each in found.items()]
+    person = Person("p", "anna@contoso.com")
+    first = opening(CHANNEL, person, RunKind.CHECK, Origin("room-1"), None)
+    return fold("LOOK", [first, Event(Kind.DETAILS, now(), channel=CHANNEL), *events])
+
+
+def unknown(step: str, turn: Turn = Turn.TIME, cause: str = "throttled") -> Finding:
+    """A step that gave no answer."""
+    return Finding(step, State.UNKNOWN, seen=AWAY, cause=cause, waiting_for=turn)
+
+
+def test_a_cause_is_a_break():
+    """With who acts, what a fix would do, and the mails that it has met."""
+    since = now() - timedelta(hours=2)
+    lost = Signals(missed=3, missed_since=since, since=since)
+    outcome = outcome_of(
+        looked(
+            Finding("forwarding", State.WRONG, cause="not_forwarded"),
+            Finding("copies", State.WRONG, cause="mail_not_delivered", signals=lost),
+        ),
+        extras=Extras(calls=7, check="CHECK1"),
+    )
+    assert (outcome.sight, outcome.cause, outcome.step) == (
+        Sight.BROKEN,
+        "not_forwarded",
+        "forwarding",
+    )
+    assert (outcome.turn, outcome.fix) == (Turn.APPROVER, "fix.forwarding")
+    assert (outcome.damage, outcome.since) == (Damage(late=3, since=since), since)
+    assert (outcome.calls, outcome.check) == (7, "CHECK1")
+
+
+def test_a_cause_of_the_bots_own_place_says_nothing_about_the_channel():
+    """Its operator must act, and the watch cannot look."""
+    outcome = outcome_of(looked(Finding("smtp_server", State.WRONG, cause="smtp_unreachable")))
+    assert (outcome.sight, outcome.turn) == (Sight.CANNOT_LOOK, Turn.OPERATOR)
+
+
+def test_what_cannot_be_read_is_named():
+    """A look that has found nothing wrong is healthy, and says what it has not seen."""
+    outcome = outcome_of(looked(Finding("mail_exchanger", State.OK)))
+    assert outcome.sight is Sight.HEALTHY
+    assert "outbound_policy" in outcome.unseen
+    assert "mail_exchanger" not in outcome.unseen
+
+
+@pytest.mark.parametrize(("share", "sight"), [(0.6, Sight.UNSURE), (0.4, Sight.HEALTHY)])
+def test_a_look_that_got_few_answers_is_unsure(share: float, sight: Sight):
+    """If more than half of what was asked gave none; a single service that is away is not enough."""
+    names = list(STEPS)
+    away = [unknown(name) for name in names[: round(len(names) * share)]]
+    assert outcome_of(looked(*away, others=State.OK)).sight is sight
+
+
+def test_the_access_of_a_look():
+    """The bot's own login, the tenant's grant, and the services of the settings."""
+    run = looked(Finding("smtp_login", State.OK), Finding("agent_tasks", State.OK))
+    assert set(outcome_of(run, extras=Extras(app=True)).eyes) == {Eye.LOGIN, Eye.APP, Eye.TASKS}
+    assert outcome_of(looked()).eyes == ()
+
+
+@pytest.mark.parametrize(
+    ("eye", "finding", "expected"),
+    [
+        (Eye.APP, Finding("smtp_login", State.OK), (Sight.CANNOT_LOOK, "app_access_withdrawn")),
+        (Eye.LOGIN, Finding("smtp_login", State.SKIPPED), (Sight.CANNOT_LOOK, "sign_in_missing")),
+        (
+            Eye.LOGIN,
+            Finding("smtp_login", State.POSSIBLE, seen=AWAY, cause="client_secret_expired"),
+            (Sight.CANNOT_LOOK, "client_secret_expired"),
+        ),
+        (Eye.LOGIN, unknown("smtp_login"), (Sight.UNSURE, "throttled")),
+        (
+            Eye.CONNECT,
+            Finding("connect_changes", State.SKIPPED, seen=Text("skipped.audit_away")),
+            (Sight.UNSURE, ""),
+        ),
+        (
+            Eye.TASKS,
+            unknown("agent_tasks", Turn.OPERATOR, "webex_key_refused"),
+            (Sight.CANNOT_LOOK, "webex_key_refused"),
+        ),
+    ],
+)
+def test_an_access_that_is_missing(eye: Eye, finding: Finding, expected: tuple[Sight, str]):
+    """It has ended, or a cloud gave no answer this time."""
+    outcome = outcome_of(looked(finding, others=State.OK), [eye])
+    assert (outcome.sight, outcome.cause) == expected
+
+
+def test_a_break_counts_more_than_a_missing_access():
+    """What the other eyes see is told at once."""
+    wrong = Finding("mail_exchanger", State.WRONG, cause="mail_goes_elsewhere")
+    assert outcome_of(looked(wrong), [Eye.APP]).sight is Sight.BROKEN

@@ -1,0 +1,101 @@
+"""Pulse of the watch: kept in Redis, and told to a service that waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from redis import Redis
+
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.runs.run_store import RunStore
+from jobs.storage import watch_keys
+from jobs.watch import pulse
+from jobs.watch.model import WatchedChannel
+from jobs.watch.pulse import Pulse
+from jobs.watch.round import Round
+from jobs.watch.watching import Watching
+
+Asked = list[tuple[str, str, str]]
+
+
+@pytest.fixture
+def asked() -> Asked:
+    """What the service was told: method, path and body."""
+    return []
+
+
+@pytest.fixture
+def url(asked: Asked) -> Iterator[str]:
+    """The address of a service that keeps what it is told."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _keep(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked.append((self.command, self.path, body.decode()))
+            self.send_response(200)
+            self.end_headers()
+
+        do_GET = do_POST = _keep  # noqa: N815  named by http.server
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/ping"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def watching(redis: Redis) -> Watching:
+    """One channel is watched, and due now."""
+    made = Watching.of(RunStore(redis))
+    channel = Channel("a@contoso.com", tenant_id="t")
+    made.channels.save(WatchedChannel(channel, "room-1", Person("p", "anna@c.com"), now()))
+    return made
+
+
+def test_the_newest_round_is_known(redis: Redis):
+    """Before the first there is none."""
+    at = now()
+    assert pulse.newest(redis) is None
+    pulse.beat(redis, "t", Round(looks=3, calls=20), at)
+    assert pulse.newest(redis) == Pulse("t", at, 3, 20)
+
+
+def test_a_round_is_told_at_most_once_a_minute(redis: Redis, url: str, asked: Asked):
+    """The rounds of many tenants end one after the other."""
+    assert (pulse.ping(url, redis), pulse.ping(url, redis)) == (True, False)
+    redis.delete(watch_keys.watch_pinged())
+    assert pulse.ping(url, redis)
+    assert asked == [("GET", "/ping", "")] * 2
+
+
+def test_nothing_is_told_without_an_address(redis: Redis, watching: Watching):
+    """The setting is optional."""
+    late = now() + timedelta(hours=1)
+    assert (pulse.ping("", redis), pulse.ping_if_late("", watching, late)) == (False, False)
+
+
+def test_a_late_watch_is_told_with_the_reason(url: str, asked: Asked, watching: Watching):
+    """Five minutes without a worker are late; a group that a worker has is not."""
+    begun = now()
+    assert not pulse.ping_if_late(url, watching, begun + timedelta(minutes=4))
+    assert pulse.ping_if_late(url, watching, begun + timedelta(minutes=6))
+    ((method, path, reason),) = asked
+    assert (method, path) == ("POST", "/ping/fail")
+    assert "a group of channels has waited for 3" in reason
+    watching.channels.postpone("t")
+    assert pulse.lateness(watching, now()) <= timedelta(0)
+
+
+def test_a_service_that_is_away_changes_nothing(redis: Redis, free_port: int):
+    """The next round tells it again."""
+    assert not pulse.ping(f"http://127.0.0.1:{free_port}/ping", redis)

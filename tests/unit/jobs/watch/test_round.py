@@ -1,0 +1,157 @@
+"""A round, with a look that knows its answers: virtual time, no clouds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+
+from jobs.model import Channel, Person
+from jobs.storage.mac import Authenticator
+from jobs.watch import gaps, history
+from jobs.watch.incident_store import IncidentStore
+from jobs.watch.model import Incident, LookOutcome, Sight, WatchedChannel
+from jobs.watch.round import Round, next_of, run_round
+from jobs.watch.spans import read_interval, read_span, written
+from jobs.watch.watch_store import WatchStore
+from jobs.watch.watching import Watching
+
+BEGAN = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+A, B = "a@contoso.com", "b@contoso.com"
+GOOD, BROKEN = LookOutcome(Sight.HEALTHY, calls=3), LookOutcome(Sight.BROKEN, "not_forwarded")
+
+
+@dataclass
+class Script:
+    """A look whose answers are known, and the time of the simulation."""
+
+    at: datetime = BEGAN
+    answers: dict[str, LookOutcome] = field(default_factory=dict)
+    stops_after: int = 99
+
+    async def __call__(
+        self, channels: tuple[WatchedChannel, ...]
+    ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]:
+        """Yield the answers, one a second."""
+        for watched in channels[: self.stops_after]:
+            self.at += timedelta(seconds=1)
+            yield watched, self.answers.get(watched.mailbox, GOOD)
+
+
+@pytest.fixture
+def watching(redis: Redis) -> Watching:
+    """Two channels of one tenant, watched every 15 minutes."""
+    own = Authenticator(("key",))
+    made = Watching(WatchStore(redis, own), IncidentStore(redis, own))
+    for mailbox in (A, B):
+        channel = Channel(mailbox, tenant_id="t")
+        made.channels.save(WatchedChannel(channel, "room-1", Person("p", "anna@c.com"), BEGAN))
+    return made
+
+
+def one_round(watching: Watching, script: Script, changed: list[Incident] | None = None) -> Round:
+    """One round at the script's time."""
+    told = changed if changed is not None else []
+    return asyncio.run(run_round(watching, "t", script, lambda: script.at, changed=told.append))
+
+
+def test_only_what_is_due_is_looked_at(watching: Watching):
+    """Both at first, none a moment later, and the suspected one after a minute."""
+    script = Script(answers={A: BROKEN})
+    assert one_round(watching, script).looks == 2
+    assert one_round(watching, script).looks == 0
+    due = next_of(watching, "t", script.at)
+    assert due is not None
+    assert due - BEGAN == timedelta(seconds=61)
+    script.at = due
+    told: list[Incident] = []
+    result = one_round(watching, script, told)
+    assert (result.looks, [each.mailbox for each in told]) == (1, [A])
+    assert result.incidents == tuple(told)
+    next_due = next_of(watching, "t", script.at)
+    assert next_due is not None
+    assert timedelta(0) < next_due - script.at <= timedelta(minutes=15)
+
+
+def test_what_was_left_is_still_due(watching: Watching):
+    """A round that stops early is continued by the next one."""
+    script = Script(stops_after=1)
+    assert one_round(watching, script).left == 1
+    due = next_of(watching, "t", script.at)
+    assert due is not None
+    assert due <= script.at
+    script.stops_after = 99
+    assert one_round(watching, script).looks == 1
+
+
+def test_a_channel_that_is_watched_no_more_is_not_recorded(watching: Watching):
+    """Its watch may end while it is looked at."""
+    script = Script()
+    watching.channels.remove(A)
+    assert one_round(watching, script).looks == 1
+    assert watching.end(B, script.at) == (True, None)
+    assert (next_of(watching, "t", script.at), one_round(watching, script).looks) == (None, 0)
+
+
+def test_old_hours_are_folded_at_the_first_look_of_a_day(watching: Watching):
+    """So the history stays small without a task of its own."""
+    script = Script()
+    for day in range(10):
+        script.at = BEGAN + timedelta(days=day)
+        one_round(watching, script)
+    days = history.days(watching.channels.redis, A, script.at, 10)
+    assert [bool(each.hours) for each in days] == [False] * 3 + [True] * 7
+    assert [each.total.healthy for each in days] == [1] * 10
+
+
+@pytest.mark.parametrize(
+    ("minutes", "paused_minutes", "gap"), [(46, 0, True), (44, 0, False), (90, 80, False)]
+)
+def test_a_gap_is_longer_than_three_intervals(
+    watching: Watching, minutes: int, paused_minutes: int, gap: bool
+):
+    """A pause does not count. Each space is told once, of all its channels together."""
+    script = Script()
+    one_round(watching, script)
+    at = script.at + timedelta(minutes=minutes)
+    if paused_minutes:
+        until = script.at + timedelta(minutes=paused_minutes)
+        for each in watching.channels.of_group("t"):
+            watching.channels.save(replace(each, paused_until=until))
+    assert gaps.note(watching, "t", at) == (2 if gap else 0)
+    redis = watching.channels.redis
+    assert gaps.due(redis, at) == ()
+    later = at + timedelta(minutes=2)
+    assert gaps.due(redis, later) == (("room-1",) if gap else ())
+    assert [each.mailbox for each in gaps.of_room(redis, "room-1")] == ([A, B] if gap else [])
+    gaps.told(redis, "room-1")
+    assert (gaps.due(redis, later), gaps.of_room(redis, "room-1")) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("typed", "minutes"),
+    [("5m", 5), ("90 min", 90), ("2H", 120), ("1d", 1440), ("0m", 0), ("", None), ("m", None)],
+)
+def test_a_span(typed: str, minutes: int | None):
+    """What people type, and how it is written back."""
+    assert read_span(typed) == (None if minutes is None else timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("typed", "good"), [("4m", False), ("5m", True), ("1d", True), ("25h", False), ("x", False)]
+)
+def test_an_interval_has_limits(typed: str, good: bool):
+    """From five minutes to a day."""
+    assert (read_interval(typed) is not None) is good
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"), [(15, "15m"), (60, "1h"), (90, "90m"), (1440, "1d"), (2880, "2d")]
+)
+def test_a_span_is_written_as_it_is_typed(minutes: int, text: str):
+    """In the largest unit that fits."""
+    assert written(timedelta(minutes=minutes)) == text

@@ -1,0 +1,215 @@
+"""Effect of a look: two bad looks begin an incident, and one good look ends it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from jobs.model import Channel, Person
+from jobs.watch.model import (
+    ChannelState,
+    Damage,
+    Eye,
+    Incident,
+    LookOutcome,
+    NewsKind,
+    Sight,
+    WatchedChannel,
+)
+from jobs.watch.transitions import BLIND_AFTER, CONFIRM, NO_ANSWER, Present, apply, next_round
+
+BEGAN = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+WATCHED = WatchedChannel(
+    Channel("support@contoso.com", tenant_id="Tenant-1"),
+    "room-1",
+    Person("person-1", "anna@contoso.com"),
+    BEGAN,
+)
+GOOD = LookOutcome(Sight.HEALTHY)
+BROKEN = LookOutcome(Sight.BROKEN, "not_forwarded")
+BLIND = LookOutcome(Sight.CANNOT_LOOK, "app_access_withdrawn")
+UNSURE = LookOutcome(Sight.UNSURE, "throttled")
+
+
+class Watch:
+    """A channel, its state and its incidents, looked at once a minute."""
+
+    def __init__(self) -> None:
+        self.at = BEGAN
+        self.state = ChannelState()
+        self.incidents: dict[str, Incident] = {}
+
+    def look(self, outcome: LookOutcome, pause: timedelta = timedelta(minutes=1)) -> None:
+        """Take one look."""
+        known = self.incidents.get(self.state.incident)
+        new_id = f"I{len(self.incidents) + 1}"
+        effect = apply(Present(WATCHED, self.state, known, new_id), outcome, self.at)
+        self.state = effect.state
+        self.incidents |= {each.id: each for each in effect.incidents}
+        self.at += pause
+
+    def looks(self, *outcomes: LookOutcome) -> list[list[NewsKind]]:
+        """Take these looks, and return the changes of each incident."""
+        for outcome in outcomes:
+            self.look(outcome)
+        return [[news.kind for news in each.news] for each in self.incidents.values()]
+
+
+def test_one_bad_look_is_only_a_suspicion():
+    """It is looked at again within 90 seconds, and a good look then ends the suspicion."""
+    watch = Watch()
+    watch.look(BROKEN)
+    soon = watch.state.next_look
+    assert soon is not None
+    assert soon - BEGAN == CONFIRM <= timedelta(seconds=90)
+    assert watch.looks(GOOD, BROKEN, GOOD) == []
+    assert watch.state.suspicion is None
+
+
+def test_a_second_bad_look_begins_an_incident_and_a_good_one_ends_it():
+    """Its times are those of the first bad look, of the confirmed one, and of the good one."""
+    watch = Watch()
+    kinds = watch.looks(GOOD, BROKEN, BROKEN, BROKEN, GOOD)
+    incident = watch.incidents["I1"]
+    assert kinds == [[NewsKind.BEGAN, NewsKind.RECOVERED]]
+    minute = timedelta(minutes=1)
+    assert (incident.since, incident.noticed, incident.confirmed, incident.ended) == (
+        BEGAN + minute,
+        BEGAN + minute,
+        BEGAN + 2 * minute,
+        BEGAN + 4 * minute,
+    )
+    assert (incident.time_to_notice, incident.duration) == (minute, 3 * minute)
+
+
+def test_the_clouds_know_since_when():
+    """An incident is as old as its first failed mail, not as the first look at it."""
+    watch = Watch()
+    early = BEGAN - timedelta(days=10)
+    watch.looks(replace(BROKEN, since=early), replace(BROKEN, since=early))
+    assert watch.incidents["I1"].since == early
+
+
+def test_a_look_that_could_not_say_neither_confirms_nor_refutes():
+    """The suspicion stays, and is looked at again soon."""
+    watch = Watch()
+    assert watch.looks(BROKEN, UNSURE, UNSURE) == []
+    next_look = watch.state.next_look
+    assert next_look is not None
+    assert next_look - (watch.at - timedelta(minutes=1)) == CONFIRM
+    assert watch.looks(BROKEN) == [[NewsKind.BEGAN]]
+    assert watch.incidents["I1"].noticed == BEGAN
+
+
+def test_another_cause_is_news_after_two_looks():
+    """A single look with another cause changes nothing on the card."""
+    watch = Watch()
+    other = replace(BROKEN, cause="client_secret_expired")
+    assert watch.looks(BROKEN, BROKEN, other, BROKEN) == [[NewsKind.BEGAN]]
+    assert watch.looks(other, other) == [[NewsKind.BEGAN, NewsKind.WORSE]]
+    assert watch.incidents["I1"].cause == "client_secret_expired"
+
+
+def test_much_more_damage_is_news():
+    """The number of mails must double; a few more are only on the card."""
+    watch = Watch()
+    watch.looks(BROKEN, replace(BROKEN, damage=Damage(late=3)))
+    assert watch.looks(replace(BROKEN, damage=Damage(late=4))) == [[NewsKind.BEGAN]]
+    assert watch.incidents["I1"].damage == Damage(late=4)
+    kinds = watch.looks(replace(BROKEN, damage=Damage(late=5, bounced=4)), BROKEN)
+    assert kinds == [[NewsKind.BEGAN, NewsKind.WORSE]]
+    assert watch.incidents["I1"].damage == Damage(late=5, bounced=4)
+
+
+def test_an_access_that_ended_is_no_break():
+    """It is an incident of its own kind, and ends when the watch can look again."""
+    watch = Watch()
+    watch.looks(GOOD, BLIND, BLIND)
+    assert watch.incidents["I1"].sight is Sight.CANNOT_LOOK
+    assert watch.looks(BROKEN, BROKEN) == [
+        [NewsKind.BEGAN, NewsKind.SEES_AGAIN],
+        [NewsKind.BEGAN],
+    ]
+    assert [each.is_open for each in watch.incidents.values()] == [False, True]
+
+
+def test_a_broken_channel_that_is_out_of_sight_stays_broken():
+    """Nobody may read from a lost access that the channel works again."""
+    watch = Watch()
+    kinds = watch.looks(BROKEN, BROKEN, BLIND, BLIND, BLIND, BROKEN, BROKEN, GOOD)
+    assert kinds == [
+        [NewsKind.BEGAN, NewsKind.BLIND, NewsKind.SEES_AGAIN, NewsKind.RECOVERED],
+    ]
+    assert watch.incidents["I1"].blind_since is None
+
+
+def test_a_look_that_could_not_read_what_was_wrong_ends_nothing():
+    """Nobody sees then whether it is right again."""
+    watch = Watch()
+    policy = replace(BROKEN, step="outbound_policy")
+    partly = replace(GOOD, unseen=("outbound_policy",))
+    assert watch.looks(policy, policy, partly, partly) == [[NewsKind.BEGAN]]
+    assert watch.looks(GOOD) == [[NewsKind.BEGAN, NewsKind.RECOVERED]]
+
+
+def test_the_access_that_the_watch_has_had_is_remembered():
+    """So a look can tell that one of them has ended."""
+    watch = Watch()
+    watch.looks(replace(GOOD, eyes=(Eye.LOGIN,)), replace(GOOD, eyes=(Eye.APP,)), GOOD)
+    assert set(watch.state.eyes) == {Eye.APP, Eye.LOGIN}
+
+
+def test_long_silence_of_the_clouds_is_told_once():
+    """The watch says after an hour that it cannot look, and never that something is broken."""
+    watch = Watch()
+    for _ in range(8):
+        watch.look(UNSURE, timedelta(minutes=15))
+    (incident,) = watch.incidents.values()
+    assert (incident.sight, incident.cause) == (Sight.CANNOT_LOOK, NO_ANSWER)
+    assert incident.since == BEGAN
+    assert incident.confirmed - BEGAN == BLIND_AFTER
+    assert [news.kind for news in incident.news] == [NewsKind.BEGAN]
+    assert watch.looks(GOOD) == [[NewsKind.BEGAN, NewsKind.RECOVERED]]
+
+
+def test_a_channel_that_comes_and_goes_has_one_incident():
+    """After a second break a single good look is no recovery."""
+    watch = Watch()
+    kinds = watch.looks(BROKEN, BROKEN, GOOD, BROKEN, BROKEN, GOOD, BROKEN, GOOD, GOOD, GOOD)
+    assert kinds == [[NewsKind.BEGAN, NewsKind.RECOVERED, NewsKind.FLAPS]]
+    assert watch.incidents["I1"].flaps == 1
+    assert watch.looks(GOOD)[0][-1] is NewsKind.RECOVERED
+
+
+def test_a_break_long_after_a_recovery_is_another_incident():
+    """Two hours are enough."""
+    watch = Watch()
+    watch.looks(BROKEN, BROKEN)
+    watch.look(GOOD, timedelta(hours=3))
+    assert watch.looks(GOOD, BROKEN, BROKEN) == [
+        [NewsKind.BEGAN, NewsKind.RECOVERED],
+        [NewsKind.BEGAN],
+    ]
+
+
+def test_a_policy_of_the_tenant_is_shared_by_its_channels():
+    """A cause of one mailbox is not."""
+    watch = Watch()
+    tenant_wide = replace(BROKEN, cause="smtp_auth_off_for_tenant")
+    watch.looks(tenant_wide, tenant_wide)
+    assert watch.incidents["I1"].shared == "tenant/tenant-1/smtp_auth_off_for_tenant"
+    other = Watch()
+    other.looks(BROKEN, BROKEN)
+    assert other.incidents["I1"].shared == ""
+
+
+def test_the_rounds_are_spread_and_keep_their_place():
+    """Each group has its own place within the interval, however late its last round was."""
+    interval = timedelta(minutes=15)
+    groups = [f"tenant-{number}" for number in range(60)]
+    rounds = [next_round(BEGAN, group, interval) for group in groups]
+    assert all(BEGAN < each <= BEGAN + interval for each in rounds)
+    thirds = [int((each - BEGAN) / interval * 3) for each in rounds]
+    assert min(thirds.count(third) for third in range(3)) >= 10
+    late = rounds[0] + timedelta(seconds=100)
+    assert next_round(late, groups[0], interval) - rounds[0] == interval

@@ -1,0 +1,109 @@
+"""Watched channels in Redis, and the time at which each group is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.storage import watch_keys
+from jobs.storage.mac import Authenticator
+from jobs.watch.model import ChannelState, WatchedChannel
+from jobs.watch.watch_store import WatchStore, due_now, next_due
+
+AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+
+
+def watched(mailbox: str, tenant: str = "tenant-1", room: str = "room-1") -> WatchedChannel:
+    """A watched channel."""
+    return WatchedChannel(
+        Channel(mailbox, tenant_id=tenant), room, Person("p", "anna@contoso.com"), AT
+    )
+
+
+@pytest.fixture
+def store(redis: Redis) -> WatchStore:
+    """A store without channels."""
+    return WatchStore(redis, Authenticator(("key",)))
+
+
+def test_a_channel_is_listed_by_its_space_and_its_tenant(store: WatchStore):
+    """A change of either moves it."""
+    one, two = watched("a@contoso.com"), watched("b@contoso.com", tenant="TENANT-1")
+    store.save(one)
+    store.save(two)
+    assert store.load("a@contoso.com") == one
+    assert store.of_space("room-1") == store.of_group("tenant-1") == store.all() == (one, two)
+    moved = replace(two, room="room-2", channel=replace(two.channel, tenant_id="tenant-2"))
+    store.save(moved)
+    assert (store.of_space("room-1"), store.of_space("room-2")) == ((one,), (moved,))
+    assert (store.of_group("tenant-1"), store.of_group("tenant-2")) == ((one,), (moved,))
+
+
+def test_the_end_of_a_watch_leaves_no_list_with_the_channel(store: WatchStore):
+    """A second end says that nothing was watched."""
+    store.save(watched("a@contoso.com"))
+    assert (store.remove("a@contoso.com"), store.remove("a@contoso.com")) == (True, False)
+    assert (store.load("a@contoso.com"), store.all(), store.of_space("room-1")) == (None, (), ())
+
+
+def test_a_record_that_this_bot_did_not_write_is_not_believed(store: WatchStore):
+    """It could name a space to which a channel's cards would go."""
+    forged = WatchStore(store.redis, Authenticator(("other",)))
+    forged.save(watched("a@contoso.com", room="elsewhere"))
+    assert store.load("a@contoso.com") is None
+    assert store.all() == ()
+
+
+def test_a_group_is_handed_out_until_its_worker_settles_it(store: WatchStore):
+    """A channel that is watched meanwhile is not put off by that."""
+    store.save(watched("a@contoso.com"))
+    assert (store.claim_due(), store.claim_due()) == (("tenant-1",), ())
+    due = store.due("tenant-1")
+    later = now() + timedelta(minutes=15)
+    store.settle("tenant-1", due, later)
+    assert store.due("tenant-1") == pytest.approx(later.timestamp())
+    store.save(watched("b@contoso.com"))
+    assert store.claim_due() == ("tenant-1",)
+    due = store.due("tenant-1")
+    store.save(watched("c@contoso.com"))
+    store.settle("tenant-1", due, later)
+    assert store.claim_due() == ("tenant-1",)
+    store.settle("tenant-1", store.due("tenant-1"), None)
+    assert store.groups_due() == {}
+
+
+def test_no_group_is_put_off_beyond_the_longest_pause(store: WatchStore):
+    """A later time would look like one that was written before the clock was set back."""
+    store.save(watched("a@contoso.com"))
+    store.settle("tenant-1", store.due("tenant-1"), now() + timedelta(days=1))
+    assert store.groups_due()["tenant-1"] - now() <= timedelta(hours=1)
+    assert store.claim_due() == ()
+
+
+def test_a_paused_channel_is_not_due():
+    """Until the pause is over."""
+    one = replace(watched("a@contoso.com"), paused_until=AT + timedelta(hours=2))
+    other = watched("b@contoso.com")
+    states = {
+        "a@contoso.com": ChannelState(next_look=AT),
+        "b@contoso.com": ChannelState(next_look=AT + timedelta(minutes=5)),
+    }
+    assert not due_now(states["a@contoso.com"], one, AT)
+    assert due_now(states["a@contoso.com"], one, AT + timedelta(hours=2))
+    assert not due_now(states["b@contoso.com"], other, AT)
+    assert due_now(ChannelState(), other, AT)
+    assert next_due((one,), states, AT) == AT + timedelta(hours=2)
+    assert next_due((one, other), states, AT) == AT + timedelta(minutes=5)
+    assert next_due((), states, AT) is None
+
+
+def test_the_key_of_a_record_names_its_channel(store: WatchStore):
+    """A record in another channel's place is not believed."""
+    store.save(watched("a@contoso.com"))
+    store.redis.copy(watch_keys.watched("a@contoso.com"), watch_keys.watched("b@contoso.com"))
+    assert store.load("b@contoso.com") is None

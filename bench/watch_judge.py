@@ -164,6 +164,21 @@ def _judge_mails(quarter: Quarter, found: Judged) -> None:
 
 def show(quarter: Quarter, found: Judged) -> bool:
     """Print the tables; return whether the targets are met."""
+    _show_times(quarter, found)
+    _show_weather(quarter)
+    wrong = {
+        "Late": found.late,
+        "Missed": found.missed,
+        "False": found.false,
+        "Doubled": found.doubled,
+    }
+    for name, some in wrong.items():
+        if some:
+            table(name, ("",), [(each,) for each in some[:SHOWN]])
+    return _is_met(quarter, found)
+
+
+def _show_times(quarter: Quarter, found: Judged) -> None:
     world = quarter.world
     channels = sum(map(len, world.tenants.values()))
     days = (world.ends - world.begins).days
@@ -185,18 +200,29 @@ def show(quarter: Quarter, found: Judged) -> bool:
         head,
         rows,
     )
-    table("What happened", ("", ""), _weather(quarter))
-    wrong = {
-        "Late": found.late,
-        "Missed": found.missed,
-        "False": found.false,
-        "Doubled": found.doubled,
-    }
-    for name, some in wrong.items():
-        if some:
-            table(name, ("",), [(each,) for each in some[:SHOWN]])
+
+
+def _show_weather(quarter: Quarter) -> None:
+    world = quarter.world
+    weather = (
+        ("rounds", quarter.rounds),
+        ("workers killed in a round", quarter.killed),
+        ("hosts lost in a round", quarter.hosts_lost),
+        ("times without any worker", len(world.away)),
+        ("spaces told of a gap", quarter.gaps_told),
+        ("times without an answer of a tenant", sum(map(len, world.silent.values()))),
+        ("outages of every cloud", len(world.outages)),
+        ("moments that looked broken and were not", sum(map(len, world.blips.values()))),
+        ("cards", len(quarter.cards.posted)),
+        ("seconds of real time", round(quarter.real_s)),
+    )
+    table("What happened", ("", ""), weather)
+
+
+def _is_met(quarter: Quarter, found: Judged) -> bool:
+    """Print each target with what was reached; return whether all are met."""
     every = found.raw_seconds or [0.0]
-    months = days / 30
+    months = (quarter.world.ends - quarter.world.begins).days / 30
     grown = ", ".join(f"{each / 1024:.1f}" for each in quarter.growth)
     return all(
         [  # every line is printed
@@ -220,20 +246,3 @@ def show(quarter: Quarter, found: Judged) -> bool:
             ),
         ]
     )
-
-
-def _weather(quarter: Quarter) -> list[tuple[str, int]]:
-    """Return what happened besides the breaks."""
-    world = quarter.world
-    return [
-        ("rounds", quarter.rounds),
-        ("workers killed in a round", quarter.killed),
-        ("hosts lost in a round", quarter.hosts_lost),
-        ("times without any worker", len(world.away)),
-        ("spaces told of a gap", quarter.gaps_told),
-        ("times without an answer of a tenant", sum(map(len, world.silent.values()))),
-        ("outages of every cloud", len(world.outages)),
-        ("moments that looked broken and were not", sum(map(len, world.blips.values()))),
-        ("cards", len(quarter.cards.posted)),
-        ("seconds of real time", round(quarter.real_s)),
-    ]

@@ -7,6 +7,7 @@ import sys
 import httpx
 
 from practice.actors import CHANGING
+from practice.agreement import agree
 from practice.client import NotSeenError, People, from_bot
 from practice.scenario import Scenario
 from practice.screen import Screen
@@ -56,6 +57,7 @@ def _play(people: People, screen: Screen) -> None:
         screen.scene(number, len(scenes), title)
         play()
         people.look()
+        agree(people)
     screen.scene(len(scenes), len(scenes), "The whole story was played")
     for line in _shown(people):
         screen.line(line)

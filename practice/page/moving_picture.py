@@ -12,13 +12,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-ENCODE: Final = """async ([png, quality]) => {
+DRAW: Final = """async (png) => {
   const image = new Image();
   image.src = `data:image/png;base64,${png}`;
   await image.decode();
-  const canvas = new OffscreenCanvas(image.width, image.height);
-  canvas.getContext("2d", { alpha: false }).drawImage(image, 0, 0);
-  const blob = await canvas.convertToBlob({ type: "image/webp", quality });
+  window.picture = new OffscreenCanvas(image.width, image.height);
+  window.picture.getContext("2d", { alpha: false }).drawImage(image, 0, 0);
+}"""
+ENCODE: Final = """async ([name, quality]) => {
+  const blob = await window[name].convertToBlob({ type: "image/webp", quality });
   const bytes = new Uint8Array(await blob.arrayBuffer());
   let text = "";
   for (let at = 0; at < bytes.length; at += 32768)
@@ -43,7 +45,13 @@ class Movie:
 
 def encoded(page: Any, png: bytes, quality: float = 0.7) -> bytes:
     """Return a PNG picture as WebP, encoded by the browser of ``page``; ``quality`` is from 0 to 1."""
-    return b64decode(page.evaluate(ENCODE, [b64encode(png).decode(), quality]))
+    page.evaluate(DRAW, b64encode(png).decode())
+    return encoded_canvas(page, "picture", quality)
+
+
+def encoded_canvas(page: Any, name: str, quality: float) -> bytes:
+    """Return a canvas of ``page`` as WebP; ``name`` is that of the page's variable that holds it."""
+    return b64decode(page.evaluate(ENCODE, [name, quality]))
 
 
 def joined(frames: Iterable[tuple[bytes, float]], width: int, height: int) -> bytes:

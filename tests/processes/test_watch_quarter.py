@@ -29,7 +29,9 @@ def test_three_days_have_no_false_missed_or_doubled_card(played: tuple[Quarter, 
     assert sum(map(len, quarter.world.blips.values())) > 500
 
 
-def test_each_card_comes_within_the_interval_and_two_minutes(played: tuple[Quarter, Judged]) -> None:
+def test_each_card_comes_within_the_interval_and_two_minutes(
+    played: tuple[Quarter, Judged],
+) -> None:
     """Counted in virtual time, without the time in which nobody could look."""
     _, found = played
     assert found.late == []

@@ -90,7 +90,9 @@ def by_access(card: Json) -> dict[str, int]:
     counts: dict[str, int] = {}
     heading = ""
     shown = next(
-        action["card"] for action in actions(card) if str(action.get("title")).startswith("All ")
+        action["card"]
+        for action in actions(card)
+        if str(action.get("title")).startswith("Details: ")
     )
     for element in shown["body"]:
         if element["type"] == "FactSet":

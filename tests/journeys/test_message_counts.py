@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from adaptive_cards.texts import text
 from practice.actors import ADMIN
 from practice.client import People, does
 from practice.conversation import Walk, band, fresh, words
@@ -46,6 +47,7 @@ def test_few_messages(people: People, new_walk: Any) -> None:
     """A setup whose administrator is asked 1:1, a check, and a fix of what the check found."""
     walk = new_walk()
     fresh(people, dehydrated=True)
+    walk.saying(text("understood.space_title"))
     before = seen(people)
     walk.ask()
     asked = walk.details()

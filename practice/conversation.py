@@ -75,10 +75,13 @@ class Walk:
 
         return self.people.wait_for(expected, is_mine, seconds, max(after, self.since))
 
-    def saying(self, text: str, seconds: float = 20, after: int = 0) -> Json:
-        """Return the newest message that contains ``text``."""
+    def saying(self, text: str, seconds: float = 20, after: int = 0, who: str = "") -> Json:
+        """Return the newest message that contains ``text``, and that ``who`` can see if given."""
         return self.wait(
-            f"a card that says {text!r}", lambda each: text in words(each), seconds, after
+            f"a card that says {text!r}",
+            lambda each: text in words(each) and (not who or who in each["members"]),
+            seconds,
+            after,
         )
 
     def type(self, text: str, who: str = "", room: str = "", **more: Any) -> Json:
@@ -202,8 +205,13 @@ class Walk:
             self.people.press(self.requester, card, do)
 
     def offer(self, seconds: float = 20) -> Json:
-        """Return the card that offers the rehearsal."""
-        return self.card("an offer to rehearse", "rehearse", seconds=seconds)
+        """Return the card that offers the rehearsal to the requester."""
+        offers = has("rehearse")
+        return self.wait(
+            "an offer to rehearse",
+            lambda each: offers(each) and self.requester in each["members"],
+            seconds,
+        )
 
     def rehearse(self, who: str = "") -> Page:
         """Sign in as the mailbox, or as ``who``, for the rehearsal."""

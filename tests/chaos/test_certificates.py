@@ -76,7 +76,7 @@ def test_the_rehearsal_names_the_mail_servers_certificate(people: People, walk: 
     walk.fill_in()
     expire(people, "smtp")
     walk.rehearse()
-    failed = walk.saying("The rehearsal of Generate Token failed", 60)
+    failed = walk.saying("The rehearsal of Generate Token failed", 60, who=walk.requester)
     assert EXPIRED in words(failed)
     assert "The mail server's owner renews an expired certificate" in words(failed)
     expire(people)

@@ -27,7 +27,7 @@ def test_before_the_mailbox_user_signs_in(people: People, walk: Walk) -> None:
     people.control("PATCH", "tenants/contoso.com", {"applications": gone})
     page = walk.open(link, walk.mailbox)
     assert "does not accept the bot's own client secret" in page.text
-    failed = walk.saying("does not accept the bot's own client secret", 40)
+    failed = walk.saying("does not accept the bot's own client secret", 40, who=walk.requester)
     assert ("Webex Connect" in words(failed), "rehearse" in does(failed)) == (False, True)
     people.look()
     since = people.change

@@ -13,7 +13,7 @@ CLEAN := env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQU
 CORE = $(shell $(RUN) -c 'import sys; print("ctrace" if "$(BRANCHES)" or sys.version_info < (3, 12) else "sysmon")')
 COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice test branches quick quick-bot quick-jobs lint unit check diagnose chaos bench practice-serve audit docs lock sbom clean
+.PHONY: help install demo practice test branches quick quick-bot quick-jobs lint unit check diagnose chaos bench scale practice-serve audit docs lock sbom clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
@@ -26,6 +26,7 @@ help:
 	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about ten minutes)"
 	@echo "make chaos           kill workers 200 times and pause them 60 times at every side effect of a setup (about an hour)"
 	@echo "make bench           measure webhook answers and the overlap of work"
+	@echo "make scale           measure throughput and cost with 5,000 channels and 1, 2 and 4 workers (SIZE=short: fewer events)"
 	@echo "make practice-serve  run only the practice cloud, for a bot of your own"
 	@echo "make docs            write docs/architecture.md, docs/faults.md, docs/glossary.md and docs/permissions.md from the code"
 	@echo "make lock            rewrite requirements*.txt (needs uv)"
@@ -92,6 +93,9 @@ chaos: $(STAMP)
 
 bench: $(STAMP)
 	@$(CLEAN) $(RUN) -m bench
+
+scale: $(STAMP)
+	@$(CLEAN) $(RUN) -m bench scale$(if $(SIZE),-$(SIZE))
 
 practice-serve: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice serve

@@ -1,5 +1,7 @@
 """Command ``python -m bench [NAME ...]``: run all benches or the named ones, one after the other.
 
+``scale`` takes longer than the others and runs only if it is named.
+
 Exit code 0 means that every target was met.
 """
 
@@ -16,8 +18,10 @@ from bench import (
     error_reports,
     everything,
     firstcard,
+    imports,
     overlap,
     recovery,
+    scale,
     trail,
     webhook,
 )
@@ -33,7 +37,14 @@ BENCHES: dict[str, Callable[[], bool]] = {
     "reports": error_reports.main,
     "everything": everything.main,
     "audit": trail.main,
+    "imports": imports.main,
 }
+ALONE: dict[str, Callable[[], bool]] = {
+    "scale": scale.main,
+    "scale-short": scale.short,
+    "scale-small": scale.small,
+}
+"""Benches that run only if they are named."""
 
 
 def main(names: list[str]) -> int:
@@ -53,7 +64,7 @@ def _run(name: str) -> bool:
             f"\n  before {name}: load {load:.1f} on {cores} cores, so times are "
             "longer than on a quiet machine"
         )
-    return BENCHES[name]()
+    return (BENCHES | ALONE)[name]()
 
 
 if __name__ == "__main__":

@@ -110,6 +110,8 @@ def main(size: Size = FULL) -> bool:
             place.workers(workers)
             loads.append(_load(place, size, f"w{workers}", COMMANDS, size.events, size.a_minute))
             setups.append(_load(place, size, f"s{workers}", ("setup",), size.setups, 0))
+            rates = f"{loads[-1].a_second:.1f} commands and {setups[-1].a_second:.1f} setups"
+            say(f"  {workers} workers answered {rates} a second")
     _print_loads("Commands", loads)
     _print_loads("Setups at once, up to the first card", setups)
     _print_growth([smaller, loads[0]], stocks)

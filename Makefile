@@ -13,7 +13,7 @@ CLEAN := env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQU
 CORE = $(shell $(RUN) -c 'import sys; print("ctrace" if "$(BRANCHES)" or sys.version_info < (3, 12) else "sysmon")')
 COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice test branches quick quick-bot quick-jobs lint unit check diagnose chaos bench scale practice-serve audit docs lock sbom clean
+.PHONY: help install demo practice site test branches quick quick-bot quick-jobs lint unit check diagnose chaos watch bench scale practice-serve audit docs lock sbom clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
@@ -25,10 +25,12 @@ help:
 	@echo "make check           the same as make test"
 	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about ten minutes)"
 	@echo "make chaos           kill workers 200 times and pause them 60 times at every side effect of a setup (about an hour)"
+	@echo "make watch           a quarter of the watch in virtual time, the faults it notices, and its load (about an hour)"
 	@echo "make bench           measure webhook answers and the overlap of work"
 	@echo "make scale           measure throughput and cost with 5,000 channels and 1, 2 and 4 workers (SIZE=short: fewer events)"
 	@echo "make practice-serve  run only the practice cloud, for a bot of your own"
-	@echo "make docs            write docs/architecture.md, docs/faults.md, docs/glossary.md and docs/permissions.md from the code"
+	@echo "make docs            write docs/architecture.md, docs/faults.md, docs/glossary.md, docs/permissions.md and docs/troubleshooting.md"
+	@echo "make site            build the documentation site in .site/html (the first time needs the network)"
 	@echo "make lock            rewrite requirements*.txt (needs uv)"
 	@echo "make sbom            write deploy/sbom.cdx.json, the bill of materials, from requirements.txt"
 	@echo "make audit           find known vulnerabilities in the pinned packages (needs the network)"
@@ -91,6 +93,9 @@ diagnose: $(STAMP)
 chaos: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice chaos $(if $(KILLS),--kills $(KILLS)) $(if $(PAUSES),--pauses $(PAUSES)) $(if $(SEED),--seed $(SEED))
 
+watch: $(STAMP)
+	@$(CLEAN) $(RUN) -m bench watch watchfaults watchload
+
 bench: $(STAMP)
 	@$(CLEAN) $(RUN) -m bench
 
@@ -103,14 +108,25 @@ practice-serve: $(STAMP)
 docs: $(STAMP)
 	@PYTHONPATH="$(CURDIR)" $(RUN) tools/permissions.py
 	@PYTHONPATH="$(CURDIR)" $(RUN) tools/glossary.py
+	@PYTHONPATH="$(CURDIR)" $(RUN) tools/troubleshooting.py
 	@$(RUN) tools/architecture.py
 	@$(RUN) -m practice.faults.page
+
+# MkDocs and its packages are in an environment of their own, because neither the product nor the tests need them.
+site: .venv/site/.installed
+	@$(RUN) tools/site.py .venv/site/bin/mkdocs
+
+.venv/site/.installed: deploy/requirements-site.txt $(STAMP)
+	@$(RUN) -m venv .venv/site
+	@.venv/site/bin/python -m pip install --quiet --require-hashes --requirement $<
+	@touch $@
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml
 
 lock:
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --extra dev --output-file requirements-dev.txt
+	$(filter-out pyproject.toml,$(LOCK)) --group site --output-file deploy/requirements-site.txt
 	echo 'hatchling>=1.27' | $(filter-out pyproject.toml,$(LOCK)) - --output-file deploy/requirements-build.txt
 	$(MAKE) --no-print-directory sbom
 
@@ -122,5 +138,5 @@ audit: $(STAMP)
 	@.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement requirements.txt
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov .coverage .coverage.*
+	rm -rf .venv .site .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

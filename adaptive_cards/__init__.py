@@ -12,6 +12,7 @@ from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done
 from adaptive_cards.cards.explanation import explanation
 from adaptive_cards.cards.help import command_help, help_card
+from adaptive_cards.cards.history import history
 from adaptive_cards.cards.incident import incident
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
@@ -19,6 +20,7 @@ from adaptive_cards.cards.offer import offer
 from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
+from adaptive_cards.cards.report import report
 from adaptive_cards.cards.sign_in import signin
 from adaptive_cards.cards.status import status
 from adaptive_cards.cards.tac import tac, tac_file
@@ -40,6 +42,7 @@ __all__ = [
     "done",
     "explanation",
     "help_card",
+    "history",
     "incident",
     "intake",
     "notice",
@@ -47,6 +50,7 @@ __all__ = [
     "plan",
     "progress",
     "rehearsal",
+    "report",
     "signin",
     "status",
     "tac",

@@ -9,8 +9,11 @@ from functools import partial
 from typing import Any
 
 from adaptive_cards.components import Band
-from adaptive_cards.elements import Element, is_link, read
+from adaptive_cards.elements import BOLD, SMALL, Element, is_link, read, rich, run
 from adaptive_cards.escape import clip, no_template, repair_cut, shorten, tame
+from adaptive_cards.glyphs import OK
+from adaptive_cards.texts import render, text
+from jobs.model import Text
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 VERSION = "1.3"
@@ -55,6 +58,40 @@ def finished(
     if _has_input(content):
         content = _unbound(content)
     return Card(fit(_mapped(content, _inert)), _fallback(band, told))
+
+
+def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Text]] = ()) -> Card:
+    """Return the card with a line for each earlier request, and for each one that is open elsewhere.
+
+    ``before`` are the lines about earlier requests, at the end of the body. ``also`` are the turns
+    of other people with what they are asked for, below the band. If the card has too little room, the
+    earliest lines are left out.
+    """
+    kicker, band, *body = card.content["body"]
+    asked = [
+        rich(
+            run(text("living.also", turn=render(turn)), **BOLD),
+            run(render(words)),
+            spacing="Small",
+        )
+        for turn, words in also
+    ]
+    for first in range(len(before) + 1):
+        content = card.content | {"body": [kicker, band, *asked, *body, *_answered(before[first:])]}
+        if size(content) <= MOST_BYTES:
+            break
+    return Card(fit(_mapped(content, _inert)), card.text)
+
+
+def _answered(lines: Sequence[Text]) -> list[Element]:
+    """Return a small line for each answered request."""
+    return [
+        rich(
+            run(f"{OK.glyph}  {render(words)}", **SMALL),
+            spacing="Medium" if place == 0 else "None",
+        )
+        for place, words in enumerate(lines)
+    ]
 
 
 def size(content: Element) -> int:

@@ -12,12 +12,14 @@ from jobs.model import Access, ConnectChange, Evidence, RunKind, State, Text
 class Damage:
     """Number of mails that did not reach an agent, and the time of the first of them.
 
-    ``kept`` means that all of them are known to be in the mailbox.
+    ``kept`` means that all of them are known to be in the mailbox. ``bounced`` is the number of those
+    that were returned to their senders as undeliverable.
     """
 
     mails: int
     since: datetime
     kept: bool = False
+    bounced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class CheckLine:
     """One finding of a check.
 
     ``explained_by`` is the row of its cause if it is a symptom. ``proof`` is what would prove a
-    possible cause. ``page`` is the address of a page that explains the cause, or empty.
+    possible cause. ``page`` is the address of a page that explains the cause, or empty. ``fixed`` says
+    when a later run has fixed it, and which.
     """
 
     row: str
@@ -78,4 +81,5 @@ class CheckLine:
     remedy: Text | None = None
     proof: Text | None = None
     command: str = ""
+    fixed: Text | None = None
     page: str = ""

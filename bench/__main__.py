@@ -23,6 +23,9 @@ from bench import (
     recovery,
     scale,
     trail,
+    watch,
+    watch_faults,
+    watch_load,
     webhook,
 )
 from bench.table import machine, say
@@ -39,12 +42,18 @@ BENCHES: dict[str, Callable[[], bool]] = {
     "audit": trail.main,
     "imports": imports.main,
 }
-ALONE: dict[str, Callable[[], bool]] = {
+SCALE: dict[str, Callable[[], bool]] = {
     "scale": scale.main,
     "scale-short": scale.short,
     "scale-small": scale.small,
 }
-"""Benches that run only if they are named."""
+"""Benches with many channels and workers, which run only if they are named."""
+WATCH: dict[str, Callable[[], bool]] = {
+    "watch": watch.quarter,
+    "watchfaults": watch_faults.main,
+    "watchload": watch_load.main,
+}
+"""Benches of the watch, which take long and run only if they are named."""
 
 
 def main(names: list[str]) -> int:
@@ -64,7 +73,7 @@ def _run(name: str) -> bool:
             f"\n  before {name}: load {load:.1f} on {cores} cores, so times are "
             "longer than on a quiet machine"
         )
-    return (BENCHES | ALONE)[name]()
+    return (BENCHES | WATCH | SCALE)[name]()
 
 
 if __name__ == "__main__":

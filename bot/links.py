@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.services import Services
@@ -25,8 +25,11 @@ LIFE = {
     "consent": timedelta(hours=24),
     "rehearsal": timedelta(hours=24),
     "handover": timedelta(minutes=15),
+    "history": timedelta(hours=24),
 }
 REMEMBERED = timedelta(hours=25)
+OPEN_FOR = timedelta(hours=1)
+"""Time for which the browser that opened a one-time link may read its page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class PageToken:
 
     ``asker`` is the name in Webex of the person who asked for the run, and ``space`` is the title of
     its space. Both are kept with the link, so that its page needs no network call. They are empty if
-    Webex did not tell them.
+    Webex did not tell them. ``browser`` is the fingerprint of the browser that has opened a one-time
+    link, or empty; then ``until`` is how long that browser may read the page.
     """
 
     kind: str
@@ -43,6 +47,7 @@ class PageToken:
     until: datetime
     asker: str = ""
     space: str = ""
+    browser: str = ""
 
     @property
     def is_expired(self) -> bool:
@@ -72,10 +77,37 @@ def link(services: Services, kind: str, run_id: str) -> Link:
         services.vault.put(
             Sealed.PAGE_TOKEN.of(kind, run_id), token, int(LIFE[kind].total_seconds())
         )
-        services.vault.put(
-            _name(token), codec.dump(ticket).decode(), int(REMEMBERED.total_seconds())
-        )
+        _keep(services, token, ticket)
     return Link(f"{services.bot.public_url}/{kind}/{token}", ticket.until)
+
+
+def one_time(services: Services, kind: str, about: str) -> Link:
+    """Return a new link whose page one browser may open (:func:`open_once`).
+
+    ``about`` is what the page shows, such as an address, in the place of a run.
+    """
+    token, until = secrets.token_urlsafe(32), now() + LIFE[kind]
+    _keep(services, token, PageToken(kind, about, until))
+    return Link(f"{services.bot.public_url}/{kind}/{token}", until)
+
+
+def open_once(services: Services, kind: str, token: str, browser: str) -> bool:
+    """Bind a one-time link to the browser with that fingerprint; return whether it was the first.
+
+    Of several browsers at the same time only one gets it (GETDEL).
+    """
+    sealed = services.vault.take(_name(token))
+    ticket = codec.load(sealed, PageToken) if sealed else None
+    if ticket is None:
+        return False
+    first = ticket.kind == kind and not ticket.browser and not ticket.is_expired
+    bound = replace(ticket, browser=browser, until=now() + OPEN_FOR) if first else ticket
+    _keep(services, token, bound)
+    return first
+
+
+def _keep(services: Services, token: str, ticket: PageToken) -> None:
+    services.vault.put(_name(token), codec.dump(ticket).decode(), int(REMEMBERED.total_seconds()))
 
 
 def read(services: Services, kind: str, token: str) -> PageToken | None:

@@ -25,6 +25,9 @@ from jobs.storage.vault import Vault
 from jobs.watch.watching import Watching
 
 ME_S = 3600
+"""Seconds after which the bot's own account is requested from Webex again."""
+KNOWN_S = 30 * 86_400
+"""Seconds for which the account as it was last read is kept, for the pages in a browser."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +86,29 @@ class Services(Runtime):
         The result is cached in Redis, because every job is a new process. It is cached per access
         token, because another token may be another account.
         """
-        key = keys.bot_account(
-            hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()[:16]
-        )
-        kept = self.redis.get(key)
-        if isinstance(kept, bytes):
+        read = self.redis.pipeline()
+        read.get(self._account_key)
+        read.ttl(self._account_key)
+        kept, left = read.execute()
+        if isinstance(kept, bytes) and left > KNOWN_S - ME_S:
             return codec.load(kept, WebexPerson)
         found = self.webex.me()
-        self.redis.set(key, codec.dump(found), ex=ME_S)
+        self.redis.set(self._account_key, codec.dump(found), ex=KNOWN_S)
         return found
+
+    @property
+    def known_account(self) -> WebexPerson | None:
+        """Return the bot's own account as it was last read, or None. Webex is not asked.
+
+        A page in a browser names the bot without waiting for Webex.
+        """
+        kept = self.redis.get(self._account_key)
+        return codec.load(kept, WebexPerson) if isinstance(kept, bytes) else None
+
+    @property
+    def _account_key(self) -> keys.Key:
+        token = hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()
+        return keys.bot_account(token[:16])
 
     def record(self, run_id: str, *events: Event) -> None:
         """Add to the run's history, and have a worker carry the run on and draw its cards.

@@ -188,7 +188,7 @@ async def _look_at_made(runtime: Runtime, run: Run, holds: Callable[[], bool]) -
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
             engine = Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
             await engine.look_at_made()
-            return ctx.run.version
+            return engine.seen
     except SignInNeeded:
         stop_looking(runtime.store.redis, run)
         return run.version
@@ -203,7 +203,7 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
             await advance_steps(engine)
             if _waits_for_person(ctx.run):
                 await engine.look_at_made()
-            return ctx.run.version
+            return engine.seen
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
         runtime.store.append(

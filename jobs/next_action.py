@@ -179,7 +179,7 @@ def is_unread(finding: Finding) -> bool:
 
 def _asked(run: Run, findings: Iterable[Finding]) -> NextAction | None:
     """Return what the first step that waits for a person asks for."""
-    asking = next(filter(_waits_for_person, findings), None)
+    asking = next((each for each in findings if _asks_person(run, each)), None)
     if asking is None:
         return None
     return NextAction(asking.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(asking, run)}"))
@@ -188,6 +188,20 @@ def _asked(run: Run, findings: Iterable[Finding]) -> NextAction | None:
 def asking_finding(run: Run) -> Finding | None:
     """Return the first finding that waits for a person, or None."""
     return next(filter(_waits_for_person, _in_order(run)), None)
+
+
+def open_requests(run: Run) -> tuple[NextAction, ...]:
+    """Return everything that people are asked for now, the next action first."""
+    first = next_action(run)
+    if run.ended or not run.detailed or run.account is None or run.plan is None:
+        return (first,)
+    found = () if is_blocked(run) else _in_order(run)
+    waiting = (each for each in found if _asks_person(run, each))
+    asked = [
+        NextAction(each.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(each, run)}"))
+        for each in waiting
+    ]
+    return tuple({each.words.key: each for each in (*asked, first)}.values())
 
 
 def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
@@ -200,8 +214,15 @@ def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
 def _ask(finding: Finding, run: Run) -> str:
     if _concerns_rehearsal(finding):
         return _rehearsal_prompt(run)
-    asked = STUCK[finding.step] if _is_stuck(finding) else PROMPTS.get(finding.step, "look")
+    asked = STUCK[finding.step] if _is_stuck(finding) else _prompt(finding.step, run)
     return "token" if asked == "form" and keeps_secret(run) else asked
+
+
+def _prompt(name: str, run: Run) -> str:
+    """Return the prompt of a step, or that of the step in whose line it is shown."""
+    step = steps_of(run).get(name)
+    line = step.shown_in if step else ""
+    return PROMPTS.get(name) or PROMPTS.get(line, "look")
 
 
 def _concerns_rehearsal(finding: Finding) -> bool:
@@ -226,6 +247,22 @@ def keeps_secret(run: Run) -> bool:
     although the present one may turn out to be good.
     """
     return run.kind is RunKind.FIX and "client_secret" not in run.changed
+
+
+def _asks_person(run: Run, finding: Finding) -> bool:
+    """Return whether a person is asked for something now.
+
+    The rehearsal asks nobody while the bot makes the secret that its sign-in needs.
+    """
+    if _concerns_rehearsal(finding) and lacks_own_secret(run):
+        return False
+    return _waits_for_person(finding)
+
+
+def lacks_own_secret(run: Run) -> bool:
+    """Return whether somebody wants the rehearsal, and the bot has yet to make its own secret."""
+    made = run.state_of("check_secret")
+    return run.answer("rehearse") == "yes" and made in {State.WRONG, State.WAITING}
 
 
 def _waits_for_person(finding: Finding) -> bool:

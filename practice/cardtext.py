@@ -37,6 +37,25 @@ def lines(element: Json) -> Iterator[str]:
         yield from _inner(element)
 
 
+def closed(card: Json) -> Iterator[str]:
+    """Yield the text of a card as it appears: its parts behind buttons and its choices are not open."""
+    yield from lines(_folded(card))
+
+
+def _folded(element: Json) -> Json:
+    if element.get("type") == "Action.ShowCard":
+        return {**element, "card": {}}
+    if element.get("type") == "Input.ChoiceSet":
+        chosen = [each for each in element["choices"] if each["value"] == element.get("value")]
+        return {**element, "choices": [], "value": chosen[0]["title"] if chosen else ""}
+    return {
+        key: [_folded(each) if isinstance(each, dict) else each for each in value]
+        if isinstance(value, list)
+        else value
+        for key, value in element.items()
+    }
+
+
 def texts(card: Json) -> list[str]:
     """Return every text of the card in reading order."""
     return list(_texts(card))

@@ -46,6 +46,11 @@ def does(message: Json) -> set[str]:
     }
 
 
+def is_done_card(message: Json) -> bool:
+    """Return whether this is the card of a setup that is done: it offers a check, and the watch."""
+    return {"check"} <= does(message) <= {"check", "watch"}
+
+
 def links(message: Json) -> list[str]:
     """Return the targets of the message's link buttons."""
     return [
@@ -68,7 +73,8 @@ def has(*verbs: str, link: bool = False, member: str = "") -> Wanted:
 class People:
     """All people of the practice cloud; each call names the person who acts.
 
-    ``on_change`` is called once for every new or edited message.
+    ``on_change`` is called once for every new or edited message. ``after_each`` is called each time
+    something was waited for and seen.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class People:
         self._on_change = on_change
         self.messages: dict[str, Json] = {}
         self.change = 0
+        self.after_each: Callable[[], None] = lambda: None
 
     def close(self) -> None:
         """Close all connections."""
@@ -177,7 +184,10 @@ class People:
             newest = sorted(self.messages.values(), key=lambda each: -int(each["change"]))
             for message in newest:
                 if message["change"] > after and from_bot(message) and wanted(message):
-                    return message
+                    self.after_each()
+                    if self.messages[message["id"]] is message:
+                        return message
+                    break  # it was edited meanwhile
             if time.monotonic() >= deadline:
                 raise NotSeenError(expected, newest[0] if newest else None)
 
@@ -195,4 +205,5 @@ class People:
                     expected,
                     max(self.messages.values(), key=lambda each: int(each["change"]), default=None),
                 )
+        self.after_each()
         return result

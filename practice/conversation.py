@@ -9,7 +9,7 @@ from typing import Any, Literal
 from practice import cardtext
 from practice.actors import ADMIN, AGENT, CHANGING, REQUESTER, SECRET
 from practice.browser import Page
-from practice.client import NotSeenError, People, Wanted, does, has, links
+from practice.client import NotSeenError, People, Wanted, does, has, is_done_card, links
 from practice.scenario import FORM, connect_fields
 
 MEMBERS = (REQUESTER, ADMIN, "helpdesk@contoso.com", AGENT, "colleague@contoso.com")
@@ -243,7 +243,7 @@ class Walk:
 
     def done(self, seconds: float = 60) -> Json:
         """Return the done card."""
-        return self.wait("the done card", lambda each: does(each) == {"check"}, seconds)
+        return self.wait("the done card", is_done_card, seconds)
 
     def to_the_proof(self) -> Json:
         """Play from the consent to the agent's answer and return the done card."""

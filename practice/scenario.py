@@ -7,7 +7,7 @@ from typing import Any
 
 from practice import cardtext
 from practice.actors import ADMIN, AGENT, MAILBOX, REQUESTER, SECRET, Actors
-from practice.client import NotSeenError, does, has, links
+from practice.client import NotSeenError, does, has, is_done_card, links
 
 FORM = {
     "Email ID": "email_id",
@@ -182,7 +182,7 @@ class Scenario(Actors):
 
     def done(self) -> None:
         """Wait for the done card with its evidence."""
-        self.people.wait_for("the done card", lambda message: does(message) == {"check"}, 60)
+        self.people.wait_for("the done card", is_done_card, 60)
 
     def status(self) -> None:
         """Ask for ``/status`` in the space."""

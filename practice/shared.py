@@ -16,7 +16,5 @@ CARDS, GRAPH, WEBEX = (
     SPECS / "graph-openapi-subset.json",
     SPECS / "webex-messaging.json",
 )
-ABSENT: Final = (
-    "the documents that the project was built from are not here (README.md, Where things are)"
-)
+ABSENT: Final = "the documents that the project was built from are not here (docs/architecture.md, Where things are)"
 """Reason for skipping a test that needs one of the documents."""

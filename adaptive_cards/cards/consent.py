@@ -25,10 +25,10 @@ def consent(view: ConsentView) -> Card:
     """
     band = persons_turn(
         Text("consent.title"),
-        turn_line(Turn.ADMINISTRATOR, Text("consent.turn"), direct=view.direct),
+        turn_line(Turn.ADMINISTRATOR, view.waits or Text("consent.turn"), direct=view.direct),
     )
     run_id = view.header.run
-    grant = open_url(text("button.grant"), view.url, main=True)
+    grant = open_url(text("button.grant"), view.url, main=view.waits is None)
     body = [
         section("consent.asks_for"),
         *(_permission(*permission) for permission in view.permissions),
@@ -65,7 +65,7 @@ def _facts(view: ConsentView) -> list[tuple[str, str]]:
 class ConsentView:
     """Request for admin consent.
 
-    ``permissions`` are (name, kind key, why key, risky). ``asked`` is the same as in
+    ``permissions`` are (name, kind key, why key, risky). ``asked`` and ``waits`` are the same as in
     :class:`SignInView`.
     """
 
@@ -80,3 +80,4 @@ class ConsentView:
     problem_code: str = ""
     problem_at: datetime | None = None
     asked: Asked | None = None
+    waits: Text | None = None

@@ -16,6 +16,9 @@ from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, render, text
 from jobs.model import Change, Profile, RunKind, Scope, Text
 
+_NAMED_MOST = 4
+"""Most settings that are right already and named; more are only counted."""
+
 
 def plan(view: PlanView) -> Card:
     """Return the card with the changes by scope.
@@ -54,8 +57,13 @@ def _right(view: PlanView) -> list[Element]:
     if not view.right:
         return []
     held = listed(map(render, view.right))
-    key = "plan.undo_right" if view.header.kind is RunKind.UNDO else "plan.right"
-    return [marked(glyphs.OK, rich(run(text(key, held=held))), spacing="Medium")]
+    if view.header.kind is RunKind.UNDO:
+        told = text("plan.undo_right", held=held)
+    elif len(view.right) > _NAMED_MOST:
+        told = plural("plan.right_count", len(view.right))
+    else:
+        told = text("plan.right", held=held)
+    return [marked(glyphs.OK, rich(run(told)), spacing="Medium")]
 
 
 def _warnings(view: PlanView) -> list[Element]:

@@ -30,7 +30,7 @@ _DONE = {State.OK, State.WARNING}
 
 
 # If the rows would fill the card, only the rows that need attention keep their notes.
-_ROWS_MOST_BYTES = 13_000
+_ROWS_MOST_BYTES = 11_500
 
 
 _ASKS = {State.WRONG, State.WAITING}

@@ -84,7 +84,8 @@ def _failed(view: RehearsalView) -> Card:
         Text("rehearsal.failed"), turn_line(view.turn, Text("rehearsal.failed_turn"))
     )
     if view.settling:
-        waits = turn_line(Turn.TIME, Text("rehearsal.settling_turn"))
+        # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.
+        waits = own("rehearsal.settling_turn", spacing="Small")
         band = Band("emphasis", glyphs.TIME, said(Text("rehearsal.settling"), **TITLE), (waits,))
     again = submit(text("button.try_again"), "rehearse", main=True, run=view.header.run)
     body = [*problem_box(view.problem, view.problem_code), *_remedy(view), *_transcript(view)]

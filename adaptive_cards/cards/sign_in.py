@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards.actions import buttons, cancel, open_url
+from adaptive_cards.actions import buttons, cancel, open_url, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards._ask_someone_else import ask_someone
 from adaptive_cards.components import kicker, persons_turn, problem_box, turn_line
@@ -21,7 +21,7 @@ def signin(view: SignInView) -> Card:
 
     An earlier failed attempt is described above the button.
     """
-    told = Text("signin.turn_direct" if view.direct else "signin.turn")
+    told = view.waits or Text("signin.turn_direct" if view.direct else "signin.turn")
     band = persons_turn(
         Text("signin.title", {"domain": view.domain}),
         turn_line(Turn.ADMINISTRATOR, told, direct=view.direct),
@@ -29,13 +29,17 @@ def signin(view: SignInView) -> Card:
     body = [
         facts(_facts(view)),
         *problem_box(view.problem, view.problem_code, view.problem_at),
-        buttons(open_url(text("button.sign_in"), view.url, main=True)),
+        buttons(open_url(text("button.sign_in"), view.url, main=view.waits is None)),
     ]
     title = text("button.ask_other" if view.direct else "button.ask_administrator")
     field, opens = ask_someone(
         title, "ask_administrator", view.header.run, view.asked, hint="signin.ask_hint"
     )
-    return finished(kicker(view.header), band, [*body, *field], [*opens, cancel(view.header.run)])
+    again = [submit(text("button.consent_again"), "consent_again", run=view.header.run)]
+    more = again if view.waits else []
+    return finished(
+        kicker(view.header), band, [*body, *field], [*opens, *more, cancel(view.header.run)]
+    )
 
 
 def _facts(view: SignInView) -> list[tuple[str, str]]:
@@ -53,7 +57,9 @@ class SignInView:
     """Request to sign in at Microsoft.
 
     ``direct`` is true in a 1:1 message. ``problem`` is why an earlier attempt failed. ``asked`` is
-    the last address typed to forward the card to, if it was invalid.
+    the last address typed to forward the card to, if it was invalid. ``waits`` names the person who
+    was asked 1:1 and since when. The sign-in button is then not the card's green one, and another
+    button sends that card again.
     """
 
     header: Header
@@ -65,3 +71,4 @@ class SignInView:
     problem_code: str = ""
     problem_at: datetime | None = None
     asked: Asked | None = None
+    waits: Text | None = None

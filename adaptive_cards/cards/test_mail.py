@@ -54,6 +54,7 @@ class TestMailView:
     turn it is. ``late`` means that nothing else is known. ``over`` means that the run has ended.
     ``asked`` is an agent's address to which nothing could be sent. ``direct`` is true for the copy of
     an agent, who cannot cancel the run.
+    ``answers`` is true while an agent is to answer the mail.
     """
 
     header: Header
@@ -73,6 +74,7 @@ class TestMailView:
     over: bool = False
     asked: Asked | None = None
     direct: bool = False
+    answers: bool = False
 
 
 def test_mail(view: TestMailView) -> Card:
@@ -105,10 +107,17 @@ def _band(view: TestMailView) -> Band:
     if view.problem:
         return _stopped(view)
     if view.agent_at:
-        return _machine(Text("mail.answered"), Text("mail.answered_next"))
+        return _agents(view)
     if view.forwarded_at:
         return persons_turn(Text("mail.forwarded"), turn_line(Turn.AGENT, Text("mail.agent_turn")))
     return _machine(Text("mail.on_its_way"), Text("mail.on_its_way_next"))
+
+
+def _agents(view: TestMailView) -> Band:
+    """Return the band of a mail that an agent has: the answer is looked for, or still to be written."""
+    if view.answers:
+        return persons_turn(Text("mail.answered"), turn_line(Turn.AGENT, Text("turn_words.answer")))
+    return _machine(Text("mail.answered"), Text("mail.answered_next"))
 
 
 def _stopped(view: TestMailView) -> Band:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from adaptive_cards.cards.notice import NoticeView
 from bot.actions._guard import for_everybody, on_run, record
 from bot.cards import delivery
 from bot.cards.presenters import consent, proof, rehearsal, sign_in
+from bot.cards.presenters._common import thread_and_person
+from bot.cards.presenters.card_state import slot_of
 from bot.chat.context import ChatContext
 from bot.chat.recipients import resolve_recipient
 from jobs.channel.form import LONGEST, InvalidInputError
@@ -19,7 +20,7 @@ from jobs.storage.vault import Sealed
 def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the sign-in card 1:1 to the administrator, if the run is waiting for a sign-in."""
     if sign_in.waits_for_sign_in(run):
-        _ask(ctx, inputs, run, "administrator", "signin-direct")
+        _ask(ctx, inputs, run, "administrator")
     else:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
 
@@ -28,7 +29,7 @@ def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> Non
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the consent card 1:1 to a person who may grant consent, if the run is waiting for it."""
     if consent.waits_for_consent(run):
-        _ask(ctx, inputs, run, "consent_administrator", "consent-direct")
+        _ask(ctx, inputs, run, "consent_administrator")
     else:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
 
@@ -37,7 +38,7 @@ def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the rehearsal's card 1:1 to the person who signs in for the mailbox."""
     if rehearsal.waits_for_sign_in(run):
-        _ask(ctx, inputs, run, rehearsal.MAILBOX_USER, "rehearsal-direct")
+        _ask(ctx, inputs, run, rehearsal.MAILBOX_USER)
     else:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
 
@@ -46,33 +47,27 @@ def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None
 def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the test mail's card 1:1 to an agent, who may not be in the space."""
     if run.state_of("test_mail") is State.OK and not run.settled("agent_has_it"):
-        _ask(ctx, inputs, run, proof.AGENT, "mail-direct")
+        _ask(ctx, inputs, run, proof.AGENT)
     else:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
 
 
 @on_run
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Post the card that the run is waiting on again, at the end of the thread."""
-    for slot in (
-        ("consent", f"consent-direct:{_asked(run)}")
-        if run.account
-        else ("signin", f"signin-direct:{_asked(run)}")
-    ):
-        delivery.repost(ctx.services, run.id, slot)
+    """Post the card again that the run is waiting on, at the end of the thread and of the 1:1."""
+    for place in thread_and_person(_asked(run)):
+        delivery.repost(ctx.services, run.id, slot_of(place))
     ctx.services.record(run.id)
 
 
 @on_run
 def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Drop a sign-in that is stuck, and post the sign-in card again for another person."""
+    """Drop a sign-in that is stuck, and ask for another person's."""
     if not sign_in.another_may(run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     ctx.services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
     ctx.services.store.append(run.id, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
-    for slot in ("signin", f"signin-direct:{run.answer('administrator')}"):
-        delivery.repost(ctx.services, run.id, slot)
     ctx.services.record(run.id)
 
 
@@ -127,10 +122,11 @@ def _asked(run: Run) -> str:
     )
 
 
-def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, slot: str) -> None:
+def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> None:
     """Send the card to the typed address once it is known that the recipient can get it.
 
-    If the address is not accepted, the cards show the reason next to the typed text.
+    If the address is not accepted, the cards show the reason next to the typed text. If it is, the
+    card in the thread says to whom and when it was sent.
     """
     typed = inputs.get("administrator", "").strip()
     try:
@@ -146,14 +142,8 @@ def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, slot
         )
         ctx.services.cards.request(run.id)
         return
-    delivery.repost(ctx.services, run.id, f"{slot}:{address}")
+    delivery.repost(ctx.services, run.id, slot_of(address))
     record(ctx, run, question, address)
-    title = Text("notice.asked_title", {"address": address})
-    ctx.notify(
-        NoticeView(
-            Text("notice.asked_kicker"), title, Text("notice.asked_words"), glyph="✓", at=now()
-        )
-    )
 
 
 ACTIONS = {

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adaptive_cards import Card, intake
-from adaptive_cards.cards.intake import IntakeView
-from adaptive_cards.views import Header
 from bot.actions._guard import on_run
-from bot.cards.delivery import EDIT_REFUSED
-from bot.cards.presenters.card_state import may_edit, note_no_edits
+from bot.cards.presenters import intake
 from bot.chat.absent_approvers import note_absent
 from bot.chat.context import ChatContext
 from bot.chat.recipients import resolve_recipient
 from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  a command's name
-from bot.webex.client import WebexAnswerError, WebexError
 from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.clock import now
 from jobs.model import Text
@@ -87,13 +82,8 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         )
     administrator = "" if errors else _administrator(ctx, values, errors)
     if errors or found.channel is None:
-        view = IntakeView(
-            Header(run.id, run.channel.mailbox, 1),
-            values,
-            errors,
-            ask_mailbox=not run.channel.mailbox,
-        )
-        _instead(ctx, run, intake(view))
+        intake.keep(ctx.services, run.id, intake.Typed(values, errors))
+        ctx.services.cards.request(run.id)
         return
     given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
@@ -130,8 +120,9 @@ def _answers(ctx: ChatContext, given: dict[str, str]) -> list[Event]:
 
 @on_run
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Cancel the run."""
-    cancel.cancel(ctx, run)
+    """Cancel the run. Its card says so, and so does a card that offered to cancel it."""
+    if cancel.cancel(ctx, run):
+        cancel.end_choice(ctx, run)
 
 
 def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:
@@ -140,22 +131,6 @@ def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:
     except AlreadyRunningError:
         return False
     return True
-
-
-def _instead(ctx: ChatContext, run: Run, card: Card) -> None:
-    """Replace the contents of the same card, or post a new card if Webex does not take the edit.
-
-    Webex takes ten edits of a message (facts/webex.md 2). The eleventh is not tried.
-    """
-    if not may_edit(ctx.services, run.id, ctx.message):
-        ctx.say(card)
-        return
-    try:
-        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
-    except WebexError as error:
-        if isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED:
-            note_no_edits(ctx.services, run.id, ctx.message)
-        ctx.say(card)
 
 
 ACTIONS = {

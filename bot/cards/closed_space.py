@@ -6,22 +6,36 @@ Webex documents no field or code that tells an archived space. So every refusal 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.glyphs import SKIPPED
 from adaptive_cards.locale import drawn_for
+from bot.cards.presenters.card_state import (
+    THREAD,
+    DesiredCard,
+    PostedCard,
+    desired_card,
+    posted_card,
+    protected,
+    slot_of,
+)
 from bot.chat import preferences
 from bot.services import Services
 from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError
 from jobs.clock import now
 from jobs.model import Text
-from jobs.next_action import next_action
-from jobs.runs.run import Run
+from jobs.next_action import ENDED, next_action
+from jobs.runs.run import Kind, Run
 from jobs.storage import keys
 
 LASTS_S = 60.0
 """Seconds for which Webex has refused a card, until the requester is told."""
+SLOT = "closed"
+"""Slot of the message among the run's cards."""
 KEPT_S = 30 * 24 * 3600
 CLOSED = frozenset({FORBIDDEN, NOT_FOUND, CONFLICT, GONE})
 log = structlog.get_logger(__name__)
@@ -41,10 +55,43 @@ def tell(services: Services, run: Run, status: int, lasted_s: float) -> None:
         of_run = services.store.length(run.id) > 0
         card = notice(card_of(run) if of_run else card_of_watch(run))
     try:
-        services.messenger.send(to_person_id=run.requester.id, text=card.text, card=card.content)
+        sent = services.messenger.send(
+            to_person_id=run.requester.id, text=card.text, card=card.content
+        )
     except WebexError as error:
         log.warning("closed space not told", run=run.id, error=str(error))
         services.redis.delete(told)
+        return
+    shown = PostedCard(sent.id, sent.room_id, SLOT, _news(run), now())
+    services.redis.hset(keys.cards(run.id), SLOT, protected(services, run.id, SLOT, shown))
+
+
+def cards(run: Run, services: Services) -> list[DesiredCard]:
+    """Return the message as it is true now, if it was posted.
+
+    It is edited while the space takes no cards, and for the last time when the space takes them
+    again or the run has ended.
+    """
+    if posted_card(services, run.id, SLOT) is None:
+        return []
+    to, refused = run.requester.email, f"{run.id}:{slot_of(THREAD)}"
+    if not run.ended and services.redis.hexists(keys.cards_refused(), refused):
+        view = card_of(run)
+        return [desired_card(SLOT, replace(view, at=None), notice(view), to=to, urgency=_news(run))]
+    values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
+    over = NoticeView(
+        Text("notice.closed_kicker"),
+        Text(f"notice.over_{ENDED[run.ended]}" if run.ended else "living.reopened_title", values),
+        Text("living.over_words" if run.ended else "living.reopened_words", values),
+        glyph=SKIPPED.glyph,
+    )
+    if run.ended is Kind.FINISHED:
+        over = replace(over, title=Text("living.over_done", values))
+    return [desired_card(SLOT, over, notice(over), to=to, final=True, retires=True, prompt="")]
+
+
+def _news(run: Run) -> str:
+    return next_action(run).words.key
 
 
 def card_of_watch(run: Run) -> NoticeView:

@@ -1,8 +1,8 @@
 """Delivery of a run's cards to Webex.
 
-A card is posted once and edited in place. If Webex refuses the edit, the card is posted again. A
-message takes ten edits (facts/webex.md 2), so the last edit is reserved for the end, and minor
-updates are combined.
+A card is posted once and edited in place. A message takes ten edits (facts/webex.md 2), so updates
+are combined, and the last edit is reserved: for the end, or to say that the card goes on in a newer
+message, which takes over. If Webex refuses an edit, only what asks a person is posted again.
 """
 
 from __future__ import annotations
@@ -11,15 +11,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
+from redis.client import Pipeline
 
 from bot.cards.presenters.card_state import (
     EDITS,
+    FIRST,
     NO_EDITS,
+    THREAD,
     DesiredCard,
     PostedCard,
+    earlier_slot,
     posted_card,
     protected,
     refused_field,
+    slot_of,
 )
 from bot.chat import audience
 from bot.services import Services
@@ -31,6 +36,13 @@ from jobs.runs.run import Run
 from jobs.storage import codec, keys
 
 MIN_EDIT_INTERVAL = timedelta(seconds=2)
+MINOR_INTERVAL_S = 6.0
+"""Shortest time before the first minor edit of a message, in seconds; each next one waits four times
+as long, so that a quick run spends its edits on what asks people, and a long wait is seen to go on."""
+MINOR_MOST = 4
+"""Most minor edits of one message. A later minor update is seen with the next one that is not."""
+CALM_S = 2.0
+"""Seconds for which an update waits that asks nobody for anything: a request often follows it."""
 EDIT_REFUSED = frozenset({400, 403, 404, 405, 409, 410, 415, 422})
 """Status codes with which Webex may refuse an edit.
 
@@ -73,12 +85,40 @@ def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
 
 def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     """Bring a card up to date that Webex shows; small news waits until the card may be edited again."""
-    wait = (shown.at + MIN_EDIT_INTERVAL - now()).total_seconds()
-    if wait > 0 and not _must_not_wait(wanted, shown):
+    urgent = _must_not_wait(wanted, shown)
+    minor = not (urgent or wanted.retires)
+    if minor and (shown.minor >= MINOR_MOST or shown.edits >= _most_edits(wanted)):
+        return _skip_update(services, run, wanted, shown)
+    if (wait := _pause_s(services, run, wanted, shown, urgent=urgent)) > 0:
         return wait
     if shown.edits < _most_edits(wanted):
-        return _edit(services, run, wanted, shown)
+        return _edit(services, run, wanted, replace(shown, minor=shown.minor + minor))
     return _post_news(services, run, wanted, shown)
+
+
+def _pause_s(
+    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, *, urgent: bool
+) -> float:
+    """Return the seconds for which the update still waits, or 0 or less."""
+    if urgent:
+        calm = wanted.prompt == "" and not wanted.final
+        return _calm_s(services, run, wanted) if calm else 0
+    shortest = MIN_EDIT_INTERVAL
+    if not wanted.retires:
+        shortest = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
+    return (shown.at + shortest - now()).total_seconds()
+
+
+def _calm_s(services: Services, run: Run, wanted: DesiredCard) -> float:
+    """Return the seconds for which an update that asks nobody for anything still waits."""
+    field = _calm_field(wanted.slot)
+    services.redis.hsetnx(keys.cards(run.id), field, str(now().timestamp()))
+    since = float(services.redis.hget(keys.cards(run.id), field) or 0)
+    return since + CALM_S - now().timestamp()
+
+
+def _calm_field(slot: str) -> str:
+    return f"{slot}:calm"
 
 
 def _most_edits(wanted: DesiredCard) -> int:
@@ -89,14 +129,29 @@ def _most_edits(wanted: DesiredCard) -> int:
     return EDITS if wanted.final else EDITS - 1
 
 
-def mark_posted(services: Services, run_id: str, slot: str) -> None:
-    """Record that Webex accepted a card that is never redrawn because it answered a command."""
-    services.redis.hset(keys.cards(run_id), slot, "")
+def mark_posted(services: Services, run_id: str, message: str, room: str) -> None:
+    """Record that Webex accepted the first card of a run, which answered a command."""
+    first = PostedCard(message, room, FIRST, FIRST, now(), prompt=FIRST)
+    _save(services, run_id, slot_of(THREAD), first)
 
 
 def repost(services: Services, run_id: str, slot: str) -> None:
     """Have the card posted again, at the end of the conversation, at the next draw."""
-    services.redis.hdel(keys.cards(run_id), slot, _unconfirmed_field(slot))
+    to = slot.partition(":")[2] or THREAD
+    shown = posted_card(services, run_id, slot)
+    with services.redis.pipeline() as pipe:
+        _set_aside(services, pipe, run_id, to, shown)
+        pipe.hdel(keys.cards(run_id), slot, _unconfirmed_field(slot), _calm_field(slot))
+        pipe.execute()
+
+
+def _set_aside(
+    services: Services, pipe: Pipeline, run_id: str, to: str, shown: PostedCard | None
+) -> None:
+    """Keep a message that another one takes over from, as far as Webex still takes an edit of it."""
+    if shown is not None and shown.edits < EDITS:
+        slot = earlier_slot(to, shown.message)
+        pipe.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
 
 
 def _post(
@@ -119,7 +174,12 @@ def _post(
         _note_not_posted(services, run, wanted, doubt, error)
         raise
     edits = NO_EDITS if shown and shown.never_edited else 0
+    with services.redis.pipeline() as pipe:
+        _set_aside(services, pipe, run.id, wanted.to, shown)
+        pipe.execute()
     _save(services, run.id, wanted.slot, _posted(wanted, message, room, edits))
+    if shown is not None:
+        services.cards.request(run.id)
     return 0
 
 
@@ -196,7 +256,8 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
             raise
         log.info("card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id)
         return _post_instead(services, run, wanted, shown, error)
-    _save(services, run.id, wanted.slot, _posted(wanted, shown.message, room, shown.edits + 1))
+    edited = replace(_posted(wanted, shown.message, room, shown.edits + 1), minor=shown.minor)
+    _save(services, run.id, wanted.slot, edited)
     return 0
 
 
@@ -270,7 +331,7 @@ def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None
     """Save the state of the card as confirmed, and clear its unconfirmed and refused markers."""
     with services.redis.pipeline() as pipe:
         pipe.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
-        pipe.hdel(keys.cards(run_id), _unconfirmed_field(slot))
+        pipe.hdel(keys.cards(run_id), _unconfirmed_field(slot), _calm_field(slot))
         pipe.hdel(keys.cards(run_id), refused_field(slot))
         *_, was_refused = pipe.execute()
     if was_refused:

@@ -12,14 +12,15 @@ from functools import cache, partial
 from itertools import chain
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import delivery, incidents, put_off
+from bot.cards import closed_space, delivery, incidents, outdated, put_off
+from bot.cards.living import living_cards
 from bot.cards.presenters import (
     bulk_check,
     connect_form,
     consent,
     delegate,
-    deleted,
     ended,
+    intake,
     plan,
     proof,
     rehearsal,
@@ -42,12 +43,12 @@ Presenter = Callable[[Run, Services], list[DesiredCard]]
 PRESENTERS: tuple[Presenter, ...] = tuple(
     module.cards
     for module in (
+        intake,
         sign_in,
         plan,
         delegate,
         steps,
         consent,
-        deleted,
         connect_form,
         rehearsal,
         proof,
@@ -113,6 +114,8 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
         if found is None:
             return 0
         return _deliver(services, found.run, held, found.cards, found.wait_s)
+    outdated.remember(services, run)
+    outdated.draw_again(services, run)
     return _deliver(services, run, held, _cards(services, run))
 
 
@@ -145,9 +148,11 @@ def _cards(services: Services, run: Run) -> list[DesiredCard]:
 
 def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]:
     """Return every card in one language and time zone."""
-    presenters = LOOKS.get(run.kind, PRESENTERS)
+    looks = LOOKS.get(run.kind)
     with drawn_for(wanted):
-        return list(chain.from_iterable(present(run, services) for present in presenters))
+        found = [card for present in looks or PRESENTERS for card in present(run, services)]
+        shown = found if looks else living_cards(run, services, found)
+        return [*shown, *closed_space.cards(run, services)]
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:

@@ -88,7 +88,8 @@ def any_refused(services: Services) -> bool:
 
 def taken(services: Services, run: Run, card: DesiredCard) -> None:
     """Note that Webex took the card, and have everything drawn that waited for that."""
-    services.redis.hdel(keys.cards_refused(), _own(run, card))
+    if services.redis.hdel(keys.cards_refused(), _own(run, card)):
+        services.cards.request(run.id)  # a message that said otherwise is edited
     wake(services, place_of(run, card))
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from contextlib import suppress
 
-from adaptive_cards import offer
+from adaptive_cards import notice, offer
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.glyphs import SKIPPED
-from adaptive_cards.texts import listed, render
+from bot.cards.presenters.card_state import posted_cards
+from bot.cards.presenters.ended import left, undo_button
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command
+from bot.webex.client import WebexError
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Changed, Event, Kind, Run
+from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 
 RUNS_MOST = 5
@@ -34,7 +36,8 @@ def run(ctx: ChatContext, argument: str) -> None:
         each for each in open_runs if not named or named in {each.channel.mailbox, each.id.lower()}
     ]
     if len(wanted) == 1:
-        cancel(ctx, wanted[0])
+        if cancel(ctx, wanted[0]):
+            _told(ctx, wanted[0])
         return
     if open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
@@ -64,61 +67,57 @@ def _choose(ctx: ChatContext, title: Text, runs: list[Run]) -> None:
     ctx.say(offer(OfferView(kicker, title, offers, now(), turn=turn, lines=lines)))
 
 
-def cancel(ctx: ChatContext, run: Run) -> None:
-    """End the run if this person is a participant."""
+def _told(ctx: ChatContext, run: Run) -> None:
+    """Answer the command, whose message may be far from the run's card.
+
+    In another room ``/undo`` does not know the channel, so there is no button.
+    """
+    ctx.notify(_answer(ctx, run))
+
+
+def end_choice(ctx: ChatContext, run: Run) -> None:
+    """Edit the card whose button canceled the run, if it is none of the run's own cards.
+
+    Its buttons would offer what is done. An edit that Webex does not take changes nothing else.
+    """
+    own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
+    if ctx.message in own:
+        return
+    card = notice(_answer(ctx, run))
+    with suppress(WebexError):
+        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
+
+
+def _answer(ctx: ChatContext, run: Run) -> NoticeView:
+    run = ctx.services.store.refresh(run)
+    return NoticeView(
+        Text("notice.cancel_kicker"),
+        Text("notice.cancelled_title", {"run": run.id}),
+        left(run),
+        glyph=SKIPPED.glyph,
+        buttons=undo_button(run) if ctx.room == run.origin.room else (),
+        at=now(),
+    )
+
+
+def cancel(ctx: ChatContext, run: Run) -> bool:
+    """End the run if this person is a participant, and return whether it was ended now.
+
+    The run's card says so; it says what stays changed, and offers to undo it.
+    """
     services = ctx.services
     if not AccessPolicy(services.bot, services.webex).is_participant(ctx.person, run):
         ctx.refuse(Text("notice.cancel_not_part"))
-        return
+        return False
     run = services.store.refresh(run)
     if not services.store.end(run, Event(Kind.CANCELLED, now(), by=ctx.person.email)):
         ctx.refuse(Text("refused.over"), title="refused.nothing")
-        return
+        return False
     for sealed in (Sealed.ADMIN_SESSION, Sealed.CLIENT_SECRET):
         services.vault.drop(sealed.of(run.id))
     mailbox_login.close(services.vault, run.id)
     services.cards.request(run.id)
-    title = Text("notice.cancelled_title", {"run": run.id})
-    ctx.notify(
-        NoticeView(
-            Text("notice.cancel_kicker"),
-            title,
-            _left(run),
-            glyph=SKIPPED.glyph,
-            buttons=_offered(ctx, run),
-            at=now(),
-        )
-    )
-
-
-def _offered(ctx: ChatContext, run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
-    """Return a button that undoes what the run has changed; none without a change, or elsewhere.
-
-    In another room ``/undo`` does not know the channel.
-    """
-    if not run.changed or ctx.room != run.origin.room:
-        return ()
-    pressed = {"do": "typed", "command": "undo", "mailbox_meant": run.channel.mailbox}
-    return (("button.undo", pressed),)
-
-
-def _left(run: Run) -> Text:
-    """Return what stays changed, and what was under way: its call may still arrive."""
-    done = [changed for changed in run.changed.values() if changed.done]
-    late = [
-        changed for name, changed in run.changed.items() if not changed.done and name in run.running
-    ]
-    if late:
-        key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
-        return Text(key, {"done": _objects(done), "late": _objects(late)})
-    if not done:
-        return Text("notice.cancelled_nothing_words")
-    return Text("notice.cancelled_words", {"done": _objects(done)})
-
-
-def _objects(changes: Iterable[Changed]) -> str:
-    """Return the changed objects as a list in words."""
-    return listed(render(change.object) for changed in changes for change in changed.changes)
+    return True
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

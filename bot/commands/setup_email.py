@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from adaptive_cards import intake
-from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.texts import has_text
-from adaptive_cards.views import Header
 from bot.cards import delivery
-from bot.cards.presenters.card_state import was_posted
+from bot.cards.presenters import intake
+from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.chat import permissions
 from bot.chat.absent_approvers import note_absent
 from bot.chat.addresses import read_mailbox
@@ -21,9 +19,6 @@ from jobs.next_action import next_action
 from jobs.runs.channel_index import AlreadyRunningError, Record
 from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind, Run
-
-FIRST = "intake"
-"""Slot of the card that a run begins with; it answers the command and is never edited."""
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -82,11 +77,11 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
     """
     opened = _opened(ctx, mailbox)
     if opened is not None:
-        card = intake(
-            IntakeView(Header(opened.id, mailbox, 1), _known(ctx, mailbox), ask_mailbox=not mailbox)
-        )
-        if ctx.say(card, shows=(opened.id, FIRST)).id:
-            delivery.mark_posted(ctx.services, opened.id, FIRST)
+        intake.keep(ctx.services, opened.id, intake.Typed(_known(ctx, mailbox)))
+        first = intake.card(opened, ctx.services)
+        posted = ctx.say(first.card, shows=(opened.id, LIVING))
+        if posted.id:
+            delivery.mark_posted(ctx.services, opened.id, posted.id, ctx.room)
 
 
 def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
@@ -100,7 +95,7 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
         return ctx.services.store.open(Channel(mailbox), ctx.asker, ctx.origin)
     except AlreadyRunningError as busy:
         other = ctx.services.store.load(busy.run)
-    unseen = not was_posted(ctx.services, other.id, FIRST)
+    unseen = not was_posted(ctx.services, other.id, LIVING)
     mine = unseen and other.requester.id == ctx.person.id and other.kind is RunKind.SETUP
     here = other.origin.message == ctx.origin.message or (mine and other.origin.room == ctx.room)
     if other.detailed or not (here or mine):

@@ -95,8 +95,11 @@ class Outbox(Messenger):
         for each in posts:
             if each.shows and was_posted(self._services, *each.shows):
                 continue
-            if self.post(each).id and each.shows:
-                delivery.mark_posted(self._services, *each.shows)
+            posted = self.post(each)
+            if posted.id and each.shows:
+                delivery.mark_posted(
+                    self._services, each.shows[0], posted.id, each.fields["roomId"]
+                )
 
     def _found(self, post: Post) -> Message | None:
         """Return the message if the bot may read the room and finds it already posted, otherwise None.

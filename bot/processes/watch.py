@@ -1,4 +1,4 @@
-"""RQ entry point of the watch: one round of one group of channels.
+"""RQ entry point of the watch: one round of each group of channels that is due.
 
 A group is the watched channels of one tenant. The due list hands it to one worker, whose lock keeps
 another round of the group away. If the worker dies, its lock is released at once on its own machine,
@@ -8,12 +8,18 @@ and otherwise the group is handed out again when the lease is over.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import time
+from asyncio import FIRST_COMPLETED
+from collections.abc import Collection
+from contextlib import AbstractContextManager, suppress
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 
 import structlog
 
 from bot.services import Services
+from jobs.checks.bulk import SLICE_S, TENANTS_AT_ONCE
 from jobs.clock import now
 from jobs.runs.run import AttemptOverError
 from jobs.runtime import current
@@ -23,34 +29,80 @@ from jobs.watch import gaps, pulse
 from jobs.watch.look import CloudLook, ended_by
 from jobs.watch.model import Incident, WatchedChannel
 from jobs.watch.round import Round, next_of, run_round
-from jobs.watch.watch_store import LEASE_S
+from jobs.watch.watch_store import LEASE_S, due_now
+from jobs.watch.watching import Watching
 
+LOOK_AGAIN_S = 1.0
+"""Seconds after which a job looks for further groups that have become due."""
 log = structlog.get_logger(__name__)
 
 
 def look(group: str) -> None:
-    """Look at every channel of the group that is due, and say when the group is due again."""
-    services = current(Services)
+    """Look at every channel of the group that is due, and say when the group is due again.
+
+    Other groups that are or become due meanwhile are looked at in the same job, because a round
+    spends most of its time waiting for Microsoft's limits, which count for each tenant by itself.
+    So a suspicion in a small tenant is confirmed in time although a large one takes minutes.
+    """
+    asyncio.run(_all_rounds(current(Services), group))
+
+
+async def _all_rounds(services: Services, first: str) -> None:
+    """Begin rounds, several at a time, until nothing is due or this job has begun enough."""
+    end, elsewhere = time.monotonic() + SLICE_S, set[str]()
+    rounds = {first: asyncio.create_task(_whole_round(services, first))}
+    while rounds:
+        await asyncio.wait(rounds.values(), timeout=LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
+        for name in [name for name, task in rounds.items() if task.done()]:
+            if not rounds.pop(name).result():
+                elsewhere.add(name)
+        if time.monotonic() < end and not services.shutdown.requested():
+            for name in _due_groups(services, rounds.keys() | elsewhere):
+                rounds[name] = asyncio.create_task(_whole_round(services, name))
+
+
+def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
+    """Return the groups to begin besides those that are busy, here or in another process."""
+    watching, at = services.watching, now()
+    soon = at + timedelta(seconds=LEASE_S)  # a group that the dispatcher has handed out
+    due = (
+        name
+        for name, when in watching.channels.groups_due().items()
+        if when <= soon and name not in busy and _is_due(watching, name, at)
+    )
+    return list(islice(due, max(TENANTS_AT_ONCE - len(busy), 0)))
+
+
+def _is_due(watching: Watching, group: str, at: datetime) -> bool:
+    state = watching.incidents.state
+    return any(due_now(state(each.mailbox), each, at) for each in watching.channels.of_group(group))
+
+
+def _locked(services: Services, group: str) -> AbstractContextManager[RenewedLock | None]:
+    """Hold the group's lock; None if another worker has the group."""
+    again = partial(services.watching.channels.postpone, group)
+    name = LockName(LockKind.WATCH, group)
+    return renewed_lock(services.redis, name, LEASE_S, on_renewal=again)
+
+
+async def _whole_round(services: Services, group: str) -> bool:
+    """Look once at a group, and say when it is due again; return False if another worker has it."""
     channels = services.watching.channels
-    with renewed_lock(
-        services.redis,
-        LockName(LockKind.WATCH, group),
-        LEASE_S,
-        on_renewal=partial(channels.postpone, group),
-    ) as held:
+    with _locked(services, group) as held:
         if held is None:
-            return
+            channels.postpone(group)
+            return False
         channels.postpone(group)
         _refresh(services, group)
         gaps.note(services.watching, group, now())
         with suppress(AttemptOverError):
-            result = asyncio.run(_round(services, group, held))
-            _count(services, group, result)
+            _count(services, group, await _round(services, group, held))
         if not held.renew():
-            return  # another worker has the group, and says when it is due
+            return False  # another worker has the group, and says when it is due
         held.stop_renewing()
         due = channels.due(group)
         channels.settle(group, due, next_of(services.watching, group, now()))
+        return True
 
 
 async def _round(services: Services, group: str, held: RenewedLock) -> Round:

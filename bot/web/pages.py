@@ -1,4 +1,4 @@
-"""Web pages of the bot: one plain template, texts from the catalog, no external resources."""
+"""Web pages of the bot: plain templates, texts from the catalog, no external resources."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request
 from jinja2 import Environment, Template, select_autoescape
@@ -22,6 +23,11 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action {targets};"
     " base-uri 'none'; frame-ancestors 'none'"
 )
+WEBEX = "webexteams://im?email="
+"""Link that opens the 1:1 conversation with this address in the Webex app.
+
+help.webex.com, article n5yzg8y, "Add Links for Meetings or Spaces with webexteams Protocol".
+"""
 assets = Blueprint("assets", __name__, url_prefix="/pages")
 
 
@@ -31,9 +37,9 @@ class Page:
 
     ``link`` leads to another page, ``post`` submits a form with the ``hidden`` (name, value) pairs,
     and ``fields`` are (label, value) pairs to copy. ``facts`` are (label, value) pairs to read, and
-    ``note`` is a sentence below the button. ``leads_to`` is the origin to which the answer to the
-    form redirects, or an empty string if it stays here. ``here`` means that a script shows the
-    answer in this page.
+    ``note`` is a sentence below the button. A page without a form also links back to the 1:1
+    conversation with the bot. ``leads_to`` is the origin to which the answer to the form redirects,
+    or an empty string if it stays here. ``here`` means that a script shows the answer in this page.
     """
 
     title: Text
@@ -54,11 +60,16 @@ class Page:
 
 def respond(page: Page) -> Response:
     """Return the page as a response."""
-    html = _template().render(
-        language=locale.current().language,
+    account = web_services().known_account
+    return respond_with(
+        "page.html",
+        status=page.status,
+        policy=_policy(page),
         title=render(page.title),
         words=render(page.words),
-        kicker=page.kicker or text("page.title"),
+        kicker=page.kicker or (account.display_name if account else text("page.title")),
+        webex="" if page.post or account is None else WEBEX + quote(account.email, safe="@"),
+        to_webex=text("page.to_webex"),
         code=page.code,
         button=page.button and text(page.button),
         link=page.link,
@@ -70,10 +81,21 @@ def respond(page: Page) -> Response:
         here=page.here,
         copy=text("page.copy"),
     )
-    policy = POLICY.format(targets=_form_targets(page)) + ("; connect-src 'self'" * page.here)
+
+
+def respond_with(
+    template: str, *, status: int = HTTPStatus.OK, policy: str = "", **values: object
+) -> Response:
+    """Return a template's page; ``policy`` is its content security policy if a form leads elsewhere."""
+    html = _template(template).render(language=locale.current().language, **values)
+    policy = policy or POLICY.format(targets="'self'")
     return Response(
-        html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": policy}
+        html, status=status, mimetype="text/html", headers={"Content-Security-Policy": policy}
     )
+
+
+def _policy(page: Page) -> str:
+    return POLICY.format(targets=_form_targets(page)) + ("; connect-src 'self'" * page.here)
 
 
 def _form_targets(page: Page) -> str:
@@ -106,8 +128,14 @@ def web_services() -> Services:
 
 @assets.get("/page.css")
 def style() -> Response:
-    """Return the only style sheet."""
+    """Return the style sheet of every page."""
     return Response((FOLDER / "page.css").read_text(encoding="utf-8"), mimetype="text/css")
+
+
+@assets.get("/history.css")
+def history_style() -> Response:
+    """Return what the page of a channel's history has besides the style sheet of every page."""
+    return Response((FOLDER / "history.css").read_text(encoding="utf-8"), mimetype="text/css")
 
 
 @assets.get("/copy.js")
@@ -123,9 +151,9 @@ def reveal_script() -> Response:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(autoescape=select_autoescape(default=True, default_for_string=True))
-    return environment.from_string((FOLDER / "page.html").read_text(encoding="utf-8"))
+    return environment.from_string((FOLDER / name).read_text(encoding="utf-8"))
 
 
 def use_browsers_language() -> None:

@@ -15,6 +15,7 @@ from adaptive_cards.texts import text
 from bot import links
 from bot.cards import delivery
 from bot.cards.presenters import connect_form
+from bot.cards.presenters.card_state import slot_of
 from bot.services import Services
 from bot.web.pages import Page, plain, respond, web_services
 from jobs.clock import now
@@ -80,7 +81,8 @@ def renew(token: str) -> Response:
     ticket = links.read(services, "handover", token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    delivery.repost(services, ticket.run, "connect")
+    requester = services.store.load(ticket.run).requester.email
+    delivery.repost(services, ticket.run, slot_of(requester))
     services.cards.request(ticket.run)
     return plain("renewed")
 

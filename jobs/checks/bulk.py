@@ -17,13 +17,11 @@ from redis.exceptions import RedisError
 from jobs.access import tenant_reader
 from jobs.access.tenant_reader import TenantReader
 from jobs.checks.check import brief_for, steps_of
+from jobs.checks.gaps import gaps
 from jobs.checks.verdict import judge, mail_flows
 from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
 from jobs.engine.engine import Engine
-from jobs.engine.failures import GO_WITH_SIGN_IN
-from jobs.engine.step import Step
-from jobs.microsoft.scopes import app_may_read
 from jobs.model import Channel, Finding, RunKind, State, Text
 from jobs.runs.channel_index import CHECK_KEPT_S
 from jobs.runs.fold import apply_events, fold
@@ -45,10 +43,6 @@ SLICE_S, LONGEST_S = 300, 600
 The worker then does other queued work first and continues the round later. A tenant whose channels
 are split over two turns is read twice, so that is done only to stay within the job's timeout.
 """
-
-
-NEEDS_OTHER = "skipped.needs_other"
-"""Text key of a finding that was skipped because another finding was not available."""
 
 
 log = structlog.get_logger(__name__)
@@ -189,34 +183,15 @@ def summarize(run: Run) -> Finding:
         )
     if verdict.possible:
         return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
-    if left := [finding for name, finding in found.items() if _left_out(steps[name], finding)]:
-        key = (
-            "not_looked_at"
-            if all(finding.seen in GO_WITH_SIGN_IN for finding in left)
-            else "not_read"
-        )
-        return Finding(
-            mailbox,
-            State.UNKNOWN,
-            seen=Text(f"channels.{key}", {"count": str(len(left)), "all": str(len(found))}),
-        )
+    if (left := gaps(steps, found)).count:
+        key = "not_looked_at" if left.by_sign_in else "not_read"
+        values = {"count": str(left.count), "all": str(len(found))}
+        return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
     if verdict.warnings:
         return Finding(mailbox, State.WARNING, seen=Text("channels.noticed"))
     if not mail_flows(found):
         return Finding(mailbox, State.UNKNOWN, seen=Text("channels.not_proven"))
     return Finding(mailbox, State.OK, seen=Text("channels.nothing_wrong"))
-
-
-def _left_out(step: Step, finding: Finding) -> bool:
-    """Return whether a finding could have been determined but was not.
-
-    Features that are not configured, and findings with nothing to read, are not gaps.
-    """
-    if finding.state is not State.SKIPPED or finding.seen is None:
-        return finding.state is State.UNKNOWN
-    return finding.seen.key == NEEDS_OTHER or (
-        finding.seen in GO_WITH_SIGN_IN and app_may_read(step.reads)
-    )
 
 
 class CheckBuffer(RunStore):

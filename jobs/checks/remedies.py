@@ -49,7 +49,7 @@ def whose_turn(verdict: Verdict) -> Turn:
         return Turn.NOBODY
     return (
         Turn.APPROVER
-        if _fixing_step(verdict, verdict.causes[0])
+        if fixing_step(verdict, verdict.causes[0])
         else who_acts(verdict.weighed[verdict.causes[0]].cause)
     )
 
@@ -101,10 +101,10 @@ def page_of(channel: Channel) -> str:
 
 def _fixing_steps(verdict: Verdict) -> dict[str, str]:
     """Return each cause's finding with the step whose plan would fix it, or an empty string."""
-    return {name: _fixing_step(verdict, name) for name in verdict.causes}
+    return {name: fixing_step(verdict, name) for name in verdict.causes}
 
 
-def _fixing_step(verdict: Verdict, name: str) -> str:
+def fixing_step(verdict: Verdict, name: str) -> str:
     """Return the step whose plan would contain a change for this finding, or an empty string.
 
     It is a step that is wrong itself, or that could not be read yet.

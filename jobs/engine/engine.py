@@ -37,10 +37,21 @@ class Engine:
     shutdown: Shutdown = field(default_factory=Shutdown)
     _recorder: Recorder = field(init=False)
     _applier: Applier = field(init=False)
+    _began_at: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.ctx, self.listener, self.holds, self.shutdown)
         self._applier = Applier(self._recorder, self.steps)
+        self._began_at = self.ctx.run.version
+
+    @property
+    def seen(self) -> int:
+        """Return the version of the run without what others have added since the work began.
+
+        A step that was already inspected may have missed a person's answer, although a later read
+        of the run contains it.
+        """
+        return self._began_at + self._recorder.written
 
     async def make_plan(self) -> None:
         """Inspect and record a plan (:meth:`jobs.engine.planner.Planner.make_plan`)."""

@@ -23,13 +23,15 @@ class Recorder:
     """Recorder of one run's events, while ``holds()`` says that this worker still has the lease.
 
     ``holds`` is what this process knows without asking Redis. The context's store asks Redis, in the
-    transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
+    transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`). ``written`` is the
+    number of events that this recorder has added.
     """
 
     ctx: StepContext
     listener: Listener
     holds: Callable[[], bool]
     shutdown: Shutdown = field(default_factory=Shutdown)
+    written: int = 0
     _pending: list[Event] = field(default_factory=list)
 
     @property
@@ -47,6 +49,7 @@ class Recorder:
         if not self.holds():
             raise LeaseLostError
         self.ctx.store.append(self.run.id, *events)
+        self.written += len(events)
         self.refresh()
         self.listener.run_changed(self.run.id)
 

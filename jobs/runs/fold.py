@@ -46,7 +46,12 @@ def apply_events(run: Run, events: Iterable[Event]) -> Run:
 
 def _details(run: Run, event: Event) -> Run:
     return replace(
-        run, channel=event.channel or run.channel, detailed=True, plan=None, approvals={}
+        run,
+        channel=event.channel or run.channel,
+        detailed=True,
+        detailed_at=event.at,
+        plan=None,
+        approvals={},
     )
 
 

@@ -153,7 +153,9 @@ class Run:
     ``kind``, ``origin`` and ``brief`` are set when it is opened. Only the conversation interprets
     the texts of ``origin``. ``brief`` is made by :mod:`jobs.checks.check` and
     :mod:`jobs.checks.fix_context`. ``version`` is the number of events that the state is computed
-    from, and ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``past`` and ``known`` are an undo's data of the runs before it. ``demanded`` are steps
+    from, and ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``detailed_at`` is when
+    the details were given last. ``past`` and ``known`` are an undo's data of the runs before it.
+    ``demanded`` are steps
     whose change a cloud requires, whatever their findings. ``planned_in`` is the tenant of the
     administrator whose sign-in the plan was made with. ``search`` is what a check found of a
     channel that is not known here, and ``discovered`` is true once that channel is known.
@@ -170,6 +172,7 @@ class Run:
     origin: Origin = field(default_factory=Origin)
     brief: Brief = field(default_factory=Brief)
     detailed: bool = False
+    detailed_at: datetime | None = None
     account: Account | None = None
     signed_in: datetime | None = None
     permissions: tuple[str, ...] = ()

@@ -41,9 +41,6 @@ def _key(*parts: str) -> Key:
     return Key(PREFIX + ":".join(parts))
 
 
-# The data as a whole: its version, whether Redis takes writes, what it lost, and its figures
-
-
 def schema() -> Key:
     """The number of the layout in which the data is stored."""
     return _key("schema")
@@ -252,9 +249,6 @@ def events_due() -> Key:
     return _key("events", "due")
 
 
-# Cards and conversations
-
-
 def cards(run_id: str) -> Key:
     """The cards of a run and the messages that show them."""
     return _key("cards", run_id)
@@ -263,6 +257,11 @@ def cards(run_id: str) -> Key:
 def every_cards() -> Key:
     """A pattern that matches the cards of all runs."""
     return cards("*")
+
+
+def checks_shown(mailbox: str) -> Key:
+    """The checks of a mailbox whose verdict is on a card."""
+    return _key("channel", mailbox, "checks_shown")
 
 
 def cards_due() -> Key:

@@ -90,6 +90,11 @@ def watch_history(mailbox: str) -> Key:
     return _key("watch", "history", mailbox)
 
 
+def watch_traffic(mailbox: str) -> Key:
+    """The mails that a channel usually gets, by hour of the week."""
+    return _key("watch", "traffic", mailbox)
+
+
 def watch_beat() -> Key:
     """When the watch last began and ended a round, and what it found."""
     return _key("watch", "beat")

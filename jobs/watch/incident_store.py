@@ -19,7 +19,7 @@ from jobs.runs.reference import new_id
 from jobs.storage import codec, watch_keys
 from jobs.storage.locks import RenewedLock
 from jobs.storage.mac import Authenticator
-from jobs.watch import history
+from jobs.watch import expected_traffic, history
 from jobs.watch.model import (
     ChannelState,
     Incident,
@@ -116,6 +116,8 @@ class IncidentStore:
             ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
             effect = apply(present, outcome, at)
+            traffic = expected_traffic.learned(expected_traffic.read(pipe, mailbox), outcome, at)
+            after = expected_traffic.hinted(effect.state, traffic, outcome, at, watched.interval)
             cards = [
                 self._cards_of(pipe, watched, each) if each.is_open else ()
                 for each in effect.incidents
@@ -123,7 +125,8 @@ class IncidentStore:
             changed.extend(map(_shown_on, effect.incidents, cards))
             days = history.add(pipe, mailbox, outcome, at)
             pipe.multi()
-            self._write_state(pipe, mailbox, effect.state)
+            self._write_state(pipe, mailbox, after)
+            expected_traffic.write(pipe, mailbox, traffic)
             for each, own in zip(changed, cards, strict=True):
                 self._write(pipe, each, own)
             history.write(pipe, mailbox, days)
@@ -296,8 +299,12 @@ class IncidentStore:
         return codec.load(known, Incident) if known is not None else None
 
     def _loaded(self, raw: Any) -> tuple[Incident, ...]:
-        names = (each.decode() for each in raw)
-        return tuple(found for name in names if (found := self.load(name)) is not None)
+        names = [each.decode() for each in raw]
+        if not names:
+            return ()
+        records = self.redis.mget([watch_keys.incident(name) for name in names])
+        read = (self._incident(name, record) for name, record in zip(names, records, strict=True))
+        return tuple(found for found in read if found is not None)
 
 
 def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:

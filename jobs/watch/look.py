@@ -169,7 +169,8 @@ class CountingTrace:
         rows = await self._trace.find(since, recipient=recipient, sender=sender, subject=subject)
         if recipient.lower() == self._mailbox and not sender and not subject:
             hours = (row.received.replace(minute=0, second=0, microsecond=0) for row in rows)
-            self.hours = dict(Counter(each.isoformat() for each in hours))
+            found = Counter(each.isoformat() for each in hours)
+            self.hours |= {hour: max(found[hour], self.hours.get(hour, 0)) for hour in found}
         return rows
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:

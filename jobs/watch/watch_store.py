@@ -36,7 +36,9 @@ class WatchStore:
 
     def load(self, mailbox: str) -> WatchedChannel | None:
         """Return the watched channel; None if it is not watched, or this bot did not write it."""
-        raw = self.redis.get(watch_keys.watched(mailbox))
+        return self._read(mailbox, self.redis.get(watch_keys.watched(mailbox)))
+
+    def _read(self, mailbox: str, raw: object) -> WatchedChannel | None:
         known = self._authenticator.verify(_context(mailbox), raw)
         if raw is not None and known is None:
             log.error("a watched channel was not recorded by this bot", mailbox=mailbox)
@@ -140,7 +142,11 @@ class WatchStore:
 
     def _loaded(self, raw: Any) -> tuple[WatchedChannel, ...]:
         names = sorted(each.decode() for each in raw)
-        return tuple(found for name in names if (found := self.load(name)) is not None)
+        if not names:
+            return ()
+        records = self.redis.mget([watch_keys.watched(name) for name in names])
+        read = (self._read(name, record) for name, record in zip(names, records, strict=True))
+        return tuple(found for found in read if found is not None)
 
     def _decoded(self, mailbox: str, raw: object) -> WatchedChannel | None:
         known = self._authenticator.verify(_context(mailbox), raw)

@@ -12,6 +12,7 @@ import httpx
 from redis import Redis
 
 from practice.actors import MAILBOX
+from practice.agreement import agree
 from practice.chaos import judge
 from practice.chaos.judge import Left
 from practice.chaos.killer import NOT_REACHED_S, Hit, Killer, Pauser
@@ -203,12 +204,16 @@ def _trouble(play: Callable[[], None]) -> str:
 
 
 def _play(walk: Walk, killer: Killer | None) -> None:
-    """Play the whole conversation; the kills start when the plan is ready to approve."""
+    """Play the whole conversation; the kills start when the plan is ready to approve.
+
+    At the end no card contradicts another one.
+    """
     plan = walk.plan()
     if killer:
         killer.start()
     walk.approve(plan)
     walk.to_the_proof()
+    agree(walk.people, walk.since)
 
 
 def _play_paused(walk: Walk, pauser: Pauser, between: Between) -> None:
@@ -235,6 +240,7 @@ def undo(walk: Walk) -> None:
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.approve(walk.card("the plan of the undo", "approve"))
     walk.saying("is disconnected: the previous values are restored", UNDO_S)
+    agree(walk.people, walk.since)
 
 
 def _begin_again(walk: Walk) -> None:

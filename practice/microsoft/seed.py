@@ -201,7 +201,7 @@ def _bot_app(world: World) -> None:
     app: Json = {
         "id": new_id(),
         "appId": world.settings.bot_client_id,
-        "displayName": "Webex email bot",
+        "displayName": "Email Bot",
         "signInAudience": "AzureADMultipleOrgs",
         "web": {"redirectUris": []},
         "requiredResourceAccess": declared,

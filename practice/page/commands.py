@@ -1,4 +1,4 @@
-"""Commands of the bot for the text box: the modules and their catalog text, both read as data."""
+"""Words of the bot for the page: its commands and causes, read as data from modules and catalog."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ def known(language: str = "en") -> list[dict[str, str]]:
         for name, words in (_table("command", "en") | _table("command", language)).items()
         if name in there
     ]
+
+
+def causes(language: str = "en") -> dict[str, str]:
+    """Return the sentence of every cause by code, as a verdict names it in a language."""
+    return _table("cause", "en") | _table("cause", language)
 
 
 def _table(name: str, language: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ the bot and the sign-in pages.
 
 from __future__ import annotations
 
+import re
 import ssl
 from functools import cache
 from html import escape
@@ -30,6 +31,8 @@ NOT_PASSED = {
     "server",
 }
 PATIENCE_S = 60.0
+WEBEX = re.compile(r'href="webexteams:[^"]*"')
+"""Link to the Webex app; the practice space is its own Webex."""
 STYLE = '<link rel="stylesheet" href="/practice/static/bar.css">'
 
 
@@ -103,6 +106,7 @@ def _practised(html: str, places: Places) -> str:
     practice.
     """
     led = html.replace(f'href="{places.cloud}/', f'href="{places.page}{CLOUD}/')
+    led = WEBEX.sub(f'data-practice="webex" href="{places.page}/"', led)
     you = escape(flask.request.cookies.get("practice_you", ""))
     if you and " checked" not in led:
         led = led.replace(f'value="{you}" required>', f'value="{you}" required checked>')

@@ -58,23 +58,25 @@ PRESSED = """([card, title]) => {
 CARDS: dict[str, Any] = {name: card.content for name, card in all_examples.CARDS.items()}
 
 
-class _Nobody:
+class Nobody:
     """Stand-in without processes, because these tests need only the page's own files."""
 
     places = None
     ready = False
 
     def shown(self) -> list[Any]:
+        """Return no process."""
         return []
 
     def kill(self, name: str) -> None:
+        """Know no process."""
         raise KeyError(name)
 
 
 @pytest.fixture(scope="module")
 def blank(browser: Any):
     """Page with only the renderer, the host config and the styles of the practice space."""
-    app = Space(_Nobody()).app()
+    app = Space(Nobody()).app()
     app.add_url_rule("/alone", view_func=lambda: flask.Response(ALONE, mimetype="text/html"))
     server = PageServer(0, app)
     server.start()

@@ -13,6 +13,7 @@ from adaptive_cards.texts import text
 from practice.page.host import PracticeSpace
 from practice.scenario import Scenario
 from practice.verdicts import sentences
+from tests.browser.test_the_page_for_everybody import BROKEN
 
 MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"
 SETUP = 11  # scenes of the story until the channel is proven
@@ -116,3 +117,15 @@ def test_a_fix(visit: Any, picture: Any, proven: PracticeSpace):
     visitor.page.locator("#ask").get_by_role("button", name="Answer").click()
     visitor.sees("is fixed")
     picture(visitor.page, "mended")
+
+
+def test_nothing_breaks_in_a_portal_with_a_channel(visit: Any, proven: PracticeSpace):
+    """The tables, addresses and mails of a channel that is set up fit at 320 pixels, too."""
+    page = visit(width=320, height=700).page
+    found = {}
+    for part in ("mail", "clouds", "faults"):
+        page.locator(f"[data-go={part}]").click()
+        found[part] = page.evaluate(BROKEN)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.locator("#clouds").get_by_text("SMTP.Send").first.wait_for(state="attached")
+    assert found == {"mail": [], "clouds": [], "faults": []}

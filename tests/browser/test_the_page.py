@@ -156,7 +156,9 @@ def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
     page = visit().page
     page.fill("#find", "secret_expired")
     page.locator('[data-fault="secret_expired"]').click()
-    page.get_by_text("secret_expired needs a channel that is set up").wait_for()
+    page.get_by_text(
+        "The secret of Webex Connect has expired” needs a channel that is set up"
+    ).wait_for()
     assert page.locator('[data-fault="secret_expired"]').get_attribute("aria-checked") == "false"
 
 
@@ -212,11 +214,15 @@ def test_only_this_machine_and_only_this_page(space: PracticeSpace):
 def test_the_guide_shows_pictures_that_are_there():
     """Every picture shown by README and docs exists, and docs/pictures has no other file.
 
-    The only other files are the words of those pictures.
+    The only other files are the words of those pictures, and the page about all of them.
     """
+    folder = ROOT / "docs" / "pictures"
     texts = "".join(
         path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
     )
     shown = set(re.findall(r"pictures/([\w-]+)\.png\)", texts))
-    there = {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
-    assert there == {f"{name}{kind}" for name in shown for kind in (".png", ".txt")}
+    moving = set(re.findall(r"pictures/([\w-]+\.webp)\)", texts))
+    sheets = set(re.findall(r"\(([\w-]+\.webp)\)", (folder / "README.md").read_text("utf-8")))
+    there = {path.name for path in folder.iterdir()}
+    words = {f"{name}{kind}" for name in shown for kind in (".png", ".txt")}
+    assert there == words | moving | sheets | {"README.md"}

@@ -7,12 +7,15 @@ import tomllib
 from collections.abc import Callable, Iterator
 
 import pytest
+from redis import Redis
 
+from bench.crowd import encryption_keys
 from practice.actors import REQUESTER
 from practice.client import People
 from practice.conversation import Walk, fresh, space
 from practice.environment import ROOT
 from practice.stack import Stack
+from tests.fixtures.true_cards import TrueCards
 
 LISTED = {
     call
@@ -37,6 +40,24 @@ def known_calls(stack: Stack) -> Iterator[None]:
         unknown = asked(everybody.control("GET", "calls")["items"]) - LISTED
         everybody.close()
         assert unknown == set(), "calls that stand in no list of tests/faults/calls.toml"
+
+
+@pytest.fixture(autouse=True)
+def true_cards(stack: Stack, people: People, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Assert after everything that was waited for, and at the end, that no card is untrue.
+
+    A module in which Webex or a person keeps the bot from editing cards sets ``CARDS_MAY_LAG``.
+    """
+    if getattr(request.module, "CARDS_MAY_LAG", False):
+        yield
+        return
+    with Redis(port=stack.ports.redis) as redis:
+        people.after_each = check = TrueCards(redis, people, encryption_keys(stack))
+        try:
+            yield
+            check()
+        finally:
+            people.after_each = lambda: None
 
 
 def asked(calls: list[dict[str, str]]) -> set[str]:

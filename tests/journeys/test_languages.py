@@ -30,7 +30,9 @@ def test_a_space_that_has_chosen_nothing(new_walk: Any) -> None:
     told = words(walk.type("/hilfe"))
     assert ("Das kann der Bot" in told, "/prüfen ADRESSE" in told) == (True, True)
     assert "Hier läuft kein Vorgang" in words(walk.type("/status"))
-    assert "Meinten Sie /prüfen?" in words(walk.type("/prüfe support@contoso.com"))
+    assert "Meinten Sie /prüfen support@contoso.com?" in words(
+        walk.type("/prüfe support@contoso.com")
+    )
     assert BOTH_TIMES.search(words(walk.type("/stand")))
 
 

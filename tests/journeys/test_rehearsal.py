@@ -59,7 +59,7 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
     refused = walk.press(walk.offer(), "skip_rehearsal", {"skip_reason": "   "}, force=True)
     assert "Enter a reason" in words(refused)
     walk.skip("The mailbox user is away")
-    assert "The mailbox user is away" in words(walk.saying("The rehearsal was skipped"))
+    assert "The mailbox user is away" in words(walk.saying("Rehearsal skipped"))
     people.until("the bot's own secret is removed", lambda: len(secrets(people)) == 1, 30)
 
 

@@ -118,20 +118,14 @@ def test_sign_in_without_exchanges_role(people: People, new_walk: Any) -> None:
     before = people.change
     people.press(walk.requester, plan, "sign_in_other")
     again = walk.card("a sign-in card", "ask_administrator", link=True, after=before)
-    stopped = walk.saying("This plan is no longer valid: a new sign-in is needed")
-    assert (again["id"] != first["id"], again["parentId"], stopped["id"], does(stopped)) == (
-        True,
-        walk.said["id"],
-        plan["id"],
-        set(),
-    )
+    assert first["id"] == plan["id"] == again["id"]
     walk.open(again)
     assert walk.card("a plan card", "approve")["id"] == plan["id"]
     people.control(
         "PATCH", "tenants/contoso.com", {"users": {"helpdesk@contoso.com": {"roles": []}}}
     )
     walk.type(f"/cancel {walk.mailbox}")
-    over = walk.saying("Cancelled: this plan is no longer valid")
+    over = walk.saying("was canceled")
     assert (over["id"], does(over)) == (plan["id"], set())
 
 

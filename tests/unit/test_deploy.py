@@ -26,7 +26,7 @@ DEPLOY = ROOT / "deploy"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 SETTINGS = set(
-    re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs/settings.md").read_text("utf-8"), re.MULTILINE)
 )
 KNOWN = SETTINGS | {CREDENTIALS} | {f"{name}_FILE" for name in SECRETS}
 PROGRAM = "/opt/webex-email-bot/bin/webex-email-bot"

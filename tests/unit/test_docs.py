@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 
+from adaptive_cards.texts import keys, own_text
 from bot.commands import commands
 from jobs.clouds import tracing
 from jobs.probes import all_probes
@@ -20,7 +21,7 @@ from jobs.steps import all_steps
 from practice.environment import Ports, product_env
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NAME = re.compile(r"^(?:# )?([A-Z][A-Z_]+)=", re.MULTILINE)
 ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \|", re.MULTILINE)
 COMMAND = re.compile(r"^\| `/([a-z-]+)", re.MULTILINE)
@@ -78,7 +79,7 @@ def tool(name: str) -> ModuleType:
 
 
 def test_one_list_of_settings():
-    """README.md, .env.example and the practice stack know the same variables."""
+    """docs/settings.md, .env.example and the practice stack know the same variables."""
     known = set(
         product_env(
             Ports(1, 2, 3, 4, 5),
@@ -86,9 +87,9 @@ def test_one_list_of_settings():
             Path("ca.pem"),
         )
     )
-    readme = set(ROW.findall(text("README.md")))
-    assert readme == set(NAME.findall(text(".env.example")))
-    assert readme == known | OPTIONAL
+    page = set(ROW.findall(text("docs/settings.md")))
+    assert page == set(NAME.findall(text(".env.example")))
+    assert page == known | OPTIONAL
 
 
 def test_the_table_of_commands_is_the_registry():
@@ -119,6 +120,29 @@ def test_the_glossary_has_every_step_and_every_probe(language: str):
     assert glossary.sentences(language)["step"].keys() == {step.name for step in known}
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_list_of_messages_has_every_cause(language: str):
+    """The page of each language is what `make docs` writes, with a row for each cause of the catalog."""
+    troubleshooting = tool("troubleshooting")
+    page = text(f"docs/{troubleshooting.PAGES[language]}")
+    assert page == troubleshooting.page(language), "run `make docs`"
+    causes = [key for key in keys() if key.startswith("cause.")]
+    rows = [
+        line for line in page.splitlines() if re.match(r"\| (?!message on|Meldung auf)\S", line)
+    ]
+    assert len(rows) == len(causes) > 100
+
+
+@pytest.mark.parametrize(("page", "language"), [("", "en"), (".de", "de")])
+def test_the_first_incident_names_buttons_as_the_cards_do(page: str, language: str):
+    """What is bold on the page is a text of the cards or of the practice page."""
+    bold = re.findall(r"\*\*(.+?)\*\*", text(f"docs/first-incident{page}.md"), re.DOTALL)
+    known = {own_text(key, language) for key in keys() if not key.endswith((".one", ".other"))}
+    shown = known | {"Faults", "Fehler"}
+    assert [each for each in (" ".join(each.split()) for each in bold) if each not in shown] == []
+    assert len(bold) > 3
+
+
 def test_a_term_of_the_glossary_is_in_both_languages():
     """Both languages explain the same number of terms, each in whole sentences."""
     english, german = (tool("glossary").sentences(language)["term"] for language in ("en", "de"))
@@ -132,7 +156,9 @@ def test_every_package_is_pinned_with_its_hashes():
     run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
     assert run - packages("requirements.txt") == set()
     assert (run | dev) - packages("requirements-dev.txt") == set()
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    site = wanted(tomllib.loads(text("pyproject.toml"))["dependency-groups"]["site"])
+    assert site - packages("deploy/requirements-site.txt") == set()
+    for name in ("requirements.txt", "requirements-dev.txt", "deploy/requirements-site.txt"):
         assert text(name).count("==") <= text(name).count("--hash=sha256:")
         assert re.findall(r"https?:|file:|--index|--find-links", text(name)) == []
 

@@ -56,7 +56,7 @@ ORDER = {
         "actions glyphs",
         "elements",
         "escape texts views",
-        "times",
+        "numbers times",
         "locale",
     ),
 }

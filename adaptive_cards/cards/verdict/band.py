@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from adaptive_cards import glyphs
 from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.cards.verdict.view import VerdictView
@@ -11,7 +13,7 @@ from adaptive_cards.escape import clip
 from adaptive_cards.texts import listed, plural, render, text
 from adaptive_cards.times import clock, day, day_clock
 from adaptive_cards.views import CheckLine, Damage
-from jobs.model import Station, Text, Turn
+from jobs.model import Station, Text, Turn, day_of
 
 SIGN_IN_TELLS = (Text("cause.what_stops_mail_not_read"), Text("cause.app_disabled"))
 """Texts for which a sign-in reveals the cause, or which of several causes it is."""
@@ -21,6 +23,8 @@ _NAMED_MOST = 4
 
 def band(view: VerdictView) -> Band:
     """Return the band; a certain cause is shown at once, even before the other findings arrive."""
+    if view.fixed is not None:
+        return _fixed(view, view.fixed)
     if view.causes:
         return _broken(view)
     if view.looking:
@@ -51,6 +55,13 @@ def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
     if left <= 0:
         return listed(named)
     return text("verdict.and_more", what=", ".join(named), count=str(left))
+
+
+def _fixed(view: VerdictView, fixed: Text) -> Band:
+    """Return the band of a check whose causes a later run has fixed: the cause is history."""
+    cause = rich(run(sentence(view.causes[0].title)), spacing="Small")
+    turn = turn_line(Turn.NOBODY, Text("verdict.fixed_next"))
+    return Band("emphasis", glyphs.OK, said(fixed, **TITLE), (cause, turn))
 
 
 def _broken(view: VerdictView) -> Band:
@@ -87,7 +98,9 @@ def _missed(view: VerdictView, damage: Damage) -> str:
         told = text("verdict.missed_today", count=mails, clock=clock(damage.since))
     else:
         told = text("verdict.missed", count=mails, at=day_clock(damage.since))
-    return f"{told} {text('verdict.kept')}" if damage.kept else told
+    bounced = plural("verdict.bounced", damage.bounced) if damage.bounced else ""
+    kept = text("verdict.kept") if damage.kept else ""
+    return " ".join(filter(None, (told, kept, bounced)))
 
 
 def _since(view: VerdictView) -> str:
@@ -152,27 +165,55 @@ def _well(view: VerdictView) -> Band:
         "" if {Station.CONNECT, Station.AGENT} <= _passed(view) else text("verdict.between_unread")
     )
     told = (turn_line(Turn.NOBODY, newest), *_paragraph(between, _possible(view)))
+    if view.secret_ends is not None:
+        return _ending(view, view.secret_ends)
+    if view.unread:
+        return _unproven(view)
     return Band("good", glyphs.OK, said(Text("verdict.well"), **TITLE), told)
+
+
+def _ending(view: VerdictView, ends: datetime) -> Band:
+    """Return the band of a channel that works, and whose client secret is to be renewed."""
+    left = max((ends - view.at).days, 0)
+    title = Text("verdict.secret_ends", {"count": str(left), "day": day_of(ends)})
+    turn = turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
+    return Band(
+        "warning",
+        glyphs.WARNING,
+        said(title, **TITLE),
+        (turn, *_paragraph(text("verdict.still_flows"))),
+    )
 
 
 def _unproven(view: VerdictView) -> Band:
     why = "verdict.unknown_why" if view.is_unknown else "verdict.unproven_why"
+    if _both_ways(view):
+        why = "verdict.still_flows"
     told = _paragraph(text(why), _possible(view), _left_out(view))
     turn = Turn.ADMINISTRATOR if view.sign_in_url else view.turn
     style = "accent" if glyphs.is_person(turn) else "emphasis"
     return Band(
         style,
         glyphs.UNKNOWN,
-        said(Text("verdict.unknown" if view.is_unknown else "verdict.unproven"), **TITLE),
+        said(_not_proven(view), **TITLE),
         (*told, turn_line(turn, _next(view))),
     )
 
 
+def _not_proven(view: VerdictView) -> Text:
+    """Return the first line of a check that found no cause: what it could not see."""
+    if view.is_unknown:
+        return Text("verdict.unknown")
+    if not view.unread:
+        return Text("verdict.unproven")
+    key = "not_checked" if view.needs_administrator else "not_read"
+    return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(total(view))})
+
+
 def _left_out(view: VerdictView) -> str:
+    """Return the names of a few findings that were not looked at; many are only counted."""
     if len(view.skipped) > _NAMED_MOST:
-        return text(
-            "verdict.many_not_looked_at", count=str(len(view.skipped)), all=str(total(view))
-        )
+        return ""
     return text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""
 
 

@@ -27,11 +27,11 @@ from jobs.model import Text
 
 # Removed in this order if space is short: list evidence, row colors, list values, rows.
 _ROOMS = (
-    Budget(8, 3, 12, Detail.EVIDENCE),
-    Budget(8, 3, 12, Detail.SEEN),
-    Budget(8, 3, 8, Detail.SEEN, compact=True),
-    Budget(8, 2, 4, Detail.NAME, compact=True),
-    Budget(4, 1, 2, Detail.NAME, compact=True),
+    Budget(8, 3, 12, Detail.EVIDENCE, 6),
+    Budget(8, 3, 12, Detail.SEEN, 6),
+    Budget(8, 3, 8, Detail.SEEN, 4, compact=True),
+    Budget(8, 2, 4, Detail.NAME, 2, compact=True),
+    Budget(4, 1, 2, Detail.NAME, 0, compact=True),
 )
 _FRAME_BYTES = 200
 _TOLD_LINES = 2

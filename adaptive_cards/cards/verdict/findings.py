@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
+
 from adaptive_cards import glyphs
-from adaptive_cards.cards.verdict.causes import evidence_of
+from adaptive_cards.cards.verdict.evidence import details, of_finding
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Detail, label, more
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
 from adaptive_cards.elements import SMALL, Element, facts, literal, own, rich, run
+from adaptive_cards.escape import clip
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, text
 from adaptive_cards.views import CheckLine
 from jobs.model import Access, State
 
 _LINES_MOST = 40
+_WRITTEN_SIGNS = 400
+"""Most characters of one piece of evidence as a service wrote it."""
 _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
 def findings(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the summary, then one list per kind of access."""
-    return [rich(run(_sum(view), **SMALL)), *found(view, room)]
+    """Return the summary, the evidence of the causes as written, then one list per kind of access."""
+    return [rich(run(_sum(view), **SMALL)), *_written(view, room), *found(view, room)]
+
+
+def _written(view: VerdictView, room: Budget) -> list[Element]:
+    """Return the evidence of the causes as the services wrote it; empty if there is none."""
+    drawn = [
+        literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
+        for line in itertools.islice(details(view), room.written)
+    ]
+    return [section("verdict.as_written"), *drawn] if drawn else []
 
 
 def found(view: VerdictView, room: Budget) -> list[Element]:
@@ -32,7 +46,7 @@ def found(view: VerdictView, room: Budget) -> list[Element]:
         part
         for key, group in _groups(_wrong_first(view))
         if group
-        for part in (section(key), facts(_pairs(group, room), "Small"))
+        for part in (section(key), facts(_pairs(view, group, room), "Small"))
     ]
     return [*lists, *more(len(view.lines) - _LINES_MOST)]
 
@@ -93,19 +107,27 @@ def _sum(view: VerdictView) -> str:
     return text("verdict.sum_skipped" if view.skipped else "verdict.sum", counts=told)
 
 
-def _pairs(lines: list[CheckLine], room: Budget) -> list[tuple[str, str]]:
-    return [(label(_mark(line), line.row), _sentence(line, room.list)) for line in lines]
+def _pairs(view: VerdictView, lines: list[CheckLine], room: Budget) -> list[tuple[str, str]]:
+    """Return the findings; the evidence of those that is shown above them is not repeated."""
+    above = {(line.row, line.evidence) for line in (*view.causes, *view.symptoms)}
+    return [
+        (
+            label(_mark(line), line.row),
+            _sentence(line, room.list, has_evidence=(line.row, line.evidence) not in above),
+        )
+        for line in lines
+    ]
 
 
 def _mark(line: CheckLine) -> Mark:
     return EXPLAINED if line.explained_by else glyphs.of_state(line.state)
 
 
-def _sentence(line: CheckLine, told: Detail) -> str:
+def _sentence(line: CheckLine, told: Detail, *, has_evidence: bool) -> str:
     words = _seen_and_expected(line) if told >= Detail.SEEN else _title(line)
     if line.explained_by:
         words = text("verdict.line_explained", line=words, row=line.explained_by)
-    evidence = evidence_of(line) if told >= Detail.EVIDENCE else ""
+    evidence = of_finding(line) if has_evidence and told >= Detail.EVIDENCE else ""
     return text("verdict.line_evidence", line=words, evidence=evidence) if evidence else words
 
 

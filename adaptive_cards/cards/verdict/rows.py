@@ -29,13 +29,15 @@ class Detail(IntEnum):
 class Budget:
     """Available space: rows per section, causes with all facts, commands, and detail of the list.
 
-    ``compact`` means that rows are drawn as one FactSet.
+    ``written`` is the number of pieces of evidence as the services wrote them. ``compact`` means that
+    rows are drawn as one FactSet.
     """
 
     rows: int
     whole: int
     commands: int
     list: Detail
+    written: int
     compact: bool = False
 
 

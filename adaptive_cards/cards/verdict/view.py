@@ -52,6 +52,10 @@ class VerdictView:
     access. ``problem`` says why that failed, or that the access has ended. ``connect_test`` offers
     a mail through Webex Connect. ``changes`` are the changes in Webex Connect shortly before mail
     stopped, newest first. ``found`` is set if the channel is not known here.
+
+    ``unread`` is the number of findings that could not be read, and ``needs_administrator`` is true
+    if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
+    now. ``fixed`` says by what run all causes were fixed since.
     """
 
     run: str
@@ -79,6 +83,10 @@ class VerdictView:
     damage: Damage | None = None
     connect_test: bool = False
     secret_expires: datetime | None = None
+    secret_ends: datetime | None = None
+    unread: int = 0
+    needs_administrator: bool = False
+    fixed: Text | None = None
     silent: tuple[Text, ...] = ()
     found: FoundChannel | None = None
 

@@ -8,11 +8,10 @@ from typing import TypedDict
 
 from adaptive_cards.texts import has_text, remedy_within
 from adaptive_cards.views import Asked
-from bot.cards.presenters.card_state import posted_card
-from bot.services import Services
+from bot.cards.presenters.card_state import THREAD
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
-from jobs.model import Evidence, Finding, State, Text
+from jobs.model import Evidence, Finding, State, Text, minute_of
 from jobs.runs.run import Problem, Run
 
 IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"})
@@ -53,25 +52,9 @@ def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
     return tuple(item.text for item in evidence if item.kind == kind)
 
 
-def direct_slots(slot: str, *people: str) -> list[tuple[str, str]]:
-    """Return the slot and the address for a 1:1 copy of the card to each of these people.
-
-    Empty addresses are left out.
-    """
-    return [(f"{slot}-direct:{person}", person) for person in dict.fromkeys(filter(None, people))]
-
-
-def thread_and_direct(slot: str, person: str) -> list[tuple[str, str]]:
-    """Return the slots of a card with their destinations.
-
-    They are the thread and, unless ``person`` is empty, a 1:1 message to that address.
-    """
-    return [(slot, "thread"), *direct_slots(slot, person)]
-
-
-def posted(services: Services, run: Run, slots: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the slots that have a card in Webex."""
-    return [(slot, to) for slot, to in slots if posted_card(services, run.id, slot)]
+def thread_and_person(person: str) -> list[str]:
+    """Return the thread and, unless it is empty, this address for a 1:1 message."""
+    return list(filter(None, (THREAD, person)))
 
 
 def username(run: Run) -> str:
@@ -133,11 +116,26 @@ def unreachable_recipient(run: Run, question: str) -> Asked | None:
     return Asked(problem.code, Text(f"typed.{problem.cause}")) if problem else None
 
 
+def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
+    """Return who was asked 1:1 and since when, for the thread's card; None if nobody else was.
+
+    The first of the questions that was answered with an address counts.
+    """
+    asked = next((run.answers[each] for each in questions if run.answer(each)), None)
+    if asked is None or to != THREAD:
+        return None
+    return Text("living.waits", {"who": asked.value, "at": minute_of(asked.at)})
+
+
 def urgency(run: Run, *questions: str) -> str:
-    """Return a value that changes as soon as one of the questions has a new problem.
+    """Return a value that changes as soon as one of the questions has a new problem or answer.
 
     Such a change is urgent.
     """
-    return "ask" + "".join(
-        run.problems[question].at.isoformat() for question in questions if question in run.problems
-    )
+    news = [
+        kept[question].at
+        for question in questions
+        for kept in (run.problems, run.answers)
+        if question in kept
+    ]
+    return "ask" + "".join(at.isoformat() for at in news)

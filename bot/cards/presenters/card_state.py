@@ -14,6 +14,26 @@ EDITS = 10
 NO_EDITS = EDITS + 1
 """Edit count of a card that Webex has never allowed to be edited."""
 NEVER = datetime.min.replace(tzinfo=UTC)
+THREAD = "thread"
+"""Destination of the card in the run's own thread."""
+LIVING = "living"
+"""Slot of the one card that a run has in its thread; each person's 1:1 card has a slot of its own."""
+FIRST = "intake"
+"""Mark of the card that a setup begins with, which answers the command."""
+OTHERS = "others"
+"""Field of a run's cards that notes that those of other runs were drawn again."""
+EARLIER = "earlier"
+"""Beginning of the slots of cards that another card has taken over from."""
+
+
+def slot_of(to: str) -> str:
+    """Return the slot of the run's card in the thread, or in the 1:1 with this address."""
+    return LIVING if to == THREAD else f"{LIVING}-direct:{to}"
+
+
+def earlier_slot(to: str, message: str) -> str:
+    """Return the slot under which a message is kept that another message takes over from."""
+    return f"{EARLIER}:{to}:{message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +68,7 @@ class PostedCard:
     ``room`` is empty if Webex did not name the room; it is then requested when it is needed.
 
     ``prompt`` is the newest request to a person, even if its card was not posted. A new request
-    therefore posts a new card.
+    therefore posts a new card. ``minor`` counts the edits that did not have to be made at once.
     """
 
     message: str
@@ -58,6 +78,7 @@ class PostedCard:
     at: datetime
     edits: int = 0
     prompt: str = ""
+    minor: int = 0
 
     @property
     def never_edited(self) -> bool:
@@ -81,13 +102,18 @@ def desired_card(  # noqa: PLR0913  what a card is made of
     return DesiredCard(
         slot,
         card,
-        hashlib.sha256(_language() + codec.dump(plain)).hexdigest()[:16],
+        marked("", plain),
         to,
         urgency,
         final,
         retires,
         prompt,
     )
+
+
+def marked(before: str, view: object) -> str:
+    """Return a mark that differs if the view, its language or the earlier mark does."""
+    return hashlib.sha256(_language() + before.encode() + codec.dump(view)).hexdigest()[:16]
 
 
 def _language() -> bytes:
@@ -122,19 +148,18 @@ def was_refused(services: Services, run_id: str, slot: str) -> bool:
     return bool(services.redis.hexists(keys.cards(run_id), refused_field(slot)))
 
 
-def may_edit(services: Services, run_id: str, message: str) -> bool:
-    """Count an edit of a message that is no card of a slot, and return whether Webex still takes it."""
-    field = _edits_field(message)
-    return int(services.redis.hincrby(keys.cards(run_id), field, 1)) <= EDITS
+def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
+    """Return every card of the run that Webex has confirmed, by its slot."""
+    fields = services.redis.hkeys(keys.cards(run_id))
+    slots = [field.decode() for field in fields if isinstance(field, bytes)]
+    found = {
+        slot: posted_card(services, run_id, slot) for slot in slots if not slot.endswith(NOTES)
+    }
+    return {slot: card for slot, card in found.items() if card is not None}
 
 
-def note_no_edits(services: Services, run_id: str, message: str) -> None:
-    """Record that Webex takes no more edits of a message."""
-    services.redis.hset(keys.cards(run_id), _edits_field(message), EDITS)
-
-
-def _edits_field(message: str) -> str:
-    return f"{message}:edits"
+NOTES = (":doubt", ":refused", ":edits", ":typed", ":calm", OTHERS)
+"""Endings of the fields that hold a note about a card, and no card."""
 
 
 def refused_field(slot: str) -> str:

@@ -20,12 +20,14 @@ from jobs.storage.vault import Sealed
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, once everything at Microsoft is ready for it."""
+    """Return the card, once everything at Microsoft is ready for it, until it is filled in."""
     if not _is_shown(run):
         return []
     view = form(run, services)
+    if _is_filled_in(run, view):
+        return []
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
-    asks = "" if view.secret_making or _is_filled_in(run, view) else turn
+    asks = "making" if view.secret_making else turn
     return [
         desired_card("connect", view, draw(view), to=run.requester.email, urgency=turn, prompt=asks)
     ]
@@ -34,7 +36,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 def _is_shown(run: Run) -> bool:
     """Return whether the run is open, an account is signed in and the fields' values are known.
 
-    The values of an app that somebody has deleted lead nowhere (:mod:`bot.cards.presenters.deleted`).
+    The values of an app that somebody has deleted lead nowhere.
     """
     shown = "mailbox_fields" in run.findings and not run.ended and run.account is not None
     return shown and not is_deleted(run)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from adaptive_cards import consent as draw
-from adaptive_cards import notice
 from adaptive_cards.cards.consent import ConsentView
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.views import Header
 from bot import links
 from bot.cards.presenters._common import (
-    posted,
+    ProblemFields,
     problem_fields,
-    thread_and_direct,
+    thread_and_person,
     unreachable_recipient,
     urgency,
+    waits_for_person,
 )
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
+from jobs.engine.made_objects import is_deleted
 from jobs.model import State, Text, Turn
 from jobs.runs.run import Run
 
@@ -28,15 +28,13 @@ PERMISSIONS = (
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the cards, from the moment the run waits for the administrator until consent is granted."""
-    slots = thread_and_direct("consent", _administrator(run))
-    if waits_for_consent(run):
-        return [_ask(run, services, slot, to) for slot, to in slots]
-    return (
-        [_granted(slot, to) for slot, to in posted(services, run, slots)]
-        if _is_granted(run)
-        else []
-    )
+    """Return the cards, from the moment the run waits for the administrator until consent is granted.
+
+    They are left out if somebody has deleted the app: its consent page leads nowhere.
+    """
+    if not waits_for_consent(run) or is_deleted(run):
+        return []
+    return [_ask(run, services, to) for to in thread_and_person(_administrator(run))]
 
 
 def _administrator(run: Run) -> str:
@@ -47,11 +45,6 @@ def _administrator(run: Run) -> str:
     return run.answer("consent_administrator") or run.answer("administrator")
 
 
-def _is_granted(run: Run) -> bool:
-    """Return whether the run is open and its grants exist."""
-    return not run.ended and run.state_of("admin_consent") is State.OK
-
-
 def waits_for_consent(run: Run) -> bool:
     """Return whether the run is waiting for an administrator to grant consent."""
     if run.ended or run.state_of("admin_consent") is not State.WAITING:
@@ -59,7 +52,17 @@ def waits_for_consent(run: Run) -> bool:
     return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
 
 
-def _ask(run: Run, services: Services, slot: str, to: str) -> DesiredCard:
+def _not_granted(run: Run) -> ProblemFields | None:
+    """Return what a look found after Already granted was pressed, or None before it."""
+    pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
+    problem = run.problems.get("consent")
+    if pressed is None or read < pressed.at or (problem and problem.at > read):
+        return None
+    told = Text("consent.not_granted", {"name": PERMISSIONS[0][0]})
+    return {"problem": told, "problem_code": "", "problem_at": read}
+
+
+def _ask(run: Run, services: Services, to: str) -> DesiredCard:
     view = ConsentView(
         header=Header(run.id, run.channel.mailbox, 5, run.kind),
         url=links.link(services, "consent", run.id).url,
@@ -68,14 +71,9 @@ def _ask(run: Run, services: Services, slot: str, to: str) -> DesiredCard:
         client_id=run.fact("client_id"),
         permissions=PERMISSIONS,
         direct=to != "thread" or run.origin.direct,
-        **problem_fields(run.problems.get("consent")),
+        **(_not_granted(run) or problem_fields(run.problems.get("consent"))),
         asked=unreachable_recipient(run, "consent_administrator"),
+        waits=waits_for_person(run, to, "consent_administrator", "administrator"),
     )
-    news = urgency(run, "consent", "consent_administrator")
-    return desired_card(slot, view, draw(view), to=to, urgency=news, prompt=news)
-
-
-def _granted(slot: str, to: str) -> DesiredCard:
-    kicker, title, words = (Text(f"notice.consent_{part}") for part in ("kicker", "title", "words"))
-    view = NoticeView(kicker=kicker, title=title, words=words, tone="good", glyph="✓")
-    return desired_card(slot, view, notice(view), to=to, urgency="granted", prompt="")
+    news = urgency(run, "consent", "consent_administrator", "look_again")
+    return desired_card("consent", view, draw(view), to=to, urgency=news, prompt=news)

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from adaptive_cards import delegate as draw
-from adaptive_cards import notice
 from adaptive_cards.cards.delegate import DelegateView
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.views import Asked, Header
-from bot.cards.presenters._common import posted, shared_mailbox_login, unreachable_recipient
+from bot.cards.presenters._common import unreachable_recipient
 from bot.cards.presenters._common import urgency as news_of
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
-from jobs.model import Text
 from jobs.runs.run import Run
 from jobs.steps import delegate
 
 SLOT = "delegate"
 
 
-def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card while the run needs the address; after that the same card names the user."""
-    if run.ended or run.account is None:
-        return []
-    if delegate.asks(run):
-        return [_ask(run)]
-    return [_named(run, slot) for slot, _ in posted(services, run, [(SLOT, "thread")])]
+def cards(run: Run, _: Services) -> list[DesiredCard]:
+    """Return the card while the run needs the address."""
+    asks = not run.ended and run.account is not None and delegate.asks(run)
+    return [_ask(run)] if asks else []
 
 
 def _ask(run: Run) -> DesiredCard:
@@ -40,15 +34,3 @@ def _wrong(run: Run) -> Asked | None:
         return typed
     named, seen = delegate_of(run), run.findings[SLOT].seen
     return Asked(named, seen) if named and seen else None
-
-
-def _named(run: Run, slot: str) -> DesiredCard:
-    values = {"user": shared_mailbox_login(run), "mailbox": run.channel.mailbox}
-    view = NoticeView(
-        kicker=Text("notice.signed_in_kicker"),
-        title=Text("delegate.named", values),
-        words=Text("delegate.named_words"),
-        tone="good",
-        glyph="✓",
-    )
-    return desired_card(slot, view, notice(view), urgency="named", prompt="")

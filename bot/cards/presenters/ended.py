@@ -1,52 +1,69 @@
-"""Presenter of the cards of a canceled or failed run; none of them still asks for anything."""
+"""Presenter of the card that ends a cancelled run: what stays changed, and the button to undo it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
-from bot.cards.presenters._common import direct_slots
-from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
+from adaptive_cards.texts import listed, render
+from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.model import Text
-from jobs.next_action import ENDED
-from jobs.runs.run import Kind, Run
-
-ASKING = ("signin", "consent", "connect", "rehearsal", "mail")
-ANSWERED = frozenset({"signed in", "granted"})
-"""Urgency values of cards that no longer ask for anything."""
+from jobs.runs.later import undone_by
+from jobs.runs.run import Changed, Kind, Run
+from jobs.steps import steps_of
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return a closing version of each card that still asks for something.
-
-    A card that was never shown is not shown now.
-    """
-    if run.ended not in {Kind.CANCELLED, Kind.FAILED}:
+    """Return the card of a cancelled run. A failed run ends with its steps."""
+    if run.ended is not Kind.CANCELLED:
         return []
-    return [
-        _ended_card(run, slot, to) for slot, to in _slots(run) if _still_asks(services, run, slot)
-    ]
-
-
-def _still_asks(services: Services, run: Run, slot: str) -> bool:
-    """Return whether Webex shows the card, and it was not answered."""
-    shown = posted_card(services, run.id, slot)
-    return shown is not None and shown.urgency not in ANSWERED
-
-
-def _slots(run: Run) -> list[tuple[str, str]]:
-    """Return the slots of these cards and the destination of each."""
-    asked = (run.answer("administrator"), run.answer("consent_administrator"))
-    own = [(slot, run.requester.email if slot == "connect" else "thread") for slot in ASKING]
-    return [*own, *direct_slots("signin", *asked), *direct_slots("consent", *asked)]
-
-
-def _ended_card(run: Run, slot: str, to: str) -> DesiredCard:
+    undone = undone_by(run, services.store.runs_of_mailbox(run.channel.mailbox))
+    words = Text("living.undone_words") if undone else left(run)
     view = NoticeView(
-        kicker=Text("notice.over_kicker", {"mailbox": run.channel.mailbox}),
-        title=Text(f"notice.over_{ENDED[run.ended]}", {"run": run.id}),
-        words=Text("notice.over_words"),
+        Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
+        Text("notice.over_cancelled", {"run": run.id}),
+        words,
         glyph=SKIPPED.glyph,
+        buttons=() if undone else undo_button(run),
     )
-    return desired_card(slot, view, notice(view), to=to, urgency="over", final=True, retires=True)
+    return [desired_card("ended", view, notice(view), final=True)]
+
+
+def undo_button(run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
+    """Return a button that undoes what the run has changed; none if it has changed nothing."""
+    if not run.changed:
+        return ()
+    pressed = {"do": "typed", "command": "undo", "mailbox_meant": run.channel.mailbox}
+    return (("button.undo", pressed),)
+
+
+def left(run: Run) -> Text:
+    """Return what stays changed, in the order of the steps, and what was under way.
+
+    The call of a change that was under way may still arrive.
+    """
+    places = list(steps_of(run))
+    names = sorted(run.changed, key=lambda name: name in places and places.index(name))
+    done = [run.changed[name] for name in names if run.changed[name].done]
+    late = [run.changed[name] for name in names if _is_under_way(run, name)]
+    if late:
+        key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
+        return Text(key, {"done": _objects(done), "late": _objects(late)})
+    if not done:
+        return Text("living.cancelled_words")
+    return Text("notice.cancelled_words", {"done": _objects(done)})
+
+
+def _is_under_way(run: Run, step: str) -> bool:
+    """Return whether a change was begun and has neither an answer nor a finding since."""
+    changed = run.changed[step]
+    seen = run.found_at.get(step)
+    return changed.done is None and (seen is None or seen < changed.begun)
+
+
+def _objects(changes: Iterable[Changed]) -> str:
+    """Return the changed objects as a list in words."""
+    return listed(render(change.object) for changed in changes for change in changed.changes)

@@ -8,19 +8,18 @@ from datetime import datetime
 
 from adaptive_cards import plan as draw
 from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.glyphs import is_person
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.views import Header
 from bot.cards.presenters import plan_addresses, plan_people
 from bot.cards.presenters._common import code_of, texts_of
-from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from bot.services import Services
 from jobs.clouds.turns import who_acts
 from jobs.microsoft.roles import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import (
-    ENDED,
     blocking_steps,
-    lacks_sign_in,
     next_action,
     planned_changes,
     unplanned_steps,
@@ -31,6 +30,7 @@ from jobs.runs.run import Run
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
 
+SLOT = "plan"
 LEFT = frozenset({State.WARNING, State.SKIPPED})
 """States of findings that an undo leaves as they are.
 
@@ -43,53 +43,34 @@ NOTED = frozenset({State.WARNING, State.POSSIBLE})
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the plan card, once there is a plan and an account that it was made with.
 
-    If the person who asked 1:1 may not approve it, each approver gets a copy 1:1.
-
-    Without an account, a card that was already shown says that the plan is no longer valid. In a
-    tenant other than the mailbox's there is nothing to plan.
+    If the person who asked 1:1 may not approve it, each approver gets a copy 1:1. In a tenant other
+    than the mailbox's there is nothing to plan.
     """
-    found = view(run, services.settings.connect_hosts)
-    if run.plan is None or not _is_shown(run, services, found):
+    if run.plan is None or run.account is None or run.ended or _elsewhere(run):
         return []
+    found = view(run, services.settings.connect_hosts)
     hosts = "hosts" if found.waits_for_hosts else ""
-    turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}{hosts}"
-    asks = run.plan.id if _asks(run) else ""
-    asker = replace(found, people=plan_people.for_asker(run, services))
+    turn = f"{run.plan.id}{sorted(run.approvals)}{hosts}"
+    asks = turn if _asks(run, found) else ""
     copies = {
-        (slot, to): replace(found, people=plan_people.for_approver(run, services, to))
-        for slot, to in plan_people.copies(run, services)
+        to: replace(found, people=plan_people.for_approver(run, services, to))
+        for to in plan_people.copies(run, services)
     }
+    asker = replace(found, people=plan_people.for_asker(run, services))
     return [
-        desired_card(
-            slot,
-            shown,
-            draw(shown),
-            to=to,
-            urgency=turn,
-            final=run.ended is not None,
-            retires=found.closed != "",
-            prompt=asks,
-        )
-        for (slot, to), shown in {(plan_people.SLOT, "thread"): asker, **copies}.items()
+        desired_card(SLOT, shown, draw(shown), to=to, urgency=turn, prompt=asks)
+        for to, shown in {THREAD: asker, **copies}.items()
     ]
 
 
-def _is_shown(run: Run, services: Services, found: PlanView) -> bool:
-    """Return whether the plan's card is shown.
-
-    That is so if an account is signed in to the mailbox's own tenant, or if the card was posted
-    and the plan is no longer valid.
-    """
-    if _elsewhere(run):
-        return False
-    return run.account is not None or (
-        found.closed != "" and posted_card(services, run.id, "plan") is not None
-    )
+def _asks(run: Run, found: PlanView) -> bool:
+    """Return whether the plan needs an approval, or waits for what blocks it or what it names."""
+    return bool(found.blocking) or next_action(run).turn is Turn.APPROVER or _is_named(run, found)
 
 
-def _asks(run: Run) -> bool:
-    """Return whether the plan needs an approval: its first one, or one more."""
-    return not run.approvals or next_action(run).turn is Turn.APPROVER
+def _is_named(run: Run, found: PlanView) -> bool:
+    """Return whether a plan without changes names a cause that a person must act on."""
+    return not found.changes and not run.has_begun and is_person(found.turn)
 
 
 def _elsewhere(run: Run) -> bool:
@@ -114,7 +95,6 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
         manually_created="" if run.has_begun else made_by_hand(run),
-        closed=_closed(run),
         named=_all_named(told),
         turn=_turn(told),
         has_begun=run.has_begun,
@@ -191,16 +171,6 @@ def _standing(run: Run) -> list[Finding]:
         return []
     settled = filter(run.settled, unplanned_steps(run))
     return [run.findings[name] for name in settled if run.found_at[name] <= run.plan.at]
-
-
-def _closed(run: Run) -> str:
-    """Return why the plan can no longer be approved, or an empty string.
-
-    Either the run has ended, or the person it was made for is no longer signed in.
-    """
-    if run.ended:
-        return ENDED[run.ended]
-    return "signed_out" if lacks_sign_in(run) else ""
 
 
 def made_by_hand(run: Run) -> str:

@@ -10,26 +10,17 @@ from dataclasses import replace
 
 from adaptive_cards.cards.plan_people import PlanPeople
 from adaptive_cards.times import clock
-from bot.cards.presenters._common import direct_slots
-from bot.cards.presenters.card_state import posted_card, was_refused
+from bot.cards.presenters.card_state import slot_of, was_refused
 from bot.chat.absent_approvers import ABSENT
 from bot.services import Services
 from jobs.model import Scope, Text, Turn
 from jobs.next_action import next_action
 from jobs.runs.run import Run
 
-SLOT = "plan"
 
-
-def copies(run: Run, services: Services) -> list[tuple[str, str]]:
-    """Return the slots and addresses of the approvers' copies, as long as there are any.
-
-    A new copy is posted only if something waits for an approval.
-    """
-    slots = direct_slots(SLOT, *_reachable(run, services))
-    if _waits(run):
-        return slots
-    return [(slot, to) for slot, to in slots if posted_card(services, run.id, slot)]
+def copies(run: Run, services: Services) -> tuple[str, ...]:
+    """Return the addresses of the approvers who get the plan 1:1, while it waits for an approval."""
+    return _reachable(run, services) if _waits(run) else ()
 
 
 def for_asker(run: Run, services: Services) -> PlanPeople | None:
@@ -48,8 +39,9 @@ def _people(run: Run, services: Services) -> PlanPeople:
     waits = _waits(run)
     refused = tuple(
         address
-        for slot, address in direct_slots(SLOT, *_approvers(run, services))
-        if was_refused(services, run.id, slot) or address not in _reachable(run, services)
+        for address in _approvers(run, services)
+        if was_refused(services, run.id, slot_of(address))
+        or address not in _reachable(run, services)
     )
     asked = tuple(each for each in _reachable(run, services) if each not in refused)
     return PlanPeople(

@@ -13,7 +13,7 @@ from adaptive_cards.glyphs import is_person
 from adaptive_cards.views import Header
 from bot.cards.presenters import consent, sign_in
 from bot.cards.presenters._common import cause_text, code_of, remedy_of
-from bot.cards.presenters.card_state import DesiredCard, desired_card, was_refused
+from bot.cards.presenters.card_state import DesiredCard, desired_card, slot_of, was_refused
 from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.unconnected import UNCONNECTED
@@ -24,6 +24,7 @@ from jobs.next_action import (
     NextAction,
     is_unread,
     next_action,
+    planned_changes,
     stage_of,
     under_way,
     wait_of,
@@ -45,13 +46,18 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     unsent = _unsent(run, services)
     found = _with_unsent(view(run), run) if unsent else view(run)
-    turn = f"{found.turn}{found.ended}{found.turn_words.key}{unsent}"
+    turn = f"{_turn(found)}{found.ended}{unsent}"
     asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
     return [
         desired_card(
             "progress", found, draw(found), urgency=turn, final=bool(run.ended), prompt=asks
         )
     ]
+
+
+def _turn(found: ProgressView) -> str:
+    """Return whose turn it is and for what; nobody's turn and that of time are the same."""
+    return f"{found.turn}{found.turn_words.key}" if is_person(found.turn) else ""
 
 
 def _is_begun(run: Run) -> bool:
@@ -63,7 +69,11 @@ def _is_begun(run: Run) -> bool:
 
 def _unsent(run: Run, services: Services) -> str:
     """Return ``unsent`` if the run is open and Webex refused the form's 1:1 card, else ''."""
-    return "unsent" if was_refused(services, run.id, "connect") and not run.ended else ""
+    return (
+        "unsent"
+        if was_refused(services, run.id, slot_of(run.requester.email)) and not run.ended
+        else ""
+    )
 
 
 def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
@@ -120,6 +130,13 @@ def _waits(run: Run) -> Text | None:
     if wait is None or not wait.who:
         return None
     return Text("progress.waits", {"who": wait.who, "at": minute_of(wait.since)})
+
+
+def counted(run: Run) -> Text:
+    """Return how many of the run's steps are done, for a card that does not list them."""
+    rows = [row for _, group in _groups(run) for row in group]
+    done = sum(row.done for row in rows)
+    return Text("progress.count", {"done": str(done), "all": str(len(rows))})
 
 
 def _persons_finding(run: Run) -> Finding | None:
@@ -242,11 +259,20 @@ def _title(run: Run, line: Step) -> Text:
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
     """Return whether the step runs later.
 
-    It waits for another step, or it is wrong and its change has not begun.
+    It waits for another step, it is wrong and its change has not begun, or the approval that it
+    waited for was given after the finding.
     """
+    if finding.waiting_for is Turn.APPROVER:
+        return _is_approved(run, step)
     return finding.waiting_for is Turn.NOBODY or (
         finding.state is State.WRONG and step.name not in run.changed
     )
+
+
+def _is_approved(run: Run, step: Step) -> bool:
+    """Return whether every line of the step on the plan in force is approved."""
+    lines = [change for change in planned_changes(run) if change.step == step.name]
+    return bool(lines) and all(map(run.approved, lines))
 
 
 def _note(finding: Finding) -> Text | None:

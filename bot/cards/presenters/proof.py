@@ -17,12 +17,11 @@ from bot.cards.presenters._common import (
     cause_text,
     code_of,
     ended_at,
-    posted,
     remedy_of,
-    thread_and_direct,
+    thread_and_person,
     unreachable_recipient,
 )
-from bot.cards.presenters.card_state import DesiredCard, desired_card
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from bot.services import Services
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, RunKind, State, Text, Turn
@@ -36,52 +35,36 @@ AGENT = "agent"
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the test mail's card during the test, and the done card only when the run has finished.
-
-    A test mail card that was already shown then says that the test is over.
-    """
+    """Return the test mail's card during the test, and the done card when the run has finished."""
     if run.kind is RunKind.UNDO:
         return []
     if run.ended is Kind.FINISHED:
         return _finished(run, services)
     if "test_mail" not in run.findings or run.ended:
         return []
-    slots = thread_and_direct("mail", run.answer(AGENT))
-    if not _is_an_agents(mail_view(run, services)):
-        slots = [slots[0], *posted(services, run, slots[1:])]
-    return [_mail(run, services, slot, to) for slot, to in slots]
+    mail = mail_view(run, services)
+    agent = run.answer(AGENT) if _is_an_agents(mail) or mail.answers else ""
+    return [_mail(replace(mail, direct=to != THREAD), to) for to in thread_and_person(agent)]
 
 
 def _finished(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the done card, after the test mail's card if that was shown."""
+    """Return the done card."""
     done = done_view(run)
-    slots = posted(services, run, thread_and_direct("mail", run.answer(AGENT)))
-    over = [_mail(run, services, slot, to) for slot, to in slots]
-    return [*over, desired_card("done", done, draw_done(done), final=True)]
+    return [desired_card("done", done, draw_done(done), final=True)]
 
 
-def _mail(run: Run, services: Services, slot: str = "mail", to: str = "thread") -> DesiredCard:
-    mail = replace(mail_view(run, services), direct=to != "thread")
+def _mail(mail: TestMailView, to: str) -> DesiredCard:
     turn = (
-        f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}"
-        f"{mail.problem}{mail.problem_code}{mail.turn}{mail.asked}"
+        f"{mail.problem}{mail.problem_code}{mail.turn}{_is_to_be_sent(mail)}{_is_an_agents(mail)}"
+        f"{mail.answers}{mail.asked}"
     )
     asks = turn if mail.problem or _a_persons(mail) else ""
-    return desired_card(
-        slot,
-        mail,
-        draw_mail(mail),
-        to=to,
-        urgency=turn,
-        final=mail.over,
-        retires=mail.over,
-        prompt=asks,
-    )
+    return desired_card("mail", mail, draw_mail(mail), to=to, urgency=turn, prompt=asks)
 
 
 def _a_persons(mail: TestMailView) -> bool:
-    """Return whether a person must act: the mail must still be sent, or an agent has it."""
-    return _is_to_be_sent(mail) or _is_an_agents(mail)
+    """Return whether a person must act: the mail must be sent, or an agent gets or answers it."""
+    return _is_to_be_sent(mail) or _is_an_agents(mail) or mail.answers
 
 
 def _is_to_be_sent(mail: TestMailView) -> bool:
@@ -116,6 +99,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         answered_at=time_or_none(run.fact("answered_at")),
         over=run.ended is Kind.FINISHED,
         asked=unreachable_recipient(run, AGENT),
+        answers=answer is not None and answer.waiting_for is Turn.AGENT,
     )
 
 

@@ -13,13 +13,14 @@ from bot.cards.presenters._common import (
     cause_text,
     shared_mailbox_login,
     texts_of,
-    thread_and_direct,
+    thread_and_person,
     unreachable_recipient,
     username,
 )
-from bot.cards.presenters.card_state import DesiredCard, desired_card
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from bot.services import Services
 from jobs.model import Finding, State, Turn
+from jobs.next_action import lacks_own_secret
 from jobs.runs.run import Problem, Run
 from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
@@ -30,29 +31,27 @@ MAILBOX_USER = "mailbox_user"
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, from the moment the rehearsal can begin.
+    """Return the card, from the moment the rehearsal can begin until it is done or skipped.
 
     A fix has no rehearsal, because the bot's own login proves it.
     """
     if not _is_open(run) or not _may_begin(run):
         return []
-    if _logging_in(run, services) or _lacks_secret(run):
-        return []
+    if _logging_in(run, services) or lacks_own_secret(run):
+        return []  # a sign-in without the bot's own secret would fail
     found = view(run, services)
-    turn = (
-        f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}{found.asked}"
-    )
-    asks = "" if found.skipped else turn
-    copies = ((slot, to, replace(found, direct=to != "thread")) for slot, to in _slots(run))
-    return [
-        desired_card(slot, copy, draw(copy), to=to, urgency=turn, prompt=asks)
-        for slot, to, copy in copies
+    if found.done or found.skipped:
+        return []
+    turn = f"{bool(found.url)}{found.problem}{found.settling}{found.asked}"
+    asks = "" if found.settling else turn
+    copies = [
+        (to, replace(found, direct=to != THREAD))
+        for to in thread_and_person(run.answer(MAILBOX_USER))
     ]
-
-
-def _slots(run: Run) -> list[tuple[str, str]]:
-    """Return the slots and addresses of the card: the thread, and the mailbox user who was asked."""
-    return thread_and_direct("rehearsal", run.answer(MAILBOX_USER))
+    return [
+        desired_card("rehearsal", copy, draw(copy), to=to, urgency=turn, prompt=asks)
+        for to, copy in copies
+    ]
 
 
 def waits_for_sign_in(run: Run) -> bool:
@@ -131,15 +130,6 @@ def _logging_in(run: Run, services: Services) -> bool:
     """
     waits = _is_asked_for(run) and not run.findings["rehearsal"].cause
     return waits and services.vault.holds(Sealed.REHEARSAL_TOKEN.of(run.id))
-
-
-def _lacks_secret(run: Run) -> bool:
-    """Return whether somebody wants the rehearsal, and the bot is making its secret.
-
-    The card stays as it is during that time, because a sign-in without the secret would fail.
-    """
-    made = run.state_of("check_secret")
-    return run.answer("rehearse") == "yes" and made in {State.WRONG, State.WAITING}
 
 
 def _code(finding: Finding) -> str:

@@ -9,11 +9,11 @@ from adaptive_cards.cards.sign_in import SignInView
 from adaptive_cards.views import Header
 from bot import links
 from bot.cards.presenters._common import (
-    posted,
     problem_fields,
-    thread_and_direct,
+    thread_and_person,
     unreachable_recipient,
     urgency,
+    waits_for_person,
 )
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
@@ -22,15 +22,17 @@ from jobs.model import Account, Text
 from jobs.next_action import is_blocked
 from jobs.runs.run import Run
 
+SLOT = "signin"
+
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the cards that ask for a sign-in; after the sign-in the same cards name the account."""
+    """Return the cards that ask for a sign-in; after it, one that names the account until there is a plan."""
     if not run.detailed or run.ended:
         return []
-    slots = thread_and_direct("signin", run.answer("administrator"))
     if run.account is None:
-        return [_ask(run, services, slot, to) for slot, to in slots]
-    return [_signed_in(run.account, slot, to) for slot, to in posted(services, run, slots)]
+        places = thread_and_person(run.answer("administrator"))
+        return [_ask(run, services, to) for to in places]
+    return [_signed_in(run.account)] if run.plan is None else []
 
 
 def waits_for_sign_in(run: Run) -> bool:
@@ -48,7 +50,7 @@ def another_may(run: Run) -> bool:
     return lacks_role(run) if run.has_begun else is_blocked(run)
 
 
-def _ask(run: Run, services: Services, slot: str, to: str) -> DesiredCard:
+def _ask(run: Run, services: Services, to: str) -> DesiredCard:
     link = links.link(services, "signin", run.id)
     view = SignInView(
         header=Header(run.id, run.channel.mailbox, 2, run.kind),
@@ -58,12 +60,13 @@ def _ask(run: Run, services: Services, slot: str, to: str) -> DesiredCard:
         direct=to != "thread" or run.origin.direct,
         **problem_fields(run.problems.get("sign_in")),
         asked=unreachable_recipient(run, "administrator"),
+        waits=waits_for_person(run, to, "administrator"),
     )
     news = urgency(run, "sign_in", "administrator")
-    return desired_card(slot, view, draw(view), to=to, urgency=news, prompt=news)
+    return desired_card(SLOT, view, draw(view), to=to, urgency=news, prompt=news)
 
 
-def _signed_in(account: Account, slot: str, to: str) -> DesiredCard:
+def _signed_in(account: Account) -> DesiredCard:
     view = NoticeView(
         kicker=Text("notice.signed_in_kicker"),
         title=Text("notice.signed_in_title", {"account": account.upn}),
@@ -71,4 +74,4 @@ def _signed_in(account: Account, slot: str, to: str) -> DesiredCard:
         tone="good",
         glyph="✓",
     )
-    return desired_card(slot, view, notice(view), to=to, urgency="signed in", prompt="")
+    return desired_card(SLOT, view, notice(view), urgency="signed in", prompt="")

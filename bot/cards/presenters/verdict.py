@@ -17,11 +17,13 @@ from bot.cards.presenters.verdict_extras import stop_of
 from bot.services import Services
 from jobs.checks import check, remedies
 from jobs.checks.discovering import open_questions
+from jobs.checks.gaps import gaps
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now
 from jobs.clouds.learn_more import page_of
 from jobs.engine.step import Step
-from jobs.model import Access, Channel, Finding, State, Station, Text, Turn, verbatim
+from jobs.model import Access, Channel, Finding, State, Station, Text, Turn, minute_of, verbatim
+from jobs.runs.later import fixed_by
 from jobs.runs.run import Run
 
 SEEN_AT = {
@@ -61,7 +63,7 @@ def _urgency(run: Run, found: VerdictView) -> str:
     A cloud that gives no answer is one, and that it answers again is not.
     """
     return (
-        f"{bool(run.checked)}{_looked(found)}"
+        f"{bool(run.checked)}{_looked(found)}{found.fixed}{found.fix is not None}"
         f"{[line.title.key for line in found.causes]}{found.problem_at or ''}"
         f"{sorted(run.once_silent)}"
     )
@@ -74,14 +76,17 @@ def view(run: Run, services: Services) -> VerdictView:
     verdict = judge(steps, found, done=run.checked is not None)
     sign_in = _sign_in_url(run, services)
     counted = _counted(verdict, found)
-    fix = _fix(run, verdict, sign_in)
+    fixed = fixed_by(run, _later(run, services, verdict))
+    fix = _fix(run, _without(verdict, fixed), sign_in)
+    left = gaps(steps, found)
+    ends = verdict_extras.secret_ends(found) if not fixed and _is_ours(run) else None
     return VerdictView(
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else _still_to_come(steps, found),
         silent=tuple(map(_cloud, run.silent)),
-        causes=_causes(run.channel, steps, counted, verdict.causes),
+        causes=_mark_fixed(_causes(run.channel, steps, counted, verdict.causes), verdict, fixed),
         symptoms=_symptoms(steps, counted, verdict.symptoms),
         possible=_causes(run.channel, steps, counted, verdict_extras.others(verdict)),
         changes=verdict_extras.changes(verdict),
@@ -91,7 +96,7 @@ def view(run: Run, services: Services) -> VerdictView:
         way=_way(verdict, found),
         since=verdict.since,
         turn=_turn(run, services, verdict),
-        fix=fix,
+        fix=fix or verdict_extras.renewal(run, ends),
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
         lacks_role=bool(sign_in) and run.account is not None,
@@ -101,7 +106,56 @@ def view(run: Run, services: Services) -> VerdictView:
         secret_expires=verdict_extras.secret_expires(found),
         connect_test=verdict_extras.may_send(run, services.settings),
         found=discovery.found_channel(run, services),
+        unread=left.count,
+        needs_administrator=left.by_sign_in,
+        secret_ends=ends,
+        fixed=_all_fixed(verdict, fixed),
     )
+
+
+def _later(run: Run, services: Services, verdict: Verdict) -> tuple[Run, ...]:
+    """Return the runs that may have fixed what this check found; none without a cause."""
+    ended = run.checked is not None and (verdict.causes or verdict.warnings)
+    return services.store.runs_of_mailbox(run.channel.mailbox) if ended else ()
+
+
+def _without(verdict: Verdict, fixed: Mapping[str, Run]) -> Verdict:
+    """Return the verdict without the causes that later runs have fixed."""
+    return replace(
+        verdict, causes=tuple(name for name in verdict.causes if name not in _done(verdict, fixed))
+    )
+
+
+def _done(verdict: Verdict, fixed: Mapping[str, Run]) -> dict[str, Run]:
+    """Return each cause that a later run has fixed, with that run.
+
+    A cause is fixed by the step that found it or by the one whose plan fixes it.
+    """
+    steps = {name: (name, remedies.fixing_step(verdict, name)) for name in verdict.causes}
+    return {name: fixed[step] for name, able in steps.items() for step in able if step in fixed}
+
+
+def _mark_fixed(
+    lines: tuple[CheckLine, ...], verdict: Verdict, fixed: Mapping[str, Run]
+) -> tuple[CheckLine, ...]:
+    done = _done(verdict, fixed)
+    return tuple(
+        replace(line, fixed=_fixed_words("verdict.fixed", done[name])) if name in done else line
+        for name, line in zip(verdict.causes, lines, strict=True)
+    )
+
+
+def _all_fixed(verdict: Verdict, fixed: Mapping[str, Run]) -> Text | None:
+    """Return by what run the last cause was fixed, once all of them are."""
+    done = _done(verdict, fixed)
+    if not done or done.keys() != set(verdict.causes):
+        return None
+    last = max(done.values(), key=lambda run: run.ended_at or run.opened)
+    return _fixed_words("verdict.fixed_title", last)
+
+
+def _fixed_words(key: str, run: Run) -> Text:
+    return Text(key, {"at": minute_of(run.ended_at or run.opened), "run": run.id})
 
 
 def _turn(run: Run, services: Services, verdict: Verdict) -> Turn:

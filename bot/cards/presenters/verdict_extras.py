@@ -43,7 +43,11 @@ def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage |
         return None
     before = stop <= MAIL_PATH.index(Station.MAILBOX)
     told = _lost(found, before=before)
-    return Damage(*told, kept=not before and _keeps_copies(run, found)) if told else None
+    if told is None:
+        return None
+    kept = not before and _keeps_copies(run, found)
+    bounced = _signals(found, "copies").failed if not before else 0
+    return Damage(*told, kept=kept, bounced=min(bounced, told[0]))
 
 
 def stop_of(verdict: Verdict) -> int:
@@ -114,6 +118,20 @@ def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
     """Return the date by which a person must act, or None; a date that is near is already a warning."""
     known = found["client_secret"].facts.get("expires") if is_ok(found, "client_secret") else None
     return parse(known) if known else None
+
+
+def secret_ends(found: Mapping[str, Finding]) -> datetime | None:
+    """Return the end of a client secret that is to be renewed now, or None."""
+    secret = found.get("client_secret")
+    if secret is None or secret.cause != "client_secret_expires_soon":
+        return None
+    known = secret.facts.get("expires", "")
+    return parse(known) if known else None
+
+
+def renewal(run: Run, ends: datetime | None) -> tuple[str, dict[str, str]] | None:
+    """Return the button of a fix that renews the client secret, or None if it need not be."""
+    return ("button.renew_secret", {"do": "fix", "channel": run.channel.mailbox}) if ends else None
 
 
 def may_send(run: Run, settings: Settings) -> bool:

@@ -1,14 +1,17 @@
 // The conversation: rooms, messages, threads, edits and cards.
 import { $, call, clock, el } from "./dom.js";
-import { BOT, PEOPLE, SPACE, mark, sees, state, title, unread } from "./people.js";
+import { BOT, NAME, PEOPLE, SPACE, mark, sees, state, title, unread } from "./people.js";
 import { drawn } from "./cards.js";
+import * as news from "./news.js";
 
 const theme = () => document.documentElement.dataset.theme;
 const LINK = /https?:\/\/[^\s<>"]+/g;
 
 export function take(messages) {
+  const known = new Map(state.messages);
   for (const message of messages) state.messages.set(message.id, message);
   keepingFocus(show);
+  news.tell(messages.filter((message) => sees(state.you, state.room, message)), known);
 }
 
 // A changed card is drawn again. The focus goes to the same control, or to the card if the control is gone.
@@ -39,9 +42,11 @@ export function become(person) {
 }
 
 export function restart() {
+  news.forget();
   $("messages").replaceChildren();
   show();
   $("messages").scrollTop = $("messages").scrollHeight;
+  news.stay();
   document.dispatchEvent(new CustomEvent("room"));
 }
 
@@ -69,7 +74,7 @@ function people() {
 }
 
 function rooms() {
-  const known = [["space", SPACE], ["direct", "Bot, 1:1"]].filter(([room]) => room === "direct" || state.you.space);
+  const known = [["space", SPACE], ["direct", `${NAME}, 1:1`]].filter(([room]) => room === "direct" || state.you.space);
   const focused = document.activeElement?.dataset?.room;
   $("rooms").replaceChildren(...known.map(([room, name]) => {
     const count = room === state.room ? 0 : unread(state.you, room);
@@ -110,6 +115,7 @@ function conversation() {
   if (!shown.length) return void box.replaceChildren(el("p", { class: "day empty" }, state.you.space || state.room === "direct" ? hint() : ""));
   box.querySelector(".empty")?.remove();
   const roots = shown.filter((message) => !message.parentId || !shown.some((other) => other.id === message.parentId));
+  const follows = news.follows();
   let fresh = null;
   for (const message of shown) {
     const known = box.querySelector(`[data-id="${message.id}"]`);
@@ -119,7 +125,7 @@ function conversation() {
     else { place(box, message, node, roots); fresh = node; }
   }
   for (const thread of box.querySelectorAll("details.thread")) count(thread);
-  if (fresh) reveal(box, fresh);
+  if (fresh && follows) reveal(box, fresh);
 }
 
 const hint = () => (state.room === "direct"
@@ -138,10 +144,11 @@ function place(box, message, node, roots) {
   thread.querySelector(".replies").append(node);
 }
 
-function reveal(box, node) {
+export function reveal(box, node) {
   const tall = node.offsetHeight > box.clientHeight;
   if (box.scrollHeight > box.clientHeight) node.scrollIntoView({ block: tall ? "start" : "nearest" });
   box.querySelector(":focus-visible")?.scrollIntoView({ block: "nearest" }); // keep keyboard focus visible
+  news.stay();
 }
 
 function root(message, known) {
@@ -176,7 +183,7 @@ function body(message) {
 const attached = (file, index) => el("p", {}, el("a", { href: `/practice/api/webex/contents/${file.split("/").pop()}`, download: "" }, `Download file ${index + 1}`));
 
 function words(message) {
-  if (message.from !== BOT) return [message.html ? el("span", { class: "ment" }, "@Email ") : "", message.text.replace(/^Email\s+/, "")];
+  if (message.from !== BOT) return [message.html ? el("span", { class: "ment" }, `@${NAME} `) : "", message.text.replace(/^Email\s+/, "")];
   const text = message.text, parts = [];
   let at = 0;
   for (const found of text.matchAll(LINK)) {

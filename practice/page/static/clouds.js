@@ -1,7 +1,7 @@
 // The clouds: the content of the real portals under their real names, and the author of each change.
 import { $, clock, el } from "./dom.js";
 import { title } from "./people.js";
-import { portal } from "./faults.js";
+import { named, portal } from "./faults.js";
 import { connectPanel, fillForm } from "./form.js";
 
 const MAILBOX = "support@contoso.com";
@@ -123,7 +123,7 @@ function changes(panel, journal, services, pattern = /./) {
 
 function said(entry) {
   if (entry.service !== "control") return `${entry.action.replaceAll("_", " ")}, ${entry.object}`;
-  return entry.action === "restore" ? "everything put back as it was" : `fault ${entry.object.replaceAll("_", " ")}`;
+  return entry.action === "restore" ? "everything put back as it was" : `fault: ${named(entry.object)}`;
 }
 
 // The bot's calls carry the token of the signed-in person. The tenant's audit log shows the same name.

@@ -1,6 +1,7 @@
 // The input box: `/` lists the commands, Enter sends, and in a space the message mentions the bot.
 import { $, call, el } from "./dom.js";
 import { answerIn } from "./chat.js";
+import * as news from "./news.js";
 import { SPACE, state } from "./people.js";
 
 let commands = [], chosen = 0;
@@ -70,6 +71,7 @@ async function send() {
   const room = state.room === "direct" ? "direct" : SPACE;
   $("text").value = "";
   hide();
+  news.follow();
   try {
     await call("POST", "webex/say", {
       as: state.you.email, room, text, parent: state.parent, mention: room !== "direct" && $("mention").getAttribute("aria-pressed") === "true",

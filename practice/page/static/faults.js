@@ -1,7 +1,8 @@
 // The switchboard: faults by family, the weather of the clouds, and the bot's processes.
 import { $, call, clock, el } from "./dom.js";
+import { state } from "./people.js";
 
-const STATIONS = { "": "mail goes on", sender: "stops at the sender", mailbox: "stops at the mailbox", forward: "stops at forwarding", connect: "stops at Webex Connect", agent: "stops before the agent", answer: "stops the answer" };
+const STATIONS = { "": "Mail goes on.", sender: "Mail stops at the sender.", mailbox: "Mail stops at the mailbox.", forward: "Mail stops at forwarding.", connect: "Mail stops at Webex Connect.", agent: "Mail stops before the agent.", answer: "The answer stops." };
 // Name, pattern of the faults in the family, and the portal that shows them.
 const FAMILIES = [
   ["SMTP AUTH", /^smtp_/, "admin"], ["Forwarding", /^forwarding_/, "admin"], ["Policies and rules", /^(policy|remote|rule|sender_restricted|dehydrated)/, "defender"],
@@ -23,7 +24,12 @@ export function draw(faults) {
 }
 
 const family = (fault) => FAMILIES.find(([, pattern]) => pattern.test(fault.name))?.[0] || "More";
-const words = (fault) => `${fault.name} ${fault.what} ${fault.source} ${(fault.expects || []).join(" ")}`.toLowerCase();
+// The sentence by which a verdict names the fault, in the page's language.
+const cause = (fault) => state.causes[(fault.expects || [])[0]] || "";
+const words = (fault) => `${fault.name} ${fault.what} ${fault.source} ${(fault.expects || []).join(" ")} ${cause(fault)}`.toLowerCase();
+const title = (fault) => fault.what[0].toUpperCase() + fault.what.slice(1);
+// Return the name that the switch of a fault shows.
+export const named = (name) => { const fault = shown.items.find((each) => each.name === name); return fault ? title(fault) : name; };
 
 function list() {
   const wanted = $("find").value.trim().toLowerCase();
@@ -49,7 +55,7 @@ function group(name, faults, wanted) {
 function toggle(fault) {
   const on = shown.on.includes(fault.name);
   return el("button", { class: "sw", type: "button", role: "switch", "aria-checked": String(on), "data-fault": fault.name, onclick: () => turn(fault, !on) },
-    el("span", {}, fault.what[0].toUpperCase() + fault.what.slice(1), el("br"), el("span", { class: "mono sub" }, `${(fault.expects || [])[0] || "no fault"} · ${STATIONS[fault.stops || ""] || fault.stops}`)), el("i", {}, on ? "On" : "Off"));
+    el("span", {}, el("span", { class: "what" }, title(fault)), el("br"), el("span", { class: "small sub" }, ...(cause(fault) ? [el("span", { class: "what" }, cause(fault)), " "] : []), el("span", {}, STATIONS[fault.stops || ""] || fault.stops))), el("i", {}, on ? "On" : "Off"));
 }
 
 async function post(path) {
@@ -60,8 +66,8 @@ async function post(path) {
 }
 
 async function turn(fault, on) {
-  $("faultcount").textContent = `turning ${fault.name} ${on ? "on" : "off"} ...`;
-  try { draw(await post(`/practice/switch/${encodeURIComponent(fault.name)}/${on ? "on" : "off"}`)); } catch (error) { $("faultcount").textContent = error.message; }
+  $("faultcount").textContent = on ? "turning it on ..." : "turning it off ...";
+  try { draw(await post(`/practice/switch/${encodeURIComponent(fault.name)}/${on ? "on" : "off"}`)); } catch (error) { $("faultcount").textContent = error.message.replace(fault.name, `“${title(fault)}”`); }
 }
 
 // The weather belongs to the cloud: every browser sees the same, and a reload changes nothing.

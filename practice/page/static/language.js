@@ -1,6 +1,6 @@
 // The page's own words in German: for a browser that asks for German, or with ?lang=de.
 // The panels that imitate a portal, the names of the faults, and what people and the bot write stay as they are.
-const KEPT = ".cardbox, .words, #clouds, #faults .sw span, #ask input, #ask textarea, #ask select, #coverlist, .proc";
+const KEPT = ".cardbox, .words, #clouds, #faults .what, #ask input, #ask textarea, #ask select, #coverlist, .proc";
 const ATTRIBUTES = ["aria-label", "placeholder", "title"];
 const GERMAN = {
   "Practice space": "Übungsraum",
@@ -14,7 +14,7 @@ const GERMAN = {
   "The last things that happened to mails": "Was zuletzt mit E-Mails geschah",
   "What is behind the bot": "Was hinter dem Bot liegt", "Parts of the page": "Teile der Seite",
   "Spaces": "Bereiche", "Conversation": "Unterhaltung", "Commands": "Befehle", "Message": "Nachricht", "Processes": "Prozesse",
-  "Contact center": "Contact Center", "Bot, 1:1": "Bot, 1:1", " new": " neu",
+  "Contact center": "Contact Center", "Skip": "Springen", "Go to the message box": "Zum Nachrichtenfeld", "Go to the newest message": "Zur neuesten Nachricht", "1 new message": "1 neue Nachricht", " new": " neu",
   "Leave the thread": "Thread verlassen", "Reply in thread": "Im Thread antworten", "Your words go into the thread.": "Ihre Nachricht geht in den Thread.",
   "In a space the bot hears only what mentions it": "In einem Bereich hört der Bot nur, was ihn erwähnt",
   "Type / for the commands": "/ eingeben für die Befehle", "Send": "Senden",
@@ -35,6 +35,8 @@ const GERMAN = {
   "The agent answers": "Der Agent antwortet", "Webex Connect sends it by SMTP with OAuth 2.0, from the mailbox.": "Webex Connect sendet sie per SMTP mit OAuth 2.0 aus dem Postfach.",
   "The answer is on its way ...": "Die Antwort ist unterwegs ...",
   "Faults": "Fehler", "Find a fault": "Fehler suchen", "All off": "Alle aus", "On": "Ein", "Off": "Aus", "none known yet": "noch keine bekannt",
+  "turning it on ...": "wird eingeschaltet ...", "turning it off ...": "wird ausgeschaltet ...",
+  "Mail goes on.": "E-Mails laufen weiter.", "Mail stops at the sender.": "E-Mails enden beim Absender.", "Mail stops at the mailbox.": "E-Mails enden am Postfach.", "Mail stops at forwarding.": "E-Mails enden bei der Weiterleitung.", "Mail stops at Webex Connect.": "E-Mails enden bei Webex Connect.", "Mail stops before the agent.": "E-Mails enden vor dem Agenten.", "The answer stops.": "Die Antwort bleibt stehen.",
   "No fault has these words.": "Kein Fehler enthält diese Wörter.", "The faults are not known yet.": "Die Fehler sind noch nicht bekannt.",
   "Weather": "Wetter", "Slow clouds": "Langsame Clouds", "How slow": "Wie langsam", "Throttled, 429": "Gedrosselt, 429", "How often": "Wie oft",
   "Crashes": "Abstürze", "Kill the worker": "Worker beenden", "Kill the web process": "Webprozess beenden", "Then": "Danach",
@@ -53,12 +55,12 @@ const HEADS = { "Ask for a channel.": "Einen Kanal anfordern.", "Fill in the car
 // Sentences with a value in them.
 const PATTERNS = [
   [/^Tour, (\d) of (\d)\. (.*?) $/, (_, at, all, head) => `Tour, ${at} von ${all}. ${HEADS[head] || head} `],
-  [/^(\d+) of (\d+) on$/, "$1 von $2 ein"], [/^Faults, (\d+) on$/, "Fehler, $1 ein"], [/^turning (\S+) on \.\.\.$/, "$1 wird eingeschaltet ..."], [/^turning (\S+) off \.\.\.$/, "$1 wird ausgeschaltet ..."],
+  [/^(\d+) of (\d+) on$/, "$1 von $2 ein"], [/^Faults, (\d+) on$/, "Fehler, $1 ein"],
   [/^live · (\d+) mails? stopped, none lost$/, "live · aufgehalten: $1, verloren: 0"],
   [/^(.+): delivered to (\S+), a copy stays$/, "$1: an $2 zugestellt, eine Kopie bleibt"], [/^(.+): passed on to Webex Connect$/, "$1: an Webex Connect weitergeleitet"],
   [/^(.+): left for (\S+)$/, "$1: gesendet an $2"], [/^(.+): stopped at forwarding$/, "$1: bei der Weiterleitung aufgehalten"], [/^(.+): not delivered$/, "$1: nicht zugestellt"],
   [/^(.+): Webex Connect sends the answer$/, "$1: Webex Connect sendet die Antwort"], [/^(.+): Webex Connect takes it$/, "$1: Webex Connect nimmt sie an"],
-  [/^1 reply$/, "1 Antwort"], [/^(\d+) replies$/, "$1 Antworten"], [/^(\d+) new$/, "$1 neu"],
+  [/^1 reply$/, "1 Antwort"], [/^(\d+) replies$/, "$1 Antworten"], [/^(\d+) new$/, "$1 neu"], [/^(\d+) new messages$/, "$1 neue Nachrichten"],
   [/^(\S+), edited once$/, "$1, einmal bearbeitet"], [/^(\S+), edited (\d+) times$/, "$1, $2-mal bearbeitet"],
   [/^(.+) \(you\)$/, (_, who) => `${GERMAN[who] || who} (Sie)`], [/^(You: .+) \((\d+) new\)$/, (_, you, count) => `${GERMAN[you] || you} (${count} neu)`],
   [/^Message as (.+)$/, (_, who) => `Nachricht als ${(GERMAN[`You: ${who}`] || who).replace("Sie: ", "")}`], [/^Download file (\d+)$/, "Datei $1 herunterladen"],

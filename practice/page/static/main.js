@@ -7,6 +7,7 @@ import * as way from "./way.js";
 import * as clouds from "./clouds.js";
 import * as faults from "./faults.js";
 import * as tour from "./tour.js";
+import * as news from "./news.js";
 import * as language from "./language.js";
 
 function paint(theme) {
@@ -26,10 +27,12 @@ function part(name) {
 async function config() {
   const found = await (await fetch(`/practice/config?lang=${language.chosen()}`)).json();
   state.cloud = found.cloud;
+  state.causes = found.causes;
   return found;
 }
 
-const events = { messages: chat.take, way: way.draw, clouds: clouds.draw, faults: faults.draw, weather: faults.weather };
+// The first faults come after the first messages, so every message from then on is new.
+const events = { messages: chat.take, way: way.draw, clouds: clouds.draw, faults: (value) => { faults.draw(value); news.ready(); }, weather: faults.weather };
 // The parts of an event that the tour waits for.
 const facts = { way: ({ mail }) => ({ mail }), clouds: ({ app, tenant }) => ({ app, tenant }) };
 
@@ -53,5 +56,6 @@ composer.begin((await config()).commands);
 way.begin();
 faults.begin();
 tour.begin();
+news.begin();
 chat.become(state.you);
 listen();

@@ -1,5 +1,6 @@
 // The people to choose from and the page's state. The addresses are those of the practice cloud.
 export const BOT = "email-bot@webex.bot";
+export const NAME = "Email Bot"; // as in Webex
 export const SPACE = "Contact center";
 export const PEOPLE = [
   { id: "requester", email: "requester@contoso.com", title: "Requester", mark: "RR", space: true },
@@ -9,10 +10,10 @@ export const PEOPLE = [
   { id: "outsider", email: "outsider@evil.example", title: "Outsider", mark: "OO", space: false },
 ];
 export const named = (email) => PEOPLE.find((person) => person.email === email);
-export const title = (email) => (email === BOT ? "Email Bot" : named(email)?.title || email);
+export const title = (email) => (email === BOT ? NAME : named(email)?.title || email);
 export const mark = (email) => (email === BOT ? "B" : named(email)?.mark || email.slice(0, 2).toUpperCase());
 
-export const state = { you: PEOPLE[0], room: "space", parent: "", cloud: "", messages: new Map(), seen: {} };
+export const state = { you: PEOPLE[0], room: "space", parent: "", cloud: "", messages: new Map(), seen: {}, causes: {} };
 
 // Return whether the person sees the message in the room.
 // A person has two rooms: the space, if they are in it, and the 1:1 with the bot.

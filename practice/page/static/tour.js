@@ -31,6 +31,12 @@ export function notice(facts) {
   before = now;
 }
 
+// Folded, the tour is one line. A narrow page begins with it folded, because the chat needs the room.
+function isFolded() {
+  const chosen = localStorage.getItem("practice-tour-folded");
+  return chosen ? chosen === "yes" : matchMedia("(max-width: 720px)").matches;
+}
+
 function step() {
   const held = $("tour").contains(document.activeElement);
   at += 1;
@@ -41,12 +47,15 @@ function step() {
 function show() {
   const [head, words, target] = STOPS[at];
   const last = at === STOPS.length - 1;
+  const folded = el("details", { open: !isFolded() },
+    el("summary", {}, el("span", { class: "dots", "aria-hidden": "true" }, "●".repeat(at + 1) + "○".repeat(STOPS.length - at - 1)), el("b", {}, `Tour, ${at + 1} of ${STOPS.length}. ${head} `)),
+    el("div", { class: "stop" }, el("p", { role: "status" }, words),
+      el("button", { class: "btn", type: "button", onclick: () => find(target) }, "Show me"),
+      ...(last ? [] : [el("button", { class: "btn", type: "button", "data-on": "", onclick: step }, "Next")]),
+      el("button", { class: "btn", type: "button", "data-on": last ? "" : null, onclick: end }, last ? "Done" : "End tour")));
+  folded.addEventListener("toggle", () => localStorage.setItem("practice-tour-folded", folded.open ? "no" : "yes"));
   $("tour").hidden = false;
-  $("tour").replaceChildren(el("span", { class: "dots", "aria-hidden": "true" }, "●".repeat(at + 1) + "○".repeat(STOPS.length - at - 1)),
-    el("p", { role: "status" }, el("b", {}, `Tour, ${at + 1} of ${STOPS.length}. ${head} `), words),
-    el("button", { class: "btn", type: "button", onclick: () => find(target) }, "Show me"),
-    ...(last ? [] : [el("button", { class: "btn", type: "button", "data-on": "", onclick: step }, "Next")]),
-    el("button", { class: "btn", type: "button", "data-on": last ? "" : null, onclick: end }, last ? "Done" : "End tour"));
+  $("tour").replaceChildren(folded);
 }
 
 function find(target) {

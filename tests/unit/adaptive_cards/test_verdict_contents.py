@@ -7,10 +7,12 @@ from dataclasses import replace
 from types import ModuleType
 
 from adaptive_cards.elements import link
+from adaptive_cards.escape import markdown
 from adaptive_cards.texts import text
 from adaptive_cards.views import Damage
 from jobs.clouds.learn_more import page_of
 from jobs.model import Evidence, State, Text, Turn
+from tests.unit.adaptive_cards.verdict_lines import TRACED
 from tests.unit.adaptive_cards.verdict_rows import BLOCKED, COMMANDS, Cards, Nodes, below, words
 
 
@@ -20,18 +22,17 @@ def learn_more(cause: str) -> str:
 
 
 def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
-    """A single cause shows the wrong fact, then expected, seen, evidence and remedy.
+    """A single cause shows the wrong fact, then expected, seen and evidence.
 
-    The band has its sentence.
+    The band has its sentence, and the button is the remedy.
     """
     found = next(
         node for node in nodes(examples["verdict-broken"].content) if node.get("type") == "FactSet"
     )
-    assert [fact["title"] for fact in found["facts"]] == ["Expected", "Seen", "Evidence", "Remedy"]
+    assert [fact["title"] for fact in found["facts"]] == ["Expected", "Seen", "Evidence"]
     assert found["facts"][2]["value"] == (
-        "Message trace: 08:14:06 UTC, failed: 550 5.7.520 Access denied, Your "
-        "organization does not allow external forwarding. AS(7555); "
-        "Request ID: 0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"
+        "Message trace 24 Nov 08:14:06 UTC: failed, 550 5.7.520 Access denied, Your "
+        "organization does not allow external forwarding"
     )
     assert below(examples["verdict-broken"], "Root cause", nodes) == [
         f"\u2717 M4 Outbound spam policy for this sender {learn_more('forwarding_blocked')}"
@@ -125,11 +126,14 @@ def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
     opened = next(
         node["card"]
         for node in nodes(examples["verdict-broken"].content)
-        if node.get("title") == "All 14 findings"
+        if node.get("title") == "Details: 14 findings"
     )
     titles = words(opened, nodes)
     assert titles == [
         "1 wrong, 2 explained, 1 warning, 1 possible, 7 ok, 2 skipped. Skipped does not count as passed.",
+        "Evidence, as the services wrote it",
+        f"M4  Message trace: {markdown(TRACED)}",
+        "M4  Request ID: 0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318",
         *(
             "With an administrator's sign-in",
             "With the bot's own read access",
@@ -153,14 +157,14 @@ def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
 
 
 def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
-    """If room is short, rows become lines of a list, and every finding and remedy is still shown."""
+    """If room is short, rows become lines of a list, and every finding is still shown, and every remedy without a button."""
     card = examples["verdict-thirty"]
     opened = next(
-        node["card"] for node in nodes(card.content) if node.get("title") == "All 30 findings"
+        node["card"] for node in nodes(card.content) if node.get("title") == "Details: 30 findings"
     )
     facts = [fact for node in nodes(card.content) for fact in node.get("facts", [])]
     assert sum(len(node["facts"]) for node in nodes(opened) if "facts" in node) == 30
-    assert sum(fact["title"] == "Remedy" for fact in facts) == 2
+    assert sum(fact["title"] == "Remedy" for fact in facts) == 1
     assert "\u2026" not in json.dumps(card.content, ensure_ascii=False)
 
 
@@ -189,7 +193,7 @@ def test_a_setting_is_proven_by_what_it_stopped(make_verdict: ModuleType, nodes:
     assert facts == [
         ("Evidence", "Message trace: 550 5.7.520 AS(7555)"),
         ("Remedy", text("remedy.forwarding_blocked")),
-        ("\u2192\u00a0M3", "Copies, a consequence of M4 (Message trace: 550 5.7.520 AS(7555))"),
+        ("\u2192\u00a0M3", "Copies, a consequence of M4"),
         ("\u2717\u00a0M4", "Policy"),
     ]
 

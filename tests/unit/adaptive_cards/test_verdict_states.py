@@ -30,23 +30,23 @@ THROUGH = ("Send through Webex Connect", {"do": "connect_test", "channel": MAILB
 ALL = ("Check all", {"do": "check", "channel": "all"})
 
 BUTTONS = {
-    "verdict-broken": [FIX, AGAIN, DEEPER, BUNDLE, "All 14 findings"],
-    "verdict-two-causes": [FIX, AGAIN, BUNDLE, "All 10 findings", "Commands"],
+    "verdict-broken": [FIX, AGAIN, DEEPER, BUNDLE, "Details: 14 findings"],
+    "verdict-two-causes": [FIX, AGAIN, BUNDLE, "Details: 10 findings", "Commands"],
     "verdict-elsewhere": [
         (text("fix.client_secret"), "https://contoso.us.webexconnect.io"),
         AGAIN,
         BUNDLE,
-        "All 8 findings",
+        "Details: 8 findings",
         "Commands",
     ],
-    "verdict-by-hand": [AGAIN, BUNDLE, "The only finding", "Commands"],
+    "verdict-by-hand": [AGAIN, BUNDLE, "Details: 1 finding", "Commands"],
     "verdict-started": [],
     "verdict-looking": [DEEPER],
-    "verdict-early": [FIX, "All 4 findings", "Commands"],
-    "verdict-healthy": [AGAIN, DEEPER, MISSING, "All 9 findings", "Commands"],
-    "verdict-unproven": [AGAIN, DEEPER, MISSING, "All 9 findings"],
-    "verdict-every-offer": [AGAIN, DEEPER, LET_READ, MISSING, "All 9 findings"],
-    "verdict-connect": [AGAIN, MISSING, THROUGH, "All 9 findings", "Commands"],
+    "verdict-early": [FIX, "Details: 4 findings", "Commands"],
+    "verdict-healthy": [AGAIN, DEEPER, MISSING, "Details: 9 findings", "Commands"],
+    "verdict-unproven": [AGAIN, DEEPER, MISSING, "Details: 9 findings"],
+    "verdict-every-offer": [AGAIN, DEEPER, LET_READ, MISSING, "Details: 9 findings"],
+    "verdict-connect": [AGAIN, MISSING, THROUGH, "Details: 9 findings", "Commands"],
     "channels": [
         *(
             (f"Check {name}@contoso.com", {"do": "check", "channel": f"{name}@contoso.com"})
@@ -110,8 +110,8 @@ TEXTS = {
         "listed below."
     ),
     "verdict-unproven": (
-        "Not fully checked. Mail flow in both directions is not confirmed. 7 of 9 "
-        "findings were not checked. "
+        "Not fully checked: 7 of 9 need an administrator. Mail flow in both directions is not "
+        "confirmed. No fault was found in what was checked. "
         "Administrator's turn: sign in with the button below to run the remaining tests."
     ),
     "channels-checking": "Checking: 1 of 3. Nobody has to act. The verdicts appear as they arrive.",
@@ -198,8 +198,9 @@ def test_way(name: str, examples: Cards, nodes: Nodes):
 def test_without_a_proof_nothing_is_said_to_flow(make_verdict: ModuleType):
     """Settings that are all right prove no mail."""
     assert make_verdict.checked(0, lines=make_verdict.RIGHT).text == (
-        "Not fully checked. Mail flow in both directions is not confirmed. Nobody has "
-        "to act. The tests that ran are listed below."
+        "Not confirmed: no mail was seen in both directions. Mail flow in both directions is not "
+        "confirmed. No fault was found in what was checked. Nobody has to act. The tests that ran "
+        "are listed below."
     )
 
 

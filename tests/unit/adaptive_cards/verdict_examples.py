@@ -197,6 +197,8 @@ def _well() -> dict[str, cards.Card]:
             way=way("+.....", last=None),
             skipped=SKIPPED,
             sign_in_url=SIGN_IN,
+            unread=7,
+            needs_administrator=True,
         ),
         "verdict-changed": checked(
             0,

@@ -36,7 +36,8 @@ def line(
     )
 
 
-REPLY = "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)"
+REPLY = "550 5.7.520 Access denied, Your organization does not allow external forwarding"
+TRACED = f"2026-11-24T08:14:06Z | Fail | Reason: [{{LED={REPLY}. AS(7555)}};{{MSG=}};{{FQDN=out.example}}]"
 
 SEEN = "Baseline 2026: Off, priority 0, sender domain contoso.com, changed 08:12 UTC"
 
@@ -47,7 +48,7 @@ POLICY = line(
     seen=SEEN,
     expected=Text("expected.outbound_policy"),
     evidence=(
-        Evidence("trace", f"08:14:06 UTC, failed: {REPLY}"),
+        Evidence("trace", TRACED),
         Evidence("request-id", "0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"),
     ),
     remedy=Text("remedy.forwarding_blocked"),

@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from bot.services import ME_S, Services
+from bot.services import KNOWN_S, ME_S, Services
 from bot.settings import BotSettings
 from bot.webex.client import Webex
 from jobs.clock import now
@@ -37,12 +37,27 @@ def make(bot: BotSettings, redis: Redis, webex: Webex) -> Services:
 def test_the_next_process_knows_who_the_bot_is(
     settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
 ):
-    """Two processes, one question; the answer is kept for an hour."""
+    """Two processes, one question; the answer counts for an hour."""
     webex_script.on("GET", "/people/me", reply(200, BOT))
     first, second = (make(settings, redis, webex).me for _ in range(2))
     keys = list(redis.scan_iter("bot:me:*"))
     assert (first, second.id, len(webex_script.asked), len(keys)) == (second, "bot-id", 1, 1)
-    assert 0 < redis.ttl(keys[0]) <= ME_S
+    redis.expire(keys[0], KNOWN_S - ME_S - 1)
+    webex_script.on("GET", "/people/me", reply(200, {**BOT, "displayName": "Renamed"}))
+    assert make(settings, redis, webex).me.display_name == "Renamed"
+
+
+def test_a_page_knows_the_account_without_asking_webex(
+    settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
+):
+    """Nobody is known before the first question, and the last answer counts for longer than an hour."""
+    services = make(settings, redis, webex)
+    assert services.known_account is None
+    webex_script.on("GET", "/people/me", reply(200, BOT))
+    known = services.me
+    asked = len(webex_script.asked)
+    redis.expire(next(redis.scan_iter("bot:me:*")), KNOWN_S - 2 * ME_S)
+    assert (services.known_account, len(webex_script.asked)) == (known, asked)
 
 
 def test_another_token_is_another_account(

@@ -9,7 +9,7 @@ import pytest
 
 from adaptive_cards.texts import has_text
 from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text, Turn
-from jobs.next_action import NextAction, next_action, stage_of
+from jobs.next_action import NextAction, next_action, open_requests, stage_of
 from jobs.runs.origin import Brief, FixBrief
 from jobs.runs.plan import Plan
 from jobs.runs.run import Changed, Kind, Reply, Run
@@ -188,3 +188,10 @@ def test_every_step_that_waits_has_words():
         for name in steps_of(NEW)
     }
     assert {key for key in keys if not has_text(key)} == set()
+
+
+@pytest.mark.parametrize("step", ["app_fields", "address_fields", "mailbox_fields"])
+def test_every_part_of_the_form_asks_for_the_form(step: str):
+    """No card says Look again while the form is to be filled in."""
+    run = found(APPROVED, waits(step, Turn.REQUESTER))
+    assert [each.words.key for each in open_requests(run)] == ["turn_words.form"]

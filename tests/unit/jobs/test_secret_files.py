@@ -38,7 +38,7 @@ def test_every_secret_may_be_in_a_file(name: str, tmp_path: Path):
 
 def test_every_secret_of_the_table_is_known():
     """A setting that is called a token, a secret or a key may be in a file."""
-    named = set(MAY_BE_SECRET.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+    named = set(MAY_BE_SECRET.findall((ROOT / "docs/settings.md").read_text(encoding="utf-8")))
     assert named
     assert named - set(SECRETS) == set()
 

@@ -107,7 +107,8 @@ def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
     places = Places("http://127.0.0.1:8090", "http://127.0.0.1:1", "https://localhost:2", tmp_path)
     html = (
         '<head></head><body><a href="https://localhost:2/common/x">Go</a><input '
-        'value="https://localhost:2/t/authorize"></body>'
+        'value="https://localhost:2/t/authorize"><a href="webexteams://im?email=b@webex.bot">'
+        "Back</a></body>"
     )
     with flask.Flask("test").test_request_context(
         "/", headers={"Cookie": "practice_you=admin@contoso.com"}
@@ -116,6 +117,7 @@ def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
     assert 'href="http://127.0.0.1:8090/cloud/common/x"' in shown
     assert 'value="https://localhost:2/t/authorize"' in shown
     assert "You are admin@contoso.com." in shown
+    assert '<a data-practice="webex" href="http://127.0.0.1:8090/">Back</a>' in shown
 
 
 def test_commands_have_words():

@@ -10,7 +10,6 @@ import pytest
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.cards import draw
-from bot.cards.presenters.card_state import PostedCard, posted_card, protected
 from bot.chat.context import ChatContext
 from bot.web.oauth import FLOWS
 from jobs.clock import now
@@ -49,18 +48,12 @@ def press(ctx: ChatContext, run: Run) -> Run:
 
 @pytest.mark.parametrize("approved", [(), (APPROVED,)])
 def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple[Event, ...]):
-    """Other account ends the session and posts a new sign-in card, before and after an approval.
+    """Other account ends the session and asks for another sign-in, before and after an approval.
 
     The new card's link works.
     """
     services, run = anna.services, begin(SIGNED_IN, NO_ROLE, PLANNED, *approved)
     services.vault.put(f"session:{run.id}", "x", 60)
-    for slot in ("signin", "plan"):
-        services.redis.hset(
-            f"cards:{run.id}",
-            slot,
-            protected(services, run.id, slot, PostedCard("m", "r", "x", "signed in", now())),
-        )
     after = press(anna, run)
     assert (
         after.account,
@@ -71,14 +64,9 @@ def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple
         False,
         False,
     )
-    assert (posted_card(services, run.id, "signin"), bool(after.approvals)) == (
-        None,
-        bool(approved),
-    )
+    assert bool(after.approvals) is bool(approved)
     slots = {face.slot: face for of in draw.PRESENTERS for face in of(after, services)}
-    assert {"signin"} <= slots.keys()
-    if not approved:
-        assert text("plan.closed_signed_out") in slots["plan"].card.text
+    assert ("signin" in slots, "plan" in slots) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -83,5 +83,5 @@ def test_a_change_under_way_is_named(
 ):
     """Its call may still take effect, so /cancel says so and points to /undo."""
     run = begin(SIGNED_IN, PLANNED, CHANGING, *then)
-    cancel.cancel(anna, run)
+    cancel.run(anna, run.id)
     assert ("may still take effect: Authenticated SMTP" in said()[0][1]) is late

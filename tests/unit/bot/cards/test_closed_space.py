@@ -59,3 +59,21 @@ def test_a_run_that_has_ended_has_no_button(services: Services, run: Run):
     assert closed_space.card_of(run).buttons
     services.store.end(run, Event(Kind.CANCELLED, now(), by=run.requester.email))
     assert closed_space.card_of(services.store.load(run.id)).buttons == ()
+
+
+@pytest.mark.parametrize("end", [None, Kind.CANCELLED, Kind.FINISHED])
+def test_the_message_is_over_with_the_run_or_the_refusal(
+    services: Services, run: Run, redis: Redis, end: Kind | None
+):
+    """Its last edit has no button, and asks nobody for anything."""
+    assert closed_space.cards(run, services) == []
+    redis.hset(keys.cards_refused(), f"{run.id}:living", "x")
+    closed_space.tell(services, run, 403, LASTS_S)
+    (still,) = closed_space.cards(run, services)
+    if end is None:
+        redis.delete(keys.cards_refused())
+    else:
+        services.store.end(run, Event(end, now()))
+    (over,) = closed_space.cards(services.store.load(run.id), services)
+    assert ("cancel" in str(still.card.content), "'do'" in str(over.card.content)) == (True, False)
+    assert (still.final, over.final, over.retires) == (False, True, True)

@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 
 from bot.cards import delivery
-from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card, protected
+from bot.cards.presenters.card_state import (
+    EDITS,
+    NO_EDITS,
+    posted_card,
+    protected,
+)
 from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexError
 from jobs.clock import now
@@ -21,12 +26,26 @@ from tests.unit.bot.cards.small_card import card
 Said = Callable[[], list[tuple[str, str]]]
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What asks nobody does not wait for what may follow."""
+    monkeypatch.setattr(delivery, "CALM_S", 0.0)
+
+
 def age(services: Services, run: Run, **more: Any) -> None:
     """The card was drawn a while ago."""
     shown = posted_card(services, run.id, "plan")
     assert shown is not None
-    older = replace(shown, at=now() - timedelta(seconds=10), **more)
-    services.redis.hset(f"cards:{run.id}", "plan", protected(services, run.id, "plan", older))
+    services.redis.hset(
+        f"cards:{run.id}",
+        "plan",
+        protected(
+            services,
+            run.id,
+            "plan",
+            replace(shown, **({"at": now() - timedelta(seconds=10)} | more)),
+        ),
+    )
 
 
 def methods(said: Said) -> list[str]:
@@ -77,9 +96,11 @@ def test_no_news_is_no_call(services: Services, run: Run, said: Said):
 
 
 def test_small_news_waits_for_more_of_it(services: Services, run: Run, said: Said):
-    """Two seconds at most."""
+    """Six seconds at most for the first, and four times as long for each next one."""
     delivery.sync(services, run, card("a"))
-    assert 0 < delivery.sync(services, run, card("b")) <= 2
+    assert 0 < delivery.sync(services, run, card("b")) <= delivery.MINOR_INTERVAL_S
+    age(services, run, minor=1)
+    assert 6 < delivery.sync(services, run, card("b")) <= 4 * delivery.MINOR_INTERVAL_S
     assert methods(said) == ["POST"]
 
 
@@ -172,6 +193,7 @@ def test_where_webex_takes_no_edits_only_news_is_posted(
     ]
 
 
+@pytest.mark.usefixtures("hasty")
 def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any
 ):
@@ -200,6 +222,7 @@ def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
     )
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("edits", [EDITS - 1, EDITS])
 def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(
     services: Services, run: Run, said: Said, edits: int

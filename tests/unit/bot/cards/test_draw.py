@@ -171,7 +171,7 @@ def test_a_card_that_is_not_shown_is_in_the_log(
         for line in logged
         if line["event"] == "card not shown"
     ]
-    assert lines == [(run.id, "signin", "ROUTER_7F1C")]
+    assert lines == [(run.id, "living", "ROUTER_7F1C")]
 
 
 def test_an_edit_that_is_not_taken_is_in_the_log(

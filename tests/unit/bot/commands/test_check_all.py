@@ -164,29 +164,33 @@ def checked(anna: ChatContext, *findings: Finding) -> Run:
         (
             (Finding("smtp_auth", State.SKIPPED, seen=NEEDS_SIGN_IN), Finding("entra", State.OK)),
             State.UNKNOWN,
-            "Not fully checked: 1 of 2 findings need a sign-in",
+            "Not fully checked: 1 of 2 need an administrator",
         ),
         ((Finding("client_secret", State.WARNING),), State.WARNING, "something was noticed"),
         (
             (Finding("entra", State.UNKNOWN, cause="throttled"), *MAIL),
             State.UNKNOWN,
-            "Not fully checked: 1 of 3 findings could not be read",
+            "Not fully checked: 1 of 3 could not be read",
         ),
         (
             (Finding("copies", State.SKIPPED, seen=NEEDS_OTHER), *MAIL[1:]),
             State.UNKNOWN,
-            "Not fully checked: 1 of 2 findings could not be read",
+            "Not fully checked: 1 of 2 could not be read",
         ),
         (
             (Finding("arrivals", State.SKIPPED, seen=Text("skipped.no_mail")),),
             State.UNKNOWN,
-            "no mail of the last two days proves it",
+            "no mail of the last two days was seen in both directions",
         ),
-        ((Finding("copies", State.OK),), State.UNKNOWN, "no mail of the last two days proves it"),
+        (
+            (Finding("copies", State.OK),),
+            State.UNKNOWN,
+            "no mail of the last two days was seen in both directions",
+        ),
         (
             (Finding("connect_send", State.SKIPPED, seen=Text("skipped.no_service_key")), *MAIL),
             State.OK,
-            "No problem was found",
+            "Mail flows both ways",
         ),
     ],
 )

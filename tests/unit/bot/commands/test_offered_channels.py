@@ -250,3 +250,14 @@ def test_a_button_of_an_understood_command_is_typed_text(anna: ChatContext, webe
         run(anna, {"do": "run_command", "command": command, "argument": argument})
     assert kinds(anna) == []
     assert "x" * 3000 not in str(webex_script.asked)
+
+
+def test_a_choice_of_runs_ends_with_the_press(
+    anna: ChatContext, webex_script: Any, reply: type[Reply]
+):
+    """The card that offered to cancel the run says that it is canceled, and has no button of it."""
+    webex_script.on("PUT", f"/messages/{anna.message}", reply(body={"id": anna.message}))
+    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
+    actions()["cancel"](anna, {"run": run.id})
+    (body,) = [body for method, _, body in webex_script.asked if method == "PUT"]
+    assert (run.id in str(body), '"do"' in str(body).replace("'", '"')) == (True, False)

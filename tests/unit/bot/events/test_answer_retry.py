@@ -11,8 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adaptive_cards.texts import text
-from bot.cards.presenters.card_state import was_posted
-from bot.commands.setup_email import FIRST
+from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.services import Services
 from jobs.clock import now
 from jobs.runs.run import Kind, Run
@@ -135,7 +134,7 @@ def test_a_first_card_is_there_when_webex_says_so(
     for message in ["m1"] * 4 + ["m2"] * 2:
         typed("/setup-email support@example.test", id=message)
         (run,) = busy.store.runs_in_space("room-1")
-        there.append(was_posted(busy, run.id, FIRST))
+        there.append(was_posted(busy, run.id, LIVING))
     assert (there.index(True), first_cards(webex_script)) == (doubts, doubts + 1)
 
 

@@ -12,7 +12,9 @@ from bot.processes import watch
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Run
+from jobs.storage import codec, keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
 
@@ -56,6 +58,29 @@ def test_a_round_says_when_the_group_is_due_again(services: Services, watched: W
     due = services.watching.channels.groups_due()[watched.group]
     assert state.next_look is not None
     assert abs(due - state.next_look) < timedelta(seconds=1)
+
+
+@pytest.mark.usefixtures("answer")
+def test_other_groups_that_are_due_are_looked_at_in_the_same_job(
+    services: Services, watched: WatchedChannel
+):
+    """A group that is not due is left alone."""
+    for name in ("sales@example.test", "later@example.test"):
+        channel = Channel(name, tenant_id=name.partition("@")[0])
+        record = codec.dump(Record("SEEDED", now(), channel))
+        services.redis.set(keys.channel_record(name), services.channels.protected(name, record))
+        services.watching.channels.save(replace(watched, channel=channel))
+    later = services.watching.channels.load("later@example.test")
+    assert later is not None
+    services.watching.incidents.record(later, LookOutcome(Sight.HEALTHY), now())
+    before = services.watching.incidents.state("later@example.test")
+    assert services.watching.channels.claim_due()
+    watch.look(watched.group)
+    looked = [
+        services.watching.incidents.state(each).looked for each in (MAILBOX, "sales@example.test")
+    ]
+    assert None not in looked
+    assert services.watching.incidents.state("later@example.test") == before
 
 
 @pytest.mark.usefixtures("answer")

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from bot import links
-from bot.cards.presenters.card_state import PostedCard, posted_card, protected
+from bot.cards.presenters.card_state import PostedCard, posted_card, protected, slot_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Finding, State
@@ -211,8 +211,13 @@ def test_a_late_link_shows_nothing_but_a_way_on(
     end(services)
     services.redis.hset(
         f"cards:{run.id}",
-        "connect",
-        protected(services, run.id, "connect", PostedCard("m", "r", "x", "", now())),
+        slot_of(run.requester.email),
+        protected(
+            services,
+            run.id,
+            slot_of(run.requester.email),
+            PostedCard("m", "r", "x", "", now()),
+        ),
     )
     pages = [browser.get(address), browser.post(address), browser.post(f"{address}/renew")]
     assert (
@@ -222,7 +227,10 @@ def test_a_late_link_shows_nothing_but_a_way_on(
         [410, 410, 200],
         False,
     )
-    assert (services.vault.holds(f"secret:{run.id}"), posted_card(services, run.id, "connect")) == (
+    assert (
+        services.vault.holds(f"secret:{run.id}"),
+        posted_card(services, run.id, slot_of(run.requester.email)),
+    ) == (
         True,
         None,
     )

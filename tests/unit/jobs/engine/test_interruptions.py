@@ -24,6 +24,7 @@ from jobs.runtime import NoListener
 from tests.unit.jobs.engine.scripted_steps import (
     SAID,
     Fact,
+    appending,
     approve,
     engine,
     raising,
@@ -188,3 +189,19 @@ def test_calls_of_steps_that_end_with_another_are_told(
     entries = [read(line) for line in ctx.store.audit.entries()]
     late = [entry["step"] for entry in entries if entry["what"] == "changed_late"]
     assert late == (["a"] if over else [])
+
+
+async def test_an_answer_after_a_steps_inspection_is_not_seen(given: Callable[..., StepContext]):
+    """A later read of the run contains the answer, but the step did not know it: the work goes on."""
+    answered = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
+    fact = Fact("a")
+    fact.hooks["inspect"] = appending(answered)
+    work = engine(given(), fact)
+    before = work.seen
+    await work.apply_plan()
+    own = work.ctx.run.version - before - 1
+    assert (own > 0, work.seen, work.ctx.store.length(work.ctx.run.id) - work.seen) == (
+        True,
+        before + own,
+        1,
+    )

@@ -69,13 +69,13 @@ DISCOVERED = Event(
     channel=FOUND_CHANNEL,
     data={"client_id": "c1", "upn": "s@contoso.com", "shared": ""},
 )
-DETAILED = replace(BASE, channel=replace(CHANNEL, callback_url="u"), detailed=True)
+DETAILED = replace(BASE, channel=replace(CHANNEL, callback_url="u"), detailed=True, detailed_at=T1)
 TABLE: list[tuple[str, list[Event], Run]] = [
     ("opened", [], BASE),
     ("opened again", [OPENED], BASE),
     ("details", [Event(Kind.DETAILS, T1, channel=replace(CHANNEL, callback_url="u"))], DETAILED),
-    ("details without a channel", [Event(Kind.DETAILS, T1)], replace(BASE, detailed=True)),
-    ("details drop the plan", [PLANNED, APPROVED, Event(Kind.DETAILS, T1)], replace(BASE, detailed=True)),
+    ("details without a channel", [Event(Kind.DETAILS, T1)], replace(BASE, detailed=True, detailed_at=T1)),
+    ("details drop the plan", [PLANNED, APPROVED, Event(Kind.DETAILS, T1)], replace(BASE, detailed=True, detailed_at=T1)),
     ("signed in", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT)], replace(BASE, account=ACCOUNT, signed_in=T1)),
     ("another account sees anew", [found(OK), PLANNED, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
      replace(BASE, account=ACCOUNT, signed_in=T2, found_at={"forwarding": T1})),

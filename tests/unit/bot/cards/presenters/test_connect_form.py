@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from adaptive_cards import rehearsal as draw
 from adaptive_cards.texts import text
 from bot.cards.presenters import connect_form, rehearsal
 from bot.services import Services
@@ -224,9 +225,9 @@ def test_a_delegate_is_asked_to_rehearse(
     left_out: tuple[str, ...],
 ):
     """A delegate of a shared mailbox is asked to rehearse with the text that fits the stage."""
-    (card,) = rehearsal.cards(
-        begin(SIGNED_IN, FORM, user(shared="blocked"), named(), *events), services
-    )
-    told = (card.card.text + str(card.card.content)).replace("\u00a0", " ")
+    run = begin(SIGNED_IN, FORM, user(shared="blocked"), named(), *events)
+    card = draw(rehearsal.view(run, services))
+    assert bool(rehearsal.cards(run, services)) is (LOGGED_IN not in events)
+    told = (card.text + str(card.content)).replace("\u00a0", " ")
     assert [words for words in said if words.lower() not in told.lower()] == []
     assert [words for words in left_out if words in told] == []

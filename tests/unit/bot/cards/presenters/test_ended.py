@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
 
 from bot.cards import draw
+from bot.cards.living import living_cards
 from bot.cards.presenters import progress as progress_face
-from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected
+from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected, slot_of
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Profile, Scope, State, Text, Turn
-from jobs.runs.run import Event, Kind, Run
-from jobs.steps import steps_for
+from jobs.model import Account, Change, Finding, RunKind, Scope, State, Text, Turn
+from jobs.runs.run import Event, Kind, RecordedChange, Run
+from practice.client import actions
 
 ADMIN = "admin@example.test"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
@@ -41,16 +41,6 @@ APPROVED = Event(
     Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"}
 )
 ASKED = Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": ADMIN})
-SLOTS = (
-    "signin",
-    f"signin-direct:{ADMIN}",
-    "plan",
-    "progress",
-    "consent",
-    "connect",
-    "rehearsal",
-    "mail",
-)
 Begin = Callable[..., Run]
 
 
@@ -68,19 +58,21 @@ def found(step: str, state: State = State.OK, **more: object) -> Event:
     )
 
 
-def shown(services: Services, run: Run, *slots: str, turn: str = "ask") -> None:
-    """These cards stand in Webex already."""
-    for slot in slots:
-        services.redis.hset(
-            f"cards:{run.id}",
-            slot,
-            protected(services, run.id, slot, PostedCard("m", "r", "x", turn, now())),
-        )
+def living(services: Services, run: Run) -> dict[str, DesiredCard]:
+    """Every card that the run shows, by its place."""
+    wanted = [card for of in draw.PRESENTERS for card in of(run, services)]
+    return {card.to: card for card in living_cards(run, services, wanted)}
 
 
-def cards(services: Services, run: Run) -> dict[str, DesiredCard]:
-    """Every card of the run."""
-    return {card.slot: card for of in draw.PRESENTERS for card in of(run, services)}
+def verbs(card: DesiredCard) -> list[str]:
+    """The verbs and links of a card's buttons."""
+    buttons = ({"card": card.card.content},)
+    return [
+        str(each.get("url") or each["data"]["do"])
+        for message in buttons
+        for each in actions(message)
+        if "url" in each or "data" in each
+    ]
 
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FAILED])
@@ -90,51 +82,42 @@ def cards(services: Services, run: Run) -> dict[str, DesiredCard]:
 def test_nothing_is_asked_for_any_more(
     services: Services, begin: Begin, events: tuple[Event, ...], end: Kind
 ):
-    """Every card that was shown says so, has no button, and is drawn whatever Webex takes."""
+    """The card of each place says so, has no button, and is the last."""
     run = begin(*events, Event(end, now()))
-    shown(services, run, *SLOTS)
-    drawn = cards(services, run)
-    wanted = (
-        set(SLOTS)
-        - ({"plan"} if SIGNED_IN not in events else set())
-        - ({"progress"} if SIGNED_IN not in events and end is Kind.CANCELLED else set())
-    )
-    assert drawn.keys() == wanted
-    asks = [
-        slot
-        for slot, card in drawn.items()
-        if '"do"' in json.dumps(card.card.content)
-        or "Action.OpenUrl" in json.dumps(card.card.content)
-    ]
-    assert (asks, [slot for slot, card in drawn.items() if not card.final]) == ([], [])
+    for place in ("thread", ADMIN):
+        services.redis.hset(
+            f"cards:{run.id}",
+            slot_of(place),
+            protected(services, run.id, slot_of(place), PostedCard("m", "r", "x", "", now())),
+        )
+    shown = living(services, run)
+    assert shown.keys() == {"thread", ADMIN}
+    assert [verbs(card) for card in shown.values()] == [[], []]
+    assert {card.final for card in shown.values()} == {True}
 
 
-def test_what_was_never_shown_is_not_shown_then(services: Services, begin: Begin):
-    """Nor is a card changed that says who has signed in."""
+def test_a_person_who_was_not_asked_is_not_told(services: Services, begin: Begin):
+    """There is only the thread's card."""
     run = begin(SIGNED_IN, Event(Kind.CANCELLED, now()))
-    shown(services, run, "signin", turn="signed in")
-    assert cards(services, run) == {}
+    assert living(services, run).keys() == {"thread"}
 
 
-def test_the_test_mails_card_at_the_end(services: Services, begin: Begin):
-    """It asks no agent for anything, and says when each station was passed."""
-    at = "2026-11-25T09:00:00+00:00"
-    passed = [
-        found("test_mail", facts={"arrived_at": at, "forwarded_at": at}),
-        found("agent_answer", facts={"answered_at": at}),
-    ]
-    run = begin(
-        SIGNED_IN,
-        PLANNED,
-        APPROVED,
-        *(found(name) for name in steps_for(Profile.ARTICLE)),
-        *passed,
-        Event(Kind.FINISHED, now()),
-    )
-    shown(services, run, "mail")
-    drawn = cards(services, run)
-    content = json.dumps(drawn["mail"].card.content)
-    assert (drawn["mail"].final, content.count("09:00:00"), '"do"' in content) == (True, 4, False)
+def test_a_cancelled_run_that_changed_something_offers_to_undo_it(services: Services, begin: Begin):
+    """Until that is done. What was changed is named."""
+    wrong = Finding("smtp_auth", State.WRONG)
+    changing = Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong, changes=(LINE,))
+    changed = Event(Kind.CHANGED, now(), step="smtp_auth")
+    run = begin(SIGNED_IN, PLANNED, APPROVED, changing, changed, Event(Kind.CANCELLED, now()))
+    card = living(services, run)["thread"]
+    assert verbs(card) == ["typed"]
+    assert "These changes remain" in card.card.text
+    undo = services.store.open(run.channel, run.requester, run.origin, RunKind.UNDO)
+    past = RecordedChange("smtp_auth", LINE, Text("seen.off"), {}, {}, (run.id,))
+    services.store.append(undo.id, Event(Kind.RECALLED, now(), past=(past,)))
+    undo = services.store.load(undo.id)
+    services.store.end(undo, Event(Kind.FINISHED, now()))
+    card = living(services, run)["thread"]
+    assert (verbs(card), "earlier settings are restored" in card.card.text) == ([], True)
 
 
 @pytest.mark.parametrize(

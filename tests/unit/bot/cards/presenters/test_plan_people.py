@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
+from bot.cards import draw
+from bot.cards.living import living_cards
 from bot.cards.presenters import plan
-from bot.cards.presenters.card_state import DesiredCard, refused_field
+from bot.cards.presenters.card_state import DesiredCard, refused_field, slot_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person, Scope
@@ -21,7 +24,7 @@ from jobs.storage import keys
 from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, shown
 
 BOSS, DEPUTY, OUTSIDE = "boss@example.test", "deputy@example.test", "boss@elsewhere.test"
-COPIES = ["plan", f"plan-direct:{BOSS}", f"plan-direct:{DEPUTY}"]
+COPIES = ["thread", BOSS, DEPUTY]
 
 
 @pytest.fixture
@@ -50,12 +53,12 @@ def asked(services: Services) -> Callable[..., Run]:
 def test_a_space_without_an_approver(governed: Services, asked: Callable[..., Run]):
     """Each approver gets the plan 1:1, as from a 1:1; with one of them in the space none does."""
     absent = Event(Kind.ANSWERED, now(), data={"question": "approvers_absent", "value": "yes"})
-    assert sorted(by_slot(asked(absent, direct=False), governed)) == sorted(COPIES)
+    assert list(by_place(asked(absent, direct=False), governed)) == COPIES
 
 
-def by_slot(run: Run, services: Services) -> dict[str, DesiredCard]:
-    """The plan cards of the run."""
-    return {card.slot: card for card in plan.cards(run, services)}
+def by_place(run: Run, services: Services) -> dict[str, DesiredCard]:
+    """The plan cards of the run, by the place that they go to."""
+    return {card.to: card for card in plan.cards(run, services)}
 
 
 def buttons(card: DesiredCard) -> set[str]:
@@ -69,14 +72,13 @@ def test_each_approver_gets_the_plan_with_the_buttons(
     governed: Services, asked: Callable[..., Run]
 ):
     """Both sides see who is waited for; the person who asked has no button that would be refused."""
-    found = by_slot(asked(), governed)
+    found = by_place(asked(), governed)
     assert list(found) == COPIES
-    assert [card.to for card in found.values()] == ["thread", BOSS, DEPUTY]
     assert [buttons(card) for card in found.values()] == [
         {"cancel"},
         *[{"approve", "cancel"}] * 2,
     ]
-    assert text("plan.waits_for", who=f"{BOSS}, {DEPUTY}") in str(found["plan"].card)
+    assert text("plan.waits_for", who=f"{BOSS}, {DEPUTY}") in str(found["thread"].card)
     assert text("plan.asked_by", who="anna@example.test") in str(found[COPIES[1]].card)
     assert text("plan.waits_for", who=DEPUTY) in str(found[COPIES[1]].card)
 
@@ -94,16 +96,16 @@ def test_no_copy_where_an_approver_can_press(
 ):
     """No approvers are set, the person who asked is one, or the plan is in a space."""
     run = asked(**how)
-    found = by_slot(run, replace(services, bot=replace(services.bot, approvers=approvers)))
-    assert list(found) == ["plan"]
-    assert buttons(found["plan"]) == {"approve", "cancel"}
-    assert "Waiting for an approver" not in str(found["plan"].card)
+    found = by_place(run, replace(services, bot=replace(services.bot, approvers=approvers)))
+    assert list(found) == ["thread"]
+    assert buttons(found["thread"]) == {"approve", "cancel"}
+    assert "Waiting for an approver" not in str(found["thread"].card)
 
 
 def test_the_tenants_approval_is_asked_for_there_too(governed: Services, asked: Callable[..., Run]):
     """The box for the whole tenant has its button on the approvers' copies alone."""
     lines = (LINE, replace(LINE, step="customization", scope=Scope.TENANT))
-    found = by_slot(asked(replace(PLANNED, changes=lines)), governed)
+    found = by_place(asked(replace(PLANNED, changes=lines)), governed)
     assert [buttons(card) for card in found.values()] == [
         {"cancel"},
         *[{"approve", "approve_tenant", "cancel"}] * 2,
@@ -114,28 +116,20 @@ def test_the_other_copies_show_who_decided(governed: Services, asked: Callable[.
     """With the time, on every card; nobody is waited for any more, and no button approves."""
     at = datetime(2026, 11, 27, 15, 22, tzinfo=UTC)
     run = asked(replace(APPROVED, by=BOSS, at=at))
-    shown(governed, run, *COPIES[1:])
-    found = by_slot(run, governed)
-    words = text("plan.approved_by_mailbox", who=BOSS, at="15:22 UTC")
-    assert words == "Approved by boss@example.test, 15:22 UTC"
-    assert [words in str(card.card) for card in found.values()] == [True] * 3
-    assert [buttons(card) for card in found.values()] == [{"cancel"}] * 3
-    assert "Waiting for" not in str([card.card for card in found.values()])
+    shown(governed, run, *map(slot_of, COPIES))
+    wanted = [card for of in draw.PRESENTERS for card in of(run, governed)]
+    found = {card.to: card for card in living_cards(run, governed, wanted)}
+    words = text("history.approved_mailbox", who=BOSS, at="27 Nov 15:22 UTC")
+    assert words == "Approved by boss@example.test, 27 Nov 15:22 UTC"
+    told = [json.dumps(card.card.content) for card in found.values()]
+    assert (list(found), [words in each for each in told]) == (COPIES, [True] * 3)
+    assert "approve" not in {verb for card in found.values() for verb in buttons(card)}
+    assert "Waiting for" not in str(told)
 
 
 def test_after_the_decision_nobody_new_is_told(governed: Services, asked: Callable[..., Run]):
     """A copy that was never posted is not posted afterwards."""
-    assert list(by_slot(asked(APPROVED), governed)) == ["plan"]
-
-
-def test_a_cancelled_plan_is_closed_for_everybody(governed: Services, asked: Callable[..., Run]):
-    """No copy still asks for anything."""
-    run = asked(Event(Kind.CANCELLED, now()))
-    shown(governed, run, *COPIES)
-    found = by_slot(run, governed)
-    assert [(card.final, card.retires, buttons(card)) for card in found.values()] == [
-        (True, True, set())
-    ] * 3
+    assert list(by_place(asked(APPROVED), governed)) == ["thread"]
 
 
 def test_an_approver_without_a_webex_account_is_named(
@@ -143,13 +137,13 @@ def test_an_approver_without_a_webex_account_is_named(
 ):
     """The person who asked reads whom no message reaches, and who is left."""
     run = asked()
-    governed.redis.hset(keys.cards(run.id), refused_field(COPIES[1]), "tracking")
-    card = str(by_slot(run, governed)["plan"].card)
+    governed.redis.hset(keys.cards(run.id), refused_field(slot_of(BOSS)), "tracking")
+    card = str(by_place(run, governed)["thread"].card)
     assert text("plan.unreachable", who=BOSS) in card
     assert text("plan.waits_for", who=DEPUTY) in card
     assert text("plan.nobody_reached") not in card
-    governed.redis.hset(keys.cards(run.id), refused_field(COPIES[2]), "tracking")
-    assert text("plan.nobody_reached") in str(by_slot(run, governed)["plan"].card)
+    governed.redis.hset(keys.cards(run.id), refused_field(slot_of(DEPUTY)), "tracking")
+    assert text("plan.nobody_reached") in str(by_place(run, governed)["thread"].card)
 
 
 def test_an_approver_whom_the_bot_does_not_serve_is_told_nothing(
@@ -157,6 +151,6 @@ def test_an_approver_whom_the_bot_does_not_serve_is_told_nothing(
 ):
     """An address of another domain gets no plan, and the person who asked reads that."""
     run = asked()
-    found = by_slot(run, replace(services, bot=replace(services.bot, approvers=(OUTSIDE,))))
-    assert list(found) == ["plan"]
-    assert text("plan.unreachable", who=OUTSIDE) in str(found["plan"].card)
+    found = by_place(run, replace(services, bot=replace(services.bot, approvers=(OUTSIDE,))))
+    assert list(found) == ["thread"]
+    assert text("plan.unreachable", who=OUTSIDE) in str(found["thread"].card)

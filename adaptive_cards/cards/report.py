@@ -1,0 +1,93 @@
+"""Card with the summary of a month: every channel of a space with its figures, the worst first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
+from adaptive_cards.actions import fit_title, press
+from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, aside, kicker_of, note, small_print
+from adaptive_cards.elements import TITLE, Element, column, columns, facts, rich, run, said
+from adaptive_cards.texts import plural, render, text
+from adaptive_cards.times import day_clock
+from jobs.model import State, Text, verbatim
+
+_CHANNELS_MOST = 15
+_BUTTONS_MOST = 3
+_WORST_FIRST = (State.WRONG, State.UNKNOWN, State.OK, State.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLine:
+    """Channel in the summary.
+
+    ``state`` is WRONG if it was broken, UNKNOWN if the watch could not look for a time, SKIPPED if it
+    was not watched, and otherwise OK. ``share`` is the availability in words. ``broken_s`` is how long
+    it was broken, in seconds. ``words`` are its other figures.
+    """
+
+    mailbox: str
+    state: State
+    share: Text
+    broken_s: float
+    words: Text
+
+
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """Summary of a month: ``month`` as ``2026-11``, (label key, value) of all, and the channels.
+
+    ``remark`` says that a part of the month is missing, or is None.
+    """
+
+    month: str
+    at: datetime
+    title: Text
+    rows: tuple[tuple[str, Text], ...]
+    lines: tuple[ReportLine, ...]
+    remark: Text | None = None
+
+
+def report(view: ReportView) -> Card:
+    """Return the card; at most fifteen channels are on it."""
+    lines = sorted(
+        view.lines, key=lambda line: (_WORST_FIRST.index(line.state), -line.broken_s, line.mailbox)
+    )
+    bad = any(line.state is State.WRONG for line in lines)
+    mark = glyphs.WRONG if bad else glyphs.OK
+    band = Band("attention" if bad else "good", mark, said(view.title, **TITLE), ())
+    body = [facts((text(key), render(words)) for key, words in view.rows)]
+    body += [_row(line) for line in lines[:_CHANNELS_MOST]]
+    if len(lines) > _CHANNELS_MOST:
+        left = len(lines) - _CHANNELS_MOST
+        body.append(small_print(verbatim(plural("watch.more_channels", left))))
+    if view.remark is not None:
+        body.append(small_print(view.remark))
+    body.append(small_print(Text("report.how_counted")))
+    return finished(
+        kicker_of(Text("report.kicker", {"month": view.month}), day_clock(view.at)),
+        band,
+        body,
+        _buttons(lines),
+    )
+
+
+def _row(line: ReportLine) -> Element:
+    mark = glyphs.NOT_YET if line.state is State.SKIPPED else glyphs.of_state(line.state)
+    words = column("stretch", rich(run(line.mailbox)), note(line.words), spacing="Small")
+    share = column("auto", aside(line.share), spacing="Default")
+    return columns(glyphs.glyph(mark), words, share, spacing="Small")
+
+
+def _buttons(lines: list[ReportLine]) -> list[Element]:
+    """Return buttons to the history of the worst channels."""
+    return [
+        press(
+            fit_title("report.history_button", line.mailbox),
+            {"do": "history", "channel": line.mailbox},
+        )
+        for line in lines[:_BUTTONS_MOST]
+        if line.state is not State.SKIPPED
+    ]

@@ -1,0 +1,88 @@
+"""Eye of the watch as a process of its own: looks at one channel as often as a line says so.
+
+It runs with the environment of a worker, and uses the worker's real look (:mod:`jobs.watch.look`). Each
+line on stdin is one look, and each line on stdout is its outcome as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+from bot import logs
+from bot.queue import connect
+from bot.services import Services
+from bot.settings import BotSettings
+from bot.webex.client import Webex
+from jobs import runtime
+from jobs.access import app_access
+from jobs.clock import now
+from jobs.model import Person
+from jobs.settings import Settings
+from jobs.storage import keys
+from jobs.watch.look import CloudLook
+from jobs.watch.model import ChannelState, LookOutcome, WatchedChannel
+
+NOBODY = Person("nobody", "nobody@example.test")
+
+
+def services() -> Services:
+    """Return the parts of a worker in this process."""
+    bot, work = BotSettings.from_env(os.environ), Settings.from_env(os.environ)
+    webex = Webex(bot.webex_access_token, bot.webex_api_url)
+    made = Services.of(bot, work, connect(bot.redis_url), webex)
+    runtime.install(made)
+    return made
+
+
+async def look(made: Services, watched: WatchedChannel) -> LookOutcome:
+    """Return the outcome of one look.
+
+    Raises:
+        LookupError: The look ended without an outcome.
+    """
+    looking = CloudLook(made, lambda: True, lambda _: ChannelState())
+    async for _, outcome in looking((watched,)):
+        return outcome
+    raise LookupError(watched.mailbox)
+
+
+def main(mailbox: str) -> int:
+    """Look once for every line, until stdin ends.
+
+    The access that the tenant granted is remembered again before each look, because a fault may have
+    made the bot forget it, and the practice cloud is restored between the faults. The message traces
+    that were counted against Microsoft's limit are forgotten, because real looks are minutes apart.
+    """
+    logs.configure("CRITICAL")
+    made = services()
+    record = made.channels.record(mailbox)
+    if record is None:
+        sys.stdout.write(json.dumps({"error": f"{mailbox} is not connected"}) + "\n")
+        return 1
+    watched = WatchedChannel(record.channel, "none", NOBODY, now())
+    granted = app_access.grant_for(made.redis, record.channel.tenant_id)
+    for _ in sys.stdin:
+        if granted is not None:
+            app_access.save(made.redis, granted)
+        made.redis.delete(keys.tenant_traces(record.channel.tenant_id))
+        began = time.monotonic()
+        outcome = asyncio.run(look(made, watched))
+        said = {
+            "sight": str(outcome.sight),
+            "cause": outcome.cause,
+            "step": outcome.step,
+            "eyes": [str(each) for each in outcome.eyes],
+            "calls": outcome.calls,
+            "seconds": time.monotonic() - began,
+        }
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,272 @@
+"""Simulated quarter: the real rounds, incidents, cards and stores on a real Redis, in virtual time.
+
+Only the look at the clouds is replaced, and the clock. Each round is the worker's own entry
+(:func:`bot.processes.watch.look`) for a group that the real due list hands out. A killed worker and a
+lost host leave the lock as they would; the lock's end, which Redis counts in real time, is played.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+from unittest import mock
+
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from bench.watch_world import (
+    HOUR,
+    World,
+    make,
+    midsummer,
+)
+from bot.cards import incidents as drawn_cards
+from bot.cards.presenters.incident import SLOT
+from bot.processes import watch
+from bot.services import Services
+from bot.settings import BotSettings
+from bot.webex.client import HURRIED, Webex
+from jobs import clock, runtime
+from jobs.model import Channel, Person
+from jobs.runs.channel_index import Record
+from jobs.settings import Settings
+from jobs.storage import codec, keys, watch_keys
+from jobs.watch import gaps
+from jobs.watch.model import LookOutcome, WatchedChannel
+from jobs.watch.watch_store import LEASE_S
+
+INTERVAL_S, OFTEN_S = 900, 300
+OPERATORS = "operators"
+KILLED, LOST = 1 / 300, 1 / 600
+"""Share of the rounds in which a worker is killed, and in which its whole host is lost."""
+LOOK_S = (1.0, 6.0)
+"""Seconds of one look, which the virtual clock goes on by."""
+ANNA = Person("anna", "anna@example.test")
+
+
+class VirtualClock:
+    """Replacement for ``datetime`` in :mod:`jobs.clock`. Each call is a microsecond later."""
+
+    at = midsummer()
+    fromisoformat = staticmethod(datetime.fromisoformat)
+
+    @classmethod
+    def now(cls, tz: tzinfo) -> datetime:
+        """Return the virtual time."""
+        cls.at += timedelta(microseconds=1)
+        return cls.at.astimezone(tz)
+
+
+class WorkerKilledError(BaseException):
+    """End of a worker in the middle of a round."""
+
+
+@dataclass(slots=True)
+class Cards:
+    """Queue of cards that draws each at once and keeps what would be posted.
+
+    ``posted`` has the time of the first card by space and id, and ``shown`` the cards by incident.
+    """
+
+    services: Services | None = None
+    posted: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    shown: dict[str, dict[tuple[str, str], datetime]] = field(default_factory=dict)
+    edits: Counter[str] = field(default_factory=Counter)
+
+    def request(self, card_id: str) -> None:
+        """Draw the card as the worker does, and note the first time."""
+        if self.services is None:
+            return
+        drawing = drawn_cards.drawing(self.services, card_id)
+        if drawing is None or not any(each.slot == SLOT for each in drawing.cards):
+            return
+        at = VirtualClock.at
+        place = (drawing.run.origin.room, card_id)
+        self.posted.setdefault(place, at)
+        self.edits[card_id] += 1
+        for incident in self.services.watching.incidents.of_card(card_id):
+            self.shown.setdefault(incident.id, {}).setdefault(place, at)
+
+
+@dataclass(slots=True)
+class SimulatedLook:
+    """Look that sees what the world says. It may end in the middle, as a killed worker does.
+
+    ``under_way`` are the groups that were begun and not finished: a job looks at several.
+    """
+
+    world: World
+    dies_after: int | None = None
+    under_way: set[str] = field(default_factory=set)
+
+    async def __call__(
+        self, channels: tuple[WatchedChannel, ...]
+    ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]:
+        """Yield what is seen of each channel, some seconds after the one before."""
+        groups = {each.group for each in channels}
+        self.under_way |= groups
+        for number, watched in enumerate(channels):
+            if self.dies_after == number:
+                raise WorkerKilledError
+            seconds = random.Random(f"{VirtualClock.at}").uniform(*LOOK_S)  # noqa: S311  no secret
+            VirtualClock.at += timedelta(seconds=seconds)
+            await asyncio.sleep(0)
+            yield watched, self.world.look(watched.group, watched.mailbox, VirtualClock.at)
+        if self.dies_after is not None:
+            raise WorkerKilledError
+        self.under_way -= groups
+
+
+@dataclass(slots=True)
+class Quarter:
+    """One simulated time, and what was counted in it."""
+
+    world: World
+    services: Services
+    cards: Cards
+    redis: Redis
+    rounds: int = 0
+    killed: int = 0
+    hosts_lost: int = 0
+    gaps_told: int = 0
+    real_s: float = 0.0
+    locks: dict[str, datetime] = field(default_factory=dict)
+    growth: list[float] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Let the time pass: hand out what is due, and look."""
+        began, drawn = time.monotonic(), random.Random(f"{self.world.seed}/deaths")  # noqa: S311
+        channels = self.services.watching.channels
+        month = 1
+        while VirtualClock.at < self.world.ends:
+            self._free_lost_locks()
+            away = next((each for each in self.world.away if each.holds(VirtualClock.at)), None)
+            if away is not None:
+                VirtualClock.at = away.ends
+                continue
+            for group in channels.claim_due():
+                self._round(group, drawn)
+            self._tell_gaps()
+            self._wait()
+            if VirtualClock.at >= self.world.begins + month * 30 * 24 * HOUR:
+                self.growth.append(self.bytes_per_channel())
+                month += 1
+        self.growth.append(self.bytes_per_channel())
+        self.real_s = time.monotonic() - began
+
+    def _wait(self) -> None:
+        """Go on to the next moment at which something is due."""
+        due = list(self.services.watching.channels.groups_due().values())
+        times = [*due, *self.locks.values(), VirtualClock.at + HOUR]
+        after = VirtualClock.at + timedelta(seconds=0.5)
+        VirtualClock.at = max(min(times), after)
+
+    def _round(self, group: str, drawn: random.Random) -> None:
+        """Have one worker look at the group. It may be killed, or its host may be lost."""
+        fate = drawn.random()
+        dies = fate < KILLED + LOST
+        look = SimulatedLook(self.world, drawn.randint(0, 3) if dies else None)
+        with mock.patch.object(watch, "CloudLook", return_value=look):
+            try:
+                watch.look(group)
+            except WorkerKilledError:
+                for name in look.under_way:
+                    self._after_death(name, lost=fate < LOST)
+        self.rounds += 1
+
+    def _after_death(self, group: str, *, lost: bool) -> None:
+        """Leave the lock of a lost host, or hand out the work of a process of this machine."""
+        if lost:
+            self.hosts_lost += 1
+            self.redis.set(watch_keys.watch_lock(group), "another-host.0")
+            self.locks[group] = VirtualClock.at + timedelta(seconds=LEASE_S)
+        else:
+            self.killed += 1
+            self.services.watching.channels.schedule(group, clock.now())
+
+    def _free_lost_locks(self) -> None:
+        for group, ends in tuple(self.locks.items()):
+            if ends <= VirtualClock.at:
+                self.redis.delete(watch_keys.watch_lock(group))
+                del self.locks[group]
+
+    def _tell_gaps(self) -> None:
+        for room in gaps.due(self.redis, VirtualClock.at):
+            self.gaps_told += 1
+            gaps.told(self.redis, room)
+
+    def bytes_per_channel(self) -> float:
+        """Return the bytes of Redis that a channel's state, history and incidents take on average."""
+        total, boxes = 0, [each for some in self.world.tenants.values() for each in some]
+        for mailbox in boxes:
+            own = [
+                watch_keys.watched(mailbox),
+                watch_keys.watch_state(mailbox),
+                watch_keys.watch_history(mailbox),
+                watch_keys.incidents_of_channel(mailbox),
+            ]
+            raw: Any = self.redis.zrange(watch_keys.incidents_of_channel(mailbox), 0, -1)
+            own += [watch_keys.incident(each.decode()) for each in raw]
+            total += sum(int(self.redis.memory_usage(key, samples=0) or 0) for key in own)
+        return total / len(boxes)
+
+
+@contextmanager
+def virtual_time(begins: datetime) -> Iterator[None]:
+    """Have the product's clock show the virtual time."""
+    VirtualClock.at = begins
+    with mock.patch.object(clock, "datetime", VirtualClock):
+        yield
+
+
+def simulate(redis: Redis, seed: int, days: int, channels: int, tenants: int) -> Quarter:
+    """Watch so many channels for so many days, and return what was counted."""
+    world = make(seed, midsummer(), days, channels, tenants)
+    with virtual_time(world.begins):
+        cards = Cards()
+        services = _services(redis, cards)
+        quarter = Quarter(world, services, cards, redis)
+        for tenant, mailboxes in world.tenants.items():
+            for number, mailbox in enumerate(mailboxes):
+                _watch(services, tenant, mailbox, number)
+        quarter.run()
+    return quarter
+
+
+def _services(redis: Redis, cards: Cards) -> Services:
+    """Return the parts of a worker. Nobody answers at the addresses, and nothing asks them."""
+    bot = BotSettings(
+        webex_access_token="none",  # noqa: S106  nobody is asked
+        webhook_secrets=("a-secret-of-this-bench-alone",),
+        public_url="https://bot.example.test",
+        allowed_email_domains=("example.test",),
+        webex_api_url="http://127.0.0.1:9/",
+        watch_space=OPERATORS,
+    )
+    work = Settings(bot.public_url, "", "bot-app", "none", (Fernet.generate_key().decode(),))
+    webex = Webex(bot.webex_access_token, bot.webex_api_url, HURRIED)
+    made = Services.of(bot, work, redis, webex)
+    made = replace(made, cards=cards)  # type: ignore[arg-type]  # a queue that draws at once
+    cards.services = made
+    runtime.install(made)
+    return made
+
+
+def _watch(services: Services, tenant: str, mailbox: str, number: int) -> None:
+    """Connect and watch a channel; half of a tenant's channels share a space."""
+    channel = Channel(mailbox, tenant_id=tenant)
+    index = services.channels
+    record = codec.dump(Record("SEEDED", clock.now(), channel))
+    services.redis.set(keys.channel_record(mailbox), index.protected(mailbox, record))
+    seconds = OFTEN_S if number == 0 and tenant == "tenant-0" else INTERVAL_S
+    room = f"room-{tenant}-{number % 2}"
+    services.watching.channels.save(
+        WatchedChannel(channel, room, ANNA, clock.now(), interval_s=seconds)
+    )

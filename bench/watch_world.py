@@ -1,0 +1,262 @@
+"""World of the simulated quarter: what is true of each channel, and the weather of the clouds.
+
+Everything follows from a seed. Nothing here knows the watch: it only says what a look at that moment
+would see.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from jobs.watch.model import Damage, Eye, LookOutcome, Sight
+
+BERLIN = ZoneInfo("Europe/Berlin")
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+BROKEN_FOR, FINE_FOR = 25 * MINUTE, 20 * MINUTE
+"""Lengths of the two halves of a flapping channel's cycle."""
+APART = 5 * HOUR
+"""Least time between two breaks of a tenant, so that each has incidents of its own."""
+BLIP = timedelta(seconds=45)
+"""Longest time for which a cloud shows something wrong that is not so."""
+LATEST = 20 * MINUTE
+"""Longest delay of a message trace."""
+EYES = (Eye.APP,)
+SHOWN = 40
+"""Hours of arrived mails that each look reports."""
+
+
+WORK, AWAKE, SATURDAY = range(8, 18), range(6, 22), 5
+MAILS = (6.0, 1.0)
+"""Mails an hour in the hours of work, and in the other hours in which people are awake."""
+
+
+class BreakKind(StrEnum):
+    """Kind of a break. SETTING: any look sees it. MAIL: only the trace of a mail shows it.
+
+    TENANT: a setting of all channels of a tenant. FLAPS: comes and goes. ACCESS: the tenant takes the
+    bot's read access away, which is no break of the channel.
+    """
+
+    SETTING = "setting"
+    MAIL = "mail trace"
+    TENANT = "whole tenant"
+    FLAPS = "flapping"
+    ACCESS = "access ended"
+
+
+CAUSES = {
+    BreakKind.SETTING: "smtp_auth_off_for_mailbox",
+    BreakKind.MAIL: "not_forwarded",
+    BreakKind.TENANT: "smtp_auth_off_for_tenant",
+    BreakKind.FLAPS: "forwarding_missing",
+    BreakKind.ACCESS: "app_access_withdrawn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """What really happened to channels, and when."""
+
+    kind: BreakKind
+    mailboxes: tuple[str, ...]
+    begins: datetime
+    ends: datetime
+
+    def is_seen(self, at: datetime) -> bool:
+        """Return whether a look would see it at that moment, apart from the trace's delay."""
+        if not self.begins <= at < self.ends:
+            return False
+        passed = (at - self.begins) % (BROKEN_FOR + FINE_FOR)
+        return self.kind is not BreakKind.FLAPS or passed < BROKEN_FOR
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """Time in which something holds, such as the silence of a cloud."""
+
+    begins: datetime
+    ends: datetime
+    cause: str = ""
+
+    def within(self, begins: datetime, ends: datetime) -> timedelta:
+        """Return how much of it lies between the two moments."""
+        return max(min(self.ends, ends) - max(self.begins, begins), timedelta(0))
+
+    def holds(self, at: datetime) -> bool:
+        """Return whether it holds at that moment."""
+        return self.begins <= at < self.ends
+
+
+@dataclass(slots=True)
+class World:
+    """Truth of a simulated time.
+
+    ``tenants`` has the mailboxes by tenant. ``silent`` are the times in which a tenant's clouds give no
+    answer, ``outages`` those in which no cloud does, ``away`` those in which no worker runs, and
+    ``blips`` those in which a channel looks broken and is not.
+    """
+
+    seed: int
+    begins: datetime
+    ends: datetime
+    tenants: dict[str, tuple[str, ...]]
+    breaks: list[Break] = field(default_factory=list)
+    silent: dict[str, list[Spell]] = field(default_factory=dict)
+    outages: list[Spell] = field(default_factory=list)
+    away: list[Spell] = field(default_factory=list)
+    blips: dict[str, list[Spell]] = field(default_factory=dict)
+
+    def look(self, tenant: str, mailbox: str, at: datetime) -> LookOutcome:
+        """Return what a look sees."""
+        silent = next(
+            (each for each in (*self.outages, *self.silent[tenant]) if each.holds(at)), None
+        )
+        if silent is not None:
+            return LookOutcome(Sight.UNSURE, silent.cause, calls=3)
+        mails = self.shown_mails(mailbox, at)
+        for each in self.breaks:
+            if mailbox in each.mailboxes and each.is_seen(at):
+                if each.kind is BreakKind.ACCESS:
+                    return LookOutcome(Sight.CANNOT_LOOK, CAUSES[each.kind], calls=3)
+                late = self.arrived(mailbox, each.begins, at - self.delay(mailbox, at))
+                if each.kind is BreakKind.MAIL and not late:
+                    continue
+                since = each.begins if each.kind is not BreakKind.FLAPS else None
+                return LookOutcome(
+                    Sight.BROKEN,
+                    CAUSES[each.kind],
+                    since,
+                    step="smtp_auth",
+                    damage=Damage(late=late),
+                    mails=mails,
+                    eyes=EYES,
+                    calls=12,
+                )
+        if any(each.holds(at) for each in self.blips[mailbox]):
+            return LookOutcome(Sight.BROKEN, "connection_lost", mails=mails, eyes=EYES, calls=12)
+        return LookOutcome(Sight.HEALTHY, mails=mails, eyes=EYES, calls=12)
+
+    def delay(self, mailbox: str, at: datetime) -> timedelta:
+        """Return how late the message trace is at that moment."""
+        drawn = random.Random(f"{self.seed}/{mailbox}/{at:%Y%m%d%H}/trace")  # noqa: S311  no secret
+        return drawn.random() ** 3 * LATEST
+
+    def arrived(self, mailbox: str, since: datetime, until: datetime) -> int:
+        """Return how many mails came between the two moments."""
+        hour, found = since.replace(minute=0, second=0, microsecond=0), 0
+        while hour < until:
+            found += sum(since <= each < until for each in mails_of(self.seed, mailbox, hour))
+            hour += HOUR
+        return found
+
+    def first_mail(self, mailbox: str, since: datetime, until: datetime) -> datetime | None:
+        """Return when the first mail came after ``since``, or None if none did before ``until``."""
+        hour = since.replace(minute=0, second=0, microsecond=0)
+        while hour < until:
+            for each in sorted(mails_of(self.seed, mailbox, hour)):
+                if since <= each < until:
+                    return each
+            hour += HOUR
+        return None
+
+    def shown_mails(self, mailbox: str, at: datetime) -> dict[str, int]:
+        """Return the mails of the last whole hours that even a late trace shows."""
+        last = (at - LATEST).replace(minute=0, second=0, microsecond=0)
+        hours = (last - number * HOUR for number in range(1, SHOWN + 1))
+        return {
+            hour.isoformat(): len(mails)
+            for hour in hours
+            if hour >= self.begins and (mails := mails_of(self.seed, mailbox, hour))
+        }
+
+    def lost(self, tenant: str, begins: datetime, ends: datetime) -> timedelta:
+        """Return how long between the moments no cloud answered or no worker ran."""
+        spells = (*self.outages, *self.silent[tenant], *self.away)
+        return sum((each.within(begins, ends) for each in spells), timedelta(0))
+
+
+@cache
+def mails_of(seed: int, mailbox: str, hour: datetime) -> tuple[datetime, ...]:
+    """Return the arrivals in one hour: many by day, few at the weekend, none at night in Berlin.
+
+    The hour is one of UTC. The working day follows the local clock, so it moves with summer time.
+    """
+    local = hour.astimezone(BERLIN)
+    busy = MAILS[0] if local.hour in WORK else (MAILS[1] if local.hour in AWAKE else 0.0)
+    drawn = random.Random(f"{seed}/{mailbox}/{hour.isoformat()}")  # noqa: S311  no secret
+    most = busy if local.weekday() < SATURDAY else busy / MAILS[0]
+    return tuple(hour + drawn.random() * HOUR for _ in range(round(most * 2 * drawn.random())))
+
+
+def make(seed: int, begins: datetime, days: int, channels: int, tenants: int) -> World:
+    """Return a world of so many days with its breaks and its weather."""
+    names = {
+        f"tenant-{number}": tuple(
+            f"box{each}@tenant{number}.example" for each in range(number, channels, tenants)
+        )
+        for number in range(tenants)
+    }
+    world = World(seed, begins, begins + days * DAY, names)
+    drawn = random.Random(f"{seed}/world")  # noqa: S311  no secret
+    for tenant, mailboxes in names.items():
+        world.silent[tenant] = list(_spells(world, drawn, 2.5 * DAY, (5, 40), "throttled"))
+        world.breaks += _breaks(world, drawn, mailboxes)
+        for mailbox in mailboxes:
+            world.blips[mailbox] = list(_blips(world, drawn))
+    world.outages = list(_spells(world, drawn, 30 * DAY, (90, 150), "service_unavailable"))
+    world.away = list(_spells(world, drawn, 20 * DAY, (10, 180)))
+    return world
+
+
+def _spells(
+    world: World, drawn: random.Random, each: timedelta, minutes: tuple[int, int], cause: str = ""
+) -> Iterator[Spell]:
+    """Yield spells of so many minutes, one in each time of that length, hours apart."""
+    at = world.begins + HOUR
+    while at + each < world.ends + HOUR:
+        begins = at + drawn.random() * (each - 4 * HOUR)
+        yield Spell(begins, begins + drawn.uniform(*minutes) * MINUTE, cause)
+        at += each
+
+
+def _blips(world: World, drawn: random.Random) -> Iterator[Spell]:
+    """Yield moments in which a cloud shows something wrong that is not so, twelve a day."""
+    at = world.begins + HOUR
+    while at < world.ends:
+        yield Spell(at, at + drawn.uniform(0.3, 1.0) * BLIP)
+        at += drawn.uniform(1.0, 3.0) * HOUR
+
+
+def _breaks(world: World, drawn: random.Random, mailboxes: tuple[str, ...]) -> Iterator[Break]:
+    """Yield the breaks of a tenant, one after the other."""
+    kinds = (
+        [BreakKind.SETTING] * 5
+        + [BreakKind.MAIL] * 4
+        + [BreakKind.TENANT] * 2
+        + [BreakKind.FLAPS, BreakKind.ACCESS]
+    )
+    at = world.begins + drawn.uniform(3.0, 12.0) * HOUR
+    while True:
+        kind = drawn.choice(kinds)
+        length = (
+            drawn.uniform(4.0, 6.0) * HOUR
+            if kind is BreakKind.FLAPS
+            else drawn.lognormvariate(4.2, 1.1) * MINUTE
+        )
+        if at + length > world.ends - HOUR:
+            return
+        whole = kind in {BreakKind.TENANT, BreakKind.ACCESS}
+        struck = mailboxes if whole else (drawn.choice(mailboxes),)
+        yield Break(kind, struck, at, at + length)
+        at += length + APART + drawn.expovariate(1 / 30.0) * HOUR
+
+
+def midsummer(year: int = 2026) -> datetime:
+    """Return the beginning of a quarter in which summer time ends (25 October 2026)."""
+    return datetime(year, 9, 1, tzinfo=UTC)

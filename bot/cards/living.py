@@ -1,0 +1,210 @@
+"""One living card per run and place: in the run's thread, and in the 1:1 with each person asked.
+
+The presenters say which cards the run needs now. This module chooses the one of them that a place
+shows, and gives it the place's slot, so that the same message is edited from turn to turn. In the
+thread the card also has a line for each earlier request that was answered, and for each person who
+is asked elsewhere at the same time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from adaptive_cards import notice
+from adaptive_cards.card import with_lines
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.glyphs import OK, SKIPPED
+from bot.cards import closed_space
+from bot.cards.presenters import progress, run_history
+from bot.cards.presenters.card_state import (
+    EARLIER,
+    LIVING,
+    THREAD,
+    DesiredCard,
+    PostedCard,
+    desired_card,
+    marked,
+    posted_cards,
+    slot_of,
+)
+from bot.services import Services
+from jobs.model import Text
+from jobs.next_action import ENDED, NextAction, next_action, open_requests
+from jobs.runs.run import Run
+
+SHOWS = {
+    "details": "intake",
+    "sign_in": "signin",
+    "delegate": "delegate",
+    "approve": "plan",
+    "approve_tenant": "plan",
+    "consent": "consent",
+    "form": "connect",
+    "token": "connect",
+    "register": "connect",
+    "rehearse": "rehearsal",
+    "rehearsal_sign_in": "rehearsal",
+    "send": "mail",
+    "answer": "mail",
+    "answer_again": "mail",
+}
+"""The presenter's card that asks for a next action, by the last part of the action's text key."""
+CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
+"""Cards of a thread that asks nobody there for anything, the most telling first."""
+
+
+def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
+    """Return the card of every place, and the last edit of each message that has a successor."""
+    kept = posted_cards(services, run.id)
+    by_place: dict[str, dict[str, DesiredCard]] = {THREAD: {}}
+    for card in wanted:
+        by_place.setdefault(card.to, {})[card.slot] = card
+    for slot in kept:
+        if slot.startswith(f"{LIVING}-direct:"):
+            by_place.setdefault(slot.partition(":")[2], {})
+    shown = [_of_place(run, to, cards, kept) for to, cards in by_place.items()]
+    return [*filter(None, shown), *(_below(run, slot) for slot in kept if _is_left(slot))]
+
+
+def _is_left(slot: str) -> bool:
+    """Return whether the card of a place has taken over from this message."""
+    return slot.partition("-")[0] != LIVING and slot != closed_space.SLOT
+
+
+def _of_place(
+    run: Run, to: str, cards: dict[str, DesiredCard], kept: dict[str, PostedCard]
+) -> DesiredCard | None:
+    """Return the card of a place, or None if there is nothing to show there."""
+    if to == THREAD:
+        card = _of_thread(run, cards)
+        return _with_lines(run, card) if card else None
+    asking = [card for card in cards.values() if card.prompt != ""]
+    if asking and not run.ended:
+        return _placed(_first(run, asking))
+    return _placed(_idle(run, to)) if slot_of(to) in kept else None
+
+
+def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard:
+    """Return the card that asks for the run's earliest open request."""
+    by_slot = {card.slot: card for card in asking}
+    order = [_slot_of_action(each) for each in open_requests(run)]
+    return next((by_slot[slot] for slot in order if slot in by_slot), asking[0])
+
+
+def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
+    """Return the card that asks for the present turn, or the one that best tells how the run is."""
+    turn = next_action(run)
+    if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
+        return card
+    if turn.words.key == "turn_words.look":
+        return _marked(cards)
+    if not run.ended and (asking := [card for card in cards.values() if _asks_alone(card)]):
+        return _first(run, asking)
+    settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
+    return next((cards[slot] for slot in (settling, *CALM) if slot in cards), None)
+
+
+def _asks_alone(card: DesiredCard) -> bool:
+    """Return whether the card itself asks for something; the progress repeats other cards' requests."""
+    return card.slot != "progress" and bool(card.prompt)
+
+
+def _marked(cards: dict[str, DesiredCard]) -> DesiredCard | None:
+    """Return the card that shows what an administrator is to look at."""
+    alone = next((cards[slot] for slot in ("mail", "plan") if _is_asking(cards, slot)), None)
+    return alone or next((cards[slot] for slot in CALM if slot in cards), None)
+
+
+def _is_asking(cards: dict[str, DesiredCard], slot: str) -> bool:
+    return slot in cards and bool(cards[slot].prompt)
+
+
+def _slot_of_action(action: NextAction) -> str:
+    """Return the name of the presenter's card that asks for the action, or an empty string."""
+    return SHOWS.get(action.words.key.rpartition(".")[2], "")
+
+
+def _placed(card: DesiredCard) -> DesiredCard:
+    """Return the card in the slot of its place; another card there is urgent news."""
+    return replace(card, slot=slot_of(card.to), urgency=f"{card.slot} {card.urgency}")
+
+
+def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
+    """Return the thread's card with the answered requests and those that are open elsewhere."""
+    before = () if card.slot == "intake" else (*_steps_done(run, card), *run_history.lines(run))
+    also = _elsewhere(run, card)
+    if not before and not also:
+        return _placed(card)
+    drawn = with_lines(card.card, before, also)
+    news = "".join(turn.key for turn, _ in also)
+    return _placed(
+        replace(
+            card,
+            card=drawn,
+            fingerprint=marked(card.fingerprint, (before, also)),
+            urgency=f"{card.urgency}{news}",
+        )
+    )
+
+
+def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
+    """Return how far the run is, if its steps have begun and the card does not list them.
+
+    That it was resumed after an interruption is told with it.
+    """
+    if run.ended or not run.has_begun or card.slot in {"progress", "plan"}:
+        return ()
+    resumed = (Text("progress.resumed"),) if run.resumed else ()
+    return (progress.counted(run), *resumed)
+
+
+def _elsewhere(run: Run, card: DesiredCard) -> tuple[tuple[Text, Text], ...]:
+    """Return whose turn it is as well, with the words: what this card itself does not ask for."""
+    if run.ended or run.plan is None:
+        return ()
+    first = next_action(run).words.key if card.slot == "progress" else ""
+    return tuple(
+        (Text(f"turn.{each.turn}"), each.words)
+        for each in open_requests(run)
+        if each.words.key != first and _slot_of_action(each) != card.slot
+    )
+
+
+def _idle(run: Run, to: str) -> DesiredCard:
+    """Return the 1:1 card of a person who was asked and now is not, or of a run that has ended."""
+    about = {"mailbox": run.channel.mailbox, "run": run.id}
+    kicker = Text("living.idle_kicker", about)
+    if not run.ended:
+        title, words, mark = Text("living.idle_title"), Text("living.idle_words", about), SKIPPED
+    elif ENDED[run.ended] == "done":
+        title, words, mark = Text("living.over_done", about), Text("living.over_words"), OK
+    else:
+        title = Text(f"notice.over_{ENDED[run.ended]}", about)
+        words, mark = Text("living.over_words"), SKIPPED
+    view = NoticeView(kicker, title, words, glyph=mark.glyph)
+    decided = run_history.approvals(run)
+    card = with_lines(notice(view), decided)
+    idle = desired_card("idle", view, card, to=to, final=bool(run.ended), retires=True, prompt="")
+    return replace(idle, fingerprint=marked(idle.fingerprint, decided))
+
+
+def _below(run: Run, slot: str) -> DesiredCard:
+    """Return the last edit of a message whose successor is further down."""
+    view = NoticeView(
+        Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
+        Text("living.below_title"),
+        Text("living.below_words"),
+        glyph=SKIPPED.glyph,
+    )
+    to = slot.split(":")[1] if slot.startswith(f"{EARLIER}:") else _place_of(run, slot)
+    return desired_card(
+        slot, view, notice(view), to=to, urgency="below", final=True, retires=True, prompt=""
+    )
+
+
+def _place_of(run: Run, slot: str) -> str:
+    """Return the place of a card of a version that had one message for each request."""
+    _, direct, person = slot.partition("-direct:")
+    if direct:
+        return person
+    return run.requester.email if slot == "connect" else THREAD

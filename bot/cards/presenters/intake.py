@@ -1,0 +1,61 @@
+"""Presenter of a setup's first card: the details that only Webex Connect knows.
+
+The card answers the command. It is drawn again only if a typed detail is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from adaptive_cards import intake as draw
+from adaptive_cards.cards.intake import IntakeView
+from adaptive_cards.views import Header
+from bot.cards.presenters.card_state import FIRST, LIVING, DesiredCard, desired_card, posted_card
+from bot.services import Services
+from jobs.model import RunKind, Text
+from jobs.runs.run import Run
+from jobs.storage import codec, keys
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Inputs of the first card as they were typed or known, and the reason why each wrong one is."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, Text] = field(default_factory=dict)
+
+
+def cards(run: Run, services: Services) -> list[DesiredCard]:
+    """Return the card until its details are given, once Webex shows it."""
+    if run.detailed or run.ended or run.kind is not RunKind.SETUP:
+        return []
+    return [card(run, services)] if posted_card(services, run.id, LIVING) else []
+
+
+def card(run: Run, services: Services) -> DesiredCard:
+    """Return the card with what was typed."""
+    raw = services.redis.hget(keys.cards(run.id), _FIELD)
+    kept = services.store.authenticator.verify(_context(run.id), raw)
+    typed = codec.load(kept, Typed) if kept is not None else Typed()
+    view = IntakeView(
+        Header(run.id, run.channel.mailbox, 1),
+        typed.values,
+        typed.errors,
+        ask_mailbox=not run.channel.mailbox,
+    )
+    wanted = desired_card(FIRST, view, draw(view))
+    news = FIRST if not typed.errors else wanted.fingerprint
+    return desired_card(FIRST, view, wanted.card, urgency=news, prompt=news)
+
+
+def keep(services: Services, run_id: str, typed: Typed) -> None:
+    """Keep what was typed, for the next time the card is drawn."""
+    told = services.store.authenticator.protect(_context(run_id), codec.dump(typed))
+    services.redis.hset(keys.cards(run_id), _FIELD, told)
+
+
+def _context(run_id: str) -> tuple[str, ...]:
+    return "card", run_id, _FIELD
+
+
+_FIELD = f"{FIRST}:typed"

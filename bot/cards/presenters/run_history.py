@@ -1,0 +1,80 @@
+"""Presenter of what earlier turns of a run asked, each answered request as one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from bot.cards.presenters._common import username
+from jobs.model import RunKind, State, Text, minute_of
+from jobs.runs.run import Run
+from jobs.steps import steps_of
+
+
+def lines(run: Run) -> tuple[Text, ...]:
+    """Return the lines in the order of time: what was given, allowed and done, by whom and when."""
+    return tuple(words for _, words in sorted(_moments(run), key=lambda line: line[0]))
+
+
+def approvals(run: Run) -> tuple[Text, ...]:
+    """Return the lines of the approvals alone, which the other approvers are told."""
+    return tuple(words for _, words in _approved(run))
+
+
+def _approved(run: Run) -> Iterator[tuple[datetime, Text]]:
+    for scope, given in run.approvals.items():
+        yield given.at, _said(f"approved_{scope}", given.at, given.by)
+
+
+def _moments(run: Run) -> Iterator[tuple[datetime, Text]]:
+    yield from _given(run)
+    yield from _signed_in(run)
+    yield from _approved(run)
+    if run.plan and not run.plan.changes and not run.has_begun:
+        yield run.plan.at, _said("nothing", run.plan.at)
+    if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
+        yield run.found_at["admin_consent"], _said("consent", run.found_at["admin_consent"])
+    yield from _rehearsed(run)
+    for question in ("token_saved", "registered"):
+        if question in run.answers:
+            given = run.answers[question]
+            yield given.at, _said(question, given.at, given.by)
+    if sent := run.changed.get("test_mail"):
+        yield sent.begun, _said("test_sent", sent.begun)
+
+
+def _given(run: Run) -> Iterator[tuple[datetime, Text]]:
+    """Return what the first card was given; an adopted or known channel was never asked for."""
+    if run.detailed_at is None or run.kind is not RunKind.SETUP or not run.channel.callback_url:
+        return
+    channel = run.channel
+    values = {
+        "at": minute_of(run.detailed_at),
+        "host": urlsplit(channel.callback_url).netloc,
+        "forwarding": channel.forwarding_address,
+        "months": str(channel.lifetime_months),
+    }
+    kept = "kept" if channel.keep_copy else "moved"
+    yield run.detailed_at, Text(f"history.given_{kept}", values)
+
+
+def _signed_in(run: Run) -> Iterator[tuple[datetime, Text]]:
+    if run.account is not None and run.signed_in is not None:
+        yield run.signed_in, _said("signed_in", run.signed_in, run.account.upn)
+
+
+def _rehearsed(run: Run) -> Iterator[tuple[datetime, Text]]:
+    answer = run.answers.get("rehearse")
+    if answer is None:
+        return
+    if answer.value.startswith("skip"):
+        reason = answer.value.partition(":")[2]
+        yield answer.at, Text("history.skipped", {"reason": reason})
+    elif run.state_of("rehearsal") is State.OK:
+        at = run.found_at["rehearsal"]
+        yield at, _said("rehearsed", at, username(run))
+
+
+def _said(key: str, at: datetime, who: str = "") -> Text:
+    return Text(f"history.{key}", {"at": minute_of(at), "who": who})

@@ -1,0 +1,102 @@
+"""Command /report: the summary of a month for the channels of this space."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from adaptive_cards import report
+from adaptive_cards.cards.notice import NoticeView
+from bot.cards.presenters import history as presenter
+from bot.chat.addresses import read_mailbox
+from bot.chat.context import ChatContext
+from bot.chat.offers import unknown_channel
+from bot.chat.permissions import visible_channels
+from bot.commands import Command
+from jobs.clock import now
+from jobs.model import Text
+from jobs.watch.figures import figures, month
+from jobs.watch.history import KEPT, days
+
+KICKER = Text("report.plain_kicker")
+_MONTH = re.compile(r"(\d{4})-(\d{1,2})")
+
+
+def run(ctx: ChatContext, argument: str) -> None:
+    """Show the summary of a month: of all channels of this space, or of the one that was typed.
+
+    Without a month it is the present one, so far.
+    """
+    words = argument.split()
+    at = now().astimezone(UTC)
+    addresses = [each for each in words if "@" in each]
+    typed = " ".join(each for each in words if "@" not in each) or f"{at:%Y-%m}"
+    asked = _month(ctx, typed, at)
+    if asked is None:
+        return
+    since, until = asked
+    mailboxes = _channels(ctx, " ".join(addresses))
+    if not mailboxes:
+        return
+    redis, incidents = ctx.services.redis, ctx.services.watching.incidents
+    every = [
+        (
+            mailbox,
+            figures(days(redis, mailbox, at), incidents.of_channel(mailbox), since, until, at),
+        )
+        for mailbox in mailboxes
+    ]
+    name = f"{since:%Y-%m}"
+    ctx.say(report(presenter.report_view(name, every, at, _remark(since, until, at))))
+
+
+def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime] | None:
+    """Return the month's beginning and end; if there is no such month to show, say so."""
+    found = _MONTH.fullmatch(typed)
+    try:
+        since, until = month(int(found[1]), int(found[2])) if found else (None, None)
+    except (ValueError, OverflowError):
+        since = until = None
+    if since is None or until is None:
+        _refuse(ctx, "not_a_month", typed, at)
+    elif since > at:
+        _refuse(ctx, "future", typed, at)
+    elif until <= at - KEPT:
+        _refuse(ctx, "too_old", typed, at)
+    else:
+        return since, until
+    return None
+
+
+def _refuse(ctx: ChatContext, why: str, typed: str, at: datetime) -> None:
+    """Say why there is no summary, and what can be typed."""
+    title = Text(f"report.{why}", {"typed": typed})
+    words = Text("report.how", {"example": f"{at:%Y-%m}"})
+    ctx.notify(NoticeView(KICKER, title, words, glyph="✗", at=at))
+
+
+def _channels(ctx: ChatContext, address: str) -> tuple[str, ...]:
+    """Return the channels that the person may see here; nothing after an answer that says why."""
+    watched = {each.mailbox for each in ctx.services.watching.channels.of_space(ctx.room)}
+    known = watched | set(visible_channels(ctx))
+    if address:
+        mailbox = read_mailbox(ctx, "report", address)
+        if mailbox and mailbox not in known:
+            unknown_channel(ctx, "report", KICKER, mailbox)
+        return (mailbox,) if mailbox in known else ()
+    if not known:
+        ctx.notify(NoticeView(KICKER, Text("report.none"), Text("watch.how"), glyph="○", at=now()))
+    return tuple(sorted(known))
+
+
+def _remark(since: datetime, until: datetime, at: datetime) -> Text | None:
+    """Return that a part of the month is not over, or not kept any more; None if it is complete."""
+    if until > at:
+        return Text("report.so_far")
+    oldest = (at - KEPT + timedelta(days=1)).date()
+    if since.date() < oldest:
+        return Text("report.partly", {"day": f"day:{oldest.isoformat()}"})
+    return None
+
+
+COMMAND = Command("report", "trouble", run, "2026-11")

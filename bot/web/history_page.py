@@ -1,0 +1,236 @@
+"""Page with the last 90 days of a channel, behind a one-time link.
+
+Opening the link uses nothing up, so previews and scanners may look. Pressing its button binds the link
+to that browser, which may then read the page and take its files along for an hour.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+
+from flask import Blueprint, Response, request
+
+from adaptive_cards.numbers import number
+from adaptive_cards.texts import render, text
+from adaptive_cards.times import day_clock, lasted, written_date
+from bot import links
+from bot.cards.presenters import history as presenter
+from bot.cards.presenters._common import known_text
+from bot.cards.presenters.incident import cause_of
+from bot.links import PageToken
+from bot.services import Services
+from bot.web import history_files
+from bot.web.browser_cookie import (
+    fingerprint,
+    form_token,
+    is_browser_of,
+    is_form_token,
+    new_browser,
+    read_browser,
+    remember_browser,
+)
+from bot.web.history_chart import HEIGHT, bars
+from bot.web.pages import Page, plain, respond, respond_with, web_services
+from jobs.clock import now
+from jobs.model import Text
+from jobs.watch.figures import DayFigures, DayState, Figures, figures, last_days
+from jobs.watch.history import days
+from jobs.watch.model import Incident, Sight
+
+pages = Blueprint("history", __name__, url_prefix="/history")
+KIND = "history"
+FORM = "form"
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentBox:
+    """Incident on the page: its title, whether it goes on, and (label, value) rows."""
+
+    title: str
+    state: str
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that the page and its files show of a channel."""
+
+    mailbox: str
+    at: datetime
+    figures: Figures
+    incidents: tuple[Incident, ...]
+
+
+@pages.get("/<token>")
+def page(token: str) -> Response:
+    """Return the history to the browser that opened the link, and to any other the first page."""
+    services = web_services()
+    ticket = links.read(services, KIND, token)
+    if ticket is None:
+        return plain("unknown", status=HTTPStatus.NOT_FOUND)
+    browser = read_browser(services.bot, request)
+    if _may_read(ticket, browser):
+        return _history_page(services, ticket, request.path)
+    if ticket.browser:
+        return plain("history_used", status=HTTPStatus.GONE, mailbox=ticket.run)
+    if ticket.is_expired:
+        return plain("over", status=HTTPStatus.GONE)
+    browser = browser or new_browser()
+    landing = Page(
+        Text("page.history_open_title"),
+        Text("page.history_open_words", {"mailbox": ticket.run}),
+        button="page.history_open_button",
+        post=request.path,
+        hidden=((FORM, form_token(browser, request.path)),),
+    )
+    return remember_browser(services.bot, respond(landing), browser)
+
+
+@pages.post("/<token>")
+def open_page(token: str) -> Response:
+    """Bind the link to this browser, and show the page; of several browsers only one gets it."""
+    services = web_services()
+    ticket = links.read(services, KIND, token)
+    if ticket is None:
+        return plain("unknown", status=HTTPStatus.NOT_FOUND)
+    browser = read_browser(services.bot, request)
+    if not is_form_token(request.form.get(FORM, ""), browser, request.path):
+        return plain("no_cookie", status=HTTPStatus.FORBIDDEN)
+    opened = links.open_once(services, KIND, token, fingerprint(browser))
+    if not opened and not _may_read(ticket, browser):
+        return plain("history_used", status=HTTPStatus.GONE, mailbox=ticket.run)
+    return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": request.path})
+
+
+@pages.get("/<token>/<any('incidents.csv', 'days.csv', 'history.json'):name>")
+def take_along(token: str, name: str) -> Response:
+    """Return a file of the history to the browser that opened the link."""
+    services = web_services()
+    ticket = links.read(services, KIND, token)
+    if ticket is None or not _may_read(ticket, read_browser(services.bot, request)):
+        return plain("unknown", status=HTTPStatus.NOT_FOUND)
+    found = _found(services, ticket.run)
+    made = {
+        "incidents.csv": lambda: history_files.incidents_csv(found.incidents),
+        "days.csv": lambda: history_files.days_csv(found.figures),
+        "history.json": lambda: history_files.as_json(
+            found.mailbox, found.figures, found.incidents
+        ),
+    }
+    kind = "application/json" if name.endswith(".json") else "text/csv; charset=utf-8"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(made[name](), content_type=kind, headers=headers)
+
+
+def _may_read(ticket: PageToken, browser: str) -> bool:
+    """Return whether this browser opened the link less than an hour ago."""
+    return is_browser_of(ticket.browser, browser) and not ticket.is_expired
+
+
+def _found(services: Services, mailbox: str) -> Found:
+    at = now()
+    since, until = last_days(at, presenter.PAGE_DAYS)
+    every = services.watching.incidents.of_channel(mailbox)
+    known = days(services.redis, mailbox, at, presenter.PAGE_DAYS)
+    touching = tuple(each for each in every if (each.ended or at) > since)
+    return Found(mailbox, at, figures(known, every, since, until, at), touching)
+
+
+def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
+    found = _found(services, ticket.run)
+    chosen = found.figures.days
+    words = [_day_words(each) for each in chosen]
+    return respond_with(
+        "history.html",
+        title=text("page.history_title", mailbox=found.mailbox),
+        result=render(presenter.title_of(found.figures)),
+        at=day_clock(found.at),
+        facts=[(text(key), render(value)) for key, value in presenter.rows_of(found.figures)],
+        bars=bars(chosen, words),
+        width=len(chosen),
+        height=int(HEIGHT),
+        chart_desc=_description(found.figures),
+        most=text("page.history_most", most=number(_most(chosen))),
+        first=written_date(chosen[0].date),
+        last=written_date(chosen[-1].date),
+        states=[(str(each), text(f"history.state_{each}")) for each in DayState],
+        incidents=[_box(each) for each in reversed(found.incidents)],
+        days=[_cells(each) for each in reversed(chosen) if each.looks or each.mails],
+        heads=[text(f"page.history_{name}") for name in ("day", "state", "broken_for", "mails")],
+        files=[
+            (f"{path}/incidents.csv", text("page.history_csv_incidents")),
+            (f"{path}/days.csv", text("page.history_csv_days")),
+            (f"{path}/history.json", text("page.history_json")),
+        ],
+        text=text,
+    )
+
+
+def _description(found: Figures) -> str:
+    """Return the chart in words, for people who do not see it."""
+    states = Counter(each.state for each in found.days)
+    return text(
+        "page.history_chart_desc",
+        days=str(len(found.days)),
+        first=written_date(found.days[0].date),
+        last=written_date(found.days[-1].date),
+        mails=number(found.mails),
+        most=number(_most(found.days)),
+        **{str(state): str(states[state]) for state in DayState},
+    )
+
+
+def _most(chosen: Sequence[DayFigures]) -> int:
+    return max((each.mails for each in chosen), default=0)
+
+
+def _day_words(day: DayFigures) -> str:
+    state = text(f"history.state_{day.state}")
+    return f"{written_date(day.date)}: {state}, {text('page.history_most', most=number(day.mails))}"
+
+
+def _cells(day: DayFigures) -> tuple[str, ...]:
+    broken = lasted(day.broken) if day.broken else ""
+    state = text(f"history.state_{day.state}")
+    return written_date(day.date), state, broken, number(day.mails)
+
+
+def _box(incident: Incident) -> IncidentBox:
+    """Return an incident with its verdict: the cause, where mail stopped, who had to act."""
+    ended = incident.ended
+    rows: list[tuple[str, Text | str | None]] = [
+        ("begin", day_clock(incident.since)),
+        ("noticed", day_clock(incident.confirmed)),
+        ("end", day_clock(ended) if ended is not None else Text("history.goes_on")),
+        ("lasted", presenter.lasted_of(incident) if ended is not None else None),
+        ("ended_by", presenter.ended_by(incident) if ended is not None else None),
+        ("verdict", cause_of(incident)),
+        ("station", Text(f"station.{incident.station}") if incident.station else None),
+        ("turn", known_text(f"turn.{incident.turn}")),
+        ("remedy", known_text(f"remedy.{incident.cause}")),
+        ("hit", _hit(incident)),
+        ("acting", incident.acting),
+        ("flaps", str(incident.flaps) if incident.flaps else None),
+    ]
+    state = DayState.BROKEN if incident.sight is Sight.BROKEN else DayState.BLIND
+    return IncidentBox(
+        day_clock(incident.since),
+        str(state),
+        tuple(
+            (text(f"page.history_{name}"), value if isinstance(value, str) else render(value))
+            for name, value in rows
+            if value
+        ),
+    )
+
+
+def _hit(incident: Incident) -> Text | None:
+    damage = incident.damage
+    if not damage.mails:
+        return None
+    values = {"late": number(damage.late), "bounced": number(damage.bounced)}
+    return Text("watch.mails", values)

@@ -1,0 +1,50 @@
+"""What a check could not read although it can be read: how many findings, and whether a sign-in reads them.
+
+The card of a check, the list of channels and the support file all give the same number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jobs.engine.failures import GO_WITH_SIGN_IN
+from jobs.engine.step import Step
+from jobs.microsoft.scopes import app_may_read
+from jobs.model import Finding, State
+
+NEEDS_OTHER = "skipped.needs_other"
+"""Text key of a finding that was skipped because another finding was not available."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Number of findings that were not read, and whether an administrator's sign-in reads all of them."""
+
+    count: int = 0
+    by_sign_in: bool = False
+
+
+def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
+    """Return the gaps of a check; none if the bot's own access reads all that it can.
+
+    Features that are not configured, and findings with nothing to read, are not gaps.
+    """
+    if not any(_left_out(steps[name], finding) for name, finding in found.items()):
+        return Gaps()
+    unread = [finding for finding in found.values() if _is_unread(finding)]
+    return Gaps(len(unread), all(finding.seen in GO_WITH_SIGN_IN for finding in unread))
+
+
+def _is_unread(finding: Finding) -> bool:
+    """Return whether the finding says nothing, for want of a sign-in, an answer or another finding."""
+    if finding.state is not State.SKIPPED or finding.seen is None:
+        return finding.state is State.UNKNOWN
+    return finding.seen.key == NEEDS_OTHER or finding.seen in GO_WITH_SIGN_IN
+
+
+def _left_out(step: Step, finding: Finding) -> bool:
+    """Return whether a finding could have been determined even without a sign-in, but was not."""
+    if not _is_unread(finding):
+        return False
+    return finding.seen not in GO_WITH_SIGN_IN or app_may_read(step.reads)

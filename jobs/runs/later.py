@@ -1,0 +1,33 @@
+"""What later runs of a mailbox did to the state that an earlier run has seen or left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from jobs.model import RunKind
+from jobs.runs.run import Kind, Run
+
+FIXING = frozenset({RunKind.FIX, RunKind.SETUP})
+
+
+def fixed_by(check: Run, runs: Iterable[Run]) -> dict[str, Run]:
+    """Return, by the name of the step, the latest finished run that has changed it since the check."""
+    since = check.checked
+    return {
+        step: run
+        for run in runs
+        if since and run.kind in FIXING and run.ended is Kind.FINISHED
+        for step in run.changed
+        if run.change_applied(step) and run.changed[step].written > since
+    }
+
+
+def undone_by(cancelled: Run, runs: Iterable[Run]) -> Run | None:
+    """Return the finished undo of what this run had changed, or None."""
+    later = (run for run in runs if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED)
+    return next((run for run in later if _covers(cancelled, run)), None)
+
+
+def _covers(cancelled: Run, undo: Run) -> bool:
+    """Return whether the undo knew of this run's changes."""
+    return any(cancelled.id in change.runs for change in undo.past.values())

@@ -1,0 +1,156 @@
+"""Mails that a channel usually gets, by hour of the week, and the hint that silence gives.
+
+Silence proves nothing: customers sleep, and a shop may be closed. So silence against all expectation
+never makes an incident. It only has the channel looked at again earlier than its interval says.
+
+Hours are those of UTC. Summer time moves the working day by one of them, so an hour is expected to be
+only as busy as the quietest of itself and its two neighbors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from redis.client import Pipeline
+
+from jobs.storage import watch_keys
+from jobs.watch.history import KEPT
+from jobs.watch.model import ChannelState, Eye, LookOutcome, Sight
+
+HOUR = timedelta(hours=1)
+HOURS_A_WEEK = 168
+SETTLED = timedelta(hours=1)
+"""Age of the end of an hour from which even a late message trace shows all of its mails."""
+NEWEST = 0.3
+"""Weight of the newest week. After five weeks an older habit counts for a sixth."""
+TRACED = timedelta(hours=40)
+"""Time that the mails of a look reach back at least."""
+FEWEST_WEEKS = 2
+"""Number of weeks after which an hour of the week is known."""
+SILENT_HOURS = 3
+"""Length of the silence that is looked at, in whole hours."""
+EXPECTED_LEAST = 8.0
+"""Number of expected mails from which silence is odd: by chance it is as rare as 1 in 3000."""
+EARLIER = 3
+"""Part of the interval after which a silent channel is looked at again."""
+WITNESS = "arrivals"
+"""Step that reads the arrived mails. Without it, no mail does not mean silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Learned mails by hour of the week, from Monday 0:00 UTC on.
+
+    ``means`` are hundredths of a mail, and ``weeks`` how many weeks they are learned from. ``until`` is
+    the end of the last hour that was learned, in seconds since the epoch, or 0.
+    """
+
+    means: tuple[int, ...] = (0,) * HOURS_A_WEEK
+    weeks: tuple[int, ...] = (0,) * HOURS_A_WEEK
+    until: int = 0
+
+
+def read(pipe: Pipeline, mailbox: str) -> Traffic:
+    """Return what was learned of a channel; nothing if it is missing or not readable.
+
+    It reads in a transaction before ``pipe.multi()``.
+    """
+    raw = pipe.get(watch_keys.watch_traffic(mailbox))
+    if not isinstance(raw, bytes):
+        return Traffic()
+    try:
+        means, weeks, until = msgspec.json.decode(raw, type=tuple[list[int], list[int], int])
+    except msgspec.MsgspecError:
+        return Traffic()
+    whole = len(means) == len(weeks) == HOURS_A_WEEK
+    return Traffic(tuple(means), tuple(weeks), until) if whole else Traffic()
+
+
+def write(pipe: Pipeline, mailbox: str, traffic: Traffic) -> None:
+    """Add to a transaction: this is what was learned."""
+    body = msgspec.json.encode((traffic.means, traffic.weeks, traffic.until))
+    pipe.set(watch_keys.watch_traffic(mailbox), body, ex=KEPT)
+
+
+def learned(traffic: Traffic, outcome: LookOutcome, at: datetime) -> Traffic:
+    """Return the traffic with the hours that have settled since it was learned last.
+
+    Only a good look that read the arrivals teaches: a broken channel must not become the habit. Hours
+    that no look has shown are left out.
+    """
+    if not _is_witnessed(outcome) or outcome.sight is not Sight.HEALTHY:
+        return traffic
+    last = _hour_of(at - SETTLED)
+    if not traffic.until:
+        return replace(traffic, until=int(last.timestamp()))
+    counts = _counts(outcome.mails)
+    means, weeks = list(traffic.means), list(traffic.weeks)
+    first = max(datetime.fromtimestamp(traffic.until, UTC), last - TRACED)
+    for hour in _hours(first, last):
+        number, count = _number(hour), counts.get(hour, 0) * 100
+        share = max(NEWEST, 1 / (weeks[number] + 1))
+        means[number] = round(means[number] * (1 - share) + count * share)
+        weeks[number] += 1
+    return Traffic(tuple(means), tuple(weeks), int(last.timestamp()))
+
+
+def expected(traffic: Traffic, hour: datetime) -> float:
+    """Return how many mails are expected in an hour at least; 0 if it is not known yet."""
+    number = _number(hour)
+    near = [(number + step) % HOURS_A_WEEK for step in (-1, 0, 1)]
+    if any(traffic.weeks[each] < FEWEST_WEEKS for each in near):
+        return 0.0
+    return min(traffic.means[each] for each in near) / 100
+
+
+def is_silent(traffic: Traffic, outcome: LookOutcome, at: datetime) -> bool:
+    """Return whether no mail came in the last whole hours although many were expected."""
+    if not _is_witnessed(outcome):
+        return False
+    end = _hour_of(at)
+    hours = list(_hours(end - SILENT_HOURS * HOUR, end))
+    counts = _counts(outcome.mails)
+    came = sum(count for hour, count in counts.items() if hour >= hours[0])
+    return not came and sum(expected(traffic, hour) for hour in hours) >= EXPECTED_LEAST
+
+
+def hinted(
+    state: ChannelState, traffic: Traffic, outcome: LookOutcome, at: datetime, interval: timedelta
+) -> ChannelState:
+    """Return the state with an earlier next look if the channel is silent against expectation.
+
+    Nothing else of the state is changed, so the hint can neither begin nor confirm an incident.
+    """
+    if not is_silent(traffic, outcome, at):
+        return state
+    soon = at + interval / EARLIER
+    return replace(state, next_look=min(state.next_look or soon, soon))
+
+
+def _is_witnessed(outcome: LookOutcome) -> bool:
+    """Return whether the look has read the arrived mails."""
+    usable = outcome.sight in {Sight.HEALTHY, Sight.BROKEN}
+    return usable and Eye.APP in outcome.eyes and WITNESS not in outcome.unseen
+
+
+def _counts(mails: Mapping[str, int]) -> dict[datetime, int]:
+    return {datetime.fromisoformat(hour).astimezone(UTC): count for hour, count in mails.items()}
+
+
+def _hours(first: datetime, last: datetime) -> Iterator[datetime]:
+    while first < last:
+        yield first
+        first += HOUR
+
+
+def _hour_of(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _number(hour: datetime) -> int:
+    """Return the place of an hour in the week."""
+    moment = hour.astimezone(UTC)
+    return moment.weekday() * 24 + moment.hour

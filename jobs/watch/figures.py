@@ -1,0 +1,190 @@
+"""Figures of a channel over a time: availability, incidents, mails, time to notice and to fix.
+
+Pure functions over the history and the incidents. Days are those of UTC, as in the history.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+
+from jobs.watch.history import Day
+from jobs.watch.model import Incident, NewsKind, Sight
+
+DAY = timedelta(days=1)
+
+
+class DayState(StrEnum):
+    """State of a channel on one day, by the worst that was seen on it.
+
+    WELL: looked at, and no break. BROKEN: an incident went on. BLIND: the watch could not look for
+    a part of the day, or no look gave an answer. NONE: nobody looked.
+    """
+
+    WELL = "well"
+    BROKEN = "broken"
+    BLIND = "blind"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class DayFigures:
+    """One day: its state, how long the channel was broken, and how many mails arrived."""
+
+    date: date
+    state: DayState
+    broken: timedelta
+    mails: int
+    looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Figures of a time.
+
+    ``watched`` is the length of the days with a look, up to the end of the time. ``broken`` is how
+    long of it an incident went on. ``incidents`` are the breaks that touch the time, oldest first,
+    and ``blind`` how often the watch could not look. ``late`` and ``bounced`` are the mails that met
+    a break. ``to_notice`` is the median time from the beginning of a break to the confirmed look,
+    ``to_fix`` the median time from there to its end; None without a break, or without an end.
+    """
+
+    since: datetime
+    until: datetime
+    days: tuple[DayFigures, ...]
+    watched: timedelta
+    broken: timedelta
+    incidents: tuple[Incident, ...]
+    blind: int
+    mails: int
+    late: int
+    bounced: int
+    to_notice: timedelta | None
+    to_fix: timedelta | None
+
+    @property
+    def availability(self) -> float | None:
+        """Return the share of the watched time without a break, from 0 to 1; None if not watched."""
+        return 1 - self.broken / self.watched if self.watched else None
+
+    @property
+    def first_day(self) -> date | None:
+        """Return the first day with a look, or None."""
+        return next((each.date for each in self.days if each.looks), None)
+
+
+def figures(
+    days: Sequence[Day],
+    incidents: Iterable[Incident],
+    since: datetime,
+    until: datetime,
+    at: datetime,
+) -> Figures:
+    """Return the figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
+    end = min(until, at)
+    touching = sorted(
+        (each for each in incidents if each.since < end and (each.ended or at) > since),
+        key=lambda each: each.since,
+    )
+    breaks = tuple(each for each in touching if each.sight is Sight.BROKEN)
+    blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
+    counted = tuple(
+        _of_day(each, breaks, blind, since, end)
+        for each in days
+        if midnight(each.date) < end and midnight(each.date) + DAY > since
+    )
+    seen = [each for each in counted if each.looks]
+    return Figures(
+        since=since,
+        until=end,
+        days=counted,
+        watched=sum((_within(each.date, since, end) for each in seen), timedelta(0)),
+        broken=sum((each.broken for each in seen), timedelta(0)),
+        incidents=breaks,
+        blind=len(blind),
+        mails=sum(each.mails for each in counted),
+        late=sum(each.damage.late for each in breaks),
+        bounced=sum(each.damage.bounced for each in breaks),
+        to_notice=_median([each.time_to_notice for each in breaks]),
+        to_fix=_median([known for each in breaks if (known := time_to_fix(each)) is not None]),
+    )
+
+
+def time_to_fix(incident: Incident) -> timedelta | None:
+    """Return the time from the confirmed look to the end.
+
+    It is None while the incident goes on, and if only its watch has ended.
+    """
+    unwatched = bool(incident.news) and incident.news[-1].kind is NewsKind.UNWATCHED
+    if incident.ended is None or unwatched:
+        return None
+    return max(incident.ended - incident.confirmed, timedelta(0))
+
+
+def last_days(at: datetime, count: int) -> tuple[datetime, datetime]:
+    """Return the beginning and the end of the last ``count`` days, with the present one."""
+    end = midnight(at.astimezone(UTC).date()) + DAY
+    return end - count * DAY, end
+
+
+def month(year: int, number: int) -> tuple[datetime, datetime]:
+    """Return the beginning and the end of a month.
+
+    Raises:
+        ValueError: There is no such month.
+    """
+    first = date(year, number, 1)
+    following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return midnight(first), midnight(following)
+
+
+def midnight(day: date) -> datetime:
+    """Return the beginning of a day of UTC."""
+    return datetime.combine(day, time(0), UTC)
+
+
+def _of_day(
+    day: Day,
+    breaks: Iterable[Incident],
+    blind: Iterable[Incident],
+    since: datetime,
+    end: datetime,
+) -> DayFigures:
+    first, last = max(midnight(day.date), since), min(midnight(day.date) + DAY, end)
+    broken = sum((_overlap(each, first, last) for each in breaks), timedelta(0))
+    unseen = any(_overlap(each, first, last) for each in blind)
+    return DayFigures(
+        day.date,
+        _state(day, broken, unseen=unseen),
+        min(broken, last - first),
+        day.total.mails,
+        day.total.looks,
+    )
+
+
+def _state(day: Day, broken: timedelta, *, unseen: bool) -> DayState:
+    if not day.total.looks:
+        return DayState.NONE
+    if broken:
+        return DayState.BROKEN
+    answered = day.total.healthy + day.total.broken
+    return DayState.BLIND if unseen or not answered else DayState.WELL
+
+
+def _within(day: date, since: datetime, end: datetime) -> timedelta:
+    return min(midnight(day) + DAY, end) - max(midnight(day), since)
+
+
+def _overlap(incident: Incident, first: datetime, last: datetime) -> timedelta:
+    """Return how long the incident went on between the two moments."""
+    end = last if incident.ended is None else min(incident.ended, last)
+    return max(end - max(incident.since, first), timedelta(0))
+
+
+def _median(spans: Sequence[timedelta]) -> timedelta | None:
+    if not spans:
+        return None
+    return timedelta(seconds=statistics.median(each.total_seconds() for each in spans))

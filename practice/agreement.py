@@ -1,0 +1,102 @@
+"""Check that the bot's cards agree with each other, at a moment at which nothing is under way.
+
+It knows nothing of the bot's state. Two cards that contradict each other cannot both be true.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from practice import cardtext
+from practice.client import NotSeenError, People, actions, from_bot
+from practice.patience import patient
+
+Json = dict[str, Any]
+SETTLES_S = 15.0
+"""Seconds that edits in flight get before two cards count as contradicting each other."""
+OVER = re.compile(r"[Rr]un (\w{6}) (?:was canceled|is canceled|was stopped|is finished)")
+TURNS = re.compile(r"(?:Requester|Administrator|Approver|Mailbox user|Agent)'s turn")
+MINE, NOBODYS = "Your turn", "Nobody has to act"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one card says about one run: its text, and whether it still has buttons of the run."""
+
+    message: Json
+    run: str
+    text: str
+    live: bool
+
+
+def agree(people: People, since: int = 0) -> None:
+    """Wait until no card that changed after ``since`` contradicts another one.
+
+    Raises:
+        NotSeenError: two cards contradict each other for longer than an edit takes.
+    """
+    deadline = time.monotonic() + patient(SETTLES_S)
+    while found := contradictions(
+        each for each in people.messages.values() if each["change"] > since
+    ):
+        if time.monotonic() >= deadline:
+            raise NotSeenError(f"cards that agree, but {'; '.join(found)}", None)
+        people.look(0.5)
+
+
+def contradictions(messages: Iterable[Json]) -> list[str]:
+    """Return each contradiction between two cards, in words."""
+    by_run: dict[str, list[Told]] = defaultdict(list)
+    for told in itertools.chain.from_iterable(map(_told, messages)):
+        by_run[told.run].append(told)
+    return [
+        wrong
+        for cards in by_run.values()
+        for wrong in (*_twice(cards), *_over(cards), *_turn(cards))
+    ]
+
+
+def _told(message: Json) -> Iterator[Told]:
+    """Return what the message tells of each run."""
+    if not (from_bot(message) and message["card"]):
+        return
+    text = "\n".join(cardtext.lines({**message["card"], "actions": []}))
+    live = {
+        str(action["data"]["run"])
+        for action in actions(message)
+        if isinstance(action.get("data"), dict) and action["data"].get("run")
+    }
+    yield from (Told(message, run, text, live=True) for run in live)
+    yield from (Told(message, run, text, live=False) for run in set(OVER.findall(text)) - live)
+
+
+def _twice(cards: list[Told]) -> Iterator[str]:
+    """Return the rooms in which more than one card has buttons of the run."""
+    rooms: dict[str, list[Told]] = defaultdict(list)
+    for card in cards:
+        if card.live:
+            rooms[f"{card.message['room']} {card.message['members']}"].append(card)
+    for found in rooms.values():
+        if len(found) > 1:
+            yield f"{len(found)} cards of one room have buttons of run {found[0].run}"
+
+
+def _over(cards: list[Told]) -> Iterator[str]:
+    """Return that one card says the run is over while another one has buttons of it."""
+    if any(not card.live for card in cards) and any(card.live for card in cards):
+        yield f"run {cards[0].run} is over on one card, and another card has buttons of it"
+
+
+def _turn(cards: list[Told]) -> Iterator[str]:
+    """Return that a 1:1 card asks a person although the card in the space asks nobody."""
+    live = [card for card in cards if card.live]
+    asked = [card for card in live if MINE in card.text and card.message["roomType"] == "direct"]
+    spaces = [card for card in live if card.message["roomType"] == "group"]
+    if asked and any(NOBODYS in card.text and not TURNS.search(card.text) for card in spaces):
+        yield f"run {asked[0].run} asks a person 1:1, and its card in the space asks nobody"

@@ -1,0 +1,98 @@
+"""Page of a channel's history in a real browser: in both themes, from 320 px to 1280 px."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import links
+from bot.services import Services
+from bot.web import history_page
+from bot.web.app import create_app
+from bot.web.pages import assets
+from jobs.clock import now
+from jobs.watch.model import LookOutcome, Sight
+from tests.browser.conftest import SHOTS, axe
+from tests.browser.test_sign_in_pages import served
+from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch
+
+WIDTHS = (320, 390, 768, 1280)
+THEMES = ("light", "dark")
+DAYS = 60
+
+
+@pytest.fixture
+def person(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Return a function that opens a window of a browser with cookies of its own."""
+    contexts = []
+
+    def opened(width: int, theme: str) -> Any:
+        view = {"width": width, "height": 900}
+        contexts.append(browser.new_context(viewport=view, color_scheme=theme))
+        return contexts[-1].new_page()
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def site(services: Services, free_port: int) -> Iterator[Services]:
+    """The bot's pages, and a channel with 60 days of looks, mails and incidents."""
+    made = replace(services, bot=replace(services.bot, public_url=f"http://localhost:{free_port}"))
+    watched, began = watch(made), now() - timedelta(days=DAYS)
+    for day in range(DAYS):
+        at = began + timedelta(days=day)
+        hour = at.replace(minute=0, second=0, microsecond=0).isoformat()
+        mails = 0 if day % 7 >= 5 else 10 + day
+        look(made, watched, LookOutcome(Sight.HEALTHY, mails={hour: mails}), at)
+        kind = {9: BROKEN, 30: BROKEN, 41: LookOutcome(Sight.CANNOT_LOOK, "app_access_withdrawn")}
+        if bad := kind.get(day):
+            for minutes, outcome in ((60, bad), (61, bad), (240, GOOD)):
+                look(made, watched, outcome, at + timedelta(minutes=minutes))
+    app = create_app(made.bot, made.redis, [history_page.pages, assets])
+    app.config["SERVICES"] = made
+    with served(app, free_port, None):
+        yield made
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_page_fits_every_width_and_is_readable(
+    site: Services, person: Callable[..., Any], theme: str
+) -> None:
+    """Nothing is cut off or scrolls sideways, axe finds nothing, and the chart has its words."""
+    for width in WIDTHS:
+        page = person(width, theme)
+        page.goto(links.one_time(site, "history", MAILBOX).url)
+        page.get_by_role("button").click()
+        page.wait_for_selector("svg.chart")
+        if Path("-") != SHOTS:
+            page.screenshot(path=SHOTS / f"history-{theme}-{width}.png", full_page=True)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width
+        chart = page.get_by_role("img", name="Mails and state of each day")
+        box = chart.bounding_box()
+        assert box["width"] > width * 0.6
+        assert box["height"] > 100
+        assert page.locator("section.incident").count() == 3
+        assert "Broken: 2." in page.locator("#chart-desc").text_content()
+        assert axe(page) == []
+
+
+def test_the_files_are_downloads(site: Services, person: Callable[..., Any]) -> None:
+    """Each link saves a file with its name."""
+    page = person(600, "light")
+    page.goto(links.one_time(site, "history", MAILBOX).url)
+    page.get_by_role("button").click()
+    page.wait_for_selector("svg.chart")
+    saved = []
+    for number in range(page.locator("a.file").count()):
+        with page.expect_download() as waiting:
+            page.locator("a.file").nth(number).click()
+        saved.append(waiting.value.suggested_filename)
+    assert saved == ["incidents.csv", "days.csv", "history.json"]

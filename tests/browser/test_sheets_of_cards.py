@@ -1,0 +1,166 @@
+"""Sheets with a picture of every card: for each language, in light and dark, at three widths.
+
+With PICTURES=1 the sheets of docs/pictures are taken again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+
+from adaptive_cards.locale import SOURCE
+from practice.page import moving_picture
+from practice.page.server import PageServer
+from practice.page.web import Space
+from tests.browser.test_cards_alone import ALONE, Nobody
+from tests.unit.adaptive_cards import all_examples
+
+SHOTS = Path(os.environ.get("SCREENSHOTS", "-"))  # a folder for each card as a file of its own
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+README = PICTURES / "README.md"
+BLOCK = re.compile(r"(<!-- sheets: [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
+WIDTHS = (600, 390, 320)
+GAP, COLUMNS, SCALE = 20, 7, 0.5
+SHRINKS, QUALITIES = (1.0, 0.7, 0.7, 0.7, 0.7), (0.5, 0.25)
+TALLEST = 4000  # CSS pixels of a card
+PATIENCE_MS = 120_000
+MOST_BYTES = 1_000_000  # of one sheet; four of them are at most 4 MB
+HOSTILE = "hostile-"  # cards that only a test sends
+LANGUAGES = {SOURCE: all_examples.CARDS, **all_examples.OTHERS}
+THEMES = ("light", "dark")
+# One card at each width, side by side, alone on the page.
+GROUP = """([name, card, theme, widths, gap]) => {
+  document.documentElement.dataset.theme = theme;
+  const boxes = document.createElement("div");
+  Object.assign(boxes.style, { display: "flex", gap: `${gap}px`, alignItems: "start", width: "max-content", padding: `${gap}px` });
+  for (const width of widths) {
+    const box = document.createElement("figure"), said = document.createElement("figcaption");
+    Object.assign(box.style, { margin: 0, width: `${width}px` });
+    Object.assign(said.style, { font: "600 18px/28px sans-serif", whiteSpace: "nowrap", overflow: "hidden" });
+    said.textContent = `${name}, ${width}`;
+    const shown = document.createElement("div");
+    shown.className = "cardbox";
+    shown.append(window.drawn(card, theme, () => {}));
+    box.append(said, shown);
+    boxes.append(box);
+  }
+  const main = document.querySelector("main");
+  Object.assign(main.style, { display: "block", height: "auto", padding: "0" });
+  main.replaceChildren(boxes);
+  scrollTo(0, 0);
+  return [boxes.offsetWidth, boxes.offsetHeight, boxes.querySelectorAll(".cardbox").length];
+}"""
+# The sheet is put together on a canvas, because no page can be drawn in this size at once.
+BEGIN = """([width, height]) => {
+  window.sheet = new OffscreenCanvas(width, height);
+  window.brush = window.sheet.getContext("2d", { alpha: false });
+  window.brush.fillStyle = getComputedStyle(document.body).backgroundColor;
+  window.brush.fillRect(0, 0, width, height);
+}"""
+SHRINK = """(by) => {
+  const from = window.sheet, [width, height] = [from.width, from.height].map((side) => Math.round(side * by));
+  window.sheet = new OffscreenCanvas(width, height);
+  const brush = window.sheet.getContext("2d", { alpha: false });
+  brush.imageSmoothingQuality = "high";
+  brush.drawImage(from, 0, 0, width, height);
+}"""
+ADD = """async ([png, x, y]) => {
+  const image = new Image();
+  image.src = `data:image/png;base64,${png}`;
+  await image.decode();
+  window.brush.drawImage(image, x, y);
+}"""
+
+
+def shown(language: str) -> dict[str, Any]:
+    """The content of every card of a language that a person can get."""
+    return {
+        name: card.content
+        for name, card in LANGUAGES[language].items()
+        if not name.startswith(HOSTILE)
+    }
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Page with only the renderer, the host config and the styles of the practice space."""
+    app = Space(Nobody()).app()
+    app.add_url_rule("/alone", view_func=lambda: flask.Response(ALONE, mimetype="text/html"))
+    server = PageServer(0, app)
+    server.start()
+    yield f"{server.url}/alone"
+    server.stop()
+
+
+def placed(sizes: dict[str, list[int]]) -> tuple[dict[str, tuple[int, int]], int, int]:
+    """The place of each card in the column that is the shortest so far, and the size of the sheet."""
+    wide, tall = max(size[0] for size in sizes.values()), [0] * COLUMNS
+    places = {}
+    for name, (_, height, _) in sizes.items():
+        column = tall.index(min(tall))
+        places[name] = (round(column * wide * SCALE), round(tall[column] * SCALE))
+        tall[column] += height
+    return places, round(wide * COLUMNS * SCALE), round(max(tall) * SCALE)
+
+
+def taken(page: Any, theme: str, cards: dict[str, Any], sizes: dict[str, list[int]]) -> bytes:
+    """The sheet as a WebP picture, as large as it may be."""
+    places, width, height = placed(sizes)
+    page.evaluate(BEGIN, [width, height])
+    for name, card in cards.items():
+        wide, tall, _ = page.evaluate(GROUP, [name, card, theme, WIDTHS, GAP])
+        clip = {"x": 0, "y": 0, "width": wide, "height": tall}
+        png = page.screenshot(clip=clip, animations="disabled", caret="hide", timeout=PATIENCE_MS)
+        page.evaluate(ADD, [b64encode(png).decode(), *places[name]])
+        if SHOTS.is_dir():
+            (SHOTS / f"{name}-{theme}.png").write_bytes(png)
+    for shrink in SHRINKS:
+        if shrink < 1:
+            page.evaluate(SHRINK, shrink)
+        for quality in QUALITIES:
+            picture = moving_picture.encoded_canvas(page, "sheet", quality)
+            if len(picture) <= MOST_BYTES:
+                return picture
+    raise AssertionError("no size of the sheet is small enough")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_a_sheet_has_every_card(browser: Any, address: str, language: str, theme: str):
+    """Each card has a place at each width. With PICTURES=1 the sheet is taken, of at most 1 MB."""
+    context = browser.new_context(
+        viewport={"width": 1500, "height": TALLEST}, device_scale_factor=SCALE, color_scheme=theme
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_function("() => Boolean(window.drawn)")
+    cards = shown(language)
+    sizes = {
+        name: page.evaluate(GROUP, [name, card, theme, WIDTHS, GAP]) for name, card in cards.items()
+    }
+    assert {name: size[2] for name, size in sizes.items()} == dict.fromkeys(cards, len(WIDTHS))
+    assert max(size[1] for size in sizes.values()) <= TALLEST
+    if os.environ.get("PICTURES"):
+        sheet = PICTURES / f"cards-{language}-{theme}.webp"
+        sheet.write_bytes(taken(page, theme, cards, sizes))
+        README.write_text(_with_sheets(README.read_text("utf-8")), "utf-8")
+    context.close()
+
+
+def _with_sheets(page: str) -> str:
+    """The page with every sheet that is there; the site shows the one of the reader's theme."""
+    there = [
+        f"### {language}, {theme}\n\n![Every card, {language}, {theme}](cards-{language}-{theme}.webp)\n"
+        for language in sorted(LANGUAGES)
+        for theme in THEMES
+        if (PICTURES / f"cards-{language}-{theme}.webp").exists()
+    ]
+    return BLOCK.sub(lambda found: f"{found[1]}\n{chr(10).join(there)}\n{found[2]}", page)

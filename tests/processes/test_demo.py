@@ -1,0 +1,58 @@
+"""``make demo``: the whole story on a real run, short and in the words of the cards."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.actions import actions
+from practice import demo
+from practice.stack import Stack
+
+ROOT = Path(__file__).parents[2]
+LONGEST = 250
+PRESSES = re.compile(r"→ .* presses (.+?)(?:, with .*)?$", re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_story_is_told_in_the_words_of_the_cards():
+    """It has at most 250 lines and names each button as a card before it does, and no verb of the code.
+
+    At the end it says what was shown, and what to try next.
+    """
+    played = subprocess.run(
+        [sys.executable, "-m", "practice", "demo"],
+        cwd=ROOT,
+        env=os.environ | {"NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = played.stdout
+    assert (played.returncode, played.stderr) == (0, "")
+    assert len(told.splitlines()) <= LONGEST
+    verbs = {verb for verb in actions() if "_" in verb}
+    assert {verb for verb in verbs if verb in told} == set()
+    pressed = [part for found in PRESSES.findall(told) for part in found.split(", then ")]
+    assert len(pressed) > 5
+    assert [title for title in pressed if f"[{title}" not in told and title != "Send 1:1"] == []
+    ending = told[told.rindex("The whole story was played") :]
+    assert [word for word in ("Shown:", "approval", "`make practice`") if word not in ending] == []
+
+
+@pytest.mark.slow
+def test_a_story_that_goes_wrong_is_told_loudly(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """A bot that may answer nobody: the exit code is 1, with what was expected and the logs."""
+    monkeypatch.setenv("PRACTICE_PATIENCE", "0.5")
+    code = demo.run(Stack(env={"ALLOWED_EMAIL_DOMAINS": "elsewhere.example"}))
+    said = capfd.readouterr()
+    assert (code, "The whole story" in said.out) == (1, False)
+    expected = ("Failed after", "Expected: an intake card", "--- worker", "--- web")
+    assert [words for words in expected if words not in said.err] == []

@@ -1,0 +1,34 @@
+"""``make site``: the whole site, built in strict mode by MkDocs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MKDOCS = ROOT / ".venv" / "site" / "bin" / "mkdocs"
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning():
+    """A broken link, a missing anchor or a page without a place in the menu would end it with an error."""
+    mkdocs = MKDOCS if MKDOCS.exists() else shutil.which("mkdocs")
+    if not mkdocs:
+        pytest.skip("MkDocs is not installed: make site installs it into .venv/site")
+    built = subprocess.run(  # noqa: S603  our own script
+        [sys.executable, "tools/site.py", str(mkdocs)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (built.returncode, built.stderr) == (0, "")
+    html = ROOT / ".site" / "html"
+    assert 'lang="de"' in (html / "de" / "glossary" / "index.html").read_text("utf-8")
+    index = (html / "search" / "search_index.json").read_text("utf-8")
+    assert "AADSTS7000222" in index
+    assert "Mailbox user" in index

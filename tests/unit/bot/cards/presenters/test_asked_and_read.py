@@ -1,0 +1,131 @@
+"""Cards say who was asked and since when, and what a look found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from adaptive_cards.texts import text
+from adaptive_cards.times import clock, day_clock
+from bot.cards.living import living_cards
+from bot.cards.presenters import progress
+from bot.cards.presenters.card_state import DesiredCard
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Finding, State, Text, Turn
+from jobs.next_action import next_action
+from jobs.runs.run import Event, Kind, Run
+from practice import cardtext
+from tests.unit.bot.cards.presenters.stage_events import (
+    ADMIN,
+    APPROVED,
+    CONSENT,
+    PLANNED,
+    SIGNED_IN,
+    Begin,
+    answered,
+    cards,
+    found,
+)
+
+BEGUN = (SIGNED_IN, PLANNED, APPROVED)
+UNAPPROVED = found(
+    "smtp_auth", State.WAITING, waiting_for=Turn.APPROVER, seen=Text("seen.not_approved")
+)
+
+
+def said(card: DesiredCard) -> str:
+    """Return everything that the card says."""
+    return "\n".join(cardtext.lines(card.card.content))
+
+
+def of_slot(services: Services, run: Run, slot: str, to: str = "thread") -> DesiredCard:
+    """Return the presenter's card for this place."""
+    return next(card for card in cards(services, run) if (card.slot, card.to) == (slot, to))
+
+
+def is_green(card: DesiredCard) -> bool:
+    """Return whether the card has a main button."""
+    return "positive" in str(card.card.content)
+
+
+def test_the_thread_says_whom_the_sign_in_waits_for(services: Services, begin: Begin):
+    """With the time. Its button is green only in that person's 1:1."""
+    run = begin(answered("administrator", ADMIN))
+    thread, direct = of_slot(services, run, "signin"), of_slot(services, run, "signin", ADMIN)
+    waits = text("living.waits", who=ADMIN, at=day_clock(run.answers["administrator"].at))
+    assert (waits in said(thread), waits in said(direct)) == (True, False)
+    assert (is_green(thread), is_green(direct)) == (False, True)
+    assert ["consent_again" in str(each.card.content) for each in (thread, direct)] == [True, False]
+
+
+def test_the_thread_says_whom_the_consent_waits_for(services: Services, begin: Begin):
+    """The administrator who was asked for it, before the one who was asked to sign in."""
+    other = "other@example.test"
+    run = begin(*BEGUN, CONSENT, answered("administrator", ADMIN))
+    services.store.append(run.id, answered("consent_administrator", other))
+    later = services.store.load(run.id)
+    told = [said(of_slot(services, each, "consent")) for each in (run, later)]
+    assert [f"waits for {who}" in each for who, each in zip((ADMIN, other), told, strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def test_already_granted_is_answered(services: Services, begin: Begin):
+    """The card says that the permission is not granted yet, and when that was read."""
+    run = begin(*BEGUN, CONSENT)
+    before = of_slot(services, run, "consent")
+    services.store.append(run.id, answered("look_again", now().isoformat()))
+    pressed = of_slot(services, services.store.load(run.id), "consent")
+    services.store.append(run.id, replace(CONSENT, at=now() + timedelta(seconds=1)))
+    run = services.store.load(run.id)
+    after = of_slot(services, run, "consent")
+    told = text("consent.not_granted", name="Mail.Send")
+    assert [told in said(card) for card in (before, pressed, after)] == [False, False, True]
+    assert clock(run.found_at["admin_consent"]) in said(after)
+    assert after.urgency != before.urgency
+
+
+def test_a_row_is_not_unapproved_after_the_approval(services: Services, begin: Begin):
+    """The finding from before the approval is old: the step comes next."""
+    before = begin(SIGNED_IN, PLANNED, found("send_as"), UNAPPROVED)
+    services.store.append(before.id, APPROVED)
+    after = services.store.load(before.id)
+    notes = [
+        [row.note for _, rows in progress.view(run).groups for row in rows if row.row == "M2"]
+        for run in (before, after)
+    ]
+    assert notes == [[Text("seen.not_approved")], [None]]
+
+
+def test_a_line_that_is_not_approved_stays_so(services: Services, begin: Begin):
+    """Another step's approval says nothing about this one."""
+    run = begin(*BEGUN, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK)))
+    other = found("app", State.WAITING, waiting_for=Turn.APPROVER, seen=Text("seen.not_approved"))
+    services.store.append(run.id, replace(other, step="application"))
+    run = services.store.load(run.id)
+    assert "seen.not_approved" in str(progress.view(run).groups)
+
+
+def test_a_card_without_rows_says_that_the_run_was_resumed(services: Services, begin: Begin):
+    """With the number of the steps that are done."""
+    run = begin(*BEGUN, CONSENT, Event(Kind.RESUMED, now()))
+    wanted = cards(services, run)
+    (card,) = [each for each in living_cards(run, services, wanted) if each.to == "thread"]
+    assert text("progress.resumed") in said(card)
+
+
+def test_nobody_is_asked_while_the_bot_makes_its_own_secret(services: Services, begin: Begin):
+    """The rehearsal's sign-in would fail without it, so its card is not there yet."""
+    wanted = found("check_secret", State.WAITING, waiting_for=Turn.MAILBOX_USER)
+    rehearsal = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
+    run = begin(*BEGUN, found("admin_consent"), wanted, rehearsal, answered("rehearse"))
+    before = next_action(run)
+    services.store.append(run.id, found("check_secret"))
+    after = next_action(services.store.load(run.id))
+    assert (before.turn, after.turn, after.words.key) == (
+        Turn.NOBODY,
+        Turn.MAILBOX_USER,
+        "turn_words.rehearsal_sign_in",
+    )

@@ -1,0 +1,113 @@
+"""Cards of a check that are true later, too: what was fixed since, what ends soon, what was not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from adaptive_cards import verdict as draw
+from adaptive_cards.texts import text
+from adaptive_cards.views import Damage
+from bot.cards import outdated
+from bot.cards.presenters.verdict import cards, view
+from bot.services import Services
+from jobs.clock import now
+from jobs.engine.failures import NEEDS_SIGN_IN
+from jobs.model import Finding, RunKind, State
+from jobs.runs.origin import Origin
+from jobs.runs.run import Event, Kind, Run
+from jobs.storage import keys
+from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, found
+
+Begin = Callable[..., Run]
+OFF = found("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
+WRONG = Finding("smtp_auth", State.WRONG)
+
+
+def checked(services: Services, setup: Run, *events: Event) -> Run:
+    """A finished check of the channel of this setup."""
+    run = services.store.check(setup.channel, setup.requester, Origin("room-1", "t"))
+    services.store.append(run.id, *events, Event(Kind.CHECKED, now()))
+    return services.store.load(run.id)
+
+
+def fix(services: Services, check: Run) -> Run:
+    """A finished fix that has changed what the check found."""
+    run = services.store.open(check.channel, check.requester, check.origin, RunKind.FIX)
+    services.store.append(
+        run.id,
+        SIGNED_IN,
+        PLANNED,
+        APPROVED,
+        Event(Kind.CHANGING, now(), step="smtp_auth", finding=WRONG, changes=(LINE,)),
+        Event(Kind.CHANGED, now(), step="smtp_auth"),
+    )
+    run = services.store.load(run.id)
+    services.store.end(run, Event(Kind.FINISHED, now()))
+    return services.store.load(run.id)
+
+
+def test_a_fixed_cause_says_so_and_its_button_goes(services: Services, begin: Begin):
+    """With the run that has fixed it. Before its end the button is there."""
+    setup = begin()
+    services.store.end(setup, Event(Kind.CANCELLED, now()))
+    check = checked(services, setup, OFF)
+    before = view(check, services)
+    assert (before.fix is not None, before.fixed) == (True, None)
+    done = fix(services, check)
+    after = view(check, services)
+    assert (after.fix, after.fixed is not None, done.id in draw(after).text) == (None, True, True)
+    (card,) = cards(check, services)
+    assert '"fix"' not in str(card.card.content).replace("'", '"')
+
+
+def test_the_end_of_a_fix_draws_the_check_again(services: Services, begin: Begin):
+    """Once, and only the checks of the mailbox."""
+    setup = begin()
+    services.store.end(setup, Event(Kind.CANCELLED, now()))
+    check = checked(services, setup, OFF)
+    outdated.remember(services, check)
+    done = fix(services, check)
+    services.redis.delete(keys.cards_due())
+    outdated.draw_again(services, done)
+    assert services.cards.due(check.id) > 0
+    services.redis.delete(keys.cards_due())
+    outdated.draw_again(services, done)
+    assert services.cards.due(check.id) == 0
+
+
+def test_a_check_that_could_not_see_is_not_calm(services: Services, begin: Begin):
+    """The first line has the number of findings that need an administrator."""
+    unread = [
+        found(name, State.SKIPPED, seen=NEEDS_SIGN_IN) for name in ("smtp_auth", "forwarding")
+    ]
+    told = draw(view(checked(services, begin(), *unread, found("entra")), services)).text
+    assert told.startswith("Not fully checked: 2 of 3 need an administrator.")
+
+
+def test_a_secret_that_ends_soon_is_amber_with_a_button(services: Services, begin: Begin):
+    """Although mail flows both ways."""
+    ends = now() + timedelta(days=10, hours=1)
+    soon = found(
+        "client_secret",
+        State.WARNING,
+        cause="client_secret_expires_soon",
+        facts={"expires": ends.isoformat()},
+    )
+    flows = [found(name) for name in ("arrivals", "copies", "answers")]
+    run = checked(services, begin(), *flows, soon)
+    card = draw(view(run, services))
+    assert card.text.startswith("The client secret ends in 10 days")
+    assert card.content["body"][1]["style"] == "warning"
+    assert text("button.renew_secret") in str(card.content)
+    well = checked(services, services.store.load(run.id), *flows)
+    assert text("button.renew_secret") not in str(draw(view(well, services)).content)
+
+
+def test_mail_that_was_returned_is_counted(services: Services, begin: Begin):
+    """With the right plural."""
+    damage = Damage(1, now(), kept=True, bounced=1)
+    broken = replace(view(checked(services, begin(), OFF), services), damage=damage)
+    assert "1 was returned to its sender as undeliverable." in str(draw(broken).content)
+    assert "everything is still in the mailbox." in str(draw(broken).content)

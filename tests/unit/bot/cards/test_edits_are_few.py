@@ -1,0 +1,91 @@
+"""Edits of a card: Webex takes ten of a message, so they are combined, and the last one is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.cards import delivery
+from bot.cards.presenters.card_state import EDITS, earlier_slot, posted_card, protected
+from bot.services import Services
+from jobs.clock import now
+from jobs.runs.run import Run
+from tests.unit.bot.cards.small_card import card
+
+Said = Callable[[], list[tuple[str, str]]]
+
+
+def age(services: Services, run: Run, **more: Any) -> None:
+    """The card was drawn a while ago."""
+    shown = posted_card(services, run.id, "plan")
+    assert shown is not None
+    services.redis.hset(
+        f"cards:{run.id}",
+        "plan",
+        protected(
+            services,
+            run.id,
+            "plan",
+            replace(shown, **({"at": now() - timedelta(seconds=10)} | more)),
+        ),
+    )
+
+
+def methods(said: Said) -> list[str]:
+    """Return the HTTP methods of the bot's messages so far."""
+    return [method for method, _ in said()]
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """The clock of the cards, so much later than it is."""
+    monkeypatch.setattr(delivery, "now", lambda: now() + timedelta(seconds=seconds))
+
+
+def test_small_news_does_not_use_up_the_edits(services: Services, run: Run, said: Said):
+    """After four minor edits the rest is seen with the next update that asks somebody."""
+    delivery.sync(services, run, card("a"))
+    for number in range(delivery.MINOR_MOST + 2):
+        age(services, run, at=now() - timedelta(hours=1))
+        assert delivery.sync(services, run, card(f"small {number}")) == 0
+    assert methods(said) == ["POST", *["PUT"] * delivery.MINOR_MOST]
+    delivery.sync(services, run, card("b", urgency="approver"))
+    assert methods(said)[-1] == "PUT"
+
+
+def test_what_asks_nobody_waits_for_what_may_follow(
+    services: Services, run: Run, said: Said, monkeypatch: pytest.MonkeyPatch
+):
+    """An update without a request waits two seconds once, and not again for the next one."""
+    delivery.sync(services, run, card("a", urgency="anna", prompt="anna"))
+    assert 0 < delivery.sync(services, run, card("b", urgency="", prompt="")) <= delivery.CALM_S
+    later(monkeypatch, delivery.CALM_S)
+    assert delivery.sync(services, run, card("c", urgency="", prompt="")) <= 0
+    assert methods(said) == ["POST", "PUT"]
+
+
+def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(
+    services: Services, run: Run, said: Said
+):
+    """The new message takes over, and the earlier one still has an edit to say so."""
+    delivery.sync(services, run, card("a"))
+    age(services, run, edits=EDITS - 1)
+    delivery.sync(services, run, card("b", urgency="approver"))
+    earlier = posted_card(services, run.id, earlier_slot("thread", "posted-1"))
+    assert earlier is not None
+    assert (earlier.message, earlier.edits, services.cards.due(run.id) > 0) == (
+        "posted-1",
+        EDITS - 1,
+        True,
+    )
+
+
+def test_a_card_without_an_edit_left_is_not_kept(services: Services, run: Run, said: Said):
+    """Nothing could be said with it."""
+    delivery.sync(services, run, card("a"))
+    age(services, run, edits=EDITS)
+    delivery.sync(services, run, card("b", urgency="approver"))
+    assert posted_card(services, run.id, earlier_slot("thread", "posted-1")) is None

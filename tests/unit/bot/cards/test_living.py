@@ -1,0 +1,178 @@
+"""One living card per run and place: what each place shows, and what an earlier turn left there."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.cards import draw
+from bot.cards.living import living_cards
+from bot.cards.presenters.card_state import (
+    LIVING,
+    DesiredCard,
+    PostedCard,
+    earlier_slot,
+    protected,
+    slot_of,
+)
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Finding, State
+from jobs.runs.run import Event, Kind, Run
+from jobs.storage import keys
+from practice import cardtext
+from tests.unit.bot.cards.presenters.stage_events import (
+    ADMIN,
+    APPROVED,
+    CONSENT,
+    FORM,
+    ON_THE_WAY,
+    PLANNED,
+    SIGNED_IN,
+    SIGNED_OUT,
+    Begin,
+    answered,
+    found,
+)
+
+REQUESTER = "anna@example.test"
+BEGUN = (SIGNED_IN, PLANNED, APPROVED)
+GRANTED = found("admin_consent")
+
+
+def living(services: Services, run: Run) -> dict[str, DesiredCard]:
+    """The cards that the run shows, by their slot."""
+    wanted = [card for of in draw.PRESENTERS for card in of(run, services)]
+    return {card.slot: card for card in living_cards(run, services, wanted)}
+
+
+def posted(services: Services, run: Run, *slots: str) -> None:
+    """Webex shows these cards already."""
+    for slot in slots:
+        shown = protected(services, run.id, slot, PostedCard(f"m-{slot}", "r", "x", "", now()))
+        services.redis.hset(keys.cards(run.id), slot, shown)
+
+
+def content(card: DesiredCard) -> str:
+    """Everything that the card says."""
+    buttons = json.dumps(card.card.content["actions"]) if "actions" in card.card.content else ""
+    return "\n".join([*cardtext.lines(card.card.content), buttons])
+
+
+@pytest.mark.parametrize(
+    ("events", "title"),
+    [
+        ([], "signin"),
+        ([SIGNED_IN], "signin signed in"),
+        ([SIGNED_IN, PLANNED], "plan"),
+        (BEGUN, "progress"),
+        ([*BEGUN, SIGNED_OUT], "signin"),
+        ([*BEGUN, CONSENT], "consent"),
+        ([*BEGUN, GRANTED, FORM], "rehearsal"),
+        ([*BEGUN, GRANTED, FORM, answered("rehearse", "skip:away")], "progress"),
+        ([*BEGUN, GRANTED, ON_THE_WAY], "mail"),
+        ([*BEGUN, CONSENT, Event(Kind.CANCELLED, now())], "ended"),
+        ([*BEGUN, CONSENT, Event(Kind.FAILED, now())], "progress"),
+    ],
+)
+def test_the_thread_shows_the_present_turn(
+    services: Services, begin: Begin, events: list[Event], title: str
+):
+    """It is one card, whatever the presenters offer, and another content is urgent news."""
+    cards = living(services, begin(*events))
+    assert cards[LIVING].urgency.startswith(title)
+    assert [card.to for card in cards.values()].count("thread") == 1
+
+
+def test_what_was_answered_is_a_line(services: Services, begin: Begin):
+    """By whom and when, for every earlier turn; nothing of it is a button any more."""
+    events = (*BEGUN, GRANTED, FORM, answered("token_saved"), answered("rehearse", "skip:away"))
+    told = content(living(services, begin(*events))[LIVING])
+    assert f"by {REQUESTER}" in told
+    lines = ("Given", "Signed in", "Approved", "Admin consent is in place", "Token saved", "away")
+    assert [line for line in lines if line not in told] == []
+
+
+def test_somebody_asked_at_the_same_time_is_named(services: Services, begin: Begin):
+    """The thread offers the rehearsal, and the requester has the form in the 1:1."""
+    cards = living(services, begin(*BEGUN, GRANTED, FORM))
+    assert cards.keys() == {LIVING, slot_of(REQUESTER)}
+    assert text("living.also", turn=text("turn.requester")).strip() in content(cards[LIVING])
+
+
+def test_a_person_who_is_not_asked_any_more_is_told_so(services: Services, begin: Begin):
+    """The same card of the 1:1, without a button, until the person is asked again."""
+    asked = answered("administrator", ADMIN)
+    slot = slot_of(ADMIN)
+    run = begin(asked)
+    assert text("button.sign_in") in content(living(services, run)[slot])
+    services.store.append(run.id, *BEGUN)
+    run = services.store.load(run.id)
+    assert slot not in living(services, run)
+    posted(services, run, slot)
+    idle = living(services, run)[slot]
+    assert (idle.retires, "[" in content(idle)) == (True, False)
+    assert text("living.idle_title") in content(idle)
+    services.store.append(run.id, CONSENT)
+    again = living(services, services.store.load(run.id))[slot]
+    assert text("button.grant") in content(again)
+
+
+@pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FAILED])
+def test_the_cards_of_all_places_end_with_the_run(services: Services, begin: Begin, end: Kind):
+    """The 1:1 cards, too, as their last edit."""
+    run = begin(*BEGUN, FORM, Event(end, now()))
+    posted(services, run, LIVING, slot_of(REQUESTER))
+    cards = living(services, run)
+    assert {card.final for card in cards.values()} == {True}
+    assert text("living.over_words") in content(cards[slot_of(REQUESTER)])
+
+
+def test_a_message_with_a_successor_says_so(services: Services, begin: Begin):
+    """With its last edit, as do the messages of a version that had one for each request."""
+    run = begin(*BEGUN)
+    old = (earlier_slot("thread", "m-1"), "signin", "plan", f"signin-direct:{ADMIN}")
+    posted(services, run, LIVING, *old)
+    cards = living(services, run)
+    assert cards.keys() == {LIVING, *old}
+    for slot in old:
+        assert text("living.below_title") in content(cards[slot])
+        assert (cards[slot].final, cards[slot].retires) == (True, True)
+
+
+def test_a_look_of_an_administrator_is_not_hidden_by_another_request(
+    services: Services, begin: Begin
+):
+    """The thread shows what is marked, and names the rehearsal in a line."""
+    stuck = found("outbound_policy", State.UNKNOWN, cause="change_never_shown")
+    waits = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
+    card = living(services, begin(*BEGUN, GRANTED, FORM, waits, stuck))[LIVING]
+    assert card.urgency.startswith("progress")
+    assert text("turn.mailbox_user") in content(card)
+
+
+def test_a_step_more_is_small_news(services: Services, begin: Begin):
+    """On a card that asks a person, the number of steps that are done may wait."""
+    run = begin(*BEGUN, CONSENT)
+    before = living(services, run)[LIVING]
+    one = Event(
+        Kind.FOUND, now(), step="implicit_grant", finding=Finding("implicit_grant", State.OK)
+    )
+    services.store.append(run.id, one)
+    after = living(services, services.store.load(run.id))[LIVING]
+    assert (before.urgency == after.urgency, before.fingerprint != after.fingerprint) == (
+        True,
+        True,
+    )
+
+
+def test_a_failed_rehearsal_stays_while_it_is_tried_again(services: Services, begin: Begin):
+    """Its card says why and has the buttons to try again or to skip it."""
+    again = now() + timedelta(minutes=1)
+    failed = found("rehearsal", State.UNKNOWN, cause="smtp_auth_off_for_mailbox", until=again)
+    made = (found("check_secret"), found("mailbox_fields"), found("ids"))
+    run = begin(*BEGUN, GRANTED, *made, answered("rehearse"), failed)
+    assert '"rehearse"' in content(living(services, run)[LIVING])

@@ -1,0 +1,136 @@
+"""The checker of the journeys finds cards that claim what a run does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import keys, own_text
+from bot.cards import draw
+from bot.cards.living import living_cards
+from bot.services import Services
+from jobs.checks import check
+from jobs.clock import now
+from jobs.model import Channel, Finding, RunKind, State
+from jobs.runs.origin import Origin
+from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, untrue
+from tests.unit.bot.cards.presenters.stage_events import (
+    ADMIN,
+    APPROVED,
+    CONSENT,
+    FORM,
+    LINE,
+    ON_THE_WAY,
+    PLANNED,
+    SIGNED_IN,
+    answered,
+    found,
+)
+
+Begin = Callable[..., Run]
+BEGUN = (SIGNED_IN, PLANNED, APPROVED)
+END = Event(Kind.CANCELLED, now())
+GRANTED = found("admin_consent")
+STAGES: dict[str, tuple[Event, ...]] = {
+    "sign-in": (answered("administrator", ADMIN),),
+    "plan": (SIGNED_IN, PLANNED),
+    "progress": BEGUN,
+    "consent": (*BEGUN, CONSENT, answered("consent_administrator", ADMIN)),
+    "form": (*BEGUN, GRANTED, FORM, found("rehearsal", State.WAITING, waiting_for="mailbox_user")),
+    "mail": (*BEGUN, GRANTED, ON_THE_WAY),
+}
+
+
+def messages(services: Services, run: Run) -> list[dict[str, Any]]:
+    """What Webex would show of the run."""
+    wanted = [card for of in draw.PRESENTERS for card in of(run, services)]
+    return [
+        {"id": card.slot, "room": card.to, "members": [], "card": card.card.content}
+        for card in living_cards(run, services, wanted)
+    ]
+
+
+def wrong(cards: list[dict[str, Any]], run: Run, later: tuple[Run, ...] = ()) -> list[str]:
+    """What is untrue of these cards, now that the run is as given."""
+    return untrue([Shown(each, run, later) for each in cards], lambda _: run)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_cards_of_a_stage_are_true(services: Services, begin: Begin, stage: str):
+    """As long as the run is at that stage."""
+    run = begin(*STAGES[stage])
+    cards = messages(services, run)
+    assert (bool(cards), wrong(cards, run)) == (True, [])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stale_card_is_found(services: Services, begin: Begin, stage: str):
+    """After the end of the run every card of a stage is untrue."""
+    run = begin(*STAGES[stage])
+    cards = messages(services, run)
+    services.store.append(run.id, END)
+    over = services.store.load(run.id)
+    assert [bool(wrong([card], over)) for card in cards] == [True] * len(cards)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ((), SIGNED_IN, "'Administrator's turn'"),
+        ((SIGNED_IN, PLANNED), APPROVED, "(approve) does nothing"),
+        ((*BEGUN, CONSENT), GRANTED, "(consent) leads nowhere"),
+        (STAGES["form"], answered("registered"), "(registered) does nothing"),
+        (BEGUN, CONSENT, "'Nobody has to act' is claimed"),
+    ],
+)
+def test_a_turn_that_is_over_is_found(
+    services: Services, begin: Begin, before: tuple[Event, ...], after: Event, told: str
+):
+    """One event makes a card untrue that was true before it."""
+    run = begin(*before)
+    cards = messages(services, run)
+    assert wrong(cards, run) == []
+    services.store.append(run.id, after)
+    assert told.replace("'Administrator's", "\"Administrator's").replace("turn'", 'turn"') in str(
+        "\n".join(wrong(cards, services.store.load(run.id)))
+    )
+
+
+def test_a_fix_button_of_a_fixed_cause_is_found(services: Services, begin: Begin):
+    """Once a finished run has changed what the check found wrong."""
+    channel = Channel("support@example.test")
+    setup = begin()
+    opened = services.store.check(channel, setup.requester, Origin("room-1", "t"))
+    off = found("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
+    services.store.append(opened.id, off, Event(Kind.CHECKED, now()))
+    checked = services.store.load(opened.id)
+    assert "smtp_auth" in check.steps_of(checked)
+    card = {
+        "type": "AdaptiveCard",
+        "body": [],
+        "actions": [{"type": "Action.Submit", "title": "Fix", "data": {"do": "fix"}}],
+    }
+    message = {"id": "m", "room": "thread", "members": [], "card": card}
+    finding = Finding("smtp_auth", State.WRONG)
+    fixing = [
+        *BEGUN,
+        Event(Kind.CHANGING, now(), step="smtp_auth", finding=finding, changes=(LINE,)),
+        Event(Kind.CHANGED, now(), step="smtp_auth"),
+    ]
+    services.store.end(setup, END)
+    fix = services.store.open(channel, setup.requester, Origin("room-1", "t"), RunKind.FIX)
+    services.store.append(fix.id, *fixing)
+    going_on = services.store.load(fix.id)
+    assert wrong([message], checked, (going_on,)) == []
+    done = replace(going_on, ended=Kind.FINISHED)
+    assert "fixes what run" in str(wrong([message], checked, (done,)))
+
+
+@pytest.mark.parametrize("words", [*TURNS, *(words for words, _ in CLAIMS)])
+def test_the_checker_knows_the_words_of_the_cards(words: str):
+    """A sentence that no text has any more would never be found."""
+    assert any(words in own_text(key, "en") for key in keys())

@@ -1,0 +1,164 @@
+"""The commands /history and /report: what they show, to whom, and what they refuse."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import Any
+
+import pytest
+
+from bot.actions import actions
+from bot.chat.context import ChatContext
+from jobs.clock import now
+from jobs.watch.model import WatchedChannel
+from tests.unit.bot.commands.typed_commands import cards, pressed, proven, type_
+from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch, with_incident
+
+
+def links_in(posted: str) -> bool:
+    """Whether a card has a link to a history."""
+    return "https://bot.example.test/history/" in posted
+
+
+def test_the_history_is_a_row_of_thirty_glyphs(anna: ChatContext, webex_script: Any):
+    """With the incident, its length, the mails, and a link to the page."""
+    with_incident(anna.services)
+    type_(anna, "history", MAILBOX)
+    posted = cards(webex_script)
+    rows = [text for text in posted.split("'") if set(text) <= set("✓✗?○ ") and "○" in text]
+    assert sum(text.count("○") for text in rows) >= 27
+    assert "Available 9" in posted
+    assert "1 incident" in posted
+    assert "12, " in posted
+    assert links_in(posted)
+
+
+def test_each_history_has_a_link_of_its_own(anna: ChatContext, webex_script: Any):
+    """Because a link works once."""
+    with_incident(anna.services)
+    type_(anna, "history", MAILBOX)
+    first = set(anna.services.redis.scan_iter("sealed:page:*"))
+    type_(anna, "history", MAILBOX)
+    assert (len(first), len(set(anna.services.redis.scan_iter("sealed:page:*")))) == (1, 2)
+    assert links_in(cards(webex_script))
+
+
+def test_an_open_incident_says_that_it_goes_on(anna: ChatContext, webex_script: Any):
+    """And the card is red."""
+    watched = watch(anna.services)
+    for minutes in (5, 4):
+        look(anna.services, watched, BROKEN, now() - timedelta(minutes=minutes))
+    type_(anna, "history", MAILBOX)
+    posted = cards(webex_script)
+    assert ("goes on" in posted, "'style': 'attention'" in posted) == (True, True)
+
+
+def test_a_channel_that_is_not_watched_has_no_history(anna: ChatContext, webex_script: Any):
+    """The answer says how one begins, with the button for it."""
+    proven(anna)
+    type_(anna, "history", MAILBOX)
+    assert "There is no history" in cards(webex_script)
+    assert {"do": "watch", "channel": MAILBOX} in pressed(webex_script)
+
+
+@pytest.mark.parametrize("command", ["history", "report 2026-11"])
+def test_a_channel_of_another_space_is_unknown_here(
+    anna: ChatContext, webex_script: Any, command: str
+):
+    """A person outside its space learns nothing, not even that it exists."""
+    watched = watch(anna.services, room="room-9")
+    look(anna.services, watched, GOOD, now())
+    name, _, month = command.partition(" ")
+    type_(anna, name, f"{month} {MAILBOX}".strip())
+    posted = cards(webex_script)
+    assert ("was not set up in this space" in posted, links_in(posted)) == (True, False)
+    assert list(anna.services.redis.scan_iter("sealed:page:*")) == []
+
+
+@pytest.mark.parametrize("typed", ["", "support", "support@contoso,com"])
+def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, typed: str):
+    """The card's buttons run the same command."""
+    type_(anna, "history", typed)
+    assert "'command': 'history'" in cards(webex_script)
+
+
+def test_without_an_address_the_channels_are_offered(anna: ChatContext, webex_script: Any):
+    """A button for each shows its history."""
+    proven(anna)
+    type_(anna, "history")
+    button = {"do": "typed", "command": "history", "mailbox_meant": MAILBOX}
+    assert button in pressed(webex_script)
+
+
+def test_the_button_shows_the_same(anna: ChatContext, webex_script: Any):
+    """The summary leads to a channel's history."""
+    with_incident(anna.services)
+    actions()["history"](anna, {"channel": MAILBOX})
+    assert links_in(cards(webex_script))
+
+
+def this_month() -> str:
+    """The present month in UTC."""
+    return f"{now().astimezone(UTC):%Y-%m}"
+
+
+def month_of(watched: WatchedChannel) -> str:
+    """The month in which the incident of the tests began."""
+    return f"{(watched.since - timedelta(days=2)).astimezone(UTC):%Y-%m}"
+
+
+def test_the_report_has_every_channel_of_the_space(anna: ChatContext, webex_script: Any):
+    """With its figures, and one that nobody watches."""
+    watched = with_incident(anna.services)
+    watch(anna.services, "quiet@contoso.com")
+    watch(anna.services, "elsewhere@contoso.com", room="room-9")
+    type_(anna, "report", month_of(watched))
+    posted = cards(webex_script)
+    assert "1 incident, noticed after" in posted
+    assert "not watched" in posted
+    assert ("quiet@contoso.com" in posted, "elsewhere@contoso.com" in posted) == (True, False)
+    assert {"do": "history", "channel": MAILBOX} in pressed(webex_script)
+
+
+def test_without_a_month_it_is_the_present_one(anna: ChatContext, webex_script: Any):
+    """So far."""
+    with_incident(anna.services)
+    type_(anna, "report")
+    posted = cards(webex_script)
+    assert (f"Summary of {this_month()}" in posted, "not over" in posted) == (True, True)
+
+
+def test_a_report_of_one_channel(anna: ChatContext, webex_script: Any):
+    """The address may follow the month."""
+    watch(anna.services, "quiet@contoso.com")
+    with_incident(anna.services)
+    type_(anna, "report", f"{this_month()} {MAILBOX}")
+    posted = cards(webex_script)
+    assert (MAILBOX in posted, "quiet@contoso.com" in posted) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("2026-13", "is not a month"),
+        ("november", "is not a month"),
+        ("2026-11 2026-12", "is not a month"),
+        ("9998-12", "has not begun"),
+        ("9999-12", "is not a month"),
+        ("0000-01", "is not a month"),
+        ("99999-01", "is not a month"),
+        ("2020-01", "is not kept any more"),
+    ],
+)
+def test_a_bad_month_is_answered(anna: ChatContext, webex_script: Any, typed: str, answer: str):
+    """The answer says what can be typed."""
+    with_incident(anna.services)
+    type_(anna, "report", typed)
+    posted = cards(webex_script)
+    assert (answer in posted, "Type /report 2" in posted) == (True, True)
+
+
+def test_a_space_without_channels_has_no_report(anna: ChatContext, webex_script: Any):
+    """The answer says how a channel is watched."""
+    type_(anna, "report")
+    assert "This space has no channels" in cards(webex_script)

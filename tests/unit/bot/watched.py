@@ -1,0 +1,45 @@
+"""A watched channel with a history, for the tests of what shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Channel, Person, Station, Turn
+from jobs.watch.model import Damage, LookOutcome, Sight, WatchedChannel
+
+MAILBOX = "support@contoso.com"
+GOOD = LookOutcome(Sight.HEALTHY)
+BROKEN = LookOutcome(
+    Sight.BROKEN,
+    "not_forwarded",
+    step="forwarding",
+    station=Station.FORWARD,
+    turn=Turn.ADMINISTRATOR,
+    damage=Damage(late=3, bounced=1),
+)
+
+
+def watch(services: Services, mailbox: str = MAILBOX, room: str = "room-1") -> WatchedChannel:
+    """Watch a channel, whose cards go to the space."""
+    person = Person("person-1", "anna@example.test")
+    watched = WatchedChannel(Channel(mailbox, tenant_id="t"), room, person, now())
+    services.watching.channels.save(watched)
+    return watched
+
+
+def look(services: Services, watched: WatchedChannel, outcome: LookOutcome, at: datetime) -> None:
+    """Record one look."""
+    services.watching.incidents.record(watched, outcome, at)
+
+
+def with_incident(services: Services, mailbox: str = MAILBOX) -> WatchedChannel:
+    """Two days of looks: mails, a break of two hours that was fixed, and good looks after it."""
+    watched, began = watch(services, mailbox), now() - timedelta(days=2)
+    hour = began.replace(minute=0, second=0, microsecond=0).isoformat()
+    look(services, watched, LookOutcome(Sight.HEALTHY, mails={hour: 12}), began)
+    for minutes, outcome in ((60, BROKEN), (61, BROKEN), (180, GOOD), (195, GOOD), (210, GOOD)):
+        look(services, watched, outcome, began + timedelta(minutes=minutes))
+    look(services, watched, GOOD, now() - timedelta(minutes=5))
+    return watched

@@ -1,0 +1,199 @@
+"""The page of a channel's history behind its one-time link, and the files to take along."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bot import links
+from bot.services import Services
+from bot.web import history_page
+from bot.web.app import create_app
+from bot.web.pages import assets, use_browsers_language
+from jobs.clock import now
+from jobs.storage import codec
+from tests.unit.bot.watched import MAILBOX, watch, with_incident
+
+FILES = ("incidents.csv", "days.csv", "history.json")
+
+
+@pytest.fixture
+def site(services: Services) -> Flask:
+    """The bot's pages."""
+    app = create_app(services.bot, services.redis, [history_page.pages, assets])
+    app.config["SERVICES"] = services
+    app.before_request(use_browsers_language)
+    return app
+
+
+@pytest.fixture
+def browser(site: Flask) -> FlaskClient:
+    """Somebody's browser."""
+    return site.test_client()
+
+
+@pytest.fixture
+def address(services: Services) -> str:
+    """The path of a link to the history of a channel that was broken once."""
+    with_incident(services)
+    return urlsplit(links.one_time(services, "history", MAILBOX).url).path
+
+
+def press(browser: FlaskClient, address: str) -> int:
+    """Open the link's first page and press its button; return the status."""
+    page = browser.get(address)
+    form = re.search(r'name="form" value="([0-9a-f]+)"', page.text)
+    return browser.post(address, data={"form": form[1] if form else ""}).status_code
+
+
+def move_end(services: Services, ahead: timedelta) -> None:
+    """Let the only link end then."""
+    (key,) = services.redis.scan_iter("sealed:page:*")
+    name = key.decode().removeprefix("sealed:")
+    ticket = codec.load(services.vault.get(name) or "", links.PageToken)
+    over = replace(ticket, until=now() + ahead)
+    services.vault.put(name, codec.dump(over).decode(), 60)
+
+
+def test_looking_uses_nothing_up(browser: FlaskClient, site: Flask, address: str):
+    """Previews and scanners see a button, and no figure of the channel."""
+    pages = [browser.get(address), browser.head(address), site.test_client().get(address)]
+    assert [page.status_code for page in pages] == [200] * 3
+    assert not any("<svg" in page.text for page in pages)
+    assert press(browser, address) == 303
+
+
+def test_the_page_has_the_chart_and_every_incident(browser: FlaskClient, address: str):
+    """With a title and a description for screen readers, and the verdict of the incident."""
+    assert press(browser, address) == 303
+    page = browser.get(address)
+    assert page.status_code == 200
+    assert page.text.count('<rect class="mails"') == 90
+    assert 'role="img" aria-labelledby="chart-title chart-desc"' in page.text
+    assert "Broken: 1." in page.text
+    assert "Mails in all: 12" in page.text
+    assert page.text.count('<section class="incident broken">') == 1
+    assert "Administrator&#39;s turn" in page.text
+    assert "style=" not in page.text
+
+
+def test_the_link_works_in_one_browser(browser: FlaskClient, site: Flask, address: str):
+    """The browser that opened it may reload; another one is told how to get a link of its own."""
+    other = site.test_client()
+    other.get(address)
+    assert press(browser, address) == 303
+    assert browser.get(address).text.count("<svg") == 1
+    refused = other.get(address)
+    assert (refused.status_code, "<svg" in refused.text) == (410, False)
+    assert f"/history {MAILBOX}" in refused.text
+    assert press(other, address) == 403
+
+
+def test_of_two_browsers_with_the_page_open_one_gets_it(
+    browser: FlaskClient, site: Flask, address: str
+):
+    """The second press is refused, although its form was good."""
+    other = site.test_client()
+    form = re.search(r'value="([0-9a-f]+)"', other.get(address).text)
+    assert form
+    assert press(browser, address) == 303
+    assert other.post(address, data={"form": form[1]}).status_code == 410
+
+
+def test_another_site_cannot_press(browser: FlaskClient, address: str):
+    """Without the form's token nothing is opened, and nothing is used up."""
+    browser.get(address)
+    assert browser.post(address, data={"form": "0" * 64}).status_code == 403
+    assert press(browser, address) == 303
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_the_link_ends(services: Services, browser: FlaskClient, address: str, *, opened: bool):
+    """An hour after it was opened, and after a day if nobody opened it."""
+    if opened:
+        assert press(browser, address) == 303
+    move_end(services, -timedelta(seconds=1))
+    page = browser.get(address)
+    assert (page.status_code, "<svg" in page.text) == (410, False)
+    assert browser.get(f"{address}/history.json").status_code == 404
+
+
+def test_files_are_for_the_browser_that_opened_the_link(
+    browser: FlaskClient, site: Flask, address: str
+):
+    """They are downloads. Before the press, and in another browser, there are none."""
+    assert [browser.get(f"{address}/{name}").status_code for name in FILES] == [404] * 3
+    press(browser, address)
+    files = [browser.get(f"{address}/{name}") for name in FILES]
+    assert [each.status_code for each in files] == [200] * 3
+    assert all(each.headers["Content-Disposition"].startswith("attachment") for each in files)
+    assert [site.test_client().get(f"{address}/{name}").status_code for name in FILES] == [404] * 3
+
+
+def test_the_files_say_the_same(browser: FlaskClient, address: str):
+    """One incident of about two hours, ninety days, twelve mails."""
+    press(browser, address)
+    incidents, days, whole = (browser.get(f"{address}/{name}").text for name in FILES)
+    (row,) = csv.DictReader(io.StringIO(incidents))
+    assert (row["cause"], row["late_mails"], row["turn"]) == (
+        "not_forwarded",
+        "3",
+        "administrator",
+    )
+    lines = list(csv.DictReader(io.StringIO(days)))
+    assert (len(lines), sum(int(each["mails"]) for each in lines)) == (90, 12)
+    found = json.loads(whole)
+    assert (len(found["days"]), found["mails"], found["incidents"][0]["cause"]) == (
+        90,
+        12,
+        "not_forwarded",
+    )
+    assert 0 < found["availability"] < 1
+
+
+def test_an_address_is_no_markup(services: Services, browser: FlaskClient):
+    """Nothing that came from outside is drawn as HTML."""
+    mailbox = "<b>x</b>@contoso.com"
+    watch(services, mailbox)
+    address = urlsplit(links.one_time(services, "history", mailbox).url).path
+    press(browser, address)
+    page = browser.get(address).text
+    assert ("<b>x" in page, "&lt;b&gt;x" in page) == (False, True)
+
+
+def test_a_channel_without_a_history_has_an_empty_page(services: Services, browser: FlaskClient):
+    """Nobody has looked, and there is no incident."""
+    address = urlsplit(links.one_time(services, "history", MAILBOX).url).path
+    press(browser, address)
+    page = browser.get(address).text
+    assert "No incident in these 90 days." in page
+    assert "Nobody has looked at this channel" in page
+
+
+def test_the_page_is_in_the_browsers_language(browser: FlaskClient, address: str):
+    """German, if the browser asks for it."""
+    press(browser, address)
+    page = browser.get(address, headers={"Accept-Language": "de"}).text
+    assert ('lang="de"' in page, "Jede Störung" in page) == (True, True)
+
+
+@pytest.mark.parametrize("path", ["/history/none", "/history/none/days.csv"])
+def test_a_guess_is_nothing(browser: FlaskClient, path: str):
+    """Nothing is said of any channel."""
+    assert browser.get(path).status_code == 404
+
+
+def test_a_link_of_another_kind_is_none(services: Services, browser: FlaskClient, address: str):
+    """A sign-in link opens no history."""
+    other = links.link(services, "signin", "R1").url.rpartition("/")[2]
+    assert browser.get(f"/history/{other}").status_code == 404
+    assert press(browser, address) == 303

@@ -1,0 +1,39 @@
+"""A page on which nothing is left to do leads back to Webex, and is named like the bot there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask.testing import FlaskClient
+
+from bot.services import Services
+from jobs.runs.run import Run
+from tests.unit.bot.web.journey import path
+
+LINK = 'href="webexteams://im?email=emailbot@webex.bot"'
+
+
+def test_a_page_at_the_end_leads_to_the_bot_in_webex(services: Services, browser: FlaskClient):
+    """The link opens the 1:1 conversation with the bot, and the page has the name of its account."""
+    assert services.me.display_name == "Email Bot"
+    page = browser.get("/signin/nothing").text
+    assert (LINK in page, "Back to Webex" in page, ">Email Bot<" in page) == (True, True, True)
+
+
+def test_a_page_with_a_button_has_only_that(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run]
+):
+    """The page before a sign-in has one thing to press."""
+    assert services.me.display_name == "Email Bot"
+    page = browser.get(path(services, begin())).text
+    assert ("<form" in page, "webexteams:" in page) == (True, False)
+
+
+def test_a_bot_whose_account_was_never_read_has_no_link(browser: FlaskClient):
+    """Webex is not asked for a page, so the page is there while Webex is away."""
+    page = browser.get("/signin/nothing")
+    assert (page.status_code, "webexteams:" in page.text, "Email bot" in page.text) == (
+        404,
+        False,
+        True,
+    )

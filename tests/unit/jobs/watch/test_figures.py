@@ -1,0 +1,132 @@
+"""Figures of a channel: availability, mails, time to notice and to fix, and the state of each day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from jobs.watch.figures import DAY, DayState, Figures, figures, last_days, midnight, month
+from jobs.watch.history import Day, Tally
+from jobs.watch.model import Damage, Incident, News, NewsKind, Sight
+
+AT = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+SINCE, UNTIL = last_days(AT, 3)
+LOOKED = Tally(healthy=96, mails=10)
+
+
+def days(*tallies: Tally) -> tuple[Day, ...]:
+    """Days that end with the present one."""
+    first = AT.date() - timedelta(days=len(tallies) - 1)
+    return tuple(Day(first + timedelta(days=number), each) for number, each in enumerate(tallies))
+
+
+def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKEN) -> Incident:
+    """An incident that is confirmed ten minutes after it began."""
+    confirmed = begins + timedelta(minutes=10)
+    return Incident(
+        "I1",
+        "support@contoso.com",
+        "room-1",
+        sight,
+        "not_forwarded",
+        begins,
+        confirmed,
+        confirmed,
+        ended=ends,
+        damage=Damage(late=3, bounced=1),
+    )
+
+
+def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3) -> Figures:
+    """The figures of the last three days."""
+    return figures(days(*tallies), incidents, SINCE, UNTIL, AT)
+
+
+def test_without_a_break_a_channel_is_always_available():
+    """The present day counts up to now only."""
+    whole = found()
+    assert (whole.availability, whole.watched, whole.mails) == (1.0, timedelta(hours=60), 30)
+    assert [each.state for each in whole.days] == [DayState.WELL] * 3
+    assert (whole.to_notice, whole.to_fix) == (None, None)
+
+
+def test_a_break_over_midnight_counts_on_both_days():
+    """Its length is taken off the availability, and it is one incident."""
+    begins = midnight(date(2026, 11, 26)) - timedelta(hours=2)
+    broken = found(incident(begins, begins + timedelta(hours=6)))
+    assert [each.broken for each in broken.days] == [
+        timedelta(hours=2),
+        timedelta(hours=4),
+        timedelta(0),
+    ]
+    assert broken.availability == pytest.approx(0.9)
+    assert (broken.to_notice, broken.to_fix) == (
+        timedelta(minutes=10),
+        timedelta(hours=5, minutes=50),
+    )
+    assert (len(broken.incidents), broken.late, broken.bounced) == (1, 3, 1)
+
+
+def test_a_break_that_goes_on_has_no_time_to_fix():
+    """It counts up to now."""
+    broken = found(incident(AT - timedelta(hours=3), None))
+    assert (broken.broken, broken.to_fix) == (timedelta(hours=3), None)
+
+
+def test_an_ended_watch_is_no_fix():
+    """Nobody knows whether the channel works."""
+    ended = AT - timedelta(hours=1)
+    unwatched = replace(
+        incident(AT - timedelta(hours=3), ended), news=(News(NewsKind.UNWATCHED, ended),)
+    )
+    assert found(unwatched).to_fix is None
+
+
+def test_a_time_without_sight_is_no_break():
+    """Its day is marked, and the availability stays."""
+    blind = found(incident(AT - timedelta(hours=3), None, Sight.CANNOT_LOOK))
+    assert (blind.availability, blind.blind, blind.days[-1].state) == (1.0, 1, DayState.BLIND)
+
+
+@pytest.mark.parametrize(
+    ("tally", "state"),
+    [
+        (Tally(), DayState.NONE),
+        (Tally(unsure=4), DayState.BLIND),
+        (Tally(healthy=1, unsure=95), DayState.WELL),
+    ],
+)
+def test_a_day_without_an_answer_is_not_called_well(tally: Tally, state: DayState):
+    """A day without a look counts for nothing."""
+    only = found(tallies=(Tally(), Tally(), tally))
+    assert only.days[-1].state is state
+    assert (only.availability is None) is (state is DayState.NONE)
+
+
+def test_a_break_before_the_first_look_is_not_counted():
+    """The clouds may say that a break began long before the watch."""
+    early = found(incident(SINCE, AT), tallies=(Tally(), Tally(), LOOKED))
+    assert (early.broken, early.availability) == (timedelta(hours=12), 0.0)
+
+
+def test_incidents_of_another_time_are_left_out():
+    """An incident that ended before is none of these days."""
+    assert found(incident(SINCE - DAY, SINCE)).incidents == ()
+
+
+@pytest.mark.parametrize(
+    ("year", "number", "length"), [(2026, 11, 30), (2024, 2, 29), (2026, 12, 31)]
+)
+def test_a_month_is_as_long_as_the_calendar_says(year: int, number: int, length: int):
+    """From midnight to midnight in UTC."""
+    begins, ends = month(year, number)
+    assert (ends - begins, begins.day, ends.day) == (timedelta(days=length), 1, 1)
+
+
+def test_there_is_no_month_thirteen():
+    """Nor one of the year 0."""
+    for year, number in ((2026, 13), (2026, 0), (0, 1)):
+        with pytest.raises(ValueError, match=r"must be in|out of range"):
+            month(year, number)

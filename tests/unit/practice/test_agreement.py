@@ -1,0 +1,64 @@
+"""The check that the bot's cards agree: each kind of contradiction, and what is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from practice.agreement import contradictions
+
+
+def card(text: str, *runs: str, room: str = "Space 1", bot: bool = True) -> dict[str, Any]:
+    """A message with this text, and a button of each run."""
+    buttons = [
+        {"type": "Action.Submit", "title": "Go", "data": {"do": "go", "run": run}} for run in runs
+    ]
+    body = [{"type": "TextBlock", "text": line} for line in text.split("\n")]
+    return {
+        "room": room,
+        "roomType": "direct" if room == "direct" else "group",
+        "members": ["anna@example.test"],
+        "from": "bot@webex.bot" if bot else "anna@example.test",
+        "deleted": False,
+        "card": {"type": "AdaptiveCard", "body": body, "actions": buttons},
+    }
+
+
+PLAN = card("Approver's turn: approve the plan.", "ABC123")
+CALM = card("Nobody has to act. The steps run by themselves.", "ABC123")
+ENDED = card("Run ABC123 was canceled", room="Space 2")
+ASKED = card("Your turn: sign in.", "ABC123", room="direct")
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        ([PLAN, CALM], "2 cards of one room have buttons of run ABC123"),
+        ([PLAN, ENDED], "run ABC123 is over on one card"),
+        ([CALM, ASKED], "run ABC123 asks a person 1:1"),
+    ],
+)
+def test_a_contradiction_is_named(messages: list[dict[str, Any]], told: str):
+    """In the words of the person who reads the two cards."""
+    (found,) = contradictions(messages)
+    assert found.startswith(told)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [PLAN],
+        [PLAN, ASKED],
+        [ENDED, card("Run ABC123 is finished", room="direct")],
+        [PLAN, card("Approver's turn: approve the plan.", "XYZ789")],
+        [PLAN, card("Run XYZ789 is finished")],
+        [PLAN, card("Run ABC123 was canceled", bot=False)],
+        [PLAN, PLAN | {"deleted": True}],
+        [PLAN, PLAN | {"card": None}],
+    ],
+)
+def test_cards_that_agree(messages: list[dict[str, Any]]):
+    """Different runs, ended runs, and messages of people contradict nothing."""
+    assert contradictions(messages) == []

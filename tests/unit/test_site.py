@@ -1,0 +1,100 @@
+"""The documentation site: its pages, menu and links, without the packages that draw it."""
+
+from __future__ import annotations
+
+import importlib.util
+import posixpath
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from practice.page import moving_picture
+
+ROOT = Path(__file__).parents[2]
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#[^)\s]*)?\)")
+FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+OTHER_LANGUAGE = re.compile(r'<a href="([^"]+)">')
+
+
+def _site() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("site_tool", ROOT / "tools/site.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SITE = _site()
+PLACES = sorted(SITE.pages())
+
+
+def _menu(entry: object) -> list[str]:
+    """The pages of the menu, with those of its sections."""
+    if isinstance(entry, dict):
+        entry = list(entry.values())
+    return [entry] if isinstance(entry, str) else [page for each in entry for page in _menu(each)]
+
+
+def test_every_page_has_a_place_in_the_menu():
+    """The menu has each page once, and nothing else."""
+    lines = (ROOT / "tools/mkdocs.yml").read_text("utf-8").replace("!!python/name:", "")
+    menu = _menu(yaml.safe_load(lines)["nav"])
+    assert sorted(menu) == [place for place in PLACES if not place.endswith(".de.md")]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_link_leads_to_a_page_or_a_picture(place: str):
+    """A link to another file of the project is plain text, because the site does not have it."""
+    there = {*SITE.pages(), *SITE.files()}
+    page = FENCE.sub("", SITE.written(place))
+    found = {
+        posixpath.normpath(posixpath.join(posixpath.dirname(place), link))
+        for link in LINK.findall(page)
+        if link
+    }
+    assert found - there == set()
+
+
+def test_a_page_leads_to_its_other_language():
+    """The address is that of the built page, seen from the page that is read."""
+    english, german = (SITE.written(place) for place in ("glossary.md", "glossary.de.md"))
+    assert OTHER_LANGUAGE.findall(english)[0] == "../de/glossary/"
+    assert OTHER_LANGUAGE.findall(german)[0] == "../../glossary/"
+
+
+def test_a_list_is_indented_as_the_site_reads_it():
+    """A paragraph inside an item has four spaces for each level, and the next item is one again."""
+    page = "1. one\n\n   more\n2. two\n   - inside\n     goes on\n\nafter"
+    assert SITE.indented(page).split("\n") == [
+        *("1. one", "", "    more", "", "2. two"),
+        *("    - inside", "        goes on", "", "after"),
+    ]
+
+
+def test_a_picture_has_a_light_and_a_dark_form(monkeypatch: pytest.MonkeyPatch):
+    """If both are there, the site shows the one of the reader's theme."""
+    files = {
+        f"pictures/cards-en-{theme}.webp": f"docs/pictures/cards-en-{theme}.webp"
+        for theme in ("light", "dark")
+    }
+    monkeypatch.setattr(SITE, "files", lambda: files)
+    monkeypatch.setattr(
+        SITE.Path, "read_text", lambda *_, **__: "![Cards](pictures/cards-en-light.webp)"
+    )
+    assert SITE.written("practice.md") == (
+        "![Cards](pictures/cards-en-light.webp){ .only-light }"
+        "![Cards](pictures/cards-en-dark.webp){ .only-dark }"
+    )
+
+
+def test_the_moving_picture_is_short_and_small():
+    """README's first picture has about 20 seconds and less than 2 MB."""
+    file = ROOT / "docs" / "pictures" / "story.webp"
+    movie = moving_picture.read(file.read_bytes())
+    assert 15 <= movie.seconds <= 25
+    assert movie.frames > 10
+    assert file.stat().st_size < 2_000_000

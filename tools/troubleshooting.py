@@ -1,0 +1,79 @@
+# ruff: noqa: INP001  (a script, not a package)
+"""Write docs/troubleshooting.md and docs/troubleshooting.de.md from the texts of the causes (make docs).
+
+The sentences and remedies are those of the cards. The AADSTS numbers are those of the table by which
+the bot reads Microsoft's answers. A test keeps the pages up to date.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from adaptive_cards.texts import keys, own_text
+from jobs.clouds.causes import ENTRA
+from jobs.clouds.learn_more import page_of
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {"en": "troubleshooting.md", "de": "troubleshooting.de.md"}
+"""Page of each language, in docs/."""
+CAUSE = "cause."
+FAMILIES = (
+    (
+        "smtp",
+        r"smtp_|send|mail_loop|mailbox|forward|tenant_sending|trans\w+_rule|remote_domain|not_forw",
+    ),
+    ("webex", r"connect_|asset_|entry_point|form_|webex_|no_task|copy_"),
+    ("other", r""),
+)
+"""Sections after that of the sign-in, and the names of their causes. The last one takes the rest."""
+
+
+def page(language: str = "en") -> str:
+    """Return the whole page in a language."""
+    words = sentences(language)
+    codes: dict[str, list[int]] = {}
+    for number, meaning in ENTRA.items():
+        codes.setdefault(meaning.cause, []).append(number)
+    families: dict[str, list[str]] = {name: [] for name in ("sign_in", *dict(FAMILIES))}
+    for key in sorted(keys()):
+        if key.startswith(CAUSE):
+            cause = key.removeprefix(CAUSE)
+            families["sign_in" if cause in codes else _family(cause)].append(cause)
+    parts = [str(words["intro"])]
+    for name, causes in families.items():
+        rows = sorted(_row(cause, codes.get(cause, []), words, language) for cause in causes)
+        parts.append(f"\n## {words[name]}\n\n{words['columns']}\n|---|---|\n{''.join(rows)}")
+    return "".join(parts)
+
+
+def sentences(language: str) -> dict[str, Any]:
+    """Return the head and the titles of the page in a language."""
+    path = ROOT / "tools/troubleshooting.toml"
+    found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))[language]
+    return found
+
+
+def _family(cause: str) -> str:
+    return next(name for name, pattern in FAMILIES if re.match(pattern, cause))
+
+
+def _row(cause: str, numbers: list[int], words: dict[str, Any], language: str) -> str:
+    said = own_text(f"{CAUSE}{cause}", language)
+    listed = ", ".join(f"AADSTS{number}" for number in sorted(numbers))
+    more = f" [{words['more']}]({link})" if (link := page_of(cause)) else ""
+    told = f"{_cell(said)}{f'<br>{listed}' if listed else ''}"
+    return f"| {told} | {_cell(own_text(f'remedy.{cause}', language))}{more} |\n"
+
+
+def _cell(text: str) -> str:
+    """Return a text for a cell of a table; a value in braces is shown as an ellipsis."""
+    shown = re.sub(r"\{\w+\}", "...", " ".join(text.split()))
+    return shown.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+
+
+if __name__ == "__main__":
+    for each, name in PAGES.items():
+        (ROOT / "docs" / name).write_text(page(each), encoding="utf-8")

@@ -37,6 +37,7 @@ from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from practice.environment import ROOT, base, measured
+from practice.guard import Guard
 from practice.patience import patient
 from practice.processes import Process, session, words
 
@@ -54,6 +55,7 @@ class Site:
     ports: dict[str, int]
     env: dict[str, str] = field(repr=False)
     processes: dict[str, Process] = field(default_factory=dict)
+    guard: Guard = field(default_factory=Guard)
 
     @property
     def redis(self) -> Redis:
@@ -68,7 +70,12 @@ class Site:
     def start(self, name: str, *arguments: str) -> None:
         """Start a Python process of the project, which logs to a file of its name."""
         process = Process(
-            name, words("python", *arguments), self.env, ROOT, self.folder / f"{name}.log"
+            name,
+            words("python", *arguments),
+            self.env,
+            ROOT,
+            self.folder / f"{name}.log",
+            self.guard,
         )
         self.processes[name] = process
         process.start()
@@ -119,6 +126,7 @@ def site() -> Iterator[Site]:
             for process in reversed(made.processes.values()):
                 process.stop()
             redis_server.stop(server)
+            made.guard.close()
 
 
 def seed(place: Site, first: int, last: int, tenants: int) -> None:
@@ -156,6 +164,7 @@ def _connect(store: RunStore, number: int, tenant: int) -> None:
         pipe.set(keys.channel_record(box), store.channels.protected(box, record))
         pipe.sadd(keys.space_channels(f"room-{tenant}"), box)
         pipe.zrem(keys.runs_due(), run.id)
+        store.channels.end(pipe, run.id)
         pipe.execute()
 
 

@@ -13,7 +13,7 @@ CLEAN := env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQU
 CORE = $(shell $(RUN) -c 'import sys; print("ctrace" if "$(BRANCHES)" or sys.version_info < (3, 12) else "sysmon")')
 COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice site test branches quick quick-bot quick-jobs lint unit check diagnose chaos watch bench practice-serve audit docs lock sbom clean
+.PHONY: help install demo practice site test branches quick quick-bot quick-jobs lint unit check diagnose chaos watch bench scale practice-serve audit docs lock sbom clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
@@ -27,6 +27,7 @@ help:
 	@echo "make chaos           kill workers 200 times and pause them 60 times at every side effect of a setup (about an hour)"
 	@echo "make watch           a quarter of the watch in virtual time, the faults it notices, and its load (about an hour)"
 	@echo "make bench           measure webhook answers and the overlap of work"
+	@echo "make scale           measure throughput and cost with 5,000 channels and 1, 2 and 4 workers (SIZE=short: fewer events)"
 	@echo "make practice-serve  run only the practice cloud, for a bot of your own"
 	@echo "make docs            write docs/architecture.md, docs/faults.md, docs/glossary.md, docs/permissions.md and docs/troubleshooting.md"
 	@echo "make site            build the documentation site in .site/html (the first time needs the network)"
@@ -97,6 +98,9 @@ watch: $(STAMP)
 
 bench: $(STAMP)
 	@$(CLEAN) $(RUN) -m bench
+
+scale: $(STAMP)
+	@$(CLEAN) $(RUN) -m bench scale$(if $(SIZE),-$(SIZE))
 
 practice-serve: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice serve

@@ -1,5 +1,7 @@
 """Command ``python -m bench [NAME ...]``: run all benches or the named ones, one after the other.
 
+``scale`` takes longer than the others and runs only if it is named.
+
 Exit code 0 means that every target was met.
 """
 
@@ -16,8 +18,10 @@ from bench import (
     error_reports,
     everything,
     firstcard,
+    imports,
     overlap,
     recovery,
+    scale,
     trail,
     watch,
     watch_faults,
@@ -36,7 +40,14 @@ BENCHES: dict[str, Callable[[], bool]] = {
     "reports": error_reports.main,
     "everything": everything.main,
     "audit": trail.main,
+    "imports": imports.main,
 }
+SCALE: dict[str, Callable[[], bool]] = {
+    "scale": scale.main,
+    "scale-short": scale.short,
+    "scale-small": scale.small,
+}
+"""Benches with many channels and workers, which run only if they are named."""
 WATCH: dict[str, Callable[[], bool]] = {
     "watch": watch.quarter,
     "watchfaults": watch_faults.main,
@@ -62,7 +73,7 @@ def _run(name: str) -> bool:
             f"\n  before {name}: load {load:.1f} on {cores} cores, so times are "
             "longer than on a quiet machine"
         )
-    return (BENCHES | WATCH)[name]()
+    return (BENCHES | WATCH | SCALE)[name]()
 
 
 if __name__ == "__main__":

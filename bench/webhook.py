@@ -35,6 +35,7 @@ from rq import Queue
 from rq.job import Job
 from waitress import serve  # type: ignore[import-untyped]  # waitress has no types
 
+from bench.many import busy_ms
 from bot.processes import redis_server
 from bot.queue import make_queue
 from bot.queue.events import PendingEvent
@@ -52,13 +53,17 @@ PADDING = "x" * 300
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run: times in milliseconds, and the numbers of failed, lost and duplicated events."""
+    """One run: times in milliseconds, and the numbers of failed, lost and duplicated events.
+
+    ``busy`` is the processor time of the server for one event, which a busy machine hardly changes.
+    """
 
     p50: float
     p95: float
     p99: float
     most: float
     per_second: float
+    busy: float
     failed: int
     lost: int
     doubled: int
@@ -150,12 +155,14 @@ def load(
     return times, len(failed), time.perf_counter() - began
 
 
-def run(port: int, clients: int, name: str) -> Result:
-    """Measure one run on an empty queue."""
+def run(port: int, server: int, clients: int, name: str) -> Result:
+    """Measure one run on an empty queue. ``server`` is the process behind the port."""
     redis = Redis.from_url(REDIS_URL)
     load(port, clients, bodies(f"{name}-warm", WARM_UP))
     redis.flushall()
+    before = busy_ms(server)
     times, failed, seconds = load(port, clients, bodies(name, EVENTS))
+    busy = (busy_ms(server) - before) / EVENTS
     found = [_event(redis, job) for job in make_queue(redis).get_jobs()]
     wanted = {f"{name}-{number}" for number in range(EVENTS)}
     times.sort()
@@ -168,6 +175,7 @@ def run(port: int, clients: int, name: str) -> Result:
         p99,
         times[-1],
         len(times) / seconds,
+        busy,
         failed,
         len(wanted - set(found)),
         len(found) - len(set(found)),
@@ -185,19 +193,20 @@ def _event(redis: Redis, job: Job) -> str:
     return codec.load(kept, PendingEvent).event.id if isinstance(kept, bytes) else ""
 
 
-def measure(clients: int) -> dict[str, list[Result]]:
-    """Measure three runs of each side, alternating which goes first."""
+def measure(clients: int, servers: dict[str, int]) -> dict[str, list[Result]]:
+    """Measure three runs of each side, alternating which goes first. ``servers`` are their processes."""
     sides = {"bot": BOT_PORT, "bare": BARE_PORT}
     results: dict[str, list[Result]] = {side: [] for side in sides}
     for repeat in range(REPEATS):
         for side in sorted(sides, reverse=repeat % 2 == 0):
-            results[side].append(run(sides[side], clients, f"{side}-{clients}-{repeat}"))
+            name = f"{side}-{clients}-{repeat}"
+            results[side].append(run(sides[side], servers[side], clients, name))
     return results
 
 
 @contextmanager
-def process(*arguments: str) -> Iterator[None]:
-    """Start a server of this bench, and stop it when the block ends."""
+def process(*arguments: str) -> Iterator[int]:
+    """Start a server of this bench, yield its process number, and stop it when the block ends."""
     env = os.environ | {
         "PYTHONPATH": str(ROOT),
         "PORT": str(BOT_PORT),
@@ -215,7 +224,7 @@ def process(*arguments: str) -> Iterator[None]:
         [sys.executable, *arguments], env=env, stderr=subprocess.DEVNULL
     )
     try:
-        yield
+        yield server.pid
     finally:
         server.terminate()
         server.wait(10)
@@ -255,13 +264,14 @@ def report(clients: int, results: dict[str, list[Result]]) -> bool:
     for side, runs in results.items():
         middle = {
             name: statistics.median(getattr(each, name) for each in runs)
-            for name in ("p50", "p95", "p99", "most", "per_second")
+            for name in ("p50", "p95", "p99", "most", "per_second", "busy")
         }
         failed, lost, doubled = (
             sum(getattr(each, name) for each in runs) for name in ("failed", "lost", "doubled")
         )
-        values = "".join(f"{value:9.2f}" for value in list(middle.values())[:-1])
-        say(f"{clients:7} {side:6}{values}{middle['per_second']:9.0f}{failed:8}{lost:6}{doubled:9}")
+        values = "".join(f"{value:9.2f}" for value in list(middle.values())[:-2])
+        rates = f"{middle['per_second']:9.0f}{middle['busy']:8.2f}"
+        say(f"{clients:7} {side:6}{values}{rates}{failed:8}{lost:6}{doubled:9}")
     whole = all(each.failed == each.lost == each.doubled == 0 for each in results["bot"])
     return whole and (
         clients > 1 or statistics.median(each.p99 for each in results["bot"]) <= TARGET_MS
@@ -277,7 +287,7 @@ def main() -> int:
         server = redis_server.start(REDIS_PORT, Path(folder))
         try:
             until(partial(redis_server.answers, REDIS_PORT))
-            with process("-m", "bot", "web"), process(__file__, "bare"):
+            with process("-m", "bot", "web") as web, process(__file__, "bare") as plain:
                 until(partial(listens, BOT_PORT))
                 until(partial(listens, BARE_PORT))
                 say(
@@ -285,9 +295,10 @@ def main() -> int:
                     f"load {os.getloadavg()[0]:.2f}, {EVENTS} events a run, ms"
                 )
                 say(
-                    "clients side        p50      p95      p99      max    per s  failed  lost  doubled"
+                    "clients side        p50      p95      p99      max    per s    busy  failed  lost  doubled"
                 )
-                good = [report(clients, measure(clients)) for clients in CLIENTS]
+                servers = {"bot": web, "bare": plain}
+                good = [report(clients, measure(clients, servers)) for clients in CLIENTS]
         finally:
             redis_server.stop(server)
     return 0 if all(good) else 1

@@ -34,6 +34,7 @@ from rq import Queue
 from rq.job import Job
 
 from jobs.storage.connection import open_redis
+from jobs.storage.due_list import DueList
 
 HANDLE, ADVANCE, DRAW = "bot.events.handler.receive", "jobs.advance.advance", "bot.cards.draw.draw"
 LOOK = "bot.processes.watch.look"
@@ -123,6 +124,15 @@ class Doorbell:
         return self.queue.enqueue_call(
             self.function, args=(member,), result_ttl=0, failure_ttl=FAILED_S, pipeline=pipe
         )
+
+    def missing(self, due: DueList) -> int:
+        """Return how many members of the due list have no job in the queue, whichever they are.
+
+        Without this limit, each member that waits for a worker would get another job every few
+        seconds. If people ask faster than the workers answer, these jobs would keep the workers busy
+        with nothing, and the queue would grow for ever (docs/scale.md).
+        """
+        return max(int(due.redis.zcard(due.key)) - self.queue.count, 0)
 
 
 def make_queue(connection: Redis, name: str = NAME) -> Queue:

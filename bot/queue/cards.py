@@ -65,5 +65,9 @@ class CardQueue:
         self._due.settle(run_id, due)
 
     def claim_due(self) -> tuple[str, ...]:
-        """Return the runs whose cards are due; each is due again later unless its draw settles it."""
-        return self._due.claim()
+        """Return the runs whose cards are due; each is due again later unless its draw settles it.
+
+        Those whose jobs are still in the queue are left out, as far as their number shows that.
+        """
+        claimed = self._due.claim()
+        return claimed[: self.bell.missing(self._due)] if claimed else ()

@@ -135,8 +135,12 @@ class EventQueue:
         self.bell.ring(key)
 
     def claim_due(self) -> tuple[str, ...]:
-        """Return the events that are due; each is due again later unless it is handled by then."""
-        return self._due.claim()
+        """Return the events that are due; each is due again later unless it is handled by then.
+
+        Those whose jobs are still in the queue are left out, as far as their number shows that.
+        """
+        claimed = self._due.claim()
+        return claimed[: self.bell.missing(self._due)] if claimed else ()
 
     def retry(self, key: str) -> None:
         """Have an event tried again whose worker was killed."""

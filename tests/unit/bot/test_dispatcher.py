@@ -68,3 +68,30 @@ def test_a_killed_processs_work_is_handed_out_at_once(
     services.redis.hset(keys.locks_held(), lock.field, dead)
     Dispatcher(services).dispatch_due()
     assert (rung(*bells(services)), services.redis.exists(lock.key)) == (handed, 0)
+
+
+def make_due(services: Services) -> None:
+    """Have the time of every event and every draw come, and the mark of a queued draw end."""
+    for key in (keys.events_due(), keys.cards_due()):
+        for member in services.redis.zrange(key, 0, -1):
+            services.redis.zadd(key, {member: now().timestamp()})
+            services.redis.delete(keys.draw_queued(member.decode()))
+
+
+def test_a_backlog_does_not_grow_by_itself(services: Services):
+    """What waits for a busy worker gets no further job, and lost jobs are replaced."""
+    names = [f"RUN{number:03}" for number in range(30)]
+    for name in names:
+        services.events.add(WebhookEvent("messages", name))
+        services.cards.request(name)
+    keys_of_events = [WebhookEvent("messages", name).key for name in names]
+    backlog = [[], names, keys_of_events, []]
+    for _ in range(5):
+        make_due(services)
+        Dispatcher(services).dispatch_due()
+    assert rung(*bells(services)) == backlog
+    services.cards.bell.queue.empty()
+    services.events.bell.queue.empty()
+    make_due(services)
+    Dispatcher(services).dispatch_due()
+    assert [sorted(each) for each in rung(*bells(services))] == [sorted(each) for each in backlog]

@@ -1,0 +1,227 @@
+"""Processes and data of ``bench scale``: Redis, the scripted Webex, the web process, and 1 to 4 workers.
+
+The web process and the workers are the product's own, started from its command line. Redis is the
+embedded server with the append-only file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from bench.scripted_webex import DOMAIN
+from bot.processes import redis_server
+from jobs.access import app_access
+from jobs.access.app_access import AppAccess
+from jobs.clock import now
+from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
+from jobs.model import Channel, Person, Profile
+from jobs.runs import schema
+from jobs.runs.channel_index import Record
+from jobs.runs.origin import Origin
+from jobs.runs.run import Event, Kind
+from jobs.runs.run_store import RunStore
+from jobs.storage import codec, keys
+from practice.environment import ROOT, base, measured
+from practice.guard import Guard
+from practice.patience import patient
+from practice.processes import Process, session, words
+
+START_S = 60.0
+CALLBACK, FORWARD = "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
+TICK_MS = 10.0
+"""Milliseconds of a tick of the processor times in /proc."""
+
+
+@dataclass(slots=True)
+class Site:
+    """Running processes by name, with the addresses that the bench uses."""
+
+    folder: Path
+    ports: dict[str, int]
+    env: dict[str, str] = field(repr=False)
+    processes: dict[str, Process] = field(default_factory=dict)
+    guard: Guard = field(default_factory=Guard)
+
+    @property
+    def redis(self) -> Redis:
+        """Return a new connection to Redis."""
+        return Redis(port=self.ports["redis"])
+
+    @property
+    def secret(self) -> str:
+        """Return the secret that signs the webhooks."""
+        return self.env["WEBEX_WEBHOOK_SECRET"]
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start a Python process of the project, which logs to a file of its name."""
+        process = Process(
+            name,
+            words("python", *arguments),
+            self.env,
+            ROOT,
+            self.folder / f"{name}.log",
+            self.guard,
+        )
+        self.processes[name] = process
+        process.start()
+
+    def workers(self, count: int) -> None:
+        """Have so many workers run, and wait until Redis knows them all and their webhooks are there."""
+        for name in [name for name in self.processes if name.startswith("worker")]:
+            self.processes.pop(name).stop()
+        self.redis.delete("rq:workers")
+        for number in range(count):
+            self.start(f"worker-{number}", "-m", "bot", "worker")
+        until(lambda: self.redis.scard("rq:workers") >= 5 * count, f"{count} workers")
+
+    def kept(self) -> dict[str, Any]:
+        """Return what reached the scripted Webex since the last call of this method."""
+        found: dict[str, Any] = httpx.get(
+            f"http://127.0.0.1:{self.ports['webex']}/kept", trust_env=False, timeout=60
+        ).json()
+        return found
+
+    def busy_ms(self, kind: str) -> float:
+        """Return the processor time so far of the processes whose names begin so, in milliseconds."""
+        leaders = [
+            process.running.pid
+            for name, process in self.processes.items()
+            if name.startswith(kind) and process.running
+        ]
+        return sum(busy_ms(pid) for leader in leaders for pid in session(leader))
+
+
+@contextlib.contextmanager
+def site() -> Iterator[Site]:
+    """Start Redis, the scripted Webex and the web process, and end everything when the block ends."""
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=quiet)  # the seed writes an audit trail of thousands of lines
+    with tempfile.TemporaryDirectory(prefix="scale-") as folder:
+        made = Site(Path(folder), _ports(), {})
+        made.env.update(_environment(made.ports))
+        server = redis_server.start(made.ports["redis"], Path(folder) / "redis")
+        try:
+            until(lambda: redis_server.answers(made.ports["redis"]), "Redis")
+            made.start("webex", "-m", "bench.scripted_webex", str(made.ports["webex"]))
+            made.start("web", "-m", "bot", "web")
+            for name in ("webex", "web"):
+                until(partial(listens, made.ports[name]), name)
+            yield made
+        finally:
+            for process in reversed(made.processes.values()):
+                process.stop()
+            redis_server.stop(server)
+            made.guard.close()
+
+
+def seed(place: Site, first: int, last: int, tenants: int) -> None:
+    """Put connected channels ``first`` to ``last - 1`` into Redis: each with its ended setup, its record, and its tenant's access.
+
+    Each tenant has a space of its own.
+    """
+    own = (place.env["ENCRYPTION_KEYS"],)
+    with place.redis as redis:
+        schema.ensure(redis, own)
+        store = RunStore(redis, own)
+        for tenant in range(tenants):
+            app_access.save(
+                redis,
+                AppAccess(
+                    f"tenant-{tenant}", now(), DOMAIN, (*GRAPH_APP_ROLES, *EXCHANGE_APP_ROLES)
+                ),
+            )
+        for number in range(first, last):
+            _connect(store, number, number % tenants)
+
+
+def _connect(store: RunStore, number: int, tenant: int) -> None:
+    box = f"box{number}@tenant{tenant}.example"
+    channel = Channel(box, CALLBACK, FORWARD, profile=Profile.LEAST, tenant_id=f"tenant-{tenant}")
+    person = Person(f"person-{tenant}", f"person-{tenant}@{DOMAIN}", "org")
+    run = store.open(channel, person, Origin(f"room-{tenant}", f"thread-{number}"))
+    store.append(
+        run.id,
+        Event(Kind.DETAILS, now(), by=person.email, channel=channel),
+        Event(Kind.FINISHED, now()),
+    )
+    record = codec.dump(Record(run.id, now(), channel))
+    with store.redis.pipeline() as pipe:
+        pipe.set(keys.channel_record(box), store.channels.protected(box, record))
+        pipe.sadd(keys.space_channels(f"room-{tenant}"), box)
+        pipe.zrem(keys.runs_due(), run.id)
+        store.channels.end(pipe, run.id)
+        pipe.execute()
+
+
+def until(true: Callable[[], object], what: str, seconds: float = START_S) -> None:
+    """Wait for a condition.
+
+    Raises:
+        TimeoutError: It did not come true in time.
+    """
+    deadline = time.monotonic() + patient(seconds)
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {patient(seconds):.0f} s")
+        time.sleep(0.1)
+
+
+def listens(port: int) -> bool:
+    """Return whether a server listens on the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _ports() -> dict[str, int]:
+    with contextlib.ExitStack() as held:
+        probes = {name: held.enter_context(socket.socket()) for name in ("redis", "web", "webex")}
+        for probe in probes.values():
+            probe.bind(("127.0.0.1", 0))
+        return {name: int(probe.getsockname()[1]) for name, probe in probes.items()}
+
+
+def _environment(ports: dict[str, int]) -> dict[str, str]:
+    return (
+        base()
+        | measured()
+        | {
+            "WEBEX_ACCESS_TOKEN": "made-up",
+            "WEBEX_WEBHOOK_SECRET": secrets.token_urlsafe(32),
+            "WEBEX_API_URL": f"http://127.0.0.1:{ports['webex']}/",
+            "PUBLIC_URL": f"http://127.0.0.1:{ports['web']}",
+            "HOST": "127.0.0.1",
+            "PORT": str(ports["web"]),
+            "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}/0",
+            "MICROSOFT_CLIENT_ID": "made-up",
+            "MICROSOFT_CLIENT_SECRET": "made-up",
+            "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "ALLOWED_EMAIL_DOMAINS": DOMAIN,
+            "COMMANDS_PER_HOUR": "100000",
+            "WEBEX_STATUS_URL": "off",
+            "LOG_LEVEL": "WARNING",
+        }
+    )
+
+
+def busy_ms(pid: int) -> float:
+    """Return the processor time of a process and of its ended children; 0 if it is gone."""
+    try:
+        figures = (Path("/proc") / str(pid) / "stat").read_text("utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, figures[11:15])) * TICK_MS

@@ -1,0 +1,39 @@
+"""The measurement of ``make scale``, with a few channels: every event is answered once."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from bench.scale import Measured
+from practice.environment import ROOT
+
+WHOLE = Measured(1, 40, 1, (1.0,), (1.0,), (1.0,), 1.0, 60.0, 0, 0, 0, 1.0, 1.0, 1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("wrong", ["refused", "lost", "doubled"])
+def test_a_load_is_not_whole_if_an_event_is_missing_or_answered_twice(wrong: str):
+    """One refused, lost or doubled event is enough for the measurement to fail."""
+    assert WHOLE.is_whole
+    assert not replace(WHOLE, **{wrong: 1}).is_whole
+
+
+def test_every_event_is_answered_once_by_one_worker_and_by_two():
+    """Commands and setups at once, through real processes, are neither refused, nor lost, nor doubled."""
+    kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    command = [sys.executable, "-m", "bench", "scale-small"]
+    done = subprocess.run(  # noqa: S603  our own
+        command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False
+    )
+    assert "met: 100 events: 0 refused, 0 lost, 0 doubled" in done.stdout, done.stdout + done.stderr
+    rows = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
+    loads = [row for row in rows if len(row) == 13 and row[0].isdigit()]
+    assert [(row[0], row[-3:]) for row in loads] == [
+        (workers, ["0", "0", "0"]) for workers in ("1", "2", "1", "2")
+    ]
+    assert done.returncode == 0

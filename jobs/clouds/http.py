@@ -96,6 +96,12 @@ def sync_client(
     )
 
 
+def client_for(url: str, seconds: float) -> httpx.Client:
+    """Return a client that connects only to the host of this address, and follows no redirects."""
+    guard = _Guard(frozenset({httpx.URL(url).host.lower()}))
+    return httpx.Client(verify=http_context(), timeout=seconds, event_hooks={"request": [guard]})
+
+
 def _timeout(read_seconds: float) -> httpx.Timeout:
     return httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS)
 

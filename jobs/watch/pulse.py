@@ -14,7 +14,7 @@ import httpx
 import structlog
 from redis import Redis
 
-from jobs.clouds.tls import http_context
+from jobs.clouds.http import client_for
 from jobs.storage import codec, watch_keys
 from jobs.watch.round import Round
 from jobs.watch.watching import Watching
@@ -81,7 +81,7 @@ def ping_if_late(url: str, watching: Watching, at: datetime) -> bool:
 
 def _send(method: str, url: str, reason: str = "") -> bool:
     try:
-        with httpx.Client(verify=http_context(), timeout=PING_S) as http:
+        with client_for(url, PING_S) as http:
             return http.request(method, url, content=reason.encode()).is_success
     except httpx.HTTPError as error:
         log.warning("the ping of the watch was not taken", why=type(error).__name__)

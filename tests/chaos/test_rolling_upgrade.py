@@ -1,6 +1,6 @@
 """An upgrade and a downgrade of one version, host by host, in the middle of a setup.
 
-The earlier version is the newest commit before :data:`BACK` others whose data has the same layout. The
+The earlier version is the newest commit before :data:`BACK` others, if its data has the same layout. The
 hosts are those of ``test_several_hosts.py``. docs/several-hosts.md states the figures.
 """
 
@@ -30,7 +30,7 @@ from tests.fixtures.waiting import LIMIT_S, until
 pytestmark = pytest.mark.skipif(
     not has_networks(), reason="networks of one's own need root or user namespaces, and Python 3.12"
 )
-BACK = 20
+BACK = 1
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 MIGRATIONS = "jobs/runs/migrations.py"
 APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": 2.0}

@@ -21,6 +21,7 @@ from cryptography.fernet import Fernet
 from redis import Redis
 from rq.job import Job
 
+from bot.cards.presenters.card_state import slot_of
 from bot.links import LIFE
 from bot.queue import CARDS, NAME, RUNS, make_queue
 from jobs.storage import codec
@@ -128,7 +129,8 @@ def test_a_card_that_is_said_to_be_in_another_space(
     other = new_walk("sales@contoso.com", requester="colleague@contoso.com")
     there = other.type("/help")
     fields = writer.redis.hgetall(f"cards:{run}")
-    shown = codec.load(fields[b"connect"], dict)
+    slot = slot_of(walk.requester)
+    shown = codec.load(fields[slot.encode()], dict)
     forged = {
         **shown,
         "message": there["id"],
@@ -137,7 +139,7 @@ def test_a_card_that_is_said_to_be_in_another_space(
         "edits": 0,
     }
     before = people.change
-    writer.redis.hset(f"cards:{run}", "connect", codec.dump(forged))
+    writer.redis.hset(f"cards:{run}", slot, codec.dump(forged))
     writer.redis.zadd("draws:due", {run: 0})
     again = people.wait_for(
         "the card once more", lambda each: each["roomId"] == card["roomId"], 40, before

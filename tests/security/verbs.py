@@ -30,6 +30,7 @@ OF_NO_RUN = {
     "missing",
     "connect_test",
     "language",
+    "history",
     "watch",
     "watch_off",
     "watch_list",

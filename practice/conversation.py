@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import httpx
 
 from practice import cardtext
 from practice.actors import ADMIN, AGENT, CHANGING, REQUESTER, SECRET
@@ -202,7 +205,8 @@ class Walk:
         """Press a button of the form's card, unless the bot has read in a log what it says."""
         self.people.look()
         if do in does(self.people.messages[card["id"]]):
-            self.people.press(self.requester, card, do)
+            with suppress(httpx.HTTPStatusError):  # it was read in this moment
+                self.people.press(self.requester, card, do)
 
     def offer(self, seconds: float = 20) -> Json:
         """Return the card that offers the rehearsal to the requester."""

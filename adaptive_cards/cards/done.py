@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import ADDRESS_MOST, show_card, submit
+from adaptive_cards.actions import ADDRESS_MOST, buttons, in_rows, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside_time, kicker, row, section, turn_line
 from adaptive_cards.elements import (
@@ -52,9 +52,9 @@ def done(view: DoneView) -> Card:
         *_watch(view),
         *_steps(view),
     ]
-    return finished(
-        kicker(view.header), Band("good", glyphs.OK, said(title, **TITLE), (told,)), body, actions
-    )
+    body += [buttons(*row) for row in in_rows(actions)]
+    band = Band("good", glyphs.OK, said(title, **TITLE), (told,))
+    return finished(kicker(view.header), band, body)
 
 
 def _proofs(view: DoneView) -> list[Element]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import open_url, press
+from adaptive_cards.actions import buttons, in_rows, open_url, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, section, small_print, turn_line
 from adaptive_cards.elements import SUBTLE, TITLE, Element, facts, rich, run, said
@@ -78,8 +78,12 @@ def incident(view: IncidentView) -> Card:
     return finished(
         kicker_of(Text("watch.kicker"), day_clock(view.at)),
         band,
-        [*body, *_mailboxes(view), *_changes(view)],
-        _buttons(view),
+        [
+            *body,
+            *_mailboxes(view),
+            *_changes(view),
+            *(buttons(*row) for row in in_rows(_buttons(view))),
+        ],
         told=1,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import fit_title, press
+from adaptive_cards.actions import buttons, fit_title, in_rows, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside, kicker_of, note, small_print
 from adaptive_cards.elements import TITLE, Element, column, columns, facts, rich, run, said
@@ -66,12 +66,9 @@ def report(view: ReportView) -> Card:
     if view.remark is not None:
         body.append(small_print(view.remark))
     body.append(small_print(Text("report.how_counted")))
-    return finished(
-        kicker_of(Text("report.kicker", {"month": view.month}), day_clock(view.at)),
-        band,
-        body,
-        _buttons(lines),
-    )
+    body += [buttons(*row) for row in in_rows(_buttons(lines))]
+    kicker = kicker_of(Text("report.kicker", {"month": view.month}), day_clock(view.at))
+    return finished(kicker, band, body)
 
 
 def _row(line: ReportLine) -> Element:

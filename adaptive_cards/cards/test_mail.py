@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import cancel, submit
+from adaptive_cards.actions import buttons, cancel, in_rows, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards._ask_someone_else import ask_someone
 from adaptive_cards.components import (
@@ -87,7 +87,8 @@ def test_mail(view: TestMailView) -> Card:
     body = [subject, *_from_elsewhere(view), section("mail.way"), *_stations(view)]
     body += problem_box(view.problem, view.problem_code, remedy=view.remedy)
     typed, opens = _ask_agent(view)
-    return finished(kicker(view.header), _band(view), [*body, *typed], [*_buttons(view), *opens])
+    rows = [buttons(*row) for row in in_rows([*_buttons(view), *opens])]
+    return finished(kicker(view.header), _band(view), [*body, *typed, *rows])
 
 
 def _band(view: TestMailView) -> Band:

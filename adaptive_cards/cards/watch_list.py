@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import fit_title, press
+from adaptive_cards.actions import buttons, fit_title, in_rows, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.components import Band, aside, kicker_of, note, section, small_print, turn_line
@@ -65,9 +65,8 @@ def watch_list(view: WatchListView) -> Card:
         body += [rich(run(each), spacing="Small") for each in view.unwatched[:_NAMED_MOST]]
     if view.quiet:
         body.append(small_print(Text("watch.quiet_line", {"hours": view.quiet})))
-    return finished(
-        kicker_of(Text("watch.kicker"), day_clock(view.at)), _band(view), body, _buttons(view)
-    )
+    body += [buttons(*row) for row in in_rows(_buttons(view))]
+    return finished(kicker_of(Text("watch.kicker"), day_clock(view.at)), _band(view), body)
 
 
 def _band(view: WatchListView) -> Band:

@@ -255,7 +255,7 @@ def test_cards_are_held_back_while_an_outsider_is_there(
     ]
     assert [words(each) for each in new if walk.mailbox in words(each)] == []
     people.control("POST", "webex/leave", {"as": OUTSIDER, "room": walk.room})
-    presses.answers(walk.requester, card, [{"do": "look_again", "run": next(iter(_runs(card)))}])
+    presses.submit(walk.requester, card, {"do": "look_again", "run": next(iter(_runs(card)))})
     walk.card("a plan card", "approve")
     walk.type(f"/cancel {walk.mailbox}")
 

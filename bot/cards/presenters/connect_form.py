@@ -20,11 +20,14 @@ from jobs.storage.vault import Sealed
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, once everything at Microsoft is ready for it, until it is filled in."""
+    """Return the card, once everything at Microsoft is ready for it, until it is filled in.
+
+    If only the audit log says that the app is registered, it stays with the button that says so.
+    """
     if not _is_shown(run):
         return []
     view = form(run, services)
-    if _is_filled_in(run, view):
+    if _is_filled_in(run, view) and not view.registered_read:
         return []
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
     asks = "making" if view.secret_making else turn

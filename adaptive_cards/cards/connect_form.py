@@ -92,10 +92,10 @@ def _app(view: ConnectFormView) -> list[Element]:
     if view.secret_gone:
         if view.token_saved:
             return [title, *client_id, label, own("connect.secret_used", spacing="None")]
-        anew = buttons(
+        replace_it = buttons(
             submit(text("button.new_secret"), "new_secret", run=view.header.run), spacing="Small"
         )
-        return [title, *client_id, label, own("connect.secret_gone", spacing="None"), anew]
+        return [title, *client_id, label, own("connect.secret_gone", spacing="None"), replace_it]
     where = said(Text("connect.secret_where", {"until": clock(view.secret_until)}), spacing="None")
     return [
         title,

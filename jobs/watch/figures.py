@@ -85,10 +85,7 @@ def figures(
 ) -> Figures:
     """Return the figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
     end = min(until, at)
-    touching = sorted(
-        (each for each in incidents if each.since < end and (each.ended or at) > since),
-        key=lambda each: each.since,
-    )
+    touching = _touching(incidents, since, end, at)
     breaks = tuple(each for each in touching if each.sight is Sight.BROKEN)
     blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
     counted = tuple(
@@ -101,8 +98,8 @@ def figures(
         since=since,
         until=end,
         days=counted,
-        watched=sum((_within(each.date, since, end) for each in seen), timedelta(0)),
-        broken=sum((each.broken for each in seen), timedelta(0)),
+        watched=_total(_within(each.date, since, end) for each in seen),
+        broken=_total(each.broken for each in seen),
         incidents=breaks,
         blind=len(blind),
         mails=sum(each.mails for each in counted),
@@ -111,6 +108,18 @@ def figures(
         to_notice=_median([each.time_to_notice for each in breaks]),
         to_fix=_median([known for each in breaks if (known := time_to_fix(each)) is not None]),
     )
+
+
+def _touching(
+    incidents: Iterable[Incident], since: datetime, end: datetime, at: datetime
+) -> list[Incident]:
+    """Return the incidents that went on between ``since`` and ``end``, the oldest first."""
+    found = (each for each in incidents if each.since < end and (each.ended or at) > since)
+    return sorted(found, key=lambda each: each.since)
+
+
+def _total(times: Iterable[timedelta]) -> timedelta:
+    return sum(times, timedelta(0))
 
 
 def time_to_fix(incident: Incident) -> timedelta | None:

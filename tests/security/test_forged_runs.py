@@ -1,4 +1,4 @@
-"""What somebody who can write to Redis does to a run: forged, nothing counts, and everything shows.
+"""Forged runs: an attacker can write to Redis. Nothing forged counts, and everything shows.
 
 The real web and worker processes run. docs/security.md has a row for each test.
 """

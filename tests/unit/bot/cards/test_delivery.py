@@ -28,7 +28,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What asks nobody does not wait for what may follow."""
+    """A card that asks nobody does not wait for later news."""
     monkeypatch.setattr(delivery, "CALM_S", 0.0)
 
 

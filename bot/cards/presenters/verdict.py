@@ -12,7 +12,7 @@ from adaptive_cards.views import CheckLine, Proof
 from bot import links
 from bot.cards.presenters import discovery, verdict_extras
 from bot.cards.presenters._common import is_ok, known_text, problem_fields
-from bot.cards.presenters.card_state import DesiredCard, desired_card
+from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.cards.presenters.verdict_extras import stop_of
 from bot.services import Services
 from jobs.checks import check, remedies
@@ -45,16 +45,16 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if questions := open_questions(run):
         return discovery.cards(run, questions)
     found = view(run, services)
-    return [
-        desired_card(
-            "verdict",
-            found,
-            draw(found),
-            urgency=_urgency(run, found),
-            final=run.checked is not None,
-            prompt=f"{run.checked}{found.problem_at}{run.ended}" if run.checked else "",
-        )
-    ]
+    card = desired_card(
+        "verdict",
+        found,
+        draw(found),
+        urgency=_urgency(run, found),
+        final=run.checked is not None,
+        prompt=f"{run.checked}{found.problem_at}{run.ended}" if run.checked else "",
+    )
+    shown = posted_card(services, run.id, card.slot) if run.kept else None
+    return [replace(card, retires=shown is not None and shown.prompt == card.prompt)]
 
 
 def _urgency(run: Run, found: VerdictView) -> str:

@@ -49,9 +49,9 @@ class Eye:
     process: subprocess.Popen[str]
 
     @classmethod
-    def of(cls, stack: Stack, mails_s: int = 0) -> Eye:
-        """Start it. With ``mails_s`` it sends test mails, so many seconds apart."""
-        command = [sys.executable, "-m", "bench.watch_eye", MAILBOX, str(mails_s)]
+    def of(cls, stack: Stack, mails_s: int = 0, mailbox: str = MAILBOX) -> Eye:
+        """Start it for a channel. With ``mails_s`` it sends test mails, so many seconds apart."""
+        command = [sys.executable, "-m", "bench.watch_eye", mailbox, str(mails_s)]
         env = stack.processes["worker"].env
         return cls(
             subprocess.Popen(  # noqa: S603  the project's own module

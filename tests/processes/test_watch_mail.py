@@ -6,12 +6,14 @@ The eye is the worker's own look in a process of its own. For it an hour is a se
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from bench.crowd import fill
 from bench.watch_faults import SETTINGS, Eye, WatchedFaults
 from jobs.storage import watch_keys
 from jobs.watch.model import Sight
@@ -94,6 +96,29 @@ def test_a_break_that_only_the_mail_sees(played: Played) -> None:
     )
     assert "only the bot's test email, sent" in words(card)
     assert "It left the mailbox and did not become a task." in words(card)
+
+
+def test_no_two_processes_send_one_in_the_same_hour(played: Played) -> None:
+    """Two look at a silent channel side by side, and a third one after they were stopped."""
+    box, body = "box0@silent.example", {"name": "Silent", "members": [REQUESTER]}
+    room = str(played.people.control("POST", "webex/space", body)["id"])
+    fill(played.stack, played.people, room, [box])
+    eyes = [Eye.of(played.stack, 3600, box) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            assert [seen["sight"] for seen in pool.map(Eye.look, eyes)] == [Sight.HEALTHY] * 2
+    for eye in eyes:
+        eye.close()
+    later = Eye.of(played.stack, 3600, box)
+    later.look()
+    later.close()
+    mails = played.people.control("GET", "mail")["items"]
+    assert len({mail["message_id"] for mail in mails if _is_for(mail, box)}) == 1
+
+
+def _is_for(mail: Json, box: str) -> bool:
+    """Return whether it is a test mail of the watch to the mailbox, and no copy of it."""
+    return mail["recipient"] == box and MARK in mail["subject"]
 
 
 def _broken(seen: Json) -> Json | None:

@@ -31,6 +31,8 @@ from jobs.probes.contact_center import GRACE, SLACK, only_app, read_tasks
 from jobs.probes.traces import BACK
 
 MISSING = own_cause("watch_mail_missing")
+NONE_SENT = Text("skipped.no_watch_mail")
+"""What is said of a channel that gets no test mails; a card leaves it out, as nothing was to be seen."""
 ARRIVES_WITHIN = timedelta(minutes=30)
 """Time after sending within which the trace shows the mail, with the delay of the trace."""
 IN_A_ROW = 2
@@ -103,7 +105,7 @@ class WatchMailProbe(Probe):
         """
         mails = await asyncio.to_thread(_mails, ctx)
         if not mails:
-            return self.skipped(Text("skipped.no_watch_mail"))
+            return self.skipped(NONE_SENT)
         seen = await _sightings(ctx)
         ways = [way for mail in mails if (way := _way(ctx, mail, seen)).fate is not Fate.NOTHING]
         known = [way for way in ways if way.fate is not Fate.UNDER_WAY]

@@ -23,6 +23,7 @@ from jobs.clock import now
 from jobs.clouds.learn_more import page_of
 from jobs.engine.step import Step
 from jobs.model import Access, Channel, Finding, State, Station, Text, Turn, minute_of, verbatim
+from jobs.probes.watch_mail import NONE_SENT
 from jobs.runs.later import fixed_by
 from jobs.runs.run import Run
 
@@ -72,7 +73,11 @@ def _urgency(run: Run, found: VerdictView) -> str:
 def view(run: Run, services: Services) -> VerdictView:
     """Return the findings so far and the verdict on them, as a view."""
     steps = check.steps_of(run)
-    found = {name: finding for name, finding in run.findings.items() if name in steps}
+    found = {
+        name: finding
+        for name, finding in run.findings.items()
+        if name in steps and finding.seen != NONE_SENT
+    }
     verdict = judge(steps, found, done=run.checked is not None)
     sign_in = _sign_in_url(run, services)
     counted = _counted(verdict, found)
@@ -84,7 +89,7 @@ def view(run: Run, services: Services) -> VerdictView:
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
-        looking=0 if run.checked else _still_to_come(steps, found),
+        looking=0 if run.checked else _still_to_come(steps, run.findings),
         silent=tuple(map(_cloud, run.silent)),
         causes=_mark_fixed(_causes(run.channel, steps, counted, verdict.causes), verdict, fixed),
         symptoms=_symptoms(steps, counted, verdict.symptoms),

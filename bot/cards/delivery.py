@@ -245,23 +245,38 @@ def _send_direct(services: Services, run: Run, wanted: DesiredCard) -> tuple[str
 def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     """Edit the card in place; return the seconds until the next try, or 0.
 
+    The edit is counted before it is made, because this process may die before Webex answers, and Webex
+    would then take one edit less than this bot believes. Tries of the same edit count once.
+
     If Webex refuses the edit, it will refuse later edits too. From then on only urgent updates are
     posted, as new cards. A bot that is no longer in the space learns nothing about edits from that.
     """
+    counted = shown if shown.tried else replace(shown, edits=shown.edits + 1, tried=True)
     try:
         room = _room(services, shown)
+        _note(services, run.id, wanted.slot, counted)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
-    except WebexAnswerError as error:
-        if error.status not in EDIT_REFUSED or _is_elsewhere(services, shown, error):
-            raise
-        log.info("card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id)
-        return _post_instead(services, run, wanted, shown, error)
-    edited = replace(_posted(wanted, shown.message, room, shown.edits + 1), minor=shown.minor)
-    _save(services, run.id, wanted.slot, edited)
+    except WebexError as error:
+        refused = isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED
+        if refused and not _is_elsewhere(services, shown, error):
+            log.info(
+                "card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id
+            )
+            return _post_instead(services, run, wanted, shown, error)
+        if refused or not error.accepted:
+            _note(services, run.id, wanted.slot, shown)
+        raise
+    edited = _posted(wanted, shown.message, room, counted.edits)
+    _save(services, run.id, wanted.slot, replace(edited, minor=shown.minor))
     return 0
 
 
-def _is_elsewhere(services: Services, shown: PostedCard, error: WebexAnswerError) -> bool:
+def _note(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
+    """Write down the state of a card whose markers stay as they are."""
+    services.redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
+
+
+def _is_elsewhere(services: Services, shown: PostedCard, error: WebexError) -> bool:
     """Return whether Webex refused an edit (403, 404) because the bot is not in the room."""
     if error.status not in {FORBIDDEN, NOT_FOUND} or not shown.room:
         return False
@@ -279,12 +294,12 @@ def _room(services: Services, shown: PostedCard) -> str:
 
 
 def _post_instead(
-    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexAnswerError
+    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexError
 ) -> float:
     """Post the card if it was deleted, or if it is news; write down that Webex takes no edit of it."""
     if isinstance(error, WebexNotFoundError):  # a person deleted the message
         return 0 if wanted.retires else _post(services, run, wanted)
-    refused = replace(shown, edits=EDITS if shown.edits else NO_EDITS)
+    refused = replace(shown, edits=EDITS if shown.edits > shown.tried else NO_EDITS)
     _save(services, run.id, wanted.slot, refused)
     return _post_news(services, run, wanted, refused)
 

@@ -69,6 +69,7 @@ class PostedCard:
 
     ``prompt`` is the newest request to a person, even if its card was not posted. A new request
     therefore posts a new card. ``minor`` counts the edits that did not have to be made at once.
+    ``tried`` is whether the last of ``edits`` is not confirmed: Webex may have made it or not.
     """
 
     message: str
@@ -79,6 +80,7 @@ class PostedCard:
     edits: int = 0
     prompt: str = ""
     minor: int = 0
+    tried: bool = False
 
     @property
     def never_edited(self) -> bool:

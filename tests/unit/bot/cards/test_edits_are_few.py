@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bot.cards import delivery
 from bot.cards.presenters.card_state import EDITS, earlier_slot, posted_card
 from bot.services import Services
+from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.runs.run import Run
 from tests.unit.bot.cards.small_card import Said, age, card, methods
@@ -63,3 +65,40 @@ def test_a_card_without_an_edit_left_is_not_kept(services: Services, run: Run, s
     age(services, run, edits=EDITS)
     delivery.sync(services, run, card("b", urgency="approver"))
     assert posted_card(services, run.id, earlier_slot("thread", "posted-1")) is None
+
+
+def test_an_edit_that_is_not_confirmed_counts_once(
+    services: Services, run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    """A process that dies in an edit has counted it, because Webex may have made it."""
+    delivery.sync(services, run, card("a"))
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as dying:
+            dying.setattr(type(services.messenger), "edit", die)
+            with pytest.raises(KeyboardInterrupt):
+                delivery.sync(services, run, card("b", urgency="approver"))
+        shown = posted_card(services, run.id, "plan")
+        assert shown is not None
+        assert (shown.edits, shown.tried, shown.urgency) == (1, True, "")
+    delivery.sync(services, run, card("b", urgency="approver"))
+    shown = posted_card(services, run.id, "plan")
+    assert shown is not None
+    assert (shown.edits, shown.tried, shown.urgency) == (1, False, "approver")
+
+
+@pytest.mark.parametrize(("status", "edits"), [(429, 0), (503, 0), (502, 1)])
+def test_an_edit_that_webex_has_not_made_does_not_count(
+    services: Services, run: Run, webex_script: Any, reply: Any, status: int, edits: int
+):
+    """It counts only where Webex may have made it."""
+    delivery.sync(services, run, card("a"))
+    webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
+    with pytest.raises(WebexError):
+        delivery.sync(services, run, card("b", urgency="approver"))
+    shown = posted_card(services, run.id, "plan")
+    assert shown is not None
+    assert shown.edits == edits

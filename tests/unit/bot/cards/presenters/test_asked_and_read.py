@@ -120,7 +120,8 @@ def test_nobody_is_asked_while_the_bot_makes_its_own_secret(services: Services, 
     """The rehearsal's sign-in would fail without it, so its card is not there yet."""
     wanted = found("check_secret", State.WAITING, waiting_for=Turn.MAILBOX_USER)
     rehearsal = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
-    run = begin(*BEGUN, found("admin_consent"), wanted, rehearsal, answered("rehearse"))
+    form = found("mailbox_fields")
+    run = begin(*BEGUN, found("admin_consent"), form, wanted, rehearsal, answered("rehearse"))
     before = next_action(run)
     services.store.append(run.id, found("check_secret"))
     after = next_action(services.store.load(run.id))

@@ -20,7 +20,7 @@ from bot.chat.recipients import resolve_recipient
 from bot.commands import Command
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
-from jobs.model import Text, minute_of
+from jobs.model import Text, minute_of, span_of
 from jobs.runs.audit_entries import entry
 from jobs.watch.model import WatchedChannel
 from jobs.watch.spans import (
@@ -138,7 +138,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     _record(ctx, "watched", mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
-    title = Text("watch.begun", {"mailbox": mailbox, "interval": written(watched.interval)})
+    title = Text("watch.begun", {"mailbox": mailbox, "interval": span_of(watched.interval)})
     ctx.notify(NoticeView(KICKER, title, words, "good", "✓", buttons=_buttons(mailbox), at=now()))
 
 

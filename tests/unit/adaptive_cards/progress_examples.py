@@ -65,13 +65,15 @@ def _rows() -> tuple[Row, ...]:
 def progressed(turn: Turn, words: str, **more: object) -> cards.Card:
     """A progress card."""
     rows = _rows()
+    if more.get("ended") == "done":
+        rows = tuple(Row(each.row, each.title, State.OK) for each in rows)
     groups = (("progress.group.entra", rows[:5]), ("progress.group.microsoft", rows[5:]))
     return cards.progress(
         ProgressView(
             header(4),
             groups,
             turn,
-            Text(f"turn_words.{words}") if words else verbatim(""),
+            Text(f"turn_words.{words}", {"reference": "REF-3F9A"}),
             AT,
             **more,  # type: ignore[arg-type]  # the view's own names
         )
@@ -103,8 +105,8 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
     yield (
         "progress-failed",
         progressed(
-            Turn.REQUESTER,
-            "look",
+            Turn.NOBODY,
+            "failed",
             ended="failed",
             problem=problem,
             problem_code="Graph 403 Forbidden",

@@ -108,7 +108,7 @@ def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
             "Organization customization and 1 more Needs an administrator's sign-in"
         ),
         "\u2212 Email sent through Webex Connect No service key of Webex Connect is configured",
-        "? Microsoft Entra No response arrived in time",
+        "? Microsoft Entra No response arrived in time.",
     ]
 
 

@@ -160,7 +160,7 @@ SKIPPED = (
         Access.NONE,
         "No service key of Webex Connect is configured",
     ),
-    line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, "No response arrived in time"),
+    line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, Text("cause.timed_out")),
 )
 
 RIGHT = (

@@ -26,7 +26,7 @@ from jobs.clock import now
 from jobs.model import Text
 from jobs.next_action import ENDED
 from jobs.runs.run import Kind, Run, RunGoneError
-from jobs.storage import keys
+from jobs.storage import codec, keys
 
 KICKER = Text("notice.cancel_kicker")
 
@@ -71,8 +71,9 @@ def draw_at_end(services: Services, run: Run) -> None:
     """Have the cards drawn that offer a run which has ended, once for each of them."""
     if not run.ended:
         return
-    for field, owner in services.redis.hgetall(keys.cards(run.id)).items():
-        if not field.endswith(OFFERED.encode()) or not owner:
+    for raw_field, raw_owner in services.redis.hgetall(keys.cards(run.id)).items():
+        field, owner = codec.as_bytes(raw_field).decode(), codec.as_bytes(raw_owner)
+        if not field.endswith(OFFERED) or not owner:
             continue
         if owner.decode() != run.id:
             services.cards.request(owner.decode())

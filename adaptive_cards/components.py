@@ -31,6 +31,8 @@ from adaptive_cards.views import Header
 from jobs.model import RunKind, Text, Turn
 
 STAGES = 7
+_BESIDE_MOST = 24
+"""Characters at the right of a kicker that leave room for its subject on a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,12 @@ def kicker(header: Header) -> Element:
 def kicker_of(left: Text, right: str) -> Element:
     """Return a kicker with the subject and, at the right, a place or time.
 
-    ``right`` must be the bot's own text and may be empty.
+    ``right`` must be the bot's own text and may be empty. A time in two zones is so long that it would
+    break the words of the subject on a phone, so it is a line of its own.
     """
+    if len(right) > _BESIDE_MOST:
+        lines = said(left, **SMALL), sign(right, **SMALL, spacing="None")
+        return columns(column("stretch", *lines))
     cells = [column("stretch", said(left, **SMALL))]
     if right:
         cells.append(column("auto", sign(right, **SMALL, horizontalAlignment="Right")))

@@ -21,6 +21,7 @@ _MARKDOWN = re.compile(
     r"[\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|^(?:[#+-]|\d+(?=[.)]))",
     re.MULTILINE,
 )
+_NUMBERED = re.compile(r"^(\d+)([.)]\s)")
 _CUT = re.compile(rf"{ELLIPSIS}([`*\[\]<>~])")
 
 
@@ -82,9 +83,11 @@ def _backslash(sign: str) -> str:
 def fact(text: str) -> str:
     """Return a value for a FactSet, which is Markdown in some clients and plain text in others.
 
-    Links are disabled with an invisible character.
+    Links, and a date such as ``27. Nov.`` that Markdown would take for an item of a list and show
+    without its day, are disabled with an invisible character.
     """
-    return tame(plain(text), FACT_MOST + len("1234-")).replace("](", f"]{WORD_JOINER}(")
+    told = _NUMBERED.sub(rf"\1{WORD_JOINER}\2", tame(plain(text), FACT_MOST + len("1234-")))
+    return told.replace("](", f"]{WORD_JOINER}(")
 
 
 def no_template(text: str) -> str:

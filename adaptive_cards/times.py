@@ -71,6 +71,15 @@ def lasted(span: timedelta) -> str:
     return f"{_unit(total // 60, 'hour', 'short')} {_unit(total % 60, 'minute', 'short')}"
 
 
+def span(length: timedelta) -> str:
+    """Return an interval as ``15 minutes``, ``2 hours`` or ``1 day``, in the largest unit that fits."""
+    total = round(length.total_seconds() / 60)
+    for unit, size in (("day", 1440), ("hour", 60)):
+        if total >= size and total % size == 0:
+            return _unit(total // size, unit, "long")
+    return _unit(total, "minute", "long")
+
+
 def _labeled(at: datetime, pattern: str) -> str:
     here = locale.current()
     utc = f"{_format(at.astimezone(UTC), pattern)} UTC"

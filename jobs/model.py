@@ -8,7 +8,7 @@ shown in cards and kept in the audit trail.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -69,6 +69,11 @@ def day_of(at: datetime) -> str:
 def minute_of(at: datetime) -> str:
     """Return the moment as a value of a :class:`Text`, shown to the minute in the reader's time zone."""
     return f"clock:{at.isoformat()}"
+
+
+def span_of(length: timedelta) -> str:
+    """Return the interval as a value of a :class:`Text`, shown in the reader's language."""
+    return f"span:{length.total_seconds()}"
 
 
 def second_of(at: datetime) -> str:

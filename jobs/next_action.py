@@ -186,8 +186,8 @@ def _asked(run: Run, findings: Iterable[Finding]) -> NextAction | None:
 
 
 def asking_finding(run: Run) -> Finding | None:
-    """Return the first finding that waits for a person, or None."""
-    return next(filter(_waits_for_person, _in_order(run)), None)
+    """Return the first finding that asks a person for something now, or None."""
+    return next((each for each in _in_order(run) if _asks_person(run, each)), None)
 
 
 def open_requests(run: Run) -> tuple[NextAction, ...]:
@@ -252,11 +252,25 @@ def keeps_secret(run: Run) -> bool:
 def _asks_person(run: Run, finding: Finding) -> bool:
     """Return whether a person is asked for something now.
 
-    The rehearsal asks nobody while the bot makes the secret that its sign-in needs.
+    The rehearsal asks nobody before its card can be shown, and while the bot makes the secret that its
+    sign-in needs. The consent asks nobody between its grant and the next look at it.
     """
-    if _concerns_rehearsal(finding) and lacks_own_secret(run):
+    if _concerns_rehearsal(finding) and (not may_rehearse(run) or lacks_own_secret(run)):
+        return False
+    if finding.step == "admin_consent" and looks_at_consent(run):
         return False
     return _waits_for_person(finding)
+
+
+def may_rehearse(run: Run) -> bool:
+    """Return whether the rehearsal can be offered: the form of Webex Connect can be filled in."""
+    return "mailbox_fields" in run.findings and "rehearsal" in steps_of(run)
+
+
+def looks_at_consent(run: Run) -> bool:
+    """Return whether a browser came back with a consent that the run has yet to read at Microsoft."""
+    given, read = run.answers.get("consent"), run.found_at.get("admin_consent")
+    return given is not None and (read is None or read < given.at)
 
 
 def lacks_own_secret(run: Run) -> bool:

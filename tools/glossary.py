@@ -22,6 +22,9 @@ PAGES = {"en": "glossary.md", "de": "glossary.de.md"}
 """Page of each language, in docs/."""
 
 
+SOFT_HYPHEN = "\u00ad"
+
+
 def page(language: str = "en") -> str:
     """Return the whole page.
 
@@ -67,7 +70,8 @@ def _place(step: Step) -> tuple[str, str]:
 
 
 def _row(name: str, title: str, what: str) -> str:
-    return f"| {name} | {title} | {what} |\n"
+    """Return the row, whose title can be searched: without the soft hyphens that cards need."""
+    return f"| {name} | {title.replace(SOFT_HYPHEN, '')} | {what} |\n"
 
 
 def _ruler(columns: str) -> str:

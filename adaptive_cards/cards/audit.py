@@ -8,8 +8,8 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, fit_title, in_rows, press
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, aside, kicker_of, note, section, small_print, turn_line
-from adaptive_cards.elements import BOLD, TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.components import Band, kicker_of, note, section, small_print, turn_line
+from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, container, rich, run, said
 from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn, verbatim
@@ -105,10 +105,9 @@ def _file(view: AuditView) -> Text:
 
 
 def _row(line: AuditLine) -> Element:
-    who = rich(run(line.by or text("audit.the_bot"), **BOLD))
-    lines = (who, said(line.what, spacing="None"), note(_about(line)))
-    when = column("auto", aside(verbatim(day_clock(line.at))), spacing="Default")
-    return columns(column("stretch", *lines), when, spacing="Small")
+    by = line.by or text("audit.the_bot")
+    who = rich(run(by, **BOLD), run(f"  {day_clock(line.at)}", **SUBTLE))
+    return container("", who, said(line.what, spacing="None"), note(_about(line)), spacing="Small")
 
 
 def _about(line: AuditLine) -> Text:

@@ -6,7 +6,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, cancel, in_rows, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.plan_addresses import addresses, foreign, granted
-from adaptive_cards.cards.plan_band import band
+from adaptive_cards.cards.plan_band import approvers_turn, band
 from adaptive_cards.cards.plan_changes import changed, group, of_scope
 from adaptive_cards.cards.plan_people import lines, may_press
 from adaptive_cards.cards.plan_view import PlanView
@@ -16,6 +16,8 @@ from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, render, text
 from jobs.model import Change, Profile, RunKind, Scope, Text
 
+_SHORT_MOST = 4
+"""Changes of a plan whose band and buttons are in sight together."""
 _NAMED_MOST = 4
 """Most settings that are right already and named; more are only counted."""
 
@@ -43,6 +45,7 @@ def plan(view: PlanView) -> Card:
         *_tenant(view),
         *granted(view),
         *foreign(view),
+        *_turn_again(view),
         *(buttons(*row) for row in in_rows(_main(view))),
     ]
     return finished(
@@ -106,6 +109,20 @@ def _tenant_lines(change: Change) -> list[Element]:
     return [rich(*named, *changed(change), spacing="Small"), *noted]
 
 
+def _turn_again(view: PlanView) -> list[Element]:
+    """Return whose turn it is once more, right above the buttons of a plan that is longer than a screen."""
+    if len(view.changes) <= _SHORT_MOST or not _may_approve(view):
+        return []
+    return [marked(glyphs.PERSON, approvers_turn(view), spacing="Medium")]
+
+
+def _may_approve(view: PlanView) -> bool:
+    """Return whether the button is there that approves the changes to the app and the mailbox."""
+    own_approval = len(view.changes) - len(of_scope(view.changes, Scope.TENANT))
+    over = view.closed or view.blocking or _is_decided(view, own_approval)
+    return not over and not view.waits_for_hosts and may_press(view.people)
+
+
 def _main(view: PlanView) -> list[Element]:
     own_approval = len(view.changes) - len(of_scope(view.changes, Scope.TENANT))
     stop = cancel(view.header.run, plan=view.plan_id)
@@ -118,7 +135,7 @@ def _main(view: PlanView) -> list[Element]:
             stop,
             other,
         ]
-    if _is_decided(view, own_approval) or view.waits_for_hosts or not may_press(view.people):
+    if not _may_approve(view):
         return [stop]
     return [
         submit(

@@ -30,7 +30,12 @@ def band(view: PlanView) -> Band:
     title = _title(*left, untouched=not view.begun)
     if view.waits_for_hosts:
         return persons_turn(title, turn_line(Turn.APPROVER, Text("plan.foreign_turn")), *signed_in)
-    return persons_turn(title, turn_line(Turn.APPROVER, _reach(*left, _where(view))), *signed_in)
+    return persons_turn(title, approvers_turn(view), *signed_in)
+
+
+def approvers_turn(view: PlanView) -> Element:
+    """Return the line that says what an approver is asked to approve, and where."""
+    return turn_line(Turn.APPROVER, _reach(*_left(view), _where(view)))
 
 
 def _signed_in(view: PlanView) -> list[Element]:

@@ -10,7 +10,6 @@ from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
     Band,
-    aside,
     kicker_of,
     note,
     persons_turn,
@@ -28,7 +27,6 @@ from adaptive_cards.elements import (
     rich,
     run,
     said,
-    sign,
 )
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import plural, render, text
@@ -88,13 +86,9 @@ def _title(going: int) -> Text:
 
 
 def _row(line: RunLine) -> Element:
-    cells = [
-        glyph(_mark(line)),
-        column("48px", rich(run(line.run, **SUBTLE)), spacing="None"),
-        column("stretch", _mailbox(line), *_notes(line), spacing="Small"),
-        column("auto", _right(line), spacing="Default"),
-    ]
-    return columns(*cells, spacing="Small")
+    about = rich(run(line.run, **SUBTLE), run(f"  {_state(line)}", **SUBTLE), spacing="None")
+    told = column("stretch", _mailbox(line), about, *_notes(line), spacing="Small")
+    return columns(glyph(_mark(line)), told, spacing="Small")
 
 
 def _mailbox(line: RunLine) -> Element:
@@ -112,12 +106,13 @@ def _notes(line: RunLine) -> list[Element]:
     return [*([] if line.ended else [note(told)]), note(started)]
 
 
-def _right(line: RunLine) -> Element:
+def _state(line: RunLine) -> str:
+    """Return how the run ended, or what kind of run it is, or the stage of a setup."""
     if line.ended in _ENDED:
-        return aside(Text(f"status.ended_{line.ended}"))
+        return text(f"status.ended_{line.ended}")
     if line.kind is not RunKind.SETUP:
-        return aside(Text(f"status.kind_{line.kind}"))
-    return sign(stage(line.stage), **SUBTLE, horizontalAlignment="Right")
+        return text(f"status.kind_{line.kind}")
+    return stage(line.stage)
 
 
 def _mark(line: RunLine) -> Mark:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from babel.lists import format_list
 
 from adaptive_cards import locale
-from adaptive_cards.times import day_clock, day_clock_seconds, written_date
+from adaptive_cards.times import day_clock, day_clock_seconds, span, written_date
 from jobs.model import Text
 
 _VERBATIM = "verbatim"
@@ -22,8 +22,11 @@ _MOMENTS: Mapping[str, Callable[[str], str]] = {
     "day": lambda value: written_date(date.fromisoformat(value)),
     "clock": lambda value: day_clock(datetime.fromisoformat(value)),
     "second": lambda value: day_clock_seconds(datetime.fromisoformat(value)),
+    "span": lambda value: span(timedelta(seconds=float(value))),
 }
-"""Beginnings of a value that holds a date or moment (:func:`jobs.model.day_of`), and how each is shown."""
+"""Beginnings of a value that holds a date, moment or span (:func:`jobs.model.day_of`), and how each is
+shown.
+"""
 
 
 def render(words: Text) -> str:

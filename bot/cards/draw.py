@@ -12,7 +12,7 @@ from functools import cache, partial
 from itertools import chain
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import closed_space, delivery, incidents, outdated, put_off
+from bot.cards import choices, closed_space, delivery, incidents, outdated, put_off
 from bot.cards.living import living_cards
 from bot.cards.presenters import (
     bulk_check,
@@ -116,6 +116,7 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
         return _deliver(services, found.run, held, found.cards, found.wait_s)
     outdated.remember(services, run)
     outdated.draw_again(services, run)
+    choices.draw_at_end(services, run)
     return _deliver(services, run, held, _cards(services, run))
 
 
@@ -152,7 +153,7 @@ def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]
     with drawn_for(wanted):
         found = [card for present in looks or PRESENTERS for card in present(run, services)]
         shown = found if looks else living_cards(run, services, found)
-        return [*shown, *closed_space.cards(run, services)]
+        return [*shown, *closed_space.cards(run, services), *choices.cards(run, services)]
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:

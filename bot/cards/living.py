@@ -17,6 +17,7 @@ from adaptive_cards.glyphs import OK, SKIPPED
 from bot.cards import closed_space
 from bot.cards.presenters import progress, run_history
 from bot.cards.presenters.card_state import (
+    CHOICE,
     EARLIER,
     LIVING,
     THREAD,
@@ -68,6 +69,8 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
 
 def _is_left(slot: str) -> bool:
     """Return whether the card of a place has taken over from this message."""
+    if slot.startswith(CHOICE):
+        return False
     return slot.partition("-")[0] != LIVING and slot != closed_space.SLOT
 
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from adaptive_cards import notice, offer
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.glyphs import SKIPPED
+from bot.cards import choices
 from bot.cards.presenters.card_state import posted_cards
 from bot.cards.presenters.ended import left, undo_button
 from bot.chat.context import ChatContext
@@ -54,17 +54,12 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _choose(ctx: ChatContext, title: Text, runs: list[Run]) -> None:
-    """Offer the newest runs as buttons, with their ids, because a run may have no mailbox yet."""
-    offers = tuple(
-        Offer(
-            Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
-            {"do": "cancel", "run": each.id},
-        )
-        for each in runs[:RUNS_MOST]
-    )
-    kicker, turn = Text("notice.cancel_kicker"), Text("understood.cancel_turn")
-    lines = (Text("notice.cancel_which_words"),)
-    ctx.say(offer(OfferView(kicker, title, offers, now(), turn=turn, lines=lines)))
+    """Offer the newest runs as buttons. The card is edited when one of them ends."""
+    offered = runs[:RUNS_MOST]
+    shows = choices.shows(offered)
+    posted = ctx.say(offer(choices.view(title, offered)), shows=shows)
+    if posted.id:
+        choices.mark_posted(ctx.services, shows, posted.id, ctx.room)
 
 
 def _told(ctx: ChatContext, run: Run) -> None:
@@ -76,12 +71,12 @@ def _told(ctx: ChatContext, run: Run) -> None:
 
 
 def end_choice(ctx: ChatContext, run: Run) -> None:
-    """Edit the card whose button canceled the run, if it is none of the run's own cards.
+    """Edit the card whose button canceled the run, if no draw of a run's cards edits it.
 
     Its buttons would offer what is done. An edit that Webex does not take changes nothing else.
     """
     own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
-    if ctx.message in own:
+    if ctx.message in own or choices.is_choice(ctx.services, run.id, ctx.message):
         return
     card = notice(_answer(ctx, run))
     with suppress(WebexError):

@@ -22,7 +22,7 @@ from bot.chat.recipients import resolve_recipient
 from bot.commands import Command
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
-from jobs.model import Text, minute_of
+from jobs.model import Text, minute_of, span_of
 from jobs.runs.audit_entries import entry
 from jobs.watch.model import WatchedChannel
 from jobs.watch.spans import (
@@ -141,7 +141,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     request_cards(services, mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
-    title = Text("watch.begun", {"mailbox": mailbox, "interval": written(watched.interval)})
+    title = Text("watch.begun", {"mailbox": mailbox, "interval": span_of(watched.interval)})
     mails = tuple(_test_mail_line(ctx))
     ctx.notify(
         NoticeView(KICKER, title, words, "good", "✓", mails, buttons=_buttons(mailbox), at=now())
@@ -152,7 +152,7 @@ def _test_mail_line(ctx: ChatContext) -> Iterator[tuple[str, Text]]:
     """Yield the fact that test mails are sent, which an agent gets."""
     every = timedelta(seconds=ctx.services.bot.watch_test_mail_s)
     if every and ctx.services.settings.sends_probe:
-        values = {"interval": written(every)}
+        values = {"interval": span_of(every)}
         yield "step.watch_mail", Text("watch.begun_test_mail", values)
 
 

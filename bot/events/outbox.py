@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
-from bot.cards import delivery
-from bot.cards.presenters.card_state import was_posted
+from bot.cards import choices, delivery
+from bot.cards.presenters.card_state import CHOICE, was_posted
 from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.services import Services
@@ -97,9 +97,14 @@ class Outbox(Messenger):
                 continue
             posted = self.post(each)
             if posted.id and each.shows:
-                delivery.mark_posted(
-                    self._services, each.shows[0], posted.id, each.fields["roomId"]
-                )
+                self._mark_posted(each.shows, posted.id, each.fields["roomId"])
+
+    def _mark_posted(self, shows: tuple[str, str], message: str, room: str) -> None:
+        """Record the card of a run, or a card that offers runs, as posted."""
+        if shows[1].startswith(CHOICE):
+            choices.mark_posted(self._services, shows, message, room)
+        else:
+            delivery.mark_posted(self._services, shows[0], message, room)
 
     def _found(self, post: Post) -> Message | None:
         """Return the message if the bot may read the room and finds it already posted, otherwise None.

@@ -1,4 +1,7 @@
-"""Words of the bot for the page: its commands and causes, read as data from modules and catalog."""
+"""Words for the page in its language: the bot's commands and causes, and the names of the faults.
+
+They are read as data, from the bot's modules and catalog and from ``faults.de.toml``.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,12 @@ def known(language: str = "en") -> list[dict[str, str]]:
 def causes(language: str = "en") -> dict[str, str]:
     """Return the sentence of every cause by code, as a verdict names it in a language."""
     return _table("cause", "en") | _table("cause", language)
+
+
+def faults(language: str = "en") -> dict[str, str]:
+    """Return the name of every fault in a language, by the fault's id; empty for English, their own."""
+    path = Path(__file__).with_name(f"faults.{language}.toml")
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def _table(name: str, language: str) -> dict[str, str]:

@@ -120,8 +120,9 @@ class Mouse:
     ) -> None:
         """Go from the bot's page to Microsoft's pages and back.
 
-        Choose an account on each page, then accept or decline. Microsoft preselects the account of
-        ``login_hint``, which needs no choice. ``look`` is called with each page.
+        Choose an account on each page, then ``Accept`` or ``Decline``, whatever the buttons are called
+        in the browser's language. Microsoft preselects the account of ``login_hint``, which needs no
+        choice. ``look`` is called with each page.
         """
         self.activate(self.page.locator("form button"))
         self.page.wait_for_url("**/cloud/**")
@@ -131,7 +132,7 @@ class Mouse:
             choice = self.page.locator(f'input[name=account][value="{account}"]')
             if "login_hint=" not in self.page.url or not choice.is_checked():
                 self.activate(choice)
-            self.activate(self.page.get_by_role("button", name=decision, exact=True))
+            self.activate(self.page.locator(f'button[value="{decision.lower()}"]'))
             self.page.wait_for_url(lambda url, before=before: url != before)
 
     def sees(self, text: str) -> None:

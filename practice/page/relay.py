@@ -33,6 +33,23 @@ NOT_PASSED = {
 PATIENCE_S = 60.0
 WEBEX = re.compile(r'href="webexteams:[^"]*"')
 """Link to the Webex app; the practice space is its own Webex."""
+LANGUAGES = ("en", "de")
+BAR = {
+    "en": ("Practice space.", "Nothing here reaches a real tenant.", "You are {you}."),
+    "de": ("Übungsraum.", "Nichts hier erreicht einen echten Mandanten.", "Sie sind {you}."),
+}
+"""Note above each page, in the browser's language: what this is, and who the user is."""
+AWAY = {
+    "en": (
+        "Practice space: one moment",
+        "This part of the practice space does not answer now. It may be starting again; reload soon.",
+    ),
+    "de": (
+        "Übungsraum: einen Moment",
+        "Dieser Teil des Übungsraums antwortet gerade nicht. Laden Sie die Seite gleich noch einmal.",
+    ),
+}
+"""Title and words of the page while the bot or the cloud does not answer."""
 STYLE = '<link rel="stylesheet" href="/practice/static/bar.css">'
 
 
@@ -110,21 +127,21 @@ def _practised(html: str, places: Places) -> str:
     you = escape(flask.request.cookies.get("practice_you", ""))
     if you and " checked" not in led:
         led = led.replace(f'value="{you}" required>', f'value="{you}" required checked>')
-    who = f" You are {you}." if you else ""
-    bar = (
-        '<p class="practice-bar" role="note"><strong>Practice space.</strong> Nothing '
-        f"here reaches a real tenant.{who}</p>"
-    )
+    said = BAR[_language()]
+    who = f" {said[2].format(you=you)}" if you else ""
+    bar = f'<p class="practice-bar" role="note"><strong>{said[0]}</strong> {said[1]}{who}</p>'
     return led.replace("</head>", f"{STYLE}</head>", 1).replace("<body>", f"<body>{bar}", 1)
 
 
+def _language() -> str:
+    """Return the language that the browser prefers, of those of the practice space."""
+    return flask.request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
 def _away() -> str:
-    words = (
-        "This part of the practice space does not answer at the moment. It may be "
-        "starting again; reload in some seconds."
-    )
-    title = "Practice space: one moment"
+    language = _language()
+    title, words = AWAY[language]
     return (
-        f'<!doctype html><html lang="en"><head><title>{title}</title>{STYLE}</head>'
+        f'<!doctype html><html lang="{language}"><head><title>{title}</title>{STYLE}</head>'
         f"<body><h1>{title}</h1><p>{words}</p></body></html>"
     )

@@ -89,6 +89,7 @@ class Space:
                 "cloud": places.cloud if places else "",
                 "commands": commands.known(_language()),
                 "causes": commands.causes(_language()),
+                "faults": commands.faults(_language()),
                 "ready": self._host.ready,
             }
         )

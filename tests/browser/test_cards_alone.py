@@ -10,8 +10,10 @@ from typing import Any
 import flask
 import pytest
 
+from adaptive_cards.locale import SOURCE
 from practice.page.server import PageServer
 from practice.page.web import STATIC, Space
+from tests.browser.test_the_page_for_everybody import BROKEN
 from tests.unit.adaptive_cards import all_examples, plan_address_examples
 
 ALONE = """<!doctype html><html lang="en"><head><title>Cards</title><link rel="icon" href="data:,">
@@ -56,6 +58,10 @@ PRESSED = """([card, title]) => {
 
 
 CARDS: dict[str, Any] = {name: card.content for name, card in all_examples.CARDS.items()}
+LANGUAGES = {SOURCE: CARDS} | {
+    language: {name: card.content for name, card in cards.items()}
+    for language, cards in all_examples.OTHERS.items()
+}
 
 
 class Nobody:
@@ -106,6 +112,20 @@ def test_the_addresses_of_a_plan_wrap_on_a_small_phone(blank: Any, theme: str):
     seen = {name: blank.evaluate(DRAW, [CARDS[name], theme, 320])["out"][:3] for name in names}
     assert {"plan-addresses", "plan-foreign", "hostile-plan-addresses"} <= set(seen)
     assert {name: out for name, out in seen.items() if out} == {}
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_nothing_is_cut_and_no_word_breaks_on_the_smallest_phone(blank: Any, language: str):
+    """At 320 px, with every part opened: no button is cut, and each word is on one line."""
+    cut, broken = {}, {}
+    for name, card in LANGUAGES[language].items():
+        if name.startswith("hostile") or name.endswith("-hostile"):
+            continue
+        if out := blank.evaluate(DRAW, [card, "light", 320])["out"]:
+            cut[name] = out[:3]
+        if words := blank.evaluate(BROKEN):
+            broken[name] = words
+    assert (cut, broken) == ({}, {})
 
 
 def test_a_card_that_is_too_wide_is_found(blank: Any):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from practice.actors import MAILBOX
-from practice.client import People, does
+from practice.client import People, actions, does
 from practice.conversation import Walk, space, words
 from practice.stack import Stack
 
@@ -84,6 +84,30 @@ def test_a_fix_without_an_address_asks_which(connected: Walk) -> None:
     begun = connected.press(card, "typed", data=CHECK | {"command": "fix"})
     assert MAILBOX in words(begun)
     assert "is canceled" in words(connected.type(f"/cancel {MAILBOX}"))
+
+
+def test_a_choice_of_runs_ends_with_them(people: People, connected: Walk) -> None:
+    """``/cancel`` alone offers two runs. Each end, elsewhere, takes a button; then one line is left."""
+    first, second = (
+        Walk(people, each, space(people)) for each in ("one@contoso.com", "two@contoso.com")
+    )
+    second.room = first.room
+    for walk in (first, second):
+        walk.ask()
+    card = first.type("/cancel")
+    offered = [str(each["data"]["run"]) for each in actions(card)]
+    assert len(offered) == 2
+    second.type(f"/cancel {offered[0]}")
+    left = first.wait(
+        "one button less", lambda each: each["id"] == card["id"] and each["edits"] == 1
+    )
+    assert ([each["data"]["run"] for each in actions(left)], card["id"]) == (
+        offered[1:],
+        left["id"],
+    )
+    second.type(f"/cancel {offered[1]}")
+    over = first.wait("one line", lambda each: each["id"] == card["id"] and each["edits"] == 2)
+    assert (list(actions(over)), "None of these runs" in words(over)) == ([], True)
 
 
 def test_the_listed_channels_have_buttons(connected: Walk) -> None:

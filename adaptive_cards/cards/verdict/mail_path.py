@@ -1,4 +1,4 @@
-"""Path of the mail as six equal columns.
+"""Path of the mail as two rows of three equal columns, whose words fit on the smallest phone.
 
 A dash shows that mail passed, dots show that it did not. The time of the last mail is under each
 column.
@@ -17,13 +17,16 @@ from adaptive_cards.texts import text
 from adaptive_cards.times import day, day_month, minutes
 
 _NOBODY_KNOWS = Mark("?")
+_IN_A_ROW = 3
 _WENT, _WENT_NOT = ("\u2014 ", " \u2014"), ("\u00b7  ", "  \u00b7")
 _CENTRE: dict[str, Look] = {"horizontalAlignment": "Center"}
 
 
 def way(view: VerdictView) -> list[Element]:
     """Return the path, or an empty list while nothing is known of any station."""
-    return [columns(*_stations(view), spacing="Medium")] if view.way else []
+    drawn = list(_stations(view))
+    rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
+    return [columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]
 
 
 def _stations(view: VerdictView) -> Iterator[Element]:

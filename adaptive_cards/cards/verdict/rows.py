@@ -30,7 +30,7 @@ class Budget:
     """Available space: rows per section, causes with all facts, commands, and detail of the list.
 
     ``written`` is the number of pieces of evidence as the services wrote them. ``compact`` means that
-    rows are drawn as one FactSet.
+    rows without a text at the right are drawn as one FactSet.
     """
 
     rows: int
@@ -52,12 +52,15 @@ class Item:
     right: str = ""
 
 
-def rows(items: Sequence[Item], room: Budget) -> list[Element]:
-    """Return the items that fit, and a line with the number left out."""
+def rows(items: Sequence[Item], room: Budget, *, aligned: bool = False) -> list[Element]:
+    """Return the items that fit, and a line with the number left out.
+
+    Items with a text at the right are ``aligned``: they look the same however little room there is.
+    """
     shown = items[: room.rows]
     drawn = (
         [facts(map(_pair, shown), "Small")]
-        if room.compact and shown
+        if room.compact and shown and not aligned
         else [_row(item) for item in shown]
     )
     return [*drawn, *more(len(items) - room.rows)]
@@ -94,6 +97,5 @@ def _row(item: Item) -> Element:
 
 
 def _pair(item: Item) -> tuple[str, str]:
-    beside = item.note or item.right
-    told = text("verdict.line_seen", title=item.title, seen=beside) if beside else item.title
+    told = text("verdict.line_seen", title=item.title, seen=item.note) if item.note else item.title
     return label(item.mark, item.name), told

@@ -111,7 +111,7 @@ def _proven(view: VerdictView, room: Budget) -> list[Element]:
                 glyphs.OK, "", text("verdict.as_expected", count=str(right)), right=text("age.now")
             )
         )
-    return _section("verdict.proven", items, room)
+    return _section("verdict.proven", items, room, aligned=True)
 
 
 def _next_date(view: VerdictView, room: Budget) -> list[Element]:
@@ -123,6 +123,7 @@ def _next_date(view: VerdictView, room: Budget) -> list[Element]:
         "verdict.next_date",
         [Item(glyphs.TIME, "E3", told, right=time_until(view.secret_expires, view.at))],
         room,
+        aligned=True,
     )
 
 
@@ -141,8 +142,10 @@ def _skipped(view: VerdictView, room: Budget) -> list[Element]:
     return _section("verdict.not_looked", items, room)
 
 
-def _section(title: str, items: list[Item], room: Budget) -> list[Element]:
-    return [section(title), *rows(items, room)] if items else []
+def _section(
+    title: str, items: list[Item], room: Budget, *, aligned: bool = False
+) -> list[Element]:
+    return [section(title), *rows(items, room, aligned=aligned)] if items else []
 
 
 def _item(mark: Mark, line: CheckLine, told: str) -> Item:

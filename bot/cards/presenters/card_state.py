@@ -24,6 +24,10 @@ OTHERS = "others"
 """Field of a run's cards that notes that those of other runs were drawn again."""
 EARLIER = "earlier"
 """Beginning of the slots of cards that another card has taken over from."""
+CHOICE = "choice:"
+"""Beginning of the slots of cards that offer runs to be canceled (:mod:`bot.cards.choices`)."""
+OFFERED = ":offered"
+"""Ending of the fields that note a card which offers the run."""
 
 
 def slot_of(to: str) -> str:
@@ -160,7 +164,7 @@ def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
     return {slot: card for slot, card in found.items() if card is not None}
 
 
-NOTES = (":doubt", ":refused", ":edits", ":typed", ":calm", OTHERS)
+NOTES = (":doubt", ":refused", ":edits", ":typed", ":calm", OFFERED, OTHERS)
 """Endings of the fields that hold a note about a card, and no card."""
 
 

@@ -18,6 +18,7 @@ from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.engine.made_objects import is_deleted
 from jobs.model import State, Text, Turn
+from jobs.next_action import looks_at_consent
 from jobs.runs.run import Run
 
 PERMISSIONS = (
@@ -46,8 +47,11 @@ def _administrator(run: Run) -> str:
 
 
 def waits_for_consent(run: Run) -> bool:
-    """Return whether the run is waiting for an administrator to grant consent."""
-    if run.ended or run.state_of("admin_consent") is not State.WAITING:
+    """Return whether the run is waiting for an administrator to grant consent.
+
+    It is not while it reads a grant that was made a moment ago.
+    """
+    if run.ended or run.state_of("admin_consent") is not State.WAITING or looks_at_consent(run):
         return False
     return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
 
@@ -63,6 +67,7 @@ def _not_granted(run: Run) -> ProblemFields | None:
 
 
 def _ask(run: Run, services: Services, to: str) -> DesiredCard:
+    missing = _not_granted(run)
     view = ConsentView(
         header=Header(run.id, run.channel.mailbox, 5, run.kind),
         url=links.link(services, "consent", run.id).url,
@@ -71,9 +76,9 @@ def _ask(run: Run, services: Services, to: str) -> DesiredCard:
         client_id=run.fact("client_id"),
         permissions=PERMISSIONS,
         direct=to != "thread" or run.origin.direct,
-        **(_not_granted(run) or problem_fields(run.problems.get("consent"))),
+        **(missing or problem_fields(run.problems.get("consent"))),
         asked=unreachable_recipient(run, "consent_administrator"),
         waits=waits_for_person(run, to, "consent_administrator", "administrator"),
     )
-    news = urgency(run, "consent", "consent_administrator", "look_again")
+    news = urgency(run, "consent", "consent_administrator", *(("look_again",) if missing else ()))
     return desired_card("consent", view, draw(view), to=to, urgency=news, prompt=news)

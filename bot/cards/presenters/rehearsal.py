@@ -20,7 +20,7 @@ from bot.cards.presenters._common import (
 from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from bot.services import Services
 from jobs.model import Finding, State, Turn
-from jobs.next_action import lacks_own_secret
+from jobs.next_action import lacks_own_secret, may_rehearse
 from jobs.runs.run import Problem, Run
 from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
@@ -35,7 +35,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
     A fix has no rehearsal, because the bot's own login proves it.
     """
-    if not _is_open(run) or not _may_begin(run):
+    if not _is_open(run) or not may_rehearse(run):
         return []
     if _logging_in(run, services) or lacks_own_secret(run):
         return []  # a sign-in without the bot's own secret would fail
@@ -117,10 +117,6 @@ def _is_open(run: Run) -> bool:
 def _is_asked_for(run: Run) -> bool:
     """Return whether somebody wants the rehearsal, and it waits."""
     return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
-
-
-def _may_begin(run: Run) -> bool:
-    return "mailbox_fields" in run.findings and "rehearsal" in steps_of(run)
 
 
 def _logging_in(run: Run, services: Services) -> bool:

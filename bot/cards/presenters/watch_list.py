@@ -7,9 +7,8 @@ from datetime import datetime
 from adaptive_cards.cards.watch_list import WatchLine
 from bot.cards.presenters.incident import cause_of
 from bot.services import Services
-from jobs.model import State, Text, minute_of
+from jobs.model import State, Text, minute_of, span_of
 from jobs.watch.model import ChannelState, Eye, Sight, WatchedChannel
-from jobs.watch.spans import written
 
 
 def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchLine:
@@ -29,7 +28,7 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchL
 
 def _quiet_line(watched: WatchedChannel, state: ChannelState) -> tuple[State, Text]:
     """Return the state and the words of a channel without an incident."""
-    every = {"interval": written(watched.interval)}
+    every = {"interval": span_of(watched.interval)}
     if state.last is None:
         return State.WAITING, Text("watch.line_never", every)
     if state.suspicion is not None:

@@ -1,9 +1,15 @@
-"""Sign-in pages: plain HTML for any browser, with every value escaped."""
+"""Sign-in pages: plain HTML for any browser, with every value escaped.
+
+Like Microsoft's own they are in the browser's language, of which these have English and German. The
+descriptions of errors are Microsoft's, in English.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+
+from flask import request
 
 from practice.microsoft.world import Tenant
 
@@ -31,16 +37,55 @@ STYLE = (
 )
 
 
+LANGUAGES = ("en", "de")
+GERMAN = {
+    "Sign in": "Anmelden",
+    "Permissions requested: review for your organization": (
+        "Angeforderte Berechtigungen: Überprüfung für Ihre Organisation"
+    ),
+    "{app} asks for:": "{app} fordert an:",
+    "Accept": "Akzeptieren",
+    "Decline": "Ablehnen",
+    "Permissions granted": "Berechtigungen erteilt",
+    "You may close this window.": "Sie können dieses Fenster schließen.",
+    "Sorry, but we're having trouble signing you in.": (
+        "Leider gibt es ein Problem bei Ihrer Anmeldung."
+    ),
+    "Return to the application without granting consent": (
+        "Zur Anwendung zurückkehren, ohne die Einwilligung zu erteilen"
+    ),
+    "Working": "In Bearbeitung",
+    "Continue": "Weiter",
+}
+
+
+def _language() -> str:
+    """Return the language that the browser prefers, of those of these pages."""
+    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def _say(text: str, **values: str) -> str:
+    """Return the text in the browser's language, with its values, escaped."""
+    told = GERMAN[text] if _language() == "de" else text
+    return escape(told.format(**values))
+
+
 def page(title: str, body: str) -> str:
-    """Return a whole page."""
+    """Return a whole page. The title is one of :data:`GERMAN`."""
+    said = _say(title)
     head = (
         '<meta charset="utf-8"><meta name="viewport" '
-        f'content="width=device-width"><title>{escape(title)}</title><style>{STYLE}</style>'
+        f'content="width=device-width"><title>{said}</title><style>{STYLE}</style>'
     )
     return (
-        "<!doctype html><html "
-        f'lang="en"><head>{head}</head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>'
+        f'<!doctype html><html lang="{_language()}"><head>{head}</head>'
+        f"<body><main><h1>{said}</h1>{body}</main></body></html>"
     )
+
+
+def granted() -> str:
+    """Return the page after a consent without a redirect URI."""
+    return page("Permissions granted", f"<p>{_say('You may close this window.')}</p>")
 
 
 def accounts(tenants: Iterable[Tenant], hint: str) -> str:
@@ -64,13 +109,13 @@ def chooser(
     )
     scopes = "".join(f"<li><code>{escape(scope)}</code></li>" for scope in wanted)
     buttons = (
-        '<button name="action" value="accept">Accept</button><button name="action" '
-        'value="decline">Decline</button>'
+        f'<button name="action" value="accept">{_say("Accept")}</button>'
+        f'<button name="action" value="decline">{_say("Decline")}</button>'
     )
     return page(
         title,
         (
-            f"<p>{escape(app)} asks for:</p><ul>{scopes}</ul><form "
+            f"<p>{_say('{app} asks for:', app=app)}</p><ul>{scopes}</ul><form "
             f'method="post">{hidden}{choice}{buttons}</form>'
         ),
     )
@@ -82,7 +127,8 @@ def trouble(text: str, back: str = "") -> str:
     ``back`` is the link to the app, if Microsoft offers one.
     """
     link = (
-        f'<p><a href="{escape(back)}">Return to the application without granting consent</a></p>'
+        f'<p><a href="{escape(back)}">'
+        f"{_say('Return to the application without granting consent')}</a></p>"
         if back
         else ""
     )
@@ -95,5 +141,5 @@ def form_post(uri: str, values: Iterable[tuple[str, str]]) -> str:
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
         for name, value in values
     )
-    form = f'<form method="post" action="{escape(uri)}">{fields}<button>Continue</button></form>'
+    form = f'<form method="post" action="{escape(uri)}">{fields}<button>{_say("Continue")}</button></form>'
     return page("Working", f"{form}<script>document.forms[0].submit()</script>")

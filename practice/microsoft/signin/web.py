@@ -118,13 +118,7 @@ class Site:
         if path == AUTHORIZE:
             return _go(authorize.choose(self._world, self._vault, tenant, query))
         target = adminconsent.choose(self._world, tenant, query, legacy=path == CONSENT[1])
-        return (
-            _go(target)
-            if target
-            else make_response(
-                pages.page("Permissions granted", "<p>You may close this window.</p>")
-            )
-        )
+        return _go(target) if target else make_response(pages.granted())
 
     def _trouble(self, trouble: Trouble, query: dict[str, str]) -> AnyResponse:
         text = trouble.description(new_id(), new_id(), self._world.now())

@@ -108,8 +108,11 @@ function expiry(iso) {
   return el("span", {}, days < 30 ? el("span", { class: days < 0 ? "bad" : "warn", "aria-hidden": "true" }, days < 0 ? "✗ " : "▲ ") : "", days < 0 ? el("span", { class: "bad" }, `expired ${words}`) : words);
 }
 
-const table = (caption, heads, rows, hit = -1) => el("table", {}, el("caption", { class: "vh" }, caption), el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)))),
-  el("tbody", {}, ...(rows.length ? rows : [heads.map((_, index) => (index ? "" : "none"))]).map((row, index) => el("tr", { class: index === hit ? "hit" : null }, ...row.map((cell) => el("td", {}, cell))))));
+// On a phone each cell is a line of its own after its head. The roles keep it a table for screen readers.
+const table = (caption, heads, rows, hit = -1) => el("table", { role: "table" }, el("caption", { class: "vh" }, caption),
+  el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...heads.map((head) => el("th", { scope: "col", role: "columnheader" }, head)))),
+  el("tbody", { role: "rowgroup" }, ...(rows.length ? rows : [heads.map((_, index) => (index ? "" : "none"))]).map((row, index) => el("tr", { role: "row", class: index === hit ? "hit" : null },
+    ...row.map((cell, column) => el("td", { role: "cell", "data-head": heads[column] }, cell))))));
 
 // The last changes of a portal, made by its own service or by the switchboard.
 function changes(panel, journal, services, pattern = /./) {

@@ -26,10 +26,11 @@ export function draw(faults) {
 const family = (fault) => FAMILIES.find(([, pattern]) => pattern.test(fault.name))?.[0] || "More";
 // The sentence by which a verdict names the fault, in the page's language.
 const cause = (fault) => state.causes[(fault.expects || [])[0]] || "";
-const words = (fault) => `${fault.name} ${fault.what} ${fault.source} ${(fault.expects || []).join(" ")} ${cause(fault)}`.toLowerCase();
-const title = (fault) => fault.what[0].toUpperCase() + fault.what.slice(1);
-// Return the name that the switch of a fault shows.
-export const named = (name) => { const fault = shown.items.find((each) => each.name === name); return fault ? title(fault) : name; };
+const words = (fault) => `${fault.name} ${title(fault)} ${fault.source} ${(fault.expects || []).join(" ")} ${cause(fault)}`.toLowerCase();
+const begun = (words) => words[0].toUpperCase() + words.slice(1);
+const title = (fault) => begun(state.faults[fault.name] || fault.what);
+// Return the English name of a fault, for the portals, which stay English.
+export const named = (name) => { const fault = shown.items.find((each) => each.name === name); return fault ? begun(fault.what) : name; };
 
 function list() {
   const wanted = $("find").value.trim().toLowerCase();

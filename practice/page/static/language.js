@@ -1,5 +1,5 @@
 // The page's own words in German: for a browser that asks for German, or with ?lang=de.
-// The panels that imitate a portal, the names of the faults, and what people and the bot write stay as they are.
+// The panels that imitate a portal, and what people and the bot write, stay as they are. The names of the faults come translated.
 const KEPT = ".cardbox, .words, #clouds, #faults .what, #ask input, #ask textarea, #ask select, #coverlist, .proc";
 const ATTRIBUTES = ["aria-label", "placeholder", "title"];
 const GERMAN = {
@@ -23,11 +23,11 @@ const GERMAN = {
   "Customer": "Kunde", "Mailbox": "Postfach", "Forwarding": "Weiterleitung", "Forward": "Weiterl.", "Answer": "Antwort", "waits": "wartet", ": waits": ": wartet",
   " Customer": " Kunde", " Mailbox": " Postfach", " Forwarding": " Weiterleitung",
   "SMTP with OAuth 2.0": "SMTP mit OAuth 2.0", " SMTP with OAuth 2.0": " SMTP mit OAuth 2.0",
-  "not yet": "noch nicht", "no answer yet": "noch keine Antwort", "stops here": "endet hier", "no such mailbox": "kein solches Postfach", "keeps a copy": "behält eine Kopie", "keeps no copy": "behält keine Kopie",
+  "not yet": "noch nicht", "wrote": "schrieb", "no answer yet": "noch keine Antwort", "stops here": "endet hier", "no such mailbox": "kein solches Postfach", "keeps a copy": "behält eine Kopie", "keeps no copy": "behält keine Kopie",
   "passed on": "weitergeleitet", "another address": "andere Adresse", "not set": "nicht gesetzt", "starts no flow": "startet keinen Flow", "task created": "Aufgabe erstellt", "answered": "beantwortet", "has the task": "hat die Aufgabe", "left by SMTP": "per SMTP gesendet",
   "The mailbox forwards to no address outside.": "Das Postfach leitet an keine externe Adresse weiter.",
   "No mail has been sent yet.": "Noch wurde keine E-Mail gesendet.",
-  "Send a mail as a customer": "Als Kunde eine E-Mail senden", "Answer as the agent": "Als Agent antworten",
+  "Send a mail as a customer": "Als Kunde eine E-Mail senden", "Answer as the agent": "Als Agent antworten", "Sign in to your account": "Bei Ihrem Konto anmelden", "Microsoft's page, as Webex Connect opens it. Sign in as the mailbox user.": "Die Seite von Microsoft, wie Webex Connect sie öffnet. Melden Sie sich als Postfachbenutzer an.", "Account": "Konto", "Accept": "Akzeptieren", "Decline": "Ablehnen",
   "A customer writes": "Ein Kunde schreibt", "It goes by SMTP to the mailbox, as any mail from outside.": "Sie geht per SMTP an das Postfach, wie jede E-Mail von außen.",
   "From": "Von", "To": "An", "Subject": "Betreff", "Text": "Text", "Task": "Aufgabe", "Cancel": "Abbrechen",
   "The mail is on its way ...": "Die E-Mail ist unterwegs ...", "The mail server took the mail.": "Der Mailserver hat die E-Mail angenommen.",
@@ -55,10 +55,16 @@ const GERMAN = {
   "Turn on a fault, send another mail, and type /check support@contoso.com. The card, the drawing and the portal show the same place.": "Schalten Sie einen Fehler ein, senden Sie noch eine E-Mail und geben Sie /prüfen support@contoso.com ein. Karte, Zeichnung und Portal zeigen dieselbe Stelle.",
 };
 const HEADS = { "Ask for a channel.": "Einen Kanal anfordern.", "Fill in the card.": "Die Karte ausfüllen.", "Be somebody else.": "Jemand anderes sein.", "Connect it.": "Verbinden.", "Break it.": "Stören." };
+const FAMILIES = {
+  "SMTP AUTH": "SMTP AUTH", "Forwarding": "Weiterleitung", "Policies and rules": "Richtlinien und Regeln", "Client secret": "Geheimer Clientschlüssel", "Token": "Token", "Consent": "Einwilligung",
+  "App registration": "App-Registrierung", "Access": "Zugriff", "Mailbox": "Postfach", "Webex Connect": "Webex Connect", "Services": "Dienste", "Healthy variations": "Gesunde Varianten", "More": "Weitere",
+};
 // Sentences with a value in them.
 const PATTERNS = [
   [/^Tour, (\d) of (\d)\. (.*?) $/, (_, at, all, head) => `Tour, ${at} von ${all}. ${HEADS[head] || head} `],
   [/^(\d+) of (\d+) on$/, "$1 von $2 ein"], [/^Faults, (\d+) on$/, "Fehler, $1 ein"],
+  [/^([\w ]+), (?:(\d+) of )?(\d+)( on)?$/, (all, name, on, many, some) => (Object.hasOwn(FAMILIES, name) ? `${FAMILIES[name]}, ${on ? `${on} von ` : ""}${many}${some ? " ein" : ""}` : all)],
+  [/^(: )?([\w ]+) (\d\d:\d\d)$/, (all, colon = "", note, at) => (Object.hasOwn(GERMAN, note) ? `${colon}${GERMAN[note]} ${at}` : all)],
   [/^live · (\d+) mails? stopped, none lost$/, "live · aufgehalten: $1, verloren: 0"],
   [/^(.+): delivered to (\S+), a copy stays$/, "$1: an $2 zugestellt, eine Kopie bleibt"], [/^(.+): passed on to Webex Connect$/, "$1: an Webex Connect weitergeleitet"],
   [/^(.+): left for (\S+)$/, "$1: gesendet an $2"], [/^(.+): stopped at forwarding$/, "$1: bei der Weiterleitung aufgehalten"], [/^(.+): not delivered$/, "$1: nicht zugestellt"],

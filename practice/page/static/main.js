@@ -28,6 +28,7 @@ async function config() {
   const found = await (await fetch(`/practice/config?lang=${language.chosen()}`)).json();
   state.cloud = found.cloud;
   state.causes = found.causes;
+  state.faults = found.faults;
   return found;
 }
 

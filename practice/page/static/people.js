@@ -13,7 +13,7 @@ export const named = (email) => PEOPLE.find((person) => person.email === email);
 export const title = (email) => (email === BOT ? NAME : named(email)?.title || email);
 export const mark = (email) => (email === BOT ? "B" : named(email)?.mark || email.slice(0, 2).toUpperCase());
 
-export const state = { you: PEOPLE[0], room: "space", parent: "", cloud: "", messages: new Map(), seen: {}, causes: {} };
+export const state = { you: PEOPLE[0], room: "space", parent: "", cloud: "", messages: new Map(), seen: {}, causes: {}, faults: {} };
 
 // Return whether the person sees the message in the room.
 // A person has two rooms: the space, if they are in it, and the 1:1 with the bot.

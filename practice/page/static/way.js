@@ -78,7 +78,8 @@ function move(stations, stops) {
   mail.animate(frames.length > 1 ? frames : [...frames, ...frames], { duration: 600 * path.length, fill: "forwards", easing: "ease-in-out" }).finished.then(() => mail.remove());
 }
 
-const tell = (text, bad = false) => { $("told").textContent = text; $("told").className = `told small ${bad ? "bad" : "sub"}`; };
+// What a service answered is in a fixed-width font, as everywhere.
+const tell = (text, bad = false, service = false) => { $("told").textContent = text; $("told").className = `told small ${bad ? "bad" : "sub"}${service ? " mono" : ""}`; };
 
 async function customer() {
   const number = 4711 + (last?.lines.length || 0);
@@ -102,7 +103,7 @@ async function agent() {
   tell("The answer is on its way ...");
   try {
     const receipt = await call("POST", "agent/answer", { subject: answer.subject, body: answer.body, as: state.you.email });
-    tell(`${receipt.code} ${receipt.description}`, receipt.code !== "7501");
+    tell(`${receipt.code} ${receipt.description}`, receipt.code !== "7501", true);
   } catch (error) { tell(error.message, true); }
 }
 

@@ -8,7 +8,7 @@ import adaptive_cards as cards
 from adaptive_cards.cards.help import CommandHelpView, HelpEntry, HelpView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.status import RunLine, StatusView
-from jobs.model import Evidence, Turn, verbatim
+from jobs.model import Evidence, Text, Turn, verbatim
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 
 if TYPE_CHECKING:
@@ -47,16 +47,16 @@ def _helps() -> Iterator[tuple[str, cards.Card]]:
 
 def _status() -> Iterator[tuple[str, cards.Card]]:
     lines = (
-        RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, verbatim("approve 9 changes."), AT),
+        RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, Text("turn_words.approve"), AT),
         RunLine(
             "8ZW2",
             "sales@contoso.com",
             4,
             Turn.TIME,
-            verbatim("Microsoft may take up to 24 hours."),
+            Text("turn_words.waiting"),
             AT,
         ),
-        RunLine("3F9A", "info@contoso.com", 4, Turn.NOBODY, verbatim("the steps go on."), AT),
+        RunLine("3F9A", "info@contoso.com", 4, Turn.NOBODY, Text("turn_words.running"), AT),
         *(
             RunLine(f"OLD{n}", "old@contoso.com", 7, Turn.NOBODY, verbatim(""), AT, end)
             for n, end in enumerate(("done", "failed", "cancelled"))
@@ -71,11 +71,11 @@ def _status() -> Iterator[tuple[str, cards.Card]]:
 
 def _notices() -> Iterator[tuple[str, cards.Card]]:
     refused = NoticeView(
-        verbatim("Not carried out"),
-        verbatim("This button is not for you. Nothing was changed."),
-        verbatim("The bot serves certain organizations only. Yours is not one of them."),
+        Text("refused.kicker"),
+        Text("refused.button"),
+        Text("refused.organisation"),
         glyph="\u2717",
-        facts=(("done.run", verbatim("REF-3F9A, kept in the audit trail")),),
+        facts=(("refused.reference", verbatim("REF-3F9A")),),
         evidence=(Evidence("SMTP", "550 5.7.520 Access denied AS(7555)"),),
         buttons=(("button.help", {"do": "help"}),),
         at=AT,
@@ -85,9 +85,9 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
         "notice-plain",
         cards.notice(
             NoticeView(
-                verbatim("Runs"),
-                verbatim("Cancelled"),
-                verbatim("Nothing was changed."),
+                Text("notice.cancel_kicker"),
+                Text("notice.cancelled_title", {"run": "7Q4K"}),
+                Text("refused.nothing"),
                 tone="accent",
             )
         ),

@@ -32,13 +32,17 @@ from jobs.model import (
     State,
     Text,
     Turn,
+    day_of,
     verbatim,
 )
+from tests.unit.adaptive_cards.words import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AT = datetime(2026, 11, 24, 14, 32, 48, tzinfo=UTC)
+
+END = datetime(2027, 11, 24, tzinfo=UTC)
 
 MAILBOX = "support@contoso.com"
 
@@ -84,18 +88,18 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
         "forwarding_address": FORWARDING,
         "lifetime": "24",
     }
-    why = verbatim("The path is missing. Copy the whole field. It ends in /callback.")
+    why = Text("typed.callback_path")
     yield "intake", cards.intake(IntakeView(header(1)))
     yield "intake-mailbox", cards.intake(IntakeView(header(1, ""), ask_mailbox=True))
     yield "intake-error", cards.intake(IntakeView(header(1), values, {"callback_url": why}))
-    two = {"callback_url": why, "lifetime": verbatim("A lifetime of 6, 12 or 24 months is needed.")}
+    two = {"callback_url": why, "lifetime": Text("typed.lifetime")}
     yield "intake-errors", cards.intake(IntakeView(header(1), {**values, "lifetime": "99"}, two))
-    comma = verbatim("The domain contains a comma instead of a dot.")
+    comma = Text("typed.comma_in_domain")
     typed = TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
     yield "typed-wrong", cards.typed_wrong(typed)
     yield (
         "typed-wrong-no-guess",
-        cards.typed_wrong(TypedWrongView("check", "us", verbatim("There is no @ in it."), "", AT)),
+        cards.typed_wrong(TypedWrongView("check", "us", Text("typed.no_at"), "", AT)),
     )
     signin = SignInView(header(2), "contoso.com", f"{BASE}/signin/7Q4K", later(minutes=10))
     yield "signin", cards.signin(signin)
@@ -110,7 +114,7 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
                 f"{BASE}/signin/7Q4K",
                 later(minutes=10),
                 direct=True,
-                problem=verbatim("the account belongs to another tenant. Nothing was changed."),
+                problem=Text("cause.wrong_tenant"),
                 problem_code="AADSTS50020: User account from identity provider does not exist in tenant",
                 problem_at=AT,
             )
@@ -130,7 +134,7 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     )
     yield "consent", cards.consent(ConsentView(header(5), *about))
     yield "consent-asked-in-vain", cards.consent(ConsentView(header(5), *about, asked=asked))
-    declined = verbatim("declined at Microsoft. Nothing was changed; the link below works again.")
+    declined = Text("cause.consent_declined")
     code = "AADSTS65004: User declined to consent to access the app."
     again = ConsentView(
         header(5), *about, direct=True, problem=declined, problem_code=code, problem_at=AT
@@ -139,14 +143,19 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
 
 
 def change(
-    row: str, name: str, values: tuple[str, str], scope: Scope, command: str, **more: object
+    row: str,
+    name: str,
+    values: tuple[str | Text, str | Text],
+    scope: Scope,
+    command: str,
+    **more: object,
 ) -> Change:
     """One line of a plan."""
-    before, after = map(verbatim, values)
+    before, after = (each if isinstance(each, Text) else told(each) for each in values)
     return Change(
         row.lower(),
         row,
-        verbatim(name),
+        told(name),
         before,
         after,
         scope,
@@ -162,9 +171,7 @@ M5 = change(
     Scope.TENANT,
     "Enable-OrganizationCustomization",
     reversible=False,
-    note=verbatim(
-        "Required before the outbound spam policy (M4) can be saved. Microsoft may take up to 24 hours. The run waits."
-    ),
+    note=Text("note.customization"),
 )
 
 POLICY = "'Webex Connect forwarding - support'"
@@ -187,7 +194,7 @@ CHANGES = (
     change(
         "E3",
         "Client secret",
-        ("none", "1, expires 24 Nov 2027"),
+        ("none", Text("after.client_secret", {"expires": day_of(END)})),
         Scope.APP,
         "POST /applications/(id)/addPassword, endDateTime 2027-11-24",
     ),
@@ -197,13 +204,13 @@ CHANGES = (
         ("none", "requested; consent follows in step 5"),
         Scope.APP,
         "requiredResourceAccess + Exchange Mail.Send (Role)",
-        note=verbatim("Lets the app send as any mailbox. Least privilege leaves E2 and E4 out."),
+        note=Text("note.mail_send"),
         warning=True,
     ),
     change(
         "E5",
         "Exchange SMTP.Send (delegated)",
-        ("none", f"granted for {MAILBOX}"),
+        ("none", Text("after.smtp_grant", {"user": MAILBOX})),
         Scope.APP,
         "POST /oauth2PermissionGrants",
     ),
@@ -217,34 +224,53 @@ CHANGES = (
     change(
         "M3",
         "Forwarding",
-        ("none", FORWARDING),
+        ("none", Text("after.forwarding_keeps", {"address": FORWARDING})),
         Scope.MAILBOX,
         (
             f"Set-Mailbox {MAILBOX} -ForwardingAddress $null -ForwardingSmtpAddress "
             f"{FORWARDING} -DeliverToMailboxAndForward $true"
         ),
-        note=verbatim("A copy stays in the mailbox."),
     ),
     change(
         "M4",
         "Outbound spam policy for this sender",
-        ("Default: Automatic, counts as blocked", "separate policy, forwarding On, priority 0"),
+        (
+            Text("seen.outbound", {"mode": "Automatic", "policy": "Default"}),
+            Text("after.outbound_policy"),
+        ),
         Scope.MAILBOX,
         (
             f"New-HostedOutboundSpamFilterPolicy {POLICY} -AutoForwardingMode On\n"
             f"New-HostedOutboundSpamFilterRule {POLICY} -Priority 0"
         ),
-        note=verbatim("One rule moves from priority 0 to 1. Waits for M5."),
+        note=Text("note.rules_move", {"count": "1"}),
     ),
     M5,
 )
+
+
+def of_step(key: str, row: str, step: str, seen: Text | None = None, remedy: str = "") -> Text:
+    """A line of the plan about a step, with what was seen in the language that is drawn."""
+    told = {"seen": render(seen).rstrip(".")} if seen else {}
+    told |= {"remedy": f"key:remedy.{remedy}"} if remedy else {}
+    return Text(f"plan.{key}", {"row": row, "step": f"key:step.{step}", **told})
+
+
+def no_license() -> Text:
+    """What stops a plan for a mailbox without a license."""
+    return of_step(
+        "stop", "M1", "mailbox_user", Text("seen.no_licence", {"upn": MAILBOX}), "licence_missing"
+    )
 
 
 def planned(
     changes: tuple[Change, ...] = CHANGES, head: Header | None = None, **more: object
 ) -> cards.Card:
     """A plan card."""
-    right = (verbatim("M1 mailbox and license"), verbatim("E7 user consent"))
+    right = (
+        of_step("right_line", "M1", "mailbox_user"),
+        of_step("right_line", "E7", "user_consent"),
+    )
     return cards.plan(
         PlanView(head or header(3), "p3", "admin@contoso.com", changes, right, **more)
     )  # type: ignore[arg-type]  # the view's own names
@@ -254,17 +280,8 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     kept = change(
         "M3", "Forwarding", ("other", "ours"), Scope.MAILBOX, "Set-Mailbox", reversible=False
     )
-    blocked = render(Text("seen.shared_blocked", {"upn": MAILBOX}))
-    yield (
-        "plan",
-        planned(
-            warnings=(
-                Text(
-                    "plan.stands", {"row": "M1", "step": "key:step.mailbox_user", "seen": blocked}
-                ),
-            )
-        ),
-    )
+    blocked = Text("seen.shared_blocked", {"upn": MAILBOX})
+    yield "plan", planned(warnings=(of_step("stands", "M1", "mailbox_user", blocked),))
     yield "plan-one-change", planned(CHANGES[:1], profile=Profile.LEAST)
     yield "plan-mixed", planned((CHANGES[5], kept))
     yield "plan-tenant-only", planned((M5,))
@@ -275,22 +292,15 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-nothing", planned(())
     for closed in ("cancelled", "failed", "done", "signed_out"):
         yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
-    yield "plan-blocked", planned(blocking=(verbatim("M1 The mailbox has no Exchange license."),))
+    yield "plan-blocked", planned(blocking=(no_license(),))
     undo = replace(header(3), kind=RunKind.UNDO)
-    stays = (
-        verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."),
-        Text("plan.undo_asset"),
-    )
+    since = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
+    stays = (of_step("stands", "M2", "smtp_auth", since), Text("plan.undo_asset"))
     yield "plan-by-hand", planned(manually_created=CLIENT_ID)
     yield "plan-undo", planned(head=undo, warnings=stays)
     yield "plan-undo-nothing", planned((), head=undo, warnings=stays)
-    yield (
-        "plan-blocked-twice",
-        planned(
-            CHANGES[:2],
-            blocking=(verbatim("M1 No license."), verbatim("M3 Mail is forwarded elsewhere.")),
-        ),
-    )
+    elsewhere = of_step("stop", "M3", "forwarding", Text("cause.not_forwarded"), "not_forwarded")
+    yield "plan-blocked-twice", planned(CHANGES[:2], blocking=(no_license(), elsewhere))
 
 
 def hostile() -> dict[str, cards.Card]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import adaptive_cards as cards
 from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.views import Header
-from jobs.model import RunKind, Text, Turn, verbatim
+from jobs.model import RunKind, Text, Turn, minute_of, verbatim
 
 HEADER = Header("7Q4K", "support@contoso.com", 3, RunKind.FIX)
-FOUND = Text(
-    "plan.named_line",
-    {
-        "at": "24 Nov 14:30 UTC",
-        "cause": "key:cause.transport_rule_blocks",
-        "remedy": "key:remedy.transport_rule_blocks",
-    },
-)
+AT = datetime(2026, 11, 24, 14, 30, tzinfo=UTC)
+
+
+def _named(cause: str) -> Text:
+    """A cause that a check has found, and that the bot may not change."""
+    values = {"cause": f"key:cause.{cause}", "remedy": f"key:remedy.{cause}"}
+    return Text("plan.named_line", {"at": minute_of(AT), **values})
+
+
+FOUND = _named("transport_rule_blocks")
 HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` " + "x" * 5000
 
 
@@ -24,9 +28,7 @@ def examples() -> dict[str, cards.Card]:
     return {
         "plan-fix-nothing": _plan(),
         "plan-fix-named": _plan(FOUND, turn=Turn.ADMINISTRATOR),
-        "plan-fix-incident": _plan(
-            verbatim("24 Nov 14:30 UTC: Microsoft reports an incident."), turn=Turn.TIME
-        ),
+        "plan-fix-incident": _plan(_named("exchange_incident"), turn=Turn.TIME),
         "hostile-plan-fix": _plan(verbatim(HOSTILE), turn=Turn.ADMINISTRATOR),
     }
 
@@ -38,7 +40,7 @@ def _plan(*named: Text, turn: Turn = Turn.NOBODY) -> cards.Card:
             "p3",
             "admin@contoso.com",
             (),
-            (verbatim("M4 outbound spam policy"),),
+            (Text("plan.right_line", {"row": "M4", "step": "key:step.outbound_policy"}),),
             named=named,
             turn=turn,
         )

@@ -7,17 +7,27 @@ from datetime import timedelta
 import adaptive_cards as cards
 from adaptive_cards.cards.history import HistoryDay, HistoryView, IncidentLine
 from adaptive_cards.cards.report import ReportLine, ReportView
+from adaptive_cards.numbers import number, percent
+from adaptive_cards.times import lasted
 from jobs.model import State, Text, verbatim
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 from tests.unit.adaptive_cards.tac_examples import HOSTILE
 
 PAGE = ("https://bot.example.test/history/abc", AT + timedelta(days=1))
-ROWS = (
-    ("history.row_broken", verbatim("2 h 5 min")),
-    ("history.row_notice", verbatim("9 minutes")),
-    ("history.row_fix", verbatim("58 minutes")),
-    ("history.row_mails", Text("history.mails", {"mails": "1,240", "each": "41"})),
-)
+
+
+def rows() -> tuple[tuple[str, Text], ...]:
+    """The facts of a history, in the language that is drawn."""
+    broken, noticed, fixed = (
+        verbatim(lasted(timedelta(minutes=minutes))) for minutes in (125, 9, 58)
+    )
+    mails = Text("history.mails", {"mails": number(1240), "each": number(41)})
+    return (
+        ("history.row_broken", broken),
+        ("history.row_notice", noticed),
+        ("history.row_fix", fixed),
+        ("history.row_mails", mails),
+    )
 
 
 def days(states: str, mails: int = 40) -> tuple[HistoryDay, ...]:
@@ -25,28 +35,27 @@ def days(states: str, mails: int = 40) -> tuple[HistoryDay, ...]:
     known = {"o": State.OK, "x": State.WRONG, "?": State.UNKNOWN, "-": State.SKIPPED}
     first = AT.date() - timedelta(days=len(states) - 1)
     return tuple(
-        HistoryDay(first + timedelta(days=number), known[each], mails * number // len(states))
-        for number, each in enumerate(states)
+        HistoryDay(first + timedelta(days=at), known[each], mails * at // len(states))
+        for at, each in enumerate(states)
     )
 
 
-def incident(number: int, state: State = State.WRONG) -> IncidentLine:
+def incident(days_ago: int, state: State = State.WRONG) -> IncidentLine:
     """An incident some days ago."""
-    return IncidentLine(
-        AT - timedelta(days=number), Text("cause.not_forwarded"), verbatim("58 minutes"), state
-    )
+    took = verbatim(lasted(timedelta(minutes=58)))
+    return IncidentLine(AT - timedelta(days=days_ago), Text("cause.not_forwarded"), took, state)
 
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    title = Text("history.title", {"share": "99.71%", "count": "2"})
+    title = Text("history.title", {"share": percent(0.9971), "count": "2"})
     plain = HistoryView(
         MAILBOX,
         AT,
         title,
         State.OK,
         days("-" * 4 + "o" * 10 + "x?" + "o" * 14),
-        ROWS,
+        rows(),
         (incident(3), incident(9, State.UNKNOWN)),
         PAGE,
     )
@@ -56,7 +65,7 @@ def examples() -> dict[str, cards.Card]:
         title,
         State.WRONG,
         days("ox" * 15),
-        ROWS,
+        rows(),
         tuple(map(incident, range(9))),
         PAGE,
         watched=False,
@@ -85,19 +94,19 @@ def examples() -> dict[str, cards.Card]:
 
 def _line(mailbox: str, state: State, broken_s: float = 0.0) -> ReportLine:
     words = Text("report.line", {"count": "2", "mails": "310"})
-    return ReportLine(mailbox, state, verbatim("99.5%"), broken_s, words)
+    return ReportLine(mailbox, state, verbatim(percent(0.995)), broken_s, words)
 
 
 def _report(lines: tuple[ReportLine, ...], remark: Text | None = None) -> ReportView:
     title = Text("report.title", {"count": "2", "month": "2026-11"})
-    rows = (("report.row_channels", verbatim(str(len(lines)))),)
-    return ReportView("2026-11", AT, title, rows, lines, remark)
+    facts = (("report.row_channels", verbatim(str(len(lines)))),)
+    return ReportView("2026-11", AT, title, facts, lines, remark)
 
 
 def _reports() -> dict[str, ReportView]:
     every = tuple(
-        _line(f"box{number}@contoso.com", state, number)
-        for number, state in enumerate((State.OK, State.WRONG, State.UNKNOWN, State.SKIPPED) * 6)
+        _line(f"box{at}@contoso.com", state, at)
+        for at, state in enumerate((State.OK, State.WRONG, State.UNKNOWN, State.SKIPPED) * 6)
     )
     return {
         "month": _report(every),

@@ -58,8 +58,8 @@ def _channels(count: int) -> ChannelsView:
     lines = tuple(
         ChannelLine(
             f"mailbox-{at}@contoso.com",
-            State.WRONG if at % 3 == 0 else State.OK,
-            Text("channels.nothing_wrong"),
+            State.OK if at % 3 else State.WRONG,
+            Text("channels.nothing_wrong" if at % 3 else "cause.forwarding_blocked"),
             AT,
         )
         for at in range(count)

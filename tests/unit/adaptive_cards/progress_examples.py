@@ -21,7 +21,8 @@ from jobs.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-from tests.unit.adaptive_cards.examples import AT, CLIENT_ID, HOSTILE, header, later
+from tests.unit.adaptive_cards.examples import AT, HOSTILE, header, later
+from tests.unit.adaptive_cards.words import told
 
 
 def examples() -> dict[str, cards.Card]:
@@ -31,46 +32,48 @@ def examples() -> dict[str, cards.Card]:
 
 def _rows() -> tuple[Row, ...]:
     return (
-        Row("E1", verbatim("App registration"), State.OK),
-        Row("E3", verbatim("Client secret, expires 24 Nov 2027"), State.WARNING),
+        Row("E1", told("App registration"), State.OK),
+        Row("E3", told("Client secret"), State.WARNING),
         Row(
             "E5",
-            verbatim("Admin consent"),
+            told("Admin consent"),
             State.WAITING,
             waiting_for=Turn.ADMINISTRATOR,
-            note=verbatim("Since 14:32 UTC."),
+            note=told("Not granted yet"),
         ),
         Row(
             "E5",
-            verbatim("SMTP.Send"),
+            told("SMTP.Send for the mailbox user"),
             State.WAITING,
             waiting_for=Turn.TIME,
-            note=verbatim("Next look 14:33:10 UTC."),
+            note=told("Written. The run waits for directory replication."),
         ),
-        Row("E7", verbatim("User consent read, not changed"), State.SKIPPED),
-        Row("M1", verbatim("Mailbox and Exchange license"), State.UNKNOWN),
+        Row("E7", told("User consent read, not changed"), State.SKIPPED),
+        Row("M1", told("Mailbox and Exchange license"), State.UNKNOWN),
         Row(
             "M2",
-            verbatim("Authenticated SMTP on"),
+            told("Authenticated SMTP on"),
             State.WRONG,
             running=True,
-            note=verbatim("Set. Reading it back."),
+            note=told("Written. The run waits for directory replication."),
         ),
-        Row("M3", verbatim("Forwarding, copy kept"), State.WRONG),
-        Row("M4", verbatim("Outbound spam policy"), right=verbatim("after M5")),
+        Row("M3", told("Forwarding to Webex Connect"), State.WRONG),
+        Row("M4", told("Outbound spam policy"), right=Text("progress.after", {"row": "M5"})),
     )
 
 
-def progressed(turn: Turn, told: str, **more: object) -> cards.Card:
+def progressed(turn: Turn, words: str, **more: object) -> cards.Card:
     """A progress card."""
     rows = _rows()
+    if more.get("ended") == "done":
+        rows = tuple(Row(each.row, each.title, State.OK) for each in rows)
     groups = (("progress.group.entra", rows[:5]), ("progress.group.microsoft", rows[5:]))
     return cards.progress(
         ProgressView(
             header(4),
             groups,
             turn,
-            verbatim(told),
+            Text(f"turn_words.{words}", {"reference": "REF-3F9A"}),
             AT,
             **more,  # type: ignore[arg-type]  # the view's own names
         )
@@ -82,46 +85,46 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
         "progress-person",
         progressed(
             Turn.ADMINISTRATOR,
-            "grant consent in the 1:1 message of 14:32 UTC. The other steps go on meanwhile.",
+            "consent",
             buttons=("consent_again",),
         ),
     )
-    yield "progress-time", progressed(Turn.TIME, "Microsoft may take up to 24 hours.")
+    yield "progress-time", progressed(Turn.TIME, "waiting")
     yield (
         "progress-running",
-        progressed(Turn.NOBODY, "the steps go on by themselves.", can_cancel=False),
+        progressed(Turn.NOBODY, "running", can_cancel=False),
     )
-    yield "progress-done", progressed(Turn.NOBODY, "", ended="done")
-    problem = verbatim("The app could not be changed.")
+    yield "progress-done", progressed(Turn.NOBODY, "done", ended="done")
+    problem = Text("cause.not_allowed")
     ways = {
         "buttons": ("look_again", "sign_in_other"),
         "problem": problem,
-        "remedy": verbatim("Somebody with the role signs in."),
+        "remedy": Text("remedy.not_allowed"),
     }
-    yield "progress-look", progressed(Turn.ADMINISTRATOR, "see what is marked.", **ways)
+    yield "progress-look", progressed(Turn.ADMINISTRATOR, "look", **ways)
     yield (
         "progress-failed",
         progressed(
-            Turn.REQUESTER,
-            "read the reason.",
+            Turn.NOBODY,
+            "failed",
             ended="failed",
             problem=problem,
             problem_code="Graph 403 Forbidden",
         ),
     )
-    yield "progress-cancelled", progressed(Turn.NOBODY, "what is done stays.", ended="cancelled")
+    yield "progress-cancelled", progressed(Turn.NOBODY, "cancelled", ended="cancelled")
 
 
 def _undone() -> Iterator[tuple[str, cards.Card]]:
     back = (
-        ("E1", verbatim("App registration"), Text("seen.undo_removed")),
-        ("M3", verbatim("Forwarding"), verbatim("As before: none")),
+        ("E1", told("App registration"), Text("seen.undo_removed")),
+        ("M3", told("Forwarding"), Text("seen.undo_back", {"seen": "key:seen.not_set"})),
     )
     left = (
         (
             "M2",
-            verbatim("Authenticated SMTP"),
-            verbatim("Changed by somebody else since, now off. It stays"),
+            told("Authenticated SMTP"),
+            Text("seen.undo_changed_since", {"seen": "key:seen.off"}),
         ),
     )
     whole = undo.UndoneView(
@@ -153,17 +156,17 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
         header(7),
         later(minutes=58),
         AT,
-        tuple(Proof(row, verbatim(words), later(minutes=20)) for row, words in proofs),
+        tuple(Proof(row, told(words), later(minutes=20)) for row, words in proofs),
         (
-            ("C1", verbatim("Email app, said by the requester"), State.OK),
-            ("E1", verbatim(f"App registration, client ID {CLIENT_ID}"), State.OK),
+            ("C1", told("Email app in Webex Connect"), State.OK),
+            ("E1", told("App registration"), State.OK),
         ),
         later(days=365),
         9,
         8,
         Profile.ARTICLE,
-        "the administrator",
-        (verbatim("Conditional Access: the signed-in account may not read policies."),),
+        "admin@contoso.com",
+        (told("The signed-in account may not read policies"),),
     )
     yield "done", cards.done(done)
     yield "done-watched", cards.done(replace(done, watched="15m"))

@@ -162,7 +162,7 @@ def test_plan_counts_what_each_approval_covers(examples: Cards):
 def test_plan_shows_whole_commands_and_short_values(examples: Cards, nodes: Nodes):
     """A forwarding address is shortened in its line and whole under Commands."""
     texts = [node["text"] for node in nodes(examples["plan"].content) if "text" in node]
-    assert "  \u2192  4475e4a8\u2026@mail-us.imiconnect.io" in texts
+    assert "  \u2192  4475e4a8\u2026@mail-us.imiconnect.io, a copy stays" in texts
     assert any(
         text.startswith("M3  Set-Mailbox support@contoso.com")
         and "8a108d26d8beea04@mail-us" in text
@@ -227,7 +227,7 @@ def test_progress_keeps_its_rows(examples: Cards, nodes: Nodes):
     assert shown == [
         ("\u2713", "E1", ""),
         ("\u25b2", "E3", "warning"),
-        ("\u25c6", "E5", "waiting for a person"),
+        ("\u25c6", "E5", "needs a person"),
         ("\u25c7", "E5", "waiting"),
         ("\u2212", "E7", "skipped"),
         ("?", "M1", "unknown"),
@@ -270,13 +270,13 @@ def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
         for name in names
     }
     assert {name: [word(cells, nodes) for cells in found] for name, found in rows.items()} == {
-        "mail-send": ["waiting for a person", "not yet", "not yet", "not yet"],
+        "mail-send": ["needs a person", "not yet", "not yet", "not yet"],
         "mail-on-its-way": ["running", "not yet", "not yet", "not yet"],
-        "mail-forwarded": ["14:34:48", "14:35:48", "waiting for a person", "not yet"],
+        "mail-forwarded": ["14:34:48", "14:35:48", "needs a person", "not yet"],
         "mail-agent": ["14:34:48", "14:35:48", "14:36:48", "running"],
         "mail-problem": ["14:34:48", "stops here", "not yet", "not yet"],
-        "mail-late": ["14:34:48", "waiting for a person", "not yet", "not yet"],
-        "mail-from-itself": ["waiting for a person", "not yet", "not yet", "not yet"],
+        "mail-late": ["14:34:48", "needs a person", "not yet", "not yet"],
+        "mail-from-itself": ["needs a person", "not yet", "not yet", "not yet"],
         "mail-answer-problem": ["14:34:48", "14:35:48", "14:36:48", "stops here"],
     }
 
@@ -298,7 +298,7 @@ def test_a_mail_that_does_not_come_through(examples: Cards, name: str, told: str
     """A mail that stops is named first, with whose turn it is, and then the reason and what to do."""
     card = examples[f"mail-{name}"]
     assert " ".join(card.text.split()).startswith(told)
-    assert "Read the trace row." in json.dumps(card.content)
+    assert text("remedy.forwarding_blocked") in json.dumps(card.content)
 
 
 def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):

@@ -277,20 +277,20 @@ def thirty() -> cards.Card:
 
 def _channels() -> dict[str, cards.Card]:
     def listed(name: str, state: State | None, words: str, at: datetime | None) -> ChannelLine:
-        return ChannelLine(f"{name}@contoso.com", state, verbatim(words), at)
+        return ChannelLine(f"{name}@contoso.com", state, Text(words), at)
 
-    well = listed("sales", State.OK, "Nothing wrong", ago(minutes=11))
+    well = listed("sales", State.OK, "channels.nothing_wrong", ago(minutes=11))
     unchecked = ChannelLine("info@contoso.com", None, Text("channels.never"))
     broken = listed(
         "support",
         State.WRONG,
-        "The outbound spam policy does not let this mailbox forward mail.",
+        "cause.forwarding_blocked",
         ago(seconds=9),
     )
-    doubtful = listed("claims", State.POSSIBLE, "A rule may stop some mail", ago(hours=5))
-    warned = listed("billing", State.WARNING, "The client secret expires in 12 days", ago(days=3))
+    doubtful = listed("claims", State.POSSIBLE, "cause.transport_rule_may_block", ago(hours=5))
+    warned = listed("billing", State.WARNING, "cause.client_secret_expires_soon", ago(days=3))
     many = tuple(
-        ChannelLine(f"box{number}@contoso.com", State.OK, verbatim("Nothing wrong"), AT)
+        ChannelLine(f"box{number}@contoso.com", State.OK, Text("channels.nothing_wrong"), AT)
         for number in range(500)
     )
     return {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from adaptive_cards.views import CheckLine, Proof
-from jobs.model import Access, Evidence, State, Text, verbatim
+from jobs.model import Access, Evidence, State, Text, day_of, minute_of, verbatim
+from tests.unit.adaptive_cards.words import told
 
 AT = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
 
@@ -22,16 +23,16 @@ def line(
     title: str,
     state: State = State.OK,
     access: Access = Access.ADMIN,
-    seen: str = "",
+    seen: str | Text = "",
     **more: object,
 ) -> CheckLine:
     """One finding."""
     return CheckLine(
         row,
-        verbatim(title),
+        told(title),
         state,
         access,
-        verbatim(seen) if seen else None,
+        (told(seen) if isinstance(seen, str) else seen) if seen else None,
         **more,  # type: ignore[arg-type]  # the view's own names
     )
 
@@ -39,7 +40,7 @@ def line(
 REPLY = "550 5.7.520 Access denied, Your organization does not allow external forwarding"
 TRACED = f"2026-11-24T08:14:06Z | Fail | Reason: [{{LED={REPLY}. AS(7555)}};{{MSG=}};{{FQDN=out.example}}]"
 
-SEEN = "Baseline 2026: Off, priority 0, sender domain contoso.com, changed 08:12 UTC"
+SEEN = Text("seen.outbound", {"mode": "Off", "policy": "Baseline 2026"})
 
 POLICY = line(
     "M4",
@@ -68,7 +69,7 @@ SECRET = line(
     "Client secret",
     State.WRONG,
     Access.APP,
-    "Expired 20 Nov 2026",
+    Text("seen.secret_expired", {"expires": day_of(ago(days=4))}),
     expected=Text("expected.client_secret"),
     evidence=(
         Evidence("entra", ENTRA),
@@ -104,7 +105,7 @@ SYMPTOMS = (
         "T1",
         "Copies reach Webex Connect",
         State.WRONG,
-        seen="Not delivered 24 Nov 10:38:02 UTC",
+        seen=Text("seen.trace_failed", {"at": minute_of(ago(minutes=4))}),
         explained_by="M4",
     ),
     line(
@@ -112,21 +113,25 @@ SYMPTOMS = (
         "Tasks in the contact center",
         State.WRONG,
         Access.NONE,
-        "None since 08:10 UTC",
+        "No email task in the last two days",
         explained_by="M4",
     ),
 )
 
 COPIES = line(
     "M3",
-    "Copies to Webex Connect",
+    "Copies reach Webex Connect",
     State.WRONG,
     Access.APP,
-    "2 mails have no copy, the newest from 10:38",
+    Text("seen.no_copy", {"count": "2", "at": minute_of(ago(minutes=4))}),
 )
 
 EXPIRES = line(
-    "E3", "Client secret", State.WARNING, Access.APP, "1, expires 6 Dec 2026, in 12 days"
+    "E3",
+    "Client secret",
+    State.WARNING,
+    Access.APP,
+    Text("seen.secret", {"expires": day_of(ago(days=-12))}),
 )
 
 RULE = line(
@@ -143,9 +148,9 @@ SKIPPED = (
     *(
         line(row, title, State.SKIPPED, seen=NEEDS)
         for row, title in (
-            ("M4", "Outbound spam policy"),
-            ("M5", "Customisation"),
-            ("E7", "Consent"),
+            ("M4", "Outbound spam policy for this sender"),
+            ("M5", "Organization customization"),
+            ("E7", "User consent (read only)"),
         )
     ),
     line(
@@ -155,7 +160,7 @@ SKIPPED = (
         Access.NONE,
         "No service key of Webex Connect is configured",
     ),
-    line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, "No response arrived in time"),
+    line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, Text("cause.timed_out")),
 )
 
 RIGHT = (
@@ -176,12 +181,12 @@ RIGHT = (
         "TLS",
         "SMTP server",
         access=Access.NONE,
-        seen="smtp.office365.com:587 responds with STARTTLS and a valid certificate",
+        seen=Text("seen.smtp_answers", {"server": "smtp.office365.com:587"}),
     ),
 )
 
 PROOFS = (
-    Proof("V1", verbatim("Forwarded copy delivered to Webex Connect"), ago(minutes=11)),
-    Proof("V3", verbatim("An agent's answer left"), ago(minutes=26)),
+    Proof("V1", told("Copy delivered to Webex Connect"), ago(minutes=11)),
+    Proof("V3", told("The agent's answer was delivered"), ago(minutes=26)),
     Proof("C6", verbatim("235 2.7.0 Authentication successful"), ago(seconds=4)),
 )

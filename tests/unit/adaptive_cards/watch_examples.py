@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import adaptive_cards as cards
 from adaptive_cards.cards.incident import IncidentLook, IncidentView
 from adaptive_cards.cards.watch_list import WatchLine, WatchListView
-from jobs.model import State, Text, Turn, minute_of, verbatim
+from jobs.model import State, Text, Turn, minute_of, span_of, verbatim
 
 AT = datetime(2026, 11, 27, 3, 15, tzinfo=UTC)
 MAILBOX = "support@contoso.com"
@@ -93,7 +93,7 @@ def _lists() -> dict[str, cards.Card]:
     well = WatchLine(
         MAILBOX,
         State.OK,
-        Text("watch.line_healthy", {"interval": "15m"}),
+        Text("watch.line_healthy", {"interval": span_of(timedelta(minutes=15))}),
         AT,
         Text("watch.unseen_both"),
     )
@@ -102,7 +102,11 @@ def _lists() -> dict[str, cards.Card]:
         well,
         replace(well, state=State.WRONG, words=Text("cause.not_forwarded")),
         replace(well, state=State.UNKNOWN, unseen=None),
-        replace(well, state=State.WARNING, words=Text("watch.line_suspected", {"interval": "1h"})),
+        replace(
+            well,
+            state=State.WARNING,
+            words=Text("watch.line_suspected", {"interval": span_of(timedelta(hours=1))}),
+        ),
         WatchLine("new@contoso.com", State.WAITING, paused),
     )
     return {

@@ -10,7 +10,7 @@ from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.texts import text
 from adaptive_cards.views import Asked, Header
-from jobs.model import Channel, RunKind, Text, Turn, verbatim
+from jobs.model import Channel, RunKind, Text, Turn
 from tests.unit.adaptive_cards.examples import BASE, CLIENT_ID, LOGIN, MAILBOX, header, later
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
         "AUTH XOAUTH2 (token)",
         "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled",
     )
-    failed = verbatim(
-        "Phase SMTP log-in: the server refuses the token, since SMTP AUTH is off for this mailbox."
-    )
+    failed = Text("cause.smtp_auth_off_for_mailbox")
     rehearsals = {
         "offer": RehearsalView(header(6), MAILBOX),
         "ready": RehearsalView(header(6), MAILBOX, url, until),
@@ -97,10 +95,16 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
             header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True
         ),
         "skipped": RehearsalView(header(6), MAILBOX, skipped="the mailbox user is away"),
-        "shared-offer": RehearsalView(header(6), MAILBOX, shared=True),
-        "shared-ready": RehearsalView(header(6), MAILBOX, url, until, shared=True),
+        "shared-offer": RehearsalView(header(6), MAILBOX, shared=True, login="agent@contoso.com"),
+        "shared-ready": RehearsalView(
+            header(6), MAILBOX, url, until, shared=True, login="agent@contoso.com"
+        ),
         "shared-refused": RehearsalView(
-            header(6), MAILBOX, problem=Text("cause.smtp_token_refused"), shared=True
+            header(6),
+            MAILBOX,
+            problem=Text("cause.smtp_token_refused"),
+            shared=True,
+            login="agent@contoso.com",
         ),
         "shared-done": RehearsalView(
             header(6), MAILBOX, done=True, shared=True, login="agent@contoso.com"
@@ -110,16 +114,16 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
 
 
 def _mails() -> Iterator[tuple[str, cards.Card]]:
-    subject, by_bot, by_person = "Test 7Q4K of support@contoso.com", True, False
+    subject, by_bot, by_person = "Webex email test 7Q4K", True, False
     times = (later(minutes=1), later(minutes=2), later(minutes=3), later(minutes=4))
-    remedy = verbatim("Read the trace row.")
+    remedy = Text("remedy.forwarding_blocked")
     stopped = {
-        "problem": verbatim("A policy blocks forwarding."),
+        "problem": Text("cause.forwarding_blocked"),
         "problem_code": "5.7.520",
         "remedy": remedy,
     }
     late = {
-        "problem": verbatim("The trace does not show it."),
+        "problem": Text("cause.test_mail_late"),
         "remedy": remedy,
         "turn": Turn.REQUESTER,
         "late": True,
@@ -155,7 +159,7 @@ def _mails() -> Iterator[tuple[str, cards.Card]]:
             header(7),
             subject,
             by_person,
-            problem=verbatim("It came from the mailbox."),
+            problem=Text("cause.test_mail_from_itself"),
             remedy=remedy,
         ),
         "over": test_mail.TestMailView(

@@ -38,6 +38,8 @@ def waits(step: str, turn: Turn, cause: str = "") -> Finding:
 
 
 BLOCKED = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
+FILLED_IN = Finding("mailbox_fields", State.OK)
+"""From the first finding of the form on, the card of the rehearsal is shown."""
 TABLE = [
     (NEW, Turn.REQUESTER, "details", 1),
     (DETAILED, Turn.ADMINISTRATOR, "sign_in", 2),
@@ -77,9 +79,29 @@ TABLE = [
     (found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
     (found(APPROVED, waits("token", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
     (found(APPROVED, waits("registered", Turn.REQUESTER)), Turn.REQUESTER, "register", 4),
-    (found(APPROVED, waits("check_secret", Turn.MAILBOX_USER)), Turn.MAILBOX_USER, "rehearse", 4),
+    (found(APPROVED, waits("check_secret", Turn.MAILBOX_USER)), Turn.NOBODY, "running", 4),
     (
-        found(replace(APPROVED, answers={"rehearse": YES}), waits("rehearsal", Turn.MAILBOX_USER)),
+        found(
+            APPROVED,
+            waits("check_secret", Turn.MAILBOX_USER),
+            waits("admin_consent", Turn.ADMINISTRATOR),
+        ),
+        Turn.ADMINISTRATOR,
+        "consent",
+        5,
+    ),
+    (
+        found(APPROVED, waits("check_secret", Turn.MAILBOX_USER), FILLED_IN),
+        Turn.MAILBOX_USER,
+        "rehearse",
+        4,
+    ),
+    (
+        found(
+            replace(APPROVED, answers={"rehearse": YES}),
+            waits("rehearsal", Turn.MAILBOX_USER),
+            FILLED_IN,
+        ),
         Turn.MAILBOX_USER,
         "rehearsal_sign_in",
         4,

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from practice.faults import FAULTS, HEALTHY
 from practice.page import commands
+from tests.fixtures.english import left_in
 
 STATIC = Path(commands.__file__).with_name("static")
 SAME = {
@@ -86,6 +88,25 @@ def test_every_translation_is_of_a_text_of_the_page():
     assert {
         english for english in table() if english.strip(" :") not in page and english not in persons
     } == set()
+
+
+def test_every_fault_has_a_german_name():
+    """Of the faults and of the healthy variations, and of no other; English is their own."""
+    german = commands.faults("de")
+    assert german.keys() == {fault.name for fault in (*FAULTS, *HEALTHY)}
+    assert left_in(german.values()) == []
+    assert commands.faults("en") == {}
+
+
+def test_every_family_of_faults_has_a_german_name():
+    """A new one would be left in English otherwise."""
+    families = re.search(
+        r"const FAMILIES = \[(.*?)\n\];", (STATIC / "faults.js").read_text(), re.DOTALL
+    )
+    assert families is not None
+    names = {*re.findall(r'\["([^"]+)", /', families[1]), "More"}
+    assert len(names) > 10
+    assert names - table().keys() == set()
 
 
 @pytest.mark.parametrize(("language", "name"), [("de", "prüfen"), ("en", "check")])

@@ -17,6 +17,7 @@ from adaptive_cards.locale import FOLDER, SOURCE, Locale, drawn_for, languages
 from adaptive_cards.texts import own_text
 from bot.commands import commands
 from practice.cardtext import texts as texts_of
+from tests.fixtures.english import ENGLISH, without_names
 from tests.unit.adaptive_cards import all_examples
 
 OTHERS = [each for each in languages() if each != SOURCE]
@@ -24,24 +25,8 @@ FILES = sorted(path.name for path in (FOLDER / SOURCE).glob("*.toml"))
 OWN = ("typed_as.", "typed_argument.")
 """Families that a language has for itself: other names of commands and of their arguments."""
 PLURALS = {"zero", "one", "two", "few", "many", "other"}
-ENGLISH = re.compile(
-    r"(?<![-.\w])"
-    r"(the|is|are|of|to|and|with|not|has|have|been|this|that|which|from|for|only|it|its|your|you)"
-    r"(?![-\w]|\.\w)",
-    re.IGNORECASE,
-)
-"""Words without which hardly any English sentence is written. None of them is a German word."""
 VERBATIM = ("command_of.",)
 """Families of commands of PowerShell and Graph."""
-NAMED_IN_ENGLISH = (
-    "Use different email address than the asset email ID for generating tokens",
-    "I would like to explicitly review before providing consent for authentication",
-    "Login ID For Generating Token",
-    "Register To Webex Engage",
-    "Error and Warnings",
-    "email channel, Webex Connect, Office 365 with OAuth 2.0",
-)
-"""Names of fields and buttons of Webex Connect, whose interface is English only, and a line for TAC."""
 
 
 def flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -198,7 +183,7 @@ def test_no_text_is_left_english(language: str, file: str):
     assert {
         key: told
         for key, told in catalog(language, file).items()
-        if not key.startswith(VERBATIM) and len(ENGLISH.findall(_without_names(told))) > 1
+        if not key.startswith(VERBATIM) and len(ENGLISH.findall(without_names(told))) > 1
     } == {}
 
 
@@ -211,16 +196,9 @@ def test_no_card_is_left_english(language: str):
         (name, line)
         for name, card in all_examples.OTHERS[language].items()
         for line in texts_of(card.content)
-        if ENGLISH.search(_without_values(_without_names(line))) and "://" not in line
+        if ENGLISH.search(_without_values(without_names(line))) and "://" not in line
     }
     assert left == set()
-
-
-def _without_names(line: str) -> str:
-    """Return the line without the names of another interface."""
-    for name in NAMED_IN_ENGLISH:
-        line = line.replace(name, " ")
-    return line
 
 
 def _without_values(line: str) -> str:

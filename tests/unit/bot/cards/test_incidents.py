@@ -234,7 +234,7 @@ def to_ben(webex_script: Any) -> int:
 def reminders(webex_script: Any) -> int:
     """Return how many reminders were posted."""
     return sum(
-        "Nobody acts on this" in str(body)
+        "Nobody has acted on this" in str(body)
         for method, _, body in webex_script.asked
         if method == "POST"
     )

@@ -176,7 +176,7 @@ def test_the_list(connected: ChatContext, webex_script: Any):
     assert pressed(webex_script) == [{"do": "watch", "channel": MAILBOX}]
     type_(connected, "watch", MAILBOX)
     type_(connected, "watch")
-    assert "Not looked at yet, every 15m" in cards(webex_script)
+    assert "Not looked at yet, every 15 minutes" in cards(webex_script)
     break_it(connected.services)
     type_(connected, "watch")
     assert text("cause.not_forwarded") in cards(webex_script)
@@ -205,7 +205,7 @@ def test_another_space_of_the_channel_takes_the_watch_over(connected: ChatContex
     known = watched(connected)
     assert (known.room, known.interval_s) == ("room-2", 3600)
     assert connected.services.watching.channels.of_space("room-1") == ()
-    assert text("watch.begun", mailbox=MAILBOX, interval="1h") in said()[1][1]
+    assert text("watch.begun", mailbox=MAILBOX, interval="1 hour") in said()[1][1]
 
 
 @pytest.mark.parametrize(

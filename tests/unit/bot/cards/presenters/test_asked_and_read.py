@@ -120,7 +120,8 @@ def test_nobody_is_asked_while_the_bot_makes_its_own_secret(services: Services, 
     """The rehearsal's sign-in would fail without it, so its card is not there yet."""
     wanted = found("check_secret", State.WAITING, waiting_for=Turn.MAILBOX_USER)
     rehearsal = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
-    run = begin(*BEGUN, found("admin_consent"), wanted, rehearsal, answered("rehearse"))
+    form = found("mailbox_fields")
+    run = begin(*BEGUN, found("admin_consent"), form, wanted, rehearsal, answered("rehearse"))
     before = next_action(run)
     services.store.append(run.id, found("check_secret"))
     after = next_action(services.store.load(run.id))
@@ -129,3 +130,31 @@ def test_nobody_is_asked_while_the_bot_makes_its_own_secret(services: Services, 
         Turn.MAILBOX_USER,
         "turn_words.rehearsal_sign_in",
     )
+
+
+def test_a_grant_is_read_before_consent_is_asked_for_again(services: Services, begin: Begin):
+    """A browser came back with a grant: nobody is asked until the next look, which may ask again."""
+    run = begin(*BEGUN, CONSENT)
+    asked = next_action(run)
+    services.store.append(run.id, answered("consent", "granted"))
+    granted = services.store.load(run.id)
+    reading = next_action(granted)
+    assert [card.slot for card in cards(services, granted) if card.slot == "consent"] == []
+    services.store.append(run.id, replace(CONSENT, at=now() + timedelta(seconds=1)))
+    again = next_action(services.store.load(run.id))
+    assert [each.turn for each in (asked, reading, again)] == [
+        Turn.ADMINISTRATOR,
+        Turn.NOBODY,
+        Turn.ADMINISTRATOR,
+    ]
+
+
+def test_a_press_is_no_news_before_its_look(services: Services, begin: Begin):
+    """Already granted posts nothing by itself where Webex takes no edits; its result does."""
+    run = begin(*BEGUN, CONSENT)
+    before = of_slot(services, run, "consent").prompt
+    services.store.append(run.id, answered("look_again", now().isoformat()))
+    pressed = of_slot(services, services.store.load(run.id), "consent").prompt
+    services.store.append(run.id, replace(CONSENT, at=now() + timedelta(seconds=1)))
+    read = of_slot(services, services.store.load(run.id), "consent").prompt
+    assert (before == pressed, before == read) == (True, False)

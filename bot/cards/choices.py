@@ -1,0 +1,132 @@
+"""Cards of ``/cancel`` that offer runs as buttons, and are edited when one of these runs ends.
+
+Such a card belongs to no run. It is kept among the cards of the newest run that it offers, its owner,
+so that one draw at a time edits it. Each offered run has a note that names the owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adaptive_cards import notice, offer
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.glyphs import SKIPPED
+from bot.cards.presenters.card_state import (
+    CHOICE,
+    OFFERED,
+    DesiredCard,
+    PostedCard,
+    desired_card,
+    posted_cards,
+    protected,
+)
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Text
+from jobs.next_action import ENDED
+from jobs.runs.run import Kind, Run, RunGoneError
+from jobs.storage import codec, keys
+
+KICKER = Text("notice.cancel_kicker")
+
+
+def view(title: Text, runs: Sequence[Run]) -> OfferView:
+    """Return the card that offers the runs as buttons, with their ids: a run may have no mailbox yet."""
+    offers = tuple(
+        Offer(
+            Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
+            {"do": "cancel", "run": each.id},
+        )
+        for each in runs
+    )
+    turn, lines = Text("understood.cancel_turn"), (Text("notice.cancel_which_words"),)
+    return OfferView(KICKER, title, offers, now(), turn=turn, lines=lines)
+
+
+def shows(runs: Sequence[Run]) -> tuple[str, str]:
+    """Return the owner of a card that offers these runs, and the slot of a card not posted yet."""
+    return runs[0].id, _slot("", [each.id for each in runs])
+
+
+def mark_posted(services: Services, card: tuple[str, str], message: str, room: str) -> None:
+    """Record that Webex accepted the card that :func:`shows` has named."""
+    owner, unposted = card
+    offered = _runs_of(unposted)
+    slot = _slot(message, offered)
+    shown = PostedCard(message, room, "", "", now())
+    with services.redis.pipeline() as pipe:
+        pipe.hset(keys.cards(owner), slot, protected(services, owner, slot, shown))
+        for each in offered:
+            pipe.hset(keys.cards(each), f"{message}{OFFERED}", owner)
+        pipe.execute()
+
+
+def is_choice(services: Services, run_id: str, message: str) -> bool:
+    """Return whether the message is a card that offers the run, and is edited at the run's end."""
+    return bool(services.redis.hexists(keys.cards(run_id), f"{message}{OFFERED}"))
+
+
+def draw_at_end(services: Services, run: Run) -> None:
+    """Have the cards drawn that offer a run which has ended, once for each of them."""
+    if not run.ended:
+        return
+    for raw_field, raw_owner in services.redis.hgetall(keys.cards(run.id)).items():
+        field, owner = codec.as_bytes(raw_field).decode(), codec.as_bytes(raw_owner)
+        if not field.endswith(OFFERED) or not owner:
+            continue
+        if owner.decode() != run.id:
+            services.cards.request(owner.decode())
+        services.redis.hset(keys.cards(run.id), field, "")
+
+
+def cards(run: Run, services: Services) -> list[DesiredCard]:
+    """Return the cards that this run owns and of whose runs one has ended."""
+    slots = [slot for slot in posted_cards(services, run.id) if slot.startswith(CHOICE)]
+    return [card for slot in slots if (card := _now(services, slot)) is not None]
+
+
+def _now(services: Services, slot: str) -> DesiredCard | None:
+    """Return the card with the runs that have not ended, or None while that is all of them.
+
+    Without any it is one line. Like all that takes back a request, it is not posted if it cannot be
+    edited.
+    """
+    offered = [_load(services, each) for each in _runs_of(slot)]
+    left = [each for each in offered if each is not None and not each.ended]
+    if len(left) == len(offered):
+        return None
+    if left:
+        title = Text("notice.cancel_left_title", {"count": str(len(left))})
+        offers = view(title, left)
+        return desired_card(slot, offers, offer(offers), retires=True, prompt="")
+    only = offered[0] if len(offered) == 1 else None
+    line = NoticeView(KICKER, _over(only), Text("living.over_words"), glyph=SKIPPED.glyph)
+    return desired_card(slot, line, notice(line), final=True, retires=True, prompt="")
+
+
+def _over(run: Run | None) -> Text:
+    """Return how the only offered run ended, or that none of several is in progress any more."""
+    if run is None:
+        return Text("notice.cancel_over_title")
+    about = {"run": run.id, "mailbox": run.channel.mailbox}
+    if run.ended is Kind.FINISHED:
+        return Text("living.over_done", about)
+    return Text(f"notice.over_{ENDED[run.ended]}", about)
+
+
+def _load(services: Services, run_id: str) -> Run | None:
+    """Return the run, or None if it is no longer kept."""
+    try:
+        return services.store.load(run_id)
+    except RunGoneError:
+        return None
+
+
+def _slot(message: str, run_ids: Sequence[str]) -> str:
+    return f"{CHOICE}{message}:{','.join(run_ids)}"
+
+
+def _runs_of(slot: str) -> list[str]:
+    """Return the ids of the runs that the card offered at first."""
+    return slot.rpartition(":")[2].split(",")

@@ -1,0 +1,332 @@
+"""Walk of a user through a whole setup and an incident on the practice page, in any language.
+
+The tests that count, compare or translate what is seen on the way share it. Counted is what a person
+does: a click on a button, link or choice, a field that is filled in (sending a message is part of its
+field), and a page that opens and is read. Choosing another person, another room, and scrolling belong
+to the practice page and are not counted. The one-time page shows the form of Webex Connect field by
+field. Copying and pasting those fields is counted apart, because every way to fill in the form has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from adaptive_cards.locale import SOURCE, Locale, drawn_for
+from adaptive_cards.texts import own_text, text
+from practice.client import from_bot
+from practice.page.drivers import PATIENCE_MS, Mouse
+from practice.page.host import PracticeSpace
+from tests.unit.practice.test_page_in_german import table as german_page
+
+MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"
+KINDS = ("clicks", "fields", "loads")
+FORM = (
+    *("Email ID", "Authentication Type", "SMTP Server", "Username", "Port", "Security"),
+    *("Client ID", "Authorization URL", "Scope", "Access Token URL", "Refresh Token URL"),
+)
+"""Fields of Webex Connect's form besides the secret."""
+CHOSEN = frozenset({"Authentication Type", "Port", "Security"})
+"""Fields in which a choice is made and nothing is pasted."""
+SECRET = "Client Secret"
+
+
+@dataclass(slots=True)
+class Count:
+    """Actions of each step, and the pastes of the form."""
+
+    steps: dict[str, Counter[str]] = field(default_factory=dict)
+    now: str = ""
+    pastes: int = 0
+
+    def add(self, kind: str) -> None:
+        """Count one action of the present step."""
+        self.steps.setdefault(self.now, Counter())[kind] += 1
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Count what happens inside for this step."""
+        self.now = name
+        yield
+        self.now = ""
+
+    @property
+    def sum(self) -> int:
+        """Return all actions but the pastes of the form."""
+        return sum(counted.total() for counted in self.steps.values())
+
+    def table(self, title: str) -> str:
+        """Return the counts, one line a step."""
+        lines = [f"{title:44}" + "".join(f"{kind:>8}" for kind in (*KINDS, "sum"))]
+        for name, counted in [*self.steps.items(), ("sum", sum(self.steps.values(), Counter()))]:
+            numbers = [*(counted[kind] for kind in KINDS), counted.total()]
+            lines.append(f"{name:44}" + "".join(f"{number:>8}" for number in numbers))
+        return "\n".join([*lines, f"with the pastes of the form: {self.sum + self.pastes}"])
+
+
+@dataclass(slots=True)
+class CountedMouse(Mouse):
+    """Mouse whose actions are counted."""
+
+    count: Count = field(default_factory=Count)
+
+    def activate(self, target: Any) -> None:
+        """Click."""
+        self.count.add("clicks")
+        target.click()
+
+    def fill(self, target: Any, text: str) -> None:
+        """Fill in a field."""
+        self.count.add("fields")
+        target.fill(text)
+
+    def enter(self, room: str) -> None:
+        """Choose the conversation, which the practice page alone asks for."""
+        if room:
+            self.page.locator(f"#room-{room}").click()
+
+    def open(self, title: str) -> Any:
+        """Open a card's link. From then on each document that the page loads counts."""
+        count = self.count
+        self.context.once(
+            "page", lambda page: page.on("domcontentloaded", lambda _: count.add("loads"))
+        )
+        return Mouse.open(self, title)
+
+    def at(self, page: Any) -> CountedMouse:
+        """Return the same user in front of another page."""
+        return CountedMouse(page, self.context, self.url, self.count)
+
+
+@dataclass(slots=True)
+class Walk:
+    """User in the page, with the titles of cards and pages in the language of the walk.
+
+    ``look`` is called with each page of the bot and of Microsoft, and with the practice page after each
+    step.
+    """
+
+    hands: Any
+    language: str = SOURCE
+    look: Callable[[Any], None] = lambda _: None
+
+    def said(self, key: str, **values: str) -> str:
+        """Return a text of the catalog as this walk sees it."""
+        with drawn_for(Locale(self.language)):
+            return text(key, **values)
+
+    def page_says(self, words: str) -> str:
+        """Return words of the practice page itself as this walk sees them."""
+        return german_page()[words] if self.language == "de" else words
+
+    def typed(self, command: str, argument: str) -> str:
+        """Return a command with the name that the language has for it."""
+        names = own_text(f"typed_as.{command}", self.language).split()
+        return f"/{(names or [command])[0]} {argument}"
+
+    def at_microsoft(self, link: str) -> None:
+        """The card's link, the bot's page, Microsoft's page, and the bot's page with the result."""
+        there = self.hands.at(self.hands.open(link))
+        self.look(there.page)
+        there.sign_in(ADMIN, look=self.look)
+        self.look(there.page)
+        there.page.close()
+
+    def answer_as_agent(self) -> None:
+        """The newest mail became a task, and the agent answers it."""
+        hands = self.hands
+        there = self.page_says("has the task")
+        hands.page.locator("#waylist").get_by_text(there).last.wait_for(state="attached")
+        hands.activate(hands.page.locator("#agent"))
+        hands.activate(hands.page.locator("#ask .btn.main"))
+
+
+@dataclass(slots=True)
+class Setup(Walk):
+    """Whole setup with one permission profile."""
+
+    profile: str = "article"
+
+    def play(self) -> None:
+        """Play every step, by the people whose turn it is."""
+        with self.step("requester: message and first card"):
+            self.ask()
+        with self.step("administrator: sign-in"):
+            self.hands.be("administrator", "direct")
+            self.at_microsoft(self.said("button.sign_in"))
+        with self.step("approver: plan and tenant"):
+            self.approve()
+        if self.profile == "article":
+            with self.step("administrator: admin consent"):
+                self.hands.be("administrator", "direct")
+                self.at_microsoft(self.said("button.grant"))
+        with self.step("requester: one-time page"):
+            self.hands.be("requester", "direct")
+            self.one_time_page()
+        with self.step("requester: Webex Connect"):
+            self.connect()
+        with self.step("agent: answer"):
+            self.answer()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Count what happens inside for this step, and look at the page afterwards."""
+        with self.hands.count.step(name):
+            yield
+        self.look(self.hands.page)
+
+    def ask(self) -> None:
+        """Send the command and fill in the first card, which names the administrator."""
+        hands = self.hands
+        hands.be("requester", "space")
+        hands.count.add("fields")
+        hands.page.locator("#text").fill(self.typed("setup-email", MAILBOX))
+        hands.page.keyboard.press("Enter")
+        go_on = self.said("button.continue")
+        card = hands.card(go_on)
+        self.look(hands.page)
+        for label in ("Call Back URL", "Forwarding Address"):
+            hands.activate(hands.page.get_by_role("button", name=f"Copy {label}"))
+            hands.page.get_by_text(f"{label} copied.").wait_for()
+            value = hands.page.evaluate("navigator.clipboard.readText()")
+            hands.fill(card.get_by_label(label), value)
+        hands.fill(card.get_by_label(self.said("field.administrator")), ADMIN)
+        if self.profile == "least":
+            hands.activate(card.get_by_role("radio", name=self.said("choice.profile.least")))
+        hands.press(go_on, card)
+
+    def approve(self) -> None:
+        """Approve the plan, and the change to the whole tenant apart from it."""
+        hands = self.hands
+        hands.be("requester", "space")
+        many = self.said("button.approve", count="99").replace("99", r"\d+")
+        button = hands.matching(re.compile(f"^{many}$"))
+        self.look(hands.page)
+        hands.activate(button)
+        hands.press(self.said("button.approve_tenant"))
+
+    def one_time_page(self) -> None:
+        """Reveal the secret and put every field of the page into the form of Webex Connect."""
+        hands = self.hands
+        there = hands.at(hands.open(self.said("button.show_secret")))
+        self.look(hands.page)
+        self.look(there.page)
+        reveal = self.said("page.handover_button")
+        there.activate(there.page.get_by_role("button", name=reveal))
+        shown = there.page.get_by_label(SECRET, exact=True)
+        shown.wait_for()
+        self.look(there.page)
+        form = hands.page.locator("#clouds")
+        labels = there.page.locator("dt label").all_inner_texts()
+        assert [each for each in labels if each in FORM] == list(FORM)
+        for label in FORM:
+            value = there.page.get_by_label(label, exact=True).input_value()
+            form.get_by_label(label, exact=True).fill(value)
+        copied = {there.page.get_by_label(each, exact=True).input_value() for each in FORM}
+        hands.count.pastes = len(FORM) + len(copied) - len(CHOSEN)
+        there.activate(shown.locator("xpath=following-sibling::button"))
+        hands.fill(form.get_by_label(SECRET, exact=True), shown.input_value())
+        there.page.close()
+
+    def connect(self) -> None:
+        """Generate the token, save, and register. The bot reads both in the logs."""
+        hands, form = self.hands, self.hands.page.locator("#clouds")
+        for name, told in (
+            ("Generate Token", "Press Save."),
+            ("Save", "Saved."),
+            ("Register To Webex Engage", "Registered."),
+        ):
+            hands.activate(form.get_by_role("button", name=name, exact=True))
+            if name != "Save":
+                hands.activate(hands.page.locator("#ask .btn.main"))
+            form.get_by_text(told).first.wait_for()
+
+    def answer(self) -> None:
+        """The test mail becomes a task, and the agent answers it, which proves everything."""
+        self.hands.be("requester", "space")
+        self.answer_as_agent()
+        self.hands.sees(self.said("done.title", mailbox=MAILBOX))
+
+
+@dataclass(slots=True)
+class Incident(Walk):
+    """Fault on a channel that is set up: it is switched on, seen, checked and fixed."""
+
+    def switch_on(self, fault: str) -> None:
+        """Switch the fault on, also where an earlier try that failed has left it on."""
+        page = self.hands.page
+        page.fill("#find", fault)
+        switch = page.locator(f'[data-fault="{fault}"]')
+        if switch.get_attribute("aria-checked") != "true":
+            switch.click()
+        page.locator(f'[data-fault="{fault}"][aria-checked=true]').wait_for()
+
+    def switch_off(self, fault: str) -> None:
+        """Put the clouds and the mail back as they were before the first fault."""
+        self.hands.page.locator("#alloff").click()
+        self.hands.page.locator(f'[data-fault="{fault}"][aria-checked=false]').wait_for()
+
+    def mail(self, *, answered: bool) -> None:
+        """A mail from a customer, and an answer where the mail gets that far."""
+        page = self.hands.page
+        page.locator("#customer").click()
+        page.locator("#ask .btn.main").click()
+        page.get_by_text(self.page_says("The mail server took the mail.")).wait_for()
+        if answered:
+            self.answer_as_agent()
+
+    def stops_at(self, station: str) -> None:
+        """Wait until the drawing shows that the mail stops at this station."""
+        line = self.hands.page.locator("#waylist li").filter(has_text=self.page_says(station))
+        stops = line.get_by_text(self.page_says("stops here"))
+        stops.wait_for(state="attached", timeout=PATIENCE_MS)
+
+    def check(self, cause: str) -> None:
+        """Check as the administrator, who signs in, until the card names the cause first."""
+        hands = self.hands
+        hands.be("administrator", "space")
+        hands.say(self.typed("check", MAILBOX))
+        self.at_microsoft(self.said("button.see_more"))
+        hands.sees(self.said(f"cause.{cause}").rstrip("."))
+        self.look(hands.page)
+
+    def fix(self, start: Callable[[], None]) -> None:
+        """Begin the fix as the requester, and play it to its proof, a test mail and its answer."""
+        hands = self.hands
+        hands.be("requester", "space")
+        start()
+        hands.be("administrator", "space")
+        hands.card(self.said("button.ask_administrator"))
+        self.look(hands.page)
+        self.at_microsoft(self.said("button.sign_in"))
+        hands.be("requester", "space")
+        approve = self.said("button.approve", count="1")
+        hands.card(approve)
+        self.look(hands.page)
+        hands.press(approve)
+        hands.press(self.said("button.agent_has_it"))
+        self.look(hands.page)
+        self.answer_as_agent()
+        hands.sees(self.said("done.fixed", mailbox=MAILBOX))
+        self.look(hands.page)
+
+
+def posted(space: PracticeSpace, after: int = 0) -> list[dict[str, Any]]:
+    """Return the bot's messages in all rooms that changed after the number ``after``."""
+    assert space.stack is not None
+    people = space.stack.people()
+    people.look()
+    found = [each for each in people.messages.values() if from_bot(each)]
+    people.close()
+    return [each for each in found if int(each["change"]) > after]
+
+
+def counted(messages: list[dict[str, Any]]) -> str:
+    """Return how many messages these are, by the type of their room."""
+    rooms = Counter(str(each["roomType"]) for each in messages)
+    kinds = ", ".join(f"{many} {kind}" for kind, many in rooms.items())
+    return f"messages: {len(messages)} ({kinds})"

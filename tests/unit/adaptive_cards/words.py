@@ -1,0 +1,25 @@
+"""Words of the examples, from the catalog wherever it has them, so that each language has its own."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from adaptive_cards.locale import SOURCE
+from adaptive_cards.texts import keys, own_text
+from jobs.model import Text, verbatim
+
+FIRST = ("step.", "line.", "seen.", "expected.", "after.", "note.", "skipped.", "cause.")
+"""Families that come first if several texts are alike."""
+
+
+def told(english: str) -> Text:
+    """Return the catalog's text that reads so in English; other words as they are."""
+    key = _by_words().get(english, "")
+    return Text(key) if key else verbatim(english)
+
+
+@cache
+def _by_words() -> dict[str, str]:
+    """Return the key of each English text without values."""
+    ordered = sorted(keys(), key=lambda key: (not key.startswith(FIRST), key), reverse=True)
+    return {own_text(key, SOURCE): key for key in ordered if "{" not in own_text(key, SOURCE)}

@@ -41,7 +41,7 @@ COMMANDS = ("status", "channels")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of everything: channels, tenants, setups at once, and webhooks in a minute and in all."""
+    """Amount of everything: channels, tenants, setups at once, and webhooks in a minute and in all."""
 
     channels: int
     tenants: int

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Kept:
-    """What reached this Webex since it was last asked: times are seconds since 1970.
+    """Requests that reached this Webex since it was last asked; times are seconds since 1970.
 
     ``asked`` is when each message was first asked for, and ``posted`` lists when each message was
     answered below it. ``calls`` counts all requests.

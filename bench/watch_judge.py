@@ -24,7 +24,7 @@ MOST_BYTES = 128 * 1024
 
 @dataclass(slots=True)
 class Judged:
-    """What came of the quarter, compared with the truth."""
+    """Result of the quarter, compared with the truth."""
 
     breaks: Counter[str] = field(default_factory=Counter)
     noticed: Counter[str] = field(default_factory=Counter)

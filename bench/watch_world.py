@@ -61,7 +61,7 @@ CAUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """What really happened to channels, and when."""
+    """Break of channels as it really happened."""
 
     kind: BreakKind
     mailboxes: tuple[str, ...]

@@ -27,7 +27,7 @@ MINE, NOBODYS = "Your turn", "Nobody has to act"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one card says about one run: its text, and whether it still has buttons of the run."""
+    """Claims of one card about one run: its text, and whether it still has buttons of the run."""
 
     message: Json
     run: str

@@ -127,6 +127,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything, the product first."""
+        self.stop_second()
         for process in reversed(self.processes.values()):
             process.stop()
         if self._guard:

@@ -35,6 +35,16 @@ def on_run(answer: OnRun) -> Action:
     )
 
 
+def to_cancel(answer: OnRun) -> Action:
+    """Wrap ``answer`` so that it needs a run that has not ended, and a person who may cancel it."""
+    return _checked(
+        answer,
+        lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).may_cancel(
+            ctx.person, run
+        ),
+    )
+
+
 def for_everybody(answer: OnRun) -> Action:
     """Wrap ``answer`` so that everybody in the run's own space may press the button.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.actions._guard import on_run
+from bot.actions._guard import on_run, to_cancel
 from bot.cards.presenters import intake
 from bot.chat.absent_approvers import note_absent
 from bot.chat.context import ChatContext
@@ -118,7 +118,7 @@ def _answers(ctx: ChatContext, given: dict[str, str]) -> list[Event]:
     ]
 
 
-@on_run
+@to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Cancel the run. Its card says so, and so does a card that offered to cancel it."""
     if cancel.cancel(ctx, run):

@@ -131,6 +131,22 @@ class AccessPolicy:
             or not asked.isdisjoint(person.emails)
         )
 
+    def may_cancel(self, person: WebexPerson, run: Run) -> bool:
+        """Return whether this person may cancel the run.
+
+        Participants may. If the requester has left the run's space, everybody in it may, because a run
+        without its requester would keep the mailbox from every other run.
+
+        Raises:
+            WebexError: the members of the space could not be read.
+        """
+        if self.is_participant(person, run):
+            return True
+        if run.origin.direct:
+            return False
+        members = {each.person_id for each in self.webex.members(run.origin.room)}
+        return run.requester.id not in members and person.id in members
+
     def was_asked(self, person: WebexPerson, run: Run) -> bool:
         """Return whether this person was asked 1:1 to sign in for the mailbox or to answer a mail."""
         asked = {run.answer("mailbox_user"), run.answer("agent")} - {""}

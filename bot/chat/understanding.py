@@ -21,7 +21,7 @@ _MARKS = ".,;:!?()\"'<>"
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a message is about. Without any of these, it was not understood.
+    """Subject of a message. Without any of these, it was not understood.
 
     ``address`` is the one address to check, or an empty string. ``trouble`` means that mail does
     not arrive.

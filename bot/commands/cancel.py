@@ -101,12 +101,12 @@ def _answer(ctx: ChatContext, run: Run) -> NoticeView:
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:
-    """End the run if this person is a participant, and return whether it was ended now.
+    """End the run if this person may cancel it, and return whether it was ended now.
 
     The run's card says so; it says what stays changed, and offers to undo it.
     """
     services = ctx.services
-    if not AccessPolicy(services.bot, services.webex).is_participant(ctx.person, run):
+    if not AccessPolicy(services.bot, services.webex).may_cancel(ctx.person, run):
         ctx.refuse(Text("notice.cancel_not_part"))
         return False
     run = services.store.refresh(run)

@@ -2,15 +2,16 @@
 
 Each check renews a token of the email app, as Webex Connect does, so the sign-in log shows both.
 The bot's own requests are stored for as long as the log is read back. A log row is recognized by
-the ID of the request. The log is not guaranteed to contain that ID: if it has no IDs, or none of
-the bot's, a row is recognized by its time, to the second.
+the ID of the request. The log is not guaranteed to contain that ID: a row of a sign-in whose ID is
+not in the log is recognized by its time, to the second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,35 +42,35 @@ _ID = re.compile(r"request-id=(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class OwnSignIns:
-    """Request IDs of the bot's sign-ins, in lower case, and the times they were made."""
+    """Sign-ins of the bot: for each time, the IDs of the requests that were made then, in lower case."""
 
-    numbers: frozenset[str]
-    moments: tuple[datetime, ...]
+    made: Mapping[datetime, frozenset[str]]
 
     def without_own(self, rows: Iterable[SignInRow]) -> list[SignInRow]:
         """Return the log rows that are not the bot's own sign-ins.
 
-        A row is matched by time alone only if it is non-interactive, or if it has no request ID.
+        A row is matched by time alone if it has no ID, or if it is non-interactive and the log has no
+        ID of the sign-in that the bot made at that time.
         """
         every = list(rows)
-        numbered = any(self._numbers(row) & self.numbers for row in every)
-        return [
-            row
-            for row in every
-            if not (
-                self._numbers(row) & self.numbers
-                or (self._unsure(row, numbered=numbered) and self._near(row))
-            )
-        ]
+        own = frozenset[str]().union(*self.made.values())
+        listed = frozenset[str]().union(*map(_ids, every))
+        unlisted = [at for at, numbers in self.made.items() if not numbers & listed]
 
-    def _unsure(self, row: SignInRow, *, numbered: bool) -> bool:
-        return not self._numbers(row) or not (numbered or row.interactive)
+        def is_own(row: SignInRow) -> bool:
+            if not (ids := _ids(row)):
+                return _is_at(row, self.made)
+            return bool(ids & own) or (not row.interactive and _is_at(row, unlisted))
 
-    def _near(self, row: SignInRow) -> bool:
-        return any(abs(row.at - moment) <= NEAR for moment in self.moments)
+        return [row for row in every if not is_own(row)]
 
-    def _numbers(self, row: SignInRow) -> set[str]:
-        return {number.lower() for number in (row.correlation_id, row.id) if number}
+
+def _ids(row: SignInRow) -> frozenset[str]:
+    return frozenset(each.lower() for each in (row.correlation_id, row.id) if each)
+
+
+def _is_at(row: SignInRow, times: Iterable[datetime]) -> bool:
+    return any(abs(row.at - at) <= NEAR for at in times)
 
 
 def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
@@ -96,10 +97,10 @@ def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
 def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
     """Return the stored sign-ins of the mailbox's checks."""
     rows: Any = redis.zrange(keys.own_sign_ins(mailbox), 0, -1, withscores=True)
-    return OwnSignIns(
-        frozenset(number.decode() for number, _ in rows),
-        tuple(datetime.fromtimestamp(float(score), UTC) for _, score in rows),
-    )
+    made: defaultdict[datetime, set[str]] = defaultdict(set)
+    for number, score in rows:
+        made[datetime.fromtimestamp(float(score), UTC)].add(number.decode())
+    return OwnSignIns({at: frozenset(numbers) for at, numbers in made.items()})
 
 
 SIGN_IN_S = 90 * 24 * 3600

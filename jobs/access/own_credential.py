@@ -29,7 +29,7 @@ HINT = 3
 
 @dataclass(frozen=True, slots=True)
 class OwnCredential:
-    """What is known of the bot's credential.
+    """Known facts about the bot's credential.
 
     ``words`` say what it is. ``ends`` is None if that is not known. ``problem`` says why it cannot be
     used, and ``doubt`` why it may stop; both are empty if there is nothing to do.

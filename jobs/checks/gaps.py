@@ -1,4 +1,4 @@
-"""What a check could not read although it can be read: how many findings, and whether a sign-in reads them.
+"""Parts of a channel that a check could not read: how many findings, and whether a sign-in reads them.
 
 The card of a check, the list of channels and the support file all give the same number.
 """

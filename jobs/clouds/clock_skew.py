@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Meter:
-    """What one process has measured, by cloud.
+    """Measurements of one process, by cloud.
 
     Each operation on a deque is a single one, so several threads may use it.
     """

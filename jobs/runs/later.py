@@ -1,4 +1,4 @@
-"""What later runs of a mailbox did to the state that an earlier run has seen or left."""
+"""Effect of a mailbox's later runs on the state that an earlier run has seen or left."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class AppCandidate:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What Microsoft shows of a mailbox's channel; an empty value was not found.
+    """Microsoft's view of a mailbox's channel; an empty value was not found.
 
     ``apps`` is one app if that is ``certain``, otherwise every app that may be the channel's.
     ``upn`` is the mailbox user, and ``shared`` is true if others sign in for the mailbox.

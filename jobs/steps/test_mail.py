@@ -232,7 +232,7 @@ class _Seen:
 
     @property
     def is_from_itself_alone(self) -> bool:
-        """Whether the only mail that arrived is one that the mailbox sent to itself."""
+        """Return whether the only mail that arrived is one that the mailbox sent to itself."""
         return bool(self.from_itself) and not self.arrived
 
     @property

@@ -41,7 +41,7 @@ _MOST_UNKNOWN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What else a look has noted.
+    """Other notes of a look.
 
     ``app`` is whether the tenant's read access worked. ``calls`` is the number of requests, and
     ``mails`` are the arrived mails by hour. ``check`` is the run with the findings, or empty.

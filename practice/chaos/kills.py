@@ -50,7 +50,7 @@ HERE: Final = (Victim.JOB, Victim.WORKER, Victim.ALL)
 
 
 class Between(StrEnum):
-    """What happens between a pause of the worker and its end.
+    """Event between a pause of the worker and its end.
 
     Another worker goes on with the run. Then nothing more happens, and the paused worker goes on in
     the middle of the run. Or the run ends and is undone, or it is canceled and a second setup of the

@@ -58,7 +58,7 @@ def show(**figures: object) -> None:
 
 
 def answers(people: People, said: list[str]) -> Counter[str]:
-    """How many answers each of these messages has."""
+    """Count the answers to each of these messages."""
     people.look()
     return Counter(
         each["parentId"] for each in people.messages.values() if each["parentId"] in said

@@ -45,7 +45,7 @@ def walk(stack: Stack, people: People) -> Iterator[Walk]:
 
 
 def answers(people: People, said: list[str]) -> Counter[str]:
-    """How many answers each of these messages has."""
+    """Count the answers to each of these messages."""
     people.look()
     return Counter(
         each["parentId"] for each in people.messages.values() if each["parentId"] in said

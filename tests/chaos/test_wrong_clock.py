@@ -25,7 +25,7 @@ CLOCKS = {"fast": "-660", "slow": "660"}
 
 @pytest.fixture(scope="module", params=CLOCKS)
 def clock(request: pytest.FixtureRequest) -> str:
-    """What is wrong with the clock."""
+    """Return the fault of the machine's clock."""
     return str(request.param)
 
 

@@ -1,4 +1,4 @@
-"""What the product reads of an answer, and what it asks for, as its source says."""
+"""Parts of an answer that the product reads, and the ones it asks for, taken from its source."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Registered:
 
 @pytest.fixture(scope="module")
 def registered() -> Registered:
-    """What the operator has uploaded."""
+    """Keys that the operator has uploaded."""
     return Registered(make_pem(), make_pem(rsa_key(1), ends_in=timedelta(days=-1)))
 
 

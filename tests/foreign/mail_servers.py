@@ -101,7 +101,7 @@ def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @dataclass
 class Tokens:
-    """What the provider says of each token: its user, or that it does not know it.
+    """Provider's answer about each token: its user, or that it is unknown.
 
     It takes the user of a signed token from the token, unless ``trusts_claims`` is off.
     """
@@ -151,7 +151,7 @@ class MailServers:
         return [path.read_text() for path in sorted((self.folder / "mail").glob("*/new/*"))]
 
     def log(self) -> str:
-        """What both servers have written down."""
+        """Return the logs of both servers."""
         return "\n".join(path.read_text() for path in self.folder.glob("*.log"))
 
 

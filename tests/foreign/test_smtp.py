@@ -49,7 +49,7 @@ def servers(started: MailServers, monkeypatch: pytest.MonkeyPatch) -> MailServer
 
 
 def told(probe: SmtpProbe) -> tuple[bool, str, str]:
-    """Whether it went well, and otherwise where and why it failed."""
+    """Return whether it went well, and otherwise where and why it failed."""
     return probe.ok, probe.failed_phase, probe.cause
 
 

@@ -39,7 +39,7 @@ def entries(redis: Redis, what: str, by: str) -> list[dict[str, Any]]:
 
 
 def answers(people: People, who: str) -> list[str]:
-    """What the bot has said to a person 1:1."""
+    """Return the bot's 1:1 messages to a person."""
     return [
         words(each)
         for each in people.messages.values()

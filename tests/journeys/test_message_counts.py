@@ -1,4 +1,4 @@
-"""How many messages the bot posts, in all rooms together: for a setup, a check and a fix."""
+"""Number of messages that the bot posts in all rooms together: for a setup, a check and a fix."""
 
 from __future__ import annotations
 

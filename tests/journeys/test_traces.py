@@ -15,7 +15,7 @@ from tests.fixtures.waiting import until
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    """Where the product sends its spans."""
+    """Collector that the product sends its spans to."""
     pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
     with trace_collector() as running:
         yield running

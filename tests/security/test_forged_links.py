@@ -1,4 +1,4 @@
-"""What somebody who can write to Redis does to links, sealed values, cards and jobs.
+"""Forged links, sealed values, cards and jobs: an attacker can write to Redis.
 
 They get no secret and run no code. The real web and worker processes run, and the client secret of
 a run waits to be shown. docs/security.md has a row for each test.

@@ -135,7 +135,7 @@ def test_the_list_of_messages_has_every_cause(language: str):
 
 @pytest.mark.parametrize(("page", "language"), [("", "en"), (".de", "de")])
 def test_the_first_incident_names_buttons_as_the_cards_do(page: str, language: str):
-    """What is bold on the page is a text of the cards or of the practice page."""
+    """Bold words on the page are texts of the cards or of the practice page."""
     bold = re.findall(r"\*\*(.+?)\*\*", text(f"docs/first-incident{page}.md"), re.DOTALL)
     known = {own_text(key, language) for key in keys() if not key.endswith((".one", ".other"))}
     shown = known | {"Faults", "Fehler"}

@@ -9,7 +9,7 @@ from jobs.clouds.causes import ErrorKind, Meaning
 
 
 class Certainty(StrEnum):
-    """Whether the text says so, or other causes may be behind it as well."""
+    """Certainty of a text: it says so, or other causes may be behind it as well."""
 
     CERTAIN = "certain"
     POSSIBLE = "possible"
@@ -60,7 +60,7 @@ class UnknownCode:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text means.
+    """Meaning of a text.
 
     ``ours`` is whether a service of this channel speaks in it. ``causes`` are ordered: what is
     certain first. ``cut`` is whether the text was longer than what is read.

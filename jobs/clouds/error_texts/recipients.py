@@ -1,4 +1,4 @@
-"""What unknown and unreachable recipients mean: Webex Connect's address or the mailbox.
+"""Meaning of unknown and unreachable recipients: Webex Connect's address or the mailbox.
 
 Sources: facts/connect.md 1.5, and Microsoft's page "Email non-delivery reports and SMTP errors in
 Exchange Online". Exchange writes the reason twice: as a sentence for the sender, in the language of

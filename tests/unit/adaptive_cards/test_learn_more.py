@@ -77,5 +77,5 @@ def test_a_link_is_never_cut():
     ],
 )
 def test_a_link_in_the_text_of_a_card(written: str, shown: str):
-    """Where a card is shown as text, a link is its title; an escaped one stays as it was written."""
+    """A card shown as text names a link by its title; an escaped link stays as it was written."""
     assert plain(written) == shown

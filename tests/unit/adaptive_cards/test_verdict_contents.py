@@ -74,7 +74,7 @@ def test_what_may_explain_it_says_what_would_prove_it(examples: Cards, nodes: No
 
 
 def test_changes_in_webex_connect_are_suspects(examples: Cards, nodes: Nodes):
-    """Who changed what and when, what it would explain, and that it proves nothing."""
+    """The card says who changed something and when, what it would explain, and that it proves nothing."""
     card = examples["verdict-changed"]
     assert below(card, "Changed in Webex Connect shortly before", nodes) == [
         (

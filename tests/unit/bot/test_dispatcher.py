@@ -79,7 +79,7 @@ def make_due(services: Services) -> None:
 
 
 def test_a_backlog_does_not_grow_by_itself(services: Services):
-    """What waits for a busy worker gets no further job, and lost jobs are replaced."""
+    """A busy worker gets no further job for the waiting events, and lost jobs are replaced."""
     names = [f"RUN{number:03}" for number in range(30)]
     for name in names:
         services.events.add(WebhookEvent("messages", name))

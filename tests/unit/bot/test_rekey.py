@@ -56,7 +56,7 @@ def test_what_does_not_verify_is_named_and_counted(redis: Redis):
 def test_a_process_that_still_writes_under_the_old_key(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ):
-    """What was sealed under the old key after its turn is seen at the end."""
+    """A value that was sealed under the old key after its turn is found at the end."""
     whole = Rekeying.renew
 
     def renew(self: Rekeying) -> Result:

@@ -164,7 +164,7 @@ def test_the_command_line_chooses_the_cases():
 def test_a_change_in_webex_connect_is_a_suspect(
     name: str, events: tuple[str, ...], well: bool, why: str
 ):
-    """What only Webex Connect shows is named as a suspect; a change after which mail flows is none."""
+    """A fact that only Webex Connect shows is a suspect; a change after which mail flows is none."""
     changes = tuple(
         ChangeLine(ConnectChange(at=AT, by="admin@contoso.com", event=event)) for event in events
     )

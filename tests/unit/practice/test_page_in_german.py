@@ -73,7 +73,7 @@ def test_every_stop_of_the_tour_has_a_translation():
 
 
 def test_every_translation_is_of_a_text_of_the_page():
-    """What no part of the page says any more is removed from the table, too."""
+    """A text that no part of the page has any more is removed from the table, too."""
     page = "".join(
         path.read_text("utf-8")
         for path in [*STATIC.glob("*"), *STATIC.parent.glob("*.py")]

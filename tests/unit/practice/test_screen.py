@@ -98,7 +98,7 @@ def test_a_copy_in_another_room_is_a_change_of_the_first(capsys: pytest.CaptureF
 
 
 def test_a_change_has_two_lines_at_most(capsys: pytest.CaptureFixture[str]):
-    """What does not fit is counted. A new button always fits."""
+    """Parts that do not fit are counted. A new button always fits."""
     screen = Screen()
     screen.message(message("1", "Set up", *STEPS, *(f"{step}, again" for step in STEPS)))
     printed(capsys)

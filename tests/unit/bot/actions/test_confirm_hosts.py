@@ -110,7 +110,7 @@ def test_an_old_plan_confirms_nothing(anna: ChatContext, run: Run, said: Said, p
 
 
 def test_a_blocked_plan_confirms_nothing(anna: ChatContext, begin: Begin):
-    """What the plan leads to may change before it can be approved."""
+    """The addresses of a plan may change before it can be approved."""
     wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
     found = Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong)
     run = begin(DETAILS, SIGNED_IN, found, PLANNED)

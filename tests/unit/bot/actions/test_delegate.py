@@ -20,7 +20,7 @@ AGENT = "agent@contoso.com"
 
 
 def found(state: State, cause: str = "", seen: Text | None = None, **facts: str) -> Event:
-    """What the step has seen."""
+    """Return an event with a finding of the step."""
     finding = Finding("delegate", state, seen=seen, cause=cause, facts=facts)
     return Event(Kind.FOUND, now(), step="delegate", finding=finding)
 

@@ -1,17 +1,45 @@
-"""A small card, for the tests of delivery."""
+"""A small card, its age, and the requests that it has led to, for the tests of delivery."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
-from bot.cards.presenters.card_state import DesiredCard, desired_card
+from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card, protected
+from bot.services import Services
 from jobs.clock import now
 from jobs.model import verbatim
+from jobs.runs.run import Run
+
+Said = Callable[[], list[tuple[str, str]]]
 
 
 def card(text: str, **more: Any) -> DesiredCard:
     """A small card."""
     view = NoticeView(verbatim("k"), verbatim(text), verbatim("w"), at=now())
     return desired_card("plan", view, notice(view), **more)
+
+
+def age(services: Services, run: Run, **more: Any) -> None:
+    """Date the posted card back."""
+    shown = posted_card(services, run.id, "plan")
+    assert shown is not None
+    services.redis.hset(
+        f"cards:{run.id}",
+        "plan",
+        protected(
+            services,
+            run.id,
+            "plan",
+            replace(shown, **({"at": now() - timedelta(seconds=10)} | more)),
+        ),
+    )
+
+
+def methods(said: Said) -> list[str]:
+    """Return the HTTP methods of the bot's messages so far."""
+    return [method for method, _ in said()]

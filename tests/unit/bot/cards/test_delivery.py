@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,42 +13,18 @@ from bot.cards.presenters.card_state import (
     EDITS,
     NO_EDITS,
     posted_card,
-    protected,
 )
 from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexError
 from jobs.clock import now
 from jobs.runs.run import Run
-from tests.unit.bot.cards.small_card import card
-
-Said = Callable[[], list[tuple[str, str]]]
+from tests.unit.bot.cards.small_card import Said, age, card, methods
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What asks nobody does not wait for what may follow."""
+    """A card that asks nobody does not wait for later news."""
     monkeypatch.setattr(delivery, "CALM_S", 0.0)
-
-
-def age(services: Services, run: Run, **more: Any) -> None:
-    """The card was drawn a while ago."""
-    shown = posted_card(services, run.id, "plan")
-    assert shown is not None
-    services.redis.hset(
-        f"cards:{run.id}",
-        "plan",
-        protected(
-            services,
-            run.id,
-            "plan",
-            replace(shown, **({"at": now() - timedelta(seconds=10)} | more)),
-        ),
-    )
-
-
-def methods(said: Said) -> list[str]:
-    """Return the HTTP methods of the bot's messages so far."""
-    return [method for method, _ in said()]
 
 
 def test_a_new_card_is_posted_in_the_thread(services: Services, run: Run, webex_script: Any):

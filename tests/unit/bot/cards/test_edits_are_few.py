@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from bot.cards import delivery
-from bot.cards.presenters.card_state import EDITS, earlier_slot, posted_card, protected
+from bot.cards.presenters.card_state import EDITS, earlier_slot, posted_card
 from bot.services import Services
 from jobs.clock import now
 from jobs.runs.run import Run
-from tests.unit.bot.cards.small_card import card
-
-Said = Callable[[], list[tuple[str, str]]]
-
-
-def age(services: Services, run: Run, **more: Any) -> None:
-    """The card was drawn a while ago."""
-    shown = posted_card(services, run.id, "plan")
-    assert shown is not None
-    services.redis.hset(
-        f"cards:{run.id}",
-        "plan",
-        protected(
-            services,
-            run.id,
-            "plan",
-            replace(shown, **({"at": now() - timedelta(seconds=10)} | more)),
-        ),
-    )
-
-
-def methods(said: Said) -> list[str]:
-    """Return the HTTP methods of the bot's messages so far."""
-    return [method for method, _ in said()]
+from tests.unit.bot.cards.small_card import Said, age, card, methods
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:

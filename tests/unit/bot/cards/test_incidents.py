@@ -121,7 +121,7 @@ def test_quiet_hours_hold_reminders_and_not_the_first_card(
     pass_time: Callable[[float], None],
     said: Said,
 ):
-    """What they have held comes once they are over."""
+    """Cards that quiet hours have held come once these are over."""
     begin, end = now().hour, (now().hour + 6) % 24
     services.redis.hset(keys.locale("room-1"), "quiet", f"{begin}-{end}")
     card = look(BROKEN, BROKEN, notify=("ben@example.test",))

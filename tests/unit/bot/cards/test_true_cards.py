@@ -46,7 +46,7 @@ STAGES: dict[str, tuple[Event, ...]] = {
 
 
 def messages(services: Services, run: Run) -> list[dict[str, Any]]:
-    """What Webex would show of the run."""
+    """Return the run's cards as Webex would show them."""
     wanted = [card for of in draw.PRESENTERS for card in of(run, services)]
     return [
         {"id": card.slot, "room": card.to, "members": [], "card": card.card.content}
@@ -55,7 +55,7 @@ def messages(services: Services, run: Run) -> list[dict[str, Any]]:
 
 
 def wrong(cards: list[dict[str, Any]], run: Run, later: tuple[Run, ...] = ()) -> list[str]:
-    """What is untrue of these cards, now that the run is as given."""
+    """Return the untrue statements of these cards about the given run."""
     return untrue([Shown(each, run, later) for each in cards], lambda _: run)
 
 

@@ -223,6 +223,6 @@ def test_no_more_is_read_than_webex_takes(piece: str, monkeypatch: pytest.Monkey
 
 
 def test_a_long_message_is_still_a_command():
-    """What is cut off is the end, so the command is known."""
+    """A long message is cut at its end, so the command is known."""
     found = parse_command(message(html=f"{MENTION} /explain {'x' * 20_000}"), ME)
     assert (found.name, len(found.argument) <= LONGEST) == ("explain", True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -156,3 +157,30 @@ def test_who_takes_part(services: Services, begin: Callable[..., Run]):
 def test_nobody_without_an_address_takes_part(services: Services, begin: Callable[..., Run]):
     """An empty address is not the administrator whom nobody asked."""
     assert not gate(services).is_participant(replace(BEN, email=""), begin())
+
+
+@pytest.mark.parametrize(
+    ("members", "direct", "may"),
+    [
+        (("anna", "ben"), False, False),
+        (("ben",), False, True),
+        (("carl",), False, False),
+        (("ben",), True, False),
+    ],
+)
+def test_a_run_whose_requester_has_left(
+    services: Services,
+    webex_script: Any,
+    reply: Any,
+    begin: Callable[..., Run],
+    members: tuple[str, ...],
+    direct: bool,
+    may: bool,
+):
+    """Everybody in its space may cancel it, and nobody from elsewhere."""
+    items = [{"id": each, "personId": each, "personEmail": f"{each}@e.test"} for each in members]
+    webex_script.on("GET", "/memberships", reply(body={"items": items}))
+    run = begin()
+    run = replace(run, origin=replace(run.origin, direct=direct))
+    assert gate(services).may_cancel(BEN, run) is may
+    assert gate(services).may_cancel(ANNA, run)

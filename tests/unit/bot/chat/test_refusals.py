@@ -1,4 +1,4 @@
-"""What a refusal says to do next: it names somebody who is there, and no button that is not."""
+"""Next step in a refusal: it names somebody who is there, and no button that is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a message means that is not a command, by the word lists of all languages."""
+"""Meaning of a message that is no command, by the word lists of all languages."""
 
 from __future__ import annotations
 

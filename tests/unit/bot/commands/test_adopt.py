@@ -142,7 +142,7 @@ def test_keep_before_the_end_is_refused(anna: ChatContext, webex_script: Any):
 def test_an_answer_carries_the_check_on(
     anna: ChatContext, search: Search, inputs: dict[str, str], answers: set[str]
 ):
-    """What was chosen or typed is recorded, and the card asks no more."""
+    """The value that was chosen or typed is recorded, and the card asks no more."""
     asked = asking(anna, search)
     assert [card.slot for card in verdict.cards(asked, anna.services)] == ["verdict"]
     run = press(anna, asked, "discovered", **inputs)

@@ -16,7 +16,7 @@ from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch, with_inci
 
 
 def links_in(posted: str) -> bool:
-    """Whether a card has a link to a history."""
+    """Return whether a card has a link to a history."""
     return "https://bot.example.test/history/" in posted
 
 

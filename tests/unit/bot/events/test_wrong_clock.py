@@ -55,7 +55,7 @@ def test_what_was_just_written_is_answered(
 def test_a_replay_is_left_alone(
     write: Callable[..., str], said: Said, webex_script: Any, ahead: float, told: bool
 ):
-    """What was written eleven minutes ago is a replay, whatever this machine's clock says."""
+    """A message written eleven minutes ago is a replay, whatever this machine's clock says."""
     created = write(ahead, 661.0)
     receive("messages", "m1", "anna", "room-1", created if told else "")
     assert said() == []

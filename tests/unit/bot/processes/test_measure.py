@@ -79,7 +79,7 @@ def test_ends_of_secrets(services: Services, begin: Begin):
 
 
 def test_one_worker_measures_for_all(services: Services, begin: Begin):
-    """What another worker has just measured is left."""
+    """A value that another worker has just measured is left."""
     measure.measure_secrets(services)
     proven(services, begin, 20)
     measure.measure_secrets(services)

@@ -87,7 +87,7 @@ def test_gauges_that_a_worker_measured(redis: Redis):
 
 
 def test_the_watch_is_seen(redis: Redis):
-    """How many channels are watched, how many incidents go on, and how late the watch is."""
+    """The metrics count watched channels and open incidents, and say how late the watch is."""
     empty = shown(redis)
     assert (empty["watched_channels", ()], empty["watch_late_seconds", ()]) == (0, 0)
     person, begun = Person("p", "anna@contoso.com"), now() - timedelta(minutes=7)

@@ -55,7 +55,7 @@ def test_a_redis_that_keeps_nothing_on_disk(usual: Redis):
 def test_a_managed_redis_that_refuses_to_be_looked_at(
     usual: Redis, redis_url: str, refused: list[str]
 ):
-    """That is not wrong; the report says what it cannot see."""
+    """A managed Redis is not wrong; the report says what it cannot see."""
     usual.execute_command("ACL", "SETUSER", "managed", "on", ">word", "~*", *refused)
     try:
         with connect_for_web(redis_url.replace("//", "//managed:word@")) as client:
@@ -122,7 +122,7 @@ def test_workers_that_live(redis: Redis):
 
 
 def test_refused_webhooks(redis: Redis):
-    """How many, since when, and what it may mean; a stranger may cause it, so it is a doubt."""
+    """The report counts them, with a time and a meaning; a stranger may cause it, so it is a doubt."""
     assert redis_report.on_refused_webhooks(redis).good == "none in the last day"
     refusals.add(redis, 2)
     refusals.add(redis, 5)

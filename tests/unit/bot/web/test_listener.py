@@ -11,7 +11,7 @@ from bot.web.app import AddressError, listener
 
 
 def reached(port: int) -> list[bool]:
-    """Whether somebody listens at the port, with IPv4 and with IPv6."""
+    """Return whether somebody listens at the port, with IPv4 and with IPv6."""
     answers = []
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with socket.socket(family) as probe:

@@ -78,7 +78,7 @@ def test_a_port_of_their_own_takes_them_off_the_web_port(settings: BotSettings, 
 
 
 def listening(settings: BotSettings, port: int, token: str) -> tuple[str, int]:
-    """Where the own port listens, and its status for a request without a token."""
+    """Return the address of the own port, and its status for a request without a token."""
     own = replace(settings, metrics_port=port, metrics_token=token, host="0.0.0.0")
     with metrics_page.own_port(own):
         code = httpx.get(f"http://127.0.0.1:{port}/metrics").status_code

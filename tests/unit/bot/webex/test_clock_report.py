@@ -1,4 +1,4 @@
-"""What the doctor says about the clock."""
+"""The doctor's line about the clock."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_another_machines_clock_is_named_too(redis: Redis):
 
 
 def test_without_an_answer_it_is_not_known(redis: Redis):
-    """That is a doubt and no reassurance."""
+    """An unknown skew is a doubt and no reassurance."""
     assert clock_report.on_clock(redis).doubt
 
 

@@ -191,7 +191,7 @@ def test_the_delegate_may_stay_unnamed(typed: str, read: str):
 
 
 def test_a_delegate_that_is_no_address():
-    """What is typed must be an address."""
+    """The typed value must be an address."""
     found = read_details(Channel(MAILBOX), RIGHT | {"delegate": "agent"})
     assert (found.channel, found.errors) == (None, {"delegate": Text("typed.no_at")})
 

@@ -64,7 +64,7 @@ async def go_on(ctx: StepContext) -> Run:
     ],
 )
 def test_only_what_is_missing_is_asked(given: Given, search: Search, asked: tuple[str, ...]):
-    """What could not be read is not asked, because somebody else's sign-in may show it."""
+    """A value that could not be read is not asked for, because somebody else's sign-in may show it."""
     assert open_questions(found(given, search).run) == asked
 
 

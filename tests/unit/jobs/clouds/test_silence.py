@@ -1,4 +1,4 @@
-"""Which clouds count as silent, and that each kind of request is watched."""
+"""Silence of a cloud: which clouds count as silent, and that each kind of request is watched."""
 
 from __future__ import annotations
 

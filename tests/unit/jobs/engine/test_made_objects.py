@@ -1,4 +1,4 @@
-"""What a run has made is looked at again while it waits for a person."""
+"""Objects that a run has made are looked at again while it waits for a person."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def press(ctx: StepContext, question: str) -> None:
 
 
 async def test_it_is_not_made_again_unasked(made: Callable[..., Any]):
-    """Whoever deleted it may have meant it; it is looked at again in five minutes."""
+    """A deleted object may have been deleted on purpose; it is looked at again in five minutes."""
     ctx, steps = await gone(made, State.WRONG)
     await engine(ctx, *steps).apply_plan()
     found = ctx.run.findings["application"]

@@ -118,7 +118,7 @@ def test_nothing_is_a_suspect_before_the_newest_mail_is_known(missing: str):
 
 
 def look(ctx: Any) -> Finding:
-    """What the probe finds."""
+    """Return the finding of the probe."""
     return asyncio.run(PROBE.inspect(ctx))
 
 
@@ -146,7 +146,7 @@ def test_the_changes_of_the_last_days(given: Any, configured: Any, outside: Any,
 
 
 def test_the_setup_itself_is_no_suspect(given: Any, configured: Any, outside: Any):
-    """What was changed before the setup's token was saved, or before its proof, belongs to the setup."""
+    """A change before the setup's token was saved, or before its proof, belongs to the setup."""
     outside.on("POST /audit", {"totalRecords": 2, "auditLogs": [row(5), row(20)]})
     ctx = given(settings=configured())
     for token, count in ((10, 1), (30, 2), (1, 0)):

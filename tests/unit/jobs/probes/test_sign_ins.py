@@ -245,6 +245,19 @@ async def test_a_log_with_numbers_of_its_own(
     assert (await look(cloud, ctx, *rows)).cause == cause
 
 
+async def test_a_log_that_has_the_ids_of_some_sign_ins(
+    cloud: Any, ctx: StepContext, redis: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """A sign-in whose ID the log lacks is found by its time, even if an earlier one has its ID there."""
+    made = "entra POST /t/oauth2/v2.0/token 401 request-id={} client-request-id=C1"
+    with monkeypatch.context() as earlier:
+        earlier.setattr(mailbox_login, "now", lambda: now() - timedelta(minutes=15))
+        mailbox_login.record_sign_in(redis, "support@contoso.com", [made.format("R1")])
+    mailbox_login.record_sign_in(redis, "support@contoso.com", [made.format("R2")])
+    rows = row(0, 7000215, id="theirs"), row(15, 7000215, id="r1"), row(40)
+    assert (await look(cloud, ctx, *rows)).state is State.OK
+
+
 async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: StepContext):
     """A renewal that lacks a second factor is a failure, even if its row does not say that it is one."""
     cloud.on(LOG, []).on(

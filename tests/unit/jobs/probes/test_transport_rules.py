@@ -261,7 +261,7 @@ WHOLE: dict[str, Any] = {
 def test_a_whole_rule_goes_by_the_conditions_that_are_set(
     cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], narrowing: tuple[str, ...]
 ):
-    """What Exchange says about every rule narrows none; a condition that is not known is named."""
+    """Exchange's general words about a rule narrow none; an unknown condition is named."""
     cloud.on(
         "Get-TransportRule",
         [ExchangeRow({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | WHOLE | rule)],

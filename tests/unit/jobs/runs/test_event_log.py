@@ -102,7 +102,7 @@ def test_an_event_of_another_run_does_not_count(store: RunStore, run: Run):
 
 
 def test_a_history_that_is_cut_off_is_an_older_state(store: RunStore, run: Run):
-    """What a deleter can do: the run goes on from there, and the trail still has what came after."""
+    """A deleter cannot end a run: it goes on from there, and the trail still has what came after."""
     store.append(run.id, APPROVED)
     approved = store.load(run.id)
     store.redis.ltrim(keys.run_events(run.id), 0, -2)

@@ -159,7 +159,7 @@ def test_the_check_is_part_of_the_transaction(
     happens: Callable[[RunStore, Run], object],
     error: type[Exception],
 ):
-    """What happens between the check and the write undoes the write."""
+    """A change between the check and the write undoes the write."""
     with held(store, opened) as lease:
         late = Late(store, lambda: happens(store, opened))
         with pytest.raises(error):

@@ -46,7 +46,7 @@ FORGED = {
 
 @pytest.mark.parametrize("how", FORGED)
 def test_nothing_is_protected_a_second_time(old: RunStore, redis: Redis, how: str):
-    """Who sets the layout's number back cannot have the next start sign what they have written."""
+    """An attacker who sets the layout's number back cannot have the next start sign forged entries."""
     event = codec.dump(Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"}))
     redis.rpush("run:PLANND:events", event)
     redis.set("channel:new@contoso.com", '{"run":"X","at":"2026-11-20T09:00:00Z"}')

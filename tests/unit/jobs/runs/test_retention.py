@@ -79,7 +79,7 @@ def undone() -> tuple[Event, ...]:
 
 
 def there(redis: Redis, run: Run) -> bool:
-    """Whether the run's history is there."""
+    """Return whether the run's history is there."""
     return bool(redis.exists(f"run:{run.id}:events"))
 
 

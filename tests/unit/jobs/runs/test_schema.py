@@ -32,7 +32,7 @@ SINCE = ("searched", "discovered", "silent")
 
 
 def origin_of(run_id: str) -> Origin:
-    """Where the runs of the fixture were asked for: each in a thread of the same space."""
+    """Origins of the fixture's runs: each in a thread of the same space."""
     return Origin("room-1", f"thread-{run_id}", message=f"message-{run_id}")
 
 

@@ -8,31 +8,9 @@ from typing import Any
 import pytest
 
 from jobs.engine.context import StepContext
-from jobs.microsoft.app_manifest import unique_name
-from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Change, Scope, State, Text
 from jobs.runs.run import RecordedChange
-from jobs.steps.application import Application
-
-STEP = Application()
-NAME = unique_name("support@contoso.com")
-READ = f"GET /applications(uniqueName='{NAME}')"
-FACTS = {"exchange_smtp_send": "smtp-id"}
-CHANGE = "PATCH /applications/object-1"
-URIS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
-ACCESS = [
-    {"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "smtp-id", "type": "Scope"}]}
-]
-APP = {
-    "id": "object-1",
-    "appId": "client-1",
-    "displayName": "Mail",
-    "signInAudience": "AzureADMyOrg",
-    "web": {"redirectUris": URIS},
-    "requiredResourceAccess": ACCESS,
-}
-KNOWN = {"client_id": "client-1", "object_id": "object-1", "app_name": "Mail"}
-
+from tests.unit.jobs.steps.app_states import APP, CHANGE, FACTS, KNOWN, READ, STEP, URIS
 
 ELSEWHERE = [
     ({"spa": URIS[:1]}, "seen.redirects_spa", "redirect_uri_is_spa"),

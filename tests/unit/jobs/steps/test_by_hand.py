@@ -177,7 +177,7 @@ async def test_other_ways_are_right(
 
 
 async def test_unreadable_rules_leave_it_open(check: Given, cloud: Any):
-    """Whether a rule forwards is not known, so that a missing forwarding is only possibly wrong."""
+    """A rule's forwarding may be unknown, so that a missing forwarding is only possibly wrong."""
     cloud.on("Get-Mailbox", [BOX])
     cloud.refuse("Get-InboxRule", 403)
     assert (await Forwarding().inspect(check())).state is State.POSSIBLE

@@ -177,7 +177,7 @@ async def test_the_delegate_of_a_shared_mailbox(
 def test_when_the_sign_in_is_tested(
     given: Callable[..., StepContext], answers: dict[str, str], offered: bool
 ):
-    """Where /check is to log in, where Generate Token failed, and where somebody began it."""
+    """The rehearsal is offered for the login of /check, after a failed Generate Token, and once begun."""
     steps = steps_of(given(answers=answers).run)
     assert {"rehearsal", "check_secret"} <= steps.keys() if offered else "rehearsal" not in steps
     assert ("check_secret" in steps) is offered

@@ -175,7 +175,7 @@ async def test_an_undo_takes_the_delegate_s_grant_back(
 async def test_an_undo_takes_the_grant_for_all_users_back(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """What an earlier version granted to all users for a shared mailbox goes; users' own grants stay."""
+    """A grant to all users that an earlier version made for a shared mailbox goes; users' own grants stay."""
     cloud.on(READ, [SMTP, *OF_ALL])
     was, left = (
         NONE_OF_ALL,

@@ -38,7 +38,7 @@ def away() -> Redis:
 
 
 def test_processes_add_up(redis: Redis):
-    """What two processes have counted is added, and nothing is counted twice by a second flush."""
+    """Counts of two processes are added, and a second flush counts nothing twice."""
     for process in (Counters(), Counters()):
         process.add(CARDS, "posted")
         process.add(CARDS, "posted", by=2)
@@ -140,7 +140,7 @@ def test_foreign_numbers_are_left_out(redis: Redis):
 
 
 def taken_over(redis: Redis) -> int:
-    """How many leases were taken over."""
+    """Return the number of leases taken over."""
     COUNTERS.flush(redis)
     return counters.read(redis).get(f"{TAKEN_OVER.name}|run", 0)
 

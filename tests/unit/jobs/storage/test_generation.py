@@ -1,4 +1,4 @@
-"""Whether Redis has lost data, with a real server whose data is taken away."""
+"""Detection of lost data in Redis, with a real server whose data is taken away."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def look(at: datetime, mails: int = 10, hours: range = DAY, **more: object) -> L
 
 
 def after(weeks: int) -> tuple[Traffic, datetime]:
-    """What was learned after so many weeks with a look every six hours, and the end of them."""
+    """Return what was learned after so many weeks with a look every six hours, and the end of them."""
     traffic, at = Traffic(), MONDAY
     while at < MONDAY + weeks * timedelta(days=7):
         traffic = learned(traffic, look(at), at)

@@ -26,7 +26,7 @@ def add(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
 
 
 def test_looks_are_counted_by_hour(redis: Redis):
-    """What was seen, and how many requests it took."""
+    """Return the outcomes that were seen, and the number of requests."""
     add(redis, LookOutcome(Sight.HEALTHY, calls=3), AT)
     add(redis, LookOutcome(Sight.BROKEN, calls=2), AT + timedelta(minutes=1))
     add(redis, LookOutcome(Sight.UNSURE), AT + timedelta(hours=2))

@@ -115,6 +115,6 @@ def test_an_access_that_is_missing(eye: Eye, finding: Finding, expected: tuple[S
 
 
 def test_a_break_counts_more_than_a_missing_access():
-    """What the other eyes see is told at once."""
+    """A cause that the other eyes see is told at once."""
     wrong = Finding("mail_exchanger", State.WRONG, cause="mail_goes_elsewhere")
     assert outcome_of(looked(wrong), [Eye.APP]).sight is Sight.BROKEN

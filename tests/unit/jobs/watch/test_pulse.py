@@ -25,7 +25,7 @@ Asked = list[tuple[str, str, str]]
 
 @pytest.fixture
 def asked() -> Asked:
-    """What the service was told: method, path and body."""
+    """Requests that reached the service: method, path and body."""
     return []
 
 

@@ -137,7 +137,7 @@ def test_a_gap_is_longer_than_three_intervals(
     [("5m", 5), ("90 min", 90), ("2H", 120), ("1d", 1440), ("0m", 0), ("", None), ("m", None)],
 )
 def test_a_span(typed: str, minutes: int | None):
-    """What people type, and how it is written back."""
+    """Typed intervals, and how they are written back."""
     assert read_span(typed) == (None if minutes is None else timedelta(minutes=minutes))
 
 

@@ -27,7 +27,7 @@ ASKED = ("administrator", "consent_administrator")
 
 
 def told(language: str, what: str, **more: Any) -> str:
-    """What the line of such an entry says."""
+    """Return the line of such an entry."""
     with drawn_for(Locale(language)):
         return render(audit_line(entry(what, About("7Q4K2M", "fix"), **more)).what)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from bot.cards import draw
@@ -12,21 +10,18 @@ from bot.cards.presenters import progress as progress_face
 from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected, slot_of
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, RunKind, Scope, State, Text, Turn
+from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, RecordedChange, Run
 from practice.client import actions
-
-ADMIN = "admin@example.test"
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
-LINE = Change(
-    "smtp_auth",
-    "M2",
-    Text("step.smtp_auth"),
-    Text("seen.off"),
-    Text("seen.on"),
-    Scope.MAILBOX,
-    "Set-CASMailbox",
+from tests.unit.bot.cards.presenters.stage_events import (
+    ADMIN,
+    APPROVED,
+    LINE,
+    SIGNED_IN,
+    Begin,
+    found,
 )
+
 WIDE = Change(
     "customization",
     "M5",
@@ -37,25 +32,7 @@ WIDE = Change(
     "Enable",
 )
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE, WIDE))
-APPROVED = Event(
-    Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"}
-)
 ASKED = Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": ADMIN})
-Begin = Callable[..., Run]
-
-
-def found(step: str, state: State = State.OK, **more: object) -> Event:
-    """Something was found."""
-    return Event(
-        Kind.FOUND,
-        now(),
-        step=step,
-        finding=Finding(
-            step,
-            state,
-            **more,  # type: ignore[arg-type]  # the finding's own names
-        ),
-    )
 
 
 def living(services: Services, run: Run) -> dict[str, DesiredCard]:

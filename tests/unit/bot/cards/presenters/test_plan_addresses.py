@@ -1,4 +1,4 @@
-"""What a plan's changes do not name: its addresses, foreign hosts, grants, and other channels."""
+"""Parts of a plan that no change names: its addresses, foreign hosts, grants, and other channels."""
 
 from __future__ import annotations
 

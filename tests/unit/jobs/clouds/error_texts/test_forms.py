@@ -73,7 +73,7 @@ FORMS: list[Callable[[str], str]] = [
 
 
 def meant(text: str) -> tuple[bool, frozenset[tuple[str, bool]]]:
-    """Whether it is ours, and each cause with its certainty."""
+    """Return whether it is ours, and each cause with its certainty."""
     reading = read(text)
     return reading.ours, frozenset((each.cause, each.certain) for each in reading.causes)
 

@@ -112,7 +112,7 @@ def test_a_heading_repeats_the_code_without_its_words():
 
 
 def test_another_servers_reply_is_only_quoted():
-    """What the other server said explains Exchange's reply, and is no cause of its own."""
+    """The other server's words explain Exchange's reply, and are no cause of their own."""
     text = "O365: {LED=450 4.4.317 Cannot connect [Message=451 4.4.0 Security status]}"
     assert certain(text) == ["mail_not_delivered"]
     quoted = (

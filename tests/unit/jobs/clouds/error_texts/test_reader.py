@@ -240,7 +240,7 @@ def test_what_nobody_knows_is_given_back_whole():
 
 
 def test_a_bare_code_counts_in_webex_connects_form():
-    """Where the person saw it in Webex Connect, a number alone is its code; elsewhere it is not."""
+    """A bare number is a code where the person saw it in Webex Connect, and nowhere else."""
     assert [each.cause for each in read_at_form("7020.").certain] == ["webex_busy"]
     assert read("7020.").causes == ()
     assert read_at_form("Windows service error, Event ID 7001").causes == ()

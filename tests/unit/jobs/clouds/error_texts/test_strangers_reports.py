@@ -1,4 +1,4 @@
-"""What fresh reports of strangers taught: each is a rule, told with the shortest text that needs it."""
+"""Rules learned from reports of strangers, each with the shortest text that needs it."""
 
 from __future__ import annotations
 

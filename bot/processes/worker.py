@@ -12,6 +12,7 @@ import gc
 import importlib
 import logging
 import os
+import platform
 import signal
 import sys
 import time
@@ -309,8 +310,8 @@ class _Webhooks:
 def preload() -> None:
     """Load code, texts and certificates, so that a job starts within 9 ms instead of 182.
 
-    See facts/parts.md B. Three libraries do part of their work only at first use: httpx and anyio
-    import modules, and msgspec inspects the types.
+    See facts/parts.md B. Some libraries do part of their work only at first use: httpx and anyio
+    import modules, and msgspec inspects the types. docs/scale.md says what a job is left with.
     """
     for module in (*sorted(function.rpartition(".")[0] for function in ALLOWED), *AT_FIRST_USE):
         importlib.import_module(module)
@@ -325,6 +326,7 @@ def preload() -> None:
         texts.keys(language)
     httpx.Client(verify=http_context()).close()
     public_authorities()
+    platform.python_implementation()  # the SDK names it in each session, and Python looks for it once
     anyio.run(anyio.sleep, 0)
     tracing.preload()
     compile_all()

@@ -97,3 +97,14 @@ def optional_input(name: str, label: str, *, style: str, example: str) -> Elemen
     """Return an Input.Text for one address that may stay empty."""
     told = {"label": text(label), "placeholder": text(example), "maxLength": ADDRESS_MOST}
     return {"type": "Input.Text", "id": name, "style": style, "isRequired": False, **told}
+
+
+def watch_button(mailbox: str, *, watched: bool) -> list[Element]:
+    """Return the button that has a channel watched, or the one that ends that if it is watched.
+
+    There is none for an address that is too long for a button.
+    """
+    if len(mailbox) > ADDRESS_MOST:
+        return []
+    name, verb = ("watch.off_button", "watch_off") if watched else ("watch.add_button", "watch")
+    return [submit(text(name), verb, channel=mailbox)]

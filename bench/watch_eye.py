@@ -1,7 +1,8 @@
 """Eye of the watch as a process of its own: looks at one channel as often as a line says so.
 
 It runs with the environment of a worker, and uses the worker's real look (:mod:`jobs.watch.look`). Each
-line on stdin is one look, and each line on stdout is its outcome as JSON.
+line on stdin is one look, and each line on stdout is its outcome as JSON. A second argument has it send
+test mails, so many seconds apart.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import sys
 import time
+from datetime import timedelta
 
 from bot import logs
 from bot.queue import connect
@@ -25,6 +27,7 @@ from jobs.settings import Settings
 from jobs.storage import keys
 from jobs.watch.look import CloudLook
 from jobs.watch.model import ChannelState, LookOutcome, WatchedChannel
+from jobs.watch.test_mail import MailPlan, MailText
 
 NOBODY = Person("nobody", "nobody@example.test")
 
@@ -38,19 +41,21 @@ def services() -> Services:
     return made
 
 
-async def look(made: Services, watched: WatchedChannel) -> LookOutcome:
+async def look(made: Services, watched: WatchedChannel, mails_s: int = 0) -> LookOutcome:
     """Return the outcome of one look.
 
     Raises:
         LookupError: The look ended without an outcome.
     """
-    looking = CloudLook(made, lambda: True, lambda _: ChannelState())
-    async for _, outcome in looking((watched,)):
-        return outcome
-    raise LookupError(watched.mailbox)
+    mails = MailPlan(timedelta(seconds=mails_s), lambda _: MailText("Test", "Nothing to do."))
+    looking = CloudLook(made, lambda: True, lambda _: ChannelState(), mails)
+    found = [outcome async for _, outcome in looking((watched,))]
+    if not found:
+        raise LookupError(watched.mailbox)
+    return found[0]
 
 
-def main(mailbox: str) -> int:
+def main(mailbox: str, mails_s: int = 0) -> int:
     """Look once for every line, until stdin ends.
 
     The access that the tenant granted is remembered again before each look, because a fault may have
@@ -70,13 +75,17 @@ def main(mailbox: str) -> int:
             app_access.save(made.redis, granted)
         made.redis.delete(keys.tenant_traces(record.channel.tenant_id))
         began = time.monotonic()
-        outcome = asyncio.run(look(made, watched))
+        outcome = asyncio.run(look(made, watched, mails_s))
         said = {
             "sight": str(outcome.sight),
             "cause": outcome.cause,
             "step": outcome.step,
             "eyes": [str(each) for each in outcome.eyes],
             "calls": outcome.calls,
+            "station": outcome.station and str(outcome.station),
+            "mails": sum(outcome.mails.values()),
+            "late": outcome.damage.mails,
+            "unseen": outcome.unseen,
             "seconds": time.monotonic() - began,
         }
         sys.stdout.write(json.dumps(said) + "\n")
@@ -85,4 +94,4 @@ def main(mailbox: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], *map(int, sys.argv[2:])))

@@ -49,9 +49,9 @@ class Eye:
     process: subprocess.Popen[str]
 
     @classmethod
-    def of(cls, stack: Stack) -> Eye:
-        """Start it."""
-        command = [sys.executable, "-m", "bench.watch_eye", MAILBOX]
+    def of(cls, stack: Stack, mails_s: int = 0, mailbox: str = MAILBOX) -> Eye:
+        """Start it for a channel. With ``mails_s`` it sends test mails, so many seconds apart."""
+        command = [sys.executable, "-m", "bench.watch_eye", mailbox, str(mails_s)]
         env = stack.processes["worker"].env
         return cls(
             subprocess.Popen(  # noqa: S603  the project's own module
@@ -86,6 +86,8 @@ class Eye:
         if self.process.stdin is not None:
             self.process.stdin.close()
         self.process.wait(timeout=30)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 @dataclass(slots=True)

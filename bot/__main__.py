@@ -104,6 +104,11 @@ def _parser() -> argparse.ArgumentParser:
         "rekey",
         help="write everything again that is under an older one of ENCRYPTION_KEYS, under the first",
     )
+    look = commands.add_parser("look", help="have watched channels looked at now")
+    look.add_argument("mailbox", nargs="?", default="", help="all of them without an address")
+    look.add_argument(
+        "--again", action="store_true", help="confirm a suspicion at once, not a minute later"
+    )
     commands.add_parser("webhooks", help="register the bot's webhooks now, and list them")
     server = commands.add_parser("redis", help="run the embedded Redis on 127.0.0.1")
     server.add_argument("--port", type=int)

@@ -18,7 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot import program
-from bot.queue import connect_for_web, redis_report
+from bot.queue import connect_for_web, redis_report, watch_report
 from bot.queue.redis_report import Report
 from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex import clock_report
@@ -116,6 +116,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         yield Check("read access", lambda: _read_access(redis, work))
     runs = RunStore(redis, work.encryption_keys)
     yield Check("runs", lambda: _reported(redis_report.entries(runs, work.encryption_keys)))
+    yield Check("watch", lambda: _reported(watch_report.on_watch(runs)))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 
@@ -161,8 +162,7 @@ def _own_app(settings: Settings, redis: Redis) -> str:
 def _test_mail(settings: Settings) -> str:
     """Return who sends the test mail: the bot or a person.
 
-    Both settings of the pair are needed for the bot to send it. With only one, the bot still runs,
-    but a person is asked to send the mail.
+    Both settings of the pair are needed. With only one, a person is asked to send the mail.
     """
     if settings.sends_probe:
         _require_lasting_login(settings)

@@ -18,14 +18,14 @@ from adaptive_cards.locale import SOURCE, UTC, find_zone, languages
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.settings import SettingsError, is_loopback, listed, parts_of
 from jobs.storage import keys, redis_url
-from jobs.watch.spans import LONGEST, SHORTEST, read_interval, written
+from jobs.watch import spans
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
 PORT = "8080"
 HOST = "0.0.0.0"  # noqa: S104  behind a proxy
 DATA_FOLDER = Path("data")
 """Folder in which the embedded Redis keeps its data, below the folder of the process."""
-WATCH_INTERVAL = "15m"
+WATCH_INTERVAL, WATCH_TEST_MAIL = "15m", "1h"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_CHARACTERS = 16
 SECRET_KINDS = 6
@@ -80,8 +80,9 @@ class BotSettings:
 
     ``metrics_port`` is 0 if the metrics have no port of their own. ``watch_interval_s`` is the usual
     time between two looks at a watched channel, in seconds. ``watch_space`` is the id of the space
-    that gets a card for each cause that many channels share, or empty. Secrets never appear in the
-    repr.
+    that gets a card for each cause that many channels share, or empty. ``watch_test_mail_s`` is the
+    shortest time between two test mails of the watch to a channel, in seconds; 0 means never. Secrets
+    never appear in the repr.
     """
 
     webex_access_token: str = field(repr=False)
@@ -105,6 +106,7 @@ class BotSettings:
     metrics_token: str = field(default="", repr=False)
     watch_interval_s: int = 900
     watch_space: str = ""
+    watch_test_mail_s: int = 3600
     watch_ping_url: str = field(default="", repr=False)
 
     @classmethod
@@ -135,6 +137,7 @@ class BotSettings:
             metrics_token=values.get("METRICS_TOKEN", ""),
             watch_interval_s=_watch_interval_s(values),
             watch_space=values.get("WATCH_SPACE", ""),
+            watch_test_mail_s=_watch_test_mail_s(values) or 0,
             watch_ping_url=values.get("WATCH_PING_URL", ""),
             **{name.lower(): int(values[name]) for name in NUMBERS if name in values},
         )
@@ -335,16 +338,26 @@ def _metrics_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _watch_interval_s(values: Mapping[str, str]) -> int:
-    interval = read_interval(values.get("WATCH_INTERVAL", WATCH_INTERVAL))
+    interval = spans.read_interval(values.get("WATCH_INTERVAL", WATCH_INTERVAL))
     return int(interval.total_seconds()) if interval else 0
 
 
+def _watch_test_mail_s(values: Mapping[str, str]) -> int | None:
+    interval = spans.read_mail_interval(values.get("WATCH_TEST_MAIL", WATCH_TEST_MAIL))
+    return None if interval is None else int(interval.total_seconds())
+
+
 def _watch_problems(values: Mapping[str, str]) -> Iterator[str]:
-    """Yield the problems of the watch: its interval, and the address that is told of its rounds."""
+    """Yield the problems of the watch: its two intervals, and the address that is told of its rounds."""
     if not _watch_interval_s(values):
         yield (
-            f"WATCH_INTERVAL is no time from {written(SHORTEST)} to {written(LONGEST)}:"
+            f"WATCH_INTERVAL is no time from {spans.written(spans.SHORTEST)} to {spans.written(spans.LONGEST)}:"
             f" it looks like {WATCH_INTERVAL} or 1h"
+        )
+    if _watch_test_mail_s(values) is None:
+        yield (
+            f"WATCH_TEST_MAIL is neither 0 nor a time from {spans.written(spans.MAIL_SHORTEST)} to"
+            f" {spans.written(spans.LONGEST)}: it looks like {WATCH_TEST_MAIL} or 6h"
         )
     url = values.get("WATCH_PING_URL", "https://host")
     if not _is_web(url) or _is_readable(url):

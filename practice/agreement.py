@@ -35,13 +35,13 @@ class Told:
     live: bool
 
 
-def agree(people: People, since: int = 0) -> None:
-    """Wait until no card that changed after ``since`` contradicts another one.
+def agree(people: People, since: int = 0, seconds: float = SETTLES_S) -> None:
+    """Wait up to ``seconds`` until no card that changed after ``since`` contradicts another one.
 
     Raises:
         NotSeenError: two cards contradict each other for longer than an edit takes.
     """
-    deadline = time.monotonic() + patient(SETTLES_S)
+    deadline = time.monotonic() + patient(seconds)
     while found := contradictions(
         each for each in people.messages.values() if each["change"] > since
     ):

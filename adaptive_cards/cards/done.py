@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import ADDRESS_MOST, buttons, in_rows, show_card, submit
+from adaptive_cards.actions import buttons, in_rows, show_card, submit, watch_button
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside_time, kicker, row, section, turn_line
 from adaptive_cards.elements import (
@@ -76,7 +76,9 @@ def _to_know(view: DoneView) -> list[tuple[str, str]]:
         if view.secret_expires
         else text("done.expires_unknown")
     )
+    watched = [(text("watch.kicker"), text("watch.is_watched", interval=view.watched))]
     return [
+        *(watched if view.watched else []),
         (text("done.secret"), expires),
         (text("done.changes"), _changes(view)),
         (text("done.permissions"), text(f"done.profile_{view.profile}")),
@@ -113,10 +115,10 @@ def _incident(view: DoneView) -> Element:
 
 
 def _watch(view: DoneView) -> list[Element]:
-    """Return the button that has the channel watched, after a setup."""
-    if view.header.kind is not RunKind.SETUP or len(view.header.mailbox) > ADDRESS_MOST:
+    """Return the button that has the channel watched after a setup, or ends that."""
+    if view.header.kind is not RunKind.SETUP:
         return []
-    return [submit(text("watch.add_button"), "watch", channel=view.header.mailbox)]
+    return watch_button(view.header.mailbox, watched=bool(view.watched))
 
 
 def _steps(view: DoneView) -> list[Element]:
@@ -132,6 +134,7 @@ class DoneView:
     """Data of a channel that works.
 
     It has every fact with its evidence, when the secret expires, and what to type in an incident.
+    ``watched`` is how often the channel is watched, such as ``15m``; empty if it is not.
     """
 
     header: Header
@@ -146,3 +149,4 @@ class DoneView:
     approved_by: str
     skipped: tuple[Text, ...] = ()
     already: bool = False
+    watched: str = ""

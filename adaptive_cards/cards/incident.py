@@ -46,7 +46,7 @@ class IncidentView:
     ``mailboxes`` are the channels; one for a card of one incident. ``cause`` is a sentence.
     ``remedy`` is what the person whose ``turn`` it is does, or None. ``rows`` are (label key, value).
     ``changes`` are the moments and words of what happened, oldest first. ``acts`` is false once
-    somebody has said "I'm on it". ``fix`` is (text key, data) of the button that opens a plan, or None.
+    somebody has said "I'm on it", which can be taken back. ``fix`` is (text key, data) of the button that opens a plan, or None.
     ``page`` is (text key, address) of the page where a person fixes it, or None. ``direct`` means a 1:1
     message.
     """
@@ -122,10 +122,11 @@ def _buttons(view: IncidentView) -> list[Element]:
     check = [press(text("button.check_now"), {"do": "check", "channel": first})]
     if view.look is IncidentLook.ENDED:
         return [] if view.direct or len(view.mailboxes) > 1 else check
-    on_it = [press(text("watch.on_it"), {"do": "watch_on_it", "card": view.card})]
+    key, verb = ("on_it", "watch_on_it") if view.acts else ("not_on_it", "watch_not_on_it")
+    on_it = [press(text(f"watch.{key}"), {"do": verb, "card": view.card})]
     if view.direct:
-        return on_it if view.acts else []
+        return on_it
     fix = [press(text(view.fix[0]), view.fix[1], main=True)] if view.fix else []
     page = [open_url(text(view.page[0]), view.page[1])] if view.page else []
     own = check if len(view.mailboxes) == 1 else []
-    return [*fix, *page, *(on_it if view.acts else []), *own]
+    return [*fix, *page, *on_it, *own]

@@ -1,11 +1,17 @@
-"""Buttons of the watch: watch a channel, end it, the list, and "I'm on it"."""
+"""Buttons of the watch: watch a channel, end it, the list, "I'm on it" and its end, and the repairs."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from adaptive_cards import offer
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.offer import OFFERS_MOST, Offer, OfferView
+from bot.cards.presenters.incident import fixable
 from bot.chat.context import ChatContext
-from bot.chat.permissions import visible_channels
-from bot.commands import watch
+from bot.chat.permissions import AccessPolicy, visible_channels
+from bot.commands import fix, watch
+from bot.webex.errors import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Text
 from jobs.watch.model import Incident, IncidentCard
@@ -27,23 +33,117 @@ def _list(ctx: ChatContext, _inputs: dict[str, str]) -> None:
 
 def _on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Record that the person acts on every incident of the card, which stops the reminders."""
+    open_ones = _open_ones(ctx, inputs)
+    for each in open_ones:
+        ctx.services.watching.incidents.take_on(each.id, ctx.person.email, now())
+    _draw(ctx, open_ones)
+
+
+def _not_on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Record that nobody acts any more, so that the reminders go on.
+
+    Anybody who may say "I'm on it" may: the person who said it may be away.
+    """
+    open_ones = _open_ones(ctx, inputs)
+    for each in open_ones:
+        ctx.services.watching.incidents.release(each.id)
+    _draw(ctx, open_ones)
+
+
+def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[Incident]:
+    """Return the incidents of the card that go on; if there are none to act on, say why."""
     incidents = ctx.services.watching.incidents
     card = incidents.card(inputs.get("card", ""))
     if card is None:
         ctx.refuse(Text("watch.card_gone"), title="refused.nothing")
-        return
+        return []
     shown = incidents.of_card(card.id)
     if not _may_act(ctx, card, shown):
         ctx.refuse(Text("watch.not_here"), title="refused.button")
-        return
+        return []
     open_ones = [each for each in shown if each.is_open]
     if not open_ones:
         ctx.notify(NoticeView(watch.KICKER, Text("watch.over"), Text("watch.over_words"), at=now()))
-        return
-    for each in open_ones:
-        incidents.take_on(each.id, ctx.person.email, now())
-    for card_id in {name for each in open_ones for name in each.cards}:
+    return open_ones
+
+
+def _draw(ctx: ChatContext, changed: list[Incident]) -> None:
+    for card_id in {name for each in changed for name in each.cards}:
         ctx.services.cards.request(card_id)
+
+
+def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Offer the repair of each channel of a card with many, or begin that of the chosen one."""
+    open_ones = _open_ones(ctx, inputs)
+    if not open_ones:
+        return
+    broken = {each.mailbox: each for each in fixable(open_ones)}
+    mailbox = inputs.get("channel", "")
+    if mailbox in broken:
+        _begin_fix(ctx, broken[mailbox])
+    elif broken:
+        _offer_fixes(ctx, inputs["card"], sorted(broken))
+    else:
+        title, words = Text("watch.no_fix_left"), Text("watch.no_fix_words")
+        ctx.notify(NoticeView(watch.KICKER, title, words, at=now()))
+
+
+def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
+    """Post a button for each channel, the first four; any channel of this space can be typed."""
+    offers = tuple(
+        Offer(
+            Text("choice.button.fix", {"value": each}),
+            {"do": "watch_fix", "card": card, "channel": each},
+        )
+        for each in mailboxes[:OFFERS_MOST]
+    )
+    left = len(mailboxes) - len(offers)
+    lines = (Text("watch.more_fixes", {"count": str(left)}),) if left else ()
+    here = not set(mailboxes).isdisjoint(visible_channels(ctx))
+    view = OfferView(
+        watch.KICKER,
+        Text("choice.title.fix"),
+        offers,
+        now(),
+        turn=Text("watch.choose_fix"),
+        lines=lines,
+        field="fix" if here else "",
+    )
+    ctx.say(offer(view))
+
+
+def _begin_fix(ctx: ChatContext, incident: Incident) -> None:
+    """Begin the repair in the space of the channel, for a person who is in it."""
+    mailbox = incident.mailbox
+    if mailbox in visible_channels(ctx):
+        fix.run(ctx, mailbox)
+        return
+    there = _in_its_space(ctx, mailbox)
+    title = Text("watch.fix_there" if there else "watch.fix_not_there", {"mailbox": mailbox})
+    words = Text("watch.fix_there_words" if there else "watch.fix_not_there_words")
+    if there is not None:
+        fix.run(there, mailbox)
+    ctx.notify(NoticeView(watch.KICKER, title, words, at=now()))
+
+
+def _in_its_space(ctx: ChatContext, mailbox: str) -> ChatContext | None:
+    """Return the context of the channel's own space; None if the person may not command the bot there.
+
+    The rules are those of a command that is typed there: the person is a member, and nobody else in
+    the space is an outsider.
+    """
+    watched, services = ctx.services.watching.channels.load(mailbox), ctx.services
+    if watched is None or watched.direct:
+        return None
+    try:
+        member = services.webex.membership(watched.room, ctx.person.id)
+        policy = AccessPolicy(services.bot, services.webex)
+        others = policy.external_members(services.webex.members(watched.room), services.me.id)
+    except WebexAnswerError:  # the bot is no longer in that space
+        return None
+    if member is None or others:
+        return None
+    return replace(ctx, room=watched.room, direct=False, thread="")
 
 
 def _may_act(ctx: ChatContext, card: IncidentCard, shown: tuple[Incident, ...]) -> bool:
@@ -57,4 +157,11 @@ def _may_act(ctx: ChatContext, card: IncidentCard, shown: tuple[Incident, ...]) 
     )
 
 
-ACTIONS = {"watch": _watch, "watch_off": _off, "watch_list": _list, "watch_on_it": _on_it}
+ACTIONS = {
+    "watch": _watch,
+    "watch_off": _off,
+    "watch_list": _list,
+    "watch_on_it": _on_it,
+    "watch_not_on_it": _not_on_it,
+    "watch_fix": _fix,
+}

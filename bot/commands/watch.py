@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from adaptive_cards.cards.watch_list import WatchListView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards.presenters import watch_list as presenter
+from bot.cards.presenters.watched import request_cards
 from bot.chat import preferences
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
@@ -136,10 +138,22 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     services.watching.channels.save(watched)
     services.watching.incidents.look_soon(mailbox, fresh=True)
     _record(ctx, "watched", mailbox)
+    request_cards(services, mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
     title = Text("watch.begun", {"mailbox": mailbox, "interval": written(watched.interval)})
-    ctx.notify(NoticeView(KICKER, title, words, "good", "✓", buttons=_buttons(mailbox), at=now()))
+    mails = tuple(_test_mail_line(ctx))
+    ctx.notify(
+        NoticeView(KICKER, title, words, "good", "✓", mails, buttons=_buttons(mailbox), at=now())
+    )
+
+
+def _test_mail_line(ctx: ChatContext) -> Iterator[tuple[str, Text]]:
+    """Yield the fact that test mails are sent, which an agent gets."""
+    every = timedelta(seconds=ctx.services.bot.watch_test_mail_s)
+    if every and ctx.services.settings.sends_probe:
+        values = {"interval": written(every)}
+        yield "step.watch_mail", Text("watch.begun_test_mail", values)
 
 
 def _usual(ctx: ChatContext, before: WatchedChannel | None) -> int:
@@ -160,6 +174,7 @@ def off(ctx: ChatContext, mailbox: str) -> None:
         ctx.services.cards.request(card_id)
     if watched:
         _record(ctx, "unwatched", mailbox)
+        request_cards(ctx.services, mailbox)
     title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
     again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
     ctx.notify(

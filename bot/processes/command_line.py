@@ -18,6 +18,7 @@ from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.runs import schema
 from jobs.runs.audit import Trail
+from jobs.runs.run_store import RunStore
 from jobs.settings import Settings, read_files
 
 BAD_SETTINGS = 2
@@ -36,6 +37,8 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
     chosen = [name for name in ("check", "full") if getattr(options, name, False)]
+    if options.command == "look":
+        return _look(options, BotSettings.from_env(values), Settings.from_env(values))
     command = {"check": "check", "full": "audit --full"}[chosen[0]] if chosen else options.command
     return COMMANDS[command](BotSettings.from_env(values), Settings.from_env(values))
 
@@ -168,6 +171,13 @@ def _rekey(settings: BotSettings, work: Settings) -> int:
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
     return rekey.main(connect(settings.redis_url), work.encryption_keys, print)
+
+
+def _look(options: argparse.Namespace, settings: BotSettings, work: Settings) -> int:
+    from bot.processes import look_now  # noqa: PLC0415  the other commands do not need it
+
+    store = RunStore(connect(settings.redis_url), work.encryption_keys)
+    return look_now.main(store, options.mailbox, print, again=options.again)
 
 
 def _webhooks(settings: BotSettings, _work: Settings) -> int:

@@ -18,6 +18,9 @@ from itertools import islice
 
 import structlog
 
+from adaptive_cards.locale import drawn_for
+from adaptive_cards.texts import text
+from bot.chat import preferences
 from bot.services import Services
 from jobs.checks.bulk import SLICE_S, TENANTS_AT_ONCE
 from jobs.clock import now
@@ -29,6 +32,8 @@ from jobs.watch import gaps, pulse
 from jobs.watch.look import CloudLook, ended_by
 from jobs.watch.model import Incident, WatchedChannel
 from jobs.watch.round import Round, next_of, run_round
+from jobs.watch.spans import written
+from jobs.watch.test_mail import MailPlan, MailText
 from jobs.watch.watch_store import LEASE_S, due_now
 from jobs.watch.watching import Watching
 
@@ -116,12 +121,29 @@ async def _round(services: Services, group: str, held: RenewedLock) -> Round:
     return await run_round(
         watching,
         group,
-        CloudLook(services, lambda: not held.lost, watching.incidents.state),
+        CloudLook(services, lambda: not held.lost, watching.incidents.state, _test_mails(services)),
         now,
         fixed_by=lambda incident, _at: ended_by(services, incident.mailbox, incident.since),
         held=held,
         changed=changed,
     )
+
+
+def _test_mails(services: Services) -> MailPlan:
+    """Return how often the settings let the watch send a test mail, and its words."""
+    every = timedelta(seconds=services.bot.watch_test_mail_s)
+
+    def words(watched: WatchedChannel) -> MailText:
+        locale = (
+            preferences.locale_of_person(services, watched.by.email)
+            if watched.direct
+            else preferences.locale_of_space(services, watched.room)
+        )
+        values = {"mailbox": watched.mailbox, "interval": written(every)}
+        with drawn_for(locale):
+            return MailText(text("watch.mail_subject"), text("watch.mail_body", **values))
+
+    return MailPlan(every, words)
 
 
 def _refresh(services: Services, group: str) -> None:

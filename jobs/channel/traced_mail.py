@@ -9,6 +9,7 @@ from jobs.channel.mailbox import own_addresses
 from jobs.engine.context import StepContext
 from jobs.mail.auto_reply import automatic
 from jobs.mail.message_trace import TraceRow
+from jobs.mail.watch_mail import without_watch_mails
 from jobs.model import Evidence
 
 
@@ -22,10 +23,15 @@ def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
 
 
 async def copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
-    """Return the copies to Webex Connect, newest first; none if its address is not known.
+    """Return the copies of customers' mail to Webex Connect, newest first.
 
-    An empty address would not filter.
+    There are none if its address is not known, because an empty address would not filter.
     """
+    return without_watch_mails(await all_copies_since(ctx, since))
+
+
+async def all_copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
+    """Return all copies to Webex Connect, also those of the watch's test mails, newest first."""
     address = ctx.channel.forwarding_address
     return await ctx.trace().find(since, recipient=address) if address else ()
 

@@ -29,7 +29,7 @@ class OutgoingMail:
     """Plain test mail.
 
     The sender chooses its Message-ID, including the angle brackets, so sending it again sends the
-    same mail.
+    same mail. ``headers`` are further headers, by name.
     """
 
     sender: str
@@ -37,6 +37,7 @@ class OutgoingMail:
     subject: str
     body: str
     message_id: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 async def send_test_mail(url: str, probe: OutgoingMail) -> None:
@@ -56,6 +57,8 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
         probe.subject,
     )
     message["Date"], message["Message-ID"] = formatdate(), probe.message_id
+    for name, value in probe.headers:
+        message[name] = value
     message.set_content(probe.body)
     write_guard.check()
     try:

@@ -47,8 +47,8 @@ class AgentTasks(Probe):
         """
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
-        tasks = await _tasks(ctx)
-        app = await _only_app(ctx)
+        tasks = await read_tasks(ctx)
+        app = await only_app(ctx)
         mine = [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
         if not mine:
             return self.skipped(_why_none(tasks))
@@ -81,12 +81,12 @@ class MailToTask(Probe):
         """
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
-        copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), _tasks(ctx))
+        copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), read_tasks(ctx))
         handed = _handed(copies, ctx.channel.mailbox, tasks.since)
         if not handed:
             return self.skipped(Text("skipped.no_mail"))
         return self._judged(
-            handed, _without_task(handed, tasks, ctx.channel.mailbox, await _only_app(ctx))
+            handed, _without_task(handed, tasks, ctx.channel.mailbox, await only_app(ctx))
         )
 
     def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
@@ -135,7 +135,12 @@ class EmailEntryPoint(Probe):
         return self.ok(Text("seen.entry_points", names), facts=_asset(found))
 
 
-async def _tasks(ctx: StepContext) -> Tasks:
+async def read_tasks(ctx: StepContext) -> Tasks:
+    """Return the email tasks of the last days, read once for all channels of a check.
+
+    Raises:
+        CloudError: the contact center cannot be asked.
+    """
     known: Tasks = await ctx.reads.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
     return known
 
@@ -156,7 +161,7 @@ async def _entry_points(ctx: StepContext) -> tuple[EntryPoint, ...]:
     return known
 
 
-async def _only_app(ctx: StepContext) -> str:
+async def only_app(ctx: StepContext) -> str:
     """Return the app of the only email entry point, whose tasks can only be this channel's.
 
     Return an empty string if there are several, or if none can be read.

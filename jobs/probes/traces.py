@@ -10,7 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs.channel.traced_mail import answers_among, copies_since, evidence_of
+from jobs.channel.traced_mail import (
+    all_copies_since,
+    answers_among,
+    copies_since,
+    evidence_of,
+)
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -27,6 +32,7 @@ from jobs.mail.flow import (
     without_copy,
 )
 from jobs.mail.message_trace import TraceRow
+from jobs.mail.watch_mail import with_proofs, without_watch_mails
 from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text, second_of
 from jobs.probes._trace_reason import Why, why
 from jobs.probes._transport_rules import BLOCKS
@@ -82,7 +88,8 @@ class Arrivals(_Traced):
         Mail that a filter withholds is not a failure, and neither is one mail that fails for its
         own reason.
         """
-        passage = MailFlow.of(await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox))
+        found = await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox)
+        passage = MailFlow.of(with_proofs(found))
         if passage.good and not passage.refused:
             return await self._held_back(ctx, passage)
         return await self._judged(
@@ -142,8 +149,9 @@ class Copies(_Traced):
             return self.skipped(Text("skipped.no_forwarding_address"))
         trace, since = ctx.trace(), now() - BACK
         arrived, copies = await asyncio.gather(
-            trace.find(since, recipient=ctx.channel.mailbox), copies_since(ctx, since)
+            trace.find(since, recipient=ctx.channel.mailbox), all_copies_since(ctx, since)
         )
+        arrived, copies = without_watch_mails(arrived), with_proofs(copies)
         lost = without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         passage = MailFlow.of(list(filter(_is_takeable, copies)))
         finding = await self._judge(ctx, passage, lost, copies)
@@ -243,13 +251,14 @@ class Answers(_Traced):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail from the mailbox.
 
-        Its own copies, mail to itself and automatic mail are left out.
+        Its own copies, mail to itself, automatic mail and answers to the watch's test mails are left
+        out.
         """
         trace, since = ctx.trace(), now() - BACK
         sent, copies = await asyncio.gather(
             trace.find(since, sender=ctx.channel.mailbox), copies_since(ctx, since)
         )
-        answers = answers_among(ctx, sent)
+        answers = answers_among(ctx, without_watch_mails(sent))
         passage = MailFlow.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)

@@ -95,6 +95,31 @@ def watch_traffic(mailbox: str) -> Key:
     return _key("watch", "traffic", mailbox)
 
 
+def watch_mails(mailbox: str) -> Key:
+    """The newest test mails that the watch has sent to a channel."""
+    return _key("watch", "mails", mailbox)
+
+
+def every_watch_mails() -> Key:
+    """A pattern that matches the newest test mails of all channels."""
+    return watch_mails("*")
+
+
+def watch_mail_claim(mailbox: str) -> Key:
+    """A mark: a worker has sent a test mail to the channel, and no other one is due yet."""
+    return _key("watch", "mail-claim", mailbox)
+
+
+def watch_mails_sent() -> Key:
+    """The channels by the time at which the watch has sent them a test mail."""
+    return _key("watch", "mails-sent")
+
+
+def watch_mails_arrived() -> Key:
+    """The channels by the time at which a test mail of the watch was seen to arrive."""
+    return _key("watch", "mails-arrived")
+
+
 def watch_beat() -> Key:
     """When the watch last began and ended a round, and what it found."""
     return _key("watch", "beat")

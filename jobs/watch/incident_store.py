@@ -183,6 +183,17 @@ class IncidentStore:
             ),
         )
 
+    def release(self, incident_id: str) -> Incident | None:
+        """Record that nobody acts any more; None if the incident is over, or nobody acts anyway."""
+        return self.change(
+            incident_id,
+            lambda each: (
+                replace(each, acting="", acting_since=None)
+                if each.is_open and each.acting
+                else None
+            ),
+        )
+
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
         """End the incident of a channel that is no longer watched, and forget the channel's state.
 

@@ -22,11 +22,14 @@ from jobs.access import tenant_reader
 from jobs.access.tenant_reader import TenantReader
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
 from jobs.checks.check import brief_for, steps_of
+from jobs.clock import now, parse
 from jobs.clouds.call_metrics import CallCount, counted
 from jobs.clouds.single_flight import ReadCache
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.failures import wrote_within
 from jobs.mail.message_trace import Trace, TraceRow
+from jobs.mail.watch_mail import note_arrival, without_watch_mails
 from jobs.model import RunKind
 from jobs.runs.origin import Origin
 from jobs.runs.reference import new_reference
@@ -34,6 +37,7 @@ from jobs.runs.run import AttemptOverError, Run, opening
 from jobs.runtime import NoListener, Runtime
 from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
 from jobs.watch.outcome import Extras, outcome_of
+from jobs.watch.test_mail import MailPlan, is_needed, send
 
 UNDER_WORK = "run_under_way"
 """Reason of an unsure look while a run of the bot changes the channel."""
@@ -50,12 +54,13 @@ class CloudLook:
     """Look at channels of one tenant (:class:`jobs.watch.model.Look`).
 
     ``holds`` is whether this worker still has the lock of the channels' group. ``state`` returns what
-    earlier looks have left.
+    earlier looks have left. ``mails`` says how often a test mail is sent; None means never.
     """
 
     runtime: Runtime
     holds: Callable[[], bool]
     state: Callable[[str], ChannelState]
+    mails: MailPlan | None = None
     began: float = field(default_factory=time.monotonic)
 
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
@@ -94,12 +99,18 @@ class CloudLook:
             late = time.monotonic() - self.began > SLICE_S
             if not late and self.holds() and not self.runtime.shutdown.requested():
                 with counted() as count:
-                    done.put_nowait((watched, await self._outcome(seen, watched, count)))
+                    outcome, context = await self._outcome(seen, watched, count)
+                done.put_nowait((watched, outcome))
+                if context is not None:
+                    await self._send_test_mail(context, watched, outcome)
 
     async def _outcome(
         self, seen: TenantReader, watched: WatchedChannel, count: CallCount
-    ) -> LookOutcome:
-        """Return the outcome. An error of the bot in one channel does not stop the others."""
+    ) -> tuple[LookOutcome, StepContext | None]:
+        """Return the outcome, and the context of the look if it came to its end.
+
+        An error of the bot in one channel does not stop the others.
+        """
         try:
             return await self._looked(seen, watched, count)
         except (AttemptOverError, RedisError):
@@ -107,11 +118,28 @@ class CloudLook:
         except Exception:
             reference = new_reference()
             log.exception("look failed", mailbox=watched.mailbox, reference=reference)
-            return LookOutcome(Sight.UNSURE, FAILED)
+            return LookOutcome(Sight.UNSURE, FAILED), None
+
+    async def _send_test_mail(
+        self, context: StepContext, watched: WatchedChannel, outcome: LookOutcome
+    ) -> None:
+        """Send a test mail if one is needed and due. While a run goes on, it has mails of its own."""
+        if self.mails is None or not self.mails.every or not self.holds():
+            return
+        if not is_needed(context, outcome, self.mails.every, now()):
+            return
+        if await asyncio.to_thread(self.runtime.channels.running, watched.mailbox):
+            return
+        try:
+            await send(context, watched, self.mails)
+        except (AttemptOverError, RedisError):
+            raise
+        except Exception:
+            log.exception("test mail failed", mailbox=watched.mailbox, reference=new_reference())
 
     async def _looked(
         self, seen: TenantReader, watched: WatchedChannel, count: CallCount
-    ) -> LookOutcome:
+    ) -> tuple[LookOutcome, StepContext]:
         store, mailbox = self.runtime.store, watched.mailbox
         brief = await asyncio.to_thread(brief_for, store, mailbox)
         origin = Origin(watched.room, direct=watched.direct)
@@ -126,11 +154,13 @@ class CloudLook:
         await engine.check(seen.allowed)
         app = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
         extras = Extras(app=app, calls=count.calls, mails=trace.hours)
-        return await asyncio.to_thread(self._judged, draft, watched, extras)
+        return await asyncio.to_thread(self._judged, draft, watched, extras), context
 
     def _judged(self, draft: CheckBuffer, watched: WatchedChannel, extras: Extras) -> LookOutcome:
         """Return the outcome. The findings are kept only if they say something new."""
         state = self.state(watched.mailbox)
+        if arrived := parse(draft.run.fact("watch_mail_arrived")):
+            note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
         outcome = outcome_of(draft.run, state.eyes, extras)
         if outcome.sight is Sight.BROKEN and self._under_work(watched.mailbox):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes, calls=outcome.calls)
@@ -154,7 +184,7 @@ def _with_check(outcome: LookOutcome, check: str) -> LookOutcome:
 class CountingTrace:
     """Message trace that counts the mails to a mailbox by the hour of their arrival.
 
-    ``hours`` has the beginning of each hour (ISO, UTC) and the number of its mails.
+    The watch's own test mails do not count. ``hours`` has the beginning of each hour (ISO, UTC) and the number of its mails.
     """
 
     def __init__(self, trace: Trace, mailbox: str) -> None:
@@ -168,7 +198,8 @@ class CountingTrace:
         """See :meth:`jobs.mail.message_trace.Trace.find`."""
         rows = await self._trace.find(since, recipient=recipient, sender=sender, subject=subject)
         if recipient.lower() == self._mailbox and not sender and not subject:
-            hours = (row.received.replace(minute=0, second=0, microsecond=0) for row in rows)
+            own = without_watch_mails(rows)
+            hours = (row.received.replace(minute=0, second=0, microsecond=0) for row in own)
             found = Counter(each.isoformat() for each in hours)
             self.hours |= {hour: max(found[hour], self.hours.get(hour, 0)) for hour in found}
         return rows

@@ -11,6 +11,7 @@ from jobs.checks.verdict import Verdict, judge
 from jobs.model import Finding, State, Turn
 from jobs.runs.run import Run
 from jobs.watch.model import Damage, Eye, LookOutcome, Sight
+from jobs.watch.test_mail import STEP
 
 EYES = {
     Eye.LOGIN: ("smtp_login",),
@@ -66,7 +67,7 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
     eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=more.app))
     known = LookOutcome(
         Sight.HEALTHY,
-        unseen=tuple(name for name, each in verdict.weighed.items() if each.state not in _READ),
+        unseen=_unseen(verdict.weighed),
         eyes=eyes,
         mails=more.mails,
         calls=more.calls,
@@ -80,6 +81,18 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
         if eye not in eyes:
             return _without(eye, verdict.weighed, known)
     return known
+
+
+def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
+    """Return the steps that the look could not read.
+
+    A test mail is not missed if other mail was seen to go on: that shows the same. So an incident
+    that only a test mail has seen can end without another one.
+    """
+    copies = weighed.get("copies")
+    goes_on = copies is not None and copies.state is State.OK
+    unread = (name for name, each in weighed.items() if each.state not in _READ)
+    return tuple(name for name in unread if not (goes_on and name == STEP))
 
 
 def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:

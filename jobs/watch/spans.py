@@ -14,6 +14,8 @@ _UNITS = {
 }
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=1)
 """Limits of the time between two looks. Microsoft limits message traces, so it is not shorter."""
+MAIL_SHORTEST = timedelta(hours=1)
+"""Shortest time between two test mails of the watch: each of them is a task for an agent."""
 LONGEST_PAUSE = timedelta(days=30)
 
 
@@ -27,6 +29,14 @@ def read_interval(typed: str) -> timedelta | None:
     """Return the time between two looks, or None if the text is no span or beyond the limits."""
     span = read_span(typed)
     return span if span is not None and SHORTEST <= span <= LONGEST else None
+
+
+def read_mail_interval(typed: str) -> timedelta | None:
+    """Return the time between two test mails, zero for never, or None if the text is neither."""
+    if typed.strip().lower() in {"0", "off"}:
+        return timedelta(0)
+    span = read_span(typed)
+    return span if span is not None and MAIL_SHORTEST <= span <= LONGEST else None
 
 
 def written(span: timedelta) -> str:

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from practice.chaos.kills import AT_ANY_TIME, EFFECTS, Kill, Pause, pauses, runs
-from practice.chaos.lane import Lane, Outcome
+from practice.chaos.lane import RECOVERS_S, Lane, Outcome
 from practice.processes import has_other_host
 from practice.stack import NotStartedError
 
-TARGET_S: Final = 30.0
 HEAD: Final = (
     "side effect",
     "kills",
@@ -61,7 +60,7 @@ class Row:
         """
         self.kills += outcome.between is None
         self.pauses += outcome.between is not None
-        self.recovered += seconds is not None and seconds <= TARGET_S
+        self.recovered += seconds is not None and seconds <= RECOVERS_S
         self.slowest = max(self.slowest, seconds or 0.0)
         self.doubles, self.orphans = self.doubles + outcome.doubles, self.orphans + outcome.orphans
         self.late += outcome.late

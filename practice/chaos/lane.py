@@ -24,6 +24,8 @@ from practice.stack import Stack
 PATIENCE_S: Final = 90.0
 UNDO_S: Final = 180.0
 """Seconds for an undo, which may look once more at a value 90 seconds after it was changed."""
+RECOVERS_S: Final = 30.0
+"""Seconds within which work must resume after a kill or a pause, and the cards must agree."""
 QUICK: Final = {
     "trace_delay_s": "0",
     "replication_s": "0.3",
@@ -213,7 +215,7 @@ def _play(walk: Walk, killer: Killer | None) -> None:
         killer.start()
     walk.approve(plan)
     walk.to_the_proof()
-    agree(walk.people, walk.since)
+    agree(walk.people, walk.since, RECOVERS_S)
 
 
 def _play_paused(walk: Walk, pauser: Pauser, between: Between) -> None:
@@ -240,7 +242,7 @@ def undo(walk: Walk) -> None:
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.approve(walk.card("the plan of the undo", "approve"))
     walk.saying("is disconnected: the previous values are restored", UNDO_S)
-    agree(walk.people, walk.since)
+    agree(walk.people, walk.since, RECOVERS_S)
 
 
 def _begin_again(walk: Walk) -> None:

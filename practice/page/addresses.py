@@ -39,3 +39,10 @@ class Host(Protocol):
         Raises:
             KeyError: when no process has this name.
         """
+
+    def look(self) -> Json:
+        """Have the watch look at its channels now, and return what it saw as ``lines``.
+
+        Raises:
+            RuntimeError: the watch did not look.
+        """

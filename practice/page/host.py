@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from practice.environment import ROOT
 from practice.page import relay
 from practice.page.addresses import Json, Places
 from practice.page.server import PageServer
 from practice.page.web import Space
 from practice.stack import Stack
+
+LOOKS_S = 300.0
+"""Longest time for the looks of the watch, in seconds."""
 
 
 @dataclass(slots=True)
@@ -118,6 +124,33 @@ class PracticeSpace:
             self.stack.kill(name, signal.SIGKILL, whole=True)
             self.stack.processes[name].stop()
             self.stack.start(name)
+
+    def look(self) -> Json:
+        """Have the watch look at its channels now, twice at a suspicious one; return what it saw.
+
+        ``lines`` has one line for each channel, and none if no channel is watched.
+
+        It is the operator's own command, so the looks are those of the worker, and only the time until
+        they are due is skipped.
+
+        Raises:
+            RuntimeError: the space is still starting, or no worker has looked in time.
+        """
+        if self.stack is None or not self.ready:
+            raise RuntimeError("the practice space is still starting")
+        found = subprocess.run(
+            [sys.executable, "-m", "bot", "look", "--again"],
+            cwd=ROOT,
+            env=self.stack.processes["worker"].env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LOOKS_S,
+        )
+        lines = found.stdout.strip().splitlines()
+        if found.returncode:
+            raise RuntimeError(lines[-1] if lines else "the command look has failed")
+        return {"lines": [line for line in lines if "@" in line.partition(":")[0]]}
 
     def _state(self, process: Any) -> str:
         if process.alive:

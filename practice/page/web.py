@@ -52,6 +52,7 @@ class Space:
         app.add_url_rule("/practice/config", view_func=self.config)
         app.add_url_rule("/practice/events", view_func=self.events)
         app.add_url_rule("/practice/kill/<name>", view_func=self.kill, methods=["POST"])
+        app.add_url_rule("/practice/look", view_func=self.look, methods=["POST"])
         app.add_url_rule("/practice/form", view_func=self.form)
         app.add_url_rule(
             "/practice/switch/<name>/<any(on, off):way>", view_func=self.switch, methods=["POST"]
@@ -107,6 +108,13 @@ class Space:
         except KeyError:
             return flask.jsonify({"error": f"no process {name}"}), 404
         return flask.jsonify({"items": self._host.shown()}), 200
+
+    def look(self) -> tuple[Answer, int]:
+        """Have the watch look at its channels as if the time to the next looks had passed."""
+        try:
+            return flask.jsonify(self._host.look()), 200
+        except RuntimeError as error:
+            return flask.jsonify({"error": str(error)}), 409
 
     def form(self) -> Answer:
         """Return the fields of Webex Connect's form as the bot's card shows them."""

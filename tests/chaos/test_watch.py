@@ -36,6 +36,12 @@ def incident_cards(people: People, mailbox: str) -> list[Json]:
 
 
 @pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """No test mails: the copies of these channels go nowhere, so none becomes a task."""
+    return {"WATCH_TEST_MAIL": "0"}
+
+
+@pytest.fixture(scope="module")
 def boxes(stack: Stack, people: People) -> list[str]:
     """Two channels that work, in a space."""
     fresh(people)

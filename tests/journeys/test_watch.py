@@ -29,6 +29,12 @@ INHERITED = {
 
 
 @pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """No test mails: the copies of these channels go nowhere, so none becomes a task."""
+    return {"WATCH_TEST_MAIL": "0"}
+
+
+@pytest.fixture(scope="module")
 def room(stack: Stack, people: People) -> str:
     """A space with two channels that work, whose tenant lets the bot read."""
     body = {"name": SPACE, "members": [REQUESTER]}

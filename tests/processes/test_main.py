@@ -175,6 +175,7 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
         "ok     the bot's own app",
         "ok     test mail",
         "ok     runs",
+        "ok     watch",
         "ok     audit trail",
     ]
 
@@ -319,6 +320,7 @@ def test_the_doctor_says_what_to_do(
         ("DOUBT  the bot's own app", "MICROSOFT_CLIENT_SECRET_EXPIRES"),
         ("WRONG  test mail", "set both or none"),
         ("WRONG  runs", "cannot be read"),
+        ("WRONG  watch", "cannot be seen"),
         ("WRONG  audit trail", "cannot be read"),
     )
     lines = printed.stdout.splitlines()

@@ -35,6 +35,8 @@ OF_NO_RUN = {
     "watch_off",
     "watch_list",
     "watch_on_it",
+    "watch_not_on_it",
+    "watch_fix",
 }
 """Verbs for everybody whom the bot serves.
 

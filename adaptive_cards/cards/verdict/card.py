@@ -11,6 +11,7 @@ from adaptive_cards.actions import (
     press,
     show_card,
     submit,
+    watch_button,
 )
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.cards.verdict.band import band
@@ -105,7 +106,7 @@ def _again(view: VerdictView) -> list[Element]:
         if view.connect_test
         else []
     )
-    every = [again, *deeper, *granted, missing, *test]
+    every = [*_watch(view), again, *deeper, *granted, missing, *test]
     return every[: ACTIONS_MOST - 1 - (1 if view.fix else 0)]
 
 
@@ -113,6 +114,13 @@ def _keep(view: VerdictView) -> list[Element]:
     """Return the button that keeps a channel which the check found by itself."""
     offered = view.found is not None and view.found.may_keep
     return [submit(text("button.keep"), "keep", run=view.run)] if offered else []
+
+
+def _watch(view: VerdictView) -> list[Element]:
+    """Return the button that has a channel watched which was kept from this card, or ends that."""
+    if view.found is None or not view.found.kept:
+        return []
+    return watch_button(view.mailbox, watched=bool(view.found.watched))
 
 
 def _lists(view: VerdictView, room: Budget, *, apart: bool) -> list[Element]:

@@ -26,13 +26,14 @@ class FoundChannel:
 
     ``values`` are (label key, value); an empty value was not found, and no values mean that nobody
     has signed in yet. ``may_keep`` offers to keep it. ``told`` says what that means, or why it
-    cannot be kept.
+    cannot be kept. ``watched`` is how often it is watched, such as ``15m``; empty if it is not.
     """
 
     values: tuple[tuple[str, str], ...] = ()
     may_keep: bool = False
     kept: bool = False
     told: Text | None = None
+    watched: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from adaptive_cards import discovery as draw
 from adaptive_cards.cards.discovery import AppChoice, DiscoveryView
 from adaptive_cards.cards.verdict.view import FoundChannel
+from bot.cards.presenters import watched
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.checks import adoption
@@ -14,6 +15,8 @@ from jobs.checks.discovering import APP, FORWARDING
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Run
+
+KEPT = Text("verdict.kept_here")
 
 
 def cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
@@ -57,6 +60,7 @@ def found_channel(run: Run, services: Services) -> FoundChannel | None:
         values=shown,
         may_keep=may_keep(run, services),
         kept=run.kept,
+        watched=watched.interval_of(run, services) if run.kept else "",
         told=_told(run, services) if run.checked else None,
     )
 
@@ -69,7 +73,8 @@ def may_keep(run: Run, services: Services) -> bool:
 def _told(run: Run, services: Services) -> Text:
     """Return what keeping means, that it is kept, or why it cannot be."""
     if run.kept:
-        return Text("verdict.kept_here")
+        interval = watched.interval_of(run, services)
+        return Text("verdict.kept_watched", {"interval": interval}) if interval else KEPT
     if lacks := adoption.missing(run):
         return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     if not may_keep(run, services):

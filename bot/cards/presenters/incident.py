@@ -16,6 +16,7 @@ from bot.cards.presenters.card_state import DesiredCard, desired_card
 from jobs.checks.remedies import page_of
 from jobs.model import Channel, Text, minute_of, verbatim
 from jobs.watch.model import Incident, IncidentCard, News, NewsKind, Sight
+from jobs.watch.test_mail import STEP
 
 SLOT = "incident"
 NEWS_FOR = timedelta(hours=1)
@@ -53,7 +54,7 @@ def living_card(
         drawn.card,
         drawn.fingerprint,
         to,
-        urgency=f"{over} {_part(card, changes)}",
+        urgency=f"{over} {_part(card, changes)} {sorted(set(acting))}",
         final=over,
     )
 
@@ -126,7 +127,7 @@ def view(
     first = open_ones[0]
     many = card.counts or len({each.mailbox for each in open_ones}) > 1
     look = look_of(incidents)
-    fix, page = (None, None) if many else _ways(first, channel)
+    fix, page = (_fixes(card, incidents), None) if many else _ways(first, channel)
     return IncidentView(
         card=card.id,
         look=look,
@@ -196,6 +197,18 @@ def _ways(
     return (incident.fix, {"do": "fix", "channel": incident.mailbox}), None
 
 
+def fixable(incidents: Sequence[Incident]) -> list[Incident]:
+    """Return the incidents that a plan of the bot would end, in the same order."""
+    return [each for each in incidents if each.is_open and _ways(each, None)[0] is not None]
+
+
+def _fixes(card: IncidentCard, incidents: Sequence[Incident]) -> tuple[str, dict[str, str]] | None:
+    """Return the button that leads to the repair of each channel, or None if no plan repairs any."""
+    if not fixable(incidents):
+        return None
+    return "watch.fix_each", {"do": "watch_fix", "card": card.id}
+
+
 def _rows(
     card: IncidentCard, incidents: Sequence[Incident], at: datetime
 ) -> list[tuple[str, Text]]:
@@ -209,6 +222,7 @@ def _rows(
     ]
     if over:
         rows.append(("watch.row_ended", verbatim_moment(max(ended))))
+    rows += _seen_by(first)
     late = sum(each.damage.late for each in incidents)
     bounced = sum(each.damage.bounced for each in incidents)
     if late or bounced:
@@ -223,6 +237,14 @@ def _rows(
     if told := sorted({name for each in incidents for name in each.told}):
         rows.append(("watch.row_told", verbatim(", ".join(told))))
     return rows
+
+
+def _seen_by(incident: Incident) -> list[tuple[str, Text]]:
+    """Return the fact that only a test mail of the watch has seen it, and where the mail stopped."""
+    if incident.step != STEP or incident.sight is Sight.CANNOT_LOOK or incident.station is None:
+        return []
+    values = {"at": minute_of(incident.since), "where": f"key:watch.stops_{incident.station}"}
+    return [("watch.row_test_mail", Text("watch.only_test_mail", values))]
 
 
 def verbatim_moment(at: datetime) -> Text:

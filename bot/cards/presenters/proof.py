@@ -12,6 +12,7 @@ from adaptive_cards import test_mail as draw_mail
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.test_mail import TestMailView
 from adaptive_cards.views import Header, Proof
+from bot.cards.presenters import watched
 from bot.cards.presenters._common import (
     approver,
     cause_text,
@@ -21,7 +22,7 @@ from bot.cards.presenters._common import (
     thread_and_person,
     unreachable_recipient,
 )
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, slot_of
 from bot.services import Services
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, RunKind, State, Text, Turn
@@ -49,8 +50,9 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 def _finished(run: Run, services: Services) -> list[DesiredCard]:
     """Return the done card."""
-    done = done_view(run)
-    return [desired_card("done", done, draw_done(done), final=True)]
+    done = replace(done_view(run), watched=watched.interval_of(run, services))
+    card = desired_card("done", done, draw_done(done), final=True)
+    return [replace(card, retires=watched.only_edit(services, run, card, slot_of(THREAD)))]
 
 
 def _mail(mail: TestMailView, to: str) -> DesiredCard:

@@ -12,7 +12,7 @@ from adaptive_cards.views import CheckLine, Proof
 from bot import links
 from bot.cards.presenters import discovery, verdict_extras
 from bot.cards.presenters._common import is_ok, known_text, problem_fields
-from bot.cards.presenters.card_state import DesiredCard, desired_card
+from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.cards.presenters.verdict_extras import stop_of
 from bot.services import Services
 from jobs.checks import check, remedies
@@ -23,6 +23,7 @@ from jobs.clock import now
 from jobs.clouds.learn_more import page_of
 from jobs.engine.step import Step
 from jobs.model import Access, Channel, Finding, State, Station, Text, Turn, minute_of, verbatim
+from jobs.probes.watch_mail import NONE_SENT
 from jobs.runs.later import fixed_by
 from jobs.runs.run import Run
 
@@ -45,16 +46,16 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if questions := open_questions(run):
         return discovery.cards(run, questions)
     found = view(run, services)
-    return [
-        desired_card(
-            "verdict",
-            found,
-            draw(found),
-            urgency=_urgency(run, found),
-            final=run.checked is not None,
-            prompt=f"{run.checked}{found.problem_at}{run.ended}" if run.checked else "",
-        )
-    ]
+    card = desired_card(
+        "verdict",
+        found,
+        draw(found),
+        urgency=_urgency(run, found),
+        final=run.checked is not None,
+        prompt=f"{run.checked}{found.problem_at}{run.ended}" if run.checked else "",
+    )
+    shown = posted_card(services, run.id, card.slot) if run.kept else None
+    return [replace(card, retires=shown is not None and shown.prompt == card.prompt)]
 
 
 def _urgency(run: Run, found: VerdictView) -> str:
@@ -72,7 +73,11 @@ def _urgency(run: Run, found: VerdictView) -> str:
 def view(run: Run, services: Services) -> VerdictView:
     """Return the findings so far and the verdict on them, as a view."""
     steps = check.steps_of(run)
-    found = {name: finding for name, finding in run.findings.items() if name in steps}
+    found = {
+        name: finding
+        for name, finding in run.findings.items()
+        if name in steps and finding.seen != NONE_SENT
+    }
     verdict = judge(steps, found, done=run.checked is not None)
     sign_in = _sign_in_url(run, services)
     counted = _counted(verdict, found)
@@ -84,7 +89,7 @@ def view(run: Run, services: Services) -> VerdictView:
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
-        looking=0 if run.checked else _still_to_come(steps, found),
+        looking=0 if run.checked else _still_to_come(steps, run.findings),
         silent=tuple(map(_cloud, run.silent)),
         causes=_mark_fixed(_causes(run.channel, steps, counted, verdict.causes), verdict, fixed),
         symptoms=_symptoms(steps, counted, verdict.symptoms),

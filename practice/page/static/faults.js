@@ -107,7 +107,18 @@ export function begin() {
   const act = (name, work) => el("button", { class: "btn", type: "button", onclick: async () => { try { status.textContent = await work(); } catch (error) { status.textContent = error.message; } } }, name);
   $("weather").replaceChildren(el("div", {}, el("h3", {}, "Weather"), ...WEATHER.flatMap(storm)),
     el("div", {}, el("h3", {}, "Crashes"), el("div", { class: "acts" }, act("Kill the worker", () => kill("worker")), act("Kill the web process", () => kill("web"))), status),
+    el("div", {}, el("h3", {}, "Watch"), el("p", { class: "small sub" }, "Type ", el("span", { class: "mono" }, "/watch support@contoso.com"), ". The watch looks every 15 minutes, and once more a minute after a bad look. Here that time is skipped."),
+      el("div", { class: "acts" }, el("button", { class: "btn", type: "button", id: "look", onclick: look }, "Let 15 minutes pass")), el("p", { class: "small sub", role: "status", id: "looked" })),
     el("div", {}, el("h3", {}, "Then"), el("p", { class: "small sub" }, "With a fault on, send a mail, type ", el("span", { class: "mono" }, "/check support@contoso.com"), " and compare the verdict with the switch. All off puts the clouds and the mail back as they were before the first fault, and the weather too.")));
+}
+
+// The worker makes the looks; only the time until they are due is skipped.
+async function look() {
+  const [button, told] = [$("look"), $("looked")];
+  button.disabled = true;
+  told.textContent = "The watch looks ...";
+  try { const { lines } = await post("/practice/look"); told.textContent = lines.length ? `Channels that the watch has looked at: ${lines.length}. What has changed has a card in its space.` : "No channel is watched, or the watch is paused."; } catch (error) { told.textContent = error.message; }
+  button.disabled = false;
 }
 
 async function kill(name) {

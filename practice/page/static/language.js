@@ -40,6 +40,9 @@ const GERMAN = {
   "No fault has these words.": "Kein Fehler enthält diese Wörter.", "The faults are not known yet.": "Die Fehler sind noch nicht bekannt.",
   "Weather": "Wetter", "Slow clouds": "Langsame Clouds", "How slow": "Wie langsam", "Throttled, 429": "Gedrosselt, 429", "How often": "Wie oft",
   "Crashes": "Abstürze", "Kill the worker": "Worker beenden", "Kill the web process": "Webprozess beenden", "Then": "Danach",
+  "Watch": "Überwachung", "Type ": "Geben Sie ", "Let 15 minutes pass": "15 Minuten vergehen lassen", "The watch looks ...": "Die Überwachung prüft ...",
+  ". The watch looks every 15 minutes, and once more a minute after a bad look. Here that time is skipped.": " ein. Die Überwachung prüft alle 15 Minuten, und nach einem schlechten Ergebnis eine Minute später noch einmal. Hier wird diese Zeit übersprungen.",
+  "No channel is watched, or the watch is paused.": "Kein Kanal wird überwacht, oder die Überwachung ist angehalten.",
   "With a fault on, send a mail, type ": "Senden Sie bei eingeschaltetem Fehler eine E-Mail, geben Sie ",
   " and compare the verdict with the switch. All off puts the clouds and the mail back as they were before the first fault, and the weather too.": " ein und vergleichen Sie das Ergebnis mit dem Schalter. „Alle aus“ setzt Clouds, E-Mails und Wetter auf den Stand vor dem ersten Fehler zurück.",
   "Chat": "Chat", "Mail": "E-Mail", "Starting up. This takes some seconds.": "Der Start dauert einige Sekunden.", "Processes on this machine: ": "Prozesse auf diesem Rechner: ",
@@ -65,6 +68,7 @@ const PATTERNS = [
   [/^(.+) \(you\)$/, (_, who) => `${GERMAN[who] || who} (Sie)`], [/^(You: .+) \((\d+) new\)$/, (_, you, count) => `${GERMAN[you] || you} (${count} neu)`],
   [/^Message as (.+)$/, (_, who) => `Nachricht als ${(GERMAN[`You: ${who}`] || who).replace("Sie: ", "")}`], [/^Download file (\d+)$/, "Datei $1 herunterladen"],
   [/^each cloud call takes (\d+) ms$/, "jeder Aufruf einer Cloud dauert $1 ms"], [/^1 of (\d+) API calls is told to come back in a second$/, "1 von $1 API-Aufrufen soll in einer Sekunde wiederkommen"],
+  [/^Channels that the watch has looked at: (\d+)\. What has changed has a card in its space\.$/, "Von der Überwachung geprüfte Kanäle: $1. Was sich geändert hat, hat eine Karte in seinem Bereich."],
   [/^The (\w+) process was killed and started again at (\S+)\. What it was doing goes on\.$/, "Der Prozess $1 wurde beendet und um $2 neu gestartet. Seine Arbeit geht weiter."],
 ];
 

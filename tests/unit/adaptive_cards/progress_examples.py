@@ -166,6 +166,7 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
         (verbatim("Conditional Access: the signed-in account may not read policies."),),
     )
     yield "done", cards.done(done)
+    yield "done-watched", cards.done(replace(done, watched="15m"))
     yield (
         "done-already",
         cards.done(

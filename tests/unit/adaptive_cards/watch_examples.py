@@ -38,6 +38,10 @@ MANY = replace(
     changes=(),
     fix=None,
 )
+TEST_MAIL = (
+    "watch.row_test_mail",
+    Text("watch.only_test_mail", {"at": minute_of(AT), "where": "key:watch.stops_forward"}),
+)
 PAGE = ("fix.generate_token", "https://uk.webexconnect.io")
 
 
@@ -70,6 +74,14 @@ def examples() -> dict[str, cards.Card]:
         "incident-direct": cards.incident(replace(BROKEN, direct=True)),
         "incident-time": cards.incident(replace(BROKEN, turn=Turn.TIME, remedy=None, fix=None)),
         "incident-many": cards.incident(MANY),
+        "incident-many-fixes": cards.incident(
+            replace(
+                MANY, fix=("watch.fix_each", {"do": "watch_fix", "card": MANY.card}), acts=False
+            )
+        ),
+        "incident-test-mail": cards.incident(
+            replace(BROKEN, fix=None, turn=Turn.ADMINISTRATOR, rows=(*BROKEN.rows[:1], TEST_MAIL))
+        ),
         "hostile-incident": cards.incident(
             replace(BROKEN, mailboxes=(HOSTILE, HOSTILE), cause=verbatim(HOSTILE))
         ),

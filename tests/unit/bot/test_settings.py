@@ -265,3 +265,19 @@ def test_limits_and_retention():
     least, read = BotSettings.from_env(LEAST), BotSettings.from_env(LEAST | chosen)
     assert [getattr(least, name) for name in names] == [1, 120, 180, 730]
     assert [getattr(read, name) for name in names] == [100, 101, 102, 103]
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"),
+    [("0", 0), ("off", 0), ("1h", 3600), ("60m", 3600), ("6h", 21600), ("1d", 86400)],
+)
+def test_the_time_between_two_test_mails_of_the_watch(typed: str, seconds: int):
+    """Never, or from an hour to a day. Without a value it is an hour."""
+    assert BotSettings.from_env(LEAST | {"WATCH_TEST_MAIL": typed}).watch_test_mail_s == seconds
+    assert BotSettings.from_env(LEAST).watch_test_mail_s == 3600
+
+
+@pytest.mark.parametrize("typed", ["59m", "25h", "often", "-1h", "1"])
+def test_test_mails_that_are_too_many_or_unreadable_are_refused(typed: str):
+    """Each of them is a task for an agent."""
+    assert problems(WATCH_TEST_MAIL=typed) == ["WATCH_TEST_MAIL"]

@@ -40,6 +40,8 @@ ON_A_RUN = sorted(
         "watch_off",
         "watch_list",
         "watch_on_it",
+        "watch_not_on_it",
+        "watch_fix",
         "history",
     }
     - {v for v in actions() if v.startswith("tac")}

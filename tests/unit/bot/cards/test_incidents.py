@@ -15,7 +15,7 @@ from bot.chat import preferences
 from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Channel, Person
+from jobs.model import Channel, Person, Station
 from jobs.storage import keys
 from jobs.watch.model import Damage, LookOutcome, Sight, WatchedChannel
 
@@ -238,3 +238,23 @@ def reminders(webex_script: Any) -> int:
         for method, _, body in webex_script.asked
         if method == "POST"
     )
+
+
+def test_a_break_that_only_the_test_mail_has_seen_names_where_it_stopped(
+    look: Look, services: Services
+):
+    """The card says that nothing else has seen it. No customer's mail is known to be affected."""
+    seen = LookOutcome(
+        Sight.BROKEN, "no_task", step="watch_mail", station=Station.CONNECT, since=now()
+    )
+    card = look(seen, seen)
+    drawn = incidents.drawing(services, card)
+    assert drawn is not None
+    shown = str(drawn.cards[0].card.content)
+    assert "only the bot's test email, sent" in shown
+    assert text("watch.stops_connect") in shown
+    assert text("watch.row_mails") not in shown
+    other = look(*[replace(seen, step="copies")] * 2, mailbox=OTHER)
+    drawn = incidents.drawing(services, other)
+    assert drawn is not None
+    assert "only the bot's test email" not in str(drawn.cards[0].card.content)

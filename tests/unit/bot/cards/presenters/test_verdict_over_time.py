@@ -14,7 +14,8 @@ from bot.cards.presenters.verdict import cards, view
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.failures import NEEDS_SIGN_IN
-from jobs.model import Finding, RunKind, State
+from jobs.model import Finding, RunKind, State, Text, second_of
+from jobs.probes.watch_mail import NONE_SENT
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import keys
@@ -111,3 +112,15 @@ def test_mail_that_was_returned_is_counted(services: Services, begin: Begin):
     broken = replace(view(checked(services, begin(), OFF), services), damage=damage)
     assert "1 was returned to its sender as undeliverable." in str(draw(broken).content)
     assert "everything is still in the mailbox." in str(draw(broken).content)
+
+
+def test_a_channel_without_test_mails_has_no_line_about_them(services: Services, begin: Begin):
+    """One that gets them does, also if the newest mail is still on its way."""
+    setup = begin()
+    services.store.end(setup, Event(Kind.CANCELLED, now()))
+    none = found("watch_mail", State.SKIPPED, seen=NONE_SENT)
+    under_way = Text("skipped.watch_mail_under_way", {"at": second_of(now())})
+    sent = found("watch_mail", State.SKIPPED, seen=under_way)
+    shown = [view(checked(services, setup, each), services) for each in (none, sent)]
+    assert [len(each.skipped) for each in shown] == [0, 1]
+    assert [len(each.lines) for each in shown] == [0, 1]

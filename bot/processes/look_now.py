@@ -1,0 +1,86 @@
+"""Command ``look``: have the workers look at watched channels now, and report what they see."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from redis.exceptions import RedisError
+
+from bot.queue import cause
+from jobs.clock import now
+from jobs.runs.run_store import RunStore
+from jobs.watch.model import WatchedChannel
+from jobs.watch.watching import Watching
+
+WAIT_S = 120.0
+"""Seconds to wait for the looks. A worker of another version, or none, never makes them."""
+LOOK_EVERY_S = 0.2
+
+
+def main(store: RunStore, mailbox: str, say: Callable[[str], None], *, again: bool = False) -> int:
+    """Have one channel looked at, or all if ``mailbox`` is empty; return 1 if that failed, else 0.
+
+    It is no failure if none is watched at all. Nothing but the time of the look changes: the workers make it, with their limits. With ``again`` a
+    channel on which there is only a suspicion is looked at once more at once, and not a minute later.
+    """
+    watching = Watching.of(store)
+    try:
+        chosen = [
+            each
+            for each in watching.channels.all()
+            if mailbox.lower() in {"", each.mailbox} and not each.is_paused(now())
+        ]
+        if not chosen:
+            what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
+            say(f"{what}, or the watch is paused. Type /watch ADDRESS.")
+            return 1 if mailbox else 0
+        return _look(watching, chosen, say, again=again)
+    except RedisError as error:
+        say(f"Redis does not answer ({cause(error)})")
+        return 1
+
+
+def _look(
+    watching: Watching, chosen: Sequence[WatchedChannel], say: Callable[[str], None], *, again: bool
+) -> int:
+    unseen = _looked_at(watching, chosen)
+    if again:
+        state = watching.incidents.state
+        suspected = [each for each in chosen if state(each.mailbox).suspicion is not None]
+        unseen += _looked_at(watching, suspected)
+    for each in chosen:
+        say(_line(watching, each.mailbox))
+    if unseen:
+        say(f"No worker has looked at {', '.join(sorted(set(unseen)))} in {WAIT_S:.0f} s")
+    return 1 if unseen else 0
+
+
+def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[str]:
+    """Have each channel looked at now, and return those at which nobody has looked in time."""
+    before: dict[str, datetime | None] = {}
+    for each in channels:
+        before[each.mailbox] = watching.incidents.state(each.mailbox).looked
+        watching.incidents.look_soon(each.mailbox)
+        watching.channels.schedule(each.group, now())
+    end = time.monotonic() + WAIT_S
+    while left := [
+        name for name, looked in before.items() if watching.incidents.state(name).looked == looked
+    ]:
+        if time.monotonic() > end:
+            return left
+        time.sleep(LOOK_EVERY_S)
+    return []
+
+
+def _line(watching: Watching, mailbox: str) -> str:
+    """Return what the newest look saw, and whether an incident goes on."""
+    state = watching.incidents.state(mailbox)
+    if state.last is None:
+        return f"{mailbox}: not looked at"
+    seen = f"{state.last.sight} {state.last.cause}".strip()
+    incident = watching.incidents.open_of_channel(mailbox)
+    since = f", incident since {incident.since:%d %b %H:%MZ}" if incident else ""
+    first = ", a first look; a second one follows" if state.suspicion else ""
+    return f"{mailbox}: {seen}{since}{first}"

@@ -1,0 +1,154 @@
+"""Test mails that the watch sends to a channel, and how they are told apart from customers' mail.
+
+A message trace shows no headers, and neither does a task of the contact center. So each of these mails
+has a Message-ID and a subject of its own, besides the header for everybody who reads the mail itself.
+Nothing here grants anything, so the values in Redis have no MAC.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis
+
+from jobs.mail.message_trace import TraceRow
+from jobs.storage import codec, watch_keys
+
+HEADER = "X-Webex-Email-Watch"
+"""Header of these mails, with the id of the mail as its value."""
+MARK = "[Webex email watch]"
+"""Beginning of their subject. An answer, an automatic reply and a bounce repeat it."""
+NO_REPLY = ("X-Auto-Response-Suppress", "OOF, AutoReply")
+"""Header with which Exchange sends no automatic reply to these mails ([MS-OXCMAIL] 2.2.3.2.14).
+
+``Auto-Submitted`` (RFC 3834) is left out on purpose: a flow of the contact center may drop such mail,
+and these mails must go the way of a customer's.
+"""
+_ID = "<email-watch."
+KEPT = timedelta(hours=50)
+"""Age at which these mails are forgotten: a message trace of a look reaches 48 hours back."""
+MOST = 3
+"""Number of mails of a channel that are known, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchMail:
+    """One test mail of the watch.
+
+    ``at`` is when its sending began. ``sent`` is when the sending server took it; None if that is not
+    known, because the worker died, or if it was refused. ``refused`` is the cause with which the
+    server did not take it, or empty.
+    """
+
+    id: str
+    at: datetime
+    sent: datetime | None = None
+    refused: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Return the part of its subject that no other mail has."""
+        return f"{MARK} {self.id}"
+
+    def message_id(self, sender: str) -> str:
+        """Return its Message-ID with the angle brackets; ``sender`` is the address that sends it."""
+        return f"{_ID}{self.id}@{sender.rpartition('@')[2]}>"
+
+    def has(self, row: TraceRow) -> bool:
+        """Return whether a row of the message trace is about this mail."""
+        return row.message_id.lower().startswith(f"{_ID}{self.id}@") or self.subject in row.subject
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Newest test mails of a channel, newest first."""
+
+    mails: tuple[WatchMail, ...] = ()
+
+
+def new_mail(at: datetime) -> WatchMail:
+    """Return a mail with an id that nobody can guess, so that its way cannot be made up."""
+    return WatchMail(secrets.token_hex(8), at)
+
+
+def is_watch_mail(row: TraceRow) -> bool:
+    """Return whether a row is about any test mail of the watch, or about an answer to one."""
+    return row.message_id.lower().startswith(_ID) or MARK.lower() in row.subject.lower()
+
+
+def without_watch_mails(rows: Iterable[TraceRow]) -> tuple[TraceRow, ...]:
+    """Return the rows of customers' mail alone, in the same order."""
+    return tuple(row for row in rows if not is_watch_mail(row))
+
+
+def with_proofs(rows: Iterable[TraceRow]) -> tuple[TraceRow, ...]:
+    """Return the rows without the test mails that have not gone on.
+
+    A test mail that went on proves the way as any other mail does. One that did not is judged by
+    itself (:mod:`jobs.probes.watch_mail`), because its sending server may be to blame.
+    """
+    return tuple(row for row in rows if row.status.went_on or not is_watch_mail(row))
+
+
+def claim(redis: Redis, mailbox: str, every: timedelta) -> bool:
+    """Return whether a test mail may be sent now; no other one may then be sent for that time.
+
+    Redis decides, so it is never sent twice: not by two workers or hosts, and not after a restart.
+    """
+    key = watch_keys.watch_mail_claim(mailbox)
+    return bool(redis.set(key, "1", nx=True, ex=round(every.total_seconds())))
+
+
+def newest(redis: Redis, mailbox: str) -> tuple[WatchMail, ...]:
+    """Return the newest test mails of a channel, newest first."""
+    raw: Any = redis.get(watch_keys.watch_mails(mailbox))
+    return codec.load(raw, _Known).mails if raw is not None else ()
+
+
+def save(redis: Redis, mailbox: str, mail: WatchMail) -> None:
+    """Keep a test mail, or what became of its sending. Only the worker with the claim calls it."""
+    others = tuple(each for each in newest(redis, mailbox) if each.id != mail.id)
+    body = codec.dump(_Known((mail, *others)[:MOST]))
+    with redis.pipeline() as pipe:
+        pipe.set(watch_keys.watch_mails(mailbox), body, ex=KEPT)
+        if mail.sent is not None:
+            _note(pipe, watch_keys.watch_mails_sent(), mailbox, mail.sent)
+        pipe.execute()
+
+
+def note_arrival(redis: Redis, mailbox: str, at: datetime) -> None:
+    """Keep that a test mail came to the mailbox then: the sending server sent mail on at that time."""
+    with redis.pipeline() as pipe:
+        _note(pipe, watch_keys.watch_mails_arrived(), mailbox, at)
+        pipe.execute()
+
+
+def others_arrived(redis: Redis, mailbox: str, since: datetime) -> bool:
+    """Return whether a test mail of another channel arrived since then."""
+    return bool(_others(redis, watch_keys.watch_mails_arrived(), mailbox, since))
+
+
+def others_sent(redis: Redis, mailbox: str, since: datetime) -> bool:
+    """Return whether another channel was sent a test mail since then."""
+    return bool(_others(redis, watch_keys.watch_mails_sent(), mailbox, since))
+
+
+def with_result(mail: WatchMail, *, sent: datetime | None = None, refused: str = "") -> WatchMail:
+    """Return the mail after its sending: taken at that time, or refused for a cause."""
+    return replace(mail, sent=sent, refused=refused)
+
+
+def _note(pipe: Any, key: str, mailbox: str, at: datetime) -> None:
+    """Add to a pipeline: this is the channel's newest time. Old times are dropped."""
+    pipe.zadd(key, {mailbox: at.timestamp()}, gt=True)
+    pipe.zremrangebyscore(key, "-inf", (at - KEPT).timestamp())
+    pipe.expire(key, KEPT)
+
+
+def _others(redis: Redis, key: str, mailbox: str, since: datetime) -> list[bytes]:
+    rows: Any = redis.zrangebyscore(key, since.timestamp(), "+inf", start=0, num=2)
+    return [row for row in rows if row != mailbox.encode()]

@@ -1,0 +1,287 @@
+"""Way of the newest test mail that the watch has sent: to the mailbox, to Webex Connect, to a task.
+
+The mail is the bot's own, so it is known that it was sent, and each station is known by the mail
+itself. A customer's mail says less: nobody knows that it was sent before it arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from jobs.channel.traced_mail import evidence_of, newest_delivered
+from jobs.clock import now
+from jobs.clouds.cause_codes import own_cause
+from jobs.clouds.errors import CloudError
+from jobs.contact_center.tasks import Tasks
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
+from jobs.mail import watch_mail
+from jobs.mail.bounce import AT_CONNECT, LOST, cause_of_copy
+from jobs.mail.flow import COPIED_WITHIN, stopped, withheld
+from jobs.mail.message_trace import TraceRow
+from jobs.mail.watch_mail import WatchMail
+from jobs.model import Access, Finding, Signals, Station, Text, second_of
+from jobs.probes._trace_reason import why
+from jobs.probes.contact_center import GRACE, SLACK, only_app, read_tasks
+from jobs.probes.traces import BACK
+
+MISSING = own_cause("watch_mail_missing")
+NONE_SENT = Text("skipped.no_watch_mail")
+"""What is said of a channel that gets no test mails; a card leaves it out, as nothing was to be seen."""
+ARRIVES_WITHIN = timedelta(minutes=30)
+"""Time after sending within which the trace shows the mail, with the delay of the trace."""
+IN_A_ROW = 2
+"""Number of test mails in a row that must be missing if no other channel's mail proves the server."""
+ALONE = timedelta(hours=30)
+"""Time in which another channel that was sent a test mail means that this one is not the only one."""
+
+
+class Fate(StrEnum):
+    """State of a test mail.
+
+    THROUGH: it went as far as can be seen. UNDER_WAY: it may still come. LOST: it stopped at a known
+    station. MISSING: no cloud has ever seen it. NOTHING: it says nothing about the channel, because
+    it was not sent, or because a filter or the sending server is to blame.
+    """
+
+    THROUGH = "through"
+    UNDER_WAY = "under_way"
+    LOST = "lost"
+    MISSING = "missing"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Test mail with its fate.
+
+    ``at`` is when it was last seen. ``arrived`` is when it came to the mailbox; None if that is not
+    known. ``station`` is where it stopped, and ``row`` the row of the trace that says so, or None.
+    """
+
+    mail: WatchMail
+    fate: Fate
+    at: datetime | None = None
+    arrived: datetime | None = None
+    station: Station | None = None
+    row: TraceRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """What the clouds show of the last days; None for a source that cannot be read.
+
+    ``app`` is the app of Webex Connect whose tasks can only be this channel's, or empty.
+    """
+
+    arrived: tuple[TraceRow, ...] | None
+    copies: tuple[TraceRow, ...] | None
+    tasks: Tasks | None
+    app: str
+
+
+class WatchMailProbe(Probe):
+    """The newest test mail of the watch went the whole way."""
+
+    name = "watch_mail"
+    article_row = "V1"
+    reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
+    diagnosis = Diagnosis(
+        access=Access.NONE,
+        station=Station.FORWARD,
+        caused_by=("arrivals", "copies", "mail_to_task", "entry_point"),
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Follow the newest test mails through the trace and the tasks.
+
+        The newest one whose fate is known decides, so a mail that is still under way changes
+        nothing.
+        """
+        mails = await asyncio.to_thread(_mails, ctx)
+        if not mails:
+            return self.skipped(NONE_SENT)
+        seen = await _sightings(ctx)
+        ways = [way for mail in mails if (way := _way(ctx, mail, seen)).fate is not Fate.NOTHING]
+        known = [way for way in ways if way.fate is not Fate.UNDER_WAY]
+        if not known:
+            key = "watch_mail_under_way" if ways else "watch_mail_says_nothing"
+            return self.skipped(Text(f"skipped.{key}", {"at": second_of(mails[0].at)}))
+        found = await self._judged(ctx, known, seen)
+        arrived = known[0].arrived
+        facts = {"watch_mail_arrived": arrived.isoformat()} if arrived else {}
+        return replace(found, facts=facts)
+
+    async def _judged(self, ctx: StepContext, known: Sequence[Way], seen: Sightings) -> Finding:
+        way = known[0]
+        if way.fate is Fate.THROUGH and way.at is not None:
+            text = Text("seen.watch_mail", {"at": second_of(way.at)})
+            return self.ok(text, signals=Signals(at=way.at))
+        if way.fate is Fate.LOST:
+            return await self._lost(ctx, way)
+        certain = await asyncio.to_thread(_is_certain, ctx, known)
+        words = {"at": second_of(way.mail.at)}
+        if not certain:
+            return self.skipped(Text("skipped.watch_mail_missing", words))
+        traced = seen.arrived is not None
+        key = "watch_mail_missing" if traced else "watch_mail_without_task"
+        station = Station.MAILBOX if traced else Station.CONNECT
+        shown_by = ("arrivals", "copies") if traced else ("agent_tasks",)
+        signals = Signals(since=way.mail.at, station=station, disproved_by=shown_by)
+        return self.wrong(Text(f"seen.{key}", words), cause=MISSING, signals=signals)
+
+    async def _lost(self, ctx: StepContext, way: Way) -> Finding:
+        """Return the finding for a mail that stopped at a station, with the trace's reason if any.
+
+        A later mail of a customer that passed the station shows that mail goes on again.
+        """
+        at, words = second_of(way.mail.at), tuple[str, ...]()
+        station, cause = way.station or Station.FORWARD, LOST
+        if way.row is not None:
+            told = await why(ctx, way.row)
+            words, cause = told.words, told.cause
+        if station is Station.MAILBOX and not cause:
+            # Without a cause that concerns the mailbox, the sender itself may be refused.
+            return self.skipped(Text("skipped.watch_mail_says_nothing", {"at": at}))
+        if station is Station.FORWARD:
+            cause = cause or cause_of_copy(words) or LOST
+            station = Station.CONNECT if cause in AT_CONNECT else station
+        elif station is Station.CONNECT:
+            cause = "no_task"
+        passed = {Station.MAILBOX: ("arrivals", "copies"), Station.FORWARD: ("copies",)}
+        by = ("agent_tasks",) if cause == "no_task" else passed.get(station, ("copies",))
+        signals = Signals(since=way.mail.at, station=station, disproved_by=by)
+        found = self.wrong(
+            Text(f"seen.watch_mail_lost_{station}", {"at": at}), cause=cause, signals=signals
+        )
+        return replace(found, evidence=evidence_of(words[-3:]))
+
+
+def _mails(ctx: StepContext) -> tuple[WatchMail, ...]:
+    """Return the test mails that say something about the channel as it is now, newest first."""
+    changed, first = ctx.run.brief.changed_at, now() - BACK
+    return tuple(
+        each
+        for each in watch_mail.newest(ctx.store.redis, ctx.channel.mailbox)
+        if each.at > first and (changed is None or each.at > changed)
+    )
+
+
+async def _sightings(ctx: StepContext) -> Sightings:
+    """Read the trace as far as the access allows, and the tasks as far as the settings do."""
+    since, address = now() - BACK, ctx.channel.forwarding_address
+    arrived = copies = None
+    if ctx.access is not Access.NONE:
+        trace = ctx.trace()
+        arrived = await trace.find(since, recipient=ctx.channel.mailbox)
+        copies = await trace.find(since, recipient=address) if address else None
+    tasks, app = None, ""
+    if ctx.settings.contact_center_url:
+        try:
+            tasks, app = await read_tasks(ctx), await only_app(ctx)
+        except CloudError:
+            tasks = None  # the step of the tasks says so
+    return Sightings(arrived, copies, tasks, app)
+
+
+def _way(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
+    """Return how far a mail has come."""
+    copies = _of(mail, seen.copies)
+    if (good := newest_delivered(copies)) is not None:
+        arrived = min(row.received for row in (*_of(mail, seen.arrived), good))
+        return replace(_to_task(ctx, mail, good, seen), arrived=arrived)
+    if (bad := _stopped(copies)) is not None:
+        arrived = next((row.received for row in _of(mail, seen.arrived)), bad.received)
+        return Way(mail, Fate.LOST, bad.received, arrived, Station.FORWARD, bad)
+    if copies:
+        withheld_all = all(map(withheld, copies))
+        return Way(mail, Fate.NOTHING if withheld_all else Fate.UNDER_WAY)
+    return _before_the_copy(ctx, mail, seen)
+
+
+def _before_the_copy(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
+    """Return how far a mail has come of which the trace has no copy."""
+    rows = _of(mail, seen.arrived)
+    if (good := newest_delivered(rows)) is not None:
+        at = good.received
+        if seen.copies is None:
+            way = _to_task(ctx, mail, good, seen) if seen.tasks else Way(mail, Fate.THROUGH, at)
+            return replace(way, arrived=at)
+        late = now() - at > COPIED_WITHIN
+        fate, station = (Fate.LOST, Station.FORWARD) if late else (Fate.UNDER_WAY, None)
+        return Way(mail, fate, at, at, station)
+    if (bad := _stopped(rows)) is not None:
+        return Way(mail, Fate.LOST, bad.received, None, Station.MAILBOX, bad)
+    if rows:
+        withheld_all = all(map(withheld, rows))
+        return Way(mail, Fate.NOTHING if withheld_all else Fate.UNDER_WAY)
+    return _never_seen(ctx, mail, seen)
+
+
+def _never_seen(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
+    """Return the fate of a mail that no trace shows: perhaps a task does, or it is missing."""
+    if mail.sent is None or (seen.arrived is None and seen.tasks is None):
+        return Way(mail, Fate.NOTHING)
+    if seen.arrived is None and seen.tasks is not None:
+        made = _tasks_of(ctx, seen.tasks, ctx.settings.probe_from, mail.sent, seen.app)
+        if task := next(made, None):
+            return Way(mail, Fate.THROUGH, task, task)
+    if now() - mail.sent <= ARRIVES_WITHIN + GRACE:
+        return Way(mail, Fate.UNDER_WAY)
+    later = watch_mail.without_watch_mails(seen.arrived or ())
+    if any(row.received > mail.sent and row.status.went_on for row in later):
+        return Way(mail, Fate.NOTHING)  # the mailbox gets mail, so the sending server is to blame
+    return Way(mail, Fate.MISSING)
+
+
+def _to_task(ctx: StepContext, mail: WatchMail, handed: TraceRow, seen: Sightings) -> Way:
+    """Return the fate of a mail that was handed over, which the tasks show if they can be read."""
+    at = handed.received
+    if seen.tasks is None or seen.tasks.since > at:
+        return Way(mail, Fate.THROUGH, at)
+    if task := next(_tasks_of(ctx, seen.tasks, handed.sender, at, seen.app), None):
+        return Way(mail, Fate.THROUGH, max(task, at))
+    if now() - at < GRACE:
+        return Way(mail, Fate.UNDER_WAY)
+    return Way(mail, Fate.LOST, at, station=Station.CONNECT)
+
+
+def _tasks_of(
+    ctx: StepContext, tasks: Tasks, sender: str, at: datetime, app: str
+) -> Iterator[datetime]:
+    """Yield when the tasks were made that came of a mail at that time, or of a later one."""
+    at -= SLACK
+    yield from (
+        task.created
+        for task in tasks.rows
+        if (task.is_for(ctx.channel.mailbox, app) and task.created >= at)
+        or task.came_of(sender, at)
+    )
+
+
+def _is_certain(ctx: StepContext, known: Sequence[Way]) -> bool:
+    """Return whether the missing mail is the channel's fault, and not the sending server's.
+
+    The server is known to send if another channel's test mail has arrived since. If there is no
+    other channel, several mails in a row must be missing.
+    """
+    redis, mailbox, mail = ctx.store.redis, ctx.channel.mailbox, known[0].mail
+    if watch_mail.others_arrived(redis, mailbox, mail.at):
+        return True
+    missing = [way.fate is Fate.MISSING for way in known[:IN_A_ROW]]
+    alone = not watch_mail.others_sent(redis, mailbox, mail.at - ALONE)
+    return alone and len(missing) == IN_A_ROW and all(missing)
+
+
+def _of(mail: WatchMail, rows: Iterable[TraceRow] | None) -> list[TraceRow]:
+    return [row for row in rows or () if mail.has(row)]
+
+
+def _stopped(rows: Iterable[TraceRow]) -> TraceRow | None:
+    """Return the first row of a mail that will not go on, unless a filter withheld it."""
+    return next((row for row in rows if stopped(row) and not withheld(row)), None)

@@ -1,0 +1,118 @@
+"""Test mail of the watch: sent at most once in the time that the setting names, and only if it is needed.
+
+Each of these mails becomes a task that an agent gets. So none is sent if a customer's mail has gone the
+whole way in that time, if nothing could follow it, or if the channel is known to be broken anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from jobs.channel.mailbox import own_addresses
+from jobs.clock import now
+from jobs.clouds.errors import CloudError
+from jobs.engine.context import StepContext
+from jobs.mail import watch_mail
+from jobs.mail.send import OutgoingMail, send_test_mail
+from jobs.model import Finding, State
+from jobs.watch.model import Eye, LookOutcome, Sight, WatchedChannel
+
+STEP = "watch_mail"
+"""Step that follows the mail."""
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MailText:
+    """Words of a test mail for the agent who gets it: the rest of the subject, and the body."""
+
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailPlan:
+    """Plan of the test mails: how often the watch sends one, and its words for a channel.
+
+    ``every`` is at least an hour; zero means never.
+    """
+
+    every: timedelta
+    text_for: Callable[[WatchedChannel], MailText]
+
+
+def is_needed(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: datetime) -> bool:
+    """Return whether a look leaves open whether mail goes the whole way, and a mail would show it."""
+    sender = ctx.settings.probe_from.lower()
+    if not ctx.settings.sends_probe or sender in own_addresses(ctx):
+        return False
+    only_suspect = outcome.sight is Sight.BROKEN and outcome.step == STEP
+    if outcome.sight is not Sight.HEALTHY and not only_suspect:
+        return False
+    return _can_be_followed(ctx, outcome) and not _is_proven(ctx, at - every)
+
+
+def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
+    """Return whether the trace or the tasks can be read, so that the mail is not sent for nothing."""
+    tasks = ctx.run.findings.get("agent_tasks")
+    reads_tasks = bool(ctx.settings.contact_center_url) and _was_asked(tasks)
+    return Eye.APP in outcome.eyes or reads_tasks
+
+
+def _was_asked(finding: Finding | None) -> bool:
+    """Return whether the contact center has answered, if only that there are no tasks."""
+    return finding is not None and finding.state in {State.OK, State.SKIPPED}
+
+
+def _is_proven(ctx: StepContext, since: datetime) -> bool:
+    """Return whether a mail has gone the whole way since then, as far as can be seen.
+
+    A task of the mailbox shows all of the way. Without access to the tasks a copy shows most of it.
+    """
+    if _succeeded(ctx, "agent_tasks", since):
+        return True
+    task = ctx.run.findings.get("mail_to_task")
+    whole = not ctx.settings.contact_center_url or (task is not None and task.state is State.OK)
+    return whole and _succeeded(ctx, "copies", since)
+
+
+def _succeeded(ctx: StepContext, step: str, since: datetime) -> bool:
+    found = ctx.run.findings.get(step)
+    if found is None or found.state is not State.OK or found.signals.at is None:
+        return False
+    return found.signals.at > since
+
+
+async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bool:
+    """Send the channel a test mail, unless one was sent in that time; return whether it was taken.
+
+    What becomes of the sending is kept. A server that refuses or puts off a mail is asked again only
+    when the next mail is due, and says nothing about the channel.
+    """
+    redis, mailbox, sender = ctx.store.redis, watched.mailbox, ctx.settings.probe_from
+    if not await asyncio.to_thread(watch_mail.claim, redis, mailbox, mails.every):
+        return False
+    mail, text = watch_mail.new_mail(now()), mails.text_for(watched)
+    await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)
+    outgoing = OutgoingMail(
+        sender,
+        mailbox,
+        f"{mail.subject} {text.subject}",
+        text.body,
+        mail.message_id(sender),
+        ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
+    )
+    try:
+        await send_test_mail(ctx.settings.probe_smtp_url, outgoing)
+    except CloudError as error:
+        log.warning("test mail of the watch not sent", mailbox=mailbox, cause=error.cause)
+        result = watch_mail.with_result(mail, refused=error.cause or "smtp_refused")
+    else:
+        result = watch_mail.with_result(mail, sent=now())
+    await asyncio.to_thread(watch_mail.save, redis, mailbox, result)
+    return not result.refused

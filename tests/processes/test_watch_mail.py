@@ -1,0 +1,125 @@
+"""Test mail of the watch in the running product: sent, told apart, followed, and seen to be lost.
+
+The eye is the worker's own look in a process of its own. For it an hour is a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bench.crowd import fill
+from bench.watch_faults import SETTINGS, Eye, WatchedFaults
+from jobs.storage import watch_keys
+from jobs.watch.model import Sight
+from practice.actors import MAILBOX, REQUESTER, SPACE
+from practice.client import People
+from practice.conversation import words
+from practice.stack import Stack
+from tests.fixtures.waiting import until
+from tests.fixtures.watched import WatchedChannels
+
+MARK = "[Webex email watch]"
+NO_LOG = {"CONNECT_AUDIT_URL": "", "CONNECT_AUDIT_TOKEN": ""}
+"""Without Webex Connect's audit log nothing but a mail shows that the address is gone."""
+Json = dict[str, Any]
+
+
+@dataclass
+class Played:
+    """A channel that was set up, its people, and the eye of the watch."""
+
+    stack: Stack
+    people: People
+    eye: Eye
+
+    @property
+    def mails(self) -> list[Json]:
+        """Return the test mails that reached an agent."""
+        tasks = self.people.control("GET", "agent/tasks")["items"]
+        return [task for task in tasks if MARK in task["subject"]]
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[Played]:
+    """The product, whose tenant lets the bot read."""
+    with Stack(practice=SETTINGS, env=NO_LOG) as stack:
+        people = stack.people()
+        story = WatchedFaults(people, lambda _: None)
+        story.set_up()
+        story.grant()
+        eye = Eye.of(stack, mails_s=1)
+        yield Played(stack, people, eye)
+        eye.close()
+        people.close()
+
+
+def test_a_mail_goes_the_whole_way_and_is_no_customers(played: Played) -> None:
+    """An agent gets it, the next look sees that it arrived, and it is not counted."""
+    assert played.mails == []
+    first = played.eye.look()
+    (mail,) = until(lambda: played.mails, "the task of the test mail")
+    assert mail["to"] == MAILBOX
+    second = played.eye.look()
+    assert (first["sight"], second["sight"]) == (Sight.HEALTHY, Sight.HEALTHY)
+    assert second["mails"] == first["mails"] > 0
+    with Redis(port=played.stack.ports.redis) as redis:
+        assert redis.zscore(watch_keys.watch_mails_arrived(), MAILBOX) is not None
+
+
+def test_a_break_that_only_the_mail_sees(played: Played) -> None:
+    """Webex Connect's server refuses its old address, and no customer has written since.
+
+    The card of the worker's own looks says that only the test mail has seen it, and where it stopped.
+    """
+    played.people.control("POST", "fault/connect_address_bounces")
+    seen = until(lambda: _broken(played.eye.look()), "a look that has seen the lost mail")
+    assert (seen["cause"], seen["step"], seen["station"], seen["late"]) == (
+        "connect_address_gone",
+        "watch_mail",
+        "connect",
+        0,
+    )
+    played.people.say(REQUESTER, f"/watch {MAILBOX}", SPACE)
+    with Redis(port=played.stack.ports.redis) as redis:
+        watch = WatchedChannels.of(played.stack, redis)
+        watch.wait(lambda: watch.channels.load(MAILBOX))
+        watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
+        watch.look(MAILBOX)
+    card = played.people.wait_for(
+        "the incident", lambda each: bool(each["card"]) and f"{MAILBOX} is broken" in words(each)
+    )
+    assert "only the bot's test email, sent" in words(card)
+    assert "It left the mailbox and did not become a task." in words(card)
+
+
+def test_no_two_processes_send_one_in_the_same_hour(played: Played) -> None:
+    """Two look at a silent channel side by side, and a third one after they were stopped."""
+    box, body = "box0@silent.example", {"name": "Silent", "members": [REQUESTER]}
+    room = str(played.people.control("POST", "webex/space", body)["id"])
+    fill(played.stack, played.people, room, [box])
+    eyes = [Eye.of(played.stack, 3600, box) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            assert [seen["sight"] for seen in pool.map(Eye.look, eyes)] == [Sight.HEALTHY] * 2
+    for eye in eyes:
+        eye.close()
+    later = Eye.of(played.stack, 3600, box)
+    later.look()
+    later.close()
+    mails = played.people.control("GET", "mail")["items"]
+    assert len({mail["message_id"] for mail in mails if _is_for(mail, box)}) == 1
+
+
+def _is_for(mail: Json, box: str) -> bool:
+    """Return whether it is a test mail of the watch to the mailbox, and no copy of it."""
+    return mail["recipient"] == box and MARK in mail["subject"]
+
+
+def _broken(seen: Json) -> Json | None:
+    return seen if seen["sight"] == Sight.BROKEN else None

@@ -1,0 +1,124 @@
+"""Cards by which a channel is known: they say that it is watched, and offer to end that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.actions import actions
+from bot.cards import draw
+from bot.chat.audience import mark_members_checked
+from bot.chat.context import ChatContext
+from jobs.clock import now
+from jobs.model import Channel, Finding, Person, State
+from jobs.runs.origin import Brief, Origin
+from jobs.runs.run import Event, Kind, Run
+from jobs.steps import steps_of
+from jobs.storage import keys
+from jobs.watch.model import WatchedChannel
+
+MAILBOX = "support@contoso.com"
+CHANNEL = Channel(
+    MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1"
+)
+WHO = Person("anna", "anna@example.test", "org-1")
+Pass = Callable[[float], None]
+
+
+def set_up(ctx: ChatContext) -> Run:
+    """Return a setup that has connected the channel."""
+    store = ctx.services.store
+    run = store.open(CHANNEL, WHO, Origin("room-1", "thread-1", message="typed-1"))
+    for step in steps_of(run):
+        finding = Finding(step, State.OK)
+        store.append(run.id, Event(Kind.FOUND, now(), step=step, finding=finding))
+    store.end(store.load(run.id), Event(Kind.FINISHED, now()))
+    return store.load(run.id)
+
+
+def found(ctx: ChatContext) -> Run:
+    """Return a check that has found a channel which somebody made by hand."""
+    store, brief = ctx.services.store, Brief(by_hand=True, discover=True)
+    origin = Origin("room-1", "thread-1", message="typed-1")
+    run = store.check(Channel(MAILBOX), WHO, origin, brief=brief)
+    data = {"client_id": "client-1", "upn": MAILBOX}
+    store.append(
+        run.id,
+        Event(Kind.DISCOVERED, now(), channel=CHANNEL, data=data),
+        Event(Kind.CHECKED, now()),
+    )
+    return store.load(run.id)
+
+
+def show(ctx: ChatContext, run: Run) -> None:
+    """Draw the cards of the run until nothing is left to show now."""
+    mark_members_checked(ctx.services, "room-1")
+    for _ in range(3):
+        ctx.services.redis.delete(keys.webex_wait("all"))
+        draw.draw(run.id)
+
+
+def posts(webex_script: Any) -> list[tuple[str, str]]:
+    """Return every post and edit of the run's own card: the method, and the card as text."""
+    return [
+        (method, str(body["attachments"]))
+        for method, path, body in webex_script.asked
+        if method != "GET" and path.startswith("/messages") and body.get("attachments")
+    ]
+
+
+@pytest.mark.parametrize("make", [set_up, found])
+def test_the_card_says_that_it_is_watched_and_ends_it(
+    anna: ChatContext, webex_script: Any, pass_time: Pass, make: Callable[[ChatContext], Run]
+):
+    """After Keep and after a setup. A card that was edited stays one message."""
+    run = make(anna)
+    show(anna, run)
+    if run.checked:
+        actions()["keep"](anna, {"run": run.id})
+        pass_time(3)
+        show(anna, run)
+    card = posts(webex_script)[-1][1]
+    assert "'do': 'watch', 'channel'" in card
+    assert "watched" not in card or "every 15m" not in card
+    actions()["watch"](anna, {"channel": MAILBOX})
+    assert anna.services.cards.due(run.id) > 0
+    pass_time(3)
+    show(anna, run)
+    method, card = posts(webex_script)[-1]
+    assert (method, "'do': 'watch_off'" in card, "every 15m" in card) == ("PUT", True, True)
+    actions()["watch_off"](anna, {"channel": MAILBOX})
+    pass_time(3)
+    show(anna, run)
+    method, card = posts(webex_script)[-1]
+    assert (method, "'do': 'watch_off'" in card, "every 15m" in card) == ("PUT", False, False)
+
+
+def test_a_card_that_webex_does_not_let_edit_is_not_posted_again(
+    anna: ChatContext, webex_script: Any, reply: Any, pass_time: Pass
+):
+    """The answer to the press says the same below it."""
+    run = set_up(anna)
+    show(anna, run)
+    webex_script.on("PUT", "/messages/posted-1", reply(400))
+    before = len(posts(webex_script))
+    anna.services.watching.channels.save(_watched(anna))
+    for _ in range(2):
+        pass_time(3)
+        show(anna, run)
+    assert [method for method, _ in posts(webex_script)[before:]] == ["PUT"]
+
+
+def test_another_spaces_watch_is_not_on_the_card(anna: ChatContext, webex_script: Any):
+    """Its cards go elsewhere, so this space is not told that it gets them."""
+    run = set_up(anna)
+    anna.services.watching.channels.save(_watched(anna, "room-2"))
+    show(anna, run)
+    card = posts(webex_script)[-1][1]
+    assert ("'do': 'watch', 'channel'" in card, "every 15m" in card) == (True, False)
+
+
+def _watched(ctx: ChatContext, room: str = "room-1") -> WatchedChannel:
+    return WatchedChannel(CHANNEL, room, ctx.asker, now())

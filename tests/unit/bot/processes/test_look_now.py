@@ -1,0 +1,92 @@
+"""Command ``look``: the workers look now, and it says what they saw."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.processes import look_now
+from bot.services import Services
+from jobs.clock import now
+from jobs.storage import watch_keys
+from jobs.watch.model import LookOutcome
+from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch
+
+
+@contextmanager
+def worker(services: Services, *outcomes: LookOutcome) -> Iterator[list[LookOutcome]]:
+    """A worker that makes the next look at the channel as soon as it is due."""
+    made, ended = list[LookOutcome](), threading.Event()
+
+    def work() -> None:
+        while not ended.wait(0.05):
+            watched = services.watching.channels.load(MAILBOX)
+            state = services.watching.incidents.state(MAILBOX)
+            if watched is not None and state.next_look is None and len(made) < len(outcomes):
+                made.append(outcomes[len(made)])
+                look(services, watched, made[-1], now())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield made
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_a_look_is_made_now(services: Services):
+    """Although the next one would be due later, and the group is due with it."""
+    watched = watch(services)
+    look(services, watched, GOOD, now() - timedelta(minutes=1))
+    services.watching.channels.schedule(watched.group, now() + timedelta(minutes=14))
+    said: list[str] = []
+    with worker(services, GOOD) as made:
+        assert look_now.main(services.store, "", said.append) == 0
+    assert (made, said) == ([GOOD], [f"{MAILBOX}: healthy"])
+    assert services.redis.zscore(watch_keys.watch_due(), watched.group) <= now().timestamp()
+
+
+@pytest.mark.parametrize(
+    ("again", "looks", "line"),
+    [
+        (False, 1, "broken not_forwarded, a first look; a second one follows"),
+        (True, 2, "broken not_forwarded, incident since"),
+    ],
+)
+def test_a_suspicion_is_confirmed_at_once_if_that_was_asked(
+    services: Services, again: bool, looks: int, line: str
+):
+    """Otherwise the second look follows a minute later, as always."""
+    watch(services)
+    said: list[str] = []
+    with worker(services, BROKEN, BROKEN) as made:
+        assert look_now.main(services.store, MAILBOX, said.append, again=again) == 0
+    assert len(made) == looks
+    assert said[0].startswith(f"{MAILBOX}: {line}")
+
+
+@pytest.mark.parametrize("mailbox", ["", "nobody@contoso.com"])
+def test_nothing_to_look_at(services: Services, mailbox: str):
+    """No channel is watched, the address is not, or the watch is paused."""
+    said: list[str] = []
+    assert look_now.main(services.store, mailbox, said.append) == bool(mailbox)
+    watched = replace(watch(services), paused_until=now() + timedelta(hours=1))
+    services.watching.channels.save(watched)
+    assert look_now.main(services.store, mailbox, said.append) == bool(mailbox)
+    what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
+    assert said == [f"{what}, or the watch is paused. Type /watch ADDRESS."] * 2
+
+
+def test_no_worker_comes(services: Services, monkeypatch: pytest.MonkeyPatch):
+    """It ends by itself, and names the channel."""
+    monkeypatch.setattr(look_now, "WAIT_S", 0.3)
+    watch(services)
+    said: list[str] = []
+    assert look_now.main(services.store, "", said.append) == 1
+    assert said == [f"{MAILBOX}: not looked at", f"No worker has looked at {MAILBOX} in 0 s"]

@@ -1,0 +1,98 @@
+"""Line of the doctor about the watch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from bot.queue.watch_report import on_watch
+from bot.services import Services
+from jobs.clock import now
+from jobs.mail import watch_mail
+from jobs.runs.run_store import RunStore
+from jobs.watch import pulse
+from jobs.watch.round import Round
+from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch
+
+MINUTES = timedelta(minutes=1)
+
+
+def settle(services: Services) -> None:
+    """Have the next round due later, as the end of a round does."""
+    channels = services.watching.channels
+    for group in channels.groups_due():
+        channels.schedule(group, now() + 10 * MINUTES)
+
+
+def test_nothing_is_watched(services: Services):
+    """It says how that begins."""
+    report = on_watch(services.store)
+    assert (report.good, report.wrong, report.doubt) == (
+        "no channel is watched; /watch ADDRESS begins it",
+        "",
+        "",
+    )
+
+
+def test_a_watch_that_works(services: Services):
+    """The age of its beat, its channels, its incidents, and what is paused."""
+    watched = watch(services)
+    for _ in range(2):
+        look(services, watched, BROKEN, now())
+    settle(services)
+    assert "the first round has not ended yet" in on_watch(services.store).good
+    pulse.beat(services.redis, watched.group, Round(looks=1), now() - 4 * MINUTES)
+    report = on_watch(services.store)
+    assert (report.good, report.wrong, report.doubt) == (
+        "channels that are watched: 1, the last round ended 4 minutes ago, incidents: 1",
+        "",
+        "",
+    )
+
+
+def test_a_round_that_waits_for_a_worker_is_wrong(services: Services):
+    """It says for how long, and what to start."""
+    watched = watch(services)
+    services.watching.channels.schedule(watched.group, now() - 12 * MINUTES)
+    wrong = on_watch(services.store).wrong
+    assert "has waited for 12 minutes for its round" in wrong
+    assert "worker`" in wrong
+
+
+def test_a_channel_that_nobody_looks_at_is_wrong(services: Services):
+    """After three intervals, with its address."""
+    watched = replace(watch(services), since=now() - 120 * MINUTES)
+    services.watching.channels.save(watched)
+    look(services, watched, GOOD, now() - 50 * MINUTES)
+    settle(services)
+    assert f"1 of 1 channels were not looked at for more than 3 intervals, {MAILBOX} since" in (
+        on_watch(services.store).wrong
+    )
+
+
+def test_a_sending_server_that_refuses_is_a_doubt(services: Services):
+    """The channels still count as looked at."""
+    watched = watch(services)
+    look(services, watched, GOOD, now())
+    settle(services)
+    mail = watch_mail.with_result(watch_mail.new_mail(now()), refused="smtp_busy")
+    watch_mail.save(services.redis, MAILBOX, mail)
+    report = on_watch(services.store)
+    assert "smtp_busy (1). Look at PROBE_SMTP_URL" in report.doubt
+    taken = watch_mail.with_result(watch_mail.new_mail(now()), sent=now())
+    watch_mail.save(services.redis, MAILBOX, taken)
+    assert on_watch(services.store).doubt == ""
+
+
+def test_redis_is_away(monkeypatch: pytest.MonkeyPatch, redis: Redis):
+    """The line says so, and the others follow."""
+
+    def away(*_: object, **__: object) -> None:
+        raise RedisConnectionError("refused")
+
+    monkeypatch.setattr(Redis, "execute_command", away)
+    assert on_watch(RunStore(redis)).wrong == "cannot be seen (ConnectionError)"

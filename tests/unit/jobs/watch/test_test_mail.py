@@ -1,0 +1,183 @@
+"""Test mail of the watch: when it is sent, that it is sent once, and how it looks."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from email.message import Message
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as MessageHandler
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from jobs.clock import now
+from jobs.mail import watch_mail
+from jobs.model import Channel, Finding, Person, Signals, State
+from jobs.storage import watch_keys
+from jobs.watch import test_mail
+from jobs.watch.model import Eye, LookOutcome, Sight, WatchedChannel
+from jobs.watch.test_mail import MailPlan, MailText, is_needed
+
+MAILBOX, SENDER, HOUR = "support@contoso.com", "probe@fabrikam.com", timedelta(hours=1)
+GOOD = LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,))
+WATCHED = WatchedChannel(
+    Channel(MAILBOX, tenant_id="t"), "room-1", Person("p", "anna@contoso.com"), now()
+)
+MAILS = MailPlan(HOUR, lambda watched: MailText("No answer needed", f"Test of {watched.mailbox}."))
+
+
+@dataclass
+class Server:
+    """A mail server on loopback: what it took, and what it says to a recipient."""
+
+    port: int = 0
+    took: list[Message] = field(default_factory=list)
+    refuses: str = ""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A real SMTP server."""
+    state = Server()
+
+    class Handler(MessageHandler):
+        def handle_message(self, message: Message) -> None:
+            state.took.append(message)
+
+        async def handle_RCPT(  # noqa: N802  aiosmtpd's
+            self, smtp: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        ) -> str:
+            if not state.refuses:
+                envelope.rcpt_tos.append(address)
+            return state.refuses or "250 OK"
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        state.port = int(free.getsockname()[1])
+    controller = Controller(Handler(), hostname="127.0.0.1", port=state.port)
+    controller.start()
+    yield state
+    controller.stop()
+
+
+@pytest.fixture
+def ctx(given: Any, work_settings: Any, server: Server) -> Any:
+    """A finished look whose settings let the bot send mail."""
+    url = f"smtp://127.0.0.1:{server.port}?starttls=never"
+    return given(
+        settings=replace(work_settings, probe_smtp_url=url, probe_from=SENDER), kind="check"
+    )
+
+
+def seen(ctx: Any, *findings: Finding) -> Any:
+    """The look with these findings."""
+    known = {each.step: each for each in findings}
+    ctx.run = replace(ctx.run, findings={**ctx.run.findings, **known})
+    return ctx
+
+
+def copies(minutes: float) -> Finding:
+    """The newest copy was delivered so many minutes ago."""
+    return Finding("copies", State.OK, signals=Signals(at=now() - timedelta(minutes=minutes)))
+
+
+def needed(ctx: Any, outcome: LookOutcome = GOOD) -> bool:
+    """Return whether a mail is needed now."""
+    return is_needed(ctx, outcome, HOUR, now())
+
+
+def test_a_silent_channel_gets_a_mail(ctx: Any):
+    """Nothing has shown lately that the way works."""
+    assert needed(ctx)
+    assert needed(seen(ctx, copies(90)))
+
+
+def test_no_agent_is_bothered_while_customers_mail_shows_the_way(ctx: Any):
+    """A copy of the last hour is enough, with its task if the contact center is read."""
+    assert not needed(seen(ctx, copies(10)))
+    ctx.settings = replace(ctx.settings, contact_center_url="https://cc.test")
+    assert needed(ctx)
+    assert not needed(seen(ctx, Finding("mail_to_task", State.OK)))
+
+
+def test_a_task_shows_the_whole_way(ctx: Any):
+    """Also if the tenant lets the bot read no trace. An old one shows nothing."""
+    ctx.settings = replace(ctx.settings, contact_center_url="https://cc.test")
+    for minutes, expected in ((10, False), (90, True)):
+        at = Signals(at=now() - timedelta(minutes=minutes))
+        assert needed(seen(ctx, Finding("agent_tasks", State.OK, signals=at))) is expected
+
+
+def test_nothing_is_sent_that_nobody_could_follow(ctx: Any):
+    """Neither the trace nor the tasks can be read."""
+    blind = LookOutcome(Sight.HEALTHY)
+    assert not needed(ctx, blind)
+    ctx.settings = replace(ctx.settings, contact_center_url="https://cc.test")
+    assert not needed(seen(ctx, Finding("agent_tasks", State.UNKNOWN)), blind)
+    assert needed(seen(ctx, Finding("agent_tasks", State.SKIPPED)), blind)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (replace(GOOD, sight=Sight.BROKEN, step="forwarding"), False),
+        (replace(GOOD, sight=Sight.BROKEN, step="watch_mail"), True),
+        (replace(GOOD, sight=Sight.UNSURE), False),
+        (replace(GOOD, sight=Sight.CANNOT_LOOK), False),
+    ],
+)
+def test_a_broken_channel_gets_none(ctx: Any, outcome: LookOutcome, expected: bool):
+    """Unless only a test mail has seen the break: then another one shows the recovery."""
+    assert needed(ctx, outcome) is expected
+
+
+@pytest.mark.parametrize("sender", ["", MAILBOX])
+def test_a_sender_that_cannot_be_used(ctx: Any, sender: str):
+    """None is set, or it is the mailbox itself, whose mail Webex Connect drops."""
+    ctx.settings = replace(ctx.settings, probe_from=sender)
+    assert not needed(ctx)
+
+
+def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx: Any, server: Server):
+    """By a header, the Message-ID and the subject. A second worker sends nothing."""
+
+    async def twice() -> list[bool]:
+        return await asyncio.gather(*(test_mail.send(ctx, WATCHED, MAILS) for _ in range(5)))
+
+    assert sorted(asyncio.run(twice())) == [False, False, False, False, True]
+    (mail,) = server.took
+    (kept,) = watch_mail.newest(ctx.store.redis, MAILBOX)
+    assert mail[watch_mail.HEADER] == kept.id
+    assert mail["X-Auto-Response-Suppress"] == "OOF, AutoReply"
+    assert mail["Message-ID"] == f"<email-watch.{kept.id}@fabrikam.com>"
+    assert mail["Subject"] == f"[Webex email watch] {kept.id} No answer needed"
+    assert mail["Auto-Submitted"] is None
+    assert kept.sent is not None
+    assert watch_mail.others_sent(ctx.store.redis, "other@contoso.com", kept.at - HOUR)
+
+
+def test_after_an_hour_the_next_one_is_sent(ctx: Any, server: Server):
+    """Redis ends the mark by itself."""
+    assert asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
+    ctx.store.redis.delete(watch_keys.watch_mail_claim(MAILBOX))
+    assert asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
+    assert len({mail["Message-ID"] for mail in server.took}) == 2
+
+
+@pytest.mark.parametrize(
+    "reply", ["451 4.7.1 Greylisted, try again later", "550 5.7.1 Relaying denied"]
+)
+def test_a_server_that_does_not_take_it_is_not_asked_again(ctx: Any, server: Server, reply: str):
+    """What it said is kept, and the next mail is due in an hour."""
+    server.refuses = reply
+    assert not asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
+    (kept,) = watch_mail.newest(ctx.store.redis, MAILBOX)
+    assert (kept.sent, bool(kept.refused)) == (None, True)
+    assert not asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
+    assert len(watch_mail.newest(ctx.store.redis, MAILBOX)) == 1
+    assert not watch_mail.others_sent(ctx.store.redis, "other@contoso.com", kept.at - HOUR)

@@ -19,6 +19,7 @@ from bench import (
     everything,
     firstcard,
     imports,
+    memory,
     overlap,
     recovery,
     scale,
@@ -41,6 +42,7 @@ BENCHES: dict[str, Callable[[], bool]] = {
     "everything": everything.main,
     "audit": trail.main,
     "imports": imports.main,
+    "memory": memory.main,
 }
 SCALE: dict[str, Callable[[], bool]] = {
     "scale": scale.main,

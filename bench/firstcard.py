@@ -15,14 +15,14 @@ from typing import Any
 
 import httpx
 
-from bench.calls import read
+from bench.calls import Call, read
 from bench.table import percentile, table, verdict
 from practice.actors import REQUESTER, SPACE
 from practice.client import People
 from practice.stack import Stack
 
 SAMPLES, WARM_UP = 30, 5
-WAIT_S = 0.3
+WAIT_S, LONGEST_S = 0.3, 60.0
 MEDIAN_MS, TAIL_MS = 25.0, 60.0
 
 
@@ -69,16 +69,23 @@ def main() -> bool:
 def _sample(people: People, mailbox: str) -> Sample:
     people.control("POST", "calls/reset")
     people.say(REQUESTER, f"/setup-email {mailbox}", SPACE)
-    time.sleep(WAIT_S)
-    calls = read(people.control("GET", "calls")["items"])
+    calls: list[Call] = []
+    until = time.monotonic() + LONGEST_S
+    while not any(map(_is_card, calls)) and time.monotonic() < until:
+        time.sleep(WAIT_S)
+        calls = read(people.control("GET", "calls")["items"])
     notice = next(call for call in calls if call.method == "NOTIFY")
     asked = next(call for call in calls if call.method == "GET")
-    card = next(call for call in calls if call.method == "POST" and call.path.endswith("/messages"))
+    card = next(filter(_is_card, calls))
     return Sample(
         notice.seconds * 1000,
         (asked.start - notice.start) * 1000,
         (card.start - notice.start) * 1000,
     )
+
+
+def _is_card(call: Call) -> bool:
+    return call.method == "POST" and call.path.endswith("/messages")
 
 
 def _floor(stack: Stack, people: People) -> list[float]:

@@ -22,9 +22,11 @@ import httpx
 import structlog
 from cryptography.fernet import Fernet
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bench.scripted_webex import DOMAIN
 from bot.processes import redis_server
+from bot.settings import DATA_FOLDER
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
@@ -36,12 +38,15 @@ from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
+from jobs.storage.connection import embedded_port
 from practice.environment import ROOT, base, measured
 from practice.guard import Guard
 from practice.patience import patient
 from practice.processes import Process, session, words
 
 START_S = 60.0
+RQ_WORKERS = 5
+"""RQ workers of one worker process (:data:`bot.processes.worker.WORKERS`)."""
 CALLBACK, FORWARD = "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
 TICK_MS = 10.0
 """Milliseconds of a tick of the processor times in /proc."""
@@ -49,18 +54,27 @@ TICK_MS = 10.0
 
 @dataclass(slots=True)
 class Site:
-    """Running processes by name, with the addresses that the bench uses."""
+    """Running processes by name, with the addresses that the bench uses.
+
+    With ``embedded`` the worker starts Redis itself, and the product's processes run in ``folder``.
+    """
 
     folder: Path
     ports: dict[str, int]
     env: dict[str, str] = field(repr=False)
     processes: dict[str, Process] = field(default_factory=dict)
     guard: Guard = field(default_factory=Guard)
+    embedded: bool = False
 
     @property
     def redis(self) -> Redis:
         """Return a new connection to Redis."""
-        return Redis(port=self.ports["redis"])
+        return Redis(port=embedded_port(self.data) if self.embedded else self.ports["redis"])
+
+    @property
+    def data(self) -> Path:
+        """Return the data folder of the embedded Redis."""
+        return self.folder / DATA_FOLDER
 
     @property
     def secret(self) -> str:
@@ -73,7 +87,7 @@ class Site:
             name,
             words("python", *arguments),
             self.env,
-            ROOT,
+            self.folder if self.embedded else ROOT,
             self.folder / f"{name}.log",
             self.guard,
         )
@@ -84,10 +98,16 @@ class Site:
         """Have so many workers run, and wait until Redis knows them all and their webhooks are there."""
         for name in [name for name in self.processes if name.startswith("worker")]:
             self.processes.pop(name).stop()
-        self.redis.delete("rq:workers")
+        if not self.embedded:
+            self.redis.delete("rq:workers")
         for number in range(count):
             self.start(f"worker-{number}", "-m", "bot", "worker")
-        until(lambda: self.redis.scard("rq:workers") >= 5 * count, f"{count} workers")
+        until(lambda: self._rq_workers() >= RQ_WORKERS * count, f"{count} workers")
+
+    def _rq_workers(self) -> int:
+        with contextlib.suppress(RedisConnectionError):
+            return int(self.redis.scard("rq:workers"))
+        return 0
 
     def kept(self) -> dict[str, Any]:
         """Return what reached the scripted Webex since the last call of this method."""
@@ -95,6 +115,11 @@ class Site:
             f"http://127.0.0.1:{self.ports['webex']}/kept", trust_env=False, timeout=60
         ).json()
         return found
+
+    def leader(self, name: str) -> int:
+        """Return the first process of a part; 0 if it does not run."""
+        process = self.processes[name].running
+        return process.pid if process else 0
 
     def busy_ms(self, kind: str) -> float:
         """Return the processor time so far of the processes whose names begin so, in milliseconds."""
@@ -107,26 +132,35 @@ class Site:
 
 
 @contextlib.contextmanager
-def site() -> Iterator[Site]:
-    """Start Redis, the scripted Webex and the web process, and end everything when the block ends."""
+def site(*, embedded: bool = False) -> Iterator[Site]:
+    """Start Redis, the scripted Webex and the web process, and end everything when the block ends.
+
+    With ``embedded`` Redis is left to the worker.
+    """
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=quiet)  # the seed writes an audit trail of thousands of lines
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
-        made = Site(Path(folder), _ports(), {})
+        made = Site(Path(folder), _ports(), {}, embedded=embedded)
         made.env.update(_environment(made.ports))
-        server = redis_server.start(made.ports["redis"], Path(folder) / "redis")
-        try:
-            until(lambda: redis_server.answers(made.ports["redis"]), "Redis")
+        with contextlib.ExitStack() as left:
+            left.callback(made.guard.close)
+            left.callback(_stop, made.processes)
+            if embedded:
+                del made.env["REDIS_URL"]
+            else:
+                server = redis_server.start(made.ports["redis"], Path(folder) / "redis")
+                left.callback(redis_server.stop, server)
+                until(lambda: redis_server.answers(made.ports["redis"]), "Redis")
             made.start("webex", "-m", "bench.scripted_webex", str(made.ports["webex"]))
             made.start("web", "-m", "bot", "web")
             for name in ("webex", "web"):
                 until(partial(listens, made.ports[name]), name)
             yield made
-        finally:
-            for process in reversed(made.processes.values()):
-                process.stop()
-            redis_server.stop(server)
-            made.guard.close()
+
+
+def _stop(processes: dict[str, Process]) -> None:
+    for process in reversed(processes.values()):
+        process.stop()
 
 
 def seed(place: Site, first: int, last: int, tenants: int) -> None:

@@ -108,8 +108,8 @@ def main(size: Size = FULL) -> bool:
         loads, setups = [], []
         for workers in size.workers:
             place.workers(workers)
-            loads.append(_load(place, size, f"w{workers}", COMMANDS, size.events, size.a_minute))
-            setups.append(_load(place, size, f"s{workers}", ("setup",), size.setups, 0))
+            loads.append(load(place, size, f"w{workers}", COMMANDS, size.events, size.a_minute))
+            setups.append(load(place, size, f"s{workers}", ("setup",), size.setups, 0))
             rates = f"{loads[-1].a_second:.1f} commands and {setups[-1].a_second:.1f} setups"
             say(f"  {workers} workers answered {rates} a second")
     _print_loads("Commands", loads)
@@ -143,7 +143,7 @@ def _grow(place: Site, size: Size) -> tuple[list[Stock], Measured]:
     seed(place, 0, few, size.tenants)
     stocks.append(_stock(place, size, few))
     events = max(size.events // 10, 1)
-    measured = _load(place, size, "few", COMMANDS, events, size.a_minute, channels=few)
+    measured = load(place, size, "few", COMMANDS, events, size.a_minute, channels=few)
     seed(place, few, size.channels, size.tenants)
     stocks.append(_stock(place, size, size.channels))
     return stocks, measured
@@ -168,7 +168,7 @@ def _redis_ms(redis: Redis) -> float:
     return 1000 * float(info["used_cpu_user"] + info["used_cpu_sys"])
 
 
-def _load(  # noqa: PLR0913, PLR0917  what is sent, and how fast
+def load(  # noqa: PLR0913, PLR0917  what is sent, and how fast
     place: Site,
     size: Size,
     name: str,

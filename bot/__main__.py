@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from bot import __version__, program
-from bot.chat import explanation
-from jobs.clouds.error_texts.files import LARGEST, NoTextError, text_of
-from jobs.clouds.error_texts.reader import read
 
 BAD_INPUT = 2
 _NO_TEXT = {
@@ -38,7 +35,7 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
         print(f"webex-email-bot {__version__}")  # noqa: T201  CLI output
         return 0
     if options.command == "explain":
-        return _explain(sys.stdin.buffer.read(LARGEST + 1), as_json=options.json)
+        return _explain(as_json=options.json)
     if options.command == "redis":
         return _redis(options, env)
     from bot.processes import command_line  # noqa: PLC0415  explain starts fast and needs no setting
@@ -57,10 +54,15 @@ def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     return redis_server.main(options.port or PORT, options.folder or DATA_FOLDER)
 
 
-def _explain(content: bytes, *, as_json: bool) -> int:
+def _explain(*, as_json: bool) -> int:
     """Print what the text on standard input means."""
+    from bot.chat import explanation  # noqa: PLC0415  the other commands explain no text
+    from jobs.clouds.error_texts.files import LARGEST, NoTextError, text_of  # noqa: PLC0415  same
+    from jobs.clouds.error_texts.reader import read  # noqa: PLC0415  same
+
+    content = sys.stdin.buffer.read(LARGEST + 1)
     try:
-        reading = read(text_of(content[:LARGEST]) if content.strip() else _nothing())
+        reading = read(text_of(content[:LARGEST]))
     except NoTextError as error:
         problem = _NO_TEXT[str(error)]
         if as_json:
@@ -72,10 +74,6 @@ def _explain(content: bytes, *, as_json: bool) -> int:
     else:
         print("\n".join(explanation.as_lines(reading)))  # noqa: T201  CLI output
     return 0
-
-
-def _nothing() -> str:
-    raise NoTextError("empty")
 
 
 def _print_json(told: dict[str, Any]) -> None:

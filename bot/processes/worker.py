@@ -12,6 +12,7 @@ import gc
 import importlib
 import logging
 import os
+import platform
 import signal
 import sys
 import time
@@ -30,7 +31,7 @@ from rq import Queue, Worker
 from rq.executions import Execution
 from rq.job import Job
 
-from adaptive_cards import texts
+from adaptive_cards import locale, texts
 from bot import actions, commands, logs, program
 from bot.cards.presenters.card_state import PostedCard
 from bot.links import PageToken
@@ -55,9 +56,11 @@ from bot.queue import (
 from bot.queue.events import PendingEvent
 from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexPerson
+from bot.webex.session import public_authorities
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, steps
 from jobs.clouds import tracing
+from jobs.clouds.late_pattern import compile_all
 from jobs.clouds.tls import http_context
 from jobs.runs import schema
 from jobs.runs.channel_index import Record
@@ -89,8 +92,15 @@ RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
 """Level that RQ sets its loggers to when it begins. Its own default is INFO."""
 
 
-AT_FIRST_USE = ("netrc", "dns._asyncio_backend", "_strptime")
-"""Modules that requests, dnspython and datetime import at their first use, so in every job."""
+AT_FIRST_USE = (
+    "webexteamssdk",
+    "netrc",
+    "dns._asyncio_backend",
+    "_strptime",
+    "encodings.ascii",
+    "resource",
+)
+"""Modules that the bot, RQ, requests, dnspython and datetime import at their first use, so in every job."""
 
 
 STOP_SOON = signal.SIGUSR1
@@ -300,22 +310,26 @@ class _Webhooks:
 def preload() -> None:
     """Load code, texts and certificates, so that a job starts within 9 ms instead of 182.
 
-    See facts/parts.md B. Three libraries do part of their work only at first use: httpx and anyio
-    import modules, and msgspec inspects the types.
+    See facts/parts.md B. Some libraries do part of their work only at first use: httpx and anyio
+    import modules, and msgspec inspects the types. docs/scale.md says what a job is left with.
     """
     for module in (*sorted(function.rpartition(".")[0] for function in ALLOWED), *AT_FIRST_USE):
         importlib.import_module(module)
     for registry in (
         actions.actions,
-        commands.commands,
+        commands.by_typed_name,
         steps.all_steps,
         probes.all_probes,
-        texts.keys,
     ):
         registry()
+    for language in locale.languages():
+        texts.keys(language)
     httpx.Client(verify=http_context()).close()
+    public_authorities()
+    platform.python_implementation()  # the SDK names it in each session, and Python looks for it once
     anyio.run(anyio.sleep, 0)
     tracing.preload()
+    compile_all()
     for kind in (Event, Record, PendingEvent, PostedCard, PageToken, WebexPerson):
         msgspec.json.Decoder(kind)
     gc.collect()

@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from functools import partial
 from itertools import islice
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from requests import Response
-from webexteamssdk import WebexTeamsAPI
 
 from bot.webex.deadline import CHUNK
 from bot.webex.errors import (
@@ -41,6 +41,9 @@ from bot.webex.retry import HURRIED, PATIENT, Caller
 from bot.webex.session import ApiSession, own_url
 from jobs.clouds.retry import RetryPolicy
 from jobs.storage.counters import CARDS, COUNTERS
+
+if TYPE_CHECKING:
+    from webexteamssdk import WebexTeamsAPI
 
 __all__ = [
     "HURRIED",

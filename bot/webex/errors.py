@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from json import JSONDecodeError
+from typing import TYPE_CHECKING
 
 from requests import ConnectionError as RequestsConnectionError
 from requests import ConnectTimeout, RequestException, Response, TooManyRedirects
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
-from webexteamssdk import ApiError
-from webexteamssdk.exceptions import webexteamssdkException
 
 from jobs.clouds.retry import parse_retry_after
 from jobs.clouds.unconnected import why_unconnected, words_of
 
-SDK_ERRORS = (
-    webexteamssdkException,
-    RequestException,
-    HTTPError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-)
+if TYPE_CHECKING:
+    from webexteamssdk import ApiError
+
 RETRY_AFTER_S = 15.0
 """Seconds to wait after a 429 without a Retry-After or with an invalid one (facts/webex.md 4)."""
 BAD_REQUEST = 400
@@ -97,8 +90,25 @@ BY_STATUS: dict[int, type[WebexAnswerError]] = {
 }
 
 
+def sdk_errors() -> tuple[type[Exception], ...]:
+    """Return what a call of the SDK may raise. The SDK is imported at the first call."""
+    from webexteamssdk.exceptions import webexteamssdkException  # noqa: PLC0415  see above
+
+    return (
+        webexteamssdkException,
+        RequestException,
+        HTTPError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+    )
+
+
 def translate(error: Exception) -> WebexError:
     """Return the bot's exception for an error of the SDK."""
+    from webexteamssdk import ApiError  # noqa: PLC0415  the SDK has raised the error
+
     if isinstance(error, ApiError):
         return _answered(error)
     if isinstance(error, RequestException | JSONDecodeError):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from bot.webex.errors import SDK_ERRORS, WebexError, WebexNotFoundError, passes, translate
+from bot.webex.errors import WebexError, WebexNotFoundError, passes, sdk_errors, translate
 from jobs.clouds.retry import Pauses, RetryPolicy
 
 T = TypeVar("T")
@@ -80,5 +80,5 @@ def _had_no_effect(error: Exception) -> bool:
 def _translated(call: Callable[[], T]) -> T:
     try:
         return call()
-    except SDK_ERRORS as error:
+    except sdk_errors() as error:
         raise translate(error) from None

@@ -11,6 +11,8 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from jobs.clouds.late_pattern import LatePattern
+
 
 class ErrorKind(StrEnum):
     """Reaction that an error calls for; each kind is a class in :mod:`jobs.clouds.errors`."""
@@ -35,12 +37,12 @@ class Meaning(NamedTuple):
 class Phrase(NamedTuple):
     """Words that identify a service's answer if its code is too general, and their meaning."""
 
-    pattern: re.Pattern[str]
+    pattern: LatePattern
     meaning: Meaning
 
 
 def _phrase(pattern: str, cause: str, kind: ErrorKind = ErrorKind.REJECTED) -> Phrase:
-    return Phrase(re.compile(pattern, re.IGNORECASE), Meaning(cause, kind))
+    return Phrase(LatePattern(pattern, re.IGNORECASE), Meaning(cause, kind))
 
 
 _ENTRA_ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from jobs.clouds.error_texts.reader import first_cause
 from jobs.clouds.error_texts.recipients import EXPIRED, UNKNOWN_RECIPIENT
+from jobs.clouds.late_pattern import LatePattern
 from jobs.model import Station
 
 GONE = "connect_address_gone"
@@ -69,5 +70,5 @@ def cause_of_copy(words: Sequence[str]) -> str:
     return UNANSWERED if _says(EXPIRED, final or words) else LOST
 
 
-def _says(pattern: re.Pattern[str], words: Iterable[str]) -> bool:
+def _says(pattern: LatePattern, words: Iterable[str]) -> bool:
     return any(map(pattern.search, words))

@@ -7,7 +7,7 @@ import re
 from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.error_texts import smtp
 from jobs.clouds.error_texts.smtp_words import BY_STATUS
-from jobs.clouds.error_texts.speaker import Speaker, signs_in
+from jobs.clouds.error_texts.speaker import Signs, Speaker
 
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _TOKEN_REFUSED = Meaning("smtp_token_refused", ErrorKind.SIGN_IN_NEEDED)
@@ -15,7 +15,7 @@ _BUSY = Meaning("smtp_busy", ErrorKind.TRANSIENT)
 _SCOPE = Meaning("scope_wrong", ErrorKind.REJECTED)
 _REFUSED = Meaning("smtp_refused", ErrorKind.REJECTED)
 _PERMANENT = 500
-_EXCHANGE = signs_in("", Speaker.EXCHANGE)
+_EXCHANGE = Signs((), (), Speaker.EXCHANGE)
 """Signs of a reply from the server that the bot itself asked."""
 
 

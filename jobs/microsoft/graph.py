@@ -6,6 +6,7 @@ No decisions are made here. JSON answers are returned as JSON, and every failure
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,13 +14,31 @@ import httpx
 
 from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected
 from jobs.clouds.json_values import is_filled_text
-from jobs.microsoft.graph_requests import GraphCalls, Json, as_object, instant, key, segment, text
+from jobs.microsoft.graph_requests import (
+    GraphCalls,
+    Json,
+    as_object,
+    instant,
+    key,
+    rows_of,
+    segment,
+    text,
+)
 
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 #: Service principal that must exist in the tenant before Graph traces messages (facts 2.5).
 MESSAGE_TRACE_APP_ID = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
 
+ROLE_ASSIGNMENTS = "appRoleAssignments"
+MOST_EXPANDED = 20
+"""Objects that Graph expands of a directory object; further ones are left out without a link.
+
+learn.microsoft.com/graph/query-parameters, "expand parameter".
+"""
+LARGEST_PAGE = "999"
+MOST_SIGN_INS, SIGN_IN_PAGES = 250, 2
+"""Rows of a page of the sign-in log, and the pages that are read."""
 _USER_FIELDS = (
     "id,accountEnabled,assignedPlans,displayName,mail,proxyAddresses,userPrincipalName,"
     "signInSessionsValidFromDateTime"
@@ -144,12 +163,17 @@ class Graph(GraphCalls):
 
     # --- service principals, grants, roles --------------------------------------------------------
 
-    async def service_principal(self, app_id: str) -> Json | None:
+    async def service_principal(self, app_id: str, *, with_roles: bool = False) -> Json | None:
         """Return the tenant's service principal of an app, or None.
 
-        It includes ``appRoles`` and ``oauth2PermissionScopes``.
+        It includes ``appRoles`` and ``oauth2PermissionScopes``. With ``with_roles`` it includes the
+        first 20 ``appRoleAssignments`` as well, unless Graph refuses to expand them.
         """
-        return await self.find(f"/servicePrincipals(appId={key(app_id)})")
+        path = f"/servicePrincipals(appId={key(app_id)})"
+        if with_roles:
+            with suppress(Rejected):
+                return await self.find(path, {"$expand": ROLE_ASSIGNMENTS})
+        return await self.find(path)
 
     async def create_service_principal(self, app_id: str) -> Json:
         """Create the service principal of an app.
@@ -181,6 +205,11 @@ class Graph(GraphCalls):
             "/oauth2PermissionGrants", {"$filter": f"clientId eq {text(client_sp_id)}"}
         )
         return [grant for grant in found if _is_of(grant, "clientId", client_sp_id)]
+
+    async def all_grants(self) -> list[Json] | None:
+        """Return the delegated permissions of every app of the tenant; None if one page is too small."""
+        page = await self.get("/oauth2PermissionGrants", {"$top": LARGEST_PAGE})
+        return None if "@odata.nextLink" in page else rows_of(page)
 
     async def create_grant(
         self, client_sp_id: str, resource_sp_id: str, scope: str, principal_id: str | None = None
@@ -290,12 +319,23 @@ class Graph(GraphCalls):
             app_id, since, " and signInEventTypes/any(t:t eq 'nonInteractiveUser')", "beta"
         )
 
+    async def sign_ins_and_renewals(self, app_id: str, since: datetime) -> list[Json]:
+        """Return the sign-ins of both kinds in one list, each row with its ``signInEventTypes``.
+
+        Only beta lists them (facts 5).
+        """
+        either = "t eq 'interactiveUser' or t eq 'nonInteractiveUser'"
+        return await self._sign_ins(app_id, since, f" and signInEventTypes/any(t:{either})", "beta")
+
     async def _sign_ins(
         self, app_id: str, since: datetime, more: str = "", version: str = "v1.0"
     ) -> list[Json]:
         wanted = f"appId eq {text(app_id)} and createdDateTime ge {instant(since)}{more}"
         found = await self.collection(
-            "/auditLogs/signIns", {"$filter": wanted, "$top": "250"}, pages=2, version=version
+            "/auditLogs/signIns",
+            {"$filter": wanted, "$top": str(MOST_SIGN_INS)},
+            pages=SIGN_IN_PAGES,
+            version=version,
         )
         return [row for row in found if _is_of(row, "appId", app_id)]
 

@@ -35,7 +35,12 @@ class AuthenticationPolicy(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the user's own policy, which takes precedence over the organization's."""
+        """Read the user's own policy, which takes precedence over the organization's.
+
+        When many channels are checked, no user is read in an organization that has no policy.
+        """
+        if ctx.many and not await ctx.exchange.run("Get-AuthenticationPolicy", {}):
+            return self.ok(Text("seen.no_authentication_policy"))
         who = ctx.fact("delegate") or ctx.channel.mailbox
         users, organization = await asyncio.gather(
             ctx.exchange.run("Get-User", {"Identity": who}),

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from jobs.channel.granted import grants_of_app, role_assignments
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.step import Probe
@@ -33,10 +34,7 @@ class Surplus(Probe):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the granted permissions, not the declared ones, because only granted ones can be used."""
-        sp_id = ctx.fact("sp_id")
-        grants, assignments = await asyncio.gather(
-            ctx.graph.grants(sp_id), ctx.graph.app_role_assignments(sp_id)
-        )
+        grants, assignments = await asyncio.gather(grants_of_app(ctx), role_assignments(ctx))
         allowed = {DEFAULT_ACCESS} | (
             {ctx.fact("mail_send").lower()} if ctx.channel.profile is Profile.ARTICLE else set()
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.clock import parse
 from jobs.clouds.cause_codes import causes
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -60,6 +61,13 @@ class Sessions(Probe):
 
 
 async def _user(ctx: StepContext) -> dict[str, Any]:
-    """Return the user who signs in; an empty object where the directory knows none."""
+    """Return the user who signs in; an empty object where the directory knows none.
+
+    Of many channels, the mailbox's own user was read by its address before, and is in memory.
+    """
     known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
+    if ctx.many:
+        read = await ctx.graph.user(ctx.channel.mailbox) or {}
+        if text_of(read, "id") == known:
+            return read
     return await ctx.graph.user(known) or {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from jobs.channel.granted import role_assignments
 from jobs.clock import now
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
@@ -34,7 +35,7 @@ class AdminConsent(Step):
         """Read the assignments; the redirect is never trusted. A check never waits for consent."""
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
-        assignments = await ctx.graph.app_role_assignments(ctx.fact("sp_id"))
+        assignments = await role_assignments(ctx)
         if ctx.fact("mail_send").lower() in {lower_of(each, "appRoleId") for each in assignments}:
             return self.ok(Text("seen.consent"))
         if ctx.run.kind is RunKind.CHECK:

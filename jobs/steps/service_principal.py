@@ -55,7 +55,7 @@ class ServicePrincipal(Undoable):
 
         The assignments are read only if assignment is required.
         """
-        principal = await ctx.graph.service_principal(ctx.fact("client_id"))
+        principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=ctx.many)
         if principal is None:
             return replace(
                 self.wrong(Text("seen.none"), cause="service_principal_missing"),

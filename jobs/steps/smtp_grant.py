@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from jobs.channel.granted import grants_of_app
 from jobs.channel.hand_made import is_by_hand
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists
@@ -51,7 +52,7 @@ class SmtpGrant(Undoable):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the app's grants for this user or for all users."""
-        grants = await ctx.graph.grants(ctx.fact("sp_id"))
+        grants = await grants_of_app(ctx)
         missing = self._missing(ctx, grants)
         known = bool(_grantee(ctx))
         granted = Text(

@@ -1,13 +1,13 @@
 """An upgrade and a downgrade of one version, host by host, in the middle of a setup.
 
-The earlier version is the newest commit before :data:`BACK` others, if its data has the same layout. The
-hosts are those of ``test_several_hosts.py``. docs/several-hosts.md states the figures.
+The earlier version is the commit before the last change of the product, if its data has the same layout.
+A clone without that commit, such as one of depth 1, skips the test. The hosts are those of
+``test_several_hosts.py``. docs/several-hosts.md states the figures.
 """
 
 from __future__ import annotations
 
 import io
-import os
 import re
 import subprocess
 import sys
@@ -28,17 +28,9 @@ from tests.fixtures.hosts import IN_URL, WEBS, WORKERS, Hosts
 from tests.fixtures.networks import has_networks
 from tests.fixtures.waiting import LIMIT_S, until
 
-pytestmark = [
-    pytest.mark.skipif(
-        not has_networks(),
-        reason="networks of one's own need root or user namespaces, and Python 3.12",
-    ),
-    pytest.mark.skipif(
-        "ROLLING_UPGRADE" not in os.environ,
-        reason="moves five hosts between two versions; ROLLING_UPGRADE=1 runs it",
-    ),
-]
-BACK = 1
+pytestmark = pytest.mark.skipif(
+    not has_networks(), reason="networks of one's own need root or user namespaces, and Python 3.12"
+)
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 MIGRATIONS = "jobs/runs/migrations.py"
 APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": 2.0}
@@ -69,9 +61,14 @@ def checkout(commit: str, folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code of an earlier version whose data has the layout of this one."""
-    commit = git("rev-list", "--first-parent", f"--skip={BACK}", "-n1", "HEAD").decode().strip()
-    if not commit or layout(commit) != schema.NEWEST:
-        pytest.skip("the project's history has no earlier version whose data has this layout")
+    line = ("rev-list", "--first-parent", "--skip=1", "-n1", "HEAD", "--", *PRODUCT)
+    commit = git(*line).decode().strip()
+    if not commit:
+        pytest.skip(
+            "this clone has no earlier version of the product: get it by `git fetch --unshallow`"
+        )
+    if layout(commit) != schema.NEWEST:
+        pytest.skip("the data of the version before this one has another layout")
     return checkout(commit, tmp_path_factory.mktemp("earlier"))
 
 

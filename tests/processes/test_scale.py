@@ -1,4 +1,4 @@
-"""The measurement of ``make scale``, with a few channels: every event is answered once."""
+"""The measurements of ``make scale``, with a few channels, and of the memory."""
 
 from __future__ import annotations
 
@@ -37,3 +37,24 @@ def test_every_event_is_answered_once_by_one_worker_and_by_two():
         (workers, ["0", "0", "0"]) for workers in ("1", "2", "1", "2")
     ]
     assert done.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory is read from /proc")
+def test_the_memory_of_the_smallest_installation_is_printed_by_part():
+    """Every process of the bot is in one row, and the last row is the sum."""
+    kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    command = [sys.executable, "-m", "bench", "memory"]
+    done = subprocess.run(  # noqa: S603  our own
+        command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False
+    )
+    found = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
+    rows = {
+        row[0]: [float(cell) for cell in row[1:]]
+        for row in found
+        if len(row) == 7 and row[0] != "part"
+    }
+    parts = ["web", "supervisor", "parent of Redis", "RQ workers", "timers", "webhooks", "Redis"]
+    assert list(rows) == [*parts, "together"], done.stdout + done.stderr
+    together = rows.pop("together")
+    assert together[0] == sum(row[0] for row in rows.values()) == 11
+    assert together[1] == pytest.approx(sum(row[1] for row in rows.values()), abs=0.5)

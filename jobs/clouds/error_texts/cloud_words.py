@@ -11,10 +11,11 @@ import re
 from jobs.clouds.causes import EXCHANGE_PHRASES, GRAPH_PHRASES, ErrorKind, Meaning, Phrase
 from jobs.clouds.error_texts.reading import FoundCause, found
 from jobs.clouds.error_texts.speaker import Signs, Speaker
+from jobs.clouds.late_pattern import LatePattern
 
 
 def _says(cause: str, pattern: str, kind: ErrorKind = ErrorKind.REJECTED) -> Phrase:
-    return Phrase(re.compile(pattern, re.IGNORECASE), Meaning(cause, kind))
+    return Phrase(LatePattern(pattern, re.IGNORECASE), Meaning(cause, kind))
 
 
 _F, _S, _T = ErrorKind.FORBIDDEN, ErrorKind.SIGN_IN_NEEDED, ErrorKind.TRANSIENT
@@ -89,7 +90,7 @@ _MORE: tuple[Phrase, ...] = (
         _T,
     ),
 )
-_OWN = re.compile(
+_OWN = LatePattern(
     r"Request_ResourceNotFound|Directory_ObjectNotFound|Authorization_RequestDenied|"
     r"NoBackingApplicationObject|CredentialTypeNotAllowed|CredentialInvalidLifetime|"
     r"as per assigned policy|Permission being assigned|Not a valid reference update|"
@@ -136,7 +137,7 @@ _TLS = (
     r"establish an SSL or TLS connection|SSL/TLS connection failed|failed to receive handshake|"
     r"handshake failed"
 )
-_SMTP_HOST = re.compile(
+_SMTP_HOST = LatePattern(
     r"smtp[\w.-]*\.office365\b|smtp-mail\.outlook\.com|outlook\.office365\.com:(?:587|25)",
     re.IGNORECASE,
 )
@@ -154,8 +155,8 @@ _NEAR = 200
 _OURS = (Speaker.GRAPH, Speaker.EXCHANGE, Speaker.ENTRA)
 
 
-_MAILBOX_LOGIN = re.compile(r"\bAUTHENTICATE failed|\bLOGIN failed\b|Logon failure: unknown user")
-_MICROSOFT = re.compile(r"\b(?:Microsoft|Azure|Outlook|Hotmail)\b", re.IGNORECASE)
+_MAILBOX_LOGIN = LatePattern(r"\bAUTHENTICATE failed|\bLOGIN failed\b|Logon failure: unknown user")
+_MICROSOFT = LatePattern(r"\b(?:Microsoft|Azure|Outlook|Hotmail)\b", re.IGNORECASE)
 _OF_MAILBOX_LOGIN = tuple(
     Meaning(cause, ErrorKind.REJECTED)
     for cause in ("scope_wrong", "wrong_mailbox_user", "smtp_password_login")

@@ -7,8 +7,9 @@ import re
 from jobs.clouds.error_texts.connect_codes import BY_WORDS, CODE, CONNECT, OWN_WORDS
 from jobs.clouds.error_texts.reading import FoundCause, found
 from jobs.clouds.error_texts.speaker import Signs, Speaker
+from jobs.clouds.late_pattern import LatePattern
 
-_NAMED = re.compile(
+_NAMED = LatePattern(
     r"(?:code|status|error|reason|failure|fehler)\w*[\"']?[\s:=#(\[\"'-]{0,5}$", re.IGNORECASE
 )
 _BEFORE = 24

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from jobs.clouds.causes import ErrorKind, Meaning
+from jobs.clouds.late_pattern import LatePattern
 
 _ROWS: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (
     ("connect_login_failed", ErrorKind.REJECTED, ("7553",)),
@@ -33,9 +34,9 @@ OF_THE_RECIPIENT = frozenset({"7241", "7523", "7524", "7535", "7536"})
 
 They mean unsubscribed, an invalid address, too large, and its template (facts/connect.md 1.6).
 """
-CODE = re.compile(r"(?<![\w.:/-])7\d{3}(?!\w|[.:]\d|-\d)")
+CODE = LatePattern(r"(?<![\w.:/-])7\d{3}(?!\w|[.:]\d|-\d)")
 """Pattern of a code in a text that is not part of an ID, an address or a number."""
-OWN_WORDS = re.compile(
+OWN_WORDS = LatePattern(
     r"SMTP Authentication Failed|SMTP Failures\b|service key missing|invalid JSON|authentication failed|"
     r"transaction limit|invalid app ?id|service (?:is )?(?:not active|inactive)|unsubscribed|"
     r"invalid (?:email )?address|attachment length|source IP|allow.?list",

@@ -9,19 +9,20 @@ import re
 from collections.abc import Iterable
 
 from jobs.clouds.error_texts.reading import Certainty, FoundCause
+from jobs.clouds.late_pattern import LatePattern
 
-_PASSWORD = re.compile(
+_PASSWORD = LatePattern(
     r"AUTH LOGIN(?! ?(?:PLAIN|XOAUTH2|OAUTH))|AUTH=?PLAIN|password (?:command failed|not accepted)|UGFzc3dvcmQ6|"
     r"secure connection or the client was not authenticated|\bAuthLogin|LoginAuthenticator|"
     r"AUTH PLAIN\b|method (?:LOGIN|PLAIN)\b|authenticator (?:LOGIN|PLAIN)\b|app password|Basic auth",
     re.IGNORECASE,
 )
-_OAUTH = re.compile(
+_OAUTH = LatePattern(
     r"XOAUTH2|OAuth|\bBearer\b|(?:access|refresh)[ _]?token|SMTP\.Send|client_credentials|token",
     re.IGNORECASE,
 )
-_SHARED = re.compile(r"shared (?:mail|in)box|freigegebene\w* Postf|delegate", re.IGNORECASE)
-_OFFERED = re.compile(
+_SHARED = LatePattern(r"shared (?:mail|in)box|freigegebene\w* Postf|delegate", re.IGNORECASE)
+_OFFERED = LatePattern(
     r"(?:250[ -]|[\"'])AUTH[ =][A-Z0-9 =-]+|AUTH(?: (?:LOGIN|PLAIN|NTLM|GSSAPI))+ XOAUTH2",
     re.IGNORECASE,
 )

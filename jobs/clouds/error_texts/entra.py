@@ -11,9 +11,10 @@ from jobs.clouds.error_texts.entra_words import LOOSE, NARROWER, OTHER_RESOURCE,
 from jobs.clouds.error_texts.reading import FoundCause, found
 from jobs.clouds.error_texts.speaker import Signs, Speaker
 from jobs.clouds.error_texts.tokens import EntraToken
+from jobs.clouds.late_pattern import LatePattern
 
-_OAUTH_WORD = re.compile(rf"(?<![\w.])(?P<word>{'|'.join(OAUTH)})(?!\w)")
-_REFUSED_CLIENT = re.compile(r"Client authentication failed \(e\.g\., unknown client")
+_OAUTH_WORD = LatePattern(rf"(?<![\w.])(?P<word>{'|'.join(OAUTH)})(?!\w)")
+_REFUSED_CLIENT = LatePattern(r"Client authentication failed \(e\.g\., unknown client")
 """Sentence of RFC 6749, 5.2 on ``invalid_client``, which libraries show in place of the word."""
 _OWN_MOST = 240
 """Characters behind a number in which its sentence begins."""

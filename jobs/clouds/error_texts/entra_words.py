@@ -13,10 +13,11 @@ from collections import defaultdict
 
 from jobs.clouds.causes import ErrorKind, Meaning, Phrase
 from jobs.clouds.error_texts import entra_languages
+from jobs.clouds.late_pattern import LatePattern
 
 
 def _says(cause: str, pattern: str, kind: ErrorKind = ErrorKind.REJECTED) -> Phrase:
-    return Phrase(re.compile(pattern, re.IGNORECASE), Meaning(cause, kind))
+    return Phrase(LatePattern(pattern, re.IGNORECASE), Meaning(cause, kind))
 
 
 _S, _F, _T = ErrorKind.SIGN_IN_NEEDED, ErrorKind.FORBIDDEN, ErrorKind.TRANSIENT
@@ -247,7 +248,7 @@ LOOSE = frozenset(
     }
 )
 """Causes whose words people use in other senses as well: without a number they are only possible."""
-OTHER_RESOURCE = re.compile(
+OTHER_RESOURCE = LatePattern(
     r"(?:resource principal named|Ressourcenprinzipal\w*)\W{1,3}"
     r"(?:api://|https?://(?!\S*(?:outlook|office|exchange|graph\.microsoft))[\w-]+\.\S)",
     re.IGNORECASE,

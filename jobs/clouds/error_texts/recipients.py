@@ -13,12 +13,13 @@ from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.error_texts.reading import FoundCause, found
 from jobs.clouds.error_texts.speaker import Signs, Speaker
 from jobs.clouds.error_texts.tokens import SmtpToken
+from jobs.clouds.late_pattern import LatePattern
 
-UNKNOWN_RECIPIENT = re.compile(
+UNKNOWN_RECIPIENT = LatePattern(
     r"\b5\.1\.10?\b|\b5\.4\.1\b|Recip(?:ient)?NotFound|user unknown", re.IGNORECASE
 )
 """Pattern with which a mail server says that it does not know an address."""
-EXPIRED = re.compile(
+EXPIRED = LatePattern(
     r"(?<![\w.])(?:4\.4\.(?:[127]|31\d)|5\.4\.3(?:00|1\d))(?!\w|\.\d)|message expired",
     re.IGNORECASE,
 )
@@ -26,7 +27,7 @@ EXPIRED = re.compile(
 
 Source: Microsoft's page on non-delivery reports, 4.4.7, 4.4.316, 5.4.300.
 """
-_UNKNOWN = re.compile(
+_UNKNOWN = LatePattern(
     r"Recip(?:ient)?NotFound|recipient not found|mailbox unavailable|user unknown|"
     r"unknown recipient|recipient (?:address )?unknown|bad destination mailbox address|"
     r"recipient address rejected: access denied|banned recipient|Empfänger nicht gefunden|"
@@ -35,7 +36,7 @@ _UNKNOWN = re.compile(
 )
 _UNKNOWN_CODES = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.1.11"})
 """Codes about the recipient's address, of those that Microsoft explains on the page 5.1.1 to 5.1.20."""
-_UNKNOWN_SENTENCE = re.compile(
+_UNKNOWN_SENTENCE = LatePattern(
     r"delivered\.? .{0,120}wasn't found at |Unknown To address|"
     r"email address you entered couldn't be found|email address wasn't recogni[sz]ed|"
     r"recipient(?:'s)? (?:email )?address is(?: not|n't) recogni[sz]ed|outdated address information|"
@@ -50,9 +51,9 @@ _UNKNOWN_SENTENCE = re.compile(
     re.IGNORECASE,
 )
 """Sentences of Exchange for the sender of a mail whose recipient does not exist."""
-_OTHER_SERVER = re.compile(r"[45]\.[0-7]\.3\d\d$|4\.4\.8$|5\.7\.507$|5\.7\.514$")
+_OTHER_SERVER = LatePattern(r"[45]\.[0-7]\.3\d\d$|4\.4\.8$|5\.7\.507$|5\.7\.514$")
 """Codes with which Exchange tells what the other server answered, or its certificate lacks."""
-_NEVER_DELIVERED = re.compile(
+_NEVER_DELIVERED = LatePattern(
     r"message is treated as poison|ROUTING\.NoNextHop|SMTPSEND\.DNS\.\w+|Message dropped\.|"
     r"tried to deliver this message, without success, and has stopped trying|"
     r"suspects your message is spam|"
@@ -61,14 +62,14 @@ _NEVER_DELIVERED = re.compile(
     r"recipient's (?:email )?domain does(?:n't| not) exist",
     re.IGNORECASE,
 )
-_QUOTED_REPLY = re.compile(r"(?:\[Message=|->)\s*(?:[45]\d\d[ -])?$", re.IGNORECASE)
+_QUOTED_REPLY = LatePattern(r"(?:\[Message=|->)\s*(?:[45]\d\d[ -])?$", re.IGNORECASE)
 """Beginning of what the other server said, within Exchange's own reply."""
 _HEAD = 20
 _GONE = Meaning("connect_address_gone", ErrorKind.REJECTED)
 _UNANSWERED = Meaning("connect_not_reached", ErrorKind.REJECTED)
 _LOST = Meaning("mail_not_delivered", ErrorKind.REJECTED)
 _NO_MAILBOX = Meaning("mailbox_not_found", ErrorKind.NOT_FOUND)
-_CONNECT_ADDRESS = re.compile(r"@[\w.-]*(?:imi|webex)connect\.\w+", re.IGNORECASE)
+_CONNECT_ADDRESS = LatePattern(r"@[\w.-]*(?:imi|webex)connect\.\w+", re.IGNORECASE)
 _OURS = (Speaker.EXCHANGE, Speaker.CONNECT, Speaker.ENTRA, Speaker.GRAPH)
 
 

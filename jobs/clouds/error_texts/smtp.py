@@ -22,6 +22,7 @@ from jobs.clouds.error_texts.smtp_words import (
 )
 from jobs.clouds.error_texts.speaker import Signs, Speaker
 from jobs.clouds.error_texts.tokens import SmtpToken
+from jobs.clouds.late_pattern import LatePattern
 
 _OURS = (Speaker.EXCHANGE, Speaker.CONNECT, Speaker.ENTRA, Speaker.GRAPH)
 _NOT_TOLD_APART = "5.7.139"
@@ -35,14 +36,14 @@ With 550 the same code refuses a mail, for example for its classification.
 _PASSING = frozenset({"", "4.2", "4.3", "4.4", "4.7"})
 """Beginnings of codes with which a temporary status means that the server is busy."""
 _ANY_REFUSAL = frozenset({"5.7.1", "5.7.54"})
-_RESTRICTED = re.compile(
+_RESTRICTED = LatePattern(
     r"delivery to this address is restricted|due to a permission or security issue|"
     r"isn't set up to receive messages from|sender isn't a group member|accept external mail|(?:don't|do not) have permissions? to send to this|"
     r"Zustellung an diese Adresse (?:ist )?eingeschränkt",
     re.IGNORECASE,
 )
 """Exchange's sentences for a recipient that does not take mail from everybody."""
-_OF_SPAM = re.compile(
+_OF_SPAM = LatePattern(
     r"block|spam|\bSPF\b|DKIM|DMARC|banned|reputation|blacklist|listed|content", re.IGNORECASE
 )
 _RELAY = (Meaning("smtp_not_authenticated", ErrorKind.REJECTED),)
@@ -50,7 +51,7 @@ _NOT_FOR_ALL = tuple(
     Meaning(cause, ErrorKind.REJECTED)
     for cause in ("mailbox_internal_only", "mailbox_senders_listed", BY_A_RULE)
 )
-_OF_MAIL = re.compile(
+_OF_MAIL = LatePattern(
     r"denied|blocked|exceed|recipient|sender|message|mailbox|tenant|authenticat|limit|reject|loop|"
     r"verweigert|gedrosselt|Absender|Empfänger|Nachricht|Postfach|Mandant",
     re.IGNORECASE,

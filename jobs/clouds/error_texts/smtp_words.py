@@ -12,6 +12,7 @@ import re
 from typing import NamedTuple
 
 from jobs.clouds.causes import ErrorKind, Meaning
+from jobs.clouds.late_pattern import LatePattern
 
 
 class SmtpWords(NamedTuple):
@@ -20,7 +21,7 @@ class SmtpWords(NamedTuple):
     ``unmistakable`` words are Exchange's own. The others count only if Exchange speaks.
     """
 
-    pattern: re.Pattern[str]
+    pattern: LatePattern
     meaning: Meaning
     unmistakable: bool
 
@@ -28,7 +29,7 @@ class SmtpWords(NamedTuple):
 def _words(
     cause: str, pattern: str, kind: ErrorKind = ErrorKind.REJECTED, *, unmistakable: bool = True
 ) -> SmtpWords:
-    return SmtpWords(re.compile(pattern, re.IGNORECASE), Meaning(cause, kind), unmistakable)
+    return SmtpWords(LatePattern(pattern, re.IGNORECASE), Meaning(cause, kind), unmistakable)
 
 
 def _shared(cause: str, pattern: str, kind: ErrorKind = ErrorKind.REJECTED) -> SmtpWords:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jobs.clouds.error_texts import entra_languages
+from jobs.clouds.late_pattern import LatePattern
 
 
 class Speaker(StrEnum):
@@ -105,7 +106,7 @@ _SIGNS: dict[Speaker, str] = {
         r"eu|de|at|ch|fr|it|es|nl|be|pl|uk|us|ca|au|br|cn|jp|in|ru|se|no|dk|cz)\b(?![.(\w-])"
     ),
 }
-_ANY = re.compile(
+_ANY = LatePattern(
     "|".join(f"(?P<{speaker}>{pattern})" for speaker, pattern in _SIGNS.items()), re.IGNORECASE
 )
 _NEAR = 400

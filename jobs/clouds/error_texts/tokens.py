@@ -9,29 +9,30 @@ from jobs.clouds.causes import ENTRA
 from jobs.clouds.error_texts.entra_codes import PUBLISHED
 from jobs.clouds.error_texts.entra_languages import ERROR_CODE
 from jobs.clouds.error_texts.speaker import Signs, Speaker
+from jobs.clouds.late_pattern import LatePattern
 
-_AADSTS = re.compile(r"AADSTS[\s:#_-]{0,3}0*([1-9][0-9OoIl]{3,7})(?![a-z])", re.IGNORECASE)
+_AADSTS = LatePattern(r"AADSTS[\s:#_-]{0,3}0*([1-9][0-9OoIl]{3,7})(?![a-z])", re.IGNORECASE)
 _AS_DIGITS = str.maketrans("OoIl", "0011")
 """Letters that a picture read by a machine has in place of digits."""
-_ENTRA_NUMBER = re.compile(
+_ENTRA_NUMBER = LatePattern(
     rf"(?:error[ _]?codes?|errorCode|errorNo|ResultType|sign-in error code|Fehlercode|failure code|[?&]code=|{ERROR_CODE})"
     r"[\"']?(?: ?(?:is|が|は|\uff1a))?[\s:=\[(]{0,4}[\"']?(\d{5,8})(?!\w)",
     re.IGNORECASE,
 )
 _STATUS = r"(?<![\w.:/-])(?P<status>[45]\d\d)"
 _ENHANCED = r"#?(?P<code>[45]\.\d{1,3}\.\d{1,3})(?![\w]|\.\d)"
-_REPLY = re.compile(
+_REPLY = LatePattern(
     rf"{_STATUS}[\"']?(?:\W{{1,3}}|\W{{0,3}}b?['\"(])(?:smtp;\s?)?{_ENHANCED}", re.IGNORECASE
 )
-_ALONE = re.compile(
+_ALONE = LatePattern(
     r"(?<![\w.])(?<!v)(?P<status>)#?(?P<code>[45]\.\d{1,3}\.\d{1,3})(?![\w]|\.\d|-\d)"
 )
-_BARE = re.compile(
+_BARE = LatePattern(
     rf"{_STATUS}(?P<code>)(?=$|[ -]+(?:\\d\\.\\d\\.x|SMTP|auth|client|must|service|server|temporar|too many|error|"
     r"sorry|requested|mailbox|relay|the |not |access|message))",
     re.IGNORECASE,
 )
-_VERSION = re.compile(
+_VERSION = LatePattern(
     r"(?:version|release|mysql|mariadb|php|wordpress|laravel|kernel|linux|server|thunderbird|"
     r"nodemailer|phpmailer|mailkit|roundcube|postfix|node|python|java|django|\bv|\bversion:)"
     r"[\s:=@/v-]{0,3}$",
@@ -42,7 +43,7 @@ _SENTENCE_MOST = 420
 """Characters after a number that belong to its sentence."""
 _BEGINNING = 20
 """Characters after a number within which its sentence begins."""
-_END = re.compile(
+_END = LatePattern(
     r"\b(?:Trace ID|Correlation ID|Timestamp|Request ID|trace_id|correlation_id)\b", re.IGNORECASE
 )
 

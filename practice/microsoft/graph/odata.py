@@ -21,7 +21,9 @@ FUNCTION: Final = re.compile(
     re.IGNORECASE,
 )
 LAMBDA: Final = re.compile(
-    rf"(?P<name>[\w/]+)/(?P<op>any)\s*\(\s*(\w+)\s*:\s*\3\s+eq\s+{VALUE}\s*\)", re.IGNORECASE
+    rf"(?P<name>[\w/]+)/(?P<op>any)\s*\(\s*(\w+)\s*:\s*\3\s+eq\s+{VALUE}"
+    r"(?P<more>(?:\s+or\s+\3\s+eq\s+'[^']*')*)\s*\)",
+    re.IGNORECASE,
 )
 LAMBDA_FUNCTION: Final = re.compile(
     rf"(?P<name>[\w/]+)/any\s*\(\s*(\w+)\s*:\s*(?P<op>startswith|endswith|contains)"
@@ -36,11 +38,12 @@ MOST: Final = 999
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Condition of a filter; all conditions must hold."""
+    """Condition of a filter; all conditions must hold. ``more`` are further values of ``any``."""
 
     name: str
     op: str
     value: str
+    more: tuple[str, ...] = ()
 
     def holds(self, item: Mapping[str, Any]) -> bool:
         """Return whether an object meets the condition; texts are compared without regard to case."""
@@ -50,7 +53,8 @@ class Condition:
         if isinstance(seen, list) and self.op == "startswith":
             return any(str(one).lower().startswith(self.value.lower()) for one in seen)
         if self.op == "any":
-            return any(str(one).lower() == self.value.lower() for one in seen or [])
+            wanted = {value.lower() for value in (self.value, *self.more)}
+            return any(str(one).lower() in wanted for one in seen or [])
         if self.op in ORDERED:
             return _ordered(str(seen), self.op, self.value)
         return _text(seen, self.op, self.value.lower())
@@ -106,7 +110,9 @@ def conditions(text: str, allowed: Mapping[str, frozenset[str]]) -> list[list[Co
     while at < len(text):
         match, joint = _clause(text, at)
         value = match["bare"] if match["text"] is None else match["text"].replace("''", "'")
-        found[-1].append(_allowed(Condition(match["name"], match["op"].lower(), value), allowed))
+        more = tuple(re.findall(r"'([^']*)'", match.groupdict().get("more") or ""))
+        asked = Condition(match["name"], match["op"].lower(), value, more)
+        found[-1].append(_allowed(asked, allowed))
         at = joint.end()
         if (joint[1] or "").lower() == "or":
             found.append([])

@@ -5,6 +5,7 @@ An app made through Graph gets a service principal only by a call to this resour
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Final
 
 from practice.microsoft import ids
@@ -33,6 +34,8 @@ FILTERS: Final = {
     "tags": frozenset({"any"}),
     "accountEnabled": odata.EQ,
 }
+MOST_EXPANDED: Final = 20
+"""Objects that ``$expand`` returns of a directory object (Graph, "Use query parameters", known limits)."""
 MICROSOFTS: Final = {
     ids.GRAPH_APP: "Microsoft Graph",
     ids.EXCHANGE_APP: "Office 365 Exchange Online",
@@ -69,8 +72,20 @@ def create(call: Call) -> Answer:
 
 @route("GET", "/servicePrincipals{key}", APPS_READ)
 def get(call: Call, key: str) -> Answer:
-    """Return one service principal."""
-    return odata.single(call, odata.select(call, find(call, key), shapes.PRINCIPAL), KIND)
+    """Return one service principal, with the app roles assigned to it if the query expands them."""
+    found = find(call, key)
+    shown = odata.select(call, found, shapes.PRINCIPAL)
+    expanded = call.query.get("$expand", "")
+    if expanded not in {"", "appRoleAssignments"}:
+        raise bad(f"Could not find a property named '{expanded}'.")
+    if expanded:
+        own = (
+            {name: value for name, value in item.items() if not name.startswith("_")}
+            for item in call.world.seen(call.tenant.assignments)
+            if item["principalId"] == found["id"]
+        )
+        shown |= {expanded: list(islice(own, MOST_EXPANDED))}
+    return odata.single(call, shown, KIND)
 
 
 @route("PATCH", "/servicePrincipals{key}", APPS_WRITE)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from typing import Any
 
 import pytest
 
+from bot.webex import session
 from bot.webex.client import Webex, WebexUnreachableError
 
 
@@ -46,6 +48,32 @@ def test_an_authority_of_the_companys_own(
     """Either variable is enough, as for Microsoft's clouds."""
     monkeypatch.setenv(name, str(certificate.cert))
     assert Webex("token", address).me().id == "bot-1"
+
+
+def test_the_public_authorities_are_read_once(
+    address: str, certificate: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """All connections share them; reading them takes longer than a handshake."""
+    monkeypatch.setattr(session, "DEFAULT_CA_BUNDLE_PATH", str(certificate.cert))
+    session.public_authorities.cache_clear()
+    read: list[object] = []
+    monkeypatch.setattr(SSLContext, "load_verify_locations", _noting(read))
+    try:
+        assert [Webex("token", address).me().id for _ in range(3)] == ["bot-1"] * 3
+    finally:
+        session.public_authorities.cache_clear()
+    assert len(read) == 1
+
+
+def _noting(read: list[object]) -> Callable[..., None]:
+    """Return the method of a context that reads authorities, which adds to the list what is read."""
+    original = SSLContext.load_verify_locations
+
+    def load(context: SSLContext, *places: Any, **named: Any) -> None:
+        read.append(named or places)
+        original(context, *places, **named)
+
+    return load
 
 
 def test_nobody_else_is_trusted(address: str, hasty_retries: None):

@@ -10,6 +10,7 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
+from jobs.clouds.single_flight import ReadCache
 from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID
@@ -162,6 +163,19 @@ async def test_the_sessions_are_those_of_the_user_who_was_found(
     ]
 
 
+@pytest.mark.parametrize(("known", "asked"), [(USER, 1), ("another", 2)])
+async def test_of_many_channels_the_user_of_the_mailbox_is_not_read_twice(
+    given: Callable[..., StepContext], cloud: Any, known: str, asked: int
+):
+    """Its address was read before, and is in memory. If that is somebody else, the ID is read."""
+    cloud.on("GET /users/support@contoso.com", {"id": USER}).on("GET /users/another", {"id": known})
+    ctx = given(facts={"user_id": known})
+    ctx.reads = ReadCache()
+    await Sessions().inspect(ctx)
+    assert len(cloud.asked) == asked
+    assert cloud.asked[-1][0].endswith("support@contoso.com" if known == USER else "another")
+
+
 CHANGED = {
     "modifiedDateTime": "2026-11-25T08:00:00Z",
     "createdDateTime": "2026-01-01T00:00:00Z",
@@ -283,6 +297,19 @@ async def test_an_authentication_policy_is_tried(
     found = await all_probes()["authentication_policy"].inspect(given())
     verdict = judge(all_probes(), {"authentication_policy": found, other().step: other()})
     assert (verdict.possible, verdict.causes) == (possible, causes)
+
+
+@pytest.mark.parametrize(("policies", "asked"), [([], 1), ([{"Name": "Strict"}], 4)])
+async def test_of_many_channels_no_user_is_read_without_any_policy(
+    cloud: Any, given: Callable[..., StepContext], policies: list[dict[str, Any]], asked: int
+):
+    """An organization without policies has no user with one. With policies, everything is read."""
+    cloud.on("Get-AuthenticationPolicy", policies)
+    cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
+    ctx = given()
+    ctx.reads = ReadCache()
+    assert (await all_probes()["authentication_policy"].inspect(ctx)).state is State.OK
+    assert len(cloud.asked) == asked
 
 
 HELD = [

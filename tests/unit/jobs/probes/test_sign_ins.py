@@ -272,17 +272,50 @@ async def test_what_is_asked(cloud: Any, ctx: StepContext):
     assert [what for what, _ in cloud.asked] == [LOG, RENEWALS]
 
 
-@pytest.mark.parametrize(("minutes", "asked"), [(30, [RENEWALS]), (300, [RENEWALS, LOG, RENEWALS])])
-async def test_of_many_channels_less_is_asked(
-    cloud: Any, ctx: StepContext, minutes: int, asked: list[str]
-):
-    """A bulk check skips the interactive log if a renewal just succeeded.
+def typed(row: dict[str, Any]) -> dict[str, Any]:
+    """The row as beta gives it, with the kind of its sign-in."""
+    kind = "interactiveUser" if row["isInteractive"] else "nonInteractiveUser"
+    return row | {"signInEventTypes": [kind]}
 
-    A person's attempt would add nothing then. The other log is read from memory.
-    """
+
+@pytest.mark.parametrize(
+    ("rows", "cause"),
+    [
+        ((), ""),
+        ((row(300), person(400)), ""),
+        ((row(300, 50173), person(400)), "session_revoked"),
+        ((row(300), person(5, 7000222)), "client_secret_expired"),
+    ],
+)
+async def test_of_many_channels_both_lists_are_one_request(
+    cloud: Any, ctx: StepContext, rows: tuple[dict[str, Any], ...], cause: str
+):
+    """Beta lists both kinds at once, and the verdict is the one of the two lists."""
+    one_by_one = await look(cloud, ctx, *rows)
+    cloud.on(RENEWALS, [typed(each) for each in rows])
+    cloud.asked.clear()
     ctx.reads = ReadCache()
-    assert (await look(cloud, ctx, row(minutes), person(400))).state is State.OK
-    assert sorted(what for what, _ in cloud.asked) == sorted(asked)
+    together = await SignIns().inspect(ctx)
+    assert [what for what, _ in cloud.asked] == [RENEWALS]
+    assert (together.state, together.cause) == (one_by_one.state, cause)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [row(300)],
+        [typed(row(minutes)) for minutes in range(300, 800)],
+        (403, {"error": {"code": "Authentication_RequestFromUnsupportedUserRole"}}),
+    ],
+)
+async def test_of_many_channels_each_list_is_read_if_one_request_says_less(
+    cloud: Any, ctx: StepContext, answer: Any
+):
+    """A row may lack its kind, renewals may fill every page, and beta may not answer."""
+    cloud.on(LOG, [person(3, 50173)]).on(RENEWALS, answer)
+    ctx.reads = ReadCache()
+    assert (await SignIns().inspect(ctx)).cause == "session_revoked"
+    assert [what for what, _ in cloud.asked] == [RENEWALS, LOG, RENEWALS]
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 503])

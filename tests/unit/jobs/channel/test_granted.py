@@ -1,0 +1,75 @@
+"""Permissions of the email app: one request for many channels, and the same answer as for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.channel.granted import grants_of_app, role_assignments
+from jobs.clouds.single_flight import ReadCache
+from jobs.engine.context import StepContext
+
+GRANTS, ROLES = "GET /oauth2PermissionGrants", "GET /servicePrincipals/sp-1/appRoleAssignments"
+PRINCIPAL = "GET /servicePrincipals(appId='client-1')"
+OWN, FOREIGN = {"id": "g1", "clientId": "SP-1"}, {"id": "g2", "clientId": "sp-2"}
+ROLE = {"appRoleId": "role-1"}
+
+
+@pytest.fixture
+def ctx(given: Callable[..., StepContext]) -> StepContext:
+    """A check of many channels that has found the service principal of this one."""
+    made = given(facts={"client_id": "client-1", "sp_id": "sp-1"})
+    made.reads = ReadCache()
+    return made
+
+
+async def test_the_grants_of_the_tenant_are_those_of_its_apps(cloud: Any, ctx: StepContext):
+    """Only the app's own ones count."""
+    cloud.on(GRANTS, [FOREIGN, OWN])
+    assert await grants_of_app(ctx) == [OWN]
+    assert [what for what, _ in cloud.asked] == [GRANTS]
+
+
+@pytest.mark.parametrize(
+    "first", [{"value": [FOREIGN], "@odata.nextLink": "https://graph/v1.0/x"}, (400, {"error": {}})]
+)
+async def test_a_tenant_with_more_grants_than_a_page_is_asked_for_the_app(
+    cloud: Any, ctx: StepContext, first: Any
+):
+    """The same if Graph refuses the list."""
+    cloud.on(GRANTS, first, [OWN])
+    assert await grants_of_app(ctx) == [OWN]
+    assert [what for what, _ in cloud.asked] == [GRANTS, GRANTS]
+
+
+async def test_the_roles_come_with_the_service_principal(cloud: Any, ctx: StepContext):
+    """It is read anyway."""
+    cloud.on(PRINCIPAL, {"id": "sp-1", "appRoleAssignments": [ROLE]})
+    assert await role_assignments(ctx) == [ROLE]
+    assert [what for what, _ in cloud.asked] == [PRINCIPAL]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [{"id": "sp-1", "appRoleAssignments": [ROLE] * 20}],
+        [(400, {"error": {}}), {"id": "sp-1"}],
+    ],
+)
+async def test_roles_that_may_be_cut_off_are_read_by_themselves(
+    cloud: Any, ctx: StepContext, answers: list[Any]
+):
+    """Graph expands twenty at most; and a cloud that expands none says the rest without them."""
+    cloud.on(PRINCIPAL, *answers).on(ROLES, [ROLE] * 21)
+    assert await role_assignments(ctx) == [ROLE] * 21
+    assert cloud.asked[-1][0] == ROLES
+
+
+async def test_one_channel_asks_for_its_own(cloud: Any, given: Callable[..., StepContext]):
+    """A check of one channel reads neither the tenant's grants nor what Graph may cut off."""
+    ctx = given(facts={"client_id": "client-1", "sp_id": "sp-1"})
+    cloud.on(GRANTS, [OWN]).on(ROLES, [ROLE])
+    assert (await grants_of_app(ctx), await role_assignments(ctx)) == ([OWN], [ROLE])
+    assert [what for what, _ in cloud.asked] == [GRANTS, ROLES]

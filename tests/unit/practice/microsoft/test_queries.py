@@ -1,0 +1,50 @@
+"""Query options of Graph: what is expanded, and filters by the values of a list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from practice.microsoft.graph import odata
+
+
+def test_the_app_roles_of_a_client_come_with_it_if_they_are_expanded(services: Any):
+    """Twenty of them at most, and nothing else can be expanded here."""
+    app = {"displayName": "Mail", "signInAudience": "AzureADMyOrg"}
+    made = services.graph("POST", "/applications", app).json()
+    client = services.graph("POST", "/servicePrincipals", {"appId": made["appId"]}).json()
+    exchange = services.resource()
+    role = next(item["id"] for item in exchange["appRoles"] if item["value"] == "Mail.Send")
+    body = {"principalId": client["id"], "resourceId": exchange["id"], "appRoleId": role}
+    services.graph("POST", f"/servicePrincipals/{client['id']}/appRoleAssignments", body)
+    path = f"/servicePrincipals(appId='{client['appId']}')"
+    plain, expanded, wrong = (
+        services.graph("GET", path + more)
+        for more in ("", "?$expand=appRoleAssignments", "?$expand=nothing")
+    )
+    listed = services.graph("GET", f"/servicePrincipals/{client['id']}/appRoleAssignments").json()
+    assert "appRoleAssignments" not in plain.json()
+    assert expanded.json()["appRoleAssignments"] == listed["value"] != []
+    assert wrong.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("t eq 'nonInteractiveUser'", ["renewal"]),
+        ("t eq 'interactiveUser' or t eq 'nonInteractiveUser'", ["person", "renewal"]),
+    ],
+)
+def test_a_list_may_hold_one_of_several_values(asked: str, found: list[str]):
+    """As Microsoft's recommendations filter the sign-in log."""
+    kinds = {
+        "person": "interactiveUser",
+        "renewal": "nonInteractiveUser",
+        "app": "servicePrincipal",
+    }
+    rows = [{"id": name, "signInEventTypes": [kind]} for name, kind in kinds.items()]
+    wanted = odata.conditions(
+        f"signInEventTypes/any(t:{asked})", {"signInEventTypes": frozenset({"any"})}
+    )
+    assert [row["id"] for row in rows if odata.meets(wanted, row)] == found

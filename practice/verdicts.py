@@ -6,6 +6,7 @@ The sentences are read from the catalog as data.
 from __future__ import annotations
 
 import itertools
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +20,13 @@ from practice.faults import Fault, Level
 Json = dict[str, Any]
 TEXTS: Final = Path(__file__).parents[1] / "adaptive_cards" / "texts" / "en"
 BAND: Final = "▌"
-MARKS: Final = " ✓✗✔✘!?•…→⚠·\u2013\u2014\u00a0"
+MARKS: Final = " ✓✗✔✘!?•…→⚠▲·\u2013\u2014\u00a0"
+
+
+CALM: Final = ("well", "unproven", "not_checked", "not_read")
+"""Text keys of the first lines that name no fault."""
+AMBER: Final = {"client_secret_expires_soon": "secret_ends"}
+"""Text key of a first line that names a cause which does not stop mail yet, by the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ def read(card: Json) -> Seen:
     band = [line.removeprefix(BAND).strip(MARKS) for line in lines if line.startswith(BAND)]
     first = band[0] if band else ""
     told = cardtext.texts(card)
-    alarm = first not in {text.removesuffix(".") for text in _heads("well", "unproven")}
+    alarm = not any(_says(first, key) for key in CALM)
     noticed = bool(_heads("noticed", "noticed_alone") & set(told))
     return Seen(first, _named(first, _roots(told)), alarm, _more(band), noticed, "\n".join(told))
 
@@ -84,6 +91,20 @@ def _named(first: str, roots: set[str]) -> frozenset[str]:
 def _heads(*keys: str) -> set[str]:
     """Return these texts of the verdict."""
     return {str(catalogue()["verdict"][key]) for key in keys}
+
+
+def _says(line: str, key: str) -> bool:
+    """Return whether a line is this text of the verdict, in any of its plural forms."""
+    known = catalogue()["verdict"][key]
+    forms = known.values() if isinstance(known, dict) else (known,)
+    return any(_pattern(str(form)).fullmatch(line) for form in forms)
+
+
+@cache
+def _pattern(form: str) -> re.Pattern[str]:
+    """Return the pattern of a text whose placeholders may have any value."""
+    parts = re.split(r"\{\w+\}", form.removesuffix("."))
+    return re.compile(".+".join(map(re.escape, parts)))
 
 
 def texts(card: Json) -> str:
@@ -125,9 +146,12 @@ def _cause(seen: Seen, fault: Fault) -> Judgment:
 def _noted(seen: Seen, fault: Fault) -> Judgment:
     """Judge a fault with which mail still flows.
 
-    The card must mention it, and the first line must not be an alarm, not even about this fault.
+    The card must mention it. The first line must not be an alarm; it may name this fault only if the
+    fault will stop mail soon.
     """
     if seen.alarm:
+        if any(_says(seen.first, AMBER[code]) for code in fault.expects if code in AMBER):
+            return Judgment(right=True)
         return Judgment(right=False, why=f"false alarm: {seen.first}")
     told = seen.noticed or any(sentences()[code] in seen.text for code in fault.expects)
     return Judgment(told, "" if told else "not noted")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,29 +38,49 @@ NEAR = timedelta(seconds=2)
 
 
 _ID = re.compile(r"request-id=(\S+)")
+_STATUS = re.compile(r" [45]\d\d(?: |$)")
+GOOD, REFUSED = "good", "refused"
+"""Results of a sign-in, next to each of its IDs in Redis."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSignIn:
+    """Sign-in of the bot: its time, the IDs of its requests in lower case, and whether it succeeded.
+
+    ``good`` is None if an earlier version has recorded it, which did not keep that.
+    """
+
+    at: datetime
+    ids: frozenset[str]
+    good: bool | None = None
+
+    def may_be(self, row: SignInRow) -> bool:
+        """Return whether the row has the time and the result of this sign-in."""
+        return abs(row.at - self.at) <= NEAR and self.good in {None, row.good}
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSignIns:
-    """Sign-ins of the bot: for each time, the IDs of the requests that were made then, in lower case."""
+    """Sign-ins that the bot has made as a mailbox."""
 
-    made: Mapping[datetime, frozenset[str]]
+    made: tuple[OwnSignIn, ...]
 
     def without_own(self, rows: Iterable[SignInRow]) -> list[SignInRow]:
         """Return the log rows that are not the bot's own sign-ins.
 
-        A row is matched by time alone if it has no ID, or if it is non-interactive and the log has no
-        ID of the sign-in that the bot made at that time.
+        A row is matched by time and result alone if it has no ID, or if it is non-interactive and the
+        log has no ID of the sign-in that the bot made at that time.
         """
         every = list(rows)
-        own = frozenset[str]().union(*self.made.values())
+        own = frozenset[str]().union(*(each.ids for each in self.made))
         listed = frozenset[str]().union(*map(_ids, every))
-        unlisted = [at for at, numbers in self.made.items() if not numbers & listed]
+        unlisted = [each for each in self.made if not each.ids & listed]
 
         def is_own(row: SignInRow) -> bool:
             if not (ids := _ids(row)):
-                return _is_at(row, self.made)
-            return bool(ids & own) or (not row.interactive and _is_at(row, unlisted))
+                return any(each.may_be(row) for each in self.made)
+            by_time = not row.interactive and any(each.may_be(row) for each in unlisted)
+            return bool(ids & own) or by_time
 
         return [row for row in every if not is_own(row)]
 
@@ -69,22 +89,15 @@ def _ids(row: SignInRow) -> frozenset[str]:
     return frozenset(each.lower() for each in (row.correlation_id, row.id) if each)
 
 
-def _is_at(row: SignInRow, times: Iterable[datetime]) -> bool:
-    return any(abs(row.at - at) <= NEAR for at in times)
-
-
 def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
     """Store the request IDs of the calls to Entra.
 
     ``made`` are the lines that :func:`jobs.clouds.call_log.record_calls` collects.
     """
     at = now().timestamp()
-    numbers = {
-        number.lower(): at
-        for line in made
-        if line.startswith("entra ")
-        for number in _ID.findall(line)
-    }
+    calls = [line for line in made if line.startswith("entra ")]
+    result = REFUSED if any(_STATUS.search(line) for line in calls) else GOOD
+    numbers = {f"{id_.lower()} {result}": at for line in calls for id_ in _ID.findall(line)}
     if not numbers:
         return
     with redis.pipeline() as together:
@@ -97,10 +110,22 @@ def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
 def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
     """Return the stored sign-ins of the mailbox's checks."""
     rows: Any = redis.zrange(keys.own_sign_ins(mailbox), 0, -1, withscores=True)
-    made: defaultdict[datetime, set[str]] = defaultdict(set)
+    ids: defaultdict[float, set[str]] = defaultdict(set)
+    results: dict[float, str] = {}
     for number, score in rows:
-        made[datetime.fromtimestamp(float(score), UTC)].add(number.decode())
-    return OwnSignIns({at: frozenset(numbers) for at, numbers in made.items()})
+        id_, _, result = number.decode().partition(" ")
+        ids[float(score)].add(id_)
+        results[float(score)] = result
+    return OwnSignIns(
+        tuple(
+            OwnSignIn(
+                datetime.fromtimestamp(at, UTC),
+                frozenset(numbers),
+                {GOOD: True, REFUSED: False}.get(results[at]),
+            )
+            for at, numbers in ids.items()
+        )
+    )
 
 
 SIGN_IN_S = 90 * 24 * 3600

@@ -224,23 +224,29 @@ async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: StepContext, 
 
 
 @pytest.mark.parametrize(
-    ("rows", "cause"),
+    ("status", "rows", "cause"),
     [
-        ((row(0), row(5, 7000215), row(65)), "client_secret_wrong"),
-        ((row(0, 7000215), row(5)), ""),
-        ((row(1, 700082), row(65)), "refresh_token_expired"),
-        ((person(0, 70011), row(5)), "scope_wrong"),
-        ((row(0), row(0, id="r2"), row(0, 7000215, id="theirs"), row(5)), "client_secret_wrong"),
+        (200, (row(0), row(5, 7000215), row(65)), "client_secret_wrong"),
+        (401, (row(0, 7000215), row(5)), ""),
+        (200, (row(0, 7000215), row(5)), "client_secret_wrong"),
+        (400, (row(0), row(5, 7000215)), ""),
+        (200, (row(1, 700082), row(65)), "refresh_token_expired"),
+        (400, (person(0, 70011), row(5)), "scope_wrong"),
+        (
+            200,
+            (row(0), row(0, id="r2"), row(0, 7000215, id="theirs"), row(5)),
+            "client_secret_wrong",
+        ),
     ],
 )
 async def test_a_log_with_numbers_of_its_own(
-    cloud: Any, ctx: StepContext, redis: Any, rows: tuple[Any, ...], cause: str
+    cloud: Any, ctx: StepContext, redis: Any, status: int, rows: tuple[Any, ...], cause: str
 ):
-    """If no row has one of our ids, a renewal in the same second counts as ours."""
+    """Without our ID, a renewal in the same second and with the same result counts as ours."""
     mailbox_login.record_sign_in(
         redis,
         "support@contoso.com",
-        ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C2"],
+        [f"entra POST /t/oauth2/v2.0/token {status} request-id=R2 client-request-id=C2"],
     )
     assert (await look(cloud, ctx, *rows)).cause == cause
 

@@ -195,9 +195,9 @@ async def test_its_renewal_is_remembered(ctx: StepContext, provider: Any, redis:
     await SmtpLogin().inspect(ctx)
     assert provider.requests[-1][1]["grant_type"] == "refresh_token"
     known = mailbox_login.own_sign_ins(redis, MAILBOX)
-    assert [
-        (abs(at - now()) < timedelta(minutes=1), len(numbers)) for at, numbers in known.made.items()
-    ] == [(True, 1)]
+    (made,) = known.made
+    assert abs(made.at - now()) < timedelta(minutes=1)
+    assert (len(made.ids), made.good) == (1, True)
     good = last_success(redis, MAILBOX)
     assert good is not None
     assert now() - good < timedelta(minutes=1)

@@ -246,12 +246,13 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     """Edit the card in place; return the seconds until the next try, or 0.
 
     The edit is counted before it is made, because this process may die before Webex answers, and Webex
-    would then take one edit less than this bot believes. Tries of the same edit count once.
+    would then take one edit less than this bot believes. An edit that fails again and again in Webex
+    counts once.
 
     If Webex refuses the edit, it will refuse later edits too. From then on only urgent updates are
     posted, as new cards. A bot that is no longer in the space learns nothing about edits from that.
     """
-    counted = shown if shown.tried else replace(shown, edits=shown.edits + 1, tried=True)
+    counted = replace(shown, edits=shown.edits + 1, tried=True)
     try:
         room = _room(services, shown)
         _note(services, run.id, wanted.slot, counted)
@@ -263,7 +264,8 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
                 "card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id
             )
             return _post_instead(services, run, wanted, shown, error)
-        if refused or not error.accepted:
+        again = isinstance(error, WebexAnswerError) and shown.tried
+        if refused or again or not error.accepted:
             _note(services, run.id, wanted.slot, shown)
         raise
     edited = _posted(wanted, shown.message, room, counted.edits)

@@ -46,7 +46,7 @@ def test_a_fault_makes_the_card_by_itself(
     """Nobody types /check. Switched off, the same card says that the channel works again."""
     visitor = visit()
     visitor.say(f"/watch {MAILBOX}")
-    visitor.sees(f"{MAILBOX} is watched every 15m")
+    visitor.sees(f"{MAILBOX} is watched every 15 minutes")
     assert "looked at: 1" in _let_time_pass(visitor)
     visitor.page.fill("#find", FAULT)
     visitor.page.locator(f'[data-fault="{FAULT}"]').click()

@@ -80,8 +80,10 @@ async def requests_to_graph() -> frozenset[str]:
         for name in vars(Graph):
             method = getattr(graph, name)
             if not name.startswith("_") and inspect.iscoroutinefunction(method):
+                parameters = inspect.signature(method).parameters.values()
+                given = [_value(each) for each in parameters if each.kind is not each.KEYWORD_ONLY]
                 with suppress(CloudError):
-                    await method(*map(_value, inspect.signature(method).parameters.values()))
+                    await method(*given)
     return frozenset(seen)
 
 

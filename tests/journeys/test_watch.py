@@ -71,7 +71,7 @@ def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(
     people: People, watch: WatchedChannels
 ) -> None:
     """Two looks are needed for the card, and one for the recovery, which is told below it."""
-    said(people, f"/watch {MAILBOX}", f"{MAILBOX} is watched every 15m")
+    said(people, f"/watch {MAILBOX}", f"{MAILBOX} is watched every 15 minutes")
     watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
     first = watch.incidents.state(MAILBOX).last
     assert first is not None
@@ -120,7 +120,7 @@ def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(
     people: People, watch: WatchedChannels
 ) -> None:
     """It names both channels, and is one message."""
-    said(people, f"/watch {OTHER} 5m", f"{OTHER} is watched every 5m")
+    said(people, f"/watch {OTHER} 5m", f"{OTHER} is watched every 5 minutes")
     watch.wait(lambda: watch.incidents.state(OTHER).looked)
     people.control("PATCH", TENANT, INHERITED | {"smtp_auth_disabled": True})
     for mailbox in (MAILBOX, OTHER) * 2:

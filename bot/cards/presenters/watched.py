@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.services import Services
+from jobs.model import span_of
 from jobs.runs.run import Run
-from jobs.watch.spans import written
 
 
 def interval_of(run: Run, services: Services) -> str:
-    """Return how often the run's channel is watched, such as ``15m``, or an empty string.
+    """Return how often the run's channel is watched, as a value of a text, or an empty string.
 
     It is empty for a channel whose cards go to another space, and for a run that is not the one by
     which the channel is known.
@@ -18,7 +18,7 @@ def interval_of(run: Run, services: Services) -> str:
     watched = services.watching.channels.load(run.channel.mailbox)
     if record is None or record.run != run.id or watched is None:
         return ""
-    return written(watched.interval) if watched.room == run.origin.room else ""
+    return span_of(watched.interval) if watched.room == run.origin.room else ""
 
 
 def only_edit(services: Services, run: Run, wanted: DesiredCard, slot: str) -> bool:

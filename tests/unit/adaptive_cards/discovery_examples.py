@@ -54,7 +54,9 @@ def _verdicts() -> dict[str, cards.Card]:
     lacks = Text("verdict.keep_lacks", {"what": "key:found.lacks_client_id"})
     part = FoundChannel((("found.app", ""), *VALUES[2:]), told=lacks)
     kept = replace(FOUND, may_keep=False, kept=True, told=Text("verdict.kept_here"))
-    watched = replace(kept, told=Text("verdict.kept_watched", {"interval": "15m"}), watched="15m")
+    watched = replace(
+        kept, told=Text("verdict.kept_watched", {"interval": "span:900.0"}), watched="span:900.0"
+    )
     return {
         "verdict-kept-watched": cards.verdict(replace(broken, found=watched)),
         "verdict-unknown": cards.verdict(

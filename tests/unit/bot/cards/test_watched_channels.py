@@ -82,18 +82,22 @@ def test_the_card_says_that_it_is_watched_and_ends_it(
         show(anna, run)
     card = posts(webex_script)[-1][1]
     assert "'do': 'watch', 'channel'" in card
-    assert "watched" not in card or "every 15m" not in card
+    assert "watched" not in card or "every 15 minutes" not in card
     actions()["watch"](anna, {"channel": MAILBOX})
     assert anna.services.cards.due(run.id) > 0
     pass_time(3)
     show(anna, run)
     method, card = posts(webex_script)[-1]
-    assert (method, "'do': 'watch_off'" in card, "every 15m" in card) == ("PUT", True, True)
+    assert (method, "'do': 'watch_off'" in card, "every 15 minutes" in card) == ("PUT", True, True)
     actions()["watch_off"](anna, {"channel": MAILBOX})
     pass_time(3)
     show(anna, run)
     method, card = posts(webex_script)[-1]
-    assert (method, "'do': 'watch_off'" in card, "every 15m" in card) == ("PUT", False, False)
+    assert (method, "'do': 'watch_off'" in card, "every 15 minutes" in card) == (
+        "PUT",
+        False,
+        False,
+    )
 
 
 def test_a_card_that_webex_does_not_let_edit_is_not_posted_again(
@@ -117,7 +121,7 @@ def test_another_spaces_watch_is_not_on_the_card(anna: ChatContext, webex_script
     anna.services.watching.channels.save(_watched(anna, "room-2"))
     show(anna, run)
     card = posts(webex_script)[-1][1]
-    assert ("'do': 'watch', 'channel'" in card, "every 15m" in card) == (True, False)
+    assert ("'do': 'watch', 'channel'" in card, "every 15 minutes" in card) == (True, False)
 
 
 def _watched(ctx: ChatContext, room: str = "room-1") -> WatchedChannel:

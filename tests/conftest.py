@@ -33,6 +33,7 @@ os.environ.setdefault(patience.VARIABLE, "6")
 LAST_MESSAGES, LAST_LINES = 4, 30
 YOUNG_OBJECTS = 20_000
 """New objects after which garbage is collected; Python's own figure is a tenth of it."""
+TESTS = Path(__file__).parent
 REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes"}
 
 
@@ -61,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     No other test is retried.
     """
     for item in items:
-        if item.path.parent.name in REAL_PROCESSES:
+        if item.path.relative_to(TESTS).parts[0] in REAL_PROCESSES:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

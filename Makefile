@@ -18,8 +18,8 @@ COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PRO
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
-	@echo "make quick           lint, types and the fast tests, which start no process (about 70 seconds)"
-	@echo "make test            lint, then all tests, then the coverage of all processes (about ten minutes)"
+	@echo "make quick           lint, types and the fast tests, which start no process (about three minutes)"
+	@echo "make test            lint, then all tests, then the coverage of all processes (about half an hour)"
 	@echo "make branches        the same with the coverage of branches (takes half as long again)"
 	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"
@@ -82,7 +82,7 @@ branches: $(STAMP)
 
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
-	@echo "all tests, about ten minutes on two cores"; status=0; \
+	@echo "all tests, about half an hour on two cores"; status=0; \
 	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m $(PYTEST) -rfE --durations=25 --numprocesses $(WORKERS) $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status

@@ -73,7 +73,7 @@ def main(mailbox: str, mails_s: int = 0) -> int:
     for _ in sys.stdin:
         if granted is not None:
             app_access.save(made.redis, granted)
-        made.redis.delete(keys.tenant_traces(record.channel.tenant_id))
+        made.redis.delete(keys.tenant_calls(record.channel.tenant_id, "traces"))
         began = time.monotonic()
         outcome = asyncio.run(look(made, watched, mails_s))
         said = {

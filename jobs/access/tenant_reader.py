@@ -1,21 +1,15 @@
-"""Read-only clients for a tenant, and the message trace calls made to it recently.
-
-The calls are recorded because Microsoft limits them per tenant: a second check within five minutes
-must not ask again if the first has used up the limit.
-"""
+"""Read-only clients for a tenant, which keep within Microsoft's limits for it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
-
-from redis import Redis
+from functools import partial
 
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
+from jobs.access.call_history import TenantCallHistory
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.clouds.http import async_client
@@ -27,45 +21,9 @@ from jobs.mail.message_trace import Trace, open_trace
 from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph
 from jobs.microsoft.scopes import exchange_scope, graph_default
 from jobs.model import Access
-from jobs.runs.reference import new_id
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
-from jobs.storage import keys
-from jobs.storage.keys import Key
-
-KEPT_S = 300
-"""Period in which Microsoft counts message trace calls, in seconds (facts/microsoft.md 2.5)."""
-
-
-@dataclass(frozen=True, slots=True)
-class TraceCallHistory:
-    """Times of a tenant's message trace calls, shared by all workers.
-
-    Implements :class:`jobs.clouds.rate_limit.CallHistory`.
-    """
-
-    redis: Redis
-    tenant: str
-
-    def ages(self) -> list[float]:
-        """Return how many seconds ago each call of the last five minutes ended."""
-        now = time.time()
-        rows: Any = self.redis.zrangebyscore(self._key, now - KEPT_S, "+inf", withscores=True)
-        return [now - float(score) for _, score in rows]
-
-    def record(self) -> None:
-        """Record that one more call has ended."""
-        now = time.time()
-        with self.redis.pipeline() as together:
-            together.zadd(self._key, {new_id() + new_id(): now})
-            together.zremrangebyscore(self._key, 0, now - KEPT_S)
-            together.expire(self._key, KEPT_S)
-            together.execute()
-
-    @property
-    def _key(self) -> Key:
-        return keys.tenant_traces(self.tenant.lower())
 
 
 @dataclass(slots=True)
@@ -136,7 +94,7 @@ async def open_reader(
     granted = app_access.grant_for(runtime.store.redis, tenant)
     tokens = app_access.tokens_of(settings, tenant, runtime.documents) if granted else None
     at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), SingleFlight())
-    pace = RateLimiter(LIMITS, TraceCallHistory(runtime.store.redis, tenant))
+    pace = RateLimiter(LIMITS, partial(TenantCallHistory, runtime.store.redis, tenant))
     async with async_client(settings) as http:
         graph = ReadingGraph(
             http,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,9 +26,11 @@ _THROTTLED = "throttled"
 class Limit:
     """Limit of ``most`` calls in ``seconds``, for calls that have ``part`` in their name.
 
-    If ``waits`` is False, a call over the limit fails at once instead of waiting.
+    ``kind`` names these calls where they are counted. If ``waits`` is False, a call over the limit
+    fails at once instead of waiting.
     """
 
+    kind: str
     part: str
     most: int
     seconds: float
@@ -36,9 +38,9 @@ class Limit:
 
 
 LIMITS = (
-    Limit("/identity/conditionalaccess", 1, 1.0),
-    Limit("/auditlogs/", 5, 10.0),
-    Limit("messagetrace", 90, 300.0, waits=False),
+    Limit("policies", "/identity/conditionalaccess", 1, 1.0),
+    Limit("reports", "/auditlogs/", 5, 10.0),
+    Limit("traces", "messagetrace", 90, 300.0, waits=False),
 )
 """Rate limits in use.
 
@@ -48,7 +50,7 @@ left for somebody who checks a single channel meanwhile.
 
 
 class CallHistory(Protocol):
-    """Record of the calls under a limit that does not wait, kept beyond a single check."""
+    """Record of the calls under one limit. Several callers may share it."""
 
     def ages(self) -> list[float]:
         """Return how many seconds ago each recorded call ended."""
@@ -59,17 +61,31 @@ class CallHistory(Protocol):
         ...
 
 
+class OwnCalls:
+    """History of the calls that one object makes: the newest, as many as the limit allows."""
+
+    def __init__(self, limit: Limit) -> None:
+        self._ended: deque[float] = deque(maxlen=limit.most)
+
+    def ages(self) -> list[float]:
+        """Return how many seconds ago each of these calls ended."""
+        now = time.monotonic()
+        return [now - ended for ended in self._ended]
+
+    def record(self) -> None:
+        """Record that one more call has ended."""
+        self._ended.append(time.monotonic())
+
+
 class _Window:
     """Calls of one kind.
 
     A call in progress counts as made now, because it is not known when it arrives.
     """
 
-    def __init__(self, limit: Limit, ledger: CallHistory | None) -> None:
+    def __init__(self, limit: Limit, history: CallHistory) -> None:
         self._limit = limit
-        self._ledger = ledger
-        now = time.monotonic()
-        self._ended = deque(sorted(now - age for age in (ledger.ages() if ledger else ())))
+        self._history = history
         self._under_way = 0
         self.closed_until = 0.0
         self.alone = asyncio.Lock()
@@ -80,13 +96,12 @@ class _Window:
         If that depends only on calls in progress, it returns a short pause after which to ask
         again.
         """
-        while self._ended and now - self._ended[0] >= self._limit.seconds:
-            self._ended.popleft()
         if now < self.closed_until:
             return self.closed_until - now
-        if self._under_way + len(self._ended) < self._limit.most:
+        ages = [age for age in self._history.ages() if age < self._limit.seconds]
+        if self._under_way + len(ages) < self._limit.most:
             return 0.0
-        return self._ended[0] + self._limit.seconds - now if self._ended else LOOK_AGAIN_S
+        return self._limit.seconds - max(ages) if ages else LOOK_AGAIN_S
 
     def begin(self) -> None:
         """Count a call that is being sent."""
@@ -95,9 +110,7 @@ class _Window:
     def end(self) -> None:
         """Record that a call was answered, or will never be."""
         self._under_way -= 1
-        self._ended.append(time.monotonic())
-        if self._ledger:
-            self._ledger.record()
+        self._history.record()
 
 
 class Throttle:
@@ -129,10 +142,16 @@ class Throttle:
 
 
 class RateLimiter:
-    """Rate limits of one tenant, shared by all callers that use this object."""
+    """Rate limits of one tenant, shared by all callers that use this object.
 
-    def __init__(self, limits: tuple[Limit, ...], ledger: CallHistory | None = None) -> None:
-        self._windows = {limit: _Window(limit, None if limit.waits else ledger) for limit in limits}
+    ``history`` returns the history of the calls under a limit. Limiters with a common history keep
+    within the limits together.
+    """
+
+    def __init__(
+        self, limits: tuple[Limit, ...], history: Callable[[Limit], CallHistory] = OwnCalls
+    ) -> None:
+        self._windows = {limit: _Window(limit, history(limit)) for limit in limits}
 
     @asynccontextmanager
     async def slot(self, name: str) -> AsyncIterator[None]:

@@ -175,9 +175,9 @@ def app_access() -> Key:
     return _key("tenants", "app-access")
 
 
-def tenant_traces(tenant: str) -> Key:
-    """The message traces that were asked of a tenant, by their time."""
-    return _key("tenant", tenant, "traces")
+def tenant_calls(tenant: str, kind: str) -> Key:
+    """The last calls of one kind to a tenant, by their time (:mod:`jobs.clouds.rate_limit`)."""
+    return _key("tenant", tenant, "calls", kind)
 
 
 def own_sign_ins(mailbox: str) -> Key:

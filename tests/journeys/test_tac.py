@@ -175,6 +175,7 @@ PARTS = {
     "ADDRESS": r"[^:]+@[^:]+",
     "EVENT": r"[^:@]+",
     "PERSON": r"[^:@]+",
+    "KIND": r"[a-z]+",
     "PLACE": r"[^:]+",
     "ID": r"[^:]+",
     "HASH": r"[0-9a-f]+",

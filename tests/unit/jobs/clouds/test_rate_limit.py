@@ -16,8 +16,8 @@ from jobs.clouds.errors import CloudReply, Transient
 from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, Throttle
 from jobs.clouds.single_flight import ReadCache
 
-QUICK = Limit("/reports", 2, 0.4)
-SCARCE = Limit("messagetrace", 3, 60.0, waits=False)
+QUICK = Limit("reports", "/reports", 2, 0.4)
+SCARCE = Limit("traces", "messagetrace", 3, 60.0, waits=False)
 
 
 async def calls(

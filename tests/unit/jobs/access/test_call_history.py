@@ -1,0 +1,68 @@
+"""Calls that Microsoft limits are counted across looks and workers."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from redis import Redis
+
+from jobs.access.call_history import TenantCallHistory
+from jobs.clouds.errors import Transient
+from jobs.clouds.rate_limit import Limit, RateLimiter
+
+TRACES = Limit("traces", "messagetrace", 3, 300.0, waits=False)
+REPORTS = Limit("reports", "/auditlogs/", 1, 0.4)
+
+
+def pace(redis: Redis, tenant: str = "T1") -> RateLimiter:
+    """The limits of one look."""
+    return RateLimiter((TRACES, REPORTS), lambda limit: TenantCallHistory(redis, tenant, limit))
+
+
+async def call(who: RateLimiter, name: str = "GET /messageTraces") -> float:
+    """Make one call and return when it began."""
+    async with who.slot(name):
+        return time.monotonic()
+
+
+async def test_a_second_look_counts_the_first_one_s_calls(redis: Redis):
+    """Of the same tenant, whatever the case of its id; another tenant has its own."""
+    first = pace(redis)
+    await call(first)
+    await call(first, "Get-MessageTraceV2")
+    second = pace(redis, "t1")
+    await call(second)
+    with pytest.raises(Transient) as told:
+        await call(second)
+    assert told.value.cause == "trace_limit"
+    await call(pace(redis, "T2"))
+
+
+async def test_looks_at_the_same_time_count_each_other_s_calls(redis: Redis):
+    """A look that began earlier knows the calls of one that began later."""
+    first, second = pace(redis), pace(redis)
+    await call(first)
+    await call(second)
+    await call(second)
+    with pytest.raises(Transient):
+        await call(first)
+
+
+async def test_a_second_look_waits_for_the_limit(redis: Redis):
+    """A report that another look has just read holds this one back, and no other kind of call."""
+    made = await call(pace(redis), "GET /auditLogs/signIns")
+    second = pace(redis)
+    await call(second)
+    assert await call(second, "GET /auditLogs/signIns") - made >= REPORTS.seconds - 0.02
+
+
+async def test_a_call_is_kept_as_long_as_it_counts(redis: Redis):
+    """Each kind of call has its own period; older calls are removed."""
+    redis.zadd("tenant:t1:calls:traces", {"old": 1.0})
+    await call(pace(redis))
+    await call(pace(redis), "GET /auditLogs/signIns")
+    ages = TenantCallHistory(redis, "T1", TRACES).ages()
+    assert ([age < 5 for age in ages], redis.zcard("tenant:t1:calls:traces")) == ([True], 1)
+    assert 0 < redis.pttl("tenant:t1:calls:traces") <= 300_000
+    assert redis.pttl("tenant:t1:calls:reports") <= 400

@@ -253,13 +253,11 @@ def _asks_person(run: Run, finding: Finding) -> bool:
     """Return whether a person is asked for something now.
 
     The rehearsal asks nobody before its card can be shown, and while the bot makes the secret that its
-    sign-in needs. The consent asks nobody between its grant and the next look at it.
+    sign-in needs. Nobody is asked for what they have just done at Microsoft.
     """
     if _concerns_rehearsal(finding) and (not may_rehearse(run) or lacks_own_secret(run)):
         return False
-    if finding.step == "admin_consent" and looks_at_consent(run):
-        return False
-    return _waits_for_person(finding)
+    return _waits_for_person(finding) and not has_returned(run, finding.step)
 
 
 def may_rehearse(run: Run) -> bool:
@@ -267,10 +265,13 @@ def may_rehearse(run: Run) -> bool:
     return "mailbox_fields" in run.findings and "rehearsal" in steps_of(run)
 
 
-def looks_at_consent(run: Run) -> bool:
-    """Return whether a browser came back with a consent that the run has yet to read at Microsoft."""
-    given, read = run.answers.get("consent"), run.found_at.get("admin_consent")
-    return given is not None and (read is None or read < given.at)
+def has_returned(run: Run, name: str) -> bool:
+    """Return whether somebody has just done at Microsoft what the step waits for.
+
+    The run has yet to look whether it worked.
+    """
+    step = steps_of(run).get(name)
+    return step is not None and run.answered_since(name, step.returns_with)
 
 
 def lacks_own_secret(run: Run) -> bool:

@@ -68,7 +68,9 @@ class Applier:
         if finding.state is State.WRONG:
             finding = await self._apply_unless_deleted(step, finding)
         finding = await self._or_lost(step, finding)
-        if finding != before or step.name in self.recorder.run.running:
+        run = self.recorder.run
+        answered = run.answered_since(step.name, step.returns_with)
+        if finding != before or step.name in run.running or answered:
             self.recorder.found(step, finding)
 
     async def _apply_unless_deleted(self, step: Step, finding: Finding) -> Finding:

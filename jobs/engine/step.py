@@ -58,6 +58,10 @@ class Step(ABC):
     """:meth:`apply` changes nothing in the tenant, and needs no approval."""
     required_answer: str = ""
     """A question that must be answered before the change, in addition to the approval."""
+    returns_with: str = ""
+    """The question that is answered when somebody's browser comes back from Microsoft. Until the step is
+    looked at again, nobody is asked for the same once more.
+    """
     repeat_on: str = ""
     """A question whose answer asks for the change once more."""
     inspect_unmet: bool = False

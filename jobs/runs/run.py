@@ -248,6 +248,11 @@ class Run:
         """Return a person's answer, or an empty string."""
         return self.answers[question].value if question in self.answers else ""
 
+    def answered_since(self, step: str, question: str) -> bool:
+        """Return whether a question was answered after the step's newest finding."""
+        answer, found = self.answers.get(question), self.found_at.get(step)
+        return answer is not None and (found is None or found < answer.at)
+
     def change_applied(self, step: str) -> bool:
         """Return whether this run made the step's change."""
         return step in self.changed and self.changed[step].done is not None

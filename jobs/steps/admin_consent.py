@@ -29,6 +29,7 @@ class AdminConsent(Step):
     profiles = frozenset({Profile.ARTICLE})
     reads = ("Application.Read.All",)
     automatic = False
+    returns_with = "consent"
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:

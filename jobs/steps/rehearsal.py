@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.access import mailbox_login
-from jobs.channel.mailbox import login_name, other_names
+from jobs.channel.mailbox import SIGNED_IN, login_name, other_names
 from jobs.clock import now
 from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
@@ -50,6 +50,7 @@ class Rehearsal(Step):
     group = "connect"
     needs = ("check_secret", "smtp_auth", "smtp_grant", "send_as", "admin_consent")
     automatic = False
+    returns_with = SIGNED_IN
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in phase by phase and disconnect without sending.

@@ -18,7 +18,7 @@ from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.engine.made_objects import is_deleted
 from jobs.model import State, Text, Turn
-from jobs.next_action import looks_at_consent
+from jobs.next_action import has_returned
 from jobs.runs.run import Run
 
 PERMISSIONS = (
@@ -51,7 +51,9 @@ def waits_for_consent(run: Run) -> bool:
 
     It is not while it reads a grant that was made a moment ago.
     """
-    if run.ended or run.state_of("admin_consent") is not State.WAITING or looks_at_consent(run):
+    if run.ended or run.state_of("admin_consent") is not State.WAITING:
+        return False
+    if has_returned(run, "admin_consent"):
         return False
     return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
 

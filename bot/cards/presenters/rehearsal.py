@@ -20,10 +20,9 @@ from bot.cards.presenters._common import (
 from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from bot.services import Services
 from jobs.model import Finding, State, Turn
-from jobs.next_action import lacks_own_secret, may_rehearse
+from jobs.next_action import has_returned, lacks_own_secret, may_rehearse
 from jobs.runs.run import Problem, Run
 from jobs.steps import steps_of
-from jobs.storage.vault import Sealed
 
 LINES = 12
 MAILBOX_USER = "mailbox_user"
@@ -37,8 +36,8 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     """
     if not _is_open(run) or not may_rehearse(run):
         return []
-    if _logging_in(run, services) or lacks_own_secret(run):
-        return []  # a sign-in without the bot's own secret would fail
+    if has_returned(run, "rehearsal") or lacks_own_secret(run):
+        return []  # the bot is logging in, or has yet to make the secret that a sign-in needs
     found = view(run, services)
     if found.done or found.skipped:
         return []
@@ -117,15 +116,6 @@ def _is_open(run: Run) -> bool:
 def _is_asked_for(run: Run) -> bool:
     """Return whether somebody wants the rehearsal, and it waits."""
     return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
-
-
-def _logging_in(run: Run, services: Services) -> bool:
-    """Return whether the bot is between the sign-in and the answer of the SMTP server.
-
-    The card stays as it is during that time.
-    """
-    waits = _is_asked_for(run) and not run.findings["rehearsal"].cause
-    return waits and services.vault.holds(Sealed.REHEARSAL_TOKEN.of(run.id))
 
 
 def _code(finding: Finding) -> str:

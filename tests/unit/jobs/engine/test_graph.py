@@ -205,6 +205,22 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(
     assert a.log == ["inspect", "inspect", "apply", "inspect"]
 
 
+def test_an_answer_is_looked_at_although_nothing_has_changed(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
+    """A browser came back, and the cloud shows the same as before: the look is recorded, once."""
+    step, ctx = Fact("a", State.WAITING, returns_with="consent"), given()
+    looks: list[int] = []
+    for answers in (0, 1, 0):
+        for _ in range(answers):
+            data = {"question": "consent", "value": "granted"}
+            ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, now(), data=data))
+        ctx.run = ctx.store.refresh(ctx.run)
+        carry_out(engine(ctx, step).apply_plan())
+        looks.append(told(ctx).count(("found", "a")))
+    assert (looks, ctx.run.answered_since("a", "consent")) == ([1, 2, 2], False)
+
+
 def test_a_change_that_shows_late_is_read_again(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):

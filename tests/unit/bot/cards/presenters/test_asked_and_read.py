@@ -158,3 +158,22 @@ def test_a_press_is_no_news_before_its_look(services: Services, begin: Begin):
     services.store.append(run.id, replace(CONSENT, at=now() + timedelta(seconds=1)))
     read = of_slot(services, services.store.load(run.id), "consent").prompt
     assert (before == pressed, before == read) == (True, False)
+
+
+def test_a_sign_in_is_used_before_it_is_asked_for_again(services: Services, begin: Begin):
+    """The mailbox user has just signed in: nobody is asked until the login, which may ask again."""
+    open_again = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
+    begun = (*BEGUN, found("admin_consent"), found("mailbox_fields"), open_again)
+    run = begin(*begun, answered("rehearse"))
+    services.store.append(run.id, answered("mailbox_sign_in"))
+    signed_in = services.store.load(run.id)
+    services.store.append(run.id, replace(open_again, at=now() + timedelta(seconds=1)))
+    again = services.store.load(run.id)
+    shown = [
+        any(c.slot == "rehearsal" for c in cards(services, r)) for r in (run, signed_in, again)
+    ]
+    turns = [next_action(each).turn for each in (run, signed_in, again)]
+    assert (shown, turns) == (
+        [True, False, True],
+        [Turn.MAILBOX_USER, Turn.NOBODY, Turn.MAILBOX_USER],
+    )

@@ -7,12 +7,13 @@ message, which takes over. If Webex refuses an edit, only what asks a person is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 from redis.client import Pipeline
 
+from bot.cards import unconfirmed
 from bot.cards.presenters.card_state import (
     EDITS,
     FIRST,
@@ -25,15 +26,16 @@ from bot.cards.presenters.card_state import (
     protected,
     refused_field,
     slot_of,
+    unconfirmed_field,
 )
+from bot.cards.unconfirmed import UnconfirmedPost
 from bot.chat import audience
 from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexError, WebexNotFoundError
 from bot.webex.errors import FORBIDDEN, NOT_FOUND, passes
-from bot.webex.retry import UNCONFIRMED
 from jobs.clock import now
 from jobs.runs.run import Run
-from jobs.storage import codec, keys
+from jobs.storage import keys
 
 MIN_EDIT_INTERVAL = timedelta(seconds=2)
 MINOR_INTERVAL_S = 6.0
@@ -49,22 +51,6 @@ EDIT_REFUSED = frozenset({400, 403, 404, 405, 409, 410, 415, 422})
 The documentation names 400, and also says that cards cannot be edited at all.
 """
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class UnconfirmedPost:
-    """Card that Webex may have posted without confirming it.
-
-    ``posts`` is the number of attempts, ``at`` the time of the last one.
-    """
-
-    posts: int
-    at: datetime
-
-    @property
-    def wait_s(self) -> float:
-        """Return the seconds that the next post still has to wait; 0 or less if it may be made."""
-        return (self.at - now()).total_seconds() + UNCONFIRMED.after(self.posts)
 
 
 def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
@@ -141,7 +127,7 @@ def repost(services: Services, run_id: str, slot: str) -> None:
     shown = posted_card(services, run_id, slot)
     with services.redis.pipeline() as pipe:
         _set_aside(services, pipe, run_id, to, shown)
-        pipe.hdel(keys.cards(run_id), slot, _unconfirmed_field(slot), _calm_field(slot))
+        pipe.hdel(keys.cards(run_id), slot, unconfirmed_field(slot), _calm_field(slot))
         pipe.execute()
 
 
@@ -162,40 +148,48 @@ def _post(
     ``shown`` is the earlier card that this one replaces. Only Webex's answer says which room a 1:1
     message is in.
 
-    A post may have succeeded even if its answer was lost. In that case the next post is delayed,
-    and longer after each attempt.
+    A post may have succeeded although nobody has its answer. Its message is then looked for
+    (:mod:`bot.cards.unconfirmed`). If it is not found, the next post is delayed, and longer after
+    each answer that was lost.
     """
-    doubt = _unconfirmed(services, run.id, wanted.slot)
-    if doubt and (wait := doubt.wait_s) > 0:
-        return wait
-    try:
-        message, room = _send(services, run, wanted)
-    except WebexError as error:
-        _note_not_posted(services, run, wanted, doubt, error)
-        raise
-    edits = NO_EDITS if shown and shown.never_edited else 0
+    doubt = unconfirmed.load(services, run.id, wanted.slot)
+    posted = unconfirmed.find(services, run, wanted, doubt) if doubt else None
+    if posted is None:
+        if doubt and (wait := doubt.wait_s) > 0:
+            return wait
+        edits = NO_EDITS if shown and shown.never_edited else 0
+        posted = _send(services, run, wanted, edits, doubt)
     with services.redis.pipeline() as pipe:
         _set_aside(services, pipe, run.id, wanted.to, shown)
         pipe.execute()
-    _save(services, run.id, wanted.slot, _posted(wanted, message, room, edits))
-    if shown is not None:
+    _save(services, run.id, wanted.slot, posted)
+    if shown is not None or posted.fingerprint != wanted.fingerprint:
         services.cards.request(run.id)
     return 0
 
 
-def _note_not_posted(
+def _send(
     services: Services,
     run: Run,
     wanted: DesiredCard,
+    edits: int,
     doubt: UnconfirmedPost | None,
-    error: WebexError,
-) -> None:
-    """Record that Webex refused a 1:1 message or may have posted the card unconfirmed."""
-    if not passes(error):
-        _note_refusal(services, run, wanted, error)
-    elif error.accepted:
-        more = UnconfirmedPost(doubt.posts + 1 if doubt else 1, now())
-        services.redis.hset(keys.cards(run.id), _unconfirmed_field(wanted.slot), codec.dump(more))
+) -> PostedCard:
+    """Send the card and return it as Webex shows it; ``doubt`` is an earlier post of it.
+
+    The post is noted before it is made, because this process may die before Webex answers.
+    """
+    card = _posted(wanted, "", "", edits)
+    begun = unconfirmed.begin(services, run, wanted, card, doubt.posts if doubt else 0)
+    try:
+        message, room = _send_to(services, run, wanted)
+    except WebexError as error:
+        if not passes(error):
+            _note_refusal(services, run, wanted, error)
+        lost = replace(begun, posts=begun.posts + 1) if passes(error) and error.accepted else doubt
+        unconfirmed.save(services, run.id, wanted.slot, lost)
+        raise
+    return replace(card, message=message, room=room)
 
 
 def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: WebexError) -> None:
@@ -215,7 +209,7 @@ def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedC
     )
 
 
-def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
+def _send_to(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
     """Send the card and return the ids of the message and its room.
 
     The requester is addressed by person id, because email addresses change (facts/webex.md 1).
@@ -335,20 +329,11 @@ def _must_not_wait(wanted: DesiredCard, shown: PostedCard) -> bool:
     return wanted.final or wanted.urgency != shown.urgency
 
 
-def _unconfirmed_field(slot: str) -> str:
-    return f"{slot}:doubt"
-
-
-def _unconfirmed(services: Services, run_id: str, slot: str) -> UnconfirmedPost | None:
-    raw = services.redis.hget(keys.cards(run_id), _unconfirmed_field(slot))
-    return codec.load(raw, UnconfirmedPost) if isinstance(raw, bytes) else None
-
-
 def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
     """Save the state of the card as confirmed, and clear its unconfirmed and refused markers."""
     with services.redis.pipeline() as pipe:
         pipe.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
-        pipe.hdel(keys.cards(run_id), _unconfirmed_field(slot), _calm_field(slot))
+        pipe.hdel(keys.cards(run_id), unconfirmed_field(slot), _calm_field(slot))
         pipe.hdel(keys.cards(run_id), refused_field(slot))
         *_, was_refused = pipe.execute()
     if was_refused:

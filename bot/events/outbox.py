@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from redis.exceptions import RedisError
@@ -22,10 +22,10 @@ from bot.cards.presenters.card_state import CHOICE, was_posted
 from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.services import Services
-from bot.webex import models
 from bot.webex.client import Message, Post, WebexBadRequestError, WebexError
 from bot.webex.errors import FORBIDDEN, passes
 from bot.webex.messenger import Json, Messenger
+from bot.webex.own_posts import is_own, plain
 from bot.webex.retry import UNCONFIRMED
 from jobs.clock import now
 from jobs.model import Text, verbatim
@@ -35,8 +35,6 @@ from jobs.storage.vault import Sealed
 
 KEPT_S = 1800
 """Seconds for which a handled event is remembered; this is longer than an event is retried."""
-SKEW = timedelta(seconds=10)
-"""Maximum error of what is known about Webex's clock (:mod:`jobs.clouds.clock_skew`)."""
 Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
@@ -121,14 +119,9 @@ class Outbox(Messenger):
                 return None
             error.accepted = False
             raise
-        return next((each for each in newest if self._is(each, post, post.since)), None)
-
-    def _is(self, message: Message, post: Post, since: datetime) -> bool:
-        mine = (
-            message.person_id == self._services.me.id
-            and message.text.split() == str(post.fields.get("text", "")).split()
-        )
-        return mine and not models.is_older_than(message.created, now() - since + SKEW)
+        text, me = plain(str(post.fields.get("text", ""))), self._services.me.id
+        same = (each for each in newest if plain(each.text) == text)
+        return next((each for each in same if is_own(each, me, post.since)), None)
 
 
 def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:

@@ -147,6 +147,20 @@ class Webex(Messenger):
         )
         return tuple(map(Message.of, found))
 
+    def latest_of_person(
+        self, *, person_id: str | None = None, email: str | None = None
+    ) -> tuple[Message, ...]:
+        """Return the newest messages of the 1:1 with one person, including the bot's own."""
+        found = self._calls.get(
+            lambda: [
+                item.json_data
+                for item in islice(
+                    self._api.messages.list_direct(person_id, email, max=NEWEST), NEWEST
+                )
+            ]
+        )
+        return tuple(map(Message.of, found))
+
     def room_type(self, room_id: str) -> str:
         """Return the type of the room, ``group`` or ``direct``."""
         return self._of_room(room_id, "type").lower()

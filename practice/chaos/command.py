@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from practice.chaos.kills import AT_ANY_TIME, EFFECTS, Kill, Pause, pauses, runs
@@ -130,6 +133,10 @@ class Score:
             for hit in outcome.hits:
                 self.rows[hit.kill.name].add(hit.seconds, outcome)
             _say(self._line(outcome))
+            if outcome.evidence:
+                place = Path(tempfile.gettempdir()) / f"chaos-{os.getpid()}-{self.runs}.txt"
+                place.write_text(outcome.evidence, "utf-8")
+                _say(f"           messages, mails and logs: {place}")
 
     def _line(self, outcome: Outcome) -> str:
         made, wanted = self.kills + self.pauses, self.wanted + self.wanted_pauses

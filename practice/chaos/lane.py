@@ -17,8 +17,8 @@ from practice.chaos import judge
 from practice.chaos.judge import Left
 from practice.chaos.killer import NOT_REACHED_S, Hit, Killer, Pauser
 from practice.chaos.kills import Between, Kill, Pause
-from practice.client import NotSeenError, People, Wanted
-from practice.conversation import Walk, fresh, space
+from practice.client import NotSeenError, People, Wanted, does
+from practice.conversation import Walk, fresh, space, words
 from practice.stack import Stack
 
 PATIENCE_S: Final = 90.0
@@ -26,6 +26,7 @@ UNDO_S: Final = 180.0
 """Seconds for an undo, which may look once more at a value 90 seconds after it was changed."""
 RECOVERS_S: Final = 30.0
 """Seconds within which work must resume after a kill or a pause, and the cards must agree."""
+LOG_LINES: Final = 400
 QUICK: Final = {
     "trace_delay_s": "0",
     "replication_s": "0.3",
@@ -39,7 +40,8 @@ class Outcome:
     """Result of a run; ``trouble`` is empty if it ended correctly.
 
     ``late`` is the number of writes after an end: changes at Microsoft, and events of ended runs.
-    ``between`` is set for a pause, and None for kills.
+    ``between`` is set for a pause, and None for kills. ``evidence`` is what a person needs who looks for
+    the cause of a trouble: messages, mails and logs.
     """
 
     hits: tuple[Hit, ...]
@@ -50,6 +52,7 @@ class Outcome:
     trouble: str = ""
     seconds: float = 0.0
     between: Between | None = None
+    evidence: str = ""
 
 
 class PatientWalk(Walk):
@@ -87,6 +90,7 @@ class Lane:
     people: People = field(init=False)
     right: Left = field(init=False)
     _undone: Left | None = field(init=False, default=None)
+    _begun: int = field(init=False, default=0)
 
     def __enter__(self) -> Self:
         """Start everything and play an undisturbed setup."""
@@ -162,8 +166,9 @@ class Lane:
         return late
 
     def _judged(self, walk: Walk, killer: Killer, trouble: str, right: Left) -> Outcome:
-        hits, found = tuple(killer.hits), judge.left(self.people, walk)
+        hits, found, evidence = tuple(killer.hits), judge.left(self.people, walk), ""
         if trouble:
+            evidence = self._evidence()
             walk.type(f"/cancel {walk.mailbox}")
         else:
             trouble = "; ".join(judge.differences(found, right))
@@ -174,7 +179,21 @@ class Lane:
             judge.orphans(found, right),
             told=told,
             trouble=trouble,
+            evidence=evidence,
         )
+
+    def _evidence(self) -> str:
+        """Return the messages of this run, what happened to its mails, and the ends of the logs."""
+        self.people.look()
+        newest = sorted(self.people.messages.values(), key=lambda each: int(each["change"]))
+        said = [
+            f"--- message {each['change']}, {each['room']}, {each['members']}\n{words(each)}\n{does(each)}"
+            for each in newest
+            if int(each["change"]) > self._begun
+        ]
+        places = ("mail", "connect/log", "agent/tasks", "journal")
+        mails = [f"--- {place}\n{self.people.control('GET', place)}" for place in places]
+        return "\n".join([*said, *mails, self.stack.logs(LOG_LINES)])
 
     def _one_worker(self) -> None:
         """Have the next run begin with the Procfile's worker alone."""
@@ -193,7 +212,9 @@ class Lane:
             for key in redis.scan_iter(f"*{MAILBOX}*"):
                 redis.delete(key)
         self.people.control("POST", "calls/reset")
-        return PatientWalk(self.people, MAILBOX, space(self.people))
+        walk = PatientWalk(self.people, MAILBOX, space(self.people))
+        self._begun = walk.since
+        return walk
 
 
 def _trouble(play: Callable[[], None]) -> str:

@@ -173,5 +173,10 @@ def refused_field(slot: str) -> str:
     return f"{slot}:refused"
 
 
+def unconfirmed_field(slot: str) -> str:
+    """Return the field of a run's cards that notes a post of this slot that is not confirmed."""
+    return f"{slot}:doubt"
+
+
 def _context(run_id: str, slot: str) -> tuple[str, ...]:
     return "card", run_id, slot

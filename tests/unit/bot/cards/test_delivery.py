@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.cards import delivery
+from bot.cards import delivery, unconfirmed
 from bot.cards.presenters.card_state import (
     EDITS,
     NO_EDITS,
@@ -242,7 +242,8 @@ def test_an_edit_too_many(services: Services, run: Run, said: Said, webex_script
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """The clock of the cards, so much later than it is."""
-    monkeypatch.setattr(delivery, "now", lambda: now() + timedelta(seconds=seconds))
+    for module in (delivery, unconfirmed):
+        monkeypatch.setattr(module, "now", lambda: now() + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("lost", [(502, {}), (0, {})], ids=["502", "no answer"])

@@ -33,6 +33,11 @@ CALLS: dict[str, tuple[str, str, Callable[[Webex, str], Any]]] = {
     "membership": ("GET", "/memberships", lambda webex, _: webex.membership("r1", "p1")),
     "members": ("GET", "/memberships", lambda webex, _: webex.members("r1")),
     "latest_messages": ("GET", "/messages", lambda webex, _: webex.latest_messages("r1")),
+    "latest_of_person": (
+        "GET",
+        "/messages/direct",
+        lambda webex, _: webex.latest_of_person(email="b@example.test"),
+    ),
     "room_type": ("GET", "/rooms/r1", lambda webex, _: webex.room_type("r1")),
     "room_title": ("GET", "/rooms/r1", lambda webex, _: webex.room_title("r1")),
     "post": ("POST", "/messages", lambda webex, _: webex.post(Post({"roomId": "r1", "text": "t"}))),

@@ -1,0 +1,112 @@
+"""Cards that Webex may show although nobody has written down their message.
+
+The answer to a post can be lost, and a process can die before it has the answer. In a 1:1 the bot can
+read what it has posted, so there each post is noted before it is made, and its message is looked for
+later. In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.cards.presenters.card_state import (
+    THREAD,
+    DesiredCard,
+    PostedCard,
+    posted_cards,
+    unconfirmed_field,
+)
+from bot.services import Services
+from bot.webex.client import Message, WebexError
+from bot.webex.errors import passes
+from bot.webex.own_posts import is_own, plain
+from bot.webex.retry import UNCONFIRMED
+from jobs.clock import now
+from jobs.runs.run import Run
+from jobs.storage import codec, keys
+
+
+@dataclass(frozen=True, slots=True)
+class UnconfirmedPost:
+    """Card that Webex may have posted without confirming it.
+
+    ``posts`` is the number of lost answers, ``at`` the time of the last post. ``card`` is what that
+    post would be, without its message, and ``text`` a mark of its text. They are missing for a room
+    in which the bot cannot look.
+    """
+
+    posts: int
+    at: datetime
+    card: PostedCard | None = None
+    text: str = ""
+
+    @property
+    def wait_s(self) -> float:
+        """Return the seconds that the next post still has to wait; 0 or less if it may be made."""
+        return (self.at - now()).total_seconds() + UNCONFIRMED.after(max(self.posts, 1))
+
+
+def load(services: Services, run_id: str, slot: str) -> UnconfirmedPost | None:
+    """Return the post of this slot that is not confirmed, or None."""
+    raw = services.redis.hget(keys.cards(run_id), unconfirmed_field(slot))
+    return codec.load(raw, UnconfirmedPost) if isinstance(raw, bytes) else None
+
+
+def save(services: Services, run_id: str, slot: str, post: UnconfirmedPost | None) -> None:
+    """Note the post, or forget it."""
+    if post is None:
+        services.redis.hdel(keys.cards(run_id), unconfirmed_field(slot))
+    else:
+        services.redis.hset(keys.cards(run_id), unconfirmed_field(slot), codec.dump(post))
+
+
+def begin(
+    services: Services, run: Run, wanted: DesiredCard, card: PostedCard, posts: int
+) -> UnconfirmedPost:
+    """Note a card that is posted now, if its room can be read later; return the note."""
+    post = UnconfirmedPost(posts, now())
+    if _is_direct(run, wanted):
+        post = replace(post, card=card, text=_mark(wanted.card.text))
+        save(services, run.id, wanted.slot, post)
+    return post
+
+
+def find(
+    services: Services, run: Run, wanted: DesiredCard, post: UnconfirmedPost
+) -> PostedCard | None:
+    """Return the card with its message if Webex shows it, and None if not or if the room is not read.
+
+    Raises:
+        WebexError: Webex is unavailable, and nothing was posted.
+    """
+    if post.card is None or not _is_direct(run, wanted):
+        return None
+    try:
+        newest = _newest(services, run, wanted)
+    except WebexError as error:
+        if not passes(error):
+            return None
+        error.accepted = False
+        raise
+    known = {each.message for each in posted_cards(services, run.id).values()}
+    mine = (each for each in newest if each.id not in known and _mark(each.text) == post.text)
+    found = next((each for each in mine if is_own(each, services.me.id, post.at)), None)
+    return replace(post.card, message=found.id, room=found.room_id) if found else None
+
+
+def _newest(services: Services, run: Run, wanted: DesiredCard) -> tuple[Message, ...]:
+    if wanted.to == THREAD:
+        return services.webex.latest_messages(run.origin.room)
+    if wanted.to == run.requester.email:
+        return services.webex.latest_of_person(person_id=run.requester.id)
+    return services.webex.latest_of_person(email=wanted.to)
+
+
+def _is_direct(run: Run, wanted: DesiredCard) -> bool:
+    return wanted.to != THREAD or run.origin.direct
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(plain(text).encode()).hexdigest()[:16]

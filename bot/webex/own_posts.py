@@ -1,0 +1,24 @@
+"""How the bot recognizes a message that it has posted itself, where it can read the room."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.webex import models
+from bot.webex.models import Message
+from jobs.clock import now
+
+SKEW = timedelta(seconds=10)
+"""Maximum error of what is known about Webex's clock (:mod:`jobs.clouds.clock_skew`)."""
+
+
+def is_own(message: Message, bot_id: str, since: datetime) -> bool:
+    """Return whether the bot posted the message at that time or later."""
+    return message.person_id == bot_id and not models.is_older_than(
+        message.created, now() - since + SKEW
+    )
+
+
+def plain(text: str) -> str:
+    """Return the text with single spaces, because Webex may return other ones."""
+    return " ".join(text.split())

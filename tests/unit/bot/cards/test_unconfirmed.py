@@ -1,0 +1,124 @@
+"""A card in a 1:1 whose post nobody has an answer to is found there, and not posted a second time."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.cards import delivery, unconfirmed
+from bot.cards.presenters.card_state import PostedCard, posted_card
+from bot.services import Services
+from bot.webex.client import WebexError
+from jobs.clock import now
+from jobs.runs.run import Run
+from tests.unit.bot.cards.small_card import Said, card, methods
+
+CARL = "carl@example.test"
+
+
+def message(services: Services, **more: Any) -> dict[str, Any]:
+    """The bot's message in the 1:1 with Carl, as Webex lists it."""
+    return {
+        "id": "found-1",
+        "roomId": "room-of-carl",
+        "roomType": "direct",
+        "personId": services.me.id,
+        "text": card("a").card.text.replace(" ", "\u00a0 "),
+        "created": now().isoformat(),
+    } | more
+
+
+@pytest.fixture
+def died(services: Services, run: Run) -> None:
+    """A process noted a post to Carl and died before it had an answer."""
+    wanted = card("a", to=CARL)
+    shown = PostedCard("", "", wanted.fingerprint, wanted.urgency, now())
+    unconfirmed.begin(services, run, wanted, shown, 0)
+
+
+@pytest.mark.usefixtures("died")
+def test_a_card_of_a_process_that_died_is_taken_over(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
+):
+    """Nothing is posted, and the card is edited when there is news."""
+    listed = reply(body={"items": [message(services)]})
+    webex_script.on("GET", "/messages/direct", listed)
+    webex_script.on("PUT", "/messages/found-1", reply(body={"id": "found-1"}))
+    assert delivery.sync(services, run, card("a", to=CARL)) == 0
+    shown = posted_card(services, run.id, "plan")
+    assert shown is not None
+    assert (shown.message, shown.room, methods(said)) == ("found-1", "room-of-carl", [])
+    delivery.sync(services, run, card("b", to=CARL, urgency="carl"))
+    assert methods(said) == ["PUT"]
+
+
+@pytest.mark.usefixtures("died")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"personId": "carl"},
+        {"text": "another card"},
+        {"created": "2026-01-02T03:04:05.000Z"},
+    ],
+)
+def test_another_message_is_not_taken_over(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, other: dict[str, str]
+):
+    """A person's message, another text or an older message is not the card. It is posted after 5 s."""
+    listed = reply(body={"items": [message(services, **other)]})
+    webex_script.on("GET", "/messages/direct", listed)
+    assert 0 < delivery.sync(services, run, card("a", to=CARL)) <= 5
+    assert methods(said) == []
+
+
+@pytest.mark.usefixtures("died")
+def test_a_known_card_is_not_taken_over(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
+):
+    """A message that another card of the run has is that other card."""
+    listed = reply(body={"items": [message(services, id="posted-1")]})
+    webex_script.on("GET", "/messages/direct", listed)
+    delivery.mark_posted(services, run.id, "posted-1", "room-of-carl")
+    assert 0 < delivery.sync(services, run, card("a", to=CARL)) <= 5
+
+
+@pytest.mark.usefixtures("died")
+def test_a_room_that_cannot_be_read_only_delays_the_post(
+    services: Services,
+    run: Run,
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Webex refuses the list: the card is posted five seconds after the process died."""
+    webex_script.on("GET", "/messages/direct", reply(403, {"message": "no"}))
+    assert 0 < delivery.sync(services, run, card("a", to=CARL)) <= 5
+    monkeypatch.setattr(unconfirmed, "now", lambda: now() + timedelta(seconds=6))
+    assert (delivery.sync(services, run, card("a", to=CARL)), methods(said)) == (0, ["POST"])
+
+
+@pytest.mark.parametrize("status", [502, 0])
+def test_a_card_whose_answer_was_lost_is_taken_over(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int
+):
+    """It stands there, although Webex answered 502 or not at all."""
+    webex_script.on("POST", "/messages", reply(status))
+    with suppress(WebexError):
+        delivery.sync(services, run, card("a", to=CARL))
+    webex_script.on("GET", "/messages/direct", reply(body={"items": [message(services)]}))
+    assert (delivery.sync(services, run, card("a", to=CARL)), methods(said)) == (0, ["POST"])
+    assert unconfirmed.load(services, run.id, "plan") is None
+
+
+def test_a_refused_card_leaves_no_doubt(
+    services: Services, run: Run, webex_script: Any, reply: Any
+):
+    """Webex says that it did not post the card."""
+    webex_script.on("POST", "/messages", reply(404, {"message": "nobody"}))
+    with suppress(WebexError):
+        delivery.sync(services, run, card("a", to=CARL))
+    assert unconfirmed.load(services, run.id, "plan") is None

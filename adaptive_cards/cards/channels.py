@@ -105,7 +105,7 @@ def _broken(view: ChannelsView, wrong: int) -> Band:
                 spacing="Small",
             )
         )
-    title = verbatim(plural("channels.wrong", wrong, all=_all(view)))
+    title = _of_all("channels.wrong", wrong, view)
     return Band("attention", glyphs.WRONG, said(title, **TITLE), tuple(lines))
 
 
@@ -115,7 +115,7 @@ def _settled(view: ChannelsView) -> Band:
         title = verbatim(plural("channels.well", len(view.channels)))
         return _calm(title, Text("channels.turn_well"), glyphs.OK, "good")
     unchecked = all(line.state is None for line in doubtful)
-    title = verbatim(plural("channels.open", len(doubtful), all=_all(view)))
+    title = _of_all("channels.open", len(doubtful), view)
     return _calm(
         title,
         Text("channels.turn_unchecked" if unchecked else "channels.turn_look"),
@@ -131,6 +131,13 @@ def _checking(view: ChannelsView) -> Text:
     return Text(
         "channels.checking", {"done": str(len(view.channels) - view.checking), "all": _all(view)}
     )
+
+
+def _of_all(key: str, count: int, view: ChannelsView) -> Text:
+    """Return the words for so many of the channels; the only channel has words of its own."""
+    if len(view.channels) == 1:
+        return Text(f"{key}_only")
+    return verbatim(plural(key, count, all=_all(view)))
 
 
 def _all(view: ChannelsView) -> str:

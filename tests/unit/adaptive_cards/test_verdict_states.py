@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards import channels
+from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.cards.verdict.age import time_since, time_until
 from adaptive_cards.texts import keys, text
-from jobs.model import Access, Station
+from jobs.model import Access, State, Station, Text
 from tests.unit.adaptive_cards.verdict_rows import BLOCKED, MAILBOX, Cards, Nodes
 
 FIX = ("Fix: allow forwarding", {"do": "fix", "channel": MAILBOX, "cause": "outbound_policy"})
@@ -248,3 +250,17 @@ def test_ago(seconds: float, shown: str):
     """Seconds up to two minutes, minutes up to two hours, hours up to two days; never in the future."""
     now = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
     assert time_since(now - timedelta(seconds=seconds), now) == shown
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (State.WRONG, "Mail is broken in the only channel."),
+        (State.UNKNOWN, "The only channel is not fully checked."),
+    ],
+)
+def test_a_single_channel_is_not_one_of_one(state: State, said: str):
+    """The card of all channels of a space with a single one."""
+    line = ChannelLine(MAILBOX, state, Text("verdict.unproven"))
+    view = ChannelsView((line,), datetime(2026, 11, 27, tzinfo=UTC))
+    assert channels(view).text.startswith(said)

@@ -10,18 +10,7 @@ import pytest
 
 from adaptive_cards import Card
 from tests.unit.adaptive_cards import verdict_examples
-from tests.unit.adaptive_cards.all_examples import CARDS, OTHERS
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for ``card`` runs once for every example in every language."""
-    if "card" in metafunc.fixturenames:
-        every = CARDS | {
-            f"{language}-{name}": card
-            for language, cards in OTHERS.items()
-            for name, card in cards.items()
-        }
-        metafunc.parametrize("card", every.values(), ids=list(every))
+from tests.unit.adaptive_cards.all_examples import CARDS
 
 
 @pytest.fixture

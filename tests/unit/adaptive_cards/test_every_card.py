@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -13,10 +12,14 @@ from adaptive_cards import Card
 from adaptive_cards.elements import link
 from adaptive_cards.locale import Locale, drawn_for, languages
 from jobs.clouds.learn_more import ENTRA_CODE_PAGE, NUMBERS, PAGES
-from practice.shared import ABSENT, CARDS
+from practice.shared import ABSENT
+from practice.shared import CARDS as SCHEMA
 from practice.webex import card_schema
+from tests.unit.adaptive_cards.all_examples import CARDS, OTHERS
+from tests.unit.adaptive_cards.conftest import walk
 
-Nodes = Callable[[Any], Iterator[dict[str, Any]]]
+IN_LANGUAGES = {"en": CARDS, **OTHERS}
+"""Every example, by language and name."""
 KNOWN = (*PAGES, *(f"{ENTRA_CODE_PAGE}{number}" for number in NUMBERS.values()))
 
 
@@ -28,23 +31,43 @@ def _links(language: str) -> set[str]:
 LINKS = set[str]().union(*map(_links, languages()))
 
 
+def of_every_card(rule: Callable[[Card], None]) -> Callable[[str], None]:
+    """Return a test that applies the rule to every example of a language, and names those that break it."""
+
+    @pytest.mark.parametrize("language", IN_LANGUAGES)
+    def test(language: str) -> None:
+        broken: dict[str, str] = {}
+        for name, card in IN_LANGUAGES[language].items():
+            try:
+                rule(card)
+            except AssertionError as error:
+                broken[name] = str(error)
+        assert broken == {}
+
+    test.__doc__ = rule.__doc__
+    return test
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(not CARDS.exists(), reason=ABSENT)
+@pytest.mark.skipif(not SCHEMA.exists(), reason=ABSENT)
+@of_every_card
 def test_follows_the_schema(card: Card):
     """Every card validates against Microsoft's schema of version 1.3."""
     assert [error.message for error in card_schema.errors(card.content)] == []
     assert card.content["version"] == "1.3"
 
 
-def test_has_at_most_five_actions(card: Card, nodes: Nodes):
+@of_every_card
+def test_has_at_most_five_actions(card: Card):
     """Buttons, parts that open and buttons inside those parts are five at most."""
     actions = [
-        node for node in nodes(card.content) if str(node.get("type", "")).startswith("Action.")
+        node for node in walk(card.content) if str(node.get("type", "")).startswith("Action.")
     ]
     assert len(actions) <= 5, [action["title"] for action in actions]
 
 
-def test_uses_only_what_webex_shows(card: Card, nodes: Nodes):
+@of_every_card
+def test_uses_only_what_webex_shows(card: Card):
     """Cards use no images, no toggled visibility and nothing newer than version 1.3."""
     known = {
         *(
@@ -60,33 +83,36 @@ def test_uses_only_what_webex_shows(card: Card, nodes: Nodes):
         ),
         *("Action.Submit", "Action.OpenUrl", "Action.ShowCard", "Input.Text", "Input.ChoiceSet"),
     }
-    assert {node["type"] for node in nodes(card.content) if "type" in node} <= known
+    assert {node["type"] for node in walk(card.content) if "type" in node} <= known
 
 
+@of_every_card
 def test_is_small(card: Card):
     """A card is under 15 kB as sent, a glyph counted as six bytes."""
     assert len(json.dumps(card.content, separators=(",", ":"))) <= 15_000
 
 
-def test_every_text_wraps(card: Card, nodes: Nodes):
+@of_every_card
+def test_every_text_wraps(card: Card):
     """Every TextBlock wraps, and every ChoiceSet says its style and that one choice is taken."""
     of_type = {
-        kind: [node for node in nodes(card.content) if node.get("type") == kind]
+        kind: [node for node in walk(card.content) if node.get("type") == kind]
         for kind in ("TextBlock", "Input.ChoiceSet")
     }
     assert all(block["wrap"] is True for block in of_type["TextBlock"])
     assert all({"style", "isMultiSelect"} <= set(choice) for choice in of_type["Input.ChoiceSet"])
 
 
-def test_no_input_is_named_like_a_data_key(card: Card, nodes: Nodes):
+@of_every_card
+def test_no_input_is_named_like_a_data_key(card: Card):
     """The name of an input is never a data key, because the client merges both.
 
     Every button has a verb.
     """
     inputs = {
-        node["id"] for node in nodes(card.content) if str(node.get("type", "")).startswith("Input.")
+        node["id"] for node in walk(card.content) if str(node.get("type", "")).startswith("Input.")
     }
-    data = [node["data"] for node in nodes(card.content) if "data" in node]
+    data = [node["data"] for node in walk(card.content) if "data" in node]
     assert inputs.isdisjoint(key for item in data for key in item)
     assert all("do" in item for item in data)
 
@@ -106,12 +132,13 @@ READS = {
 }
 
 
-def test_only_what_reads_an_input_waits_for_it(card: Card, nodes: Nodes):
+@of_every_card
+def test_only_what_reads_an_input_waits_for_it(card: Card):
     """On a card with an input, the other buttons are bound to none of its inputs.
 
     So Cancel and Help can be pressed while a required field is empty.
     """
-    everything = list(nodes(card.content))
+    everything = list(walk(card.content))
     beside = any(str(node.get("type", "")).startswith("Input.") for node in everything)
     buttons = [node for node in everything if node.get("type") == "Action.Submit"]
     reads = [
@@ -121,40 +148,45 @@ def test_only_what_reads_an_input_waits_for_it(card: Card, nodes: Nodes):
     assert [each.get("associatedInputs") for each in buttons] == wanted
 
 
+@of_every_card
 def test_has_a_text_for_notifications(card: Card):
     """The fallback says what happened and whose turn it is, in at most 1,000 characters and one line."""
     assert re.fullmatch(r"[^\r\n]{10,1000}", card.text)
 
 
+@of_every_card
 def test_no_template_is_left(card: Card):
     """No card contains ``${``, so a client finds nothing to expand."""
     assert "${" not in json.dumps(card.content)
 
 
-def test_markdown_is_ours_only(card: Card, nodes: Nodes):
+@of_every_card
+def test_markdown_is_ours_only(card: Card):
     """A TextBlock never holds an unescaped Markdown character.
 
     So no person can plant a link, bold words or a list. The only links are to pages of the table.
     """
     texts = [
         node["text"]
-        for node in nodes(card.content)
+        for node in walk(card.content)
         if node.get("type") == "TextBlock" and node["text"] not in LINKS
     ]
     assert [text for text in texts if re.search(r"(?<!\\)[\[\]*`<>~]", text)] == []
 
 
-def test_facts_hold_no_link(card: Card, nodes: Nodes):
+@of_every_card
+def test_facts_hold_no_link(card: Card):
     """A FactSet is Markdown in some clients: what would be a link is taken apart."""
-    values = [fact["value"] for node in nodes(card.content) for fact in node.get("facts", [])]
+    values = [fact["value"] for node in walk(card.content) for fact in node.get("facts", [])]
     assert [value for value in values if "](" in value] == []
 
 
-def test_no_sign_steers_the_line(card: Card, nodes: Nodes):
+@of_every_card
+def test_no_sign_steers_the_line(card: Card):
     """Line ends, control characters and direction marks from outside are never shown."""
     shown = [
         node[name]
-        for node in nodes(card.content)
+        for node in walk(card.content)
         for name in ("text", "title", "value", "label")
         if name in node
     ]
@@ -165,20 +197,23 @@ def test_no_sign_steers_the_line(card: Card, nodes: Nodes):
     ] == []
 
 
-def test_nothing_widens_the_card(card: Card, nodes: Nodes):
+@of_every_card
+def test_nothing_widens_the_card(card: Card):
     """Outside a TextBlock, text without a break is never longer than 40 characters."""
-    runs = [node["text"] for node in nodes(card.content) if node.get("type") == "TextRun"]
-    values = [fact["value"] for node in nodes(card.content) for fact in node.get("facts", [])]
+    runs = [node["text"] for node in walk(card.content) if node.get("type") == "TextRun"]
+    values = [fact["value"] for node in walk(card.content) for fact in node.get("facts", [])]
     assert [
         piece for text in runs + values for piece in re.split(r"[\s-]", text) if len(piece) > 40
     ] == []
 
 
-def test_one_green_button(card: Card, nodes: Nodes):
+@of_every_card
+def test_one_green_button(card: Card):
     """At most one button is green."""
-    assert sum(node.get("style") == "positive" for node in nodes(card.content)) <= 1
+    assert sum(node.get("style") == "positive" for node in walk(card.content)) <= 1
 
 
+@of_every_card
 def test_starts_with_kicker_and_band(card: Card):
     """A card starts with the kicker and the tinted band, and other red boxes hold only a field."""
     kicker, band, *rest = card.content["body"]

@@ -111,6 +111,7 @@ def test_a_card_in_a_1_1_is_told_apart(scene: Scene) -> None:
     assert sorted(card["members"]) == ["admin@contoso.com", "email-bot@webex.bot"]
 
 
+@pytest.mark.slow
 def test_what_does_not_come_is_named(scene: Scene) -> None:
     """The timeout error names the expected message and holds the last one; old changes do not count."""
     scene.post(toPersonEmail="admin@contoso.com")

@@ -45,6 +45,7 @@ def event(**more: Any) -> WebhookEvent:
     return replace(WebhookEvent("messages", "m1", "anna", "", now().isoformat()), **more)
 
 
+@pytest.mark.slow
 def test_the_same_event_comes_again_when_webex_says(
     busy: Services, redis: Redis, webex_script: Any, reply: Any
 ):
@@ -68,6 +69,7 @@ def test_the_same_event_comes_again_when_webex_says(
     assert [path for _, path, _ in webex_script.asked].count("/messages/m1") == 1
 
 
+@pytest.mark.slow
 def test_its_own_pauses_grow(busy: Services, redis: Redis, webex_script: Any, reply: Any):
     """Two seconds, then five, up to a minute, where Webex names none."""
     webex_script.on("GET", "/messages/m1", reply(0))

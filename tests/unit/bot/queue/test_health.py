@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from redis import Redis
 
 from bot.queue import connect_for_web, health
@@ -60,6 +61,7 @@ def test_data_of_a_newer_version(redis: Redis):
     assert health.look(redis).data == "refused"
 
 
+@pytest.mark.slow
 def test_a_redis_that_takes_no_writes(redis: Redis, tmp_path: Path, free_port: int):
     """A replica, a full one, and none at all: a word each."""
     with redis_servers.pair(tmp_path) as (_, replica):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
@@ -112,6 +113,7 @@ def test_the_clock_is_shown_as_the_processes_measured_it(redis: Redis):
     assert ("clock_skew_seconds", (("cloud", "microsoft"),)) not in found
 
 
+@pytest.mark.slow
 def test_without_redis_one_number_says_so(free_port: int):
     """The page still answers, so that the alert about Redis is the right one."""
     with Redis(port=free_port) as nobody:

@@ -68,6 +68,7 @@ def test_a_managed_redis_that_refuses_to_be_looked_at(
         usual.acl_deluser("managed")
 
 
+@pytest.mark.slow
 def test_a_replica_a_cluster_and_a_sentinel(tmp_path: Path):
     """Each answers PING, and none of them serves."""
     with redis_servers.pair(tmp_path) as (primary, replica):

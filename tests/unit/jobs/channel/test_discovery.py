@@ -205,7 +205,7 @@ async def test_a_refused_source_is_not_the_end(ctx: StepContext, cloud: Any, wha
     assert (await discovery.search(ctx)).forwarding_address == ADDRESS
 
 
-@pytest.mark.parametrize("status", [403, 503])
+@pytest.mark.parametrize("status", [403, pytest.param(503, marks=pytest.mark.slow)])
 async def test_a_mailbox_that_cannot_be_read_is_unread(ctx: StepContext, cloud: Any, status: int):
     """Nobody is asked for what somebody with the role could see."""
     cloud.refuse("Get-Mailbox", status)

@@ -163,6 +163,7 @@ async def test_a_post_that_may_be_repeated_is(make_settings: Callable[..., Setti
     assert len(cloud.seen) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("real_pauses")
 async def test_retry_after_is_a_minimum(
     make_settings: Callable[..., Settings], waits: list[RetryDetails]

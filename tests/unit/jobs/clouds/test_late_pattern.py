@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from jobs.clouds.error_texts import reader
 from jobs.clouds.late_pattern import LatePattern, compile_all
 
@@ -45,11 +47,13 @@ def test_every_expression_can_be_compiled():
     assert compile_all() > 100
 
 
+@pytest.mark.slow
 def test_a_web_process_starts_without_compiling_them():
     """Neither are the Webex SDK and what it imports needed before the first call of Webex."""
     assert run(SITE) == "0 True False"
 
 
+@pytest.mark.slow
 def test_a_worker_has_compiled_all_of_them_before_it_forks():
     """Otherwise each job would do it again."""
     assert run(WORKER) == "0"

@@ -176,6 +176,7 @@ async def test_pages_without_an_end_are_a_cut_answer(make_settings: Callable[...
     assert len(new.seen) == MOST_PAGES + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "busy",
     [

@@ -227,6 +227,7 @@ def test_a_removal_while_everything_is_read(
     assert trail.verify(full=True) == Verified(COUNT - 4 + 1, day(5))
 
 
+@pytest.mark.slow
 @given(facts=st.lists(st.dictionaries(st.text(), VALUES), max_size=4))
 def test_any_entry_is_read_back(facts: list[dict[str, Any]]):
     """Any data that an entry can hold follows in the chain, and is written out as it was."""
@@ -236,6 +237,7 @@ def test_any_entry_is_read_back(facts: list[dict[str, Any]]):
     assert [canonical(read(line)) for line in written] == written
 
 
+@pytest.mark.slow
 @given(facts=st.lists(st.dictionaries(st.text(), VALUES), min_size=1, max_size=4), data=st.data())
 def test_no_other_byte_follows(facts: list[dict[str, Any]], data: st.DataObject):
     """A line with one byte changed is not the next entry, unless it says the same."""

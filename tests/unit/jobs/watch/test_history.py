@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from redis import Redis
 
 from jobs.storage import watch_keys
@@ -59,6 +60,7 @@ def test_old_hours_are_added_up_and_old_days_are_dropped(redis: Redis):
     assert len(kept[3].hours) == 3
 
 
+@pytest.mark.slow
 def test_a_quarter_of_a_channel_is_small(redis: Redis):
     """Looks every 15 minutes for 90 days take less than 12 kB in Redis."""
     begin = AT - timedelta(days=95)

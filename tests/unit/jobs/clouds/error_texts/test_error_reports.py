@@ -24,6 +24,7 @@ def test_the_reports_are_many_and_true():
     assert [each.id for each in found if each.kind == "noise" and each.causes] == []
 
 
+@pytest.mark.slow
 def test_the_figures_of_the_reports(results: list[Judged]):
     """95 % of the clear ones are right, nothing is wrong, and noise gets no cause."""
     counts = figures(results)

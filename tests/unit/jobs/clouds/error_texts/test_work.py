@@ -34,6 +34,7 @@ def seconds(text: str) -> float:
     return min(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

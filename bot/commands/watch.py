@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -216,11 +216,23 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
     if watched is None:
         return
     addresses = [part for each in typed for part in each.split(",") if part]
-    if addresses and {each.lower() for each in addresses} <= _typed("off"):
+    if addresses and set(map(str.lower, addresses)) <= _typed("off"):
         addresses = []
     elif not addresses or len(addresses) > MOST_PEOPLE:
         _not_understood(ctx, mailbox, "notify")
         return
+    people = _recipients(ctx, addresses)
+    if people is None:
+        return
+    kept = tuple(dict.fromkeys(people))
+    ctx.services.watching.channels.save(replace(watched, notify=kept))
+    named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
+    title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
+    ctx.notify(NoticeView(KICKER, title, Text("watch.notified_words"), "good", "✓", at=now()))
+
+
+def _recipients(ctx: ChatContext, addresses: Sequence[str]) -> list[str] | None:
+    """Return the addresses as Webex knows them; say which one gets nothing, and return None."""
     people: list[str] = []
     for address in addresses:
         try:
@@ -228,12 +240,8 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
         except InvalidInputError as wrong:
             title = Text("watch.nobody_told", {"address": address})
             ctx.notify(NoticeView(KICKER, title, wrong.reason, glyph="✗", at=now()))
-            return
-    kept = tuple(dict.fromkeys(people))
-    ctx.services.watching.channels.save(replace(watched, notify=kept))
-    named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
-    title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
-    ctx.notify(NoticeView(KICKER, title, Text("watch.notified_words"), "good", "✓", at=now()))
+            return None
+    return people
 
 
 def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:

@@ -88,12 +88,9 @@ def figures(
     touching = _touching(incidents, since, end, at)
     breaks = tuple(each for each in touching if each.sight is Sight.BROKEN)
     blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
-    counted = tuple(
-        _of_day(each, breaks, blind, since, end)
-        for each in days
-        if midnight(each.date) < end and midnight(each.date) + DAY > since
-    )
+    counted = _counted(days, breaks, blind, since, end)
     seen = [each for each in counted if each.looks]
+    damage = [each.damage for each in breaks]
     return Figures(
         since=since,
         until=end,
@@ -103,10 +100,25 @@ def figures(
         incidents=breaks,
         blind=len(blind),
         mails=sum(each.mails for each in counted),
-        late=sum(each.damage.late for each in breaks),
-        bounced=sum(each.damage.bounced for each in breaks),
+        late=sum(each.late for each in damage),
+        bounced=sum(each.bounced for each in damage),
         to_notice=_median([each.time_to_notice for each in breaks]),
         to_fix=_median([known for each in breaks if (known := time_to_fix(each)) is not None]),
+    )
+
+
+def _counted(
+    days: Sequence[Day],
+    breaks: Sequence[Incident],
+    blind: Sequence[Incident],
+    since: datetime,
+    end: datetime,
+) -> tuple[DayFigures, ...]:
+    """Return the days between ``since`` and ``end`` with what happened on each."""
+    return tuple(
+        _of_day(each, breaks, blind, since, end)
+        for each in days
+        if midnight(each.date) < end and midnight(each.date) + DAY > since
     )
 
 

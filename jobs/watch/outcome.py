@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from jobs.checks import remedies
 from jobs.checks.check import steps_of
 from jobs.checks.verdict import Verdict, judge
-from jobs.model import Finding, State, Turn
+from jobs.model import Finding, Signals, State, Turn
 from jobs.runs.run import Run
 from jobs.watch.model import Damage, Eye, LookOutcome, Sight
 from jobs.watch.test_mail import STEP
@@ -122,16 +122,20 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
 
 def damage_of(found: Mapping[str, Finding]) -> Damage:
     """Return the mails that have not gone on, as the message trace and the contact center show them."""
-    signals = {name: finding.signals for name, finding in found.items()}
-    late = [signals[name] for name in ("copies", "mail_to_task") if name in signals]
-    bounced = [signals[name] for name in ("arrivals", "answers") if name in signals]
-    times = [each.missed_since or each.since for each in late if each.missed]
-    times += [each.since for each in bounced if each.failed]
+    late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
+    bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
+    times = [each.missed_since or each.since for each in late]
+    times += [each.since for each in bounced]
     return Damage(
         late=max((each.missed for each in late), default=0),
         bounced=sum(each.failed for each in bounced),
         since=min(filter(None, times), default=None),
     )
+
+
+def _signals(found: Mapping[str, Finding], *names: str) -> list[Signals]:
+    """Return what these steps have measured, of those that were looked at."""
+    return [found[name].signals for name in names if name in found]
 
 
 def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:

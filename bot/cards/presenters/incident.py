@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adaptive_cards import incident as draw
@@ -18,6 +19,7 @@ from jobs.model import Channel, Text, minute_of, verbatim
 from jobs.watch.model import Incident, IncidentCard, News, NewsKind, Sight
 from jobs.watch.test_mail import STEP
 
+Row = tuple[str, Text]
 SLOT = "incident"
 NEWS_FOR = timedelta(hours=1)
 """Age up to which a change is posted below the card. An older one is only on the card."""
@@ -124,26 +126,32 @@ def view(
 ) -> IncidentView:
     """Return the view of the incidents that one card shows, oldest first."""
     open_ones = [each for each in incidents if each.is_open] or list(incidents)
-    first = open_ones[0]
-    many = card.counts or len({each.mailbox for each in open_ones}) > 1
-    look = look_of(incidents)
-    fix, page = (_fixes(card, incidents), None) if many else _ways(first, channel)
-    return IncidentView(
+    first, look = open_ones[0], look_of(incidents)
+    mailboxes = {each.mailbox for each in open_ones}
+    shown = IncidentView(
         card=card.id,
         look=look,
         title=_title(card, look, open_ones),
-        mailboxes=tuple(sorted({each.mailbox for each in open_ones})),
-        cause=_result(first) if look is IncidentLook.ENDED and not many else cause_of(first),
+        mailboxes=tuple(sorted(mailboxes)),
+        cause=cause_of(first),
         turn=first.turn,
         at=max(each.news[-1].at for each in incidents),
         remedy=known_text(f"remedy.{first.cause}"),
-        rows=tuple(_rows(card, incidents, at)),
-        changes=() if many else tuple((each.at, _change(each)) for each in first.news),
+        rows=tuple(_rows(incidents, at)),
         acts=not any(each.acting for each in open_ones),
-        fix=fix,
-        page=page,
         direct=direct,
     )
+    if card.counts or len(mailboxes) > 1:
+        return replace(shown, fix=_fixes(card, incidents))
+    return _of_one(shown, first, channel)
+
+
+def _of_one(shown: IncidentView, incident: Incident, channel: Channel | None) -> IncidentView:
+    """Return the view of a single incident: with its result, its changes, and the way to end it."""
+    fix, page = _ways(incident, channel)
+    changes = tuple((each.at, _change(each)) for each in incident.news)
+    cause = _result(incident) if shown.look is IncidentLook.ENDED else shown.cause
+    return replace(shown, cause=cause, changes=changes, fix=fix, page=page)
 
 
 def look_of(incidents: Sequence[Incident]) -> IncidentLook:
@@ -209,37 +217,54 @@ def _fixes(card: IncidentCard, incidents: Sequence[Incident]) -> tuple[str, dict
     return "watch.fix_each", {"do": "watch_fix", "card": card.id}
 
 
-def _rows(
-    card: IncidentCard, incidents: Sequence[Incident], at: datetime
-) -> list[tuple[str, Text]]:
+def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
     """Return the facts: since when, how long, which mails, and who is on it."""
-    first = min(incidents, key=lambda each: each.since)
-    ended = [each.ended for each in incidents if each.ended is not None]
-    over = len(ended) == len(incidents)
+    return [
+        *_times(incidents),
+        *_seen_by(min(incidents, key=lambda each: each.since)),
+        *_mails(incidents),
+        *_acting(incidents, at),
+        *_told(incidents),
+    ]
+
+
+def _times(incidents: Sequence[Incident]) -> list[Row]:
+    """Return when it began, when it was noticed, and when all of it was over."""
     rows = [
-        ("watch.row_since", verbatim_moment(first.since)),
+        ("watch.row_since", verbatim_moment(min(each.since for each in incidents))),
         ("watch.row_noticed", verbatim_moment(min(each.noticed for each in incidents))),
     ]
-    if over:
+    ended = [each.ended for each in incidents if each.ended is not None]
+    if len(ended) == len(incidents):
         rows.append(("watch.row_ended", verbatim_moment(max(ended))))
-    rows += _seen_by(first)
-    late = sum(each.damage.late for each in incidents)
-    bounced = sum(each.damage.bounced for each in incidents)
-    if late or bounced:
-        values = {"late": str(late), "bounced": str(bounced)}
-        rows.append(("watch.row_mails", Text("watch.mails", values)))
-    if acting := next((each for each in incidents if each.acting), None):
-        since = acting.acting_since or at
-        values = {"who": acting.acting, "since": minute_of(since)}
-        rows.append(("watch.row_acting", Text("watch.acting", values)))
-    elif not over:
-        rows.append(("watch.row_acting", Text("watch.acting_nobody")))
-    if told := sorted({name for each in incidents for name in each.told}):
-        rows.append(("watch.row_told", verbatim(", ".join(told))))
     return rows
 
 
-def _seen_by(incident: Incident) -> list[tuple[str, Text]]:
+def _mails(incidents: Sequence[Incident]) -> list[Row]:
+    """Return how many mails are late and how many bounced, if any."""
+    late = sum(each.damage.late for each in incidents)
+    bounced = sum(each.damage.bounced for each in incidents)
+    values = {"late": str(late), "bounced": str(bounced)}
+    return [("watch.row_mails", Text("watch.mails", values))] if late or bounced else []
+
+
+def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
+    """Return who is on it, or that nobody is as long as it goes on."""
+    if acting := next((each for each in incidents if each.acting), None):
+        values = {"who": acting.acting, "since": minute_of(acting.acting_since or at)}
+        return [("watch.row_acting", Text("watch.acting", values))]
+    if all(each.ended is not None for each in incidents):
+        return []
+    return [("watch.row_acting", Text("watch.acting_nobody"))]
+
+
+def _told(incidents: Sequence[Incident]) -> list[Row]:
+    """Return who was written to because nobody was on it."""
+    told = sorted({name for each in incidents for name in each.told})
+    return [("watch.row_told", verbatim(", ".join(told)))] if told else []
+
+
+def _seen_by(incident: Incident) -> list[Row]:
     """Return the fact that only a test mail of the watch has seen it, and where the mail stopped."""
     if incident.step != STEP or incident.sight is Sight.CANNOT_LOOK or incident.station is None:
         return []

@@ -66,11 +66,7 @@ def _judge_break(
     channels = quarter.services.watching.channels.all()
     for watched in (known for known in channels if known.mailbox in each.mailboxes):
         mailbox = watched.mailbox
-        own = [
-            one
-            for one in incidents[mailbox]
-            if each.begins <= one.noticed < each.ends and _is_of(one, each)
-        ]
+        own = _noticed(each, incidents[mailbox])
         seen_from = _seen_from(world, mailbox, each)
         found.breaks[each.kind] += 1
         label = f"{each.kind}: {mailbox} {each.begins:%d %b %H:%M} for {each.ends - each.begins}"
@@ -90,6 +86,13 @@ def _judge_break(
             for room, card in quarter.cards.shown.get(one.id, {}):
                 spaces[room].add(card)
     found.doubled += [f"{each.kind} in {room}" for room, some in spaces.items() if len(some) > 1]
+
+
+def _noticed(each: Break, incidents: tuple[Incident, ...]) -> list[Incident]:
+    """Return the incidents that were noticed while the break lasted, and are of its kind."""
+    return [
+        one for one in incidents if each.begins <= one.noticed < each.ends and _is_of(one, each)
+    ]
 
 
 def _judge_time(  # noqa: PLR0913, PLR0917  what a time is made of

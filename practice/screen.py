@@ -176,22 +176,9 @@ def packed(lines: list[str]) -> list[str]:
 
     An indented line follows the line that it explains, if both fit.
     """
-    joined: list[str] = []
-    for line in lines:
-        room = WIDTH - len(joined[-1]) - 2 if joined else 0
-        button = line.startswith("[")
-        if (
-            joined
-            and len(line.strip()) <= room
-            and (line.startswith("  ") or button)
-            and (not button or joined[-1].startswith("["))
-        ):
-            joined[-1] = f"{joined[-1]}  {line.strip()}"
-        else:
-            joined.append(line)
     rows: list[str] = []
     open_row = False
-    for number, line in enumerate(joined):
+    for number, line in enumerate(_joined(lines)):
         place = max(COLUMN, len(rows[-1]) + 4) if rows else WIDTH
         single = number == 0 or line[0] in "▌["
         if open_row and not single and place + len(line) <= WIDTH:
@@ -200,6 +187,24 @@ def packed(lines: list[str]) -> list[str]:
             rows += _folded(line)
             open_row = not single and len(line) <= WIDTH
     return rows
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Return the lines with each explanation and each further button behind the line before it."""
+    joined: list[str] = []
+    for line in lines:
+        if joined and _belongs(joined[-1], line):
+            joined[-1] = f"{joined[-1]}  {line.strip()}"
+        else:
+            joined.append(line)
+    return joined
+
+
+def _belongs(before: str, line: str) -> bool:
+    """Return whether the line fits behind the one before it, as its explanation or a further button."""
+    if len(before) + 2 + len(line.strip()) > WIDTH:
+        return False
+    return before.startswith("[") if line.startswith("[") else line.startswith("  ")
 
 
 def _lines(message: Json) -> list[str]:

@@ -113,6 +113,17 @@ def _unpadded(text: str) -> bytes:
 
 
 def _check_federated(world: World, app: Json, assertion: Assertion) -> None:
+    credential = _credential_of(app, assertion)
+    keys = jwt.PyJWKSet.from_dict(credential["jwks"]).keys
+    key = next((key for key in keys if key.key_id == assertion.header.get("kid")), None)
+    if key is None:
+        raise Trouble(50013, ("The key was not found.",))
+    _check_signature(assertion, key, ("RS256",), 50013)
+    _check_time(world, assertion)
+
+
+def _credential_of(app: Json, assertion: Assertion) -> Json:
+    """Return the app's federated credential for the issuer, the subject and the audience."""
     issuers = [item for item in app.get(FEDERATED, []) if item["issuer"] == assertion.claim("iss")]
     if not issuers:
         raise Trouble(700211, (assertion.claim("iss"),))
@@ -123,12 +134,8 @@ def _check_federated(world: World, app: Json, assertion: Assertion) -> None:
     asked = set(audience if isinstance(audience, list) else [audience])
     if not any(asked & set(item["audiences"]) for item in subjects):
         raise Trouble(700212, (", ".join(map(str, asked)),))
-    keys = jwt.PyJWKSet.from_dict(subjects[0]["jwks"]).keys
-    key = next((key for key in keys if key.key_id == assertion.header.get("kid")), None)
-    if key is None:
-        raise Trouble(50013, ("The key was not found.",))
-    _check_signature(assertion, key, ("RS256",), 50013)
-    _check_time(world, assertion)
+    found: Json = subjects[0]
+    return found
 
 
 def _check_signature(

@@ -130,7 +130,7 @@ class Doorbell:
 
         Without this limit, each member that waits for a worker would get another job every few
         seconds. If people ask faster than the workers answer, these jobs would keep the workers busy
-        with nothing, and the queue would grow for ever (docs/scale.md).
+        with nothing, and the queue would grow forever (docs/scale.md).
         """
         return max(int(due.redis.zcard(due.key)) - self.queue.count, 0)
 

@@ -19,7 +19,7 @@ from bot.web.site import whole_site
 from jobs.settings import Settings, read_files
 
 NOT_BOOTED = 3
-"""Exit code with which gunicorn ends as a whole; with others it starts the worker again for ever."""
+"""Exit code with which gunicorn ends as a whole; with others it starts the worker again forever."""
 
 
 def from_environment(env: Mapping[str, str]) -> Flask:

@@ -86,7 +86,7 @@ def connects(port: int) -> bool:
 def test_a_wrong_password_ends_the_process(
     guarded: int, tmp_path: Path, command: str, user: str, why: str
 ):
-    """The cause is named, the password is not, and nothing is tried for ever."""
+    """The cause is named, the password is not, and nothing is tried forever."""
     code, last, done = run((command,), tmp_path, REDIS_URL=f"redis://{user}127.0.0.1:{guarded}/0")
     assert (code, last.startswith(why), "wrong-word" in done.stderr) == (2, True, False)
 

@@ -48,7 +48,7 @@ def days(number: float) -> SecretRules:
         (policy(NINETY | {"state": "disabled"}), SecretRules()),
         (policy({"restrictionType": "PasswordLifetime", "maxLifetime": "P1Y"}), days(365)),
         (policy(LIFETIME | {"maxLifetime": "P6M5DT24H"}), days(186)),
-        (policy(LIFETIME | {"maxLifetime": "for ever"}), SecretRules()),
+        (policy(LIFETIME | {"maxLifetime": "forever"}), SecretRules()),
         (policy(LIFETIME | {"maxLifetime": None}), SecretRules()),
         (policy(LIFETIME | {"maxLifetime": f"P{'9' * 30}Y"}), SecretRules()),
         (policy(LIFETIME | {"maxLifetime": f"P{'9' * 5000}Y"}), SecretRules()),

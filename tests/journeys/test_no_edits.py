@@ -12,6 +12,7 @@ import pytest
 
 from practice.client import People
 from practice.conversation import band, words
+from tests.journeys.made_once import one_of_each
 
 CARDS_MAY_LAG = True
 FOR_NOBODY = "Nobody has to act"
@@ -30,7 +31,7 @@ def reference(people: People) -> Iterator[People]:
     people.control("PUT", "webex/options", {"card_edits": False})
     people.control("PUT", "settings", {"replication_s": 2.0})
     yield people
-    people.control("PUT", "webex/options", {"card_edits": True})
+    people.control("PUT", "webex/options", {"card_edits": True, "duplicates": 0, "read_lag_s": 0.0})
     people.control("PUT", "settings", {"replication_s": 0.5})
 
 
@@ -69,3 +70,54 @@ def test_a_card_is_posted_for_a_person(reference: People, new_walk: Any) -> None
         True,
         True,
     ), looks
+
+
+def said_twice(cards: list[dict[str, Any]]) -> list[str]:
+    """Return the cards that ask the same of the same people as the previous card of their stage.
+
+    Their news could have waited.
+    """
+    asks = [
+        (
+            words(card).splitlines()[0],
+            [line for line in words(card).splitlines() if line.startswith("▌")][1:2]
+            + [line for line in words(card).splitlines() if line.startswith("Also: ")],
+        )
+        for card in cards
+    ]
+    before: dict[str, list[str]] = {}
+    twice = []
+    for stage, turn in asks:
+        twice += [f"{stage}: {turn}"] if before.get(stage) == turn else []
+        before[stage] = turn
+    return twice
+
+
+def test_webex_that_refuses_edits_and_sends_twice(reference: People, new_walk: Any) -> None:
+    """If cards cannot be edited, news for a person is posted as new cards in the thread.
+
+    Duplicate events do nothing twice.
+    """
+    reference.control(
+        "PUT", "webex/options", {"card_edits": False, "duplicates": 2, "read_lag_s": 0.3}
+    )
+    walk = new_walk()
+    wrong = walk.press(walk.ask(), "intake", walk.right(callback_url="http://x.example/callback"))
+    assert "One field needs a correction" in words(wrong)
+    walk.open(walk.details())
+    walk.approve(walk.card("a plan card", "approve"))
+    walk.consent()
+    walk.form()
+    mine = [
+        each
+        for each in reference.messages.values()
+        if each["change"] > walk.since and each["from"].endswith("@webex.bot")
+    ]
+    assert {each["edits"] for each in mine} == {0}
+    assert {
+        each["parentId"]
+        for each in mine
+        if each["roomType"] == "group" and "Help" not in words(each)
+    } == {walk.said["id"]}
+    assert said_twice(mine) == []
+    one_of_each(walk)

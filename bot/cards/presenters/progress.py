@@ -46,7 +46,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     unsent = _unsent(run, services)
     found = _with_unsent(view(run), run) if unsent else view(run)
-    turn = f"{_turn(found)}{found.ended}{unsent}"
+    turn = f"{_turn(found)}{found.ended}{unsent}{_rehearsed(run)}"
     asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
     return [
         desired_card(
@@ -58,6 +58,11 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 def _turn(found: ProgressView) -> str:
     """Return whose turn it is and for what; nobody's turn and that of time are the same."""
     return f"{found.turn}{found.turn_words.key}" if is_person(found.turn) else ""
+
+
+def _rehearsed(run: Run) -> str:
+    """Return ``rehearsed`` once the bot has logged in as the mailbox: a person waits for that news."""
+    return "rehearsed" if run.state_of("rehearsal") is State.OK else ""
 
 
 def _is_begun(run: Run) -> bool:

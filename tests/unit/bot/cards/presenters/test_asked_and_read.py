@@ -177,3 +177,14 @@ def test_a_sign_in_is_used_before_it_is_asked_for_again(services: Services, begi
         [True, False, True],
         [Turn.MAILBOX_USER, Turn.NOBODY, Turn.MAILBOX_USER],
     )
+
+
+def test_a_login_that_worked_is_news(services: Services, begin: Begin):
+    """The person who has signed in waits for it: the space's card is edited at once."""
+    open_again = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
+    run = begin(*BEGUN, found("admin_consent"), found("mailbox_fields"), open_again)
+    services.store.append(run.id, answered("rehearse"), answered("mailbox_sign_in"))
+    before = of_slot(services, services.store.load(run.id), "progress")
+    services.store.append(run.id, found("rehearsal"))
+    after = of_slot(services, services.store.load(run.id), "progress")
+    assert before.urgency != after.urgency

@@ -68,6 +68,12 @@ def _again(story: Scenario, people: People) -> dict[str, Any]:
     return found
 
 
+def _named(entries: list[dict[str, Any]]) -> str:
+    """Return the names of the writes in parentheses, or an empty string."""
+    names = ", ".join(f"{each['service']}.{each['action']}" for each in entries)
+    return f" ({names})" if names else ""
+
+
 def _is_write(entry: dict[str, Any]) -> bool:
     return f"{entry['service']}.".startswith(CHANGING)
 
@@ -143,7 +149,8 @@ def _print(
     return all(
         [  # every line is printed
             verdict(
-                f"{_writes(first)} writes for {len(changes)} changes ({TWICE}); {len(idle)} changed nothing",
+                f"{_writes(first)} writes for {len(changes)} changes ({TWICE});"
+                f" {len(idle)} changed nothing{_named(idle)}",
                 not idle and bool(changes),
             ),
             verdict("the second set-up wrote nothing", _writes(second) == 0),

@@ -30,6 +30,8 @@ from practice.stack import Stack
 
 SAMPLES, WARM_UP = 30, 5
 WAIT_S, LONGEST_S = 0.3, 60.0
+SLOW_MS = 60
+"""Latency of Webex for the count of round trips: calls that overlap are then seen to overlap."""
 MOST_TIMES, MOST_TRIPS = 1.5, 3
 STOCK = {
     "rq worker": "rq worker --url $REDIS_URL --serializer rq.serializers.JSONSerializer stock",
@@ -63,13 +65,18 @@ def main() -> bool:
                 for number in range(SAMPLES + WARM_UP)
             ][WARM_UP:]
             floor = _floor(stack, people)
+            people.control("PUT", "settings", {"latency_ms": SLOW_MS})
+            trips = _sample(people, "/setup-email trips@contoso.com").trips
+            people.control("PUT", "settings", {"latency_ms": 0})
             stock = {name: _of_stock(stack, people, command) for name, command in STOCK.items()}
         finally:
             people.close()
-    return _show(samples, floor, stock)
+    return _show(samples, floor, stock, trips)
 
 
-def _show(samples: list[Sample], floor: list[float], stock: dict[str, list[float]]) -> bool:
+def _show(
+    samples: list[Sample], floor: list[float], stock: dict[str, list[float]], trips: int
+) -> bool:
     cards = [each.card for each in samples]
     rows = [
         ("webhook accepted", *_shares([s.accepted for s in samples])),
@@ -84,7 +91,7 @@ def _show(samples: list[Sample], floor: list[float], stock: dict[str, list[float
         rows,
     )
     quickest = min(percentile(each, 0.5) for each in stock.values())
-    times, trips = percentile(cards, 0.5) / quickest, max(each.trips for each in samples)
+    times = percentile(cards, 0.5) / quickest
     good = [
         verdict(
             f"p50 is {times:.2f} times that of the quicker stock worker, at most {MOST_TIMES}",

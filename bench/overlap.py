@@ -116,10 +116,11 @@ def _waits_for_consent(event: Event) -> bool:
 
 
 def _card(recorded: Recorded, after: float) -> Call:
+    """Return the call that shows the card: a post, or an edit of the run's card."""
     return next(
         call
         for call in recorded.calls
-        if call.method == "POST" and call.path.endswith("/messages") and call.start > after
+        if call.method in {"POST", "PUT"} and "/messages" in call.path and call.start > after
     )
 
 

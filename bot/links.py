@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -137,9 +138,12 @@ def _request_of(services: Services, run_id: str) -> tuple[str, str]:
         run = services.store.load(run_id)
     except RunGoneError:
         return "", ""
-    asker = _told(lambda: services.webex.person(run.requester.id).display_name)
-    title = "" if run.origin.direct else _told(lambda: services.webex.room_title(run.origin.room))
-    return asker, title
+    asked = [lambda: services.webex.person(run.requester.id).display_name]
+    if not run.origin.direct:
+        asked.append(lambda: services.webex.room_title(run.origin.room))
+    with ThreadPoolExecutor(len(asked), "asked") as pool:
+        asker, *title = pool.map(_told, asked)
+    return asker, "".join(title)
 
 
 def _told(ask: Callable[[], str]) -> str:

@@ -136,7 +136,8 @@ class OutboundPolicy(Undoable):
         """
         there = await outbound(ctx)
         name = policy_name(ctx.channel.mailbox)
-        if named(there.policies, name) is None:
+        policy = named(there.policies, name)
+        if policy is None:
             with suppress(
                 AlreadyExists
             ):  # an earlier attempt made it; its rule may still be missing
@@ -144,7 +145,7 @@ class OutboundPolicy(Undoable):
                     f"New-{POLICY}",
                     {**there.applies.limits(), "Name": name, "AutoForwardingMode": "On"},
                 )
-        else:
+        elif policy.get("AutoForwardingMode") != "On":
             await _set(ctx, POLICY, name, AutoForwardingMode="On")
         rule = named(there.rules, name)
         if rule is None:

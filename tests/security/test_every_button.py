@@ -255,12 +255,16 @@ def test_strange_inputs(presses: Any, planned: tuple[Walk, Json], right: Json, k
 def twice(stack: Stack, new_walk: NewWalk) -> Iterator[Callable[[str], Walk]]:
     """Return a function that starts walks of people who press twice.
 
-    The tenant needs the tenant-wide change. The walks are canceled at the end.
+    The tenant needs the tenant-wide change. The walks are canceled at the end. The bot forgets the
+    mailbox first, so that a run that an earlier try of the test left behind is not in the way.
     """
     people, made = Twice(stack.cloud_url, stack.ca_path), list[Walk]()
 
     def make(mailbox: str) -> Walk:
         fresh(people, dehydrated=True)
+        with Redis(port=stack.ports.redis) as redis:
+            for key in redis.scan_iter(f"*{mailbox}*"):
+                redis.delete(key)
         made.append(Walk(people, mailbox, new_walk(mailbox).room))
         return made[-1]
 

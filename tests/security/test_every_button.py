@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from adaptive_cards.texts import text
 from bot.actions import actions as bot_actions

@@ -90,7 +90,7 @@ def figures(
     blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
     counted = _counted(days, breaks, blind, since, end)
     seen = [each for each in counted if each.looks]
-    damage = [each.damage for each in breaks]
+    late, bounced = _damage(breaks)
     return Figures(
         since=since,
         until=end,
@@ -100,11 +100,17 @@ def figures(
         incidents=breaks,
         blind=len(blind),
         mails=sum(each.mails for each in counted),
-        late=sum(each.late for each in damage),
-        bounced=sum(each.bounced for each in damage),
+        late=late,
+        bounced=bounced,
         to_notice=_median([each.time_to_notice for each in breaks]),
-        to_fix=_median([known for each in breaks if (known := time_to_fix(each)) is not None]),
+        to_fix=_median(_times_to_fix(breaks)),
     )
+
+
+def _damage(breaks: Sequence[Incident]) -> tuple[int, int]:
+    """Return how many mails were late in these breaks, and how many bounced."""
+    damage = [each.damage for each in breaks]
+    return sum(each.late for each in damage), sum(each.bounced for each in damage)
 
 
 def _counted(
@@ -143,6 +149,11 @@ def time_to_fix(incident: Incident) -> timedelta | None:
     if incident.ended is None or unwatched:
         return None
     return max(incident.ended - incident.confirmed, timedelta(0))
+
+
+def _times_to_fix(breaks: Sequence[Incident]) -> list[timedelta]:
+    """Return the times to fix of the breaks that have one."""
+    return [known for each in breaks if (known := time_to_fix(each)) is not None]
 
 
 def last_days(at: datetime, count: int) -> tuple[datetime, datetime]:

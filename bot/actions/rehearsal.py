@@ -34,6 +34,7 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     refused = run.problems.get("mailbox_sign_in")
     if refused is not None and refused.cause == OWN_SECRET_REFUSED:
         ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
+        mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
         gone = Finding("check_secret", State.WRONG, Text("seen.none"))
         ctx.services.record(run.id, Event(Kind.FOUND, now(), step=gone.step, finding=gone))
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):

@@ -200,7 +200,7 @@ class RehearsalSignIn:
                     ),
                 )
         except CloudError as error:
-            raise _of_own_secret(services, run, error) from error
+            raise _of_own_secret(error) from error
         if not _is_expected(run, signed_in.account):
             raise Rejected("wrong_mailbox_user", CloudReply("entra", code=signed_in.account.upn))
         services.vault.put(Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
@@ -239,10 +239,9 @@ def _is_expected(run: Run, account: Account) -> bool:
     return account.object_id.lower() == expected.lower()
 
 
-def _of_own_secret(services: Services, run: Run, error: CloudError) -> CloudError:
+def _of_own_secret(error: CloudError) -> CloudError:
     """Return the error; a refused secret is the bot's own here, and not Webex Connect's."""
-    own = services.vault.holds(Sealed.REHEARSAL_SECRET.of(run.id))
-    if error.cause != "client_secret_wrong" or not own:
+    if error.cause != "client_secret_wrong":
         return error
     said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
     return Rejected(OWN_SECRET_REFUSED, said)

@@ -6,9 +6,24 @@
 from __future__ import annotations
 
 from practice.client import People, does
-from practice.conversation import Walk, apps, words
+from practice.conversation import Walk, apps, fresh, words
 
 OWN = "Webex email bot, rehearsal and check"
+
+
+def test_of_an_app_that_was_deleted(people: People, walk: Walk) -> None:
+    """The secret kept for checks belongs to a deleted app, so the next setup makes another one."""
+    walk.approve(walk.plan(profile="least"))
+    walk.fill_in()
+    walk.rehearse()
+    walk.saying("Rehearsal succeeded")
+    walk.type(f"/cancel {walk.mailbox}")
+    fresh(people)
+    again = Walk(people, walk.mailbox, walk.room)
+    again.approve(again.plan(profile="least"))
+    again.fill_in()
+    again.rehearse()
+    assert again.saying("Rehearsal succeeded", after=again.since)
 
 
 def test_before_the_mailbox_user_signs_in(people: People, walk: Walk) -> None:

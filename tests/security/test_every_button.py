@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from adaptive_cards.texts import text
 from bot.actions import actions as bot_actions
@@ -20,6 +19,7 @@ from jobs.storage import codec
 from practice.client import People, actions, does
 from practice.conversation import Walk, apps, fresh
 from practice.stack import Stack
+from tests.fixtures.stacks import forget
 from tests.security.verbs import IN_ITS_SPACE, OF_A_RUN, OF_NO_RUN, ONLY_THE_RUN, TAKES_PART
 
 OUTSIDER, COLLEAGUE = "outsider@evil.example", "colleague@contoso.com"
@@ -263,9 +263,7 @@ def twice(stack: Stack, new_walk: NewWalk) -> Iterator[Callable[[str], Walk]]:
 
     def make(mailbox: str) -> Walk:
         fresh(people, dehydrated=True)
-        with Redis(port=stack.ports.redis) as redis:
-            for key in redis.scan_iter(f"*{mailbox}*"):
-                redis.delete(key)
+        forget(stack, mailbox)
         made.append(Walk(people, mailbox, new_walk(mailbox).room))
         return made[-1]
 

@@ -34,14 +34,33 @@ async def test_a_skipped_rehearsal_needs_none(given: Callable[..., StepContext])
     assert found == Finding("check_secret", State.SKIPPED, seen=Text("skipped.rehearsal"))
 
 
-@pytest.mark.parametrize("sealed", [KEPT, "rehearsal-secret:{run}"])
-async def test_a_sealed_secret_holds(given: Callable[..., StepContext], vault: Vault, sealed: str):
-    """A sealed secret of this run, or one kept with permission before, is enough; it is not unsealed."""
-    ctx = given()
+@pytest.mark.parametrize(
+    ("sealed", "label", "by_run", "state"),
+    [
+        ("rehearsal-secret:{run}", "", False, State.OK),
+        (KEPT, LABEL, False, State.OK),
+        (KEPT, "Webex Connect X", False, State.WRONG),
+        (KEPT, "", True, State.OK),
+    ],
+)
+async def test_a_sealed_secret_counts_while_the_app_has_it(
+    given: Callable[..., StepContext],
+    cloud: Any,
+    vault: Vault,
+    sealed: str,
+    label: str,
+    by_run: bool,
+    state: State,
+):
+    """A secret kept for checks is of no use if its app was deleted or somebody removed it.
+
+    The run's own secret counts at once, because Microsoft may not list it yet.
+    """
+    cloud.on("GET /applications/object-1", {"passwordCredentials": [{"displayName": label}]})
+    ctx = given(facts=FACTS, changed={STEP.name: now()} if by_run else {})
     vault.put(sealed.format(run=ctx.run.id), "value", 60)
-    assert await STEP.inspect(ctx) == Finding(
-        "check_secret", State.OK, seen=Text("seen.check_secret"), values={"made": "yes"}
-    )
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.values) == (state, {"made": "yes" if state is State.OK else ""})
 
 
 async def test_a_proven_channel_is_not_rehearsed_again(

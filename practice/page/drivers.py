@@ -79,9 +79,12 @@ class Mouse:
             self.page.locator(f"#room-{room}").click()
 
     def say(self, text: str) -> None:
-        """Type into the box and send."""
+        """Type into the box and send, and wait until the message is in the conversation."""
+        said = self.page.locator("#messages .words").filter(has_text=text)
+        before = said.count()
         self.fill(self.page.locator("#text"), text)
         self.page.keyboard.press("Enter")
+        said.nth(before).wait_for(state="attached", timeout=PATIENCE_MS)
 
     def card(self, title: str) -> Any:
         """Return the newest card with a button of this title."""

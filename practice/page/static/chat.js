@@ -134,7 +134,8 @@ const hint = () => (state.room === "direct"
 
 function place(box, message, node, roots) {
   if (roots.includes(message)) {
-    for (const thread of box.querySelectorAll("details.thread")) thread.open = thread.open && thread.contains(document.activeElement);
+    // What the bot begins by itself, such as its greeting, leaves open the thread that somebody works in.
+    if (message.from !== BOT) for (const thread of box.querySelectorAll("details.thread")) thread.open = thread.open && thread.contains(document.activeElement);
     box.append(node);
     return;
   }

@@ -6,10 +6,12 @@ watch it is, so that the rules for posting, editing and outsiders are those of e
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 
 from adaptive_cards.locale import drawn_for
 from bot.cards.presenters import incident as presenter
@@ -24,12 +26,14 @@ from jobs.runs.origin import Origin
 from jobs.runs.run import Run, opening
 from jobs.storage import keys
 from jobs.watch.incident_store import KEPT
-from jobs.watch.model import Incident, IncidentCard, Sight, WatchedChannel
+from jobs.watch.model import Incident, IncidentCard, Sight
 
 NOTIFY_AFTER = timedelta(minutes=15)
 """Time without anybody who acts, after which the people of the watch are told 1:1."""
 REMINDERS = tuple(timedelta(hours=hours) for hours in (1, 4, 24, 72, 168))
 """Times without anybody who acts, after which the space is reminded."""
+POSTED_SOON_S = 1.0
+"""Time to the next look at a card that is not posted yet, in seconds: what is below it waits for it."""
 LONGEST_WAIT_S = 3000.0
 """Longest time to the next look at the cards, in seconds; a due list holds nothing for longer."""
 
@@ -56,11 +60,12 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
     living = posted_card(services, card_id, presenter.SLOT)
     run = _run_of(card, shown[0], living.message if living else "")
     cards = _living(services, run, card, shown, at)
-    if living is not None:
-        with drawn_for(preferences.locale_of_card(services, run, THREAD)):
-            cards += presenter.news_cards(card, shown, at)
-            cards += _reminders(card, shown, at, quiet_until)
-    return Drawing(run, cards, _wait_s(services, shown, at, quiet_until, posted=living is not None))
+    if living is None:
+        return Drawing(run, cards, POSTED_SOON_S)
+    with drawn_for(preferences.locale_of_card(services, run, THREAD)):
+        cards += presenter.news_cards(card, shown, at)
+        cards += _reminders(card, shown, at, quiet_until)
+    return Drawing(run, cards, _wait_s(services, shown, at, quiet_until))
 
 
 def _run_of(card: IncidentCard, first: Incident, thread: str) -> Run:
@@ -80,40 +85,49 @@ def _living(
     """Return the living card in the space, and its copies for the people who were told 1:1."""
     record = services.channels.record(shown[0].mailbox)
     channel = record.channel if record else None
-    told = dict.fromkeys(name for each in shown for name in each.told)
-    places = [THREAD, *([] if card.counts else told)]
     cards = []
-    for place in places:
+    for place in _places(card, shown):
         with drawn_for(preferences.locale_of_card(services, run, place)):
             cards.append(presenter.living_card(card, shown, at, channel, place))
     return cards
+
+
+def _places(card: IncidentCard, shown: Sequence[Incident]) -> list[str]:
+    """Return where the living card is: in the space, and for the card of a watch with those told 1:1."""
+    if card.counts:
+        return [THREAD]
+    return [THREAD, *dict.fromkeys(name for each in shown for name in each.told)]
 
 
 def _escalated(
     services: Services, incident: Incident, at: datetime, quiet_until: datetime | None
 ) -> Incident:
     """Return the incident after the people of its watch were named, if nobody acts for too long."""
-    watched = services.watching.channels.load(incident.mailbox)
-    due = _notify_at(incident, watched)
-    if watched is None or due is None or at < due or quiet_until is not None:
+    people = _untold(services, incident)
+    if not people or at < incident.confirmed + NOTIFY_AFTER or quiet_until is not None:
         return incident
-    tell = partial(_told, people=watched.notify)
+    tell = partial(_told, people=people)
     return services.watching.incidents.change(incident.id, tell) or incident
+
+
+def _untold(services: Services, incident: Incident) -> tuple[str, ...]:
+    """Return the people of the watch who are to be told 1:1 if nobody acts, and are not told yet."""
+    watched = services.watching.channels.load(incident.mailbox)
+    if watched is None or not _needs_somebody(incident):
+        return ()
+    return tuple(each for each in watched.notify if each not in incident.told)
+
+
+def _needs_somebody(incident: Incident) -> bool:
+    """Return whether the incident goes on and nobody acts on it."""
+    return incident.is_open and not incident.acting
 
 
 def _told(incident: Incident, people: tuple[str, ...]) -> Incident | None:
     """Return the incident with the people who are told; None if somebody acts, or they were told."""
-    if not incident.is_open or incident.acting or set(people) <= set(incident.told):
+    if not _needs_somebody(incident) or set(people) <= set(incident.told):
         return None
     return replace(incident, told=tuple(dict.fromkeys((*incident.told, *people))))
-
-
-def _notify_at(incident: Incident, watched: WatchedChannel | None) -> datetime | None:
-    """Return when the people of the watch are told 1:1, or None if they need not be."""
-    if watched is None or not incident.is_open or incident.acting:
-        return None
-    untold = set(watched.notify) - set(incident.told)
-    return incident.confirmed + NOTIFY_AFTER if untold else None
 
 
 def _reminders(
@@ -123,37 +137,40 @@ def _reminders(
     first = _waits_for_somebody(card, shown)
     if first is None or quiet_until is not None:
         return []
-    due = [number for number, after in enumerate(REMINDERS) if first.confirmed + after <= at]
-    if not due:
-        return []
-    return [presenter.reminder_card(card, [first], due[-1])]
+    due = bisect_right(REMINDERS, at - first.confirmed)
+    return [presenter.reminder_card(card, [first], due - 1)] if due else []
 
 
 def _waits_for_somebody(card: IncidentCard, shown: Sequence[Incident]) -> Incident | None:
-    """Return the first broken channel on which nobody acts, or None."""
-    if card.counts or any(each.acting for each in shown if each.is_open):
+    """Return the first broken channel, or None if somebody acts or the card only counts channels."""
+    if card.counts or _is_acted_on(shown):
         return None
-    return next((each for each in shown if each.is_open and each.sight is Sight.BROKEN), None)
+    return next((each for each in shown if _is_broken(each)), None)
+
+
+def _is_acted_on(shown: Sequence[Incident]) -> bool:
+    """Return whether a person acts on one of the incidents that go on."""
+    return any(each.acting for each in shown if each.is_open)
+
+
+def _is_broken(incident: Incident) -> bool:
+    """Return whether the incident goes on and stops mail."""
+    return incident.is_open and incident.sight is Sight.BROKEN
 
 
 def _wait_s(
-    services: Services,
-    shown: Sequence[Incident],
-    at: datetime,
-    quiet_until: datetime | None,
-    *,
-    posted: bool,
+    services: Services, shown: Sequence[Incident], at: datetime, quiet_until: datetime | None
 ) -> float:
     """Return the seconds until something of this has to be told, or 0."""
-    if not posted:
-        return 1.0
-    times = [
-        each.confirmed + after
-        for each in shown
-        if each.is_open and not each.acting
-        for after in REMINDERS
-    ]
-    watched = services.watching.channels.load
-    times += filter(None, (_notify_at(each, watched(each.mailbox)) for each in shown))
-    later = [(max(each, quiet_until or each) - at).total_seconds() for each in times]
-    return min((min(each, LONGEST_WAIT_S) for each in later if each > 0), default=0.0)
+    held = quiet_until or at
+    times = chain.from_iterable(_times(services, each) for each in shown)
+    waits = ((max(each, held) - at).total_seconds() for each in times)
+    return min(min((each for each in waits if each > 0), default=0.0), LONGEST_WAIT_S)
+
+
+def _times(services: Services, incident: Incident) -> list[datetime]:
+    """Return when the space is reminded of the incident, and when the people of its watch are told."""
+    if not _needs_somebody(incident):
+        return []
+    notices = (NOTIFY_AFTER,) if _untold(services, incident) else ()
+    return [incident.confirmed + after for after in (*notices, *REMINDERS)]

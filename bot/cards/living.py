@@ -8,6 +8,7 @@ is asked elsewhere at the same time.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from adaptive_cards import notice
@@ -57,14 +58,22 @@ CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
     """Return the card of every place, and the last edit of each message that has a successor."""
     kept = posted_cards(services, run.id)
+    places = _by_place(wanted, kept).items()
+    shown = [_of_place(run, to, cards, kept) for to, cards in places]
+    return [*filter(None, shown), *(_below(run, slot) for slot in kept if _is_left(slot))]
+
+
+def _by_place(
+    wanted: list[DesiredCard], kept: dict[str, PostedCard]
+) -> dict[str, dict[str, DesiredCard]]:
+    """Return the wanted cards of every place, by slot; a place with a card may want none any more."""
     by_place: dict[str, dict[str, DesiredCard]] = {THREAD: {}}
     for card in wanted:
         by_place.setdefault(card.to, {})[card.slot] = card
     for slot in kept:
         if slot.startswith(f"{LIVING}-direct:"):
             by_place.setdefault(slot.partition(":")[2], {})
-    shown = [_of_place(run, to, cards, kept) for to, cards in by_place.items()]
-    return [*filter(None, shown), *(_below(run, slot) for slot in kept if _is_left(slot))]
+    return by_place
 
 
 def _is_left(slot: str) -> bool:
@@ -78,20 +87,34 @@ def _of_place(
     run: Run, to: str, cards: dict[str, DesiredCard], kept: dict[str, PostedCard]
 ) -> DesiredCard | None:
     """Return the card of a place, or None if there is nothing to show there."""
-    if to == THREAD:
-        card = _of_thread(run, cards)
-        return _with_lines(run, card) if card else None
+    if to != THREAD:
+        return _of_person(run, to, cards, kept)
+    card = _of_thread(run, cards)
+    return _with_lines(run, card) if card else None
+
+
+def _of_person(
+    run: Run, to: str, cards: dict[str, DesiredCard], kept: dict[str, PostedCard]
+) -> DesiredCard | None:
+    """Return the 1:1 card of a person; it stays, and asks for nothing, when its request is over."""
     asking = [card for card in cards.values() if card.prompt != ""]
-    if asking and not run.ended:
-        return _placed(_first(run, asking))
+    if card := _first(run, asking):
+        return _placed(card)
     return _placed(_idle(run, to)) if slot_of(to) in kept else None
 
 
-def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard:
-    """Return the card that asks for the run's earliest open request."""
+def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
+    """Return the card that asks for the run's earliest open request; None if nothing is asked now."""
+    if run.ended or not asking:
+        return None
     by_slot = {card.slot: card for card in asking}
     order = [_slot_of_action(each) for each in open_requests(run)]
-    return next((by_slot[slot] for slot in order if slot in by_slot), asking[0])
+    return _first_of(by_slot, order) or asking[0]
+
+
+def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCard | None:
+    """Return the card of the first of these slots that has one, or None."""
+    return next((cards[slot] for slot in slots if slot in cards), None)
 
 
 def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
@@ -101,10 +124,9 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
         return card
     if turn.words.key == "turn_words.look":
         return _marked(cards)
-    if not run.ended and (asking := [card for card in cards.values() if _asks_alone(card)]):
-        return _first(run, asking)
+    asking = [card for card in cards.values() if _asks_alone(card)]
     settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
-    return next((cards[slot] for slot in (settling, *CALM) if slot in cards), None)
+    return _first(run, asking) or _first_of(cards, (settling, *CALM))
 
 
 def _asks_alone(card: DesiredCard) -> bool:
@@ -114,8 +136,8 @@ def _asks_alone(card: DesiredCard) -> bool:
 
 def _marked(cards: dict[str, DesiredCard]) -> DesiredCard | None:
     """Return the card that shows what an administrator is to look at."""
-    alone = next((cards[slot] for slot in ("mail", "plan") if _is_asking(cards, slot)), None)
-    return alone or next((cards[slot] for slot in CALM if slot in cards), None)
+    asking = [slot for slot in ("mail", "plan") if _is_asking(cards, slot)]
+    return _first_of(cards, (*asking, *CALM))
 
 
 def _is_asking(cards: dict[str, DesiredCard], slot: str) -> bool:
@@ -165,12 +187,18 @@ def _elsewhere(run: Run, card: DesiredCard) -> tuple[tuple[Text, Text], ...]:
     """Return whose turn it is as well, with the words: what this card itself does not ask for."""
     if run.ended or run.plan is None:
         return ()
-    first = next_action(run).words.key if card.slot == "progress" else ""
     return tuple(
         (Text(f"turn.{each.turn}"), each.words)
         for each in open_requests(run)
-        if each.words.key != first and _slot_of_action(each) != card.slot
+        if not _asks_for(run, card, each)
     )
+
+
+def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
+    """Return whether the card asks for the action; the progress asks for the run's next one."""
+    if card.slot == "progress":
+        return action.words.key == next_action(run).words.key
+    return _slot_of_action(action) == card.slot
 
 
 def _idle(run: Run, to: str) -> DesiredCard:

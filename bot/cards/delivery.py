@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 from redis.client import Pipeline
 
+from adaptive_cards import Card
 from bot.cards import unconfirmed
 from bot.cards.presenters.card_state import (
     EDITS,
@@ -31,7 +32,7 @@ from bot.cards.presenters.card_state import (
 from bot.cards.unconfirmed import UnconfirmedPost
 from bot.chat import audience
 from bot.services import Services
-from bot.webex.client import WebexAnswerError, WebexError, WebexNotFoundError
+from bot.webex.client import Message, WebexAnswerError, WebexError, WebexNotFoundError
 from bot.webex.errors import FORBIDDEN, NOT_FOUND, passes
 from jobs.clock import now
 from jobs.runs.run import Run
@@ -62,22 +63,27 @@ def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
         WebexError: Webex does not answer. The next draw shows the newest state.
     """
     shown = posted_card(services, run.id, wanted.slot)
-    if shown is not None and shown.fingerprint == wanted.fingerprint:
+    if is_up_to_date(wanted, shown):
         return 0
     if wanted.to == "thread" and not audience.may_read(services, run):
         return audience.HELD_S
     return _post(services, run, wanted) if shown is None else _update(services, run, wanted, shown)
 
 
+def is_up_to_date(wanted: DesiredCard, shown: PostedCard | None) -> bool:
+    """Return whether Webex shows the card as it should look now; ``shown`` is None if it shows none."""
+    return shown is not None and shown.fingerprint == wanted.fingerprint
+
+
 def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     """Bring a card up to date that Webex shows; small news waits until the card may be edited again."""
     urgent = _must_not_wait(wanted, shown)
     minor = not (urgent or wanted.retires)
-    if minor and (shown.minor >= MINOR_MOST or shown.edits >= _most_edits(wanted)):
+    if minor and not _has_minor_edit_left(wanted, shown):
         return _skip_update(services, run, wanted, shown)
     if (wait := _pause_s(services, run, wanted, shown, urgent=urgent)) > 0:
         return wait
-    if shown.edits < _most_edits(wanted):
+    if _has_edit_left(wanted, shown):
         return _edit(services, run, wanted, replace(shown, minor=shown.minor + minor))
     return _post_news(services, run, wanted, shown)
 
@@ -89,10 +95,14 @@ def _pause_s(
     if urgent:
         calm = wanted.prompt == "" and not wanted.final
         return _calm_s(services, run, wanted) if calm else 0
-    shortest = MIN_EDIT_INTERVAL
-    if not wanted.retires:
-        shortest = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
-    return (shown.at + shortest - now()).total_seconds()
+    return (shown.at + _interval(wanted, shown) - now()).total_seconds()
+
+
+def _interval(wanted: DesiredCard, shown: PostedCard) -> timedelta:
+    """Return the shortest time between the last edit and an update that is not urgent."""
+    if wanted.retires:
+        return MIN_EDIT_INTERVAL
+    return timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
 
 
 def _calm_s(services: Services, run: Run, wanted: DesiredCard) -> float:
@@ -107,12 +117,17 @@ def _calm_field(slot: str) -> str:
     return f"{slot}:calm"
 
 
-def _most_edits(wanted: DesiredCard) -> int:
-    """Return the number of earlier edits with which the card may still be edited.
+def _has_minor_edit_left(wanted: DesiredCard, shown: PostedCard) -> bool:
+    """Return whether the card has an edit left for an update that is not urgent."""
+    return shown.minor < MINOR_MOST and _has_edit_left(wanted, shown)
+
+
+def _has_edit_left(wanted: DesiredCard, shown: PostedCard) -> bool:
+    """Return whether the card has an edit left.
 
     The last edit that Webex allows is reserved for the final state.
     """
-    return EDITS if wanted.final else EDITS - 1
+    return shown.edits < (EDITS if wanted.final else EDITS - 1)
 
 
 def mark_posted(services: Services, run_id: str, message: str, room: str) -> None:
@@ -157,15 +172,19 @@ def _post(
     if posted is None:
         if doubt and (wait := doubt.wait_s) > 0:
             return wait
-        edits = NO_EDITS if shown and shown.never_edited else 0
-        posted = _send(services, run, wanted, edits, doubt)
+        posted = _send(services, run, wanted, _edits_before(shown), doubt)
     with services.redis.pipeline() as pipe:
         _set_aside(services, pipe, run.id, wanted.to, shown)
         pipe.execute()
     _save(services, run.id, wanted.slot, posted)
-    if shown is not None or posted.fingerprint != wanted.fingerprint:
+    if shown is not None or not is_up_to_date(wanted, posted):
         services.cards.request(run.id)
     return 0
+
+
+def _edits_before(shown: PostedCard | None) -> int:
+    """Return the edit count of a new card: one in the place of a card that took no edit takes none."""
+    return NO_EDITS if shown and shown.never_edited else 0
 
 
 def _send(
@@ -186,8 +205,9 @@ def _send(
     except WebexError as error:
         if not passes(error):
             _note_refusal(services, run, wanted, error)
-        lost = replace(begun, posts=begun.posts + 1) if passes(error) and error.accepted else doubt
-        unconfirmed.save(services, run.id, wanted.slot, lost)
+        lost = unconfirmed.may_be_posted(error)
+        kept = replace(begun, posts=begun.posts + 1) if lost else doubt
+        unconfirmed.save(services, run.id, wanted.slot, kept)
         raise
     return replace(card, message=message, room=room)
 
@@ -210,30 +230,29 @@ def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedC
 
 
 def _send_to(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
-    """Send the card and return the ids of the message and its room.
+    """Send the card and return the ids of the message and its room."""
+    if wanted.to != "thread":
+        posted = send_direct(services, run, wanted.to, wanted.card)
+        return posted.id, posted.room_id
+    content, text = wanted.card.content, wanted.card.text
+    room = run.origin.room
+    return services.messenger.send(
+        room_id=room, text=text, card=content, parent_id=run.origin.thread
+    ).id, room
+
+
+def send_direct(services: Services, run: Run, to: str, card: Card) -> Message:
+    """Send a card about the run to a person 1:1, and return the message.
 
     The requester is addressed by person id, because email addresses change (facts/webex.md 1).
     """
-    content, text = wanted.card.content, wanted.card.text
-    if wanted.to == "thread":
-        room = run.origin.room
-        return services.messenger.send(
-            room_id=room, text=text, card=content, parent_id=run.origin.thread
-        ).id, room
-    return _send_direct(services, run, wanted)
-
-
-def _send_direct(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
-    """Send the card 1:1 and return the message and its room."""
-    content, text = wanted.card.content, wanted.card.text
-    known = wanted.to == run.requester.email
-    posted = services.messenger.send(
+    known = to == run.requester.email
+    return services.messenger.send(
         to_person_id=run.requester.id if known else None,
-        to_email=None if known else wanted.to,
-        text=text,
-        card=content,
+        to_email=None if known else to,
+        text=card.text,
+        card=card.content,
     )
-    return posted.id, posted.room_id
 
 
 def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
@@ -252,19 +271,28 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
         _note(services, run.id, wanted.slot, counted)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexError as error:
-        refused = isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED
-        if refused and not _is_elsewhere(services, shown, error):
+        if _edit_is_refused(error) and not _is_elsewhere(services, shown, error):
             log.info(
                 "card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id
             )
             return _post_instead(services, run, wanted, shown, error)
-        again = isinstance(error, WebexAnswerError) and shown.tried
-        if refused or again or not error.accepted:
+        if not _edit_counts(error, shown):
             _note(services, run.id, wanted.slot, shown)
         raise
     edited = _posted(wanted, shown.message, room, counted.edits)
     _save(services, run.id, wanted.slot, replace(edited, minor=shown.minor))
     return 0
+
+
+def _edit_is_refused(error: WebexError) -> bool:
+    """Return whether Webex has refused an edit, and so will refuse later edits of the message too."""
+    return isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED
+
+
+def _edit_counts(error: WebexError, shown: PostedCard) -> bool:
+    """Return whether an edit that failed counts: Webex may have made it, and the one before did not fail."""
+    again = isinstance(error, WebexAnswerError) and shown.tried
+    return error.accepted and not (again or _edit_is_refused(error))
 
 
 def _note(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:

@@ -149,10 +149,10 @@ def _cards(services: Services, run: Run) -> list[DesiredCard]:
 
 def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]:
     """Return every card in one language and time zone."""
-    looks = LOOKS.get(run.kind)
     with drawn_for(wanted):
-        found = [card for present in looks or PRESENTERS for card in present(run, services)]
-        shown = found if looks else living_cards(run, services, found)
+        presenters = LOOKS.get(run.kind, PRESENTERS)
+        found = [card for present in presenters for card in present(run, services)]
+        shown = found if run.kind in LOOKS else living_cards(run, services, found)
         return [*shown, *closed_space.cards(run, services), *choices.cards(run, services)]
 
 
@@ -186,8 +186,11 @@ def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) ->
     """
     if not held.renew():
         return BUSY_S
-    if wait := put_off.left_s(services, run, card):
-        return wait
+    return put_off.left_s(services, run, card) or _show_now(services, run, card)
+
+
+def _show_now(services: Services, run: Run, card: DesiredCard) -> float:
+    """Show one card; if Webex takes one after a refusal, those that wait for that are drawn as well."""
     waiting = put_off.any_refused(services) and not _is_up_to_date(services, run, card)
     try:
         wait = delivery.sync(services, run, card)
@@ -207,5 +210,4 @@ def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) ->
 
 def _is_up_to_date(services: Services, run: Run, card: DesiredCard) -> bool:
     """Return whether Webex shows the card as it should look now."""
-    shown = posted_card(services, run.id, card.slot)
-    return shown is not None and shown.fingerprint == card.fingerprint
+    return delivery.is_up_to_date(card, posted_card(services, run.id, card.slot))

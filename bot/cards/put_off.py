@@ -56,6 +56,14 @@ class Refusal:
     status: int
     since: float
 
+    def may_be_over(self, places: tuple[str, ...]) -> bool:
+        """Return whether a good call for one of these places shows that Webex takes the card again.
+
+        After a 401 every good call shows it, because the token is good again.
+        """
+        here = self.status in MAY_END and self.place in places
+        return here or self.status == UNAUTHORIZED
+
 
 def place_of(run: Run, card: DesiredCard) -> str:
     """Return where a card is posted: the id of the run's space, or a person's address."""
@@ -94,16 +102,12 @@ def taken(services: Services, run: Run, card: DesiredCard) -> None:
 
 
 def wake(services: Services, *places: str) -> None:
-    """Have the cards drawn that Webex refused for one of these places, after a good call for it.
-
-    A good call also ends the wait of every card whose refusal was a 401: the token is good again.
-    """
+    """Have the cards drawn that Webex refused for one of these places, after a good call for it."""
     for field, raw in services.redis.hgetall(keys.cards_refused()).items():
         refusal = codec.load(raw, Refusal)
         if now().timestamp() - refusal.since > KEPT_S:
             services.redis.hdel(keys.cards_refused(), field)
-        here = refusal.status in MAY_END and refusal.place in places
-        if here or refusal.status == UNAUTHORIZED:
+        if refusal.may_be_over(places):
             services.cards.request(refusal.run)
 
 

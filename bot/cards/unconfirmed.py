@@ -62,6 +62,11 @@ def save(services: Services, run_id: str, slot: str, post: UnconfirmedPost | Non
         services.redis.hset(keys.cards(run_id), unconfirmed_field(slot), codec.dump(post))
 
 
+def may_be_posted(error: WebexError) -> bool:
+    """Return whether Webex may show a card although its post failed."""
+    return passes(error) and error.accepted
+
+
 def begin(
     services: Services, run: Run, wanted: DesiredCard, card: PostedCard, posts: int
 ) -> UnconfirmedPost:
@@ -90,10 +95,17 @@ def find(
             return None
         error.accepted = False
         raise
-    known = {each.message for each in posted_cards(services, run.id).values()}
-    mine = (each for each in newest if each.id not in known and _mark(each.text) == post.text)
-    found = next((each for each in mine if is_own(each, services.me.id, post.at)), None)
+    found = _message_of(services, run, post, newest)
     return replace(post.card, message=found.id, room=found.room_id) if found else None
+
+
+def _message_of(
+    services: Services, run: Run, post: UnconfirmedPost, newest: tuple[Message, ...]
+) -> Message | None:
+    """Return the message that the post made and that none of the run's cards has, or None."""
+    known = {each.message for each in posted_cards(services, run.id).values()}
+    alike = (each for each in newest if each.id not in known and _mark(each.text) == post.text)
+    return next((each for each in alike if is_own(each, services.me.id, post.at)), None)
 
 
 def _newest(services: Services, run: Run, wanted: DesiredCard) -> tuple[Message, ...]:

@@ -6,12 +6,13 @@ so that one draw at a time edits it. Each offered run has a note that names the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from adaptive_cards import notice, offer
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.glyphs import SKIPPED
+from bot.cards.notices import end_title
 from bot.cards.presenters.card_state import (
     CHOICE,
     OFFERED,
@@ -24,8 +25,7 @@ from bot.cards.presenters.card_state import (
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Text
-from jobs.next_action import ENDED
-from jobs.runs.run import Kind, Run, RunGoneError
+from jobs.runs.run import Run, RunGoneError
 from jobs.storage import codec, keys
 
 KICKER = Text("notice.cancel_kicker")
@@ -71,13 +71,18 @@ def draw_at_end(services: Services, run: Run) -> None:
     """Have the cards drawn that offer a run which has ended, once for each of them."""
     if not run.ended:
         return
+    for field, owner in _undrawn(services, run):
+        if owner != run.id:
+            services.cards.request(owner)
+        services.redis.hset(keys.cards(run.id), field, "")
+
+
+def _undrawn(services: Services, run: Run) -> Iterator[tuple[str, str]]:
+    """Yield the note and the owner of each card that offers the run and is not drawn since its end."""
     for raw_field, raw_owner in services.redis.hgetall(keys.cards(run.id)).items():
         field, owner = codec.as_bytes(raw_field).decode(), codec.as_bytes(raw_owner)
-        if not field.endswith(OFFERED) or not owner:
-            continue
-        if owner.decode() != run.id:
-            services.cards.request(owner.decode())
-        services.redis.hset(keys.cards(run.id), field, "")
+        if field.endswith(OFFERED) and owner:
+            yield field, owner.decode()
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
@@ -89,30 +94,34 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 def _now(services: Services, slot: str) -> DesiredCard | None:
     """Return the card with the runs that have not ended, or None while that is all of them.
 
-    Without any it is one line. Like all that takes back a request, it is not posted if it cannot be
-    edited.
+    Like all that takes back a request, it is not posted if it cannot be edited.
     """
     offered = [_load(services, each) for each in _runs_of(slot)]
     left = [each for each in offered if each is not None and not each.ended]
     if len(left) == len(offered):
         return None
-    if left:
-        title = Text("notice.cancel_left_title", {"count": str(len(left))})
-        offers = view(title, left)
-        return desired_card(slot, offers, offer(offers), retires=True, prompt="")
-    only = offered[0] if len(offered) == 1 else None
-    line = NoticeView(KICKER, _over(only), Text("living.over_words"), glyph=SKIPPED.glyph)
+    return _with_left(slot, left) if left else _over(slot, offered)
+
+
+def _with_left(slot: str, left: Sequence[Run]) -> DesiredCard:
+    """Return the card that offers the runs that have not ended."""
+    title = Text("notice.cancel_left_title", {"count": str(len(left))})
+    offers = view(title, left)
+    return desired_card(slot, offers, offer(offers), retires=True, prompt="")
+
+
+def _over(slot: str, offered: Sequence[Run | None]) -> DesiredCard:
+    """Return the last edit of a card of which all runs have ended, which is one line."""
+    title = _over_title(offered[0] if len(offered) == 1 else None)
+    line = NoticeView(KICKER, title, Text("living.over_words"), glyph=SKIPPED.glyph)
     return desired_card(slot, line, notice(line), final=True, retires=True, prompt="")
 
 
-def _over(run: Run | None) -> Text:
+def _over_title(run: Run | None) -> Text:
     """Return how the only offered run ended, or that none of several is in progress any more."""
     if run is None:
         return Text("notice.cancel_over_title")
-    about = {"run": run.id, "mailbox": run.channel.mailbox}
-    if run.ended is Kind.FINISHED:
-        return Text("living.over_done", about)
-    return Text(f"notice.over_{ENDED[run.ended]}", about)
+    return end_title(run, {"run": run.id, "mailbox": run.channel.mailbox})
 
 
 def _load(services: Services, run_id: str) -> Run | None:

@@ -14,6 +14,7 @@ from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
 from adaptive_cards.locale import drawn_for
+from bot.cards.notices import end_title
 from bot.cards.presenters.card_state import (
     THREAD,
     DesiredCard,
@@ -28,8 +29,8 @@ from bot.services import Services
 from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError
 from jobs.clock import now
 from jobs.model import Text
-from jobs.next_action import ENDED, next_action
-from jobs.runs.run import Kind, Run
+from jobs.next_action import next_action
+from jobs.runs.run import Run
 from jobs.storage import keys
 
 LASTS_S = 60.0
@@ -46,7 +47,7 @@ def tell(services: Services, run: Run, status: int, lasted_s: float) -> None:
 
     A message that Webex does not take is tried again with the next refusal.
     """
-    if run.origin.direct or status not in CLOSED or lasted_s < LASTS_S:
+    if run.origin.direct or not _is_closed(status, lasted_s):
         return
     told = keys.run_mark(run.id, "closed")
     if not services.redis.set(told, "1", nx=True, ex=KEPT_S):
@@ -66,6 +67,11 @@ def tell(services: Services, run: Run, status: int, lasted_s: float) -> None:
     services.redis.hset(keys.cards(run.id), SLOT, protected(services, run.id, SLOT, shown))
 
 
+def _is_closed(status: int, lasted_s: float) -> bool:
+    """Return whether a refusal is one of a space that takes no cards any more."""
+    return status in CLOSED and lasted_s >= LASTS_S
+
+
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the message as it is true now, if it was posted.
 
@@ -78,16 +84,18 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if not run.ended and services.redis.hexists(keys.cards_refused(), refused):
         view = card_of(run)
         return [desired_card(SLOT, replace(view, at=None), notice(view), to=to, urgency=_news(run))]
-    values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
-    over = NoticeView(
-        Text("notice.closed_kicker"),
-        Text(f"notice.over_{ENDED[run.ended]}" if run.ended else "living.reopened_title", values),
-        Text("living.over_words" if run.ended else "living.reopened_words", values),
-        glyph=SKIPPED.glyph,
-    )
-    if run.ended is Kind.FINISHED:
-        over = replace(over, title=Text("living.over_done", values))
+    over = _over(run)
     return [desired_card(SLOT, over, notice(over), to=to, final=True, retires=True, prompt="")]
+
+
+def _over(run: Run) -> NoticeView:
+    """Return the last edit of the message: the run has ended, or its space takes cards again."""
+    values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
+    if run.ended:
+        title, words = end_title(run, values), Text("living.over_words", values)
+    else:
+        title, words = Text("living.reopened_title", values), Text("living.reopened_words", values)
+    return NoticeView(Text("notice.closed_kicker"), title, words, glyph=SKIPPED.glyph)
 
 
 def _news(run: Run) -> str:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
-from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import listed
-from bot.chat import audience
+from bot.cards.notices import post_in_space
 from bot.chat.preferences import locale_of_space
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
@@ -62,19 +61,30 @@ class LossWatch:
     def _collect(self) -> None:
         """Note the spaces whose runs or channels are gone. Those that an older backup has go on."""
         spaces: dict[str, dict[str, Run]] = defaultdict(dict)
-        store = self._services.store
-        for run in self._runs.values():
-            if not store.length(run.id):
-                spaces[run.origin.room][run.channel.mailbox] = run
-        for mailbox, run in self._channels.items():
-            if store.channels.record(mailbox) is None:
-                spaces[run.origin.room][mailbox] = run
+        for mailbox, run in self._gone():
+            spaces[run.origin.room][mailbox] = run
         self._pending = {room: list(runs.values()) for room, runs in spaces.items()}
         self._runs, self._channels, self._channels_due = {}, {}, self._clock()
         log.error("spaces that lost data", count=len(self._pending))
 
+    def _gone(self) -> Iterator[tuple[str, Run]]:
+        """Yield the mailbox and the run of each run and channel that Redis does not know any more."""
+        store = self._services.store
+        for run in self._runs.values():
+            if not store.length(run.id):
+                yield run.channel.mailbox, run
+        for mailbox, run in self._channels.items():
+            if store.channels.record(mailbox) is None:
+                yield mailbox, run
+
     def _remember(self) -> None:
         """Keep the runs that go on, and every few minutes the connected channels."""
+        self._remember_runs()
+        if self._clock() >= self._channels_due:
+            self._channels_due = self._clock() + CHANNELS_EVERY_S
+            self._remember_channels()
+
+    def _remember_runs(self) -> None:
         store = self._services.store
         going_on = store.channels.open_runs(MOST)
         known = {key: run for key, run in self._runs.items() if run.channel.mailbox}
@@ -82,12 +92,13 @@ class LossWatch:
         for run_id in going_on:
             with suppress(RunGoneError):
                 self._runs[run_id] = known.get(run_id) or store.load(run_id)
-        if self._clock() >= self._channels_due:
-            self._channels_due = self._clock() + CHANNELS_EVERY_S
-            self._channels = {}
-            for record in store.channels.connected()[:MOST]:
-                with suppress(RunGoneError):
-                    self._channels[record.channel.mailbox] = store.load(record.run)
+
+    def _remember_channels(self) -> None:
+        store = self._services.store
+        self._channels = {}
+        for record in store.channels.connected()[:MOST]:
+            with suppress(RunGoneError):
+                self._channels[record.channel.mailbox] = store.load(record.run)
 
     def _tell(self, room: str, runs: list[Run]) -> None:
         """Post the notice, once a space and loss; if Webex is away, it is tried again."""
@@ -96,10 +107,8 @@ class LossWatch:
         if not services.redis.set(told, "1", nx=True, ex=TOLD_S):
             return
         try:
-            if audience.may_read(services, runs[0]):
-                with drawn_for(locale_of_space(services, room)):
-                    card = notice(card_of(runs))
-                services.messenger.send(room_id=room, text=card.text, card=card.content)
+            locale = locale_of_space(services, room)
+            post_in_space(services, runs[0], locale, partial(card_of, runs))
         except WebexError as error:
             log.warning("loss not told", tracking_id=error.tracking_id, error=str(error))
             if passes(error):

@@ -16,6 +16,7 @@ from adaptive_cards.card import with_lines
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import OK, SKIPPED
 from bot.cards import closed_space
+from bot.cards.notices import end_title
 from bot.cards.presenters import progress, run_history
 from bot.cards.presenters.card_state import (
     CHOICE,
@@ -31,8 +32,8 @@ from bot.cards.presenters.card_state import (
 )
 from bot.services import Services
 from jobs.model import Text
-from jobs.next_action import ENDED, NextAction, next_action, open_requests
-from jobs.runs.run import Run
+from jobs.next_action import NextAction, next_action, open_requests
+from jobs.runs.run import Kind, Run
 
 SHOWS = {
     "details": "intake",
@@ -205,13 +206,11 @@ def _idle(run: Run, to: str) -> DesiredCard:
     """Return the 1:1 card of a person who was asked and now is not, or of a run that has ended."""
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker = Text("living.idle_kicker", about)
-    if not run.ended:
-        title, words, mark = Text("living.idle_title"), Text("living.idle_words", about), SKIPPED
-    elif ENDED[run.ended] == "done":
-        title, words, mark = Text("living.over_done", about), Text("living.over_words"), OK
+    mark = OK if run.ended is Kind.FINISHED else SKIPPED
+    if run.ended:
+        title, words = end_title(run, about), Text("living.over_words")
     else:
-        title = Text(f"notice.over_{ENDED[run.ended]}", about)
-        words, mark = Text("living.over_words"), SKIPPED
+        title, words = Text("living.idle_title"), Text("living.idle_words", about)
     view = NoticeView(kicker, title, words, glyph=mark.glyph)
     decided = run_history.approvals(run)
     card = with_lines(notice(view), decided)

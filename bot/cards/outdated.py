@@ -9,7 +9,7 @@ from bot.cards.presenters.card_state import OTHERS
 from bot.services import Services
 from jobs.model import RunKind
 from jobs.runs.run import Kind, Run
-from jobs.storage import keys
+from jobs.storage import codec, keys
 
 KEPT_S = 60 * 24 * 3600
 CHECKS = frozenset({RunKind.CHECK})
@@ -17,7 +17,7 @@ CHECKS = frozenset({RunKind.CHECK})
 
 def remember(services: Services, run: Run) -> None:
     """Note a check whose card may become untrue, by its mailbox."""
-    if run.kind in CHECKS and run.checked and run.channel.mailbox:
+    if _card_may_become_untrue(run):
         key = keys.checks_shown(run.channel.mailbox)
         with services.redis.pipeline() as pipe:
             pipe.sadd(key, run.id)
@@ -25,17 +25,35 @@ def remember(services: Services, run: Run) -> None:
             pipe.execute()
 
 
+def _card_may_become_untrue(run: Run) -> bool:
+    """Return whether the run is a check of a mailbox, and has its result."""
+    return run.kind in CHECKS and bool(run.checked and run.channel.mailbox)
+
+
 def draw_again(services: Services, run: Run) -> None:
     """Have the cards drawn that the end of this run may have made untrue, once for each run."""
-    if run.ended is not Kind.FINISHED or run.kind in {RunKind.CHECK, RunKind.BULK_CHECK}:
+    if not _may_have_changed_something(run) or services.redis.hexists(keys.cards(run.id), OTHERS):
         return
-    if services.redis.hexists(keys.cards(run.id), OTHERS):
-        return
-    checks = services.redis.smembers(keys.checks_shown(run.channel.mailbox))
-    others = {raw.decode() for raw in checks if isinstance(raw, bytes)}
+    others = _checks_shown(services, run.channel.mailbox)
     if run.kind is RunKind.UNDO:
-        runs = services.store.runs_of_mailbox(run.channel.mailbox)
-        others |= {each.id for each in runs if each.ended is Kind.CANCELLED}
+        others |= _cancelled(services, run.channel.mailbox)
     for other in others:
         services.cards.request(other)
     services.redis.hset(keys.cards(run.id), OTHERS, "drawn")
+
+
+def _may_have_changed_something(run: Run) -> bool:
+    """Return whether the run has succeeded, and does more than look."""
+    return run.ended is Kind.FINISHED and run.kind not in {RunKind.CHECK, RunKind.BULK_CHECK}
+
+
+def _checks_shown(services: Services, mailbox: str) -> set[str]:
+    """Return the ids of the noted checks of the mailbox."""
+    checks = services.redis.smembers(keys.checks_shown(mailbox))
+    return {codec.as_bytes(raw).decode() for raw in checks}
+
+
+def _cancelled(services: Services, mailbox: str) -> set[str]:
+    """Return the ids of the cancelled runs of the mailbox."""
+    runs = services.store.runs_of_mailbox(mailbox)
+    return {each.id for each in runs if each.ended is Kind.CANCELLED}

@@ -24,6 +24,7 @@ from jobs.access.own_credential import own_credential
 from jobs.clock import now
 from jobs.model import Text, day_of
 from jobs.storage import keys
+from jobs.storage.keys import Key
 
 WHOSE = "the bot's own app"
 """Name in the place of a mailbox, in the marks of what was told."""
@@ -36,11 +37,14 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
     """Look once a day whether the bot's credential ends soon, and tell each approver once."""
     at = clock()
     look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
-    if not services.redis.set(look, "1", nx=True, ex=KEPT):
-        return
+    if services.redis.set(look, "1", nx=True, ex=KEPT):
+        _look_at(services, look, at)
+
+
+def _look_at(services: Services, look: Key, at: datetime) -> None:
+    """Tell each approver if a reminder is due; ``look`` is deleted if one is to be tried again."""
     ends = own_credential(services.settings, all_grants(services.redis), at).ends
-    days = Ending(ends - LIFE, ends).due(at) if ends else 0
-    if ends is None or not days:
+    if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
         return
     log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")
     for approver in services.bot.approvers:

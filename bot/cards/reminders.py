@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
-from adaptive_cards import glyphs, notice
+from adaptive_cards import glyphs
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.locale import drawn_for
-from bot.chat import audience
+from bot.cards.notices import post_in_space
 from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
@@ -106,10 +106,8 @@ def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime)
     if not _first(services, told, ending.end - at + KEPT):
         return
     try:
-        if audience.may_read(services, run):
-            with drawn_for(locale_of_card(services, run, THREAD)):
-                card = notice(card_of(run.channel.mailbox, ending, at))
-            services.messenger.send(room_id=run.origin.room, text=card.text, card=card.content)
+        locale = locale_of_card(services, run, THREAD)
+        if post_in_space(services, run, locale, partial(card_of, run.channel.mailbox, ending, at)):
             return
     except WebexError as error:
         log.warning(

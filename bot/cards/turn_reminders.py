@@ -15,6 +15,7 @@ import structlog
 from adaptive_cards import glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
+from bot.cards.delivery import send_direct
 from bot.chat.preferences import locale_of_card
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
@@ -33,6 +34,8 @@ KEPT = timedelta(days=4)
 MOST_RUNS = 1000
 """Open runs of one round, the newest."""
 KINDS = frozenset({RunKind.SETUP, RunKind.FIX, RunKind.UNDO})
+FORMS = frozenset({"turn_words.form", "turn_words.token", "turn_words.register"})
+"""Turns whose card is always a 1:1 message."""
 log = structlog.get_logger(__name__)
 
 
@@ -47,22 +50,33 @@ def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> 
             run = services.store.load(run_id)
         except LookupError:  # deleted meanwhile, or not this bot's
             continue
-        wait = wait_of(run) if run.kind in KINDS else None
-        if wait is not None:
-            _remind(services, run, wait, at)
+        _remind(services, run, at)
 
 
-def _remind(services: Services, run: Run, wait: Wait, at: datetime) -> None:
-    """Give the newest reminder that is due; an older one that was missed is left out."""
-    age = at - wait.since
-    due = next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
-    if not due or age > LATEST:
+def _remind(services: Services, run: Run, at: datetime) -> None:
+    """Give the reminders of the run's turn that are due."""
+    wait = wait_of(run) if run.kind in KINDS else None
+    if wait is None or not (due := _due_hours(at - wait.since)):
         return
     for person in _people(services, run, wait):
-        mark = keys.reminder_given(f"{run.id} {wait.words.key} {person}", _stamp(wait.since), due)
-        first = bool(services.redis.set(mark, "1", nx=True, ex=KEPT))
-        if first and not _tell(services, run, wait, person):
-            services.redis.delete(mark)
+        _remind_once(services, run, wait, person, due)
+
+
+def _due_hours(age: timedelta) -> int:
+    """Return the newest reminder that is due, in hours after the turn began, or 0.
+
+    An older one that was missed is left out.
+    """
+    if age > LATEST:
+        return 0
+    return next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
+
+
+def _remind_once(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
+    mark = keys.reminder_given(f"{run.id} {wait.words.key} {person}", _stamp(wait.since), due)
+    first = bool(services.redis.set(mark, "1", nx=True, ex=KEPT))
+    if first and not _tell(services, run, wait, person):
+        services.redis.delete(mark)
 
 
 def _stamp(at: datetime) -> str:
@@ -72,9 +86,14 @@ def _stamp(at: datetime) -> str:
 def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
     """Return whom to remind: the person asked, the approvers, or the requester if nobody is known."""
     if wait.turn is Turn.APPROVER and services.bot.approvers:
-        domains = services.bot.allowed_email_domains
-        return tuple(each for each in services.bot.approvers if each.rpartition("@")[2] in domains)
+        return _reachable_approvers(services)
     return (wait.who or run.requester.email,)
+
+
+def _reachable_approvers(services: Services) -> tuple[str, ...]:
+    """Return the approvers whom the bot serves: it tells nobody else about a channel."""
+    domains = services.bot.allowed_email_domains
+    return tuple(each for each in services.bot.approvers if each.rpartition("@")[2] in domains)
 
 
 def _tell(services: Services, run: Run, wait: Wait, person: str) -> bool:
@@ -83,12 +102,7 @@ def _tell(services: Services, run: Run, wait: Wait, person: str) -> bool:
     with drawn_for(locale_of_card(services, run, person)):
         card = notice(card_of(run, wait, own=own))
     try:
-        services.messenger.send(
-            to_person_id=run.requester.id if own else None,
-            to_email=None if own else person,
-            text=card.text,
-            card=card.content,
-        )
+        send_direct(services, run, person, card)
     except WebexError as error:
         log.warning("reminder not posted", tracking_id=error.tracking_id, error=str(error))
         return not passes(error)
@@ -118,6 +132,10 @@ def card_of(run: Run, wait: Wait, *, own: bool) -> NoticeView:
 
 def _where(run: Run, wait: Wait, *, own: bool) -> Text:
     """Return where the card with the button is."""
-    form = wait.words.key in {"turn_words.form", "turn_words.token", "turn_words.register"}
-    here = form or run.origin.direct or not (own or wait.turn is Turn.APPROVER)
+    here = run.origin.direct or _is_asked_direct(wait, own=own)
     return Text("reminder.in_this_chat" if here else "reminder.in_the_space")
+
+
+def _is_asked_direct(wait: Wait, *, own: bool) -> bool:
+    """Return whether the person has the card in a 1:1 conversation, even if the run is in a space."""
+    return wait.words.key in FORMS or not (own or wait.turn is Turn.APPROVER)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
-from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.locale import drawn_for
-from bot.chat import audience
+from bot.cards.notices import post_in_space
 from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
@@ -32,19 +31,22 @@ def tell(services: Services, clock: Callable[[], datetime] = now) -> None:
     """Tell each space of the times without looks that are due, once."""
     at = clock()
     for room in gaps.due(services.redis, at):
-        found = gaps.of_room(services.redis, room)
-        run = _run_of(services, room, found)
         try:
-            if run is not None and audience.may_read(services, run):
-                with drawn_for(locale_of_card(services, run, THREAD)):
-                    card = notice(card_of(found, at))
-                services.messenger.send(room_id=room, text=card.text, card=card.content)
+            _tell_space(services, room, at)
         except WebexError as error:
             log.warning("gap not told", tracking_id=error.tracking_id, error=str(error))
             if passes(error):
                 gaps.put_off(services.redis, room, at + RETRY)
                 continue
         gaps.told(services.redis, room)
+
+
+def _tell_space(services: Services, room: str, at: datetime) -> None:
+    found = gaps.of_room(services.redis, room)
+    run = _run_of(services, room, found)
+    if run is not None:
+        locale = locale_of_card(services, run, THREAD)
+        post_in_space(services, run, locale, partial(card_of, found, at))
 
 
 def _run_of(services: Services, room: str, found: tuple[Gap, ...]) -> Run | None:

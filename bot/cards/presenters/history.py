@@ -9,11 +9,17 @@ from adaptive_cards.cards.history import HistoryDay, HistoryView, IncidentLine
 from adaptive_cards.cards.report import ReportLine, ReportView
 from adaptive_cards.numbers import number, percent
 from adaptive_cards.times import lasted
-from bot.cards.presenters.incident import cause_of, verbatim_moment
+from bot.cards.presenters.incident import (
+    Row,
+    cause_of,
+    is_unwatched,
+    open_ones,
+    verbatim_moment,
+)
 from bot.links import Link
 from jobs.model import State, Text, verbatim
 from jobs.watch.figures import DayState, Figures
-from jobs.watch.model import Incident, NewsKind, Sight
+from jobs.watch.model import Incident, Sight
 
 DAYS, PAGE_DAYS = 30, 90
 _STATES = {
@@ -63,33 +69,63 @@ def title_of(found: Figures) -> Text:
 def _worst(found: Figures, incidents: Sequence[Incident]) -> State:
     if found.availability is None:
         return State.SKIPPED
-    if any(each.is_open and each.sight is Sight.BROKEN for each in incidents):
+    open_sights = {each.sight for each in open_ones(incidents)}
+    if Sight.BROKEN in open_sights:
         return State.WRONG
-    return State.UNKNOWN if any(each.is_open for each in incidents) else State.OK
+    return State.UNKNOWN if open_sights else State.OK
 
 
-def rows_of(found: Figures) -> tuple[tuple[str, Text], ...]:
+def rows_of(found: Figures) -> tuple[Row, ...]:
     """Return the figures as (label key, value); one that is not known is left out."""
-    rows = [("history.row_broken", span(found.broken))] if found.broken else []
-    rows += _times(found)
-    days = sum(1 for each in found.days if each.looks)
-    if found.mails and days:
-        values = {"mails": number(found.mails), "each": number(round(found.mails / days))}
-        rows.append(("history.row_mails", Text("history.mails", values)))
-    if found.late or found.bounced:
-        hit = {"late": number(found.late), "bounced": number(found.bounced)}
-        rows.append(("history.row_hit", Text("watch.mails", hit)))
-    if found.blind:
-        rows.append(("history.row_blind", verbatim(number(found.blind))))
-    if (first := found.first_day) is not None and found.days[0].date != first:
-        rows.append(("history.row_since", Text("history.day", {"day": f"day:{first.isoformat()}"})))
-    return tuple(rows)
+    return (
+        *_broken(found),
+        *_times(found),
+        *_mails(found),
+        *_hit(found),
+        *_blind(found),
+        *_first_day(found),
+    )
 
 
-def _times(found: Figures) -> list[tuple[str, Text]]:
+def _broken(found: Figures) -> list[Row]:
+    """Return how long the channel was broken, if it was."""
+    return [("history.row_broken", span(found.broken))] if found.broken else []
+
+
+def _times(found: Figures) -> list[Row]:
     """Return the time to notice and the time to fix."""
     pairs = (("notice", found.to_notice), ("fix", found.to_fix))
     return [(f"history.row_{name}", span(value)) for name, value in pairs if value is not None]
+
+
+def _mails(found: Figures) -> list[Row]:
+    """Return how many mails arrived, in all and on average on a day with a look."""
+    days = sum(bool(each.looks) for each in found.days)
+    if not found.mails or not days:
+        return []
+    values = {"mails": number(found.mails), "each": number(round(found.mails / days))}
+    return [("history.row_mails", Text("history.mails", values))]
+
+
+def _hit(found: Figures) -> list[Row]:
+    """Return how many mails met a break, if any did."""
+    if not found.late and not found.bounced:
+        return []
+    values = {"late": number(found.late), "bounced": number(found.bounced)}
+    return [("history.row_hit", Text("watch.mails", values))]
+
+
+def _blind(found: Figures) -> list[Row]:
+    """Return how often the watch could not look, if ever."""
+    return [("history.row_blind", verbatim(number(found.blind)))] if found.blind else []
+
+
+def _first_day(found: Figures) -> list[Row]:
+    """Return the first day with a look, if the days before it have none."""
+    first = found.first_day
+    if first is None or found.days[0].date == first:
+        return []
+    return [("history.row_since", Text("history.day", {"day": f"day:{first.isoformat()}"}))]
 
 
 def span(value: timedelta) -> Text:
@@ -101,9 +137,7 @@ def lasted_of(incident: Incident) -> Text:
     """Return how long an incident lasted, that it goes on, or that its watch has ended."""
     if incident.duration is None:
         return Text("history.goes_on")
-    if incident.news and incident.news[-1].kind is NewsKind.UNWATCHED:
-        return Text("history.unwatched")
-    return span(incident.duration)
+    return Text("history.unwatched") if is_unwatched(incident) else span(incident.duration)
 
 
 def _line(incident: Incident) -> IncidentLine:
@@ -117,8 +151,7 @@ def ended_by(incident: Incident) -> Text:
         return Text("history.goes_on")
     if incident.fixed_by:
         return Text("history.fixed_by", {"run": incident.fixed_by})
-    unwatched = incident.news and incident.news[-1].kind is NewsKind.UNWATCHED
-    return Text("history.unwatched" if unwatched else "history.fixed_outside")
+    return Text("history.unwatched" if is_unwatched(incident) else "history.fixed_outside")
 
 
 def moment(at: datetime) -> Text:
@@ -132,22 +165,27 @@ def report_view(
     """Return the summary of a month for these channels."""
     watched = [found for _, found in every if found.watched]
     incidents = sum(len(found.incidents) for found in watched)
-    shares = [share for found in watched if (share := found.availability) is not None]
-    rows = [("report.row_channels", verbatim(number(len(every))))]
-    if shares:
-        rows.append(("report.row_share", verbatim(percent(sum(shares) / len(shares)))))
-    rows += [
-        ("report.row_incidents", verbatim(number(incidents))),
-        ("report.row_mails", verbatim(number(sum(found.mails for found in watched)))),
-    ]
     return ReportView(
         month=month,
         at=at,
         title=Text("report.title", {"count": str(incidents), "month": month}),
-        rows=tuple(rows),
+        rows=(
+            ("report.row_channels", verbatim(number(len(every)))),
+            *_mean_share(watched),
+            ("report.row_incidents", verbatim(number(incidents))),
+            ("report.row_mails", verbatim(number(sum(found.mails for found in watched)))),
+        ),
         lines=tuple(_report_line(mailbox, found) for mailbox, found in every),
         remark=remark,
     )
+
+
+def _mean_share(watched: Sequence[Figures]) -> list[Row]:
+    """Return the mean availability of the watched channels; none without any."""
+    shares = [share for found in watched if (share := found.availability) is not None]
+    if not shares:
+        return []
+    return [("report.row_share", verbatim(percent(sum(shares) / len(shares))))]
 
 
 def _report_line(mailbox: str, found: Figures) -> ReportLine:
@@ -156,12 +194,27 @@ def _report_line(mailbox: str, found: Figures) -> ReportLine:
         return ReportLine(
             mailbox, State.SKIPPED, Text("report.not_watched"), 0, Text("report.no_figures")
         )
+    return ReportLine(
+        mailbox,
+        _report_state(found),
+        verbatim(percent(share)),
+        found.broken.total_seconds(),
+        _report_words(found),
+    )
+
+
+def _report_state(found: Figures) -> State:
+    if found.incidents:
+        return State.WRONG
+    return State.UNKNOWN if found.blind else State.OK
+
+
+def _report_words(found: Figures) -> Text:
+    """Return the breaks and the mails, and how fast a break was noticed and fixed if one was."""
     values = {"count": str(len(found.incidents)), "mails": number(found.mails)}
-    words = Text("report.line", values)
-    if found.to_notice is not None and found.to_fix is not None:
-        times = {"notice": lasted(found.to_notice), "fix": lasted(found.to_fix)}
-        words = Text("report.line_fixed", values | times)
-    elif found.to_notice is not None:
-        words = Text("report.line_open", values | {"notice": lasted(found.to_notice)})
-    state = State.WRONG if found.incidents else (State.UNKNOWN if found.blind else State.OK)
-    return ReportLine(mailbox, state, verbatim(percent(share)), found.broken.total_seconds(), words)
+    if found.to_notice is None:
+        return Text("report.line", values)
+    values["notice"] = lasted(found.to_notice)
+    if found.to_fix is None:
+        return Text("report.line_open", values)
+    return Text("report.line_fixed", values | {"fix": lasted(found.to_fix)})

@@ -13,10 +13,10 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.texts import has_text
 from adaptive_cards.times import lasted
 from bot.cards.presenters._common import known_text
-from bot.cards.presenters.card_state import DesiredCard, desired_card
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from jobs.checks.remedies import page_of
 from jobs.model import Channel, Text, minute_of, verbatim
-from jobs.watch.model import Incident, IncidentCard, News, NewsKind, Sight
+from jobs.watch.model import Damage, Incident, IncidentCard, News, NewsKind, Sight
 from jobs.watch.test_mail import STEP
 
 Row = tuple[str, Text]
@@ -46,26 +46,31 @@ def living_card(
     It is edited only for a change that a person must see, and shows the newest numbers then. A
     message takes ten edits (facts/webex.md 2).
     """
-    found = view(card, incidents, at, channel, direct=to != "thread")
-    changes = sum(len(each.news) for each in incidents)
+    found = view(card, incidents, at, channel, direct=to != THREAD)
+    part, over = _part(card, incidents), not open_ones(incidents)
     acting = sorted(each.acting for each in incidents)
-    over = all(not each.is_open for each in incidents)
-    drawn = desired_card(SLOT, (card.id, _part(card, changes), acting, over), draw(found))
+    drawn = desired_card(SLOT, (card.id, part, acting, over), draw(found))
     return DesiredCard(
-        SLOT if to == "thread" else f"notify:{to}",
+        _slot(to),
         drawn.card,
         drawn.fingerprint,
         to,
-        urgency=f"{over} {_part(card, changes)} {sorted(set(acting))}",
+        urgency=f"{over} {part} {sorted(set(acting))}",
         final=over,
     )
 
 
-def _part(card: IncidentCard, changes: int) -> int:
+def _slot(to: str) -> str:
+    """Return the slot of the card in the space, or in the 1:1 with this address."""
+    return SLOT if to == THREAD else f"notify:{to}"
+
+
+def _part(card: IncidentCard, incidents: Sequence[Incident]) -> int:
     """Return a number that grows with the changes; on a shared card ever more slowly.
 
     So 200 channels that break one after the other take eight edits, and not 200.
     """
+    changes = sum(len(each.news) for each in incidents)
     return changes.bit_length() if card.shared else changes
 
 
@@ -75,19 +80,15 @@ def news_cards(
     """Return the short cards below the living card: what has just changed, and the end."""
     if card.shared:
         return _shared_end(card, incidents, at)
-    (one,) = incidents[:1]
-    return [
-        DesiredCard(f"news:{each.at.isoformat()}", notice(_news_view(one, each)), card.id)
-        for each in one.news
-        if each.kind in _POSTED and at - each.at <= NEWS_FOR
-    ]
+    one = incidents[0]
+    return [_news_card(card, one, each) for each in one.news if _is_posted(each, at)]
 
 
 def _shared_end(
     card: IncidentCard, incidents: Sequence[Incident], at: datetime
 ) -> list[DesiredCard]:
-    ends = [each.ended for each in incidents if each.ended is not None]
-    if len(ends) < len(incidents) or at - max(ends) > NEWS_FOR:
+    end = _end_of(incidents)
+    if end is None or at - end > NEWS_FOR:
         return []
     values = {"count": str(len(incidents))}
     shown = NoticeView(
@@ -96,9 +97,18 @@ def _shared_end(
         cause_of(incidents[0]),
         "good",
         "✓",
-        at=max(ends),
+        at=end,
     )
-    return [DesiredCard(f"news:{max(ends).isoformat()}", notice(shown), card.id)]
+    return [DesiredCard(f"news:{end.isoformat()}", notice(shown), card.id)]
+
+
+def _is_posted(news: News, at: datetime) -> bool:
+    """Return whether the change has a card of its own below the living card."""
+    return news.kind in _POSTED and at - news.at <= NEWS_FOR
+
+
+def _news_card(card: IncidentCard, incident: Incident, news: News) -> DesiredCard:
+    return DesiredCard(f"news:{news.at.isoformat()}", notice(_news_view(incident, news)), card.id)
 
 
 def _news_view(incident: Incident, news: News) -> NoticeView:
@@ -125,55 +135,87 @@ def view(
     direct: bool = False,
 ) -> IncidentView:
     """Return the view of the incidents that one card shows, oldest first."""
-    open_ones = [each for each in incidents if each.is_open] or list(incidents)
-    first, look = open_ones[0], look_of(incidents)
-    mailboxes = {each.mailbox for each in open_ones}
+    current = open_ones(incidents) or incidents
+    first, look = current[0], look_of(incidents)
     shown = IncidentView(
         card=card.id,
         look=look,
-        title=_title(card, look, open_ones),
-        mailboxes=tuple(sorted(mailboxes)),
+        title=_title(card, look, current),
+        mailboxes=tuple(sorted(_mailboxes(current))),
         cause=cause_of(first),
         turn=first.turn,
         at=max(each.news[-1].at for each in incidents),
         remedy=known_text(f"remedy.{first.cause}"),
         rows=tuple(_rows(incidents, at)),
-        acts=not any(each.acting for each in open_ones),
+        acts=_acted_on(current) is None,
         direct=direct,
     )
-    if card.counts or len(mailboxes) > 1:
-        return replace(shown, fix=_fixes(card, incidents))
-    return _of_one(shown, first, channel)
+    if _is_of_one_mailbox(card, current):
+        return _of_one(shown, first, channel)
+    return replace(shown, fix=_fixes(card, incidents))
+
+
+def open_ones(incidents: Sequence[Incident]) -> list[Incident]:
+    """Return the incidents that go on, in the same order."""
+    return [each for each in incidents if each.is_open]
+
+
+def _mailboxes(incidents: Sequence[Incident]) -> set[str]:
+    return {each.mailbox for each in incidents}
+
+
+def _rooms(incidents: Sequence[Incident]) -> set[str]:
+    return {each.room for each in incidents}
+
+
+def _is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool:
+    """Return whether the card names one mailbox; the operator's card only counts them."""
+    return not card.counts and len(_mailboxes(incidents)) == 1
 
 
 def _of_one(shown: IncidentView, incident: Incident, channel: Channel | None) -> IncidentView:
     """Return the view of a single incident: with its result, its changes, and the way to end it."""
-    fix, page = _ways(incident, channel)
     changes = tuple((each.at, _change(each)) for each in incident.news)
     cause = _result(incident) if shown.look is IncidentLook.ENDED else shown.cause
-    return replace(shown, cause=cause, changes=changes, fix=fix, page=page)
+    return replace(
+        shown, cause=cause, changes=changes, fix=_fix(incident), page=_page(incident, channel)
+    )
 
 
 def look_of(incidents: Sequence[Incident]) -> IncidentLook:
     """Return how the card shows the incidents: as the worst of them."""
-    open_ones = [each for each in incidents if each.is_open]
-    if not open_ones:
-        unwatched = all(each.news[-1].kind is NewsKind.UNWATCHED for each in incidents)
-        return IncidentLook.UNWATCHED if unwatched else IncidentLook.ENDED
-    if all(each.sight is Sight.CANNOT_LOOK or each.blind_since for each in open_ones):
+    current = open_ones(incidents)
+    return _look_of_open(current) if current else _look_of_ended(incidents)
+
+
+def _look_of_open(incidents: Sequence[Incident]) -> IncidentLook:
+    if all(_is_blind(each) for each in incidents):
         return IncidentLook.BLIND
-    return IncidentLook.FLAPS if any(each.flaps for each in open_ones) else IncidentLook.BROKEN
+    return IncidentLook.FLAPS if any(each.flaps for each in incidents) else IncidentLook.BROKEN
 
 
-def _title(card: IncidentCard, look: IncidentLook, open_ones: Sequence[Incident]) -> Text:
-    mailboxes = {each.mailbox for each in open_ones}
-    if not card.counts and len(mailboxes) == 1:
-        return Text(f"watch.title_{look}", {"mailbox": open_ones[0].mailbox})
-    values = {"count": str(len(mailboxes))}
-    if card.counts:
-        values["spaces"] = str(len({each.room for each in open_ones}))
-        return Text(f"watch.counts_{look}", values)
-    return Text(f"watch.many_{look}", values)
+def _is_blind(incident: Incident) -> bool:
+    """Return whether the watch cannot look at the channel now."""
+    return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
+
+
+def _look_of_ended(incidents: Sequence[Incident]) -> IncidentLook:
+    unwatched = all(is_unwatched(each) for each in incidents)
+    return IncidentLook.UNWATCHED if unwatched else IncidentLook.ENDED
+
+
+def is_unwatched(incident: Incident) -> bool:
+    """Return whether the incident's last change is that its watch has ended."""
+    return bool(incident.news) and incident.news[-1].kind is NewsKind.UNWATCHED
+
+
+def _title(card: IncidentCard, look: IncidentLook, incidents: Sequence[Incident]) -> Text:
+    if _is_of_one_mailbox(card, incidents):
+        return Text(f"watch.title_{look}", {"mailbox": incidents[0].mailbox})
+    values = {"count": str(len(_mailboxes(incidents)))}
+    if not card.counts:
+        return Text(f"watch.many_{look}", values)
+    return Text(f"watch.counts_{look}", values | {"spaces": str(len(_rooms(incidents)))})
 
 
 def cause_of(incident: Incident) -> Text:
@@ -182,32 +224,39 @@ def cause_of(incident: Incident) -> Text:
 
 
 def _cause_text(cause: str) -> Text:
-    return (
-        known_text(f"cause.{cause}")
-        or known_text(f"watch.reason_{cause}")
-        or (
-            Text("watch.step_wrong", {"step": f"key:step.{cause}"})
-            if has_text(f"step.{cause}")
-            else Text("watch.cause_unknown")
-        )
-    )
+    return known_text(f"cause.{cause}") or known_text(f"watch.reason_{cause}") or _wrong_step(cause)
 
 
-def _ways(
-    incident: Incident, channel: Channel | None
-) -> tuple[tuple[str, dict[str, str]] | None, tuple[str, str] | None]:
-    """Return the button that opens a plan, and the page where a person fixes the cause."""
-    if incident.fix == _GENERATE:
-        page = page_of(channel) if channel is not None else ""
-        return None, ((_GENERATE, page) if page else None)
-    if not incident.fix.startswith(_FIX) or incident.sight is Sight.CANNOT_LOOK:
-        return None, None
-    return (incident.fix, {"do": "fix", "channel": incident.mailbox}), None
+def _wrong_step(name: str) -> Text:
+    """Return that this step is wrong, for a cause that is only the name of a step."""
+    if has_text(f"step.{name}"):
+        return Text("watch.step_wrong", {"step": f"key:step.{name}"})
+    return Text("watch.cause_unknown")
+
+
+def _fix(incident: Incident) -> tuple[str, dict[str, str]] | None:
+    """Return the button that opens a plan, or None if no plan of the bot ends the incident."""
+    if not _is_ended_by_plan(incident):
+        return None
+    return incident.fix, {"do": "fix", "channel": incident.mailbox}
+
+
+def _is_ended_by_plan(incident: Incident) -> bool:
+    planned = incident.fix.startswith(_FIX) and incident.fix != _GENERATE
+    return planned and incident.sight is not Sight.CANNOT_LOOK
+
+
+def _page(incident: Incident, channel: Channel | None) -> tuple[str, str] | None:
+    """Return the button to the page where a person makes a new token, or None."""
+    if incident.fix != _GENERATE or channel is None:
+        return None
+    page = page_of(channel)
+    return (_GENERATE, page) if page else None
 
 
 def fixable(incidents: Sequence[Incident]) -> list[Incident]:
     """Return the incidents that a plan of the bot would end, in the same order."""
-    return [each for each in incidents if each.is_open and _ways(each, None)[0] is not None]
+    return [each for each in open_ones(incidents) if _is_ended_by_plan(each)]
 
 
 def _fixes(card: IncidentCard, incidents: Sequence[Incident]) -> tuple[str, dict[str, str]] | None:
@@ -220,7 +269,8 @@ def _fixes(card: IncidentCard, incidents: Sequence[Incident]) -> tuple[str, dict
 def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
     """Return the facts: since when, how long, which mails, and who is on it."""
     return [
-        *_times(incidents),
+        *_begun(incidents),
+        *_over(incidents),
         *_seen_by(min(incidents, key=lambda each: each.since)),
         *_mails(incidents),
         *_acting(incidents, at),
@@ -228,34 +278,54 @@ def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
     ]
 
 
-def _times(incidents: Sequence[Incident]) -> list[Row]:
-    """Return when it began, when it was noticed, and when all of it was over."""
-    rows = [
+def _begun(incidents: Sequence[Incident]) -> list[Row]:
+    """Return when it began, and when it was noticed."""
+    return [
         ("watch.row_since", verbatim_moment(min(each.since for each in incidents))),
         ("watch.row_noticed", verbatim_moment(min(each.noticed for each in incidents))),
     ]
-    ended = [each.ended for each in incidents if each.ended is not None]
-    if len(ended) == len(incidents):
-        rows.append(("watch.row_ended", verbatim_moment(max(ended))))
-    return rows
+
+
+def _over(incidents: Sequence[Incident]) -> list[Row]:
+    """Return when all of it was over, if it is."""
+    end = _end_of(incidents)
+    return [] if end is None else [("watch.row_ended", verbatim_moment(end))]
+
+
+def _end_of(incidents: Sequence[Incident]) -> datetime | None:
+    """Return when the last of the incidents ended, or None while one goes on."""
+    ends = [each.ended for each in incidents if each.ended is not None]
+    return max(ends) if len(ends) == len(incidents) else None
 
 
 def _mails(incidents: Sequence[Incident]) -> list[Row]:
     """Return how many mails are late and how many bounced, if any."""
-    late = sum(each.damage.late for each in incidents)
-    bounced = sum(each.damage.bounced for each in incidents)
-    values = {"late": str(late), "bounced": str(bounced)}
-    return [("watch.row_mails", Text("watch.mails", values))] if late or bounced else []
+    damage = _damage(incidents)
+    if not damage.mails:
+        return []
+    values = {"late": str(damage.late), "bounced": str(damage.bounced)}
+    return [("watch.row_mails", Text("watch.mails", values))]
+
+
+def _damage(incidents: Sequence[Incident]) -> Damage:
+    """Return the damage of all the incidents together."""
+    return Damage(
+        sum(each.damage.late for each in incidents), sum(each.damage.bounced for each in incidents)
+    )
 
 
 def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
     """Return who is on it, or that nobody is as long as it goes on."""
-    if acting := next((each for each in incidents if each.acting), None):
-        values = {"who": acting.acting, "since": minute_of(acting.acting_since or at)}
+    incident = _acted_on(incidents)
+    if incident is not None:
+        values = {"who": incident.acting, "since": minute_of(incident.acting_since or at)}
         return [("watch.row_acting", Text("watch.acting", values))]
-    if all(each.ended is not None for each in incidents):
-        return []
-    return [("watch.row_acting", Text("watch.acting_nobody"))]
+    return [("watch.row_acting", Text("watch.acting_nobody"))] if open_ones(incidents) else []
+
+
+def _acted_on(incidents: Sequence[Incident]) -> Incident | None:
+    """Return the first incident that a person is on, or None."""
+    return next((each for each in incidents if each.acting), None)
 
 
 def _told(incidents: Sequence[Incident]) -> list[Row]:
@@ -266,10 +336,16 @@ def _told(incidents: Sequence[Incident]) -> list[Row]:
 
 def _seen_by(incident: Incident) -> list[Row]:
     """Return the fact that only a test mail of the watch has seen it, and where the mail stopped."""
-    if incident.step != STEP or incident.sight is Sight.CANNOT_LOOK or incident.station is None:
+    if not _has_stopped_test_mail(incident):
         return []
     values = {"at": minute_of(incident.since), "where": f"key:watch.stops_{incident.station}"}
     return [("watch.row_test_mail", Text("watch.only_test_mail", values))]
+
+
+def _has_stopped_test_mail(incident: Incident) -> bool:
+    """Return whether a test mail showed the incident, and at which station it stopped is known."""
+    shown = incident.step == STEP and incident.sight is not Sight.CANNOT_LOOK
+    return shown and incident.station is not None
 
 
 def verbatim_moment(at: datetime) -> Text:

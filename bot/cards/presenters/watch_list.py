@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from adaptive_cards.cards.watch_list import WatchLine
 from bot.cards.presenters.incident import cause_of
 from bot.services import Services
 from jobs.model import State, Text, minute_of, span_of
-from jobs.watch.model import ChannelState, Eye, Sight, WatchedChannel
+from jobs.watch.model import ChannelState, Eye, Incident, Sight, WatchedChannel
+
+_UNSEEN: Mapping[frozenset[Eye], Text | None] = {
+    frozenset({Eye.APP, Eye.LOGIN}): None,
+    frozenset({Eye.APP}): Text("watch.unseen_login"),
+    frozenset({Eye.LOGIN}): Text("watch.unseen_app"),
+    frozenset(): Text("watch.unseen_both"),
+}
+"""What the watch cannot see, by which of these two kinds of access it has."""
 
 
 def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchLine:
@@ -19,11 +28,14 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchL
     if watched.is_paused(at) and watched.paused_until is not None:
         words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})
         return WatchLine(watched.mailbox, State.WAITING, words, state.looked)
-    if incident is not None:
-        blind = incident.sight is Sight.CANNOT_LOOK
-        shown = State.UNKNOWN if blind else State.WRONG
-        return WatchLine(watched.mailbox, shown, cause_of(incident), state.looked, unseen)
-    return WatchLine(watched.mailbox, *_quiet_line(watched, state), state.looked, unseen)
+    shown = _quiet_line(watched, state) if incident is None else _incident_line(incident)
+    return WatchLine(watched.mailbox, *shown, state.looked, unseen)
+
+
+def _incident_line(incident: Incident) -> tuple[State, Text]:
+    """Return the state and the words of a channel with an incident."""
+    state = State.UNKNOWN if incident.sight is Sight.CANNOT_LOOK else State.WRONG
+    return state, cause_of(incident)
 
 
 def _quiet_line(watched: WatchedChannel, state: ChannelState) -> tuple[State, Text]:
@@ -42,8 +54,4 @@ def _unseen(state: ChannelState) -> Text | None:
     """Return what the watch cannot see of the channel, or None if it sees all that it could."""
     if state.last is None:
         return None
-    has_app, has_login = Eye.APP in state.last.eyes, Eye.LOGIN in state.last.eyes
-    if has_app and has_login:
-        return None
-    key = "login" if has_app else ("app" if has_login else "both")
-    return Text(f"watch.unseen_{key}")
+    return _UNSEEN[frozenset({Eye.APP, Eye.LOGIN}.intersection(state.last.eyes))]

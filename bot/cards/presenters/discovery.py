@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from adaptive_cards import discovery as draw
@@ -15,23 +16,25 @@ from jobs.checks.discovering import APP, FORWARDING
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Run
+from jobs.runs.search import Search
 
 KEPT = Text("verdict.kept_here")
 
 
 def cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
     """Return the card that asks for what the search did not find. It becomes the verdict's card."""
-    apps = run.search.apps if run.search else ()
+    search = run.search or Search()
     view = DiscoveryView(
         run=run.id,
         mailbox=run.channel.mailbox,
         at=now(),
         ask_app=APP in questions,
         apps=tuple(
-            AppChoice(app.client_id, app.name, urlsplit(app.callback_url).netloc) for app in apps
+            AppChoice(app.client_id, app.name, urlsplit(app.callback_url).netloc)
+            for app in search.apps
         ),
         ask_forwarding=FORWARDING in questions,
-        found=_found_so_far(run, questions),
+        found=_found_so_far(search),
     )
     asked = ",".join(questions)
     return [desired_card("verdict", view, draw(view), urgency=asked, prompt=asked)]
@@ -44,24 +47,27 @@ def found_channel(run: Run, services: Services) -> FoundChannel | None:
     """
     if not run.brief.discover:
         return None
-    if not run.discovered:
-        return FoundChannel()
-    channel = run.channel
-    values = {
-        "found.app": run.fact("app_name") or run.fact("client_id"),
-        "found.callback": channel.callback_url,
-        "found.forwarding": channel.forwarding_address,
-        "found.user": run.fact("upn"),
-        "found.delegate": run.fact("delegate"),
-    }
-    always = {"found.app", "found.callback", "found.forwarding"}
-    shown = tuple((key, value) for key, value in values.items() if value or key in always)
+    return _discovered(run, services) if run.discovered else FoundChannel()
+
+
+def _discovered(run: Run, services: Services) -> FoundChannel:
+    """Return the channel that the check knows now, and whether it may be kept."""
     return FoundChannel(
-        values=shown,
+        values=_values(run),
         may_keep=may_keep(run, services),
         kept=run.kept,
         watched=watched.interval_of(run, services) if run.kept else "",
         told=_told(run, services) if run.checked else None,
+    )
+
+
+def _values(run: Run) -> tuple[tuple[str, str], ...]:
+    """Return what was found; an app or an address that was not found has an empty value."""
+    return (
+        ("found.app", run.fact("app_name") or run.fact("client_id")),
+        ("found.callback", run.channel.callback_url),
+        ("found.forwarding", run.channel.forwarding_address),
+        *_known({"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}),
     )
 
 
@@ -73,8 +79,7 @@ def may_keep(run: Run, services: Services) -> bool:
 def _told(run: Run, services: Services) -> Text:
     """Return what keeping means, that it is kept, or why it cannot be."""
     if run.kept:
-        interval = watched.interval_of(run, services)
-        return Text("verdict.kept_watched", {"interval": interval}) if interval else KEPT
+        return _kept(watched.interval_of(run, services))
     if lacks := adoption.missing(run):
         return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     if not may_keep(run, services):
@@ -82,16 +87,24 @@ def _told(run: Run, services: Services) -> Text:
     return Text("verdict.keep_words")
 
 
-def _found_so_far(run: Run, questions: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def _kept(interval: str) -> Text:
+    return Text("verdict.kept_watched", {"interval": interval}) if interval else KEPT
+
+
+def _found_so_far(found: Search) -> tuple[tuple[str, str], ...]:
     """Return the values that need no question."""
-    found = run.search
-    if found is None:
-        return ()
-    app = found.apps[0] if found.certain else None
-    values = {
-        "found.app": app.name if app else "",
-        "found.callback": app.callback_url if app else "",
-        "found.forwarding": found.forwarding_address,
-        "found.user": found.upn,
-    }
+    mailbox = {"found.forwarding": found.forwarding_address, "found.user": found.upn}
+    return _known(_app(found) | mailbox)
+
+
+def _app(found: Search) -> dict[str, str]:
+    """Return the values of the app; none if several apps may be the channel's."""
+    if not found.certain:
+        return {}
+    app = found.apps[0]
+    return {"found.app": app.name, "found.callback": app.callback_url}
+
+
+def _known(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the values that are not empty."""
     return tuple((key, value) for key, value in values.items() if value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from adaptive_cards.cards.plan_view import Address, ForeignHosts
 from adaptive_cards.times import clock
@@ -21,6 +21,12 @@ _IN_USE = (
     ("application", APP_IN_USE, "plan.app_in_use"),
 )
 """Step, kind of its evidence, and text, for what another channel has as well."""
+_GOES_TO: Mapping[tuple[bool, bool], Text] = {
+    (True, False): Text("plan.foreign_callback"),
+    (False, True): Text("plan.foreign_forwarding"),
+    (True, True): Text("plan.foreign_both"),
+}
+"""What goes to a host, by whether it is that of the Call Back URL and of the forwarding address."""
 
 
 def addresses(run: Run) -> tuple[Address, ...]:
@@ -50,23 +56,22 @@ def foreign(run: Run, connect_hosts: Sequence[str]) -> ForeignHosts | None:
     hosts = foreign_hosts(run, connect_hosts)
     if not hosts:
         return None
-    left = unconfirmed_hosts(run, connect_hosts)
     return ForeignHosts(
-        tuple((host, _what(run, host)) for host in hosts), None if left else _confirmed(run)
+        tuple((host, _what(run, host)) for host in hosts), _confirmed(run, connect_hosts)
     )
 
 
 def _what(run: Run, host: str) -> Text:
     """Return what goes to the host: sign-ins, mail, or both."""
-    signs_in = host == callback_host(run.channel)
-    takes_mail = host == forwarding_host(run.channel)
-    key = "both" if signs_in and takes_mail else "callback" if signs_in else "forwarding"
-    return Text(f"plan.foreign_{key}")
+    return _GOES_TO[host == callback_host(run.channel), host == forwarding_host(run.channel)]
 
 
-def _confirmed(run: Run) -> Text | None:
+def _confirmed(run: Run, connect_hosts: Sequence[str]) -> Text | None:
+    """Return who has confirmed the hosts, or None while one of them is not confirmed."""
     by = confirmation(run)
-    return Text("plan.foreign_confirmed", {"who": by.by, "at": clock(by.at)}) if by else None
+    if by is None or unconfirmed_hosts(run, connect_hosts):
+        return None
+    return Text("plan.foreign_confirmed", {"who": by.by, "at": clock(by.at)})
 
 
 def consent(run: Run) -> Text | None:
@@ -76,13 +81,16 @@ def consent(run: Run) -> Text | None:
     for every user (consentType AllPrincipals, facts/microsoft.md 1.5 and 1.6), besides Mail.Send. The
     least-privilege profile has no consent page: its grant is for one user.
     """
-    steps = {change.step for change in planned_changes(run)}
-    if run.kind is RunKind.UNDO or not steps:
+    if run.kind is RunKind.UNDO or not planned_changes(run):
         return None
-    if for_all(run):
-        return Text("plan.everyone")
-    user = run.fact("delegate") or run.channel.mailbox
-    return Text("plan.one_user", {"user": user}) if "smtp_grant" in steps else None
+    return Text("plan.everyone") if for_all(run) else _one_user(run)
+
+
+def _one_user(run: Run) -> Text | None:
+    """Return the user whom the planned grant is for, or None if no grant is planned."""
+    if not any(change.step == "smtp_grant" for change in planned_changes(run)):
+        return None
+    return Text("plan.one_user", {"user": run.fact("delegate") or run.channel.mailbox})
 
 
 def for_all(run: Run) -> bool:
@@ -99,5 +107,10 @@ def in_use(run: Run) -> tuple[Text, ...]:
     return tuple(
         Text(key, {"mailboxes": ", ".join(mailboxes)})
         for step, kind, key in _IN_USE
-        if step in run.findings and (mailboxes := texts_of(run.findings[step].evidence, kind))
+        if (mailboxes := _others(run, step, kind))
     )
+
+
+def _others(run: Run, step: str, kind: str) -> tuple[str, ...]:
+    """Return the mailboxes of the other channels that the step's finding names."""
+    return texts_of(run.findings[step].evidence, kind) if step in run.findings else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from adaptive_cards import verdict as draw
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
@@ -11,7 +12,7 @@ from adaptive_cards.texts import has_text, text
 from adaptive_cards.views import CheckLine, Proof
 from bot import links
 from bot.cards.presenters import discovery, verdict_extras
-from bot.cards.presenters._common import is_ok, known_text, problem_fields
+from bot.cards.presenters._common import ended_at, is_ok, known_text, problem_fields
 from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.cards.presenters.verdict_extras import stop_of
 from bot.services import Services
@@ -54,8 +55,13 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         final=run.checked is not None,
         prompt=f"{run.checked}{found.problem_at}{run.ended}" if run.checked else "",
     )
+    return [replace(card, retires=_asks_nothing_new(run, services, card))]
+
+
+def _asks_nothing_new(run: Run, services: Services, card: DesiredCard) -> bool:
+    """Return whether the channel was kept, and the card asks for nothing that it did not before."""
     shown = posted_card(services, run.id, card.slot) if run.kept else None
-    return [replace(card, retires=shown is not None and shown.prompt == card.prompt)]
+    return shown is not None and shown.prompt == card.prompt
 
 
 def _urgency(run: Run, found: VerdictView) -> str:
@@ -73,23 +79,19 @@ def _urgency(run: Run, found: VerdictView) -> str:
 def view(run: Run, services: Services) -> VerdictView:
     """Return the findings so far and the verdict on them, as a view."""
     steps = check.steps_of(run)
-    found = {
-        name: finding
-        for name, finding in run.findings.items()
-        if name in steps and finding.seen != NONE_SENT
-    }
+    found = _found(run, steps)
     verdict = judge(steps, found, done=run.checked is not None)
     sign_in = _sign_in_url(run, services)
     counted = _counted(verdict, found)
     fixed = fixed_by(run, _later(run, services, verdict))
     fix = _fix(run, _without(verdict, fixed), sign_in)
     left = gaps(steps, found)
-    ends = verdict_extras.secret_ends(found) if not fixed and _is_ours(run) else None
+    ends = _secret_ends(run, found, fixed)
     return VerdictView(
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
-        looking=0 if run.checked else _still_to_come(steps, run.findings),
+        looking=_still_to_come(run, steps),
         silent=tuple(map(_cloud, run.silent)),
         causes=_mark_fixed(_causes(run.channel, steps, counted, verdict.causes), verdict, fixed),
         symptoms=_symptoms(steps, counted, verdict.symptoms),
@@ -97,7 +99,7 @@ def view(run: Run, services: Services) -> VerdictView:
         changes=verdict_extras.changes(verdict),
         warnings=_lines(steps, counted, verdict.warnings),
         skipped=_lines(steps, counted, verdict.skipped),
-        lines=_lines(steps, counted, [name for name in steps if name in found]),
+        lines=_lines(steps, counted, _in_order(steps, found)),
         way=_way(verdict, found),
         since=verdict.since,
         turn=_turn(run, services, verdict),
@@ -118,6 +120,27 @@ def view(run: Run, services: Services) -> VerdictView:
     )
 
 
+def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:
+    """Return the findings of the check's steps; those of test mails only if any were sent."""
+    return {
+        name: finding
+        for name, finding in run.findings.items()
+        if name in steps and finding.seen != NONE_SENT
+    }
+
+
+def _in_order(steps: Iterable[str], found: Mapping[str, Finding]) -> list[str]:
+    """Return the steps that have a finding, in the order of the steps."""
+    return [name for name in steps if name in found]
+
+
+def _secret_ends(
+    run: Run, found: Mapping[str, Finding], fixed: Mapping[str, Run]
+) -> datetime | None:
+    """Return the end of a client secret that the bot is to renew now, or None."""
+    return verdict_extras.secret_ends(found) if not fixed and _is_ours(run) else None
+
+
 def _later(run: Run, services: Services, verdict: Verdict) -> tuple[Run, ...]:
     """Return the runs that may have fixed what this check found; none without a cause."""
     ended = run.checked is not None and (verdict.causes or verdict.warnings)
@@ -132,12 +155,20 @@ def _without(verdict: Verdict, fixed: Mapping[str, Run]) -> Verdict:
 
 
 def _done(verdict: Verdict, fixed: Mapping[str, Run]) -> dict[str, Run]:
-    """Return each cause that a later run has fixed, with that run.
+    """Return each cause that a later run has fixed, with that run."""
+    return {
+        name: run
+        for name in verdict.causes
+        if (run := _fixing_run(verdict, name, fixed)) is not None
+    }
 
-    A cause is fixed by the step that found it or by the one whose plan fixes it.
+
+def _fixing_run(verdict: Verdict, name: str, fixed: Mapping[str, Run]) -> Run | None:
+    """Return the later run that has fixed a cause, or None.
+
+    A cause is fixed by the step whose plan fixes it, or else by the one that found it.
     """
-    steps = {name: (name, remedies.fixing_step(verdict, name)) for name in verdict.causes}
-    return {name: fixed[step] for name, able in steps.items() for step in able if step in fixed}
+    return fixed.get(remedies.fixing_step(verdict, name)) or fixed.get(name)
 
 
 def _mark_fixed(
@@ -155,12 +186,12 @@ def _all_fixed(verdict: Verdict, fixed: Mapping[str, Run]) -> Text | None:
     done = _done(verdict, fixed)
     if not done or done.keys() != set(verdict.causes):
         return None
-    last = max(done.values(), key=lambda run: run.ended_at or run.opened)
+    last = max(done.values(), key=ended_at)
     return _fixed_words("verdict.fixed_title", last)
 
 
 def _fixed_words(key: str, run: Run) -> Text:
-    return Text(key, {"at": minute_of(run.ended_at or run.opened), "run": run.id})
+    return Text(key, {"at": minute_of(ended_at(run)), "run": run.id})
 
 
 def _turn(run: Run, services: Services, verdict: Verdict) -> Turn:
@@ -182,12 +213,13 @@ def _cloud(service: str) -> Text:
 
 
 def _sign_in_url(run: Run, services: Services) -> str:
-    """Return the sign-in link of a finished check, or an empty string.
+    """Return the sign-in link of a finished check, or an empty string."""
+    return links.link(services, "signin", run.id).url if _is_sign_in_offered(run) else ""
 
-    The link is shown if a sign-in would let the check read more.
-    """
-    may = run.checked and not run.ended and check.may_sign_in(run)
-    return links.link(services, "signin", run.id).url if may else ""
+
+def _is_sign_in_offered(run: Run) -> bool:
+    """Return whether the check is finished, and a sign-in would let it read more."""
+    return run.checked is not None and not run.ended and check.may_sign_in(run)
 
 
 def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Finding]:
@@ -214,9 +246,9 @@ def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
     return links.link(services, "access", run.id).url
 
 
-def _still_to_come(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> int:
-    """Return the number of findings that a check still waits for, at least 1."""
-    return max(1, len(steps) - len(found))
+def _still_to_come(run: Run, steps: Mapping[str, Step]) -> int:
+    """Return the number of findings that a check still waits for: at least 1 until it is finished."""
+    return 0 if run.checked else max(1, len(steps) - len(run.findings))
 
 
 def _symptoms(
@@ -308,12 +340,9 @@ def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     """
     reports = _reports(found)
     last = {station: finding.signals.at for station, finding in reports.items()}
-    stop, known = stop_of(verdict), _stations(reports, proves)
-    unclear = _stations(reports, has_overdue_mail).union(ENDS)
-    seen = max(map(MAIL_PATH.index, known - {Station.ANSWER}), default=-1)
+    passed = _passed(reports, stop_of(verdict))
     return tuple(
-        Stop(each, _passes(place, stop, seen, known, unclear), last.get(each))
-        for place, each in enumerate(MAIL_PATH)
+        Stop(each, _passes(each, verdict.stops, passed), last.get(each)) for each in MAIL_PATH
     )
 
 
@@ -327,20 +356,24 @@ def _stations(reports: Mapping[Station, Finding], tells: Callable[[Finding], boo
     return {station for station, finding in reports.items() if tells(finding)}
 
 
-def _passes(
-    place: int, stop: int, seen: int, known: set[Station], unclear: set[Station]
-) -> bool | None:
-    """Return whether mail passes this station, or None if that is unknown.
+def _passed(reports: Mapping[Station, Finding], stop: int) -> set[Station]:
+    """Return the stations that mail is seen to pass, and those that it passes on the way there.
 
     An answer may leave even though copies no longer arrive, and a task may belong to an older mail.
     So neither end of the path is proven by another station. A station at which newer mail is stuck
     is not proven either.
     """
-    if place == stop:
+    known = _stations(reports, proves)
+    seen = max(map(MAIL_PATH.index, known - {Station.ANSWER}), default=-1)
+    unclear = _stations(reports, has_overdue_mail).union(ENDS)
+    return known | (set(MAIL_PATH[: min(stop, seen + 1)]) - unclear)
+
+
+def _passes(station: Station, stops: Station | None, passed: set[Station]) -> bool | None:
+    """Return whether mail passes this station, or None if that is unknown."""
+    if station is stops:
         return False
-    if MAIL_PATH[place] in known:
-        return True
-    return True if place < stop and place <= seen and MAIL_PATH[place] not in unclear else None
+    return True if station in passed else None
 
 
 def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list[Proof]:

@@ -45,16 +45,26 @@ def left(run: Run) -> Text:
 
     The call of a change that was under way may still arrive.
     """
-    places = list(steps_of(run))
-    names = sorted(run.changed, key=lambda name: name in places and places.index(name))
-    done = [run.changed[name] for name in names if run.changed[name].done]
+    names = _changed_steps(run)
+    done = [run.changed[name] for name in names if run.change_applied(name)]
     late = [run.changed[name] for name in names if _is_under_way(run, name)]
     if late:
-        key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
-        return Text(key, {"done": _objects(done), "late": _objects(late)})
+        return _late_words(done, late)
     if not done:
         return Text("living.cancelled_words")
     return Text("notice.cancelled_words", {"done": _objects(done)})
+
+
+def _changed_steps(run: Run) -> list[str]:
+    """Return the steps whose change was begun, in the order of the run's steps."""
+    places = list(steps_of(run))
+    return sorted(run.changed, key=lambda name: name in places and places.index(name))
+
+
+def _late_words(done: list[Changed], late: list[Changed]) -> Text:
+    """Return what stays changed, if anything does, and that what was under way may follow."""
+    key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
+    return Text(key, {"done": _objects(done), "late": _objects(late)})
 
 
 def _is_under_way(run: Run, step: str) -> bool:

@@ -27,9 +27,13 @@ class Typed:
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the card until its details are given, once Webex shows it."""
-    if run.detailed or run.ended or run.kind is not RunKind.SETUP:
-        return []
-    return [card(run, services)] if posted_card(services, run.id, LIVING) else []
+    shown = _lacks_details(run) and posted_card(services, run.id, LIVING) is not None
+    return [card(run, services)] if shown else []
+
+
+def _lacks_details(run: Run) -> bool:
+    """Return whether the run is an open setup that waits for its details."""
+    return run.kind is RunKind.SETUP and not run.detailed and not run.ended
 
 
 def card(run: Run, services: Services) -> DesiredCard:

@@ -46,21 +46,32 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     If the person who asked 1:1 may not approve it, each approver gets a copy 1:1. In a tenant other
     than the mailbox's there is nothing to plan.
     """
-    if run.plan is None or run.account is None or run.ended or _elsewhere(run):
+    if not _is_shown(run):
         return []
     found = view(run, services.settings.connect_hosts)
     hosts = "hosts" if found.waits_for_hosts else ""
-    turn = f"{run.plan.id}{sorted(run.approvals)}{hosts}"
+    turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}"
     asks = turn if _asks(run, found) else ""
-    copies = {
+    return [
+        desired_card(SLOT, shown, draw(shown), to=to, urgency=turn, prompt=asks)
+        for to, shown in _copies(run, services, found).items()
+    ]
+
+
+def _is_shown(run: Run) -> bool:
+    """Return whether the run is open and has a plan, made by an account of the mailbox's tenant."""
+    planned = run.plan is not None and run.account is not None
+    return planned and not run.ended and not _elsewhere(run)
+
+
+def _copies(run: Run, services: Services, found: PlanView) -> dict[str, PlanView]:
+    """Return the plan as the thread shows it, and as each approver gets it 1:1."""
+    asker = replace(found, people=plan_people.for_asker(run, services))
+    approvers = {
         to: replace(found, people=plan_people.for_approver(run, services, to))
         for to in plan_people.copies(run, services)
     }
-    asker = replace(found, people=plan_people.for_asker(run, services))
-    return [
-        desired_card(SLOT, shown, draw(shown), to=to, urgency=turn, prompt=asks)
-        for to, shown in {THREAD: asker, **copies}.items()
-    ]
+    return {THREAD: asker, **approvers}
 
 
 def _asks(run: Run, found: PlanView) -> bool:
@@ -199,11 +210,7 @@ def _stays(run: Run) -> tuple[Text, ...]:
 
     The Webex Connect asset is always among it.
     """
-    left = [
-        run.findings[name]
-        for name in steps_of(run)
-        if name in run.findings and run.findings[name].state in LEFT
-    ]
+    left = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
     return (*_stand(run, left), Text("plan.undo_asset"))
 
 

@@ -36,19 +36,20 @@ def for_approver(run: Run, services: Services, address: str) -> PlanPeople:
 
 
 def _people(run: Run, services: Services) -> PlanPeople:
-    waits = _waits(run)
-    refused = tuple(
+    people = PlanPeople(asked_by=run.requester.email, decided=_decided(run))
+    if not _waits(run):
+        return people
+    asked = _asked(run, services)
+    others = tuple(each for each in _approvers(run, services) if each not in asked)
+    return replace(people, waits_for=asked, unreachable=others)
+
+
+def _asked(run: Run, services: Services) -> tuple[str, ...]:
+    """Return the approvers whom the plan reaches 1:1: Webex has not refused their copy."""
+    return tuple(
         address
-        for address in _approvers(run, services)
-        if was_refused(services, run.id, slot_of(address))
-        or address not in _reachable(run, services)
-    )
-    asked = tuple(each for each in _reachable(run, services) if each not in refused)
-    return PlanPeople(
-        asked_by=run.requester.email,
-        waits_for=asked if waits else (),
-        unreachable=refused if waits else (),
-        decided=_decided(run),
+        for address in _reachable(run, services)
+        if not was_refused(services, run.id, slot_of(address))
     )
 
 
@@ -67,8 +68,14 @@ def _decided(run: Run) -> tuple[Text, ...]:
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
     """Return the approvers in the settings; none if they can press the button where the run began."""
-    approvers, elsewhere = services.bot.approvers, run.origin.direct or bool(run.answer(ABSENT))
-    return approvers if elsewhere and run.requester.email not in approvers else ()
+    approvers = services.bot.approvers
+    asks_them = _are_approvers_elsewhere(run) and run.requester.email not in approvers
+    return approvers if asks_them else ()
+
+
+def _are_approvers_elsewhere(run: Run) -> bool:
+    """Return whether no approver is where the run began: in a 1:1 message, or in a space without any."""
+    return run.origin.direct or bool(run.answer(ABSENT))
 
 
 def _reachable(run: Run, services: Services) -> tuple[str, ...]:

@@ -44,8 +44,14 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if "test_mail" not in run.findings or run.ended:
         return []
     mail = mail_view(run, services)
-    agent = run.answer(AGENT) if _is_an_agents(mail) or mail.answers else ""
-    return [_mail(replace(mail, direct=to != THREAD), to) for to in thread_and_person(agent)]
+    return [
+        _mail(replace(mail, direct=to != THREAD), to) for to in thread_and_person(_agent(run, mail))
+    ]
+
+
+def _agent(run: Run, mail: TestMailView) -> str:
+    """Return the address of the agent who was asked, or '' while the mail waits for no agent."""
+    return run.answer(AGENT) if _is_an_agents(mail) or mail.answers else ""
 
 
 def _finished(run: Run, services: Services) -> list[DesiredCard]:
@@ -158,8 +164,13 @@ def done_view(run: Run) -> DoneView:
         profile=run.channel.profile,
         approved_by=approver(run),
         skipped=_skipped(run),
-        already=not made and not (run.kind is RunKind.FIX and token_at(run)),
+        already=not made and not _has_new_token(run),
     )
+
+
+def _has_new_token(run: Run) -> bool:
+    """Return whether this is a fix, and Webex Connect has got a new token in it."""
+    return run.kind is RunKind.FIX and token_at(run) is not None
 
 
 def _made(run: Run) -> Iterable[Change]:

@@ -34,23 +34,20 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
     A fix has no rehearsal, because the bot's own login proves it.
     """
-    if not _is_open(run) or not may_rehearse(run):
+    if not _is_open(run) or not may_rehearse(run) or _is_bots_turn(run):
         return []
-    if has_returned(run, "rehearsal") or lacks_own_secret(run):
-        return []  # the bot is logging in, or has yet to make the secret that a sign-in needs
     found = view(run, services)
     if found.done or found.skipped:
         return []
+    return [_card(found, to) for to in thread_and_person(run.answer(MAILBOX_USER))]
+
+
+def _card(found: RehearsalView, to: str) -> DesiredCard:
+    """Return the rehearsal as the card of the thread, or of the 1:1 with this address."""
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.asked}"
     asks = "" if found.settling else turn
-    copies = [
-        (to, replace(found, direct=to != THREAD))
-        for to in thread_and_person(run.answer(MAILBOX_USER))
-    ]
-    return [
-        desired_card("rehearsal", copy, draw(copy), to=to, urgency=turn, prompt=asks)
-        for to, copy in copies
-    ]
+    copy = replace(found, direct=to != THREAD)
+    return desired_card("rehearsal", copy, draw(copy), to=to, urgency=turn, prompt=asks)
 
 
 def waits_for_sign_in(run: Run) -> bool:
@@ -60,11 +57,7 @@ def waits_for_sign_in(run: Run) -> bool:
 
 def view(run: Run, services: Services) -> RehearsalView:
     """Return the state of the rehearsal as a view."""
-    answer, header = run.answer("rehearse"), Header(run.id, run.channel.mailbox, 6, run.kind)
-    base = RehearsalView(header, username(run))
-    if run.fact("shared"):
-        login = shared_mailbox_login(run) or text("connect.login_of_user")
-        base = RehearsalView(header, run.channel.mailbox, shared=True, login=login)
+    answer, base = run.answer("rehearse"), _offer(run)
     if answer.startswith("skip"):
         return replace(base, skipped=answer.partition(":")[2])
     if run.state_of("rehearsal") is State.OK:
@@ -72,6 +65,15 @@ def view(run: Run, services: Services) -> RehearsalView:
     if problem := _sign_in_problem(run):
         return replace(base, problem=cause_text(problem), problem_code=problem.code)
     return _in_progress(base, run, services)
+
+
+def _offer(run: Run) -> RehearsalView:
+    """Return the view of a rehearsal that is only offered, with the user who signs in for it."""
+    header = Header(run.id, run.channel.mailbox, 6, run.kind)
+    if not run.fact("shared"):
+        return RehearsalView(header, username(run))
+    login = shared_mailbox_login(run) or text("connect.login_of_user")
+    return RehearsalView(header, run.channel.mailbox, shared=True, login=login)
 
 
 def _sign_in_problem(run: Run) -> Problem | None:
@@ -111,6 +113,11 @@ def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
 def _is_open(run: Run) -> bool:
     """Return whether the run is open and an account is signed in."""
     return not run.ended and run.account is not None
+
+
+def _is_bots_turn(run: Run) -> bool:
+    """Return whether the bot is logging in, or has yet to make the secret that a sign-in needs."""
+    return has_returned(run, "rehearsal") or lacks_own_secret(run)
 
 
 def _is_asked_for(run: Run) -> bool:

@@ -31,17 +31,11 @@ def _moments(run: Run) -> Iterator[tuple[datetime, Text]]:
     yield from _given(run)
     yield from _signed_in(run)
     yield from _approved(run)
-    if run.plan and not run.plan.changes and not run.has_begun:
-        yield run.plan.at, _said("nothing", run.plan.at)
-    if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
-        yield run.found_at["admin_consent"], _said("consent", run.found_at["admin_consent"])
+    yield from _planned_nothing(run)
+    yield from _consented(run)
     yield from _rehearsed(run)
-    for question in ("token_saved", "registered"):
-        if question in run.answers:
-            given = run.answers[question]
-            yield given.at, _said(question, given.at, given.by)
-    if sent := run.changed.get("test_mail"):
-        yield sent.begun, _said("test_sent", sent.begun)
+    yield from _confirmed(run)
+    yield from _test_sent(run)
 
 
 def _given(run: Run) -> Iterator[tuple[datetime, Text]]:
@@ -62,6 +56,30 @@ def _given(run: Run) -> Iterator[tuple[datetime, Text]]:
 def _signed_in(run: Run) -> Iterator[tuple[datetime, Text]]:
     if run.account is not None and run.signed_in is not None:
         yield run.signed_in, _said("signed_in", run.signed_in, run.account.upn)
+
+
+def _planned_nothing(run: Run) -> Iterator[tuple[datetime, Text]]:
+    """Return that the plan has nothing to approve; a run that has begun had something."""
+    if run.plan and not run.plan.changes and not run.has_begun:
+        yield run.plan.at, _said("nothing", run.plan.at)
+
+
+def _consented(run: Run) -> Iterator[tuple[datetime, Text]]:
+    if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
+        yield run.found_at["admin_consent"], _said("consent", run.found_at["admin_consent"])
+
+
+def _confirmed(run: Run) -> Iterator[tuple[datetime, Text]]:
+    """Return what a person said of Webex Connect: the token is saved, the app is registered."""
+    for question in ("token_saved", "registered"):
+        if question in run.answers:
+            given = run.answers[question]
+            yield given.at, _said(question, given.at, given.by)
+
+
+def _test_sent(run: Run) -> Iterator[tuple[datetime, Text]]:
+    if sent := run.changed.get("test_mail"):
+        yield sent.begun, _said("test_sent", sent.begun)
 
 
 def _rehearsed(run: Run) -> Iterator[tuple[datetime, Text]]:

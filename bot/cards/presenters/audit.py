@@ -34,9 +34,17 @@ def audit_line(entry: AuditEntry) -> AuditLine:
 
 
 def _event(entry: AuditEntry) -> Text:
-    what, data = str(entry.get("what", "")), entry.get("data") or {}
-    values = {name: str(data.get(name, "")) for name in _COPIED} | {
-        "what": what,
+    what, values = str(entry.get("what", "")), _values(entry)
+    if what == "answered":
+        return _answer(values)
+    return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
+
+
+def _values(entry: AuditEntry) -> dict[str, str]:
+    """Return the values of an entry that the texts of the events show."""
+    data = entry.get("data") or {}
+    return {name: str(data.get(name, "")) for name in _COPIED} | {
+        "what": str(entry.get("what", "")),
         "running": str(entry.get("running", "")),
         "kind": _named(f"audit.kind.{entry.get('kind', '')}"),
         "scope": _named(f"audit.scope.{data.get('scope', '')}"),
@@ -44,21 +52,20 @@ def _event(entry: AuditEntry) -> Text:
         "cause": _cause(str(data.get("cause", ""))),
         "count": str(data.get("count", len(entry.get("changes") or ()))),
     }
-    if what == "answered":
-        return _answer(values)
-    key = f"audit.what.{what}"
-    return Text(key if has_text(key) else "audit.what.other", values)
 
 
 def _answer(values: dict[str, str]) -> Text:
     """Return the text of an answer; two of the questions can also be declined."""
     question, value = values["question"], values["value"]
-    key = f"audit.answer.{question}"
-    if value == WITHOUT and has_text(f"{key}_without"):
-        key = f"{key}_without"
-    elif question == "rehearse" and value.startswith(SKIPPED):
+    if question == "rehearse" and value.startswith(SKIPPED):
         return Text("audit.answer.skip_rehearsal", values | {"value": value.removeprefix(SKIPPED)})
-    return Text(key if has_text(key) else "audit.what.answered", values)
+    key = _key_or(f"audit.answer.{question}", "audit.what.answered")
+    return Text(_key_or(f"{key}_without", key) if value == WITHOUT else key, values)
+
+
+def _key_or(key: str, other: str) -> str:
+    """Return the key, or the other one if the catalog has no such text."""
+    return key if has_text(key) else other
 
 
 def _cause(code: str) -> str:

@@ -156,12 +156,18 @@ def was_refused(services: Services, run_id: str, slot: str) -> bool:
 
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
     """Return every card of the run that Webex has confirmed, by its slot."""
-    fields = services.redis.hkeys(keys.cards(run_id))
-    slots = [field.decode() for field in fields if isinstance(field, bytes)]
-    found = {
-        slot: posted_card(services, run_id, slot) for slot in slots if not slot.endswith(NOTES)
+    return {
+        slot: card
+        for slot in _slots(services, run_id)
+        if (card := posted_card(services, run_id, slot)) is not None
     }
-    return {slot: card for slot, card in found.items() if card is not None}
+
+
+def _slots(services: Services, run_id: str) -> list[str]:
+    """Return the slots of the run's cards, without the fields that hold a note about a card."""
+    fields = services.redis.hkeys(keys.cards(run_id))
+    names = [field.decode() for field in fields if isinstance(field, bytes)]
+    return [name for name in names if not name.endswith(NOTES)]
 
 
 NOTES = (":doubt", ":refused", ":edits", ":typed", ":calm", OFFERED, OTHERS)

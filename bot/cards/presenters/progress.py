@@ -239,13 +239,17 @@ def _row(run: Run, line: Step, steps: list[Step]) -> Row:
     title = _title(run, line)
     if _is_running(run, steps):
         return Row(line.article_row, title, running=True)
-    step = next((each for each in steps if not run.settled(each.name)), line)
+    step = _first_unsettled(run, steps) or line
     finding = run.findings.get(step.name)
     if finding is None or _is_to_come(run, step, finding):
         return Row(line.article_row, title, right=_after(run, step))
     return Row(
         line.article_row, title, finding.state, waiting_for=finding.waiting_for, note=_note(finding)
     )
+
+
+def _first_unsettled(run: Run, steps: list[Step]) -> Step | None:
+    return next((each for each in steps if not run.settled(each.name)), None)
 
 
 def _is_running(run: Run, steps: list[Step]) -> bool:

@@ -45,9 +45,15 @@ def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage |
     told = _lost(found, before=before)
     if told is None:
         return None
-    kept = not before and _keeps_copies(run, found)
-    bounced = _signals(found, "copies").failed if not before else 0
-    return Damage(*told, kept=kept, bounced=min(bounced, told[0]))
+    return Damage(*told) if before else _damage_of_copies(run, found, *told)
+
+
+def _damage_of_copies(
+    run: Run, found: Mapping[str, Finding], mails: int, since: datetime
+) -> Damage:
+    """Return the damage of mail that has reached the mailbox, but no agent."""
+    bounced = min(_signals(found, "copies").failed, mails)
+    return Damage(mails, since, kept=_keeps_copies(run, found), bounced=bounced)
 
 
 def stop_of(verdict: Verdict) -> int:
@@ -116,8 +122,7 @@ def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
 
 def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
     """Return the date by which a person must act, or None; a date that is near is already a warning."""
-    known = found["client_secret"].facts.get("expires") if is_ok(found, "client_secret") else None
-    return parse(known) if known else None
+    return _expiry(found["client_secret"]) if is_ok(found, "client_secret") else None
 
 
 def secret_ends(found: Mapping[str, Finding]) -> datetime | None:
@@ -125,7 +130,12 @@ def secret_ends(found: Mapping[str, Finding]) -> datetime | None:
     secret = found.get("client_secret")
     if secret is None or secret.cause != "client_secret_expires_soon":
         return None
-    known = secret.facts.get("expires", "")
+    return _expiry(secret)
+
+
+def _expiry(secret: Finding) -> datetime | None:
+    """Return when the client secret of the finding expires, or None if it does not say."""
+    known = secret.facts.get("expires")
     return parse(known) if known else None
 
 

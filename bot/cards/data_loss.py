@@ -18,7 +18,7 @@ import structlog
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.texts import listed
 from bot.cards.notices import post_in_space
-from bot.chat.preferences import locale_of_space
+from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.clock import now
@@ -107,7 +107,7 @@ class LossWatch:
         if not services.redis.set(told, "1", nx=True, ex=TOLD_S):
             return
         try:
-            locale = locale_of_space(services, room)
+            locale = locale_of_card(services, runs[0], THREAD)
             post_in_space(services, runs[0], locale, partial(card_of, runs))
         except WebexError as error:
             log.warning("loss not told", tracking_id=error.tracking_id, error=str(error))

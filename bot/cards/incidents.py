@@ -54,15 +54,16 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
     if card is None or not (shown := incidents.of_card(card_id)):
         return None
     at = now()
-    quiet_until = preferences.quiet_until(services, card.room, at)
-    shown = tuple(_escalated(services, each, at, quiet_until) for each in shown)
     services.redis.expire(keys.cards(card_id), KEPT)
     living = posted_card(services, card_id, presenter.SLOT)
     run = _run_of(card, shown[0], living.message if living else "")
+    locale = preferences.locale_of_card(services, run, THREAD)
+    quiet_until = preferences.quiet_until(services, card.room, locale, at)
+    shown = tuple(_escalated(services, each, at, quiet_until) for each in shown)
     cards = _living(services, run, card, shown, at)
     if living is None:
         return Drawing(run, cards, POSTED_SOON_S)
-    with drawn_for(preferences.locale_of_card(services, run, THREAD)):
+    with drawn_for(locale):
         cards += presenter.news_cards(card, shown, at)
         cards += _reminders(card, shown, at, quiet_until)
     return Drawing(run, cards, _wait_s(services, shown, at, quiet_until))

@@ -65,13 +65,15 @@ def quiet_hours(services: Services, room: str) -> str:
     return kept.decode() if isinstance(kept, bytes) else ""
 
 
-def quiet_until(services: Services, room: str, at: datetime) -> datetime | None:
-    """Return the end of the quiet hours that the space has at that moment, in UTC; None outside them."""
+def quiet_until(services: Services, room: str, locale: Locale, at: datetime) -> datetime | None:
+    """Return the end of the quiet hours of a conversation at that moment, in UTC; None outside them.
+
+    ``locale`` has the time zone of the hours: that of the space, or of the person in a 1:1.
+    """
     hours = read_quiet_hours(quiet_hours(services, room))
     if hours is None:
         return None
-    zone = ZoneInfo(_locale(services, room).zone)
-    return end_of_quiet(hours, at.astimezone(zone))
+    return end_of_quiet(hours, at.astimezone(ZoneInfo(locale.zone)))
 
 
 def read_quiet_hours(typed: str) -> tuple[time, time] | None:

@@ -56,9 +56,9 @@ def left(run: Run) -> Text:
 
 
 def _changed_steps(run: Run) -> list[str]:
-    """Return the steps whose change was begun, in the order of the run's steps."""
-    places = list(steps_of(run))
-    return sorted(run.changed, key=lambda name: name in places and places.index(name))
+    """Return the steps whose change was begun, in the order of the run's steps; unknown ones come last."""
+    places = {name: place for place, name in enumerate(steps_of(run))}
+    return sorted(run.changed, key=lambda name: places.get(name, len(places)))
 
 
 def _late_words(done: list[Changed], late: list[Changed]) -> Text:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -31,7 +32,12 @@ Look = Callable[..., str]
 def look(services: Services) -> Look:
     """Has looks at a channel recorded and its card drawn; the id of the card."""
 
-    def made(*outcomes: LookOutcome, mailbox: str = MAILBOX, notify: tuple[str, ...] = ()) -> str:
+    def made(
+        *outcomes: LookOutcome,
+        mailbox: str = MAILBOX,
+        notify: tuple[str, ...] = (),
+        direct: bool = False,
+    ) -> str:
         watching = services.watching
         watched = watching.channels.load(mailbox) or WatchedChannel(
             Channel(mailbox, tenant_id="tenant-1"),
@@ -39,6 +45,7 @@ def look(services: Services) -> Look:
             Person("anna", "anna@example.test", "org-1"),
             now(),
             notify=notify,
+            direct=direct,
         )
         watching.channels.save(watched)
         cards: set[str] = set()
@@ -114,17 +121,26 @@ def test_nobody_is_told_1_1_once_somebody_acts(
     assert reminders(webex_script) == 0
 
 
+@pytest.mark.parametrize(
+    ("direct", "place"), [(False, "room-1"), (True, "anna@example.test")], ids=["space", "1:1"]
+)
 def test_quiet_hours_hold_reminders_and_not_the_first_card(
     look: Look,
     services: Services,
     webex_script: Any,
     pass_time: Callable[[float], None],
     said: Said,
+    direct: bool,
+    place: str,
 ):
-    """Cards that quiet hours have held come once these are over."""
-    begin, end = now().hour, (now().hour + 6) % 24
-    services.redis.hset(keys.locale("room-1"), "quiet", f"{begin}-{end}")
-    card = look(BROKEN, BROKEN, notify=("ben@example.test",))
+    """Cards that quiet hours have held come once these are over.
+
+    The hours are in the time zone of the space, or of the person in a 1:1.
+    """
+    services.redis.hset(keys.locale(place), "zone", "Asia/Tokyo")
+    begin = now().astimezone(ZoneInfo("Asia/Tokyo")).hour
+    services.redis.hset(keys.locale("room-1"), "quiet", f"{begin}-{(begin + 6) % 24}")
+    card = look(BROKEN, BROKEN, notify=("ben@example.test",), direct=direct)
     assert len(said()) == 1
     pass_time(4.5 * 3600)
     show(services, card)

@@ -1,4 +1,4 @@
-"""How the bot recognizes a message that it has posted itself, where it can read the room."""
+"""Recognition of the bot's own messages, in rooms whose messages it can read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Way of the newest test mail that the watch has sent: to the mailbox, to Webex Connect, to a task.
 
 The mail is the bot's own, so it is known that it was sent, and each station is known by the mail
-itself. A customer's mail says less: nobody knows that it was sent before it arrives.
+itself. A customer's mail says less: until it arrives, it is unknown that it was sent.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Sightings:
-    """What the clouds show of the last days; None for a source that cannot be read.
+    """Mails that the clouds show of the last days; None for a source that cannot be read.
 
     ``app`` is the app of Webex Connect whose tasks can only be this channel's, or empty.
     """

@@ -38,9 +38,7 @@ class Sealed(StrEnum):
     OAUTH_FLOW = "flow"  # state: a sign-in that is under way in a browser
     ANSWERED = "answered"  # part of an event: what was answered and Webex has not taken yet
     TAC_SCREENSHOT = "tac-screenshot"  # conversation: a picture for Cisco TAC
-    DOCUMENT = (
-        "document"  # URL: a public document of Microsoft's, sealed so that nobody can change it
-    )
+    DOCUMENT = "document"  # URL: a public document of Microsoft's, sealed against changes
 
     def of(self, *owner: str) -> VaultName:
         """Return the name under which the vault keeps the owner's value."""

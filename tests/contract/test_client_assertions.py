@@ -198,7 +198,7 @@ def _assertion(cloud: PracticeCloud, pem: Pem, changed: Json) -> tuple[str, str]
 
 
 def test_a_federated_token(settings: Settings, http: httpx.Client, tmp_path: Path):
-    """It is read anew for each request, so a token that has ended does not stay."""
+    """It is read again for each request, so a token that has ended does not stay."""
     path = tmp_path / "token"
     bot = replace(settings, microsoft_federated_token_file=str(path))
     path.write_text(federated(exp=int(time.time()) - 3600))

@@ -1,4 +1,4 @@
-"""What a setup makes exactly once, whatever happens on its way."""
+"""Objects that a setup makes exactly once, even if it is interrupted."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_a_space_chooses_its_language(new_walk: Any) -> None:
 
 
 def test_a_space_chooses_its_time_zone(new_walk: Any) -> None:
-    """Times are the zone's with UTC beside them, or UTC alone; a bad name changes nothing."""
+    """Times are the zone's with UTC next to them, or UTC alone; a bad name changes nothing."""
     walk = new_walk()
     assert "keine Zeitzone" in words(walk.type("/timezone Mars/Olympus"))
     assert BOTH_TIMES.search(words(walk.type("/status")))
@@ -69,7 +69,7 @@ def test_a_space_chooses_its_time_zone(new_walk: Any) -> None:
 
 
 def test_a_direct_message_is_in_the_language_of_its_reader(people: People, new_walk: Any) -> None:
-    """The administrator reads English 1:1; the space, and whoever chose nothing, reads German."""
+    """The administrator reads English 1:1; the space, and people who chose nothing, read German."""
     mine = new_walk(room=DIRECT, requester=ADMIN)
     assert "The cards are now in English" in words(mine.type("/sprache en"))
     walk = new_walk()

@@ -75,7 +75,7 @@ def _meanings_in(sentence: str) -> list[Meaning]:
 def causes_of_numbers(tokens: list[EntraToken]) -> list[FoundCause]:
     """Return the cause of each error; a vague number counts only if no other one is known.
 
-    Beside an error with its sentence, a number without any words is one that somebody lists.
+    Next to an error with its sentence, a number without any words is only an entry of a list.
     """
     known = [
         (each, meaning) for each in tokens if (meaning := meaning_of(each.number, each.sentence))

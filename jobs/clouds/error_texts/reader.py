@@ -97,7 +97,7 @@ def _causes(
 
 
 def _is_ours(signs: Signs, replies: list[SmtpToken]) -> bool:
-    """Return whether a service of this channel speaks, and not only beside a stranger's codes."""
+    """Return whether a service of this channel speaks, and not only next to a stranger's codes."""
     if not signs.ours:
         return False
     return not signs.has(Speaker.STRANGER) or any(

@@ -257,7 +257,7 @@ def of_step(key: str, row: str, step: str, seen: Text | None = None, remedy: str
 
 
 def no_license() -> Text:
-    """What stops a plan for a mailbox without a license."""
+    """Cause that stops a plan for a mailbox without a license."""
     return of_step(
         "stop", "M1", "mailbox_user", Text("seen.no_licence", {"upn": MAILBOX}), "licence_missing"
     )

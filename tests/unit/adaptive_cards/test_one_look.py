@@ -59,7 +59,7 @@ def test_what_is_proven_has_one_look(room: Budget):
     ("right", "columns"), [("24 Nov 10:42 UTC", 2), ("24. Nov. 11:42 MEZ (10:42 UTC)", 1)]
 )
 def test_a_long_time_is_below_the_subject_of_a_kicker(right: str, columns: int):
-    """Beside it, it would leave no room for the subject's words on a phone."""
+    """Next to it, it would leave no room for the subject's words on a phone."""
     kicker = kicker_of(Text("audit.kicker"), right)
     assert len(kicker["columns"]) == columns
     assert right in " ".join(cardtext.lines({"type": "AdaptiveCard", "body": [kicker]}))

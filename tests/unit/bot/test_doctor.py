@@ -229,7 +229,7 @@ def test_who_approves(services: Services, approvers: tuple[str, ...]):
     ("days", "begins"), [(90, "ok     "), (20, "DOUBT  "), (-2, "WRONG  "), (None, "DOUBT  ")]
 )
 def test_the_end_of_the_bots_own_secret(services: Services, days: int | None, begins: str):
-    """Thirty days before, it is a doubt. An end that nobody knows is one, too."""
+    """Thirty days before, it is a doubt. An unknown end is one, too."""
     at = "" if days is None else f"{now() + timedelta(days=days):%Y-%m-%d}"
     work = replace(services.settings, microsoft_client_secret_expires=at)
     (line,) = examined(replace(services, settings=work), "the bot's own app")

@@ -188,7 +188,7 @@ def test_no_text_is_left_english(language: str, file: str):
 
 
 def test_no_card_is_left_english(language: str):
-    """Beside the values of the examples, no line of a card in another language is English.
+    """Except for the values of the examples, no line of a card in another language is English.
 
     So no sentence is written in the code, past the catalog.
     """

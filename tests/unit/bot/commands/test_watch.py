@@ -151,7 +151,7 @@ def test_people_are_named(connected: ChatContext, webex_script: Any, reply: Any,
 
 
 def test_the_audit_trail_names_who_began_and_ended_it(connected: ChatContext):
-    """Somebody may end a watch so that nobody notices what follows."""
+    """Somebody may end a watch to hide what follows."""
     type_(connected, "watch", MAILBOX)
     type_(connected, "watch", f"{MAILBOX} off")
     entries = [json.loads(line) for line in connected.services.store.audit.entries()][-2:]

@@ -184,7 +184,7 @@ def test_a_missing_mail_is_no_fault_while_customers_mail_arrives(cloud: Any, giv
 
 
 def test_the_newest_mail_with_a_known_fate_decides(cloud: Any, given: Any):
-    """One that is still under way does not end an incident, and one that went through does."""
+    """A mail that is still under way does not end an incident, and a delivered mail does."""
     ctx = given()
     old, new = sent(ctx, 100), sent(ctx, 5)
     sides(cloud, [arrived(old, 99)], [])

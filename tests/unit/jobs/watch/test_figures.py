@@ -76,7 +76,7 @@ def test_a_break_that_goes_on_has_no_time_to_fix():
 
 
 def test_an_ended_watch_is_no_fix():
-    """Nobody knows whether the channel works."""
+    """It is unknown whether the channel works."""
     ended = AT - timedelta(hours=1)
     unwatched = replace(
         incident(AT - timedelta(hours=3), ended), news=(News(NewsKind.UNWATCHED, ended),)

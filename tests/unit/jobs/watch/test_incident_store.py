@@ -127,7 +127,7 @@ def test_a_look_of_a_worker_without_the_lock_is_not_recorded(
 def test_the_end_of_the_watch_ends_the_incident(
     store: IncidentStore, watch: Callable[..., WatchedChannel]
 ):
-    """Nobody knows then whether the channel works, and a later look records nothing."""
+    """It is unknown then whether the channel works, and a later look records nothing."""
     watched = watch("a@contoso.com")
     for number in range(2):
         store.record(watched, BROKEN, AT + number * MINUTE)

@@ -173,7 +173,7 @@ def test_after_an_hour_the_next_one_is_sent(ctx: Any, server: Server):
     "reply", ["451 4.7.1 Greylisted, try again later", "550 5.7.1 Relaying denied"]
 )
 def test_a_server_that_does_not_take_it_is_not_asked_again(ctx: Any, server: Server, reply: str):
-    """What it said is kept, and the next mail is due in an hour."""
+    """The server's answer is kept, and the next mail is due in an hour."""
     server.refuses = reply
     assert not asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
     (kept,) = watch_mail.newest(ctx.store.redis, MAILBOX)

@@ -115,7 +115,7 @@ def test_mail_that_was_returned_is_counted(services: Services, begin: Begin):
 
 
 def test_a_channel_without_test_mails_has_no_line_about_them(services: Services, begin: Begin):
-    """One that gets them does, also if the newest mail is still on its way."""
+    """A channel that gets test mails has one, also if the newest mail is still on its way."""
     setup = begin()
     services.store.end(setup, Event(Kind.CANCELLED, now()))
     none = found("watch_mail", State.SKIPPED, seen=NONE_SENT)

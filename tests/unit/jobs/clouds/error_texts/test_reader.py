@@ -1,4 +1,4 @@
-"""The reader: words before numbers, who speaks, what stays open, and what nobody knows."""
+"""The reader: words before numbers, who speaks, what stays open, and what is unknown."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_strangers_get_no_cause(text: str):
     ],
 )
 def test_common_codes_count_where_a_service_of_ours_speaks(text: str, cause: str):
-    """The same codes mean something beside Exchange's or Webex Connect's name."""
+    """The same codes mean something next to Exchange's or Webex Connect's name."""
     assert [name for name, _ in certain(text)][:1] == [cause]
 
 

@@ -101,7 +101,7 @@ def test_words_of_exchanges_replies(text: str, cause: str):
 
 
 def test_a_refusal_that_exchange_does_not_explain_stays_open():
-    """5.7.139 with words that nobody knows is no refused token."""
+    """5.7.139 with unknown words is no refused token."""
     text = "535 5.7.139 Authentication unsuccessful, federated STS service was unreachable."
     assert (certain(text), possible(text)[0]) == ([], "smtp_login_blocked")
 

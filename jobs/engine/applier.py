@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -21,6 +21,7 @@ from jobs.engine.recorder import Recorder
 from jobs.engine.step import REQUIRED_ELSEWHERE, Step
 from jobs.model import Change, Finding, State, Text, Turn
 from jobs.runs import trust
+from jobs.runs.plan import Plan
 from jobs.runs.run import AttemptOverError, Event, Kind, Run
 
 log = structlog.get_logger(__name__)
@@ -61,16 +62,14 @@ class Applier:
 
     async def _advance(self, step: Step) -> None:
         before = self.recorder.run.findings.get(step.name)
-        if before is None or before.state is not State.WAITING:
+        if self.recorder.run.state_of(step.name) is not State.WAITING:
             self.recorder.append(Event(Kind.RUNNING, now(), step=step.name))
         await self._await_in_flight(step)
         finding = await Inspector(self.recorder).inspect(step)
         if finding.state is State.WRONG:
             finding = await self._apply_unless_deleted(step, finding)
         finding = await self._or_lost(step, finding)
-        run = self.recorder.run
-        answered = run.answered_since(step.name, step.returns_with)
-        if finding != before or step.name in run.running or answered:
+        if finding != before or _is_awaited(self.recorder.run, step):
             self.recorder.found(step, finding)
 
     async def _apply_unless_deleted(self, step: Step, finding: Finding) -> Finding:
@@ -87,13 +86,17 @@ class Applier:
         if step.doubted_by and finding.state is State.WRONG:
             return _lost(finding, self.recorder.run.findings.get(step.name))
         for other in self.steps.values():
-            if finding.cause in other.doubted_by and self.recorder.run.settled(other.name):
+            if self._is_in_doubt(other, finding):
                 seen = await Inspector(self.recorder).inspect(other)
                 if seen.state is State.WRONG:
                     lost = _lost(seen, self.recorder.run.findings.get(other.name))
                     self.recorder.found(other, lost)
                     return replace(lost, step=step.name, facts={}, evidence=finding.evidence)
         return finding
+
+    def _is_in_doubt(self, other: Step, finding: Finding) -> bool:
+        """Return whether the finding may come from a step that held before and no longer does."""
+        return finding.cause in other.doubted_by and self.recorder.run.settled(other.name)
 
     async def _await_in_flight(self, step: Step) -> None:
         """Wait until a call of a killed worker has arrived or timed out.
@@ -114,12 +117,16 @@ class Applier:
         changes = step.plan(self.recorder.ctx, finding)
         if not changes and not step.unapproved:
             return finding
-        if changes and self._is_replicating(step):
+        if changes and (found := self._finding_after_change(step)):
+            return found
+        return self._blocker(step, changes) or await self._change(step, finding, changes)
+
+    def _finding_after_change(self, step: Step) -> Finding | None:
+        """Return that the change that was made may show later, or never does; None to make it."""
+        if self._is_replicating(step):
             return Inspector(self.recorder).wait_for_replication(step)
         made = self.recorder.run.changed.get(step.name)
-        if changes and made is not None and made.unseen >= MAX_UNSEEN_CHANGES:
-            return never_effective(step)
-        return self._blocker(step, changes) or await self._change(step, finding, changes)
+        return never_effective(step) if made and made.unseen >= MAX_UNSEEN_CHANGES else None
 
     def _is_replicating(self, step: Step) -> bool:
         """Return whether a read may be stale, because the change was made in the last five minutes.
@@ -139,19 +146,23 @@ class Applier:
 
     def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
         run = self.recorder.run
-        open_steps = [name for name in step.after if name in self.steps and not run.settled(name)]
-        if open_steps:
-            return _waits_for_step(step, open_steps[0])
-        unasked = step.required_answer and not run.answer(step.required_answer)
-        if unasked and not (run.plan and all(map(run.plan.shows, changes))):
-            return step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
-        if not all(run.approved(change) for change in changes):
+        if other := self._first_open(step):
+            return _waits_for_step(step, other)
+        unanswered = _is_unanswered(run, step)
+        if unanswered and not _shows_all(run.plan, changes):
+            return _waits_for_answer(step)
+        if not all(map(run.approved, changes)):
             self._replan(step, changes)
             return step.waits_for(Turn.APPROVER, Text("seen.not_approved"))
         self._require_audited()
-        if unasked:
-            return step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
-        return None
+        return _waits_for_answer(step) if unanswered else None
+
+    def _first_open(self, step: Step) -> str:
+        """Return the first step that must be settled before this one, or an empty string if all are."""
+        run = self.recorder.run
+        return next(
+            (name for name in step.after if name in self.steps and not run.settled(name)), ""
+        )
 
     def _require_audited(self) -> None:
         """Look each approval up in the audit trail before the first change that it allows.
@@ -173,10 +184,8 @@ class Applier:
         They differ from the approved ones.
         """
         plan = self.recorder.run.plan
-        if plan is not None and not all(plan.shows(change) for change in changes):
-            lines = tuple(
-                replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes
-            )
+        if plan is not None and not _shows_all(plan, changes):
+            lines = tuple(map(_for_reapproval, changes))
             data = {"plan": digest(plan.with_lines(lines), self.recorder.run.channel)}
             self.recorder.append(
                 Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines)
@@ -184,12 +193,8 @@ class Applier:
 
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
         self.recorder.stop_if_requested()
-        self._begun.add(step.name)
-        own = tuple(line for line in changes if line.step == step.name)
-        self.recorder.append(
-            Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own)
-        )
-        ctx, inspector = self.recorder.ctx, Inspector(self.recorder)
+        self._record_begin(step, finding, changes)
+        inspector = Inspector(self.recorder)
         try:
             with call_log.record_calls() as made:
                 await inspector.retry_while_replicating(step, lambda: self._apply(step, finding))
@@ -200,13 +205,28 @@ class Applier:
                 self._tell_late(step, made)
             raise
         except CloudError as error:
-            ctx.store.not_changed(
-                ctx.run.id, step.name, {"cause": error.cause, "calls": "; ".join(made)}
-            )
-            known = self._require_other_step(step, error) or step.explain_error(ctx, error)
-            return known or inspector.finding_from(step, error)
+            return self._refused(step, error, made)
         self._record_changed(step, made)
         return await inspector.verify(step)
+
+    def _record_begin(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> None:
+        """Record the step's own lines before its first call, so that a killed worker's is known."""
+        self._begun.add(step.name)
+        own = tuple(line for line in changes if line.step == step.name)
+        self.recorder.append(
+            Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own)
+        )
+
+    def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
+        """Record that a cloud refused the change, and return what follows from its error."""
+        ctx = self.recorder.ctx
+        data = {"cause": error.cause, "calls": "; ".join(made)}
+        ctx.store.not_changed(ctx.run.id, step.name, data)
+        return (
+            self._require_other_step(step, error)
+            or step.explain_error(ctx, error)
+            or Inspector(self.recorder).finding_from(step, error)
+        )
 
     async def _apply(self, step: Step, finding: Finding) -> None:
         """Ask for the lease and make the change.
@@ -243,12 +263,40 @@ class Applier:
         run, other = self.recorder.run, self.steps.get(step.prerequisites.get(error.cause, ""))
         if other is None or run.change_applied(other.name):
             return None
-        there = run.plan.changes if run.plan else ()
-        planned = any(line.step == other.name for line in there)
-        lines = () if planned else other.plan(self.recorder.ctx, other.wrong(REQUIRED_ELSEWHERE))
-        data = {"plan": digest((*there, *lines), run.channel)}
+        lines = self._unplanned_lines(other)
+        data = {"plan": digest((*_planned(run), *lines), run.channel)}
         self.recorder.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return _waits_for_step(step, other.name)
+
+    def _unplanned_lines(self, other: Step) -> tuple[Change, ...]:
+        """Return the changes of a step that the plan does not show yet; none if it shows some."""
+        if any(line.step == other.name for line in _planned(self.recorder.run)):
+            return ()
+        return other.plan(self.recorder.ctx, other.wrong(REQUIRED_ELSEWHERE))
+
+
+def _is_awaited(run: Run, step: Step) -> bool:
+    """Return whether even an unchanged finding is news: the step runs, or somebody has answered it."""
+    return step.name in run.running or run.answered_since(step.name, step.returns_with)
+
+
+def _is_unanswered(run: Run, step: Step) -> bool:
+    """Return whether the step needs a person's answer that nobody has given."""
+    return step.required_answer != "" and not run.answer(step.required_answer)
+
+
+def _planned(run: Run) -> tuple[Change, ...]:
+    return run.plan.changes if run.plan else ()
+
+
+def _shows_all(plan: Plan | None, changes: Iterable[Change]) -> bool:
+    """Return whether there is a plan and it shows each of the changes."""
+    return plan is not None and all(map(plan.shows, changes))
+
+
+def _for_reapproval(line: Change) -> Change:
+    """Return the line with a warning, and a note that it must be approved once more."""
+    return replace(line, note=line.note or REAPPROVAL_NOTE, warning=True)
 
 
 def _is_over() -> bool:
@@ -269,6 +317,10 @@ def _lost(finding: Finding, before: Finding | None) -> Finding:
         until=now() + LOST_AGAIN,
         facts={**(before.facts if before else {}), **finding.facts},
     )
+
+
+def _waits_for_answer(step: Step) -> Finding:
+    return step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
 
 
 def _waits_for_step(step: Step, other: str) -> Finding:

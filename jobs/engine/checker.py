@@ -91,12 +91,9 @@ class Checker:
             )
 
     async def _check(self, step: Step) -> None:
-        found = self.recorder.run.findings
-        unmet = [need for need in step.needs if need in self.steps and not _is_enough(found[need])]
-        if unmet:
-            self.recorder.queue(
-                step, step.skipped(Text("skipped.needs_other", {"step": f"key:step.{unmet[0]}"}))
-            )
+        if unmet := self._unmet_need(step):
+            reason = Text("skipped.needs_other", {"step": f"key:step.{unmet}"})
+            self.recorder.queue(step, step.skipped(reason))
             return
         access = required_access(step, self.allowed)
         finding = await self._inspect(step, access)
@@ -104,6 +101,12 @@ class Checker:
             await asyncio.sleep(STALE_S)
             finding = await self._inspect(step, access)
         self.recorder.queue(step, replace(step.diagnosis.as_check_result(finding), access=access))
+
+    def _unmet_need(self, step: Step) -> str:
+        """Return the first need without which the step cannot be inspected, or an empty string."""
+        found = self.recorder.run.findings
+        needs = (need for need in step.needs if need in self.steps)
+        return next((need for need in needs if not _is_enough(found[need])), "")
 
     def _may_be_stale(self, step: Step) -> bool:
         """Return whether a cloud may not show yet what a run of this channel has just written.

@@ -61,8 +61,7 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     administrator must act.
     """
     waited = run.waits.get(step.name, 0)
-    passing = isinstance(error, Transient | MalformedAnswer)
-    again = passing and (waited < len(AGAIN_S) or error.cause in UNCONNECTED)
+    again = _is_retried(error, waited)
     return Finding(
         step.name,
         State.UNKNOWN,
@@ -72,6 +71,12 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
         waiting_for=Turn.TIME if again else Turn.ADMINISTRATOR,
         until=now() + timedelta(seconds=_pause(error, waited)) if again else None,
     )
+
+
+def _is_retried(error: CloudError, waited: int) -> bool:
+    """Return whether the error may pass by itself, and is retried after so many earlier waits."""
+    passing = isinstance(error, Transient | MalformedAnswer)
+    return passing and (waited < len(AGAIN_S) or error.cause in UNCONNECTED)
 
 
 def _pause(error: CloudError, waited: int) -> float:
@@ -107,16 +112,18 @@ def may_be_replication(error: CloudError, run: Run, step: Step | None = None) ->
     if not error.can_be_replication:
         return False
     if error.cause in ROLE_CAUSES:
-        made = [change.done for change in run.changed.values() if change.done]
-        return any(
-            now() - moment < ERRORS_SETTLE_FOR
-            for moment in (*made, *([run.signed_in] if run.signed_in else ()))
-        )
+        return _may_have_new_role(run)
     if error.service == "exchange":
         return isinstance(error, NotFound) and _has_just_made(step, run)
     return wrote_within(
         run, SETTLES_FOR if isinstance(error, NotReplicatedYet) else ERRORS_SETTLE_FOR
     )
+
+
+def _may_have_new_role(run: Run) -> bool:
+    """Return whether a sign-in or a change of this run may just have granted a role or a consent."""
+    moments = filter(None, (run.signed_in, *(change.done for change in run.changed.values())))
+    return any(now() - moment < ERRORS_SETTLE_FOR for moment in moments)
 
 
 def _has_just_made(step: Step | None, run: Run) -> bool:

@@ -40,13 +40,8 @@ class StepGraph:
         try:
             while True:
                 recorder.refresh()
-                for step in (
-                    ()
-                    if recorder.shutdown.requested()
-                    else self._ready(recorder.run, tried, tasks.values())
-                ):
-                    tried[step.name] = retry_key(step, recorder.run)
-                    tasks[asyncio.ensure_future(self._work_on(step))] = step.name
+                if not recorder.shutdown.requested():
+                    self._start_ready(recorder.run, tried, tasks)
                 if not tasks:
                     recorder.stop_if_requested()
                     return
@@ -58,6 +53,14 @@ class StepGraph:
         finally:
             for task in tasks:
                 task.cancel()
+
+    def _start_ready(
+        self, run: Run, tried: dict[str, object], tasks: dict[asyncio.Future[None], str]
+    ) -> None:
+        """Start every step that can go on, and keep the state in which it was tried."""
+        for step in self._ready(run, tried, tasks.values()):
+            tried[step.name] = retry_key(step, run)
+            tasks[asyncio.ensure_future(self._work_on(step))] = step.name
 
     def _ready(self, run: Run, tried: Mapping[str, object], busy: Collection[str]) -> list[Step]:
         if run.ended:

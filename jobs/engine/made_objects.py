@@ -92,15 +92,22 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
     asked for it since, and if nothing outside has its ids: after the token was saved, Webex Connect
     has the client ID of the deleted app.
     """
-    run, before = ctx.run, ctx.run.findings.get(step.name)
+    before = ctx.run.findings.get(step.name)
     if before is None or before.cause not in DELETED:
         return None
-    asked = [run.answers[name] for name in ("look_again", step.repeat_on) if name in run.answers]
-    wanted = any(answer.at > run.found_at[step.name] for answer in asked)
-    used = bool(run.answer(TOKEN_SAVED)) or run.settled("token")
-    if wanted and not (step.name == "application" and used):
+    if _is_wanted_again(ctx.run, step) and not _is_in_use(ctx.run, step):
         return None
     return replace(before, until=now() + timedelta(seconds=ctx.pause(step.name, AGAIN_S)))
+
+
+def _is_wanted_again(run: Run, step: Step) -> bool:
+    """Return whether somebody has asked for a new object since the old one was found to be deleted."""
+    return any(run.answered_since(step.name, name) for name in ("look_again", step.repeat_on))
+
+
+def _is_in_use(run: Run, step: Step) -> bool:
+    """Return whether the object is the app, and Webex Connect has its client ID."""
+    return step.name == "application" and (bool(run.answer(TOKEN_SAVED)) or run.settled("token"))
 
 
 @dataclass(slots=True)

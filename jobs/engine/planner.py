@@ -36,11 +36,7 @@ class Planner:
         """
         ctx = self.recorder.ctx
         automatic = {name: step for name, step in self.steps.items() if step.automatic}
-        again = {
-            name
-            for name, finding in ctx.run.findings.items()
-            if is_due(finding) or finding.seen in NOT_INSPECTABLE
-        }
+        again = {name for name, found in ctx.run.findings.items() if _is_inspected_again(found)}
 
         async def inspect(step: Step) -> None:
             self.recorder.queue(step, await self._inspect(step))
@@ -51,6 +47,10 @@ class Planner:
             automatic, inspect, lambda run, name: name in run.findings and name not in again
         ).run(self.recorder)
         ctx.looking = False
+        self._record_plan()
+
+    def _record_plan(self) -> None:
+        ctx = self.recorder.ctx
         changes = planned_changes(self.steps, ctx)
         self.recorder.append(
             Event(Kind.PLANNED, now(), data={"plan": digest(changes, ctx.channel)}, changes=changes)
@@ -61,16 +61,19 @@ class Planner:
         return step.wrong(why) if why else await Inspector(self.recorder).inspect(step)
 
 
+def _is_inspected_again(finding: Finding) -> bool:
+    """Return whether a second plan inspects it: it is due, or could not be inspected for the first."""
+    return is_due(finding) or finding.seen in NOT_INSPECTABLE
+
+
 def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
     """Return the changes that would make the wrong findings right, in the order of the article."""
-    wrong = {
-        name: finding for name, finding in ctx.run.findings.items() if finding.state is State.WRONG
-    }
+    found = ctx.run.findings
     return tuple(
-        _without_guess(change, wrong[name])
+        _without_guess(change, found[name])
         for name, step in steps.items()
-        if name in wrong
-        for change in step.plan(ctx, wrong[name])
+        if ctx.run.state_of(name) is State.WRONG
+        for change in step.plan(ctx, found[name])
     )
 
 

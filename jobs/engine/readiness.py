@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import filterfalse
 
 from jobs.clock import now
 from jobs.engine.step import Step
@@ -36,13 +37,23 @@ def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Text | 
     It can be inspected if its needs hold, or exist with the facts that lead further. A part of a
     missing object is missing too, but that is never said of something that is only unknown.
     """
-    found = [
-        run.findings.get(need) for need in step.needs if need in steps and not run.settled(need)
-    ]
-    open_needs = [finding for finding in found if finding is None or not finding.facts]
+    open_needs = _open_needs(step, run, steps)
     if any(map(_is_not_there, open_needs)):
         return None if step.inspect_unmet else NOTHING_YET
     return NOT_KNOWN if open_needs else None
+
+
+def _open_needs(step: Step, run: Run, steps: Collection[str]) -> list[Finding | None]:
+    """Return what was found of the needs that do not hold and lead nowhere; None if never inspected."""
+    found = (
+        run.findings.get(need) for need in step.needs if need in steps and not run.settled(need)
+    )
+    return list(filterfalse(_leads_further, found))
+
+
+def _leads_further(finding: Finding | None) -> bool:
+    """Return whether the object exists, with the facts by which a step that needs it is inspected."""
+    return finding is not None and bool(finding.facts)
 
 
 def _is_not_there(finding: Finding | None) -> bool:

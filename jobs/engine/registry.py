@@ -50,7 +50,7 @@ def by_name(steps: Iterable[Step]) -> dict[str, Step]:
 
 def _unknown_attributes(kind: type[Step]) -> set[str]:
     """Return the public values that a class sets without declaring them by a type."""
-    bases = [base for base in kind.__mro__ if base is not object]
+    *bases, _object = kind.__mro__
     declared = {name for base in bases for name in base.__annotations__}
     return {name for name, value in vars(kind).items() if _is_value(name, value)} - declared
 

@@ -92,14 +92,16 @@ def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
 
     Each waits until everything that depends on it is undone or left as it is.
     """
-    on_top = {
-        name: {other for other in run.past if name in _below(other, steps)} for name in run.past
-    }
-    known = {name: past for name, past in run.past.items() if name in steps}
     return {
-        name: _reversal(steps[name], past, tuple(sorted(on_top[name])))
-        for name, past in known.items()
+        name: _reversal(steps[name], past, _on_top(name, run, steps))
+        for name, past in run.past.items()
+        if name in steps
     }
+
+
+def _on_top(name: str, run: Run, steps: Mapping[str, Step]) -> tuple[str, ...]:
+    """Return the changed steps that need or follow this one, directly or indirectly, sorted."""
+    return tuple(sorted(other for other in run.past if name in _below(other, steps)))
 
 
 def _reversal(step: Step, past: RecordedChange, after: tuple[str, ...]) -> Step:
@@ -140,28 +142,31 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
     """
     past: RecordedChange | None = None
     for run in takewhile(lambda run: not _was_put_back(run, name), reversed(runs)):
-        changed = run.changed.get(name)
-        if (
-            run.kind is RunKind.UNDO
-            or changed is None
-            or not changed.changes
-            or not changed.before.values
-        ):
+        changed = _recorded(run, name)
+        if changed is None:
             continue
-        if past is not None and changed.values_after and changed.values_after != past.values_before:
+        if past is not None and _was_overwritten(changed, past):
             break
         past = _before(past, run, changed)
     return past
 
 
+def _recorded(run: Run, name: str) -> Changed | None:
+    """Return the change that a run recorded with the values before it; None for an undo's own."""
+    if run.kind is RunKind.UNDO:
+        return None
+    changed = run.changed.get(name)
+    return changed if changed and changed.changes and changed.before.values else None
+
+
+def _was_overwritten(changed: Changed, later: RecordedChange) -> bool:
+    """Return whether the later runs found another value than this one had left."""
+    return bool(changed.values_after) and changed.values_after != later.values_before
+
+
 def _was_put_back(run: Run, name: str) -> bool:
     """Return whether the run is an undo that has put the change back, or has found it put back."""
-    if run.kind is not RunKind.UNDO:
-        return False
-    changed, found = run.changed.get(name), run.findings.get(name)
-    return (changed is not None and changed.done is not None) or (
-        found is not None and found.state is State.OK
-    )
+    return run.kind is RunKind.UNDO and (run.change_applied(name) or run.state_of(name) is State.OK)
 
 
 def _before(later: RecordedChange | None, run: Run, changed: Changed) -> RecordedChange:

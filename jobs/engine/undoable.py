@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
@@ -60,9 +61,13 @@ class Undoable(Step):
         left = past.values_after or made
         if values == past.values_before:
             return self.ok(Text("seen.undo_back", {"seen": seen}))
-        if any(
-            value not in {left.get(name), past.values_before.get(name)}
-            for name, value in values.items()
-        ):
+        if not _all_recorded(values, left, past.values_before):
             return self.left_alone(Text("seen.undo_changed_since", {"seen": seen}))
         return self.wrong(past.change.after if past.values_after else verbatim(seen))
+
+
+def _all_recorded(
+    values: Mapping[str, str], after: Mapping[str, str], before: Mapping[str, str]
+) -> bool:
+    """Return whether each of the values is as the runs left it, or as it was before them."""
+    return all(value in {after.get(name), before.get(name)} for name, value in values.items())

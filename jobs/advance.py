@@ -28,6 +28,7 @@ from jobs.runs import deaths, trust
 from jobs.runs.event_log import NOT_AUDITED, foreign_event
 from jobs.runs.reference import new_reference
 from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
+from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_of
 from jobs.steps.sign_in_permissions import missing_permissions
@@ -222,18 +223,21 @@ async def advance_steps(engine: Engine) -> None:
     if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
         await engine.make_plan()
     run = engine.ctx.run
-    if (
-        not run.has_begun
-        and "tenant" in run.findings
-        and run.findings["tenant"].state is State.WRONG
-    ):
+    if not run.has_begun and run.state_of("tenant") is State.WRONG:
         raise SignInNeeded("wrong_tenant", CloudReply("entra", code=run.channel.domain))
-    if run.plan is not None and (run.has_begun or not (run.plan.changes or blocking_steps(run))):
+    if _may_be_applied(run):
         if lacking := missing_permissions(run):
             raise SignInNeeded(
                 "more_permissions_needed", CloudReply("entra", code=", ".join(lacking))
             )
         await engine.apply_plan()
+
+
+def _may_be_applied(run: Run) -> bool:
+    """Return whether the plan was approved at least in part, or has nothing to approve or to block it."""
+    if run.plan is None:
+        return False
+    return run.has_begun or not (run.plan.changes or blocking_steps(run))
 
 
 def _worth_inspecting_again(run: Run) -> bool:
@@ -259,10 +263,15 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         )  # also for a run that has just ended: its next look closes the login
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
-    if place := foreign_event(run):
-        trust.stop(runtime.store, run_id, place, run.channel.mailbox)
-        admin_session.drop(runtime, run_id)
+    _stop_if_foreign(runtime, run)
     runtime.listener.run_changed(run_id)
+
+
+def _stop_if_foreign(runtime: Runtime, run: Run) -> None:
+    """Stop a run whose history has an event that this bot did not write."""
+    if place := foreign_event(run):
+        trust.stop(runtime.store, run.id, place, run.channel.mailbox)
+        admin_session.drop(runtime, run.id)
 
 
 def _is_finished(run: Run) -> bool:
@@ -277,15 +286,18 @@ def _is_finished(run: Run) -> bool:
 
 def _schedule_next_look(runtime: Runtime, run: Run) -> None:
     """Schedule the run for the earliest time that a finding waits for, if somebody is signed in."""
-    times = (
-        [] if run.checked else [finding.until for finding in run.findings.values() if finding.until]
-    )
-    look = _next_look(runtime, run)
-    times += [look] if look else []
+    times = list(filter(None, (*_awaited_times(run), _next_look(runtime, run))))
     if times and run.account and not run.ended:
         runtime.schedule.add(run.id, min(times))
     else:
         runtime.schedule.remove(run.id)
+
+
+def _awaited_times(run: Run) -> list[datetime]:
+    """Return the times that findings wait for; none once a check has inspected everything."""
+    if run.checked:
+        return []
+    return [finding.until for finding in run.findings.values() if finding.until]
 
 
 def _next_look(runtime: Runtime, run: Run) -> datetime | None:
@@ -306,16 +318,17 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     reference, store = new_reference(), runtime.store
     log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
     store.append(run_id, _problem(reference))
-    tries = sum(
-        event.data.get("question") == "run"
-        for event in store.events(run_id)
-        if event.kind is Kind.PROBLEM
-    )
-    if tries < UNEXPECTED_TRIES:
+    if _count_problems(store, run_id) < UNEXPECTED_TRIES:
         runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
     else:
         _fail(runtime, run_id, reference)
     runtime.listener.run_changed(run_id)
+
+
+def _count_problems(store: RunStore, run_id: str) -> int:
+    """Return how many errors of the run itself its history has."""
+    problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
+    return sum(event.data.get("question") == "run" for event in problems)
 
 
 def _problem(reference: str) -> Event:

@@ -45,18 +45,21 @@ class NextAction:
 
 def next_action(run: Run) -> NextAction:
     """Return the next action of the run, for its earliest open stage."""
-    if run.ended is Kind.FAILED and (why := distrust(run)):
-        return NextAction(Turn.NOBODY, why)
     if run.ended:
-        return NextAction(
-            Turn.NOBODY, Text(f"turn_words.{_end(run)}", {"reference": _reference(run)})
-        )
+        return _ended(run)
     return (
         _before_plan(run)
         or _approval(run)
         or _waiting(run)
         or NextAction(Turn.NOBODY, Text("turn_words.running"))
     )
+
+
+def _ended(run: Run) -> NextAction:
+    """Return how the run ended, or that it was ended because its history is not trusted."""
+    if run.ended is Kind.FAILED and (why := distrust(run)):
+        return NextAction(Turn.NOBODY, why)
+    return NextAction(Turn.NOBODY, Text(f"turn_words.{_end(run)}", {"reference": _reference(run)}))
 
 
 ENDED: dict[Kind | None, str] = {
@@ -120,8 +123,11 @@ def _before_plan(run: Run) -> NextAction | None:
         return NextAction(Turn.ADMINISTRATOR, Text("turn_words.sign_in"))
     if run.plan is None:
         return NextAction(Turn.NOBODY, Text("turn_words.reading"))
-    if not is_blocked(run):
-        return None
+    return _unblocking(run) if is_blocked(run) else None
+
+
+def _unblocking(run: Run) -> NextAction:
+    """Return what must happen before the blocked plan can be carried out."""
     if delegate.asks(run):
         return NextAction(Turn.REQUESTER, Text("turn_words.delegate"))
     return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
@@ -150,7 +156,9 @@ def _waiting(run: Run) -> NextAction | None:
     findings = _in_order(run)
     if any(map(is_unread, findings)):
         return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
-    return _asked(run, findings) or _time(run, findings)
+    if asking := asking_finding(run):
+        return _request(run, asking)
+    return _time(run, findings)
 
 
 def under_way(run: Run) -> frozenset[str]:
@@ -177,11 +185,8 @@ def is_unread(finding: Finding) -> bool:
     return finding.state is State.UNKNOWN and not finding.until
 
 
-def _asked(run: Run, findings: Iterable[Finding]) -> NextAction | None:
-    """Return what the first step that waits for a person asks for."""
-    asking = next((each for each in findings if _asks_person(run, each)), None)
-    if asking is None:
-        return None
+def _request(run: Run, asking: Finding) -> NextAction:
+    """Return what the finding of a step that waits for a person asks for."""
     return NextAction(asking.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(asking, run)}"))
 
 
@@ -193,14 +198,9 @@ def asking_finding(run: Run) -> Finding | None:
 def open_requests(run: Run) -> tuple[NextAction, ...]:
     """Return everything that people are asked for now, the next action first."""
     first = next_action(run)
-    if run.ended or not run.detailed or run.account is None or run.plan is None:
+    if run.ended or _before_plan(run):
         return (first,)
-    found = () if is_blocked(run) else _in_order(run)
-    waiting = (each for each in found if _asks_person(run, each))
-    asked = [
-        NextAction(each.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(each, run)}"))
-        for each in waiting
-    ]
+    asked = [_request(run, each) for each in _in_order(run) if _asks_person(run, each)]
     return tuple({each.words.key: each for each in (*asked, first)}.values())
 
 
@@ -380,11 +380,16 @@ def _since(run: Run) -> datetime:
     The time of the finding itself is no such moment, because a step is looked at again and again
     while it waits.
     """
-    moments = [run.answers[question].at for question in BEGINS if question in run.answers]
-    moments += [given.at for given in run.approvals.values()]
-    moments += [run.plan.at] if run.plan else []
-    moments += [run.signed_in] if run.signed_in else []
-    finding = asking_finding(run)
-    needs = steps_of(run)[finding.step].needs if finding and finding.step in steps_of(run) else ()
-    moments += [run.found_at[need] for need in needs if need in run.found_at and run.settled(need)]
+    answers = [run.answers[question].at for question in BEGINS if question in run.answers]
+    approvals = [given.at for given in run.approvals.values()]
+    plan_at = run.plan.at if run.plan else None
+    moments = filter(None, (*answers, *approvals, plan_at, run.signed_in, *_needs_met(run)))
     return max(moments, default=run.opened)
+
+
+def _needs_met(run: Run) -> list[datetime]:
+    """Return when each settled need of the step that asks a person was found to hold."""
+    asking = asking_finding(run)
+    step = steps_of(run).get(asking.step) if asking else None
+    needs = step.needs if step else ()
+    return [run.found_at[need] for need in needs if run.settled(need)]

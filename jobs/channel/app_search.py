@@ -108,8 +108,7 @@ class Apps:
                 rows = await directory_search.signed_in_apps(self.ctx.graph, user, now() - LOGGED)
             except (Forbidden, NotFound, Rejected):
                 return
-            names = dict.fromkeys(text_of(row, "appId") for row in rows)
-            for client_id in [name for name in names if name][:LOGGED_APPS]:
+            for client_id in _apps_of(rows)[:LOGGED_APPS]:
                 self._add(await self.ctx.graph.application_by_app_id(client_id), Evidence.THE_USER)
 
     async def _granted_for_all(self, exchange: Json | None) -> None:
@@ -165,8 +164,12 @@ def certain_of(found: Sequence[FoundApp]) -> AppCandidate | None:
     strongest = [each.app for each in found if each.evidence == found[0].evidence]
     if len(strongest) != 1:
         return None
-    only = strongest[0]
-    return only if only.callback_url or NAMED in only.name.lower() else None
+    return strongest[0] if _is_for_webex(strongest[0]) else None
+
+
+def _is_for_webex(app: AppCandidate) -> bool:
+    """Return whether the app redirects to Webex Connect, or its name says what it is for."""
+    return bool(app.callback_url) or NAMED in app.name.lower()
 
 
 def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
@@ -183,6 +186,11 @@ def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
         callback_url=callback,
         profile=Profile.ARTICLE if article else Profile.LEAST,
     )
+
+
+def _apps_of(sign_ins: Iterable[Json]) -> list[str]:
+    """Return the client IDs that the sign-ins name, each once."""
+    return list(dict.fromkeys(filter(None, (text_of(row, "appId") for row in sign_ins))))
 
 
 def _clients(grants: Iterable[Json]) -> list[str]:

@@ -30,13 +30,8 @@ def fault_in(url: str) -> Text | None:
         return fault
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
     except ValueError:
         return Text("typed.callback_ip" if "[" in url else "typed.callback_no_url")
-    if parts.scheme not in _schemes(host):
-        return Text("typed.callback_https")
-    if not host and "@" not in parts.netloc:
-        return Text("typed.callback_no_url")
     return next(filter(None, (check(parts, url) for check in _CHECKS)), None)
 
 
@@ -48,32 +43,54 @@ def _in_text(url: str) -> Text | None:
         return Text("typed.callback_long", {"most": str(LONGEST_URL)})
     if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
         return Text("typed.callback_spaces" if "://" in url else "typed.callback_no_url")
+    return _lookalikes(url)
+
+
+def _lookalikes(url: str) -> Text | None:
+    """Return that characters of the address stand for others, with the address that was meant."""
     if signs := spelling.stand_ins(url):
         named = {"signs": spelling.named(signs), "meant": spelling.plain(url)}
         return Text("typed.callback_lookalike", named)
     return None
 
 
-def _schemes(host: str) -> set[str]:
-    """Return the schemes that Entra takes for a redirect to the host: http on this machine only."""
-    return {"https", "http"} if is_loopback(host) else {"https"}
+def _scheme(parts: SplitResult, _: str) -> Text | None:
+    """Return that Entra takes no redirect with this scheme: http is for this machine only."""
+    schemes = {"https", "http"} if is_loopback(_host_of(parts)) else {"https"}
+    return None if parts.scheme in schemes else Text("typed.callback_https")
+
+
+def _no_host(parts: SplitResult, _: str) -> Text | None:
+    missing = not parts.hostname and "@" not in parts.netloc
+    return Text("typed.callback_no_url") if missing else None
 
 
 def _user(parts: SplitResult, _: str) -> Text | None:
     return Text("typed.callback_user") if "@" in parts.netloc else None
 
 
-def _host(parts: SplitResult, _: str) -> Text | None:
-    """Return what is wrong with the host: it is a number, no full name, or mixes scripts."""
-    host = parts.hostname or ""
-    if "[" in parts.netloc or _is_number(host):
-        return Text("typed.callback_ip")
-    if mixed := spelling.mixed_label(host):
+def _ip(parts: SplitResult, _: str) -> Text | None:
+    number = "[" in parts.netloc or _is_number(_host_of(parts))
+    return Text("typed.callback_ip") if number else None
+
+
+def _mixed_scripts(parts: SplitResult, _: str) -> Text | None:
+    if mixed := spelling.mixed_label(_host_of(parts)):
         letters = {"label": mixed, "letters": spelling.strange_letters(mixed)}
         return Text("typed.callback_mixed", letters)
+    return None
+
+
+def _host(parts: SplitResult, _: str) -> Text | None:
+    """Return that the host is no full name."""
+    host = _host_of(parts)
     labels = spelling.as_ascii(host).split(".")
     whole = all(map(_LABEL.fullmatch, labels)) and (len(labels) > 1 or is_loopback(host))
     return None if whole else Text("typed.callback_host", {"host": host})
+
+
+def _host_of(parts: SplitResult) -> str:
+    return parts.hostname or ""
 
 
 def _is_number(host: str) -> bool:
@@ -102,14 +119,22 @@ def _end(_: SplitResult, url: str) -> Text | None:
 
 def _path(parts: SplitResult, _: str) -> Text | None:
     """Return what is wrong with the path: a character, a detour, or its end."""
-    good = _PATH.match(parts.path)
-    rest = parts.path[good.end() :] if good else parts.path
-    if rest:
+    if rest := _PATH.sub("", parts.path, count=1):
         return Text("typed.callback_signs", {"sign": rest[0]})
     if {".", ".."} & set(re.split(r"[/\\]", unquote(parts.path))):
         return Text("typed.callback_dots")
     return None if parts.path.endswith("/callback") else Text("typed.callback_path")
 
 
-_CHECKS: tuple[Callable[[SplitResult, str], Text | None], ...] = (_user, _host, _port, _end, _path)
+_CHECKS: tuple[Callable[[SplitResult, str], Text | None], ...] = (
+    _scheme,
+    _no_host,
+    _user,
+    _ip,
+    _mixed_scripts,
+    _host,
+    _port,
+    _end,
+    _path,
+)
 """Checks of the parts of the address, in the order in which they are reported."""

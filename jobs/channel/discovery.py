@@ -8,7 +8,7 @@ URIs on a Webex Connect host. Nothing is written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -77,13 +77,19 @@ class Discovery:
     async def _who_signs_in(self, user: Json | None, *, shared: bool) -> list[str]:
         """Return the ids of the users who may sign in: the mailbox user, or some delegates."""
         own = [text_of(user, "id")] if user else []
-        if not shared:
-            return own
+        return [*own, *await self._delegates()] if shared else own
+
+    async def _delegates(self) -> list[str]:
+        """Return the ids of the first users who may send as the mailbox."""
         wanted = {"Identity": self.ctx.channel.mailbox}
         rows = await if_readable(self.ctx.exchange.run("Get-RecipientPermission", wanted)) or []
-        names = [text_of(row, "Trustee") for row in rows if "@" in text_of(row, "Trustee")]
-        found = [await if_readable(self.ctx.graph.user(name)) for name in names[:DELEGATES]]
-        return own + [text_of(each, "id") for each in found if each]
+        names = [text_of(row, "Trustee") for row in rows]
+        return await self._ids_of([name for name in names if "@" in name][:DELEGATES])
+
+    async def _ids_of(self, upns: Iterable[str]) -> list[str]:
+        """Return the ids of those users that the directory shows."""
+        found = [await if_readable(self.ctx.graph.user(upn)) for upn in upns]
+        return [text_of(user, "id") for user in found if user]
 
     async def _forwarding(self, mailbox: ExchangeRow | None) -> str:
         """Return the channel's forwarding address, or an empty string if nothing shows it."""
@@ -92,14 +98,16 @@ class Discovery:
         named = text_of(mailbox, "ForwardingSmtpAddress").lower().removeprefix("smtp:")
         if ConnectHosts(self.ctx.settings.connect_hosts).is_forwarding_address(named):
             return named
-        internal = text_of(mailbox, "ForwardingAddress")
-        contact = await if_readable(through(self.ctx, internal)) if internal else ""
         return (
-            contact
+            await self._contact(text_of(mailbox, "ForwardingAddress"))
             or await if_readable(redirected_to(self.ctx))
             or await if_readable(self._copied())
             or ""
         )
+
+    async def _contact(self, internal: str) -> str | None:
+        """Return the address behind an internal recipient; nothing without a recipient."""
+        return await if_readable(through(self.ctx, internal)) if internal else None
 
     async def _copied(self) -> str:
         """Return the address of Webex Connect that got a copy in the last days, or an empty string."""

@@ -70,13 +70,7 @@ def read_address(text: str) -> str:
             malformed, has characters that stand for others, or mixes scripts in one label.
     """
     typed = text.strip().removeprefix("mailto:").strip("<>").strip()
-    if not typed:
-        raise InvalidInputError(Text("typed.no_address"))
-    if len(typed) > LONGEST:
-        raise InvalidInputError(Text("typed.too_long"))
-    if signs := spelling.stand_ins(typed):
-        named = Text("typed.lookalike", {"signs": spelling.named(signs)})
-        raise InvalidInputError(named, _meant(spelling.plain(typed)))
+    _require_plain(typed)
     address = _valid(typed)
     if not address:
         raise InvalidInputError(_why(typed), _meant(typed))
@@ -84,6 +78,21 @@ def read_address(text: str) -> str:
         letters = {"label": mixed, "letters": spelling.strange_letters(mixed)}
         raise InvalidInputError(Text("typed.mixed_scripts", letters))
     return address
+
+
+def _require_plain(typed: str) -> None:
+    """Require a text of an address's length, without characters that stand for others.
+
+    Raises:
+        InvalidInputError: when it is empty, too long, or has such a character.
+    """
+    if not typed:
+        raise InvalidInputError(Text("typed.no_address"))
+    if len(typed) > LONGEST:
+        raise InvalidInputError(Text("typed.too_long"))
+    if signs := spelling.stand_ins(typed):
+        named = Text("typed.lookalike", {"signs": spelling.named(signs)})
+        raise InvalidInputError(named, _meant(spelling.plain(typed)))
 
 
 def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
@@ -190,5 +199,10 @@ def _without_slips(typed: str) -> str:
 def _addresses_in(text: str) -> list[str]:
     """Return the words of the text that are addresses and would be read, each once."""
     words = (word.strip("<>,;").rstrip(".") for word in text.split())
-    found = (_valid(word) for word in words if not spelling.stand_ins(word))
-    return list(dict.fromkeys(each for each in found if each and not spelling.mixed_label(each)))
+    return list(dict.fromkeys(filter(None, map(_readable, words))))
+
+
+def _readable(word: str) -> str:
+    """Return the address that the word would be read as, or an empty string if it is refused."""
+    address = "" if spelling.stand_ins(word) else _valid(word)
+    return "" if spelling.mixed_label(address) else address

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from jobs.engine.context import StepContext
 from jobs.model import Channel, Evidence
+from jobs.runs.channel_index import Record
 from jobs.runs.run import RunGoneError
 
 ADDRESS_IN_USE = "address_in_use"
@@ -22,13 +23,11 @@ def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
     The Call Back URL is the same for every channel of a Webex Connect tenant, so it is not compared.
     Only a run that makes a plan looks for them.
     """
-    if not ctx.looking:
-        return ()
     own = _addresses(ctx.channel)
     return tuple(
         Evidence(ADDRESS_IN_USE, record.channel.mailbox)
-        for record in ctx.channels.connected()
-        if record.channel.mailbox != ctx.channel.mailbox and own & _addresses(record.channel)
+        for record in _others(ctx)
+        if own & _addresses(record.channel)
     )
 
 
@@ -37,14 +36,17 @@ def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
 
     Only a run that makes a plan looks for them.
     """
-    if not ctx.looking:
-        return ()
     return tuple(
         Evidence(APP_IN_USE, record.channel.mailbox)
-        for record in ctx.channels.connected()
-        if record.channel.mailbox != ctx.channel.mailbox
-        and _client_id(ctx, record.run).lower() == client_id.lower()
+        for record in _others(ctx)
+        if _client_id(ctx, record.run).lower() == client_id.lower()
     )
+
+
+def _others(ctx: StepContext) -> list[Record]:
+    """Return the other channels if the run makes a plan; none otherwise."""
+    connected = ctx.channels.connected() if ctx.looking else ()
+    return [each for each in connected if each.channel.mailbox != ctx.channel.mailbox]
 
 
 def _addresses(channel: Channel) -> set[str]:

@@ -43,10 +43,16 @@ async def redirected_to(ctx: StepContext) -> str:
     Raises:
         CloudError: Exchange could not be asked.
     """
-    inbox = await ctx.exchange.run("Get-InboxRule", {"Mailbox": ctx.channel.mailbox})
-    enabled = [row for row in inbox if row.get("Enabled") is not False]
-    if found := next(iter(_addresses(ctx, enabled, _INBOX)), ""):
-        return found
+    return await _by_inbox_rule(ctx) or await _by_transport_rule(ctx)
+
+
+async def _by_inbox_rule(ctx: StepContext) -> str:
+    rules = await ctx.exchange.run("Get-InboxRule", {"Mailbox": ctx.channel.mailbox})
+    enabled = [rule for rule in rules if rule.get("Enabled") is not False]
+    return next(iter(_addresses(ctx, enabled, _INBOX)), "")
+
+
+async def _by_transport_rule(ctx: StepContext) -> str:
     rules = await ctx.exchange.run("Get-TransportRule", {})
     mine = [rule for rule in rules if _is_in_force(rule) and _names(rule, ctx.channel.mailbox)]
     return next(iter(_addresses(ctx, mine, _TRANSPORT)), "")

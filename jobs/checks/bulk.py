@@ -16,9 +16,9 @@ from redis.exceptions import RedisError
 
 from jobs.access import tenant_reader
 from jobs.access.tenant_reader import TenantReader
-from jobs.checks.check import brief_for, steps_of
-from jobs.checks.gaps import gaps
-from jobs.checks.verdict import judge, mail_flows
+from jobs.checks.check import brief_for, findings_of, steps_of
+from jobs.checks.gaps import Gaps, gaps
+from jobs.checks.verdict import Verdict, judge, mail_flows
 from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
 from jobs.engine.engine import Engine
@@ -138,11 +138,9 @@ async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
     if run.checked is not None:
         return run.version
     work = BulkCheck(runtime, run, holds, time.monotonic())
-    left = [mailbox for mailbox in mailboxes(run) if mailbox not in run.findings]
-    await asyncio.gather(
-        *(work.tenant(name, channels) for name, channels in by_tenant(runtime, left).items())
-    )
-    if len(runtime.store.load(run.id).findings) < len(mailboxes(run)):
+    left = by_tenant(runtime, _without_verdict(run))
+    await asyncio.gather(*(work.tenant(name, channels) for name, channels in left.items()))
+    if _without_verdict(runtime.store.load(run.id)):
         return 0
     runtime.store.append(run.id, Event(Kind.CHECKED, now()))
     COUNTERS.add(RUNS_ENDED, run.kind, Kind.CHECKED)
@@ -152,6 +150,11 @@ async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
 def mailboxes(run: Run) -> tuple[str, ...]:
     """The channels that a bulk check is about."""
     return run.brief.mailboxes
+
+
+def _without_verdict(run: Run) -> list[str]:
+    """Return the channels that are still to be checked."""
+    return [mailbox for mailbox in mailboxes(run) if mailbox not in run.findings]
 
 
 def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel]]:
@@ -170,28 +173,32 @@ def summarize(run: Run) -> Finding:
     Checks that were skipped, because access or an answer was missing, do not count as good. The
     state is OK only if mail was seen to flow.
     """
-    steps = steps_of(run)
-    found = {name: finding for name, finding in run.findings.items() if name in steps}
+    steps, found, mailbox = steps_of(run), findings_of(run), run.channel.mailbox
     verdict = judge(steps, found)
-    mailbox = run.channel.mailbox
     if verdict.causes:
-        return Finding(
-            mailbox,
-            State.WRONG,
-            cause=verdict.weighed[verdict.causes[0]].cause,
-            facts={"step": verdict.causes[0]},
-        )
+        return _first_cause(mailbox, verdict)
     if verdict.possible:
         return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
     if (left := gaps(steps, found)).count:
-        key = "not_looked_at" if left.by_sign_in else "not_read"
-        values = {"count": str(left.count), "all": str(len(found))}
-        return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
+        return _not_read(mailbox, left, len(found))
     if verdict.warnings:
         return Finding(mailbox, State.WARNING, seen=Text("channels.noticed"))
     if not mail_flows(found):
         return Finding(mailbox, State.UNKNOWN, seen=Text("channels.not_proven"))
     return Finding(mailbox, State.OK, seen=Text("channels.nothing_wrong"))
+
+
+def _first_cause(mailbox: str, verdict: Verdict) -> Finding:
+    step = verdict.causes[0]
+    cause = verdict.weighed[step].cause
+    return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
+
+
+def _not_read(mailbox: str, left: Gaps, total: int) -> Finding:
+    """Return how many of all findings the check could not read, and whether a sign-in reads them."""
+    key = "not_looked_at" if left.by_sign_in else "not_read"
+    values = {"count": str(left.count), "all": str(total)}
+    return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
 
 
 class CheckBuffer(RunStore):

@@ -14,10 +14,10 @@ from jobs.checks.discovering import discover, open_questions
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
-from jobs.engine.failures import GO_WITH_SIGN_IN, lacks_role
+from jobs.engine.failures import lacks_role, needs_sign_in
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
-from jobs.model import Access, State
+from jobs.model import Access, Finding
 from jobs.probes import checks_for
 from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind, Run
@@ -100,6 +100,12 @@ def steps_of(run: Run) -> dict[str, Step]:
     return checks_for(run.channel.profile)
 
 
+def findings_of(run: Run) -> dict[str, Finding]:
+    """Return the findings of the steps that a check of this run inspects."""
+    steps = steps_of(run)
+    return {name: finding for name, finding in run.findings.items() if name in steps}
+
+
 def brief_for(store: RunStore, mailbox: str) -> Brief:
     """Return the facts that the channel's earlier runs found and that a check without a sign-in needs.
 
@@ -124,8 +130,8 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
 
 def _forwarding_changes(runs: Iterable[Run]) -> Iterator[datetime]:
     """Return when the runs have changed where copies go."""
-    made = (run.changed[name] for run in runs for name in FORWARDS if name in run.changed)
-    yield from (change.done for change in made if change.done)
+    made = filter(None, (run.changed.get(name) for run in runs for name in FORWARDS))
+    yield from filter(None, (change.done for change in made))
 
 
 def _newest(runs: Sequence[Run], fact: str) -> str:
@@ -140,9 +146,7 @@ def may_sign_in(run: Run) -> bool:
     """
     if run.account is not None:
         return run.checked is not None and lacks_role(run)
-    return any(
-        f.state is State.SKIPPED and f.seen in GO_WITH_SIGN_IN for f in run.findings.values()
-    )
+    return any(map(needs_sign_in, run.findings.values()))
 
 
 def may_be_granted(redis: Redis, run: Run) -> bool:

@@ -36,7 +36,7 @@ async def discover(recorder: Recorder) -> bool:
         LeaseLostError: another worker has the run.
         SignInNeeded: the sign-in is over.
     """
-    if not recorder.run.brief.discover or recorder.run.discovered:
+    if not _is_to_be_found(recorder.run):
         return True
     if recorder.run.search is None:
         found = await _search(recorder.ctx)
@@ -45,6 +45,11 @@ async def discover(recorder: Recorder) -> bool:
         return False
     recorder.append(await _found(recorder.ctx))
     return True
+
+
+def _is_to_be_found(run: Run) -> bool:
+    """Return whether the channel is not known here, and not found yet."""
+    return run.brief.discover and not run.discovered
 
 
 async def _search(ctx: StepContext) -> Search:
@@ -58,10 +63,15 @@ async def _search(ctx: StepContext) -> Search:
 
 def open_questions(run: Run) -> tuple[str, ...]:
     """Return the questions that wait for a person: APP, FORWARDING, both, or none."""
-    if run.search is None or run.search.unread or run.discovered or not run.brief.discover:
+    if run.search is None or run.search.unread or not _is_to_be_found(run):
         return ()
-    missing = {APP: not run.search.certain, FORWARDING: not run.search.forwarding_address}
-    return tuple(name for name, asks in missing.items() if asks and not run.answer(name))
+    return tuple(name for name in _unsettled(run.search) if not run.answer(name))
+
+
+def _unsettled(search: Search) -> list[str]:
+    """Return the questions that the search does not settle."""
+    missing = {APP: not search.certain, FORWARDING: not search.forwarding_address}
+    return [name for name, asks in missing.items() if asks]
 
 
 def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
@@ -99,14 +109,18 @@ async def _found(ctx: StepContext) -> Event:
         tenant_id=account.tenant_id if account else "",
         delegate=found.delegate,
     )
-    data = {
+    return Event(Kind.DISCOVERED, now(), channel=channel, data=_facts(app, found))
+
+
+def _facts(app: AppCandidate, found: Search) -> dict[str, str]:
+    """Return the facts of the found channel, under the names that the steps of a setup give them."""
+    return {
         "client_id": app.client_id,
         "app_name": app.name,
         "upn": found.upn,
         "shared": "yes" if found.shared else "",
         "delegate": found.delegate,
     }
-    return Event(Kind.DISCOVERED, now(), channel=channel, data=data)
 
 
 async def _app(ctx: StepContext, found: Search) -> AppCandidate:
@@ -118,10 +132,15 @@ async def _app(ctx: StepContext, found: Search) -> AppCandidate:
         return found.apps[0]
     wanted = _answer(ctx.run, APP).lower()
     known = next((app for app in found.apps if app.client_id.lower() == wanted), None)
-    if known is not None or not wanted:
-        return known or AppCandidate("", "")
-    app = await discovery.if_readable(ctx.graph.application_by_app_id(wanted))
-    return candidate(ctx, app, "") if app else AppCandidate(wanted, "")
+    return known or await _by_client_id(ctx, wanted)
+
+
+async def _by_client_id(ctx: StepContext, client_id: str) -> AppCandidate:
+    """Return the app with the typed client ID, which may be empty."""
+    if not client_id:
+        return AppCandidate("", "")
+    app = await discovery.if_readable(ctx.graph.application_by_app_id(client_id))
+    return candidate(ctx, app, "") if app else AppCandidate(client_id, "")
 
 
 def _answer(run: Run, question: str) -> str:

@@ -6,11 +6,11 @@ new token or a consent resolves.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from jobs.checks.check import brief_for, steps_of
+from jobs.checks.check import brief_for, findings_of, steps_of
 from jobs.checks.remedies import FIXED_BY
 from jobs.checks.verdict import Verdict, judge
 from jobs.clouds.turns import GENERATE
@@ -36,17 +36,12 @@ def fix_context(store: RunStore, mailbox: str) -> Brief:
 
 
 def _without_consent(check: Run) -> bool:
-    return any(
-        name in check.findings and check.findings[name].state is State.WARNING for name in CONSENT
-    )
+    return any(check.state_of(name) is State.WARNING for name in CONSENT)
 
 
 def verdict_of(check: Run) -> Verdict:
     """Return the verdict of a finished check."""
-    return judge(
-        steps_of(check),
-        {name: found for name, found in check.findings.items() if name in steps_of(check)},
-    )
+    return judge(steps_of(check), findings_of(check))
 
 
 def likely_changes(check: Run) -> tuple[str, ...]:
@@ -57,11 +52,15 @@ def likely_changes(check: Run) -> tuple[str, ...]:
     """
     steps = steps_for(check.channel.profile)
     wrong = {name for name in steps if _is_to_fix(check, name)}
-    while more := {
-        name for name in steps if name not in wrong and _is_below(check, steps[name], wrong)
-    }:
+    while more := _more_below(check, steps, wrong):
         wrong |= more
     return tuple(sorted(wrong))
+
+
+def _more_below(check: Run, steps: Mapping[str, Step], wrong: set[str]) -> set[str]:
+    """Return the further steps that need one of the wrong ones."""
+    others = steps.keys() - wrong
+    return {name for name in others if _is_below(check, steps[name], wrong)}
 
 
 def _is_to_fix(check: Run, name: str) -> bool:
@@ -72,10 +71,9 @@ def _is_to_fix(check: Run, name: str) -> bool:
     return found.state is State.WRONG or found.cause in FIXED_BY.get(name, ())
 
 
-def _is_below(check: Run, step: Step, wrong: Collection[str]) -> bool:
+def _is_below(check: Run, step: Step, wrong: set[str]) -> bool:
     """Return whether the step is not known to be right and needs a wrong one."""
-    found = check.findings.get(step.name)
-    known = found is not None and found.state in {State.OK, State.WARNING}
+    known = check.state_of(step.name) in {State.OK, State.WARNING}
     return not known and not frozenset(step.needs).isdisjoint(wrong)
 
 

@@ -12,7 +12,7 @@ from functools import cache
 
 from jobs.checks.weighing import pending, weigh
 from jobs.clouds.cause_codes import causes
-from jobs.engine.failures import GO_WITH_SIGN_IN
+from jobs.engine.failures import needs_sign_in
 from jobs.engine.step import Step
 from jobs.model import Finding, Signals, State, Station
 
@@ -55,11 +55,7 @@ def judge(
     count = promote_possible(steps, weigh(steps, findings))
     above = _explained(_wrong(steps, count), steps, count)
     roots = _root_causes(above)
-    certain = (
-        roots
-        if done
-        else tuple(name for name in roots if _needed(name, steps, findings) <= findings.keys())
-    )
+    certain = roots if done else _certain(roots, steps, findings)
     causes = _unique(certain, count)
     possible = _explained(_by(count, State.POSSIBLE), steps, count)
     symptoms = _symptoms(above | possible)
@@ -73,6 +69,13 @@ def judge(
         since=_since(causes[:1], symptoms, count),
         weighed=count | _settling(causes, steps, count) | _not_read(causes, steps, count),
     )
+
+
+def _certain(
+    names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> tuple[str, ...]:
+    """Return the failures of which no finding is missing that could explain them or end them."""
+    return tuple(name for name in names if _needed(name, steps, findings) <= findings.keys())
 
 
 def mail_flows(findings: Mapping[str, Finding]) -> bool:
@@ -174,9 +177,7 @@ def _may_explain(
 
 def _unread(finding: Finding) -> bool:
     """Return whether a person with more permissions could read this."""
-    return finding.state is State.UNKNOWN or (
-        finding.state is State.SKIPPED and finding.seen in GO_WITH_SIGN_IN
-    )
+    return finding.state is State.UNKNOWN or needs_sign_in(finding)
 
 
 def _not_read(
@@ -281,15 +282,18 @@ def _nearest(
     ``explains``, or a failure without a specific code. A possible or disprovable finding is not a
     second cause if the same cause is certain elsewhere.
     """
-    code = findings[name].cause
-    able = {
-        each
-        for each in ancestors(name, steps) & set(wrong)
-        if code in _brings_about(each, steps, findings)
-    }
+    able = _explaining(name, wrong, steps, findings)
     if findings[name].state is State.POSSIBLE or findings[name].signals.disproved_by is not None:
         able |= _same_elsewhere(name, wrong, steps, findings)
     return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
+
+
+def _explaining(
+    name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
+) -> set[str]:
+    """Return what is wrong and brings this one about."""
+    above = ancestors(name, steps).intersection(wrong)
+    return {each for each in above if findings[name].cause in _brings_about(each, steps, findings)}
 
 
 def _same_elsewhere(

@@ -40,6 +40,11 @@ GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)
 """Reasons for skipping a step that a sign-in removes."""
 
 
+def needs_sign_in(finding: Finding) -> bool:
+    """Return whether the step was skipped for a reason that a sign-in removes."""
+    return finding.state is State.SKIPPED and finding.seen in GO_WITH_SIGN_IN
+
+
 def lacks_role(run: Run) -> bool:
     """Return whether the signed-in user was refused something because of a missing role or consent.
 

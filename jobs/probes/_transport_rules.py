@@ -65,6 +65,8 @@ AnyOfRecipientAddressMatchesPatterns"""
 CONDITIONS = tuple(_CONDITION_WORDS.split())
 """Properties of a rule that are conditions. An exception has the name with ``ExceptIf`` before it."""
 _EXCEPT = "ExceptIf"
+_DOCUMENTED = (*CONDITIONS, *(f"{_EXCEPT}{name}" for name in CONDITIONS))
+"""Properties of a rule that are conditions or exceptions."""
 _ACTIONS_WITH_LISTS = frozenset(
     {
         *STOPS,
@@ -155,11 +157,11 @@ def _condition_names(rule: Rule) -> list[str]:
 
     In a row without the lists of types, that is also every property with a list that is no action.
     """
-    named = dict.fromkeys((*CONDITIONS, *(f"{_EXCEPT}{name}" for name in CONDITIONS)))
     if any(name in rule for name in _TYPE_LISTS):
-        return list(named)
+        return list(_DOCUMENTED)
     lists = (name for name, value in rule.items() if isinstance(value, list | tuple))
-    return list(named | dict.fromkeys(filterfalse(_ACTIONS_WITH_LISTS.__contains__, lists)))
+    others = filterfalse(_ACTIONS_WITH_LISTS.__contains__, lists)
+    return list(dict.fromkeys((*_DOCUMENTED, *others)))
 
 
 def _types_beyond(rule: Rule, known: list[str]) -> list[str]:

@@ -41,14 +41,7 @@ class AuthenticationPolicy(Probe):
         """
         if ctx.many and not await ctx.exchange.run("Get-AuthenticationPolicy", {}):
             return self.ok(Text("seen.no_authentication_policy"))
-        who = ctx.fact("delegate") or ctx.channel.mailbox
-        users, organization = await asyncio.gather(
-            ctx.exchange.run("Get-User", {"Identity": who}),
-            ctx.exchange.run("Get-OrganizationConfig", {}),
-        )
-        name = _text(users, "AuthenticationPolicy") or _text(
-            organization, "DefaultAuthenticationPolicy"
-        )
+        name = await _policy_name(ctx)
         if not name:
             return self.ok(Text("seen.no_authentication_policy"))
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
@@ -60,6 +53,18 @@ class AuthenticationPolicy(Probe):
             cause="smtp_login_blocked",
             signals=proof,
         )
+
+
+async def _policy_name(ctx: StepContext) -> str:
+    """Return the name of the user's policy or else of the organization's; empty without either."""
+    who = ctx.fact("delegate") or ctx.channel.mailbox
+    users, organization = await asyncio.gather(
+        ctx.exchange.run("Get-User", {"Identity": who}),
+        ctx.exchange.run("Get-OrganizationConfig", {}),
+    )
+    return _text(users, "AuthenticationPolicy") or _text(
+        organization, "DefaultAuthenticationPolicy"
+    )
 
 
 def _forbids_passwords(policy: ExchangeRow | None) -> bool:

@@ -51,7 +51,9 @@ class ConditionalAccess(Probe):
         """
         policies = await ctx.graph.conditional_access_policies()
         user_id = ctx.fact("delegate_id") or ctx.fact("user_id")
-        touching = [policy for policy in policies if touches(policy, user_id)]
+        return self._judged([policy for policy in policies if touches(policy, user_id)])
+
+    def _judged(self, touching: list[dict[str, Any]]) -> Finding:
         if not touching:
             return self.ok(Text("seen.no_policy"))
         names = {"names": ", ".join(text_of(policy, "displayName") for policy in touching)}

@@ -132,12 +132,8 @@ class ConnectSend(Probe):
         told = " ".join(filter(None, (receipt.code, receipt.words)))
         evidence = (Evidence("connect", told), *self._transaction(ctx, receipt))
         if receipt.code == SUBMITTED:
-            return replace(
-                self.ok(
-                    Text("seen.connect_submitted", {"recipient": ctx.run.brief.test_recipient})
-                ),
-                evidence=evidence,
-            )
+            recipient = {"recipient": ctx.run.brief.test_recipient}
+            return replace(self.ok(Text("seen.connect_submitted", recipient)), evidence=evidence)
         words = verbatim(told)
         if (
             receipt.refused or receipt.code in OF_THE_RECIPIENT
@@ -161,8 +157,7 @@ async def _wants_delegate(ctx: StepContext, receipt: Receipt) -> bool:
     (facts/update-2026-11.md 0.1).
     """
     login = login_of(ctx)
-    told = {each.cause for each in read(receipt.words, Speaker.EXCHANGE).certain}
-    if not login.others or not login.upn or told != {REFUSED}:
+    if not login.others or not login.upn or not _is_refused_alone(receipt):
         return False
     by_address = replace(login, upn=login.others[0], others=(login.upn,))
     try:
@@ -170,3 +165,8 @@ async def _wants_delegate(ctx: StepContext, receipt: Receipt) -> bool:
     except CloudError:
         return False
     return probe is not None and probe.instead == login.upn
+
+
+def _is_refused_alone(receipt: Receipt) -> bool:
+    """Return whether the receipt names Exchange's bare refusal of a login, and no other cause."""
+    return {each.cause for each in read(receipt.words, Speaker.EXCHANGE).certain} == {REFUSED}

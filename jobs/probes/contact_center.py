@@ -50,8 +50,9 @@ class AgentTasks(Probe):
         tasks = await read_tasks(ctx)
         app = await only_app(ctx)
         mine = [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
-        if not mine:
-            return self.skipped(_why_none(tasks))
+        return self._judged(mine) if mine else self.skipped(_why_none(tasks))
+
+    def _judged(self, mine: list[Task]) -> Finding:
         newest = mine[0].created
         return self.ok(
             Text("seen.task", {"at": second_of(newest), "count": str(len(mine))}),
@@ -186,16 +187,20 @@ def _handed(copies: Sequence[TraceRow], mailbox: str, since: datetime) -> list[T
 
 def _without_task(handed: list[TraceRow], tasks: Tasks, mailbox: str, app: str) -> list[TraceRow]:
     """Return the mails, newest first, that are newer than any that has become a task."""
-    return list(
-        takewhile(
-            lambda row: not any(_came_of(task, row, mailbox, app) for task in tasks.rows), handed
-        )
-    )
+    return list(takewhile(lambda row: not _has_a_task(row, tasks, mailbox, app), handed))
 
 
-def _came_of(task: Task, row: TraceRow, mailbox: str, app: str) -> bool:
-    at = row.received - SLACK
-    return (task.is_for(mailbox, app) and task.created >= at) or task.came_of(row.sender, at)
+def _has_a_task(row: TraceRow, tasks: Tasks, mailbox: str, app: str) -> bool:
+    return any(came_of(task, row.sender, row.received, mailbox, app) for task in tasks.rows)
+
+
+def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bool:
+    """Return whether the task may result from a mail of ``sender`` to the mailbox at ``at`` or later.
+
+    ``app`` is the app whose tasks can only be the mailbox's, or empty.
+    """
+    since = at - SLACK
+    return (task.is_for(mailbox, app) and task.created >= since) or task.came_of(sender, since)
 
 
 def _makes_a_task(row: TraceRow, mailbox: str) -> bool:

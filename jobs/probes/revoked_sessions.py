@@ -65,9 +65,14 @@ async def _user(ctx: StepContext) -> dict[str, Any]:
 
     Of many channels, the mailbox's own user was read by its address before, and is in memory.
     """
-    known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
+    known = _who_signs_in(ctx)
     if ctx.many:
         read = await ctx.graph.user(ctx.channel.mailbox) or {}
         if text_of(read, "id") == known:
             return read
     return await ctx.graph.user(known) or {}
+
+
+def _who_signs_in(ctx: StepContext) -> str:
+    """Return the id of the delegate or else of the mailbox user, or the address if no id is known."""
+    return ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox

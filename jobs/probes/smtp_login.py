@@ -191,10 +191,15 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
         ), True
     if cause in {*OF_THE_PLACE, LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
-    if cause in OWN and not (cause in OF_THE_ACCOUNT and not ctx.run.brief.shared):
+    if cause in OWN and not _is_of_the_user(ctx, cause):
         later = max(_newest(ctx), now() - RENEWED)
         return Signals(disproved_by=OWN[cause], harmless_after=later), False
     return NO_SIGNALS, True
+
+
+def _is_of_the_user(ctx: StepContext, cause: str) -> bool:
+    """Return whether the cause concerns the account with which Webex Connect signs in, too."""
+    return cause in OF_THE_ACCOUNT and not ctx.run.brief.shared
 
 
 def _shown_by(cause: str) -> Literal["at", "generated_at"]:

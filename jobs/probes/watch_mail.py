@@ -26,11 +26,17 @@ from jobs.mail.flow import COPIED_WITHIN, stopped, withheld
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import WatchMail
 from jobs.model import Access, Finding, Signals, Station, Text, second_of
-from jobs.probes._trace_reason import why
-from jobs.probes.contact_center import GRACE, SLACK, only_app, read_tasks
+from jobs.probes._trace_reason import Why, why
+from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks
 from jobs.probes.traces import BACK
 
 MISSING = own_cause("watch_mail_missing")
+PASSED = {
+    Station.MAILBOX: ("arrivals", "copies"),
+    Station.FORWARD: ("copies",),
+    Station.CONNECT: ("agent_tasks",),
+}
+"""Findings that show, by a later mail, that mail passes the station where a test mail has stopped."""
 NONE_SENT = Text("skipped.no_watch_mail")
 """What is said of a channel that gets no test mails; a card leaves it out, as nothing was to be seen."""
 ARRIVES_WITHIN = timedelta(minutes=30)
@@ -84,6 +90,11 @@ class Sightings:
     tasks: Tasks | None
     app: str
 
+    @property
+    def show_arrivals(self) -> bool:
+        """Return whether they show that a mail arrived, by the trace or else by its task."""
+        return self.arrived is not None or self.tasks is not None
+
 
 class WatchMailProbe(Probe):
     """The newest test mail of the watch went the whole way."""
@@ -107,15 +118,17 @@ class WatchMailProbe(Probe):
         if not mails:
             return self.skipped(NONE_SENT)
         seen = await _sightings(ctx)
-        ways = [way for mail in mails if (way := _way(ctx, mail, seen)).fate is not Fate.NOTHING]
+        ways = _telling_ways(ctx, mails, seen)
         known = [way for way in ways if way.fate is not Fate.UNDER_WAY]
         if not known:
-            key = "watch_mail_under_way" if ways else "watch_mail_says_nothing"
-            return self.skipped(Text(f"skipped.{key}", {"at": second_of(mails[0].at)}))
+            return self._undecided(mails[0], under_way=bool(ways))
         found = await self._judged(ctx, known, seen)
-        arrived = known[0].arrived
-        facts = {"watch_mail_arrived": arrived.isoformat()} if arrived else {}
-        return replace(found, facts=facts)
+        return replace(found, facts=_arrival(known[0]))
+
+    def _undecided(self, newest: WatchMail, *, under_way: bool) -> Finding:
+        """Return that the fate of no mail is known yet, or that none says anything."""
+        key = "watch_mail_under_way" if under_way else "watch_mail_says_nothing"
+        return self.skipped(Text(f"skipped.{key}", {"at": second_of(newest.at)}))
 
     async def _judged(self, ctx: StepContext, known: Sequence[Way], seen: Sightings) -> Finding:
         way = known[0]
@@ -124,52 +137,57 @@ class WatchMailProbe(Probe):
             return self.ok(text, signals=Signals(at=way.at))
         if way.fate is Fate.LOST:
             return await self._lost(ctx, way)
-        certain = await asyncio.to_thread(_is_certain, ctx, known)
-        words = {"at": second_of(way.mail.at)}
-        if not certain:
+        if not await asyncio.to_thread(_is_certain, ctx, known):
+            words = {"at": second_of(way.mail.at)}
             return self.skipped(Text("skipped.watch_mail_missing", words))
-        traced = seen.arrived is not None
-        key = "watch_mail_missing" if traced else "watch_mail_without_task"
-        station = Station.MAILBOX if traced else Station.CONNECT
-        shown_by = ("arrivals", "copies") if traced else ("agent_tasks",)
-        signals = Signals(since=way.mail.at, station=station, disproved_by=shown_by)
-        return self.wrong(Text(f"seen.{key}", words), cause=MISSING, signals=signals)
+        return self._missing(way.mail, traced=seen.arrived is not None)
+
+    def _missing(self, mail: WatchMail, *, traced: bool) -> Finding:
+        """Return the finding for a mail that no trace shows, or no task if there is no trace to read."""
+        words = {"at": second_of(mail.at)}
+        if traced:
+            seen, station = Text("seen.watch_mail_missing", words), Station.MAILBOX
+        else:
+            seen, station = Text("seen.watch_mail_without_task", words), Station.CONNECT
+        signals = Signals(since=mail.at, station=station, disproved_by=PASSED[station])
+        return self.wrong(seen, cause=MISSING, signals=signals)
 
     async def _lost(self, ctx: StepContext, way: Way) -> Finding:
         """Return the finding for a mail that stopped at a station, with the trace's reason if any.
 
         A later mail of a customer that passed the station shows that mail goes on again.
         """
-        at, words = second_of(way.mail.at), tuple[str, ...]()
-        station, cause = way.station or Station.FORWARD, LOST
-        if way.row is not None:
-            told = await why(ctx, way.row)
-            words, cause = told.words, told.cause
-        if station is Station.MAILBOX and not cause:
+        at, stopped_at = second_of(way.mail.at), way.station or Station.FORWARD
+        told = await why(ctx, way.row) if way.row else Why((), LOST)
+        if stopped_at is Station.MAILBOX and not told.cause:
             # Without a cause that concerns the mailbox, the sender itself may be refused.
             return self.skipped(Text("skipped.watch_mail_says_nothing", {"at": at}))
-        if station is Station.FORWARD:
-            cause = cause or cause_of_copy(words) or LOST
-            station = Station.CONNECT if cause in AT_CONNECT else station
-        elif station is Station.CONNECT:
-            cause = "no_task"
-        passed = {Station.MAILBOX: ("arrivals", "copies"), Station.FORWARD: ("copies",)}
-        by = ("agent_tasks",) if cause == "no_task" else passed.get(station, ("copies",))
-        signals = Signals(since=way.mail.at, station=station, disproved_by=by)
+        station, cause = _explained(stopped_at, told)
+        signals = Signals(since=way.mail.at, station=station, disproved_by=PASSED[stopped_at])
         found = self.wrong(
             Text(f"seen.watch_mail_lost_{station}", {"at": at}), cause=cause, signals=signals
         )
-        return replace(found, evidence=evidence_of(words[-3:]))
+        return replace(found, evidence=evidence_of(told.words[-3:]))
+
+
+def _arrival(way: Way) -> dict[str, str]:
+    """Return the fact of when the mail came to the mailbox, if that is known."""
+    return {"watch_mail_arrived": way.arrived.isoformat()} if way.arrived else {}
+
+
+def _explained(station: Station, told: Why) -> tuple[Station, str]:
+    """Return the station and the cause of a stop, which the trace of a copy may tell more exactly."""
+    if station is not Station.FORWARD:
+        return station, "no_task" if station is Station.CONNECT else told.cause
+    cause = told.cause or cause_of_copy(told.words) or LOST
+    return Station.CONNECT if cause in AT_CONNECT else station, cause
 
 
 def _mails(ctx: StepContext) -> tuple[WatchMail, ...]:
     """Return the test mails that say something about the channel as it is now, newest first."""
-    changed, first = ctx.run.brief.changed_at, now() - BACK
-    return tuple(
-        each
-        for each in watch_mail.newest(ctx.store.redis, ctx.channel.mailbox)
-        if each.at > first and (changed is None or each.at > changed)
-    )
+    since = max(filter(None, (now() - BACK, ctx.run.brief.changed_at)))
+    newest = watch_mail.newest(ctx.store.redis, ctx.channel.mailbox)
+    return tuple(each for each in newest if each.at > since)
 
 
 async def _sightings(ctx: StepContext) -> Sightings:
@@ -180,13 +198,23 @@ async def _sightings(ctx: StepContext) -> Sightings:
         trace = ctx.trace()
         arrived = await trace.find(since, recipient=ctx.channel.mailbox)
         copies = await trace.find(since, recipient=address) if address else None
-    tasks, app = None, ""
-    if ctx.settings.contact_center_url:
-        try:
-            tasks, app = await read_tasks(ctx), await only_app(ctx)
-        except CloudError:
-            tasks = None  # the step of the tasks says so
-    return Sightings(arrived, copies, tasks, app)
+    return Sightings(arrived, copies, *await _tasks_and_app(ctx))
+
+
+async def _tasks_and_app(ctx: StepContext) -> tuple[Tasks | None, str]:
+    """Return the tasks and the only app; nothing if they are not configured or cannot be read."""
+    if not ctx.settings.contact_center_url:
+        return None, ""
+    try:
+        return await read_tasks(ctx), await only_app(ctx)
+    except CloudError:
+        return None, ""  # the step of the tasks says so
+
+
+def _telling_ways(ctx: StepContext, mails: Iterable[WatchMail], seen: Sightings) -> list[Way]:
+    """Return how far the mails have come that say something about the channel, newest first."""
+    ways = (_way(ctx, mail, seen) for mail in mails)
+    return [way for way in ways if way.fate is not Fate.NOTHING]
 
 
 def _way(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
@@ -198,45 +226,59 @@ def _way(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
     if (bad := _stopped(copies)) is not None:
         arrived = next((row.received for row in _of(mail, seen.arrived)), bad.received)
         return Way(mail, Fate.LOST, bad.received, arrived, Station.FORWARD, bad)
-    if copies:
-        withheld_all = all(map(withheld, copies))
-        return Way(mail, Fate.NOTHING if withheld_all else Fate.UNDER_WAY)
-    return _before_the_copy(ctx, mail, seen)
+    return _held_up(mail, copies) if copies else _before_the_copy(ctx, mail, seen)
+
+
+def _held_up(mail: WatchMail, rows: Iterable[TraceRow]) -> Way:
+    """Return the way of a mail that has not failed: it may still go on, unless a filter withholds it."""
+    return Way(mail, Fate.NOTHING if all(map(withheld, rows)) else Fate.UNDER_WAY)
 
 
 def _before_the_copy(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
     """Return how far a mail has come of which the trace has no copy."""
     rows = _of(mail, seen.arrived)
     if (good := newest_delivered(rows)) is not None:
-        at = good.received
-        if seen.copies is None:
-            way = _to_task(ctx, mail, good, seen) if seen.tasks else Way(mail, Fate.THROUGH, at)
-            return replace(way, arrived=at)
-        late = now() - at > COPIED_WITHIN
-        fate, station = (Fate.LOST, Station.FORWARD) if late else (Fate.UNDER_WAY, None)
-        return Way(mail, fate, at, at, station)
+        return _without_copy(ctx, mail, good, seen)
     if (bad := _stopped(rows)) is not None:
         return Way(mail, Fate.LOST, bad.received, None, Station.MAILBOX, bad)
-    if rows:
-        withheld_all = all(map(withheld, rows))
-        return Way(mail, Fate.NOTHING if withheld_all else Fate.UNDER_WAY)
-    return _never_seen(ctx, mail, seen)
+    return _held_up(mail, rows) if rows else _never_seen(ctx, mail, seen)
+
+
+def _without_copy(ctx: StepContext, mail: WatchMail, good: TraceRow, seen: Sightings) -> Way:
+    """Return how far a mail has come that is in the mailbox: its copy is due, late, or not readable."""
+    at = good.received
+    if seen.copies is None:
+        way = _to_task(ctx, mail, good, seen) if seen.tasks else Way(mail, Fate.THROUGH, at)
+        return replace(way, arrived=at)
+    if now() - at > COPIED_WITHIN:
+        return Way(mail, Fate.LOST, at, at, Station.FORWARD)
+    return Way(mail, Fate.UNDER_WAY, at, at)
 
 
 def _never_seen(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
     """Return the fate of a mail that no trace shows: perhaps a task does, or it is missing."""
-    if mail.sent is None or (seen.arrived is None and seen.tasks is None):
+    if mail.sent is None or not seen.show_arrivals:
         return Way(mail, Fate.NOTHING)
-    if seen.arrived is None and seen.tasks is not None:
-        made = _tasks_of(ctx, seen.tasks, ctx.settings.probe_from, mail.sent, seen.app)
-        if task := next(made, None):
-            return Way(mail, Fate.THROUGH, task, task)
+    if task := _untraced_task(ctx, mail.sent, seen):
+        return Way(mail, Fate.THROUGH, task, task)
     if now() - mail.sent <= ARRIVES_WITHIN + GRACE:
         return Way(mail, Fate.UNDER_WAY)
-    later = watch_mail.without_watch_mails(seen.arrived or ())
-    if any(row.received > mail.sent and row.status.went_on for row in later):
-        return Way(mail, Fate.NOTHING)  # the mailbox gets mail, so the sending server is to blame
+    if _gets_mail_since(mail.sent, seen):
+        return Way(mail, Fate.NOTHING)  # so the sending server is to blame
     return Way(mail, Fate.MISSING)
+
+
+def _untraced_task(ctx: StepContext, sent: datetime, seen: Sightings) -> datetime | None:
+    """Return when a task was made of a mail whose trace cannot be read, or None."""
+    if seen.arrived is not None or seen.tasks is None:
+        return None
+    return next(_tasks_of(ctx, seen.tasks, ctx.settings.probe_from, sent, seen.app), None)
+
+
+def _gets_mail_since(sent: datetime, seen: Sightings) -> bool:
+    """Return whether mail of somebody else has arrived in the mailbox since then."""
+    later = watch_mail.without_watch_mails(seen.arrived or ())
+    return any(row.received > sent and row.status.went_on for row in later)
 
 
 def _to_task(ctx: StepContext, mail: WatchMail, handed: TraceRow, seen: Sightings) -> Way:
@@ -254,14 +296,9 @@ def _to_task(ctx: StepContext, mail: WatchMail, handed: TraceRow, seen: Sighting
 def _tasks_of(
     ctx: StepContext, tasks: Tasks, sender: str, at: datetime, app: str
 ) -> Iterator[datetime]:
-    """Yield when the tasks were made that came of a mail at that time, or of a later one."""
-    at -= SLACK
-    yield from (
-        task.created
-        for task in tasks.rows
-        if (task.is_for(ctx.channel.mailbox, app) and task.created >= at)
-        or task.came_of(sender, at)
-    )
+    """Return when the tasks were made that came of a mail at that time, or of a later one."""
+    mailbox = ctx.channel.mailbox
+    return (task.created for task in tasks.rows if came_of(task, sender, at, mailbox, app))
 
 
 def _is_certain(ctx: StepContext, known: Sequence[Way]) -> bool:

@@ -5,6 +5,7 @@ They are discovered automatically: to add a step, add a module here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from jobs.engine.registry import by_name, found_in, require_steps, verified
@@ -105,11 +106,15 @@ def steps_of(run: Run) -> dict[str, Step]:
 
 def _of_its_kind(run: Run) -> frozenset[str]:
     steps = steps_for(run.channel.profile)
-    if run.kind is not RunKind.FIX:
-        return frozenset(steps) if rehearses(run) else frozenset(steps) - WHERE_REHEARSED
-    changed = _planned(run)
+    if run.kind is RunKind.FIX:
+        return _of_a_fix(run, steps)
+    return frozenset(steps) if rehearses(run) else frozenset(steps) - WHERE_REHEARSED
+
+
+def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> frozenset[str]:
+    """Return the steps that a fix may change without a question, and those that its plan adds."""
     fixable = {name for name, step in steps.items() if _is_fixable(step)}
-    return _beside(changed, run.brief.fix or FixBrief()) | fixable
+    return _beside(_planned(run), run.brief.fix or FixBrief()) | fixable
 
 
 def rehearses(run: Run) -> bool:

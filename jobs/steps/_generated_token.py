@@ -42,14 +42,23 @@ async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
     if ctx.run.answer("rehearse") == "yes" and not ctx.run.settled("rehearsal"):
         return None
     since = _since(ctx)
+    told = filter(_is_a_persons, await _others_rows(ctx, since))
+    return next((row for row in told if row.at >= since - CLOCKS), None)
+
+
+def _is_a_persons(row: SignInRow) -> bool:
+    """Return whether a person signed in, with a result that says something."""
+    return row.interactive and row.conclusive
+
+
+async def _others_rows(ctx: StepContext, since: datetime) -> list[SignInRow]:
+    """Return the app's sign-ins since then without the bot's own; none if the log cannot be read."""
     try:
         rows = read(await ctx.graph.sign_ins(ctx.fact("client_id"), since))
     except CloudError as error:
         log.info("sign-in log not read", run=ctx.run.id, why=str(error))
-        return None
-    own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
-    told = [row for row in own.without_own(rows) if row.interactive and row.conclusive]
-    return next((row for row in told if row.at >= since - CLOCKS), None)
+        return []
+    return mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox).without_own(rows)
 
 
 def is_the_logins(ctx: StepContext, row: SignInRow) -> bool:

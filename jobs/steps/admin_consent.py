@@ -36,8 +36,7 @@ class AdminConsent(Step):
         """Read the assignments; the redirect is never trusted. A check never waits for consent."""
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
-        assignments = await role_assignments(ctx)
-        if ctx.fact("mail_send").lower() in {lower_of(each, "appRoleId") for each in assignments}:
+        if await _is_granted(ctx):
             return self.ok(Text("seen.consent"))
         if ctx.run.kind is RunKind.CHECK:
             return self.wrong(Text("seen.no_consent"))
@@ -46,6 +45,12 @@ class AdminConsent(Step):
                 Turn.TIME, Text("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S)
             )
         return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))
+
+
+async def _is_granted(ctx: StepContext) -> bool:
+    """Return whether the tenant has assigned ``Mail.Send`` to the app."""
+    assigned = {lower_of(each, "appRoleId") for each in await role_assignments(ctx)}
+    return ctx.fact("mail_send").lower() in assigned
 
 
 def _is_settling(ctx: StepContext) -> bool:

@@ -101,26 +101,18 @@ class Application(Undoable):
         """Find the app, and compare byte for byte the values that Entra compares byte for byte."""
         if is_by_hand(ctx) and not known_ids(ctx):
             return self.skipped(Text("skipped.app_not_found"))
-        app = await find_app(ctx)
-        apps = await ctx.graph.applications() if app is None and _may_list_apps(ctx) else []
-        app = app or fallback_app(ctx, apps)
+        app, offered = await _look_up(ctx)
         found = self._judged(ctx, app, _ids(await unexposed(ctx, app)))
-        found = await self._in_place_of_another(ctx, app, found) or found
-        offered = _offered(manually_created(ctx, apps) if app is None else None)
+        found = await self._unless_replaced(ctx, app, found)
         return replace(
             found, values=self._values(ctx, app), evidence=(*offered, *_in_use(ctx, found))
         )
 
-    async def _in_place_of_another(
-        self, ctx: StepContext, app: Json | None, found: Finding
-    ) -> Finding | None:
-        """Return a finding if Webex Connect has the client ID of a deleted app, or None.
-
-        This applies only to a check.
-        """
+    async def _unless_replaced(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
+        """Return the finding; in a check, another if Webex Connect has the client ID of a deleted app."""
         gone = await gone_client_id(ctx, app) if ctx.run.kind is RunKind.CHECK else ""
         if not gone:
-            return None
+            return found
         seen = Text("seen.app_replaced", {"client_id": found.facts["client_id"], "gone": gone})
         return self.wrong(seen, cause="app_not_found", facts=found.facts)
 
@@ -167,12 +159,8 @@ class Application(Undoable):
             "audience": OURS,
             "declared": "yes",
         }
-        return self.compare_with_recorded(
-            past,
-            self._values(ctx, app),
-            "key:seen.none" if app is None else "key:seen.app_present",
-            made,
-        )
+        seen = "key:seen.none" if app is None else "key:seen.app_present"
+        return self.compare_with_recorded(past, self._values(ctx, app), seen, made)
 
     def _removed(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
         """Judge an app that a run made: it goes, unless somebody else uses it."""
@@ -272,33 +260,24 @@ class Application(Undoable):
         missing = _missing_uris(ctx, app)
         platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
         if _moved_counts_first(ctx.channel.callback_url, moved, missing):
-            found = self.wrong(
-                Text(SEEN[platform], {"uris": ", ".join(moved)}),
-                cause=OTHERS[platform],
-                facts=facts,
-            )
+            seen, cause = Text(SEEN[platform], {"uris": ", ".join(moved)}), OTHERS[platform]
         elif missing:
-            cause = "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
-            found = self.wrong(
-                Text("seen.redirects_missing", {"missing": ", ".join(missing)}),
-                cause=cause,
-                facts=facts,
-            )
+            seen = Text("seen.redirects_missing", {"missing": ", ".join(missing)})
+            cause = _cause_without(app)
         else:
             return None
-        return (
-            replace(found, state=State.WARNING)
-            if _are_ours_alone(ctx, {*missing, *moved})
-            else found
-        )
+        found = self.wrong(seen, cause=cause, facts=facts)
+        if _are_ours_alone(ctx, {*missing, *moved}):
+            return replace(found, state=State.WARNING)
+        return found
 
     def _without_callback(self, app: Json, facts: dict[str, str]) -> Finding:
         """Return the finding for an app that was made by hand and redirects to no Webex Connect."""
         uris = redirect_uris(app)
-        if not uris:
-            return self.wrong(Text("seen.no_redirects"), cause="reply_address_missing", facts=facts)
         seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
-        return self.wrong(seen, cause="redirect_uri_mismatch", facts=facts)
+        return self.wrong(
+            seen if uris else Text("seen.no_redirects"), cause=_cause_without(app), facts=facts
+        )
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         there = elsewhere(app, wanted_uris(ctx))
@@ -309,6 +288,16 @@ class Application(Undoable):
             "audience": text_of(app, "signInAudience"),
             "declared": "yes" if declares(app, *smtp_send_permission(ctx)) else "",
         }
+
+
+async def _look_up(ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]:
+    """Return the mailbox's app, or else a manually created one that is offered as evidence."""
+    app = await find_app(ctx)
+    if app is not None:
+        return app, ()
+    apps = await ctx.graph.applications() if _may_list_apps(ctx) else []
+    app = fallback_app(ctx, apps)
+    return app, () if app else _offered(manually_created(ctx, apps))
 
 
 def _may_list_apps(ctx: StepContext) -> bool:
@@ -352,6 +341,11 @@ def _facts(app: Json, unknown: str) -> dict[str, str]:
         "app_name": text_of(app, "displayName"),
     }
     return facts | {name: value for name, value in optional.items() if value}
+
+
+def _cause_without(app: Json) -> str:
+    """Return the cause of a missing address: the app has others, or none at all."""
+    return "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
 
 
 def _missing_uris(ctx: StepContext, app: Json) -> list[str]:

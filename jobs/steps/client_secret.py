@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -103,13 +104,9 @@ class ClientSecret(Undoable):
         """
         if ctx.run.kind is RunKind.CHECK and manually_created(app):
             return replace(found, state=State.POSSIBLE)
-        old = len(earlier(ctx, app)) if ctx.run.kind is RunKind.FIX else 0
-        found = replace(found, facts=found.facts | {"old": str(old)}) if old else found
-        lost_ones = unrecorded(ctx, app) if ctx.run.kind in PLANNED else []
-        if found.seen == Text("seen.none") and lost_ones:
-            names = ", ".join(map(described, lost_ones[:MOST_NAMED]))
-            return replace(found, seen=Text("seen.secret_orphans", {"names": names}))
-        return found
+        if ctx.run.kind is RunKind.FIX:
+            found = _counting(earlier(ctx, app), found)
+        return _naming(unrecorded(ctx, app), found) if ctx.run.kind in PLANNED else found
 
     def _judged(
         self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules
@@ -271,6 +268,20 @@ class ClientSecret(Undoable):
 
 def _labels(past: RecordedChange) -> set[str]:
     return {label_of(run) for run in past.runs}
+
+
+def _counting(replaced_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
+    """Return the finding with the number of the secrets that a fix replaces, if there are any."""
+    old = len(replaced_ones)
+    return replace(found, facts=found.facts | {"old": str(old)}) if old else found
+
+
+def _naming(lost_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
+    """Return the finding of an app without a usable secret with the names of its unrecorded ones."""
+    if found.seen != Text("seen.none") or not lost_ones:
+        return found
+    names = ", ".join(map(described, lost_ones[:MOST_NAMED]))
+    return replace(found, seen=Text("seen.secret_orphans", {"names": names}))
 
 
 def _renewed_until(ctx: StepContext, finding: Finding) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
+from jobs.microsoft.sign_in_log import SignInRow
 from jobs.model import Evidence, Finding, Text, Turn, minute_of
 from jobs.runs.run import Run
 from jobs.steps import _generated_token as generated
@@ -86,8 +87,10 @@ class Token(_Filled):
         if ctx.run.answer("token_saved"):
             return self.ok(Text("seen.said_by_requester"))
         row = await generated.newest_sign_in(ctx) if generated.may_be_there(ctx) else None
-        if row is None:
-            return self._still_open(ctx)
+        return self._by_the_log(ctx, row) if row else self._still_open(ctx)
+
+    def _by_the_log(self, ctx: StepContext, row: SignInRow) -> Finding:
+        """Judge the newest sign-in: it may have failed, or be another user's."""
         if not row.good:
             evidence = Evidence("entra", f"AADSTS{row.code}: {row.reason}")
             return replace(self._still_open(ctx, row.meaning.cause), evidence=(evidence,))

@@ -9,6 +9,7 @@ from jobs.clouds.errors import Forbidden
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import REQUIRED_ELSEWHERE, Step
+from jobs.microsoft.outbound_spam import EffectivePolicy
 from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text
 from jobs.steps.outbound_policy import outbound
 
@@ -44,16 +45,18 @@ class Customization(Step):
             return self._needed(REQUIRED_ELSEWHERE)
         dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
         if dehydrated:
-            return (
-                self._unneeded(ctx)
-                if there.applies.forwards
-                else self._needed(Text("seen.not_customized"))
-            )
+            return self._not_customized(ctx, there.applies)
         return (
             self.skipped(Text("skipped.customization_untold"))
             if dehydrated is None
             else self.ok(Text("seen.customized"))
         )
+
+    def _not_customized(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
+        """Return whether a tenant that is not customized must be: M4 may have nothing to save."""
+        if applies.forwards:
+            return self._unneeded(ctx)
+        return self._needed(Text("seen.not_customized"))
 
     def _unneeded(self, ctx: StepContext) -> Finding:
         """Return that M4 has nothing to save, which is a warning in a check."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from jobs.channel.mailbox import delegate_of
 from jobs.clouds.cause_codes import causes
@@ -56,6 +57,10 @@ class Delegate(Step):
         user = await ctx.graph.user(name)
         if user is None:
             return self._asked(ctx, Text("seen.nobody", {"mailbox": name}), "delegate_not_found")
+        return self._judged(ctx, user, name)
+
+    def _judged(self, ctx: StepContext, user: dict[str, Any], name: str) -> Finding:
+        """Judge whether the user with this name may sign in and has a license."""
         upn = text_of(user, "userPrincipalName") or name
         facts, values = {"delegate": upn, "delegate_id": promised(user, "id")}, {"upn": upn}
         if sign_in_blocked(user):

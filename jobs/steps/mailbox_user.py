@@ -132,12 +132,12 @@ class MailboxUser(Step):
             return self.possible(
                 Text("seen.disabled", {"upn": facts["upn"]}), cause="account_disabled", facts=facts
             )
-        told = (
-            not_readable(self, error)
-            if _refuses_the_bot(ctx, error)
-            else finding_from_error(self, error, ctx.run)
-        )
-        return replace(told, facts=facts)
+        return replace(self._unread(ctx, error), facts=facts)
+
+    def _unread(self, ctx: StepContext, error: CloudError) -> Finding:
+        if _refuses_the_bot(ctx, error):
+            return not_readable(self, error)
+        return finding_from_error(self, error, ctx.run)
 
     async def _mailbox(self, ctx: StepContext) -> ExchangeRow | CloudError | None:
         """Return the mailbox, or None if it does not exist.

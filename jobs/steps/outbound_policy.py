@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound
@@ -136,25 +137,8 @@ class OutboundPolicy(Undoable):
         """
         there = await outbound(ctx)
         name = policy_name(ctx.channel.mailbox)
-        policy = named(there.policies, name)
-        if policy is None:
-            with suppress(
-                AlreadyExists
-            ):  # an earlier attempt made it; its rule may still be missing
-                await ctx.exchange.run(
-                    f"New-{POLICY}",
-                    {**there.applies.limits(), "Name": name, "AutoForwardingMode": "On"},
-                )
-        elif policy.get("AutoForwardingMode") != "On":
-            await _set(ctx, POLICY, name, AutoForwardingMode="On")
-        rule = named(there.rules, name)
-        if rule is None:
-            await ctx.exchange.run(
-                f"New-{RULE}",
-                {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0},
-            )
-        else:
-            await _repair(ctx, there, rule, name)
+        await _apply_policy(ctx, there, name)
+        await _apply_rule(ctx, there, name)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Compare the policy and the rule with this channel's name to the recorded ones."""
@@ -268,6 +252,25 @@ async def _addresses(ctx: StepContext) -> tuple[str, ...]:
     return addresses_of(rows[0]) if rows else ()
 
 
+async def _apply_policy(ctx: StepContext, there: Outbound, name: str) -> None:
+    policy = named(there.policies, name)
+    if policy is None:
+        with suppress(AlreadyExists):  # an earlier attempt made it; its rule may still be missing
+            values = {**there.applies.limits(), "Name": name, "AutoForwardingMode": "On"}
+            await ctx.exchange.run(f"New-{POLICY}", values)
+    elif policy.get("AutoForwardingMode") != "On":
+        await _set(ctx, POLICY, name, AutoForwardingMode="On")
+
+
+async def _apply_rule(ctx: StepContext, there: Outbound, name: str) -> None:
+    rule = named(there.rules, name)
+    if rule is None:
+        values = {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0}
+        await ctx.exchange.run(f"New-{RULE}", values)
+    else:
+        await _repair(ctx, there, rule, name)
+
+
 async def _repair(ctx: StepContext, there: Outbound, rule: ExchangeRow, name: str) -> None:
     """Move the rule to the top with its repaired settings, and enable it."""
     await _set(ctx, RULE, name, **_repaired(rule, there.own, ctx.channel.mailbox), Priority=0)
@@ -311,16 +314,18 @@ def _commands(mailbox: str, finding: Finding) -> list[str]:
     """Return the PowerShell commands: Set- for existing objects, New- for missing ones."""
     name, rule = quoted(policy_name(mailbox)), finding.values.get("rule")
     limits, repaired = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED))
-    policy = (
-        f"{'Set' if finding.values.get('policy') else 'New'}-{POLICY} {name}"
-        f" -AutoForwardingMode On{parameters_text(limits)}"
-    )
+    policy = _policy_command(name, limits, exists=bool(finding.values.get("policy")))
     if not rule:
         return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
     commands = [policy, f"Set-{RULE} {name}{parameters_text(repaired)} -Priority 0"]
     return (
         commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
     )
+
+
+def _policy_command(name: str, limits: dict[str, object], *, exists: bool) -> str:
+    verb = "Set" if exists else "New"
+    return f"{verb}-{POLICY} {name} -AutoForwardingMode On{parameters_text(limits)}"
 
 
 def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
@@ -361,12 +366,17 @@ def _rule_before(past: RecordedChange) -> dict[str, object]:
     was = json.loads(past.values_before["rule"])
     other = was.get(POLICY) not in {None, recorded_row(past.values_after.get("rule")).get(POLICY)}
     policy = {POLICY: was[POLICY]} if other else {}
-    senders = [was["From"]] if isinstance(was["From"], str) else was["From"]
     return {
-        "From": senders or None,
+        "From": _senders(was),
         **policy,
         **{name: was[name] for name in NARROWING if name in was},
     }
+
+
+def _senders(rule: dict[str, Any]) -> list[str] | None:
+    """Return the senders of a recorded rule as the cmdlet takes them; None if there are none."""
+    senders = rule["From"]
+    return ([senders] if isinstance(senders, str) else senders) or None
 
 
 def _was_off(past: RecordedChange) -> bool:

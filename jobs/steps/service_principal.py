@@ -24,6 +24,11 @@ from jobs.runs.run import RecordedChange
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
 OPEN = {ENABLED: True, ASSIGNMENT: False}
 """Property values of a service principal that Graph creates."""
+LINES = {
+    ENABLED: (Text("seen.sp_disabled"), Text("after.sp_enabled")),
+    ASSIGNMENT: (Text("seen.sp_assignment"), Text("after.sp_open")),
+}
+"""Texts before and after the reset of a blocking property, for the plan."""
 BY_MICROSOFT = "disabledByMicrosoftStatus"
 NOT_DISABLED = {"", "notdisabled"}
 
@@ -115,20 +120,14 @@ class ServicePrincipal(Undoable):
                     "Graph POST /servicePrincipals",
                 ),
             )
-        path = f"Graph PATCH /servicePrincipals/{finding.facts['sp_id']}"
-        lines = {
-            ENABLED: ("seen.sp_disabled", "after.sp_enabled"),
-            ASSIGNMENT: ("seen.sp_assignment", "after.sp_open"),
-        }
-        return tuple(
-            self.change(
-                Text(lines[name][0]),
-                Text(lines[name][1]),
-                Scope.APP,
-                f"{path}, {name} {str(OPEN[name]).lower()}",
-            )
-            for name in finding.facts.get("shut", "").split()
-        )
+        shut, sp_id = finding.facts.get("shut", "").split(), finding.facts["sp_id"]
+        return tuple(self._opening(name, sp_id) for name in shut)
+
+    def _opening(self, name: str, sp_id: str) -> Change:
+        """Return the plan's line that resets one blocking property."""
+        before, after = LINES[name]
+        command = f"Graph PATCH /servicePrincipals/{sp_id}, {name} {str(OPEN[name]).lower()}"
+        return self.change(before, after, Scope.APP, command)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the service principal, or reset its blocking properties.
@@ -201,12 +200,17 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     user signs in.
     """
     assigned = await ctx.graph.app_role_assigned_to(sp_id)
-    user_id = ctx.fact("user_id") or text_of(await ctx.graph.user(ctx.channel.mailbox), "id")
+    user_id = await _user_id(ctx)
     if user_id.lower() in _lower(assigned, "principalId") - {""}:
         return State.OK
     if "group" in _lower(assigned, "principalType"):
         return State.POSSIBLE
     return State.POSSIBLE if assigned and await _may_be_another(ctx, user_id) else State.WRONG
+
+
+async def _user_id(ctx: StepContext) -> str:
+    """Return the id of the mailbox user, or an empty string if the directory knows none."""
+    return ctx.fact("user_id") or text_of(await ctx.graph.user(ctx.channel.mailbox), "id")
 
 
 async def _may_be_another(ctx: StepContext, user_id: str) -> bool:

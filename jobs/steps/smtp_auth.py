@@ -83,11 +83,9 @@ class SmtpAuth(Undoable):
         if ctx.fact("shared") and not ctx.fact("delegate"):
             return ()
         mailboxes = _mailboxes(ctx)
-        after = Text("seen.on")
-        if mailboxes != (ctx.channel.mailbox,):
-            after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
         command = "\n".join(_command(each, "false") for each in mailboxes)
-        return (self.change(finding.seen or Text("seen.off"), after, Scope.MAILBOX, command),)
+        before, after = finding.seen or Text("seen.off"), _on_for(ctx, mailboxes)
+        return (self.change(before, after, Scope.MAILBOX, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Set one property of each mailbox that logs in, unless it is set already."""
@@ -148,6 +146,13 @@ def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
     if mailbox == ctx.channel.mailbox:
         return Text(f"seen.{key}")
     return Text(f"seen.{key}_of", {"mailbox": mailbox})
+
+
+def _on_for(ctx: StepContext, mailboxes: tuple[str, ...]) -> Text:
+    """Return the text of the switches after the change; another mailbox than the channel's is named."""
+    if mailboxes == (ctx.channel.mailbox,):
+        return Text("seen.on")
+    return Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
 
 
 def _command(mailbox: str, off: str) -> str:

@@ -62,12 +62,13 @@ class TestMail(Step):
             return self._underway(ctx, seen.since(told).arrived, again=True)
         delivered = newest_delivered(seen.copies)
         if delivered is not None:
-            facts = _facts(subject, seen.arrived or seen.copies)
-            return self.ok(
-                Text("seen.copy_delivered"),
-                facts={**facts, "forwarded_at": delivered.received.isoformat()},
-            )
+            return self._through(ctx, seen, delivered.received)
         return await self._not_through(ctx, seen)
+
+    def _through(self, ctx: StepContext, seen: _Seen, at: datetime) -> Finding:
+        """Return that a copy was delivered, with the times of both."""
+        facts = _facts(subject_of(ctx), seen.arrived or seen.copies)
+        return self.ok(Text("seen.copy_delivered"), facts={**facts, "forwarded_at": at.isoformat()})
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Send the test mail from another address.

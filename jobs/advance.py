@@ -172,13 +172,18 @@ async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:
         raise OthersAtWorkError(run.id)
     if is_only_a_look(runtime.store.redis, run):
         return await _look_at_made(runtime, run, lambda: not lease.lost)
-    if run.running:
-        runtime.store.append(run.id, Event(Kind.RESUMED, now()))
-        run = runtime.store.load(run.id)
     work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(
         run.kind, _advance_setup
     )
-    return await work(runtime, run, lambda: not lease.lost)
+    return await work(runtime, _resumed(runtime, run), lambda: not lease.lost)
+
+
+def _resumed(runtime: Runtime, run: Run) -> Run:
+    """Return the run; steps that a killed worker left running are no longer shown as running."""
+    if not run.running:
+        return run
+    runtime.store.append(run.id, Event(Kind.RESUMED, now()))
+    return runtime.store.load(run.id)
 
 
 async def _look_at_made(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
@@ -226,10 +231,7 @@ async def advance_steps(engine: Engine) -> None:
     if not run.has_begun and run.state_of("tenant") is State.WRONG:
         raise SignInNeeded("wrong_tenant", CloudReply("entra", code=run.channel.domain))
     if _may_be_applied(run):
-        if lacking := missing_permissions(run):
-            raise SignInNeeded(
-                "more_permissions_needed", CloudReply("entra", code=", ".join(lacking))
-            )
+        _require_permissions(run)
         await engine.apply_plan()
 
 
@@ -238,6 +240,16 @@ def _may_be_applied(run: Run) -> bool:
     if run.plan is None:
         return False
     return run.has_begun or not (run.plan.changes or blocking_steps(run))
+
+
+def _require_permissions(run: Run) -> None:
+    """Require that the sign-in has asked for everything that the plan needs.
+
+    Raises:
+        SignInNeeded: it has not, so somebody signs in again.
+    """
+    if lacking := missing_permissions(run):
+        raise SignInNeeded("more_permissions_needed", CloudReply("entra", code=", ".join(lacking)))
 
 
 def _worth_inspecting_again(run: Run) -> bool:
@@ -268,7 +280,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
 
 
 def _stop_if_foreign(runtime: Runtime, run: Run) -> None:
-    """Stop a run whose history has an event that this bot did not write."""
+    """Stop a run whose history has an event that this bot did not make."""
     if place := foreign_event(run):
         trust.stop(runtime.store, run.id, place, run.channel.mailbox)
         admin_session.drop(runtime, run.id)

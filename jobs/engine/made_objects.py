@@ -45,11 +45,12 @@ log = structlog.get_logger(__name__)
 
 def watched(run: Run, steps: Mapping[str, Step]) -> list[Step]:
     """Return the steps whose object this run has made and last saw in its place."""
-    return [
-        step
-        for name, step in steps.items()
-        if step.deleted_cause and run.change_applied(name) and run.state_of(name) in HOLDS
-    ]
+    return [step for name, step in steps.items() if step.deleted_cause and _is_made(run, name)]
+
+
+def _is_made(run: Run, name: str) -> bool:
+    """Return whether the run has made the step's change, and last saw that it holds."""
+    return run.change_applied(name) and run.state_of(name) in HOLDS
 
 
 def next_look(redis: Redis, run: Run, steps: Mapping[str, Step]) -> datetime | None:

@@ -152,7 +152,7 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
 
 
 def _recorded(run: Run, name: str) -> Changed | None:
-    """Return the change that a run recorded with the values before it; None for an undo's own."""
+    """Return the change that a run recorded with the values before; None without, and for an undo."""
     if run.kind is RunKind.UNDO:
         return None
     changed = run.changed.get(name)

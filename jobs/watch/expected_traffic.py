@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 from redis.client import Pipeline
 
 from jobs.storage import watch_keys
+from jobs.watch import records
 from jobs.watch.history import KEPT
 from jobs.watch.model import ChannelState, Eye, LookOutcome, Sight
 
@@ -53,20 +55,25 @@ class Traffic:
     until: int = 0
 
 
+class _Written(NamedTuple):
+    """Traffic as it is in Redis: an array of these three."""
+
+    means: list[int]
+    weeks: list[int]
+    until: int
+
+
 def read(pipe: Pipeline, mailbox: str) -> Traffic:
     """Return what was learned of a channel; nothing if it is missing or not readable.
 
     It reads in a transaction before ``pipe.multi()``.
     """
     raw = pipe.get(watch_keys.watch_traffic(mailbox))
-    if not isinstance(raw, bytes):
+    found = records.decoded(raw, _Written)
+    if found is None:
         return Traffic()
-    try:
-        means, weeks, until = msgspec.json.decode(raw, type=tuple[list[int], list[int], int])
-    except msgspec.MsgspecError:
-        return Traffic()
-    whole = len(means) == len(weeks) == HOURS_A_WEEK
-    return Traffic(tuple(means), tuple(weeks), until) if whole else Traffic()
+    whole = len(found.means) == len(found.weeks) == HOURS_A_WEEK
+    return Traffic(tuple(found.means), tuple(found.weeks), found.until) if whole else Traffic()
 
 
 def write(pipe: Pipeline, mailbox: str, traffic: Traffic) -> None:
@@ -86,9 +93,15 @@ def learned(traffic: Traffic, outcome: LookOutcome, at: datetime) -> Traffic:
     last = _hour_of(at - SETTLED)
     if not traffic.until:
         return replace(traffic, until=int(last.timestamp()))
-    counts = _counts(outcome.mails)
-    means, weeks = list(traffic.means), list(traffic.weeks)
     first = max(datetime.fromtimestamp(traffic.until, UTC), last - TRACED)
+    return _with_hours(traffic, _counts(outcome.mails), first, last)
+
+
+def _with_hours(
+    traffic: Traffic, counts: Mapping[datetime, int], first: datetime, last: datetime
+) -> Traffic:
+    """Return the traffic, learned from the mails of each hour from ``first`` to ``last`` as well."""
+    means, weeks = list(traffic.means), list(traffic.weeks)
     for hour in _hours(first, last):
         number, count = _number(hour), counts.get(hour, 0) * 100
         share = max(NEWEST, 1 / (weeks[number] + 1))
@@ -112,9 +125,14 @@ def is_silent(traffic: Traffic, outcome: LookOutcome, at: datetime) -> bool:
         return False
     end = _hour_of(at)
     hours = list(_hours(end - SILENT_HOURS * HOUR, end))
+    if _mails_since(hours[0], outcome):
+        return False
+    return sum(expected(traffic, hour) for hour in hours) >= EXPECTED_LEAST
+
+
+def _mails_since(hour: datetime, outcome: LookOutcome) -> int:
     counts = _counts(outcome.mails)
-    came = sum(count for hour, count in counts.items() if hour >= hours[0])
-    return not came and sum(expected(traffic, hour) for hour in hours) >= EXPECTED_LEAST
+    return sum(count for each, count in counts.items() if each >= hour)
 
 
 def hinted(

@@ -86,17 +86,16 @@ def figures(
     """Return the figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
     end = min(until, at)
     touching = _touching(incidents, since, end, at)
-    breaks = tuple(each for each in touching if each.sight is Sight.BROKEN)
-    blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
+    breaks, blind = _of_sight(Sight.BROKEN, touching), _of_sight(Sight.CANNOT_LOOK, touching)
     counted = _counted(days, breaks, blind, since, end)
-    seen = [each for each in counted if each.looks]
+    watched, broken = _watched_and_broken(counted, since, end)
     late, bounced = _damage(breaks)
     return Figures(
         since=since,
         until=end,
         days=counted,
-        watched=_total(_within(each.date, since, end) for each in seen),
-        broken=_total(each.broken for each in seen),
+        watched=watched,
+        broken=broken,
         incidents=breaks,
         blind=len(blind),
         mails=sum(each.mails for each in counted),
@@ -107,10 +106,23 @@ def figures(
     )
 
 
+def _of_sight(sight: Sight, incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+    return tuple(each for each in incidents if each.sight is sight)
+
+
+def _watched_and_broken(
+    days: Sequence[DayFigures], since: datetime, end: datetime
+) -> tuple[timedelta, timedelta]:
+    """Return for how long the channel was watched, and for how long of that it was broken."""
+    seen = [each for each in days if each.looks]
+    watched = _total(_within(each.date, since, end) for each in seen)
+    return watched, _total(each.broken for each in seen)
+
+
 def _damage(breaks: Sequence[Incident]) -> tuple[int, int]:
     """Return how many mails were late in these breaks, and how many bounced."""
-    damage = [each.damage for each in breaks]
-    return sum(each.late for each in damage), sum(each.bounced for each in damage)
+    late = sum(each.damage.late for each in breaks)
+    return late, sum(each.damage.bounced for each in breaks)
 
 
 def _counted(
@@ -122,10 +134,12 @@ def _counted(
 ) -> tuple[DayFigures, ...]:
     """Return the days between ``since`` and ``end`` with what happened on each."""
     return tuple(
-        _of_day(each, breaks, blind, since, end)
-        for each in days
-        if midnight(each.date) < end and midnight(each.date) + DAY > since
+        _of_day(each, breaks, blind, since, end) for each in days if _touches(each.date, since, end)
     )
+
+
+def _touches(day: date, since: datetime, end: datetime) -> bool:
+    return midnight(day) < end and midnight(day) + DAY > since
 
 
 def _touching(
@@ -145,10 +159,14 @@ def time_to_fix(incident: Incident) -> timedelta | None:
 
     It is None while the incident goes on, and if only its watch has ended.
     """
-    unwatched = bool(incident.news) and incident.news[-1].kind is NewsKind.UNWATCHED
-    if incident.ended is None or unwatched:
+    if incident.ended is None or _ended_unwatched(incident):
         return None
     return max(incident.ended - incident.confirmed, timedelta(0))
+
+
+def _ended_unwatched(incident: Incident) -> bool:
+    """Return whether the watch ended before the incident did."""
+    return bool(incident.news) and incident.news[-1].kind is NewsKind.UNWATCHED
 
 
 def _times_to_fix(breaks: Sequence[Incident]) -> list[timedelta]:
@@ -186,7 +204,7 @@ def _of_day(
     end: datetime,
 ) -> DayFigures:
     first, last = max(midnight(day.date), since), min(midnight(day.date) + DAY, end)
-    broken = sum((_overlap(each, first, last) for each in breaks), timedelta(0))
+    broken = _total(_overlap(each, first, last) for each in breaks)
     unseen = any(_overlap(each, first, last) for each in blind)
     return DayFigures(
         day.date,

@@ -50,14 +50,18 @@ def note(watching: Watching, group: str, at: datetime) -> int:
         gap = gap_of(watched, watching.incidents.state(watched.mailbox), at)
         if gap is not None:
             noted += 1
-            with redis.pipeline() as pipe:
-                key = watch_keys.watch_gaps(watched.room)
-                pipe.hset(key, watched.mailbox, codec.dump(gap))
-                pipe.expire(key, KEPT_S)
-                when = (at + COLLECT).timestamp()
-                pipe.zadd(watch_keys.watch_gaps_due(), {watched.room: when}, nx=True)
-                pipe.execute()
+            _keep(redis, watched.room, gap)
     return noted
+
+
+def _keep(redis: Redis, room: str, gap: Gap) -> None:
+    """Keep a gap for its space, in which it is told when the other groups have looked again, too."""
+    key, when = watch_keys.watch_gaps(room), gap.until + COLLECT
+    with redis.pipeline() as pipe:
+        pipe.hset(key, gap.mailbox, codec.dump(gap))
+        pipe.expire(key, KEPT_S)
+        pipe.zadd(watch_keys.watch_gaps_due(), {room: when.timestamp()}, nx=True)
+        pipe.execute()
 
 
 def due(redis: Redis, at: datetime) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.storage import codec, watch_keys
+from jobs.watch import records
 from jobs.watch.model import LookOutcome
 
 HOURS_KEPT = timedelta(days=7)
@@ -87,10 +88,14 @@ def add(
     for hour, mails in outcome.mails.items():
         then = datetime.fromisoformat(hour).astimezone(UTC)
         if timedelta(0) <= moment - then < HOURS_KEPT:
-            own = of_day(then.date().isoformat())
-            known = own.get(then.hour, EMPTY)
-            own[then.hour] = replace(known, mails=max(known.mails, mails))
+            _raise_mails(of_day(then.date().isoformat()), then.hour, mails)
     return [(name, _encoded(hours)) for name, hours in changed.items()]
+
+
+def _raise_mails(hours: dict[int, Tally], hour: int, mails: int) -> None:
+    """Set the mails of an hour to this number if it is larger than the one that is known."""
+    known = hours.get(hour, EMPTY)
+    hours[hour] = replace(known, mails=max(known.mails, mails))
 
 
 def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) -> None:
@@ -108,16 +113,20 @@ def fold(redis: Redis, mailbox: str, at: datetime) -> int:
     """
     key, today = watch_keys.watch_history(mailbox), at.astimezone(UTC).date()
     changed = 0
-    for raw_name, value in redis.hgetall(key).items():
-        name = codec.as_bytes(raw_name).decode()
-        age = today - date.fromisoformat(name)
-        hours = _decoded(value)
-        if age >= KEPT:
-            changed += int(redis.hdel(key, name))
-        elif age >= HOURS_KEPT and set(hours) != {_WHOLE}:
-            redis.hset(key, name, _encoded({_WHOLE: _sum(hours)}))
-            changed += 1
+    for name, value in redis.hgetall(key).items():
+        changed += _fold_day(redis, key, codec.as_bytes(name).decode(), value, today)
     return changed
+
+
+def _fold_day(redis: Redis, key: str, name: str, value: object, today: date) -> int:
+    """Drop a day or add up its hours, if it is old enough; return 1 if that changed it, else 0."""
+    age, hours = today - date.fromisoformat(name), _decoded(value)
+    if age >= KEPT:
+        return int(redis.hdel(key, name))
+    if age >= HOURS_KEPT and set(hours) != {_WHOLE}:
+        redis.hset(key, name, _encoded({_WHOLE: _sum(hours)}))
+        return 1
+    return 0
 
 
 _WHOLE = -1
@@ -141,12 +150,7 @@ def _of_look(outcome: LookOutcome) -> Tally:
 
 def _decoded(raw: object) -> dict[int, Tally]:
     """Return the hours of a field; nothing if it is missing or not readable."""
-    if not isinstance(raw, bytes):
-        return {}
-    try:
-        rows = msgspec.json.decode(raw, type=dict[int, list[int]])
-    except msgspec.MsgspecError:
-        return {}
+    rows = records.decoded(raw, dict[int, list[int]]) or {}
     return {hour: Tally(*numbers[: len(_NAMES)]) for hour, numbers in rows.items()}
 
 

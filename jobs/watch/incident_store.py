@@ -19,7 +19,7 @@ from jobs.runs.reference import new_id
 from jobs.storage import codec, watch_keys
 from jobs.storage.locks import RenewedLock
 from jobs.storage.mac import Authenticator
-from jobs.watch import expected_traffic, history
+from jobs.watch import expected_traffic, history, records
 from jobs.watch.model import (
     ChannelState,
     Incident,
@@ -82,8 +82,7 @@ class IncidentStore:
     def card(self, card_id: str) -> IncidentCard | None:
         """Return the card; None if it is gone, or this bot did not write it."""
         raw = self.redis.get(watch_keys.incident_card(card_id))
-        known = self._authenticator.verify(_card_context(card_id), raw)
-        return codec.load(known, IncidentCard) if known is not None else None
+        return records.verified(self._authenticator, _card_context(card_id), raw, IncidentCard)
 
     def of_card(self, card_id: str) -> tuple[Incident, ...]:
         """Return the incidents that a card shows, oldest first."""
@@ -102,39 +101,53 @@ class IncidentStore:
         Nothing is recorded if a later look was recorded before, if the channel is not watched any
         more, or if the worker has lost the lock ``held`` on the channel's group.
         """
-        mailbox, changed = watched.mailbox, list[Incident]()
+        mailbox = watched.mailbox
 
-        def attempt(pipe: Pipeline) -> None:
-            changed.clear()
+        def attempt(pipe: Pipeline) -> tuple[Incident, ...]:
             state = self._state(mailbox, pipe.get(watch_keys.watch_state(mailbox)))
-            stale = state.looked is not None and state.looked >= at
-            gone = not pipe.exists(watch_keys.watched(mailbox))
-            if stale or gone or (held is not None and not held.is_current(pipe)):
+            if _is_stale(state, at) or not _is_watched(pipe, mailbox) or _is_lost(held, pipe):
                 pipe.multi()
-                return
-            incident = self._read(pipe, state.incident)
-            ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
-            present = Present(watched, state, incident, new_id() + new_id(), ended_by)
-            effect = apply(present, outcome, at)
-            traffic = expected_traffic.learned(expected_traffic.read(pipe, mailbox), outcome, at)
-            after = expected_traffic.hinted(effect.state, traffic, outcome, at, watched.interval)
-            cards = [
-                self._cards_of(pipe, watched, each) if each.is_open else ()
-                for each in effect.incidents
-            ]
-            changed.extend(map(_shown_on, effect.incidents, cards))
-            days = history.add(pipe, mailbox, outcome, at)
-            pipe.multi()
-            self._write_state(pipe, mailbox, after)
-            expected_traffic.write(pipe, mailbox, traffic)
-            for each, own in zip(changed, cards, strict=True):
-                self._write(pipe, each, own)
-            history.write(pipe, mailbox, days)
+                return ()
+            present = self._present(pipe, watched, state, at, fixed_by)
+            return self._write_effect(pipe, present, outcome, at)
 
         keys = [watch_keys.watch_state(mailbox), watch_keys.watched(mailbox)]
-        self.redis.transaction(attempt, *keys, *([held.key] if held is not None else []))
+        keys += [held.key] if held is not None else []
+        changed = records.in_transaction(self.redis, attempt, *keys)
         self._release_cards(changed)
-        return tuple(changed)
+        return changed
+
+    def _present(
+        self,
+        pipe: Pipeline,
+        watched: WatchedChannel,
+        state: ChannelState,
+        at: datetime,
+        fixed_by: FixedBy,
+    ) -> Present:
+        """Return what is known of the channel at the end of a look, before ``pipe.multi()``."""
+        incident = self._read(pipe, state.incident)
+        ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
+        return Present(watched, state, incident, new_id() + new_id(), ended_by)
+
+    def _write_effect(
+        self, pipe: Pipeline, present: Present, outcome: LookOutcome, at: datetime
+    ) -> tuple[Incident, ...]:
+        """Write the effect of a look, and return the incidents that it changed."""
+        watched, mailbox = present.watched, present.watched.mailbox
+        effect = apply(present, outcome, at)
+        traffic = expected_traffic.learned(expected_traffic.read(pipe, mailbox), outcome, at)
+        after = expected_traffic.hinted(effect.state, traffic, outcome, at, watched.interval)
+        cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
+        changed = tuple(map(_shown_on, effect.incidents, cards))
+        days = history.add(pipe, mailbox, outcome, at)
+        pipe.multi()
+        self._write_state(pipe, mailbox, after)
+        expected_traffic.write(pipe, mailbox, traffic)
+        for each, own in zip(changed, cards, strict=True):
+            self._write(pipe, each, own)
+        history.write(pipe, mailbox, days)
+        return changed
 
     def change(
         self, incident_id: str, change: Callable[[Incident], Incident | None]
@@ -143,19 +156,20 @@ class IncidentStore:
 
         ``change`` returns None to leave it as it is.
         """
-        changed: list[Incident] = []
 
-        def attempt(pipe: Pipeline) -> None:
+        def attempt(pipe: Pipeline) -> Incident | None:
             known = self._read(pipe, incident_id)
             new = change(known) if known is not None else None
-            changed[:] = [new] if new is not None else []
             pipe.multi()
             if new is not None:
                 self._write(pipe, new)
+            return new
 
-        self.redis.transaction(attempt, watch_keys.incident(incident_id))
-        self._release_cards(changed)
-        return changed[0] if changed else None
+        key = watch_keys.incident(incident_id)
+        changed = records.in_transaction(self.redis, attempt, key)
+        if changed is not None:
+            self._release_cards((changed,))
+        return changed
 
     def look_soon(self, mailbox: str, *, fresh: bool = False) -> None:
         """Have the channel looked at in the next round of its group.
@@ -174,24 +188,18 @@ class IncidentStore:
 
     def take_on(self, incident_id: str, person: str, at: datetime) -> Incident | None:
         """Record that a person acts; None if the incident is over, or that person acts already."""
-        return self.change(
+        return self._change_open(
             incident_id,
             lambda each: (
-                replace(each, acting=person, acting_since=at)
-                if each.is_open and each.acting != person
-                else None
+                replace(each, acting=person, acting_since=at) if each.acting != person else None
             ),
         )
 
     def release(self, incident_id: str) -> Incident | None:
         """Record that nobody acts any more; None if the incident is over, or nobody acts anyway."""
-        return self.change(
+        return self._change_open(
             incident_id,
-            lambda each: (
-                replace(each, acting="", acting_since=None)
-                if each.is_open and each.acting
-                else None
-            ),
+            lambda each: replace(each, acting="", acting_since=None) if each.acting else None,
         )
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
@@ -203,21 +211,26 @@ class IncidentStore:
         self.redis.delete(watch_keys.watch_state(mailbox))
         if known is None:
             return None
-        return self.change(
-            known.id,
-            lambda each: (
-                with_news(replace(each, ended=at), NewsKind.UNWATCHED, at) if each.is_open else None
-            ),
+        return self._change_open(
+            known.id, lambda each: with_news(replace(each, ended=at), NewsKind.UNWATCHED, at)
         )
+
+    def _change_open(
+        self, incident_id: str, change: Callable[[Incident], Incident | None]
+    ) -> Incident | None:
+        """Change an incident that goes on; one that is over stays as it is."""
+        return self.change(incident_id, lambda each: change(each) if each.is_open else None)
 
     def _cards_of(
         self, pipe: Pipeline, watched: WatchedChannel, incident: Incident
     ) -> tuple[IncidentCard, ...]:
         """Return the cards that show the incident from now on, before ``pipe.multi()``.
 
-        A shared cause is shown on the card that its space has for it. The transaction watches the
-        name of that card, so two channels never make two.
+        One that is over gets none. A shared cause is shown on the card that its space has for it. The
+        transaction watches the name of that card, so two channels never make two.
         """
+        if not incident.is_open:
+            return ()
         own = IncidentCard(incident.id, watched.room, watched.by, direct=watched.direct)
         if not incident.shared:
             return (own,)
@@ -249,41 +262,43 @@ class IncidentStore:
             return
         pipe.zadd(watch_keys.incidents_open(), moment)
         for card in cards:
-            shown = watch_keys.incidents_of_card(card.id)
-            pipe.zadd(shown, moment)
-            pipe.expire(shown, KEPT)
-            body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
-            pipe.set(watch_keys.incident_card(card.id), body, ex=KEPT)
-            if card.shared:
-                pipe.set(watch_keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
+            pipe.zadd(watch_keys.incidents_of_card(card.id), moment)
+            self._write_card(pipe, card)
+
+    def _write_card(self, pipe: Pipeline, card: IncidentCard) -> None:
+        """Add to a transaction: the card, kept as long as its incidents, and its name if it is shared."""
+        body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
+        pipe.expire(watch_keys.incidents_of_card(card.id), KEPT)
+        pipe.set(watch_keys.incident_card(card.id), body, ex=KEPT)
+        if card.shared:
+            pipe.set(watch_keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
 
     def _release_cards(self, changed: Iterable[Incident]) -> None:
-        for card_id in {name for each in changed if not each.is_open for name in each.cards}:
-            self._release_card(card_id)
+        """Release the shared cards of the incidents that are over now."""
+        for card_id in _cards_of_ended(changed):
+            card = self.card(card_id)
+            if card is not None and card.shared:
+                self._release_card(card)
 
-    def _release_card(self, card_id: str) -> None:
+    def _release_card(self, card: IncidentCard) -> None:
         """Have the next incident with the same shared cause make a new card, if none goes on."""
-        card = self.card(card_id)
-        if card is None or not card.shared:
-            return
-        name, shown = (
-            watch_keys.shared_card(card.room, card.shared),
-            watch_keys.incidents_of_card(card_id),
-        )
+        name = watch_keys.shared_card(card.room, card.shared)
+        shown = watch_keys.incidents_of_card(card.id)
 
         def attempt(pipe: Pipeline) -> None:
-            raw = pipe.get(name)
-            listed: Any = pipe.zrange(shown, 0, -1)
-            going_on = any(
-                known.is_open
-                for each in listed
-                if (known := self._read(pipe, each.decode())) is not None
-            )
+            is_newest = pipe.get(name) == card.id.encode()
+            goes_on = self._any_goes_on(pipe, shown)
             pipe.multi()
-            if raw == card_id.encode() and not going_on:
+            if is_newest and not goes_on:
                 pipe.delete(name)
 
         self.redis.transaction(attempt, name, shown)
+
+    def _any_goes_on(self, pipe: Pipeline, shown: str) -> bool:
+        """Return whether one of the incidents in the list goes on, before ``pipe.multi()``."""
+        listed: Any = pipe.zrange(shown, 0, -1)
+        known = (self._read(pipe, each.decode()) for each in listed)
+        return any(each is not None and each.is_open for each in known)
 
     def _set(self, pipe: Pipeline, incident: Incident) -> None:
         body = self._authenticator.protect(("incident", incident.id), codec.dump(incident))
@@ -300,28 +315,45 @@ class IncidentStore:
         return self._incident(incident_id, pipe.get(watch_keys.incident(incident_id)))
 
     def _state(self, mailbox: str, raw: object) -> ChannelState:
-        known = self._authenticator.verify(("watch state", mailbox), raw)
-        if raw is not None and known is None:
+        if raw is None:
+            return ChannelState()
+        context = ("watch state", mailbox)
+        known = records.verified(self._authenticator, context, raw, ChannelState)
+        if known is None:
             log.error("the state of a channel was not recorded by this bot", mailbox=mailbox)
-        return codec.load(known, ChannelState) if known is not None else ChannelState()
+            return ChannelState()
+        return known
 
     def _incident(self, incident_id: str, raw: object) -> Incident | None:
-        known = self._authenticator.verify(("incident", incident_id), raw)
-        return codec.load(known, Incident) if known is not None else None
+        return records.verified(self._authenticator, ("incident", incident_id), raw, Incident)
 
     def _loaded(self, raw: Any) -> tuple[Incident, ...]:
         names = [each.decode() for each in raw]
-        if not names:
-            return ()
-        records = self.redis.mget([watch_keys.incident(name) for name in names])
-        read = (self._incident(name, record) for name, record in zip(names, records, strict=True))
-        return tuple(found for found in read if found is not None)
+        return records.all_named(self.redis, names, watch_keys.incident, self._incident)
+
+
+def _is_stale(state: ChannelState, at: datetime) -> bool:
+    """Return whether a look that ended at that moment or later was recorded before."""
+    return state.looked is not None and state.looked >= at
+
+
+def _is_watched(pipe: Pipeline, mailbox: str) -> bool:
+    return bool(pipe.exists(watch_keys.watched(mailbox)))
+
+
+def _is_lost(held: RenewedLock | None, pipe: Pipeline) -> bool:
+    """Return whether the worker had a lock and has it no more."""
+    return held is not None and not held.is_current(pipe)
 
 
 def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
     """Return the incident with the cards that show it; one that it was on before stays."""
     ids = (*incident.cards, *(card.id for card in cards))
     return replace(incident, cards=tuple(dict.fromkeys(ids)))
+
+
+def _cards_of_ended(incidents: Iterable[Incident]) -> set[str]:
+    return {card_id for each in incidents if not each.is_open for card_id in each.cards}
 
 
 def _card_context(card_id: str) -> tuple[str, ...]:

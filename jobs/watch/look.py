@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -96,13 +96,17 @@ class CloudLook:
     ) -> None:
         """Look at one channel, unless the time of this turn is over. The rest follows in the next."""
         async with at_once:
-            late = time.monotonic() - self.began > SLICE_S
-            if not late and self.holds() and not self.runtime.shutdown.requested():
+            if self._may_go_on():
                 with counted() as count:
                     outcome, context = await self._outcome(seen, watched, count)
                 done.put_nowait((watched, outcome))
                 if context is not None:
                     await self._send_test_mail(context, watched, outcome)
+
+    def _may_go_on(self) -> bool:
+        """Return whether this turn has time left, and this worker may still look."""
+        late = time.monotonic() - self.began > SLICE_S
+        return not late and self.holds() and not self.runtime.shutdown.requested()
 
     async def _outcome(
         self, seen: TenantReader, watched: WatchedChannel, count: CallCount
@@ -124,9 +128,7 @@ class CloudLook:
         self, context: StepContext, watched: WatchedChannel, outcome: LookOutcome
     ) -> None:
         """Send a test mail if one is needed and due. While a run goes on, it has mails of its own."""
-        if self.mails is None or not self.mails.every or not self.holds():
-            return
-        if not is_needed(context, outcome, self.mails.every, now()):
+        if self.mails is None or not self._wants_test_mail(self.mails.every, context, outcome):
             return
         if await asyncio.to_thread(self.runtime.channels.running, watched.mailbox):
             return
@@ -136,6 +138,11 @@ class CloudLook:
             raise
         except Exception:
             log.exception("test mail failed", mailbox=watched.mailbox, reference=new_reference())
+
+    def _wants_test_mail(
+        self, every: timedelta, context: StepContext, outcome: LookOutcome
+    ) -> bool:
+        return bool(every) and self.holds() and is_needed(context, outcome, every, now())
 
     async def _looked(
         self, seen: TenantReader, watched: WatchedChannel, count: CallCount
@@ -152,24 +159,22 @@ class CloudLook:
         context.trace = lambda: trace
         engine = Engine(context, steps_of(run), NoListener(), self.holds, self.runtime.shutdown)
         await engine.check(seen.allowed)
-        app = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
-        extras = Extras(app=app, calls=count.calls, mails=trace.hours)
+        extras = Extras(app=_has_access(seen), calls=count.calls, mails=trace.hours)
         return await asyncio.to_thread(self._judged, draft, watched, extras), context
 
     def _judged(self, draft: CheckBuffer, watched: WatchedChannel, extras: Extras) -> LookOutcome:
         """Return the outcome. The findings are kept only if they say something new."""
         state = self.state(watched.mailbox)
-        if arrived := parse(draft.run.fact("watch_mail_arrived")):
-            note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
+        self._note_arrival(draft.run, watched.mailbox)
         outcome = outcome_of(draft.run, state.eyes, extras)
         if outcome.sight is Sight.BROKEN and self._under_work(watched.mailbox):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes, calls=outcome.calls)
-        last = state.last
-        if last is not None and (last.sight, last.cause) == (outcome.sight, outcome.cause):
-            return _with_check(outcome, last.check)
-        if outcome.sight is Sight.BROKEN or (last is not None and last.sight is Sight.BROKEN):
-            return _with_check(outcome, draft.save().id)
-        return outcome
+        return replace(outcome, check=_check_to_show(outcome, state.last, draft))
+
+    def _note_arrival(self, run: Run, mailbox: str) -> None:
+        """Keep when the watch's last test mail has arrived, if the look saw it."""
+        if arrived := parse(run.fact("watch_mail_arrived")):
+            note_arrival(self.runtime.store.redis, mailbox, arrived)
 
     def _under_work(self, mailbox: str) -> bool:
         """Return whether a run that goes on has just changed something of the channel."""
@@ -177,8 +182,21 @@ class CloudLook:
         return bool(run_id) and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR)
 
 
-def _with_check(outcome: LookOutcome, check: str) -> LookOutcome:
-    return replace(outcome, check=check)
+def _has_access(seen: TenantReader) -> bool:
+    """Return whether the read access of the tenant is granted, and has not ended during the look."""
+    return seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
+
+
+def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckBuffer) -> str:
+    """Return the run with the findings, or an empty string if nobody needs them.
+
+    A look that says the same as the last one shows that one's. The findings of this one are kept if a
+    break begins, changes or ends. Before the first look a channel counts as healthy.
+    """
+    before = last or LookOutcome(Sight.HEALTHY)
+    if (before.sight, before.cause) == (outcome.sight, outcome.cause):
+        return before.check
+    return draft.save().id if Sight.BROKEN in {before.sight, outcome.sight} else ""
 
 
 class CountingTrace:
@@ -198,15 +216,19 @@ class CountingTrace:
         """See :meth:`jobs.mail.message_trace.Trace.find`."""
         rows = await self._trace.find(since, recipient=recipient, sender=sender, subject=subject)
         if recipient.lower() == self._mailbox and not sender and not subject:
-            own = without_watch_mails(rows)
-            hours = (row.received.replace(minute=0, second=0, microsecond=0) for row in own)
-            found = Counter(each.isoformat() for each in hours)
+            found = _by_hour(without_watch_mails(rows))
             self.hours |= {hour: max(found[hour], self.hours.get(hour, 0)) for hour in found}
         return rows
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
         """See :meth:`jobs.mail.message_trace.Trace.details`."""
         return await self._trace.details(row)
+
+
+def _by_hour(rows: Iterable[TraceRow]) -> Counter[str]:
+    """Return the number of mails for each hour (ISO, UTC) in which one arrived."""
+    hours = (row.received.replace(minute=0, second=0, microsecond=0) for row in rows)
+    return Counter(each.isoformat() for each in hours)
 
 
 def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:

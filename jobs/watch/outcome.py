@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from jobs.checks import remedies
 from jobs.checks.check import steps_of
@@ -64,7 +65,7 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
     steps = steps_of(run)
     found = {name: finding for name, finding in run.findings.items() if name in steps}
     verdict = judge(steps, found)
-    eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=more.app))
+    eyes = _eyes(verdict.weighed, app=more.app)
     known = LookOutcome(
         Sight.HEALTHY,
         unseen=_unseen(verdict.weighed),
@@ -89,10 +90,16 @@ def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
     A test mail is not missed if other mail was seen to go on: that shows the same. So an incident
     that only a test mail has seen can end without another one.
     """
+    not_missed = STEP if _goes_on(weighed) else ""
+    return tuple(
+        name for name, each in weighed.items() if each.state not in _READ and name != not_missed
+    )
+
+
+def _goes_on(weighed: Mapping[str, Finding]) -> bool:
+    """Return whether other mail was seen to go on from the mailbox."""
     copies = weighed.get("copies")
-    goes_on = copies is not None and copies.state is State.OK
-    unread = (name for name, each in weighed.items() if each.state not in _READ)
-    return tuple(name for name in unread if not (goes_on and name == STEP))
+    return copies is not None and copies.state is State.OK
 
 
 def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
@@ -124,18 +131,27 @@ def damage_of(found: Mapping[str, Finding]) -> Damage:
     """Return the mails that have not gone on, as the message trace and the contact center show them."""
     late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
     bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
-    times = [each.missed_since or each.since for each in late]
-    times += [each.since for each in bounced]
     return Damage(
         late=max((each.missed for each in late), default=0),
         bounced=sum(each.failed for each in bounced),
-        since=min(filter(None, times), default=None),
+        since=_earliest(late, bounced),
     )
+
+
+def _earliest(late: Iterable[Signals], bounced: Iterable[Signals]) -> datetime | None:
+    """Return since when the first of the mails is late or has bounced, as far as it is known."""
+    times = [each.missed_since or each.since for each in late]
+    times += [each.since for each in bounced]
+    return min(filter(None, times), default=None)
 
 
 def _signals(found: Mapping[str, Finding], *names: str) -> list[Signals]:
     """Return what these steps have measured, of those that were looked at."""
     return [found[name].signals for name in names if name in found]
+
+
+def _eyes(weighed: Mapping[str, Finding], *, app: bool) -> tuple[Eye, ...]:
+    return tuple(eye for eye in Eye if _has(eye, weighed, app=app))
 
 
 def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:
@@ -152,11 +168,10 @@ def _of(eye: Eye, weighed: Mapping[str, Finding]) -> list[Finding]:
 def _without(eye: Eye, weighed: Mapping[str, Finding], known: LookOutcome) -> LookOutcome:
     """Return the outcome of a look that lacks an access: for the moment, or because it has ended."""
     own = _of(eye, weighed)
+    cause = next((each.cause for each in own if each.cause), "")
     if any(_is_for_the_moment(each) for each in own):
-        cause = next((each.cause for each in own if each.cause), "")
         return replace(known, sight=Sight.UNSURE, cause=cause)
-    reason = next((each.cause for each in own if each.cause), LOST[eye])
-    return replace(known, sight=Sight.CANNOT_LOOK, cause=reason, turn=_GIVES[eye])
+    return replace(known, sight=Sight.CANNOT_LOOK, cause=cause or LOST[eye], turn=_GIVES[eye])
 
 
 def _is_for_the_moment(finding: Finding) -> bool:
@@ -170,5 +185,6 @@ def _mostly_unknown(found: Mapping[str, Finding]) -> str:
     """Return the cause of the first finding without an answer if most have none, or an empty string."""
     read = [each for each in found.values() if each.state is not State.SKIPPED]
     unknown = [each for each in read if _is_for_the_moment(each)]
-    many = bool(read) and len(unknown) > len(read) * _MOST_UNKNOWN
-    return unknown[0].cause or "service_unavailable" if many else ""
+    if len(unknown) <= len(read) * _MOST_UNKNOWN:
+        return ""
+    return unknown[0].cause or "service_unavailable"

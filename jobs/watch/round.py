@@ -56,7 +56,7 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     """
     result, began = Round(), clock()
     channels = watching.channels.of_group(group)
-    states = {each.mailbox: watching.incidents.state(each.mailbox) for each in channels}
+    states = _states(watching, channels)
     due = _in_order(
         states, [each for each in channels if due_now(states[each.mailbox], each, began)]
     )
@@ -81,21 +81,25 @@ def _in_order(
     The order of the others is another one in each round. A tenant with many channels may use up
     Microsoft's message traces, and then not always the same channels are left without.
     """
+    return tuple(sorted(due, key=lambda each: _place(each.mailbox, states[each.mailbox])))
 
-    def place(watched: WatchedChannel) -> tuple[bool, int]:
-        state = states[watched.mailbox]
-        calm = state.suspicion is None and not state.incident
-        turn = f"{state.looked} {watched.mailbox}"
-        return calm, zlib.crc32(turn.encode())
 
-    return tuple(sorted(due, key=place))
+def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
+    """Return the place of a channel in the order of the looks."""
+    calm = state.suspicion is None and not state.incident
+    turn = f"{state.looked} {mailbox}"
+    return calm, zlib.crc32(turn.encode())
 
 
 def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
     """Return when the first channel of the group is due again; None if none is watched in it."""
     channels = watching.channels.of_group(group)
-    states = {each.mailbox: watching.incidents.state(each.mailbox) for each in channels}
-    return next_due(channels, states, at)
+    return next_due(channels, _states(watching, channels), at)
+
+
+def _states(watching: Watching, channels: Iterable[WatchedChannel]) -> dict[str, ChannelState]:
+    """Return what earlier looks have left of each channel, by its address."""
+    return {each.mailbox: watching.incidents.state(each.mailbox) for each in channels}
 
 
 def _fold_once_a_day(

@@ -27,16 +27,20 @@ def read_span(typed: str) -> timedelta | None:
 
 def read_interval(typed: str) -> timedelta | None:
     """Return the time between two looks, or None if the text is no span or beyond the limits."""
-    span = read_span(typed)
-    return span if span is not None and SHORTEST <= span <= LONGEST else None
+    return _limited(typed, SHORTEST)
 
 
 def read_mail_interval(typed: str) -> timedelta | None:
     """Return the time between two test mails, zero for never, or None if the text is neither."""
     if typed.strip().lower() in {"0", "off"}:
         return timedelta(0)
+    return _limited(typed, MAIL_SHORTEST)
+
+
+def _limited(typed: str, shortest: timedelta) -> timedelta | None:
+    """Return the span, or None if the text is no span from ``shortest`` to the longest."""
     span = read_span(typed)
-    return span if span is not None and MAIL_SHORTEST <= span <= LONGEST else None
+    return span if span is not None and shortest <= span <= LONGEST else None
 
 
 def written(span: timedelta) -> str:

@@ -48,13 +48,24 @@ class MailPlan:
 
 def is_needed(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: datetime) -> bool:
     """Return whether a look leaves open whether mail goes the whole way, and a mail would show it."""
+    return (
+        _has_sender(ctx)
+        and _is_open(outcome)
+        and _can_be_followed(ctx, outcome)
+        and not _is_proven(ctx, at - every)
+    )
+
+
+def _has_sender(ctx: StepContext) -> bool:
+    """Return whether the bot can send mail from an address that is none of the channel's own."""
     sender = ctx.settings.probe_from.lower()
-    if not ctx.settings.sends_probe or sender in own_addresses(ctx):
-        return False
+    return ctx.settings.sends_probe and sender not in own_addresses(ctx)
+
+
+def _is_open(outcome: LookOutcome) -> bool:
+    """Return whether the channel works as far as seen, or only the test mails say that it does not."""
     only_suspect = outcome.sight is Sight.BROKEN and outcome.step == STEP
-    if outcome.sight is not Sight.HEALTHY and not only_suspect:
-        return False
-    return _can_be_followed(ctx, outcome) and not _is_proven(ctx, at - every)
+    return outcome.sight is Sight.HEALTHY or only_suspect
 
 
 def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
@@ -76,16 +87,17 @@ def _is_proven(ctx: StepContext, since: datetime) -> bool:
     """
     if _succeeded(ctx, "agent_tasks", since):
         return True
-    task = ctx.run.findings.get("mail_to_task")
-    whole = not ctx.settings.contact_center_url or (task is not None and task.state is State.OK)
+    becomes_a_task = ctx.run.state_of("mail_to_task") is State.OK
+    whole = becomes_a_task or not ctx.settings.contact_center_url
     return whole and _succeeded(ctx, "copies", since)
 
 
 def _succeeded(ctx: StepContext, step: str, since: datetime) -> bool:
-    found = ctx.run.findings.get(step)
-    if found is None or found.state is not State.OK or found.signals.at is None:
+    """Return whether the step is in order, by something that happened since then."""
+    if ctx.run.state_of(step) is not State.OK:
         return False
-    return found.signals.at > since
+    at = ctx.run.findings[step].signals.at
+    return at is not None and at > since
 
 
 async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bool:
@@ -99,14 +111,7 @@ async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bo
         return False
     mail, text = watch_mail.new_mail(now()), mails.text_for(watched)
     await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)
-    outgoing = OutgoingMail(
-        sender,
-        mailbox,
-        f"{mail.subject} {text.subject}",
-        text.body,
-        mail.message_id(sender),
-        ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
-    )
+    outgoing = _outgoing(mail, text, sender, mailbox)
     try:
         await send_test_mail(ctx.settings.probe_smtp_url, outgoing)
     except CloudError as error:
@@ -116,3 +121,16 @@ async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bo
         result = watch_mail.with_result(mail, sent=now())
     await asyncio.to_thread(watch_mail.save, redis, mailbox, result)
     return not result.refused
+
+
+def _outgoing(
+    mail: watch_mail.WatchMail, text: MailText, sender: str, mailbox: str
+) -> OutgoingMail:
+    return OutgoingMail(
+        sender,
+        mailbox,
+        f"{mail.subject} {text.subject}",
+        text.body,
+        mail.message_id(sender),
+        ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
+    )

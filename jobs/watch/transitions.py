@@ -76,7 +76,6 @@ def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
         eyes=tuple(sorted({*present.state.eyes, *outcome.eyes})),
     )
     if outcome.sight is Sight.UNSURE:
-        state = replace(state, unsure_since=state.unsure_since or at)
         return _unsure(present, state, outcome, at)
     state = replace(state, unsure_since=None)
     if outcome.sight is Sight.HEALTHY:
@@ -86,19 +85,27 @@ def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
 
 def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
     """A look that could not say: a suspicion is looked at again soon, and a long silence is told."""
-    if state.unsure_since is not None and at - state.unsure_since >= BLIND_AFTER:
-        silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)
-        if _is_known(present.incident, silent):
-            return Effect(state)
-        known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, state.unsure_since)
-        return _confirmed(present, replace(state, suspicion=known), silent, at)
-    suspicion = state.suspicion
-    if suspicion is None:
+    since = state.unsure_since or at
+    state = replace(state, unsure_since=since)
+    if at - since >= BLIND_AFTER:
+        return _silent(present, state, outcome, since, at)
+    if state.suspicion is None:
         return Effect(state)
-    suspicion = replace(suspicion, unsure=suspicion.unsure + 1)
-    soon = at + min(CONFIRM, present.watched.interval)
-    next_look = soon if suspicion.unsure <= MOST_UNSURE else state.next_look
+    suspicion = replace(state.suspicion, unsure=state.suspicion.unsure + 1)
+    soon = suspicion.unsure <= MOST_UNSURE
+    next_look = _soon(present.watched, at) if soon else state.next_look
     return Effect(replace(state, suspicion=suspicion, next_look=next_look))
+
+
+def _silent(
+    present: Present, state: ChannelState, outcome: LookOutcome, since: datetime, at: datetime
+) -> Effect:
+    """The clouds have given no usable answer for long: the watch cannot look, which is told once."""
+    silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)
+    if _is_known(present.incident, silent):
+        return Effect(state)
+    known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, since)
+    return _confirmed(present, replace(state, suspicion=known), silent, at)
 
 
 def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -109,15 +116,23 @@ def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: da
     incident = present.incident
     if incident is None:
         return Effect(state)
-    if not incident.is_open:
-        over = incident.ended is not None and at - incident.ended > FLAPS_WITHIN
+    if incident.ended is not None:
+        over = at - incident.ended > FLAPS_WITHIN
         return Effect(replace(state, incident="" if over else state.incident))
-    if incident.sight is Sight.BROKEN and incident.step in outcome.unseen:
-        return Effect(state)
-    if incident.flaps and state.healthy_looks < STEADY_LOOKS:
+    if _is_unread(incident, outcome) or _is_unsteady(incident, state):
         return Effect(state)
     ended = replace(incident, ended=at, blind_since=None, fixed_by=present.fixed_by)
     return Effect(state, (with_news(ended, NewsKind.RECOVERED, at),))
+
+
+def _is_unread(incident: Incident, outcome: LookOutcome) -> bool:
+    """Return whether the look could not read the step that has seen the break."""
+    return incident.sight is Sight.BROKEN and incident.step in outcome.unseen
+
+
+def _is_unsteady(incident: Incident, state: ChannelState) -> bool:
+    """Return whether the channel comes and goes, and has not been healthy for long enough."""
+    return incident.flaps > 0 and state.healthy_looks < STEADY_LOOKS
 
 
 def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -127,14 +142,14 @@ def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: dateti
         return Effect(replace(state, suspicion=None), (_updated(incident, outcome, at),))
     suspicion = state.suspicion
     if suspicion is None or suspicion.sight is not outcome.sight:
-        return Effect(
-            replace(
-                state,
-                suspicion=Suspicion(outcome.sight, outcome.cause, at, outcome.since),
-                next_look=at + min(CONFIRM, present.watched.interval),
-            )
-        )
+        first = Suspicion(outcome.sight, outcome.cause, at, outcome.since)
+        return Effect(replace(state, suspicion=first, next_look=_soon(present.watched, at)))
     return _confirmed(present, state, outcome, at)
+
+
+def _soon(watched: WatchedChannel, at: datetime) -> datetime:
+    """Return when a suspicion is looked at again."""
+    return at + min(CONFIRM, watched.interval)
 
 
 def _is_known(incident: Incident | None, outcome: LookOutcome) -> bool:
@@ -142,31 +157,34 @@ def _is_known(incident: Incident | None, outcome: LookOutcome) -> bool:
     if incident is None or not incident.is_open:
         return False
     if outcome.sight is Sight.CANNOT_LOOK:
-        return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
-    return (
-        incident.sight is Sight.BROKEN
-        and incident.cause == outcome.cause
-        and incident.blind_since is None
-    )
+        return _is_blind(incident)
+    return incident.cause == outcome.cause and not _is_blind(incident)
+
+
+def _is_blind(incident: Incident) -> bool:
+    """Return whether the watch cannot look, from the beginning or since it lost sight of a break."""
+    return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
 
 
 def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident:
     """Return the incident with the newest damage; much more of it is news."""
     if outcome.sight is Sight.CANNOT_LOOK:
         return replace(incident, check=outcome.check or incident.check)
-    damage = incident.damage.most(outcome.damage)
-    told = max(incident.told_mails, 1)
     grown = replace(
         incident,
-        damage=damage,
+        damage=incident.damage.most(outcome.damage),
         turn=outcome.turn,
         fix=outcome.fix,
         check=outcome.check or incident.check,
         since=min(incident.since, outcome.since or incident.since),
     )
-    if damage.mails >= told * GROWS_BY and damage.mails >= told + GROWS_BY:
-        return with_news(grown, NewsKind.WORSE, at)
-    return grown
+    return with_news(grown, NewsKind.WORSE, at) if _has_grown(grown) else grown
+
+
+def _has_grown(incident: Incident) -> bool:
+    """Return whether many more mails are affected than people were told."""
+    told = max(incident.told_mails, 1)
+    return incident.damage.mails >= max(told * GROWS_BY, told + GROWS_BY)
 
 
 def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -182,14 +200,7 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
             return Effect(after, (_changed(present.watched, incident, outcome, at),))
         ended = (with_news(replace(incident, ended=at), NewsKind.SEES_AGAIN, at),)
     elif incident is not None and _continues(incident, outcome, at):
-        again = replace(
-            _with_outcome(incident, outcome),
-            ended=None,
-            fixed_by="",
-            flaps=incident.flaps + 1,
-            shared=shared_name(present.watched, outcome.cause),
-        )
-        return Effect(after, (with_news(again, NewsKind.FLAPS, at),))
+        return Effect(after, (_continued(present.watched, incident, outcome, at),))
     opened = _opened(present, state, outcome, at)
     return Effect(replace(after, incident=opened.id), (*ended, opened))
 
@@ -199,6 +210,20 @@ def _continues(incident: Incident, outcome: LookOutcome, at: datetime) -> bool:
     ended = incident.ended
     same = (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
     return same and ended is not None and at - ended <= FLAPS_WITHIN
+
+
+def _continued(
+    watched: WatchedChannel, incident: Incident, outcome: LookOutcome, at: datetime
+) -> Incident:
+    """Return an incident that had ended and goes on."""
+    again = replace(
+        _with_outcome(incident, outcome),
+        ended=None,
+        fixed_by="",
+        flaps=incident.flaps + 1,
+        shared=shared_name(watched, outcome.cause),
+    )
+    return with_news(again, NewsKind.FLAPS, at)
 
 
 def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Incident:

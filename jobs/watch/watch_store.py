@@ -19,6 +19,7 @@ from jobs.model import Channel
 from jobs.storage import codec, watch_keys
 from jobs.storage.due_list import DueList
 from jobs.storage.mac import Authenticator
+from jobs.watch import records
 from jobs.watch.model import ChannelState, WatchedChannel
 
 LEASE_S = 30
@@ -39,10 +40,10 @@ class WatchStore:
         return self._read(mailbox, self.redis.get(watch_keys.watched(mailbox)))
 
     def _read(self, mailbox: str, raw: object) -> WatchedChannel | None:
-        known = self._authenticator.verify(_context(mailbox), raw)
+        known = self._decoded(mailbox, raw)
         if raw is not None and known is None:
             log.error("a watched channel was not recorded by this bot", mailbox=mailbox)
-        return codec.load(known, WatchedChannel) if known is not None else None
+        return known
 
     def save(self, watched: WatchedChannel, *, at: datetime | None = None) -> None:
         """Record the channel, or its change, and have its group looked at soon.
@@ -54,8 +55,7 @@ class WatchStore:
         def attempt(pipe: Pipeline) -> None:
             before = self._decoded(watched.mailbox, pipe.get(watch_keys.watched(watched.mailbox)))
             pipe.multi()
-            if before is not None:
-                _unlist(pipe, before)
+            _unlist(pipe, before)
             mailbox, group = watched.mailbox, watched.group
             body = self._authenticator.protect(_context(mailbox), codec.dump(watched))
             pipe.set(watch_keys.watched(mailbox), body)
@@ -78,20 +78,17 @@ class WatchStore:
 
         :meth:`jobs.watch.watching.Watching.end` ends its incident, too.
         """
-        ended: list[bool] = []
 
-        def attempt(pipe: Pipeline) -> None:
+        def attempt(pipe: Pipeline) -> bool:
             raw = pipe.get(watch_keys.watched(mailbox))
             before = self._decoded(mailbox, raw)
             pipe.multi()
-            ended[:] = [raw is not None]
             pipe.delete(watch_keys.watched(mailbox))
             pipe.hdel(watch_keys.watched_channels(), mailbox)
-            if before is not None:
-                _unlist(pipe, before)
+            _unlist(pipe, before)
+            return raw is not None
 
-        self.redis.transaction(attempt, watch_keys.watched(mailbox))
-        return any(ended)
+        return records.in_transaction(self.redis, attempt, watch_keys.watched(mailbox))
 
     def all(self) -> tuple[WatchedChannel, ...]:
         """Return every watched channel, ordered by address."""
@@ -142,40 +139,34 @@ class WatchStore:
 
     def _loaded(self, raw: Any) -> tuple[WatchedChannel, ...]:
         names = sorted(each.decode() for each in raw)
-        if not names:
-            return ()
-        records = self.redis.mget([watch_keys.watched(name) for name in names])
-        read = (self._read(name, record) for name, record in zip(names, records, strict=True))
-        return tuple(found for found in read if found is not None)
+        return records.all_named(self.redis, names, watch_keys.watched, self._read)
 
     def _decoded(self, mailbox: str, raw: object) -> WatchedChannel | None:
-        known = self._authenticator.verify(_context(mailbox), raw)
-        return codec.load(known, WatchedChannel) if known is not None else None
+        return records.verified(self._authenticator, _context(mailbox), raw, WatchedChannel)
 
 
 def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
     """Return whether the channel is to be looked at at that moment."""
-    return not watched.is_paused(at) and (state.next_look is None or state.next_look <= at)
+    return _due_at(state, watched, at) <= at
 
 
 def next_due(
     channels: tuple[WatchedChannel, ...], states: dict[str, ChannelState], at: datetime
 ) -> datetime | None:
     """Return when the first of the channels is due, or None if there is none."""
-    times = (
-        max(
-            states[each.mailbox].next_look or at,
-            each.paused_until if each.paused_until is not None else at,
-        )
-        for each in channels
-    )
-    return min(times, default=None)
+    return min((_due_at(states[each.mailbox], each, at) for each in channels), default=None)
 
 
-def _unlist(pipe: Pipeline, watched: WatchedChannel) -> None:
-    """Add to a transaction: the channel is in no list any more."""
-    pipe.srem(watch_keys.watched_group(watched.group), watched.mailbox)
-    pipe.srem(watch_keys.watched_in_space(watched.room), watched.mailbox)
+def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datetime:
+    """Return when the channel is to be looked at: after its pause, and at ``at`` if nothing else is known."""
+    return max(state.next_look or at, watched.paused_until or at)
+
+
+def _unlist(pipe: Pipeline, watched: WatchedChannel | None) -> None:
+    """Add to a transaction: the channel, if it was recorded, is in no list any more."""
+    if watched is not None:
+        pipe.srem(watch_keys.watched_group(watched.group), watched.mailbox)
+        pipe.srem(watch_keys.watched_in_space(watched.room), watched.mailbox)
 
 
 def _context(mailbox: str) -> tuple[str, ...]:

@@ -134,20 +134,25 @@ class Redactor:
             text = text.replace(secret, GONE)
         text = without_secrets(text)
         if wrapped:
-            text = _BASE64_LINES.sub(
-                lambda found: self._opened(
-                    "".join(found[0].split()).replace(">", ""), found[0], wrapped
-                ),
-                text,
-            )
-            text = _PERCENT.sub(lambda found: self._unquoted(found[0], wrapped), text)
-            text = _BASE64.sub(lambda found: self._opened(found[0], found[0], wrapped), text)
+            text = self._without_encoded(text, wrapped)
         return _LONG_WORD.sub(_without_tokens, text) if opaque else text
+
+    def _without_encoded(self, text: str, wrapped: int) -> str:
+        """Return the text without the encoded pieces that contain a secret."""
+        text = _BASE64_LINES.sub(
+            lambda found: self._opened(
+                "".join(found[0].split()).replace(">", ""), found[0], wrapped
+            ),
+            text,
+        )
+        text = _PERCENT.sub(lambda found: self._unquoted(found[0], wrapped), text)
+        return _BASE64.sub(lambda found: self._opened(found[0], found[0], wrapped), text)
 
     def _unquoted(self, word: str, wrapped: int) -> str:
         """Return a percent-encoded word, decoded and redacted if it contains a secret."""
         ways: tuple[Callable[[str], str], ...] = (unquote, unquote_plus)
-        for decoded in (decode(word) for decode in ways):
+        for decode in ways:
+            decoded = decode(word)
             if (clean := self._clean(decoded, wrapped - 1, opaque=True)) != decoded:
                 return clean
         return word

@@ -148,19 +148,9 @@ class Settings:
         Raises:
             SettingsError: when something required is missing, or a value cannot be valid.
         """
-        values = {
-            **DEFAULTS,
-            **{name: value.strip() for name, value in env.items() if value.strip()},
-        }
-        problems = _missing(values) + (
-            _bad_keys(values)
-            + _halves(values)
-            + _bad_server(values["SMTP_SERVER"])
-            + _bad_probe(values)
-            + _bad_audit(values)
-            + _bad_hosts(values)
-        )
-        if problems:
+        given = {name: value.strip() for name, value in env.items() if value.strip()}
+        values = {**DEFAULTS, **given}
+        if problems := _problems(values):
             raise SettingsError(problems)
         return cls(
             public_url=values["PUBLIC_URL"].rstrip("/"),
@@ -303,30 +293,42 @@ def _with_port(server: str) -> str:
     )
 
 
-def _bad_server(server: str) -> tuple[str, ...]:
-    good = parts_of(f"//{server.rpartition('://')[2]}").hostname
+def _problems(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each setting that is missing or cannot be valid."""
     return (
-        ()
-        if good
-        else (f"SMTP_SERVER is no server's address: it looks like {DEFAULTS['SMTP_SERVER']}",)
+        _missing(values)
+        + _bad_keys(values)
+        + _halves(values)
+        + _bad_server(values["SMTP_SERVER"])
+        + _bad_probe(values)
+        + _bad_audit(values)
+        + _bad_hosts(values)
+    )
+
+
+def _unless(good: object, problem: str) -> tuple[str, ...]:
+    """Return the problem, or nothing if the setting is good."""
+    return () if good else (problem,)
+
+
+def _bad_server(server: str) -> tuple[str, ...]:
+    return _unless(
+        parts_of(f"//{server.rpartition('://')[2]}").hostname,
+        f"SMTP_SERVER is no server's address: it looks like {DEFAULTS['SMTP_SERVER']}",
     )
 
 
 def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
     """Return the problems of the test mail's server and sender address."""
     server = parts_of(values.get("PROBE_SMTP_URL", "smtp://host"))
-    named = server.scheme in {"smtp", "smtps"} and server.hostname
-    sent = "@" in parseaddr(values.get("PROBE_FROM", "probe@host"))[1]
-    return (
-        ()
-        if named
-        else (
-            (
-                "PROBE_SMTP_URL is no mail server's address: it looks like"
-                " smtp://user:password@mail.example.com:587"
-            ),
-        )
-    ) + (() if sent else ("PROBE_FROM is no address of a sender: it looks like probe@example.com",))
+    return _unless(
+        server.scheme in {"smtp", "smtps"} and server.hostname,
+        "PROBE_SMTP_URL is no mail server's address: it looks like"
+        " smtp://user:password@mail.example.com:587",
+    ) + _unless(
+        "@" in parseaddr(values.get("PROBE_FROM", "probe@host"))[1],
+        "PROBE_FROM is no address of a sender: it looks like probe@example.com",
+    )
 
 
 def _bad_hosts(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -346,19 +348,13 @@ def _bad_hosts(values: Mapping[str, str]) -> tuple[str, ...]:
 def _bad_audit(values: Mapping[str, str]) -> tuple[str, ...]:
     """Return the problems of Webex Connect's audit log: its address, and the name of its header."""
     place = parts_of(values.get("CONNECT_AUDIT_URL", "https://host"))
-    good = place.scheme == "https" and place.hostname
-    named = _HEADER.fullmatch(values["CONNECT_AUDIT_HEADER"])
-    return (
-        ()
-        if good
-        else (
-            (
-                "CONNECT_AUDIT_URL is no https address of Webex Connect: it looks like"
-                " https://TENANT.REGION.webexconnect.io"
-            ),
-        )
-    ) + (
-        () if named else ("CONNECT_AUDIT_HEADER is no name of a header: it looks like accesstoken",)
+    return _unless(
+        place.scheme == "https" and place.hostname,
+        "CONNECT_AUDIT_URL is no https address of Webex Connect: it looks like"
+        " https://TENANT.REGION.webexconnect.io",
+    ) + _unless(
+        _HEADER.fullmatch(values["CONNECT_AUDIT_HEADER"]),
+        "CONNECT_AUDIT_HEADER is no name of a header: it looks like accesstoken",
     )
 
 
@@ -385,11 +381,15 @@ def _bad_keys(values: Mapping[str, str]) -> tuple[str, ...]:
     keys = listed(values.get("ENCRYPTION_KEYS", ""))
     if "ENCRYPTION_KEYS" in values and not keys:
         return (f"ENCRYPTION_KEYS holds no key: {REQUIRED['ENCRYPTION_KEYS']}",)
-    for key in keys:
-        try:
-            Fernet(key)
-        except ValueError:
-            return (
-                f"ENCRYPTION_KEYS holds a key that is no Fernet key: {REQUIRED['ENCRYPTION_KEYS']}",
-            )
-    return ()
+    return _unless(
+        all(map(_is_fernet_key, keys)),
+        f"ENCRYPTION_KEYS holds a key that is no Fernet key: {REQUIRED['ENCRYPTION_KEYS']}",
+    )
+
+
+def _is_fernet_key(text: str) -> bool:
+    try:
+        Fernet(text)
+    except ValueError:
+        return False
+    return True

@@ -24,7 +24,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.clock import now
-from jobs.storage import keys
+from jobs.storage import codec, keys
 
 WEBEX, MICROSOFT = "webex", "microsoft"
 NAMES = {WEBEX: "Webex", MICROSOFT: "Microsoft"}
@@ -78,6 +78,11 @@ class Meter:
         seen = [seconds for at, seconds in tuple(self._last.get(cloud, ())) if at >= since]
         return median(seen) if seen else None
 
+    def wrong_by_s(self, cloud: str) -> float | None:
+        """Return :meth:`ahead_s` if it is so much that people are told, else None."""
+        ahead = self.ahead_s(cloud)
+        return ahead if ahead is not None and abs(ahead) >= TOLD_FROM_S else None
+
     def reset(self) -> None:
         """Forget everything, as a new process would."""
         self.redis = None
@@ -86,23 +91,22 @@ class Meter:
 
     def _share(self, cloud: str, seconds: float) -> None:
         """Write the measurement to Redis, and warn once an hour. A Redis that is away is left out."""
-        last = self._shared_at.get(cloud)
-        if self.redis is None or (last is not None and time.monotonic() - last < SHARED_EVERY_S):
+        if self.redis is None or self._has_just_shared(cloud):
             return
         self._shared_at[cloud] = time.monotonic()
         try:
-            with self.redis.pipeline(transaction=False) as pipe:
-                pipe.lpush(keys.clock_skew(cloud), f"{now().timestamp():.0f} {seconds:.1f}")
-                pipe.ltrim(keys.clock_skew(cloud), 0, LAST - 1)
-                pipe.expire(keys.clock_skew(cloud), SHARED_FOR)
-                pipe.execute()
+            _write(self.redis, cloud, seconds)
             self._warn(self.redis, cloud)
         except RedisError:
             log.debug("clock skew not shared", cloud=cloud)
 
+    def _has_just_shared(self, cloud: str) -> bool:
+        last = self._shared_at.get(cloud)
+        return last is not None and time.monotonic() - last < SHARED_EVERY_S
+
     def _warn(self, redis: Redis, cloud: str) -> None:
-        ahead = self.ahead_s(cloud)
-        if ahead is None or abs(ahead) < TOLD_FROM_S:
+        ahead = self.wrong_by_s(cloud)
+        if ahead is None:
             return
         if redis.set(keys.clock_skew(cloud, "told"), "1", nx=True, ex=TOLD_EVERY_S):
             log.warning(
@@ -143,13 +147,21 @@ def words(cloud: str, ahead_s: float) -> str:
 
 def excuse() -> str:
     """Return the sentence for a time of Microsoft's that does not hold; empty if the clock is right."""
-    ahead = METER.ahead_s(MICROSOFT)
-    return words(MICROSOFT, ahead) if ahead is not None and abs(ahead) >= TOLD_FROM_S else ""
+    ahead = METER.wrong_by_s(MICROSOFT)
+    return words(MICROSOFT, ahead) if ahead is not None else ""
+
+
+def _write(redis: Redis, cloud: str, seconds: float) -> None:
+    key = keys.clock_skew(cloud)
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.lpush(key, f"{now().timestamp():.0f} {seconds:.1f}")
+        pipe.ltrim(key, 0, LAST - 1)
+        pipe.expire(key, SHARED_FOR)
+        pipe.execute()
 
 
 def _recent(lines: Iterable[bytes | str]) -> list[float]:
-    texts = (line.decode() if isinstance(line, bytes) else line for line in lines)
-    pairs = (each.split(" ") for each in texts)
+    pairs = (codec.as_bytes(line).decode().split(" ") for line in lines)
     moment, longest = now().timestamp(), SHARED_FOR.total_seconds()
     return [float(seconds) for at, seconds in pairs if abs(moment - float(at)) <= longest]
 

@@ -133,10 +133,9 @@ class CloudError(Exception):
         self.unsent = unsent
 
     def __str__(self) -> str:
-        status = str(self.status or "")
-        head = " ".join(part for part in (self.service, status, self.code) if part)
+        head = _joined(self.service, self._shown_status, self.code)
         ids = " ".join(f"{name}={value}" for name, value in self.ids.items())
-        return ": ".join(part for part in (head, self.cause, self.message, ids) if part)
+        return ": ".join(filter(None, (head, self.cause, self.message, ids)))
 
     @property
     def can_be_replication(self) -> bool:
@@ -154,21 +153,31 @@ class CloudError(Exception):
         """
         known = bool(read(f"{self.code} {self.message}", _HEARD.get(self.service)).causes)
         message = self.message.partition(" Trace ID:")[0] if known else self.message
-        words = (
-            message
-            if self.code in message
-            else " ".join(part for part in (self.code, message) if part)
-        )
+        words = _joined(self._code_before(message), message)
         return words if known or not words else with_ids(words, self.ids.items())
 
     def evidence(self) -> tuple[Evidence, ...]:
         """Return facts that a reader can verify: the service's text with its code, then each ID."""
-        code = "" if self.code in self.message else self.code
-        words = " ".join(part for part in (str(self.status or ""), code, self.message) if part)
+        code = self._code_before(self.message)
+        words = _joined(self._shown_status, code, self.message)
         return (
             Evidence(self.service, words or self.cause),
             *(Evidence(name, value) for name, value in self.ids.items()),
         )
+
+    @property
+    def _shown_status(self) -> str:
+        """Return the status, or an empty string without an answer."""
+        return str(self.status or "")
+
+    def _code_before(self, message: str) -> str:
+        """Return the code to write before a message, or an empty string if it has it already."""
+        return "" if self.code in message else self.code
+
+
+def _joined(*parts: str) -> str:
+    """Return the parts that are not empty, with blanks between them."""
+    return " ".join(filter(None, parts))
 
 
 def with_ids(words: str, ids: Iterable[tuple[str, str]]) -> str:

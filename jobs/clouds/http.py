@@ -230,22 +230,9 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
     """Send the request once. One that may change something is guarded (:mod:`jobs.clouds.write_guard`)."""
-    if call.changes:
-        write_guard.check()
+    _ask_write_guard(call)
     sent = RequestIds(client_request_id=str(uuid4()))
-    headers = {
-        "Accept": "application/json",
-        **call.headers,
-        "client-request-id": sent.client_request_id,
-    }
-    outgoing = client.build_request(
-        call.method,
-        call.address,
-        headers=headers,
-        json=call.body,
-        timeout=_timeout(call.read_seconds),
-        extensions={"trace": write_guard.trace} if call.changes else None,
-    )
+    outgoing = _outgoing(client, call, sent)
     began = time.monotonic()
     try:
         with measured(call.service, call.action) as noted:
@@ -268,11 +255,33 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
         request_id=response.headers.get("request-id", ""), client_request_id=sent.client_request_id
     )
     _note(call, response.status_code, ids)
-    if call.changes:
-        write_guard.check()
+    _ask_write_guard(call)
     if not response.is_success:
         raise _timed(judge(response, ids), response)
     return Response(response.status_code, _json(response, call, ids), ids)
+
+
+def _ask_write_guard(call: Call) -> None:
+    """Ask the guard of changing calls if this is one."""
+    if call.changes:
+        write_guard.check()
+
+
+def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.Request:
+    """Return the request of a call. While it is sent, the guard of changing calls is asked again."""
+    headers = {
+        "Accept": "application/json",
+        **call.headers,
+        "client-request-id": ids.client_request_id,
+    }
+    return client.build_request(
+        call.method,
+        call.address,
+        headers=headers,
+        json=call.body,
+        timeout=_timeout(call.read_seconds),
+        extensions={"trace": write_guard.trace} if call.changes else None,
+    )
 
 
 def _note(call: Call, status: int, ids: RequestIds) -> None:

@@ -98,14 +98,24 @@ class _Window:
         """
         if now < self.closed_until:
             return self.closed_until - now
-        ages = [age for age in self._history.ages() if age < self._limit.seconds]
+        ages = self._ages()
         if self._under_way + len(ages) < self._limit.most:
             return 0.0
         return self._limit.seconds - max(ages) if ages else LOOK_AGAIN_S
 
+    def _ages(self) -> list[float]:
+        """Return how many seconds ago each of the calls ended that the limit still counts."""
+        return [age for age in self._history.ages() if age < self._limit.seconds]
+
     def begin(self) -> None:
         """Count a call that is being sent."""
         self._under_way += 1
+
+    def close(self, asked_s: float | None) -> None:
+        """Hold back all calls after a refusal, for as long as the cloud asks, or for the limit's time."""
+        hold = asked_s or self._limit.seconds
+        longest = LONGEST_HOLD_S if self._limit.waits else hold
+        self.closed_until = time.monotonic() + min(hold, longest)
 
     def end(self) -> None:
         """Record that a call was answered, or will never be."""
@@ -135,10 +145,15 @@ class Throttle:
         try:
             yield
         except Transient as error:
-            if error.status in _TOO_MUCH or error.cause == _THROTTLED:
+            if _is_too_much(error):
                 self._next = max(self._next, clock() + self._seconds)
                 self._until = clock() + self._quiet_s
             raise
+
+
+def _is_too_much(error: CloudError) -> bool:
+    """Return whether the cloud reports too many requests."""
+    return error.status in _TOO_MUCH or error.cause == _THROTTLED
 
 
 class RateLimiter:
@@ -163,7 +178,7 @@ class RateLimiter:
             Transient: ``trace_limit``, when the calls of five minutes are used up, because a person
                 does not wait that long.
         """
-        limit = next((each for each in self._windows if each.part in name.lower()), None)
+        limit = self._limit_of(name)
         if limit is None:
             yield
             return
@@ -175,13 +190,14 @@ class RateLimiter:
             yield
         except CloudError as error:
             if error.cause == _THROTTLED:
-                hold = error.retry_after or limit.seconds
-                window.closed_until = time.monotonic() + (
-                    min(hold, LONGEST_HOLD_S) if limit.waits else hold
-                )
+                window.close(error.retry_after)
             raise
         finally:
             window.end()
+
+    def _limit_of(self, name: str) -> Limit | None:
+        """Return the limit of the calls with this name, or None."""
+        return next((each for each in self._windows if each.part in name.lower()), None)
 
 
 async def _free(window: _Window, limit: Limit) -> None:

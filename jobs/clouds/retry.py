@@ -150,12 +150,8 @@ def parse_rate_limit_reset(header: str | None) -> float | None:
     more than ten minutes is not believed, because a number may as well be a date's.
     """
     text = (header or "").strip()
-    found = parse(text) if "T" in text else None
-    seconds = (
-        parse_retry_after(text)
-        if found is None
-        else max(0.0, (found - datetime.now(UTC)).total_seconds())
-    )
+    moment = parse(text) if "T" in text else None
+    seconds = parse_retry_after(text) if moment is None else _until(moment)
     return seconds if seconds is not None and seconds <= _LONGEST_RESET_S else None
 
 
@@ -164,5 +160,9 @@ def _seconds_until(text: str) -> float | None:
         when = parsedate_to_datetime(text)
     except (ValueError, OverflowError):  # not a date, or a date beyond the calendar
         return None
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
+    return _until(when if when.tzinfo else when.replace(tzinfo=UTC))
+
+
+def _until(moment: datetime) -> float:
+    """Return the seconds until a moment; 0 if it has passed."""
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -47,13 +47,19 @@ class Watch:
     def silent(self) -> tuple[str, ...]:
         """Return the clouds that do not answer so far, in alphabetical order."""
         now = time.monotonic()
-        failing = {name for name, since in list(self._failed.items()) if now - since >= FAILING_S}
-        waiting = {
+        return tuple(sorted(self._failing(now) | self._waiting(now)))
+
+    def _failing(self, now: float) -> set[str]:
+        """Return the clouds that have failed for some time, without any answer since then."""
+        return {name for name, since in list(self._failed.items()) if now - since >= FAILING_S}
+
+    def _waiting(self, now: float) -> set[str]:
+        """Return the clouds that let a request wait, without any answer since it was sent."""
+        return {
             service
             for service, since in list(self._sent.values())
             if now - since >= WAITING_S and self._answered.get(service, 0.0) < since
         }
-        return tuple(sorted(failing | waiting))
 
 
 _WATCH: ContextVar[Watch | None] = ContextVar("silence_watch", default=None)

@@ -21,10 +21,8 @@ def ssl_context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")
     if bundle:
-        path = Path(bundle)
-        context.load_verify_locations(
-            cafile=None if path.is_dir() else bundle, capath=bundle if path.is_dir() else None
-        )
+        kind = "capath" if Path(bundle).is_dir() else "cafile"
+        context.load_verify_locations(**{kind: bundle})
     return context
 
 

@@ -52,5 +52,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(each))
         yield each
-        inner = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        waiting += [more for more in inner if isinstance(more, BaseException)]
+        waiting += _wrapped_in(each)
+
+
+def _wrapped_in(error: BaseException) -> list[BaseException]:
+    inner = (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args)
+    return [each for each in inner if isinstance(each, BaseException)]

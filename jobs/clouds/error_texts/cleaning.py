@@ -143,13 +143,18 @@ def _without_silent(text: str) -> str:
     while begun := _SILENT.search(text, place):
         kind, place = (begun[1] or "").lower(), begun.end()
         if ends.get(kind, (-1, -1))[0] < place:
-            found = _SILENT_ENDS[kind].search(text, place)
-            ends[kind] = found.span() if found else (len(text) + _SILENT_MOST + 1, 0)
+            ends[kind] = _end_of_silent(kind, text, place)
         first, last = ends[kind]
         if first - place <= _SILENT_MOST:
             parts += (text[done : begun.start()], " ")
             done = place = last
     return "".join([*parts, text[done:]])
+
+
+def _end_of_silent(kind: str, text: str, place: int) -> tuple[int, int]:
+    """Return where the end of a part begins and ends; without one, a place that is too far away."""
+    found = _SILENT_ENDS[kind].search(text, place)
+    return found.span() if found else (len(text) + _SILENT_MOST + 1, 0)
 
 
 def _with_whole_addresses(text: str) -> str:
@@ -158,12 +163,17 @@ def _with_whole_addresses(text: str) -> str:
     for line in text.split("\n"):
         last = lines[-1].rpartition(" ")[2] if lines else ""
         first = line.lstrip().partition(" ")[0]
-        begun = len(last) >= _LONG or len(_ENCODED.findall(last)) > 1
-        if (begun and _ENCODED.search(first)) or _is_one_host(last, first):
+        if _is_one_address(last, first) or _is_one_host(last, first):
             lines[-1] += line.lstrip()
         else:
             lines.append(line)
     return "\n".join(lines)
+
+
+def _is_one_address(last: str, first: str) -> bool:
+    """Return whether a line ends within an encoded address and the next one goes on with it."""
+    begun = len(last) >= _LONG or len(_ENCODED.findall(last)) > 1
+    return begun and _ENCODED.search(first) is not None
 
 
 def _is_one_host(last: str, first: str) -> bool:
@@ -183,8 +193,9 @@ def _once(text: str) -> str:
     """
     at = 0
     while first := _FIRST_LINE.search(text, at):
-        head = f"{first['status']} {first['code'] or ''}"
-        rest = _joined(text[first.end() :], first["status"], first["code"] or "")
+        status, code = first["status"], first["code"] or ""
+        head = f"{status} {code}"
+        rest = _joined(text[first.end() :], status, code)
         text, at = f"{text[: first.start()]}{head}{rest}", first.start() + len(head)
     return text
 

@@ -194,8 +194,9 @@ def causes_of_network(text: str, signs: Signs) -> list[FoundCause]:
         for phrase in NETWORK
         for match in phrase.pattern.finditer(text)
         if signs.accepts(match.start(), *_OURS)
-        and (
-            phrase.meaning.kind is not _T
-            or any(abs(host - match.start()) < _NEAR for host in hosts)
-        )
+        and (phrase.meaning.kind is not _T or _is_near(match, hosts))
     ][:1]
+
+
+def _is_near(match: re.Match[str], places: list[int]) -> bool:
+    return any(abs(place - match.start()) < _NEAR for place in places)

@@ -37,11 +37,16 @@ def _counts(text: str, at: int, signs: Signs) -> bool:
     if signs.heard is Speaker.CONNECT:
         return True
     around = text[max(at - 60, 0) : at + 100]
-    if any(words in around.lower() for words in BY_WORDS):
+    if _is_described(around):
         return True
     named = _NAMED.search(text[max(at - _BEFORE, 0) : at]) is not None
     known = named or OWN_WORDS.search(around) is not None
     return known and signs.has(Speaker.CONNECT) and not signs.strange(at)
+
+
+def _is_described(around: str) -> bool:
+    """Return whether Webex Connect's own description is next to a number."""
+    return any(words in around.lower() for words in BY_WORDS)
 
 
 def _by_words(text: str, signs: Signs) -> list[FoundCause]:
@@ -50,6 +55,5 @@ def _by_words(text: str, signs: Signs) -> list[FoundCause]:
     return [
         found(CONNECT[code], code, match.start())
         for words, code in BY_WORDS.items()
-        for match in [re.search(re.escape(words), text, re.IGNORECASE)]
-        if match
+        if (match := re.search(re.escape(words), text, re.IGNORECASE))
     ]

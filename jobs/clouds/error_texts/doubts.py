@@ -95,12 +95,7 @@ def weighed(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:
     once = _once(_by_login(causes, text))
     certain = {each.cause for each in once if each.certain}
     kept = [each for each in once if not _follows(each.cause, certain)]
-    more = [
-        FoundCause(rival, each.code, Certainty.POSSIBLE, each.at)
-        for each in kept
-        for rival in _rivals(each, text)
-    ]
-    return tuple(_once([*kept, *more]))
+    return tuple(_once([*kept, *_possible_beside(kept, text)]))
 
 
 def _once(causes: Iterable[FoundCause]) -> list[FoundCause]:
@@ -113,14 +108,18 @@ def _once(causes: Iterable[FoundCause]) -> list[FoundCause]:
 
 def _by_login(causes: Iterable[FoundCause], text: str) -> list[FoundCause]:
     """Return the causes; a refused login is one with a password if the text shows such a login."""
-    said = _OFFERED.sub(" ", text)
-    password = _PASSWORD.search(said) is not None and _OAUTH.search(said) is None
+    password = _shows_password_login(text)
     return [
         FoundCause("smtp_password_login", each.code, each.certainty, each.at)
         if password and each.cause == "smtp_token_refused"
         else each
         for each in causes
     ]
+
+
+def _shows_password_login(text: str) -> bool:
+    said = _OFFERED.sub(" ", text)
+    return _PASSWORD.search(said) is not None and _OAUTH.search(said) is None
 
 
 def _follows(cause: str, certain: set[str]) -> bool:
@@ -131,14 +130,27 @@ def _follows(cause: str, certain: set[str]) -> bool:
     return bool(_AFTER_A_REFUSAL.get(cause, frozenset()) & others)
 
 
+def _possible_beside(causes: Iterable[FoundCause], text: str) -> list[FoundCause]:
+    """Return what else may be behind these causes."""
+    return [
+        FoundCause(rival, each.code, Certainty.POSSIBLE, each.at)
+        for each in causes
+        for rival in _rivals(each, text)
+    ]
+
+
 def _rivals(each: FoundCause, text: str) -> tuple[str, ...]:
     rivals = _OPEN.get(each.cause, ())
-    if each.cause == "smtp_token_refused" and _SHARED.search(text):
-        return ("form_username_shared", *rivals[1:])
+    if each.cause == "smtp_token_refused":
+        return _rivals_of_refused_token(rivals, text)
     if each.cause == "smtp_password_login" and "5.7.3" not in each.code.split():
         return ()
     if each.cause == "smtp_login_blocked" and not each.certain:
         return ("smtp_auth_off_for_tenant", *rivals, "smtp_password_login")
-    if each.cause == "smtp_token_refused" and not _OAUTH.search(_OFFERED.sub(" ", text)):
-        return (*rivals, *_BARE)
     return rivals
+
+
+def _rivals_of_refused_token(rivals: tuple[str, ...], text: str) -> tuple[str, ...]:
+    if _SHARED.search(text):
+        return ("form_username_shared", *rivals[1:])
+    return rivals if _OAUTH.search(_OFFERED.sub(" ", text)) else (*rivals, *_BARE)

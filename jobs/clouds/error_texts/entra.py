@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from jobs.clouds.causes import ENTRA, OAUTH, Meaning
-from jobs.clouds.error_texts.entra_codes import OF_OTHER_PROTOCOLS, PROMPTS, PUBLISHED, VAGUE
+from jobs.clouds.causes import OAUTH, Meaning
+from jobs.clouds.error_texts.entra_codes import NUMBERS, OF_OTHER_PROTOCOLS, PROMPTS, VAGUE
 from jobs.clouds.error_texts.entra_words import LOOSE, NARROWER, OTHER_RESOURCE, SENTENCES
 from jobs.clouds.error_texts.reading import FoundCause, found
 from jobs.clouds.error_texts.speaker import Signs, Speaker
@@ -22,6 +22,7 @@ _CERTAIN_WORDS = frozenset(
     {"consent_required", "invalid_scope", "server_error", "temporarily_unavailable"}
 )
 _OURS = (Speaker.ENTRA, Speaker.GRAPH, Speaker.EXCHANGE)
+_Known = tuple[EntraToken, Meaning]
 
 
 def meaning_of(number: int, sentence: str = "") -> Meaning | None:
@@ -33,15 +34,19 @@ def meaning_of(number: int, sentence: str = "") -> Meaning | None:
     """
     if number in OF_OTHER_PROTOCOLS or OTHER_RESOURCE.search(sentence):
         return None
-    known = ENTRA.get(number) or PUBLISHED.get(number)
+    known = NUMBERS.get(number)
+    return _by_sentence(known, sentence) if known else _first_meaning(sentence[:_OWN_MOST])
+
+
+def _by_sentence(known: Meaning, sentence: str) -> Meaning:
+    """Return the meaning of a number that is known, or the one of its sentence if that decides."""
     said = _meanings_in(sentence)
-    narrower = next((each for each in said if known and each.cause in NARROWER[known.cause]), None)
+    narrower = next((each for each in said if each.cause in NARROWER[known.cause]), None)
     if narrower:
         return narrower
-    if known and (known.cause in {each.cause for each in said} or not sentence.startswith(":")):
+    if known.cause in {each.cause for each in said} or not sentence.startswith(":"):
         return known
-    near = _meanings_in(sentence[:_OWN_MOST])
-    return next(iter(near), known)
+    return _first_meaning(sentence[:_OWN_MOST]) or known
 
 
 def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning] | None:
@@ -58,13 +63,13 @@ def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning
 def _sentence_of(number: int, description: str) -> str:
     """Return the sentence of a number in a description; the whole text if it names no number."""
     _, named, rest = description.partition(f"AADSTS{number}")
-    return (
-        rest.partition("AADSTS")[0]
-        if named
-        else ""
-        if "AADSTS" in description
-        else f": {description}"
-    )
+    if named:
+        return rest.partition("AADSTS")[0]
+    return "" if "AADSTS" in description else f": {description}"
+
+
+def _first_meaning(sentence: str) -> Meaning | None:
+    return next(iter(_meanings_in(sentence)), None)
 
 
 def _meanings_in(sentence: str) -> list[Meaning]:
@@ -80,14 +85,16 @@ def causes_of_numbers(tokens: list[EntraToken]) -> list[FoundCause]:
     known = [
         (each, meaning) for each in tokens if (meaning := meaning_of(each.number, each.sentence))
     ]
-    telling = [(each, meaning) for each, meaning in known if each.number not in VAGUE | PROMPTS]
-    said = [(each, meaning) for each, meaning in known if each.number not in PROMPTS]
-    kept = telling or said or known
-    explained = any(each.explained for each, _ in kept)
+    telling = _without(VAGUE | PROMPTS, known) or _without(PROMPTS, known) or known
+    explained = any(each.explained for each, _ in telling)
     return [
         found(meaning, each.code, each.at, certain=each.explained or not explained)
-        for each, meaning in kept
+        for each, meaning in telling
     ]
+
+
+def _without(numbers: frozenset[int], known: list[_Known]) -> list[_Known]:
+    return [(each, meaning) for each, meaning in known if each.number not in numbers]
 
 
 def unknown_numbers(tokens: list[EntraToken]) -> list[EntraToken]:
@@ -97,17 +104,23 @@ def unknown_numbers(tokens: list[EntraToken]) -> list[EntraToken]:
 
 def causes_of_pages(text: str, signs: Signs) -> list[FoundCause]:
     """Return the causes that sentences without a number name, as sign-in pages show them."""
-    causes: list[FoundCause] = []
-    ends: list[tuple[int, int]] = []
     if OTHER_RESOURCE.search(text):
         return []
+    causes = [
+        found(meaning, match[0].strip(), match.start(), certain=meaning.cause not in LOOSE)
+        for meaning, match in _sentences_in(text, signs)
+    ]
+    return causes if any(each.certain for each in causes) else causes[:2]
+
+
+def _sentences_in(text: str, signs: Signs) -> Iterator[tuple[Meaning, re.Match[str]]]:
+    """Yield the meaning and the place of each sentence, most specific first, none within another."""
+    seen: list[tuple[int, int]] = []
     for phrase in SENTENCES:
         match = phrase.pattern.search(text)
-        if match and signs.accepts(match.start(), *_OURS) and not _within(match, ends):
-            ends.append(match.span())
-            loose = phrase.meaning.cause in LOOSE
-            causes.append(found(phrase.meaning, match[0].strip(), match.start(), certain=not loose))
-    return causes if any(each.certain for each in causes) else causes[:2]
+        if match and signs.accepts(match.start(), *_OURS) and not _within(match, seen):
+            seen.append(match.span())
+            yield phrase.meaning, match
 
 
 def _within(match: re.Match[str], spans: list[tuple[int, int]]) -> bool:

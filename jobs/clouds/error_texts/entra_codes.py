@@ -101,3 +101,5 @@ PROMPTS = frozenset({16000, 50058, 50089, 50097, 50140, 50199})
 """Numbers of interrupted or silent sign-ins, which a log has beside every other failure."""
 OF_OTHER_PROTOCOLS = range(75000, 77000)
 """Numbers of SAML sign-ins, which this channel does not use; their sentences are not read."""
+NUMBERS: dict[int, Meaning] = PUBLISHED | ENTRA
+"""Every AADSTS number with a meaning."""

@@ -22,6 +22,7 @@ _PICTURES = (
     b"MM\x00*",
     b"\x00\x00\x01\x00",
 )
+_PICTURE_BRANDS = frozenset({b"ftypheic", b"ftypmif1", b"ftypavif"})
 _OTHER_KINDS = (b"PK\x03\x04", b"%PDF", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"{\\rtf")
 _OUTLOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HEADERS = re.compile(
@@ -45,15 +46,18 @@ def text_of(content: bytes) -> str:
     Raises:
         NoTextError: it is a picture, another kind of file, or has no text in it.
     """
-    if content.startswith(_PICTURES) or content[4:12] in {b"ftypheic", b"ftypmif1", b"ftypavif"}:
-        raise NoTextError("picture")
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+    if _is_picture(content):
         raise NoTextError("picture")
     if content.startswith(_OTHER_KINDS):
         raise NoTextError("kind")
     if content.startswith(_OUTLOOK):
         return _readable(_of_outlook(content))
     return _of_mail(content) if _is_mail(content) else _readable(_decoded(content))
+
+
+def _is_picture(content: bytes) -> bool:
+    webp = content[:4] == b"RIFF" and content[8:12] == b"WEBP"
+    return webp or content.startswith(_PICTURES) or content[4:12] in _PICTURE_BRANDS
 
 
 def _readable(text: str) -> str:
@@ -97,7 +101,12 @@ def _parts(mail: Message) -> Iterator[str]:
         if part.get_content_maintype() == "text":
             yield _content(part)
         elif part.get_content_type() == "message/delivery-status":
-            yield from (str(each) for each in part.get_payload() if isinstance(each, Message))
+            yield from _statuses(part)
+
+
+def _statuses(report: Message) -> Iterator[str]:
+    """Yield the blocks of a delivery report: one of the mail, and one of each recipient."""
+    yield from (str(each) for each in report.get_payload() if isinstance(each, Message))
 
 
 def _content(part: Message) -> str:

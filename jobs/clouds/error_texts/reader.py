@@ -89,11 +89,20 @@ def _causes(
     ]
     if any(each.certain for each in told):
         return told
-    pages = [] if numbers else entra.causes_of_pages(flat, signs)
-    softer = [*pages, *cloud_words.causes_of_network(flat, signs)]
-    softest = [] if numbers or softer else entra.causes_of_oauth(flat, signs)
-    found = [*told, *softer, *softest]
+    found = [*told, *_of_softer_words(flat, signs, numbers)]
     return found or cloud_words.causes_of_mailbox_login(flat, signs)
+
+
+def _of_softer_words(flat: str, signs: Signs, numbers: list[EntraToken]) -> list[FoundCause]:
+    """Return the causes of sign-in pages and the network, or else of OAuth's words.
+
+    Beside an AADSTS number the words of Entra say nothing more.
+    """
+    network = cloud_words.causes_of_network(flat, signs)
+    if numbers:
+        return network
+    softer = [*entra.causes_of_pages(flat, signs), *network]
+    return softer or entra.causes_of_oauth(flat, signs)
 
 
 def _is_ours(signs: Signs, replies: list[SmtpToken]) -> bool:
@@ -128,12 +137,18 @@ def _unknown(
         for each in entra.unknown_numbers(numbers)
     ]
     if not causes:
-        strange += [
-            UnknownCode(each.shown, _line_of(cleaned, each.code or each.status), NDR_PAGE)
-            for each in replies
-            if each.status and signs.accepts(each.at, *_OURS)
-        ]
+        strange += _unknown_replies(cleaned, signs, replies)
     return tuple({each.code: each for each in strange}.values())
+
+
+def _unknown_replies(
+    cleaned: CleanText, signs: Signs, replies: list[SmtpToken]
+) -> list[UnknownCode]:
+    return [
+        UnknownCode(each.shown, _line_of(cleaned, each.code or each.status), NDR_PAGE)
+        for each in replies
+        if each.status and signs.accepts(each.at, *_OURS)
+    ]
 
 
 def _line_of(cleaned: CleanText, code: str) -> str:

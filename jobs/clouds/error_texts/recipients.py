@@ -69,6 +69,9 @@ _GONE = Meaning("connect_address_gone", ErrorKind.REJECTED)
 _UNANSWERED = Meaning("connect_not_reached", ErrorKind.REJECTED)
 _LOST = Meaning("mail_not_delivered", ErrorKind.REJECTED)
 _NO_MAILBOX = Meaning("mailbox_not_found", ErrorKind.NOT_FOUND)
+_TO_CONNECT = ((_UNKNOWN_SENTENCE, _GONE), (_NEVER_DELIVERED, _UNANSWERED))
+"""Meaning of Exchange's sentences in a report of a mail that was forwarded to Webex Connect."""
+_TO_THE_MAILBOX = ((_UNKNOWN_SENTENCE, _NO_MAILBOX), (_NEVER_DELIVERED, _LOST))
 _CONNECT_ADDRESS = LatePattern(r"@[\w.-]*(?:imi|webex)connect\.\w+", re.IGNORECASE)
 _OURS = (Speaker.EXCHANGE, Speaker.CONNECT, Speaker.ENTRA, Speaker.GRAPH)
 
@@ -81,10 +84,14 @@ def own_replies(tokens: list[SmtpToken], text: str) -> list[SmtpToken]:
     return [
         each
         for before, each in zip([None, *tokens], tokens, strict=False)
-        if before is None
-        or not _OTHER_SERVER.match(before.code)
-        or not _QUOTED_REPLY.search(text[max(each.at - _HEAD, 0) : each.at])
+        if before is None or not _quotes(before, each, text)
     ]
+
+
+def _quotes(before: SmtpToken, token: SmtpToken, text: str) -> bool:
+    """Return whether a reply of Exchange quotes the one that follows it in the text."""
+    quoting = _OTHER_SERVER.match(before.code) is not None
+    return quoting and _QUOTED_REPLY.search(text[max(token.at - _HEAD, 0) : token.at]) is not None
 
 
 def causes_of_recipients(tokens: list[SmtpToken], text: str, signs: Signs) -> list[FoundCause]:
@@ -99,15 +106,10 @@ def causes_of_recipients(tokens: list[SmtpToken], text: str, signs: Signs) -> li
 
 
 def _of_sentences(text: str, signs: Signs, *, forwarded: bool) -> list[FoundCause]:
-    sentences = (
-        (_UNKNOWN_SENTENCE, _GONE if forwarded else _NO_MAILBOX),
-        (_NEVER_DELIVERED, _UNANSWERED if forwarded else _LOST),
-    )
     return [
         found(meaning, match[0].strip(), match.start())
-        for pattern, meaning in sentences
-        for match in [pattern.search(text)]
-        if match and signs.accepts(match.start(), *_OURS)
+        for pattern, meaning in (_TO_CONNECT if forwarded else _TO_THE_MAILBOX)
+        if (match := pattern.search(text)) and signs.accepts(match.start(), *_OURS)
     ][:1]
 
 
@@ -123,11 +125,11 @@ def _of_reply(token: SmtpToken, signs: Signs, *, forwarded: bool) -> Meaning | N
 
 def _is_lost(token: SmtpToken, said: str, *, ours: bool) -> bool:
     """Return whether the reply gives a mail up. One that Exchange sends again is not lost."""
-    own = bool(token.status) and _OTHER_SERVER.match(token.code) is not None
-    tried_again = token.status.startswith("4") and not own
-    if tried_again:
+    if token.status and _OTHER_SERVER.match(token.code):
+        return True
+    if token.status.startswith("4"):
         return False
-    return own or (ours and bool(EXPIRED.search(said) or _NEVER_DELIVERED.search(said)))
+    return ours and bool(EXPIRED.search(said) or _NEVER_DELIVERED.search(said))
 
 
 def _of_forwarding(said: str) -> Meaning | None:

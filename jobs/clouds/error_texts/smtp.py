@@ -35,6 +35,12 @@ With 550 the same code refuses a mail, for example for its classification.
 """
 _PASSING = frozenset({"", "4.2", "4.3", "4.4", "4.7"})
 """Beginnings of codes with which a temporary status means that the server is busy."""
+_SAYS_NO_MORE = frozenset({"", "5.7.0"})
+"""Codes beside which the status decides."""
+_WITHOUT_A_CODE = tuple(
+    each for each in SMTP_WORDS if each.unmistakable or each.meaning.cause not in ONLY_WITH_A_CODE
+)
+"""Words that name a cause where no reply has named one."""
 _ANY_REFUSAL = frozenset({"5.7.1", "5.7.54"})
 _RESTRICTED = LatePattern(
     r"delivery to this address is restricted|due to a permission or security issue|"
@@ -67,23 +73,38 @@ def meaning_of(status: str, words: str, signs: Signs, at: int, code: str = "") -
 
     Words come before numbers. A permanent reply (5xx) never passes by itself, whatever it says.
     """
-    said = f"{status} {code} {words}"
-    by_words = next((each.meaning for each in SMTP_WORDS if _says(each, said, signs, at)), None)
-    open_code = _NOT_TOLD_APART in said and (by_words is None or by_words.cause == _UNTOLD)
-    meaning = LOGIN_BLOCKED if open_code else by_words or _by_number(status, code, words, signs, at)
+    meaning = _by_words_or_number(status, words, signs, at, code)
     passes = meaning is not None and meaning.kind is ErrorKind.TRANSIENT
     return None if passes and (status or code).startswith("5") else meaning
 
 
+def _by_words_or_number(
+    status: str, words: str, signs: Signs, at: int, code: str
+) -> Meaning | None:
+    said = f"{status} {code} {words}"
+    by_words = _by_words(said, signs, at)
+    open_code = _NOT_TOLD_APART in said and (by_words is None or by_words.cause == _UNTOLD)
+    if open_code:
+        return LOGIN_BLOCKED
+    return by_words or _by_number(status, code, words, signs, at)
+
+
+def _by_words(said: str, signs: Signs, at: int) -> Meaning | None:
+    return next((each.meaning for each in SMTP_WORDS if _says(each, said, signs, at)), None)
+
+
 def _says(each: SmtpWords, said: str, signs: Signs, at: int) -> bool:
-    foreign = signs.strange(at) and (each.meaning.cause == _UNTOLD or not signs.ours)
-    own = each.unmistakable and not foreign
+    own = each.unmistakable and not _is_foreign(each, signs, at)
     return each.pattern.search(said) is not None and (own or signs.accepts(at, *_OURS))
 
 
+def _is_foreign(each: SmtpWords, signs: Signs, at: int) -> bool:
+    """Return whether a stranger, who says the same, speaks at this place."""
+    return signs.strange(at) and (each.meaning.cause == _UNTOLD or not signs.ours)
+
+
 def _by_number(status: str, code: str, words: str, signs: Signs, at: int) -> Meaning | None:
-    plain = _OF_MAIL.search(words[:_SHORT]) is not None and not signs.strange(at)
-    if code in DETAILED_CODES and (status or plain or signs.accepts(at, *_OURS)):
+    if code in DETAILED_CODES and _is_of_mail(status, words, signs, at):
         return DETAILED_CODES[code]
     if code == _TOKEN[1] and status.startswith("55"):
         return None
@@ -92,11 +113,21 @@ def _by_number(status: str, code: str, words: str, signs: Signs, at: int) -> Mea
     return _by_common_number(status, code) if signs.accepts(at, *_OURS) else None
 
 
+def _is_of_mail(status: str, words: str, signs: Signs, at: int) -> bool:
+    """Return whether a code is one of mail, and not the version of something."""
+    plain = _OF_MAIL.search(words[:_SHORT]) is not None and not signs.strange(at)
+    return bool(status) or plain or signs.accepts(at, *_OURS)
+
+
 def _by_common_number(status: str, code: str) -> Meaning | None:
     """Return the meaning of a code that many mail servers use."""
-    by_status = BY_STATUS.get(int(status)) if status else None
     busy = BUSY if status in TEMPORARY and code[:3] in _PASSING else None
-    return COMMON_CODES.get(code) or (by_status if not code or code == "5.7.0" else None) or busy
+    return COMMON_CODES.get(code) or _by_status(status, code) or busy
+
+
+def _by_status(status: str, code: str) -> Meaning | None:
+    """Return the meaning of a status whose code says nothing more."""
+    return BY_STATUS.get(int(status)) if status and code in _SAYS_NO_MORE else None
 
 
 def causes_of_replies(tokens: list[SmtpToken], text: str, signs: Signs) -> list[FoundCause]:
@@ -108,10 +139,7 @@ def causes_of_replies(tokens: list[SmtpToken], text: str, signs: Signs) -> list[
         if (meaning := meaning_of(each.status, each.words, signs, each.at, each.code))
     ]
     said = [*causes, *causes_of_recipients(tokens, text, signs), *_of_words(text, causes, signs)]
-    return said or [
-        *(cause for each in tokens for cause in _of_any_refusal(each, signs)),
-        *_of_restrictions(text, signs),
-    ]
+    return said or [*_of_refusals(tokens, signs), *_of_restrictions(text, signs)]
 
 
 def _with_words(tokens: list[SmtpToken], signs: Signs) -> list[SmtpToken]:
@@ -120,28 +148,37 @@ def _with_words(tokens: list[SmtpToken], signs: Signs) -> list[SmtpToken]:
     A report names the code once more in its heading. Where the same code has known words, the
     heading says nothing.
     """
-    worded = {each.code for each in tokens if each.code and _by_words(each, signs)}
+    worded = {each.code for each in tokens if each.code and _has_known_words(each, signs)}
     return [
         each
         for each, after in zip_longest(tokens, tokens[1:])
-        if (each.code not in worded or _by_words(each, signs))
-        and (after is None or each.code != after.code or len(each.words) > _REPEATED)
+        if (each.code not in worded or _has_known_words(each, signs))
+        and not _is_repeated(each, after)
     ]
 
 
-def _by_words(token: SmtpToken, signs: Signs) -> bool:
-    said = f"{token.shown} {token.words}"
-    return any(_says(each, said, signs, token.at) for each in SMTP_WORDS)
+def _has_known_words(token: SmtpToken, signs: Signs) -> bool:
+    return _by_words(f"{token.shown} {token.words}", signs, token.at) is not None
 
 
-def _of_any_refusal(token: SmtpToken, signs: Signs) -> list[FoundCause]:
+def _is_repeated(token: SmtpToken, after: SmtpToken | None) -> bool:
+    """Return whether nothing is said between a code and the same one after it."""
+    return after is not None and token.code == after.code and len(token.words) <= _REPEATED
+
+
+def _of_refusals(tokens: list[SmtpToken], signs: Signs) -> list[FoundCause]:
     """Return what Exchange's 5.7.1 may mean, which any refusal has, unless it speaks of spam."""
-    if token.code not in _ANY_REFUSAL or not signs.accepts(token.at, Speaker.EXCHANGE):
-        return []
-    if _OF_SPAM.search(token.words):
-        return []
-    meanings = _RELAY if "relay" in token.words.lower() else _NOT_FOR_ALL
-    return [found(meaning, token.shown, token.at, certain=False) for meaning in meanings]
+    return [
+        found(meaning, each.shown, each.at, certain=False)
+        for each in tokens
+        if _is_any_refusal(each, signs)
+        for meaning in (_RELAY if "relay" in each.words.lower() else _NOT_FOR_ALL)
+    ]
+
+
+def _is_any_refusal(token: SmtpToken, signs: Signs) -> bool:
+    of_exchange = token.code in _ANY_REFUSAL and signs.accepts(token.at, Speaker.EXCHANGE)
+    return of_exchange and _OF_SPAM.search(token.words) is None
 
 
 def _of_restrictions(text: str, signs: Signs) -> list[FoundCause]:
@@ -163,14 +200,14 @@ def _of_words(text: str, causes: list[FoundCause], signs: Signs) -> list[FoundCa
 
     Where a reply has named a cause, only unmistakable words name another one.
     """
-    known = {each.cause for each in causes}
-    known |= {BY_A_RULE} if causes else set()
-    matches = [
-        (each.meaning, match)
-        for each in SMTP_WORDS
-        if each.unmistakable or not (causes or each.meaning.cause in ONLY_WITH_A_CODE)
-        if each.meaning.cause not in known
-        for match in [each.pattern.search(text)]
-        if match and _says(each, text, signs, match.start())
+    return [
+        found(each.meaning, match[0].strip(), match.start())
+        for each in (_words_beside(causes) if causes else _WITHOUT_A_CODE)
+        if (match := each.pattern.search(text)) and _says(each, text, signs, match.start())
     ]
-    return [found(meaning, match[0].strip(), match.start()) for meaning, match in matches]
+
+
+def _words_beside(causes: list[FoundCause]) -> list[SmtpWords]:
+    """Return the words that name another cause beside these."""
+    known = {BY_A_RULE, *(each.cause for each in causes)}
+    return [each for each in SMTP_WORDS if each.unmistakable and each.meaning.cause not in known]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from jobs.clouds.causes import ENTRA
-from jobs.clouds.error_texts.entra_codes import PUBLISHED
+from jobs.clouds.error_texts.entra_codes import NUMBERS
 from jobs.clouds.error_texts.entra_languages import ERROR_CODE
 from jobs.clouds.error_texts.speaker import Signs, Speaker
 from jobs.clouds.late_pattern import LatePattern
@@ -94,34 +93,42 @@ def entra_tokens(text: str, signs: Signs) -> list[EntraToken]:
 
 
 def _is_entra(number: int, at: int, signs: Signs) -> bool:
-    known = number in ENTRA or number in PUBLISHED
-    return known and signs.accepts(at, Speaker.ENTRA, Speaker.GRAPH, Speaker.EXCHANGE)
+    return number in NUMBERS and signs.accepts(at, Speaker.ENTRA, Speaker.GRAPH, Speaker.EXCHANGE)
 
 
 def _with_sentences(text: str, places: list[tuple[int, int, int]]) -> list[EntraToken]:
     tokens: list[EntraToken] = []
     for index, (at, end, number) in enumerate(places):
         after = places[index + 1][0] if index + 1 < len(places) else len(text)
-        rest = text[end : min(after, end + _SENTENCE_MOST)]
-        ends = _END.search(rest)
-        sentence = rest[: ends.start()] if ends else rest
+        sentence = _before_the_ids(text[end : min(after, end + _SENTENCE_MOST)])
         tokens.append(EntraToken(number, f"AADSTS{number}", at, sentence))
     return tokens
 
 
+def _before_the_ids(sentence: str) -> str:
+    """Return the sentence up to the ids for support."""
+    ends = _END.search(sentence)
+    return sentence[: ends.start()] if ends else sentence
+
+
 def smtp_tokens(text: str) -> list[SmtpToken]:
     """Return the SMTP replies of a text, in order, each with the words up to the next."""
+    ordered = sorted(_replies(text).items())[:_REPLIES_MOST]
+    return [
+        SmtpToken(status, code, at, text[end : min(_next(ordered, index), end + _SENTENCE_MOST)])
+        for index, (at, (end, status, code)) in enumerate(ordered)
+    ]
+
+
+def _replies(text: str) -> dict[int, tuple[int, str, str]]:
+    """Return the end, the status and the code of each SMTP reply by its place, each once."""
     found: dict[int, tuple[int, str, str]] = {}
     for pattern in (_REPLY, _ALONE, _BARE):
         for each in pattern.finditer(text):
             at = each.start("code") if each["code"] else each.start()
             if not _taken(found, at) and not _is_version(text, each):
-                found[at] = (each.end(), each["status"] or "", each["code"] or "")
-    ordered = sorted(found.items())[:_REPLIES_MOST]
-    return [
-        SmtpToken(status, code, at, text[end : min(_next(ordered, index), end + _SENTENCE_MOST)])
-        for index, (at, (end, status, code)) in enumerate(ordered)
-    ]
+                found[at] = (each.end(), each["status"], each["code"])
+    return found
 
 
 def _taken(found: dict[int, tuple[int, str, str]], at: int) -> bool:

@@ -9,7 +9,7 @@ from adaptive_cards import typed_wrong
 from adaptive_cards.cards.typed_wrong import TypedWrongView
 from bot.chat import offers
 from bot.chat.context import ChatContext
-from bot.chat.understanding import lone_address
+from bot.chat.understanding import address_or_empty, lone_address
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.clock import now
 
@@ -47,12 +47,13 @@ def _read(argument: str) -> str:
     try:
         return read_address(argument)
     except InvalidInputError:
-        first, _, words = argument.strip().partition(" ")
-        if _WORDS.fullmatch(words.strip()):
-            try:
-                return read_address(first.rstrip(",;:"))
-            except InvalidInputError:
-                pass
-        if alone := lone_address(argument):
-            return alone
+        found = _before_words(argument) or lone_address(argument)
+        if found:
+            return found
         raise
+
+
+def _before_words(argument: str) -> str:
+    """Return the address before other words, or an empty string if it is not followed by words."""
+    first, _, words = argument.strip().partition(" ")
+    return address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine
 from adaptive_cards.texts import has_text, remedy_within, text
-from jobs.clouds.error_texts.reading import FoundCause, Reading
+from jobs.clouds.error_texts.reading import FoundCause, Reading, UnknownCode
 from jobs.clouds.learn_more import page_of
 from jobs.clouds.turns import who_acts
 from jobs.model import Text, Turn
@@ -23,7 +23,7 @@ def as_view(
     reading: Reading, at: datetime, *, checks: tuple[str, ...] = (), within: bool = False
 ) -> ExplanationView:
     """Return the view of the card. ``within`` chooses the remedies of a run that is in progress."""
-    certain, possible = reading.certain, tuple(each for each in reading.causes if not each.certain)
+    certain, possible = reading.certain, _possible(reading)
     title, words, turn = _headline(reading, within=within)
     return ExplanationView(
         title,
@@ -33,18 +33,30 @@ def as_view(
         code=without_secrets(certain[0].code) if certain else "",
         known=bool(certain),
         open=bool(possible) and not certain,
-        certain=tuple(CauseLine(_sentence(each), page=page_of(each.cause)) for each in certain[1:]),
-        possible=tuple(
-            CauseLine(_sentence(each), _tell(each), page_of(each.cause)) for each in possible
-        ),
-        unknown=tuple(
-            UnknownLine(each.code, without_secrets(each.line), each.page)
-            for each in reading.unknown
-        ),
+        certain=tuple(map(_certain_line, certain[1:])),
+        possible=tuple(map(_possible_line, possible)),
+        unknown=tuple(map(_unknown_line, reading.unknown)),
         checks=checks,
         cut=reading.cut,
         page=page_of(certain[0].cause) if certain else "",
     )
+
+
+def _possible(reading: Reading) -> tuple[FoundCause, ...]:
+    """Return the causes that are not certain."""
+    return tuple(each for each in reading.causes if not each.certain)
+
+
+def _certain_line(found: FoundCause) -> CauseLine:
+    return CauseLine(_sentence(found), page=page_of(found.cause))
+
+
+def _possible_line(found: FoundCause) -> CauseLine:
+    return CauseLine(_sentence(found), _tell(found), page_of(found.cause))
+
+
+def _unknown_line(code: UnknownCode) -> UnknownLine:
+    return UnknownLine(code.code, without_secrets(code.line), code.page)
 
 
 def _headline(reading: Reading, *, within: bool) -> tuple[Text, Text, Turn]:
@@ -74,10 +86,7 @@ def as_json(reading: Reading) -> Json:
     """Return the explanation for a machine."""
     more: Json = {"cut": True} if reading.cut else {}
     if reading.unknown:
-        more["unknown"] = [
-            {"code": each.code, "line": without_secrets(each.line), "page": each.page}
-            for each in reading.unknown
-        ]
+        more["unknown"] = [_unknown_as_json(each) for each in reading.unknown]
     causes = [_as_json(each) for each in reading.causes]
     return {"ours": reading.ours, "causes": causes, "codes": list(reading.codes), **more}
 
@@ -97,25 +106,33 @@ def _as_json(found: FoundCause) -> Json:
     }
 
 
+def _unknown_as_json(code: UnknownCode) -> Json:
+    return {"code": code.code, "line": without_secrets(code.line), "page": code.page}
+
+
 def as_lines(reading: Reading) -> list[str]:
     """Return the explanation for a terminal."""
-    title, words, turn = _headline(reading, within=False)
-    who = [] if turn is Turn.TIME else [text(f"turn.{turn}") + "."]
-    codes = ", ".join(dict.fromkeys(without_secrets(each.code) for each in reading.certain))
     return [
-        *(text(title.key), *who, text(words.key)),
-        *(_page_lines(reading.certain[0]) if reading.certain else ()),
+        *_headlines(reading),
         *(line for each in reading.certain[1:] for line in ("", *_told(each))),
         *_possible_lines(reading),
         *_unknown_lines(reading),
-        *(["", codes] if codes else []),
+        *_code_lines(reading),
         *([text("explain.cut")] if reading.cut else []),
     ]
 
 
+def _headlines(reading: Reading) -> list[str]:
+    """Return what the text means, whose turn it is, the next step, and the page about it."""
+    title, words, turn = _headline(reading, within=False)
+    who = [] if turn is Turn.TIME else [text(f"turn.{turn}") + "."]
+    page = _page_lines(reading.certain[0]) if reading.certain else ()
+    return [text(title.key), *who, text(words.key), *page]
+
+
 def _possible_lines(reading: Reading) -> list[str]:
     """Return the causes that are not certain, each with what tells it apart."""
-    possible = [each for each in reading.causes if not each.certain]
+    possible = _possible(reading)
     if not possible:
         return []
     title = text("explain.may_be" if reading.certain else "explain.one_of")
@@ -129,6 +146,12 @@ def _unknown_lines(reading: Reading) -> list[str]:
         return []
     lines = (f"- {each.code}: {without_secrets(each.line)} {each.page}" for each in reading.unknown)
     return ["", text("explain.unknown_codes"), *lines]
+
+
+def _code_lines(reading: Reading) -> list[str]:
+    """Return the codes of the certain causes, each once."""
+    codes = ", ".join(dict.fromkeys(without_secrets(each.code) for each in reading.certain))
+    return ["", codes] if codes else []
 
 
 def _told(found: FoundCause) -> tuple[str, ...]:

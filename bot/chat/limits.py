@@ -174,8 +174,10 @@ def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
 def _record(services: Services, person: str, past: list[bytes]) -> None:
     """Record the refusals of an hour that were not recorded one by one."""
     found = _refused(person, past)
-    more = found.count - services.bot.refusals_per_hour if found else 0
-    if found and more > 0:
+    if found is None:
+        return
+    more = found.count - services.bot.refusals_per_hour
+    if more > 0:
         who = {"by": found.by, "person": person, "org": found.org}
         data = {"count": str(more), "since": found.since.isoformat()}
         services.store.audit.add(entry("refused_more", None, data=data, **who))

@@ -68,12 +68,14 @@ def first_channels(ctx: ChatContext, mailboxes: tuple[str, ...]) -> tuple[str, .
     """Return the channels that get a button. If there are too many, the last checked come first."""
     if len(mailboxes) <= OFFERS_MOST:
         return mailboxes
-    checks = {each: ctx.services.store.last_check(each) for each in mailboxes}
-    ages = {
-        each: check.checked.timestamp() if check and check.checked else 0.0
-        for each, check in checks.items()
-    }
-    return tuple(sorted(mailboxes, key=lambda each: (-ages[each], each)))[:OFFERS_MOST]
+    checked = {each: _checked_at(ctx, each) for each in mailboxes}
+    return tuple(sorted(mailboxes, key=lambda each: (-checked[each], each)))[:OFFERS_MOST]
+
+
+def _checked_at(ctx: ChatContext, mailbox: str) -> float:
+    """Return the timestamp of the channel's newest check with results, or 0 without one."""
+    check = ctx.services.store.last_check(mailbox)
+    return check.checked.timestamp() if check and check.checked else 0.0
 
 
 def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
@@ -82,9 +84,11 @@ def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
     An address that is a channel here is not a mistyped one.
     """
     known = visible_channels(ctx)
-    near = {each: _likeness(each, mailbox) for each in known}
-    best = max(near, key=lambda each: near[each], default="")
-    return best if mailbox not in known and best and near[best] >= NEAR else ""
+    if mailbox in known:
+        return ""
+    likeness = {each: _likeness(each, mailbox) for each in known}
+    best = max(likeness, key=lambda each: likeness[each], default="")
+    return best if likeness.get(best, 0.0) >= NEAR else ""
 
 
 def _likeness(one: str, other: str) -> float:

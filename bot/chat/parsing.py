@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -89,17 +89,17 @@ def _without_name(text: str, me: WebexPerson) -> str:
     """
     text = text.removeprefix("@").lstrip()
     first = me.display_name.partition(" ")[0]
-    for name in filter(
-        None,
-        map(
-            _one_line,
-            (*me.emails, me.display_name, first, *(email.partition("@")[0] for email in me.emails)),
-        ),
-    ):
+    for name in _names(me, first):
         said, rest = text[: len(name)], text[len(name) :]
         if said.lower() == name.lower() and rest[:1] in AFTER_NAME:
             return (INITIAL.sub("", rest) if name == first else rest).lstrip(" :,")
     return text
+
+
+def _names(me: WebexPerson, first: str) -> Iterator[str]:
+    """Return how people name the bot: by an address, whole or before its @, or by its name."""
+    before_at = (email.partition("@")[0] for email in me.emails)
+    return filter(None, map(_one_line, (*me.emails, me.display_name, first, *before_at)))
 
 
 class _Reader(HTMLParser):
@@ -127,9 +127,14 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Keep the text, unless it is a mention of the bot or a mention before all other text."""
-        if not any(self._mentions) and (not self._mentions or self._begun):
+        if not self._is_left_out():
             self._parts.append(data)
             self._begun = self._begun or bool(_one_line(data).lstrip(" :,"))
+
+    def _is_left_out(self) -> bool:
+        """Return whether the text is in a mention of the bot, or in one before all other text."""
+        at_start = bool(self._mentions) and not self._begun
+        return at_start or any(self._mentions)
 
     def text(self) -> str:
         """Return the text read so far."""

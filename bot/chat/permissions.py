@@ -15,6 +15,7 @@ from bot.webex.client import Membership, Webex, WebexPerson
 from jobs.contact_center.webex_org_id import normalize
 from jobs.model import Text
 from jobs.runs.audit_chain import AuditEntry
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
 
 
@@ -33,17 +34,16 @@ def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[Audit
     if ctx.direct and ctx.services.bot.approvers:
         return list(facts)
     known_here = set(visible_channels(ctx))
-    if ctx.direct:
-        return _with_their_runs(
-            facts,
-            lambda each: (
-                not {each.get("by"), each.get("asked_by")}.isdisjoint(ctx.person.emails)
-                or each.get("mailbox") in known_here
-            ),
-        )
     return _with_their_runs(
-        facts, lambda each: each.get("room") == ctx.room or each.get("mailbox") in known_here
+        facts, lambda each: _is_of_place(ctx, each) or each.get("mailbox") in known_here
     )
+
+
+def _is_of_place(ctx: ChatContext, fact: AuditEntry) -> bool:
+    """Return whether this was done or asked for in this space, or in a 1:1 space by this person."""
+    if ctx.direct:
+        return not {fact.get("by"), fact.get("asked_by")}.isdisjoint(ctx.person.emails)
+    return bool(fact.get("room") == ctx.room)
 
 
 def entries_of_mailbox(mailbox: str, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
@@ -57,7 +57,7 @@ def entries_of_mailbox(mailbox: str, facts: Sequence[AuditEntry]) -> list[AuditE
 def _with_their_runs(
     facts: Sequence[AuditEntry], wanted: Callable[[AuditEntry], bool]
 ) -> list[AuditEntry]:
-    runs = {str(each["run"]) for each in facts if each.get("run") and wanted(each)}
+    runs = {each.get("run") for each in facts if wanted(each)} - {None, ""}
     return [each for each in facts if each.get("run") in runs or wanted(each)]
 
 
@@ -102,12 +102,13 @@ class AccessPolicy:
         While one of them is in the space, the bot does not mention any channel there.
         """
         return tuple(
-            member
-            for member in members
-            if member.person_id != bot_id
-            and not member.person_email.endswith(BOTS)
-            and not self._ours(member.person_email, member.person_org_id)
+            member for member in members if member.person_id != bot_id and self._is_outsider(member)
         )
+
+    def _is_outsider(self, member: Membership) -> bool:
+        """Return whether this is a person from another organization."""
+        email = member.person_email
+        return not email.endswith(BOTS) and not self._ours(email, member.person_org_id)
 
     def may_approve(self, person: WebexPerson, run: Run) -> bool:
         """Return whether this person may approve the run's plan.
@@ -154,12 +155,13 @@ class AccessPolicy:
 
     def _ours(self, email: str, org_id: str) -> bool:
         _, at, domain = email.lower().rpartition("@")
-        orgs = {normalize(each) for each in self.settings.allowed_org_ids}
-        return (
-            bool(at)
-            and domain in self.settings.allowed_email_domains
-            and (not orgs or normalize(org_id) in orgs)
-        )
+        known_domain = bool(at) and domain in self.settings.allowed_email_domains
+        return known_domain and self._is_allowed_organization(org_id)
+
+    def _is_allowed_organization(self, org_id: str) -> bool:
+        """Return whether the settings name the organization, or none at all."""
+        orgs = set(map(normalize, self.settings.allowed_org_ids))
+        return not orgs or normalize(org_id) in orgs
 
 
 def visible_channels(ctx: ChatContext) -> tuple[str, ...]:
@@ -168,3 +170,17 @@ def visible_channels(ctx: ChatContext) -> tuple[str, ...]:
     They are the channels of the space and, in a 1:1 space, also the person's own.
     """
     return ctx.services.channels.of_space(ctx.room, ctx.person.id if ctx.direct else "")
+
+
+def visible_record(ctx: ChatContext, mailbox: str) -> Record | None:
+    """Return what is known of a channel, or None if this person may not ask about it here."""
+    return ctx.services.channels.record(mailbox) if mailbox in visible_channels(ctx) else None
+
+
+def is_known_or_watched_here(ctx: ChatContext, mailbox: str) -> bool:
+    """Return whether this person may ask about the watch of a channel here.
+
+    It is a channel of the space, or the cards of its watch come to the space.
+    """
+    watched = ctx.services.watching.channels.load(mailbox)
+    return mailbox in visible_channels(ctx) or (watched is not None and watched.room == ctx.room)

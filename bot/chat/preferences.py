@@ -39,9 +39,11 @@ def locale_of_chat(ctx: ChatContext) -> Locale:
 def locale_of_card(services: Services, run: Run, to: str) -> Locale:
     """Return the locale of a run's card, which goes to the run's thread or to a person's address."""
     origin = run.origin
-    person = run.requester.email if to == THREAD and origin.direct else to
-    places = [] if person == THREAD else [person.lower()]
-    return _locale(services, *places, *([] if origin.direct else [origin.room]))
+    if origin.direct:
+        return locale_of_person(services, run.requester.email if to == THREAD else to)
+    if to == THREAD:
+        return locale_of_space(services, origin.room)
+    return _locale(services, to.lower(), origin.room)
 
 
 def locale_of_space(services: Services, room: str) -> Locale:
@@ -62,7 +64,7 @@ def locale_of_recipient(ctx: ChatContext, address: str) -> Locale:
 def quiet_hours(services: Services, room: str) -> str:
     """Return the hours without reminders in a space, such as ``22:00-07:00``, or an empty string."""
     kept = services.redis.hget(keys.locale(room), Preference.QUIET)
-    return kept.decode() if isinstance(kept, bytes) else ""
+    return _text_or(kept, "")
 
 
 def quiet_until(services: Services, room: str, locale: Locale, at: datetime) -> datetime | None:
@@ -81,7 +83,8 @@ def read_quiet_hours(typed: str) -> tuple[time, time] | None:
     found = _HOURS.fullmatch(typed.strip())
     if found is None:
         return None
-    begin, end = time(int(found[1]), int(found[2] or 0)), time(int(found[3]), int(found[4] or 0))
+    begin_hour, begin_minute, end_hour, end_minute = map(int, found.groups(default="0"))
+    begin, end = time(begin_hour, begin_minute), time(end_hour, end_minute)
     return (begin, end) if begin != end else None
 
 
@@ -89,11 +92,15 @@ def end_of_quiet(hours: tuple[time, time], local: datetime) -> datetime | None:
     """Return the end of the quiet hours at a moment of the space's own time; None outside them."""
     begin, end = hours
     clock = local.time().replace(tzinfo=None)
-    inside = begin <= clock < end if begin < end else clock >= begin or clock < end
-    if not inside:
+    if not _is_between(begin, end, clock):
         return None
     day = local.date() if clock < end else local.date() + timedelta(days=1)
     return datetime.combine(day, end, local.tzinfo).astimezone(UTC)
+
+
+def _is_between(begin: time, end: time, clock: time) -> bool:
+    """Return whether it is from ``begin`` to before ``end``, which may be on the next day."""
+    return begin <= clock < end if begin < end else clock >= begin or clock < end
 
 
 def choose(ctx: ChatContext, preference: Preference, value: str) -> None:
@@ -116,8 +123,10 @@ def _locale(services: Services, *places: str) -> Locale:
     language, zone = services.bot.default_language, services.bot.default_timezone
     for place in reversed(places):
         kept = services.redis.hmget(keys.locale(place), [Preference.LANGUAGE, Preference.ZONE])
-        language, zone = (
-            found.decode() if isinstance(found, bytes) else usual
-            for found, usual in zip(kept, (language, zone), strict=True)
-        )
+        language, zone = map(_text_or, kept, (language, zone))
     return Locale(language if language in languages() else services.bot.default_language, zone)
+
+
+def _text_or(kept: object, usual: str) -> str:
+    """Return the text of a field in Redis, or the usual one if the field is missing."""
+    return kept.decode() if isinstance(kept, bytes) else usual

@@ -39,15 +39,13 @@ def understand(text: str) -> Meaning:
     checked or that mail does not arrive.
     """
     words = _words(text)
-    typed = [word for word in words if "@" in word]
-    others = [word for word in words if "@" not in word]
+    typed, others = addresses_and_others(words)
     trouble = _is_trouble(others)
     if len(set(typed)) == 1 and (trouble or _listed("around").issuperset(others)):
-        return Meaning(address=_address(typed[0]), trouble=trouble)
+        return Meaning(address=address_or_empty(typed[0]), trouble=trouble)
     if trouble:
         return Meaning(trouble=True)
-    short = not typed and len(words) <= GREETING_WORDS_MOST
-    return Meaning(greeting=short and _begins(words, _listed("greeting")))
+    return Meaning(greeting=not typed and _is_greeting(words))
 
 
 def lone_address(text: str) -> str:
@@ -55,10 +53,22 @@ def lone_address(text: str) -> str:
 
     It is an empty string if there is none, or if another word is in the text.
     """
-    words = _words(text)
-    typed = {word for word in words if "@" in word}
-    rest = {word for word in words if "@" not in word}
-    return _address(*typed) if len(typed) == 1 and rest <= _listed("around") else ""
+    typed, others = map(set, addresses_and_others(_words(text)))
+    return address_or_empty(*typed) if len(typed) == 1 and others <= _listed("around") else ""
+
+
+def addresses_and_others(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words that are addresses by their look, and the others."""
+    addresses = [word for word in words if "@" in word]
+    return addresses, [word for word in words if "@" not in word]
+
+
+def address_or_empty(typed: str) -> str:
+    """Return the address that was typed, or an empty string if it is not valid."""
+    try:
+        return read_address(typed)
+    except InvalidInputError:
+        return ""
 
 
 def _words(text: str) -> list[str]:
@@ -74,11 +84,8 @@ def _is_trouble(words: list[str]) -> bool:
     )
 
 
-def _address(typed: str) -> str:
-    try:
-        return read_address(typed)
-    except InvalidInputError:
-        return ""
+def _is_greeting(words: list[str]) -> bool:
+    return len(words) <= GREETING_WORDS_MOST and _begins(words, _listed("greeting"))
 
 
 def _has(words: list[str], phrases: frozenset[str]) -> bool:

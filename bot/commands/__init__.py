@@ -57,15 +57,9 @@ def by_typed_name() -> dict[str, Command]:
 @cache
 def commands() -> dict[str, Command]:
     """Return every command by its name, in the order of help."""
-    modules = [
-        importlib.import_module(f"{__name__}.{found.name}")
-        for found in pkgutil.iter_modules(__path__)
+    found: list[Command] = [
+        importlib.import_module(f"{__name__}.{module.name}").COMMAND
+        for module in pkgutil.iter_modules(__path__)
     ]
-    found = [module.COMMAND for module in modules]
-    return {
-        command.name: command
-        for command in sorted(
-            found,
-            key=lambda each: (GROUPS.index(each.group), each.name != "setup-email", each.name),
-        )
-    }
+    found.sort(key=lambda each: (GROUPS.index(each.group), each.name != "setup-email", each.name))
+    return {command.name: command for command in found}

@@ -18,7 +18,7 @@ from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
-from jobs.storage.vault import Sealed
+from jobs.storage.vault import Sealed, Vault
 
 RUNS_MOST = 5
 """Runs that are offered as buttons, the newest. A card takes five buttons."""
@@ -32,18 +32,24 @@ def run(ctx: ChatContext, argument: str) -> None:
     """
     named = argument.partition(" ")[0].rstrip(",;:").lower()
     open_runs = [each for each in ctx.services.store.runs_in_space(ctx.room) if not each.ended]
-    wanted = [
-        each for each in open_runs if not named or named in {each.channel.mailbox, each.id.lower()}
-    ]
+    wanted = [each for each in open_runs if _is_named(each, named)]
     if len(wanted) == 1:
-        if cancel(ctx, wanted[0]):
-            _told(ctx, wanted[0])
-        return
-    if open_runs:
-        unknown = Text("notice.cancel_unknown_title", {"typed": named})
-        title = unknown if not wanted else Text("notice.cancel_which_title")
-        _choose(ctx, title, wanted or open_runs)
-        return
+        _cancel_only(ctx, wanted[0])
+    elif wanted:
+        _choose(ctx, Text("notice.cancel_which_title"), wanted)
+    elif open_runs:
+        _choose(ctx, Text("notice.cancel_unknown_title", {"typed": named}), open_runs)
+    else:
+        _nothing(ctx)
+
+
+def _is_named(run: Run, named: str) -> bool:
+    """Return whether the word is the run's mailbox or id. Without a word, every run is meant."""
+    return not named or named in {run.channel.mailbox, run.id.lower()}
+
+
+def _nothing(ctx: ChatContext) -> None:
+    """Say that no run of this space is open."""
     ctx.notify(
         NoticeView(
             Text("notice.cancel_kicker"),
@@ -62,12 +68,10 @@ def _choose(ctx: ChatContext, title: Text, runs: list[Run]) -> None:
         choices.mark_posted(ctx.services, shows, posted.id, ctx.room)
 
 
-def _told(ctx: ChatContext, run: Run) -> None:
-    """Answer the command, whose message may be far from the run's card.
-
-    In another room ``/undo`` does not know the channel, so there is no button.
-    """
-    ctx.notify(_answer(ctx, run))
+def _cancel_only(ctx: ChatContext, run: Run) -> None:
+    """Cancel the run, and answer the command, whose message may be far from the run's card."""
+    if cancel(ctx, run):
+        ctx.notify(_answer(ctx, run))
 
 
 def end_choice(ctx: ChatContext, run: Run) -> None:
@@ -84,6 +88,10 @@ def end_choice(ctx: ChatContext, run: Run) -> None:
 
 
 def _answer(ctx: ChatContext, run: Run) -> NoticeView:
+    """Return what stays changed, with the button that undoes it.
+
+    In another room ``/undo`` does not know the channel, so there is no button.
+    """
     run = ctx.services.store.refresh(run)
     return NoticeView(
         Text("notice.cancel_kicker"),
@@ -108,11 +116,16 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
     if not services.store.end(run, Event(Kind.CANCELLED, now(), by=ctx.person.email)):
         ctx.refuse(Text("refused.over"), title="refused.nothing")
         return False
-    for sealed in (Sealed.ADMIN_SESSION, Sealed.CLIENT_SECRET):
-        services.vault.drop(sealed.of(run.id))
-    mailbox_login.close(services.vault, run.id)
+    _drop_secrets(services.vault, run.id)
     services.cards.request(run.id)
     return True
+
+
+def _drop_secrets(vault: Vault, run_id: str) -> None:
+    """Drop the client secret that was shown, and both sign-ins of the run."""
+    vault.drop(Sealed.ADMIN_SESSION.of(run_id))
+    vault.drop(Sealed.CLIENT_SECRET.of(run_id))
+    mailbox_login.close(vault, run_id)
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

@@ -29,26 +29,30 @@ BULK_CHECK_S = 3600
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Check one channel by its address or ``all`` of them, or list the channels of this space.
-
-    ``all`` before an address is a contradiction, so both are offered.
-    """
+    """Check one channel by its address or ``all`` of them, or list the channels of this space."""
     first, _, rest = argument.partition(" ")
-    every = first.lower() in every_words()
-    mailbox = lone_address(rest) if every else ""
     if not argument:
         listed(ctx)
-    elif every and not rest:
-        (everything if visible_channels(ctx) else listed)(ctx)
-    elif mailbox:
-        _all_or_one(ctx, mailbox)
-    else:
+    elif first.lower() not in every_words():
         one(ctx, argument)
+    elif rest:
+        _after_all(ctx, argument, rest)
+    else:
+        (everything if visible_channels(ctx) else listed)(ctx)
 
 
 def every_words() -> set[str]:
     """Return the words for every channel, in any language of the bot."""
     return {"all", *(own_text("typed_argument.all", language) for language in languages())}
+
+
+def _after_all(ctx: ChatContext, argument: str, rest: str) -> None:
+    """Offer both if an address follows ``all``, which is a contradiction."""
+    mailbox = lone_address(rest)
+    if mailbox:
+        _all_or_one(ctx, mailbox)
+    else:
+        one(ctx, argument)
 
 
 def one(ctx: ChatContext, argument: str) -> None:

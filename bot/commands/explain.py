@@ -33,10 +33,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     message = ctx.services.webex.message(ctx.message)
     try:
         told = _told(ctx, message, argument)
-    except NotAcceptedError as refused:
-        ctx.refuse(Text(f"explain.refused.{refused.reason}"), title="refused.nothing")
-        return
-    except NoTextError as refused:
+    except (NotAcceptedError, NoTextError) as refused:
         ctx.refuse(Text(f"explain.refused.{refused.args[0]}"), title="refused.nothing")
         return
     channels = visible_channels(ctx)
@@ -62,11 +59,16 @@ def _view(ctx: ChatContext, told: str) -> ExplanationView:
 
 
 def _told(ctx: ChatContext, message: Message, argument: str) -> str:
-    whole = not ctx.action_id and "/explain" in message.text.lower()
-    typed = _TYPED.sub("", message.text, count=1) if whole else argument
+    typed = _typed(ctx, message, argument)
     if typed.strip() or message.files:
         return "\n".join(filter(None, (typed, _of_file(ctx, message))))
     return _of_parent(ctx, message)
+
+
+def _typed(ctx: ChatContext, message: Message, argument: str) -> str:
+    """Return the whole text behind the command, or the argument that a button sends."""
+    whole = not ctx.action_id and "/explain" in message.text.lower()
+    return _TYPED.sub("", message.text, count=1) if whole else argument
 
 
 def _of_file(ctx: ChatContext, message: Message) -> str:

@@ -17,6 +17,7 @@ from jobs.checks.remedies import for_people
 from jobs.clock import now
 from jobs.model import RunKind, Text
 from jobs.runs.origin import Brief, FixBrief
+from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 
 RECENT = timedelta(days=1)
@@ -28,8 +29,8 @@ def run(ctx: ChatContext, argument: str) -> None:
     mailbox = read_mailbox(ctx, "fix", argument, permissions.visible_channels)
     if not mailbox:
         return
-    record = ctx.services.channels.record(mailbox)
-    if record is None or mailbox not in permissions.visible_channels(ctx):
+    record = permissions.visible_record(ctx, mailbox)
+    if record is None:
         unknown_channel(ctx, "fix", Text("notice.check_kicker"), mailbox)
         return
     begin_known(ctx, record.channel, RunKind.FIX, brief=_brief(ctx.services.store, mailbox))
@@ -42,16 +43,24 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
     of that check. The plan shows both. The brief also names the steps that the fix will probably
     change, for whose permissions the sign-in asks.
     """
-    brief, check = fix_context.fix_context(store, mailbox), store.last_check(mailbox)
-    if check is None or check.checked is None or now() - check.checked > RECENT:
-        return replace(brief, fix=replace(brief.fix or FixBrief(), wrong=_ending(store, mailbox)))
+    brief, check = fix_context.fix_context(store, mailbox), _recent_check(store, mailbox)
+    fix, ending = brief.fix or FixBrief(), _ending(store, mailbox)
+    if check is None:
+        return replace(brief, fix=replace(fix, wrong=ending))
     fix = replace(
-        brief.fix or FixBrief(),
+        fix,
         manual_causes=for_people(fix_context.verdict_of(check)),
         checked_at=check.checked,
-        wrong=tuple({*fix_context.likely_changes(check), *_ending(store, mailbox)}),
+        wrong=tuple({*fix_context.likely_changes(check), *ending}),
     )
     return replace(brief, fix=fix)
+
+
+def _recent_check(store: RunStore, mailbox: str) -> Run | None:
+    """Return the newest check of the channel, or None if it has no results of the last day."""
+    check = store.last_check(mailbox)
+    recent = check is not None and check.checked is not None and now() - check.checked <= RECENT
+    return check if recent else None
 
 
 def _ending(store: RunStore, mailbox: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     """
     name = argument.partition(" ")[0].removeprefix("/").lower()
     every = commands.by_typed_name()
-    near = name if name in every else nearest(name, every) if name else ""
+    near = nearest(name, every)
     if near:
         explain(ctx, every[near])
     else:
@@ -51,13 +51,14 @@ def explain(ctx: ChatContext, command: Command) -> None:
         title = Text("help.only_approvers", {"command": f"/{name}"})
         ctx.notify(NoticeView(Text("help.kicker"), title, Text("refused.next_approver"), at=now()))
         return
-    others = tuple(
-        typed
-        for typed, each in commands.by_typed_name().items()
-        if each is command and typed != name
-    )
+    others = tuple(typed for typed in _typed_names(command) if typed != name)
     bot = ctx.services.me.display_name
     ctx.say(command_help(CommandHelpView(_entry(command), others, direct=ctx.direct, bot=bot)))
+
+
+def _typed_names(command: Command) -> list[str]:
+    """Return the names by which the command may be typed, in any language of the bot."""
+    return [typed for typed, each in commands.by_typed_name().items() if each is command]
 
 
 def _entry(command: Command) -> HelpEntry:

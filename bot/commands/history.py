@@ -9,7 +9,7 @@ from bot.cards.presenters import history as presenter
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
-from bot.chat.permissions import visible_channels
+from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
@@ -24,24 +24,25 @@ def run(ctx: ChatContext, argument: str) -> None:
     mailbox = read_mailbox(ctx, "history", argument, visible_channels)
     if not mailbox:
         return
-    watching = ctx.services.watching
-    watched = watching.channels.load(mailbox)
-    here = watched is not None and watched.room == ctx.room
-    if mailbox not in visible_channels(ctx) and not here:
+    if is_known_or_watched_here(ctx, mailbox):
+        _show(ctx, mailbox)
+    else:
         unknown_channel(ctx, "history", KICKER, mailbox)
-        return
-    at = now()
+
+
+def _show(ctx: ChatContext, mailbox: str) -> None:
+    watching, at = ctx.services.watching, now()
+    watched = watching.channels.load(mailbox) is not None
     known = days(ctx.services.redis, mailbox, at, presenter.PAGE_DAYS)
     incidents = watching.incidents.of_channel(mailbox)
     if not incidents and not any(each.total.looks for each in known):
-        _none(ctx, mailbox, watched=watched is not None)
+        _none(ctx, mailbox, watched=watched)
         return
     since, until = last_days(at, presenter.DAYS)
     found = figures(known, incidents, since, until, at)
     touching = [each for each in incidents if (each.ended or at) > since]
     page = links.one_time(ctx.services, "history", mailbox)
-    view = presenter.history_view(mailbox, found, touching, at, page, watched=watched is not None)
-    ctx.say(history(view))
+    ctx.say(history(presenter.history_view(mailbox, found, touching, at, page, watched=watched)))
 
 
 def _none(ctx: ChatContext, mailbox: str, *, watched: bool) -> None:

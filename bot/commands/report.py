@@ -12,6 +12,7 @@ from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
 from bot.chat.permissions import visible_channels
+from bot.chat.understanding import addresses_and_others
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
@@ -27,11 +28,9 @@ def run(ctx: ChatContext, argument: str) -> None:
 
     Without a month it is the present one, so far.
     """
-    words = argument.split()
     at = now().astimezone(UTC)
-    addresses = [each for each in words if "@" in each]
-    typed = " ".join(each for each in words if "@" not in each) or f"{at:%Y-%m}"
-    asked = _month(ctx, typed, at)
+    addresses, others = addresses_and_others(argument.split())
+    asked = _month(ctx, " ".join(others) or f"{at:%Y-%m}", at)
     if asked is None:
         return
     since, until = asked
@@ -52,20 +51,27 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime] | None:
     """Return the month's beginning and end; if there is no such month to show, say so."""
-    found = _MONTH.fullmatch(typed)
-    try:
-        since, until = month(int(found[1]), int(found[2])) if found else (None, None)
-    except (ValueError, OverflowError):
-        since = until = None
-    if since is None or until is None:
+    span = _read_month(typed)
+    if span is None:
         _refuse(ctx, "not_a_month", typed, at)
-    elif since > at:
+        return None
+    since, until = span
+    if since > at:
         _refuse(ctx, "future", typed, at)
     elif until <= at - KEPT:
         _refuse(ctx, "too_old", typed, at)
     else:
-        return since, until
+        return span
     return None
+
+
+def _read_month(typed: str) -> tuple[datetime, datetime] | None:
+    """Return the beginning and end of a month such as 2026-11, or None if the text is no month."""
+    found = _MONTH.fullmatch(typed)
+    try:
+        return month(int(found[1]), int(found[2])) if found else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _refuse(ctx: ChatContext, why: str, typed: str, at: datetime) -> None:
@@ -80,13 +86,20 @@ def _channels(ctx: ChatContext, address: str) -> tuple[str, ...]:
     watched = {each.mailbox for each in ctx.services.watching.channels.of_space(ctx.room)}
     known = watched | set(visible_channels(ctx))
     if address:
-        mailbox = read_mailbox(ctx, "report", address)
-        if mailbox and mailbox not in known:
-            unknown_channel(ctx, "report", KICKER, mailbox)
-        return (mailbox,) if mailbox in known else ()
+        return _named(ctx, address, known)
     if not known:
         ctx.notify(NoticeView(KICKER, Text("report.none"), Text("watch.how"), glyph="○", at=now()))
     return tuple(sorted(known))
+
+
+def _named(ctx: ChatContext, address: str, known: set[str]) -> tuple[str, ...]:
+    """Return the channel that was typed, if it is known here."""
+    mailbox = read_mailbox(ctx, "report", address)
+    if mailbox in known:
+        return (mailbox,)
+    if mailbox:
+        unknown_channel(ctx, "report", KICKER, mailbox)
+    return ()
 
 
 def _remark(since: datetime, until: datetime, at: datetime) -> Text | None:

@@ -45,8 +45,8 @@ def inspect_again(ctx: ChatContext, mailbox: str) -> None:
 
     If the channel is not known here, none of its data is used, and a new setup begins.
     """
-    record = ctx.services.channels.record(mailbox)
-    if record is None or mailbox not in permissions.visible_channels(ctx):
+    record = permissions.visible_record(ctx, mailbox)
+    if record is None:
         begin(ctx, mailbox)
         return
     begin_known(ctx, record.channel, RunKind.SETUP)
@@ -95,16 +95,20 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
         return ctx.services.store.open(Channel(mailbox), ctx.asker, ctx.origin)
     except AlreadyRunningError as busy:
         other = ctx.services.store.load(busy.run)
-    unseen = not was_posted(ctx.services, other.id, LIVING)
-    mine = unseen and other.requester.id == ctx.person.id and other.kind is RunKind.SETUP
-    here = other.origin.message == ctx.origin.message or (mine and other.origin.room == ctx.room)
-    if other.detailed or not (here or mine):
+    same_message = other.origin.message == ctx.origin.message
+    if other.detailed or not (same_message or _is_own_unseen_setup(ctx, other)):
         point_to(ctx, other)
         return None
-    if here:
+    if same_message or other.origin.room == ctx.room:
         return other
     ctx.services.store.end(other, Event(Kind.CANCELLED, now(), by=ctx.person.email))
     return _opened(ctx, mailbox)
+
+
+def _is_own_unseen_setup(ctx: ChatContext, other: Run) -> bool:
+    """Return whether this person has requested the setup, and Webex never accepted its first card."""
+    own = other.requester.id == ctx.person.id and other.kind is RunKind.SETUP
+    return own and not was_posted(ctx.services, other.id, LIVING)
 
 
 def already(ctx: ChatContext, mailbox: str, record: Record) -> None:
@@ -187,11 +191,7 @@ def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
 
     The result is empty if this person may not see the channel.
     """
-    record = (
-        ctx.services.channels.record(mailbox)
-        if mailbox and mailbox in permissions.visible_channels(ctx)
-        else None
-    )
+    record = permissions.visible_record(ctx, mailbox)
     if record is None:
         return {}
     channel = record.channel

@@ -17,20 +17,25 @@ KICKER = Text("timezone.kicker")
 
 def run(ctx: ChatContext, argument: str) -> None:
     """Choose the zone by its IANA name; without one, say which is in use. A bad name changes nothing."""
-    zone = find_zone(argument) if argument else ""
+    zone = find_zone(argument)
     if not zone:
-        title = (
-            Text("timezone.unknown", {"typed": argument})
-            if argument
-            else Text("timezone.title", {"zone": current().zone})
-        )
-        ctx.notify(NoticeView(KICKER, title, Text("timezone.how"), at=now()))
+        _say_how(ctx, argument)
         return
     preferences.choose(ctx, Preference.ZONE, zone)
     with drawn_for(Locale(current().language, zone)):
         title = Text("timezone.chosen", {"zone": zone, "now": day_clock(now())})
         where = Text("language.chosen_direct" if ctx.direct else "language.chosen_space")
         ctx.notify(NoticeView(KICKER, title, where, tone="good", glyph="✓", at=now()))
+
+
+def _say_how(ctx: ChatContext, typed: str) -> None:
+    """Say which zone is in use, or that no zone has the name, and how one is chosen."""
+    title = (
+        Text("timezone.unknown", {"typed": typed})
+        if typed
+        else Text("timezone.title", {"zone": current().zone})
+    )
+    ctx.notify(NoticeView(KICKER, title, Text("timezone.how"), at=now()))
 
 
 COMMAND = Command("timezone", "more", run, argument="Europe/Berlin")

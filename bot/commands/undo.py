@@ -24,17 +24,12 @@ def run(ctx: ChatContext, argument: str) -> None:
     if not mailbox:
         return
     runs = ctx.services.store.runs_of_mailbox(mailbox)
-    if mailbox not in permissions.visible_channels(ctx) and not any(
-        _here(ctx, each) for each in runs
-    ):
+    if not _may_ask(ctx, mailbox, runs):
         unknown_channel(ctx, "undo", Text("notice.undo_kicker"), mailbox)
         return
     past = recall(runs, all_steps())
     if not past:
-        title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
-        kept = any(each.kept for each in runs)
-        words = Text("notice.undo_kept_words" if kept else "notice.undo_nothing_words")
-        ctx.notify(NoticeView(Text("notice.undo_kicker"), title, words, at=now()))
+        _nothing(ctx, mailbox, runs)
         return
     recalled = Event(Kind.RECALLED, now(), by=ctx.person.email, data=known(runs), past=past)
     begin_known(ctx, _channel(ctx, runs), RunKind.UNDO, recalled)
@@ -47,19 +42,35 @@ def _known_here(ctx: ChatContext) -> tuple[str, ...]:
     return tuple(sorted({*permissions.visible_channels(ctx), *changed}))
 
 
+def _may_ask(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> bool:
+    """Return whether the channel is known here, or one of its runs was requested here."""
+    return mailbox in permissions.visible_channels(ctx) or any(_here(ctx, each) for each in runs)
+
+
 def _here(ctx: ChatContext, run: Run) -> bool:
     """Return whether the run was requested in this space, or by this person in a 1:1 space."""
     return run.origin.room == ctx.room or (ctx.direct and run.requester.id == ctx.person.id)
 
 
+def _nothing(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> None:
+    """Say that the runs have changed nothing that could be undone."""
+    title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
+    kept = any(each.kept for each in runs)
+    words = Text("notice.undo_kept_words" if kept else "notice.undo_nothing_words")
+    ctx.notify(NoticeView(Text("notice.undo_kicker"), title, words, at=now()))
+
+
 def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:
     """Return the channel of the newest run that changed something, bound to the tenant of the change."""
     newest = next(each for each in reversed(runs) if each.changed)
-    record = ctx.services.channels.record(newest.channel.mailbox)
-    tenant = (
-        (record.channel.tenant_id if record else "") or newest.channel.tenant_id or newest.tenant
-    )
-    return replace(newest.channel, tenant_id=tenant)
+    return replace(newest.channel, tenant_id=_tenant(ctx, newest))
+
+
+def _tenant(ctx: ChatContext, run: Run) -> str:
+    """Return the tenant of the run's channel as it is recorded, or else as the run has seen it."""
+    record = ctx.services.channels.record(run.channel.mailbox)
+    recorded = record.channel.tenant_id if record else ""
+    return recorded or run.channel.tenant_id or run.tenant
 
 
 COMMAND = Command("undo", "runs", run, "ADDRESS")

@@ -17,12 +17,12 @@ from bot.chat import preferences
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
-from bot.chat.permissions import visible_channels
+from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.chat.recipients import resolve_recipient
 from bot.commands import Command
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
-from jobs.model import Text, minute_of, span_of
+from jobs.model import Channel, Text, minute_of, span_of
 from jobs.runs.audit_entries import entry
 from jobs.watch.model import WatchedChannel
 from jobs.watch.spans import (
@@ -63,7 +63,8 @@ def _typed(name: str) -> set[str]:
 def listed(ctx: ChatContext) -> None:
     """List the channels whose cards come to this space, with state and last look."""
     watched = ctx.services.watching.channels.of_space(ctx.room)
-    _show(ctx, watched)
+    quiet = preferences.quiet_hours(ctx.services, ctx.room)
+    _show(ctx, watched, _unwatched(ctx, watched), quiet)
 
 
 def everything(ctx: ChatContext) -> None:
@@ -72,15 +73,16 @@ def everything(ctx: ChatContext) -> None:
     if not ctx.direct or set(approvers).isdisjoint(ctx.person.emails):
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
         return
-    _show(ctx, ctx.services.watching.channels.all(), everywhere=True)
+    _show(ctx, ctx.services.watching.channels.all())
 
 
 def _show(
-    ctx: ChatContext, watched: tuple[WatchedChannel, ...], *, everywhere: bool = False
+    ctx: ChatContext,
+    watched: tuple[WatchedChannel, ...],
+    unwatched: tuple[str, ...] = (),
+    quiet: str = "",
 ) -> None:
     at = now()
-    unwatched = () if everywhere else _unwatched(ctx, watched)
-    quiet = "" if everywhere else preferences.quiet_hours(ctx.services, ctx.room)
     lines = tuple(presenter.line_of(ctx.services, each, at) for each in watched)
     ctx.say(watch_list(WatchListView(lines, unwatched, at, quiet)))
 
@@ -97,24 +99,34 @@ def _one(ctx: ChatContext, address: str, words: Words) -> None:
     mailbox = read_mailbox(ctx, "watch", address)
     if not mailbox:
         return
-    watched = ctx.services.watching.channels.load(mailbox)
-    here = watched is not None and watched.room == ctx.room
-    if mailbox not in visible_channels(ctx) and not here:
+    if not is_known_or_watched_here(ctx, mailbox):
         unknown_channel(ctx, "watch", KICKER, mailbox)
-        return
-    verb = words[0].lower() if words else ""
+    elif not words:
+        begin(ctx, mailbox)
+    else:
+        _change(ctx, mailbox, words)
+
+
+def _change(ctx: ChatContext, mailbox: str, words: Words) -> None:
+    """End or change the watch, as the words after the address say."""
+    verb = words[0].lower()
     if verb in _typed("off"):
         off(ctx, mailbox)
     elif verb in _typed("pause"):
         _pause(ctx, mailbox, " ".join(words[1:]))
     elif verb in _typed("notify"):
         _notify(ctx, mailbox, words[1:])
-    elif not words:
-        begin(ctx, mailbox)
-    elif len(words) == 1 and (interval := read_interval(verb)) is not None:
-        begin(ctx, mailbox, interval)
     else:
+        _begin_every(ctx, mailbox, words)
+
+
+def _begin_every(ctx: ChatContext, mailbox: str, words: Words) -> None:
+    """Watch the channel with the interval that was typed as one word."""
+    interval = read_interval(words[0]) if len(words) == 1 else None
+    if interval is None:
         _not_understood(ctx, mailbox, " ".join(words))
+        return
+    begin(ctx, mailbox, interval)
 
 
 def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> None:
@@ -125,16 +137,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
         unknown_channel(ctx, "watch", KICKER, mailbox)
         return
     before = services.watching.channels.load(mailbox)
-    seconds = int(interval.total_seconds()) if interval else _usual(ctx, before)
-    watched = WatchedChannel(
-        record.channel,
-        ctx.room,
-        ctx.asker,
-        before.since if before is not None else now(),
-        seconds,
-        notify=before.notify if before is not None else (),
-        direct=ctx.direct,
-    )
+    watched = _watched_here(ctx, record.channel, before, interval)
     services.watching.channels.save(watched)
     services.watching.incidents.look_soon(mailbox, fresh=True)
     _record(ctx, "watched", mailbox)
@@ -148,16 +151,25 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     )
 
 
+def _watched_here(
+    ctx: ChatContext, channel: Channel, before: WatchedChannel | None, interval: timedelta | None
+) -> WatchedChannel:
+    """Return the channel as it is watched from here on. It keeps what was chosen in an earlier watch."""
+    usual = ctx.services.bot.watch_interval_s
+    watched = WatchedChannel(channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
+    if before is not None:
+        watched = replace(
+            watched, since=before.since, interval_s=before.interval_s, notify=before.notify
+        )
+    return replace(watched, interval_s=int(interval.total_seconds())) if interval else watched
+
+
 def _test_mail_line(ctx: ChatContext) -> Iterator[tuple[str, Text]]:
     """Yield the fact that test mails are sent, which an agent gets."""
     every = timedelta(seconds=ctx.services.bot.watch_test_mail_s)
     if every and ctx.services.settings.sends_probe:
         values = {"interval": span_of(every)}
         yield "step.watch_mail", Text("watch.begun_test_mail", values)
-
-
-def _usual(ctx: ChatContext, before: WatchedChannel | None) -> int:
-    return before.interval_s if before is not None else ctx.services.bot.watch_interval_s
 
 
 def _buttons(mailbox: str) -> tuple[tuple[str | Text, dict[str, str]], ...]:
@@ -215,10 +227,8 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
     watched = _known(ctx, mailbox)
     if watched is None:
         return
-    addresses = [part for each in typed for part in each.split(",") if part]
-    if addresses and set(map(str.lower, addresses)) <= _typed("off"):
-        addresses = []
-    elif not addresses or len(addresses) > MOST_PEOPLE:
+    addresses = _addresses(typed)
+    if addresses is None:
         _not_understood(ctx, mailbox, "notify")
         return
     people = _recipients(ctx, addresses)
@@ -229,6 +239,14 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
     named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
     title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
     ctx.notify(NoticeView(KICKER, title, Text("watch.notified_words"), "good", "✓", at=now()))
+
+
+def _addresses(typed: Words) -> Words | None:
+    """Return the addresses that were typed, none for "off"; None if there is none, or too many."""
+    addresses = [part for part in ",".join(typed).split(",") if part]
+    if addresses and set(map(str.lower, addresses)) <= _typed("off"):
+        return []
+    return addresses if 0 < len(addresses) <= MOST_PEOPLE else None
 
 
 def _recipients(ctx: ChatContext, addresses: Sequence[str]) -> list[str] | None:
@@ -256,15 +274,17 @@ def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:
 
 def _quiet(ctx: ChatContext, typed: str) -> None:
     """Set the hours in which this space gets no reminders."""
-    ends = typed.lower() in _typed("off")
-    if not ends and preferences.read_quiet_hours(typed) is None:
-        title = Text(
-            "watch.quiet_unknown", {"typed": typed} if typed else {"typed": "/watch quiet"}
-        )
+    if typed.lower() in _typed("off"):
+        _choose_quiet(ctx, "", Text("watch.quiet_off"))
+    elif preferences.read_quiet_hours(typed) is not None:
+        _choose_quiet(ctx, typed, Text("watch.quiet_set", {"hours": typed}))
+    else:
+        title = Text("watch.quiet_unknown", {"typed": typed or "/watch quiet"})
         ctx.notify(NoticeView(KICKER, title, Text("watch.quiet_how"), at=now()))
-        return
-    preferences.choose_quiet(ctx, "" if ends else typed)
-    title = Text("watch.quiet_off") if ends else Text("watch.quiet_set", {"hours": typed})
+
+
+def _choose_quiet(ctx: ChatContext, hours: str, title: Text) -> None:
+    preferences.choose_quiet(ctx, hours)
     ctx.notify(NoticeView(KICKER, title, Text("watch.quiet_words"), "good", "✓", at=now()))
 
 

@@ -6,7 +6,8 @@ a run is carried out at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 
 from redis.exceptions import LockError
@@ -64,20 +65,11 @@ def _is_concerned(ctx: ChatContext, run: Run) -> bool:
 def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
     @wraps(answer)
     def checked(ctx: ChatContext, inputs: dict[str, str]) -> None:
-        try:
-            run = ctx.services.store.load(inputs.get("run", ""))
-        except ForeignRunError:
-            ctx.refuse(Text("turn_words.foreign_event", {"event": "1"}), title="refused.nothing")
+        run = _loaded(ctx, inputs)
+        if run is None:
             return
-        except LookupError:
-            ctx.refuse(Text("refused.unknown"), title="refused.nothing")
-            return
-        # Without the lock, two simultaneous presses would both see the old state and both count.
-        name = LockName(LockKind.PRESS, run.id)
-        with renewed_lock(ctx.services.redis, name, LONGEST_S, wait_s=LONGEST_S + 1) as held:
-            if held is None:
-                raise LockError("another press on the run takes long")
-            _answered(ctx, inputs, ctx.services.store.refresh(run))
+        with _only_press(ctx, run) as current:
+            _answered(ctx, inputs, current)
 
     def _answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         if run.ended:
@@ -85,12 +77,43 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
         elif not may(ctx, run):
             ctx.refuse(Text("refused.not_part"), title="refused.button")
         else:
-            try:
+            with _refusing_if_over(ctx):
                 answer(ctx, inputs, run)
-            except RunEndedError:  # it has ended since it was read
-                ctx.refuse(Text("refused.over"), title="refused.nothing")
 
     return checked
+
+
+def _loaded(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
+    """Return the run of the button; if there is none that can be trusted, refuse the press."""
+    try:
+        return ctx.services.store.load(inputs.get("run", ""))
+    except ForeignRunError:
+        ctx.refuse(Text("turn_words.foreign_event", {"event": "1"}), title="refused.nothing")
+    except LookupError:
+        ctx.refuse(Text("refused.unknown"), title="refused.nothing")
+    return None
+
+
+@contextmanager
+def _only_press(ctx: ChatContext, run: Run) -> Iterator[Run]:
+    """Keep every other press on the run away, and give the run as it is now.
+
+    Otherwise two simultaneous presses would both see the old state and both count.
+    """
+    name = LockName(LockKind.PRESS, run.id)
+    with renewed_lock(ctx.services.redis, name, LONGEST_S, wait_s=LONGEST_S + 1) as held:
+        if held is None:
+            raise LockError("another press on the run takes long")
+        yield ctx.services.store.refresh(run)
+
+
+@contextmanager
+def _refusing_if_over(ctx: ChatContext) -> Iterator[None]:
+    """Refuse the press if the run has ended since it was read."""
+    try:
+        yield
+    except RunEndedError:
+        ctx.refuse(Text("refused.over"), title="refused.nothing")
 
 
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:

@@ -36,7 +36,7 @@ def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
     This approves nothing yet. It counts for these hosts only.
     """
-    if not _is_approver(ctx, run) or not _current(ctx, inputs, run):
+    if not _may_approve(ctx, inputs, run):
         return
     hosts = unconfirmed_hosts(run, ctx.services.settings.connect_hosts)
     if not hosts:
@@ -67,15 +67,19 @@ def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """
     if not _current(ctx, inputs, run):
         return
-    if run.has_begun or inputs.get("app", "") != made_by_hand(run) or not made_by_hand(run):
+    if run.has_begun or not _offers_app(run, inputs.get("app", "")):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     ctx.services.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email))
     record(ctx, run, ADOPT, inputs["app"])
 
 
+def _offers_app(run: Run, app: str) -> bool:
+    return bool(app) and app == made_by_hand(run)
+
+
 def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -> None:
-    if not _is_approver(ctx, run) or not _current(ctx, inputs, run):
+    if not _may_approve(ctx, inputs, run):
         return
     if scope in run.approvals:
         ctx.refuse(Text("refused.twice"), title="refused.nothing")
@@ -88,6 +92,11 @@ def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -
     data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
     data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
     ctx.services.record(run.id, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
+
+
+def _may_approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:
+    """Return whether this person may approve the plan of the card; if not, the press is refused."""
+    return _is_approver(ctx, run) and _current(ctx, inputs, run)
 
 
 def _is_approver(ctx: ChatContext, run: Run) -> bool:

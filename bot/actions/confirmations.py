@@ -19,37 +19,26 @@ from jobs.storage.vault import Sealed
 @on_run
 def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the sign-in card 1:1 to the administrator, if the run is waiting for a sign-in."""
-    if sign_in.waits_for_sign_in(run):
-        _ask(ctx, inputs, run, "administrator")
-    else:
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
+    _ask(ctx, inputs, run, "administrator", waits=sign_in.waits_for_sign_in(run))
 
 
 @on_run
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the consent card 1:1 to a person who may grant consent, if the run is waiting for it."""
-    if consent.waits_for_consent(run):
-        _ask(ctx, inputs, run, "consent_administrator")
-    else:
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
+    _ask(ctx, inputs, run, "consent_administrator", waits=consent.waits_for_consent(run))
 
 
 @for_everybody
 def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the rehearsal's card 1:1 to the person who signs in for the mailbox."""
-    if rehearsal.waits_for_sign_in(run):
-        _ask(ctx, inputs, run, rehearsal.MAILBOX_USER)
-    else:
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
+    _ask(ctx, inputs, run, rehearsal.MAILBOX_USER, waits=rehearsal.waits_for_sign_in(run))
 
 
 @for_everybody
 def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the test mail's card 1:1 to an agent, who may not be in the space."""
-    if run.state_of("test_mail") is State.OK and not run.settled("agent_has_it"):
-        _ask(ctx, inputs, run, proof.AGENT)
-    else:
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
+    waits = run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
+    _ask(ctx, inputs, run, proof.AGENT, waits=waits)
 
 
 @on_run
@@ -97,11 +86,13 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if not run.answer("token_saved") and not run.settled("token"):
         record(ctx, run, "token_saved", "yes")
     if run.change_applied("test_mail") and not run.settled("agent_has_it"):
-        unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"))
-        ctx.services.store.append(
-            run.id, Event(Kind.FOUND, now(), step=unseen.step, finding=unseen)
-        )
+        _repeat_test_mail(ctx, run)
     record(ctx, run, "registered", "yes")
+
+
+def _repeat_test_mail(ctx: ChatContext, run: Run) -> None:
+    unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"))
+    ctx.services.store.append(run.id, Event(Kind.FOUND, now(), step=unseen.step, finding=unseen))
 
 
 @for_everybody
@@ -122,7 +113,15 @@ def _asked(run: Run) -> str:
     )
 
 
-def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> None:
+def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, *, waits: bool) -> None:
+    """Ask the person 1:1, or refuse the press if the run is not waiting for the answer."""
+    if waits:
+        _send(ctx, inputs, run, question)
+    else:
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+
+
+def _send(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> None:
     """Send the card to the typed address once it is known that the recipient can get it.
 
     If the address is not accepted, the cards show the reason next to the typed text. If it is, the

@@ -61,10 +61,15 @@ def _read(run: Run, question: str, inputs: dict[str, str]) -> str:
 def _app(run: Run, inputs: dict[str, str]) -> str:
     """Return the client ID of one of the apps, or the typed one."""
     given = inputs.get("client_id", "").strip()
-    known = {app.client_id for app in run.search.apps} if run.search else set()
+    known = _found_apps(run)
     if given not in known if known else not is_client_id(given):
         raise InvalidInputError(Text("typed.client_id"))
     return given
+
+
+def _found_apps(run: Run) -> set[str]:
+    """Return the client IDs of the apps that the check has found."""
+    return {app.client_id for app in run.search.apps} if run.search else set()
 
 
 def _forwarding(run: Run, inputs: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ from bot.chat.recipients import resolve_recipient
 from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  a command's name
 from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.clock import now
-from jobs.model import Text
+from jobs.model import Channel, Text
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import CHECK_LOGIN
@@ -25,7 +25,7 @@ FIELDS = (
 
 def setup(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Do the same as the typed command ``/setup-email`` with the address of the button or the field."""
-    setup_email.run(ctx, (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip())
+    setup_email.run(ctx, _typed_address(inputs))
 
 
 def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -37,7 +37,12 @@ def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
     if command is None or not command.argument:  # none of the bot's own cards sends this
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
-    command.run(ctx, (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip())
+    command.run(ctx, _typed_address(inputs))
+
+
+def _typed_address(inputs: dict[str, str]) -> str:
+    """Return the address of the button, or else that of the field."""
+    return (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip()
 
 
 def setup_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -73,13 +78,9 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if run.detailed:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
-    values = {name: inputs.get(name, "").strip() for name in FIELDS if name in inputs}
+    values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
     found = read_details(run.channel, values)
-    errors = dict(found.errors)
-    if found.channel is not None and not _claimed(ctx, run, found.channel.mailbox):
-        errors["mailbox"] = Text(
-            "typed.mailbox_busy", {"run": ctx.services.channels.running(found.channel.mailbox)}
-        )
+    errors = found.errors | _claim(ctx, run, found.channel)
     administrator = "" if errors else _administrator(ctx, values, errors)
     if errors or found.channel is None:
         intake.keep(ctx.services, run.id, intake.Typed(values, errors))
@@ -88,6 +89,18 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
     ctx.services.record(run.id, given, *_answers(ctx, asked), *note_absent(ctx))
+
+
+def _claim(ctx: ChatContext, run: Run, channel: Channel | None) -> dict[str, Text]:
+    """Claim the mailbox of valid details for the run; return the error if another run has it."""
+    if channel is None:
+        return {}
+    try:
+        ctx.services.store.claim(channel.mailbox, run.id)
+    except AlreadyRunningError:
+        other = ctx.services.channels.running(channel.mailbox)
+        return {"mailbox": Text("typed.mailbox_busy", {"run": other})}
+    return {}
 
 
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:
@@ -123,14 +136,6 @@ def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Cancel the run. Its card says so, and so does a card that offered to cancel it."""
     if cancel.cancel(ctx, run):
         cancel.end_choice(ctx, run)
-
-
-def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:
-    try:
-        ctx.services.store.claim(mailbox, run.id)
-    except AlreadyRunningError:
-        return False
-    return True
 
 
 ACTIONS = {

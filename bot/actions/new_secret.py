@@ -18,12 +18,7 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     makes a new plan first.
     """
     key_id = run.fact("key_id")
-    if (
-        not key_id
-        or ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
-        or run.answer("token_saved")
-        or run.settled("token")
-    ):
+    if not key_id or not _is_lost(ctx, run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
@@ -37,9 +32,21 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         ),
         Event(Kind.FOUND, now(), step="client_secret", finding=gone),
     ]
-    if not (run.plan and any(change.step == "client_secret" for change in run.plan.changes)):
+    if not _plans_secret(run):
         events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
     ctx.services.record(run.id, *events)
+
+
+def _is_lost(ctx: ChatContext, run: Run) -> bool:
+    """Return whether nobody has the secret: the bot keeps it no more, and it was not used."""
+    used = run.answer("token_saved") or run.settled("token")
+    return not used and not ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
+
+
+def _plans_secret(run: Run) -> bool:
+    """Return whether the current plan contains a client secret."""
+    changes = run.plan.changes if run.plan else ()
+    return any(change.step == "client_secret" for change in changes)
 
 
 ACTIONS = {"new_secret": new_secret}

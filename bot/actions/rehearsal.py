@@ -33,14 +33,18 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """
     refused = run.problems.get("mailbox_sign_in")
     if refused is not None and refused.cause == OWN_SECRET_REFUSED:
-        ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
-        mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
-        gone = Finding("check_secret", State.WRONG, Text("seen.none"))
-        ctx.services.record(run.id, Event(Kind.FOUND, now(), step=gone.step, finding=gone))
+        _drop_own_secret(ctx, run)
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
     _ask_mailbox_user(ctx, run)
     record(ctx, run, "rehearse", "yes")
+
+
+def _drop_own_secret(ctx: ChatContext, run: Run) -> None:
+    ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
+    mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
+    gone = Finding("check_secret", State.WRONG, Text("seen.none"))
+    ctx.services.record(run.id, Event(Kind.FOUND, now(), step=gone.step, finding=gone))
 
 
 def _ask_mailbox_user(ctx: ChatContext, run: Run) -> None:
@@ -52,14 +56,18 @@ def _ask_mailbox_user(ctx: ChatContext, run: Run) -> None:
     login = login_of(run) or run.fact("upn")
     if not login or run.answer(MAILBOX_USER) or MAILBOX_USER in run.problems:
         return
+    ctx.services.store.append(run.id, _mailbox_user(ctx, login))
+
+
+def _mailbox_user(ctx: ChatContext, login: str) -> Event:
+    """Return the event that names the user, or that says why the user cannot be asked."""
     try:
         value = {"question": MAILBOX_USER, "value": resolve_recipient(ctx, login, greets=False)}
-        told = Event(Kind.ANSWERED, now(), by=ctx.person.email, data=value)
+        return Event(Kind.ANSWERED, now(), by=ctx.person.email, data=value)
     except InvalidInputError as wrong:
         cause = wrong.reason.key.removeprefix("typed.")
         data = {"question": MAILBOX_USER, "cause": cause, "code": login[:LONGEST]}
-        told = Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
-    ctx.services.store.append(run.id, told)
+        return Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
 
 
 @for_everybody
@@ -95,14 +103,16 @@ def _note_failure(ctx: ChatContext, inputs: dict[str, str], cause: str) -> None:
 
     It changes nothing in a run that has the rehearsal already, or whose token is known to be there.
     """
-    try:
-        run = ctx.services.store.load(inputs.get("run", ""))
-    except LookupError:
-        return
-    theirs = ctx.person.id == run.requester.id or ctx.room == run.origin.room
-    may = theirs and run.kind is RunKind.SETUP and not run.ended
-    if may and "mailbox_fields" in run.findings and not rehearses(run) and not run.settled("token"):
+    run = _run_of_theirs(ctx, inputs)
+    if run is not None and _lacks_token(run):
         record(ctx, run, TOKEN_FAILED, cause)
+
+
+def _lacks_token(run: Run) -> bool:
+    """Return whether the run waits for Generate Token and has no rehearsal yet."""
+    open_setup = run.kind is RunKind.SETUP and not run.ended
+    untried = "mailbox_fields" in run.findings and not rehearses(run)
+    return open_setup and untried and not run.settled("token")
 
 
 def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:
@@ -111,13 +121,19 @@ def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:
     Behind a bare 5.7.3 of a shared mailbox it is the user name: eight of the known reports say so
     (facts/update-2026-11.md 0.1, 7).
     """
+    run = _run_of_theirs(ctx, inputs)
+    shared = run is not None and bool(run.fact("shared"))
+    return "form_username_shared" if shared and cause == REFUSED else cause
+
+
+def _run_of_theirs(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
+    """Return the run of the form, or None if it is neither this person's nor one of this space."""
     try:
         run = ctx.services.store.load(inputs.get("run", ""))
     except LookupError:
-        return cause
+        return None
     theirs = ctx.person.id == run.requester.id or ctx.room == run.origin.room
-    shared = theirs and bool(run.fact("shared")) and cause == REFUSED
-    return "form_username_shared" if shared else cause
+    return run if theirs else None
 
 
 ACTIONS = {"rehearse": rehearse, "skip_rehearsal": skip_rehearsal, "explain": explained}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from adaptive_cards import tac_file
@@ -22,7 +24,7 @@ from jobs.clock import now
 from jobs.model import Channel, Text
 from jobs.redact import Redactor
 from jobs.runs.fold import fold
-from jobs.storage.vault import Sealed
+from jobs.storage.vault import Sealed, Vault
 from jobs.tac.bundle import TYPE, bundle
 from jobs.tac.case import Report, RunHistory, Screenshot, TacCase
 
@@ -157,14 +159,6 @@ def _spoken(words: Text) -> str:
 def _known_secrets(services: Services, mailbox: str) -> list[str]:
     """Return every secret that the bot holds and that could appear in a text about this channel."""
     urls = (services.settings.probe_smtp_url, services.settings.redis_url)
-    running = services.channels.running(mailbox)
-    names = (
-        Sealed.CHECK_SECRET.of(mailbox),
-        Sealed.REHEARSAL_SECRET.of(running),
-        Sealed.CHECK_SESSION.of(mailbox),
-        Sealed.REHEARSAL_SESSION.of(running),
-    )
-    kept = [services.vault.get(name) or "" for name in names]
     return [
         services.bot.webex_access_token,
         *services.bot.webhook_secrets,
@@ -174,23 +168,30 @@ def _known_secrets(services: Services, mailbox: str) -> list[str]:
         services.settings.connect_audit_token,
         *services.settings.encryption_keys,
         *(urlsplit(url).password or "" for url in urls),
-        *kept[:2],
-        *_tokens(kept[2]),
-        *_tokens(kept[3]),
+        *_secrets_in_vault(services.vault, mailbox, services.channels.running(mailbox)),
+    ]
+
+
+def _secrets_in_vault(vault: Vault, mailbox: str, running: str) -> list[str]:
+    """Return the secrets and tokens of the channel, and of its run that has not ended."""
+    secrets = (Sealed.CHECK_SECRET.of(mailbox), Sealed.REHEARSAL_SECRET.of(running))
+    caches = (Sealed.CHECK_SESSION.of(mailbox), Sealed.REHEARSAL_SESSION.of(running))
+    return [
+        *(vault.get(name) or "" for name in secrets),
+        *(token for name in caches for token in _tokens(vault.get(name) or "{}")),
     ]
 
 
 def _tokens(cache: str) -> list[str]:
     """Return the tokens in an MSAL cache."""
-    entries = [
-        entry
-        for kind in json.loads(cache or "{}").values()
-        if isinstance(kind, dict)
-        for entry in kind.values()
-    ]
-    return [
-        str(entry["secret"]) for entry in entries if isinstance(entry, dict) and "secret" in entry
-    ]
+    kinds = _objects(json.loads(cache).values())
+    entries = _objects(entry for kind in kinds for entry in kind.values())
+    return [str(entry["secret"]) for entry in entries if "secret" in entry]
+
+
+def _objects(values: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the values that are JSON objects."""
+    return [value for value in values if isinstance(value, dict)]
 
 
 ACTIONS = {"tac": make_file}

@@ -132,29 +132,37 @@ def _in_its_space(ctx: ChatContext, mailbox: str) -> ChatContext | None:
     The rules are those of a command that is typed there: the person is a member, and nobody else in
     the space is an outsider.
     """
-    watched, services = ctx.services.watching.channels.load(mailbox), ctx.services
-    if watched is None or watched.direct:
-        return None
-    try:
-        member = services.webex.membership(watched.room, ctx.person.id)
-        policy = AccessPolicy(services.bot, services.webex)
-        others = policy.external_members(services.webex.members(watched.room), services.me.id)
-    except WebexAnswerError:  # the bot is no longer in that space
-        return None
-    if member is None or others:
+    watched = ctx.services.watching.channels.load(mailbox)
+    if watched is None or watched.direct or not _may_command(ctx, watched.room):
         return None
     return replace(ctx, room=watched.room, direct=False, thread="")
 
 
+def _may_command(ctx: ChatContext, room: str) -> bool:
+    services = ctx.services
+    policy = AccessPolicy(services.bot, services.webex)
+    try:
+        member = services.webex.membership(room, ctx.person.id)
+        others = policy.external_members(services.webex.members(room), services.me.id)
+    except WebexAnswerError:  # the bot is no longer in that space
+        return False
+    return member is not None and not others
+
+
 def _may_act(ctx: ChatContext, card: IncidentCard, shown: tuple[Incident, ...]) -> bool:
     """Return whether the person may: in the card's own space, or if the card was sent to them 1:1."""
-    told = {name for each in shown for name in each.told}
     known = set(visible_channels(ctx))
     return (
         ctx.room == card.room
-        or (ctx.direct and not told.isdisjoint(ctx.person.emails))
+        or _was_told(ctx, shown)
         or any(each.mailbox in known for each in shown)
     )
+
+
+def _was_told(ctx: ChatContext, shown: tuple[Incident, ...]) -> bool:
+    """Return whether one of the incidents was sent to this person 1:1."""
+    told = {name for each in shown for name in each.told}
+    return ctx.direct and not told.isdisjoint(ctx.person.emails)
 
 
 ACTIONS = {

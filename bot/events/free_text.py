@@ -62,9 +62,11 @@ def _fits(command: Command, argument: str) -> bool:
         return True
     if command.name in _ONE_WORD:
         return " " not in argument
-    return bool(lone_address(argument)) or (
-        command is check.COMMAND and argument.lower() in check.every_words()
-    )
+    return bool(lone_address(argument)) or _is_check_of_all(command, argument)
+
+
+def _is_check_of_all(command: Command, argument: str) -> bool:
+    return command is check.COMMAND and argument.lower() in check.every_words()
 
 
 def _mistyped(ctx: ChatContext, typed: ParsedCommand) -> None:

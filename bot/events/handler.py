@@ -15,6 +15,7 @@ from typing import TypeVar
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from adaptive_cards.escape import WORD_JOINER
 from bot import actions
 from bot.actions import tac as screenshot
 from bot.cards import put_off
@@ -26,7 +27,7 @@ from bot.commands import by_typed_name, explain, tac
 from bot.events import free_text, retry
 from bot.events.outbox import Handler, run_once
 from bot.events.prefetch import Prefetch, prefetch
-from bot.queue.events import PendingEvent
+from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import models
 from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError
@@ -82,13 +83,8 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
         yet (:mod:`bot.events.retry`), otherwise None.
     """
     event = pending.event
-    act = {"messages": _message, "attachmentActions": _action, "memberships": _membership}[
-        event.resource
-    ]
     try:
-        _require_fresh(services, event.created)
-        if event.actor != services.me.id or event.resource == "memberships":
-            act(services, event.id, event.actor, event.room)
+        _act(services, event)
     except _TooOldError:
         log.info("event about something old", resource=event.resource, id=event.id)
     except _NotThereError as missing:
@@ -101,6 +97,22 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
     else:
         log.info("event handled", resource=event.resource, tries=pending.tries + 1)
     return None
+
+
+def _act(services: Services, event: WebhookEvent) -> None:
+    """Do what the event asks for. Of the bot's own doings only its memberships count.
+
+    Raises:
+        _TooOldError: The event is too old.
+        _NotThereError: Its object does not exist.
+        WebexError: Webex does not answer.
+    """
+    act = {"messages": _message, "attachmentActions": _action, "memberships": _membership}[
+        event.resource
+    ]
+    _require_fresh(services, event.created)
+    if event.actor != services.me.id or event.resource == "memberships":
+        act(services, event.id, event.actor, event.room)
 
 
 def _require_fresh(services: Services, created: str) -> None:
@@ -168,7 +180,7 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
         run_once(
             ctx, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument)
         )
-    if message.files and command is not explain.COMMAND and tac.asked(ctx):
+    if command is not explain.COMMAND and _is_screenshot(ctx, message):
         run_once(
             ctx,
             f"{message.id}:screenshot",
@@ -176,6 +188,11 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
         )
     elif command is None:
         run_once(ctx, f"{message.id}:help", partial(free_text.answer, typed=typed))
+
+
+def _is_screenshot(ctx: ChatContext, message: Message) -> bool:
+    """Return whether the message has a file for the case that was opened in its thread."""
+    return bool(message.files) and tac.asked(ctx) is not None
 
 
 def _action(services: Services, action_id: str, actor: str, room: str) -> None:
@@ -198,9 +215,13 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
         if answer is None:
             return
         refusal = _refusal(ctx, asked, "refused.button") or limits.too_many(ctx, action.id)
-    inputs = {name: value.replace("\u2060", "") for name, value in action.inputs.items()}
+    inputs = _without_word_joiners(action.inputs)
     run_once(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
     put_off.wake(services, ctx.room, *ctx.person.emails)
+
+
+def _without_word_joiners(inputs: dict[str, str]) -> dict[str, str]:
+    return {name: value.replace(WORD_JOINER, "") for name, value in inputs.items()}
 
 
 def _membership(services: Services, membership_id: str, _actor: str, room: str) -> None:
@@ -246,10 +267,11 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
         if is_bot(ctx.person):
             return _ignore
         return lambda speaking: limits.refuse(speaking, why, title)
-    if not ctx.direct and gate.external_members(asked.members(ctx.room), ctx.services.me.id):
+    if ctx.direct:
+        return None
+    if gate.external_members(asked.members(ctx.room), ctx.services.me.id):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
-    if not ctx.direct:
-        audience.mark_members_checked(ctx.services, ctx.room)
+    audience.mark_members_checked(ctx.services, ctx.room)
     return None
 
 

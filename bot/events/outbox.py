@@ -91,11 +91,17 @@ class Outbox(Messenger):
         A card of a run is skipped if the requester has already got it by asking again.
         """
         for each in posts:
-            if each.shows and was_posted(self._services, *each.shows):
-                continue
-            posted = self.post(each)
-            if posted.id and each.shows:
-                self._mark_posted(each.shows, posted.id, each.fields["roomId"])
+            if not self._is_shown(each):
+                self._post_kept(each)
+
+    def _is_shown(self, post: Post) -> bool:
+        """Return whether the card of a run was posted meanwhile."""
+        return post.shows is not None and was_posted(self._services, *post.shows)
+
+    def _post_kept(self, post: Post) -> None:
+        posted = self.post(post)
+        if posted.id and post.shows:
+            self._mark_posted(post.shows, posted.id, post.fields["roomId"])
 
     def _mark_posted(self, shows: tuple[str, str], message: str, room: str) -> None:
         """Record the card of a run, or a card that offers runs, as posted."""
@@ -112,16 +118,23 @@ class Outbox(Messenger):
         """
         if not post.doubts or post.since is None or post.fields.get("roomId") != self._one_to_one:
             return None
+        text, me = plain(str(post.fields.get("text", ""))), self._services.me.id
+        same = (each for each in self._newest() if plain(each.text) == text)
+        return next((each for each in same if is_own(each, me, post.since)), None)
+
+    def _newest(self) -> tuple[Message, ...]:
+        """Return the newest messages of the 1:1 room; none if the bot may not read it.
+
+        Raises:
+            WebexError: Webex is unavailable, and nothing was posted.
+        """
         try:
-            newest = self._webex.latest_messages(self._one_to_one)
+            return self._webex.latest_messages(self._one_to_one)
         except WebexError as error:
-            if not passes(error):  # the bot may not read the room
-                return None
+            if not passes(error):
+                return ()
             error.accepted = False
             raise
-        text, me = plain(str(post.fields.get("text", ""))), self._services.me.id
-        same = (each for each in newest if plain(each.text) == text)
-        return next((each for each in same if is_own(each, me, post.since)), None)
 
 
 def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
@@ -175,21 +188,26 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
     try:
         act(ctx)
     except Exception as error:
-        if (
-            isinstance(error, WebexError)
-            and error.status == FORBIDDEN
-            and not ctx.direct
-            and ctx.person.id != ctx.services.me.id
-        ):
+        if isinstance(error, WebexError) and _is_shut_out(ctx, error):
             _report_failure_in_person(ctx, error)
-        elif isinstance(error, WebexError | RedisError) and not isinstance(
-            error, WebexBadRequestError
-        ):
+        elif _is_of_webex_or_redis(error):
             raise
         else:
             reference = new_reference()
             log.exception("event failed", reference=reference)
             _report_failure(ctx, reference)
+
+
+def _is_shut_out(ctx: ChatContext, error: WebexError) -> bool:
+    """Return whether a person has asked in a space in which the bot may not write."""
+    by_person = ctx.person.id != ctx.services.me.id
+    return error.status == FORBIDDEN and not ctx.direct and by_person
+
+
+def _is_of_webex_or_redis(error: Exception) -> bool:
+    """Return whether Webex or Redis has failed. A card that Webex rejects is an error of the bot."""
+    rejected = isinstance(error, WebexBadRequestError)
+    return isinstance(error, WebexError | RedisError) and not rejected
 
 
 def _report_failure(ctx: ChatContext, reference: str) -> None:

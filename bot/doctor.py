@@ -50,7 +50,7 @@ AUDIT_PROBLEMS = {
     405: "takes neither POST nor GET at this address: look at CONNECT_AUDIT_URL",
 }
 """What to do about a refusal of Webex Connect's audit log, by its status."""
-EXCHANGE_HOSTS = ("office365.com", "office365.us", "outlook.com")
+EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
 """Domains of Exchange Online's and Outlook's mail servers."""
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
 
@@ -198,7 +198,7 @@ def _require_lasting_login(settings: Settings) -> None:
     """
     server = urlsplit(settings.probe_smtp_url)
     host = server.hostname or ""
-    if not server.username or not f".{host}".endswith(tuple(f".{each}" for each in EXCHANGE_HOSTS)):
+    if not server.username or not f".{host}".endswith(EXCHANGE_HOSTS):
         return
     raise DoubtError(
         f"the bot sends it, as {settings.probe_from}, by a password at {host}. Microsoft switches"

@@ -255,6 +255,10 @@ def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
         yield "WEBEX_STATUS_URL is no web address: it begins with https://, or is off"
     if not _is_web(values.get("WEBEX_API_URL", WEBEX_API_URL)):
         yield f"WEBEX_API_URL is no web address: leave it away for {WEBEX_API_URL}"
+    yield from _listening_problems(values)
+
+
+def _listening_problems(values: Mapping[str, str]) -> Iterator[str]:
     if not _is_port(values.get("PORT", PORT)):
         yield f"PORT is no port number: one from 1 to {LAST_PORT}, or leave it away for {PORT}"
     if not _is_host(values.get("HOST", HOST)):

@@ -36,11 +36,21 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     if problems := doctor.settings_problems(values, unread):
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    chosen = [name for name in ("check", "full") if getattr(options, name, False)]
+    settings, work = BotSettings.from_env(values), Settings.from_env(values)
     if options.command == "look":
-        return _look(options, BotSettings.from_env(values), Settings.from_env(values))
-    command = {"check": "check", "full": "audit --full"}[chosen[0]] if chosen else options.command
-    return COMMANDS[command](BotSettings.from_env(values), Settings.from_env(values))
+        return _look(options, settings, work)
+    command = _with_option(options)
+    if command in OF_DATA and (refused := _data_problem(settings.redis_url, work)):
+        print(refused, file=sys.stderr)  # noqa: T201  CLI output
+        return BAD_SETTINGS
+    return COMMANDS[command](settings, work)
+
+
+def _with_option(options: argparse.Namespace) -> str:
+    """Return the command, or the one that its option makes of it."""
+    if getattr(options, "check", False):
+        return "check"
+    return "audit --full" if getattr(options, "full", False) else str(options.command)
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
@@ -48,10 +58,6 @@ def _web(settings: BotSettings, work: Settings) -> int:
     from bot.web.metrics_page import own_port  # noqa: PLC0415  Flask only here
     from bot.web.site import whole_site  # noqa: PLC0415  Flask only here
 
-    refused = _data_problem(settings.redis_url, work)
-    if refused:
-        print(refused, file=sys.stderr)  # noqa: T201  CLI output
-        return BAD_SETTINGS
     try:
         with own_port(settings):
             serve(whole_site(settings, work), settings.port, settings.host)
@@ -78,10 +84,6 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from jobs.runs import retention  # noqa: PLC0415  same
     from jobs.watch import pulse  # noqa: PLC0415  same
 
-    refused = _data_problem(settings.redis_url, work)
-    if refused:
-        print(refused, file=sys.stderr)  # noqa: T201  CLI output
-        return BAD_SETTINGS
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
     services = Services.of(
         settings, work, connect(settings.redis_url), webex
@@ -155,21 +157,18 @@ def _audit(settings: BotSettings, work: Settings, *, full: bool = False) -> int:
     except RedisError as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
-    if found.broken_at:
-        print(  # noqa: T201  CLI output
-            f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md",
-            file=sys.stderr,
-        )
-    return 1 if found.broken_at else 0
+    if not found.broken_at:
+        return 0
+    print(  # noqa: T201  CLI output
+        f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _rekey(settings: BotSettings, work: Settings) -> int:
     from bot.processes import rekey  # noqa: PLC0415  the other commands do not need it
 
-    refused = _data_problem(settings.redis_url, work)
-    if refused:
-        print(refused, file=sys.stderr)  # noqa: T201  CLI output
-        return BAD_SETTINGS
     return rekey.main(connect(settings.redis_url), work.encryption_keys, print)
 
 
@@ -211,3 +210,5 @@ COMMANDS: dict[str, Callable[[BotSettings, Settings], int]] = {
     "audit": _audit,
     "audit --full": partial(_audit, full=True),
 }
+OF_DATA = frozenset({"web", "worker", "rekey"})
+"""Commands that need data of this version's layout, so that older data is migrated first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bot.services import Services
@@ -21,14 +22,10 @@ class Dispatcher:
         services = self.services
         for lock in locks.release_dead(services.redis):
             self._retry(lock)
-        for run_id in services.schedule.claim_due():
-            services.runs.ring(run_id)
-        for run_id in services.cards.claim_due():
-            services.cards.request(run_id)
-        for event_id in services.events.claim_due():
-            services.events.ring(event_id)
-        for group in services.watching.channels.claim_due():
-            services.rounds.ring(group)
+        _hand_out(services.schedule.claim_due(), services.runs.ring)
+        _hand_out(services.cards.claim_due(), services.cards.request)
+        _hand_out(services.events.claim_due(), services.events.ring)
+        _hand_out(services.watching.channels.claim_due(), services.rounds.ring)
 
     def _retry(self, lock: LockName) -> None:
         """Have the work of a killed process done again.
@@ -43,3 +40,9 @@ class Dispatcher:
             self.services.events.retry(lock.owner)
         elif lock.kind is LockKind.WATCH:
             self.services.watching.channels.schedule(lock.owner, now())
+
+
+def _hand_out(due: Iterable[str], wake: Callable[[str], object]) -> None:
+    """Wake a worker for each id that is due."""
+    for each in due:
+        wake(each)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from redis.exceptions import RedisError
@@ -27,19 +27,24 @@ def main(store: RunStore, mailbox: str, say: Callable[[str], None], *, again: bo
     """
     watching = Watching.of(store)
     try:
-        chosen = [
-            each
-            for each in watching.channels.all()
-            if mailbox.lower() in {"", each.mailbox} and not each.is_paused(now())
-        ]
-        if not chosen:
-            what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
-            say(f"{what}, or the watch is paused. Type /watch ADDRESS.")
-            return 1 if mailbox else 0
-        return _look(watching, chosen, say, again=again)
+        chosen = _chosen(watching, mailbox.lower())
+        return _look(watching, chosen, say, again=again) if chosen else _say_none(mailbox, say)
     except RedisError as error:
         say(f"Redis does not answer ({cause(error)})")
         return 1
+
+
+def _chosen(watching: Watching, mailbox: str) -> list[WatchedChannel]:
+    """Return the watched channel, or all, without those whose watch is paused."""
+    named = [each for each in watching.channels.all() if mailbox in {"", each.mailbox}]
+    return [each for each in named if not each.is_paused(now())]
+
+
+def _say_none(mailbox: str, say: Callable[[str], None]) -> int:
+    """Say that there is nothing to look at; return the exit code."""
+    what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
+    say(f"{what}, or the watch is paused. Type /watch ADDRESS.")
+    return 1 if mailbox else 0
 
 
 def _look(
@@ -47,14 +52,18 @@ def _look(
 ) -> int:
     unseen = _looked_at(watching, chosen)
     if again:
-        state = watching.incidents.state
-        suspected = [each for each in chosen if state(each.mailbox).suspicion is not None]
-        unseen += _looked_at(watching, suspected)
+        unseen += _looked_at(watching, _suspected(watching, chosen))
     for each in chosen:
         say(_line(watching, each.mailbox))
     if unseen:
         say(f"No worker has looked at {', '.join(sorted(set(unseen)))} in {WAIT_S:.0f} s")
     return 1 if unseen else 0
+
+
+def _suspected(watching: Watching, channels: Sequence[WatchedChannel]) -> list[WatchedChannel]:
+    """Return the channels on which there is only a suspicion."""
+    state = watching.incidents.state
+    return [each for each in channels if state(each.mailbox).suspicion is not None]
 
 
 def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[str]:
@@ -65,13 +74,17 @@ def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[s
         watching.incidents.look_soon(each.mailbox)
         watching.channels.schedule(each.group, now())
     end = time.monotonic() + WAIT_S
-    while left := [
-        name for name, looked in before.items() if watching.incidents.state(name).looked == looked
-    ]:
+    while left := _unseen_since(watching, before):
         if time.monotonic() > end:
             return left
         time.sleep(LOOK_EVERY_S)
     return []
+
+
+def _unseen_since(watching: Watching, before: Mapping[str, datetime | None]) -> list[str]:
+    """Return the channels whose newest look is still the one before."""
+    state = watching.incidents.state
+    return [name for name, looked in before.items() if state(name).looked == looked]
 
 
 def _line(watching: Watching, mailbox: str) -> str:

@@ -7,7 +7,7 @@ runs and channels are only counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from jobs.access.app_access import all_grants
 from jobs.access.own_credential import own_credential
 from jobs.clock import now
 from jobs.next_action import next_action
+from jobs.runs.channel_index import Record
 from jobs.runs.run import RunGoneError
 from jobs.storage import keys
 from jobs.storage.counters import (
@@ -35,6 +36,8 @@ MOST_RUNS = 1000
 """Number of open runs that are read, the newest first. The rest is counted without its kind."""
 UNREAD = ("unread", "unread")
 DAY = timedelta(days=1)
+Measured = dict[tuple[str, ...], float]
+"""Numbers of a gauge by its labels."""
 
 
 def measure_runs(services: Services) -> None:
@@ -59,20 +62,32 @@ def measure_secrets(services: Services, clock: Callable[[], datetime] = now) -> 
         return
     at = clock()
     channels = services.channels.connected()
-    endings = (ending_of(services.store, each.channel.mailbox) for each in channels)
-    left = [(each.end - at) / DAY for each in endings if each is not None]
-    within: dict[tuple[str, ...], float] = {
-        (str(days),): float(sum(each <= days for each in left)) for days in BEFORE_DAYS
-    }
+    left = _days_left(services, channels, at)
     measure(services.redis, CHANNELS, {(): float(len(channels))})
-    measure(services.redis, SECRETS_ENDING, within)
+    measure(services.redis, SECRETS_ENDING, _ending_within(left))
+    measure(services.redis, DAYS_LEFT, _shortest(services, left, at))
+
+
+def _days_left(services: Services, channels: Sequence[Record], at: datetime) -> list[float]:
+    """Return the days until the secret of each channel ends, as far as that is known."""
+    endings = (ending_of(services.store, each.channel.mailbox) for each in channels)
+    return [(each.end - at) / DAY for each in endings if each is not None]
+
+
+def _ending_within(left: list[float]) -> Measured:
+    """Return how many secrets end within each of the spans, by its days."""
+    return {(str(days),): float(sum(each <= days for each in left)) for days in BEFORE_DAYS}
+
+
+def _shortest(services: Services, left: list[float], at: datetime) -> Measured:
+    """Return the days until the bot's own credential ends, and until the first secret of a channel."""
     ends = own_credential(services.settings, all_grants(services.redis), at).ends
-    days: dict[tuple[str, ...], float] = {}
+    days: Measured = {}
     if ends:
         days["bot",] = (ends - at) / DAY
     if left:
         days["channels",] = min(left)
-    measure(services.redis, DAYS_LEFT, days)
+    return days
 
 
 def _is_due(services: Services, gauge: Gauge, every_s: float) -> bool:

@@ -206,12 +206,19 @@ def _choose(port: int | None) -> int:
 
     A port that was not asked for may be any: the usual one, else one that is free.
     """
-    until = time.monotonic() + (PORT_S if port else 0)
-    while not _is_free(port or PORT):
+    if port:
+        return port if _gets_free(port) else 0
+    return PORT if _is_free(PORT) else _any_port()
+
+
+def _gets_free(port: int) -> bool:
+    """Return whether the port is free, or becomes so within ten seconds."""
+    until = time.monotonic() + PORT_S
+    while not _is_free(port):
         if time.monotonic() >= until:
-            return 0 if port else _any_port()
+            return False
         time.sleep(0.2)
-    return port or PORT
+    return True
 
 
 def _any_port() -> int:
@@ -240,11 +247,9 @@ def main(port: int | None = None, folder: Path = DATA_FOLDER, *, stand_by: bool 
     if refused := problem(folder):
         return _say(refused, REFUSED)
     _wait_for_space(folder)
-    until = time.monotonic() + PORT_S
-    while (lock := _place(port or PORT, folder)) is None:
-        if not stand_by and time.monotonic() > until:
-            return _say(f"The embedded Redis of {folder.absolute()} runs already.", 1)
-        time.sleep(STAND_BY_S)
+    lock = _wait_for_place(port or PORT, folder, stand_by=stand_by)
+    if lock is None:
+        return _say(f"The embedded Redis of {folder.absolute()} runs already.", 1)
     chosen = _choose(port)
     if not chosen:
         return _say(
@@ -259,6 +264,16 @@ def main(port: int | None = None, folder: Path = DATA_FOLDER, *, stand_by: bool 
         )
     (folder / PORT_FILE).write_text(str(chosen), "ascii")
     return _serve(chosen, folder, lock)
+
+
+def _wait_for_place(port: int, folder: Path, *, stand_by: bool) -> int | None:
+    """Return the folder's lock once it is free; without ``stand_by`` None after ten seconds."""
+    until = time.monotonic() + PORT_S
+    while (lock := _place(port, folder)) is None:
+        if not stand_by and time.monotonic() > until:
+            return None
+        time.sleep(STAND_BY_S)
+    return lock
 
 
 def _say(sentence: str, code: int) -> int:

@@ -6,7 +6,7 @@ removed from ENCRYPTION_KEYS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -48,16 +48,10 @@ def main(redis: Redis, encryption_keys: Sequence[str], say: Callable[[str], None
     except KeyboardInterrupt:
         say(CUT_OFF.format(why="interrupted"))
         return 1
-    for line in _counts(renewed):
+    problems = tuple(_problems(left))
+    for line in (*_counts(renewed), *problems):
         say(line)
-    for place in left.foreign:
-        say(f"NOT SIGNED  {place}")
-    older = left.older.total()
-    if left.foreign:
-        say(FOREIGN.format(count=len(left.foreign)))
-    if older:
-        say(LEFT.format(count=older))
-    if left.foreign or older:
+    if problems:
         return 1
     say(DONE if len(encryption_keys) > 1 else ONE_KEY)
     return 0
@@ -69,3 +63,13 @@ def _counts(renewed: Result) -> tuple[str, ...]:
         f"{what}: {renewed.older[what]} written again, {renewed.newest[what]} already under the first key"
         for what in What
     )
+
+
+def _problems(left: Result) -> Iterator[str]:
+    """Yield a line for each value that is not under one of the keys, and what to do about the rest."""
+    for place in left.foreign:
+        yield f"NOT SIGNED  {place}"
+    if left.foreign:
+        yield FOREIGN.format(count=len(left.foreign))
+    if older := left.older.total():
+        yield LEFT.format(count=older)

@@ -120,9 +120,7 @@ class Supervisor:
 def _run(role: Role, supervisor: int) -> int:
     """Run the child from start to end and return its exit code."""
     try:
-        for sig in STOPS:
-            signal.signal(sig, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        _take_signals()
         die_with_parent(supervisor, signal.SIGTERM)
         return role.run()
     except SystemExit as exit_:
@@ -130,3 +128,10 @@ def _run(role: Role, supervisor: int) -> int:
     except BaseException:  # the child must not continue in the parent's code
         log.exception("child failed", role=role.name)
         return 1
+
+
+def _take_signals() -> None:
+    """Let this process be stopped, although its parent has blocked the signals."""
+    for sig in STOPS:
+        signal.signal(sig, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from asyncio import FIRST_COMPLETED
+from asyncio import FIRST_COMPLETED, Task
 from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
@@ -58,12 +58,18 @@ async def _all_rounds(services: Services, first: str) -> None:
     rounds = {first: asyncio.create_task(_whole_round(services, first))}
     while rounds:
         await asyncio.wait(rounds.values(), timeout=LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
-        for name in [name for name, task in rounds.items() if task.done()]:
-            if not rounds.pop(name).result():
-                elsewhere.add(name)
+        elsewhere |= _take_out_done(rounds)
         if time.monotonic() < end and not services.shutdown.requested():
             for name in _due_groups(services, rounds.keys() | elsewhere):
                 rounds[name] = asyncio.create_task(_whole_round(services, name))
+
+
+def _take_out_done(rounds: dict[str, Task[bool]]) -> set[str]:
+    """Remove the rounds that are over; return the groups among them that another worker has."""
+    done = {name: task for name, task in rounds.items() if task.done()}
+    for name in done:
+        del rounds[name]
+    return {name for name, task in done.items() if not task.result()}
 
 
 def _due_groups(services: Services, busy: Collection[str]) -> list[str]:

@@ -177,10 +177,6 @@ def main(
     ``encryption_keys`` are for older data (:mod:`jobs.runs.schema`).
     """
     preload()
-    watch = Timers()
-    watch.every(WATCH_S, _Webhooks(settings))
-    for function, seconds in (slow or {}).items():
-        watch.every(seconds, function)
     url = settings.redis_url
     roles = [
         Role(
@@ -190,15 +186,23 @@ def main(
         for number, queues in enumerate(WORKERS, 1)
     ]
     roles.append(Role("timers", partial(_tick, url, encryption_keys, timers or Timers())))
-    roles.append(
-        Role("webhooks", partial(_tick, url, encryption_keys, watch))
-    )  # it may wait for Webex, and nothing waits for it
+    slow_timers = _slow_timers(settings, slow or {})  # they may wait, and nothing waits for them
+    roles.append(Role("webhooks", partial(_tick, url, encryption_keys, slow_timers)))
     if settings.embedded_redis:
         if refused := redis_server.problem():
             print(refused, file=sys.stderr)  # noqa: T201  for the operator
             return REFUSED
         roles.append(Role("redis", partial(redis_server.main, stand_by=True), stops_last=True))
     return Supervisor(tuple(roles)).run()
+
+
+def _slow_timers(settings: BotSettings, slow: Mapping[Callable[[], None], float]) -> Timers:
+    """Return the timers that monitor the webhooks and call the functions that may wait for Webex."""
+    timers = Timers()
+    timers.every(WATCH_S, _Webhooks(settings))
+    for function, seconds in slow.items():
+        timers.every(seconds, function)
+    return timers
 
 
 def work(
@@ -315,15 +319,7 @@ def preload() -> None:
     """
     for module in (*sorted(function.rpartition(".")[0] for function in ALLOWED), *AT_FIRST_USE):
         importlib.import_module(module)
-    for registry in (
-        actions.actions,
-        commands.by_typed_name,
-        steps.all_steps,
-        probes.all_probes,
-    ):
-        registry()
-    for language in locale.languages():
-        texts.keys(language)
+    _fill_registries()
     httpx.Client(verify=http_context()).close()
     public_authorities()
     platform.python_implementation()  # the SDK names it in each session, and Python looks for it once
@@ -334,3 +330,16 @@ def preload() -> None:
         msgspec.json.Decoder(kind)
     gc.collect()
     gc.freeze()  # keeps the memory shared with the jobs shared: their garbage collection does not touch it
+
+
+def _fill_registries() -> None:
+    """Find the actions, commands, steps and probes, and read the texts of every language."""
+    for registry in (
+        actions.actions,
+        commands.by_typed_name,
+        steps.all_steps,
+        probes.all_probes,
+    ):
+        registry()
+    for language in locale.languages():
+        texts.keys(language)

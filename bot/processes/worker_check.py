@@ -26,6 +26,6 @@ def main(redis_url: str) -> int:
     except RedisError as error:
         print(f"Nothing is known: Redis does not answer ({error}).", file=sys.stderr)  # noqa: T201
         return 0
-    alive = [worker.name for worker in workers if worker.hostname == host]
-    print(f"{len(alive)} RQ workers live." if alive else LOST.format(host=host))  # noqa: T201
+    alive = sum(worker.hostname == host for worker in workers)
+    print(f"{alive} RQ workers live." if alive else LOST.format(host=host))  # noqa: T201
     return 0 if alive else 1
